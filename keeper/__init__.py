@@ -1,0 +1,1 @@
+"""Keeps one owner's leveraged on-chain positions alive."""
