@@ -1,0 +1,208 @@
+"""Writes contracts_abi/: the interface data the keeper calls, cut down from pinned npm packages.
+
+    python tools/abi.py --lab DIR
+
+DIR holds `node_modules/` (the packages below) and `build/aave36.json` (the compiled Aave sources, keyed
+`path.sol:Name`). Only ABI entries are copied, never bytecode. Run it again after a package is bumped and read the diff.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+Entry = dict[str, Any]
+Abi = list[Entry]
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "contracts_abi"
+CORE_V3 = "@aave/core-v3@1.19.3"
+
+INTERFACES = "src/contracts/interfaces/"
+INSTANCES = "src/contracts/instances/"
+ERRORS = "src/contracts/protocol/libraries/helpers/Errors.sol:Errors"
+CHAINLINK = "src/contracts/dependencies/chainlink/AggregatorInterface.sol:AggregatorInterface"
+ERC20 = "src/contracts/dependencies/openzeppelin/contracts/IERC20Detailed.sol:IERC20Detailed"
+WETH9 = "src/contracts/dependencies/weth/WETH9.sol:WETH9"
+
+POOL = """
+getReservesList getConfiguration getUserConfiguration getUserEMode getUserAccountData getReserveNormalizedIncome
+getReserveNormalizedVariableDebt getReserveData getReserveAToken getReserveVariableDebtToken
+getEModeCategoryCollateralConfig getEModeCategoryCollateralBitmap getEModeCategoryBorrowableBitmap
+getEModeCategoryLtvzeroBitmap getEModeCategoryLabel getEModeCategoryData getLiquidationGracePeriod
+getVirtualUnderlyingBalance ADDRESSES_PROVIDER supply withdraw borrow repay repayWithATokens
+setUserUseReserveAsCollateral setUserEMode liquidationCall FLASHLOAN_PREMIUM_TOTAL Supply Withdraw Borrow Repay
+LiquidationCall ReserveDataUpdated UserEModeSet ReserveUsedAsCollateralEnabled ReserveUsedAsCollateralDisabled
+"""
+ORACLE = "getAssetPrice getAssetsPrices getSourceOfAsset BASE_CURRENCY BASE_CURRENCY_UNIT"
+ADDRESSES_PROVIDER = "getPool getPriceOracle getPoolDataProvider getPriceOracleSentinel getACLManager getMarketId"
+DATA_PROVIDER = """
+getReserveTokensAddresses getAllReservesTokens getReserveCaps getPaused getIsVirtualAccActive getDebtCeiling
+getSiloedBorrowing getATokenTotalSupply getTotalDebt
+"""
+SENTINEL = "isBorrowAllowed isLiquidationAllowed getSequencerOracle getGracePeriod"
+SCALED = "scaledBalanceOf scaledTotalSupply getPreviousIndex balanceOf totalSupply UNDERLYING_ASSET_ADDRESS"
+FEED = "latestRoundData getRoundData latestAnswer decimals description AnswerUpdated"
+UNISWAP_POOL = "slot0 observe liquidity token0 token1 fee tickSpacing"
+QUOTER = "quoteExactInputSingle quoteExactOutputSingle quoteExactInput quoteExactOutput"
+ROUTER = "exactInputSingle exactOutputSingle exactInput exactOutput"
+
+# Views of the proxies and price adapters an Aave market puts between its oracle and a Chainlink feed. They come in no
+# npm package; each takes nothing and names the contract that is asked next.
+ADAPTER_VIEWS = (
+    "aggregator",
+    "ASSET_TO_USD_AGGREGATOR",
+    "BASE_TO_USD_AGGREGATOR",
+    "ASSET_TO_PEG",
+    "PEG_TO_BASE",
+    "BASE_TO_PEG",
+    "ETH_TO_BASE",
+)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--lab", type=Path, default=ROOT / "sandbox", help="folder with node_modules/ and build/")
+    options.add_argument("--core-v3", type=Path, help=f"unpacked {CORE_V3}; fetched with npm pack when left out")
+    chosen = options.parse_args()
+
+    OUT.mkdir(exist_ok=True)
+    for name, abi in (aave(chosen.lab) | uniswap(chosen.lab) | {"multicall3": multicall3()}).items():
+        write_lines(OUT / f"{name}.json", abi)
+    codes = error_codes(chosen.core_v3)
+    (OUT / "aave_v3_error_codes.json").write_text(json.dumps(codes, indent=1) + "\n")
+    print(f"wrote {len(list(OUT.glob('*.json')))} files to {OUT.name}/")
+
+
+def aave(lab: Path) -> dict[str, Abi]:
+    build: dict[str, dict[str, Abi]] = json.loads((lab / "build" / "aave36.json").read_text())
+
+    def pick(contract: str, names: str) -> Abi:
+        return cut(build[contract]["abi"], names.split(), contract)
+
+    def interface(name: str, names: str) -> Abi:
+        return pick(f"{INTERFACES}{name}.sol:{name}", names)
+
+    def instance(name: str) -> str:
+        return f"{INSTANCES}{name}.sol:{name}"
+
+    raisers = (ERRORS, instance("PoolInstance"), instance("ATokenInstance"), instance("VariableDebtTokenInstance"))
+    return {
+        "aave_v3_pool": interface("IPool", POOL) + pick(instance("PoolInstance"), "POOL_REVISION"),
+        "aave_v3_errors": unique(e for raiser in raisers for e in build[raiser]["abi"] if e["type"] == "error"),
+        "aave_v3_oracle": interface("IAaveOracle", ORACLE),
+        "aave_v3_addresses_provider": interface("IPoolAddressesProvider", ADDRESSES_PROVIDER),
+        "aave_v3_data_provider": interface("IPoolDataProvider", DATA_PROVIDER),
+        "aave_v3_price_oracle_sentinel": interface("IPriceOracleSentinel", SENTINEL),
+        "aave_v3_token": interface("IAToken", SCALED)
+        + interface("ICreditDelegationToken", "approveDelegation borrowAllowance"),
+        "erc20": pick(ERC20, "balanceOf decimals symbol allowance approve transfer Transfer Approval"),
+        "weth9": pick(WETH9, "deposit withdraw"),
+        "chainlink_feed": pick(CHAINLINK, FEED) + [view(name, [], ["address"]) for name in ADAPTER_VIEWS],
+    }
+
+
+def uniswap(lab: Path) -> dict[str, Abi]:
+    def artifact(package: str, path: str) -> Abi:
+        name = path.rsplit("/", maxsplit=1)[-1]
+        file = lab / "node_modules" / "@uniswap" / package / "artifacts" / "contracts" / f"{path}.sol" / f"{name}.json"
+        found: Abi = json.loads(file.read_text())["abi"]
+        return found
+
+    router = artifact("swap-router-contracts", "interfaces/IV3SwapRouter")
+    extended = artifact("swap-router-contracts", "interfaces/IMulticallExtended")
+    with_deadline = [e for e in extended if [i["type"] for i in e.get("inputs", [])] == ["uint256", "bytes[]"]]
+    return {
+        "uniswap_v3_factory": cut(artifact("v3-core", "UniswapV3Factory"), ["getPool"], "factory"),
+        "uniswap_v3_pool": cut(artifact("v3-core", "UniswapV3Pool"), UNISWAP_POOL.split(), "pool"),
+        "uniswap_v3_quoter_v2": cut(artifact("swap-router-contracts", "lens/QuoterV2"), QUOTER.split(), "quoter"),
+        "uniswap_v3_swap_router_02": cut(router, ROUTER.split(), "router")
+        + cut(with_deadline, ["multicall"], "router"),
+    }
+
+
+def multicall3() -> Abi:
+    """Written by hand: the npm packages that carry Multicall3 leave out half of what is used here."""
+    call = [argument("target", "address"), argument("allowFailure", "bool"), argument("callData", "bytes")]
+    strict_call = [argument("target", "address"), argument("callData", "bytes")]
+    result = [argument("success", "bool"), argument("returnData", "bytes")]
+    results = argument("returnData", "tuple[]", result)
+    return [
+        function("aggregate3", [argument("calls", "tuple[]", call)], [results], "payable"),
+        function(
+            "tryBlockAndAggregate",
+            [argument("requireSuccess", "bool"), argument("calls", "tuple[]", strict_call)],
+            [argument("blockNumber", "uint256"), argument("blockHash", "bytes32"), results],
+            "payable",
+        ),
+        view("getBlockNumber", [], ["uint256"]),
+        view("getBlockHash", ["uint256"], ["bytes32"]),
+        view("getLastBlockHash", [], ["bytes32"]),
+        view("getCurrentBlockTimestamp", [], ["uint256"]),
+        view("getChainId", [], ["uint256"]),
+        view("getEthBalance", ["address"], ["uint256"]),
+        view("getBasefee", [], ["uint256"]),
+    ]
+
+
+def error_codes(package: Path | None) -> dict[str, str]:
+    """Revert strings of Aave 3.0 markets ("35") by the name of their constant."""
+    inside = "contracts/protocol/libraries/helpers/Errors.sol"
+    source = (package / inside).read_text() if package else packed(CORE_V3, inside)
+    found = {code: name for name, code in re.findall(r"constant\s+(\w+)\s*=\s*'(\d+)'", source)}
+    return {code: found[code] for code in sorted(found, key=int)}
+
+
+def packed(package: str, inside: str) -> str:
+    """One text file of a published npm package."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
+            member = archive.extractfile(f"package/{inside}")
+            if member is None:
+                raise SystemExit(f"{package} has no {inside}")
+            return member.read().decode()
+
+
+def cut(abi: Abi, names: list[str], where: str) -> Abi:
+    kept = [entry for entry in abi if entry.get("name") in names and entry["type"] in {"function", "event"}]
+    missing = set(names) - {entry["name"] for entry in kept}
+    if missing:
+        raise SystemExit(f"{where} has no {', '.join(sorted(missing))}")
+    return kept
+
+
+def unique(entries: Iterable[Entry]) -> Abi:
+    return sorted({entry["name"]: entry for entry in entries}.values(), key=lambda entry: str(entry["name"]))
+
+
+def argument(name: str, kind: str, components: Abi | None = None) -> Entry:
+    return {"name": name, "type": kind} | ({"components": components} if components else {})
+
+
+def function(name: str, inputs: Abi, outputs: Abi, mutability: str) -> Entry:
+    return {"type": "function", "name": name, "inputs": inputs, "outputs": outputs, "stateMutability": mutability}
+
+
+def view(name: str, inputs: list[str], outputs: list[str]) -> Entry:
+    return function(name, [argument("", kind) for kind in inputs], [argument("", kind) for kind in outputs], "view")
+
+
+def write_lines(path: Path, abi: Abi) -> None:
+    lines = (json.dumps(without_internal_types(entry)) for entry in abi)
+    path.write_text("[\n " + ",\n ".join(lines) + "\n]\n")
+
+
+def without_internal_types(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_internal_types(item) for key, item in value.items() if key != "internalType"}
+    return [without_internal_types(item) for item in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main()
