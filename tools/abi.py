@@ -2,8 +2,8 @@
 
     python tools/abi.py --lab DIR
 
-DIR holds `node_modules/` (the packages below) and `build/aave36.json` (the compiled Aave sources, keyed
-`path.sol:Name`). Only ABI entries are copied, never bytecode. Run it again after a package is bumped and read the diff.
+DIR holds `node_modules/` (the packages below) and `build/` (the compiled Aave sources); by default the sandbox. Only
+ABI entries are copied, never bytecode. Run it again after a package is bumped and read the diff.
 """
 
 import argparse
@@ -22,13 +22,6 @@ Abi = list[Entry]
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "contracts_abi"
 CORE_V3 = "@aave/core-v3@1.19.3"
-
-INTERFACES = "src/contracts/interfaces/"
-INSTANCES = "src/contracts/instances/"
-ERRORS = "src/contracts/protocol/libraries/helpers/Errors.sol:Errors"
-CHAINLINK = "src/contracts/dependencies/chainlink/AggregatorInterface.sol:AggregatorInterface"
-ERC20 = "src/contracts/dependencies/openzeppelin/contracts/IERC20Detailed.sol:IERC20Detailed"
-WETH9 = "src/contracts/dependencies/weth/WETH9.sol:WETH9"
 
 POOL = """
 getReservesList getConfiguration getUserConfiguration getUserEMode getUserAccountData getReserveNormalizedIncome
@@ -80,31 +73,33 @@ def main() -> None:
 
 
 def aave(lab: Path) -> dict[str, Abi]:
-    build: dict[str, dict[str, Abi]] = json.loads((lab / "build" / "aave36.json").read_text())
+    build = compiled(lab / "build")
 
     def pick(contract: str, names: str) -> Abi:
-        return cut(build[contract]["abi"], names.split(), contract)
+        return cut(build[contract], names.split(), contract)
 
-    def interface(name: str, names: str) -> Abi:
-        return pick(f"{INTERFACES}{name}.sol:{name}", names)
-
-    def instance(name: str) -> str:
-        return f"{INSTANCES}{name}.sol:{name}"
-
-    raisers = (ERRORS, instance("PoolInstance"), instance("ATokenInstance"), instance("VariableDebtTokenInstance"))
+    raisers = ("Errors", "PoolInstance", "ATokenInstance", "VariableDebtTokenInstance")
+    delegation = pick("ICreditDelegationToken", "approveDelegation borrowAllowance")
     return {
-        "aave_v3_pool": interface("IPool", POOL) + pick(instance("PoolInstance"), "POOL_REVISION"),
-        "aave_v3_errors": unique(e for raiser in raisers for e in build[raiser]["abi"] if e["type"] == "error"),
-        "aave_v3_oracle": interface("IAaveOracle", ORACLE),
-        "aave_v3_addresses_provider": interface("IPoolAddressesProvider", ADDRESSES_PROVIDER),
-        "aave_v3_data_provider": interface("IPoolDataProvider", DATA_PROVIDER),
-        "aave_v3_price_oracle_sentinel": interface("IPriceOracleSentinel", SENTINEL),
-        "aave_v3_token": interface("IAToken", SCALED)
-        + interface("ICreditDelegationToken", "approveDelegation borrowAllowance"),
-        "erc20": pick(ERC20, "balanceOf decimals symbol allowance approve transfer Transfer Approval"),
-        "weth9": pick(WETH9, "deposit withdraw"),
-        "chainlink_feed": pick(CHAINLINK, FEED) + [view(name, [], ["address"]) for name in ADAPTER_VIEWS],
+        "aave_v3_pool": pick("IPool", POOL) + pick("PoolInstance", "POOL_REVISION"),
+        "aave_v3_errors": unique(e for raiser in raisers for e in build[raiser] if e["type"] == "error"),
+        "aave_v3_oracle": pick("IAaveOracle", ORACLE),
+        "aave_v3_addresses_provider": pick("IPoolAddressesProvider", ADDRESSES_PROVIDER),
+        "aave_v3_data_provider": pick("IPoolDataProvider", DATA_PROVIDER),
+        "aave_v3_price_oracle_sentinel": pick("IPriceOracleSentinel", SENTINEL),
+        "aave_v3_token": pick("IAToken", SCALED) + delegation,
+        "erc20": pick("IERC20Detailed", "balanceOf decimals symbol allowance approve transfer Transfer Approval"),
+        "weth9": pick("WETH9", "deposit withdraw"),
+        "chainlink_feed": pick("AggregatorInterface", FEED) + [view(name, [], ["address"]) for name in ADAPTER_VIEWS],
     }
+
+
+def compiled(build: Path) -> dict[str, Abi]:
+    """ABI by contract name: one file per contract, or one file keyed `path.sol:Name` (then Aave's own sources only)."""
+    if (build / "contracts").is_dir():
+        return {file.stem: json.loads(file.read_text())["abi"] for file in (build / "contracts").glob("*.json")}
+    keyed: dict[str, dict[str, Abi]] = json.loads((build / "aave36.json").read_text())
+    return {path.split(":")[1]: found["abi"] for path, found in keyed.items() if path.startswith("src/")}
 
 
 def uniswap(lab: Path) -> dict[str, Abi]:
@@ -114,15 +109,14 @@ def uniswap(lab: Path) -> dict[str, Abi]:
         found: Abi = json.loads(file.read_text())["abi"]
         return found
 
-    router = artifact("swap-router-contracts", "interfaces/IV3SwapRouter")
+    swaps = cut(artifact("swap-router-contracts", "interfaces/IV3SwapRouter"), ROUTER.split(), "router")
     extended = artifact("swap-router-contracts", "interfaces/IMulticallExtended")
     with_deadline = [e for e in extended if [i["type"] for i in e.get("inputs", [])] == ["uint256", "bytes[]"]]
     return {
         "uniswap_v3_factory": cut(artifact("v3-core", "UniswapV3Factory"), ["getPool"], "factory"),
         "uniswap_v3_pool": cut(artifact("v3-core", "UniswapV3Pool"), UNISWAP_POOL.split(), "pool"),
         "uniswap_v3_quoter_v2": cut(artifact("swap-router-contracts", "lens/QuoterV2"), QUOTER.split(), "quoter"),
-        "uniswap_v3_swap_router_02": cut(router, ROUTER.split(), "router")
-        + cut(with_deadline, ["multicall"], "router"),
+        "uniswap_v3_swap_router_02": swaps + cut(with_deadline, ["multicall"], "router"),
     }
 
 

@@ -1,0 +1,83 @@
+"""The shipped network files: addresses are data, and data is checked too."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_utils.address import is_checksum_address
+
+NETWORKS = Path(__file__).resolve().parent.parent / "config" / "networks"
+CHAIN_IDS = {
+    "ethereum": 1,
+    "arbitrum": 42161,
+    "base": 8453,
+    "optimism": 10,
+    "polygon": 137,
+    "avalanche": 43114,
+    "spark": 1,
+}
+ROLLUPS = {"arbitrum", "base", "optimism"}
+DURATION = re.compile(r"\d+(ms|s|m|h)")
+
+every_network = pytest.mark.parametrize("name", CHAIN_IDS)
+
+
+def parsed(name: str) -> dict[str, Any]:
+    return tomllib.loads((NETWORKS / f"{name}.toml").read_text(), parse_float=Decimal)
+
+
+def leaves(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def test_every_shipped_market_is_known_here() -> None:
+    """A file added without its chain id being checked would go unnoticed."""
+    shipped = {file.stem for file in NETWORKS.glob("*.toml")} - {"sandbox"}
+    assert shipped == set(CHAIN_IDS)
+
+
+@every_network
+def test_a_network_states_its_own_name_and_chain(name: str) -> None:
+    """The keeper refuses a node of another chain by this number."""
+    assert (parsed(name)["name"], parsed(name)["chain_id"]) == (name, CHAIN_IDS[name])
+
+
+@every_network
+def test_every_address_is_a_checksummed_string(name: str) -> None:
+    """An unquoted address would be read as an integer, a mistyped one fails its checksum."""
+    addresses = [(key, value) for key, value in leaves(parsed(name)) if str(value).startswith("0x")]
+    assert len(addresses) >= 6
+    assert [key for key, value in addresses if not is_checksum_address(value)] == []
+    assert not re.search(r"=\s*0x", (NETWORKS / f"{name}.toml").read_text())
+    assert [key for key, value in leaves(parsed(name)) if isinstance(value, int) and value > 2**32] == []
+
+
+@every_network
+def test_the_header_names_each_package_with_its_version(name: str) -> None:
+    """An address without a source cannot be checked by the owner."""
+    header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
+    assert re.search(r"@uniswap/sdk-core@\d+\.\d+\.\d+", header)
+    assert re.search(r"(aave-address-book@\d+\.\d+\.\d+|spark-address-registry)", header)
+
+
+@every_network
+def test_only_rollups_have_a_sequencer_to_watch(name: str) -> None:
+    """A sequencer feed on a chain without one would hold every sale."""
+    assert ("sequencer_feed" in parsed(name)["price_safety"]) == (name in ROLLUPS)
+
+
+@every_network
+def test_every_duration_carries_its_unit(name: str) -> None:
+    """A bare number would leave seconds and minutes to guessing."""
+    named = ("block_time", "grace", "heartbeat", "window")
+    durations = [value for key, value in leaves(parsed(name)) if key.endswith(named)]
+    assert len(durations) >= 3
+    assert [value for value in durations if not DURATION.fullmatch(value)] == []

@@ -1,0 +1,187 @@
+"""Writes config/networks/: the addresses of each network, read from published packages.
+
+    python tools/networks.py [--book DIR] [--uniswap DIR]
+
+DIR is an unpacked package (its `package.json` inside); left out, the pinned version is fetched with npm pack. Run it
+again after a bump and read the diff: an address that changed is a change of what the keeper trusts.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_utils.address import to_checksum_address
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "config" / "networks"
+
+BOOK = "@aave-dao/aave-address-book@4.68.1"
+UNISWAP = "@uniswap/sdk-core@7.19.4"
+
+# The same on every network below: deployed by its author with a pre-signed transaction.
+MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
+
+# Where sdk-core still names the first Quoter, whose results lack the price after the swap. From the deployment
+# tables of Uniswap's documentation (repository Uniswap/docs, docs/contracts/v3/reference/deployments/).
+QUOTER_V1 = "0xb27308f9F90D607463bb33eA1BeBb41C27CE5AB6"
+QUOTER_V2 = "0x61fFE014bA17989E743c5F6cB21bF9697530B21e"
+
+SPARK_PROVIDER = "0x02C3eA4e34C0cBd694D2adFa2c690EECbC1793eE"
+SPARK_SOURCE = (
+    "Spark is not in Aave's address book: its PoolAddressesProvider is from sparkdotfi/spark-address-registry,",
+    "src/SparkLend.sol at commit 2934ba2a2ba81fbd12966d50aaca581af71aeea4.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the packages do not say about a network, and under which names they know it."""
+
+    name: str
+    chain_id: int
+    book: str
+    sequencer: bool = False
+    heartbeats: tuple[tuple[str, str, str], ...] = ()
+    spark: bool = False
+
+
+HOURLY_ETH = (("WETH", "70m", "Chainlink's ETH / USD here publishes at least hourly; ten minutes for a full block"),)
+
+NETWORKS = (
+    Network("ethereum", 1, "Ethereum", heartbeats=HOURLY_ETH),
+    Network("arbitrum", 42161, "Arbitrum", sequencer=True),
+    Network("base", 8453, "Base", sequencer=True),
+    Network("optimism", 10, "Optimism", sequencer=True),
+    Network("polygon", 137, "Polygon"),
+    Network("avalanche", 43114, "Avalanche"),
+    Network("spark", 1, "Ethereum", spark=True),
+)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--book", type=Path, help=f"unpacked {BOOK}")
+    options.add_argument("--uniswap", type=Path, help=f"unpacked {UNISWAP}")
+    chosen = options.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        book = chosen.book or unpacked(BOOK, Path(scratch) / "book")
+        uniswap = chosen.uniswap or unpacked(UNISWAP, Path(scratch) / "uniswap")
+        require_version(book, BOOK)
+        require_version(uniswap, UNISWAP)
+        for network in NETWORKS:
+            (OUT / f"{network.name}.toml").write_text(toml(network, book, Uniswap.read(uniswap, network.chain_id)))
+    print(f"wrote {len(NETWORKS)} networks to {OUT.relative_to(ROOT)}/")
+
+
+@dataclass(frozen=True, slots=True)
+class Uniswap:
+    """One chain's entries of sdk-core."""
+
+    factory: str
+    quoter_v2: str
+    swap_router_02: str
+    wrapped_native: str
+    block_time: str
+
+    @classmethod
+    def read(cls, package: Path, chain_id: int) -> "Uniswap":
+        script = (
+            "const a = require('./dist/cjs/src/addresses.js'), c = require('./dist/cjs/src/chains.js');"
+            f"const of = a.CHAIN_TO_ADDRESSES_MAP[{chain_id}];"
+            f"console.log(JSON.stringify([of.v3CoreFactoryAddress, of.quoterAddress,"
+            f" a.SWAP_ROUTER_02_ADDRESSES({chain_id}), c.AVERAGE_BLOCK_TIMES_SECONDS[{chain_id}]]))"
+        )
+        printed = subprocess.run(["node", "-e", script], cwd=package, check=True, capture_output=True, text=True).stdout
+        factory, quoter, router, seconds = json.loads(printed)
+        wrapped = (package / "dist" / "cjs" / "src" / "entities" / "weth9.js").read_text()
+        quoter_v2 = QUOTER_V2 if quoter == QUOTER_V1 else quoter
+        return cls(
+            factory=to_checksum_address(factory),
+            quoter_v2=to_checksum_address(quoter_v2),
+            swap_router_02=to_checksum_address(router),
+            wrapped_native=found(wrapped, rf"Token\({chain_id}, '(0x[0-9a-fA-F]{{40}})'"),
+            block_time=f"{seconds}s" if isinstance(seconds, int) else f"{round(seconds * 1000)}ms",
+        )
+
+
+def toml(network: Network, book: Path, uniswap: Uniswap) -> str:
+    market = f"src/AaveV3{network.book}.sol"
+    feeds = f"src/Chainlink{network.book}.sol"
+    provider = SPARK_PROVIDER if network.spark else constant(book / market, "POOL_ADDRESSES_PROVIDER")
+    title = "SparkLend, a fork of Aave v3, on Ethereum" if network.spark else f"Aave v3 on {network.book}"
+    header = [
+        f"# {title}: addresses and price safety.",
+        "# Written by tools/networks.py; addresses are data, so a market of your own is a file like this one.",
+        *(f"# {line}" for line in (SPARK_SOURCE if network.spark else (f"Aave: npm {BOOK}, {market}.",))),
+        f"# Uniswap, wrapped native token, block time: npm {UNISWAP}, in dist/cjs/src:",
+        "# addresses.js, entities/weth9.js, chains.js; where it names the first Quoter, QuoterV2 is from the",
+        "# deployment tables in Uniswap's documentation.",
+        *([f"# Sequencer feed: npm {BOOK}, {feeds}."] if network.sequencer else []),
+    ]
+    sequencer = []
+    if network.sequencer:
+        feed = constant(book / feeds, "L2_Sequencer_Uptime_Status_Feed")
+        sequencer = [f'sequencer_feed = "{feed}"', 'sequencer_grace = "1h"']
+    lines = [
+        *header,
+        "",
+        f'name = "{network.name}"',
+        f"chain_id = {network.chain_id}",
+        f'multicall3 = "{MULTICALL3}"',
+        f'wrapped_native = "{uniswap.wrapped_native}"',
+        f'block_time = "{uniswap.block_time}"',
+        "",
+        "[aave_v3]",
+        f'pool_addresses_provider = "{to_checksum_address(provider)}"',
+        "",
+        "[uniswap_v3]",
+        f'factory = "{uniswap.factory}"',
+        f'quoter_v2 = "{uniswap.quoter_v2}"',
+        f'swap_router_02 = "{uniswap.swap_router_02}"',
+        "fee_tiers = [100, 500, 3000, 10000]",
+        "",
+        "[price_safety]",
+        *sequencer,
+        'default_heartbeat = "25h"  # most feeds publish daily at the latest; an hour for a late round',
+        "max_deviation_bps = 300",
+        'twap_window = "5m"',
+    ]
+    for symbol, heartbeat, why in network.heartbeats:
+        lines += ["", f"[price_safety.assets.{symbol}]", f'heartbeat = "{heartbeat}"  # {why}']
+    return "\n".join(lines) + "\n"
+
+
+def constant(file: Path, name: str) -> str:
+    """A Solidity address constant, whether bare or wrapped in its interface."""
+    return found(file.read_text(), rf"constant {name}\s*=\s*(?:\w+\()?\s*(0x[0-9a-fA-F]{{40}})")
+
+
+def found(text: str, pattern: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise SystemExit(f"not found: {pattern}")
+    return to_checksum_address(match.group(1))
+
+
+def unpacked(package: str, folder: Path) -> Path:
+    folder.mkdir()
+    subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    with tarfile.open(next(folder.glob("*.tgz"))) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "package"
+
+
+def require_version(package: Path, wanted: str) -> None:
+    stated = json.loads((package / "package.json").read_text())
+    if f"{stated['name']}@{stated['version']}" != wanted:
+        raise SystemExit(f"{package.name} is {stated['name']}@{stated['version']}, wanted {wanted}")
+
+
+if __name__ == "__main__":
+    main()
