@@ -1,0 +1,160 @@
+"""Deploys a whole world onto an empty chain, in the order it has to be; returns its addresses.
+
+Roles have accounts of their own, so that users' accounts 0 to 9 are untouched: nobody else's nonce moves under them.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from web3 import Web3
+
+from sandbox.aave import Market, deploy_market
+from sandbox.anvil import CHAIN_ID
+from sandbox.chain import Chain
+from sandbox.spec import Reserve, WorldSpec
+from sandbox.uniswap import MAX, Uniswap, create_pool, deploy_uniswap
+
+MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
+ROLES = {"admin": 10, "lp": 11, "liquidator": 12, "arbitrageur": 13, "feeds": 14}
+FEED_DECIMALS = 8  # Aave adds and compares sources without looking at their decimals
+ACTOR_FUNDS_USD = 10**10
+WARM_UP_S = 7200  # so that pools can be asked for a time-weighted average at once
+NATIVE_BACKING = 10**9 * 10**18  # wei behind the mocked WETH, so that withdrawing works
+
+Addresses = dict[str, Any]
+
+
+def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
+    """Everything of `spec`, feeds fresh at the last block; plain JSON-able addresses."""
+    accounts = chain.w3.eth.accounts
+    roles = {name: accounts[index] for name, index in ROLES.items()}
+    admin = roles["admin"]
+    _put_multicall3(chain, admin)
+    tokens = {r.symbol: _deploy_token(chain, spec, r, admin) for r in spec.reserves}
+    feeds, sources = _deploy_feeds(chain, spec, admin)
+    native = spec.wrapped_native
+    reference = chain.deploy(
+        "Feed", f"{native} / USD reference", FEED_DECIMALS, answer(spec.price(native)), sender=admin
+    )
+    born = chain.w3.eth.get_block("latest")["timestamp"]
+    sequencer = chain.deploy("SequencerFeed", born - 86_400, sender=admin).address
+    market = deploy_market(chain, spec, admin, tokens, sources, sequencer)
+    uniswap = deploy_uniswap(chain, admin, tokens[native])
+    chain.rpc("anvil_setBalance", tokens[native], hex(NATIVE_BACKING))
+    for role in ("lp", "liquidator", "arbitrageur"):
+        _fund(chain, spec, roles[role], admin, tokens, market, uniswap)
+    pools = [_create_pool(chain, spec, uniswap, p, tokens, roles["lp"]) for p in spec.pools]
+    for r in (r for r in spec.reserves if r.supply):
+        supply = market.pool.functions.supply(tokens[r.symbol], r.supply * 10**r.decimals, roles["lp"], 0)
+        chain.send(supply, roles["lp"])
+    return {
+        "chain_id": CHAIN_ID,
+        "multicall3": MULTICALL3,
+        "wrapped_native": tokens[native],
+        "aave": _aave_addresses(market),
+        "uniswap": {
+            "factory": uniswap.factory.address,
+            "position_manager": uniswap.positions.address,
+            "swap_router_02": uniswap.router.address,
+            "quoter_v2": uniswap.quoter.address,
+        },
+        "tokens": tokens,
+        "decimals": {r.symbol: r.decimals for r in spec.reserves},
+        "a_tokens": market.a_tokens,
+        "debt_tokens": market.debt_tokens,
+        "sources": sources,
+        "feeds": feeds,
+        "ratio_of": {r.symbol: r.ratio_of for r in spec.reserves if r.ratio_of},
+        "heartbeats_s": {r.symbol: r.heartbeat_s for r in spec.reserves},
+        "reference_feeds": {native: reference.address},
+        "sequencer_feed": sequencer,
+        "sequencer_grace_s": spec.sequencer_grace_s,
+        "pools": pools,
+        "roles": roles,
+    }
+
+
+def answer(price: Decimal) -> int:
+    """A price in dollars as a feed's integer (8 decimals), rounded down."""
+    return int(price.scaleb(FEED_DECIMALS))
+
+
+def _put_multicall3(chain: Chain, admin: str) -> None:
+    deployed = chain.deploy("Multicall3", sender=admin)
+    chain.rpc("anvil_setCode", MULTICALL3, chain.w3.eth.get_code(deployed.address).to_0x_hex())
+
+
+def _deploy_token(chain: Chain, spec: WorldSpec, r: Reserve, admin: str) -> str:
+    if r.symbol == spec.wrapped_native:
+        return str(chain.deploy("WETH9Mocked", sender=admin).address)
+    return str(chain.deploy("TestnetERC20", r.symbol, r.symbol, r.decimals, admin, sender=admin).address)
+
+
+def _deploy_feeds(chain: Chain, spec: WorldSpec, admin: str) -> tuple[dict[str, str], dict[str, str]]:
+    """(feeds by symbol, Aave price sources by symbol): the same but for ratio adapters, which have no feed."""
+    feeds = {
+        r.symbol: chain.deploy(
+            "Feed", f"{r.symbol} / USD", FEED_DECIMALS, answer(Decimal(r.price)), sender=admin
+        ).address
+        for r in spec.reserves
+        if r.ratio_of is None
+    }
+    adapters = {
+        r.symbol: chain.deploy(
+            "RatioAdapter",
+            feeds[r.ratio_of],
+            int(Decimal(r.ratio) * 10**18),
+            f"{r.symbol} / {r.ratio_of} / USD",
+            sender=admin,
+        ).address
+        for r in spec.reserves
+        if r.ratio_of is not None
+    }
+    return feeds, feeds | adapters
+
+
+def _fund(
+    chain: Chain, spec: WorldSpec, who: str, admin: str, tokens: dict[str, str], market: Market, uniswap: Uniswap
+) -> None:
+    """Ten billion dollars of each token, approved to the protocols: actors never run dry."""
+    for r in spec.reserves:
+        token = chain.at("TestnetERC20", tokens[r.symbol])
+        amount = int(ACTOR_FUNDS_USD / spec.price(r.symbol)) * 10**r.decimals
+        chain.send(token.functions["mint(address,uint256)"](who, amount), admin)
+        for spender in (market.pool, uniswap.positions, uniswap.router):
+            chain.send(token.functions.approve(spender.address, MAX), who)
+
+
+def _create_pool(
+    chain: Chain, spec: WorldSpec, uniswap: Uniswap, pool: Any, tokens: dict[str, str], lp: str
+) -> Addresses:
+    amounts = {
+        tokens[s]: int(Decimal(pool.depth_usd) / spec.price(s) * 10 ** spec.reserve(s).decimals)
+        for s in (pool.a, pool.b)
+    }
+    address, token0, token1 = create_pool(chain, uniswap, pool.fee, amounts, lp)
+    symbol = {address: s for s, address in tokens.items()}
+    return {"address": address, "fee": pool.fee, "token0": symbol[token0], "token1": symbol[token1]}
+
+
+def _aave_addresses(market: Market) -> dict[str, str]:
+    return {
+        "pool_addresses_provider": market.provider.address,
+        "pool": market.pool.address,
+        "configurator": market.configurator.address,
+        "oracle": market.oracle.address,
+        "data_provider": market.data.address,
+        "acl_manager": market.acl.address,
+        "rate_strategy": market.rates.address,
+        "sentinel": market.sentinel,
+    }
+
+
+def warm_up(chain: Chain, addresses: Addresses) -> None:
+    """Let the pools gather history, then make every feed fresh again."""
+    now = Web3.to_int(chain.w3.eth.get_block("latest")["timestamp"])
+    chain.rpc("evm_setNextBlockTimestamp", now + WARM_UP_S)
+    chain.rpc("evm_mine")
+    for address in [*addresses["feeds"].values(), *addresses["reference_feeds"].values()]:
+        feed = chain.at("Feed", address)
+        chain.send(feed.functions.setAnswer(feed.functions.latestAnswer().call()), addresses["roles"]["feeds"])

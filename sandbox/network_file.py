@@ -1,0 +1,50 @@
+"""Writes the keeper's network file for a sandbox world, in the shape of config/networks/*.toml."""
+
+from pathlib import Path
+
+from sandbox.deploy import Addresses
+
+
+def network_toml(addresses: Addresses, block_time_s: float) -> str:
+    aave, uniswap = addresses["aave"], addresses["uniswap"]
+    fees = sorted({100, 500, 3000, 10000} | {pool["fee"] for pool in addresses["pools"]})
+    head = f"""name = "sandbox"
+chain_id = {addresses["chain_id"]}
+multicall3 = "{addresses["multicall3"]}"
+wrapped_native = "{addresses["wrapped_native"]}"
+block_time = "{block_time_s:g}s"
+
+[aave_v3]
+pool_addresses_provider = "{aave["pool_addresses_provider"]}"
+
+[uniswap_v3]
+factory = "{uniswap["factory"]}"
+quoter_v2 = "{uniswap["quoter_v2"]}"
+swap_router_02 = "{uniswap["swap_router_02"]}"
+fee_tiers = {fees}
+
+[price_safety]
+sequencer_feed = "{addresses["sequencer_feed"]}"
+sequencer_grace = "{duration(addresses["sequencer_grace_s"])}"
+default_heartbeat = "25h"
+max_deviation_bps = 300
+twap_window = "5m"
+"""
+    heartbeats = addresses["heartbeats_s"].items()
+    return head + "".join(
+        f'\n[price_safety.assets.{s}]\nheartbeat = "{duration(seconds)}"\n' for s, seconds in heartbeats
+    )
+
+
+def duration(seconds: int) -> str:
+    """The largest whole unit: 3600 → 1h, 90 → 90s."""
+    for size, unit in ((3600, "h"), (60, "m")):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def write_network_toml(path: Path, addresses: Addresses, block_time_s: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(network_toml(addresses, block_time_s))
+    return path

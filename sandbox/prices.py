@@ -1,0 +1,107 @@
+"""Reads and moves prices: feeds and ratio adapters, and pools by real swaps that stop at a price limit."""
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sandbox.chain import Chain
+from sandbox.deploy import FEED_DECIMALS, Addresses, answer
+from sandbox.uniswap import MAX_SQRT, MIN_SQRT, price_of, sqrt_price_for
+
+UNIT = Decimal(10) ** -FEED_DECIMALS
+FEE_UNIT = Decimal(10) ** 6
+SWAP_GAS = 10_000_000  # a swap across the whole range writes few ticks but many slots
+Pool = Mapping[str, Any]
+Calls = list[tuple[str, bool, bytes]]
+
+
+def read_prices(chain: Chain, addresses: Addresses) -> dict[str, Decimal]:
+    """Dollars per whole token of every reserve, as Aave's oracle says."""
+    oracle = chain.at("AaveOracle", addresses["aave"]["oracle"])
+    answers = oracle.functions.getAssetsPrices(list(addresses["tokens"].values())).call()
+    return {s: value * UNIT for s, value in zip(addresses["tokens"], answers, strict=True)}
+
+
+def encode_prices(
+    chain: Chain, addresses: Addresses, prices: Mapping[str, Decimal], updated_at: int | None, reference: bool
+) -> Calls:
+    """The calls that put the feeds at `prices`; a ratio-priced token moves by its ratio. `updated_at` None is now."""
+    calls: Calls = []
+    for symbol in (s for s in prices if s in addresses["feeds"]):
+        feeds = [addresses["feeds"][symbol]]
+        if reference and symbol in addresses["reference_feeds"]:
+            feeds.append(addresses["reference_feeds"][symbol])
+        value = answer(prices[symbol])
+        for address in feeds:
+            feed = chain.at("Feed", address)
+            if updated_at is None:
+                data = feed.encode_abi("setAnswer", [value])
+            else:
+                data = feed.encode_abi("setAnswerAt", [value, updated_at])
+            calls.append((address, False, data))
+    if ratios := [s for s in prices if s in addresses["ratio_of"]]:
+        base_prices = read_prices(chain, addresses) | dict(prices)
+        for symbol in ratios:
+            ratio = prices[symbol] / base_prices[addresses["ratio_of"][symbol]] * 10**18
+            adapter = chain.at("RatioAdapter", addresses["sources"][symbol])
+            rounded = int(ratio.to_integral_value(ROUND_HALF_UP))
+            calls.append((adapter.address, False, adapter.encode_abi("setRatio", [rounded])))
+    return calls
+
+
+def send_together(chain: Chain, addresses: Addresses, calls: Calls) -> str:
+    """All calls in one transaction of the feeds' account; its hash."""
+    multicall = chain.at("Multicall3", addresses["multicall3"])
+    return chain.submit(multicall.functions.aggregate3(calls), addresses["roles"]["feeds"], gas=8_000_000)
+
+
+def find_pool(addresses: Addresses, a: str, b: str, fee: int | None = None) -> Pool:
+    """The pool of two symbols, in either order; without a fee the first listed."""
+    for pool in addresses["pools"]:
+        if {pool["token0"], pool["token1"]} == {a, b} and fee in (None, pool["fee"]):
+            found: Pool = pool
+            return found
+    raise KeyError(f"no pool {a}/{b}" + (f" with fee {fee}" if fee else ""))
+
+
+def pool_price(chain: Chain, addresses: Addresses, pool: Pool) -> Decimal:
+    """Whole token1 per whole token0."""
+    sqrt_x96 = chain.at("UniswapV3Pool", pool["address"]).functions.slot0().call()[0]
+    return price_of(sqrt_x96, *_decimals(addresses, pool))
+
+
+def fair_price(prices: Mapping[str, Decimal], pool: Pool) -> Decimal:
+    """What the feeds say one whole token0 costs in whole token1."""
+    return prices[pool["token0"]] / prices[pool["token1"]]
+
+
+def move_pool(chain: Chain, addresses: Addresses, pool: Pool, price: Decimal, trader: str) -> str | None:
+    """Swap until the pool's price is `price` (whole token1 per whole token0); the hash, None if it is there already.
+
+    `trader` must own enough of both tokens and have approved SwapRouter02. Liquidity fees stay in the pool.
+    """
+    limit = min(max(sqrt_price_for(price, *_decimals(addresses, pool)), MIN_SQRT), MAX_SQRT)
+    now = chain.at("UniswapV3Pool", pool["address"]).functions.slot0().call()[0]
+    if limit == now:
+        return None
+    sold, bought = ("token0", "token1") if limit < now else ("token1", "token0")
+    token_in, token_out = addresses["tokens"][pool[sold]], addresses["tokens"][pool[bought]]
+    balance = chain.at("TestnetERC20", token_in).functions.balanceOf(trader).call()
+    router = chain.at("SwapRouter02", addresses["uniswap"]["swap_router_02"])
+    order = (token_in, token_out, pool["fee"], trader, balance, 0, limit)
+    return chain.submit(router.functions.exactInputSingle(order), trader, SWAP_GAS)
+
+
+def arbitrage(chain: Chain, addresses: Addresses, pool: Pool, prices: Mapping[str, Decimal], trader: str) -> str | None:
+    """One trade on one pool, as far as it earns more than the pool's fee; the hash, None when it would not pay."""
+    fair, keep = fair_price(prices, pool), 1 - pool["fee"] / FEE_UNIT
+    now = pool_price(chain, addresses, pool)
+    if now > fair / keep:
+        return move_pool(chain, addresses, pool, fair / keep, trader)
+    if now < fair * keep:
+        return move_pool(chain, addresses, pool, fair * keep, trader)
+    return None
+
+
+def _decimals(addresses: Addresses, pool: Pool) -> tuple[int, int]:
+    return addresses["decimals"][pool["token0"]], addresses["decimals"][pool["token1"]]

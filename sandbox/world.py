@@ -1,0 +1,244 @@
+"""The world's handle: start it, move its prices, open positions in it, look at it, stop it.
+
+    with World.start() as w:
+        owner = w.account(0).address
+        w.open_position(owner, collateral={"WETH": 10 * 10**18}, debt={"USDC": 14_000 * 10**6})
+        w.set_price("WETH", 1750)
+        w.health_factor(owner)
+
+Token amounts are integers of the smallest unit; prices are dollars per whole token (int, str or Decimal).
+Automine by default: each transaction is a block, `timestamp_interval` seconds after the one before. With `block_time`
+blocks come by themselves every so many wall seconds.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+from web3.contract import Contract
+from web3.types import TxReceipt
+
+from sandbox import install, positions, prices
+from sandbox.anvil import Anvil
+from sandbox.chain import Chain
+from sandbox.deploy import Addresses, deploy_world, warm_up
+from sandbox.errors import SandboxError
+from sandbox.network_file import write_network_toml
+from sandbox.node import Node
+from sandbox.paths import ADDRESSES, RUN, STATE
+from sandbox.spec import WorldSpec
+from sandbox.uniswap import MAX
+
+Price = Decimal | int | str
+DEFAULT_INTERVAL_S = 12
+HARDFORK = ("--hardfork", "prague")
+
+
+class World(Node):
+    """A running world. Each object is for one thread; `World.attach(w.url)` gives another one for another thread."""
+
+    # ── beginning and end ──
+
+    @classmethod
+    def start(
+        cls, port: int | None = None, block_time: float | None = None, timestamp_interval: int | None = None
+    ) -> Self:
+        """The prebuilt world on a new anvil (built first if it has not been)."""
+        install.ensure()
+        addresses = json.loads(ADDRESSES.read_text())
+        state = ("--load-state", str(STATE), "--timestamp", str(addresses["timestamp"]))
+        anvil = Anvil(*HARDFORK, *state, *_mining(block_time), port=port)
+        return cls._started(anvil, addresses, block_time, timestamp_interval)
+
+    @classmethod
+    def build(
+        cls,
+        spec: WorldSpec,
+        port: int | None = None,
+        block_time: float | None = None,
+        timestamp_interval: int | None = None,
+    ) -> Self:
+        """Another world altogether, deployed now from `spec` (two to three seconds)."""
+        install.ensure()
+        anvil = Anvil(*HARDFORK, "--timestamp", str(spec.timestamp), port=port)
+        try:
+            anvil.rpc("anvil_setBlockTimestampInterval", 1)
+            chain = Chain(anvil.url)
+            addresses = deploy_world(chain, spec)
+            warm_up(chain, addresses)
+            if block_time is not None:
+                anvil.rpc("evm_setIntervalMining", max(1, round(block_time)))
+        except BaseException:
+            anvil.stop()
+            raise
+        return cls._started(anvil, addresses, block_time, timestamp_interval)
+
+    @classmethod
+    def attach(cls, url: str | None = None) -> Self:
+        """The world that runs at `url` (or the one `python -m sandbox up` started)."""
+        name = "world.json" if url is None else f"world-{url.rstrip('/').rsplit(':', 1)[-1]}.json"
+        try:
+            known = json.loads((RUN / name).read_text())
+            return cls(url or known["url"], known, block_time=known["block_time"])
+        except (OSError, ValueError, KeyError):
+            raise SandboxError("no world is running there: start one with `python -m sandbox up`") from None
+
+    def fork(self) -> Self:
+        """A fork of this world at its latest block, on an anvil of its own; what happens there stays there."""
+        anvil = Anvil("--fork-url", self.url, "--no-storage-caching", *HARDFORK)
+        return self._started(anvil, dict(self.addresses), None, None)
+
+    @classmethod
+    def _started(
+        cls, anvil: Anvil, addresses: Addresses, block_time: float | None, timestamp_interval: int | None
+    ) -> Self:
+        interval = timestamp_interval or (max(1, round(block_time)) if block_time else DEFAULT_INTERVAL_S)
+        anvil.rpc("anvil_setBlockTimestampInterval", interval)
+        world = cls(anvil.url, addresses, anvil, block_time)
+        world.save(RUN / f"world-{anvil.port}.json")
+        return world
+
+    # ── prices ──
+
+    def price(self, symbol: str) -> Decimal:
+        return self.prices()[symbol]
+
+    def prices(self) -> dict[str, Decimal]:
+        return prices.read_prices(self.chain, self.addresses)
+
+    def set_price(self, symbol: str, value: Price, updated_at: int | None = None, reference: bool = True) -> None:
+        """Move a feed; a staked token follows its base. `reference` False leaves the second feed where it is."""
+        self.set_prices({symbol: value}, updated_at, reference)
+
+    def set_prices(self, values: Mapping[str, Price], updated_at: int | None = None, reference: bool = True) -> None:
+        """Several feeds in one transaction."""
+        wanted = {symbol: Decimal(value) for symbol, value in values.items()}
+        if unknown := wanted.keys() - self.addresses["tokens"].keys():
+            raise SandboxError(f"unknown symbol {', '.join(sorted(unknown))}: {', '.join(self.addresses['tokens'])}")
+        calls = prices.encode_prices(self.chain, self.addresses, wanted, updated_at, reference)
+        self.chain.wait(prices.send_together(self.chain, self.addresses, calls), "set_prices")
+
+    def refresh_feeds(self) -> None:
+        """Every feed answers the same again, now."""
+        self.set_prices({s: p for s, p in self.prices().items() if s in self.addresses["feeds"]})
+
+    def make_stale(self, symbol: str, age_s: int) -> None:
+        """The feed's last answer becomes `age_s` seconds old."""
+        self.set_price(symbol, self.price(symbol), updated_at=self.now - age_s)
+
+    def pool_price(self, a: str, b: str, fee: int | None = None) -> Decimal:
+        """Whole `b` per whole `a` in a pool."""
+        pool = prices.find_pool(self.addresses, a, b, fee)
+        price = prices.pool_price(self.chain, self.addresses, pool)
+        return price if pool["token0"] == a else 1 / price
+
+    def set_pool_price(self, a: str, b: str, value: Price, fee: int | None = None) -> None:
+        """Swap in a pool until one whole `a` costs `value` whole `b`."""
+        pool = prices.find_pool(self.addresses, a, b, fee)
+        price = Decimal(value) if pool["token0"] == a else 1 / Decimal(value)
+        sent = prices.move_pool(self.chain, self.addresses, pool, price, self.role("arbitrageur"))
+        if sent is not None:
+            self.chain.wait(sent, "set_pool_price")
+
+    def align_pools(self) -> None:
+        """Every pool to its feeds' price by real swaps (to the price itself, not only to where it pays)."""
+        now = self.prices()
+        for pool in self.addresses["pools"]:
+            fair = prices.fair_price(now, pool)
+            sent = prices.move_pool(self.chain, self.addresses, pool, fair, self.role("arbitrageur"))
+            if sent is not None:
+                self.chain.wait(sent, "align_pools")
+
+    def set_sequencer(self, up: bool, since: int | None = None) -> None:
+        """The L2 sequencer's status, from `since` (a timestamp; now when None)."""
+        feed = self.chain.at("SequencerFeed", self.addresses["sequencer_feed"])
+        status = feed.functions.setStatus(0 if up else 1, self.now if since is None else since)
+        self.chain.send(status, self.role("feeds"))
+
+    # ── reserves ──
+
+    def token(self, symbol: str) -> Contract:
+        return self.chain.at("TestnetERC20", self.addresses["tokens"][symbol])
+
+    @property
+    def pool(self) -> Contract:
+        return self.chain.at("PoolInstance", self.addresses["aave"]["pool"])
+
+    def mint(self, symbol: str, to: str, amount: int) -> TxReceipt:
+        return self.chain.send(self.token(symbol).functions["mint(address,uint256)"](to, amount), self.role("admin"))
+
+    def balance(self, symbol: str, owner: str) -> int:
+        return int(self.token(symbol).functions.balanceOf(owner).call())
+
+    def debt(self, symbol: str, owner: str) -> int:
+        return positions.owed(self.chain, self.addresses["debt_tokens"][symbol], owner)
+
+    def supplied(self, symbol: str, owner: str) -> int:
+        return positions.owed(self.chain, self.addresses["a_tokens"][symbol], owner)
+
+    def configure(self, function: str, *args: Any) -> TxReceipt:
+        """Call Aave's PoolConfigurator as its admin, e.g. configure("setSupplyCap", token, 1000)."""
+        configurator = self.chain.at("PoolConfiguratorInstance", self.addresses["aave"]["configurator"])
+        return self.chain.send(configurator.functions[function](*args), self.role("admin"))
+
+    def freeze(self, symbol: str, on: bool = True) -> None:
+        self.configure("setReserveFreeze", self.addresses["tokens"][symbol], on)
+
+    def pause(self, symbol: str, on: bool = True) -> None:
+        self.configure("setReservePause(address,bool)", self.addresses["tokens"][symbol], on)
+
+    # ── positions ──
+
+    def open_position(
+        self, owner: str, collateral: Mapping[str, int], debt: Mapping[str, int] | None = None, emode: int = 0
+    ) -> None:
+        """Mint and supply the collateral, enter the e-mode, borrow the debt; all real calls of `owner`."""
+        for symbol, amount in collateral.items():
+            self.mint(symbol, owner, amount)
+            self.supply(owner, symbol, amount)
+        if emode:
+            with self.acting_as(owner):
+                self.chain.send(self.pool.functions.setUserEMode(emode), owner)
+        for symbol, amount in (debt or {}).items():
+            self.borrow(owner, symbol, amount)
+
+    def supply(self, owner: str, symbol: str, amount: int) -> TxReceipt:
+        token = self.token(symbol)
+        with self.acting_as(owner):
+            self.chain.send(token.functions.approve(self.pool.address, amount), owner)
+            return self.chain.send(self.pool.functions.supply(token.address, amount, owner, 0), owner)
+
+    def withdraw(self, owner: str, symbol: str, amount: int = MAX) -> TxReceipt:
+        """`amount` MAX is everything."""
+        with self.acting_as(owner):
+            return self.chain.send(self.pool.functions.withdraw(self.token(symbol).address, amount, owner), owner)
+
+    def borrow(self, owner: str, symbol: str, amount: int) -> TxReceipt:
+        with self.acting_as(owner):
+            return self.chain.send(self.pool.functions.borrow(self.token(symbol).address, amount, 2, 0, owner), owner)
+
+    def repay(self, owner: str, symbol: str, amount: int = MAX) -> TxReceipt:
+        """`amount` MAX is the whole debt; the owner must hold the tokens."""
+        token = self.token(symbol)
+        with self.acting_as(owner):
+            self.chain.send(token.functions.approve(self.pool.address, amount), owner)
+            return self.chain.send(self.pool.functions.repay(token.address, amount, 2, owner), owner)
+
+    def account_data(self, owner: str) -> positions.AccountData:
+        return positions.account_data(self.chain, self.addresses["aave"]["pool"], owner)
+
+    def health_factor(self, owner: str) -> Decimal:
+        """As a number, huge without debt; the raw integer is in `account_data`."""
+        return Decimal(self.account_data(owner).health_factor).scaleb(-18)
+
+    # ── for the keeper ──
+
+    def network_toml(self, path: str | Path) -> Path:
+        """Write the keeper's network file for this world."""
+        return write_network_toml(Path(path), self.addresses, self.block_time or DEFAULT_INTERVAL_S)
+
+
+def _mining(block_time: float | None) -> tuple[str, ...]:
+    return () if block_time is None else ("--block-time", f"{block_time:g}")
