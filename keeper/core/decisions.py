@@ -1,0 +1,161 @@
+"""From an assessment to a decision: hold with a reason, or an intent to act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from keeper.core import lending
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import (
+    Action,
+    Assessment,
+    CloseTarget,
+    HealthFactorTarget,
+    LtvTarget,
+    Measure,
+    Rule,
+    Unjudged,
+)
+from keeper.core.units import WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The owner's bounds that hold for every rule."""
+
+    health_floor: Wad
+    """No step of a plan may leave the health factor below this."""
+    emergency_health: Wad
+    """At or below this health factor a cooldown no longer holds a rescue back."""
+    max_rounds: int
+    """Rounds of withdraw, swap, repay in one plan."""
+    capital_cost: Bps
+    """What it costs to tie up wallet funds, for weighing a top-up against a sale: share of the amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier cycles left behind, read from the journal."""
+
+    acted_at: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(position, rule) → block timestamp of its last action."""
+    spent_today: dict[str, Usd] = field(default_factory=dict)
+    """Rule → dollars moved within the last 24 hours."""
+    busy: frozenset[Address] = frozenset()
+    """Signers whose plan is still under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A refusal to act, with its reason. A refusal is a result."""
+
+    position: str
+    rule: str | None
+    reason: Reason
+    detail: str = ""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is wrong: the owner need not hear of it."""
+        return self.reason in (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A rule fired and may be acted on: with these actions, within this budget."""
+
+    assessment: Assessment
+    rule: Rule
+    target: HealthFactorTarget | LtvTarget | CloseTarget
+    actions: tuple[Action, ...]
+    forbidden: tuple[tuple[Action, Doubt], ...]
+    left_today: Usd | None
+
+    @property
+    def position(self) -> str:
+        """The position's name."""
+        return self.assessment.position.name
+
+
+def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
+    """Return what to do about one position: the first fired rule that may act, else the first reason it may not."""
+    if isinstance(assessed, Unjudged):
+        return Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail)
+    name = assessed.position.name
+    holds = []
+    for rule in assessed.fired:
+        decision = _decide_rule(rule, assessed, memory, safety, signer)
+        if isinstance(decision, Intent):
+            return decision
+        holds.append(decision)
+    undecided = [v for v in assessed.verdicts if v.doubt]
+    for verdict in undecided:
+        assert verdict.doubt  # noqa: S101 - narrows the type; filtered one line above
+        holds.append(Hold(name, verdict.rule.name, verdict.doubt.reason, verdict.doubt.detail))
+    return holds[0] if holds else Hold(name, None, Reason.HEALTHY)
+
+
+def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
+    name = assessed.position.name
+
+    def hold(reason: Reason, detail: str = "") -> Hold:
+        return Hold(name, rule.name, reason, detail)
+
+    acting = tuple(a for a in rule.actions if a is not Action.ALERT)
+    if not acting or rule.target is None:
+        return hold(Reason.ALERT_ONLY, _measured(rule, assessed))
+    if not rule.is_boost and rule.target.is_met(assessed.figures):
+        return hold(Reason.AT_TARGET, str(rule.target))
+    if _still_fires_at_target(rule, assessed):
+        return hold(Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}")
+    if signer in memory.busy:
+        return hold(Reason.IN_FLIGHT)
+    waited = _cooldown_left(rule, assessed, memory)
+    if waited and (rule.is_boost or assessed.figures.health_factor > safety.emergency_health):
+        return hold(Reason.COOLDOWN, f"{waited} s left")
+    left = rule.limits.max_spend_per_day
+    if left is not None:
+        left = Usd(max(0, left - memory.spent_today.get(rule.name, 0)))
+        if not left:
+            return hold(Reason.SPEND_LIMIT, "nothing left of today's limit")
+    doubt = assessed.doubts[0] if assessed.doubts else None
+    forbidden = tuple((a, doubt) for a in acting if a.trades and doubt)
+    allowed = tuple(a for a in acting if not (a.trades and doubt))
+    if not allowed and doubt:
+        return hold(doubt.reason, doubt.detail)
+    return Intent(assessed, rule, rule.target, allowed, forbidden, left)
+
+
+def _measured(rule: Rule, assessed: Assessment) -> str:
+    value = next(v.measured for v in assessed.verdicts if v.rule is rule)
+    return f"{rule.trigger.measure.value} {ratio_text(value) if value is not None else '?'}"
+
+
+def _cooldown_left(rule: Rule, assessed: Assessment, memory: Memory) -> int:
+    last = memory.acted_at.get((assessed.position.name, rule.name))
+    return 0 if last is None else max(0, last + rule.cooldown_s - assessed.position.block.timestamp)
+
+
+def _still_fires_at_target(rule: Rule, assessed: Assessment) -> bool:
+    """Tell whether the trigger would fire at the very target, where the two are measured differently.
+
+    With one average threshold T: health factor = T / LTV, and distance = 1 - LTV / T.
+    """
+    threshold = assessed.figures.average_threshold * WAD // 10_000
+    health: int
+    if isinstance(rule.target, HealthFactorTarget):
+        health = rule.target.health_factor
+    elif isinstance(rule.target, LtvTarget) and rule.target.ltv and threshold:
+        health = mul_div_down(threshold, WAD, rule.target.ltv)
+    else:
+        return False
+    match rule.trigger.measure:
+        case Measure.HEALTH_FACTOR:
+            return rule.trigger.fires_at(health)
+        case Measure.LIQUIDATION_DISTANCE:
+            return rule.trigger.fires_at(lending.liquidation_distance_at(Wad(health)))
+        case Measure.LTV if isinstance(rule.target, HealthFactorTarget):
+            return bool(threshold) and rule.trigger.fires_at(mul_div_up(threshold, WAD, health))
+        case _:
+            return False

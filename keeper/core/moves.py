@@ -1,0 +1,97 @@
+"""What a plan is made of: abstract moves, which a venue turns into calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from keeper.core.units import Address, Amount
+
+
+class Spender(Enum):
+    """Who an approval is for."""
+
+    MARKET = "market"
+    ROUTER = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way through pools: ``tokens[0]`` is given, ``tokens[-1]`` received, ``fees[i]`` the pool between neighbours."""
+
+    tokens: tuple[Address, ...]
+    fees: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Allow a spender exactly ``amount``; zero takes an allowance back."""
+
+    asset: Address
+    spender: Spender
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Move tokens from the signer's wallet into the owner's collateral."""
+
+    asset: Address
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Move collateral to the owner's wallet. ``amount`` None means all."""
+
+    asset: Address
+    amount: Amount | None
+
+
+@dataclass(frozen=True, slots=True)
+class Borrow:
+    """Borrow to the owner's wallet."""
+
+    asset: Address
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Repay:
+    """Repay the owner's debt from the signer's wallet: ``amount`` at most, or everything owed if ``is_all``."""
+
+    asset: Address
+    amount: Amount
+    is_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RepayWithCollateral:
+    """Repay debt with the same asset's supply (Aave repayWithATokens)."""
+
+    asset: Address
+    amount: Amount
+    is_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Buy exactly ``bought`` for at most ``sold``, to the owner's wallet."""
+
+    route: Route
+    sold: Amount
+    bought: Amount
+
+
+Move = Approve | Supply | Withdraw | Borrow | Repay | RepayWithCollateral | Swap
+
+GAS: dict[type[Move], int] = {
+    Approve: 50_000,
+    Supply: 250_000,
+    Withdraw: 330_000,
+    Borrow: 400_000,
+    Repay: 250_000,
+    RepayWithCollateral: 350_000,
+    Swap: 180_000,
+}
+"""Gas to weigh candidates by, from above (measured on Aave v3.6 and Uniswap v3); the limit comes from the rehearsal."""

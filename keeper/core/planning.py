@@ -1,0 +1,181 @@
+"""From an intent to plans: work out every allowed way; cheapest sufficient first, then the most helpful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from keeper.core import lending, rescues, trades
+from keeper.core.decisions import Hold, Intent
+from keeper.core.moves import Approve, Spender
+from keeper.core.positions import AccountFigures
+from keeper.core.proposals import Cost, Proposal, Rejected, State, Step, Terms
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, Target
+from keeper.core.units import BPS, Address, Amount, Usd, Wad, ratio_text
+
+PARTIAL_TOLERANCE = 10
+"""Basis points by which a partial plan may miss its projected health factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postcondition:
+    """What must hold after the plan, at the prices it was decided on. Checked in rehearsal and again when mined."""
+
+    target: Target | None
+    least_health: Wad
+
+    def is_met(self, figures: AccountFigures) -> bool:
+        """Tell whether figures keep the promise."""
+        return figures.health_factor >= self.least_health and (self.target is None or self.target.is_met(figures))
+
+    def __str__(self) -> str:
+        return str(self.target) if self.target else f"health factor {ratio_text(self.least_health)} or more"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, why this way, and what must be true afterwards."""
+
+    intent: Intent
+    label: str
+    steps: tuple[Step, ...]
+    cost: Cost
+    before: AccountFigures
+    projected: AccountFigures
+    postcondition: Postcondition
+    is_partial: bool
+    rejected: tuple[Rejected, ...]
+
+    @property
+    def spend(self) -> Usd:
+        """Dollars the plan moves."""
+        return Usd(sum(step.spend for step in self.steps))
+
+
+Allowances = dict[tuple[Address, Spender], Amount]
+"""What was approved before: some tokens refuse to change an allowance that is not zero."""
+
+BUILDERS: dict[Action, rescues.Builder] = {
+    Action.TOP_UP: rescues.top_ups,
+    Action.REPAY: rescues.repayments,
+    Action.DELEVERAGE: trades.deleverages,
+    Action.LEVERAGE_UP: trades.boosts,
+}
+
+
+def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) -> tuple[Plan, ...] | Hold:
+    """Return the plans worth rehearsing, best first, or why there are none.
+
+    First the sufficient ones by cost; where none is, ways combined, then single ways by how much they help.
+    """
+    proposals, rejected = _sorted(_ways(intent, state, terms))
+    rejected += [Rejected(action.value, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
+    helping = [p for p in proposals if _helps(p, intent)]
+    ranked = sorted((p for p in helping if p.is_sufficient), key=lambda p: (p.cost.total, len(p.steps)))
+    partial = sorted((p for p in helping if not p.is_sufficient), key=lambda p: _help(p, intent), reverse=True)
+    if not ranked and len(helping) > 0:
+        combined = _combine(intent, state, terms)
+        partial = [combined, *partial] if combined.steps and combined.label != partial[0].label else partial
+    ranked += partial
+    if not ranked:
+        return Hold(intent.position, intent.rule.name, *_why_none(rejected))
+    return tuple(_as_plan(p, intent, allowances, (*_others(ranked, p), *rejected)) for p in ranked)
+
+
+def _ways(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    for action in intent.actions:
+        yield from BUILDERS[action](intent, state, terms)
+
+
+def _sorted(ways: Iterator[Proposal | Rejected]) -> tuple[list[Proposal], list[Rejected]]:
+    found = list(ways)
+    return [w for w in found if isinstance(w, Proposal)], [w for w in found if isinstance(w, Rejected)]
+
+
+def _combine(intent: Intent, state: State, terms: Terms) -> Proposal:
+    """Return several ways one after the other, the ones that trade nothing first, until the target is met."""
+    total = Proposal((), "", (), Cost(Usd(0), Usd(0), Usd(0)), state, is_sufficient=False)
+    for action in (Action.REPAY, Action.TOP_UP, Action.DELEVERAGE, Action.LEVERAGE_UP):
+        while action in intent.actions and not total.is_sufficient:
+            found, _ = _sorted(BUILDERS[action](intent, total.after, terms))
+            best = max(found, key=lambda p: _help(p, intent), default=None)
+            if best is None or _help(best, intent) <= _help(total, intent):
+                break
+            total = _joined(total, best)
+    return total
+
+
+def _joined(first: Proposal, then: Proposal) -> Proposal:
+    cost = Cost(
+        Usd(first.cost.gas + then.cost.gas),
+        Usd(first.cost.trading + then.cost.trading),
+        Usd(first.cost.capital + then.cost.capital),
+    )
+    label = f"{first.label}, then {then.label}" if first.label else then.label
+    actions = tuple(dict.fromkeys(first.actions + then.actions))
+    return Proposal(actions, label, first.steps + then.steps, cost, then.after, then.is_sufficient)
+
+
+def _help(proposal: Proposal, intent: Intent) -> tuple[bool, int, int]:
+    """Rank by sufficiency, then by health gained (given up, for a boost), then by debt left."""
+    figures = lending.figures(proposal.after.account)
+    health = -figures.health_factor if intent.rule.is_boost else figures.health_factor
+    return proposal.is_sufficient, health, -figures.debt_value
+
+
+def _helps(proposal: Proposal, intent: Intent) -> bool:
+    before = intent.assessment.figures
+    health = -before.health_factor if intent.rule.is_boost else before.health_factor
+    return bool(proposal.steps) and _help(proposal, intent)[1:] > (health, -before.debt_value)
+
+
+def _as_plan(chosen: Proposal, intent: Intent, allowances: Allowances, rejected: tuple[Rejected, ...]) -> Plan:
+    projected = lending.figures(chosen.after.account)
+    least = 0 if chosen.is_sufficient else projected.health_factor * (BPS - PARTIAL_TOLERANCE) // BPS
+    target = intent.target if chosen.is_sufficient or intent.rule.is_boost else None
+    return Plan(
+        intent=intent,
+        label=chosen.label,
+        steps=_clearing(chosen.steps, allowances),
+        cost=chosen.cost,
+        before=intent.assessment.figures,
+        projected=projected,
+        postcondition=Postcondition(target, Wad(least)),
+        is_partial=not chosen.is_sufficient,
+        rejected=rejected,
+    )
+
+
+def _clearing(steps: tuple[Step, ...], allowances: Allowances) -> tuple[Step, ...]:
+    """Return the steps with a leftover allowance set to zero before it is given anew."""
+    cleared, standing = list[Step](), dict(allowances)
+    for step in steps:
+        move = step.move
+        if isinstance(move, Approve):
+            key = (move.asset, move.spender)
+            if standing.get(key, 0) and move.amount:
+                cleared.append(replace(step, move=replace(move, amount=Amount(0))))
+            standing[key] = Amount(0)
+        cleared.append(step)
+    return tuple(cleared)
+
+
+def _others(ranked: list[Proposal], chosen: Proposal) -> tuple[Rejected, ...]:
+    return tuple(
+        Rejected(
+            p.label,
+            Reason.DEARER if p.is_sufficient else Reason.INSUFFICIENT,
+            f"health factor {ratio_text(lending.health_factor(p.after.account))}",
+            p.cost,
+        )
+        for p in ranked
+        if p is not chosen
+    )
+
+
+def _why_none(rejected: list[Rejected]) -> tuple[Reason, str]:
+    """Return the one reason all ways share, else that nothing helps; every way's reason in the detail."""
+    reasons = {r.reason for r in rejected}
+    detail = "; ".join(f"{r.label}: {r.reason.short}{f' ({r.detail})' if r.detail else ''}" for r in rejected)
+    return (reasons.pop() if len(reasons) == 1 else Reason.NOTHING_HELPS), detail

@@ -1,0 +1,141 @@
+"""One way to help, worked out: the moves, what they cost, the account after them; or why it cannot be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core import lending
+from keeper.core.decisions import Intent, Safety
+from keeper.core.lending import Account
+from keeper.core.moves import GAS, Move
+from keeper.core.positions import Holding, Wallet
+from keeper.core.quotes import Quotes
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, HealthFactorTarget, LtvTarget
+from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_down, mul_div_up
+
+AIM = 5
+"""Basis points by which a plan aims past its target, so that interest until mining cannot undo it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a plan is weighed with, besides the intent itself."""
+
+    safety: Safety
+    signer_is_owner: bool
+    fee_per_gas: Wei
+    native_price: int
+    """Base units for one whole native token."""
+    quotes: Quotes
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An account and the means to help it, before or after some moves."""
+
+    account: Account
+    wallet: Wallet
+    left_usd: int
+    """Dollars that may still be moved; UINT256_MAX when unlimited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of a plan, the dollars it spends, and the health factor it leaves."""
+
+    move: Move
+    spend: Usd
+    health_after: Wad
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a proposal costs, in base units (10^-8 dollars): gas, loss in trading, capital tied up."""
+
+    gas: Usd
+    trading: Usd
+    capital: Usd
+
+    @property
+    def total(self) -> Usd:
+        """The one currency proposals are compared in."""
+        return Usd(self.gas + self.trading + self.capital)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A worked-out way to help. ``is_sufficient``: the state after it meets the target."""
+
+    actions: tuple[Action, ...]
+    label: str
+    steps: tuple[Step, ...]
+    cost: Cost
+    after: State
+    is_sufficient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A way that was weighed and not taken."""
+
+    label: str
+    reason: Reason
+    detail: str = ""
+    cost: Cost | None = None
+
+
+def goal_of(intent: Intent) -> lending.Goal:
+    """Return the predicate a plan is solved for: the target, aimed a hair to the safe side."""
+    target = intent.target
+    if isinstance(target, HealthFactorTarget):
+        return HealthFactorTarget(Wad(mul_div_up(target.health_factor, BPS + AIM, BPS))).is_met
+    if isinstance(target, LtvTarget):
+        return LtvTarget(Wad(mul_div_down(target.ltv, BPS - AIM, BPS))).is_met
+    return target.is_met
+
+
+def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:
+    """Return what the moves' gas costs, rounded up."""
+    gas = sum(GAS[type(move)] for move in moves)
+    return Usd(mul_div_up(gas * terms.fee_per_gas, terms.native_price, WAD))
+
+
+def capital_cost(spend: int, terms: Terms) -> Usd:
+    """Return what tying up wallet funds costs, rounded up."""
+    return Usd(mul_div_up(spend, terms.safety.capital_cost, BPS))
+
+
+def affordable(state: State, holding: Holding, intent: Intent) -> Amount:
+    """Return the most of an asset that the wallet holds and the dollars left, and per transaction, allow."""
+    dollars = min(state.left_usd, per_transaction(intent))
+    return Amount(min(state.wallet.tokens.get(holding.reserve.asset, 0), within(dollars, holding)))
+
+
+def per_transaction(intent: Intent) -> int:
+    """Return the dollars one transaction may move; UINT256_MAX when unlimited."""
+    cap = intent.rule.limits.max_spend_per_tx
+    return UINT256_MAX if cap is None else cap
+
+
+def spent(state: State, dollars: int) -> int:
+    """Return the dollars left after some were moved."""
+    return state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - dollars)
+
+
+def within(dollars: int, holding: Holding) -> int:
+    """Return how much of an asset ``dollars`` (base units) are, rounded down; unlimited stays unlimited."""
+    if dollars >= UINT256_MAX:
+        return UINT256_MAX
+    return mul_div_down(dollars, holding.reserve.unit, holding.reserve.price.answer)
+
+
+def worth(amount: int, holding: Holding) -> Usd:
+    """Return what an amount is worth in base units, rounded up: spending counts against us."""
+    return Usd(mul_div_up(amount, holding.reserve.price.answer, holding.reserve.unit))
+
+
+def paid(state: State, asset: Address, amount: int, spend: int) -> tuple[Wallet, int]:
+    """Return wallet and dollars left after an amount left the wallet."""
+    tokens = {**state.wallet.tokens, asset: Amount(state.wallet.tokens.get(asset, 0) - amount)}
+    return Wallet(state.wallet.address, state.wallet.native, tokens), spent(state, spend)

@@ -1,0 +1,100 @@
+"""Every reason to hold, reject or fail: a code, a short text and what the owner can do. One table for log and docs."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """A typed refusal. ``code`` is stable for scripts; ``remedy`` says what the owner can do about it."""
+
+    # nothing to do
+    HEALTHY = ("healthy", "no rule asks for anything", "")
+    AT_TARGET = ("at_target", "the target is already met", "")
+    COOLDOWN = ("cooldown", "the rule acted a short while ago", "wait, or shorten `cooldown`")
+    IN_FLIGHT = ("in_flight", "an earlier plan of this signer is still being carried out", "wait for its outcome")
+    ALERT_ONLY = ("alert_only", "the rule only alerts", "add an action to the rule to let the keeper act")
+    # the position cannot be judged
+    POSITION_UNREADABLE = ("position_unreadable", "the position could not be read", "check the node and the addresses")
+    NO_POSITION = ("no_position", "the account has nothing in this market", "check `owner` and the network file")
+    FIGURES_DISAGREE = (
+        "figures_disagree",
+        "our health factor differs from the protocol's own",
+        "nothing is sent until they agree; report the market's version",
+    )
+    RULE_UNDECIDABLE = ("rule_undecidable", "the rule cannot be judged on this position", "name the asset in the rule")
+    TARGET_BEYOND_TRIGGER = (
+        "target_beyond_trigger",
+        "the target would leave the rule still firing",
+        "move the target away from the trigger",
+    )
+    # prices
+    PRICE_NOT_POSITIVE = ("price_not_positive", "the oracle answers zero or less", "wait for the feed")
+    PRICE_STALE = ("price_stale", "the feed is older than its heartbeat", "wait for the feed, or correct `heartbeat`")
+    PRICE_AGE_UNKNOWN = (
+        "price_age_unknown",
+        "no feed behind the oracle tells when it was updated",
+        "name a `feed` for the asset in the network file",
+    )
+    PRICE_DEVIATES = (
+        "price_deviates",
+        "oracle and second source disagree",
+        "wait until they agree, or widen `max_deviation_bps`",
+    )
+    SEQUENCER_DOWN = ("sequencer_down", "the L2 sequencer is down", "wait")
+    SEQUENCER_RESTARTED = ("sequencer_restarted", "the L2 sequencer came back a short while ago", "wait for the grace")
+    # planning
+    NOTHING_HELPS = ("nothing_helps", "no allowed action can help", "fund the wallet or allow more actions")
+    DOUBTFUL_PRICE = ("doubtful_price", "selling is forbidden while a price is in doubt", "wait, or top up")
+    NOT_ALLOWED_FOR_GUARDIAN = (
+        "not_allowed_for_guardian",
+        "a guardian never takes anything out",
+        "let the owner sign, or allow top_up or repay",
+    )
+    WALLET_EMPTY = ("wallet_empty", "the signer's wallet holds none of the asset", "fund the signer")
+    NO_DEBT = ("no_debt", "there is no debt to repay", "")
+    NO_COLLATERAL = ("no_collateral", "there is no collateral to sell", "")
+    RESERVE_UNAVAILABLE = ("reserve_unavailable", "the reserve is paused, frozen or inactive", "wait for the protocol")
+    CAP_REACHED = ("cap_reached", "the reserve's supply or borrow cap is reached", "use another asset")
+    POOL_TOO_THIN = ("pool_too_thin", "no pool sells within `max_slippage_bps`", "wait, top up, or allow more slippage")
+    FLOOR_TOO_NEAR = (
+        "floor_too_near",
+        "no collateral can be withdrawn above the health floor",
+        "top up or repay from the wallet",
+    )
+    LIQUIDITY_SHORT = ("liquidity_short", "the reserve has too little liquidity to withdraw or borrow", "wait")
+    INSUFFICIENT = ("insufficient", "helps, but does not reach the target", "raise the limits or fund the wallet")
+    DEARER = ("dearer", "sufficient, but another way is cheaper", "")
+    # limits
+    SPEND_LIMIT = ("spend_limit", "the rule's spending limit is used up", "raise `max_spend_per_day_usd`")
+    FEE_LIMIT = ("fee_limit", "gas costs more than the rule allows", "raise `max_fee_gwei`, or wait")
+    NO_GAS_MONEY = ("no_gas_money", "the signer cannot pay for gas", "send native currency to the signer")
+    POLICY_FORBIDS = ("policy_forbids", "a call is not on the allow-list", "this is a defect: report it")
+    # rehearsal and sending
+    REHEARSAL_FAILED = ("rehearsal_failed", "a call of the plan would revert", "see the call and its reason")
+    POSTCONDITION_FAILED = ("postcondition_failed", "the plan would not do what it promises", "see the figures after")
+    REHEARSAL_UNAVAILABLE = (
+        "rehearsal_unavailable",
+        "the node cannot simulate and no anvil was found",
+        "use a node with eth_simulateV1, or install anvil",
+    )
+    STALE_STATE = ("stale_state", "the chain moved on before the plan could be sent", "decided anew on the next block")
+    REVERTED = ("reverted", "a transaction of the plan reverted on chain", "see its reason; decided anew")
+    NOT_MINED = ("not_mined", "a transaction was not mined in time", "raise `max_fee_gwei` or cancel it")
+    SENDING_FAILED = ("sending_failed", "the node did not take the transaction", "check the node")
+    NODE_AWAY = ("node_away", "the node does not answer", "check `rpc_url` and the node")
+    JOURNAL_AWAY = ("journal_away", "the journal cannot be written", "check disk space and the journal's database")
+    NO_SIGNER = ("no_signer", "no key to sign with", "declare a signer with a keystore")
+    # outcomes
+    RULE_FIRED = ("rule_fired", "a rule asks for action", "")
+    RESTORED = ("restored", "the position is back at its target", "")
+    PARTIAL = ("partial", "the plan helped as far as the limits allow", "raise the limits or fund the wallet")
+    REHEARSED = ("rehearsed", "the plan works on a fork of this block; dry run sends nothing", "use --live to send")
+
+    def __init__(self, code: str, short: str, remedy: str) -> None:
+        self.code = code
+        self.short = short
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self.code

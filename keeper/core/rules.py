@@ -1,0 +1,212 @@
+"""The owner's rules, and what they say of a position at one block: trigger, target, Assessment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import assert_never
+
+from keeper.core import lending
+from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition, Unreadable
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.units import Bps, Usd, Wad, Wei, ratio_text
+
+
+class Action(Enum):
+    """What a rule may allow."""
+
+    TOP_UP = "top_up"
+    REPAY = "repay"
+    DELEVERAGE = "deleverage"
+    LEVERAGE_UP = "leverage_up"
+    ALERT = "alert"
+
+    @property
+    def trades(self) -> bool:
+        """Whether the action buys or sells, and so needs prices beyond doubt."""
+        return self in (Action.DELEVERAGE, Action.LEVERAGE_UP)
+
+
+class Measure(Enum):
+    """What a trigger looks at."""
+
+    HEALTH_FACTOR = "health_factor"
+    LTV = "ltv"
+    LIQUIDATION_DISTANCE = "liquidation_distance"
+    PRICE = "price"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Fires when ``measure`` is strictly below or above ``bound``.
+
+    Bounds are Wad, except prices: 10^-8 of the market's base unit for one whole ``asset`` (a symbol).
+    """
+
+    measure: Measure
+    is_below: bool
+    bound: int
+    asset: str | None = None
+
+    def fires_at(self, value: int) -> bool:
+        """Tell whether a measured value fires."""
+        return value < self.bound if self.is_below else value > self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFactorTarget:
+    """Restore the health factor to at least this (when raising), or down to this (when boosting)."""
+
+    health_factor: Wad
+
+    def is_met(self, of: AccountFigures) -> bool:
+        """Tell whether figures are at or on the safe side of the target."""
+        return of.health_factor >= self.health_factor
+
+    def __str__(self) -> str:
+        return f"health factor {ratio_text(self.health_factor)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LtvTarget:
+    """Restore the loan-to-value ratio to at most this."""
+
+    ltv: Wad
+
+    def is_met(self, of: AccountFigures) -> bool:
+        """Tell whether figures are at or on the safe side of the target."""
+        return lending.current_ltv(of) <= self.ltv
+
+    def __str__(self) -> str:
+        return f"LTV {ratio_text(self.ltv)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTarget:
+    """Repay every debt."""
+
+    def is_met(self, of: AccountFigures) -> bool:
+        """Tell whether no debt is left."""
+        return of.debt_value == 0
+
+    def __str__(self) -> str:
+        return "closed"
+
+
+Target = HealthFactorTarget | LtvTarget | CloseTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one rule may spend. None means no limit of the rule's own."""
+
+    max_slippage: Bps
+    max_spend_per_tx: Usd | None = None
+    max_spend_per_day: Usd | None = None
+    max_fee: Wei | None = None
+    """Highest fee per gas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A trigger, a different target, and the actions the owner allows to get there."""
+
+    name: str
+    position: str
+    trigger: Trigger
+    target: Target | None
+    actions: tuple[Action, ...]
+    cooldown_s: int
+    limits: Limits
+
+    @property
+    def is_boost(self) -> bool:
+        """Whether the rule adds leverage rather than taking it away."""
+        return Action.LEVERAGE_UP in self.actions
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule on one position: the measured value and whether the trigger fired."""
+
+    rule: Rule
+    measured: int | None
+    fired: bool
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One position judged: exact account, figures, every rule's verdict, and the doubts that forbid trading."""
+
+    position: LendingPosition
+    account: lending.Account
+    figures: AccountFigures
+    verdicts: tuple[Verdict, ...]
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def fired(self) -> tuple[Rule, ...]:
+        """The rules that fired: the ones that make the position safer first, in the order the owner wrote them."""
+        rules = [verdict.rule for verdict in self.verdicts if verdict.fired]
+        return tuple(sorted(rules, key=lambda rule: rule.is_boost))
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A position no rule can be applied to; never taken for a healthy one."""
+
+    name: str
+    doubt: Doubt
+
+
+def assess(
+    position: LendingPosition | Unreadable, rules: tuple[Rule, ...], doubts: tuple[Doubt, ...]
+) -> Assessment | Unjudged:
+    """Judge a position by its rules. The account must reproduce the protocol's figures to the wei."""
+    if isinstance(position, Unreadable):
+        return Unjudged(position.name, position.doubt)
+    if position.is_empty:
+        return Unjudged(position.name, Doubt(Reason.NO_POSITION, f"{position.owner} has no supply and no debt"))
+    account = lending.identify(position)
+    if account is None:
+        ours = lending.figures(lending.account_of(position, Arithmetic.DIRECTED))
+        detail = f"ours {ours.health_factor}, protocol {position.reported.health_factor}"
+        return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, detail))
+    figures = lending.figures(account)
+    verdicts = tuple(_judge(rule, position, figures) for rule in rules if rule.position == position.name)
+    return Assessment(position, account, figures, verdicts, doubts)
+
+
+def measure(trigger: Trigger, position: LendingPosition, figures: AccountFigures) -> int | None:
+    """Return what a trigger looks at; None when the named asset is not in the position or not named and ambiguous."""
+    match trigger.measure:
+        case Measure.HEALTH_FACTOR:
+            return figures.health_factor
+        case Measure.LTV:
+            return lending.current_ltv(figures)
+        case Measure.LIQUIDATION_DISTANCE:
+            return lending.liquidation_distance(figures)
+        case Measure.PRICE:
+            return _price(trigger.asset, position)
+        case _:
+            assert_never(trigger.measure)
+
+
+def _judge(rule: Rule, position: LendingPosition, figures: AccountFigures) -> Verdict:
+    value = measure(rule.trigger, position, figures)
+    if value is None:
+        held = ", ".join(h.reserve.symbol for h in position.held)
+        doubt = Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: asset {rule.trigger.asset}, position has {held}")
+        return Verdict(rule, None, fired=False, doubt=doubt)
+    return Verdict(rule, value, fired=rule.trigger.fires_at(value))
+
+
+def _price(asset: str | None, position: LendingPosition) -> int | None:
+    prices = [
+        h.reserve.price.answer
+        for h in position.holdings
+        if (h.reserve.symbol.lower() == asset.lower() if asset else h.is_collateral)
+    ]
+    return prices[0] if len(prices) == 1 else None
