@@ -1,0 +1,8 @@
+"""Everyone who may take part in the world."""
+
+from sandbox.actor import Action, Actor
+from sandbox.arbitrageur import Arbitrageur
+from sandbox.feed_keeper import FeedKeeper
+from sandbox.liquidator import Liquidator
+
+__all__ = ["Action", "Actor", "Arbitrageur", "FeedKeeper", "Liquidator"]
