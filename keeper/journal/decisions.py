@@ -1,0 +1,143 @@
+"""What was decided at a block, why, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, or_, select, update
+
+from keeper.journal.errors import NoSuchRowError
+from keeper.journal.schema import decisions, transactions
+from keeper.journal.store import Store
+
+Mode = Literal["dry_run", "live"]
+Kind = Literal["hold", "act", "alert", "danger"]
+OutcomeKind = Literal["restored", "partial", "failed", "rehearsed", "in_flight"]
+Json = Mapping[str, Any] | Sequence[Any]
+
+SECONDS_A_DAY = 86_400
+SIGNED = exists().where(transactions.c.decision_id == decisions.c.id, transactions.c.state != "planned")
+"""Whether anything was signed for the decision."""
+BOUND = exists().where(transactions.c.decision_id == decisions.c.id)
+"""Whether any transaction belongs to the decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDecision:
+    """A decision about one position at one block. Amounts inside the JSON are text; times are seconds since 1970."""
+
+    chain_id: int
+    block_number: int
+    block_hash: str
+    block_timestamp: int
+    position: str
+    rule: str | None
+    mode: Mode
+    kind: Kind
+    reason: str
+    summary: str
+    inputs: Json
+    alternatives: Json = ()
+    plan: Json | None = None
+    rehearsal: Json | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(NewDecision):
+    """A decision as the journal holds it, with its outcome once there is one."""
+
+    id: int
+    outcome: Json | None
+    outcome_kind: OutcomeKind | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The decisions of every position, in the order they were made."""
+
+    store: Store
+
+    async def record(self, decision: NewDecision) -> int:
+        """Write a decision and return its id. Raises JournalError."""
+        row = {**asdict(decision), "created_at": self.store.clock()}
+        async with self.store.writing("record a decision") as connection:
+            written = await connection.execute(insert(decisions).values(row).returning(decisions.c.id))
+            return int(written.scalar_one())
+
+    async def record_outcome(self, decision_id: int, kind: OutcomeKind, outcome: Json) -> None:
+        """Write what came of a decision, over what was known before. Raises JournalError, NoSuchRowError."""
+        row = {"outcome_kind": kind, "outcome": outcome}
+        async with self.store.writing("record an outcome") as connection:
+            changed = await connection.execute(update(decisions).where(decisions.c.id == decision_id).values(row))
+            if changed.rowcount == 0:
+                raise NoSuchRowError("record an outcome", f"decision {decision_id}")
+
+    async def get(self, decision_id: int) -> Decision | None:
+        """One decision by id. Raises JournalError."""
+        found = await self._read(select(decisions).where(decisions.c.id == decision_id))
+        return next(iter(found), None)
+
+    async def last(self, position: str, rule: str | None = None) -> Decision | None:
+        """The newest decision about a position; without a rule, of any. Raises JournalError."""
+        found = await self._read(newest(about(position, rule)).limit(1))
+        return next(iter(found), None)
+
+    async def recent(
+        self, limit: int, position: str | None = None, since_id: int | None = None
+    ) -> tuple[Decision, ...]:
+        """The newest first; with ``since_id`` what came after it, oldest first, so a follower misses none.
+
+        Raises JournalError.
+        """
+        matching = about(position, None)
+        if since_id is None:
+            return await self._read(newest(matching).limit(limit))
+        after = select(decisions).where(matching, decisions.c.id > since_id).order_by(decisions.c.id)
+        return await self._read(after.limit(limit))
+
+    async def unresolved(self) -> tuple[Decision, ...]:
+        """Live decisions that signed something whose outcome is not known yet, oldest first: a start begins here.
+
+        Raises JournalError.
+        """
+        open_still = or_(decisions.c.outcome_kind.is_(None), decisions.c.outcome_kind == "in_flight")
+        matching = and_(decisions.c.mode == "live", SIGNED, open_still)
+        return await self._read(select(decisions).where(matching).order_by(decisions.c.id))
+
+    async def last_action_at(self, position: str, rule: str, mode: Mode = "live") -> int | None:
+        """Block timestamp of the newest decision that acted, from which a cooldown counts. Raises JournalError.
+
+        Live: something was signed, whatever became of it. Dry run: it was rehearsed.
+        """
+        acted = SIGNED if mode == "live" else decisions.c.outcome_kind == "rehearsed"
+        matching = and_(about(position, rule), decisions.c.mode == mode, acted)
+        found = await self._read(newest(matching).limit(1))
+        return found[0].block_timestamp if found else None
+
+    async def prune(self, days: int) -> int:
+        """Forget holds older than this many days, never one that has transactions; return how many.
+
+        Raises JournalError.
+        """
+        oldest = self.store.clock() - days * SECONDS_A_DAY
+        old_holds = and_(decisions.c.kind == "hold", decisions.c.created_at < oldest, ~BOUND)
+        async with self.store.writing("forget old holds") as connection:
+            return int((await connection.execute(delete(decisions).where(old_holds))).rowcount)
+
+    async def _read(self, query: Select[Any]) -> tuple[Decision, ...]:
+        async with self.store.reading("read decisions") as connection:
+            return tuple(Decision(**row) for row in (await connection.execute(query)).mappings())
+
+
+def about(position: str | None, rule: str | None) -> ColumnElement[bool]:
+    """Decisions about this position and under this rule; None matches every one."""
+    named = decisions.c.position == position if position is not None else decisions.c.id > 0
+    return and_(named, decisions.c.rule == rule) if rule is not None else named
+
+
+def newest(matching: ColumnElement[bool]) -> Select[Any]:
+    """What matches, newest first."""
+    return select(decisions).where(matching).order_by(decisions.c.id.desc())

@@ -1,0 +1,35 @@
+"""Small things to remember between cycles and restarts: trailing stops, when an alert was last sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from keeper.journal.schema import facts
+from keeper.journal.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Values by key; a value is anything JSON can hold, amounts as text."""
+
+    store: Store
+
+    async def get(self, key: str) -> Any | None:
+        """The value, or None when there is none. Raises JournalError."""
+        async with self.store.reading(f"read the fact {key}") as connection:
+            return await connection.scalar(select(facts.c.value).where(facts.c.key == key))
+
+    async def set(self, key: str, value: Any) -> None:
+        """Remember a value; None forgets it. Raises JournalError."""
+        here = facts.c.key == key
+        async with self.store.writing(f"write the fact {key}") as connection:
+            if value is None:
+                await connection.execute(delete(facts).where(here))
+                return
+            row = {"value": value, "updated_at": self.store.clock()}
+            changed = await connection.execute(update(facts).where(here).values(row))
+            if changed.rowcount == 0:
+                await connection.execute(insert(facts).values(key=key, **row))

@@ -1,0 +1,1 @@
+"""Migrations of the journal's schema, run by `keeper.journal.migrate`."""

@@ -1,0 +1,55 @@
+"""Opening the journal: connect, bring the schema up to date, hand out the repositories."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from keeper.journal.decisions import Decisions
+from keeper.journal.facts import Facts
+from keeper.journal.migrate import bring_up_to_date
+from keeper.journal.store import Store, connect
+from keeper.journal.transactions import Transactions
+
+PATIENCE_S = 5
+
+
+def wall_clock() -> int:
+    """Whole seconds since 1970."""
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One open journal, grouped by what is remembered."""
+
+    store: Store
+    decisions: Decisions
+    transactions: Transactions
+    facts: Facts
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of every connection; the journal cannot be used afterwards."""
+        await self.store.engine.dispose()
+
+
+async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, patience_s: int = PATIENCE_S) -> Journal:
+    """Open ``postgresql://…``, ``sqlite:///file`` or a file path, creating and migrating as needed.
+
+    ``patience_s`` is how long a use waits for another program's lock. Raises JournalError, SchemaTooNewError.
+    """
+    store = connect(address, clock, patience_s)
+    try:
+        await bring_up_to_date(store)
+    except BaseException:
+        await store.engine.dispose()
+        raise
+    return Journal(store, Decisions(store), Transactions(store), Facts(store))

@@ -1,0 +1,124 @@
+"""The connection to the database: one transaction per use, durable when it returns, failures as JournalError."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from keeper.journal.errors import JournalError, from_database
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An engine and a clock (whole seconds since 1970)."""
+
+    engine: AsyncEngine
+    clock: Callable[[], int]
+
+    @asynccontextmanager
+    async def reading(self, action: str) -> AsyncIterator[AsyncConnection]:
+        """A consistent view; never waits for a writer on SQLite. Raises JournalError."""
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as failure:
+            raise from_database(action, failure) from failure
+
+    @asynccontextmanager
+    async def writing(self, action: str) -> AsyncIterator[AsyncConnection]:
+        """All of it or nothing; on the disk when this returns. Raises JournalError."""
+        try:
+            async with self.engine.execution_options(writes=True).begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as failure:
+            raise from_database(action, failure) from failure
+
+
+def connect(address: str, clock: Callable[[], int], patience_s: int) -> Store:
+    """Build the engine for a URL or a file path; nothing is opened yet. Raises JournalError for what is neither."""
+    url = parse(address)
+    try:
+        engine = create_async_engine(url)
+    except ModuleNotFoundError as missing:
+        remedy = "Install the extra: pip install 'position-keeper[postgres]'."
+        raise JournalError("be opened", f"the driver {missing.name} is not installed", remedy) from missing
+    if url.get_backend_name() == "sqlite":
+        prepare_sqlite(engine, patience_s)
+    else:
+        prepare_postgresql(engine, patience_s)
+    return Store(engine, clock)
+
+
+def parse(address: str) -> URL:
+    """``postgresql://…``, ``sqlite:///file`` or a plain path, with the driver this package uses."""
+    if "://" not in address:
+        return sqlite_url(address)
+    remedy = "Use a file path, sqlite:///path or postgresql://user@host/name."
+    try:
+        url = make_url(address)
+    except ArgumentError as failure:
+        raise JournalError("be opened", "its URL cannot be read", remedy) from failure
+    match url.get_backend_name():
+        case "sqlite" if url.database:
+            return sqlite_url(url.database)
+        case "postgresql" | "postgres":
+            return url.set(drivername="postgresql+psycopg")
+        case _:
+            raise JournalError("be opened", f"{url.render_as_string()} is not a database it can use", remedy)
+
+
+def sqlite_url(path: str) -> URL:
+    """The file's URL; its folder is made."""
+    file = Path(path).expanduser()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise from_database("be opened", failure) from failure
+    return URL.create("sqlite+aiosqlite", database=str(file))
+
+
+def prepare_sqlite(engine: AsyncEngine, patience_s: int) -> None:
+    """Durable at commit (WAL with full synchronisation), one writer at a time, readers never blocked."""
+
+    def on_connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, DDL included
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {patience_s * 1000}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        # A writer takes the lock at once: upgrading a read later fails without waiting for busy_timeout.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine.sync_engine, "connect", on_connect)
+    event.listen(engine.sync_engine, "begin", on_begin)
+
+
+def prepare_postgresql(engine: AsyncEngine, patience_s: int) -> None:
+    """A server set to confirm commits before they are on its disk is overruled; waiting for a lock has an end."""
+
+    def on_connect(connection: Any, record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        cursor.execute(f"SET lock_timeout = '{patience_s}s'")
+        cursor.close()
+        connection.commit()
+
+    event.listen(engine.sync_engine, "connect", on_connect)

@@ -1,0 +1,295 @@
+"""What was signed for a decision: one row is one intent at one nonce, with every set of bytes signed for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keeper.journal.decisions import Mode
+from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError
+from keeper.journal.schema import attempts, decisions, transactions
+from keeper.journal.store import Store
+
+State = Literal["planned", "signed", "pending", "replaced", "mined", "confirmed", "reverted", "expired", "cancelled"]
+
+UNFINISHED: frozenset[State] = frozenset({"signed", "pending"})
+LANDED: frozenset[State] = frozenset({"mined", "confirmed"})
+GAVE_UP_NONCE: frozenset[State] = frozenset({"replaced", "expired", "cancelled"})
+"""States outside the unique index: another intent may live at the nonce."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTransaction:
+    """One call to be sent: step ``step`` of the decision's plan. Addresses checksummed, data as 0x-hex.
+
+    ``value`` is wei; ``spend_usd`` has 8 decimals and is what the limits count.
+    """
+
+    decision_id: int
+    step: int
+    chain_id: int
+    signer: str
+    nonce: int
+    to: str
+    value: int
+    data: str = field(repr=False)
+    purpose: str
+    spend_usd: int
+    gas_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """Signed bytes (0x-hex) of a transaction and the fees they offer, wei per gas."""
+
+    hash: str
+    raw: str = field(repr=False)
+    max_fee_per_gas: int
+    max_priority_fee_per_gas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt(NewAttempt):
+    """An attempt as the journal holds it; ``broadcast_at`` is None until a node took it."""
+
+    id: int
+    transaction_id: int
+    signed_at: int
+    broadcast_at: int | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction(NewTransaction):
+    """A transaction as the journal holds it, its attempts oldest first; block and gas once it is mined."""
+
+    id: int
+    replaces: int | None
+    state: State
+    block_number: int | None
+    block_hash: str | None
+    gas_used: int | None
+    effective_gas_price: int | None
+    error: str | None
+    created_at: int
+    updated_at: int
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transactions:
+    """The nonce lanes of every signer."""
+
+    store: Store
+
+    async def add_signed(self, transaction: NewTransaction, attempt: NewAttempt) -> int:
+        """Write a transaction with its first signed bytes in one durable commit; call it before the wire.
+
+        Returns the transaction's id. Raises NonceTakenError when another intent lives at the nonce, JournalError.
+        """
+        async with self.store.writing("add a signed transaction") as connection:
+            return await self._insert(connection, transaction, attempt, replaces=None)
+
+    async def replace_signed(self, replaced_id: int, transaction: NewTransaction, attempt: NewAttempt) -> int:
+        """Give a nonce to another intent (a new plan, a cancellation) in one durable commit.
+
+        The earlier row stays as ``replaced``: its bytes may still be the ones that land. Returns the new id. Raises
+        NonceTakenError, NoSuchRowError when it is not unfinished any more, JournalError.
+        """
+        async with self.store.writing("replace a transaction") as connection:
+            row = {"state": "replaced", "updated_at": self.store.clock()}
+            unfinished = and_(transactions.c.id == replaced_id, transactions.c.state.in_(UNFINISHED))
+            changed = await connection.execute(update(transactions).where(unfinished).values(row))
+            if changed.rowcount == 0:
+                raise NoSuchRowError("replace a transaction", f"unfinished transaction {replaced_id}")
+            return await self._insert(connection, transaction, attempt, replaces=replaced_id)
+
+    async def add_attempt(self, transaction_id: int, attempt: NewAttempt) -> int:
+        """Write further signed bytes of the same intent, with other fees; call it before the wire.
+
+        Returns the attempt's id. Raises JournalError.
+        """
+        async with self.store.writing("add an attempt") as connection:
+            return await self._insert_attempt(connection, transaction_id, attempt)
+
+    async def mark_broadcast(self, transaction_hash: str) -> None:
+        """A node took these bytes: a signed transaction is pending from here on.
+
+        Raises NoSuchRowError, JournalError.
+        """
+        now = self.store.clock()
+        async with self.store.writing("mark a broadcast") as connection:
+            row = {"broadcast_at": func.coalesce(attempts.c.broadcast_at, now), "last_error": None}
+            owner = await self._update_attempt(connection, transaction_hash, row)
+            signed = and_(transactions.c.id == owner, transactions.c.state == "signed")
+            await connection.execute(update(transactions).where(signed).values(state="pending", updated_at=now))
+
+    async def mark_refused(self, transaction_hash: str, error: str) -> None:
+        """No node took these bytes; they may be sent again. Raises NoSuchRowError, JournalError."""
+        async with self.store.writing("mark a refusal") as connection:
+            await self._update_attempt(connection, transaction_hash, {"last_error": error})
+
+    async def settle(
+        self,
+        transaction_id: int,
+        state: State,
+        *,
+        block_number: int | None = None,
+        block_hash: str | None = None,
+        gas_used: int | None = None,
+        effective_gas_price: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Write where a transaction stands now; what is left out is cleared, as after a reorg.
+
+        When it turns out that the bytes of a replaced intent landed, settle its replacement first: two intents
+        cannot both hold the nonce. Raises NonceTakenError, NoSuchRowError, JournalError.
+        """
+        row = {
+            "state": state,
+            "block_number": block_number,
+            "block_hash": block_hash,
+            "gas_used": gas_used,
+            "effective_gas_price": effective_gas_price,
+            "error": error,
+            "updated_at": self.store.clock(),
+        }
+        here = transactions.c.id == transaction_id
+        async with self.store.writing("settle a transaction") as connection:
+            lane = select(transactions.c.chain_id, transactions.c.signer, transactions.c.nonce).where(here)
+            found = (await connection.execute(lane)).one_or_none()
+            if found is None:
+                raise NoSuchRowError("settle a transaction", f"transaction {transaction_id}")
+            try:
+                await connection.execute(update(transactions).where(here).values(row))
+            except IntegrityError as clash:
+                raise NonceTakenError(*found) from clash
+
+    async def unfinished(
+        self, chain_id: int, signer: str, states: Collection[State] = UNFINISHED
+    ) -> tuple[Transaction, ...]:
+        """What has been signed and is not settled, by nonce, to be taken up again at a start. Raises JournalError."""
+        return await self._read(and_(of_signer(chain_id, signer), transactions.c.state.in_(states)))
+
+    async def at_nonce(self, chain_id: int, signer: str, nonce: int) -> tuple[Transaction, ...]:
+        """Every intent that was ever at a nonce: a receipt is sought for the hashes of all. Raises JournalError."""
+        return await self._read(and_(of_signer(chain_id, signer), transactions.c.nonce == nonce))
+
+    async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
+        """What was signed for a decision, by nonce. Raises JournalError."""
+        return await self._read(transactions.c.decision_id == decision_id)
+
+    async def recent(self, limit: int) -> tuple[Transaction, ...]:
+        """The newest ones, newest first. Raises JournalError."""
+        newest = select(transactions.c.id).order_by(transactions.c.id.desc()).limit(limit)
+        found = await self._read(transactions.c.id.in_(newest))
+        return tuple(sorted(found, key=lambda transaction: transaction.id, reverse=True))
+
+    async def highest_nonce(self, chain_id: int, signer: str) -> int | None:
+        """The highest nonce that was signed for and not given back. Raises JournalError."""
+        signed = and_(of_signer(chain_id, signer), transactions.c.state.not_in({"planned", "expired"}))
+        async with self.store.reading("read the highest nonce") as connection:
+            found = await connection.scalar(select(func.max(transactions.c.nonce)).where(signed))
+            return None if found is None else int(found)
+
+    async def spent_usd(
+        self,
+        chain_id: int,
+        *,
+        since_timestamp: int,
+        signer: str | None = None,
+        rule: str | None = None,
+        mode: Mode = "live",
+    ) -> int:
+        """What decisions of blocks since ``since_timestamp`` spent or may yet spend, USD with 8 decimals.
+
+        Whatever is signed counts until it is known not to land, so a limit survives a restart; of several intents
+        at one nonce the dearest counts until one has landed. Raises JournalError.
+        """
+        columns = (transactions.c.signer, transactions.c.nonce, transactions.c.state, transactions.c.spend_usd)
+        query = select(decisions.c.rule, *columns).join_from(transactions, decisions)
+        query = query.where(
+            transactions.c.chain_id == chain_id,
+            decisions.c.block_timestamp >= since_timestamp,
+            decisions.c.mode == mode,
+        )
+        if signer is not None:
+            query = query.where(transactions.c.signer == signer)
+        async with self.store.reading("add up what was spent") as connection:
+            rows = (await connection.execute(query)).all()
+        lanes: dict[tuple[str, int], list[tuple[str | None, State, int]]] = defaultdict(list)
+        for its_rule, its_signer, nonce, state, spend in rows:
+            lanes[its_signer, nonce].append((its_rule, state, spend))
+        return sum(may_be_spent(intents, rule) for intents in lanes.values())
+
+    async def _insert(
+        self, connection: AsyncConnection, transaction: NewTransaction, attempt: NewAttempt, *, replaces: int | None
+    ) -> int:
+        now = self.store.clock()
+        row = {**asdict(transaction), "replaces": replaces, "state": "signed", "created_at": now, "updated_at": now}
+        try:
+            written = await connection.execute(insert(transactions).values(row).returning(transactions.c.id))
+        except IntegrityError as clash:
+            if is_foreign_key(clash):
+                raise NoSuchRowError("add a signed transaction", f"decision {transaction.decision_id}") from clash
+            raise NonceTakenError(transaction.chain_id, transaction.signer, transaction.nonce) from clash
+        transaction_id = int(written.scalar_one())
+        await self._insert_attempt(connection, transaction_id, attempt)
+        return transaction_id
+
+    async def _insert_attempt(self, connection: AsyncConnection, transaction_id: int, attempt: NewAttempt) -> int:
+        row = {**asdict(attempt), "transaction_id": transaction_id, "signed_at": self.store.clock()}
+        try:
+            written = await connection.execute(insert(attempts).values(row).returning(attempts.c.id))
+        except IntegrityError as clash:
+            if is_foreign_key(clash):
+                raise NoSuchRowError("add an attempt", f"transaction {transaction_id}") from clash
+            remedy = "Send the bytes that are already there."
+            raise JournalError("add an attempt", f"{attempt.hash} is already in it", remedy) from clash
+        return int(written.scalar_one())
+
+    async def _update_attempt(self, connection: AsyncConnection, transaction_hash: str, row: dict[str, Any]) -> int:
+        here = attempts.c.hash == transaction_hash
+        written = update(attempts).where(here).values(row).returning(attempts.c.transaction_id)
+        owner = (await connection.execute(written)).scalar_one_or_none()
+        if owner is None:
+            raise NoSuchRowError("mark an attempt", f"attempt {transaction_hash}")
+        return int(owner)
+
+    async def _read(self, matching: ColumnElement[bool]) -> tuple[Transaction, ...]:
+        ours = select(transactions).where(matching).order_by(transactions.c.nonce, transactions.c.id)
+        theirs = select(attempts).join(transactions).where(matching).order_by(attempts.c.id)
+        async with self.store.reading("read transactions") as connection:
+            rows = (await connection.execute(ours)).mappings().all()
+            signed: dict[int, list[Attempt]] = defaultdict(list)
+            for row in (await connection.execute(theirs)).mappings():
+                signed[row["transaction_id"]].append(Attempt(**row))
+        return tuple(Transaction(**row, attempts=tuple(signed[row["id"]])) for row in rows)
+
+
+def of_signer(chain_id: int, signer: str) -> ColumnElement[bool]:
+    """One nonce lane."""
+    return and_(transactions.c.chain_id == chain_id, transactions.c.signer == signer)
+
+
+def may_be_spent(intents: Iterable[tuple[str | None, State, int]], rule: str | None) -> int:
+    """What the intents ``(rule, state, spend)`` at one nonce cost at most under ``rule`` (None: under any).
+
+    Once one of them has landed or reverted the nonce is used up and the others cost nothing.
+    """
+    everything = list(intents)
+    decided = [intent for intent in everything if intent[1] in LANDED or intent[1] == "reverted"]
+    open_still = decided or [intent for intent in everything if intent[1] in UNFINISHED or intent[1] == "replaced"]
+    costs = (spend for its_rule, state, spend in open_still if state != "reverted" and rule in {None, its_rule})
+    return max(costs, default=0)
+
+
+def is_foreign_key(clash: IntegrityError) -> bool:
+    """Whether the row that was pointed to is missing, rather than a unique value taken."""
+    return "foreign key" in str(clash.orig).lower()

@@ -1,0 +1,122 @@
+"""What was decided, why, and what came of it."""
+
+from dataclasses import asdict
+from decimal import Decimal
+
+import pytest
+
+from keeper.journal import Journal, JournalError, NoSuchRowError
+from tests.journal.conftest import NOON, Clock, attempt, decision, transaction
+
+DAY = 86_400
+
+
+async def test_a_decision_comes_back_as_it_was_written(journal: Journal) -> None:
+    """Explaining needs every figure, also those wider than 64 bits."""
+    written = decision(
+        inputs={"debt": str(2**200)}, alternatives=[{"action": "top_up"}], plan={"calls": []}, rehearsal={"ok": True}
+    )
+    found = await journal.decisions.get(await journal.decisions.record(written))
+    assert found is not None
+    assert {key: value for key, value in asdict(found).items() if key in asdict(written)} == asdict(written)
+    assert (found.created_at, found.outcome, found.outcome_kind) == (NOON, None, None)
+
+
+async def test_an_outcome_is_written_over_what_was_known_before(journal: Journal) -> None:
+    """A plan is in flight first and restored, or failed, afterwards."""
+    decided = await journal.decisions.record(decision())
+    await journal.decisions.record_outcome(decided, "in_flight", {"sent": 1})
+    await journal.decisions.record_outcome(decided, "restored", {"health_factor": "1.60"})
+    found = await journal.decisions.get(decided)
+    assert found is not None
+    assert (found.outcome_kind, found.outcome) == ("restored", {"health_factor": "1.60"})
+
+
+async def test_an_outcome_of_nothing_is_refused(journal: Journal) -> None:
+    """An outcome that lands nowhere would be silently lost."""
+    with pytest.raises(NoSuchRowError, match="decision 7"):
+        await journal.decisions.record_outcome(7, "restored", {})
+
+
+async def test_a_decision_that_cannot_be_written_raises(journal: Journal) -> None:
+    """A Decimal in the JSON is a mistake of ours: it must not vanish."""
+    with pytest.raises(JournalError, match="as text"):
+        await journal.decisions.record(decision(inputs={"price": Decimal("1.5")}))
+
+
+async def test_the_last_decision_is_the_newest_of_its_rule(journal: Journal) -> None:
+    """Hysteresis looks at its own rule, the status page at any."""
+    mine = await journal.decisions.record(decision())
+    other = await journal.decisions.record(decision(rule="boost"))
+    await journal.decisions.record(decision(position="another"))
+    last_of_rule, last = await journal.decisions.last("eth-loop", "protect"), await journal.decisions.last("eth-loop")
+    assert last_of_rule is not None
+    assert last is not None
+    assert (last_of_rule.id, last.id) == (mine, other)
+    assert await journal.decisions.last("eth-loop", "unknown") is None
+
+
+async def test_recent_decisions_come_newest_first(journal: Journal) -> None:
+    """The owner reads from the end."""
+    made = [await journal.decisions.record(decision(position=name)) for name in ("a", "b", "a")]
+    assert [found.id for found in await journal.decisions.recent(2)] == made[:0:-1]
+    assert [found.id for found in await journal.decisions.recent(9, position="a")] == [made[2], made[0]]
+
+
+async def test_a_follower_misses_no_decision(journal: Journal) -> None:
+    """With fewer asked for than came, the rest comes with the next call."""
+    made = [await journal.decisions.record(decision()) for _ in range(4)]
+    assert [found.id for found in await journal.decisions.recent(2, since_id=made[0])] == made[1:3]
+    assert [found.id for found in await journal.decisions.recent(2, since_id=made[2])] == made[3:]
+
+
+async def test_a_cooldown_counts_from_what_was_signed(journal: Journal) -> None:
+    """A decision that sent nothing starts no cooldown; one that reverted does."""
+    acted = await journal.decisions.record(decision(block_timestamp=NOON))
+    sent = await journal.transactions.add_signed(transaction(acted), attempt(1))
+    await journal.transactions.settle(sent, "reverted", error="35")
+    await journal.decisions.record(decision(block_timestamp=NOON + 60))
+    assert await journal.decisions.last_action_at("eth-loop", "protect") == NOON
+    assert await journal.decisions.last_action_at("eth-loop", "boost") is None
+
+
+async def test_a_dry_run_has_its_own_cooldown(journal: Journal) -> None:
+    """Rehearsing must neither start nor be held by the cooldown of the live keeper."""
+    rehearsed = await journal.decisions.record(decision(mode="dry_run"))
+    await journal.decisions.record_outcome(rehearsed, "rehearsed", {})
+    assert await journal.decisions.last_action_at("eth-loop", "protect") is None
+    assert await journal.decisions.last_action_at("eth-loop", "protect", mode="dry_run") == NOON
+
+
+async def test_a_start_finds_the_decisions_left_open(journal: Journal) -> None:
+    """Killed between sending and the receipt, the keeper takes the decision up again."""
+    done, flying, unmarked, unsent = [await journal.decisions.record(decision()) for _ in range(4)]
+    for nonce, decided in enumerate((done, flying, unmarked)):
+        await journal.transactions.add_signed(transaction(decided, nonce), attempt(nonce))
+    await journal.decisions.record_outcome(done, "restored", {})
+    await journal.decisions.record_outcome(flying, "in_flight", {})
+    assert [found.id for found in await journal.decisions.unresolved()] == [flying, unmarked]
+    assert unsent not in {found.id for found in await journal.decisions.unresolved()}
+
+
+async def test_pruning_forgets_old_holds_only(journal: Journal, clock: Clock) -> None:
+    """What the keeper did, and what it was asked about lately, stays."""
+    old_hold = await journal.decisions.record(decision(kind="hold"))
+    old_act = await journal.decisions.record(decision())
+    old_bound = await journal.decisions.record(decision(kind="hold"))
+    await journal.transactions.add_signed(transaction(old_bound), attempt(1))
+    clock.now += 31 * DAY
+    new_hold = await journal.decisions.record(decision(kind="hold"))
+    assert await journal.decisions.prune(days=30) == 1
+    assert [found.id for found in await journal.decisions.recent(9)] == [new_hold, old_bound, old_act]
+    assert await journal.decisions.get(old_hold) is None
+
+
+async def test_facts_outlive_the_cycle(journal: Journal) -> None:
+    """A trailing stop is set, moved and dropped."""
+    assert await journal.facts.get("stop") is None
+    await journal.facts.set("stop", {"high": "3000"})
+    await journal.facts.set("stop", {"high": "3100"})
+    assert await journal.facts.get("stop") == {"high": "3100"}
+    await journal.facts.set("stop", None)
+    assert await journal.facts.get("stop") is None
