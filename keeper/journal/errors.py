@@ -12,8 +12,8 @@ REMEDIES = (
     ("readonly", "Give this user the right to write the journal's file and its folder."),
     ("read-only", "Give this user the right to write the journal's file and its folder."),
     ("unable to open", "Check that the journal's folder exists and this user may write there."),
-    ("not a database", "The file is not a journal: name another one in [journal]."),
-    ("malformed", "The file is damaged: keep a copy, then restore a backup or name a new file in [journal]."),
+    ("not a database", "The file is not a journal: name another one in the settings."),
+    ("malformed", "The file is damaged: keep a copy, then restore a backup or name a new file in the settings."),
     ("password", "Check user and password in the journal's URL."),
     ("connect", "Check that the database in the journal's URL is running and reachable."),
     ("serializable", "Store amounts in the journal's JSON as text."),
@@ -59,7 +59,7 @@ class SchemaTooNewError(JournalError):
         super().__init__(
             "be opened",
             f"it has schema {found}, this keeper knows up to {known}",
-            "Use the newer keeper, or name another journal in [journal].",
+            "Use the newer keeper, or name another journal in the settings.",
         )
         self.found = found
         self.known = known

@@ -1,0 +1,114 @@
+"""Blocks, and reads pinned to one: every answer is of the very block that was named, or an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from keeper.chain.client import Node
+from keeper.chain.errors import NodeAwayError, NodeError, StaleAnswerError, WrongChainError
+from keeper.core.positions import BlockRef
+from keeper.core.units import Address, Wei
+from keeper.venues import multicall3
+from keeper.venues.ports import Answer, Discovery, Probe, Read
+
+T = TypeVar("T")
+
+
+class Blocks:
+    """Reads of one chain. ``reads_per_call`` bounds an eth_call; larger reads are split and sent side by side."""
+
+    def __init__(self, node: Node, chain_id: int, multicall: Address, reads_per_call: int = 500) -> None:
+        self.node = node
+        self.chain_id = chain_id
+        self.multicall = multicall
+        self._reads_per_call = reads_per_call
+
+    async def check_chain(self) -> None:
+        """Raise WrongChainError unless the node is on the configured chain and has Multicall3."""
+        found = _int(self.node.name, "eth_chainId", await self.node.request("eth_chainId"))
+        if found != self.chain_id:
+            raise WrongChainError(
+                self.node.name,
+                "eth_chainId",
+                f"the node is on chain {found}, the network file says {self.chain_id}; correct `rpc_url` or the file",
+            )
+        if await self.node.request("eth_getCode", self.multicall, "latest") in ("0x", None):
+            raise WrongChainError(
+                self.node.name, "eth_getCode", f"no contract at `multicall3` {self.multicall}; correct the network file"
+            )
+
+    async def head(self) -> BlockRef:
+        """Return the newest block."""
+        return await self._block("eth_getBlockByNumber", "latest")
+
+    async def block_at(self, number: int) -> BlockRef:
+        """Return the block of a number, as the node has it now."""
+        return await self._block("eth_getBlockByNumber", hex(number))
+
+    async def read(self, block: BlockRef, probe: Probe[T]) -> T:
+        """Return what a probe found at a block. Raises NodeError; StaleAnswerError when another block answered."""
+        return probe.decode(await self.answers(block, probe.reads))
+
+    async def discover(self, block: BlockRef, discovery: Discovery[T]) -> T:
+        """Run reads in rounds, all at one block, and return what they found."""
+        try:
+            wanted = next(discovery)
+            while True:
+                wanted = discovery.send(await self.answers(block, wanted))
+        except StopIteration as done:
+            found: T = done.value
+            return found
+
+    async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
+        """Return one answer per read, at the block."""
+        size = self._reads_per_call
+        chunks = [reads[i : i + size] for i in range(0, len(reads), size)]
+        found = await asyncio.gather(*(self._call(block, chunk) for chunk in chunks))
+        return [answer for answers in found for answer in answers]
+
+    async def _call(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
+        proofs = (multicall3.timestamp().read(self.multicall), multicall3.chain_id().read(self.multicall))
+        data = "0x" + multicall3.encode((*proofs, *reads)).hex()
+        result = await self.node.request("eth_call", {"to": self.multicall, "data": data}, {"blockHash": block.hash})
+        try:
+            raw = bytes.fromhex(result[2:])
+            timestamp, chain, *answers = multicall3.decode(raw, len(reads) + len(proofs))
+        except (ValueError, TypeError) as error:
+            raise NodeAwayError(self.node.name, "eth_call", f"Multicall3 answered nonsense ({error})") from None
+        proof = tuple(int.from_bytes(x or b"", "big") for x in (timestamp, chain))
+        if proof != (block.timestamp, block.chain_id):
+            detail = (
+                f"asked for block {block.number} of {block.timestamp}, answered from {proof[0]} on chain {proof[1]}"
+            )
+            raise StaleAnswerError(self.node.name, "eth_call", detail)
+        return answers
+
+    async def _block(self, method: str, which: str) -> BlockRef:
+        header = await self.node.request(method, which, False)
+        if not isinstance(header, dict):
+            raise NodeAwayError(self.node.name, method, f"the node has no block {which}")
+        return block_ref(self.node.name, method, header, self.chain_id)
+
+
+def block_ref(node: str, method: str, header: dict[str, Any], chain_id: int) -> BlockRef:
+    """Return a block's identity from its header. Raises NodeAwayError when a field is missing."""
+    try:
+        return BlockRef(
+            chain_id=chain_id,
+            number=int(header["number"], 16),
+            hash=str(header["hash"]),
+            parent_hash=str(header["parentHash"]),
+            timestamp=int(header["timestamp"], 16),
+            base_fee=Wei(int(header.get("baseFeePerGas") or "0x0", 16)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise NodeAwayError(node, method, f"the block header is incomplete ({error})") from None
+
+
+def _int(node: str, method: str, value: Any) -> int:
+    try:
+        return int(value, 16)
+    except (TypeError, ValueError):
+        raise NodeError(node, method, f"answered {value!r}, not a number") from None

@@ -1,0 +1,39 @@
+"""What can go wrong between us and a node. Each message names the call and what to do."""
+
+from __future__ import annotations
+
+
+class NodeError(Exception):
+    """Any failure of a node to answer a request."""
+
+    def __init__(self, node: str, method: str, detail: str) -> None:
+        super().__init__(f"{node}: {method}: {detail}")
+        self.node = node
+        self.method = method
+        self.detail = detail
+
+
+class NodeAwayError(NodeError):
+    """No usable answer: refused, timed out, not JSON, an HTTP error. Worth asking again later."""
+
+
+class NodeRefusedError(NodeError):
+    """The node understood and said no: a JSON-RPC error with its code, message and data."""
+
+    def __init__(self, node: str, method: str, code: int, message: str, data: str | None) -> None:
+        super().__init__(node, method, f"error {code}: {message}")
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class WrongChainError(NodeError):
+    """The node is on another chain than the network file says."""
+
+
+class StaleAnswerError(NodeError):
+    """The node answered from another block than was asked: its figures are not used."""
+
+
+class ForbiddenMethodError(Exception):
+    """A reading connection was asked to do something other than read. Always a defect, never sent."""

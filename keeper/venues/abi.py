@@ -1,0 +1,143 @@
+"""Calldata from the ABI files: functions by name, errors by selector."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from keeper import resources
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.units import Address
+from keeper.venues.ports import Answer, Read, ReadFailedError
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One contract function: selector and types."""
+
+    name: str
+    selector: bytes
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def encode(self, *args: Any) -> bytes:
+        """Return calldata."""
+        return self.selector + encode(self.inputs, args)
+
+    def read(self, to: Address, *args: Any) -> Read:
+        """Return the read of this function at an address."""
+        return Read(to, self.encode(*args))
+
+    def decode(self, answer: Answer) -> tuple[Any, ...]:
+        """Return the outputs. Raises ReadFailedError when there is no answer or it has another shape."""
+        if answer is None:
+            raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{self.name} reverted or is not there"))
+        try:
+            return tuple(decode(self.outputs, answer))
+        except (DecodingError, OverflowError) as error:
+            raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{self.name} answered {error}")) from error
+
+    def decode_or_none(self, answer: Answer) -> tuple[Any, ...] | None:
+        """Return the outputs, or None when the contract does not know the function."""
+        try:
+            return self.decode(answer)
+        except ReadFailedError:
+            return None
+
+    def decode_inputs(self, calldata: bytes) -> tuple[Any, ...]:
+        """Return the arguments of calldata. Raises ValueError when it is not a call of this function, exactly."""
+        if calldata[:4] != self.selector:
+            raise ValueError(f"not a call of {self.name}")
+        try:
+            args = tuple(decode(self.inputs, calldata[4:]))
+        except (DecodingError, OverflowError) as error:
+            raise ValueError(f"{self.name}: {error}") from error
+        if self.encode(*args) != calldata:
+            raise ValueError(f"{self.name}: calldata is not in its plain form")
+        return args
+
+
+class Abi:
+    """The functions of one ABI file by name."""
+
+    def __init__(self, entries: list[dict[str, Any]]) -> None:
+        self._functions = {e["name"]: _function(e) for e in entries if e["type"] == "function"}
+
+    def __getattr__(self, name: str) -> Function:
+        try:
+            return self._functions[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@cache
+def load(name: str) -> Abi:
+    """Return the ABI file ``contracts_abi/<name>.json``."""
+    return Abi(json.loads((resources.folder("contracts_abi") / f"{name}.json").read_text()))
+
+
+def revert_reason(data: bytes) -> str:
+    """Return why a call reverted, for people: Error(string), Panic, Aave's codes and custom errors, else the bytes."""
+    if not data:
+        return "reverted without a reason"
+    selector, payload = data[:4], data[4:]
+    try:
+        if selector == _ERROR_STRING:
+            text = str(decode(("string",), payload)[0])
+            return _aave_codes().get(text, text)
+        if selector == _PANIC:
+            return f"panic 0x{decode(('uint256',), payload)[0]:02x}"
+    except (DecodingError, OverflowError):
+        return f"0x{data.hex()}"
+    known = _custom_errors().get(selector)
+    if known is None:
+        return f"unknown error 0x{data[:36].hex()}"
+    try:
+        args = decode(known.inputs, payload)
+    except (DecodingError, OverflowError):
+        return known.name
+    return f"{known.name}({', '.join(str(a) for a in args)})" if args else known.name
+
+
+def address(value: Any) -> Address:
+    """Return an address in its checksummed form."""
+    return Address(str(to_checksum_address(value)))
+
+
+_ERROR_STRING = keccak(text="Error(string)")[:4]
+_PANIC = keccak(text="Panic(uint256)")[:4]
+
+
+def _function(entry: dict[str, Any]) -> Function:
+    inputs = tuple(_type(i) for i in entry["inputs"])
+    signature = f"{entry['name']}({','.join(inputs)})"
+    outputs = tuple(_type(o) for o in entry.get("outputs", ()))
+    return Function(entry["name"], keccak(text=signature)[:4], inputs, outputs)
+
+
+def _type(item: dict[str, Any]) -> str:
+    kind: str = item["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(_type(c) for c in item['components'])}){kind.removeprefix('tuple')}"
+
+
+@cache
+def _custom_errors() -> dict[bytes, Function]:
+    entries = json.loads((resources.folder("contracts_abi") / "aave_v3_errors.json").read_text())
+    functions = [_function({**e, "outputs": []}) for e in entries if e["type"] == "error"]
+    return {f.selector: f for f in functions}
+
+
+@cache
+def _aave_codes() -> dict[str, str]:
+    codes: dict[str, str] = json.loads((resources.folder("contracts_abi") / "aave_v3_error_codes.json").read_text())
+    return codes

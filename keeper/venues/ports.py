@@ -1,0 +1,70 @@
+"""What a venue is: calls out, answers in, calldata out. No venue touches the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from keeper.core.prices import Doubt
+from keeper.core.units import Address, Wei
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One call to be answered at a block."""
+
+    to: Address
+    data: bytes
+
+
+Answer = bytes | None
+"""What a read returned; None when it reverted or nothing lives at the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe(Generic[T]):
+    """Reads that belong together, and what their answers mean. ``decode`` takes as many answers as there are reads."""
+
+    reads: tuple[Read, ...]
+    decode: Callable[[Sequence[Answer]], T]
+
+
+Discovery = Generator[tuple[Read, ...], Sequence[Answer], T]
+"""Reads in several rounds: yields reads, is sent their answers, returns what it found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Calldata ready to be rehearsed, signed and sent."""
+
+    to: Address
+    data: bytes
+    value: Wei
+    purpose: str
+
+
+class ReadFailedError(Exception):
+    """An answer that a figure depends on is missing or makes no sense: the position is unknown, never healthy."""
+
+    def __init__(self, doubt: Doubt) -> None:
+        super().__init__(f"{doubt.reason.short}: {doubt.detail}")
+        self.doubt = doubt
+
+
+class ScopeOutdatedError(Exception):
+    """The account uses something that was not read (a new reserve, another e-mode): discover it again."""
+
+
+def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
+    """Return one probe that reads all and decodes each with its own answers."""
+    ends = [0]
+    for probe in probes:
+        ends.append(ends[-1] + len(probe.reads))
+
+    def decode(answers: Sequence[Answer]) -> tuple[T, ...]:
+        return tuple(p.decode(answers[ends[i] : ends[i + 1]]) for i, p in enumerate(probes))
+
+    return Probe(tuple(read for probe in probes for read in probe.reads), decode)
