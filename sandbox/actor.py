@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import requests
+from web3.exceptions import Web3Exception
 
 from sandbox.errors import SandboxError
 from sandbox.world import World
@@ -88,9 +89,7 @@ class Actor:
                     seen = block
                     self.act(block)
                     continue
-            except (SandboxError, requests.RequestException, ValueError) as error:
-                self.record(seen, f"{type(error).__name__}: {error}", succeeded=False)
-            except Exception as error:  # noqa: BLE001  web3 raises its own for everything else a node says
+            except (SandboxError, requests.RequestException, Web3Exception) as error:
                 self.record(seen, f"{type(error).__name__}: {error}", succeeded=False)
             self._leave.wait(self._poll_s)
 

@@ -2,7 +2,7 @@
 
 from sandbox.actor import Actor
 from sandbox.errors import RevertedError
-from sandbox.prices import arbitrage, pool_price
+from sandbox.prices import fair_price, move_pool, pool_price, pool_prices, profitable_price
 
 
 class Arbitrageur(Actor):
@@ -13,11 +13,13 @@ class Arbitrageur(Actor):
     def act(self, block: int) -> None:
         world, me = self.world, self.world.role("arbitrageur")
         prices, sent = world.prices(), []
-        for pool in world.addresses["pools"]:
-            before = pool_price(world.chain, world.addresses, pool)
-            transaction = arbitrage(world.chain, world.addresses, pool, prices, me)
+        for pool, now in zip(world.addresses["pools"], pool_prices(world.chain, world.addresses), strict=True):
+            wanted = profitable_price(now, fair_price(prices, pool), pool)
+            if wanted is None:
+                continue
+            transaction = move_pool(world.chain, world.addresses, pool, wanted, me)
             if transaction is not None:
-                sent.append((pool, before, transaction))
+                sent.append((pool, now, transaction))
         for pool, before, transaction in sent:
             pair = f"{pool['token0']}/{pool['token1']} {pool['fee']}"
             try:

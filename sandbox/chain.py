@@ -29,12 +29,16 @@ class Chain:
         self.url = url
         self.w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 60}, session=session))
         self.w3.middleware_onion.remove("validation")  # it asks eth_chainId twice per call
+        self._contracts: dict[tuple[str, str], Contract] = {}  # web3 takes milliseconds to make one
 
     def rpc(self, method: str, *params: Any) -> Any:
         return rpc(self.url, method, *params)
 
     def at(self, name: str, address: str) -> Contract:
-        return self.w3.eth.contract(address=Web3.to_checksum_address(address), abi=abi(name))
+        if (name, address) not in self._contracts:
+            contract = self.w3.eth.contract(address=Web3.to_checksum_address(address), abi=abi(name))
+            self._contracts[name, address] = contract
+        return self._contracts[name, address]
 
     def deploy(self, name: str, *args: Any, sender: str, libraries: Mapping[str, str] | None = None) -> Contract:
         code = linked_bytecode(name, libraries or {})

@@ -12,8 +12,7 @@ class FeedKeeper(Actor):
     def act(self, block: int) -> None:
         world, due = self.world, {}
         now = world.now
-        for symbol, address in world.addresses["feeds"].items():
-            updated_at = world.chain.at("Feed", address).functions.latestTimestamp().call()
+        for symbol, updated_at in world.updated_at().items():
             if symbol not in self.silent and now - updated_at > world.addresses["heartbeats_s"][symbol] * 9 // 10:
                 due[symbol] = world.price(symbol)
         if due:

@@ -17,6 +17,8 @@ from sandbox.deploy import Addresses
 from sandbox.errors import SandboxError
 from sandbox.paths import RUN
 
+DEFAULT_INTERVAL_S = 12
+
 
 class Node:
     """The chain of a world. One object for one thread."""
@@ -27,6 +29,7 @@ class Node:
         self.url, self.addresses, self.anvil, self.block_time = url, addresses, anvil, block_time
         self.chain = Chain(url)
         self.w3: Web3 = self.chain.w3
+        self.timestamp_interval = DEFAULT_INTERVAL_S if block_time is None else max(1, round(block_time))
         self._unlocked = set(self.w3.eth.accounts)
 
     @property
@@ -43,8 +46,17 @@ class Node:
 
     def warp(self, seconds: int) -> None:
         """One block, `seconds` after the latest one. Feeds are not refreshed: see `refresh_feeds`."""
-        self.rpc("evm_setNextBlockTimestamp", self.now + seconds)
+        self.set_next_timestamp(self.now + seconds)
         self.rpc("evm_mine")
+
+    def set_next_timestamp(self, timestamp: int) -> None:
+        """The next block, whoever makes it, carries this timestamp."""
+        self.rpc("evm_setNextBlockTimestamp", timestamp)
+
+    def set_timestamp_interval(self, seconds: int) -> None:
+        """How much later than its parent each block is from now on."""
+        self.rpc("anvil_setBlockTimestampInterval", seconds)
+        self.timestamp_interval = seconds
 
     def mine(self, blocks: int = 1) -> None:
         for _ in range(blocks):

@@ -8,6 +8,8 @@ from sandbox.chain import Chain
 from sandbox.deploy import FEED_DECIMALS, Addresses, answer
 from sandbox.uniswap import MAX_SQRT, MIN_SQRT, price_of, sqrt_price_for
 
+LATEST_TIMESTAMP = bytes.fromhex("8205bf6a")
+SLOT0 = bytes.fromhex("3850c7bd")
 UNIT = Decimal(10) ** -FEED_DECIMALS
 FEE_UNIT = Decimal(10) ** 6
 SWAP_GAS = 10_000_000  # a swap across the whole range writes few ticks but many slots
@@ -20,6 +22,13 @@ def read_prices(chain: Chain, addresses: Addresses) -> dict[str, Decimal]:
     oracle = chain.at("AaveOracle", addresses["aave"]["oracle"])
     answers = oracle.functions.getAssetsPrices(list(addresses["tokens"].values())).call()
     return {s: value * UNIT for s, value in zip(addresses["tokens"], answers, strict=True)}
+
+
+def read_updated_at(chain: Chain, addresses: Addresses) -> dict[str, int]:
+    """Timestamp of each feed's latest answer."""
+    calls = [(feed, False, LATEST_TIMESTAMP) for feed in addresses["feeds"].values()]
+    answers = chain.at("Multicall3", addresses["multicall3"]).functions.aggregate3(calls).call()
+    return {s: int.from_bytes(data) for s, (_, data) in zip(addresses["feeds"], answers, strict=True)}
 
 
 def encode_prices(
@@ -66,8 +75,16 @@ def find_pool(addresses: Addresses, a: str, b: str, fee: int | None = None) -> P
 
 def pool_price(chain: Chain, addresses: Addresses, pool: Pool) -> Decimal:
     """Whole token1 per whole token0."""
-    sqrt_x96 = chain.at("UniswapV3Pool", pool["address"]).functions.slot0().call()[0]
-    return price_of(sqrt_x96, *_decimals(addresses, pool))
+    return price_of(_sqrt_price(chain, pool), *_decimals(addresses, pool))
+
+
+def pool_prices(chain: Chain, addresses: Addresses) -> list[Decimal]:
+    """`pool_price` of every pool of the world, in their order, in one call."""
+    pools = addresses["pools"]
+    calls = [(p["address"], False, SLOT0) for p in pools]
+    answers = chain.at("Multicall3", addresses["multicall3"]).functions.aggregate3(calls).call()
+    sqrt_prices = (int.from_bytes(data[:32]) for _, data in answers)
+    return [price_of(sqrt, *_decimals(addresses, p)) for sqrt, p in zip(sqrt_prices, pools, strict=True)]
 
 
 def fair_price(prices: Mapping[str, Decimal], pool: Pool) -> Decimal:
@@ -81,7 +98,7 @@ def move_pool(chain: Chain, addresses: Addresses, pool: Pool, price: Decimal, tr
     `trader` must own enough of both tokens and have approved SwapRouter02. Liquidity fees stay in the pool.
     """
     limit = min(max(sqrt_price_for(price, *_decimals(addresses, pool)), MIN_SQRT), MAX_SQRT)
-    now = chain.at("UniswapV3Pool", pool["address"]).functions.slot0().call()[0]
+    now = _sqrt_price(chain, pool)
     if limit == now:
         return None
     sold, bought = ("token0", "token1") if limit < now else ("token1", "token0")
@@ -92,15 +109,16 @@ def move_pool(chain: Chain, addresses: Addresses, pool: Pool, price: Decimal, tr
     return chain.submit(router.functions.exactInputSingle(order), trader, SWAP_GAS)
 
 
-def arbitrage(chain: Chain, addresses: Addresses, pool: Pool, prices: Mapping[str, Decimal], trader: str) -> str | None:
-    """One trade on one pool, as far as it earns more than the pool's fee; the hash, None when it would not pay."""
-    fair, keep = fair_price(prices, pool), 1 - pool["fee"] / FEE_UNIT
-    now = pool_price(chain, addresses, pool)
+def profitable_price(now: Decimal, fair: Decimal, pool: Pool) -> Decimal | None:
+    """Where an arbitrageur leaves a pool that stands at `now`: as near to fair as its fee lets pay; None to stay."""
+    keep = 1 - pool["fee"] / FEE_UNIT
     if now > fair / keep:
-        return move_pool(chain, addresses, pool, fair / keep, trader)
-    if now < fair * keep:
-        return move_pool(chain, addresses, pool, fair * keep, trader)
-    return None
+        return fair / keep
+    return fair * keep if now < fair * keep else None
+
+
+def _sqrt_price(chain: Chain, pool: Pool) -> int:
+    return int(chain.at("UniswapV3Pool", pool["address"]).functions.slot0().call()[0])
 
 
 def _decimals(addresses: Addresses, pool: Pool) -> tuple[int, int]:

@@ -12,7 +12,7 @@ blocks come by themselves every so many wall seconds.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -26,13 +26,12 @@ from sandbox.chain import Chain
 from sandbox.deploy import Addresses, deploy_world, warm_up
 from sandbox.errors import SandboxError
 from sandbox.network_file import write_network_toml
-from sandbox.node import Node
+from sandbox.node import DEFAULT_INTERVAL_S, Node
 from sandbox.paths import ADDRESSES, RUN, STATE
 from sandbox.spec import WorldSpec
 from sandbox.uniswap import MAX
 
 Price = Decimal | int | str
-DEFAULT_INTERVAL_S = 12
 HARDFORK = ("--hardfork", "prague")
 
 
@@ -94,9 +93,8 @@ class World(Node):
     def _started(
         cls, anvil: Anvil, addresses: Addresses, block_time: float | None, timestamp_interval: int | None
     ) -> Self:
-        interval = timestamp_interval or (max(1, round(block_time)) if block_time else DEFAULT_INTERVAL_S)
-        anvil.rpc("anvil_setBlockTimestampInterval", interval)
         world = cls(anvil.url, addresses, anvil, block_time)
+        world.set_timestamp_interval(timestamp_interval or world.timestamp_interval)
         world.save(RUN / f"world-{anvil.port}.json")
         return world
 
@@ -115,14 +113,17 @@ class World(Node):
     def set_prices(self, values: Mapping[str, Price], updated_at: int | None = None, reference: bool = True) -> None:
         """Several feeds in one transaction."""
         wanted = {symbol: Decimal(value) for symbol, value in values.items()}
-        if unknown := wanted.keys() - self.addresses["tokens"].keys():
-            raise SandboxError(f"unknown symbol {', '.join(sorted(unknown))}: {', '.join(self.addresses['tokens'])}")
+        self._check_symbols(wanted)
         calls = prices.encode_prices(self.chain, self.addresses, wanted, updated_at, reference)
         self.chain.wait(prices.send_together(self.chain, self.addresses, calls), "set_prices")
 
     def refresh_feeds(self) -> None:
         """Every feed answers the same again, now."""
         self.set_prices({s: p for s, p in self.prices().items() if s in self.addresses["feeds"]})
+
+    def updated_at(self) -> dict[str, int]:
+        """When each feed last answered; ratio-priced tokens have no feed of their own."""
+        return prices.read_updated_at(self.chain, self.addresses)
 
     def make_stale(self, symbol: str, age_s: int) -> None:
         """The feed's last answer becomes `age_s` seconds old."""
@@ -159,7 +160,13 @@ class World(Node):
 
     # ── reserves ──
 
+    def _check_symbols(self, symbols: Iterable[str]) -> None:
+        known = self.addresses["tokens"]
+        if unknown := sorted(set(symbols) - known.keys()):
+            raise SandboxError(f"unknown symbol {', '.join(unknown)}: this world has {', '.join(known)}")
+
     def token(self, symbol: str) -> Contract:
+        self._check_symbols([symbol])
         return self.chain.at("TestnetERC20", self.addresses["tokens"][symbol])
 
     @property
@@ -168,6 +175,11 @@ class World(Node):
 
     def mint(self, symbol: str, to: str, amount: int) -> TxReceipt:
         return self.chain.send(self.token(symbol).functions["mint(address,uint256)"](to, amount), self.role("admin"))
+
+    def units(self, whole: Mapping[str, Price]) -> dict[str, int]:
+        """Whole tokens by symbol → smallest units, rounded down."""
+        self._check_symbols(whole)
+        return {s: int(Decimal(v).scaleb(self.addresses["decimals"][s])) for s, v in whole.items()}
 
     def balance(self, symbol: str, owner: str) -> int:
         return int(self.token(symbol).functions.balanceOf(owner).call())
@@ -184,10 +196,10 @@ class World(Node):
         return self.chain.send(configurator.functions[function](*args), self.role("admin"))
 
     def freeze(self, symbol: str, on: bool = True) -> None:
-        self.configure("setReserveFreeze", self.addresses["tokens"][symbol], on)
+        self.configure("setReserveFreeze", self.token(symbol).address, on)
 
     def pause(self, symbol: str, on: bool = True) -> None:
-        self.configure("setReservePause(address,bool)", self.addresses["tokens"][symbol], on)
+        self.configure("setReservePause(address,bool)", self.token(symbol).address, on)
 
     # ── positions ──
 
