@@ -1,6 +1,5 @@
 """A participant of the world: a thread with an account of its own that looks at every new block and may act."""
 
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,15 +69,21 @@ class Actor:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def record(self, block: int, text: str, *, succeeded: bool = True, transaction: str | None = None) -> None:
+    def say(self, line: str) -> None:
+        if self._say is not None:
+            self._say(line)
+
+    def record(
+        self, block: int, text: str, *, succeeded: bool = True, transaction: str | None = None, quietly: bool = False
+    ) -> None:
         """Remember an action; a failure that only repeats the one before is remembered once."""
         action = Action(self.name, block, text, succeeded, transaction)
         if not succeeded and self.actions and self.actions[-1].text == text:
             return
         if len(self.actions) < MOST_RECORDS:
             self.actions.append(action)
-        if self._say is not None:
-            self._say(str(action))
+        if not quietly:
+            self.say(str(action))
 
     def _run(self) -> None:
         seen = -1
@@ -92,7 +97,3 @@ class Actor:
             except (SandboxError, requests.RequestException, Web3Exception) as error:
                 self.record(seen, f"{type(error).__name__}: {error}", succeeded=False)
             self._leave.wait(self._poll_s)
-
-
-def print_line(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)

@@ -28,4 +28,7 @@ class Arbitrageur(Actor):
                 self.record(block, str(error), succeeded=False, transaction=transaction)
                 continue
             after = pool_price(world.chain, world.addresses, pool)
-            self.record(mined, f"moved {pair} from {before:.6g} to {after:.6g}", transaction=transaction)
+            text = f"moved {pair} from {before:.6g} to {after:.6g}"
+            self.record(mined, text, transaction=transaction, quietly=True)
+        if sent:
+            self.say(f"{self.name:<11} block {block}  {len(sent)} pools towards the feeds")

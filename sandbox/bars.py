@@ -114,7 +114,7 @@ def in_small_steps(points: Sequence[Point], largest_move: Decimal = LARGEST_MOVE
     """The same path with points between, so that no step moves further than `largest_move` (a fraction)."""
     steps = [points[0]]
     for start, end in pairwise(points):
-        move = abs(end.price / start.price - 1)
+        move = abs(end.price - start.price) / min(end.price, start.price)
         parts = min(max(1, ceil(move / largest_move)), MOST_STEPS, max(1, end.timestamp - start.timestamp))
         for i in range(1, parts + 1):
             share = Decimal(i) / parts

@@ -1,13 +1,25 @@
 """The feeds' own heartbeat: repeats an answer before it grows as old as its heartbeat, as Chainlink's nodes do."""
 
-from sandbox.actor import Actor
+from collections.abc import Callable, Collection
+
+from sandbox.actor import POLL_S, Actor
+from sandbox.world import World
 
 
 class FeedKeeper(Actor):
     """Refreshes a feed once nine tenths of its heartbeat have passed; symbols in `silent` are left to grow stale."""
 
     name = "feeds"
-    silent: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        world: World,
+        silent: Collection[str] = (),
+        say: Callable[[str], None] | None = None,
+        poll_s: float = POLL_S,
+    ) -> None:
+        super().__init__(world, say, poll_s)
+        self.silent = silent
 
     def act(self, block: int) -> None:
         world, due = self.world, {}

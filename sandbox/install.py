@@ -74,8 +74,9 @@ def _build_world() -> None:
     from sandbox.deploy import deploy_world, warm_up  # noqa: PLC0415
     from sandbox.spec import DEFAULT  # noqa: PLC0415
 
-    STATE.unlink(missing_ok=True)
-    anvil = Anvil("--hardfork", "prague", "--timestamp", str(DEFAULT.timestamp), "--dump-state", str(STATE))
+    growing = STATE.with_suffix(".new")  # whoever loads the old one meanwhile is not disturbed
+    growing.unlink(missing_ok=True)
+    anvil = Anvil("--hardfork", "prague", "--timestamp", str(DEFAULT.timestamp), "--dump-state", str(growing))
     try:
         anvil.rpc("anvil_setBlockTimestampInterval", 1)
         chain = Chain(anvil.url)
@@ -85,6 +86,7 @@ def _build_world() -> None:
     finally:
         anvil.stop()
     addresses |= {"timestamp": block["timestamp"], "block": block["number"]}
+    growing.replace(STATE)
     ADDRESSES.write_text(json.dumps(addresses, indent=1) + "\n")
 
 

@@ -14,6 +14,7 @@ class Reserve:
 
     `rate` is (optimal usage, base, slope below, slope above). `ratio_of` names the reserve whose feed prices this one
     through a ratio adapter (`price` is then ignored and `ratio` counts), as for staked ether. A cap of 0 is no cap.
+    Aave refuses fewer than 6 decimals, and a threshold times bonus above 100 %.
     """
 
     symbol: str
