@@ -1,0 +1,91 @@
+# The project's commands. Each one sets up what it needs first; once set up that takes about a second.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean lock tools world
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
+LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --universal --no-header
+
+# pytest-xdist workers; a test process is itself two: pytest and its anvil
+WORKERS ?= 2
+# the price history `make demo` replays; empty for the demo's own
+SCENARIO ?=
+ARGS ?=
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
+	  printf '  make %-7s %s\n' "$$name" "$$what"; done
+	@echo '  PYTHON=…     the Python (3.11 or later) to build .venv with'
+
+setup: tools $(VENV)/.keeper world ## virtual environment, packages, local world; cached
+
+demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=…)
+	@$(PY) -m sandbox.demo $(SCENARIO) $(ARGS)
+
+test: setup ## all tests (ARGS="tests/core -x" for some)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: setup ## lint, format, types, layers
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+bench: setup ## how long a cycle takes, and what it spends its time on
+	@$(PY) -m bench $(ARGS)
+
+lock: ## pin all dependencies anew (needs uv; UPGRADE=1 takes the newest)
+	@command -v uv >/dev/null || { echo 'make: uv is missing: install it with `pipx install uv`, then run `make lock` again' >&2; exit 1; }
+	$(LOCK) --quiet $(if $(UPGRADE),--upgrade) -o requirements.lock
+	$(LOCK) --quiet $(if $(UPGRADE),--upgrade) --group dev --extra postgres -o requirements-dev.lock
+
+clean: ## remove everything that setup made
+	rm -rf $(VENV) sandbox/node_modules sandbox/build sandbox/run dist demo-report.json
+	rm -rf .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- setup, step by step; each step leaves a stamp, so it runs again only when what it was made from changes ---------
+
+# $(call step,NUMBER,TITLE,COMMAND): a line before, the seconds after, the command's output only when it fails
+define step
+@printf '[%s] %s …\n' '$(1)' '$(2)'; began=$$(date +%s); log=$$(mktemp); \
+if { $(3); } >"$$log" 2>&1 </dev/null; then \
+  printf '[%s] %s … %s s\n' '$(1)' '$(2)' "$$(($$(date +%s) - began))"; rm -f "$$log"; \
+else cat "$$log" >&2; rm -f "$$log"; echo 'make: [$(1)] $(2): failed, see above' >&2; exit 1; fi
+endef
+
+tools:
+	@missing=; need() { command -v "$$1" >/dev/null || { echo "make: $$1 is missing: $$2" >&2; missing=1; }; }; \
+	need node 'install Node.js 20 or later, https://nodejs.org (it brings npm)'; \
+	need npm 'install Node.js 20 or later, https://nodejs.org (it brings npm)'; \
+	need git 'install git from your package manager'; \
+	test -z "$$missing"
+
+$(VENV)/.made: | tools
+	@python='$(PYTHON)'; \
+	enough() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
+	if [ -n "$$python" ]; then \
+	  enough "$$python" || { echo "make: PYTHON=$$python is not a Python 3.11 or later: name another one" >&2; exit 1; }; \
+	else \
+	  for each in python3.11 python3.12 python3.13 python3; do \
+	    if command -v "$$each" >/dev/null && enough "$$each"; then python=$$each; break; fi; done; \
+	  [ -n "$$python" ] || { echo 'make: Python 3.11 or later is missing: install it, or run `make PYTHON=/path/to/python`' >&2; exit 1; }; \
+	fi; \
+	"$$python" -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "make: $$python has no venv: install its package (python3-venv on Debian and Ubuntu)" >&2; exit 1; }; \
+	mkdir -p $(VENV) && command -v "$$python" >$(VENV)/.python
+	$(call step,python 1/3,virtual environment,"$$(cat $(VENV)/.python)" -m venv $(VENV))
+	@touch $@
+
+$(VENV)/.packages: requirements-dev.lock $(VENV)/.made
+	$(call step,python 2/3,Python packages,$(PIP) install --require-hashes -r requirements-dev.lock)
+	@touch $@
+
+$(VENV)/.keeper: pyproject.toml $(VENV)/.packages
+	$(call step,python 3/3,the keeper itself,$(PIP) install --no-deps --no-build-isolation -e .)
+	@touch $@
+
+world: $(VENV)/.keeper
+	@$(PY) -m sandbox.install
