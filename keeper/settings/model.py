@@ -1,0 +1,135 @@
+"""The settings as the rest of the program sees them: frozen, complete, in the core's own types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from keeper.core.decisions import Safety
+from keeper.core.rules import Rule
+from keeper.core.units import Address, Bps, Wei
+
+
+class Secret:
+    """A text that never shows itself: not in a log line, a traceback or a dump."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, at the one place that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class UniswapSettings:
+    """Where Uniswap v3 lives on the chain."""
+
+    factory: Address
+    quoter_v2: Address
+    swap_router_02: Address
+    fee_tiers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetSafety:
+    """What is known of one asset's feeds. ``feed`` tells the age where the oracle's source does not."""
+
+    heartbeat_s: int | None = None
+    feed: Address | None = None
+    second_feed: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One chain and one market on it: addresses are data."""
+
+    name: str
+    chain_id: int
+    multicall3: Address
+    wrapped_native: Address
+    block_time_s: float
+    pool_addresses_provider: Address
+    uniswap_v3: UniswapSettings | None
+    sequencer_feed: Address | None
+    sequencer_grace_s: int
+    default_heartbeat_s: int
+    max_deviation: Bps
+    twap_window_s: int
+    assets: dict[str, AssetSafety]
+
+    def asset(self, symbol: str) -> AssetSafety:
+        """Return what the file says of an asset; the defaults when it says nothing."""
+        return self.assets.get(symbol.lower(), AssetSafety())
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """An account that signs. Its key is in an encrypted keystore; where the password comes from is named here."""
+
+    name: str
+    address: Address
+    keystore: Path | None
+    password_file: Path | None
+    password_credential: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One account to keep. ``signer`` is the owner itself or a guardian; None means unsigned (dry run, alerts)."""
+
+    name: str
+    venue: str
+    owner: Address
+    signer: Signer | None
+
+    @property
+    def spender(self) -> Address:
+        """Who pays and signs for this position."""
+        return self.signer.address if self.signer else self.owner
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Where alarms go (Apprise URLs), and how long the same one is not repeated."""
+
+    urls: tuple[Secret, ...]
+    repeat_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """How the daemon runs. ``poll_s`` is how often the head is asked for."""
+
+    poll_s: float
+    interval_s: float | None
+    rpc_timeout_s: float
+    reads_per_call: int
+    metrics_port: int | None
+    confirm_s: float
+    """How long a transaction may take to be mined before it counts as stuck."""
+    keep_holds_days: int
+    state_dir: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the program was told."""
+
+    network: Network
+    rpc_url: Secret
+    journal_url: Secret
+    positions: tuple[Position, ...]
+    rules: tuple[Rule, ...]
+    signers: tuple[Signer, ...]
+    safety: Safety
+    swap_deadline_s: int
+    max_fee: Wei | None
+    alerts: Alerts
+    daemon: Daemon
+    path: Path
