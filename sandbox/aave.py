@@ -68,8 +68,8 @@ def _deploy_core(chain: Chain, spec: WorldSpec, admin: str, tokens: dict[str, st
     oracle = deploy("AaveOracle", provider.address, *listed, ZERO, ZERO, 10**8)
     send(provider.functions.setPriceOracle(oracle.address))
     rates = deploy("DefaultReserveInterestRateStrategyV2", provider.address)
-    libraries = {name: deploy(name).address for name in LIBRARIES}
-    libraries["FlashLoanLogic"] = deploy("FlashLoanLogic", libraries=libraries).address
+    libraries = {name: str(deploy(name).address) for name in LIBRARIES}
+    libraries["FlashLoanLogic"] = str(deploy("FlashLoanLogic", libraries=libraries).address)
     pool = deploy("PoolInstance", provider.address, rates.address, libraries=libraries)
     send(provider.functions.setPoolImpl(pool.address))
     send(provider.functions.setPoolConfiguratorImpl(deploy("PoolConfiguratorInstance", libraries=libraries).address))

@@ -102,7 +102,7 @@ _session.trust_env = False  # a proxy has no business between us and 127.0.0.1
 
 def rpc(url: str, method: str, *params: Any) -> Any:
     """One JSON-RPC request to a local node; an error answer raises with the node's message."""
-    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+    body: Any = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
     answer = _session.post(url, json=body, timeout=60).json()
     if "error" in answer:
         raise SandboxError(f"{method}: {answer['error'].get('message', answer['error'])}")

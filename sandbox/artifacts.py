@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from sandbox.errors import SandboxError
 from sandbox.paths import CONTRACTS, MODULES
@@ -38,7 +38,7 @@ def abi(name: str) -> list[dict[str, Any]]:
 def linked_bytecode(name: str, libraries: Mapping[str, str]) -> str:
     """Creation code with the addresses of its libraries put in (20 bytes at each link reference)."""
     compiled = artifact(name)
-    code = compiled["bytecode"].removeprefix("0x")
+    code: str = compiled["bytecode"].removeprefix("0x")
     for references in compiled.get("linkReferences", {}).values():
         for library, places in references.items():
             address = libraries[library].lower().removeprefix("0x")

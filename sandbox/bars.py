@@ -76,9 +76,8 @@ def _bar(row: Sequence[str], header: Sequence[str], where: str) -> Bar:
     except ValueError:
         raise SandboxError(f"{where}: timestamp {row[0]!r} is not a whole number of seconds") from None
     prices = [_price(text, column, where) for text, column in zip(row[1:], header[1:], strict=True)]
-    if len(prices) == 1:
-        return Bar(timestamp, *prices * 4)
-    bar = Bar(timestamp, *prices)
+    first, high, low, close = prices if len(prices) > 1 else prices * 4
+    bar = Bar(timestamp, first, high, low, close)
     if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
         raise SandboxError(f"{where}: open and close must lie between low and high")
     return bar

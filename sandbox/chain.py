@@ -9,7 +9,7 @@ from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import TransactionNotFound
-from web3.types import TxReceipt
+from web3.types import TxParams, TxReceipt
 
 from sandbox.anvil import rpc
 from sandbox.artifacts import abi, error_names, linked_bytecode
@@ -43,8 +43,8 @@ class Chain:
     def deploy(self, name: str, *args: Any, sender: str, libraries: Mapping[str, str] | None = None) -> Contract:
         code = linked_bytecode(name, libraries or {})
         constructor = self.w3.eth.contract(abi=abi(name), bytecode=code).constructor(*args)
-        sent = constructor.transact({"from": sender, "gas": DEPLOY_GAS})  # type: ignore[typeddict-item]
-        return self.at(name, self.wait(sent.to_0x_hex(), f"deploying {name}")["contractAddress"])
+        sent = constructor.transact({"from": Web3.to_checksum_address(sender), "gas": DEPLOY_GAS})
+        return self.at(name, str(self.wait(sent.to_0x_hex(), f"deploying {name}")["contractAddress"]))
 
     def send(self, call: ContractFunction, sender: str, gas: int = CALL_GAS, value: int = 0) -> TxReceipt:
         """Mined and successful, or `RevertedError`."""
@@ -53,7 +53,8 @@ class Chain:
 
     def submit(self, call: ContractFunction, sender: str, gas: int = CALL_GAS, value: int = 0) -> str:
         """Hand it to the node without waiting; the transaction's hash."""
-        return call.transact({"from": sender, "gas": gas, "value": value}).to_0x_hex()  # type: ignore[typeddict-item]
+        options: TxParams = {"from": Web3.to_checksum_address(sender), "gas": gas, "value": Web3.to_wei(value, "wei")}
+        return call.transact(options).to_0x_hex()
 
     def wait(self, transaction: str, action: str) -> TxReceipt:
         give_up = time.monotonic() + RECEIPT_LIMIT_S

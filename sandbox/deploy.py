@@ -33,9 +33,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
     tokens = {r.symbol: _deploy_token(chain, spec, r, admin) for r in spec.reserves}
     feeds, sources = _deploy_feeds(chain, spec, admin)
     native = spec.wrapped_native
-    reference = chain.deploy(
-        "Feed", f"{native} / USD reference", FEED_DECIMALS, answer(spec.price(native)), sender=admin
-    )
+    reference = _deploy_feed(chain, f"{native} / USD reference", spec.price(native), admin)
     born = chain.w3.eth.get_block("latest")["timestamp"]
     sequencer = chain.deploy("SequencerFeed", born - 86_400, sender=admin).address
     market = deploy_market(chain, spec, admin, tokens, sources, sequencer)
@@ -66,7 +64,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
         "feeds": feeds,
         "ratio_of": {r.symbol: r.ratio_of for r in spec.reserves if r.ratio_of},
         "heartbeats_s": {r.symbol: r.heartbeat_s for r in spec.reserves},
-        "reference_feeds": {native: reference.address},
+        "reference_feeds": {native: reference},
         "sequencer_feed": sequencer,
         "sequencer_grace_s": spec.sequencer_grace_s,
         "pools": pools,
@@ -92,34 +90,27 @@ def _deploy_token(chain: Chain, spec: WorldSpec, r: Reserve, admin: str) -> str:
 
 def _deploy_feeds(chain: Chain, spec: WorldSpec, admin: str) -> tuple[dict[str, str], dict[str, str]]:
     """(feeds by symbol, Aave price sources by symbol): the same but for ratio adapters, which have no feed."""
-    feeds = {
-        r.symbol: chain.deploy(
-            "Feed", f"{r.symbol} / USD", FEED_DECIMALS, answer(Decimal(r.price)), sender=admin
-        ).address
-        for r in spec.reserves
-        if r.ratio_of is None
-    }
-    adapters = {
-        r.symbol: chain.deploy(
-            "RatioAdapter",
-            feeds[r.ratio_of],
-            int(Decimal(r.ratio) * 10**18),
-            f"{r.symbol} / {r.ratio_of} / USD",
-            sender=admin,
-        ).address
-        for r in spec.reserves
-        if r.ratio_of is not None
-    }
+    feeds, adapters = {}, {}
+    for r in (r for r in spec.reserves if r.ratio_of is None):
+        feeds[r.symbol] = _deploy_feed(chain, f"{r.symbol} / USD", Decimal(r.price), admin)
+    for r in (r for r in spec.reserves if r.ratio_of is not None):
+        ratio, name = int(Decimal(r.ratio).scaleb(18)), f"{r.symbol} / {r.ratio_of} / USD"
+        adapter = chain.deploy("RatioAdapter", feeds[str(r.ratio_of)], ratio, name, sender=admin)
+        adapters[r.symbol] = str(adapter.address)
     return feeds, feeds | adapters
+
+
+def _deploy_feed(chain: Chain, description: str, price: Decimal, admin: str) -> str:
+    return str(chain.deploy("Feed", description, FEED_DECIMALS, answer(price), sender=admin).address)
 
 
 def _fund(
     chain: Chain, spec: WorldSpec, who: str, admin: str, tokens: dict[str, str], market: Market, uniswap: Uniswap
 ) -> None:
-    """Ten billion dollars of each token, approved to the protocols: actors never run dry."""
+    """Ten billion dollars of each token and what Aave is to be supplied with, approved to the protocols: actors never run dry."""
     for r in spec.reserves:
         token = chain.at("TestnetERC20", tokens[r.symbol])
-        amount = int(ACTOR_FUNDS_USD / spec.price(r.symbol)) * 10**r.decimals
+        amount = (int(ACTOR_FUNDS_USD / spec.price(r.symbol)) + r.supply) * 10**r.decimals
         chain.send(token.functions["mint(address,uint256)"](who, amount), admin)
         for spender in (market.pool, uniswap.positions, uniswap.router):
             chain.send(token.functions.approve(spender.address, MAX), who)

@@ -94,7 +94,7 @@ class Node:
 
     def save(self, path: Path) -> Path:
         """Everything another program needs, as JSON: addresses, url and the public test keys."""
-        keys = [self.account(i).key.to_0x_hex() for i in range(10)]
+        keys = ["0x" + bytes(self.account(i).key).hex() for i in range(10)]
         extra = {"url": self.url, "ws_url": self.ws_url, "block_time": self.block_time, "private_keys": keys}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.addresses | extra, indent=1) + "\n")
@@ -115,4 +115,5 @@ class Node:
 @cache
 def _account(index: int) -> LocalAccount:
     Account.enable_unaudited_hdwallet_features()
-    return Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    account: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    return account

@@ -111,7 +111,7 @@ def move_pool(chain: Chain, addresses: Addresses, pool: Pool, price: Decimal, tr
 
 def profitable_price(now: Decimal, fair: Decimal, pool: Pool) -> Decimal | None:
     """Where an arbitrageur leaves a pool that stands at `now`: as near to fair as its fee lets pay; None to stay."""
-    keep = 1 - pool["fee"] / FEE_UNIT
+    keep: Decimal = 1 - pool["fee"] / FEE_UNIT
     if now > fair / keep:
         return fair / keep
     return fair * keep if now < fair * keep else None

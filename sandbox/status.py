@@ -15,7 +15,7 @@ def read_status(world: World) -> dict[str, Any]:
     block = world.w3.eth.get_block("latest")
     now, prices, updated = block["timestamp"], world.prices(), world.updated_at()
     pools = zip(world.addresses["pools"], pool_prices(world.chain, world.addresses), strict=True)
-    owners = [world.account(i).address for i in range(USERS)]
+    owners: list[str] = [world.account(i).address for i in range(USERS)]
     positions = accounts_data(world.chain, world.addresses, owners)
     return {
         "url": world.url,
