@@ -107,7 +107,7 @@ def _deploy_feed(chain: Chain, description: str, price: Decimal, admin: str) -> 
 def _fund(
     chain: Chain, spec: WorldSpec, who: str, admin: str, tokens: dict[str, str], market: Market, uniswap: Uniswap
 ) -> None:
-    """Ten billion dollars of each token and what Aave is to be supplied with, approved to the protocols: actors never run dry."""
+    """Ten billion dollars of each token beside what Aave is supplied with, approved: actors never run dry."""
     for r in spec.reserves:
         token = chain.at("TestnetERC20", tokens[r.symbol])
         amount = (int(ACTOR_FUNDS_USD / spec.price(r.symbol)) + r.supply) * 10**r.decimals
