@@ -58,7 +58,7 @@ class Node:
         if method not in self._allowed:
             raise ForbiddenMethodError(f"{method} on a connection that may not use it")
         try:
-            answer = await self._provider.make_request(RPCEndpoint(method), list(params))
+            answer: object = await self._provider.make_request(RPCEndpoint(method), list(params))
         except TimeoutError:
             raise NodeAwayError(self.name, method, f"no answer within {self._timeout_s:g} s") from None
         except aiohttp.ClientResponseError as error:

@@ -104,8 +104,16 @@ def discover_market(provider: Address) -> Discovery[Market]:
             _ERC20.symbol.read(asset),
         )
     )
-    listings = tuple(_listing(i, asset, answers[4 * i : 4 * i + 4]) for i, asset in enumerate(assets) if int(asset, 16))
+    listings = tuple(_listing(asset, answers[3 * i : 3 * i + 3]) for i, asset in enumerate(assets))
     return Market(pool, oracle, base_unit, listings)
+
+
+def with_feeds(market: Market, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> Market:
+    """Return the market with the feed behind each reserve's price, and how old it may get."""
+    return replace(
+        market,
+        listings=tuple(replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in market.listings),
+    )
 
 
 def discover_scope(
@@ -396,3 +404,27 @@ def encode_move(market: Market, move: MarketMove, owner: Address, signer: Addres
         case RepayWithCollateral(asset, amount, is_all):
             data = _POOL.repayWithATokens.encode(asset, UINT256_MAX if is_all else amount, VARIABLE_RATE)
             return Call(market.pool, data, Wei(0), f"repay {symbol} with its own supply")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedCall:
+    """What calldata to the pool would do: for whom, and whether it takes anything out of the position."""
+
+    function: str
+    asset: Address
+    amount: int
+    beneficiary: Address | None
+    takes_out: bool
+
+
+def decode_call(calldata: bytes) -> DecodedCall:
+    """Return what a call to the pool does. Raises ValueError for any function but the five a keeper needs."""
+    for function in (_POOL.supply, _POOL.withdraw, _POOL.borrow, _POOL.repay, _POOL.repayWithATokens):
+        if calldata[:4] != function.selector:
+            continue
+        args = function.decode_inputs(calldata)
+        places = {"supply": 2, "withdraw": 2, "borrow": 4, "repay": 3}
+        beneficiary = address(args[places[function.name]]) if function.name in places else None
+        takes_out = function.name in ("withdraw", "borrow", "repayWithATokens")
+        return DecodedCall(function.name, address(args[0]), args[1], beneficiary, takes_out)
+    raise ValueError(f"function 0x{calldata[:4].hex()} is not one a keeper calls")

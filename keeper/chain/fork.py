@@ -1,0 +1,138 @@
+"""A throw-away anvil fork of one block: where dry runs happen, and where plans are rehearsed without eth_simulateV1.
+
+The fork is a process of ours on the loopback interface. What is sent to it never reaches the chain it was forked from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from keeper.chain.accounts import receipt
+from keeper.chain.blocks import Blocks
+from keeper.chain.client import READING, Node
+from keeper.chain.errors import NodeAwayError, NodeError, NodeRefusedError
+from keeper.chain.simulation import Simulated, Simulation, as_request
+from keeper.core.positions import BlockRef
+from keeper.core.units import Address
+from keeper.venues.abi import revert_reason
+from keeper.venues.ports import Call, Read
+
+_FORK_METHODS = READING | {"anvil_impersonateAccount", "eth_sendTransaction", "evm_mine", "anvil_setAutomine"}
+_START_LIMIT_S = 20.0
+
+
+class AnvilMissingError(Exception):
+    """No anvil binary was found."""
+
+
+def find_anvil() -> Path | None:
+    """Return the anvil binary: ``KEEPER_ANVIL``, then PATH, then the sandbox's own beside this checkout."""
+    named = os.environ.get("KEEPER_ANVIL") or shutil.which("anvil")
+    if named:
+        return Path(named)
+    modules = Path(__file__).parents[2] / "sandbox" / "node_modules" / "@foundry-rs"
+    return next(iter(sorted(modules.glob("anvil-*/bin/anvil*"))), None)
+
+
+class Fork:
+    """An async context manager: anvil forked from ``url`` at a block, stopped on leaving."""
+
+    def __init__(self, url: str, block: BlockRef, multicall: Address) -> None:
+        self._url = url
+        self._block = block
+        self._multicall = multicall
+        self._process: asyncio.subprocess.Process | None = None
+        self._node: Node | None = None
+
+    async def __aenter__(self) -> Self:
+        anvil = find_anvil()
+        if anvil is None:
+            raise AnvilMissingError("dry run needs anvil: put it on PATH or name it in KEEPER_ANVIL")
+        port = _free_port()
+        self._process = await asyncio.create_subprocess_exec(
+            str(anvil), "--port", str(port), "--fork-url", self._url, "--fork-block-number", str(self._block.number),
+            "--no-storage-caching", "--quiet",
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=sys.platform != "win32",
+        )  # fmt: skip
+        self._node = Node(f"http://127.0.0.1:{port}", timeout_s=60, allowed=_FORK_METHODS)
+        try:
+            await self._wait_until_up(self._node)
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def run(self, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
+        """Send calls as ``sender`` (impersonated) one after the other, stop at the first failure, then read."""
+        node = self._node
+        assert node is not None, "enter the fork first"  # noqa: S101 - misuse, not input
+        await node.request("anvil_impersonateAccount", sender)
+        outcomes = list[Simulated]()
+        for call in calls:
+            outcomes.append(await _send(node, sender, call))
+            if not outcomes[-1].succeeded:
+                break
+        blocks = Blocks(node, self._block.chain_id, self._multicall)
+        answers = await blocks.answers(await blocks.head(), reads)
+        return Simulation(tuple(outcomes), tuple(answers))
+
+    async def _wait_until_up(self, node: Node) -> None:
+        deadline = asyncio.get_running_loop().time() + _START_LIMIT_S
+        while True:
+            assert self._process is not None  # noqa: S101 - set by __aenter__
+            if self._process.returncode is not None:
+                raise NodeAwayError(node.name, "anvil", f"the fork ended with status {self._process.returncode}")
+            try:
+                await node.request("eth_blockNumber")
+            except NodeError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise NodeAwayError(node.name, "anvil", f"no fork within {_START_LIMIT_S:g} s") from None
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+    async def _stop(self) -> None:
+        if self._node is not None:
+            await self._node.close()
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), 5)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+
+async def _send(node: Node, sender: Address, call: Call) -> Simulated:
+    request = as_request(sender, call)
+    try:
+        await node.request("eth_call", request, "latest")  # for the reason, which a receipt does not carry
+        hash_ = await node.request("eth_sendTransaction", {**request, "gas": hex(3_000_000)})
+    except NodeRefusedError as error:
+        reason = revert_reason(bytes.fromhex(error.data[2:])) if error.data and error.data != "0x" else error.message
+        return Simulated(succeeded=False, gas_used=0, error=reason)
+    mined = await receipt(node, hash_)
+    if mined is None:
+        raise NodeAwayError(node.name, "eth_sendTransaction", "the fork did not mine")
+    return Simulated(mined.succeeded, mined.gas_used, None if mined.succeeded else "reverted")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

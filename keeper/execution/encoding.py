@@ -1,0 +1,59 @@
+"""From the moves of a plan to calls: who is called, with what, for how many dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.moves import Approve, Move, Spender, Swap
+from keeper.core.planning import Plan
+from keeper.core.proposals import Step
+from keeper.core.units import Address
+from keeper.venues import aave_v3, erc20, uniswap_v3
+from keeper.venues.aave_v3 import Market
+from keeper.venues.ports import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Venues:
+    """Where calls may go: the market, and Uniswap where the network has it."""
+
+    market: Market
+    uniswap: uniswap_v3.Deployment | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A step with its calldata."""
+
+    call: Call
+    step: Step
+
+    @property
+    def moves_money(self) -> bool:
+        """Whether it does more than set an allowance."""
+        return not isinstance(self.step.move, Approve)
+
+
+def encode(plan: Plan, venues: Venues, signer: Address, deadline: int) -> tuple[PlannedCall, ...]:
+    """Return the calls of a plan; swaps are void after ``deadline`` (unix seconds)."""
+    owner = plan.intent.assessment.position.owner
+    return tuple(PlannedCall(_call(step.move, venues, owner, signer, deadline), step) for step in plan.steps)
+
+
+def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline: int) -> Call:
+    market = venues.market
+    if isinstance(move, Approve):
+        symbol = market.listing(move.asset).symbol
+        if move.spender is Spender.MARKET:
+            return erc20.encode_approve(move.asset, symbol, market.pool, move.amount, "the market")
+        return erc20.encode_approve(move.asset, symbol, _uniswap(venues).router, move.amount, "the router")
+    if isinstance(move, Swap):
+        symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
+        return uniswap_v3.encode_swap(_uniswap(venues), move, owner, deadline, symbols)
+    return aave_v3.encode_move(market, move, owner, signer)
+
+
+def _uniswap(venues: Venues) -> uniswap_v3.Deployment:
+    if venues.uniswap is None:
+        raise ValueError("a swap was planned on a network without Uniswap")
+    return venues.uniswap

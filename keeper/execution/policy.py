@@ -1,0 +1,158 @@
+"""The last gate before a signature: decodes every call anew and lets nothing pass that is not on the list.
+
+It trusts the planner in nothing: chain, target, function, recipient, allowance, slippage and dollars are read from
+the calldata itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.core.moves import Swap
+from keeper.core.positions import Reserve
+from keeper.core.reasons import Reason
+from keeper.core.rules import Limits
+from keeper.core.units import BPS, UINT256_MAX, Address, Usd, mul_div_down, mul_div_up, usd_text
+from keeper.execution.encoding import Venues
+from keeper.venues import aave_v3, uniswap_v3
+from keeper.venues.abi import address, load
+from keeper.venues.ports import Call
+
+_ERC20 = load("erc20")
+
+
+class PolicyError(Exception):
+    """A call that must not be signed."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason.short}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one rule may do for one position."""
+
+    chain_id: int
+    owner: Address
+    signer: Address
+    limits: Limits
+    spent_today: Usd
+    deadline: int
+    """Latest time a swap may still be executed, unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """Dollars a call moves (base units): out of the wallet, or through a pool."""
+
+    paid: int = 0
+    sold: int = 0
+    bought: int = 0
+
+
+def check(
+    calls: Sequence[Call], chain_id: int, grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]
+) -> None:
+    """Raise PolicyError unless every call is allowed and all of them stay within the limits."""
+    if chain_id != grant.chain_id:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"chain {chain_id} is not {grant.chain_id}")
+    flows = [_flow(call, grant, venues, reserves) for call in calls]
+    limits = grant.limits
+    sold, bought, paid = sum(f.sold for f in flows), sum(f.bought for f in flows), sum(f.paid for f in flows)
+    # what a swap brought in and a repayment takes out again is one movement, not two
+    spend = sold + max(0, paid - bought)
+    if limits.max_spend_per_day is not None and spend + grant.spent_today > limits.max_spend_per_day + _dust(flows):
+        left = limits.max_spend_per_day - grant.spent_today
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(spend)} asked, {usd_text(left)} left today")
+    dearest = max((max(f.sold, f.paid if not sold else 0) for f in flows), default=0)
+    if limits.max_spend_per_tx is not None and dearest > limits.max_spend_per_tx + _dust(flows):
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(dearest)} in one transaction")
+
+
+def _dust(flows: Sequence[_Flow]) -> int:
+    """Return what rounding up each amount may add: one base unit a call."""
+    return len(flows)
+
+
+def _flow(call: Call, grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]) -> _Flow:
+    if call.value:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: sends native currency")
+    try:
+        if call.to == venues.market.pool:
+            return _market_flow(call, grant, reserves)
+        if venues.uniswap and call.to == venues.uniswap.router:
+            return _swap_flow(call, grant, reserves)
+        if call.to in reserves:
+            return _check_approval(call, grant, venues)
+    except ValueError as error:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {error}") from error
+    raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {call.to} is not on the list")
+
+
+def _market_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) -> _Flow:
+    move = aave_v3.decode_call(call.data)
+    if move.asset not in reserves:
+        raise ValueError(f"{move.asset} is not an asset of the position")
+    if move.beneficiary not in (grant.owner, None):
+        raise ValueError(f"{move.beneficiary} is not the owner")
+    if move.takes_out and grant.signer != grant.owner:
+        raise ValueError("a guardian never takes anything out")
+    if move.function in ("supply", "repay"):
+        amount = 0 if move.amount == UINT256_MAX else move.amount
+        return _Flow(paid=_value_up(amount, reserves[move.asset]))
+    if move.function == "repayWithATokens":
+        amount = 0 if move.amount == UINT256_MAX else move.amount
+        return _Flow(paid=_value_up(amount, reserves[move.asset]))
+    return _Flow()
+
+
+def _swap_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) -> _Flow:
+    swap, recipient, deadline = uniswap_v3.decode_swap(call.data)
+    if recipient != grant.owner or grant.signer != grant.owner:
+        raise ValueError("a swap is the owner's own, to the owner")
+    if deadline > grant.deadline:
+        raise ValueError(f"deadline {deadline} is later than {grant.deadline}")
+    given, got = _reserve(swap.route.tokens[0], reserves), _reserve(swap.route.tokens[-1], reserves)
+    sold, bought = _value_down(swap.sold, given), _value_up(swap.bought, got)
+    _check_slippage(swap, sold, bought, grant)
+    return _Flow(sold=_value_up(swap.sold, given), bought=bought)
+
+
+def _check_slippage(swap: Swap, sold: int, bought: int, grant: Grant) -> None:
+    if not swap.sold or not swap.bought:
+        raise ValueError("a swap of nothing")
+    # two base units of slack for rounding each side
+    if (sold - 2) * BPS > bought * (BPS + grant.limits.max_slippage):
+        raise PolicyError(
+            Reason.POLICY_FORBIDS, f"gives up to {usd_text(sold)} for {usd_text(bought)}: more than max_slippage_bps"
+        )
+
+
+def _check_approval(call: Call, grant: Grant, venues: Venues) -> _Flow:
+    spender, amount = _ERC20.approve.decode_inputs(call.data)
+    spender = address(spender)
+    router = venues.uniswap.router if venues.uniswap else None
+    if spender == router and grant.signer != grant.owner:
+        raise ValueError("a guardian never trades")
+    if spender not in (venues.market.pool, router):
+        raise ValueError(f"{spender} may not be approved")
+    if amount >= UINT256_MAX // 2:
+        raise ValueError("an approval without limit")
+    return _Flow()
+
+
+def _reserve(asset: Address, reserves: Mapping[Address, Reserve]) -> Reserve:
+    if asset not in reserves:
+        raise ValueError(f"{asset} is not an asset of the position")
+    return reserves[asset]
+
+
+def _value_up(amount: int, reserve: Reserve) -> int:
+    return mul_div_up(amount, reserve.price.answer, reserve.unit)
+
+
+def _value_down(amount: int, reserve: Reserve) -> int:
+    return mul_div_down(amount, reserve.price.answer, reserve.unit)

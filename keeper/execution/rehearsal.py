@@ -1,0 +1,100 @@
+"""A plan is run on the state it was decided on before it may be sent, and its promise is checked on the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from keeper.chain.blocks import Blocks
+from keeper.chain.fork import AnvilMissingError, Fork
+from keeper.chain.simulation import Simulation, SimulationUnsupportedError, simulate
+from keeper.core.planning import Plan
+from keeper.core.positions import AccountFigures, BlockRef, LendingPosition
+from keeper.core.reasons import Reason
+from keeper.core.units import Address, ratio_text
+from keeper.execution.encoding import PlannedCall
+from keeper.venues.ports import Call, Probe, Read
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """The plan works on its block: gas of each call, and the account after it."""
+
+    where: str
+    gas_used: tuple[int, ...]
+    after: AccountFigures
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The plan does not work, and why."""
+
+    reason: Reason
+    detail: str
+
+
+class Simulator(Protocol):
+    """Something that runs calls on a block's state without sending them anywhere."""
+
+    where: str
+
+    async def run(self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
+        """Run the calls one after the other, then the reads."""
+
+
+class ForkSimulator:
+    """Rehearses on an anvil fork pinned to the block, impersonating the sender: the dry run."""
+
+    where = "anvil fork"
+
+    def __init__(self, url: str, multicall: Address) -> None:
+        self._url = url
+        self._multicall = multicall
+
+    async def run(self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
+        """Start a fork, run, stop it. Raises AnvilMissingError, NodeError."""
+        async with Fork(self._url, block, self._multicall) as fork:
+            return await fork.run(sender, calls, reads)
+
+
+class NodeSimulator:
+    """Rehearses by the node's own eth_simulateV1; on a fork where the node has none."""
+
+    def __init__(self, blocks: Blocks, fork: ForkSimulator) -> None:
+        self._blocks = blocks
+        self._fork = fork
+        self.where = "eth_simulateV1"
+
+    async def run(self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
+        """Simulate. Raises NodeError, AnvilMissingError when neither way is open."""
+        if self.where == self._fork.where:
+            return await self._fork.run(block, sender, calls, reads)
+        try:
+            return await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall)
+        except SimulationUnsupportedError:
+            self.where = self._fork.where
+            return await self._fork.run(block, sender, calls, reads)
+
+
+async def rehearse(
+    plan: Plan,
+    calls: Sequence[PlannedCall],
+    signer: Address,
+    simulator: Simulator,
+    probe: Probe[LendingPosition],
+) -> Rehearsed | Refused:
+    """Return how the plan goes on its own block. Raises NodeError when the node cannot say."""
+    block = plan.intent.assessment.position.block
+    try:
+        simulation = await simulator.run(block, signer, [c.call for c in calls], probe.reads)
+    except AnvilMissingError as error:
+        return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
+    for planned, outcome in zip(calls, simulation.calls, strict=False):
+        if not outcome.succeeded:
+            return Refused(Reason.REHEARSAL_FAILED, f"{planned.call.purpose}: {outcome.error}")
+    after = probe.decode(simulation.answers).reported
+    if not plan.postcondition.is_met(after):
+        detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(after.health_factor)}"
+        return Refused(Reason.POSTCONDITION_FAILED, detail)
+    return Rehearsed(simulator.where, tuple(o.gas_used for o in simulation.calls), after)

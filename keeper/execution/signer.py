@@ -1,0 +1,117 @@
+"""Keys: an encrypted keystore opened once, a password from a file, a systemd credential or a prompt; never shown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from keeper.chain.fees import Fees
+from keeper.core.units import Address
+from keeper.venues.ports import Call
+
+
+class KeyUnavailableError(Exception):
+    """A key cannot be used. The message names the signer, the file and the remedy; never the key or the password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Everything a signature covers besides the call."""
+
+    chain_id: int
+    nonce: int
+    gas_limit: int
+    fees: Fees
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Signed bytes as 0x-hex, and their hash."""
+
+    raw: str
+    hash: str
+
+
+class KeystoreSigner:
+    """Signs with a key held in memory."""
+
+    def __init__(self, account: LocalAccount) -> None:
+        self._account = account
+        self.address = Address(str(account.address))
+
+    def __repr__(self) -> str:
+        return f"KeystoreSigner({self.address})"
+
+    def sign(self, call: Call, envelope: Envelope) -> Signed:
+        """Return an EIP-1559 transaction's signed bytes; the same input gives the same bytes."""
+        transaction: dict[str, Any] = {
+            "type": 2,
+            "chainId": envelope.chain_id,
+            "nonce": envelope.nonce,
+            "to": call.to,
+            "value": call.value,
+            "data": "0x" + call.data.hex(),
+            "gas": envelope.gas_limit,
+            "maxFeePerGas": envelope.fees.max_fee,
+            "maxPriorityFeePerGas": envelope.fees.tip,
+            "accessList": [],
+        }
+        signed = self._account.sign_transaction(transaction)
+        return Signed(signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex())
+
+
+def open_keystore(name: str, address: Address, keystore: Path, password: str) -> KeystoreSigner:
+    """Decrypt a v3 keystore and check that it is the declared account's. Raises KeyUnavailableError."""
+    try:
+        content = json.loads(keystore.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KeyUnavailableError(f"signer {name!r}: keystore {keystore} does not exist") from None
+    except OSError as error:
+        raise KeyUnavailableError(f"signer {name!r}: keystore {keystore} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise KeyUnavailableError(f"signer {name!r}: keystore {keystore} is not a JSON keystore") from None
+    try:
+        account: LocalAccount = Account.from_key(Account.decrypt(content, password))
+    except (ValueError, KeyError, TypeError, NotImplementedError):
+        # the cause is dropped on purpose: nothing of the attempt may reach a log
+        raise KeyUnavailableError(
+            f"signer {name!r}: the password does not open {keystore}, or it is not a v3 keystore"
+        ) from None
+    if str(account.address) != address:
+        raise KeyUnavailableError(
+            f"signer {name!r}: {keystore} holds the key of {account.address}, the settings say {address}"
+        )
+    return KeystoreSigner(account)
+
+
+def find_password(
+    name: str,
+    file: Path | None,
+    credential: str | None,
+    prompt: Callable[[str], str] | None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Return a signer's password: from its file, its systemd credential, or asked for. Raises KeyUnavailableError."""
+    env = os.environ if environment is None else environment
+    if credential is not None:
+        folder = env.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise KeyUnavailableError(
+                f"signer {name!r}: password_credential works under systemd only (LoadCredential={credential}:…)"
+            )
+        file = Path(folder) / credential
+    if file is None:
+        if prompt is None:
+            raise KeyUnavailableError(f"signer {name!r}: no password_file or password_credential, and nobody to ask")
+        return prompt(f"Password of signer {name!r}: ")
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise KeyUnavailableError(f"signer {name!r}: password file {file}: {error.strerror}") from None

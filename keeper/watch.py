@@ -1,0 +1,244 @@
+"""What is read at each block: finds out once what matters to each position, then asks for all of it in one read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from keeper.chain.blocks import Blocks
+from keeper.core.moves import Spender
+from keeper.core.planning import Allowances
+from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable, Wallet
+from keeper.core.prices import Doubt, SecondPrice
+from keeper.core.quotes import QuoteRequest, Quotes, sizes
+from keeper.core.reasons import Reason
+from keeper.core.rules import Rule
+from keeper.core.units import Address
+from keeper.settings.model import Network, Position
+from keeper.venues import aave_v3, chainlink, erc20, uniswap_v3
+from keeper.venues.aave_v3 import FeedRound, Market, Scope
+from keeper.venues.ports import Answer, Probe, Read, ReadFailedError, ScopeOutdatedError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What discovery found: it changes when a reserve is listed or a position uses another one."""
+
+    market: Market
+    scopes: dict[str, Scope]
+    pools: tuple[uniswap_v3.Pool, ...]
+    references: tuple[uniswap_v3.Reference, ...]
+
+
+class Watch:
+    """Reads positions, wallets, prices and doubts of one network."""
+
+    def __init__(self, blocks: Blocks, network: Network, positions: Sequence[Position], rules: Sequence[Rule]) -> None:
+        self.blocks = blocks
+        self.network = network
+        self.positions = {p.name: p for p in positions}
+        self._named = {p.name: [r.trigger.asset for r in rules if r.position == p.name] for p in positions}
+        self._known: Known | None = None
+
+    @property
+    def known(self) -> Known:
+        """What discovery found. Raises RuntimeError before the first snapshot."""
+        if self._known is None:
+            raise RuntimeError("take a snapshot first")
+        return self._known
+
+    @property
+    def uniswap(self) -> uniswap_v3.Deployment | None:
+        """Where swaps go, None when the network file names no Uniswap."""
+        where = self.network.uniswap_v3
+        if where is None:
+            return None
+        return uniswap_v3.Deployment(where.factory, where.quoter_v2, where.swap_router_02, where.fee_tiers)
+
+    def forget(self) -> None:
+        """Discover anew at the next snapshot: listings, feeds and pools change over months."""
+        self._known = None
+
+    async def snapshot(self, block: BlockRef) -> Snapshot:
+        """Return everything at one block, in one read; a second one when a position uses something new."""
+        known = self._known or await self._discover(block)
+        snapshot, outdated = await self._read(block, known)
+        if outdated:
+            known = await self._discover(block)
+            snapshot, outdated = await self._read(block, known)
+        return snapshot
+
+    async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
+        """Return what the pools would charge, at several sizes and by every route."""
+        where = self.uniswap
+        if where is None:
+            return Quotes()
+        asked = [
+            (size, route)
+            for request in requests
+            for size in sizes(request)
+            for route in uniswap_v3.routes(self.known.pools, request.sell, request.buy, self.network.wrapped_native)
+        ]
+        return Quotes(await self.blocks.read(block, uniswap_v3.quote_probe(where, asked)))
+
+    async def allowances(self, block: BlockRef, spender: Address, assets: Iterable[Address]) -> Allowances:
+        """Return what a wallet has approved already, to the market and to the router."""
+        whom = {Spender.MARKET: self.known.market.pool}
+        if self.uniswap:
+            whom[Spender.ROUTER] = self.uniswap.router
+        keys = [(asset, role) for asset in assets for role in whom]
+        probes = [erc20.allowance_probe(spender, asset, whom[role]) for asset, role in keys]
+        answers = await self.blocks.answers(block, [p.reads[0] for p in probes])
+        return {key: p.decode([a]) for key, p, a in zip(keys, probes, answers, strict=True)}
+
+    def position_probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
+        """Return the probe of one position alone, as rehearsal and verification use it."""
+        return aave_v3.position_probe(self.known.market, self.known.scopes[name], name, block, {})
+
+    # --- one block ---------------------------------------------------------------------------------------------------
+
+    async def _read(self, block: BlockRef, known: Known) -> tuple[Snapshot, bool]:
+        sheet, network, market = Sheet(), self.network, known.market
+        rounds: dict[Address, FeedRound] = {}
+        assets = {x.asset: x for scope in known.scopes.values() for x in scope.listings}
+        feeds = {a: sheet.add(chainlink.round_probe(x.feed)) for a, x in assets.items() if x.feed}
+        positions = {
+            name: sheet.add(aave_v3.position_probe(market, scope, name, block, rounds))
+            for name, scope in known.scopes.items()
+        }
+        everything = [x.asset for x in market.listings]
+        spenders = dict.fromkeys(p.spender for p in self.positions.values())
+        wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
+        averages = [
+            (r, sheet.add(uniswap_v3.average_probe(r, network.twap_window_s)), sheet.add(_price(market, r.quote)))
+            for r in known.references
+        ]
+        seconds = [sheet.add(p) for p in self._second_feeds(assets.values())]
+        sequencer = (
+            sheet.add(chainlink.sequencer_probe(network.sequencer_feed, network.sequencer_grace_s))
+            if network.sequencer_feed
+            else None
+        )
+        native = sheet.add(_price(market, network.wrapped_native))
+        answers = await self.blocks.answers(block, sheet.reads)
+
+        for asset, feed in feeds.items():
+            found = feed.decode(answers)
+            if found:
+                rounds[asset] = FeedRound(found.round_id, found.updated_at)
+        read = {name: self._decoded(name, slot, answers) for name, slot in positions.items()}
+        held = {s: Wallet(s, *slot.decode(answers)) for s, slot in wallets.items()}
+        prices = [s.decode(answers) for s in seconds]
+        prices += [average.decode(answers)(quote.decode(answers)) for _, average, quote in averages]
+        snapshot = Snapshot(
+            block=block,
+            positions=tuple(p or self._changing(name) for name, p in read.items()),
+            wallets=held,
+            seconds={p.asset: p for p in prices},
+            sequencer=sequencer.decode(answers) if sequencer else None,
+            native_price=native.decode(answers),
+        )
+        new_money = any(
+            asset not in {x.asset for x in known.scopes[name].listings}
+            for name, p in self.positions.items()
+            for asset in held[p.spender].tokens
+        )
+        return snapshot, new_money or None in read.values()
+
+    def _decoded(
+        self, name: str, slot: Slot[LendingPosition], answers: Sequence[Answer]
+    ) -> LendingPosition | Unreadable | None:
+        """Return a position, why it cannot be read, or None when it must be discovered again."""
+        try:
+            return slot.decode(answers)
+        except ReadFailedError as error:
+            return Unreadable(name, self.positions[name].owner, error.doubt)
+        except ScopeOutdatedError:
+            return None
+
+    def _changing(self, name: str) -> Unreadable:
+        doubt = Doubt(Reason.POSITION_UNREADABLE, "the account's reserves changed while they were read")
+        return Unreadable(name, self.positions[name].owner, doubt)
+
+    def _second_feeds(self, listings: Iterable[aave_v3.Listing]) -> list[Probe[SecondPrice]]:
+        named = [(x.asset, self.network.asset(x.symbol).second_feed) for x in listings]
+        return [chainlink.second_feed_probe(asset, feed) for asset, feed in named if feed]
+
+    # --- discovery ---------------------------------------------------------------------------------------------------
+
+    async def _discover(self, block: BlockRef) -> Known:
+        blocks, network = self.blocks, self.network
+        market = await blocks.discover(block, aave_v3.discover_market(network.pool_addresses_provider))
+        feeds = await blocks.discover(block, chainlink.discover_feeds([x.source for x in market.listings]))
+        market = aave_v3.with_feeds(
+            market,
+            {x.asset: network.asset(x.symbol).feed or feeds.get(x.source) for x in market.listings},
+            {x.asset: network.asset(x.symbol).heartbeat_s or network.default_heartbeat_s for x in market.listings},
+        )
+        scopes = {}
+        for name, position in self.positions.items():
+            named = [symbol for symbol in self._named[name] if symbol]
+            search = aave_v3.discover_scope(market, position.owner, [position.spender], named)
+            scopes[name] = await blocks.discover(block, search)
+        self._known = Known(market, scopes, *await self._discover_pools(block, market, scopes))
+        return self._known
+
+    async def _discover_pools(
+        self, block: BlockRef, market: Market, scopes: dict[str, Scope]
+    ) -> tuple[tuple[uniswap_v3.Pool, ...], tuple[uniswap_v3.Reference, ...]]:
+        where = self.uniswap
+        used = list(dict.fromkeys(x.asset for scope in scopes.values() for x in scope.listings))
+        listed = {x.asset: x for x in market.listings}
+        hub = [self.network.wrapped_native] if self.network.wrapped_native in listed else []
+        if where is None or not used:
+            return (), ()
+        search = uniswap_v3.discover_pools(where, [*used, *hub], self.network.twap_window_s)
+        pools = await self.blocks.discover(block, search)
+        found = [
+            uniswap_v3.reference_for(asset, [*used, *hub], pools, lambda a: listed[a].decimals)
+            for asset in used
+            if not self.network.asset(listed[asset].symbol).second_feed
+        ]
+        return pools, tuple(r for r in found if r)
+
+
+# --- one read of many probes -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Slot(Generic[T]):
+    """Where a probe's answers are in the one read."""
+
+    probe: Probe[T]
+    start: int
+
+    def decode(self, answers: Sequence[Answer]) -> T:
+        """Return what the probe found. Raises as the probe does."""
+        return self.probe.decode(answers[self.start : self.start + len(self.probe.reads)])
+
+
+class Sheet:
+    """Collects the reads of many probes; each keeps its own place, so that one may fail alone."""
+
+    def __init__(self) -> None:
+        self.reads: list[Read] = []
+
+    def add(self, probe: Probe[T]) -> Slot[T]:
+        """Append a probe's reads and return where its answers will be."""
+        slot = Slot(probe, len(self.reads))
+        self.reads += probe.reads
+        return slot
+
+
+def _price(market: Market, asset: Address) -> Probe[int]:
+    """Return the probe of an asset's oracle price in base units, zero when the oracle does not know it."""
+    read, function = aave_v3.price_read(market, asset)
+
+    def decode(answers: Sequence[Answer]) -> int:
+        found = function.decode_or_none(answers[0])
+        return int(found[0]) if found else 0
+
+    return Probe((read,), decode)
