@@ -1,4 +1,4 @@
-"""Commands of `python -m sandbox`. Exit codes: 0 fine, 1 could not do it, 2 wrong arguments."""
+"""Commands of `python -m sandbox`. Exit codes: 0 fine, 1 could not do it, 2 wrong arguments, 130 interrupted."""
 
 import json
 import signal
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+INTERRUPTED = 130
 Url = Annotated[str | None, typer.Option(help="Node of the world; the one `up` started if not given.")]
 Account = Annotated[int, typer.Option(min=0, max=9, help="Number of one of anvil's test accounts.")]
 
@@ -100,6 +101,8 @@ def replay(
     _on_signals(leave)
     playing.run()
     _say(f"\n{'interrupted' if leave.is_set() else 'done'} at {symbol} {world.price(symbol):.2f}")
+    if leave.is_set():
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command()

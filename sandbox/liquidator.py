@@ -30,6 +30,16 @@ class Holding(NamedTuple):
     debt_value: int
 
 
+class Attempt(NamedTuple):
+    """A liquidation that was sent; the health factor is what it stood at, with 18 decimals."""
+
+    owner: str
+    collateral: str
+    debt: str
+    health_factor: int
+    transaction: str
+
+
 class Liquidator(Actor):
     """Liquidates whoever may be: those in `watch`, or, when that is None, everyone who ever borrowed."""
 
@@ -51,9 +61,11 @@ class Liquidator(Actor):
         owners = self._watch if self._watch is not None else self._discover(block)
         if not owners:
             return
-        for owner, data in accounts_data(self.world.chain, self.world.addresses, owners).items():
-            if data.debt and data.health_factor < HEALTHY:
-                self._liquidate(block, owner, data.health_factor)
+        accounts = accounts_data(self.world.chain, self.world.addresses, owners)
+        unsafe = {o: data.health_factor for o, data in accounts.items() if data.debt and data.health_factor < HEALTHY}
+        sent = [attempt for owner, health in unsafe.items() if (attempt := self._attempt(block, owner, health))]
+        for attempt in sent:  # all are in the pool before the first is awaited: they share the next block
+            self._await(block, attempt)
 
     def _discover(self, block: int) -> list[str]:
         """Every `onBehalfOf` of a Borrow event so far; only new blocks are asked for."""
@@ -65,39 +77,46 @@ class Liquidator(Actor):
         self._scanned = block
         return list(self._borrowers)
 
-    def _liquidate(self, block: int, owner: str, health_factor: int) -> None:
+    def _attempt(self, block: int, owner: str, health_factor: int) -> Attempt | None:
         """The largest debt against the largest collateral first; the first pair that would succeed is sent."""
         holdings = self._holdings(owner)
         debts = sorted((h for h in holdings if h.debt_value), key=lambda h: -h.debt_value)
         collaterals = sorted((h for h in holdings if h.supplied_value), key=lambda h: -h.supplied_value)
+        tokens, me = self.world.addresses["tokens"], self.world.role("liquidator")
         refusal = "no pair of collateral and debt"
         for debt, collateral in product(debts, collaterals):
-            what = f"{owner} {collateral.symbol} for {debt.symbol} at health {health_factor / 1e18:.4f}"
-            refusal = self._try(block, owner, collateral.symbol, debt.symbol, what) or ""
-            if not refusal:
-                return
+            pair = tokens[collateral.symbol], tokens[debt.symbol]
+            call = self.world.pool.functions.liquidationCall(*pair, owner, MAX, False)
+            try:
+                call.call({"from": me})
+            except ContractCustomError as error:
+                refusal = explain(str(error.data))
+            except ContractLogicError as error:
+                refusal = str(error)
+            else:
+                transaction = self.world.chain.submit(call, me, LIQUIDATION_GAS)
+                return Attempt(owner, collateral.symbol, debt.symbol, health_factor, transaction)
         self.record(block, f"could not liquidate {owner}: {refusal}", succeeded=False)
+        return None
 
-    def _try(self, block: int, owner: str, collateral: str, debt: str, what: str) -> str | None:
-        """None when it was mined; else why not."""
-        tokens, me = self.world.addresses["tokens"], self.world.role("liquidator")
-        call = self.world.pool.functions.liquidationCall(tokens[collateral], tokens[debt], owner, MAX, False)
+    def _await(self, block: int, attempt: Attempt) -> None:
+        """Record what came of it: it may be too late by the time it is mined."""
         try:
-            call.call({"from": me})
-            receipt = self.world.chain.send(call, me, LIQUIDATION_GAS)
-        except ContractCustomError as error:
-            return explain(str(error.data))
-        except (ContractLogicError, RevertedError) as error:
-            return str(error)
+            receipt = self.world.chain.wait(attempt.transaction, f"liquidation of {attempt.owner}")
+        except RevertedError as error:
+            self.record(block, str(error), succeeded=False, transaction=attempt.transaction)
+            return
         event = self.world.pool.events.LiquidationCall().process_log(
             next(log for log in receipt["logs"] if log["topics"][0] == LIQUIDATION_TOPIC)
         )["args"]
         decimals = self.world.addresses["decimals"]
-        seized = event["liquidatedCollateralAmount"] / 10 ** decimals[collateral]
-        repaid = event["debtToCover"] / 10 ** decimals[debt]
-        text = f"liquidated {what}: took {seized:.6g} {collateral}, repaid {repaid:.6g} {debt}"
-        self.record(receipt["blockNumber"], text, transaction=receipt["transactionHash"].to_0x_hex())
-        return None
+        seized = event["liquidatedCollateralAmount"] / 10 ** decimals[attempt.collateral]
+        repaid = event["debtToCover"] / 10 ** decimals[attempt.debt]
+        text = (
+            f"liquidated {attempt.owner} at health {attempt.health_factor / 1e18:.4f}: "
+            f"took {seized:.6g} {attempt.collateral}, repaid {repaid:.6g} {attempt.debt}"
+        )
+        self.record(receipt["blockNumber"], text, transaction=attempt.transaction)
 
     def _holdings(self, owner: str) -> list[Holding]:
         chain, addresses = self.world.chain, self.world.addresses

@@ -59,6 +59,15 @@ def test_liquidator_is_held_back_by_a_pause(world: World) -> None:
     assert "ReservePaused" in liquidator.actions[0].text
 
 
+def test_two_unsafe_positions_are_liquidated_in_the_same_block() -> None:
+    with World.start(block_time=0.3) as ticking, Liquidator(ticking) as liquidator:
+        for index in (1, 2):
+            ticking.open_position(ticking.account(index).address, {"WBTC": 10**8}, {"DAI": 40_000 * 10**18})
+        ticking.set_price("WBTC", 50_000)
+        wait_for(liquidator, lambda: len(liquidator.actions) >= 2)
+    assert len({action.block for action in liquidator.actions[:2]}) == 1
+
+
 def test_arbitrageur_brings_every_pool_within_its_fee(world: World) -> None:
     with Arbitrageur(world) as arbitrageur:
         world.set_prices({"WETH": 1700, "LINK": 20})
