@@ -1,6 +1,6 @@
 """Reads and moves prices: feeds and ratio adapters, and pools by real swaps that stop at a price limit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -12,7 +12,8 @@ LATEST_TIMESTAMP = bytes.fromhex("8205bf6a")
 SLOT0 = bytes.fromhex("3850c7bd")
 UNIT = Decimal(10) ** -FEED_DECIMALS
 FEE_UNIT = Decimal(10) ** 6
-SWAP_GAS = 10_000_000  # a swap across the whole range writes few ticks but many slots
+SWAPS_GAS = 15_000_000
+ENOUGH = 2**127  # a swap with a price limit takes what it needs
 Pool = Mapping[str, Any]
 Calls = list[tuple[str, bool, bytes]]
 
@@ -92,21 +93,26 @@ def fair_price(prices: Mapping[str, Decimal], pool: Pool) -> Decimal:
     return prices[pool["token0"]] / prices[pool["token1"]]
 
 
-def move_pool(chain: Chain, addresses: Addresses, pool: Pool, price: Decimal, trader: str) -> str | None:
-    """Swap until the pool's price is `price` (whole token1 per whole token0); the hash, None if it is there already.
+def encode_swap(chain: Chain, addresses: Addresses, pool: Pool, price: Decimal, trader: str) -> bytes | None:
+    """SwapRouter02 call that swaps until the pool's price is `price` (whole token1 per whole token0); None if it is.
 
-    `trader` must own enough of both tokens and have approved SwapRouter02. Liquidity fees stay in the pool.
+    `trader` must own enough of both tokens and have approved the router; it pays only what the swap takes.
     """
     limit = min(max(sqrt_price_for(price, *_decimals(addresses, pool)), MIN_SQRT), MAX_SQRT)
     now = _sqrt_price(chain, pool)
     if limit == now:
         return None
     sold, bought = ("token0", "token1") if limit < now else ("token1", "token0")
-    token_in, token_out = addresses["tokens"][pool[sold]], addresses["tokens"][pool[bought]]
-    balance = chain.at("TestnetERC20", token_in).functions.balanceOf(trader).call()
+    tokens = addresses["tokens"]
+    order = (tokens[pool[sold]], tokens[pool[bought]], pool["fee"], trader, ENOUGH, 0, limit)
     router = chain.at("SwapRouter02", addresses["uniswap"]["swap_router_02"])
-    order = (token_in, token_out, pool["fee"], trader, balance, 0, limit)
-    return chain.submit(router.functions.exactInputSingle(order), trader, SWAP_GAS)
+    return bytes.fromhex(router.encode_abi("exactInputSingle", [order]).removeprefix("0x"))
+
+
+def trade(chain: Chain, addresses: Addresses, swaps: Sequence[bytes], trader: str) -> str:
+    """All swaps in one transaction of `trader`; its hash."""
+    router = chain.at("SwapRouter02", addresses["uniswap"]["swap_router_02"])
+    return chain.submit(router.functions["multicall(bytes[])"](list(swaps)), trader, SWAPS_GAS)
 
 
 def profitable_price(now: Decimal, fair: Decimal, pool: Pool) -> Decimal | None:

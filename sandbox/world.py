@@ -138,19 +138,18 @@ class World(Node):
     def set_pool_price(self, a: str, b: str, value: Price, fee: int | None = None) -> None:
         """Swap in a pool until one whole `a` costs `value` whole `b`."""
         pool = prices.find_pool(self.addresses, a, b, fee)
-        price = Decimal(value) if pool["token0"] == a else 1 / Decimal(value)
-        sent = prices.move_pool(self.chain, self.addresses, pool, price, self.role("arbitrageur"))
-        if sent is not None:
-            self.chain.wait(sent, "set_pool_price")
+        self._move_pools([(pool, Decimal(value) if pool["token0"] == a else 1 / Decimal(value))])
 
     def align_pools(self) -> None:
         """Every pool to its feeds' price by real swaps (to the price itself, not only to where it pays)."""
         now = self.prices()
-        for pool in self.addresses["pools"]:
-            fair = prices.fair_price(now, pool)
-            sent = prices.move_pool(self.chain, self.addresses, pool, fair, self.role("arbitrageur"))
-            if sent is not None:
-                self.chain.wait(sent, "align_pools")
+        self._move_pools([(pool, prices.fair_price(now, pool)) for pool in self.addresses["pools"]])
+
+    def _move_pools(self, wanted: Iterable[tuple[Mapping[str, Any], Decimal]]) -> None:
+        trader = self.role("arbitrageur")
+        swaps = [prices.encode_swap(self.chain, self.addresses, pool, price, trader) for pool, price in wanted]
+        if needed := [swap for swap in swaps if swap is not None]:
+            self.chain.wait(prices.trade(self.chain, self.addresses, needed, trader), "moving pools")
 
     def set_sequencer(self, up: bool, since: int | None = None) -> None:
         """The L2 sequencer's status, from `since` (a timestamp; now when None)."""
