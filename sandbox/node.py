@@ -94,8 +94,14 @@ class Node:
 
     def save(self, path: Path) -> Path:
         """Everything another program needs, as JSON: addresses, url and the public test keys."""
-        keys = ["0x" + bytes(self.account(i).key).hex() for i in range(10)]
-        extra = {"url": self.url, "ws_url": self.ws_url, "block_time": self.block_time, "private_keys": keys}
+        users = [self.account(i) for i in range(10)]
+        extra = {
+            "url": self.url,
+            "ws_url": self.ws_url,
+            "block_time": self.block_time,
+            "accounts": [user.address for user in users],
+            "private_keys": ["0x" + bytes(user.key).hex() for user in users],
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.addresses | extra, indent=1) + "\n")
         return path

@@ -84,9 +84,10 @@ class World(Node):
         except (OSError, ValueError, KeyError):
             raise SandboxError("no world is running there: start one with `python -m sandbox up`") from None
 
-    def fork(self) -> Self:
-        """A fork of this world at its latest block, on an anvil of its own; what happens there stays there."""
-        anvil = Anvil("--fork-url", self.url, "--no-storage-caching", *HARDFORK)
+    def fork(self, block: int | None = None) -> Self:
+        """A fork of this world at a block (its latest), on an anvil of its own; what happens there stays there."""
+        pinned = () if block is None else ("--fork-block-number", str(block))
+        anvil = Anvil("--fork-url", self.url, *pinned, "--no-storage-caching", *HARDFORK)
         return self._started(anvil, dict(self.addresses), None, None)
 
     @classmethod

@@ -156,6 +156,16 @@ def test_what_happens_on_a_fork_stays_there(world: World) -> None:
         fork.stop()
 
 
+def test_fork_of_an_earlier_block_sees_the_earlier_world(world: World) -> None:
+    earlier = world.w3.eth.block_number
+    world.set_price("WETH", 1234)
+    fork = world.fork(earlier)
+    try:
+        assert (fork.price("WETH"), fork.w3.eth.block_number) == (2000, earlier)
+    finally:
+        fork.stop()
+
+
 def test_files_for_others_hold_what_they_need(world: World, tmp_path: Path) -> None:
     network = tomllib.loads(world.network_toml(tmp_path / "network.toml").read_text())
     saved = json.loads(world.save(tmp_path / "world.json").read_text())
