@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_checksum_address
 from pydantic import BeforeValidator, PlainValidator
@@ -12,16 +13,23 @@ from pydantic import BeforeValidator, PlainValidator
 from keeper.core.units import Address
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 _MOST_DIGITS = 30
+_MOST_SECONDS = Decimal(10 * 365 * 86400)
+_MOST_SHOWN = 60
 
 
 def as_address(value: Any) -> Address:
     """Return a checksummed address. Raises ValueError with the remedy."""
     if isinstance(value, int):
         raise ValueError('is a number: TOML reads an unquoted 0x… as an integer; put the address in quotes: "0x…"')
+    if isinstance(value, str) and _KEY.fullmatch(value.strip()):
+        raise ValueError(
+            "is 32 bytes long, like a private key; an address has 40 hex digits, and keys never belong here"
+        )
     if not isinstance(value, str) or not is_hex_address(value) or not value.startswith("0x"):
-        raise ValueError(f"{value!r} is not an address: write 0x and 40 hex digits, in quotes")
+        raise ValueError(f"{_short(value)} is not an address: write 0x and 40 hex digits, in quotes")
     if is_checksum_formatted_address(value) and to_checksum_address(value) != value:
         raise ValueError(f"{value} fails its checksum: a character is wrong; copy it again")
     return Address(str(to_checksum_address(value)))
@@ -31,39 +39,71 @@ def as_seconds(value: Any) -> Decimal:
     """Return a duration such as "10m" in seconds. Raises ValueError with the remedy."""
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f'{value!r} is not a duration: write a number and a unit, like "90s", "10m", "1h" or "7d"')
-    return Decimal(found[1]) * _SECONDS[found[2]]
+        raise ValueError(
+            f'{_short(value)} is not a duration: write a number and a unit, like "90s", "10m", "1h" or "7d"'
+        )
+    seconds = Decimal(found[1]) * _SECONDS[found[2]]
+    if seconds > _MOST_SECONDS:
+        raise ValueError(f"{_short(value)} is longer than ten years")
+    return seconds
+
+
+def as_period(value: Any) -> Decimal:
+    """Return a duration of which zero makes no sense, in seconds. Raises ValueError with the remedy."""
+    seconds = as_seconds(value)
+    if not seconds:
+        raise ValueError(f"{value!r} must be longer than nothing; leave the key out for the usual value")
+    return seconds
 
 
 def as_decimal(value: Any) -> Decimal:
     """Return an exact decimal. Raises ValueError with the remedy."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise ValueError(f'{value!r} is not a number: write it in quotes, like "1.25"')
+        raise ValueError(f'{_short(value)} is not a number: write it in quotes, like "1.25"')
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise ValueError(f'{value!r} is not a number: write it in quotes, like "1.25"') from None
+        raise ValueError(f'{_short(value)} is not a number: write it in quotes, like "1.25"') from None
     if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
-        raise ValueError(f"{value!r} is not a usable number")
+        raise ValueError(f"{_short(value)} is not a usable number")
     return number
 
 
 def as_whole(value: Any) -> int:
     """Return an integer. Raises ValueError with the remedy."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{value!r} is not a whole number: write it without quotes or a point")
+        raise ValueError(f"{_short(value)} is not a whole number: write it without quotes or a point")
     return value
 
 
 def as_text(value: Any) -> str:
     """Return a text that is not empty. Raises ValueError with the remedy."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{value!r} is not a text: write something in quotes")
+        raise ValueError(f"{_short(value)} is not a text: write something in quotes")
     return value
+
+
+def as_url(value: Any) -> str:
+    """Return the address of a node. Raises ValueError with the remedy, never with the address: it may carry a key."""
+    try:
+        parts = urlsplit(as_text(value).strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        usable = False
+    if not usable:
+        raise ValueError("must be a node's address that begins with http:// or https://")
+    return str(value).strip()
+
+
+def _short(value: Any) -> str:
+    text = f"{value!r}" if isinstance(value, str | int | float | Decimal) else f"a {type(value).__name__}"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 AddressField = Annotated[Address, PlainValidator(as_address)]
 Seconds = Annotated[Decimal, PlainValidator(as_seconds)]
+Period = Annotated[Decimal, PlainValidator(as_period)]
 Number = Annotated[Decimal, PlainValidator(as_decimal)]
 Whole = Annotated[int, BeforeValidator(as_whole)]
 Text = Annotated[str, BeforeValidator(as_text)]
+Url = Annotated[str, BeforeValidator(as_url)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
+from math import ceil
 
 from keeper.core.rules import (
     Action,
@@ -15,31 +17,29 @@ from keeper.core.rules import (
     Target,
     Trigger,
 )
-from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, scaled
+from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, decimal_of, mul_div_up, scaled
 from keeper.settings.schema import MEASURES, LimitsTable, RestoreTable, RuleTable, WhenTable
 
 _GWEI = 10**9
 
 
-class RuleFaultError(ValueError):
-    """A rule that contradicts itself."""
+def rule_faults(table: RuleTable) -> Iterator[str]:
+    """Yield what contradicts itself in a rule: the field, the fault and the remedy."""
+    faults = [*_out_of_bounds(table.when, table.restore), *_without_sense(table), *_limit_faults(table.limits)]
+    yield from faults
+    if not faults:
+        yield from _on_the_wrong_side(table)
 
 
 def build_rule(table: RuleTable) -> Rule:
-    """Return the rule of a table. Raises RuleFaultError naming the field and the remedy."""
-    trigger, target = _trigger(table.when), _target(table.restore)
-    acting = [a for a in table.actions if a is not Action.ALERT]
-    if acting and target is None:
-        raise RuleFaultError('restore: is missing; say where to get to, like { health_factor = "1.60" }, or only alert')
-    _check_bounds(table.when, table.restore)
-    _check_direction(trigger, target, table)
+    """Return the rule of a table in which ``rule_faults`` finds nothing."""
     return Rule(
         name=table.name,
         position=table.position,
-        trigger=trigger,
-        target=target,
+        trigger=_trigger(table.when),
+        target=_target(table.restore),
         actions=tuple(dict.fromkeys(table.actions)),
-        cooldown_s=int(table.cooldown),
+        cooldown_s=ceil(table.cooldown),
         limits=_limits(table.limits),
     )
 
@@ -62,59 +62,70 @@ def _target(restore: RestoreTable | str | None) -> Target | None:
     return LtvTarget(Wad(scaled(restore.ltv, WAD)))
 
 
-def _check_bounds(when: WhenTable, restore: RestoreTable | str | None) -> None:
+def _out_of_bounds(when: WhenTable, restore: RestoreTable | str | None) -> Iterator[str]:
     for name in ("ltv_above", "liquidation_distance_below"):
         value: Decimal | None = getattr(when, name)
         if value is not None and not 0 < value < 1:
-            raise RuleFaultError(f'when.{name}: {value} must lie between 0 and 1; write 20 % as "0.20"')
+            yield f'when.{name}: {value} must lie between 0 and 1; write 20 % as "0.20"'
     for name in ("health_factor_below", "health_factor_above", "price_below", "price_above"):
         value = getattr(when, name)
         if value is not None and value <= 0:
-            raise RuleFaultError(f"when.{name}: {value} must be positive")
+            yield f"when.{name}: {value} must be positive"
     if isinstance(restore, RestoreTable):
         if restore.health_factor is not None and restore.health_factor <= 1:
-            raise RuleFaultError(f"restore.health_factor: {restore.health_factor} must be above 1")
+            yield f"restore.health_factor: {restore.health_factor} must be above 1"
         if restore.ltv is not None and not 0 < restore.ltv < 1:
-            raise RuleFaultError(f'restore.ltv: {restore.ltv} must lie between 0 and 1; write 50 % as "0.50"')
+            yield f'restore.ltv: {restore.ltv} must lie between 0 and 1; write 50 % as "0.50"'
 
 
-def _check_direction(trigger: Trigger, target: Target | None, table: RuleTable) -> None:
-    boost = Action.LEVERAGE_UP in table.actions
+def _without_sense(table: RuleTable) -> Iterator[str]:
+    """Yield what the actions cannot do: there is one that lowers a health factor, and it does nothing else."""
     others = [a.value for a in table.actions if a not in (Action.LEVERAGE_UP, Action.ALERT)]
-    raises = trigger.measure is Measure.HEALTH_FACTOR and not trigger.is_below
-    if boost and (others or not raises or not isinstance(target, HealthFactorTarget)):
-        raise RuleFaultError(
-            "actions: leverage_up stands alone, with when = { health_factor_above = … } and restore.health_factor"
-        )
-    if raises and others:
-        raise RuleFaultError(f"actions: {', '.join(others)} cannot lower a health factor; use leverage_up or alert")
-    if not isinstance(target, HealthFactorTarget | LtvTarget):
-        return
-    wanted = table.restore.health_factor if isinstance(table.restore, RestoreTable) else None
-    if isinstance(target, HealthFactorTarget) and trigger.measure is Measure.HEALTH_FACTOR:
-        wrong = target.health_factor <= trigger.bound if trigger.is_below else target.health_factor >= trigger.bound
-        if wrong:
-            side = "above" if trigger.is_below else "below"
-            raise RuleFaultError(
-                f"restore.health_factor: {wanted} must lie {side} the trigger, or the rule never rests"
-            )
-    if isinstance(target, HealthFactorTarget) and trigger.measure is Measure.LIQUIDATION_DISTANCE:
-        least = WAD * WAD // (WAD - trigger.bound)
-        if target.health_factor <= least:
-            raise RuleFaultError(
-                f"restore.health_factor: {wanted} leaves the distance below the trigger; "
-                f"write more than {Decimal(least) / WAD:.4f}"
-            )
-    if isinstance(target, LtvTarget) and trigger.measure is Measure.LTV and target.ltv >= trigger.bound:
-        raise RuleFaultError("restore.ltv: must lie below the trigger, or the rule never rests")
+    above = table.when.health_factor_above is not None
+    to_health = isinstance(table.restore, RestoreTable) and table.restore.health_factor is not None
+    if table.restore is None and any(a is not Action.ALERT for a in table.actions):
+        yield 'restore: is missing; say where to get to, like { health_factor = "1.60" }, or only alert'
+    elif Action.LEVERAGE_UP in table.actions and (others or not above or not to_health):
+        yield "actions: leverage_up stands alone, with when = { health_factor_above = … } and restore.health_factor"
+    elif above and others:
+        yield f"actions: {', '.join(others)} cannot lower a health factor; use leverage_up or alert"
 
 
-def _limits(table: LimitsTable) -> Limits:
+def _on_the_wrong_side(table: RuleTable) -> Iterator[str]:
+    """Yield a target that would leave the rule still firing, where the rule alone tells."""
+    trigger, target = _trigger(table.when), _target(table.restore)
+    match target, trigger.measure:
+        case HealthFactorTarget(goal), Measure.HEALTH_FACTOR:
+            if goal <= trigger.bound if trigger.is_below else goal >= trigger.bound:
+                side = "above" if trigger.is_below else "below"
+                yield f"restore.health_factor: {_written(goal)} must lie {side} the trigger, or the rule never rests"
+        case HealthFactorTarget(goal), Measure.LIQUIDATION_DISTANCE:
+            least = mul_div_up(WAD, WAD, WAD - trigger.bound)
+            if goal <= least:
+                yield (
+                    f"restore.health_factor: {_written(goal)} leaves the distance below the trigger; "
+                    f"write more than {decimal_of(least + 10**14 - 1, 18, 4)}"
+                )
+        case LtvTarget(goal), Measure.LTV:
+            if goal >= trigger.bound:
+                yield f"restore.ltv: {_written(goal)} must lie below the trigger, or the rule never rests"
+        case _:
+            return
+
+
+def _limit_faults(table: LimitsTable) -> Iterator[str]:
     for name in ("max_spend_per_tx_usd", "max_spend_per_day_usd", "max_fee_gwei"):
         value = getattr(table, name)
         if value is not None and value <= 0:
-            raise RuleFaultError(f"limits.{name}: {value} must be positive; leave the key out for no limit")
+            yield f"limits.{name}: {value} must be positive; leave the key out for no limit"
 
+
+def _written(ratio: int) -> str:
+    """Return a Wad ratio as the owner would write it."""
+    return decimal_of(ratio, 18).rstrip("0").rstrip(".")
+
+
+def _limits(table: LimitsTable) -> Limits:
     def dollars(value: Decimal | None) -> Usd | None:
         return None if value is None else Usd(scaled(value, USD))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from keeper.core.rules import Action
-from keeper.settings.fields import AddressField, Number, Seconds, Text, Whole
+from keeper.settings.fields import AddressField, Number, Period, Seconds, Text, Url, Whole
 
 
 class Table(BaseModel):
@@ -38,7 +38,7 @@ class UniswapTable(Table):
 class AssetTable(Table):
     """[price_safety.assets.SYMBOL]."""
 
-    heartbeat: Seconds | None = None
+    heartbeat: Period | None = None
     feed: AddressField | None = None
     second_feed: AddressField | None = None
 
@@ -48,9 +48,9 @@ class PriceSafetyTable(Table):
 
     sequencer_feed: AddressField | None = None
     sequencer_grace: Seconds = Decimal(3600)
-    default_heartbeat: Seconds = Decimal(25 * 3600)
+    default_heartbeat: Period = Decimal(25 * 3600)
     max_deviation_bps: Whole = Field(default=300, ge=1, le=5000)
-    twap_window: Seconds = Decimal(300)
+    twap_window: Period = Decimal(300)
     assets: dict[str, AssetTable] = {}
 
 
@@ -61,7 +61,7 @@ class NetworkFile(Table):
     chain_id: Whole = Field(ge=1)
     multicall3: AddressField
     wrapped_native: AddressField
-    block_time: Seconds
+    block_time: Period
     aave_v3: AaveTable
     uniswap_v3: UniswapTable | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
@@ -74,7 +74,7 @@ class NetworkTable(Table):
     """[network]: the file that describes the chain, and the node to ask."""
 
     file: Text
-    rpc_url: Text | None = None
+    rpc_url: Url | None = None
 
 
 class JournalTable(Table):
@@ -146,6 +146,17 @@ class RestoreTable(Table):
         return self
 
 
+RESTORE_KINDS = ("restore as a table", "restore as a word")
+
+
+def _kind_of_restore(value: object) -> str:
+    return RESTORE_KINDS[isinstance(value, str)]
+
+
+_Restore = Annotated[RestoreTable, Tag(RESTORE_KINDS[0])]
+_Close = Annotated[Literal["close"], Tag(RESTORE_KINDS[1])]
+
+
 class LimitsTable(Table):
     """[rules.limits]."""
 
@@ -161,7 +172,7 @@ class RuleTable(Table):
     name: Text
     position: Text
     when: WhenTable
-    restore: RestoreTable | Literal["close"] | None = None
+    restore: Annotated[_Restore | _Close, Discriminator(_kind_of_restore)] | None = None
     actions: tuple[Action, ...] = Field(min_length=1)
     cooldown: Seconds = Decimal(600)
     limits: LimitsTable = LimitsTable.model_construct(max_slippage_bps=50)
@@ -174,8 +185,18 @@ class SafetyTable(Table):
     emergency_health_factor: Number = Decimal("1.10")
     max_rounds: Whole = Field(default=10, ge=1, le=30)
     capital_cost_bps: Whole = Field(default=10, ge=0, le=10_000)
-    swap_deadline: Seconds = Decimal(1800)
+    swap_deadline: Period = Decimal(1800)
     max_fee_gwei: Number | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.health_factor_floor <= 1:
+            raise ValueError("health_factor_floor: must be above 1, where liquidation begins")
+        if self.emergency_health_factor < self.health_factor_floor:
+            raise ValueError("emergency_health_factor: must not be below health_factor_floor")
+        if self.max_fee_gwei is not None and self.max_fee_gwei <= 0:
+            raise ValueError("max_fee_gwei: must be positive; leave the key out for no limit")
+        return self
 
 
 class AlertsTable(Table):
@@ -188,12 +209,12 @@ class AlertsTable(Table):
 class DaemonTable(Table):
     """[daemon]."""
 
-    poll: Seconds | None = None
-    interval: Seconds | None = None
-    rpc_timeout: Seconds = Decimal(10)
+    poll: Period | None = None
+    interval: Period | None = None
+    rpc_timeout: Period = Decimal(10)
     reads_per_call: Whole = Field(default=500, ge=20, le=5000)
     metrics_port: Whole | None = Field(default=None, ge=1, le=65535)
-    confirm: Seconds | None = None
+    confirm: Period | None = None
     keep_holds_days: Whole = Field(default=90, ge=1)
     state_dir: Text | None = None
 

@@ -1,0 +1,112 @@
+"""What fields that may each be right mean wrongly together.
+
+Works on the file as written, so that one wrong field does not hide these; what cannot be read here is passed over,
+for it is reported as a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from pydantic import ValidationError
+
+from keeper.core.rules import Action
+from keeper.settings.fields import as_address, as_url
+from keeper.settings.rules import rule_faults
+from keeper.settings.schema import RestoreTable, RuleTable
+
+Raw = Mapping[str, Any]
+
+
+def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong between the tables of the owner's file, and with the environment."""
+    yield from _node_faults(raw, env)
+    for kind in ("signers", "positions", "rules"):
+        for name in _repeated(_text(table, "name") for _, table in _tables(raw, kind)):
+            yield f"{kind}: the name {name!r} is used twice"
+    for address in _repeated(_address(table) for _, table in _tables(raw, "signers")):
+        yield f"signers: the address {address} is declared twice; name one signer in both positions"
+    yield from _unknown(raw, "positions", "signer", "signers")
+    yield from _unknown(raw, "rules", "position", "positions")
+    yield from _rules(raw)
+
+
+def _node_faults(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
+    named = env.get("KEEPER_RPC_URL")
+    network = raw.get("network")
+    if not named and isinstance(network, dict) and "rpc_url" not in network:
+        yield "network.rpc_url: is missing; write it here or set KEEPER_RPC_URL"
+    if named:
+        try:
+            as_url(named)
+        except ValueError as fault:
+            yield f"KEEPER_RPC_URL (environment): {fault}"
+
+
+def _unknown(raw: Raw, kind: str, key: str, among: str) -> Iterator[str]:
+    known = {name for _, table in _tables(raw, among) if (name := _text(table, "name"))}
+    for i, table in _tables(raw, kind):
+        named = _text(table, key)
+        if named and named not in known:
+            hint = f"known: {', '.join(sorted(known))}" if known else "none is declared"
+            yield f"{kind}[{i}].{key}: there is no {among.removesuffix('s')} {named!r}; {hint}"
+
+
+def _rules(raw: Raw) -> Iterator[str]:
+    sound = list[RuleTable]()
+    for i, table in _tables(raw, "rules"):
+        try:
+            rule = RuleTable.model_validate(table)
+        except ValidationError:
+            continue
+        faults = list(rule_faults(rule))
+        for fault in faults:
+            field, _, what = fault.partition(": ")
+            yield f"rules[{i}].{field} (in {rule.name!r}): {what}"
+        if not faults:
+            sound.append(rule)
+    yield from _endless(sound)
+
+
+def _endless(rules: list[RuleTable]) -> Iterator[str]:
+    """Yield pairs in which a boost ends where a rescue begins: they would trade to and fro, paying each time."""
+    boosts = [rule for rule in rules if Action.LEVERAGE_UP in rule.actions]
+    for boost, rescue in product(boosts, rules):
+        trigger = rescue.when.health_factor_below
+        assert isinstance(boost.restore, RestoreTable)  # noqa: S101 - a sound boost restores a health factor
+        goal = boost.restore.health_factor
+        if boost.position == rescue.position and trigger and goal and goal < trigger and _acts(rescue):
+            yield (
+                f"rules: {boost.name!r} lowers the health factor to {goal}, where {rescue.name!r} raises it again: "
+                f"they would never rest; let it end at {trigger} or above"
+            )
+
+
+def _acts(rule: RuleTable) -> bool:
+    return any(action is not Action.ALERT for action in rule.actions)
+
+
+def _tables(raw: Raw, kind: str) -> Iterator[tuple[int, Raw]]:
+    listed = raw.get(kind)
+    for i, table in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(table, dict):
+            yield i, table
+
+
+def _text(table: Raw, key: str) -> str | None:
+    value = table.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _address(table: Raw) -> str | None:
+    try:
+        return as_address(table.get("address"))
+    except ValueError:
+        return None
+
+
+def _repeated(values: Iterator[str | None]) -> list[str]:
+    seen = [value for value in values if value]
+    return sorted({value for value in seen if seen.count(value) > 1})

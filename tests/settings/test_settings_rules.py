@@ -1,0 +1,183 @@
+"""Rules that cannot rest, cannot act or contradict each other are refused before anything runs."""
+
+from collections.abc import Callable
+
+import pytest
+
+from keeper.core.rules import CloseTarget
+from keeper.settings import Settings
+
+Faults = Callable[..., list[str]]
+Load = Callable[..., Settings]
+WHEN = 'when = { health_factor_below = "1.25" }'
+RESTORE = 'restore = { health_factor = "1.60" }'
+ACTIONS = 'actions = ["top_up", "repay", "deleverage"]'
+BOOST = """
+[[rules]]
+name = "boost"
+position = "eth-loop"
+when = { health_factor_above = "2.00" }
+restore = { health_factor = "%s" }
+actions = ["leverage_up"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "restore", "said"),
+    [
+        ('health_factor_below = "1.25"', 'health_factor = "1.25"', "restore.health_factor: 1.25 must lie above"),
+        ('health_factor_below = "1.25"', 'health_factor = "1.10"', "restore.health_factor: 1.1 must lie above"),
+        ('ltv_above = "0.70"', 'ltv = "0.70"', "restore.ltv: 0.7 must lie below"),
+        ('ltv_above = "0.70"', 'ltv = "0.75"', "restore.ltv: 0.75 must lie below"),
+        ('liquidation_distance_below = "0.20"', 'health_factor = "1.25"', "write more than 1.25"),
+        ('liquidation_distance_below = "0.30"', 'health_factor = "1.40"', "write more than 1.4286"),
+    ],
+)
+def test_a_target_on_the_wrong_side_of_the_trigger_is_refused(
+    faults: Faults, when: str, restore: str, said: str
+) -> None:
+    """The rule would fire again on its own result, for ever, paying each time."""
+    (fault,) = faults((WHEN, f"when = {{ {when} }}"), (RESTORE, f"restore = {{ {restore} }}"))
+    assert fault.startswith("rules[0].restore.")
+    assert "(in 'protect')" in fault
+    assert said.rpartition(": ")[2] in fault
+
+
+def test_a_boost_that_raises_is_on_the_wrong_side_too(faults: Faults, good: str) -> None:
+    """Borrowing more lowers the health factor."""
+    (fault,) = faults(text=good + BOOST % "2.10")
+    assert (
+        fault == "rules[1].restore.health_factor (in 'boost'): 2.1 must lie below the trigger, or the rule never rests"
+    )
+
+
+@pytest.mark.parametrize(
+    ("when", "restore"),
+    [
+        ('health_factor_below = "1.25"', '{ health_factor = "1.26" }'),
+        ('health_factor_below = "1.25"', '{ ltv = "0.50" }'),
+        ('ltv_above = "0.70"', '{ ltv = "0.60" }'),
+        ('ltv_above = "0.70"', '{ health_factor = "1.60" }'),
+        ('liquidation_distance_below = "0.20"', '{ health_factor = "1.2501" }'),
+        ('price_below = "1500", asset = "WETH"', '{ health_factor = "2" }'),
+        ('price_above = "9000", asset = "WETH"', '"close"'),
+    ],
+)
+def test_a_target_beyond_its_trigger_is_taken(load_text: Load, when: str, restore: str) -> None:
+    """Every measure can be written with a target of its own or another kind."""
+    assert load_text((WHEN, f"when = {{ {when} }}"), (RESTORE, f"restore = {restore}")).rules[0].target is not None
+
+
+def test_a_boost_that_ends_where_a_rescue_begins_is_refused(faults: Faults, good: str) -> None:
+    """The two would trade to and fro without end."""
+    (fault,) = faults(text=good + BOOST % "1.20")
+    assert fault.startswith("rules: 'boost' lowers the health factor to 1.20, where 'protect' raises it again")
+
+
+def test_a_boost_that_ends_above_the_rescue_is_taken(load_text: Load, good: str) -> None:
+    """At the trigger itself a rescue does not fire: it is strict."""
+    assert load_text(text=good + BOOST % "1.25").rules[1].is_boost
+
+
+@pytest.mark.parametrize("actions", ['["leverage_up", "repay"]', '["leverage_up"]'])
+def test_leverage_up_on_a_falling_health_factor_is_refused(faults: Faults, actions: str) -> None:
+    """More debt is no rescue."""
+    (fault,) = faults((ACTIONS, f"actions = {actions}"))
+    assert fault.startswith("rules[0].actions (in 'protect'): leverage_up stands alone, with when = { health_factor_")
+
+
+@pytest.mark.parametrize("restore", ['restore = "close"', 'restore = { ltv = "0.5" }'])
+def test_leverage_up_needs_a_health_factor_to_end_at(faults: Faults, good: str, restore: str) -> None:
+    """Borrowing has no other end that the rule can be held to."""
+    (fault,) = faults(text=good + BOOST.replace('restore = { health_factor = "%s" }', restore))
+    assert "leverage_up stands alone" in fault
+
+
+def test_a_rescue_cannot_lower_a_health_factor(faults: Faults) -> None:
+    """Health above a bound asks for leverage or for an alert."""
+    (fault,) = faults((WHEN, 'when = { health_factor_above = "2" }'))
+    assert fault.startswith("rules[0].actions (in 'protect'): top_up, repay, deleverage cannot lower a health factor")
+
+
+@pytest.mark.parametrize("measure", ["ltv_above", "liquidation_distance_below"])
+@pytest.mark.parametrize("value", ["0", "1", "1.5", "70", "-0.1"])
+def test_a_share_lies_between_nothing_and_all(faults: Faults, measure: str, value: str) -> None:
+    """70 for 70 % would never fire."""
+    (fault,) = faults((WHEN, f'when = {{ {measure} = "{value}" }}'))
+    assert f"when.{measure} (in 'protect'): {value} must lie between 0 and 1" in fault
+
+
+@pytest.mark.parametrize("value", ["0", "1", "50"])
+def test_a_target_ltv_lies_between_nothing_and_all(faults: Faults, value: str) -> None:
+    """To get to zero debt there is "close"."""
+    (fault,) = faults((RESTORE, f'restore = {{ ltv = "{value}" }}'))
+    assert fault.startswith(f"rules[0].restore.ltv (in 'protect'): {value} must lie between 0 and 1")
+
+
+@pytest.mark.parametrize("measure", ["health_factor_below", "price_below"])
+def test_a_bound_is_positive(faults: Faults, measure: str) -> None:
+    """Nothing is ever below zero."""
+    (fault,) = faults((WHEN, f'when = {{ {measure} = "0" }}'))
+    assert fault == f"rules[0].when.{measure} (in 'protect'): 0 must be positive"
+
+
+def test_a_target_at_liquidation_is_refused(faults: Faults) -> None:
+    """A health factor of one is where liquidation begins."""
+    assert faults((WHEN, 'when = { health_factor_below = "0.9" }'), ("1.60", "1")) == [
+        "rules[0].restore.health_factor (in 'protect'): 1 must be above 1"
+    ]
+
+
+@pytest.mark.parametrize("when", ["", 'health_factor_below = "1.2", ltv_above = "0.7"'])
+def test_a_rule_has_exactly_one_measure(faults: Faults, when: str) -> None:
+    """Two conditions are two rules."""
+    (fault,) = faults((WHEN, f"when = {{ {when} }}"))
+    assert fault.startswith("rules[0].when (in 'protect'): names ")
+    assert "a rule has exactly one: health_factor_below, " in fault
+
+
+@pytest.mark.parametrize("restore", ["{}", '{ health_factor = "1.6", ltv = "0.5" }', '"all"', "1.6"])
+def test_a_rule_has_exactly_one_target(faults: Faults, restore: str) -> None:
+    """One message for one fault, without the schema's own words."""
+    (fault,) = faults((RESTORE, f"restore = {restore}"))
+    assert fault.startswith("rules[0].restore (in 'protect'): ")
+    assert "restore as a" not in fault
+
+
+def test_close_repays_everything(load_text: Load) -> None:
+    """The one target that is a word."""
+    assert load_text((RESTORE, 'restore = "close"')).rules[0].target == CloseTarget()
+
+
+def test_an_asset_goes_with_a_price_only(faults: Faults) -> None:
+    """A health factor belongs to the whole position."""
+    (fault,) = faults((WHEN, 'when = { health_factor_below = "1.25", asset = "WETH" }'))
+    assert fault.endswith("`asset` goes with price_below or price_above only")
+
+
+def test_an_acting_rule_without_a_target_is_refused(faults: Faults) -> None:
+    """Where to stop is the owner's decision."""
+    assert faults((RESTORE, ""))[0].startswith("rules[0].restore (in 'protect'): is missing; say where to get to")
+
+
+def test_an_alert_needs_no_target(load_text: Load) -> None:
+    """It moves nothing."""
+    assert load_text((RESTORE, ""), (ACTIONS, 'actions = ["alert"]')).rules[0].target is None
+
+
+def test_a_rule_without_actions_is_refused(faults: Faults) -> None:
+    """It would be silent."""
+    assert faults((ACTIONS, "actions = []")) == ["rules[0].actions (in 'protect'): is empty; it needs at least one"]
+
+
+def test_a_rule_for_an_unknown_position_is_refused(faults: Faults) -> None:
+    """The position it was meant for would go unprotected."""
+    assert faults(('position = "eth-loop"', 'position = "eth-lop"')) == [
+        "rules[0].position: there is no position 'eth-lop'; known: eth-loop"
+    ]
+
+
+def test_several_faults_of_one_rule_are_told_together(faults: Faults, good: str) -> None:
+    """The owner corrects them in one go."""
+    said = faults((RESTORE, 'restore = { ltv = "50" }'), (WHEN, 'when = { ltv_above = "70" }'), text=good)
+    assert len(said) == 2
