@@ -35,6 +35,11 @@ async def nonce(node: Node, account: Address, *, pending: bool) -> int:
     )
 
 
+async def balance(node: Node, account: Address) -> Wei:
+    """Return an account's native balance at the newest block."""
+    return Wei(_number(node, "eth_getBalance", await node.request("eth_getBalance", account, "latest")))
+
+
 async def receipt(node: Node, hash_: str) -> Receipt | None:
     """Return the receipt of a hash, None while it is not mined."""
     found = await node.request("eth_getTransactionReceipt", hash_)

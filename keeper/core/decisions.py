@@ -54,6 +54,14 @@ class Hold:
     rule: str | None
     reason: Reason
     detail: str = ""
+    is_boost: bool = False
+
+    @property
+    def leaves_in_danger(self) -> bool:
+        """Whether a rule that protects fired and nothing could be done."""
+        return (
+            self.rule is not None and not self.is_boost and not self.is_quiet and self.reason is not Reason.ALERT_ONLY
+        )
 
     @property
     def is_quiet(self) -> bool:
@@ -76,6 +84,10 @@ class Intent:
     def position(self) -> str:
         """The position's name."""
         return self.assessment.position.name
+
+    def hold(self, reason: Reason, detail: str = "") -> Hold:
+        """Return the refusal this intent ends in."""
+        return Hold(self.position, self.rule.name, reason, detail, self.rule.is_boost)
 
 
 def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
@@ -100,7 +112,7 @@ def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safet
     name = assessed.position.name
 
     def hold(reason: Reason, detail: str = "") -> Hold:
-        return Hold(name, rule.name, reason, detail)
+        return Hold(name, rule.name, reason, detail, rule.is_boost)
 
     acting = tuple(a for a in rule.actions if a is not Action.ALERT)
     if not acting or rule.target is None:

@@ -67,11 +67,10 @@ class Repay:
 
 @dataclass(frozen=True, slots=True)
 class RepayWithCollateral:
-    """Repay debt with the same asset's supply (Aave repayWithATokens)."""
+    """Repay debt with the same asset's supply (Aave repayWithATokens); of more than is owed only that is taken."""
 
     asset: Address
     amount: Amount
-    is_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

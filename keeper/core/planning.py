@@ -79,7 +79,7 @@ def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) ->
         partial = [combined, *partial] if combined.steps and combined.label != partial[0].label else partial
     ranked += partial
     if not ranked:
-        return Hold(intent.position, intent.rule.name, *_why_none(rejected))
+        return intent.hold(*_why_none(rejected))
     return tuple(_as_plan(p, intent, allowances, (*_others(ranked, p), *rejected)) for p in ranked)
 
 

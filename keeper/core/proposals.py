@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.core import lending
 from keeper.core.decisions import Intent, Safety
@@ -28,6 +28,10 @@ class Terms:
     native_price: int
     """Base units for one whole native token."""
     quotes: Quotes
+
+    def with_quotes(self, quotes: Quotes) -> Terms:
+        """Return the same terms with the pools' answers."""
+        return replace(self, quotes=quotes)
 
 
 @dataclass(frozen=True, slots=True)

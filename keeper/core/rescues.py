@@ -116,7 +116,7 @@ def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms
     if lending.health_factor(after) < terms.safety.health_floor:
         return Rejected(label, Reason.FLOOR_TOO_NEAR, holding.reserve.symbol)
     is_all = amount == before.borrowed and before.supplied > full_repayment(before.borrowed)
-    move = RepayWithCollateral(asset, Amount(amount), is_all)
+    move = RepayWithCollateral(asset, full_repayment(amount) if is_all else Amount(amount))
     spend = worth(amount, holding)
     steps = (Step(move, spend, lending.health_factor(after)),)
     return Proposal(

@@ -59,30 +59,44 @@ def check(
     """Raise PolicyError unless every call is allowed and all of them stay within the limits."""
     if chain_id != grant.chain_id:
         raise PolicyError(Reason.POLICY_FORBIDS, f"chain {chain_id} is not {grant.chain_id}")
-    flows = [_flow(call, grant, venues, reserves) for call in calls]
-    limits = grant.limits
-    sold, bought, paid = sum(f.sold for f in flows), sum(f.bought for f in flows), sum(f.paid for f in flows)
-    # what a swap brought in and a repayment takes out again is one movement, not two
-    spend = sold + max(0, paid - bought)
-    if limits.max_spend_per_day is not None and spend + grant.spent_today > limits.max_spend_per_day + _dust(flows):
+    flows = _flows(calls, grant, venues, reserves)
+    limits, dust = grant.limits, len(calls)  # rounding up adds at most one base unit a call
+    spends, credit = list[int](), 0
+    for flow in flows:
+        # what a swap brought in pays for what follows: one movement, not two
+        from_swap = min(credit, flow.paid)
+        credit += flow.bought - from_swap
+        spends.append(flow.sold + flow.paid - from_swap)
+    total = sum(spends)
+    if limits.max_spend_per_day is not None and total + grant.spent_today > limits.max_spend_per_day + dust:
         left = limits.max_spend_per_day - grant.spent_today
-        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(spend)} asked, {usd_text(left)} left today")
-    dearest = max((max(f.sold, f.paid if not sold else 0) for f in flows), default=0)
-    if limits.max_spend_per_tx is not None and dearest > limits.max_spend_per_tx + _dust(flows):
-        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(dearest)} in one transaction")
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(total)} asked, {usd_text(left)} left today")
+    if limits.max_spend_per_tx is not None and max(spends, default=0) > limits.max_spend_per_tx + dust:
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(max(spends))} in one transaction")
 
 
-def _dust(flows: Sequence[_Flow]) -> int:
-    """Return what rounding up each amount may add: one base unit a call."""
-    return len(flows)
+def _flows(calls: Sequence[Call], grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]) -> list[_Flow]:
+    """Return what each call moves. A repayment of everything moves at most what the plan approved for it."""
+    approved: dict[Address, int] = {}
+    flows = []
+    for call in calls:
+        flow = _flow(call, grant, venues, reserves, approved)
+        if call.to in reserves:
+            spender, amount = _ERC20.approve.decode_inputs(call.data)
+            if address(spender) == venues.market.pool:
+                approved[call.to] = amount
+        flows.append(flow)
+    return flows
 
 
-def _flow(call: Call, grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]) -> _Flow:
+def _flow(
+    call: Call, grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve], approved: Mapping[Address, int]
+) -> _Flow:
     if call.value:
         raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: sends native currency")
     try:
         if call.to == venues.market.pool:
-            return _market_flow(call, grant, reserves)
+            return _market_flow(call, grant, reserves, approved)
         if venues.uniswap and call.to == venues.uniswap.router:
             return _swap_flow(call, grant, reserves)
         if call.to in reserves:
@@ -92,7 +106,9 @@ def _flow(call: Call, grant: Grant, venues: Venues, reserves: Mapping[Address, R
     raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {call.to} is not on the list")
 
 
-def _market_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) -> _Flow:
+def _market_flow(
+    call: Call, grant: Grant, reserves: Mapping[Address, Reserve], approved: Mapping[Address, int]
+) -> _Flow:
     move = aave_v3.decode_call(call.data)
     if move.asset not in reserves:
         raise ValueError(f"{move.asset} is not an asset of the position")
@@ -100,13 +116,10 @@ def _market_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) 
         raise ValueError(f"{move.beneficiary} is not the owner")
     if move.takes_out and grant.signer != grant.owner:
         raise ValueError("a guardian never takes anything out")
-    if move.function in ("supply", "repay"):
-        amount = 0 if move.amount == UINT256_MAX else move.amount
-        return _Flow(paid=_value_up(amount, reserves[move.asset]))
-    if move.function == "repayWithATokens":
-        amount = 0 if move.amount == UINT256_MAX else move.amount
-        return _Flow(paid=_value_up(amount, reserves[move.asset]))
-    return _Flow()
+    if move.function in ("withdraw", "borrow"):
+        return _Flow()
+    amount = approved.get(move.asset, 0) if move.amount == UINT256_MAX else move.amount
+    return _Flow(paid=_value_up(amount, reserves[move.asset]))
 
 
 def _swap_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) -> _Flow:

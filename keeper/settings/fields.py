@@ -15,7 +15,7 @@ from keeper.core.units import Address
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
-_MOST_DIGITS = 30
+_MOST_DIGITS = 28  # what decimal arithmetic carries without rounding
 _MOST_SECONDS = Decimal(10 * 365 * 86400)
 _MOST_SHOWN = 60
 
@@ -64,7 +64,7 @@ def as_decimal(value: Any) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise ValueError(f'{_short(value)} is not a number: write it in quotes, like "1.25"') from None
-    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS or len(number.as_tuple().digits) > _MOST_DIGITS:
         raise ValueError(f"{_short(value)} is not a usable number")
     return number
 

@@ -401,8 +401,8 @@ def encode_move(market: Market, move: MarketMove, owner: Address, signer: Addres
             value = UINT256_MAX if is_all and signer == owner else amount
             data = _POOL.repay.encode(asset, value, VARIABLE_RATE, owner)
             return Call(market.pool, data, Wei(0), f"repay {symbol}")
-        case RepayWithCollateral(asset, amount, is_all):
-            data = _POOL.repayWithATokens.encode(asset, UINT256_MAX if is_all else amount, VARIABLE_RATE)
+        case RepayWithCollateral(asset, amount):
+            data = _POOL.repayWithATokens.encode(asset, amount, VARIABLE_RATE)
             return Call(market.pool, data, Wei(0), f"repay {symbol} with its own supply")
 
 

@@ -1,0 +1,108 @@
+"""The composition root: builds every part from the settings, and reads like a parts list."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from keeper.chain.blocks import Blocks
+from keeper.chain.client import READING, SENDING, Node
+from keeper.core.positions import LendingPosition
+from keeper.core.rules import Action
+from keeper.core.units import Address
+from keeper.execution.executor import Executor
+from keeper.execution.lane import Lane
+from keeper.execution.lock import SignerLock
+from keeper.execution.rehearsal import ForkSimulator, NodeSimulator
+from keeper.execution.send_state import Timings
+from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
+from keeper.house import House
+from keeper.journal import open_journal
+from keeper.observe import AppriseAlarm, Observer
+from keeper.settings import Settings
+from keeper.watch import Watch
+
+Prompt = Callable[[str], str]
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, is_live: bool, prompt: Prompt | None = None) -> AsyncIterator[House]:
+    """Build the house, and take it down in order. Only a live one holds keys, a lock, and a connection that can send.
+
+    Raises KeyUnavailableError, SignerLockedError, JournalError, NodeError, WrongChainError.
+    """
+    async with AsyncExitStack() as parts:
+        keys = open_keys(settings, prompt) if is_live else {}
+        for address in keys:
+            parts.enter_context(SignerLock(settings.network.chain_id, address, settings.daemon.state_dir))
+        node = _node(settings, is_live=is_live)
+        parts.push_async_callback(node.close)
+        network = settings.network
+        blocks = Blocks(node, network.chain_id, network.multicall3, settings.daemon.reads_per_call)
+        journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
+        watch = Watch(blocks, network, settings.positions, settings.rules)
+        observer = _observer(settings, is_live=is_live)
+        parts.callback(observer.close)
+        fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
+        house = House(
+            mode="live" if is_live else "dry_run",
+            watch=watch,
+            journal=journal,
+            observer=observer,
+            simulator=NodeSimulator(blocks, fork) if is_live else fork,
+            rules=settings.rules,
+            safety=settings.safety,
+            swap_deadline_s=settings.swap_deadline_s,
+            max_fee=settings.max_fee,
+        )
+        house.executors = {a: _executor(house, settings, key, node) for a, key in keys.items()}
+        yield house
+        await house.settle()
+
+
+def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, KeystoreSigner]:
+    """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
+    acting = {r.position for r in settings.rules if any(a is not Action.ALERT for a in r.actions)}
+    keys: dict[Address, KeystoreSigner] = {}
+    for position in settings.positions:
+        signer = position.signer
+        if position.name not in acting:
+            continue
+        if signer is None:
+            raise KeyUnavailableError(
+                f"position {position.name!r} has rules that act but no signer: --live needs [[signers]] with a keystore"
+            )
+        if signer.address in keys:
+            continue
+        if signer.keystore is None:
+            raise KeyUnavailableError(f"signer {signer.name!r} has no keystore: --live cannot sign without one")
+        password = find_password(signer.name, signer.password_file, signer.password_credential, prompt)
+        keys[signer.address] = open_keystore(signer.name, signer.address, signer.keystore, password)
+    return keys
+
+
+def _node(settings: Settings, *, is_live: bool) -> Node:
+    allowed = SENDING if is_live else READING
+    return Node(settings.rpc_url.reveal(), timeout_s=settings.daemon.rpc_timeout_s, allowed=allowed)
+
+
+def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Node) -> Executor:
+    block_time = settings.network.block_time_s
+    timings = Timings(
+        rebroadcast_s=max(2.0, block_time), bump_s=max(6.0, 4 * block_time), give_up_s=settings.daemon.confirm_s
+    )
+    lane = Lane(node, house.watch.blocks, house.journal, key, timings, settings.daemon.poll_s, time.monotonic)
+
+    async def read_position(name: str, number: int | None) -> LendingPosition:
+        blocks = house.watch.blocks
+        block = await (blocks.head() if number is None else blocks.block_at(number))
+        return await blocks.read(block, house.watch.position_probe(name, block))
+
+    return Executor(lane, lambda: house.venues, read_position, settings.safety.health_floor, settings.max_fee)
+
+
+def _observer(settings: Settings, *, is_live: bool) -> Observer:
+    urls = [u.reveal() for u in settings.alerts.urls]
+    alarm = AppriseAlarm(urls) if urls else None
+    return Observer("live" if is_live else "dry_run", alarm, settings.alerts.repeat_s)

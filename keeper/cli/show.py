@@ -1,0 +1,287 @@
+"""What the commands print: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from keeper import report
+from keeper.core.positions import Snapshot
+from keeper.core.rules import Assessment, assess
+from keeper.cycle import Result
+from keeper.execution.executor import Outcome
+from keeper.house import House
+from keeper.journal import Journal
+from keeper.prepare import doubts
+from keeper.settings import Settings
+
+Data = dict[str, Any]
+
+
+def as_json_text(console: Console, data: Any) -> None:
+    """Print JSON that nothing wraps or colours."""
+    console.file.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+def settings(console: Console, of: Settings, *, as_json: bool) -> None:
+    """Print what the settings say, without secrets."""
+    data: Data = {
+        "network": of.network.name,
+        "chain_id": of.network.chain_id,
+        "positions": [
+            {"name": p.name, "owner": p.owner, "signer": p.signer.name if p.signer else None} for p in of.positions
+        ],
+        "rules": [
+            {"name": r.name, "position": r.position, "actions": [a.value for a in r.actions], "target": str(r.target)}
+            for r in of.rules
+        ],
+        "alerts": len(of.alerts.urls),
+    }
+    if as_json:
+        as_json_text(console, data)
+        return
+    console.print(f"{of.path}: fine. {of.network.name} (chain {of.network.chain_id})")
+    table = Table("position", "owner", "signs", "rules", box=None, pad_edge=False)
+    for p in of.positions:
+        rules = ", ".join(r.name for r in of.rules if r.position == p.name) or "none: only watched"
+        role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
+        table.add_row(p.name, p.owner, role, rules)
+    console.print(table)
+    if not of.alerts.urls:
+        console.print(
+            "No alarms are configured: only the log and the journal will tell ([alerts] urls).", style="yellow"
+        )
+
+
+async def status(console: Console, house: House, snapshot: Snapshot, *, as_json: bool) -> None:
+    """Print the positions at one block."""
+    judged = [assess(p, house.rules, doubts(house, snapshot, p)) for p in snapshot.positions]
+    last = {name: await house.journal.decisions.last(name) for name in house.watch.positions}
+    if as_json:
+        data = {
+            "block": {"number": snapshot.block.number, "timestamp": snapshot.block.timestamp},
+            "network": house.watch.network.name,
+            "positions": [report.assessment(j) for j in judged],
+            "wallets": [
+                {
+                    "address": w.address,
+                    "native_wei": str(w.native),
+                    "tokens": {a: str(amount) for a, amount in w.tokens.items()},
+                }
+                for w in snapshot.wallets.values()
+            ],
+            "last_decisions": {n: _decision_row(d) for n, d in last.items() if d},
+        }
+        as_json_text(console, data)
+        return
+    console.print(f"{house.watch.network.name}, block {snapshot.block.number}, {_time(snapshot.block.timestamp)}")
+    table = Table("position", "health", "collateral", "debt", "falls by", "rules", box=None, pad_edge=False)
+    for one in judged:
+        table.add_row(*_status_row(report.assessment(one)))
+    console.print(table)
+    for one in judged:
+        for line in _concerns(report.assessment(one)):
+            console.print(line, style="yellow", soft_wrap=True, markup=False)
+
+
+def results(
+    console: Console, mode: str, of: Sequence[Result], outcomes: Mapping[str, Outcome | None], *, as_json: bool
+) -> None:
+    """Print what one cycle saw, decided and did."""
+    rows = [_result(r, outcomes.get(r.name)) for r in of]
+    if as_json:
+        as_json_text(console, {"mode": mode, "positions": rows})
+        return
+    for row in rows:
+        _print_result(console, row)
+
+
+def explanation(console: Console, snapshot: Snapshot, of: Result, *, as_json: bool) -> None:
+    """Print figures → rules → decision → plan → calldata of one position."""
+    data = {**report.inputs(snapshot, of.assessed), **_result(of, None)}
+    if as_json:
+        as_json_text(console, data)
+        return
+    console.print(f"Block {snapshot.block.number}, {_time(snapshot.block.timestamp)}")
+    seen = data["position"]
+    if seen["readable"]:
+        _print_figures(console, seen)
+    _print_result(console, data)
+    plan = data.get("plan")
+    if not plan:
+        return
+    table = Table("step", "asset", "amount", "health after", "calldata", box=None, pad_edge=False)
+    for step in plan["steps"]:
+        table.add_row(step["purpose"], step["asset"], step["amount"], step["health_factor_after"], step["data"][:10])
+    console.print(table)
+    for other in data["alternatives"]:
+        cost = f", costs ${other['cost_usd']['total']}" if other.get("cost_usd") else ""
+        console.print(f"not chosen: {other['label']}: {other['text']} {other['detail']}{cost}", soft_wrap=True)
+    console.print("The calldata in full is in --json. Nothing was signed.")
+
+
+async def journal(console: Console, memory: Journal, limit: int, position: str | None, *, as_json: bool) -> None:
+    """Print decisions with their transactions and outcomes."""
+    found = await memory.decisions.recent(limit, position)
+    rows = []
+    for decision in found:
+        sent = await memory.transactions.of_decision(decision.id)
+        rows.append(
+            {
+                **_decision_row(decision),
+                "transactions": [
+                    {
+                        "purpose": t.purpose,
+                        "nonce": t.nonce,
+                        "state": t.state,
+                        "hash": t.attempts[-1].hash if t.attempts else None,
+                        "gas_used": t.gas_used,
+                        "spend_usd": t.spend_usd,
+                        "error": t.error,
+                    }
+                    for t in sent
+                ],
+                "inputs": decision.inputs,
+                "alternatives": decision.alternatives,
+                "plan": decision.plan,
+                "rehearsal": decision.rehearsal,
+                "outcome": decision.outcome,
+            }
+        )
+    if as_json:
+        as_json_text(console, rows)
+        return
+    if not rows:
+        console.print("The journal is empty: nothing was decided yet.")
+        return
+    table = Table("time", "block", "position", "rule", "mode", "decision", "outcome", "txs", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            _time(row["block_timestamp"]),
+            str(row["block"]),
+            row["position"],
+            row["rule"] or "",
+            row["mode"],
+            row["summary"],
+            row["outcome_kind"] or "",
+            str(len(row["transactions"])),
+        )
+    console.print(table)
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _result(of: Result, outcome: Outcome | None) -> Data:
+    row: Data = {
+        "name": of.name,
+        "health_factor": None,
+        "decision": report.decision(of.decision),
+        "plan": None,
+        "alternatives": [],
+        "rehearsal": None,
+        "outcome": report.outcome(outcome) if outcome else None,
+    }
+    if isinstance(of.assessed, Assessment):
+        row["health_factor"] = report.figures(of.assessed.figures)["health_factor"]
+    if of.prepared:
+        row["plan"] = report.plan(of.prepared.plan, of.prepared.calls)
+        row["rehearsal"] = report.rehearsal(of.prepared.rehearsed)
+        row["alternatives"] = [report.rejected(r) for r in of.prepared.plan.rejected]
+    return row
+
+
+def _print_result(console: Console, row: Data) -> None:
+    decision, health = row["decision"], row["health_factor"]
+    console.print(f"[bold]{row['name']}[/bold]  health factor {_short(health)}")
+    if decision["kind"] == "hold":
+        console.print(f"  holds: {decision['text']}", markup=False)
+        for key in ("detail", "remedy"):
+            if decision[key]:
+                console.print(f"  {key}: {decision[key]}", soft_wrap=True, markup=False)
+        return
+    plan, rehearsal, outcome = row["plan"], row["rehearsal"], row["outcome"]
+    partial = " (partial: all that the limits allow)" if plan["is_partial"] else ""
+    console.print(f"  rule {decision['rule']} fires; target {decision['target']}", markup=False)
+    console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True, markup=False)
+    after = rehearsal["after"]
+    console.print(f"  rehearsed by {rehearsal['where']}: {rehearsal['gas_used']} gas", markup=False)
+    table = Table("", "before", "after", box=None, pad_edge=False, show_header=True)
+    for label, key in (
+        ("  health factor", "health_factor"),
+        ("  collateral $", "collateral_usd"),
+        ("  debt $", "debt_usd"),
+    ):
+        table.add_row(label, _short(plan["before"][key]), _short(after[key]))
+    console.print(table)
+    if outcome:
+        console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True, markup=False)
+        for hash_ in outcome["transactions"]:
+            console.print(f"    {hash_}", markup=False)
+
+
+def _print_figures(console: Console, seen: Data) -> None:
+    table = Table("asset", "supplied", "borrowed", "price", "liquidation at", box=None, pad_edge=False)
+    for b in seen["balances"]:
+        supplied = f"{b['supplied']}{'' if b['is_collateral'] else ' (no collateral)'}" if b["supplied"] else ""
+        table.add_row(b["symbol"], supplied, b["borrowed"], _short(b["price_usd"]), _short(b["liquidation_price_usd"]))
+    console.print(table)
+    for rule in seen["rules"]:
+        verdict = "fires" if rule["fired"] else "rests"
+        comparison = f"{_short(rule['measured'])} {rule['side']} {_short(rule['bound'])}"
+        console.print(f"rule {rule['rule']}: {rule['measure']} {comparison}? {verdict}", markup=False)
+    for doubt in seen["doubts"]:
+        console.print(f"price in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
+
+
+def _status_row(one: Data) -> tuple[str, ...]:
+    if not one["readable"]:
+        return one["name"], "unknown", "", "", "", ""
+    f = one["figures"]
+    fired = [r["rule"] for r in one["rules"] if r["fired"]]
+    rules = f"{', '.join(fired)} fires" if fired else f"{len(one['rules'])} rest" if one["rules"] else "none"
+    distance = f"{float(f['liquidation_distance']) * 100:.1f} %" if f["health_factor"] else "never"
+    return one["name"], _short(f["health_factor"]), _money(f["collateral_usd"]), _money(f["debt_usd"]), distance, rules
+
+
+def _concerns(one: Data) -> list[str]:
+    if not one["readable"]:
+        return [f"{one['name']}: {one['detail']} ({one['reason']})"]
+    return [f"{one['name']}: {d['detail']} ({d['reason']})" for d in one["doubts"]]
+
+
+def _decision_row(of: Any) -> Data:
+    return {
+        "id": of.id,
+        "block": of.block_number,
+        "block_timestamp": of.block_timestamp,
+        "position": of.position,
+        "rule": of.rule,
+        "mode": of.mode,
+        "kind": of.kind,
+        "reason": of.reason,
+        "summary": of.summary,
+        "outcome_kind": of.outcome_kind,
+    }
+
+
+def _short(value: str | None) -> str:
+    """Return a decimal text cut to four places; ∞ for a health factor without debt."""
+    if value is None:
+        return "∞"
+    whole, _, part = value.partition(".")
+    return f"{int(whole):,}.{part[:4].ljust(4, '0')}"
+
+
+def _money(value: str) -> str:
+    whole, _, part = value.partition(".")
+    return f"${int(whole):,}.{part[:2].ljust(2, '0')}"
+
+
+def _time(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,66 @@
+"""The whole story of one block:
+
+head ─► Snapshot ─► Assessment ─► Decision ─► Plan ─► Rehearsal ─► Transaction ─► Outcome
+
+Each arrow is one function, each noun one frozen type. Nothing flows backwards: what a later stage learns reaches an
+earlier one only as data of the next cycle, through the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from keeper.conclude import conclude_hold, conclude_plan
+from keeper.core.decisions import Hold, Intent, decide
+from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
+from keeper.core.rules import Assessment, Unjudged, assess
+from keeper.execution.executor import Outcome
+from keeper.house import House
+from keeper.prepare import Prepared, doubts, find_plans, first_that_works
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One position's way through one cycle, as far as it went."""
+
+    name: str
+    assessed: Assessment | Unjudged
+    decision: Hold | Intent
+    prepared: Prepared | None = None
+    outcome: Outcome | asyncio.Task[Outcome] | None = None
+    """What came of it; a task while the plan is on its way: the next block is not kept waiting."""
+
+
+async def cycle(house: House, block: BlockRef) -> tuple[Result, ...]:
+    """Judge every position at a block, and act where a rule asks for it. Raises NodeError when nothing can be read."""
+    snapshot = await house.watch.snapshot(block)
+    return tuple([await keep(house, snapshot, position) for position in snapshot.positions])
+
+
+async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
+    """Take one position the whole way: judged, decided, planned, rehearsed, sent, and written down."""
+    result = await consider(house, snapshot, position)
+    if isinstance(result.decision, Hold):
+        await conclude_hold(house, snapshot, result.assessed, result.decision)
+        return result
+    assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
+    signer = house.watch.positions[position.name].spender
+    outcome = await conclude_plan(house, snapshot, result.decision, result.prepared, signer)
+    return replace(result, outcome=outcome)
+
+
+async def consider(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
+    """Return what would be done about one position and why, down to the rehearsed calls. Sends nothing."""
+    assessed = assess(position, house.rules, doubts(house, snapshot, position))
+    signer = house.watch.positions[position.name].spender
+    decision = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
+    if isinstance(decision, Hold):
+        return Result(position.name, assessed, decision)
+    ways = await find_plans(house, snapshot, decision, signer)
+    if isinstance(ways, Hold):
+        return Result(position.name, assessed, ways)
+    prepared = await first_that_works(house, ways, signer)
+    if isinstance(prepared, Hold):
+        return Result(position.name, assessed, prepared)
+    return Result(position.name, assessed, decision, prepared)

@@ -1,0 +1,165 @@
+"""The loop: heads in, the latest wins, one cycle at a time; housekeeping beside it; an orderly end on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from keeper.chain.errors import NodeError
+from keeper.core.positions import BlockRef
+from keeper.core.rules import Assessment
+from keeper.cycle import Result, cycle
+from keeper.execution.lane import SendFailedError
+from keeper.house import House
+from keeper.journal import JournalError
+from keeper.settings import Settings
+from keeper.venues.ports import ReadFailedError
+
+BACKOFF_MOST_S = 30.0
+FAILURES_TO_STOP_SIGNING = 5
+DISCOVER_EVERY_S = 1800
+PRUNE_EVERY_S = 6 * 3600
+
+
+class Daemon:
+    """Keeps the positions of one house until it is told to stop."""
+
+    def __init__(self, house: House, settings: Settings) -> None:
+        self._house = house
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._prune_due = False
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; what is in flight is finished first."""
+        house, settings = self._house, self._settings
+        with self._on_signals(), self._housekeeping():
+            await self._reconcile()
+            if settings.daemon.metrics_port:
+                house.observer.serve_metrics(settings.daemon.metrics_port)
+            first = True
+            async for head in self._heads():
+                if first:
+                    house.observer.started(settings.network.name, list(house.watch.positions), head.number)
+                    first = False
+                await self._one(head)
+            await house.settle()
+        house.observer.stopped()
+
+    def stop(self) -> None:
+        """Ask for an orderly end."""
+        self._stop.set()
+
+    # --- heads -------------------------------------------------------------------------------------------------------
+
+    async def _heads(self) -> AsyncIterator[BlockRef]:
+        """Yield each new head, the latest only: blocks that went by during a cycle are not made up for."""
+        daemon = self._settings.daemon
+        last, away_since, attempt = "", 0.0, 0
+        while not self._stop.is_set():
+            try:
+                head = await self._house.watch.blocks.head()
+            except NodeError as error:
+                away_since = away_since or time.monotonic()
+                attempt += 1
+                self._house.observer.node_away(str(error), attempt)
+                await self._sleep(min(BACKOFF_MOST_S, daemon.poll_s * 2 ** min(attempt, 10)))
+                continue
+            if attempt:
+                self._house.observer.node_back(time.monotonic() - away_since)
+                await self._reconcile()
+                away_since, attempt = 0.0, 0
+            if head.hash == last:
+                await self._sleep(daemon.poll_s)
+                continue
+            last = head.hash
+            yield head
+            if daemon.interval_s:
+                await self._sleep(daemon.interval_s)
+
+    async def _one(self, head: BlockRef) -> None:
+        """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
+        house, begun = self._house, time.monotonic()
+        try:
+            results = await cycle(house, head)
+        except NodeError as error:
+            house.observer.node_away(str(error), 1)
+        except (ReadFailedError, JournalError) as error:
+            self._failed(error)
+        except Exception as error:  # noqa: BLE001 - see above; repeated, it stops the signing and raises the alarm
+            self._failed(error)
+        else:
+            self._failures = 0
+            house.observer.block(head.number, _health(results), time.monotonic() - begun)
+        if self._prune_due:
+            self._prune_due = False
+            await self._prune()
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        self._house.observer.cycle_failed(error, self._failures)
+        if self._failures >= FAILURES_TO_STOP_SIGNING and self._house.may_sign:
+            self._house.may_sign = False
+            self._house.observer.sending_stopped(self._failures)
+
+    # --- start, end, housekeeping ------------------------------------------------------------------------------------
+
+    async def _reconcile(self) -> None:
+        """Settle what an earlier run or an outage left behind, before anything new is decided."""
+        for signer, executor in self._house.executors.items():
+            if signer in self._house.in_flight:
+                continue
+            try:
+                left = await executor.lane.reconcile()
+            except (SendFailedError, NodeError) as error:
+                self._house.observer.raise_alarm(f"reconcile:{signer}", "A transaction of an earlier run", str(error))
+            else:
+                if left:
+                    self._house.observer.reconciled(signer, len(left))
+
+    @contextlib.contextmanager
+    def _housekeeping(self) -> Iterator[None]:
+        """Jobs only set flags: the scheduler cancels coroutines at shutdown, and nothing of ours may be cut short."""
+        scheduler = AsyncIOScheduler()
+        often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
+        scheduler.add_job(self._house.watch.forget, seconds=DISCOVER_EVERY_S, **often)
+        scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
+        scheduler.start()
+        try:
+            yield
+        finally:
+            scheduler.shutdown(wait=False)
+
+    def _want_prune(self) -> None:
+        self._prune_due = True
+
+    async def _prune(self) -> None:
+        try:
+            await self._house.journal.decisions.prune(self._settings.daemon.keep_holds_days)
+        except JournalError as error:
+            self._house.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
+
+    @contextlib.contextmanager
+    def _on_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+def _health(results: tuple[Result, ...]) -> dict[str, int]:
+    return {r.name: r.assessed.figures.health_factor for r in results if isinstance(r.assessed, Assessment)}

@@ -1,0 +1,156 @@
+"""Carry out a rehearsed plan on the real chain: check it once more, send it in order, verify what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from keeper.chain.accounts import Receipt
+from keeper.chain.errors import NodeError
+from keeper.core import lending
+from keeper.core.moves import Borrow, Withdraw
+from keeper.core.planning import Plan
+from keeper.core.positions import AccountFigures, LendingPosition
+from keeper.core.reasons import Reason
+from keeper.core.units import Wad, Wei, ratio_text
+from keeper.execution import policy
+from keeper.execution.encoding import PlannedCall, Venues
+from keeper.execution.lane import Lane, Outgoing, SendFailedError
+from keeper.execution.rehearsal import Rehearsed
+from keeper.journal import JournalError
+from keeper.journal.decisions import OutcomeKind
+from keeper.venues.ports import ReadFailedError
+
+GAS_MARGIN_PERCENT = 60
+"""Added to the rehearsed gas: refunds hide up to a fifth of what a call needs on its way, prices move the rest."""
+GAS_LEAST = 60_000
+
+ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
+"""Reads a position at a block number, or at the head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a plan: restored, partial, failed, or rehearsed only. ``after`` is at the chain's own prices."""
+
+    kind: OutcomeKind
+    reason: Reason
+    detail: str
+    after: AccountFigures | None
+    hashes: tuple[str, ...] = ()
+
+    @property
+    def helped(self) -> bool:
+        """Whether the promise was kept."""
+        return self.kind in ("restored", "rehearsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Sends plans through one signer's lane."""
+
+    lane: Lane
+    venues: Callable[[], Venues]
+    read_position: ReadPosition
+    floor: Wad
+    ceiling: Wei | None
+    """Highest fee per gas the owner allows for anything."""
+
+    async def execute(
+        self, plan: Plan, calls: Sequence[PlannedCall], rehearsed: Rehearsed, decision_id: int, grant: policy.Grant
+    ) -> Outcome:
+        """Send the plan and verify it. Never raises for what the chain or the node did: that is the outcome."""
+        position = plan.intent.assessment.position
+        reserves = {h.reserve.asset: h.reserve for h in position.holdings}
+        receipts = list[Receipt]()
+        try:
+            policy.check([c.call for c in calls], position.block.chain_id, grant, self.venues(), reserves)
+            for group in _groups(calls):
+                if receipts:
+                    await self._keep_floor(plan, [calls[i] for i in group])
+                outgoing = [_outgoing(i, calls[i], rehearsed, decision_id) for i in group]
+                receipts += await self.lane.send(outgoing, _lower(self.ceiling, plan.intent.rule.limits.max_fee))
+            return await self._verify(plan, receipts)
+        except (policy.PolicyError, SendFailedError) as error:
+            return await self._fell_short(plan, receipts, error.reason, error.detail)
+        except NodeError as error:
+            return await self._fell_short(plan, receipts, Reason.NODE_AWAY, str(error))
+        except ReadFailedError as error:
+            return await self._fell_short(plan, receipts, error.doubt.reason, error.doubt.detail)
+        except JournalError as error:
+            return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
+
+    async def _keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
+        """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
+        position = plan.intent.assessment.position
+        account: lending.Account | None = None
+        for planned in group:
+            move = planned.step.move
+            if not isinstance(move, Withdraw | Borrow):
+                continue
+            account = account or lending.identify(await self.read_position(position.name, None))
+            if account is None:
+                raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)
+            held, amount = account.of(move.asset).supplied, move.amount
+            if isinstance(move, Withdraw):
+                account = lending.after(account, move.asset, supply=-(held if amount is None else min(held, amount)))
+            else:
+                account = lending.after(account, move.asset, debt=move.amount)
+            health = lending.health_factor(account)
+            if health < self.floor:
+                raise SendFailedError(Reason.FLOOR_TOO_NEAR, f"{planned.call.purpose}: health {ratio_text(health)}")
+
+    async def _verify(self, plan: Plan, receipts: Sequence[Receipt]) -> Outcome:
+        """Compare the chain with the promise, at the prices the plan was decided on."""
+        hashes = tuple(r.hash for r in receipts)
+        now = await self.read_position(plan.intent.position, max(r.block_number for r in receipts))
+        account = lending.identify(now)
+        if account is None:
+            return Outcome("failed", Reason.FIGURES_DISAGREE, "after the plan", now.reported, hashes)
+        promised = lending.figures(at_prices(account, plan.intent.assessment.position))
+        if not plan.postcondition.is_met(promised):
+            detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(promised.health_factor)}"
+            return Outcome("failed", Reason.POSTCONDITION_FAILED, detail, now.reported, hashes)
+        if plan.is_partial:
+            return Outcome("partial", Reason.PARTIAL, str(plan.postcondition), now.reported, hashes)
+        return Outcome("restored", Reason.RESTORED, str(plan.postcondition), now.reported, hashes)
+
+    async def _fell_short(self, plan: Plan, receipts: Sequence[Receipt], reason: Reason, detail: str) -> Outcome:
+        after = None
+        try:
+            after = (await self.read_position(plan.intent.position, None)).reported
+        except (NodeError, ReadFailedError):
+            detail += "; the position could not be read afterwards"
+        return Outcome("failed", reason, detail, after, tuple(r.hash for r in receipts))
+
+
+def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:
+    """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
+    prices = {h.reserve.asset: h.reserve.price.answer for h in position.holdings}
+    return replace(account, balances=tuple(replace(b, price=prices.get(b.asset, b.price)) for b in account.balances))
+
+
+def _groups(calls: Sequence[PlannedCall]) -> list[list[int]]:
+    """Return which calls go out together: approvals with the call they serve; calls that move money one by one."""
+    groups, current = list[list[int]](), list[int]()
+    for i, planned in enumerate(calls):
+        current.append(i)
+        if planned.moves_money:
+            groups.append(current)
+            current = []
+    return [*groups, current] if current else groups
+
+
+def _outgoing(index: int, planned: PlannedCall, rehearsed: Rehearsed, decision_id: int) -> Outgoing:
+    used = rehearsed.gas_used[index]
+    return Outgoing(
+        call=planned.call,
+        decision_id=decision_id,
+        step=index,
+        spend_usd=planned.step.spend,
+        gas_limit=max(GAS_LEAST, used * (100 + GAS_MARGIN_PERCENT) // 100),
+    )
+
+
+def _lower(a: Wei | None, b: Wei | None) -> Wei | None:
+    return min((x for x in (a, b) if x is not None), default=None)

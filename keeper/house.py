@@ -1,0 +1,72 @@
+"""The parts a cycle works with, put together once by ``app``."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from keeper.core.decisions import Memory, Safety
+from keeper.core.positions import BlockRef
+from keeper.core.rules import Assessment, Rule, Unjudged
+from keeper.core.units import Address, Usd, Wei
+from keeper.execution.encoding import Venues
+from keeper.execution.executor import Executor, Outcome
+from keeper.execution.rehearsal import Simulator
+from keeper.journal import Journal
+from keeper.journal.decisions import Mode
+from keeper.observe import Observer
+from keeper.watch import Watch
+
+DAY_S = 86_400
+
+
+@dataclass(slots=True)
+class House:
+    """Everything a cycle needs. ``executors`` is empty in dry run: there is nothing that could send."""
+
+    mode: Mode
+    watch: Watch
+    journal: Journal
+    observer: Observer
+    simulator: Simulator
+    rules: tuple[Rule, ...]
+    safety: Safety
+    swap_deadline_s: int
+    max_fee: Wei | None
+    executors: dict[Address, Executor] = field(default_factory=dict)
+    in_flight: dict[Address, asyncio.Task[Outcome]] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+    """Position → what was last written of it, so that a quiet month does not fill the journal."""
+    may_sign: bool = True
+    """Cleared when too much went wrong in a row."""
+
+    @property
+    def venues(self) -> Venues:
+        """Where calls may go."""
+        return Venues(self.watch.known.market, self.watch.uniswap)
+
+    async def recall(self, assessed: Assessment | Unjudged, block: BlockRef) -> Memory:
+        """Return what the journal knows of the rules that fired; asks it nothing when none did."""
+        fired = assessed.fired if isinstance(assessed, Assessment) else ()
+        acted, spent = dict[tuple[str, str], int](), dict[str, Usd]()
+        for rule in fired:
+            last = await self.journal.decisions.last_action_at(rule.position, rule.name, self.mode)
+            if last is not None:
+                acted[rule.position, rule.name] = last
+            spent[rule.name] = await self.spent_today(rule, block)
+        return Memory(acted, spent, frozenset(self.in_flight))
+
+    async def spent_today(self, rule: Rule, block: BlockRef) -> Usd:
+        """Return the dollars a rule moved in the last 24 hours of chain time."""
+        since = block.timestamp - DAY_S
+        return Usd(
+            await self.journal.transactions.spent_usd(
+                block.chain_id, since_timestamp=since, rule=rule.name, mode=self.mode
+            )
+        )
+
+    async def settle(self) -> None:
+        """Wait for every plan under way."""
+        while self.in_flight:
+            await asyncio.wait(list(self.in_flight.values()))
+            await asyncio.sleep(0)

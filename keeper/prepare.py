@@ -1,0 +1,81 @@
+"""From an intent to a rehearsed plan: ask the pools, work out the ways, run the best that works on its own block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.core.decisions import Hold, Intent
+from keeper.core.planning import Plan, plans
+from keeper.core.positions import LendingPosition, Snapshot, Unreadable
+from keeper.core.prices import Doubt, price_doubts, sequencer_doubts
+from keeper.core.proposals import State, Terms
+from keeper.core.quotes import Quotes
+from keeper.core.reasons import Reason
+from keeper.core.trades import quotes_needed
+from keeper.core.units import UINT256_MAX, Address, Wei
+from keeper.execution.encoding import PlannedCall, encode
+from keeper.execution.rehearsal import Refused, Rehearsed, rehearse
+from keeper.house import House
+
+REHEARSALS = 4
+"""Plans that are rehearsed, best first, before a position is given up for this block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that works on its block, its calls, and the better ones that did not work."""
+
+    plan: Plan
+    calls: tuple[PlannedCall, ...]
+    rehearsed: Rehearsed
+    refused: tuple[tuple[Plan, Refused], ...]
+
+
+def doubts(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> tuple[Doubt, ...]:
+    """Return what speaks against trading with a position's assets at this block."""
+    if isinstance(position, Unreadable):
+        return ()
+    now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
+    found = list(sequencer_doubts(snapshot.sequencer, now))
+    for holding in position.held:
+        second = snapshot.seconds.get(holding.reserve.asset)
+        found += price_doubts(holding.reserve.price, second, bound, now)
+    return tuple(found)
+
+
+async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> tuple[Plan, ...] | Hold:
+    """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances."""
+    position, watch, block = intent.assessment.position, house.watch, snapshot.block
+    left = UINT256_MAX if intent.left_today is None else intent.left_today
+    state = State(intent.assessment.account, snapshot.wallets[signer], left)
+    terms = Terms(
+        safety=house.safety,
+        signer_is_owner=signer == position.owner,
+        fee_per_gas=Wei(block.base_fee + block.base_fee // 4),
+        native_price=snapshot.native_price,
+        quotes=Quotes(),
+    )
+    requests = quotes_needed(intent, state, terms)
+    quotes = await watch.quotes(block, requests) if requests else terms.quotes
+    assets = [h.reserve.asset for h in position.holdings]
+    allowances = await watch.allowances(block, signer, assets)
+    return plans(intent, state, terms.with_quotes(quotes), allowances)
+
+
+async def first_that_works(house: House, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
+    """Return the first plan whose rehearsal keeps its promise; a Hold with the first one's reason if none does."""
+    refused = list[tuple[Plan, Refused]]()
+    for plan in ways[:REHEARSALS]:
+        block, name = plan.intent.assessment.position.block, plan.intent.position
+        calls = encode(plan, house.venues, signer, block.timestamp + house.swap_deadline_s)
+        probe = house.watch.position_probe(name, block)
+        result = await rehearse(plan, calls, signer, house.simulator, probe)
+        if isinstance(result, Rehearsed):
+            house.observer.rehearsed(name, plan.label, result.where, result.after.health_factor)
+            return Prepared(plan, calls, result, tuple(refused))
+        house.observer.refused(name, plan.label, result.reason, result.detail)
+        refused.append((plan, result))
+    first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
+    detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
+    return ways[0].intent.hold(first.reason, detail)
