@@ -27,6 +27,7 @@ from keeper.venues.ports import Call, Read
 
 _FORK_METHODS = READING | {"anvil_impersonateAccount", "eth_sendTransaction", "evm_mine", "anvil_setAutomine"}
 _START_LIMIT_S = 20.0
+_MINING_POLLS = 1000
 
 
 class AnvilMissingError(Exception):
@@ -125,10 +126,12 @@ async def _send(node: Node, sender: Address, call: Call) -> Simulated:
     except NodeRefusedError as error:
         reason = revert_reason(bytes.fromhex(error.data[2:])) if error.data and error.data != "0x" else error.message
         return Simulated(succeeded=False, gas_used=0, error=reason)
-    mined = await receipt(node, hash_)
-    if mined is None:
-        raise NodeAwayError(node.name, "eth_sendTransaction", "the fork did not mine")
-    return Simulated(mined.succeeded, mined.gas_used, None if mined.succeeded else "reverted")
+    for _ in range(_MINING_POLLS):
+        mined = await receipt(node, hash_)
+        if mined is not None:
+            return Simulated(mined.succeeded, mined.gas_used, None if mined.succeeded else "reverted")
+        await asyncio.sleep(0.01)
+    raise NodeAwayError(node.name, "eth_sendTransaction", "the fork did not mine")
 
 
 def _free_port() -> int:

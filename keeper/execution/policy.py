@@ -130,15 +130,15 @@ def _swap_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) ->
         raise ValueError(f"deadline {deadline} is later than {grant.deadline}")
     given, got = _reserve(swap.route.tokens[0], reserves), _reserve(swap.route.tokens[-1], reserves)
     sold, bought = _value_down(swap.sold, given), _value_up(swap.bought, got)
-    _check_slippage(swap, sold, bought, grant)
+    _check_slippage(swap, sold, bought + _value_up(1, got), grant)
     return _Flow(sold=_value_up(swap.sold, given), bought=bought)
 
 
 def _check_slippage(swap: Swap, sold: int, bought: int, grant: Grant) -> None:
     if not swap.sold or not swap.bought:
         raise ValueError("a swap of nothing")
-    # two base units of slack for rounding each side
-    if (sold - 2) * BPS > bought * (BPS + grant.limits.max_slippage):
+    # ``bought`` comes with one smallest unit of slack: a share of a sale is rounded down to whole units
+    if sold * BPS > bought * (BPS + grant.limits.max_slippage):
         raise PolicyError(
             Reason.POLICY_FORBIDS, f"gives up to {usd_text(sold)} for {usd_text(bought)}: more than max_slippage_bps"
         )
