@@ -27,8 +27,12 @@ Prompt = Callable[[str], str]
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, is_live: bool, prompt: Prompt | None = None) -> AsyncIterator[House]:
+async def opened(
+    settings: Settings, *, is_live: bool, is_look: bool = False, prompt: Prompt | None = None
+) -> AsyncIterator[House]:
     """Build the house, and take it down in order. Only a live one holds keys, a lock, and a connection that can send.
+
+    A look (status, explain) sends nothing either, but remembers what the live keeper did.
 
     Raises KeyUnavailableError, SignerLockedError, JournalError, NodeError, WrongChainError.
     """
@@ -55,6 +59,7 @@ async def opened(settings: Settings, *, is_live: bool, prompt: Prompt | None = N
             safety=settings.safety,
             swap_deadline_s=settings.swap_deadline_s,
             max_fee=settings.max_fee,
+            remembers="live" if is_live or is_look else "dry_run",
         )
         house.executors = {a: _executor(house, settings, key, node) for a, key in keys.items()}
         yield house

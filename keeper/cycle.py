@@ -11,13 +11,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+from keeper.chain.errors import NodeError
 from keeper.conclude import conclude_hold, conclude_plan
 from keeper.core.decisions import Hold, Intent, decide
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged, assess
 from keeper.execution.executor import Outcome
 from keeper.house import House
 from keeper.prepare import Prepared, doubts, find_plans, first_that_works
+from keeper.venues.ports import ReadFailedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,13 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result, ...]:
 
 async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
     """Take one position the whole way: judged, decided, planned, rehearsed, sent, and written down."""
-    result = await consider(house, snapshot, position)
+    try:
+        result = await consider(house, snapshot, position)
+    except (NodeError, ReadFailedError) as error:  # one position's trouble is not another's
+        doubt = Doubt(Reason.NODE_AWAY, str(error))
+        result = Result(
+            position.name, Unjudged(position.name, doubt), Hold(position.name, None, doubt.reason, doubt.detail)
+        )
     if isinstance(result.decision, Hold):
         await conclude_hold(house, snapshot, result.assessed, result.decision)
         return result

@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from keeper.chain.errors import NodeError
 from keeper.core.positions import BlockRef
+from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
 from keeper.cycle import Result, cycle
 from keeper.execution.lane import SendFailedError
@@ -22,6 +23,7 @@ from keeper.venues.ports import ReadFailedError
 
 BACKOFF_MOST_S = 30.0
 FAILURES_TO_STOP_SIGNING = 5
+GOOD_TO_SIGN_AGAIN = 5
 DISCOVER_EVERY_S = 1800
 PRUNE_EVERY_S = 6 * 3600
 
@@ -35,6 +37,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._prune_due = False
         self._failures = 0
+        self._good = 0
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; what is in flight is finished first."""
@@ -95,14 +98,22 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - see above; repeated, it stops the signing and raises the alarm
             self._failed(error)
         else:
-            self._failures = 0
+            self._went_well()
             house.observer.block(head.number, _health(results), time.monotonic() - begun)
         if self._prune_due:
             self._prune_due = False
             await self._prune()
 
+    def _went_well(self) -> None:
+        self._failures = 0
+        self._good += 1
+        if self._good >= GOOD_TO_SIGN_AGAIN and not self._house.may_sign:
+            self._house.may_sign = True
+            self._house.observer.sending_resumed()
+
     def _failed(self, error: Exception) -> None:
         self._failures += 1
+        self._good = 0
         self._house.observer.cycle_failed(error, self._failures)
         if self._failures >= FAILURES_TO_STOP_SIGNING and self._house.may_sign:
             self._house.may_sign = False
@@ -122,6 +133,15 @@ class Daemon:
             else:
                 if left:
                     self._house.observer.reconciled(signer, len(left))
+        if not self._house.in_flight:
+            await self._close_interrupted()
+
+    async def _close_interrupted(self) -> None:
+        """Write down that a plan was cut short; what is still needed is decided anew from the chain's own state."""
+        decisions = self._house.journal.decisions
+        for decision in await decisions.unresolved() if self._house.mode == "live" else ():
+            reason = {"kind": "failed", "reason": Reason.INTERRUPTED.code, "detail": Reason.INTERRUPTED.short}
+            await decisions.record_outcome(decision.id, "failed", reason)
 
     @contextlib.contextmanager
     def _housekeeping(self) -> Iterator[None]:

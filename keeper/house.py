@@ -33,6 +33,8 @@ class House:
     safety: Safety
     swap_deadline_s: int
     max_fee: Wei | None
+    remembers: Mode
+    """Whose cooldowns and limits count: a dry run has its own, a look at things sees the live ones."""
     executors: dict[Address, Executor] = field(default_factory=dict)
     in_flight: dict[Address, asyncio.Task[Outcome]] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
@@ -48,20 +50,22 @@ class House:
     async def recall(self, assessed: Assessment | Unjudged, block: BlockRef) -> Memory:
         """Return what the journal knows of the rules that fired; asks it nothing when none did."""
         fired = assessed.fired if isinstance(assessed, Assessment) else ()
-        acted, spent = dict[tuple[str, str], int](), dict[str, Usd]()
+        acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
         for rule in fired:
-            last = await self.journal.decisions.last_action_at(rule.position, rule.name, self.mode)
+            key, decisions = (rule.position, rule.name), self.journal.decisions
+            last = await decisions.last_restored_at(*key, self.remembers)
             if last is not None:
-                acted[rule.position, rule.name] = last
+                acted[key] = last
+            failed[key] = await decisions.failed_since(*key, block.timestamp - rule.cooldown_s)
             spent[rule.name] = await self.spent_today(rule, block)
-        return Memory(acted, spent, frozenset(self.in_flight))
+        return Memory(acted, spent, failed, frozenset(self.in_flight), self.may_sign)
 
     async def spent_today(self, rule: Rule, block: BlockRef) -> Usd:
         """Return the dollars a rule moved in the last 24 hours of chain time."""
         since = block.timestamp - DAY_S
         return Usd(
             await self.journal.transactions.spent_usd(
-                block.chain_id, since_timestamp=since, rule=rule.name, mode=self.mode
+                block.chain_id, since_timestamp=since, rule=rule.name, mode=self.remembers
             )
         )
 

@@ -117,9 +117,14 @@ class Observer:
         self.raise_alarm("cycle_failed", "The keeper failed to judge a block", f"{type(error).__name__}: {error}")
 
     def sending_stopped(self, in_a_row: int) -> None:
-        """Too many failures in a row: nothing is signed until the keeper is restarted."""
+        """Too many failures in a row: nothing is signed until some cycles went well."""
         self._log.critical("sending_stopped", in_a_row=in_a_row)
         self.raise_alarm("sending_stopped", "The keeper stopped signing", f"{in_a_row} failed cycles in a row.")
+
+    def sending_resumed(self) -> None:
+        """Enough cycles went well again."""
+        self._log.warning("sending_resumed")
+        self._alarmed.pop("sending_stopped", None)
 
     # --- a position --------------------------------------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ def status(config: Config = DEFAULT, as_json: Json = False) -> None:
         await show.status(out, house, snapshot, as_json=as_json)
         return Exit.FINE
 
-    _finish(_in_house(settings, work, is_live=False))
+    _finish(_in_house(settings, work, is_live=False, is_look=True))
 
 
 @app.command()
@@ -156,7 +156,7 @@ def explain(
         show.explanation(out, snapshot, result, as_json=as_json)
         return _verdict((result,), {})
 
-    _finish(_in_house(settings, work, is_live=False))
+    _finish(_in_house(settings, work, is_live=False, is_look=True))
 
 
 @app.command()
@@ -187,9 +187,11 @@ def _settings(config: Path) -> Settings:
         _fail(Exit.BAD_SETTINGS, "\n".join(error.faults))
 
 
-def _in_house(settings: Settings, work: Callable[[House], Awaitable[Exit]], *, is_live: bool) -> Exit:
+def _in_house(
+    settings: Settings, work: Callable[[House], Awaitable[Exit]], *, is_live: bool, is_look: bool = False
+) -> Exit:
     async def inside() -> Exit:
-        async with house_of.opened(settings, is_live=is_live, prompt=_prompt()) as house:
+        async with house_of.opened(settings, is_live=is_live, is_look=is_look, prompt=_prompt()) as house:
             await house.watch.blocks.check_chain()
             return await work(house)
 

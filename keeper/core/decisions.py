@@ -19,6 +19,11 @@ from keeper.core.rules import (
 )
 from keeper.core.units import WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
 
+TRIES = 3
+"""Plans of a rule that may fail on chain within its cooldown; each costs gas and gains nothing."""
+EMERGENCY_TRIES = 12
+"""The same while the position is near liquidation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Safety:
@@ -39,11 +44,14 @@ class Memory:
     """What earlier cycles left behind, read from the journal."""
 
     acted_at: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(position, rule) → block timestamp of its last action."""
+    """(position, rule) → block timestamp when it last reached its target."""
     spent_today: dict[str, Usd] = field(default_factory=dict)
     """Rule → dollars moved within the last 24 hours."""
+    failed: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(position, rule) → plans that signed something and failed within its cooldown."""
     busy: frozenset[Address] = frozenset()
     """Signers whose plan is still under way."""
+    may_sign: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +117,57 @@ def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, sign
 
 
 def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
-    name = assessed.position.name
-
-    def hold(reason: Reason, detail: str = "") -> Hold:
-        return Hold(name, rule.name, reason, detail, rule.is_boost)
-
-    acting = tuple(a for a in rule.actions if a is not Action.ALERT)
-    if not acting or rule.target is None:
-        return hold(Reason.ALERT_ONLY, _measured(rule, assessed))
-    if not rule.is_boost and rule.target.is_met(assessed.figures):
-        return hold(Reason.AT_TARGET, str(rule.target))
-    if _still_fires_at_target(rule, assessed):
-        return hold(Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}")
-    if signer in memory.busy:
-        return hold(Reason.IN_FLIGHT)
-    waited = _cooldown_left(rule, assessed, memory)
-    if waited and (rule.is_boost or assessed.figures.health_factor > safety.emergency_health):
-        return hold(Reason.COOLDOWN, f"{waited} s left")
-    left = rule.limits.max_spend_per_day
-    if left is not None:
-        left = Usd(max(0, left - memory.spent_today.get(rule.name, 0)))
-        if not left:
-            return hold(Reason.SPEND_LIMIT, "nothing left of today's limit")
+    refusal = _needless(rule, assessed) or _not_now(rule, assessed, memory, safety, signer)
+    if refusal or rule.target is None:
+        reason, detail = refusal or (Reason.ALERT_ONLY, "")
+        return Hold(assessed.position.name, rule.name, reason, detail, rule.is_boost)
+    acting = _acting(rule)
     doubt = assessed.doubts[0] if assessed.doubts else None
     forbidden = tuple((a, doubt) for a in acting if a.trades and doubt)
     allowed = tuple(a for a in acting if not (a.trades and doubt))
     if not allowed and doubt:
-        return hold(doubt.reason, doubt.detail)
-    return Intent(assessed, rule, rule.target, allowed, forbidden, left)
+        return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
+    return Intent(assessed, rule, rule.target, allowed, forbidden, _left_today(rule, memory))
+
+
+def _acting(rule: Rule) -> tuple[Action, ...]:
+    return tuple(a for a in rule.actions if a is not Action.ALERT)
+
+
+def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
+    """Return why a fired rule asks for nothing that could be done."""
+    if not _acting(rule) or rule.target is None:
+        return Reason.ALERT_ONLY, _measured(rule, assessed)
+    if not rule.is_boost and rule.target.is_met(assessed.figures):
+        return Reason.AT_TARGET, str(rule.target)
+    if _still_fires_at_target(rule, assessed):
+        return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
+    return None
+
+
+def _not_now(
+    rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address
+) -> tuple[Reason, str] | None:
+    """Return why a fired rule may not act at this block."""
+    if signer in memory.busy:
+        return Reason.IN_FLIGHT, ""
+    if not memory.may_sign:
+        return Reason.SIGNING_STOPPED, ""
+    is_emergency = not rule.is_boost and assessed.figures.health_factor <= safety.emergency_health
+    waited = _cooldown_left(rule, assessed, memory)
+    if waited and not is_emergency:
+        return Reason.COOLDOWN, f"{waited} s left"
+    failed = memory.failed.get((assessed.position.name, rule.name), 0)
+    if failed >= (EMERGENCY_TRIES if is_emergency else TRIES):
+        return Reason.TOO_MANY_FAILURES, f"{failed} within {rule.cooldown_s} s"
+    if _left_today(rule, memory) == 0:
+        return Reason.SPEND_LIMIT, "nothing left of today's limit"
+    return None
+
+
+def _left_today(rule: Rule, memory: Memory) -> Usd | None:
+    limit = rule.limits.max_spend_per_day
+    return None if limit is None else Usd(max(0, limit - memory.spent_today.get(rule.name, 0)))
 
 
 def _measured(rule: Rule, assessed: Assessment) -> str:

@@ -13,6 +13,16 @@ class Reason(Enum):
     AT_TARGET = ("at_target", "the target is already met", "")
     COOLDOWN = ("cooldown", "the rule acted a short while ago", "wait, or shorten `cooldown`")
     IN_FLIGHT = ("in_flight", "an earlier plan of this signer is still being carried out", "wait for its outcome")
+    TOO_MANY_FAILURES = (
+        "too_many_failures",
+        "plans of this rule failed several times in a row",
+        "see their reasons with `keeper journal`; tried again when the cooldown is over",
+    )
+    SIGNING_STOPPED = (
+        "signing_stopped",
+        "the keeper stopped signing after repeated failures",
+        "see the log; it resumes after some good cycles, or with a restart",
+    )
     ALERT_ONLY = ("alert_only", "the rule only alerts", "add an action to the rule to let the keeper act")
     # the position cannot be judged
     POSITION_UNREADABLE = ("position_unreadable", "the position could not be read", "check the node and the addresses")
@@ -84,6 +94,7 @@ class Reason(Enum):
     SENDING_FAILED = ("sending_failed", "the node did not take the transaction", "check the node")
     NODE_AWAY = ("node_away", "the node does not answer", "check `rpc_url` and the node")
     JOURNAL_AWAY = ("journal_away", "the journal cannot be written", "check disk space and the journal's database")
+    INTERRUPTED = ("interrupted", "the keeper was stopped before the plan was finished", "decided anew after the start")
     NO_SIGNER = ("no_signer", "no key to sign with", "declare a signer with a keystore")
     # outcomes
     RULE_FIRED = ("rule_fired", "a rule asks for action", "")

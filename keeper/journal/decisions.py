@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
 
 from keeper.journal.errors import NoSuchRowError
 from keeper.journal.schema import decisions, transactions
@@ -107,15 +107,27 @@ class Decisions:
         matching = and_(decisions.c.mode == "live", SIGNED, open_still)
         return await self._read(select(decisions).where(matching).order_by(decisions.c.id))
 
-    async def last_action_at(self, position: str, rule: str, mode: Mode = "live") -> int | None:
-        """Block timestamp of the newest decision that acted, from which a cooldown counts. Raises JournalError.
+    async def last_restored_at(self, position: str, rule: str, mode: Mode = "live") -> int | None:
+        """Block timestamp of the newest decision that reached its target; a cooldown counts from it.
 
-        Live: something was signed, whatever became of it. Dry run: it was rehearsed.
+        Live: restored on chain. Dry run: rehearsed. What failed or helped only in part starts no cooldown: the
+        position still needs help. Raises JournalError.
         """
-        acted = SIGNED if mode == "live" else decisions.c.outcome_kind == "rehearsed"
-        matching = and_(about(position, rule), decisions.c.mode == mode, acted)
+        reached = decisions.c.outcome_kind == ("restored" if mode == "live" else "rehearsed")
+        matching = and_(about(position, rule), decisions.c.mode == mode, reached)
         found = await self._read(newest(matching).limit(1))
         return found[0].block_timestamp if found else None
+
+    async def failed_since(self, position: str, rule: str, timestamp: int) -> int:
+        """How many live plans of a rule signed something and failed, at block time ``timestamp`` or later.
+
+        Raises JournalError.
+        """
+        failed = and_(decisions.c.mode == "live", decisions.c.outcome_kind == "failed", SIGNED)
+        matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
+        async with self.store.reading("count failed plans") as connection:
+            count = await connection.scalar(select(func.count()).select_from(decisions).where(matching))
+            return int(count or 0)
 
     async def prune(self, days: int) -> int:
         """Forget holds older than this many days, never one that has transactions; return how many.

@@ -70,22 +70,36 @@ async def test_a_follower_misses_no_decision(journal: Journal) -> None:
     assert [found.id for found in await journal.decisions.recent(2, since_id=made[2])] == made[3:]
 
 
-async def test_a_cooldown_counts_from_what_was_signed(journal: Journal) -> None:
-    """A decision that sent nothing starts no cooldown; one that reverted does."""
+async def test_a_cooldown_counts_from_what_reached_its_target(journal: Journal) -> None:
+    """A rescue that failed or helped in part starts no cooldown: the position still needs help."""
     acted = await journal.decisions.record(decision(block_timestamp=NOON))
-    sent = await journal.transactions.add_signed(transaction(acted), attempt(1))
-    await journal.transactions.settle(sent, "reverted", error="35")
-    await journal.decisions.record(decision(block_timestamp=NOON + 60))
-    assert await journal.decisions.last_action_at("eth-loop", "protect") == NOON
-    assert await journal.decisions.last_action_at("eth-loop", "boost") is None
+    await journal.transactions.add_signed(transaction(acted, 1), attempt(1))
+    await journal.decisions.record_outcome(acted, "failed", {})
+    assert await journal.decisions.last_restored_at("eth-loop", "protect") is None
+    again = await journal.decisions.record(decision(block_timestamp=NOON + 60))
+    await journal.transactions.add_signed(transaction(again, 2), attempt(2))
+    await journal.decisions.record_outcome(again, "restored", {})
+    assert await journal.decisions.last_restored_at("eth-loop", "protect") == NOON + 60
+    assert await journal.decisions.last_restored_at("eth-loop", "boost") is None
+
+
+async def test_failures_are_counted_since_a_time_and_only_where_something_was_signed(journal: Journal) -> None:
+    """A plan that sent nothing cost nothing and does not count."""
+    for i, at in enumerate((NOON, NOON + 60, NOON + 120)):
+        made = await journal.decisions.record(decision(block_timestamp=at))
+        if i != 1:
+            await journal.transactions.add_signed(transaction(made, i), attempt(i))
+        await journal.decisions.record_outcome(made, "failed", {})
+    assert await journal.decisions.failed_since("eth-loop", "protect", NOON) == 2
+    assert await journal.decisions.failed_since("eth-loop", "protect", NOON + 1) == 1
 
 
 async def test_a_dry_run_has_its_own_cooldown(journal: Journal) -> None:
     """Rehearsing must neither start nor be held by the cooldown of the live keeper."""
     rehearsed = await journal.decisions.record(decision(mode="dry_run"))
     await journal.decisions.record_outcome(rehearsed, "rehearsed", {})
-    assert await journal.decisions.last_action_at("eth-loop", "protect") is None
-    assert await journal.decisions.last_action_at("eth-loop", "protect", mode="dry_run") == NOON
+    assert await journal.decisions.last_restored_at("eth-loop", "protect") is None
+    assert await journal.decisions.last_restored_at("eth-loop", "protect", mode="dry_run") == NOON
 
 
 async def test_a_start_finds_the_decisions_left_open(journal: Journal) -> None:
