@@ -6,9 +6,10 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
-LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --universal --no-header
+LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --universal \
+  --no-header --quiet --extra postgres $(if $(UPGRADE),--upgrade)
 
-# pytest-xdist workers; a test process is itself two: pytest and its anvil
+# pytest-xdist workers; a file stays with one of them, so that its world is started once
 WORKERS ?= 2
 # the price history `make demo` replays; empty for the demo's own
 SCENARIO ?=
@@ -25,7 +26,7 @@ demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=…)
 	@$(PY) -m sandbox.demo $(SCENARIO) $(ARGS)
 
 test: setup ## all tests (ARGS="tests/core -x" for some)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup ## lint, format, types, layers
 	@$(VENV)/bin/ruff check
@@ -38,8 +39,8 @@ bench: setup ## how long a cycle takes, and what it spends its time on
 
 lock: ## pin all dependencies anew (needs uv; UPGRADE=1 takes the newest)
 	@command -v uv >/dev/null || { echo 'make: uv is missing: install it with `pipx install uv`, then run `make lock` again' >&2; exit 1; }
-	$(LOCK) --quiet $(if $(UPGRADE),--upgrade) -o requirements.lock
-	$(LOCK) --quiet $(if $(UPGRADE),--upgrade) --group dev --extra postgres -o requirements-dev.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -o requirements-dev.lock
 
 clean: ## remove everything that setup made
 	rm -rf $(VENV) sandbox/node_modules sandbox/build sandbox/run dist demo-report.json
