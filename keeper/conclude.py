@@ -69,14 +69,14 @@ async def conclude_plan(
         outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
         await _finish(house, intent, plan.label, decision_id, outcome)
         return outcome
-    task = asyncio.create_task(_send(house, intent, prepared, decision_id, signer))
+    task = asyncio.create_task(_send(house, snapshot, intent, prepared, decision_id))
     house.in_flight[signer] = task
     task.add_done_callback(lambda _: house.in_flight.pop(signer, None))
     return task
 
 
-async def _send(house: House, intent: Intent, prepared: Prepared, decision_id: int, signer: Address) -> Outcome:
-    plan, block = prepared.plan, intent.assessment.position.block
+async def _send(house: House, snapshot: Snapshot, intent: Intent, prepared: Prepared, decision_id: int) -> Outcome:
+    plan, block, signer = prepared.plan, snapshot.block, house.watch.positions[intent.position].spender
     executor = house.executors.get(signer)
     if executor is None:
         outcome = Outcome("failed", Reason.NO_SIGNER, intent.position, None)
@@ -89,7 +89,9 @@ async def _send(house: House, intent: Intent, prepared: Prepared, decision_id: i
             spent_today=await house.spent_today(intent.rule, block),
             deadline=block.timestamp + house.swap_deadline_s,
         )
-        outcome = await executor.execute(plan, prepared.calls, prepared.rehearsed, decision_id, grant)
+        outcome = await executor.execute(
+            plan, prepared.calls, prepared.rehearsed, decision_id, grant, snapshot.wallets[signer]
+        )
     await _finish(house, intent, plan.label, decision_id, outcome)
     return outcome
 

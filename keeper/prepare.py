@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keeper.chain.fees import LEAST_TIP, lowest, offer
 from keeper.core.decisions import Hold, Intent
+from keeper.core.moves import GAS
 from keeper.core.planning import Plan, plans
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt, price_doubts, sequencer_doubts
@@ -13,7 +15,7 @@ from keeper.core.proposals import State, Terms
 from keeper.core.quotes import Quotes
 from keeper.core.reasons import Reason
 from keeper.core.trades import quotes_needed
-from keeper.core.units import UINT256_MAX, Address, Wei
+from keeper.core.units import UINT256_MAX, Address, Wei, gwei_text, wei_text
 from keeper.execution.encoding import PlannedCall, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, rehearse
 from keeper.house import House
@@ -47,6 +49,9 @@ def doubts(house: House, snapshot: Snapshot, position: LendingPosition | Unreada
 async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances."""
     position, watch, block = intent.assessment.position, house.watch, snapshot.block
+    ceiling = lowest(house.max_fee, intent.rule.limits.max_fee)
+    if offer(block.base_fee, LEAST_TIP, ceiling) is None:
+        return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
     left = UINT256_MAX if intent.left_today is None else intent.left_today
     state = State(intent.assessment.account, snapshot.wallets[signer], left)
     terms = Terms(
@@ -60,7 +65,20 @@ async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: A
     quotes = await watch.quotes(block, requests) if requests else terms.quotes
     assets = [h.reserve.asset for h in position.holdings]
     allowances = await watch.allowances(block, signer, assets)
-    return plans(intent, state, terms.with_quotes(quotes), allowances)
+    found = plans(intent, state, terms.with_quotes(quotes), allowances)
+    if isinstance(found, Hold):
+        return found
+    payable = tuple(plan for plan in found if gas_needed(plan, block.base_fee) <= state.wallet.native)
+    if not payable:
+        needed = min(gas_needed(plan, block.base_fee) for plan in found)
+        detail = f"{signer} holds {wei_text(state.wallet.native)}, the plan takes about {wei_text(needed)}"
+        return intent.hold(Reason.NO_GAS_MONEY, detail)
+    return payable
+
+
+def gas_needed(plan: Plan, base_fee: Wei) -> Wei:
+    """Return what a plan's gas costs at the present base fee, from above."""
+    return Wei(sum(GAS[type(step.move)] for step in plan.steps) * (base_fee + LEAST_TIP))
 
 
 async def first_that_works(house: House, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:

@@ -52,5 +52,10 @@ def replacement(old: Fees, fresh: Fees, ceiling: Wei | None) -> Fees | None:
     return Fees(Wei(max_fee), Wei(tip))
 
 
+def lowest(*ceilings: Wei | None) -> Wei | None:
+    """Return the tightest of several fee limits, None when there is none."""
+    return min((c for c in ceilings if c is not None), default=None)
+
+
 def _raised(value: int) -> int:
     return -(-value * 9 // 8)

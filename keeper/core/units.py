@@ -94,3 +94,13 @@ def usd_text(value: int) -> str:
     """Return US dollars for people, with two decimals and separators."""
     whole, part = decimal_of(abs(value), 8, 2).split(".")
     return f"{'-' if value < 0 else ''}${int(whole):,}.{part}"
+
+
+def gwei_text(value: int) -> str:
+    """Return a fee per gas for people."""
+    return f"{decimal_of(value, 9, 3)} gwei"
+
+
+def wei_text(value: int) -> str:
+    """Return an amount of native currency for people."""
+    return f"{decimal_of(value, 18, 6)} native"

@@ -28,11 +28,6 @@ class PlannedCall:
     call: Call
     step: Step
 
-    @property
-    def moves_money(self) -> bool:
-        """Whether it does more than set an allowance."""
-        return not isinstance(self.step.move, Approve)
-
 
 def encode(plan: Plan, venues: Venues, signer: Address, deadline: int) -> tuple[PlannedCall, ...]:
     """Return the calls of a plan; swaps are void after ``deadline`` (unix seconds)."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
+from keeper.chain.fees import lowest
 from keeper.core import lending
-from keeper.core.moves import Borrow, Withdraw
+from keeper.core.moves import Approve, Borrow, Move, Repay, Supply, Swap, Withdraw
 from keeper.core.planning import Plan
-from keeper.core.positions import AccountFigures, LendingPosition
+from keeper.core.positions import AccountFigures, LendingPosition, Wallet
 from keeper.core.reasons import Reason
-from keeper.core.units import Wad, Wei, ratio_text
+from keeper.core.units import BPS, Address, Amount, Bps, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
 from keeper.execution.encoding import PlannedCall, Venues
 from keeper.execution.lane import Lane, Outgoing, SendFailedError
@@ -57,7 +58,13 @@ class Executor:
     """Highest fee per gas the owner allows for anything."""
 
     async def execute(
-        self, plan: Plan, calls: Sequence[PlannedCall], rehearsed: Rehearsed, decision_id: int, grant: policy.Grant
+        self,
+        plan: Plan,
+        calls: Sequence[PlannedCall],
+        rehearsed: Rehearsed,
+        decision_id: int,
+        grant: policy.Grant,
+        wallet: Wallet,
     ) -> Outcome:
         """Send the plan and verify it. Never raises for what the chain or the node did: that is the outcome."""
         position = plan.intent.assessment.position
@@ -65,11 +72,11 @@ class Executor:
         receipts = list[Receipt]()
         try:
             policy.check([c.call for c in calls], position.block.chain_id, grant, self.venues(), reserves)
-            for group in _groups(calls):
+            for group in bursts(calls, wallet, plan.intent.rule.limits.max_slippage):
                 if receipts:
                     await self._keep_floor(plan, [calls[i] for i in group])
                 outgoing = [_outgoing(i, calls[i], rehearsed, decision_id) for i in group]
-                receipts += await self.lane.send(outgoing, _lower(self.ceiling, plan.intent.rule.limits.max_fee))
+                receipts += await self.lane.send(outgoing, lowest(self.ceiling, plan.intent.rule.limits.max_fee))
             return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
             return await self._fell_short(plan, receipts, error.reason, error.detail)
@@ -130,15 +137,43 @@ def at_prices(account: lending.Account, position: LendingPosition) -> lending.Ac
     return replace(account, balances=tuple(replace(b, price=prices.get(b.asset, b.price)) for b in account.balances))
 
 
-def _groups(calls: Sequence[PlannedCall]) -> list[list[int]]:
-    """Return which calls go out together: approvals with the call they serve; calls that move money one by one."""
+def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[list[int]]:
+    """Return which calls go out together, by index.
+
+    Approvals go with what follows. A round of withdraw, swap and repay goes out at once where the wallet could not
+    pay for any later call by itself: then a call can only succeed if the one before it did. Otherwise each call
+    that moves money waits for the receipt of the one before.
+    """
     groups, current = list[list[int]](), list[int]()
+    leftover = dict(wallet.tokens)
     for i, planned in enumerate(calls):
         current.append(i)
-        if planned.moves_money:
+        if isinstance(planned.step.move, Approve):
+            continue
+        following = next((c.step.move for c in calls[i + 1 :] if not isinstance(c.step.move, Approve)), None)
+        if not _depends(planned.step.move, following, leftover):
             groups.append(current)
             current = []
+        if isinstance(planned.step.move, Swap):
+            # at most the slippage stays behind: a later, smaller round must not be payable out of it
+            given = planned.step.move.route.tokens[0]
+            rest = mul_div_up(planned.step.move.sold, slippage, BPS)
+            leftover[given] = Amount(leftover.get(given, 0) + rest)
+    if current and groups:
+        groups[-1] += current  # taking back allowances needs no block of its own
+        return groups
     return [*groups, current] if current else groups
+
+
+def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]) -> bool:
+    """Tell whether the following move can only succeed with what this one brings in."""
+    match move, following:
+        case ((Withdraw() | Borrow()), Swap(route, sold_, _)):
+            return route.tokens[0] == move.asset and leftover.get(move.asset, 0) < sold_
+        case Swap(route, _, _), (Repay(asset, amount, _) | Supply(asset, amount)):
+            return route.tokens[-1] == asset and leftover.get(asset, 0) < amount
+        case _:
+            return False
 
 
 def _outgoing(index: int, planned: PlannedCall, rehearsed: Rehearsed, decision_id: int) -> Outgoing:
@@ -150,7 +185,3 @@ def _outgoing(index: int, planned: PlannedCall, rehearsed: Rehearsed, decision_i
         spend_usd=planned.step.spend,
         gas_limit=max(GAS_LEAST, used * (100 + GAS_MARGIN_PERCENT) // 100),
     )
-
-
-def _lower(a: Wei | None, b: Wei | None) -> Wei | None:
-    return min((x for x in (a, b) if x is not None), default=None)

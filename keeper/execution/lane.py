@@ -19,6 +19,8 @@ from keeper.execution.signer import Envelope, KeystoreSigner
 from keeper.journal import Journal, NewAttempt, NewTransaction, Transaction
 from keeper.venues.ports import Call
 
+SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -64,7 +66,7 @@ class Lane:
     async def reconcile(self) -> tuple[Transaction, ...]:
         """Settle what an earlier run left signed or pending; return it. Call before anything new is decided.
 
-        Raises SendFailedError when something is still not mined after the time for it.
+        What reverted is settled as that. Raises SendFailedError when something is still not mined in time.
         """
         left = await self._journal.transactions.unfinished(self._blocks.chain_id, self.signer.address)
         for transaction in left:
@@ -74,13 +76,18 @@ class Lane:
     async def send(self, outgoing: Sequence[Outgoing], ceiling: Wei | None) -> list[Receipt]:
         """Sign, journal and send transactions with consecutive nonces, and return their receipts.
 
-        Raises SendFailedError on the first that reverts or is not mined in time.
+        All are followed to their end before the first that did not succeed raises SendFailedError.
         """
         await self.reconcile()
         nonce = await accounts.nonce(self._node, self.signer.address, pending=False)
         offer = await self._offer(ceiling, sum(o.gas_limit for o in outgoing))
         sent = [await self._launch(o, nonce + i, offer) for i, o in enumerate(outgoing)]
         receipts = [await self._follow(transaction, ceiling) for transaction in sent]
+        for transaction, receipt in zip(sent, receipts, strict=True):
+            if receipt is None:
+                raise SendFailedError(Reason.SENDING_FAILED, f"{transaction.purpose}: {SPENT_ELSEWHERE}")
+            if not receipt.succeeded:
+                raise SendFailedError(Reason.REVERTED, f"{transaction.purpose} ({receipt.hash})")
         return [r for r in receipts if r]
 
     # --- one transaction ---------------------------------------------------------------------------------------------
@@ -120,7 +127,10 @@ class Lane:
             await self._journal.transactions.mark_broadcast(hash_)
 
     async def _follow(self, transaction: Transaction, ceiling: Wei | None = None) -> Receipt | None:
-        """Stay with a transaction until it is mined, and settle it. None when its nonce was used elsewhere."""
+        """Stay with a transaction until it is mined, and settle it. None when its nonce was used elsewhere.
+
+        Raises SendFailedError when it is still pending after the time for it.
+        """
         newest = transaction.attempts[-1]
         attempts = {a.hash: a.raw for a in transaction.attempts}
         state = SendState.begun(Fees(Wei(newest.max_fee_per_gas), Wei(newest.max_priority_fee_per_gas)), self._clock())
@@ -129,10 +139,12 @@ class Lane:
         while True:
             found = await self._receipt(tuple(attempts))
             if found:
-                await self._settle_mined(transaction, found)
+                await self._settle(transaction, found)
                 return found
-            if await self._is_spent_elsewhere(transaction, tuple(attempts)):
-                return None
+            if await self._is_nonce_used(transaction):
+                found = await self._receipt(tuple(attempts))  # it may have been mined between the two questions
+                await self._settle(transaction, found)
+                return found
             now = self._clock()
             match state.next_move(now, self._timings):
                 case Move.WAIT:
@@ -156,24 +168,20 @@ class Lane:
             return None
         return next((r for r in found if r), None)
 
-    async def _is_spent_elsewhere(self, transaction: Transaction, hashes: Sequence[str]) -> bool:
-        """Settle a transaction whose nonce is used though none of its attempts was mined."""
+    async def _is_nonce_used(self, transaction: Transaction) -> bool:
+        """Tell whether the chain has mined something at this nonce. A node that does not answer has not said so."""
         try:
-            mined = await accounts.nonce(self._node, self.signer.address, pending=False)
+            return await accounts.nonce(self._node, self.signer.address, pending=False) > transaction.nonce
         except NodeError:
             return False
-        if mined <= transaction.nonce:
-            return False
-        found = await self._receipt(hashes)
-        if found:  # it was mined between the two questions
-            await self._settle_mined(transaction, found)
-            return True
-        error = "the nonce was used by a transaction of another program"
-        await self._journal.transactions.settle(transaction.id, "expired", error=error)
-        raise SendFailedError(Reason.SENDING_FAILED, f"{transaction.purpose}: {error}")
 
-    async def _settle_mined(self, transaction: Transaction, receipt: Receipt) -> None:
-        await self._journal.transactions.settle(
+    async def _settle(self, transaction: Transaction, receipt: Receipt | None) -> None:
+        """Write down where a transaction ended; without a receipt its nonce was spent by another program."""
+        settle = self._journal.transactions.settle
+        if receipt is None:
+            await settle(transaction.id, "expired", error=SPENT_ELSEWHERE)
+            return
+        await settle(
             transaction.id,
             "mined" if receipt.succeeded else "reverted",
             block_number=receipt.block_number,
@@ -182,8 +190,6 @@ class Lane:
             effective_gas_price=receipt.gas_price,
             error=None if receipt.succeeded else "status 0",
         )
-        if not receipt.succeeded:
-            raise SendFailedError(Reason.REVERTED, f"{transaction.purpose} ({receipt.hash})")
 
     async def _bump(
         self, transaction: Transaction, old: Fees, ceiling: Wei | None

@@ -13,7 +13,7 @@ from keeper.core.moves import Borrow, Repay, RepayWithCollateral, Supply, Withdr
 from keeper.core.positions import AccountFigures, BlockRef, Holding, LendingPosition, Reserve
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
-from keeper.core.units import UINT256_MAX, Address, Amount, Bps, Ray, Wad, Wei
+from keeper.core.units import UINT256_MAX, USD, Address, Amount, Bps, Ray, Wad, Wei
 from keeper.venues.abi import Function, address, load
 from keeper.venues.ports import Answer, Call, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
 
@@ -95,6 +95,8 @@ def discover_market(provider: Address) -> Discovery[Market]:
     answers = yield (_POOL.getReservesList.read(pool), _ORACLE.BASE_CURRENCY_UNIT.read(oracle))
     assets = [address(a) for a in _POOL.getReservesList.decode(answers[0])[0]]
     (base_unit,) = _ORACLE.BASE_CURRENCY_UNIT.decode(answers[1])
+    if base_unit != USD:
+        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"the market counts in 1/{base_unit}, not in dollars"))
     answers = yield tuple(
         read
         for asset in assets
