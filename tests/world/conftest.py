@@ -1,0 +1,29 @@
+"""One world for the session, back on the same snapshot for each test; and a settled folder of settings to run in it.
+
+No __init__.py in these folders: test modules are told apart by their names.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.world import World
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for tests/proxy.py
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[World]:
+    with World.start() as world:
+        yield world
+
+
+@pytest.fixture
+def world(running: World) -> Iterator[World]:
+    snapshot = running.snapshot()
+    yield running
+    running.rpc("evm_setAutomine", True)
+    running.revert(snapshot)
+    running.set_timestamp_interval(12)
