@@ -57,28 +57,33 @@ if { $(3); } >"$$log" 2>&1 </dev/null; then \
 else cat "$$log" >&2; rm -f "$$log"; echo 'make: [$(1)] $(2): failed, see above' >&2; exit 1; fi
 endef
 
+# sets $python to the Python to use, or to nothing
+define find_python
+python=; for each in $(or $(PYTHON),python3.11 python3.12 python3.13 python3); do \
+  if [ -z "$$python" ] && "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+  then python=$$each; fi; done
+endef
+
+# all that is missing, at once
 tools:
 	@missing=; need() { command -v "$$1" >/dev/null || { echo "make: $$1 is missing: $$2" >&2; missing=1; }; }; \
 	need node 'install Node.js 20 or later, https://nodejs.org (it brings npm)'; \
 	need npm 'install Node.js 20 or later, https://nodejs.org (it brings npm)'; \
 	need git 'install git from your package manager'; \
+	if [ ! -e $(VENV)/.made ]; then \
+	  $(find_python); \
+	  if [ -z "$$python" ]; then missing=1; \
+	    echo 'make: $(or $(PYTHON),python3) is missing or older than Python 3.11: install one, or name it: make PYTHON=/path/to/python' >&2; \
+	  elif ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then missing=1; \
+	    echo "make: $$python has no venv: install its package (python3-venv on Debian and Ubuntu)" >&2; fi; fi; \
 	test -z "$$missing"
 
+# a clone that was moved, or a Python that went away, leaves an environment that only looks usable
+$(shell [ ! -e $(VENV)/.made ] || { [ "$$(cat $(VENV)/.made)" = "$(CURDIR)" ] && $(PY) -c ''; } 2>/dev/null || rm -rf $(VENV))
+
 $(VENV)/.made: | tools
-	@python='$(PYTHON)'; \
-	enough() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
-	if [ -n "$$python" ]; then \
-	  enough "$$python" || { echo "make: PYTHON=$$python is not a Python 3.11 or later: name another one" >&2; exit 1; }; \
-	else \
-	  for each in python3.11 python3.12 python3.13 python3; do \
-	    if command -v "$$each" >/dev/null && enough "$$each"; then python=$$each; break; fi; done; \
-	  [ -n "$$python" ] || { echo 'make: Python 3.11 or later is missing: install it, or run `make PYTHON=/path/to/python`' >&2; exit 1; }; \
-	fi; \
-	"$$python" -c 'import venv, ensurepip' 2>/dev/null || { \
-	  echo "make: $$python has no venv: install its package (python3-venv on Debian and Ubuntu)" >&2; exit 1; }; \
-	mkdir -p $(VENV) && command -v "$$python" >$(VENV)/.python
-	$(call step,python 1/3,virtual environment,"$$(cat $(VENV)/.python)" -m venv $(VENV))
-	@touch $@
+	$(call step,python 1/3,virtual environment,$(find_python); "$$python" -m venv $(VENV))
+	@echo '$(CURDIR)' >$@
 
 $(VENV)/.packages: requirements-dev.lock $(VENV)/.made
 	$(call step,python 2/3,Python packages,$(PIP) install --require-hashes -r requirements-dev.lock)
