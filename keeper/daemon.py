@@ -7,10 +7,11 @@ import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from keeper.chain.errors import NodeError
+from keeper.chain.errors import NodeError, WrongChainError
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
@@ -28,6 +29,20 @@ DISCOVER_EVERY_S = 1800
 PRUNE_EVERY_S = 6 * 3600
 
 
+@dataclass(slots=True)
+class Away:
+    """How long and how often the node did not answer."""
+
+    since: float = 0.0
+    times: int = 0
+
+    def once_more(self) -> int:
+        """Count a failure and return how many there were."""
+        self.since = self.since or time.monotonic()
+        self.times += 1
+        return self.times
+
+
 class Daemon:
     """Keeps the positions of one house until it is told to stop."""
 
@@ -40,17 +55,12 @@ class Daemon:
         self._good = 0
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT; what is in flight is finished first."""
+        """Run until SIGTERM or SIGINT; what is in flight is finished first. Raises WrongChainError."""
         house, settings = self._house, self._settings
+        if settings.daemon.metrics_port:
+            house.observer.serve_metrics(settings.daemon.metrics_port)
         with self._on_signals(), self._housekeeping():
-            await self._reconcile()
-            if settings.daemon.metrics_port:
-                house.observer.serve_metrics(settings.daemon.metrics_port)
-            first = True
             async for head in self._heads():
-                if first:
-                    house.observer.started(settings.network.name, list(house.watch.positions), head.number)
-                    first = False
                 await self._one(head)
             await house.settle()
         house.observer.stopped()
@@ -62,22 +72,29 @@ class Daemon:
     # --- heads -------------------------------------------------------------------------------------------------------
 
     async def _heads(self) -> AsyncIterator[BlockRef]:
-        """Yield each new head, the latest only: blocks that went by during a cycle are not made up for."""
-        daemon = self._settings.daemon
-        last, away_since, attempt = "", 0.0, 0
+        """Yield each new head, the latest only: blocks that went by during a cycle are not made up for.
+
+        Whenever the node is met, at the start or after it was away, its chain is checked and what was left in
+        flight is settled before anything new is decided.
+        """
+        daemon, last, is_met = self._settings.daemon, "", False
+        away = Away()
         while not self._stop.is_set():
             try:
+                if not is_met:
+                    await self._house.watch.blocks.check_chain()
+                    await self._reconcile()
                 head = await self._house.watch.blocks.head()
+            except WrongChainError:
+                raise
             except NodeError as error:
-                away_since = away_since or time.monotonic()
-                attempt += 1
-                self._house.observer.node_away(str(error), attempt)
-                await self._sleep(min(BACKOFF_MOST_S, daemon.poll_s * 2 ** min(attempt, 10)))
+                is_met = False
+                self._house.observer.node_away(str(error), away.once_more())
+                await self._sleep(min(BACKOFF_MOST_S, daemon.poll_s * 2 ** min(away.times, 10)))
                 continue
-            if attempt:
-                self._house.observer.node_back(time.monotonic() - away_since)
-                await self._reconcile()
-                away_since, attempt = 0.0, 0
+            if not is_met:
+                self._met(head, away)
+                is_met, away = True, Away()
             if head.hash == last:
                 await self._sleep(daemon.poll_s)
                 continue
@@ -85,6 +102,12 @@ class Daemon:
             yield head
             if daemon.interval_s:
                 await self._sleep(daemon.interval_s)
+
+    def _met(self, head: BlockRef, away: Away) -> None:
+        if away.times:
+            self._house.observer.node_back(time.monotonic() - away.since)
+        else:
+            self._house.observer.started(self._settings.network.name, list(self._house.watch.positions), head.number)
 
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""

@@ -112,6 +112,7 @@ def once(config: Config = DEFAULT, live: Live = False, as_json: Json = False, ve
     _warn_if_live(live=live)
 
     async def work(house: House) -> Exit:
+        await house.watch.blocks.check_chain()
         for executor in house.executors.values():
             await executor.lane.reconcile()
         results = await cycle(house, await house.watch.blocks.head())
@@ -129,6 +130,7 @@ def status(config: Config = DEFAULT, as_json: Json = False) -> None:
     _logging(verbose=False)
 
     async def work(house: House) -> Exit:
+        await house.watch.blocks.check_chain()
         snapshot = await house.watch.snapshot(await house.watch.blocks.head())
         await show.status(out, house, snapshot, as_json=as_json)
         return Exit.FINE
@@ -150,6 +152,7 @@ def explain(
     _logging(verbose=False)
 
     async def work(house: House) -> Exit:
+        await house.watch.blocks.check_chain()
         snapshot: Snapshot = await house.watch.snapshot(await house.watch.blocks.head())
         (seen,) = [p for p in snapshot.positions if p.name == position]
         result = await consider(house, snapshot, seen)
@@ -192,7 +195,6 @@ def _in_house(
 ) -> Exit:
     async def inside() -> Exit:
         async with house_of.opened(settings, is_live=is_live, is_look=is_look, prompt=_prompt()) as house:
-            await house.watch.blocks.check_chain()
             return await work(house)
 
     return _guarded(inside)
