@@ -11,7 +11,7 @@ LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --py
 
 # pytest-xdist workers; a file stays with one of them, so that its world is started once
 WORKERS ?= 2
-# the price history `make demo` replays; empty for the demo's own
+# what `make demo` plays; its own default if empty
 SCENARIO ?=
 ARGS ?=
 
@@ -32,7 +32,7 @@ check: setup ## lint, format, types, layers
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 
 bench: setup ## how long a cycle takes, and what it spends its time on
 	@$(PY) -m bench $(ARGS)
