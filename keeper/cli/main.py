@@ -18,8 +18,9 @@ from keeper import app as house_of
 from keeper.chain.errors import NodeError, WrongChainError
 from keeper.chain.fork import AnvilMissingError
 from keeper.cli import show
-from keeper.core.decisions import Hold
+from keeper.core.decisions import Hold, Intent
 from keeper.core.positions import Snapshot
+from keeper.core.rules import measure
 from keeper.cycle import Result, consider, cycle
 from keeper.daemon import Daemon
 from keeper.execution.executor import Outcome
@@ -224,9 +225,17 @@ def _verdict(results: tuple[Result, ...], outcomes: dict[str, Outcome | None]) -
                 return Exit.IN_DANGER
             continue
         outcome = outcomes.get(result.name)
-        if outcome is not None and not outcome.helped and not result.decision.rule.is_boost:
+        if outcome is not None and not result.decision.rule.is_boost and not _is_helped(result.decision, outcome):
             return Exit.IN_DANGER
     return Exit.FINE
+
+
+def _is_helped(intent: Intent, outcome: Outcome) -> bool:
+    """Tell whether the promise was kept, or part of it was enough for the rule to rest."""
+    if outcome.helped or outcome.after is None:
+        return outcome.helped
+    value = measure(intent.rule.trigger, intent.assessment.position, outcome.after)
+    return value is not None and not intent.rule.trigger.fires_at(value)
 
 
 async def _awaited(result: Result) -> Outcome | None:

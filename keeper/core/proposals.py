@@ -99,6 +99,11 @@ def goal_of(intent: Intent) -> lending.Goal:
     return target.is_met
 
 
+def aimed_floor(terms: Terms) -> Wad:
+    """Return the health floor a plan is made with: a hair above the owner's, so that interest cannot break it."""
+    return Wad(mul_div_up(terms.safety.health_floor, BPS + AIM, BPS))
+
+
 def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:
     """Return what the moves' gas costs, rounded up."""
     gas = sum(GAS[type(move)] for move in moves)

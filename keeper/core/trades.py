@@ -17,6 +17,7 @@ from keeper.core.proposals import (
     State,
     Step,
     Terms,
+    aimed_floor,
     gas_cost,
     goal_of,
     per_transaction,
@@ -135,7 +136,7 @@ class Rounds:
 def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Intent, terms: Terms) -> Rounds:
     sell, repay = pair.sell.reserve.asset, pair.buy.reserve.asset
     account, left, steps, stopped = state.account, sale, list[Step](), None
-    floor = terms.safety.health_floor
+    floor = aimed_floor(terms)
     per_round = _per_round(pair, intent)
     liquidity = pair.sell.reserve.liquidity
     for _ in range(terms.safety.max_rounds):
@@ -240,7 +241,7 @@ def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: In
         in_debt = lending.after(account, borrow, debt=amount)
         account = lending.after(in_debt, buy, supply=bought)
         low, health = lending.health_factor(in_debt), lending.health_factor(account)
-        if low < terms.safety.health_floor:
+        if low < aimed_floor(terms):
             break
         steps += [
             Step(Borrow(borrow, Amount(amount)), Usd(0), low),

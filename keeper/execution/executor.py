@@ -128,7 +128,9 @@ class Executor:
             after = (await self.read_position(plan.intent.position, None)).reported
         except (NodeError, ReadFailedError):
             detail += "; the position could not be read afterwards"
-        return Outcome("failed", reason, detail, after, tuple(r.hash for r in receipts))
+        # the market moved under a later round: what was done stands, the rest is decided anew
+        is_cut_short = bool(receipts) and reason is Reason.FLOOR_TOO_NEAR
+        return Outcome("partial" if is_cut_short else "failed", reason, detail, after, tuple(r.hash for r in receipts))
 
 
 def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:
