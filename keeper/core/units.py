@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import NewType
 
 Address = NewType("Address", str)
@@ -73,7 +73,8 @@ def largest(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
 
 def scaled(value: Decimal, scale: int) -> int:
     """Return a decimal as an integer number of ``1 / scale``, rounded down. ``scaled(Decimal("1.25"), WAD)``."""
-    return int((value * scale).to_integral_value(rounding=ROUND_FLOOR))
+    numerator, denominator = value.as_integer_ratio()
+    return numerator * scale // denominator
 
 
 def decimal_of(value: int, decimals: int, places: int | None = None) -> str:

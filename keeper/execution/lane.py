@@ -134,6 +134,7 @@ class Lane:
         newest = transaction.attempts[-1]
         attempts = {a.hash: a.raw for a in transaction.attempts}
         state = SendState.begun(Fees(Wei(newest.max_fee_per_gas), Wei(newest.max_priority_fee_per_gas)), self._clock())
+        used_since: float | None = None
         if newest.broadcast_at is None:
             await self._broadcast(newest.hash, newest.raw)
         while True:
@@ -142,9 +143,14 @@ class Lane:
                 await self._settle(transaction, found)
                 return found
             if await self._is_nonce_used(transaction):
-                found = await self._receipt(tuple(attempts))  # it may have been mined between the two questions
-                await self._settle(transaction, found)
-                return found
+                # the receipt may lag behind the nonce: another program is blamed only after a while without one
+                used_since = used_since or self._clock()
+                if self._clock() - used_since >= self._timings.receipt_lag_s:
+                    await self._settle(transaction, None)
+                    return None
+                await asyncio.sleep(self._poll_s)
+                continue
+            used_since = None
             now = self._clock()
             match state.next_move(now, self._timings):
                 case Move.WAIT:

@@ -29,6 +29,8 @@ class Timings:
     rebroadcast_s: float = 12.0
     bump_s: float = 48.0
     give_up_s: float = 600.0
+    receipt_lag_s: float = 5.0
+    """How long a receipt may be missing after its nonce counts as used."""
 
 
 @dataclass(frozen=True, slots=True)
