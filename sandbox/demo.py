@@ -1,0 +1,140 @@
+"""`make demo`: a crash, two identical positions, one of them kept.
+
+Everything is real: Aave and Uniswap on anvil, a liquidator, an arbitrageur, and `keeper run --live` as a process of
+its own that knows nothing of the demo. Exit codes: 0 the story came true, 1 it did not, 2 wrong arguments, 130 Ctrl-C.
+"""
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import requests
+import typer
+from rich.console import Console
+from web3.exceptions import Web3Exception
+
+from sandbox.actors import Arbitrageur, FeedKeeper, Liquidator
+from sandbox.demo_crash import Crash, crash_from, own_crash
+from sandbox.demo_diary import Diary
+from sandbox.demo_keeper import Keeper
+from sandbox.demo_result import Ending, came_true, endings, report, table
+from sandbox.demo_scene import KEPT, UNKEPT, open_positions
+from sandbox.demo_show import Stage, show
+from sandbox.demo_watch import Watch
+from sandbox.errors import SandboxError
+from sandbox.world import World
+
+BLOCK_S = 0.2
+SCENARIOS = ("crash",)
+INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+out = Console(highlight=False)
+err = Console(highlight=False, stderr=True)
+
+
+@app.command(help="A crash, two identical leveraged positions, one of them kept by a real keeper.")
+def demo(
+    scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash.")] = "crash",
+    chosen: Annotated[str, typer.Option("--scenario", help="The same as an option.")] = "",
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="How long the crash takes, in wall time.")] = 28,
+    file: Annotated[Path | None, typer.Option(help="Play the steepest stretch of this CSV instead.")] = None,
+    speed: Annotated[float | None, typer.Option(min=1, help="With --file: chain seconds per wall second.")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="With --file: all of it.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
+    report_to: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("demo-report.json"),
+    keep_home: Annotated[bool, typer.Option("--keep-home", help="Leave the keeper's journal and log behind.")] = False,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the node; any if not given.")] = None,
+) -> None:
+    wanted = chosen or scenario or "crash"
+    if wanted not in SCENARIOS:
+        raise typer.BadParameter(f"unknown scenario {wanted!r}: there is {', '.join(SCENARIOS)}")
+    crash = crash_from(file, seconds, speed, BLOCK_S, whole) if file else own_crash(seconds)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    keeper, began = Keeper(Path(tempfile.mkdtemp(prefix="keeper-demo-"))), time.monotonic()
+    failure: str | None = "interrupted"
+    try:
+        ended = play(crash, keeper, port, plain or not out.is_terminal)
+        wall_s = time.monotonic() - began
+        report_to.write_text(json.dumps(report(ended, wall_s), indent=1) + "\n")
+        failure = came_true(ended)
+    except KeyboardInterrupt:
+        raise
+    except Exception:
+        failure = "failed"
+        raise
+    finally:
+        if keep_home:
+            err.print(f"the keeper's home: {keeper.home}", style="dim", markup=False, soft_wrap=True)
+        elif failure in (None, "interrupted"):
+            shutil.rmtree(keeper.home, ignore_errors=True)
+        else:
+            err.print(keeper.tail(), style="dim", markup=False, soft_wrap=True)
+    _conclude(ended, failure, report_to, wall_s)
+
+
+def play(crash: Crash, keeper: Keeper, port: int | None, plain: bool) -> dict[str, Ending]:
+    """From an empty world to how it ended; nothing it started is left running."""
+    with ExitStack() as stack:
+        _step("a local world: Aave v3.6 and Uniswap v3 on anvil, a liquidator, an arbitrageur")
+        world = stack.enter_context(World.start(port, BLOCK_S))
+        _step("two identical positions: 10 WETH supplied, 14,000 USDC borrowed and spent")
+        owners = open_positions(world)
+        liquidator = Liquidator(world, owners.values())
+        for actor in (FeedKeeper(world), Arbitrageur(world), liquidator):
+            stack.enter_context(actor)
+        _step("a keeper for the first of them: keeper run --live")
+        stack.enter_context(keeper.furnish(world, world.account(0), round(BLOCK_S * crash.speed)))
+        watch = stack.enter_context(Watch(world, owners, world.w3.eth.block_number))
+        diary = stack.enter_context(Diary(keeper.journal))
+        out.print()
+        show(Stage(world, owners, liquidator, keeper, watch, diary), crash, out, plain)
+        if code := keeper.stop():
+            raise SandboxError(f"the keeper left with code {code} when it was asked to stop")
+        watch.wait_for(world.w3.eth.block_number)
+        return endings(world, owners, watch.frames, keeper.decisions())
+
+
+def main() -> int:
+    """Run it; what went wrong is one line on stderr."""
+    try:
+        app(prog_name="python -m sandbox.demo", standalone_mode=True)
+    except KeyboardInterrupt:
+        err.print("interrupted; everything is stopped")
+        return INTERRUPTED
+    except (SandboxError, Web3Exception, requests.RequestException) as error:
+        err.print(f"demo: {error}", markup=False, soft_wrap=True)
+    return 1
+
+
+def _conclude(ended: dict[str, Ending], failure: str | None, report_to: Path, wall_s: float) -> None:
+    out.print()
+    out.print(table(ended))
+    out.print()
+    if failure:
+        err.print(f"The story did not come true: {failure}.", style="bold red")
+        raise typer.Exit(1)
+    saved = ended[KEPT].equity - ended[UNKEPT].equity
+    out.print(
+        f"Kept, and never liquidated. Next door somebody else helped himself. Saved: ${saved:,.0f}.", style="bold"
+    )
+    out.print(f"{wall_s:.0f} s; every figure is in {report_to}", style="dim", soft_wrap=True)
+
+
+def _step(text: str) -> None:
+    out.print(f"· {text}", style="dim")
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The demo's scene: two identical leveraged positions in the world, and what the chain says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from eth_abi.abi import decode
+from web3 import Web3
+
+from sandbox.demo_crash import START_PRICE
+from sandbox.liquidator import LIQUIDATION_TOPIC
+from sandbox.world import World
+
+KEPT, UNKEPT = "kept", "unkept"
+COLLATERAL, DEBT = 10 * 10**18, 14_000 * 10**6
+CALM_BLOCK_S = 12
+TWAP_S = 600  # the pools' averages cover five minutes
+TRANSFER_TOPIC = Web3.keccak(text="Transfer(address,address,uint256)")
+NATIVE_DECIMALS, USD_DECIMALS = 18, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Both positions at one block; health factors are capped at 99."""
+
+    block: int
+    timestamp: int
+    price: Decimal
+    health: Mapping[str, float]
+    collateral_usd: Mapping[str, Decimal]
+    debt_usd: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidation:
+    """One LiquidationCall event; `penalty_usd` is what was seized beyond what was repaid, at that block's prices."""
+
+    owner: str
+    block: int
+    transaction: str
+    penalty_usd: Decimal
+
+
+def open_positions(world: World) -> dict[str, str]:
+    """Owners by name. What they borrowed is spent (sent away), so a rescue has to come out of the position."""
+    world.set_timestamp_interval(CALM_BLOCK_S)
+    world.set_price("WETH", START_PRICE)
+    world.align_pools()
+    owners: dict[str, str] = {KEPT: world.account(0).address, UNKEPT: world.account(1).address}
+    for owner in owners.values():
+        world.open_position(owner, collateral={"WETH": COLLATERAL}, debt={"USDC": DEBT})
+        world.chain.send(world.token("USDC").functions.transfer(world.role("lp"), DEBT), owner)
+    world.warp(TWAP_S)
+    world.refresh_feeds()
+    return owners
+
+
+def read_frame(world: World, owners: Mapping[str, str], block: int) -> Frame:
+    """Everything the view shows, in one call at one block."""
+    pool, weth = world.pool, world.token("WETH").address
+    oracle = world.chain.at("AaveOracle", world.addresses["aave"]["oracle"])
+    calls: list[tuple[str, bool, bytes]] = [
+        (oracle.address, False, bytes.fromhex(oracle.encode_abi("getAssetPrice", [weth])[2:]))
+    ]
+    calls += [
+        (pool.address, False, bytes.fromhex(pool.encode_abi("getUserAccountData", [o])[2:])) for o in owners.values()
+    ]
+    calls.append((world.addresses["multicall3"], False, bytes.fromhex("0f28c97d")))  # getCurrentBlockTimestamp()
+    price, *accounts, timestamp = _aggregate(world, calls, block)
+    data = {name: decode(["uint256"] * 6, answer) for name, answer in zip(owners, accounts, strict=True)}
+    return Frame(
+        block=block,
+        timestamp=int.from_bytes(timestamp),
+        price=Decimal(int.from_bytes(price)).scaleb(-USD_DECIMALS),
+        health={name: min(d[5] / 1e18, 99.0) for name, d in data.items()},
+        collateral_usd={name: Decimal(d[0]).scaleb(-USD_DECIMALS) for name, d in data.items()},
+        debt_usd={name: Decimal(d[1]).scaleb(-USD_DECIMALS) for name, d in data.items()},
+    )
+
+
+def read_equity(world: World, owner: str, block: int, since: int) -> Decimal:
+    """Dollars of all that the owner has: supplied, less owed, plus wallet; of native coin its change since `since`."""
+    known = world.addresses
+    tables = (known["a_tokens"], known["debt_tokens"], known["tokens"])
+    erc20 = world.token("WETH")
+    data = bytes.fromhex(erc20.encode_abi("balanceOf", [owner])[2:])
+    symbols = list(known["tokens"])
+    answers = _aggregate(world, [(table[s], False, data) for table in tables for s in symbols], block)
+    amounts = [int.from_bytes(answer) for answer in answers]
+    prices, total, count = world.prices(), Decimal(0), len(symbols)
+    for i, symbol in enumerate(symbols):
+        net = amounts[i] - amounts[count + i] + amounts[2 * count + i]
+        total += Decimal(net).scaleb(-known["decimals"][symbol]) * prices[symbol]
+    account = world.w3.to_checksum_address(owner)
+    native = world.w3.eth.get_balance(account, block) - world.w3.eth.get_balance(account, since)
+    return total + Decimal(native).scaleb(-NATIVE_DECIMALS) * prices["WETH"]
+
+
+def read_liquidations(world: World, first_block: int) -> list[Liquidation]:
+    """Every liquidation since a block, as the pool's own events tell it."""
+    query: Any = {"address": world.pool.address, "topics": [LIQUIDATION_TOPIC.to_0x_hex()], "fromBlock": first_block}
+    return [_liquidation(world, log) for log in world.w3.eth.get_logs(query)]
+
+
+def _liquidation(world: World, log: Any) -> Liquidation:
+    event = world.pool.events.LiquidationCall().process_log(log)["args"]
+    block = log["blockNumber"]
+    seized = _worth(world, event["collateralAsset"], event["liquidatedCollateralAmount"], block)
+    repaid = _worth(world, event["debtAsset"], event["debtToCover"], block)
+    return Liquidation(event["user"], block, log["transactionHash"].to_0x_hex(), seized - repaid)
+
+
+def read_swap_cost(world: World, owner: str, transaction: str) -> Decimal:
+    """Dollars of what the owner gave in a transaction beyond what came back, by its Transfer events and the feeds."""
+    receipt = world.w3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
+    cost = Decimal(0)
+    for log in receipt["logs"]:
+        if log["topics"][0] == TRANSFER_TOPIC:
+            given, received = (bytes(topic)[-20:] == bytes.fromhex(owner[2:]) for topic in log["topics"][1:3])
+            value = _worth(world, log["address"], int.from_bytes(log["data"]), receipt["blockNumber"])
+            cost += value * (given - received)
+    return cost
+
+
+def _worth(world: World, asset: str, amount: int, block: int) -> Decimal:
+    symbols = {address.lower(): symbol for symbol, address in world.addresses["tokens"].items()}
+    oracle = world.chain.at("AaveOracle", world.addresses["aave"]["oracle"])
+    price = oracle.functions.getAssetPrice(asset).call(block_identifier=block)
+    decimals: int = world.addresses["decimals"][symbols[asset.lower()]]
+    return Decimal(amount).scaleb(-decimals) * Decimal(price).scaleb(-USD_DECIMALS)
+
+
+def _aggregate(world: World, calls: Sequence[tuple[str, bool, bytes]], block: int) -> list[bytes]:
+    multicall = world.chain.at("Multicall3", world.addresses["multicall3"])
+    answers = multicall.functions.aggregate3(list(calls)).call(block_identifier=block)
+    return [bytes(data) for _, data in answers]
