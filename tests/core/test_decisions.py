@@ -1,0 +1,297 @@
+"""When a fired rule may act, and with what; and every reason to hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from core_builders import (
+    GUARDIAN,
+    NOW,
+    OWNER,
+    assessed,
+    holding,
+    limits,
+    loop,
+    memory,
+    position,
+    rule,
+    safety,
+    usd,
+    wad,
+)
+
+from keeper.core import lending
+from keeper.core.decisions import Hold, Intent, Memory, decide
+from keeper.core.positions import LendingPosition
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, CloseTarget, HealthFactorTarget, LtvTarget, Measure, Rule, Trigger, Unjudged
+from keeper.core.units import WAD, Wad
+
+STALE = Doubt(Reason.PRICE_STALE, "WETH is 7200 s old")
+HEALTHY = loop(dollars="9000")
+EMERGENCY = loop(dollars="15100")  # health 1.0993
+
+
+def decided(
+    of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()
+) -> Hold | Intent:
+    return decide(assessed(of, *rules, doubts=doubts), past or memory(), safety(), OWNER)
+
+
+def held(of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()) -> Hold:
+    found = decided(of, *rules, past=past, doubts=doubts)
+    assert isinstance(found, Hold), found
+    return found
+
+
+def meant(of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()) -> Intent:
+    found = decided(of, *rules, past=past, doubts=doubts)
+    assert isinstance(found, Intent), found
+    return found
+
+
+def test_a_fired_rule_becomes_an_intent_with_all_its_actions() -> None:
+    """Nothing forbidden, nothing left out, no limit where none is set."""
+    found = meant(loop(), rule())
+    assert found.rule == rule()
+    assert found.actions == (Action.TOP_UP, Action.REPAY, Action.DELEVERAGE)
+    assert found.forbidden == ()
+    assert found.left_today is None
+    assert found.target == HealthFactorTarget(wad("1.60"))
+
+
+def test_a_healthy_position_is_held_quietly() -> None:
+    """No rule asks for anything."""
+    found = held(HEALTHY, rule())
+    assert found == Hold("loop", None, Reason.HEALTHY)
+    assert found.is_quiet
+    assert not found.leaves_in_danger
+
+
+@pytest.mark.parametrize("reason", [Reason.NO_POSITION, Reason.POSITION_UNREADABLE, Reason.FIGURES_DISAGREE])
+def test_what_is_unjudged_is_held_for_its_reason_and_never_called_healthy(reason: Reason) -> None:
+    """And it is not quiet: the owner hears of it."""
+    found = decide(Unjudged("loop", Doubt(reason, "why")), memory(), safety(), OWNER)
+    assert found == Hold("loop", None, reason, "why")
+    assert not found.is_quiet
+
+
+# --- cooldown and emergency ------------------------------------------------------------------------------------------
+
+
+def acted(seconds_ago: int, name: str = "protect", where: str = "loop") -> Memory:
+    return memory(acted_at={(where, name): NOW - seconds_ago})
+
+
+@pytest.mark.parametrize(("seconds_ago", "left"), [(0, 600), (1, 599), (599, 1)])
+def test_a_cooldown_holds_until_it_is_over(seconds_ago: int, left: int) -> None:
+    """Ten minutes of the chain's time; the detail says how much is left."""
+    found = held(loop(), rule(), past=acted(seconds_ago))
+    assert found.reason is Reason.COOLDOWN
+    assert found.detail == f"{left} s left"
+    assert not found.leaves_in_danger
+
+
+@pytest.mark.parametrize("past", [acted(600), acted(10**6), acted(0, name="other"), acted(0, where="elsewhere")])
+def test_a_cooldown_that_is_over_or_anothers_holds_nothing(past: Memory) -> None:
+    """It belongs to one rule of one position."""
+    assert meant(loop(), rule(), past=past)
+
+
+def test_an_emergency_lifts_the_cooldown() -> None:
+    """At 1.0993, below 1.10, the rescue does not wait."""
+    assert meant(EMERGENCY, rule(), past=acted(1))
+
+
+def test_the_emergency_bound_itself_counts() -> None:
+    """At it or below it; one unit above it the cooldown holds."""
+    of = loop(dollars="15000")
+    health = assessed(of).figures.health_factor
+    found = assessed(of, rule())
+    assert isinstance(decide(found, acted(1), safety(emergency_health=health), OWNER), Intent)
+    above = decide(found, acted(1), safety(emergency_health=Wad(health - 1)), OWNER)
+    assert isinstance(above, Hold)
+    assert above.reason is Reason.COOLDOWN
+
+
+def test_no_emergency_lifts_a_boosts_cooldown() -> None:
+    """Adding leverage is never urgent."""
+    boost = rule(
+        actions=(Action.LEVERAGE_UP,),
+        to="1.05",
+        trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("1.06")),
+    )
+    assert held(EMERGENCY, boost, past=acted(1)).reason is Reason.COOLDOWN
+
+
+# --- doubts ----------------------------------------------------------------------------------------------------------
+
+
+def test_doubts_forbid_trading_and_leave_top_up_and_repay() -> None:
+    """Those cannot lose to a bad price; what is forbidden is carried with its reason."""
+    found = meant(loop(), rule(), doubts=(STALE,))
+    assert found.actions == (Action.TOP_UP, Action.REPAY)
+    assert found.forbidden == ((Action.DELEVERAGE, STALE),)
+
+
+@pytest.mark.parametrize("action", [Action.DELEVERAGE, Action.LEVERAGE_UP])
+def test_a_rule_that_only_trades_holds_while_a_price_is_in_doubt(action: Action) -> None:
+    """With the doubt as the reason, and loud where it protects."""
+    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=action is Action.DELEVERAGE, bound=wad("1.18") + WAD // 100)
+    to = "1.60"
+    if action is Action.LEVERAGE_UP:
+        trigger, to = Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("1.15")), "1.10"
+    found = held(loop(), rule(actions=(action,), trigger=trigger, to=to), doubts=(STALE,))
+    assert (found.reason, found.detail) == (STALE.reason, STALE.detail)
+    assert found.leaves_in_danger == (action is Action.DELEVERAGE)
+
+
+# --- limits, signers -------------------------------------------------------------------------------------------------
+
+
+def test_a_used_up_limit_holds() -> None:
+    """To the dollar's last fraction."""
+    by = rule(limits=limits(per_day="20000"))
+    found = held(loop(), by, past=memory(spent_today={"protect": usd(20_000)}))
+    assert found.reason is Reason.SPEND_LIMIT
+    assert found.leaves_in_danger
+    assert held(loop(), by, past=memory(spent_today={"protect": usd(25_000)})).reason is Reason.SPEND_LIMIT
+
+
+def test_what_is_left_of_the_limit_is_passed_on() -> None:
+    """The day's limit less what this rule spent; another rule's spending is its own."""
+    by = rule(limits=limits(per_day="20000"))
+    assert meant(loop(), by, past=memory(spent_today={"protect": usd(19_999)})).left_today == usd(1)
+    assert meant(loop(), by, past=memory(spent_today={"other": usd(19_999)})).left_today == usd(20_000)
+
+
+def test_a_busy_signer_waits_for_its_plan() -> None:
+    """Even in an emergency: two plans of one signer would fight for its nonces. Another's plan holds nothing."""
+    assert held(EMERGENCY, rule(), past=memory(busy=frozenset({OWNER}))).reason is Reason.IN_FLIGHT
+    assert meant(EMERGENCY, rule(), past=memory(busy=frozenset({GUARDIAN})))
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_target_that_is_met_needs_nothing() -> None:
+    """A price rule may fire on a position that is at its target already."""
+    by = rule(trigger=Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH"), to="1.15")
+    found = held(loop(), by)
+    assert found.reason is Reason.AT_TARGET
+    assert not found.leaves_in_danger
+
+
+@pytest.mark.parametrize(
+    ("trigger", "target"),
+    [
+        # health 1.60 is an LTV of 51.9 % here, above a bound of 50 %
+        (Trigger(Measure.LTV, is_below=False, bound=wad("0.50")), HealthFactorTarget(wad("1.60"))),
+        # and a distance of 37.5 %, below a bound of 40 %
+        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.40")), HealthFactorTarget(wad("1.60"))),
+        # an LTV of 60 % is a health factor of 1.383
+        (Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.40")), LtvTarget(wad("0.60"))),
+        # and a distance of 27.7 %
+        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.28")), LtvTarget(wad("0.60"))),
+        # the same measure, the wrong way round
+        (Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.70")), HealthFactorTarget(wad("1.60"))),
+    ],
+)
+def test_a_target_at_which_the_trigger_still_fires_is_refused(trigger: Trigger, target: LtvTarget) -> None:
+    """In mixed measures too: it would act again and again."""
+    found = held(loop(), rule(trigger=trigger, target=target))
+    assert found.reason is Reason.TARGET_BEYOND_TRIGGER
+    assert found.leaves_in_danger
+
+
+@pytest.mark.parametrize(
+    ("trigger", "target"),
+    [
+        (Trigger(Measure.LTV, is_below=False, bound=wad("0.52")), HealthFactorTarget(wad("1.60"))),
+        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.37")), HealthFactorTarget(wad("1.60"))),
+        (Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.38")), LtvTarget(wad("0.60"))),
+        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.27")), LtvTarget(wad("0.60"))),
+        (Trigger(Measure.LTV, is_below=False, bound=wad("0.60")), CloseTarget()),
+        (Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH"), HealthFactorTarget(wad("1.60"))),
+    ],
+)
+def test_a_target_a_little_further_is_fine(trigger: Trigger, target: LtvTarget) -> None:
+    """The same pairs with the bound on the other side; a price or a close can never collide."""
+    assert meant(loop(), rule(trigger=trigger, target=target))
+
+
+# --- boost and alert -------------------------------------------------------------------------------------------------
+
+BOOST = rule(
+    name="boost",
+    actions=(Action.LEVERAGE_UP,),
+    trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("2.40")),
+    to="1.90",
+)
+RICH = loop(dollars="6000")
+
+
+def test_a_boost_acts_though_its_target_is_met() -> None:
+    """It comes from above: being at or over the target is where it starts."""
+    assert meant(RICH, BOOST).actions == (Action.LEVERAGE_UP,)
+
+
+def test_a_boost_that_would_fire_again_is_refused() -> None:
+    """Down to 2.5 with a trigger at 2.4 would never rest."""
+    found = held(RICH, replace(BOOST, target=HealthFactorTarget(wad("2.50"))))
+    assert found.reason is Reason.TARGET_BEYOND_TRIGGER
+    assert not found.leaves_in_danger, "a boost that does not come is no danger"
+
+
+@pytest.mark.parametrize("by", [rule(actions=(Action.ALERT,)), rule(actions=(Action.ALERT,), to=None), rule(to=None)])
+def test_a_rule_that_may_only_alert_says_what_it_measured(by: Rule) -> None:
+    """No target, or no action but the alert."""
+    found = held(loop(), by)
+    assert found.reason is Reason.ALERT_ONLY
+    assert found.detail == "health_factor 1.1857"
+    assert not found.leaves_in_danger
+
+
+# --- several rules ---------------------------------------------------------------------------------------------------
+
+
+def test_the_safest_rule_goes_first() -> None:
+    """A boost that fires beside a rescue waits, whatever the order in the file."""
+    eager = replace(
+        BOOST, trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=0), target=HealthFactorTarget(Wad(0))
+    )
+    assert meant(loop(), eager, rule()).rule.name == "protect"
+
+
+def test_a_rule_that_may_not_act_leaves_the_turn_to_the_next() -> None:
+    """A cooling rule does not silence the one behind it."""
+    by = rule(name="second", to="1.70")
+    assert meant(loop(), rule(), by, past=acted(1)).rule.name == "second"
+
+
+def test_the_first_reason_to_hold_is_the_one_told() -> None:
+    """Of several rules that fired and may not act."""
+    found = held(loop(), rule(), rule(name="watch", actions=(Action.ALERT,)), past=acted(1))
+    assert (found.rule, found.reason) == ("protect", Reason.COOLDOWN)
+
+
+def test_a_rule_that_cannot_be_judged_is_told_and_not_quiet() -> None:
+    """Its trigger may be true for all anybody knows."""
+    two = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 0, 5_000))
+    found = held(two, rule(trigger=Trigger(Measure.PRICE, is_below=True, bound=1)))
+    assert (found.rule, found.reason) == ("protect", Reason.RULE_UNDECIDABLE)
+    assert not found.is_quiet
+
+
+def test_a_rule_that_cannot_be_judged_does_not_stop_the_others() -> None:
+    """The next one still acts."""
+    two = position(holding("WETH", 10), holding("WBTC", "0.001"), holding("USDC", 0, 14_000))
+    blind = rule(name="blind", trigger=Trigger(Measure.PRICE, is_below=True, bound=1))
+    assert meant(two, blind, rule()).rule.name == "protect"
+
+
+def test_distance_and_health_agree_on_what_the_bound_means() -> None:
+    """Guard of the numbers above: 1.60 is 37.5 % away."""
+    assert lending.liquidation_distance_at(wad("1.60")) == wad("0.375")
