@@ -17,6 +17,8 @@ from keeper.core.units import BPS, Address, Amount, Usd, Wad, ratio_text
 PARTIAL_TOLERANCE = 10
 """Basis points by which a partial plan may miss its projected health factor."""
 
+THEN = ", then "
+
 
 @dataclass(frozen=True, slots=True)
 class Postcondition:
@@ -94,16 +96,28 @@ def _sorted(ways: Iterator[Proposal | Rejected]) -> tuple[list[Proposal], list[R
 
 
 def _combine(intent: Intent, state: State, terms: Terms) -> Proposal:
-    """Return several ways one after the other, the ones that trade nothing first, until the target is met."""
+    """Return several ways one after the other, the ones that trade nothing first, until the target is met.
+
+    A pair is traded once: what the pools quoted is used up by then. Trades and payments share the rounds of one plan.
+    """
     total = Proposal((), "", (), Cost(Usd(0), Usd(0), Usd(0)), state, is_sufficient=False)
     for action in (Action.REPAY, Action.TOP_UP, Action.DELEVERAGE, Action.LEVERAGE_UP):
         while action in intent.actions and not total.is_sufficient:
-            found, _ = _sorted(BUILDERS[action](intent, total.after, terms))
+            left = _with_rounds_left(terms, total)
+            if not left.safety.max_rounds:
+                break
+            found, _ = _sorted(BUILDERS[action](intent, total.after, left))
+            found = [p for p in found if not (action.trades and p.label in total.label.split(THEN))]
             best = max(found, key=lambda p: _help(p, intent), default=None)
             if best is None or _help(best, intent) <= _help(total, intent):
                 break
             total = _joined(total, best)
     return total
+
+
+def _with_rounds_left(terms: Terms, total: Proposal) -> Terms:
+    used = sum(step.spend > 0 for step in total.steps)
+    return replace(terms, safety=replace(terms.safety, max_rounds=max(0, terms.safety.max_rounds - used)))
 
 
 def _joined(first: Proposal, then: Proposal) -> Proposal:
@@ -112,7 +126,7 @@ def _joined(first: Proposal, then: Proposal) -> Proposal:
         Usd(first.cost.trading + then.cost.trading),
         Usd(first.cost.capital + then.cost.capital),
     )
-    label = f"{first.label}, then {then.label}" if first.label else then.label
+    label = f"{first.label}{THEN}{then.label}" if first.label else then.label
     actions = tuple(dict.fromkeys(first.actions + then.actions))
     return Proposal(actions, label, first.steps + then.steps, cost, then.after, then.is_sufficient)
 

@@ -139,6 +139,24 @@ def within(dollars: int, holding: Holding) -> int:
     return mul_div_down(dollars, holding.reserve.unit, holding.reserve.price.answer)
 
 
+def cap_room(holding: Holding, intent: Intent, state: State) -> int:
+    """Return how much may still be supplied under the reserve's cap, earlier moves of the plan counted."""
+    reserve = holding.reserve
+    if not reserve.supply_cap:
+        return UINT256_MAX
+    # 0.1 % is left free: the cap counts accrued interest and treasury shares up to the very block
+    room = (reserve.supply_cap * reserve.unit - reserve.total_supplied) * 999 // 1000
+    asset = reserve.asset
+    return max(0, room - (state.account.of(asset).supplied - intent.assessment.account.of(asset).supplied))
+
+
+def liquidity(holding: Holding, intent: Intent, account: Account) -> int:
+    """Return what the reserve can pay out after a plan's moves so far: supplies and repayments add to it."""
+    before, now = (a.of(holding.reserve.asset) for a in (intent.assessment.account, account))
+    added = (now.supplied - before.supplied) - (now.borrowed - before.borrowed)
+    return max(0, holding.reserve.liquidity + added)
+
+
 def worth(amount: int, holding: Holding) -> Usd:
     """Return what an amount is worth in base units, rounded up: spending counts against us."""
     return Usd(mul_div_up(amount, holding.reserve.price.answer, holding.reserve.unit))

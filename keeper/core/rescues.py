@@ -17,6 +17,7 @@ from keeper.core.proposals import (
     Step,
     Terms,
     affordable,
+    cap_room,
     capital_cost,
     gas_cost,
     goal_of,
@@ -47,7 +48,7 @@ def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | R
             yield Rejected(label, *refusal)
             continue
         account = _as_collateral(state.account, holding)
-        room = _cap_room(holding)
+        room = cap_room(holding, intent, state)
         limit = min(affordable(state, holding, intent), room)
         if not limit:
             yield Rejected(label, *_why_nothing(state, holding, room))
@@ -184,14 +185,6 @@ def _refuse_supply(holding: Holding, intent: Intent, state: State) -> tuple[Reas
 def _as_collateral(account: Account, holding: Holding) -> Account:
     """Return the account with a first supply of the asset counting as collateral, as Aave enables it by itself."""
     return account if holding.is_collateral else lending.with_collateral(account, holding.reserve.asset)
-
-
-def _cap_room(holding: Holding) -> int:
-    reserve = holding.reserve
-    if not reserve.supply_cap:
-        return UINT256_MAX
-    # 0.1 % is left free: the cap counts accrued interest and treasury shares up to the very block
-    return max(0, (reserve.supply_cap * reserve.unit - reserve.total_supplied) * 999 // 1000)
 
 
 def _why_nothing(state: State, holding: Holding, room: int) -> tuple[Reason, str]:

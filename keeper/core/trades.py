@@ -20,6 +20,7 @@ from keeper.core.proposals import (
     aimed_floor,
     gas_cost,
     goal_of,
+    liquidity,
     per_transaction,
     spent,
     within,
@@ -138,12 +139,12 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
     account, left, steps, stopped = state.account, sale, list[Step](), None
     floor = aimed_floor(terms)
     per_round = _per_round(pair, intent)
-    liquidity = pair.sell.reserve.liquidity
     for _ in range(terms.safety.max_rounds):
         free = lending.withdrawable(account, sell, floor)
-        amount = min(left.sold, free, liquidity, per_round)
+        available = liquidity(pair.sell, intent, account)
+        amount = min(left.sold, free, available, per_round)
         if amount * LEAST_ROUND < sale.sold and amount < left.sold:
-            stopped = Reason.FLOOR_TOO_NEAR if free <= liquidity else Reason.LIQUIDITY_SHORT
+            stopped = Reason.FLOOR_TOO_NEAR if free <= available else Reason.LIQUIDITY_SHORT
             break
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold
         withdrawn = lending.after(account, sell, supply=-amount)
@@ -157,7 +158,6 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
             Step(Swap(route, Amount(amount), Amount(bought)), spend, low),
             Step(Repay(repay, Amount(bought), is_all=is_all), Usd(0), health),
         ]
-        liquidity = Amount(liquidity - amount)
         left = Sale(Amount(left.sold - amount), Amount(left.bought - bought))
         if not left.bought or not left.sold:
             break
@@ -233,7 +233,7 @@ def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: In
     account, left, steps = state.account, deal, list[Step]()
     per_round = _per_round(pair, intent)
     for _ in range(terms.safety.max_rounds):
-        free = _borrowable(account, pair)
+        free = _borrowable(account, pair, intent)
         amount = min(left.sold, free, per_round)
         if amount * LEAST_ROUND < deal.sold and amount < left.sold:
             break
@@ -267,14 +267,15 @@ def _boost_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sal
     return deal if deal and deal.bought <= largest else None
 
 
-def _borrowable(account: Account, pair: Pair) -> int:
+def _borrowable(account: Account, pair: Pair, intent: Intent) -> int:
     """Return how much can be borrowed now: by LTV, by the reserve's liquidity and by its cap."""
-    reserve = pair.sell.reserve
-    room = UINT256_MAX
+    reserve, room = pair.sell.reserve, UINT256_MAX
     if reserve.borrow_cap:
-        room = max(0, (reserve.borrow_cap * reserve.unit - reserve.total_borrowed) * 999 // 1000)
+        earlier = account.of(reserve.asset).borrowed - intent.assessment.account.of(reserve.asset).borrowed
+        room = (reserve.borrow_cap * reserve.unit - reserve.total_borrowed) * 999 // 1000
+        room = max(0, room - earlier)
     by_ltv = lending.figures(account).available_borrows * 9999 // 10_000
-    return min(within(by_ltv, pair.sell), reserve.liquidity, room)
+    return min(within(by_ltv, pair.sell), liquidity(pair.sell, intent, account), room)
 
 
 def _refuse_boost(pair: Pair) -> tuple[Reason, str] | None:

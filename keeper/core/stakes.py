@@ -1,0 +1,71 @@
+"""How much a rescue may cost in gas: a share of what liquidation would cost, rising as it comes nearer. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.lending import Account
+from keeper.core.positions import AccountFigures, LendingPosition
+from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
+
+LEAST_NEARNESS = WAD // 20
+"""A rule that fired is worth something even far from liquidation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """The sum behind a fee ceiling, for the journal. Dollars are base units (10^-8)."""
+
+    collateral_at_risk: Usd
+    bonus: Bps
+    nearness: Wad
+    expected_loss: Usd
+    share: Bps
+    most_fee: Usd
+
+
+def stake(
+    position: LendingPosition, account: Account, figures: AccountFigures, trigger_health: Wad, share: Bps
+) -> Stake:
+    """Return what may be paid for gas: ``share`` of bonus × collateral at risk × nearness.
+
+    At risk is what a liquidator may take: the debt plus bonus, at most the collateral (Aave LiquidationLogic with a
+    full close factor, from above). Nearness grows linearly from the trigger's health factor to 1 at liquidation.
+    The bonus is the collateral's own, weighted by value, rounded up.
+    """
+    bonus = _bonus(position, account)
+    at_risk = min(figures.collateral_value, figures.debt_value * (BPS + bonus) // BPS)
+    nearness = near(figures.health_factor, trigger_health)
+    loss = at_risk * bonus // BPS * nearness // WAD
+    return Stake(Usd(at_risk), bonus, nearness, Usd(loss), share, Usd(loss * share // BPS))
+
+
+def near(health: Wad, trigger: Wad) -> Wad:
+    """Return how near liquidation is: 1 at a health factor of 1 or below, ``LEAST_NEARNESS`` at the trigger or above."""
+    if health <= WAD:
+        return Wad(WAD)
+    if health >= INFINITE or trigger <= WAD or health >= trigger:
+        return Wad(LEAST_NEARNESS)
+    return Wad(max(LEAST_NEARNESS, mul_div_down(trigger - health, WAD, trigger - WAD)))
+
+
+def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None) -> Wei | None:
+    """Return the highest fee per gas: the stake's dollars over ``gas``, at most the owner's ``cap``.
+
+    Without a price of the native token only the cap counts.
+    """
+    if not native_price or not gas:
+        return cap
+    per_gas = Wei(mul_div_down(of.most_fee, WAD, native_price * gas))
+    return per_gas if cap is None else min(per_gas, cap)
+
+
+def _bonus(position: LendingPosition, account: Account) -> Bps:
+    weighted = total = 0
+    for holding in position.held:
+        if holding.is_collateral:
+            balance = account.of(holding.reserve.asset)
+            value = mul_div_down(balance.supplied, balance.price, balance.unit)
+            total += value
+            weighted += value * max(0, holding.reserve.liquidation_bonus - BPS)
+    return Bps(-(-weighted // total)) if total else Bps(0)
