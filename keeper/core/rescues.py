@@ -77,6 +77,11 @@ def full_repayment(debt: int) -> Amount:
     return Amount(mul_div_up(debt, BPS + INTEREST_MARGIN, BPS) + 1)
 
 
+def _interest_owed(debt: int, amount: int, *, is_all: bool) -> int:
+    """Return what is still owed of a debt repaid to the unit, where interest until mining cannot be paid as well."""
+    return full_repayment(debt) - debt if amount == debt and not is_all else 0
+
+
 def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
     label = f"repay {holding.reserve.symbol}"
     if not holding.reserve.is_active or holding.reserve.is_paused:
@@ -87,10 +92,11 @@ def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Prop
         return Rejected(label, *_why_nothing(state, holding, UINT256_MAX))
     needed = lending.repay_to_reach(state.account, asset, goal_of(intent), limit)
     amount = min(limit, debt) if needed is None else needed
-    after = lending.after(state.account, asset, debt=-amount)
+    ready = full_repayment(debt)
+    is_all = amount == debt and ready <= limit
+    after = lending.after(state.account, asset, debt=_interest_owed(debt, amount, is_all=is_all) - amount)
     moves: tuple[Move, ...]
-    if amount == debt and full_repayment(debt) <= limit:
-        ready = full_repayment(debt)
+    if is_all:
         moves = (
             Approve(asset, Spender.MARKET, ready),
             Repay(asset, ready, is_all=True),
@@ -113,12 +119,14 @@ def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms
         return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
     needed = lending.repay_with_collateral_to_reach(state.account, asset, goal_of(intent), limit)
     amount = min(limit, before.borrowed, before.supplied) if needed is None else needed
-    after = lending.after(state.account, asset, supply=-amount, debt=-amount)
+    ready = full_repayment(before.borrowed)
+    is_all = amount == before.borrowed and ready <= min(limit, before.supplied)
+    owed = _interest_owed(before.borrowed, amount, is_all=is_all)
+    after = lending.after(state.account, asset, supply=-amount, debt=owed - amount)
     if lending.health_factor(after) < terms.safety.health_floor:
         return Rejected(label, Reason.FLOOR_TOO_NEAR, holding.reserve.symbol)
-    is_all = amount == before.borrowed and before.supplied > full_repayment(before.borrowed)
-    move = RepayWithCollateral(asset, full_repayment(amount) if is_all else Amount(amount))
-    spend = worth(amount, holding)
+    move = RepayWithCollateral(asset, ready if is_all else Amount(amount))
+    spend = worth(move.amount, holding)
     steps = (Step(move, spend, lending.health_factor(after)),)
     return Proposal(
         actions=(Action.REPAY,),
