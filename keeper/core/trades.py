@@ -93,12 +93,12 @@ def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms) -> Propo
     for holding in (pair.sell, pair.buy):
         if not holding.reserve.is_active or holding.reserve.is_paused:
             return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
+    if within(state.left_usd, pair.sell) == 0:
+        return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
     slippage = intent.rule.limits.max_slippage
     largest = _largest_within(pair, state, terms, slippage)
     if not largest:
         return Rejected(label, Reason.POOL_TOO_THIN, f"nothing within {slippage} bps of the oracle")
-    if within(state.left_usd, pair.sell) == 0:
-        return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
     wanted = _sale_wanted(pair, intent, state, largest)
     quote = terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
     if quote is None:
