@@ -169,7 +169,9 @@ def _sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale
     """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
     sell, buy = pair.sell.reserve.asset, pair.buy.reserve.asset
     bps = intent.rule.limits.max_slippage
-    dollars = within(state.left_usd, pair.buy)
+    # what is sold is rounded up to a whole unit, which of a dear asset is worth more than dust
+    left = state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - worth(1, pair.sell))
+    dollars = within(left, pair.buy)
     limit = min(largest, dollars * BPS // (BPS + bps) if dollars < UINT256_MAX else UINT256_MAX)
     if isinstance(intent.target, CloseTarget):
         # interest accrues until the last repayment: buy a hair more than is owed now
