@@ -77,7 +77,7 @@ def full_repayment(debt: int) -> Amount:
     return Amount(mul_div_up(debt, BPS + INTEREST_MARGIN, BPS) + 1)
 
 
-def _interest_owed(debt: int, amount: int, *, is_all: bool) -> int:
+def interest_owed(debt: int, amount: int, *, is_all: bool) -> int:
     """Return what is still owed of a debt repaid to the unit, where interest until mining cannot be paid as well."""
     return full_repayment(debt) - debt if amount == debt and not is_all else 0
 
@@ -94,7 +94,7 @@ def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Prop
     amount = min(limit, debt) if needed is None else needed
     ready = full_repayment(debt)
     is_all = amount == debt and ready <= limit
-    after = lending.after(state.account, asset, debt=_interest_owed(debt, amount, is_all=is_all) - amount)
+    after = lending.after(state.account, asset, debt=interest_owed(debt, amount, is_all=is_all) - amount)
     moves: tuple[Move, ...]
     if is_all:
         moves = (
@@ -121,7 +121,7 @@ def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms
     amount = min(limit, before.borrowed, before.supplied) if needed is None else needed
     ready = full_repayment(before.borrowed)
     is_all = amount == before.borrowed and ready <= min(limit, before.supplied)
-    owed = _interest_owed(before.borrowed, amount, is_all=is_all)
+    owed = interest_owed(before.borrowed, amount, is_all=is_all)
     after = lending.after(state.account, asset, supply=-amount, debt=owed - amount)
     if lending.health_factor(after) < terms.safety.health_floor:
         return Rejected(label, Reason.FLOOR_TOO_NEAR, holding.reserve.symbol)

@@ -28,7 +28,7 @@ from keeper.core.proposals import (
 )
 from keeper.core.quotes import Quote, QuoteRequest
 from keeper.core.reasons import Reason
-from keeper.core.rescues import full_repayment
+from keeper.core.rescues import full_repayment, interest_owed
 from keeper.core.rules import Action, CloseTarget
 from keeper.core.units import BPS, UINT256_MAX, Address, Amount, Bps, Usd, Wad, mul_div_up, ratio_text
 
@@ -149,9 +149,10 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold
         withdrawn = lending.after(account, sell, supply=-amount)
         owed = withdrawn.of(repay).borrowed
-        account = lending.after(withdrawn, repay, debt=-min(bought, owed))
-        low, health = lending.health_factor(withdrawn), lending.health_factor(account)
         is_all = bought >= full_repayment(owed)
+        paid = min(bought, owed)
+        account = lending.after(withdrawn, repay, debt=interest_owed(owed, paid, is_all=is_all) - paid)
+        low, health = lending.health_factor(withdrawn), lending.health_factor(account)
         spend = worth(amount, pair.sell)
         steps += [
             Step(Withdraw(sell, Amount(amount)), Usd(0), low),
