@@ -59,6 +59,8 @@ async def opened(
             safety=settings.safety,
             swap_deadline_s=settings.swap_deadline_s,
             max_fee=settings.max_fee,
+            fee_share=settings.fee_share,
+            batches=_batches(settings),
             remembers="live" if is_live or is_look else "dry_run",
         )
         house.executors = {a: _executor(house, settings, key, node) for a, key in keys.items()}
@@ -105,6 +107,12 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Node)
         return await blocks.read(block, house.watch.position_probe(name, block))
 
     return Executor(lane, lambda: house.venues, read_position, settings.safety.health_floor, settings.max_fee)
+
+
+def _batches(settings: Settings) -> dict[Address, Address]:
+    """Return who may delegate to the network's batch account: the signers whose owner said so."""
+    contract = settings.network.batch_account
+    return {s.address: contract for s in settings.signers if s.may_batch and contract}
 
 
 def _observer(settings: Settings, *, is_live: bool) -> Observer:

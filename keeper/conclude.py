@@ -7,16 +7,20 @@ from typing import TypedDict
 
 from keeper import report
 from keeper.core.decisions import Hold, Intent
-from keeper.core.positions import Snapshot
+from keeper.core.positions import BlockRef, Snapshot, Wallet
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
-from keeper.core.units import Address
-from keeper.execution.executor import Outcome
+from keeper.core.units import Address, Usd
+from keeper.execution.executor import Order, Outcome
 from keeper.execution.policy import Grant
+from keeper.execution.redecision import Change, Drop, Keep, verdict
 from keeper.house import House
 from keeper.journal import JournalError, NewDecision
 from keeper.journal.decisions import Kind
-from keeper.prepare import Prepared
+from keeper.prepare import Prepared, look_again
+
+CHANGES = 5
+"""Times a pending plan may give way to another before it is left to the next block."""
 
 
 async def conclude_hold(house: House, snapshot: Snapshot, assessed: Assessment | Unjudged, hold: Hold) -> None:
@@ -28,7 +32,7 @@ async def conclude_hold(house: House, snapshot: Snapshot, assessed: Assessment |
     kind: Kind = "hold" if hold.is_quiet else "alert" if hold.reason is Reason.ALERT_ONLY else "danger"
     await house.journal.decisions.record(
         NewDecision(
-            **_where(snapshot),
+            **_where(snapshot.block),
             position=hold.position,
             rule=hold.rule,
             mode=house.mode,
@@ -45,55 +49,101 @@ async def conclude_plan(
     house: House, snapshot: Snapshot, intent: Intent, prepared: Prepared, signer: Address
 ) -> Outcome | asyncio.Task[Outcome]:
     """Write down a plan, then send it in a task of its own; in dry run the rehearsal was all."""
+    decision_id = await _record_plan(house, snapshot.block, report.inputs(snapshot, intent.assessment), prepared)
+    house.said[intent.position] = f"act:{decision_id}"
+    if house.mode == "dry_run":
+        outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
+        await _finish(house, intent, prepared.plan.label, decision_id, outcome)
+        return outcome
+    task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, decision_id))
+    house.in_flight[signer] = task
+    task.add_done_callback(lambda done: _landed(house, signer, done))
+    return task
+
+
+def _landed(house: House, signer: Address, task: asyncio.Task[Outcome]) -> None:
+    """Free the lane; a defect in the sending is as loud as one in a cycle."""
+    house.in_flight.pop(signer, None)
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        house.observer.cycle_failed(error, 1)
+
+
+async def _record_plan(house: House, block: BlockRef, inputs: report.Data, prepared: Prepared) -> int:
     plan = prepared.plan
+    intent = plan.intent
     house.observer.planned(intent.position, intent.rule.name, plan.label, plan.cost.total, is_partial=plan.is_partial)
     alternatives = [report.rejected(r) for r in plan.rejected]
     alternatives += [{"label": p.label, "reason": why.reason.code, "detail": why.detail} for p, why in prepared.refused]
-    decision_id = await house.journal.decisions.record(
+    return await house.journal.decisions.record(
         NewDecision(
-            **_where(snapshot),
+            **_where(block),
             position=intent.position,
             rule=intent.rule.name,
             mode=house.mode,
             kind="act",
             reason=Reason.RULE_FIRED.code,
             summary=f"{plan.label}{' (partial)' if plan.is_partial else ''}",
-            inputs=report.inputs(snapshot, intent.assessment),
+            inputs=inputs,
             alternatives=alternatives,
-            plan=report.plan(plan, prepared.calls),
+            plan=report.plan(plan, prepared.script.calls) | report.fee(prepared.stake, prepared.ceiling),
             rehearsal=report.rehearsal(prepared.rehearsed),
         )
     )
-    house.said[intent.position] = f"act:{decision_id}"
-    if house.mode == "dry_run":
-        outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
-        await _finish(house, intent, plan.label, decision_id, outcome)
-        return outcome
-    task = asyncio.create_task(_send(house, snapshot, intent, prepared, decision_id))
-    house.in_flight[signer] = task
-    task.add_done_callback(lambda _: house.in_flight.pop(signer, None))
-    return task
 
 
-async def _send(house: House, snapshot: Snapshot, intent: Intent, prepared: Prepared, decision_id: int) -> Outcome:
-    plan, block, signer = prepared.plan, snapshot.block, house.watch.positions[intent.position].spender
+async def _send(house: House, wallet: Wallet, prepared: Prepared, decision_id: int) -> Outcome:
+    """Send a plan; where another one is right by the time a higher offer is due, send that in its place."""
+    displaced = Usd(0)
+    for _ in range(CHANGES):
+        look = SecondLook(house, prepared)
+        outcome = await _send_one(house, wallet, prepared, decision_id, look, displaced)
+        await _finish(house, prepared.plan.intent, prepared.plan.label, decision_id, outcome)
+        if outcome.reason is not Reason.SUPERSEDED or not isinstance(look.seen, Prepared):
+            break
+        displaced, prepared = prepared.plan.spend, look.seen
+        assessed = prepared.plan.intent.assessment
+        inputs: report.Data = {"position": report.assessment(assessed), "replaces_decision": decision_id}
+        decision_id = await _record_plan(house, assessed.position.block, inputs, prepared)
+    return outcome
+
+
+async def _send_one(
+    house: House, wallet: Wallet, prepared: Prepared, decision_id: int, look: SecondLook, displaced: Usd
+) -> Outcome:
+    """Send one plan. ``displaced`` is what the pending plan it replaces was counted with."""
+    intent = prepared.plan.intent
+    block, signer = intent.assessment.position.block, house.watch.positions[intent.position].spender
     executor = house.executors.get(signer)
     if executor is None:
-        outcome = Outcome("failed", Reason.NO_SIGNER, intent.position, None)
-    else:
-        grant = Grant(
-            chain_id=house.watch.network.chain_id,
-            owner=intent.assessment.position.owner,
-            signer=signer,
-            limits=intent.rule.limits,
-            spent_today=await house.spent_today(intent.rule, block),
-            deadline=block.timestamp + house.swap_deadline_s,
-        )
-        outcome = await executor.execute(
-            plan, prepared.calls, prepared.rehearsed, decision_id, grant, snapshot.wallets[signer]
-        )
-    await _finish(house, intent, plan.label, decision_id, outcome)
-    return outcome
+        return Outcome("failed", Reason.NO_SIGNER, intent.position, None)
+    grant = Grant(
+        chain_id=house.watch.network.chain_id,
+        owner=intent.assessment.position.owner,
+        signer=signer,
+        limits=intent.rule.limits,
+        spent_today=Usd(max(0, await house.spent_today(intent.rule, block) - displaced)),
+        deadline=block.timestamp + house.swap_deadline_s,
+    )
+    order = Order(decision_id, grant, wallet, prepared.ceiling)
+    return await executor.execute(prepared.plan, prepared.script, prepared.rehearsed, order, look)
+
+
+class SecondLook:
+    """Asked before more is offered for a pending plan: is it still right? Keeps what it saw for the next plan."""
+
+    def __init__(self, house: House, sent: Prepared) -> None:
+        self._house = house
+        self._sent = sent
+        self.seen: Prepared | Hold | None = None
+
+    async def __call__(self, has_begun: bool) -> Keep | Drop | Change:
+        """Return keep, drop or change. Raises NodeError when nothing can be seen."""
+        plan = self._sent.plan
+        self.seen = await look_again(self._house, plan.intent.position, plan.spend)
+        now = self.seen.plan if isinstance(self.seen, Prepared) else self.seen
+        ceiling = self.seen.ceiling if isinstance(self.seen, Prepared) else self._sent.ceiling
+        return verdict(plan, now, ceiling, has_begun=has_begun)
 
 
 async def _finish(house: House, intent: Intent, label: str, decision_id: int, outcome: Outcome) -> None:
@@ -112,8 +162,7 @@ class _Where(TypedDict):
     block_timestamp: int
 
 
-def _where(snapshot: Snapshot) -> _Where:
-    block = snapshot.block
+def _where(block: BlockRef) -> _Where:
     return {
         "chain_id": block.chain_id,
         "block_number": block.number,

@@ -70,7 +70,7 @@ async def consider(house: House, snapshot: Snapshot, position: LendingPosition |
     ways = await find_plans(house, snapshot, decision, signer)
     if isinstance(ways, Hold):
         return Result(position.name, assessed, ways)
-    prepared = await first_that_works(house, ways, signer)
+    prepared = await first_that_works(house, snapshot, ways, signer)
     if isinstance(prepared, Hold):
         return Result(position.name, assessed, prepared)
     return Result(position.name, assessed, decision, prepared)

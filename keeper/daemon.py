@@ -123,6 +123,7 @@ class Daemon:
         else:
             self._went_well()
             house.observer.block(head.number, _health(results), time.monotonic() - begun)
+        await self._tend(head)
         if self._prune_due:
             self._prune_due = False
             await self._prune()
@@ -165,6 +166,21 @@ class Daemon:
         for decision in await decisions.unresolved() if self._house.mode == "live" else ():
             reason = {"kind": "failed", "reason": Reason.INTERRUPTED.code, "detail": Reason.INTERRUPTED.short}
             await decisions.record_outcome(decision.id, "failed", reason)
+
+    async def _tend(self, head: BlockRef) -> None:
+        """See mined transactions through to finality; what a reorg took is sent again and followed."""
+        house = self._house
+        for signer, executor in house.executors.items():
+            if signer in house.in_flight:
+                continue
+            try:
+                taken = await executor.lane.tend(head, self._settings.daemon.confirmations)
+            except (NodeError, JournalError) as error:
+                house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
+                continue
+            if taken:
+                house.observer.reorganised(signer, taken)
+                await self._reconcile()
 
     @contextlib.contextmanager
     def _housekeeping(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from keeper.core.decisions import Memory, Safety
 from keeper.core.positions import BlockRef
 from keeper.core.rules import Assessment, Rule, Unjudged
-from keeper.core.units import Address, Usd, Wei
+from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor, Outcome
 from keeper.execution.rehearsal import Simulator
@@ -35,6 +35,10 @@ class House:
     max_fee: Wei | None
     remembers: Mode
     """Whose cooldowns and limits count: a dry run has its own, a look at things sees the live ones."""
+    fee_share: Bps
+    """Share of the expected loss from liquidation that gas may cost."""
+    batches: dict[Address, Address] = field(default_factory=dict)
+    """Signer → batch account it may delegate to, where the owner said so."""
     executors: dict[Address, Executor] = field(default_factory=dict)
     in_flight: dict[Address, asyncio.Task[Outcome]] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)

@@ -92,6 +92,11 @@ class Observer:
         """An earlier run left transactions behind, and they are settled."""
         self._log.warning("reconciled", signer=signer, transactions=count)
 
+    def reorganised(self, signer: str, hashes: Sequence[str]) -> None:
+        """A reorg took mined transactions back; they are sent again."""
+        self._log.warning("reorganised", signer=signer, transactions=list(hashes))
+        self.raise_alarm(f"reorg:{signer}", "A reorg took transactions back", f"{', '.join(hashes)}: sent again.")
+
     def block(self, number: int, health: dict[str, int], seconds: float) -> None:
         """One block was judged."""
         self._block.set(number)

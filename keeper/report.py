@@ -14,7 +14,8 @@ from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, LendingPosition, Reserve, Snapshot
 from keeper.core.proposals import Cost, Rejected
 from keeper.core.rules import Assessment, Measure, Unjudged, Verdict
-from keeper.core.units import INFINITE, Address, decimal_of, ratio_text
+from keeper.core.stakes import Stake
+from keeper.core.units import INFINITE, Address, Wei, decimal_of, ratio_text
 from keeper.execution.encoding import PlannedCall
 from keeper.execution.executor import Outcome
 from keeper.execution.rehearsal import Refused, Rehearsed
@@ -122,6 +123,23 @@ def plan(of: Plan, calls: tuple[PlannedCall, ...] = ()) -> Data:
         "projected": figures(of.projected),
         "promise": str(of.postcondition),
         "steps": steps,
+    }
+
+
+def fee(of: Stake | None, ceiling: Wei | None) -> Data:
+    """Return the highest fee per gas and the sum it comes from: bonus × collateral at risk × how near × share."""
+    if of is None:
+        return {"fee_ceiling": {"gwei": None if ceiling is None else decimal_of(ceiling, 9)}}
+    return {
+        "fee_ceiling": {
+            "gwei": None if ceiling is None else decimal_of(ceiling, 9),
+            "collateral_at_risk_usd": decimal_of(of.collateral_at_risk, 8, 2),
+            "bonus_bps": of.bonus,
+            "nearness": decimal_of(of.nearness, 18, 4),
+            "expected_loss_usd": decimal_of(of.expected_loss, 8, 2),
+            "share_bps": of.share,
+            "most_fee_usd": decimal_of(of.most_fee, 8, 2),
+        }
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keeper.chain.client import Node
+from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
 from keeper.chain.fees import usual_tip
 from keeper.core.units import Address, Wei
@@ -26,7 +26,7 @@ class Receipt:
     gas_price: Wei
 
 
-async def nonce(node: Node, account: Address, *, pending: bool) -> int:
+async def nonce(node: Upstream, account: Address, *, pending: bool) -> int:
     """Return how many transactions of an account are mined (or known, if ``pending``)."""
     return _number(
         node,
@@ -35,12 +35,12 @@ async def nonce(node: Node, account: Address, *, pending: bool) -> int:
     )
 
 
-async def balance(node: Node, account: Address) -> Wei:
+async def balance(node: Upstream, account: Address) -> Wei:
     """Return an account's native balance at the newest block."""
     return Wei(_number(node, "eth_getBalance", await node.request("eth_getBalance", account, "latest")))
 
 
-async def receipt(node: Node, hash_: str) -> Receipt | None:
+async def receipt(node: Upstream, hash_: str) -> Receipt | None:
     """Return the receipt of a hash, None while it is not mined."""
     found = await node.request("eth_getTransactionReceipt", hash_)
     if found is None:
@@ -58,7 +58,7 @@ async def receipt(node: Node, hash_: str) -> Receipt | None:
         raise NodeAwayError(node.name, "eth_getTransactionReceipt", f"incomplete receipt ({error})") from None
 
 
-async def tip(node: Node) -> Wei:
+async def tip(node: Upstream) -> Wei:
     """Return the usual tip of recent blocks; the least one where the node cannot tell."""
     try:
         history = await node.request("eth_feeHistory", hex(_FEE_BLOCKS), "latest", [50])
@@ -67,16 +67,21 @@ async def tip(node: Node) -> Wei:
         return usual_tip([])
 
 
-async def send(node: Node, raw: str) -> None:
+async def send(node: Upstream, raw: str) -> None:
     """Hand signed bytes to the node. Bytes it already has are a success. Raises NodeError."""
     try:
         await node.request("eth_sendRawTransaction", raw)
     except NodeRefusedError as error:
-        if not any(text in error.message.lower() for text in _ALREADY_THERE):
+        if not has_already(error):
             raise
 
 
-def _number(node: Node, method: str, value: Any) -> int:
+def has_already(error: NodeRefusedError) -> bool:
+    """Tell whether a node refused bytes because it has them: that is a success."""
+    return any(text in error.message.lower() for text in _ALREADY_THERE)
+
+
+def _number(node: Upstream, method: str, value: Any) -> int:
     try:
         return int(value, 16)
     except (TypeError, ValueError):

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from keeper.chain.client import Node
-from keeper.chain.errors import NodeAwayError, NodeError, StaleAnswerError, WrongChainError
+from keeper.chain.client import Upstream
+from keeper.chain.errors import BlockMissingError, NodeAwayError, NodeError, StaleAnswerError, WrongChainError
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues import multicall3
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Blocks:
     """Reads of one chain. ``reads_per_call`` bounds an eth_call; larger reads are split and sent side by side."""
 
-    def __init__(self, node: Node, chain_id: int, multicall: Address, reads_per_call: int = 500) -> None:
+    def __init__(self, node: Upstream, chain_id: int, multicall: Address, reads_per_call: int = 500) -> None:
         self.node = node
         self.chain_id = chain_id
         self.multicall = multicall
@@ -68,28 +68,28 @@ class Blocks:
         found = await asyncio.gather(*(self._call(block, chunk) for chunk in chunks))
         return [answer for answers in found for answer in answers]
 
+    async def code(self, block: BlockRef, account: Address) -> bytes:
+        """Return an account's code at a block; empty for a plain account."""
+        answer = await self.node.request("eth_getCode", account, {"blockHash": block.hash})
+        return bytes.fromhex(str(answer or "0x")[2:])
+
     async def _call(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
         proofs = (multicall3.timestamp().read(self.multicall), multicall3.chain_id().read(self.multicall))
         data = "0x" + multicall3.encode((*proofs, *reads)).hex()
-        result = await self.node.request("eth_call", {"to": self.multicall, "data": data}, {"blockHash": block.hash})
-        try:
-            raw = bytes.fromhex(result[2:])
-            timestamp, chain, *answers = multicall3.decode(raw, len(reads) + len(proofs))
-        except (ValueError, TypeError) as error:
-            raise NodeAwayError(self.node.name, "eth_call", f"Multicall3 answered nonsense ({error})") from None
-        proof = tuple(int.from_bytes(x or b"", "big") for x in (timestamp, chain))
-        if proof != (block.timestamp, block.chain_id):
-            detail = (
-                f"asked for block {block.number} of {block.timestamp}, answered from {proof[0]} on chain {proof[1]}"
-            )
-            raise StaleAnswerError(self.node.name, "eth_call", detail)
-        return answers
+        call = {"to": self.multicall, "data": data}
+
+        def decode(name: str, result: Any) -> list[Answer]:
+            return _proven(name, block, result, len(reads))
+
+        return await self.node.ask(decode, "eth_call", call, {"blockHash": block.hash})
 
     async def _block(self, method: str, which: str) -> BlockRef:
-        header = await self.node.request(method, which, False)
-        if not isinstance(header, dict):
-            raise NodeAwayError(self.node.name, method, f"the node has no block {which}")
-        return block_ref(self.node.name, method, header, self.chain_id)
+        def decode(name: str, header: Any) -> BlockRef:
+            if not isinstance(header, dict):
+                raise BlockMissingError(name, method, f"the node has no block {which}")
+            return block_ref(name, method, header, self.chain_id)
+
+        return await self.node.ask(decode, method, which, False)
 
 
 def block_ref(node: str, method: str, header: dict[str, Any], chain_id: int) -> BlockRef:
@@ -105,6 +105,19 @@ def block_ref(node: str, method: str, header: dict[str, Any], chain_id: int) -> 
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NodeAwayError(node, method, f"the block header is incomplete ({error})") from None
+
+
+def _proven(node: str, block: BlockRef, result: Any, count: int) -> list[Answer]:
+    """Return the answers of a Multicall3 that began with its own time and chain, if they are the block's."""
+    try:
+        timestamp, chain, *answers = multicall3.decode(bytes.fromhex(result[2:]), count + 2)
+    except (ValueError, TypeError) as error:
+        raise NodeAwayError(node, "eth_call", f"Multicall3 answered nonsense ({error})") from None
+    proof = tuple(int.from_bytes(x or b"", "big") for x in (timestamp, chain))
+    if proof != (block.timestamp, block.chain_id):
+        detail = f"asked for block {block.number} of {block.timestamp}, answered from {proof[0]} on chain {proof[1]}"
+        raise StaleAnswerError(node, "eth_call", detail)
+    return answers
 
 
 def _int(node: str, method: str, value: Any) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -34,11 +35,31 @@ READING: Final = frozenset(
 """All that a connection may do in dry run. Nothing in this list changes a chain."""
 SENDING: Final = READING | {"eth_sendRawTransaction"}
 
+T = TypeVar("T")
+Decode = Callable[[str, Any], T]
+"""Turns the result of a node, which is named first, into a value. Raises NodeError where it makes no sense."""
+
+
+class Upstream(Protocol):
+    """What answers requests: one node, or several that act as one."""
+
+    @property
+    def name(self) -> str:
+        """The node that is asked now, as it may be shown: never a URL."""
+
+    async def request(self, method: str, *params: Any) -> Any:
+        """Return the result of one request. Raises NodeError."""
+
+    async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
+        """Return a result as ``decode`` reads it. What it raises counts against the node that answered."""
+
 
 class Node:
     """A node, and the methods this connection may use: ``READING`` unless the keeper runs live."""
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0, allowed: frozenset[str] = READING) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = 10.0, allowed: frozenset[str] = READING, name: str | None = None
+    ) -> None:
         self._provider = AsyncHTTPProvider(
             url,
             request_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout_s)},
@@ -46,12 +67,14 @@ class Node:
         )
         self._allowed = allowed
         self._timeout_s = timeout_s
-        parts = urlsplit(url)
-        # a path or query often carries an API key: only the host is ever shown
-        self.name = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        self.name = name or host_of(url)
 
     def __repr__(self) -> str:
         return f"Node({self.name})"
+
+    async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
+        """Return a result as ``decode`` reads it. Raises as ``request`` and ``decode`` do."""
+        return decode(self.name, await self.request(method, *params))
 
     async def request(self, method: str, *params: Any) -> Any:
         """Return the result of one request. Raises NodeAwayError or NodeRefusedError; ForbiddenMethodError unsent."""
@@ -74,7 +97,7 @@ class Node:
         error_ = answer.get("error")
         if error_ is not None:
             raise _refusal(self.name, method, error_)
-        return answer["result"]
+        return answer.get("result")
 
     async def close(self) -> None:
         """Close the connection."""
@@ -82,10 +105,20 @@ class Node:
         await asyncio.sleep(0)  # lets the transport finish closing
 
 
+def host_of(url: str) -> str:
+    """Return what of a URL may be shown: a path or query often carries an API key."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
 def _refusal(name: str, method: str, error: Any) -> NodeRefusedError:
     if not isinstance(error, dict):
         return NodeRefusedError(name, method, 0, str(error), None)
-    data = error.get("data")
+    code, data = error.get("code"), error.get("data")
     return NodeRefusedError(
-        name, method, int(error.get("code", 0)), str(error.get("message", "")), data if isinstance(data, str) else None
+        name,
+        method,
+        code if isinstance(code, int) else 0,
+        str(error.get("message", "")),
+        data if isinstance(data, str) else None,
     )

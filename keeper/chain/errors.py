@@ -17,6 +17,10 @@ class NodeAwayError(NodeError):
     """No usable answer: refused, timed out, not JSON, an HTTP error. Worth asking again later."""
 
 
+class BlockMissingError(NodeAwayError):
+    """The node does not have a block that others know: it lags, and is not blamed for more than that."""
+
+
 class NodeRefusedError(NodeError):
     """The node understood and said no: a JSON-RPC error with its code, message and data."""
 
@@ -33,6 +37,10 @@ class WrongChainError(NodeError):
 
 class StaleAnswerError(NodeError):
     """The node answered from another block than was asked: its figures are not used."""
+
+
+class NodesDisagreeError(NodeError):
+    """Two nodes that both seem well tell different things of one block: nothing may be spent on either's word."""
 
 
 class ForbiddenMethodError(Exception):

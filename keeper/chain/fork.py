@@ -25,7 +25,7 @@ from keeper.core.units import Address
 from keeper.venues.abi import revert_reason
 from keeper.venues.ports import Call, Read
 
-_FORK_METHODS = READING | {"anvil_impersonateAccount", "eth_sendTransaction", "evm_mine", "anvil_setAutomine"}
+_FORK_METHODS = READING | {"anvil_impersonateAccount", "eth_sendTransaction", "evm_mine", "anvil_setCode"}
 _START_LIMIT_S = 20.0
 _MINING_POLLS = 1000
 
@@ -77,11 +77,15 @@ class Fork:
     ) -> None:
         await self._stop()
 
-    async def run(self, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
+    async def run(
+        self, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+    ) -> Simulation:
         """Send calls as ``sender`` (impersonated) one after the other, stop at the first failure, then read."""
         node = self._node
         assert node is not None, "enter the fork first"  # noqa: S101 - misuse, not input
         await node.request("anvil_impersonateAccount", sender)
+        if code is not None:
+            await node.request("anvil_setCode", sender, "0x" + code.hex())
         outcomes = list[Simulated]()
         for call in calls:
             outcomes.append(await _send(node, sender, call))
@@ -122,7 +126,7 @@ async def _send(node: Node, sender: Address, call: Call) -> Simulated:
     request = as_request(sender, call)
     try:
         await node.request("eth_call", request, "latest")  # for the reason, which a receipt does not carry
-        hash_ = await node.request("eth_sendTransaction", {**request, "gas": hex(3_000_000)})
+        hash_ = await node.request("eth_sendTransaction", {**request, "gas": hex(15_000_000)})
     except NodeRefusedError as error:
         reason = revert_reason(bytes.fromhex(error.data[2:])) if error.data and error.data != "0x" else error.message
         return Simulated(succeeded=False, gas_used=0, error=reason)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keeper.chain.client import Node
+from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeAwayError, NodeRefusedError, StaleAnswerError
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address
@@ -39,15 +39,26 @@ class Simulation:
 
 
 async def simulate(
-    node: Node, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], multicall: Address
+    node: Upstream,
+    block: BlockRef,
+    sender: Address,
+    calls: Sequence[Call],
+    reads: Sequence[Read],
+    multicall: Address,
+    code: bytes | None = None,
 ) -> Simulation:
     """Run calls one after the other on the state of ``block``, then the reads. Raises NodeError.
+
+    ``code`` is put at the sender's account first: what an EIP-7702 delegation will do.
 
     Raises SimulationUnsupportedError where the node does not know the method, StaleAnswerError when it built on
     another block.
     """
     final = {"from": sender, "to": multicall, "data": "0x" + multicall3.encode(reads).hex()}
-    payload = {"blockStateCalls": [{"calls": [*(as_request(sender, c) for c in calls), final]}], "validation": False}
+    built: dict[str, Any] = {"calls": [*(as_request(sender, c) for c in calls), final]}
+    if code is not None:
+        built["stateOverrides"] = {sender: {"code": "0x" + code.hex()}}
+    payload = {"blockStateCalls": [built], "validation": False}
     try:
         result = await node.request("eth_simulateV1", payload, hex(block.number))
     except NodeRefusedError as error:

@@ -190,7 +190,9 @@ def _result(of: Result, outcome: Outcome | None) -> Data:
     if isinstance(of.assessed, Assessment):
         row["health_factor"] = report.figures(of.assessed.figures)["health_factor"]
     if of.prepared:
-        row["plan"] = report.plan(of.prepared.plan, of.prepared.calls)
+        row["plan"] = report.plan(of.prepared.plan, of.prepared.script.calls) | report.fee(
+            of.prepared.stake, of.prepared.ceiling
+        )
         row["rehearsal"] = report.rehearsal(of.prepared.rehearsed)
         row["alternatives"] = [report.rejected(r) for r in of.prepared.plan.rejected]
     return row

@@ -91,6 +91,14 @@ class Reason(Enum):
     STALE_STATE = ("stale_state", "the chain moved on before the plan could be sent", "decided anew on the next block")
     REVERTED = ("reverted", "a transaction of the plan reverted on chain", "see its reason; decided anew")
     NOT_MINED = ("not_mined", "a transaction was not mined in time", "raise `max_fee_gwei` or cancel it")
+    NONCE_TAKEN = (
+        "nonce_taken",
+        "the signer's nonce was used by another program",
+        "let only one program use this signer; decided anew",
+    )
+    NO_LONGER_NEEDED = ("no_longer_needed", "the rescue was cancelled: the position recovered while it was pending", "")
+    CANCELLED = ("cancelled", "the transaction was cancelled by hand", "")
+    SUPERSEDED = ("superseded", "another plan took the place of this one", "")
     SENDING_FAILED = ("sending_failed", "the node did not take the transaction", "check the node")
     NODE_AWAY = ("node_away", "the node does not answer", "check `rpc_url` and the node")
     JOURNAL_AWAY = ("journal_away", "the journal cannot be written", "check disk space and the journal's database")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keeper.core.lending import Account
 from keeper.core.positions import AccountFigures, LendingPosition
+from keeper.core.rules import Measure, Trigger
 from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 
 LEAST_NEARNESS = WAD // 20
@@ -41,12 +42,25 @@ def stake(
 
 
 def near(health: Wad, trigger: Wad) -> Wad:
-    """Return how near liquidation is: 1 at a health factor of 1 or below, ``LEAST_NEARNESS`` at the trigger or above."""
+    """Return how near liquidation is: 1 at a health factor of 1, falling to ``LEAST_NEARNESS`` at the trigger."""
     if health <= WAD:
         return Wad(WAD)
     if health >= INFINITE or trigger <= WAD or health >= trigger:
         return Wad(LEAST_NEARNESS)
     return Wad(max(LEAST_NEARNESS, mul_div_down(trigger - health, WAD, trigger - WAD)))
+
+
+def trigger_health(trigger: Trigger, figures: AccountFigures) -> Wad:
+    """Return the health factor at which a rule begins to fire; 2 for a rule that watches a price."""
+    match trigger.measure:
+        case Measure.HEALTH_FACTOR:
+            return Wad(trigger.bound)
+        case Measure.LTV if trigger.bound:
+            return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, trigger.bound))
+        case Measure.LIQUIDATION_DISTANCE if trigger.bound < WAD:
+            return Wad(mul_div_down(WAD, WAD, WAD - trigger.bound))
+        case _:
+            return Wad(2 * WAD)
 
 
 def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None) -> Wei | None:

@@ -8,7 +8,7 @@ from keeper.core.moves import Approve, Move, Spender, Swap
 from keeper.core.planning import Plan
 from keeper.core.proposals import Step
 from keeper.core.units import Address
-from keeper.venues import aave_v3, erc20, uniswap_v3
+from keeper.venues import aave_v3, batch_account, erc20, uniswap_v3
 from keeper.venues.aave_v3 import Market
 from keeper.venues.ports import Call
 
@@ -29,10 +29,36 @@ class PlannedCall:
     step: Step
 
 
-def encode(plan: Plan, venues: Venues, signer: Address, deadline: int) -> tuple[PlannedCall, ...]:
-    """Return the calls of a plan; swaps are void after ``deadline`` (unix seconds)."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The account contract that makes one transaction of several calls, and whether the signer delegates to it yet."""
+
+    contract: Address
+    is_delegated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The calls of a plan, and what is really sent: the same, or one batch of all."""
+
+    calls: tuple[PlannedCall, ...]
+    sent: tuple[Call, ...]
+    batch: Batch | None = None
+
+    @property
+    def code(self) -> bytes | None:
+        """The code the signer's account has while a batch runs."""
+        return batch_account.delegated_code(self.batch.contract) if self.batch else None
+
+
+def encode(plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None) -> Script:
+    """Return the calls of a plan, in one transaction where ``batch`` allows; swaps are void after ``deadline``."""
     owner = plan.intent.assessment.position.owner
-    return tuple(PlannedCall(_call(step.move, venues, owner, signer, deadline), step) for step in plan.steps)
+    calls = tuple(PlannedCall(_call(step.move, venues, owner, signer, deadline), step) for step in plan.steps)
+    plain = tuple(planned.call for planned in calls)
+    if batch is None:
+        return Script(calls, plain)
+    return Script(calls, (batch_account.encode_batch(signer, plain, plan.label),), batch)
 
 
 def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline: int) -> Call:

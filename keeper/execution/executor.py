@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
-from keeper.chain.fees import lowest
 from keeper.core import lending
 from keeper.core.moves import Approve, Borrow, Move, Repay, Supply, Swap, Withdraw
 from keeper.core.planning import Plan
@@ -15,8 +14,9 @@ from keeper.core.positions import AccountFigures, LendingPosition, Wallet
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, Address, Amount, Bps, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
-from keeper.execution.encoding import PlannedCall, Venues
-from keeper.execution.lane import Lane, Outgoing, SendFailedError
+from keeper.execution.encoding import PlannedCall, Script, Venues
+from keeper.execution.flight import Reconsider
+from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.rehearsal import Rehearsed
 from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
@@ -25,6 +25,10 @@ from keeper.venues.ports import ReadFailedError
 GAS_MARGIN_PERCENT = 60
 """Added to the rehearsed gas: refunds hide up to a fifth of what a call needs on its way, prices move the rest."""
 GAS_LEAST = 60_000
+DELEGATION_GAS = 40_000
+"""EIP-7702: 25,000 for an authorization and what writing it costs, whether it is needed or not."""
+
+_CALLED_OFF = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
 
 ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
 """Reads a position at a block number, or at the head."""
@@ -47,6 +51,16 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What a plan is sent under: its decision, what the rule grants, the wallet it was made for, the fee ceiling."""
+
+    decision_id: int
+    grant: policy.Grant
+    wallet: Wallet
+    ceiling: Wei | None
+
+
+@dataclass(frozen=True, slots=True)
 class Executor:
     """Sends plans through one signer's lane."""
 
@@ -54,32 +68,39 @@ class Executor:
     venues: Callable[[], Venues]
     read_position: ReadPosition
     floor: Wad
-    ceiling: Wei | None
-    """Highest fee per gas the owner allows for anything."""
+    cap: Wei | None
+    """Highest fee per gas the owner allows for anything, cancellations too."""
 
     async def execute(
         self,
         plan: Plan,
-        calls: Sequence[PlannedCall],
+        script: Script,
         rehearsed: Rehearsed,
-        decision_id: int,
-        grant: policy.Grant,
-        wallet: Wallet,
+        order: Order,
+        reconsider: Reconsider | None = None,
     ) -> Outcome:
         """Send the plan and verify it. Never raises for what the chain or the node did: that is the outcome."""
         position = plan.intent.assessment.position
         reserves = {h.reserve.asset: h.reserve for h in position.holdings}
         receipts = list[Receipt]()
+        guidance = Guidance(order.ceiling, self.cap, reconsider)
         try:
-            policy.check([c.call for c in calls], position.block.chain_id, grant, self.venues(), reserves)
-            for group in bursts(calls, wallet, plan.intent.rule.limits.max_slippage):
+            calls = [planned.call for planned in script.calls]
+            is_batch = script.batch is not None
+            chain_id = position.block.chain_id
+            policy.check(calls, chain_id, order.grant, self.venues(), reserves, is_batch=is_batch)
+            policy.check_script(script, order.grant.signer)
+            for burst in _bursts(plan, script, rehearsed, order):
                 if receipts:
-                    await self._keep_floor(plan, [calls[i] for i in group])
-                outgoing = [_outgoing(i, calls[i], rehearsed, decision_id) for i in group]
-                receipts += await self.lane.send(outgoing, lowest(self.ceiling, plan.intent.rule.limits.max_fee))
+                    await self._keep_floor(plan, [script.calls[item.step] for item in burst])
+                receipts += await self.lane.send(burst, guidance)
+                # between bursts the position is half way: the rest is finished, not reconsidered
+                guidance = Guidance(order.ceiling, self.cap)
             return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
             return await self._fell_short(plan, receipts, error.reason, error.detail)
+        except PlanChangedError as error:
+            return await self._fell_short(plan, receipts, Reason.SUPERSEDED, str(error))
         except NodeError as error:
             return await self._fell_short(plan, receipts, Reason.NODE_AWAY, str(error))
         except ReadFailedError as error:
@@ -130,7 +151,8 @@ class Executor:
             detail += "; the position could not be read afterwards"
         # the market moved under a later round: what was done stands, the rest is decided anew
         is_cut_short = bool(receipts) and reason is Reason.FLOOR_TOO_NEAR
-        return Outcome("partial" if is_cut_short else "failed", reason, detail, after, tuple(r.hash for r in receipts))
+        kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in _CALLED_OFF else "failed"
+        return Outcome(kind, reason, detail, after, tuple(r.hash for r in receipts))
 
 
 def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:
@@ -178,12 +200,28 @@ def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]
             return False
 
 
-def _outgoing(index: int, planned: PlannedCall, rehearsed: Rehearsed, decision_id: int) -> Outgoing:
-    used = rehearsed.gas_used[index]
-    return Outgoing(
-        call=planned.call,
-        decision_id=decision_id,
-        step=index,
-        spend_usd=planned.step.spend,
-        gas_limit=max(GAS_LEAST, used * (100 + GAS_MARGIN_PERCENT) // 100),
-    )
+def gas_limit(used: int) -> int:
+    """Return the limit for a call whose rehearsal used so much gas."""
+    return max(GAS_LEAST, used * (100 + GAS_MARGIN_PERCENT) // 100)
+
+
+def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> list[list[Outgoing]]:
+    """Return what goes out together: everything in one batch, or burst by burst."""
+    if script.batch:
+        (used,), (call,) = rehearsed.gas_used, script.sent
+        delegate = None if script.batch.is_delegated else script.batch.contract
+        return [[Outgoing(call, order.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]]
+    slippage = plan.intent.rule.limits.max_slippage
+    return [
+        [
+            Outgoing(
+                script.sent[i],
+                order.decision_id,
+                i,
+                script.calls[i].step.spend,
+                gas_limit(rehearsed.gas_used[i]),
+            )
+            for i in burst
+        ]
+        for burst in bursts(script.calls, order.wallet, slippage)
+    ]

@@ -1,49 +1,34 @@
-"""One nonce lane per chain and signer: signed bytes are journaled, then sent, then followed until they are mined."""
+"""One nonce lane per chain and signer: the only way a transaction of this signer leaves the program.
+
+Signed bytes are in the journal before they are on the wire. A nonce is used once: the same bytes are said again, a
+higher offer or another intent goes to the same nonce, and receipts are sought for everything ever signed at it.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from keeper.chain import accounts, fees
 from keeper.chain.accounts import Receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
-from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees
+from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
-from keeper.core.units import Address, Wei
-from keeper.execution.send_state import Move, SendState, Timings
-from keeper.execution.signer import Envelope, KeystoreSigner
-from keeper.journal import Journal, NewAttempt, NewTransaction, Transaction
+from keeper.core.units import Wei
+from keeper.execution.dispatch import Dispatch, Outgoing, fees_of
+from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
+from keeper.execution.send_state import Timings
+from keeper.execution.signer import KeystoreSigner
+from keeper.execution.tx_state import TxState
+from keeper.journal import Journal, Transaction
 from keeper.venues.ports import Call
 
-SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A call about to be signed: the step it is, the dollars the limits count, the gas the rehearsal used."""
-
-    call: Call
-    decision_id: int
-    step: int
-    spend_usd: int
-    gas_limit: int
-
-
-class SendFailedError(Exception):
-    """A transaction did not do what it was sent for. Nothing after it in the plan was sent."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(f"{reason.short}: {detail}")
-        self.reason = reason
-        self.detail = detail
+__all__ = ["Guidance", "Lane", "Outgoing", "PlanChangedError", "SendFailedError"]
 
 
 class Lane:
-    """The only way a transaction of this signer leaves the program. Used by one task at a time."""
+    """Used by one task at a time."""
 
     def __init__(
         self,
@@ -56,164 +41,98 @@ class Lane:
         clock: Callable[[], float],
     ) -> None:
         self.signer = signer
+        self._dispatch = Dispatch(node, blocks.chain_id, journal, signer)
         self._node = node
         self._blocks = blocks
         self._journal = journal
-        self._timings = timings
-        self._poll_s = poll_s
-        self._clock = clock
+        self._flight = Flight(self._dispatch, self._market, timings, poll_s, clock, self._wishes)
+        self._has_unconfirmed = True
 
-    async def reconcile(self) -> tuple[Transaction, ...]:
-        """Settle what an earlier run left signed or pending; return it. Call before anything new is decided.
+    async def reconcile(self, ceiling: Wei | None = None) -> tuple[Transaction, ...]:
+        """Take up what an earlier run left signed or pending: say it again, and follow it to its end; return it.
 
-        What reverted is settled as that. Raises SendFailedError when something is still not mined in time.
+        Call at the start and whenever the node was away, before anything new is decided. What reverted, or was
+        overtaken by another program, is settled as that. Raises SendFailedError (NOT_MINED) when something is still
+        pending after the time for it: the next plan then replaces it at its nonce.
         """
-        left = await self._journal.transactions.unfinished(self._blocks.chain_id, self.signer.address)
-        for transaction in left:
-            await self._follow(transaction)
-        return left
+        rows = await self._dispatch.open_rows()
+        if not rows:
+            return ()
+        await self._fill_gap(rows, ceiling)
+        for row in rows:
+            await self._dispatch.broadcast(row)
+        try:
+            await self._flight.follow(rows, Guidance(ceiling, ceiling))
+        except SendFailedError as error:
+            if error.reason is Reason.NOT_MINED:
+                raise
+        self._has_unconfirmed = True
+        return rows
 
-    async def send(self, outgoing: Sequence[Outgoing], ceiling: Wei | None) -> list[Receipt]:
-        """Sign, journal and send transactions with consecutive nonces, and return their receipts.
+    async def send(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
+        """Sign all, write all down, send all, at consecutive nonces; return their receipts.
 
-        All are followed to their end before the first that did not succeed raises SendFailedError.
+        What is still pending from an earlier plan is replaced at its own nonces, never queued behind. Raises as
+        ``Flight.follow``, and SendFailedError when the fee limit or the balance forbids any offer.
         """
-        await self.reconcile()
-        nonce = await accounts.nonce(self._node, self.signer.address, pending=False)
-        offer = await self._offer(ceiling, sum(o.gas_limit for o in outgoing))
-        sent = [await self._launch(o, nonce + i, offer) for i, o in enumerate(outgoing)]
-        receipts = [await self._follow(transaction, ceiling) for transaction in sent]
-        for transaction, receipt in zip(sent, receipts, strict=True):
+        pending = await self._dispatch.open_rows()
+        offer = await self._offer(guidance.ceiling, outgoing, pending)
+        first = pending[0].nonce if pending else await self._next_nonce()
+        rows = list[Transaction]()
+        for i, item in enumerate(outgoing):
+            rows.append(await self._dispatch.sign(item, first + i, offer, pending[i] if i < len(pending) else None))
+        for leftover in pending[len(outgoing) :]:
+            nothing = Call(self.signer.address, b"", Wei(0), f"cancel: {leftover.purpose}")
+            item = Outgoing(nothing, leftover.decision_id, leftover.step, 0, CANCEL_GAS)
+            rows.append(await self._dispatch.sign(item, leftover.nonce, offer, leftover))
+        self._has_unconfirmed = True
+        for row in rows:
+            await self._dispatch.broadcast(row)
+        receipts = await self._flight.follow(tuple(rows), guidance)
+        return receipts[: len(outgoing)]
+
+    async def tend(self, head: BlockRef, confirmations: int) -> tuple[str, ...]:
+        """See to what is mined until a reorg can no longer take it away; return what a reorg took.
+
+        Asks the node nothing when everything is confirmed. Raises NodeError.
+        """
+        if not self._has_unconfirmed:
+            return ()
+        taken, rows = list[str](), await self._dispatch.unconfirmed()
+        for row in rows:
+            hash_ = row.attempts[-1].hash
+            now, receipt = await self._dispatch.look(row)
             if receipt is None:
-                raise SendFailedError(Reason.SENDING_FAILED, f"{transaction.purpose}: {SPENT_ELSEWHERE}")
-            if not receipt.succeeded:
-                raise SendFailedError(Reason.REVERTED, f"{transaction.purpose} ({receipt.hash})")
-        return [r for r in receipts if r]
+                await self._dispatch.settle(now, TxState.PENDING)
+                await self._dispatch.broadcast(row)
+                taken.append(hash_)
+            elif receipt.succeeded and head.number - receipt.block_number + 1 >= confirmations:
+                await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
+        self._has_unconfirmed = bool(rows)
+        return tuple(taken)
 
-    # --- one transaction ---------------------------------------------------------------------------------------------
+    async def is_clear(self) -> bool:
+        """Tell whether nothing is signed or pending."""
+        return not await self._dispatch.open_rows()
 
-    async def _launch(self, outgoing: Outgoing, nonce: int, offer: Fees) -> Transaction:
-        """Write the signed bytes down, then hand them to the node."""
-        chain_id, journal = self._blocks.chain_id, self._journal.transactions
-        envelope = Envelope(chain_id, nonce, outgoing.gas_limit, offer)
-        signed = self.signer.sign(outgoing.call, envelope)
-        row = NewTransaction(
-            decision_id=outgoing.decision_id,
-            step=outgoing.step,
-            chain_id=chain_id,
-            signer=self.signer.address,
-            nonce=nonce,
-            to=outgoing.call.to,
-            value=outgoing.call.value,
-            data="0x" + outgoing.call.data.hex(),
-            purpose=outgoing.call.purpose,
-            spend_usd=outgoing.spend_usd,
-            gas_limit=outgoing.gas_limit,
-        )
-        await journal.add_signed(row, _attempt(signed.hash, signed.raw, offer))
-        await self._broadcast(signed.hash, signed.raw)
-        (written,) = [
-            t for t in await journal.at_nonce(chain_id, self.signer.address, nonce) if t.decision_id == row.decision_id
-        ]
-        return written
+    # --- nonces ------------------------------------------------------------------------------------------------------
 
-    async def _broadcast(self, hash_: str, raw: str) -> None:
-        """Hand bytes to the node. A refusal is noted, not raised: they are journaled and will be said again."""
-        try:
-            await accounts.send(self._node, raw)
-        except NodeError as error:
-            await self._journal.transactions.mark_refused(hash_, error.detail)
-        else:
-            await self._journal.transactions.mark_broadcast(hash_)
+    async def _next_nonce(self) -> int:
+        """Return the chain's next nonce, never below one past what we know to be mined: a node may lag."""
+        mined = await self._dispatch.unconfirmed()
+        known = max((row.nonce + 1 for row in mined), default=0)
+        return max(known, await self._dispatch.mined_nonce())
 
-    async def _follow(self, transaction: Transaction, ceiling: Wei | None = None) -> Receipt | None:
-        """Stay with a transaction until it is mined, and settle it. None when its nonce was used elsewhere.
-
-        Raises SendFailedError when it is still pending after the time for it.
-        """
-        newest = transaction.attempts[-1]
-        attempts = {a.hash: a.raw for a in transaction.attempts}
-        state = SendState.begun(Fees(Wei(newest.max_fee_per_gas), Wei(newest.max_priority_fee_per_gas)), self._clock())
-        used_since: float | None = None
-        if newest.broadcast_at is None:
-            await self._broadcast(newest.hash, newest.raw)
-        while True:
-            found = await self._receipt(tuple(attempts))
-            if found:
-                await self._settle(transaction, found)
-                return found
-            if await self._is_nonce_used(transaction):
-                # the receipt may lag behind the nonce: another program is blamed only after a while without one
-                used_since = used_since or self._clock()
-                if self._clock() - used_since >= self._timings.receipt_lag_s:
-                    await self._settle(transaction, None)
-                    return None
-                await asyncio.sleep(self._poll_s)
-                continue
-            used_since = None
-            now = self._clock()
-            match state.next_move(now, self._timings):
-                case Move.WAIT:
-                    await asyncio.sleep(self._poll_s)
-                case Move.REBROADCAST:
-                    await self._broadcast(*list(attempts.items())[-1])
-                    state = state.said(now)
-                case Move.BUMP:
-                    raised = await self._bump(transaction, state.fees, ceiling)
-                    state = state.capped(now) if raised is None else state.bumped(raised[0], now)
-                    attempts |= raised[1] if raised else {}
-                case Move.GIVE_UP:
-                    detail = f"{transaction.purpose}, nonce {transaction.nonce}: not mined, still pending"
-                    raise SendFailedError(Reason.NOT_MINED, detail)
-
-    async def _receipt(self, hashes: Sequence[str]) -> Receipt | None:
-        """Return the receipt of whichever attempt was mined. A node that does not answer has not said no."""
-        try:
-            found = [await accounts.receipt(self._node, hash_) for hash_ in hashes]
-        except NodeError:
-            return None
-        return next((r for r in found if r), None)
-
-    async def _is_nonce_used(self, transaction: Transaction) -> bool:
-        """Tell whether the chain has mined something at this nonce. A node that does not answer has not said so."""
-        try:
-            return await accounts.nonce(self._node, self.signer.address, pending=False) > transaction.nonce
-        except NodeError:
-            return False
-
-    async def _settle(self, transaction: Transaction, receipt: Receipt | None) -> None:
-        """Write down where a transaction ended; without a receipt its nonce was spent by another program."""
-        settle = self._journal.transactions.settle
-        if receipt is None:
-            await settle(transaction.id, "expired", error=SPENT_ELSEWHERE)
+    async def _fill_gap(self, rows: Sequence[Transaction], ceiling: Wei | None) -> None:
+        """Use up nonces below our first pending one that nothing is known to be at: else it would wait for ever."""
+        missing = range(await self._dispatch.mined_nonce(), rows[0].nonce)
+        offer = await self._market(ceiling) if missing else None
+        if not missing or offer is None:
             return
-        await settle(
-            transaction.id,
-            "mined" if receipt.succeeded else "reverted",
-            block_number=receipt.block_number,
-            block_hash=receipt.block_hash,
-            gas_used=receipt.gas_used,
-            effective_gas_price=receipt.gas_price,
-            error=None if receipt.succeeded else "status 0",
-        )
-
-    async def _bump(
-        self, transaction: Transaction, old: Fees, ceiling: Wei | None
-    ) -> tuple[Fees, dict[str, str]] | None:
-        """Sign the same call at the same nonce with a higher offer; None when the ceiling forbids it."""
-        try:
-            fresh = await self._market(ceiling)
-        except NodeError:
-            return None
-        raised = fees.replacement(old, fresh, ceiling) if fresh else None
-        if raised is None:
-            return None
-        call = Call(Address(transaction.to), bytes.fromhex(transaction.data[2:]), Wei(transaction.value), "")
-        envelope = Envelope(transaction.chain_id, transaction.nonce, transaction.gas_limit, raised)
-        signed = self.signer.sign(call, envelope)
-        await self._journal.transactions.add_attempt(transaction.id, _attempt(signed.hash, signed.raw, raised))
-        await self._broadcast(signed.hash, signed.raw)
-        return raised, {signed.hash: signed.raw}
+        filler = Call(self.signer.address, b"", Wei(0), "fill a gap in the nonces")
+        for nonce in missing:
+            item = Outgoing(filler, rows[0].decision_id, rows[0].step, 0, CANCEL_GAS)
+            await self._dispatch.broadcast(await self._dispatch.sign(item, nonce, offer))
 
     # --- fees --------------------------------------------------------------------------------------------------------
 
@@ -221,21 +140,39 @@ class Lane:
         head = await self._blocks.head()
         return fees.offer(head.base_fee, await accounts.tip(self._node), ceiling)
 
-    async def _offer(self, ceiling: Wei | None, gas: int) -> Fees:
-        """Return fees within the rule's ceiling and what the account can pay. Raises SendFailedError."""
-        head = await self._blocks.head()
-        tip = await accounts.tip(self._node)
+    async def _offer(self, ceiling: Wei | None, outgoing: Sequence[Outgoing], pending: Sequence[Transaction]) -> Fees:
+        """Return fees within the ceiling and the balance, and enough to replace what is pending."""
+        head, tip = await self._blocks.head(), await accounts.tip(self._node)
         offer = fees.offer(head.base_fee, tip, ceiling)
         if offer is None:
             raise SendFailedError(Reason.FEE_LIMIT, f"base fee {head.base_fee} wei, allowed {ceiling} wei")
-        balance = await accounts.balance(self._node, self.signer.address)
+        balance, gas = await accounts.balance(self._node, self.signer.address), sum(o.gas_limit for o in outgoing)
         payable = Wei(balance // gas)
         if payable < offer.max_fee:
             offer = fees.offer(head.base_fee, tip, payable)
         if offer is None:
-            raise SendFailedError(Reason.NO_GAS_MONEY, f"{self.signer.address} holds {balance} wei, {gas} gas to pay")
+            raise SendFailedError(Reason.NO_GAS_MONEY, f"{self.signer.address} holds {balance} wei for {gas} gas")
+        for row in pending:
+            higher = fees.replacement(fees_of(row), offer, ceiling)
+            if higher is None:
+                raise SendFailedError(Reason.FEE_LIMIT, f"replacing {row.purpose} costs more than {ceiling} wei a gas")
+            offer = higher
         return offer
 
+    # --- by hand -----------------------------------------------------------------------------------------------------
 
-def _attempt(hash_: str, raw: str, offer: Fees) -> NewAttempt:
-    return NewAttempt(hash=hash_, raw=raw, max_fee_per_gas=offer.max_fee, max_priority_fee_per_gas=offer.tip)
+    async def _wishes(self, pending: tuple[Transaction, ...]) -> dict[int, str]:
+        """Return, and take off the list, what the owner asked of pending transactions with ``keeper tx``."""
+        key = wish_key(self._blocks.chain_id, self.signer.address)
+        asked = await self._journal.facts.get(key)
+        if not asked:
+            return {}
+        mine = {row.id: asked[str(row.id)] for row in pending if str(row.id) in asked}
+        if mine:
+            await self._journal.facts.set(key, None)
+        return mine
+
+
+def wish_key(chain_id: int, signer: str) -> str:
+    """Return where ``keeper tx`` leaves what the owner asks of a running keeper."""
+    return f"tx-wishes:{chain_id}:{signer}"

@@ -14,8 +14,8 @@ from keeper.core.positions import Reserve
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
 from keeper.core.units import BPS, UINT256_MAX, Address, Usd, mul_div_down, mul_div_up, usd_text
-from keeper.execution.encoding import Venues
-from keeper.venues import aave_v3, uniswap_v3
+from keeper.execution.encoding import Script, Venues
+from keeper.venues import aave_v3, batch_account, uniswap_v3
 from keeper.venues.abi import address, load
 from keeper.venues.ports import Call
 
@@ -54,7 +54,13 @@ class _Flow:
 
 
 def check(
-    calls: Sequence[Call], chain_id: int, grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]
+    calls: Sequence[Call],
+    chain_id: int,
+    grant: Grant,
+    venues: Venues,
+    reserves: Mapping[Address, Reserve],
+    *,
+    is_batch: bool = False,
 ) -> None:
     """Raise PolicyError unless every call is allowed and all of them stay within the limits."""
     if chain_id != grant.chain_id:
@@ -71,8 +77,26 @@ def check(
     if limits.max_spend_per_day is not None and total + grant.spent_today > limits.max_spend_per_day + dust:
         left = limits.max_spend_per_day - grant.spent_today
         raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(total)} asked, {usd_text(left)} left today")
-    if limits.max_spend_per_tx is not None and max(spends, default=0) > limits.max_spend_per_tx + dust:
-        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(max(spends))} in one transaction")
+    dearest = total if is_batch else max(spends, default=0)
+    if limits.max_spend_per_tx is not None and dearest > limits.max_spend_per_tx + dust:
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(dearest)} in one transaction")
+
+
+def check_script(script: Script, signer: Address) -> None:
+    """Raise PolicyError unless what is sent is what was checked: the calls themselves, or one batch of just those."""
+    plain = [(c.call.to, c.call.data, c.call.value) for c in script.calls]
+    if script.batch is None:
+        sent = [(c.to, c.data, c.value) for c in script.sent]
+    else:
+        (batch,) = script.sent
+        if batch.to != signer or batch.value:
+            raise PolicyError(Reason.POLICY_FORBIDS, "a batch goes from the signer to itself")
+        try:
+            sent = [(c.to, c.data, c.value) for c in batch_account.decode_batch(batch.data)]
+        except ValueError as error:
+            raise PolicyError(Reason.POLICY_FORBIDS, f"batch: {error}") from error
+    if sent != plain:
+        raise PolicyError(Reason.POLICY_FORBIDS, "what would be sent is not what was checked")
 
 
 def _flows(calls: Sequence[Call], grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]) -> list[_Flow]:

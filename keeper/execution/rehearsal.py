@@ -13,7 +13,7 @@ from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, BlockRef, LendingPosition
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, ratio_text
-from keeper.execution.encoding import PlannedCall
+from keeper.execution.encoding import Script
 from keeper.venues.ports import Call, Probe, Read
 
 
@@ -39,8 +39,10 @@ class Simulator(Protocol):
 
     where: str
 
-    async def run(self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
-        """Run the calls one after the other, then the reads."""
+    async def run(
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+    ) -> Simulation:
+        """Run the calls one after the other, then the reads; ``code`` is put at the sender's account first."""
 
 
 class ForkSimulator:
@@ -52,10 +54,12 @@ class ForkSimulator:
         self._url = url
         self._multicall = multicall
 
-    async def run(self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
+    async def run(
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+    ) -> Simulation:
         """Start a fork, run, stop it. Raises AnvilMissingError, NodeError."""
         async with Fork(self._url, block, self._multicall) as fork:
-            return await fork.run(sender, calls, reads)
+            return await fork.run(sender, calls, reads, code)
 
 
 class NodeSimulator:
@@ -66,33 +70,31 @@ class NodeSimulator:
         self._fork = fork
         self.where = "eth_simulateV1"
 
-    async def run(self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read]) -> Simulation:
+    async def run(
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+    ) -> Simulation:
         """Simulate. Raises NodeError, AnvilMissingError when neither way is open."""
         if self.where == self._fork.where:
-            return await self._fork.run(block, sender, calls, reads)
+            return await self._fork.run(block, sender, calls, reads, code)
         try:
-            return await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall)
+            return await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall, code)
         except SimulationUnsupportedError:
             self.where = self._fork.where
-            return await self._fork.run(block, sender, calls, reads)
+            return await self._fork.run(block, sender, calls, reads, code)
 
 
 async def rehearse(
-    plan: Plan,
-    calls: Sequence[PlannedCall],
-    signer: Address,
-    simulator: Simulator,
-    probe: Probe[LendingPosition],
+    plan: Plan, script: Script, signer: Address, simulator: Simulator, probe: Probe[LendingPosition]
 ) -> Rehearsed | Refused:
     """Return how the plan goes on its own block. Raises NodeError when the node cannot say."""
     block = plan.intent.assessment.position.block
     try:
-        simulation = await simulator.run(block, signer, [c.call for c in calls], probe.reads)
+        simulation = await simulator.run(block, signer, script.sent, probe.reads, script.code)
     except AnvilMissingError as error:
         return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
-    for planned, outcome in zip(calls, simulation.calls, strict=False):
+    for call, outcome in zip(script.sent, simulation.calls, strict=False):
         if not outcome.succeeded:
-            return Refused(Reason.REHEARSAL_FAILED, f"{planned.call.purpose}: {outcome.error}")
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
     after = probe.decode(simulation.answers).reported
     if not plan.postcondition.is_met(after):
         detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(after.health_factor)}"

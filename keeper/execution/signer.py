@@ -11,6 +11,9 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.address import to_checksum_address
+from hexbytes import HexBytes
 
 from keeper.chain.fees import Fees
 from keeper.core.units import Address
@@ -29,6 +32,8 @@ class Envelope:
     nonce: int
     gas_limit: int
     fees: Fees
+    delegate: Address | None = None
+    """The account contract this transaction delegates the signer to (EIP-7702); None for an ordinary one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class KeystoreSigner:
         return f"KeystoreSigner({self.address})"
 
     def sign(self, call: Call, envelope: Envelope) -> Signed:
-        """Return an EIP-1559 transaction's signed bytes; the same input gives the same bytes."""
+        """Return signed bytes: EIP-1559, or EIP-7702 with a delegation. The same input gives the same bytes."""
         transaction: dict[str, Any] = {
             "type": 2,
             "chainId": envelope.chain_id,
@@ -63,8 +68,21 @@ class KeystoreSigner:
             "maxPriorityFeePerGas": envelope.fees.tip,
             "accessList": [],
         }
+        if envelope.delegate is not None:
+            # the account's nonce is one higher by the time the authorization is read (EIP-7702)
+            grant = {"chainId": envelope.chain_id, "address": envelope.delegate, "nonce": envelope.nonce + 1}
+            transaction |= {"type": 4, "authorizationList": [self._account.sign_authorization(grant)]}
         signed = self._account.sign_transaction(transaction)
         return Signed(signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex())
+
+
+def delegate_in(raw: str) -> Address | None:
+    """Return the account contract that signed bytes delegate to, None for an ordinary transaction."""
+    data = bytes.fromhex(raw[2:])
+    if data[:1] != b"\x04":
+        return None
+    authorizations = TypedTransaction.from_bytes(HexBytes(data)).as_dict()["authorizationList"]
+    return Address(str(to_checksum_address(authorizations[0]["address"])))
 
 
 def open_keystore(name: str, address: Address, keystore: Path, password: str) -> KeystoreSigner:

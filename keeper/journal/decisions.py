@@ -14,7 +14,7 @@ from keeper.journal.store import Store
 
 Mode = Literal["dry_run", "live"]
 Kind = Literal["hold", "act", "alert", "danger"]
-OutcomeKind = Literal["restored", "partial", "failed", "rehearsed", "in_flight"]
+OutcomeKind = Literal["restored", "partial", "failed", "cancelled", "rehearsed", "in_flight"]
 Json = Mapping[str, Any] | Sequence[Any]
 
 SECONDS_A_DAY = 86_400

@@ -130,6 +130,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             capital_cost=Bps(safety.capital_cost_bps),
         ),
         swap_deadline_s=ceil(safety.swap_deadline),
+        fee_share=Bps(safety.fee_share_of_loss_bps),
         max_fee=None if safety.max_fee_gwei is None else Wei(scaled(safety.max_fee_gwei, GWEI)),
         alerts=Alerts(tuple(Secret(u) for u in urls), ceil(file.alerts.repeat)),
         daemon=Daemon(
@@ -139,6 +140,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             reads_per_call=daemon.reads_per_call,
             metrics_port=daemon.metrics_port,
             confirm_s=float(daemon.confirm) if daemon.confirm else max(30.0, 10 * block_time),
+            confirmations=daemon.confirmations,
             keep_holds_days=daemon.keep_holds_days,
             state_dir=_beside(path, daemon.state_dir) if daemon.state_dir else None,
         ),
@@ -153,6 +155,7 @@ def _signer(table: schema.SignerTable, path: Path) -> Signer:
         keystore=_beside(path, table.keystore) if table.keystore else None,
         password_file=_beside(path, table.password_file) if table.password_file else None,
         password_credential=table.password_credential,
+        may_batch=table.batch,
     )
 
 
@@ -178,6 +181,7 @@ def _network(file: schema.NetworkFile) -> Network:
         uniswap_v3=UniswapSettings(uniswap.factory, uniswap.quoter_v2, uniswap.swap_router_02, uniswap.fee_tiers)
         if uniswap
         else None,
+        batch_account=file.batch_account,
         sequencer_feed=safety.sequencer_feed,
         sequencer_grace_s=ceil(safety.sequencer_grace),
         default_heartbeat_s=ceil(safety.default_heartbeat),

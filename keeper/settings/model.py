@@ -56,6 +56,7 @@ class Network:
     block_time_s: float
     pool_addresses_provider: Address
     uniswap_v3: UniswapSettings | None
+    batch_account: Address | None
     sequencer_feed: Address | None
     sequencer_grace_s: int
     default_heartbeat_s: int
@@ -77,6 +78,8 @@ class Signer:
     keystore: Path | None
     password_file: Path | None
     password_credential: str | None
+    may_batch: bool = False
+    """Whether the owner lets it delegate to the network's batch account (EIP-7702)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class Daemon:
     metrics_port: int | None
     confirm_s: float
     """How long a transaction may take to be mined before it counts as stuck."""
+    confirmations: int
+    """Blocks after which a mined transaction counts as final."""
     keep_holds_days: int
     state_dir: Path | None
 
@@ -129,6 +134,8 @@ class Settings:
     signers: tuple[Signer, ...]
     safety: Safety
     swap_deadline_s: int
+    fee_share: Bps
+    """Share of the expected loss from liquidation that gas may cost."""
     max_fee: Wei | None
     alerts: Alerts
     daemon: Daemon

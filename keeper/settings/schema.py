@@ -64,6 +64,7 @@ class NetworkFile(Table):
     block_time: Period
     aave_v3: AaveTable
     uniswap_v3: UniswapTable | None = None
+    batch_account: AddressField | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
 
 
@@ -91,6 +92,7 @@ class SignerTable(Table):
     keystore: Text | None = None
     password_file: Text | None = None
     password_credential: Text | None = None
+    batch: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -186,6 +188,7 @@ class SafetyTable(Table):
     max_rounds: Whole = Field(default=10, ge=1, le=30)
     capital_cost_bps: Whole = Field(default=10, ge=0, le=10_000)
     swap_deadline: Period = Decimal(1800)
+    fee_share_of_loss_bps: Whole = Field(default=5000, ge=1, le=10_000)
     max_fee_gwei: Number | None = None
 
     @model_validator(mode="after")
@@ -215,6 +218,7 @@ class DaemonTable(Table):
     reads_per_call: Whole = Field(default=500, ge=20, le=5000)
     metrics_port: Whole | None = Field(default=None, ge=1, le=65535)
     confirm: Period | None = None
+    confirmations: Whole = Field(default=3, ge=1, le=1000)
     keep_holds_days: Whole = Field(default=90, ge=1)
     state_dir: Text | None = None
 

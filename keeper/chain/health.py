@@ -1,0 +1,252 @@
+"""Which of several nodes to believe: rules over what each one said. No I/O and no clock: time is passed in, in seconds.
+
+Heads are monotonic. What was handed out once is followed by a higher block only, unless it was reorganised, and that
+is believed when more healthy nodes left the handed-out history than stayed on it (a node alone decides for itself).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from math import inf
+
+FAILURES_TO_LEAVE = 3
+ASIDE_S = 60.0
+REMEMBERED_BLOCKS = 64
+_WEIGHT = 0.2  # of the newest answer in a moving average
+_MUCH_SLOWER = 2.0
+_NOTICEABLE_S = 0.05
+
+
+class Role(Enum):
+    """What a node is for. A private relay only takes transactions, and shows them to nobody."""
+
+    READ = "read"
+    SEND = "send"
+    PRIVATE = "private"
+
+
+class Aside(Enum):
+    """Why a node is not asked."""
+
+    FAILING = "failing"
+    LAGGING = "lagging"
+    LYING = "lying"
+    WRONG_CHAIN = "wrong chain"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block of a node. ``timestamp`` is the block's."""
+
+    number: int
+    hash: str
+    parent_hash: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a node's chain looks like below its head: block number → hash, each block the child of the one before.
+
+    A head that does not follow from what is known begins it anew, so that nothing outdated speaks for or against.
+    """
+
+    hashes: Mapping[int, str] = field(default_factory=dict)
+
+    def extended(self, head: Head) -> History:
+        """Return the history up to a head."""
+        if self.hashes.get(head.number) == head.hash:
+            return self
+        follows = self.hashes.get(head.number - 1) == head.parent_hash
+        oldest = head.number - REMEMBERED_BLOCKS
+        kept = {n: h for n, h in self.hashes.items() if oldest < n < head.number} if follows else {}
+        return History({**kept, head.number - 1: head.parent_hash, head.number: head.hash})
+
+    def with_block(self, number: int, hash_: str) -> History:
+        """Return the history with a block the node was asked about."""
+        return History({**self.hashes, number: hash_})
+
+    def shares(self, other: History) -> bool:
+        """Whether both know a same block."""
+        return any(other.hashes.get(n) == h for n, h in self.hashes.items())
+
+    def contradicts(self, other: History) -> bool:
+        """Whether they have different blocks at one number. Knowing nothing in common is no contradiction."""
+        return any(other.hashes.get(n, h) != h for n, h in self.hashes.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that is known of one node."""
+
+    name: str
+    head: Head | None = None
+    history: History = History()
+    latency_s: float = 0.0
+    """A moving average, zero before the first answer."""
+    error_rate: float = 0.0
+    """A moving average: 0 when every request was answered, 1 when none was."""
+    failures: int = 0
+    """In a row."""
+    aside: Aside | None = None
+    aside_until: float = 0.0
+    is_chain_checked: bool = False
+
+    def answered(self, latency_s: float) -> Record:
+        """Return the record after an answer; a refusal is one too."""
+        average = latency_s if not self.latency_s else self.latency_s + _WEIGHT * (latency_s - self.latency_s)
+        errors = self.error_rate * (1 - _WEIGHT)
+        return replace(self, latency_s=average, error_rate=errors, failures=0)
+
+    def failed(self, now: float) -> Record:
+        """Return the record after a request without an answer: its chain is to be checked again when it is back.
+
+        After three in a row it is left for a minute.
+        """
+        errors = self.error_rate + _WEIGHT * (1 - self.error_rate)
+        after = replace(self, failures=self.failures + 1, error_rate=errors, is_chain_checked=False)
+        return after.left(Aside.FAILING, now) if after.failures >= FAILURES_TO_LEAVE else after
+
+    def left(self, why: Aside, now: float) -> Record:
+        """Return the record of a node that is not asked for a minute; for good when it is on another chain.
+
+        What it said of its chain is forgotten: it speaks for itself when it is asked again.
+        """
+        if self.aside is Aside.WRONG_CHAIN:
+            return self
+        until = inf if why is Aside.WRONG_CHAIN else now + ASIDE_S
+        forgotten = {} if why is Aside.FAILING else {"head": None, "history": History()}
+        return replace(self, aside=why, aside_until=until, is_chain_checked=False, **forgotten)
+
+    def saw(self, head: Head) -> Record:
+        """Return the record with a newer word on the node's head."""
+        return replace(self, head=head, history=self.history.extended(head))
+
+    def told(self, number: int, hash_: str) -> Record:
+        """Return the record with the hash the node gave for a number."""
+        return replace(self, history=self.history.with_block(number, hash_))
+
+    def is_aside(self, now: float) -> bool:
+        """Whether the node is left alone at this time."""
+        return now < self.aside_until
+
+    def lag(self, handed: Head | None) -> int:
+        """Return how many blocks the node is behind what was handed out; everything when it never named a head."""
+        if handed is None:
+            return 0
+        return max(0, handed.number - self.head.number) if self.head else handed.number
+
+    def has(self, number: int, hash_: str | None) -> bool:
+        """Whether the node should be able to answer about a block: it came so far, and on that history."""
+        if self.head is None or self.head.number < number:
+            return False
+        return hash_ is None or self.history.hashes.get(number, hash_) == hash_
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The newest head that was handed out, and its history as the node that named it has it."""
+
+    head: Head
+    history: History
+
+
+def asked(records: Sequence[Record], now: float) -> list[Record]:
+    """Return the nodes to ask for their heads: those not set aside. One alone is never left, nor are all at once."""
+    alive = [r for r in records if r.aside is not Aside.WRONG_CHAIN]
+    if len(alive) == 1:
+        return alive
+    at_hand = [r for r in alive if not r.is_aside(now)]
+    return at_hand or [r for r in alive if r.aside is Aside.FAILING]
+
+
+def healthy(records: Sequence[Record], now: float, handed: Head | None, max_lag: int) -> list[Record]:
+    """Return the nodes whose word counts: asked, and not too far behind. A node alone lags behind nobody."""
+    at_hand = asked(records, now)
+    if sum(r.aside is not Aside.WRONG_CHAIN for r in records) == 1:
+        return at_hand
+    return [r for r in at_hand if r.lag(handed) <= max_lag]
+
+
+def by_preference(records: Iterable[Record], current: str | None = None) -> list[Record]:
+    """Return nodes, best first: highest head, fewest failures, least latency.
+
+    The one in use stays first while it is as high, did not fail, and is not much slower than the best.
+    """
+    ranked = sorted(records, key=_rank)
+    staying = next((r for r in ranked if r.name == current), None)
+    if staying is None or staying.failures or _number(staying) < _number(ranked[0]):
+        return ranked
+    if staying.latency_s > _MUCH_SLOWER * ranked[0].latency_s + _NOTICEABLE_S:
+        return ranked
+    return [staying, *(r for r in ranked if r is not staying)]
+
+
+def next_head(handed: Handed | None, records: Sequence[Record]) -> Record | None:
+    """Return the node whose head is handed out now; None when no head may be: all are behind, or they disagree."""
+    for record in by_preference(r for r in records if r.head):
+        if handed is None:
+            if _speak_for(record, records) > _speak_against(record, records):
+                return record
+        elif _follows(handed, record, records):
+            return record
+    return None
+
+
+def liars(records: Sequence[Record]) -> list[Record]:
+    """Return the nodes that more of the others contradict than bear out. Of two that disagree neither is."""
+    return [r for r in records if _speak_against(r, records) > _speak_for(r, records)]
+
+
+def dispute(records: Sequence[Record]) -> tuple[Record, Record] | None:
+    """Return two nodes with different blocks at one number, None when there are no such."""
+    pairs = ((a, b) for i, a in enumerate(records) for b in records[i + 1 :])
+    return next(((a, b) for a, b in pairs if a.history.contradicts(b.history)), None)
+
+
+def unlinked(records: Sequence[Record], max_lag: int) -> list[tuple[Record, int]]:
+    """Return which node to ask about which number, to learn whether one far ahead is on the others' history at all."""
+    headed = by_preference(r for r in records if r.head)
+    if not headed:
+        return []
+    leader = headed[0]
+    behind = [r for r in headed[1:] if r.lag(leader.head) > max_lag]
+    return [
+        (leader, _number(r))
+        for r in behind
+        if not leader.history.shares(r.history) and not leader.history.contradicts(r.history)
+    ]
+
+
+def _follows(handed: Handed, record: Record, records: Sequence[Record]) -> bool:
+    assert record.head  # noqa: S101 - asked of those with a head only
+    if record.head.hash == handed.head.hash:
+        return True
+    if record.history.contradicts(handed.history):
+        left = sum(r.history.contradicts(handed.history) for r in records)
+        stayed = sum(_bears_out(r.history, handed.history) for r in records)
+        return left > stayed
+    return record.head.number > handed.head.number
+
+
+def _speak_for(record: Record, records: Sequence[Record]) -> int:
+    return 1 + sum(_bears_out(r.history, record.history) for r in records if r.name != record.name)
+
+
+def _speak_against(record: Record, records: Sequence[Record]) -> int:
+    return sum(r.history.contradicts(record.history) for r in records if r.name != record.name)
+
+
+def _bears_out(one: History, other: History) -> bool:
+    return one.shares(other) and not one.contradicts(other)
+
+
+def _number(record: Record) -> int:
+    return record.head.number if record.head else -1
+
+
+def _rank(record: Record) -> tuple[int, int, float, float]:
+    # errors count in coarse steps, so that one lost request long ago does not outweigh latency
+    return -_number(record), record.failures, round(record.error_rate, 1), record.latency_s

@@ -1,0 +1,183 @@
+"""Sign, write down, hand to the node, look what became of it: the four things done with one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from keeper.chain import accounts
+from keeper.chain.accounts import Receipt
+from keeper.chain.client import Node
+from keeper.chain.errors import NodeError
+from keeper.chain.fees import Fees
+from keeper.core.units import Address, Wei
+from keeper.execution.signer import Envelope, KeystoreSigner, delegate_in
+from keeper.execution.tx_state import TxState, moved
+from keeper.journal import Journal, NewAttempt, NewTransaction, Transaction
+from keeper.journal.transactions import State
+from keeper.venues.ports import Call
+
+SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
+EARLIER_LANDED = "an earlier intent at the same nonce was mined"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A call about to be signed: the step it is, the dollars the limits count, its gas limit.
+
+    ``delegate`` names the account contract a batch delegates to (EIP-7702), when that is not done yet.
+    """
+
+    call: Call
+    decision_id: int
+    step: int
+    spend_usd: int
+    gas_limit: int
+    delegate: Address | None = None
+
+
+class Dispatch:
+    """What one signer does on one chain. Keeps nothing in memory: the journal is the state."""
+
+    def __init__(self, node: Node, chain_id: int, journal: Journal, signer: KeystoreSigner) -> None:
+        self.node = node
+        self.signer = signer
+        self._chain_id = chain_id
+        self._journal = journal.transactions
+
+    async def sign(
+        self, outgoing: Outgoing, nonce: int, fees: Fees, replaces: Transaction | None = None
+    ) -> Transaction:
+        """Sign a call and write it down, durable before any wire. Raises JournalError, NonceTakenError."""
+        envelope = Envelope(self._chain_id, nonce, outgoing.gas_limit, fees, outgoing.delegate)
+        signed = self.signer.sign(outgoing.call, envelope)
+        row = NewTransaction(
+            decision_id=outgoing.decision_id,
+            step=outgoing.step,
+            chain_id=self._chain_id,
+            signer=self.signer.address,
+            nonce=nonce,
+            to=outgoing.call.to,
+            value=outgoing.call.value,
+            data="0x" + outgoing.call.data.hex(),
+            purpose=outgoing.call.purpose,
+            spend_usd=outgoing.spend_usd,
+            gas_limit=outgoing.gas_limit,
+        )
+        attempt = _attempt(signed.hash, signed.raw, fees)
+        if replaces is None:
+            written = await self._journal.add_signed(row, attempt)
+        else:
+            moved(TxState(replaces.state), TxState.REPLACED)
+            written = await self._journal.replace_signed(replaces.id, row, attempt)
+        return await self._row(nonce, written)
+
+    async def broadcast(self, transaction: Transaction) -> None:
+        """Hand the newest bytes to the node. A refusal is noted, not raised: they will be said again."""
+        newest = transaction.attempts[-1]
+        try:
+            await accounts.send(self.node, newest.raw)
+        except NodeError as error:
+            await self._journal.mark_refused(newest.hash, error.detail)
+        else:
+            await self._journal.mark_broadcast(newest.hash)
+
+    async def bid_more(self, transaction: Transaction, fees: Fees) -> Transaction:
+        """Sign the same call at the same nonce with a higher offer, write it down, and hand it to the node."""
+        call = Call(Address(transaction.to), bytes.fromhex(transaction.data[2:]), Wei(transaction.value), "")
+        delegate = delegate_in(transaction.attempts[0].raw)
+        envelope = Envelope(self._chain_id, transaction.nonce, transaction.gas_limit, fees, delegate)
+        signed = self.signer.sign(call, envelope)
+        await self._journal.add_attempt(transaction.id, _attempt(signed.hash, signed.raw, fees))
+        raised = await self._row(transaction.nonce, transaction.id)
+        await self.broadcast(raised)
+        return raised
+
+    async def look(self, transaction: Transaction) -> tuple[Transaction, Receipt | None]:
+        """Seek a receipt for every hash ever signed at the nonce, and write down what is found.
+
+        Returns the row as it stands now with its receipt: None when nothing was mined, or when what was mined is an
+        earlier intent that this one had replaced. Raises NodeError when the node does not answer.
+        """
+        rows = await self._journal.at_nonce(self._chain_id, self.signer.address, transaction.nonce)
+        found = await self._receipt_among(rows)
+        if found is None:
+            return next(r for r in rows if r.id == transaction.id), None
+        winner, receipt = found
+        for row in rows:
+            if row.id != winner.id:
+                await self._settle_loser(row, winner)
+        state = TxState.MINED if receipt.succeeded else TxState.REVERTED
+        if TxState(winner.state) is not TxState.CONFIRMED:
+            await self.settle(winner, state, receipt=receipt)
+        if winner.id == transaction.id:
+            return replace(winner, state=_name(state)), receipt
+        return replace(transaction, state="expired", error=EARLIER_LANDED), None
+
+    async def _receipt_among(self, rows: Sequence[Transaction]) -> tuple[Transaction, Receipt] | None:
+        for row in rows:
+            for attempt in row.attempts:
+                receipt = await accounts.receipt(self.node, attempt.hash)
+                if receipt:
+                    return row, receipt
+        return None
+
+    async def _settle_loser(self, row: Transaction, winner: Transaction) -> None:
+        """Write down an intent whose nonce went to another of ours."""
+        if TxState(row.state).is_open:
+            await self.settle(row, TxState.EXPIRED, error=EARLIER_LANDED)
+        elif row.state == "replaced" and is_cancellation(winner) and winner.replaces == row.id:
+            await self.settle(row, TxState.CANCELLED, error="cancelled")
+        elif row.state == "replaced":
+            await self.settle(row, TxState.EXPIRED, error="replaced by another plan")
+
+    async def settle(
+        self, row: Transaction, state: TxState, *, receipt: Receipt | None = None, error: str | None = None
+    ) -> None:
+        """Write down where a transaction stands. Raises IllegalMoveError, JournalError."""
+        moved(TxState(row.state), state)
+        await self._journal.settle(
+            row.id,
+            _name(state),
+            block_number=receipt.block_number if receipt else None,
+            block_hash=receipt.block_hash if receipt else None,
+            gas_used=receipt.gas_used if receipt else None,
+            effective_gas_price=receipt.gas_price if receipt else None,
+            error=error or (None if receipt is None or receipt.succeeded else "status 0"),
+        )
+
+    async def open_rows(self) -> tuple[Transaction, ...]:
+        """Return what is signed or pending, by nonce."""
+        return await self._journal.unfinished(self._chain_id, self.signer.address)
+
+    async def unconfirmed(self) -> tuple[Transaction, ...]:
+        """Return what is mined but could still be reorganised."""
+        return await self._journal.unfinished(self._chain_id, self.signer.address, {"mined"})
+
+    async def mined_nonce(self) -> int:
+        """Return how many transactions of the signer are mined. Raises NodeError."""
+        return await accounts.nonce(self.node, self.signer.address, pending=False)
+
+    async def _row(self, nonce: int, id_: int) -> Transaction:
+        rows: Sequence[Transaction] = await self._journal.at_nonce(self._chain_id, self.signer.address, nonce)
+        return next(row for row in rows if row.id == id_)
+
+
+def is_cancellation(row: Transaction) -> bool:
+    """Tell whether an intent only uses up its nonce: nothing sent to oneself."""
+    return row.to == row.signer and row.data == "0x" and row.value == 0
+
+
+def fees_of(transaction: Transaction) -> Fees:
+    """Return what the newest attempt offers."""
+    newest = transaction.attempts[-1]
+    return Fees(Wei(newest.max_fee_per_gas), Wei(newest.max_priority_fee_per_gas))
+
+
+def _name(state: TxState) -> State:
+    name: State = state.value
+    return name
+
+
+def _attempt(hash_: str, raw: str, offer: Fees) -> NewAttempt:
+    return NewAttempt(hash=hash_, raw=raw, max_fee_per_gas=offer.max_fee, max_priority_fee_per_gas=offer.tip)
