@@ -17,12 +17,14 @@ UNISWAP = {
     "QuoterV2": "v3-periphery/artifacts/contracts/lens/QuoterV2.sol",
     "SwapRouter02": "swap-router-contracts/artifacts/contracts/SwapRouter02.sol",
 }
+BATCH_ACCOUNT = MODULES / "@account-abstraction/contracts/artifacts"
 
 
 @cache
 def artifact(name: str) -> dict[str, Any]:
     """{abi, bytecode, linkReferences} of one contract."""
     path = MODULES / "@uniswap" / UNISWAP[name] if name in UNISWAP else CONTRACTS
+    path = BATCH_ACCOUNT if name == "Simple7702Account" else path
     try:
         loaded: dict[str, Any] = json.loads((path / f"{name}.json").read_text())
     except FileNotFoundError:

@@ -36,6 +36,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
     reference = _deploy_feed(chain, f"{native} / USD reference", spec.price(native), admin)
     born = chain.w3.eth.get_block("latest")["timestamp"]
     sequencer = chain.deploy("SequencerFeed", born - 86_400, sender=admin).address
+    batch_account = chain.deploy("Simple7702Account", sender=admin).address
     market = deploy_market(chain, spec, admin, tokens, sources, sequencer)
     uniswap = deploy_uniswap(chain, admin, tokens[native])
     chain.rpc("anvil_setBalance", tokens[native], hex(NATIVE_BACKING))
@@ -49,6 +50,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
         "chain_id": CHAIN_ID,
         "multicall3": MULTICALL3,
         "wrapped_native": tokens[native],
+        "batch_account": batch_account,
         "aave": _aave_addresses(market),
         "uniswap": {
             "factory": uniswap.factory.address,

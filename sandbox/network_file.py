@@ -12,6 +12,7 @@ def network_toml(addresses: Addresses, block_time_s: float) -> str:
 chain_id = {addresses["chain_id"]}
 multicall3 = "{addresses["multicall3"]}"
 wrapped_native = "{addresses["wrapped_native"]}"
+batch_account = "{addresses["batch_account"]}"
 block_time = "{block_time_s:g}s"
 
 [aave_v3]
