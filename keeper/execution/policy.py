@@ -142,7 +142,9 @@ def _market_flow(
         raise ValueError("a guardian never takes anything out")
     if move.function in ("withdraw", "borrow"):
         return _Flow()
-    amount = approved.get(move.asset, 0) if move.amount == UINT256_MAX else move.amount
+    amount = move.amount
+    if amount == UINT256_MAX and move.function == "repay":
+        amount = approved.get(move.asset, amount)  # with no approval of this plan it is beyond any limit
     return _Flow(paid=_value_up(amount, reserves[move.asset]))
 
 
@@ -153,7 +155,8 @@ def _swap_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) ->
     if deadline > grant.deadline:
         raise ValueError(f"deadline {deadline} is later than {grant.deadline}")
     given, got = _reserve(swap.route.tokens[0], reserves), _reserve(swap.route.tokens[-1], reserves)
-    sold, bought = _value_down(swap.sold, given), _value_up(swap.bought, got)
+    # either side comes with one smallest unit of slack: amounts are whole units, and of a dear asset one is no dust
+    sold, bought = _value_down(max(0, swap.sold - 1), given), _value_up(swap.bought, got)
     _check_slippage(swap, sold, bought + _value_up(1, got), grant)
     return _Flow(sold=_value_up(swap.sold, given), bought=bought)
 
@@ -161,7 +164,6 @@ def _swap_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) ->
 def _check_slippage(swap: Swap, sold: int, bought: int, grant: Grant) -> None:
     if not swap.sold or not swap.bought:
         raise ValueError("a swap of nothing")
-    # ``bought`` comes with one smallest unit of slack: a share of a sale is rounded down to whole units
     if sold * BPS > bought * (BPS + grant.limits.max_slippage):
         raise PolicyError(
             Reason.POLICY_FORBIDS, f"gives up to {usd_text(sold)} for {usd_text(bought)}: more than max_slippage_bps"
