@@ -44,7 +44,7 @@ err = Console(highlight=False, stderr=True)
 def demo(
     scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash.")] = "crash",
     chosen: Annotated[str, typer.Option("--scenario", help="The same as an option.")] = "",
-    seconds: Annotated[float, typer.Option(min=5, max=3600, help="How long the crash takes, in wall time.")] = 28,
+    seconds: Annotated[float | None, typer.Option(min=5, max=3600, help="How long the crash takes, wall time.")] = None,
     file: Annotated[Path | None, typer.Option(help="Play the steepest stretch of this CSV instead.")] = None,
     speed: Annotated[float | None, typer.Option(min=1, help="With --file: chain seconds per wall second.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="With --file: all of it.")] = False,

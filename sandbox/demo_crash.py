@@ -22,7 +22,7 @@ MOVES = {
     "after": "+1.8 -0.7 +1.1",
 }
 """Percent, update by update."""
-ENOUGH = Decimal("0.40")
+ENOUGH = Decimal("0.36")
 """A stretch that falls this far is a crash worth showing: at a health factor of 1.48, 33 % liquidates."""
 LEAD_S, TRAIL_S = 2 * 3600, 3600
 MOST_BLOCK_S = 600
@@ -37,7 +37,11 @@ class Crash(NamedTuple):
     speed: float
 
 
-def own_crash(seconds: float) -> Crash:
+OWN_S, FILE_S = 28.0, 60.0
+"""How long a crash takes in wall time unless told otherwise."""
+
+
+def own_crash(seconds: float | None) -> Crash:
     """An hour of falling, played in `seconds` of wall time."""
     points, price = [Point(0, START_PRICE)], START_PRICE
     for i, move in enumerate(" ".join(MOVES.values()).split(), start=1):
@@ -45,10 +49,10 @@ def own_crash(seconds: float) -> Crash:
         price *= 1 + Decimal(move) / 100
         points.append(Point(i * UPDATE_S, price))
     points.append(Point(points[-1].timestamp + UPDATE_S, price))
-    return Crash("a crash of our own making", points, points[-1].timestamp / seconds)
+    return Crash("a crash of our own making", points, points[-1].timestamp / (seconds or OWN_S))
 
 
-def crash_from(file: Path, seconds: float, speed: float | None, block_s: float, whole: bool) -> Crash:
+def crash_from(file: Path, seconds: float | None, speed: float | None, block_s: float, whole: bool) -> Crash:
     """The steepest stretch of a file (or all of it): in `seconds`, or slower where blocks would become too long."""
     everything = read_points(file)
     points = everything if whole else steepest(everything)
@@ -57,7 +61,9 @@ def crash_from(file: Path, seconds: float, speed: float | None, block_s: float, 
         raise SandboxError(f"{file.name}: too short to play")
     factor = START_PRICE / points[0].price
     scaled = [Point(p.timestamp, p.price * factor) for p in points]
-    return Crash(f"{file.name}, {span / 3600:.0f} h", scaled, speed or min(span / seconds, MOST_BLOCK_S / block_s))
+    return Crash(
+        f"{file.name}, {span / 3600:.0f} h", scaled, speed or min(span / (seconds or FILE_S), MOST_BLOCK_S / block_s)
+    )
 
 
 def steepest(points: Sequence[Point]) -> list[Point]:

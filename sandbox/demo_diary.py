@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +13,7 @@ from keeper.core.reasons import Reason
 from keeper.journal import Decision, Journal, JournalError, open_journal
 
 LIMIT = 60
+HASH = re.compile(r" ?\(0x[0-9a-f]{64}\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class Diary:
         if self._journal is None:
             self._journal = await open_journal(str(self._file))
         newest_first = await self._journal.decisions.recent(LIMIT)
-        return [entry for decision in reversed(newest_first) if (entry := told(decision))]
+        entries = [entry for decision in reversed(newest_first) if (entry := told(decision))]
+        return [new for old, new in pairwise([None, *entries]) if new and (old is None or old.text != new.text)]
 
 
 def told(decision: Decision) -> Entry | None:
@@ -67,7 +71,8 @@ def told(decision: Decision) -> Entry | None:
     if decision.outcome_kind in ("restored", "partial"):
         all_it_could = ", all that was possible" if decision.outcome_kind == "partial" else ""
         return Entry(decision.block_timestamp, text + all_it_could, went_well=True)
-    return Entry(decision.block_timestamp, f"{text}; {decision.outcome_kind}: {outcome['detail']}", went_well=False)
+    why = HASH.sub("", outcome["detail"])
+    return Entry(decision.block_timestamp, f"{text}; {outcome['reason']}: {why}", went_well=False)
 
 
 def _why_held(summary: str) -> str:

@@ -116,7 +116,7 @@ def _rows(ended: Mapping[str, Ending]) -> list[tuple[str, str, str]]:
         both("equity", lambda e: _usd(e.equity)),
         both("own transactions", lambda e: str(len(e.transactions) if e is kept else 0)),
         both("fees paid", lambda e: _usd(e.fees_usd)),
-        both("lost on sales", lambda e: _usd(e.trading_usd)),
+        both("cost of its sales", lambda e: _usd(e.trading_usd)),
         both("lost to liquidators", lambda e: _usd(e.penalty_usd)),
     ]
 
@@ -142,14 +142,14 @@ def _entry(ending: Ending) -> dict[str, Any]:
         "final_debt_usd": _number(ending.final.debt_usd[ending.name]),
         "final_equity_usd": _number(ending.equity),
         "fees_usd": float(round(ending.fees_usd, 6)),
-        "lost_on_sales_usd": _number(ending.trading_usd),
+        "cost_of_sales_usd": _number(ending.trading_usd),
         "lost_to_liquidators_usd": _number(ending.penalty_usd),
         "transactions": list(ending.transactions),
     }
 
 
 def _usd(value: Decimal) -> str:
-    return f"${value:,.2f}"
+    return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
 
 
 def _number(value: Decimal) -> float:

@@ -112,13 +112,13 @@ def _liquidation(world: World, log: Any) -> Liquidation:
 
 
 def read_swap_cost(world: World, owner: str, transaction: str) -> Decimal:
-    """Dollars of what the owner gave in a transaction beyond what came back, by its Transfer events and the feeds."""
+    """Dollars of what the owner gave in a transaction beyond what came back, at the feeds' prices one block before."""
     receipt = world.w3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
     cost = Decimal(0)
     for log in receipt["logs"]:
         if log["topics"][0] == TRANSFER_TOPIC:
             given, received = (bytes(topic)[-20:] == bytes.fromhex(owner[2:]) for topic in log["topics"][1:3])
-            value = _worth(world, log["address"], int.from_bytes(log["data"]), receipt["blockNumber"])
+            value = _worth(world, log["address"], int.from_bytes(log["data"]), receipt["blockNumber"] - 1)
             cost += value * (given - received)
     return cost
 

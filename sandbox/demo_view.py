@@ -14,6 +14,8 @@ SHOWN_ENTRIES = 5
 SPARKS, CURVE = "▁▂▃▄▅▆▇█", 36
 BAR, BAR_FROM, BAR_TO = 20, 1.0, 1.8
 NO_DEBT = 99.0
+LEAST_SCALE = 0.6  # the curve of the price spans at least this much of a fall
+LEGEND = "an empty bar is a health factor of 1: there anybody may liquidate"
 NAMES = {KEPT: "kept", UNKEPT: "not kept"}
 
 
@@ -37,7 +39,8 @@ def render(now: Scenes) -> RenderableType:
     rows.add_row(*_price_row(now.frames))
     for name in NAMES:
         rows.add_row(*_health_row(name, now))
-    return Group(_head(now), Text(), rows, Text(), Text("what the keeper did", style="dim"), *_deeds(now))
+    legend, heading = Text(LEGEND, style="dim"), Text("what the keeper did")
+    return Group(_head(now), Text(), rows, legend, Text(), heading, *_deeds(now))
 
 
 def line(now: Scenes) -> str:
@@ -62,8 +65,8 @@ def _price_row(frames: Sequence[Frame]) -> tuple[Text, Text, Text, Text, Text]:
     prices = [float(frame.price) for frame in frames]
     return (
         Text("ETH"),
-        Text(f"{price:,.0f}", style="bold"),
-        Text(_curve(prices, min(prices), max(prices)), style="cyan"),
+        Text(f"${price:,.0f}", style="bold"),
+        Text(_curve(prices, min(*prices, LEAST_SCALE * prices[0]), max(prices)), style="cyan"),
         Text(f"{price / first - 1:+.0%}"),
         Text(),
     )
