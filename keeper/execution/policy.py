@@ -100,7 +100,7 @@ def check_script(script: Script, signer: Address) -> None:
 
 
 def _flows(calls: Sequence[Call], grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]) -> list[_Flow]:
-    """Return what each call moves. A repayment of everything moves at most what the plan approved for it."""
+    """Return what each call moves. A repayment of everything moves at most what is left of the plan's approval."""
     approved: dict[Address, int] = {}
     flows = []
     for call in calls:
@@ -109,6 +109,10 @@ def _flows(calls: Sequence[Call], grant: Grant, venues: Venues, reserves: Mappin
             spender, amount = _ERC20.approve.decode_inputs(call.data)
             if address(spender) == venues.market.pool:
                 approved[call.to] = amount
+        elif call.to == venues.market.pool:
+            move = aave_v3.decode_call(call.data)
+            if move.function in ("supply", "repay") and move.asset in approved:
+                approved[move.asset] = max(0, approved[move.asset] - move.amount)
         flows.append(flow)
     return flows
 
