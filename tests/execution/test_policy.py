@@ -1,0 +1,499 @@
+"""The last gate: every call that is not on the list is refused, each for its own reason; what we encode passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from core_builders import (
+    GUARDIAN,
+    NOW,
+    OWNER,
+    at,
+    holding,
+    intent,
+    limits,
+    loop,
+    position,
+    quoted,
+    rule,
+    state,
+    terms,
+    units,
+    usd,
+    wad,
+    wallet,
+)
+from core_strategies import worlds
+from eth_utils.crypto import keccak
+from hypothesis import HealthCheck, given, settings
+
+from keeper.core.decisions import Hold, Intent
+from keeper.core.moves import Route, Swap
+from keeper.core.planning import Allowances, Plan, plans
+from keeper.core.positions import LendingPosition
+from keeper.core.proposals import State, Terms
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, CloseTarget, Measure, Rule, Trigger
+from keeper.core.units import UINT256_MAX, Address, Amount, Usd, Wei
+from keeper.execution import policy
+from keeper.execution.encoding import Batch, Script, Venues, encode
+from keeper.execution.policy import Grant, PolicyError
+from keeper.venues import uniswap_v3
+from keeper.venues.aave_v3 import Listing, Market
+from keeper.venues.abi import load
+from keeper.venues.ports import Call
+
+POOL = Address("0x87870Bca3F3fD6335C3F4ce8392D69350B4fA4E2")
+ROUTER = Address("0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45")
+STRANGER = Address("0x90F79bf6EB2c4f870365E785982E1f101E93b906")
+SYMBOLS = ("WETH", "USDC", "DAI", "WBTC")
+WETH, USDC = at("WETH"), at("USDC")
+CHAIN, DEADLINE = 31337, NOW + 1800
+
+aave, erc20, router = load("aave_v3_pool"), load("erc20"), load("uniswap_v3_swap_router_02")
+listings = tuple(Listing(i, at(s), s, 18, at("a"), at("d"), at("f")) for i, s in enumerate(SYMBOLS))
+VENUES = Venues(
+    Market(POOL, at("oracle"), 10**8, listings), uniswap_v3.Deployment(at("fac"), at("quo"), ROUTER, (500,))
+)
+POSITION = position(*(holding(s) for s in SYMBOLS))
+RESERVES = {h.reserve.asset: h.reserve for h in POSITION.holdings}
+
+
+def grant(signer: Address = OWNER, spent: int = 0, **caps: object) -> Grant:
+    return Grant(CHAIN, OWNER, signer, limits(**caps), Usd(spent), DEADLINE)  # type: ignore[arg-type]
+
+
+def check(*calls: Call, by: Grant | None = None, chain_id: int = CHAIN, venues: Venues = VENUES) -> None:
+    policy.check(calls, chain_id, by or grant(), venues, RESERVES)
+
+
+def reason(*calls: Call, by: Grant | None = None, **more: object) -> Reason:
+    with pytest.raises(PolicyError) as refused:
+        check(*calls, by=by, **more)  # type: ignore[arg-type]
+    assert str(refused.value).startswith(refused.value.reason.short)
+    return refused.value.reason
+
+
+def forbidden(*calls: Call, by: Grant | None = None, **more: object) -> str:
+    with pytest.raises(PolicyError) as refused:
+        check(*calls, by=by, **more)  # type: ignore[arg-type]
+    assert refused.value.reason is Reason.POLICY_FORBIDS
+    return refused.value.detail
+
+
+def call(to: Address, data: bytes, value: int = 0) -> Call:
+    return Call(to, data, Wei(value), "by hand")
+
+
+def supply(amount: int = 10**18, for_whom: Address = OWNER, asset: Address = WETH) -> Call:
+    return call(POOL, aave.supply.encode(asset, amount, for_whom, 0))
+
+
+def withdraw(amount: int = 10**18, to: Address = OWNER, asset: Address = WETH) -> Call:
+    return call(POOL, aave.withdraw.encode(asset, amount, to))
+
+
+def borrow(amount: int = 10**9, for_whom: Address = OWNER, asset: Address = USDC) -> Call:
+    return call(POOL, aave.borrow.encode(asset, amount, 2, 0, for_whom))
+
+
+def repay(amount: int = 10**9, for_whom: Address = OWNER, asset: Address = USDC) -> Call:
+    return call(POOL, aave.repay.encode(asset, amount, 2, for_whom))
+
+
+def repay_with_supply(amount: int = 10**9, asset: Address = USDC) -> Call:
+    return call(POOL, aave.repayWithATokens.encode(asset, amount, 2))
+
+
+def approve(amount: int = 10**9, spender: Address = POOL, asset: Address = USDC) -> Call:
+    return call(asset, erc20.approve.encode(spender, amount))
+
+
+def order(
+    sold: int = 10**18,
+    bought: int = 1_991 * 10**6,
+    to: Address = OWNER,
+    path: Sequence[Address] = (WETH, USDC),
+) -> bytes:
+    route = uniswap_v3.path_of(Route(tuple(path), (500,) * (len(path) - 1)))
+    return router.exactOutput.encode((route, to, bought, sold))
+
+
+def swap(inner: Sequence[bytes] | None = None, deadline: int = DEADLINE, **more: object) -> Call:
+    orders = [order(**more)] if inner is None else list(inner)  # type: ignore[arg-type]
+    return call(ROUTER, router.multicall.encode(deadline, orders))
+
+
+EVERY = [supply(), withdraw(), borrow(), repay(), repay_with_supply(), approve(), approve(spender=ROUTER), swap()]
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_what_a_keeper_does_for_its_owner_is_allowed(one: Call) -> None:
+    """The list, call by call: the refusals below differ from these in one thing each."""
+    check(one)
+
+
+# --- where to, and what ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_another_target_is_refused(one: Call) -> None:
+    """The same calldata at an address that is not on the list."""
+    assert f"{STRANGER} is not on the list" in forbidden(replace(one, to=STRANGER))
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_another_chain_is_refused(one: Call) -> None:
+    """Whatever the call."""
+    assert "chain 1 is not 31337" in forbidden(one, chain_id=1)
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_native_value_is_refused(one: Call) -> None:
+    """No call of a keeper carries ether."""
+    assert "native currency" in forbidden(replace(one, value=Wei(1)))
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_bytes_behind_the_arguments_are_refused(one: Call) -> None:
+    """Calldata must be in its plain form: nothing may hide behind what was checked."""
+    forbidden(replace(one, data=one.data + b"\x00"))
+    forbidden(replace(one, data=one.data + b"\x00" * 32))
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_calldata_cut_short_is_refused(one: Call) -> None:
+    """Down to nothing."""
+    for size in (0, 3, 4, len(one.data) - 1):
+        forbidden(replace(one, data=one.data[:size]))
+
+
+@pytest.mark.parametrize("target", [POOL, ROUTER, WETH])
+@pytest.mark.parametrize("name", ["transfer(address,uint256)", "setUserEMode(uint8)", "flashLoan()", "anything()"])
+def test_a_function_that_is_not_on_the_list_is_refused(target: Address, name: str) -> None:
+    """At the very targets that are."""
+
+    data = keccak(text=name)[:4] + bytes.fromhex(OWNER[2:]).rjust(32, b"\0") + (1).to_bytes(32, "big")
+    forbidden(call(target, data))
+
+
+@pytest.mark.parametrize(
+    ("target", "data"),
+    [
+        (POOL, erc20.approve.encode(POOL, 5)),
+        (ROUTER, erc20.approve.encode(ROUTER, 5)),
+        (WETH, aave.supply.encode(WETH, 5, OWNER, 0)),
+        (ROUTER, aave.supply.encode(WETH, 5, OWNER, 0)),
+        (POOL, swap().data),
+        (ROUTER, order()),
+        (ROUTER, router.exactInputSingle.encode((WETH, USDC, 500, OWNER, 10**18, 1, 0))),
+        (POOL, aave.liquidationCall.encode(WETH, USDC, STRANGER, 5, False)),
+        (POOL, aave.setUserUseReserveAsCollateral.encode(WETH, False)),
+    ],
+)
+def test_a_known_function_at_the_wrong_place_is_refused(target: Address, data: bytes) -> None:
+    """Each target has its own list; a swap outside its deadline's multicall is not on any."""
+    forbidden(call(target, data))
+
+
+def test_an_asset_outside_the_position_is_refused() -> None:
+    """The market lists it, this account does not use it."""
+    link = at("LINK")
+    for one in (supply(asset=link), withdraw(asset=link), borrow(asset=link), repay(asset=link)):
+        assert "not an asset of the position" in forbidden(one)
+    forbidden(approve(asset=link))
+
+
+def test_a_network_without_uniswap_allows_no_router() -> None:
+    """Neither the swap nor the allowance."""
+    without = replace(VENUES, uniswap=None)
+    forbidden(swap(), venues=without)
+    forbidden(approve(spender=ROUTER), venues=without)
+
+
+# --- for whom --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [STRANGER, GUARDIAN, POOL, Address("0x" + "00" * 20)])
+def test_another_recipient_is_refused(other: Address) -> None:
+    """Supply and repay for the owner's account, withdraw and borrow to it, swap into its wallet: nobody else's."""
+    for one in (supply(for_whom=other), withdraw(to=other), borrow(for_whom=other), repay(for_whom=other)):
+        assert "is not the owner" in forbidden(one)
+    forbidden(swap(to=other))
+
+
+@pytest.mark.parametrize("one", [withdraw(), borrow(), repay_with_supply()])
+def test_a_guardian_takes_nothing_out(one: Call) -> None:
+    """Not even to the owner."""
+    assert "a guardian never takes anything out" in forbidden(one, by=grant(GUARDIAN))
+
+
+def test_a_guardian_never_trades() -> None:
+    """No swap, and no allowance for the router."""
+    forbidden(swap(), by=grant(GUARDIAN))
+    forbidden(swap(to=GUARDIAN), by=grant(GUARDIAN))
+    assert "never trades" in forbidden(approve(spender=ROUTER), by=grant(GUARDIAN))
+
+
+@pytest.mark.parametrize("one", [supply(), repay(), approve()])
+def test_a_guardian_supplies_and_repays(one: Call) -> None:
+    """That is what it is for."""
+    check(one, by=grant(GUARDIAN))
+
+
+# --- allowances ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount", [UINT256_MAX, UINT256_MAX - 1, UINT256_MAX // 2])
+@pytest.mark.parametrize("spender", [POOL, ROUTER])
+def test_an_unlimited_approval_is_refused(amount: int, spender: Address) -> None:
+    """Nor one so large that it is the same."""
+    assert "without limit" in forbidden(approve(amount, spender))
+
+
+@pytest.mark.parametrize("spender", [STRANGER, OWNER, WETH, Address("0x" + "00" * 20)])
+def test_an_approval_to_a_stranger_is_refused(spender: Address) -> None:
+    """The market and the router, nobody else."""
+    assert "may not be approved" in forbidden(approve(spender=spender))
+
+
+def test_taking_an_allowance_back_is_allowed() -> None:
+    """Zero, to either."""
+    check(approve(0), approve(0, ROUTER))
+
+
+# --- swaps -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_swap_is_allowed_up_to_the_slippage_and_not_beyond() -> None:
+    """50 basis points of what is bought, at the oracle's prices; the last unit counts."""
+    fair = 10**18
+    bought = 2_000 * 10**6 * 10_000 // 10_050 + 1
+    check(swap(sold=fair, bought=bought))
+    assert "max_slippage_bps" in forbidden(swap(sold=fair, bought=bought - 10))
+    assert "max_slippage_bps" in forbidden(swap(sold=10**18, bought=1_900 * 10**6))
+
+
+def test_the_slippage_is_the_rules_own() -> None:
+    """A rule that allows 500 basis points lets pass what one of 50 does not."""
+    check(swap(bought=1_910 * 10**6), by=grant(slippage=500))
+    forbidden(swap(bought=1_910 * 10**6))
+
+
+@pytest.mark.parametrize(("sold", "bought"), [(0, 10**6), (10**18, 0), (0, 0)])
+def test_a_swap_of_nothing_is_refused(sold: int, bought: int) -> None:
+    """It is never meant."""
+    assert "a swap of nothing" in forbidden(swap(sold=sold, bought=bought))
+
+
+def test_a_late_deadline_is_refused() -> None:
+    """One second later than granted."""
+    check(swap(deadline=DEADLINE))
+    assert "is later than" in forbidden(swap(deadline=DEADLINE + 1))
+    forbidden(swap(deadline=UINT256_MAX))
+
+
+@pytest.mark.parametrize("path", [(STRANGER, USDC), (WETH, STRANGER), (STRANGER, WETH, STRANGER)])
+def test_a_path_that_ends_in_an_unknown_token_is_refused(path: Sequence[Address]) -> None:
+    """What is given and what is received are assets of the position."""
+    assert "not an asset of the position" in forbidden(swap(path=path))
+
+
+def test_a_path_may_lead_through_a_token_in_between() -> None:
+    """Only the ends are the owner's; the bound is on what goes in and comes out."""
+    check(swap(path=(WETH, STRANGER, USDC)))
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_multicall_holds_one_swap(count: int) -> None:
+    """Not none, not two."""
+    assert f"{count} calls in one multicall" in forbidden(swap([order()] * count))
+
+
+def test_what_is_inside_the_multicall_is_checked() -> None:
+    """Another function, bytes behind it, a path that is none."""
+    forbidden(swap([erc20.approve.encode(STRANGER, 5)]))
+    forbidden(swap([order() + b"\0"]))
+    forbidden(swap([router.exactOutput.encode((b"\x01" * 42, OWNER, 10**6, 10**18))]))
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("one", [repay(1_000 * 10**6), supply(5 * 10**17), swap(sold=5 * 10**17, bought=996 * 10**6)])
+def test_a_transaction_moves_at_most_its_limit(one: Call) -> None:
+    """A thousand dollars each: allowed at a thousand, refused at 999."""
+    check(one, by=grant(per_tx="1000"))
+    assert reason(one, by=grant(per_tx="999")) is Reason.SPEND_LIMIT
+
+
+@pytest.mark.parametrize("one", [repay(1_000 * 10**6), supply(5 * 10**17), swap(sold=5 * 10**17, bought=996 * 10**6)])
+def test_a_day_moves_at_most_its_limit(one: Call) -> None:
+    """What was spent today counts, and so does every call of the plan."""
+    check(one, one, by=grant(per_day="2000"))
+    assert reason(one, one, by=grant(per_day="1999")) is Reason.SPEND_LIMIT
+    check(one, by=grant(per_day="2000", spent=usd(1_000)))
+    assert reason(one, by=grant(per_day="2000", spent=usd(1_001))) is Reason.SPEND_LIMIT
+
+
+def test_what_a_swap_brought_in_pays_for_what_follows() -> None:
+    """Sold and repaid is one movement of money, not two."""
+    both = (swap(), repay(1_991 * 10**6))
+    check(*both, by=grant(per_day="2000"))
+    assert reason(*both, by=grant(per_day="1999")) is Reason.SPEND_LIMIT
+    assert reason(*both, repay(20 * 10**6), by=grant(per_day="2001")) is Reason.SPEND_LIMIT
+
+
+def test_a_repayment_of_everything_counts_with_what_was_approved_for_it() -> None:
+    """2^256 - 1 takes at most the allowance."""
+    all_of_it = repay(UINT256_MAX)
+    check(approve(1_000 * 10**6), all_of_it, by=grant(per_day="1000"))
+    assert reason(approve(1_001 * 10**6), all_of_it, by=grant(per_day="1000")) is Reason.SPEND_LIMIT
+
+
+def test_what_earlier_payments_took_of_an_approval_is_not_counted_twice() -> None:
+    """A sale in rounds ends in a repayment of everything: that takes what is left of the allowance."""
+    rounds = (approve(1_000 * 10**6), repay(600 * 10**6), repay(UINT256_MAX))
+    check(*rounds, by=grant(per_day="1000"))
+    assert reason(*rounds, by=grant(per_day="999")) is Reason.SPEND_LIMIT
+
+
+def test_a_repayment_of_everything_without_an_approval_is_beyond_any_limit() -> None:
+    """An allowance of another day has no bound that could be read here."""
+    assert reason(repay(UINT256_MAX), by=grant(per_day="1000")) is Reason.SPEND_LIMIT
+
+
+def test_a_repayment_of_everything_with_the_supply_counts_in_full() -> None:
+    """It needs no allowance, so it has no bound but its amount: without one it is beyond any limit."""
+    assert reason(repay_with_supply(UINT256_MAX), by=grant(per_day="1000")) is Reason.SPEND_LIMIT
+
+
+# --- what we encode --------------------------------------------------------------------------------------------------
+
+CLOSE = {"target": CloseTarget(), "trigger": Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH")}
+BOOST = rule(
+    actions=(Action.LEVERAGE_UP,), to="1.90", trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("2.4"))
+)
+MANY = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 2_000, 9_000), holding("DAI", 0, 9_000))
+SCENES: list[tuple[LendingPosition, Rule, str | None]] = [
+    (loop(), rule(), None),
+    (loop(), rule(**CLOSE), None),  # type: ignore[arg-type]
+    (loop(dollars="6000"), BOOST, None),
+    (loop(dollars="16000"), rule(limits=limits(per_tx="777.77")), None),
+    (MANY, rule(), "1234.5678"),
+    (MANY, rule(**CLOSE), None),  # type: ignore[arg-type]
+    (MANY, rule(limits=limits(per_tx="500", slippage=10)), "5000"),
+]
+
+
+@pytest.mark.parametrize("signer", [OWNER, GUARDIAN])
+@pytest.mark.parametrize(("of", "by", "left"), SCENES)
+def test_everything_we_encode_passes(of: LendingPosition, by: Rule, left: str | None, signer: Address) -> None:
+    """Every plan of every kind, for owner and guardian, within the very limits it was made with."""
+    budget = None if left is None else usd(left)
+    wanted = intent(of, by, budget)
+    now = state(wanted, wallet(WETH=3, USDC=20_000, DAI=4_000, WBTC="0.01"))
+    on = quoted(wanted, now, terms(signer_is_owner=signer == OWNER))
+    ways = plans(wanted, now, on, {})
+    if signer == GUARDIAN and by is BOOST:
+        assert isinstance(ways, Hold)
+        return
+    assert not isinstance(ways, Hold)
+    day = replace(by.limits, max_spend_per_day=budget)
+    for plan in ways:
+        calls = encode(plan, VENUES, signer, DEADLINE).calls
+        allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE)
+        reserves = {h.reserve.asset: h.reserve for h in of.holdings}
+        policy.check([c.call for c in calls], CHAIN, allowed, VENUES, reserves)
+        assert_spends_agree(plan, [c.call for c in calls], allowed)
+
+
+def assert_spends_agree(plan: Plan, calls: Sequence[Call], allowed: Grant) -> None:
+    """The policy reads the same dollars from the calldata as the plan counted: a limit just below it refuses."""
+    dust = len(calls) + 2
+    tight = replace(allowed, limits=replace(allowed.limits, max_spend_per_day=Usd(plan.spend - dust * 2)))
+    with pytest.raises(PolicyError) as refused:
+        policy.check(calls, CHAIN, tight, VENUES, RESERVES)
+    assert refused.value.reason is Reason.SPEND_LIMIT
+
+
+def test_a_swap_decodes_to_what_was_encoded() -> None:
+    """The gate reads the very order that goes out."""
+    move = Swap(Route((WETH, at("DAI"), USDC), (500, 3000)), Amount(10**18), units("USDC", 1_990))
+    made = uniswap_v3.encode_swap(VENUES.uniswap, move, OWNER, DEADLINE, ("WETH", "USDC"))  # type: ignore[arg-type]
+    assert uniswap_v3.decode_swap(made.data) == (move, OWNER, DEADLINE)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds())
+def test_no_plan_is_ever_refused_by_the_gate(world: tuple[Intent, State, Terms, Allowances]) -> None:
+    """For any account, wallet, limits and pools: what the planner promises within the limits, the gate finds so."""
+    wanted, now, on, allowances = world
+    ways = plans(wanted, now, on, allowances)
+    if isinstance(ways, Hold):
+        return
+    signer = OWNER if on.signer_is_owner else GUARDIAN
+    day = replace(wanted.rule.limits, max_spend_per_day=wanted.left_today)
+    allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE)
+    reserves = {h.reserve.asset: h.reserve for h in wanted.assessment.position.holdings}
+    for plan in ways:
+        script = encode(plan, VENUES, signer, DEADLINE)
+        policy.check([c.call for c in script.calls], CHAIN, allowed, VENUES, reserves)
+        policy.check_script(script, signer)
+
+
+# --- what is sent is what was checked --------------------------------------------------------------------------------
+
+BATCH = Batch(at("batch"), is_delegated=True)
+
+
+def script(batch: Batch | None = None, signer: Address = OWNER) -> Script:
+    wanted = intent(loop())
+    now = state(wanted, wallet(USDC=20_000))
+    (plan, *_) = plans(wanted, now, terms(), {})  # type: ignore[misc]
+    return encode(plan, VENUES, signer, DEADLINE, batch)
+
+
+@pytest.mark.parametrize("batch", [None, BATCH])
+def test_the_calls_themselves_or_one_batch_of_them_are_sent(batch: Batch | None) -> None:
+    """Either way, they are the ones that were checked."""
+    made = script(batch)
+    policy.check_script(made, OWNER)
+    assert len(made.sent) == (1 if batch else len(made.calls))
+
+
+@pytest.mark.parametrize("batch", [None, BATCH])
+def test_anything_else_than_the_checked_calls_is_refused(batch: Batch | None) -> None:
+    """One less among the checked, another order of them."""
+    made = script(batch)
+    for other in (made.calls[1:], tuple(reversed(made.calls))):
+        with pytest.raises(PolicyError, match="not what was checked"):
+            policy.check_script(replace(made, calls=other), OWNER)
+
+
+def test_a_batch_goes_from_the_signer_to_itself() -> None:
+    """Not to another account, and with no value."""
+    made = script(BATCH)
+    (one,) = made.sent
+    for bad in (replace(one, to=STRANGER), replace(one, value=Wei(1))):
+        with pytest.raises(PolicyError, match="from the signer to itself"):
+            policy.check_script(replace(made, sent=(bad,)), OWNER)
+
+
+def test_a_batch_is_decoded_and_not_believed() -> None:
+    """Bytes behind it, or another function."""
+    made = script(BATCH)
+    (one,) = made.sent
+    for data in (one.data + b"\0", one.data[:-1], b"", supply().data):
+        with pytest.raises(PolicyError):
+            policy.check_script(replace(made, sent=(replace(one, data=data),)), OWNER)
+
+
+def test_a_batch_is_one_transaction_to_the_limit() -> None:
+    """Two payments of a thousand dollars each, in one."""
+    two = (repay(1_000 * 10**6), repay(1_000 * 10**6))
+    policy.check(two, CHAIN, grant(per_tx="1000"), VENUES, RESERVES)
+    with pytest.raises(PolicyError):
+        policy.check(two, CHAIN, grant(per_tx="1000"), VENUES, RESERVES, is_batch=True)
