@@ -63,6 +63,8 @@ class Daemon:
             async for head in self._heads():
                 await self._one(head)
             await house.settle()
+            for executor in house.executors.values():
+                await executor.lane.close()
         house.observer.stopped()
 
     def stop(self) -> None:
@@ -151,14 +153,19 @@ class Daemon:
             if signer in self._house.in_flight:
                 continue
             try:
-                left = await executor.lane.reconcile()
-            except (SendFailedError, NodeError) as error:
+                left = await executor.lane.reconcile(self._patience_s())
+            except SendFailedError as error:
+                # it stays pending and is said again; a plan that is needed takes its nonce
                 self._house.observer.raise_alarm(f"reconcile:{signer}", "A transaction of an earlier run", str(error))
             else:
                 if left:
                     self._house.observer.reconciled(signer, len(left))
         if not self._house.in_flight:
             await self._close_interrupted()
+
+    def _patience_s(self) -> float:
+        """How long a start waits for what was left pending, before the positions are looked at again."""
+        return max(5.0, 2 * self._settings.network.block_time_s)
 
     async def _close_interrupted(self) -> None:
         """Write down that a plan was cut short; what is still needed is decided anew from the chain's own state."""
@@ -180,7 +187,8 @@ class Daemon:
                 continue
             if taken:
                 house.observer.reorganised(signer, taken)
-                await self._reconcile()
+            if not await executor.lane.is_clear():
+                executor.lane.follow_leftovers()
 
     @contextlib.contextmanager
     def _housekeeping(self) -> Iterator[None]:

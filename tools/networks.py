@@ -36,6 +36,7 @@ SPARK_SOURCE = (
     "Spark is not in Aave's address book: its PoolAddressesProvider is from sparkdotfi/spark-address-registry,",
     "src/SparkLend.sol at commit 2934ba2a2ba81fbd12966d50aaca581af71aeea4.",
 )
+BATCH_ACCOUNT = "0x4Cd241E8d1510e30b2076397afc7508Ae59C66c9"  # one address on every chain; ethereum.org's delegate list
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap) -> str:
         f"chain_id = {network.chain_id}",
         f'multicall3 = "{MULTICALL3}"',
         f'wrapped_native = "{uniswap.wrapped_native}"',
+        f'batch_account = "{BATCH_ACCOUNT}"  # Simple7702Account v0.8; used only by signers with batch = true',
         f'block_time = "{uniswap.block_time}"',
         "",
         "[aave_v3]",

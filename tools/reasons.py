@@ -13,8 +13,8 @@ def page() -> str:
     rows = "\n".join(f"| `{r.code}` | {r.short} | {r.remedy or '–'} |" for r in Reason)
     return (
         "# Every reason to hold, reject or fail\n\n"
-        "Written by `python -m tools.reasons` from `keeper/core/reasons.py`. The codes are stable: logs, journal, alarms\n"
-        "and `--json` use them.\n\n| code | what it means | what you can do |\n|---|---|---|\n" + rows + "\n"
+        "Written by `python -m tools.reasons` from `keeper/core/reasons.py`. The codes are stable: logs, journal,\n"
+        "alarms and `--json` use them.\n\n| code | what it means | what you can do |\n|---|---|---|\n" + rows + "\n"
     )
 
 

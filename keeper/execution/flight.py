@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
@@ -50,6 +50,40 @@ class Guidance:
     ceiling: Wei | None
     cancel_ceiling: Wei | None
     reconsider: Reconsider | None = None
+    give_up_s: float | None = None
+    """Seconds to stay with it, where that is not what the timings say."""
+
+
+@dataclass(slots=True)
+class Course:
+    """How far a flight has come."""
+
+    rows: tuple[Transaction, ...]
+    state: SendState
+    receipts: dict[int, Receipt] = field(default_factory=dict)
+    used_since: dict[int, float] = field(default_factory=dict)
+    dropped: Reason | None = None
+    taken: Transaction | None = None
+    """The first row whose nonce another program used."""
+
+    @property
+    def pending(self) -> tuple[Transaction, ...]:
+        """The rows that may still land."""
+        return tuple(row for row in self.rows if TxState(row.state).is_open)
+
+    def landed(self) -> tuple[Receipt, ...]:
+        """Return the receipts, or raise what went wrong with the first that did not succeed."""
+        if self.taken:
+            raise SendFailedError(Reason.NONCE_TAKEN, f"{self.taken.purpose}, nonce {self.taken.nonce}")
+        if self.dropped:
+            raise SendFailedError(self.dropped, f"{self.rows[0].purpose}, nonce {self.rows[0].nonce}")
+        for row in self.rows:
+            receipt = self.receipts.get(row.nonce)
+            if receipt is None:
+                raise SendFailedError(Reason.SUPERSEDED, f"{row.purpose}, nonce {row.nonce}: {row.error}")
+            if not receipt.succeeded:
+                raise SendFailedError(Reason.REVERTED, f"{row.purpose} ({receipt.hash})")
+        return tuple(self.receipts[row.nonce] for row in self.rows)
 
 
 class Flight:
@@ -70,7 +104,6 @@ class Flight:
         self._poll_s = poll_s
         self._clock = clock
         self._wishes = wishes
-        self._used_since: dict[int, float] = {}
 
     async def follow(self, rows: tuple[Transaction, ...], guidance: Guidance) -> tuple[Receipt, ...]:
         """Return the receipts, by nonce, once every row is mined with success.
@@ -79,77 +112,66 @@ class Flight:
         PlanChangedError with what is pending when the plan should be another; SendFailedError (NOT_MINED) when
         something is still pending after the time for it, (NO_LONGER_NEEDED) after a cancellation.
         """
-        receipts: dict[int, Receipt] = {}
-        dropped: Reason | None = None
-        state = SendState.begun(fees_of(rows[0]), self._clock())
+        course, timings = Course(rows, SendState.begun(fees_of(rows[0]), self._clock())), self._timings
+        if guidance.give_up_s is not None:
+            timings = replace(timings, give_up_s=guidance.give_up_s)
         while True:
-            rows = await self._look(rows, receipts)
-            pending = tuple(r for r in rows if TxState(r.state).is_open)
-            if not pending:
-                return self._landed(rows, receipts, dropped)
-            rows, state, cancelled = await self._grant_wishes(rows, pending, state, guidance)
-            dropped = dropped or (Reason.CANCELLED if cancelled else None)
-            now = self._clock()
-            match state.next_move(now, self._timings):
+            await self._look(course)
+            if not course.pending:
+                return course.landed()
+            await self._grant_wishes(course, guidance)
+            match course.state.next_move(self._clock(), timings):
                 case Move.WAIT:
                     await asyncio.sleep(self._poll_s)
                 case Move.REBROADCAST:
-                    for row in pending:
-                        await self._dispatch.broadcast(row)
-                    state = state.said(now)
+                    await self._say_again(course)
+                    course.state = course.state.said(self._clock())
                 case Move.BUMP:
-                    asked = await self._ask(guidance, has_begun=bool(receipts), is_dropped=dropped is not None)
-                    if isinstance(asked, Change):
-                        raise PlanChangedError(pending)
-                    if isinstance(asked, Drop):
-                        dropped = Reason.NO_LONGER_NEEDED
-                        rows, state = await self._cancel(rows, pending, state, guidance)
-                    else:
-                        rows, state = await self._raise(rows, pending, state, asked.ceiling)
+                    await self._second_look(course, guidance)
                 case Move.GIVE_UP:
-                    first = pending[0]
+                    first = course.pending[0]
                     raise SendFailedError(Reason.NOT_MINED, f"{first.purpose}, nonce {first.nonce}: still pending")
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
-    async def _look(self, rows: tuple[Transaction, ...], receipts: dict[int, Receipt]) -> tuple[Transaction, ...]:
+    async def _look(self, course: Course) -> None:
         """Settle what is mined. A node that does not answer has not said that something is not."""
         try:
             mined = await self._dispatch.mined_nonce()
-            return tuple([await self._seen(r, mined, receipts) if TxState(r.state).is_open else r for r in rows])
+            course.rows = tuple(
+                [await self._seen(r, mined, course) if TxState(r.state).is_open else r for r in course.rows]
+            )
         except NodeError:
-            return rows
+            return
 
-    async def _seen(self, row: Transaction, mined: int, receipts: dict[int, Receipt]) -> Transaction:
+    async def _seen(self, row: Transaction, mined: int, course: Course) -> Transaction:
         if row.nonce >= mined:
-            self._used_since.pop(row.nonce, None)
+            course.used_since.pop(row.nonce, None)
             return row
         seen, receipt = await self._dispatch.look(row)
         if receipt:
-            receipts[row.nonce] = receipt
+            course.receipts[row.nonce] = receipt
         elif TxState(seen.state).is_open:
             # the receipt may lag behind the nonce: another program is blamed only after a while without one
-            since = self._used_since.setdefault(row.nonce, self._clock())
+            since = course.used_since.setdefault(row.nonce, self._clock())
             if self._clock() - since >= self._timings.receipt_lag_s:
                 await self._dispatch.settle(seen, TxState.EXPIRED, error=SPENT_ELSEWHERE)
-                raise SendFailedError(Reason.NONCE_TAKEN, f"{row.purpose}, nonce {row.nonce}")
+                course.taken = course.taken or row
+                return replace(seen, state="expired")
         return seen
 
-    def _landed(
-        self, rows: tuple[Transaction, ...], receipts: dict[int, Receipt], dropped: Reason | None
-    ) -> tuple[Receipt, ...]:
-        """Return the receipts, or raise what went wrong with the first that did not succeed."""
-        if dropped:
-            raise SendFailedError(dropped, f"{rows[0].purpose}, nonce {rows[0].nonce}")
-        for row in rows:
-            receipt = receipts.get(row.nonce)
-            if receipt is None:
-                raise SendFailedError(Reason.SUPERSEDED, f"{row.purpose}, nonce {row.nonce}: {row.error}")
-            if not receipt.succeeded:
-                raise SendFailedError(Reason.REVERTED, f"{row.purpose} ({receipt.hash})")
-        return tuple(receipts[row.nonce] for row in rows)
-
     # --- changing ----------------------------------------------------------------------------------------------------
+
+    async def _second_look(self, course: Course, guidance: Guidance) -> None:
+        """Ask what would be decided now, before more is offered. Raises PlanChangedError."""
+        asked = await self._ask(guidance, has_begun=bool(course.receipts), is_dropped=course.dropped is not None)
+        match asked:
+            case Change():
+                raise PlanChangedError(course.pending)
+            case Drop():
+                await self._cancel(course, guidance, Reason.NO_LONGER_NEEDED)
+            case Keep(ceiling):
+                await self._bid_more(course, ceiling)
 
     async def _ask(self, guidance: Guidance, *, has_begun: bool, is_dropped: bool) -> Keep | Drop | Change:
         if is_dropped:
@@ -161,29 +183,33 @@ class Flight:
         except NodeError:
             return Keep(guidance.ceiling)
 
-    async def _raise(
-        self, rows: tuple[Transaction, ...], pending: tuple[Transaction, ...], state: SendState, ceiling: Wei | None
-    ) -> tuple[tuple[Transaction, ...], SendState]:
+    async def _bid_more(self, course: Course, ceiling: Wei | None) -> None:
         """Offer more for all that is pending; say it again unchanged where the ceiling forbids more."""
-        now, fees = self._clock(), await self._higher(state.fees, ceiling)
+        now, fees = self._clock(), await self._higher(course.state.fees, ceiling)
         if fees is None:
-            for row in pending:
-                await self._dispatch.broadcast(row)
-            return rows, state.capped(now)
-        raised = {row.id: await self._dispatch.bid_more(row, fees) for row in pending}
-        return tuple(raised.get(row.id, row) for row in rows), state.bumped(fees, now)
+            await self._say_again(course)
+            course.state = course.state.capped(now)
+            return
+        raised = {row.id: await self._dispatch.bid_more(row, fees) for row in course.pending}
+        course.rows = tuple(raised.get(row.id, row) for row in course.rows)
+        course.state = course.state.bumped(fees, now)
 
-    async def _cancel(
-        self, rows: tuple[Transaction, ...], pending: tuple[Transaction, ...], state: SendState, guidance: Guidance
-    ) -> tuple[tuple[Transaction, ...], SendState]:
+    async def _cancel(self, course: Course, guidance: Guidance, why: Reason) -> None:
         """Replace all that is pending by transfers of nothing to oneself at the same nonces."""
-        now, fees = self._clock(), await self._higher(state.fees, guidance.cancel_ceiling)
+        now, fees = self._clock(), await self._higher(course.state.fees, guidance.cancel_ceiling)
         if fees is None:
-            return rows, state.capped(now)
-        replaced = {row.id: await self._dispatch.sign(self._nothing(row), row.nonce, fees, row) for row in pending}
+            course.state = course.state.capped(now)
+            return
+        course.dropped = why
+        replaced = {r.id: await self._dispatch.sign(self._nothing(r), r.nonce, fees, r) for r in course.pending}
         for row in replaced.values():
             await self._dispatch.broadcast(row)
-        return tuple(replaced.get(row.id, row) for row in rows), state.bumped(fees, now)
+        course.rows = tuple(replaced.get(row.id, row) for row in course.rows)
+        course.state = course.state.bumped(fees, now)
+
+    async def _say_again(self, course: Course) -> None:
+        for row in course.pending:
+            await self._dispatch.broadcast(row)
 
     async def _higher(self, old: Fees, ceiling: Wei | None) -> Fees | None:
         try:
@@ -196,13 +222,10 @@ class Flight:
         call = Call(self._dispatch.signer.address, b"", Wei(0), f"cancel: {row.purpose}")
         return Outgoing(call, row.decision_id, row.step, 0, CANCEL_GAS)
 
-    async def _grant_wishes(
-        self, rows: tuple[Transaction, ...], pending: tuple[Transaction, ...], state: SendState, guidance: Guidance
-    ) -> tuple[tuple[Transaction, ...], SendState, bool]:
+    async def _grant_wishes(self, course: Course, guidance: Guidance) -> None:
         """Do what the owner asked for by hand: the whole burst is sped up or cancelled, its parts need one another."""
-        wishes = await self._wishes(pending)
-        if not wishes:
-            return rows, state, False
+        wishes = await self._wishes(course.pending)
         if "cancel" in wishes.values():
-            return *(await self._cancel(rows, pending, state, guidance)), True
-        return *(await self._raise(rows, pending, state, guidance.cancel_ceiling)), False
+            await self._cancel(course, guidance, Reason.CANCELLED)
+        elif wishes:
+            await self._bid_more(course, guidance.cancel_ceiling)

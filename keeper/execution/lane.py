@@ -6,6 +6,7 @@ higher offer or another intent goes to the same nonce, and receipts are sought f
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from keeper.chain import accounts, fees
@@ -47,27 +48,46 @@ class Lane:
         self._journal = journal
         self._flight = Flight(self._dispatch, self._market, timings, poll_s, clock, self._wishes)
         self._has_unconfirmed = True
+        self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
 
-    async def reconcile(self, ceiling: Wei | None = None) -> tuple[Transaction, ...]:
+    async def reconcile(self, patience_s: float | None = None) -> tuple[Transaction, ...]:
         """Take up what an earlier run left signed or pending: say it again, and follow it to its end; return it.
 
-        Call at the start and whenever the node was away, before anything new is decided. What reverted, or was
-        overtaken by another program, is settled as that. Raises SendFailedError (NOT_MINED) when something is still
-        pending after the time for it: the next plan then replaces it at its nonce.
+        Call at the start and whenever the node was away, before anything new is decided. Nothing more is offered for
+        it: why it was sent is not known any more, and a plan that is still needed replaces it at its nonce. Raises
+        SendFailedError (NOT_MINED) when something is still pending after ``patience_s``.
         """
+        await self._leave_leftovers()
+        return await self._take_up(patience_s)
+
+    def follow_leftovers(self) -> None:
+        """Keep saying again what is pending, in the background, until it is mined or a plan replaces it."""
+        if self._leftovers is None or self._leftovers.done():
+            self._leftovers = asyncio.create_task(self._take_up(None))
+            self._leftovers.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def _take_up(self, patience_s: float | None) -> tuple[Transaction, ...]:
         rows = await self._dispatch.open_rows()
         if not rows:
             return ()
-        await self._fill_gap(rows, ceiling)
+        await self._fill_gap(rows)
         for row in rows:
             await self._dispatch.broadcast(row)
+        no_more = Guidance(ceiling=Wei(0), cancel_ceiling=None, give_up_s=patience_s)
         try:
-            await self._flight.follow(rows, Guidance(ceiling, ceiling))
+            await self._flight.follow(rows, no_more)
         except SendFailedError as error:
             if error.reason is Reason.NOT_MINED:
                 raise
         self._has_unconfirmed = True
         return rows
+
+    async def _leave_leftovers(self) -> None:
+        """Stop the background task: one task at a time uses the lane."""
+        task, self._leftovers = self._leftovers, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
     async def send(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
         """Sign all, write all down, send all, at consecutive nonces; return their receipts.
@@ -75,6 +95,7 @@ class Lane:
         What is still pending from an earlier plan is replaced at its own nonces, never queued behind. Raises as
         ``Flight.follow``, and SendFailedError when the fee limit or the balance forbids any offer.
         """
+        await self._leave_leftovers()
         pending = await self._dispatch.open_rows()
         offer = await self._offer(guidance.ceiling, outgoing, pending)
         first = pending[0].nonce if pending else await self._next_nonce()
@@ -115,6 +136,10 @@ class Lane:
         """Tell whether nothing is signed or pending."""
         return not await self._dispatch.open_rows()
 
+    async def close(self) -> None:
+        """Leave what is pending to the next run: it is in the journal."""
+        await self._leave_leftovers()
+
     # --- nonces ------------------------------------------------------------------------------------------------------
 
     async def _next_nonce(self) -> int:
@@ -123,10 +148,10 @@ class Lane:
         known = max((row.nonce + 1 for row in mined), default=0)
         return max(known, await self._dispatch.mined_nonce())
 
-    async def _fill_gap(self, rows: Sequence[Transaction], ceiling: Wei | None) -> None:
+    async def _fill_gap(self, rows: Sequence[Transaction]) -> None:
         """Use up nonces below our first pending one that nothing is known to be at: else it would wait for ever."""
         missing = range(await self._dispatch.mined_nonce(), rows[0].nonce)
-        offer = await self._market(ceiling) if missing else None
+        offer = await self._market(None) if missing else None
         if not missing or offer is None:
             return
         filler = Call(self.signer.address, b"", Wei(0), "fill a gap in the nonces")
