@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from keeper.chain.client import Upstream
-from keeper.chain.errors import BlockMissingError, NodeAwayError, NodeError, StaleAnswerError, WrongChainError
+from keeper.chain.errors import (
+    BlockMissingError,
+    NodeAwayError,
+    NodeError,
+    NodesDisagreeError,
+    StaleAnswerError,
+    WrongChainError,
+)
+from keeper.chain.nodes import Nodes
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues import multicall3
@@ -51,6 +59,28 @@ class Blocks:
         """Return what a probe found at a block. Raises NodeError; StaleAnswerError when another block answered."""
         return probe.decode(await self.answers(block, probe.reads))
 
+    async def confirmed(self, block: BlockRef, probe: Probe[T]) -> T:
+        """Return what a probe found at a block, when no healthy node has another block there or answers otherwise.
+
+        Ask so for what decides a spend. Raises NodesDisagreeError, NodeError. With one node it is a plain ``read``.
+        """
+        node = self.node
+        if not isinstance(node, Nodes):
+            return await self.read(block, probe)
+        await node.agree(block)
+        data = self._calldata(probe.reads)
+        results = list[str]()
+
+        def decode(name: str, result: Any) -> list[Answer]:
+            answers = _proven(name, block, result, len(probe.reads))
+            results.append(str(result))
+            return answers
+
+        answers = await node.ask(decode, "eth_call", {"to": self.multicall, "data": data}, {"blockHash": block.hash})
+        if not await node.confirm(block, self.multicall, data, results[-1]):
+            raise NodesDisagreeError(node.name, "eth_call", f"nodes differ on the position at block {block.number}")
+        return probe.decode(answers)
+
     async def discover(self, block: BlockRef, discovery: Discovery[T]) -> T:
         """Run reads in rounds, all at one block, and return what they found."""
         try:
@@ -74,14 +104,16 @@ class Blocks:
         return bytes.fromhex(str(answer or "0x")[2:])
 
     async def _call(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
-        proofs = (multicall3.timestamp().read(self.multicall), multicall3.chain_id().read(self.multicall))
-        data = "0x" + multicall3.encode((*proofs, *reads)).hex()
-        call = {"to": self.multicall, "data": data}
+        call = {"to": self.multicall, "data": self._calldata(reads)}
 
         def decode(name: str, result: Any) -> list[Answer]:
             return _proven(name, block, result, len(reads))
 
         return await self.node.ask(decode, "eth_call", call, {"blockHash": block.hash})
+
+    def _calldata(self, reads: Sequence[Read]) -> str:
+        proofs = (multicall3.timestamp().read(self.multicall), multicall3.chain_id().read(self.multicall))
+        return "0x" + multicall3.encode((*proofs, *reads)).hex()
 
     async def _block(self, method: str, which: str) -> BlockRef:
         def decode(name: str, header: Any) -> BlockRef:

@@ -28,10 +28,9 @@ class Role(Enum):
 
 
 class Aside(Enum):
-    """Why a node is not asked."""
+    """Why a node is not asked. One that merely lags is asked for its head, and for nothing else."""
 
     FAILING = "failing"
-    LAGGING = "lagging"
     LYING = "lying"
     WRONG_CHAIN = "wrong chain"
 
@@ -95,10 +94,11 @@ class Record:
     is_chain_checked: bool = False
 
     def answered(self, latency_s: float) -> Record:
-        """Return the record after an answer; a refusal is one too."""
+        """Return the record after an answer; a refusal is one too. It ends having been left for failing."""
         average = latency_s if not self.latency_s else self.latency_s + _WEIGHT * (latency_s - self.latency_s)
         errors = self.error_rate * (1 - _WEIGHT)
-        return replace(self, latency_s=average, error_rate=errors, failures=0)
+        after = replace(self, latency_s=average, error_rate=errors, failures=0)
+        return replace(after, aside=None, aside_until=0.0) if self.aside is Aside.FAILING else after
 
     def failed(self, now: float) -> Record:
         """Return the record after a request without an answer: its chain is to be checked again when it is back.
@@ -112,13 +112,21 @@ class Record:
     def left(self, why: Aside, now: float) -> Record:
         """Return the record of a node that is not asked for a minute; for good when it is on another chain.
 
-        What it said of its chain is forgotten: it speaks for itself when it is asked again.
+        What a node said that is left for more than failing is forgotten: it speaks for itself when asked again.
         """
         if self.aside is Aside.WRONG_CHAIN:
             return self
         until = inf if why is Aside.WRONG_CHAIN else now + ASIDE_S
-        forgotten = {} if why is Aside.FAILING else {"head": None, "history": History()}
-        return replace(self, aside=why, aside_until=until, is_chain_checked=False, **forgotten)
+        after = replace(self, aside=why, aside_until=until, is_chain_checked=False)
+        return after if why is Aside.FAILING else replace(after, head=None, history=History())
+
+    def on_our_chain(self) -> Record:
+        """Return the record of a node whose chain was checked."""
+        return replace(self, is_chain_checked=True)
+
+    def met_anew(self) -> Record:
+        """Return the record of a node that was switched to: its chain is to be checked."""
+        return replace(self, is_chain_checked=False)
 
     def saw(self, head: Head) -> Record:
         """Return the record with a newer word on the node's head."""
@@ -168,6 +176,16 @@ def healthy(records: Sequence[Record], now: float, handed: Head | None, max_lag:
     if sum(r.aside is not Aside.WRONG_CHAIN for r in records) == 1:
         return at_hand
     return [r for r in at_hand if r.lag(handed) <= max_lag]
+
+
+def state(record: Record, now: float, handed: Head | None, max_lag: int) -> str:
+    """Return in words how a node is doing."""
+    if record.aside and record.is_aside(now):
+        return record.aside.value if record.aside is Aside.WRONG_CHAIN else f"set aside: {record.aside.value}"
+    if record.failures:
+        return f"failed {record.failures} times in a row"
+    lag = record.lag(handed)
+    return f"lags {lag} blocks" if record.head and lag > max_lag else "fine" if record.head else "not heard of yet"
 
 
 def by_preference(records: Iterable[Record], current: str | None = None) -> list[Record]:

@@ -1,0 +1,187 @@
+"""One of several nodes: its connection, its roles, and its record. Every request through here leaves its mark."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from keeper.chain.client import READING, Decode, Node
+from keeper.chain.errors import (
+    BlockMissingError,
+    NodeAwayError,
+    NodeError,
+    NodeRefusedError,
+    StaleAnswerError,
+    WrongChainError,
+)
+from keeper.chain.health import Aside, Head, Record, Role
+
+T = TypeVar("T")
+Clock = Callable[[], float]
+Tell = Callable[[str, Aside, str], None]
+"""Told when a node is set aside: its name, why, and the detail. Called once each time, and must not block."""
+
+SEND_METHODS: Final = ("eth_sendRawTransaction", "eth_sendPrivateTransaction")
+_LAGS: Final = (
+    "header not found",
+    "unknown block",
+    "block not found",
+    "could not find block",
+    "missing trie node",
+    "after last accepted block",
+    "blockoutofrange",
+    "block is out of range",
+)
+_OVERLOADED: Final = ("rate limit", "too many requests", "request limit", "request count exceeded", "over capacity")
+_OVERLOADED_CODES = (-32005, 429)
+
+
+class Member:
+    """A node among others. Raises what the connection raises, and WrongChainError on another chain than ours."""
+
+    def __init__(
+        self,
+        node: Node,
+        chain_id: int,
+        clock: Clock,
+        tell: Tell,
+        roles: frozenset[Role] = frozenset((Role.READ, Role.SEND)),
+        send_method: str = SEND_METHODS[0],
+    ) -> None:
+        self.node = node
+        self.name = node.name
+        self.roles = roles
+        self.record = Record(node.name)
+        self.fault: WrongChainError | None = None
+        self._chain_id = chain_id
+        self._clock = clock
+        self._tell = tell
+        self._send_method = send_method
+
+    async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
+        """Return a result as ``decode`` reads it; the chain is checked beside it where that is still to be done."""
+        if self.record.is_chain_checked:
+            return await self._ask(decode, method, *params)
+        both = await asyncio.gather(self.check_chain(), self._ask(decode, method, *params), return_exceptions=True)
+        for outcome in both:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return both[1]  # type: ignore[return-value]  # the loop above raised whatever is not T
+
+    async def check_chain(self) -> int:
+        """Return the chain's id. A node on another one is left for good, with WrongChainError."""
+        try:
+            found = await self._ask(as_number("eth_chainId"), "eth_chainId")
+        except NodeRefusedError:
+            if Role.READ in self.roles:
+                raise
+            found = self._chain_id  # a relay need not know the question, and the bytes are for one chain only
+        if found != self._chain_id:
+            detail = (
+                f"the node is on chain {found}, the network file says {self._chain_id}; correct `rpc_url` or the file"
+            )
+            self.fault = WrongChainError(self.name, "eth_chainId", detail)
+            self.leave(Aside.WRONG_CHAIN, detail)
+            raise self.fault
+        self.record = self.record.on_our_chain()
+        return found
+
+    async def see_head(self) -> dict[str, Any]:
+        """Return the header of the newest block, and remember it."""
+        header, head = await self.ask(_as_head, "eth_getBlockByNumber", "latest", False)
+        self.record = self.record.saw(head)
+        return header
+
+    async def learn(self, number: int) -> None:
+        """Remember which block the node has at a number. Having none, it stays silent about it."""
+        header = await self.ask(as_is, "eth_getBlockByNumber", hex(number), False)
+        if isinstance(header, dict) and header.get("hash"):
+            self.record = self.record.told(number, str(header["hash"]))
+
+    async def take(self, raw: str) -> None:
+        """Hand over signed bytes, in the way this node takes them."""
+        if not self.record.is_chain_checked:
+            await self.check_chain()
+        private = self._send_method != SEND_METHODS[0]
+        await self._ask(as_is, self._send_method, {"tx": raw} if private else raw)
+
+    def leave(self, why: Aside, detail: str) -> None:
+        """Set the node aside, and say so once."""
+        was = self.record.aside if self.record.is_aside(self._clock()) else None
+        self.record = self.record.left(why, self._clock())
+        if was is not why:
+            self._tell(self.name, why, detail)
+
+    def fail(self, detail: str) -> None:
+        """Count a request that was not answered, or too late."""
+        was, self.record = self.record, self.record.failed(self._clock())
+        if self.record.aside is Aside.FAILING and was.aside is not Aside.FAILING:
+            self._tell(self.name, Aside.FAILING, detail)
+
+    async def _ask(self, decode: Decode[T], method: str, *params: Any) -> T:
+        begun = self._clock()
+        try:
+            answer = await self.node.ask(decode, method, *params)
+        except NodeRefusedError as error:
+            self.fail(error.detail) if is_overloaded(error) else self._answered(begun)
+            raise
+        except BlockMissingError:
+            self._answered(begun)
+            raise
+        except StaleAnswerError as error:
+            self.leave(Aside.LYING, error.detail)
+            raise
+        except NodeError as error:
+            self.fail(error.detail)
+            raise
+        self._answered(begun)
+        return answer
+
+    def _answered(self, begun: float) -> None:
+        self.record = self.record.answered(self._clock() - begun)
+
+
+def methods_of(roles: frozenset[Role], send_method: str, *, is_live: bool) -> frozenset[str]:
+    """Return all that the connection to a node may do. Nothing that sends, unless live."""
+    reads = READING if Role.READ in roles else frozenset({"eth_chainId"})
+    sends = is_live and bool(roles & {Role.SEND, Role.PRIVATE})
+    return reads | {send_method} if sends else reads
+
+
+def is_lag(error: NodeError) -> bool:
+    """Tell whether a refusal only means that the node does not have the block: another one may."""
+    return isinstance(error, NodeRefusedError) and any(text in error.message.lower() for text in _LAGS)
+
+
+def is_overloaded(error: NodeError) -> bool:
+    """Tell whether a refusal only means that the node has had enough of us: that is no answer."""
+    if not isinstance(error, NodeRefusedError):
+        return False
+    return error.code in _OVERLOADED_CODES or any(text in error.message.lower() for text in _OVERLOADED)
+
+
+def as_is(_: str, result: Any) -> Any:
+    """Return the result itself."""
+    return result
+
+
+def as_number(method: str) -> Decode[int]:
+    """Return what reads a quantity. It raises NodeAwayError for what is none."""
+
+    def decode(name: str, result: Any) -> int:
+        try:
+            return int(result, 16)
+        except (TypeError, ValueError):
+            raise NodeAwayError(name, method, f"answered {result!r}, not a number") from None
+
+    return decode
+
+
+def _as_head(name: str, header: Any) -> tuple[dict[str, Any], Head]:
+    try:
+        number, timestamp = int(header["number"], 16), int(header["timestamp"], 16)
+        return header, Head(number, str(header["hash"]), str(header["parentHash"]), timestamp)
+    except (KeyError, TypeError, ValueError) as error:
+        detail = f"the block header is incomplete ({error})" if header else "the node has no block latest"
+        raise NodeAwayError(name, "eth_getBlockByNumber", detail) from None

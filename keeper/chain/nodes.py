@@ -1,0 +1,222 @@
+"""Several nodes that answer as one: reads from the best healthy head, never backwards; transactions to all of them.
+
+One URL is a special case of this, with not one request more than the node alone would get.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from eth_utils.crypto import keccak
+
+from keeper.chain.broadcast import Sent, broadcast
+from keeper.chain.client import Decode
+from keeper.chain.errors import NodeError, NodeRefusedError, NodesDisagreeError
+from keeper.chain.heads import Heads
+from keeper.chain.health import Aside, Role
+from keeper.chain.member import Clock, Member, as_is, as_number, is_lag, is_overloaded
+from keeper.chain.tasks import GRACE_S, Tasks, first_and_grace
+from keeper.core.positions import BlockRef
+from keeper.core.units import Address
+
+T = TypeVar("T")
+
+HEDGE_S = 2.0
+"""After this a read is asked of the next node as well; whoever is late for it has failed once."""
+_MOVING = ("latest", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """What an owner is shown of a node. ``head`` is None before it named one; ``state`` is empty for a relay."""
+
+    name: str
+    roles: tuple[str, ...]
+    head: int | None
+    latency_ms: int
+    state: str
+    is_current: bool
+
+
+class Nodes:
+    """What the rest of the program asks in place of one node: ``Upstream``, and ``send``, ``agree`` and ``confirm``."""
+
+    def __init__(self, members: Sequence[Member], *, max_lag_blocks: int = 3, clock: Clock = time.monotonic) -> None:
+        self.members = tuple(members)
+        readers = [m for m in members if Role.READ in m.roles]
+        if not readers:
+            raise ValueError("no node with the role `read`")
+        self._tasks = Tasks()
+        self._heads = Heads(readers, max_lag_blocks, clock, self._tasks)
+        self._current: Member | None = None
+
+    @property
+    def name(self) -> str:
+        """The node that reads go to now."""
+        return (self._current or self._heads.readers[0]).name
+
+    @property
+    def has_private_relay(self) -> bool:
+        """Whether a transaction can be sent without showing it to everybody."""
+        return any(Role.PRIVATE in m.roles for m in self.members)
+
+    async def request(self, method: str, *params: Any) -> Any:
+        """Return the result of one request. Raises NodeError; a refusal is an answer and is not asked elsewhere."""
+        return await self.ask(as_is, method, *params)
+
+    async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
+        """Return a result as ``decode`` reads it. A node whose answer it rejects has failed, and the next is asked."""
+        match method, params:
+            case "eth_chainId", _:
+                return decode(self.name, hex(await self.check_chains()))
+            case "eth_sendRawTransaction", (raw,):
+                sent = await self.send(raw, public=not self.has_private_relay)
+                sent.raise_unless_taken()
+                return decode(self.name, "0x" + keccak(hexstr=raw).hex())
+            case "eth_getBlockByNumber", ("latest", False):
+                return decode(self.name, await self._heads.newest())
+            case "eth_getTransactionCount", (_, tag) if tag in _MOVING:
+                return decode(self.name, hex(await self._highest(method, params)))
+        return await self._first(decode, method, params)
+
+    async def check_chains(self) -> int:
+        """Check every node's chain, and return the id. Raises WrongChainError when no node that reads is left."""
+        begun = {m: self._tasks.begin(m.check_chain()) for m in self.members if m.fault is None}
+        readers = [task for m, task in begun.items() if m in self._heads.readers]
+        await first_and_grace(readers, GRACE_S)
+        outcomes = [task.result() for task in readers if task.done()]
+        found = next((o for o in outcomes if isinstance(o, int)), None)
+        if found is None:
+            raise self._heads.error(o for o in outcomes if isinstance(o, NodeError))
+        return found
+
+    async def close(self) -> None:
+        """Stop whatever is under way, and close every connection."""
+        await self._tasks.close()
+        for member in self.members:
+            await member.node.close()
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    async def send(self, raw: str, *, public: bool) -> Sent:
+        """Hand signed bytes to all nodes that take transactions, side by side.
+
+        Unless ``public``, only to the private relays, where there are any. Raises nothing for what nodes say: see
+        ``Sent``. Raises ForbiddenMethodError where no connection may send.
+        """
+        return await broadcast(self.members, raw, self._tasks, GRACE_S, public=public)
+
+    # --- trust -------------------------------------------------------------------------------------------------------
+
+    async def agree(self, block: BlockRef) -> None:
+        """Raise NodesDisagreeError when a healthy node has another block at this number.
+
+        One that does not have the block yet, or does not answer, does not disagree; nor does a node with itself.
+        """
+        nodes = self._heads.healthy()
+        if len(nodes) == 1:
+            return
+        unsure = [m for m in nodes if m.record.history.hashes.get(block.number) != block.hash]
+        await first_and_grace([self._tasks.begin(m.learn(block.number)) for m in unsure], GRACE_S)
+        known = {m.name: m.record.history.hashes.get(block.number, block.hash) for m in nodes}
+        self._heads.judge()
+        if any(hash_ != block.hash for hash_ in known.values()):
+            said = ", ".join(f"{name} has {hash_}" for name, hash_ in known.items() if hash_ != block.hash)
+            raise NodesDisagreeError(
+                self.name, "eth_getBlockByNumber", f"block {block.number} is {block.hash}, but {said}"
+            )
+
+    async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
+        """Tell whether every healthy node that has the block gives the same answer to an eth_call at it.
+
+        True as well where there is only one, and where no other answers. A minority is set aside: it will not stand
+        in the way twice.
+        """
+        call, at = {"to": to, "data": data}, {"blockHash": block.hash}
+        nodes = self._heads.having("eth_call", (call, at))
+        if len(nodes) == 1:
+            return True
+        begun = {m: self._tasks.begin(m.ask(as_is, "eth_call", call, at)) for m in nodes}
+        await first_and_grace(begun.values(), HEDGE_S)
+        outcomes = {m: t.result() for m, t in begun.items() if t.done()}
+        said = {m: str(o).lower() for m, o in outcomes.items() if not isinstance(o, NodeError)}
+        different = [m for m, result in said.items() if result != answer.lower()]
+        if 2 * len(different) < len(said):
+            for member in different:
+                member.leave(Aside.LYING, f"answered otherwise than the others at block {block.number}")
+        return not different
+
+    # --- reads -------------------------------------------------------------------------------------------------------
+
+    async def _first(self, decode: Decode[T], method: str, params: tuple[Any, ...]) -> T:
+        """Ask the best node; the next where it does not answer, or as well where it takes long."""
+        waiting = deque(self._heads.having(method, params, self._current.name if self._current else None))
+        if len(waiting) == 1:
+            answer = await self._turned_to(waiting[0]).ask(decode, method, *params)
+            self._current = waiting[0]
+            return answer
+        running, errors = dict[asyncio.Task[T | NodeError], Member](), list[NodeError]()
+        try:
+            while waiting or running:
+                if waiting:
+                    member = self._turned_to(waiting.popleft())
+                    running[self._tasks.begin(member.ask(decode, method, *params))] = member
+                limit = HEDGE_S if waiting else None
+                done, _ = await asyncio.wait(running, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    member, outcome = running.pop(task), task.result()
+                    if isinstance(outcome, NodeError):
+                        errors.append(_worth_asking_elsewhere(outcome))
+                        continue
+                    self._current = member
+                    for late in (m for t, m in running.items() if not t.done()):
+                        late.fail(f"{method}: {member.name} was faster by {HEDGE_S:g} s")
+                    return outcome
+        finally:
+            for task in running:
+                task.cancel()
+        raise self._heads.error(errors)
+
+    def _turned_to(self, member: Member) -> Member:
+        """Return a node about to be read from; its chain is checked again when it was not the one in use."""
+        if self._current is None:
+            self._current = member
+        elif member is not self._current:
+            member.record = member.record.met_anew()
+        return member
+
+    async def _highest(self, method: str, params: tuple[Any, ...]) -> int:
+        """Return the highest count any healthy node knows: one that lags must not move a nonce back."""
+        begun = [self._tasks.begin(m.ask(as_number(method), method, *params)) for m in self._heads.healthy()]
+        await first_and_grace(begun, GRACE_S)
+        outcomes = [task.result() for task in begun if task.done()]
+        counts = [o for o in outcomes if isinstance(o, int)]
+        if not counts:
+            raise self._heads.error(o for o in outcomes if isinstance(o, NodeError))
+        return max(counts)
+
+    def status(self) -> list[NodeStatus]:
+        """Return what is known of each node, in the order of the settings."""
+        return [
+            NodeStatus(
+                name=m.name,
+                roles=tuple(sorted(role.value for role in m.roles)),
+                head=m.record.head.number if m.record.head else None,
+                latency_ms=round(1000 * m.record.latency_s),
+                state=self._heads.state_of(m),
+                is_current=m is self._current,
+            )
+            for m in self.members
+        ]
+
+
+def _worth_asking_elsewhere(error: NodeError) -> NodeError:
+    """Return an error that another node may not have; raise a refusal that is an answer."""
+    if isinstance(error, NodeRefusedError) and not is_lag(error) and not is_overloaded(error):
+        raise error
+    return error
