@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable
-from enum import IntEnum
-from getpass import getpass
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from keeper import app as house_of
-from keeper.chain.errors import NodeError, WrongChainError
-from keeper.chain.fork import AnvilMissingError
 from keeper.cli import show
+from keeper.cli.common import (
+    DEFAULT,
+    Config,
+    Exit,
+    Json,
+    Limit,
+    Live,
+    Verbose,
+    fail,
+    finish,
+    guarded,
+    in_house,
+    log_to_stderr,
+    out,
+    settings_of,
+    warn_if_live,
+)
+from keeper.cli.doctor import examine
+from keeper.cli.tx import tx
 from keeper.core.decisions import Hold, Intent
 from keeper.core.positions import Snapshot
 from keeper.core.rules import measure
 from keeper.cycle import Result, consider, cycle
 from keeper.daemon import Daemon
 from keeper.execution.executor import Outcome
-from keeper.execution.lane import SendFailedError
-from keeper.execution.lock import LockDirectoryError, SignerLockedError
-from keeper.execution.signer import KeyUnavailableError
 from keeper.house import House
-from keeper.journal import JournalError, open_journal
-from keeper.observe import configure_logging
-from keeper.settings import Settings, SettingsError, load
-from keeper.venues.ports import ReadFailedError
-
-
-class Exit(IntEnum):
-    """What the program tells its caller."""
-
-    FINE = 0
-    FAILED = 1
-    BAD_SETTINGS = 2
-    IN_DANGER = 3
-
+from keeper.journal import open_journal
 
 app = typer.Typer(
     name="keeper",
@@ -53,21 +47,7 @@ app = typer.Typer(
     "Nothing is ever sent without [bold]--live[/bold]. Begin with `keeper check`, then `keeper status`, then "
     "`keeper run`.\n\nExit codes: 0 fine, 1 failed, 2 bad settings, 3 a position is in danger and could not be helped.",
 )
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
-
-Config = Annotated[
-    Path,
-    typer.Option("--config", "-c", envvar="KEEPER_CONFIG", help="The settings file.", show_default=True),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Live = Annotated[
-    bool,
-    typer.Option("--live/--dry-run", help="Send transactions, or (the default) run plans on a fork and send nothing."),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every decision, quiet ones too.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many, newest first.")]
-DEFAULT = Path("keeper.toml")
+app.add_typer(tx, name="tx")
 
 
 def main() -> None:
@@ -87,30 +67,30 @@ def _root(
 @app.command()
 def check(config: Config = DEFAULT, as_json: Json = False) -> None:
     """Check the settings and nothing else: no node is asked, no key is opened."""
-    settings = _settings(config)
+    settings = settings_of(config)
     show.settings(out, settings, as_json=as_json)
 
 
 @app.command()
 def run(config: Config = DEFAULT, live: Live = False, verbose: Verbose = False) -> None:
     """Watch and keep the positions until stopped (SIGTERM or Ctrl-C finishes what is in flight first)."""
-    settings = _settings(config)
-    _logging(verbose=verbose)
-    _warn_if_live(live=live)
+    settings = settings_of(config)
+    log_to_stderr(verbose=verbose)
+    warn_if_live(live=live)
 
     async def work(house: House) -> Exit:
         await Daemon(house, settings).run()
         return Exit.FINE
 
-    _finish(_in_house(settings, work, is_live=live))
+    finish(in_house(settings, work, is_live=live))
 
 
 @app.command()
 def once(config: Config = DEFAULT, live: Live = False, as_json: Json = False, verbose: Verbose = False) -> None:
     """Judge the newest block once, act if a rule asks for it, wait for the outcome, and end."""
-    settings = _settings(config)
-    _logging(verbose=verbose)
-    _warn_if_live(live=live)
+    settings = settings_of(config)
+    log_to_stderr(verbose=verbose)
+    warn_if_live(live=live)
 
     async def work(house: House) -> Exit:
         await house.watch.blocks.check_chain()
@@ -121,14 +101,14 @@ def once(config: Config = DEFAULT, live: Live = False, as_json: Json = False, ve
         show.results(out, house.mode, results, outcomes, as_json=as_json)
         return _verdict(results, outcomes)
 
-    _finish(_in_house(settings, work, is_live=live))
+    finish(in_house(settings, work, is_live=live))
 
 
 @app.command()
 def status(config: Config = DEFAULT, as_json: Json = False) -> None:
     """Show the positions as they are now: health, prices, distance to liquidation, rules, wallets."""
-    settings = _settings(config)
-    _logging(verbose=False)
+    settings = settings_of(config)
+    log_to_stderr(verbose=False)
 
     async def work(house: House) -> Exit:
         await house.watch.blocks.check_chain()
@@ -136,7 +116,7 @@ def status(config: Config = DEFAULT, as_json: Json = False) -> None:
         await show.status(out, house, snapshot, as_json=as_json)
         return Exit.FINE
 
-    _finish(_in_house(settings, work, is_live=False, is_look=True))
+    finish(in_house(settings, work, is_live=False, is_look=True))
 
 
 @app.command()
@@ -146,11 +126,11 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Explain what would be done about a position now, and why, down to the calldata. Signs nothing."""
-    settings = _settings(config)
+    settings = settings_of(config)
     if position not in {p.name for p in settings.positions}:
         known = ", ".join(p.name for p in settings.positions)
-        _fail(Exit.BAD_SETTINGS, f"{config}: there is no position {position!r}; known: {known}")
-    _logging(verbose=False)
+        fail(Exit.BAD_SETTINGS, f"{config}: there is no position {position!r}; known: {known}")
+    log_to_stderr(verbose=False)
 
     async def work(house: House) -> Exit:
         await house.watch.blocks.check_chain()
@@ -160,7 +140,7 @@ def explain(
         show.explanation(out, snapshot, result, as_json=as_json)
         return _verdict((result,), {})
 
-    _finish(_in_house(settings, work, is_live=False, is_look=True))
+    finish(in_house(settings, work, is_live=False, is_look=True))
 
 
 @app.command()
@@ -171,50 +151,31 @@ def journal(
     as_json: Json = False,
 ) -> None:
     """Show what was decided, sent and achieved, newest first. Asks no node."""
-    settings = _settings(config)
+    settings = settings_of(config)
 
     async def work() -> Exit:
         async with await open_journal(settings.journal_url.reveal()) as memory:
             await show.journal(out, memory, limit, position, as_json=as_json)
         return Exit.FINE
 
-    _finish(_guarded(work))
+    finish(guarded(work))
 
 
-# --- around every command --------------------------------------------------------------------------------------------
+@app.command()
+def doctor(config: Config = DEFAULT, as_json: Json = False) -> None:
+    """Look whether everything is there that a rescue will need: node, keys, gas money, delegation. Sends nothing."""
+    settings = settings_of(config)
+    log_to_stderr(verbose=False)
+
+    async def work(house: House) -> Exit:
+        findings = await examine(house, settings)
+        show.findings(out, findings, as_json=as_json)
+        return Exit.FINE if all(f.is_fine for f in findings if f.topic != "alarms") else Exit.FAILED
+
+    finish(in_house(settings, work, is_live=False, is_look=True))
 
 
-def _settings(config: Path) -> Settings:
-    try:
-        return load(config)
-    except SettingsError as error:
-        _fail(Exit.BAD_SETTINGS, "\n".join(error.faults))
-
-
-def _in_house(
-    settings: Settings, work: Callable[[House], Awaitable[Exit]], *, is_live: bool, is_look: bool = False
-) -> Exit:
-    async def inside() -> Exit:
-        async with house_of.opened(settings, is_live=is_live, is_look=is_look, prompt=_prompt()) as house:
-            return await work(house)
-
-    return _guarded(inside)
-
-
-def _guarded(work: Callable[[], Awaitable[Exit]]) -> Exit:
-    """Run to the end, and turn what may go wrong into one clear line and a code. Defects keep their traceback."""
-
-    async def awaited() -> Exit:
-        return await work()
-
-    try:
-        return asyncio.run(awaited())
-    except (KeyUnavailableError, WrongChainError, SignerLockedError, LockDirectoryError) as error:
-        _fail(Exit.BAD_SETTINGS, str(error))
-    except (NodeError, ReadFailedError, JournalError, SendFailedError, AnvilMissingError) as error:
-        _fail(Exit.FAILED, str(error))
-    except KeyboardInterrupt:
-        _fail(Exit.FAILED, "interrupted")
+# --- what came of it -------------------------------------------------------------------------------------------------
 
 
 def _verdict(results: tuple[Result, ...], outcomes: dict[str, Outcome | None]) -> Exit:
@@ -240,25 +201,3 @@ def _is_helped(intent: Intent, outcome: Outcome) -> bool:
 
 async def _awaited(result: Result) -> Outcome | None:
     return await result.outcome if isinstance(result.outcome, asyncio.Task) else result.outcome
-
-
-def _logging(*, verbose: bool) -> None:
-    configure_logging(as_json=not sys.stderr.isatty(), verbose=verbose)
-
-
-def _warn_if_live(*, live: bool) -> None:
-    text = "LIVE: transactions will be signed and sent." if live else "Dry run: plans run on a fork, nothing is sent."
-    err.print(text, style="bold red" if live else "green")
-
-
-def _prompt() -> Callable[[str], str] | None:
-    return getpass if sys.stdin.isatty() else None
-
-
-def _finish(code: Exit) -> NoReturn:
-    raise typer.Exit(int(code))
-
-
-def _fail(code: Exit, message: str) -> NoReturn:
-    err.print(message, style="red", soft_wrap=True, markup=False)
-    raise typer.Exit(int(code))

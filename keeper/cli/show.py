@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keeper import report
+from keeper.cli.doctor import Finding
 from keeper.core.positions import Snapshot
 from keeper.core.rules import Assessment, assess
 from keeper.cycle import Result
@@ -56,6 +57,15 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         console.print(
             "No alarms are configured: only the log and the journal will tell ([alerts] urls).", style="yellow"
         )
+
+
+def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what ``keeper doctor`` found."""
+    if as_json:
+        as_json_text(console, [{"topic": f.topic, "fine": f.is_fine, "text": f.text} for f in of])
+        return
+    for one in of:
+        console.print(f"{'fine' if one.is_fine else 'look'}  {one.topic}: {one.text}", soft_wrap=True, markup=False)
 
 
 async def status(console: Console, house: House, snapshot: Snapshot, *, as_json: bool) -> None:
