@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from keeper import report
 from keeper.cli.doctor import Finding
+from keeper.chain.nodes import Nodes, NodeStatus
 from keeper.core.positions import Snapshot
 from keeper.core.rules import Assessment, assess
 from keeper.cycle import Result
@@ -41,6 +43,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
             {"name": r.name, "position": r.position, "actions": [a.value for a in r.actions], "target": str(r.target)}
             for r in of.rules
         ],
+        "nodes": [{"name": n.name, "roles": sorted(role.value for role in n.roles)} for n in of.nodes],
         "alerts": len(of.alerts.urls),
     }
     if as_json:
@@ -53,6 +56,8 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
         table.add_row(p.name, p.owner, role, rules)
     console.print(table)
+    nodes = "; ".join(f"{n.name} ({', '.join(sorted(r.value for r in n.roles))})" for n in of.nodes)
+    console.print(f"nodes: {nodes}", soft_wrap=True, markup=False)
     if not of.alerts.urls:
         console.print(
             "No alarms are configured: only the log and the journal will tell ([alerts] urls).", style="yellow"
@@ -86,6 +91,7 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
                 for w in snapshot.wallets.values()
             ],
             "last_decisions": {n: _decision_row(d) for n, d in last.items() if d},
+            "nodes": [asdict(node) for node in _nodes(house)],
         }
         as_json_text(console, data)
         return
@@ -94,6 +100,8 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
     for one in judged:
         table.add_row(*_status_row(report.assessment(one)))
     console.print(table)
+    if len(nodes := _nodes(house)) > 1:
+        _print_nodes(console, nodes)
     for one in judged:
         for line in _concerns(report.assessment(one)):
             console.print(line, style="yellow", soft_wrap=True, markup=False)
@@ -181,6 +189,19 @@ async def journal(console: Console, memory: Journal, limit: int, position: str |
             row["outcome_kind"] or "",
             str(len(row["transactions"])),
         )
+    console.print(table)
+
+
+def _nodes(house: House) -> list[NodeStatus]:
+    node = house.watch.blocks.node
+    return node.status() if isinstance(node, Nodes) else []
+
+
+def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
+    table = Table("node", "for", "head", "ms", "state", box=None, pad_edge=False)
+    for n in nodes:
+        state = f"{n.state}, read from" if n.is_current else n.state
+        table.add_row(n.name, ", ".join(n.roles), str(n.head or ""), str(n.latency_ms or ""), state)
     console.print(table)
 
 
