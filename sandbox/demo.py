@@ -51,7 +51,7 @@ def demo(
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
     report_to: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("demo-report.json"),
     keep_home: Annotated[bool, typer.Option("--keep-home", help="Leave the keeper's journal and log behind.")] = False,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the node; any if not given.")] = None,
+    batch: Annotated[bool, typer.Option(help="Each rescue as one transaction (EIP-7702), or call by call.")] = True,
 ) -> None:
     wanted = chosen or scenario or "crash"
     if wanted not in SCENARIOS:
@@ -61,37 +61,38 @@ def demo(
     keeper, began = Keeper(Path(tempfile.mkdtemp(prefix="keeper-demo-"))), time.monotonic()
     failure: str | None = "interrupted"
     try:
-        ended = play(crash, keeper, port, plain or not out.is_terminal)
+        ended = play(crash, keeper, batch, plain or not out.is_terminal)
         wall_s = time.monotonic() - began
         report_to.write_text(json.dumps(report(ended, wall_s), indent=1) + "\n")
         failure = came_true(ended)
     except KeyboardInterrupt:
-        raise
+        err.print("interrupted; everything is stopped")
+        raise typer.Exit(INTERRUPTED) from None
     except Exception:
         failure = "failed"
         raise
     finally:
         if keep_home:
             err.print(f"the keeper's home: {keeper.home}", style="dim", markup=False, soft_wrap=True)
-        elif failure in (None, "interrupted"):
+        elif failure in (None, "interrupted") or not keeper.log.exists():
             shutil.rmtree(keeper.home, ignore_errors=True)
         else:
             err.print(keeper.tail(), style="dim", markup=False, soft_wrap=True)
     _conclude(ended, failure, report_to, wall_s)
 
 
-def play(crash: Crash, keeper: Keeper, port: int | None, plain: bool) -> dict[str, Ending]:
+def play(crash: Crash, keeper: Keeper, batch: bool, plain: bool) -> dict[str, Ending]:
     """From an empty world to how it ended; nothing it started is left running."""
     with ExitStack() as stack:
         _step("a local world: Aave v3.6 and Uniswap v3 on anvil, a liquidator, an arbitrageur")
-        world = stack.enter_context(World.start(port, BLOCK_S))
+        world = stack.enter_context(World.start(block_time=BLOCK_S))
         _step("two identical positions: 10 WETH supplied, 14,000 USDC borrowed and spent")
         owners = open_positions(world)
         liquidator = Liquidator(world, owners.values())
         for actor in (FeedKeeper(world), Arbitrageur(world), liquidator):
             stack.enter_context(actor)
         _step("a keeper for the first of them: keeper run --live")
-        stack.enter_context(keeper.furnish(world, world.account(0), round(BLOCK_S * crash.speed)))
+        stack.enter_context(keeper.furnish(world, world.account(0), round(BLOCK_S * crash.speed), batch))
         watch = stack.enter_context(Watch(world, owners, world.w3.eth.block_number))
         diary = stack.enter_context(Diary(keeper.journal))
         out.print()
@@ -106,9 +107,6 @@ def main() -> int:
     """Run it; what went wrong is one line on stderr."""
     try:
         app(prog_name="python -m sandbox.demo", standalone_mode=True)
-    except KeyboardInterrupt:
-        err.print("interrupted; everything is stopped")
-        return INTERRUPTED
     except (SandboxError, Web3Exception, requests.RequestException) as error:
         err.print(f"demo: {error}", markup=False, soft_wrap=True)
     return 1

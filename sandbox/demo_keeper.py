@@ -36,6 +36,7 @@ name = "owner"
 address = "{owner}"
 keystore = "keystore.json"
 password_file = "password"
+batch = {batch}
 
 [[positions]]
 name = "{position}"
@@ -73,8 +74,11 @@ class Keeper:
         self.config, self.journal = home / "keeper.toml", home / "keeper.sqlite"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def furnish(self, world: World, account: LocalAccount, block_s: int) -> Self:
-        """Write its files. A block stands for `block_s` chain seconds: a swap is given some blocks to be mined."""
+    def furnish(self, world: World, account: LocalAccount, block_s: int, batch: bool) -> Self:
+        """Write its files. A block stands for `block_s` chain seconds: a swap is given some blocks to be mined.
+
+        With `batch` the account delegates to the world's batch account, so that a plan is one transaction.
+        """
         world.network_toml(self.home / "network.toml")
         keystore = json.dumps(Account.encrypt(account.key, PASSWORD, iterations=2))
         secrets = {"keystore.json": keystore, "password": PASSWORD}
@@ -83,7 +87,14 @@ class Keeper:
             (self.home / name).write_text(text)
         deadline = duration(max(LEAST_DEADLINE_S, DEADLINE_BLOCKS * block_s))
         poll = max(20, round((world.block_time or 1) * 250))
-        values = {"url": world.url, "owner": account.address, "position": POSITION, "deadline": deadline, "poll": poll}
+        values: dict[str, object] = {
+            "url": world.url,
+            "owner": account.address,
+            "position": POSITION,
+            "deadline": deadline,
+            "poll": poll,
+        }
+        values["batch"] = str(batch).lower()
         self.config.write_text(SETTINGS.format(**values))
         return self
 

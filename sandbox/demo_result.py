@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from web3.exceptions import TimeExhausted
 
-from sandbox.demo_scene import KEPT, UNKEPT, Frame, Liquidation, read_equity, read_liquidations, read_swap_cost
+from sandbox.demo_scene import KEPT, UNKEPT, Frame, Liquidation, read_equity, read_liquidations, read_sale_gain
 from sandbox.errors import SandboxError
 from sandbox.world import World
 
@@ -27,8 +27,8 @@ class Ending:
     equity: Decimal
     transactions: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     fees_usd: Decimal = Decimal(0)
-    trading_usd: Decimal = Decimal(0)
-    """What its swaps cost against the feeds' prices: pool fees and price impact."""
+    sales_usd: Decimal = Decimal(0)
+    """What its swaps brought beyond the feeds' prices: a pool may lag behind a falling feed; net of fees."""
 
     @property
     def penalty_usd(self) -> Decimal:
@@ -43,7 +43,7 @@ def endings(
     found = read_liquidations(world, begin)
     sent = [_mined(world, t) for d in decisions for t in d["transactions"] if t["hash"]]
     fees = Decimal(sum(t["fee_wei"] for t in sent)).scaleb(-18) * final.price
-    trading = sum((read_swap_cost(world, owners[KEPT], t["hash"]) for t in sent if "swap" in t["purpose"]), Decimal(0))
+    sales = sum((read_sale_gain(world, t["hash"]) for t in sent), Decimal(0))
     ended = {}
     for name, owner in owners.items():
         mine = [one for one in found if one.owner == owner]
@@ -55,7 +55,7 @@ def endings(
             equity=read_equity(world, owner, final.block, begin),
             transactions=sent if name == KEPT else [_seizure(one) for one in mine],
             fees_usd=fees if name == KEPT else Decimal(0),
-            trading_usd=trading if name == KEPT else Decimal(0),
+            sales_usd=sales if name == KEPT else Decimal(0),
         )
     return ended
 
@@ -116,7 +116,7 @@ def _rows(ended: Mapping[str, Ending]) -> list[tuple[str, str, str]]:
         both("equity", lambda e: _usd(e.equity)),
         both("own transactions", lambda e: str(len(e.transactions) if e is kept else 0)),
         both("fees paid", lambda e: _usd(e.fees_usd)),
-        both("cost of its sales", lambda e: _usd(e.trading_usd)),
+        both("sales, against the feed", lambda e: _usd(e.sales_usd)),
         both("lost to liquidators", lambda e: _usd(e.penalty_usd)),
     ]
 
@@ -142,7 +142,7 @@ def _entry(ending: Ending) -> dict[str, Any]:
         "final_debt_usd": _number(ending.final.debt_usd[ending.name]),
         "final_equity_usd": _number(ending.equity),
         "fees_usd": float(round(ending.fees_usd, 6)),
-        "cost_of_sales_usd": _number(ending.trading_usd),
+        "sales_against_feed_usd": _number(ending.sales_usd),
         "lost_to_liquidators_usd": _number(ending.penalty_usd),
         "transactions": list(ending.transactions),
     }

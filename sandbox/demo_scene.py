@@ -16,7 +16,7 @@ KEPT, UNKEPT = "kept", "unkept"
 COLLATERAL, DEBT = 10 * 10**18, 14_000 * 10**6
 CALM_BLOCK_S = 12
 TWAP_S = 600  # the pools' averages cover five minutes
-TRANSFER_TOPIC = Web3.keccak(text="Transfer(address,address,uint256)")
+SWAP_TOPIC = Web3.keccak(text="Swap(address,address,int256,int256,uint160,uint128,int24)")
 NATIVE_DECIMALS, USD_DECIMALS = 18, 8
 
 
@@ -111,16 +111,17 @@ def _liquidation(world: World, log: Any) -> Liquidation:
     return Liquidation(event["user"], block, log["transactionHash"].to_0x_hex(), seized - repaid)
 
 
-def read_swap_cost(world: World, owner: str, transaction: str) -> Decimal:
-    """Dollars of what the owner gave in a transaction beyond what came back, at the feeds' prices one block before."""
+def read_sale_gain(world: World, transaction: str) -> Decimal:
+    """Dollars that pools gave in a transaction beyond what they took, at the feeds' prices one block before."""
+    pools = {pool["address"].lower(): pool for pool in world.addresses["pools"]}
     receipt = world.w3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
-    cost = Decimal(0)
+    gain = Decimal(0)
     for log in receipt["logs"]:
-        if log["topics"][0] == TRANSFER_TOPIC:
-            given, received = (bytes(topic)[-20:] == bytes.fromhex(owner[2:]) for topic in log["topics"][1:3])
-            value = _worth(world, log["address"], int.from_bytes(log["data"]), receipt["blockNumber"] - 1)
-            cost += value * (given - received)
-    return cost
+        if log["topics"][0] == SWAP_TOPIC:
+            pool = pools[log["address"].lower()]
+            for side, amount in zip(("token0", "token1"), decode(["int256"] * 2, log["data"][:64]), strict=True):
+                gain -= _worth(world, world.addresses["tokens"][pool[side]], amount, receipt["blockNumber"] - 1)
+    return gain
 
 
 def _worth(world: World, asset: str, amount: int, block: int) -> Decimal:
