@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from keeper.chain.blocks import Blocks
-from keeper.chain.client import READING, SENDING, Node
+from keeper.chain.client import Node
+from keeper.chain.health import Aside, Role
+from keeper.chain.member import Member, methods_of
+from keeper.chain.nodes import Nodes
 from keeper.core.positions import LendingPosition
 from keeper.core.rules import Action
 from keeper.core.units import Address
@@ -26,6 +29,10 @@ from keeper.watch import Watch
 Prompt = Callable[[str], str]
 
 
+class NoSenderError(KeyUnavailableError):
+    """No node takes transactions: as good as no key."""
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings, *, is_live: bool, is_look: bool = False, prompt: Prompt | None = None
@@ -40,14 +47,14 @@ async def opened(
         keys = open_keys(settings, prompt) if is_live else {}
         for address in keys:
             parts.enter_context(SignerLock(settings.network.chain_id, address, settings.daemon.state_dir))
-        node = _node(settings, is_live=is_live)
+        observer = _observer(settings, is_live=is_live)
+        parts.callback(observer.close)
+        node = nodes(settings, observer, is_live=is_live)
         parts.push_async_callback(node.close)
         network = settings.network
         blocks = Blocks(node, network.chain_id, network.multicall3, settings.daemon.reads_per_call)
         journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
         watch = Watch(blocks, network, settings.positions, settings.rules)
-        observer = _observer(settings, is_live=is_live)
-        parts.callback(observer.close)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
         house = House(
             mode="live" if is_live else "dry_run",
@@ -89,17 +96,37 @@ def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, Keysto
     return keys
 
 
-def _node(settings: Settings, *, is_live: bool) -> Node:
-    allowed = SENDING if is_live else READING
-    return Node(settings.rpc_url.reveal(), timeout_s=settings.daemon.rpc_timeout_s, allowed=allowed)
+def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
+    """Return the nodes as one. In dry run none of them may send, and those that only send are left out.
+
+    Raises NoSenderError when it is live and no node takes transactions.
+    """
+    takers = {Role.SEND, Role.PRIVATE}
+    if is_live and not any(node.roles & takers for node in settings.nodes):
+        raise NoSenderError('--live needs a node with the role "send" or "private": see [[network.nodes]]')
+
+    def tell(name: str, why: Aside, detail: str) -> None:
+        if len(settings.nodes) > 1:  # of one alone the daemon tells
+            observer.raise_alarm(f"node:{name}:{why.value}", f"Node {name} is not asked: {why.value}", detail)
+
+    members = []
+    for node in settings.nodes:
+        roles = node.roles if is_live else node.roles - takers
+        if roles:
+            may = methods_of(roles, node.send_method, is_live=is_live)
+            timeout_s = settings.daemon.rpc_timeout_s
+            connection = Node(node.url.reveal(), timeout_s=timeout_s, allowed=may, name=node.name)
+            members.append(Member(connection, settings.network.chain_id, time.monotonic, tell, roles, node.send_method))
+    return Nodes(members, max_lag_blocks=settings.max_lag_blocks)
 
 
-def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Node) -> Executor:
+def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor:
     block_time = settings.network.block_time_s
     timings = Timings(
         rebroadcast_s=max(2.0, block_time), bump_s=max(6.0, 4 * block_time), give_up_s=settings.daemon.confirm_s
     )
-    lane = Lane(node, house.watch.blocks, house.journal, key, timings, settings.daemon.poll_s, time.monotonic)
+    # what the lane asks is an Upstream; its own annotation still says Node
+    lane = Lane(node, house.watch.blocks, house.journal, key, timings, settings.daemon.poll_s, time.monotonic)  # type: ignore[arg-type]
 
     async def read_position(name: str, number: int | None) -> LendingPosition:
         blocks = house.watch.blocks

@@ -6,13 +6,13 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from web3.providers.rpc import AsyncHTTPProvider
 from web3.types import RPCEndpoint
 
 from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeRefusedError
+from keeper.chain.health import host_of
 
 READING: Final = frozenset(
     {
@@ -103,12 +103,6 @@ class Node:
         """Close the connection."""
         await self._provider.disconnect()
         await asyncio.sleep(0)  # lets the transport finish closing
-
-
-def host_of(url: str) -> str:
-    """Return what of a URL may be shown: a path or query often carries an API key."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def _refusal(name: str, method: str, error: Any) -> NodeRefusedError:

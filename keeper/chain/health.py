@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf
+from urllib.parse import urlsplit
 
 FAILURES_TO_LEAVE = 3
 ASIDE_S = 60.0
@@ -236,6 +237,12 @@ def unlinked(records: Sequence[Record], max_lag: int) -> list[tuple[Record, int]
         for r in behind
         if not leader.history.shares(r.history) and not leader.history.contradicts(r.history)
     ]
+
+
+def host_of(url: str) -> str:
+    """Return what of a URL may be shown: a path or query often carries an API key."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def _follows(handed: Handed, record: Record, records: Sequence[Record]) -> bool:

@@ -95,6 +95,11 @@ def as_url(value: Any) -> str:
     return str(value).strip()
 
 
+def urls_in(text: str) -> list[str]:
+    """Return the addresses of a variable that may hold several, separated by spaces or commas."""
+    return text.replace(",", " ").split()
+
+
 def _short(value: Any) -> str:
     text = f"{value!r}" if isinstance(value, str | int | float | Decimal) else f"a {type(value).__name__}"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

@@ -13,16 +13,19 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from keeper import resources
+from keeper.chain.health import Role, host_of
 from keeper.core.decisions import Safety
 from keeper.core.units import WAD, Bps, Wad, Wei, scaled
 from keeper.settings import schema
 from keeper.settings.faults import field_faults
+from keeper.settings.fields import urls_in
 from keeper.settings.meaning import contradictions
 from keeper.settings.model import (
     Alerts,
     AssetSafety,
     Daemon,
     Network,
+    NodeSettings,
     Position,
     Secret,
     Settings,
@@ -116,7 +119,9 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
     daemon, safety = file.daemon, file.safety
     return Settings(
         network=_network(network),
-        rpc_url=Secret(env.get("KEEPER_RPC_URL") or file.network.rpc_url or ""),
+        nodes=_nodes(file.network, urls_in(env.get("KEEPER_RPC_URL", ""))),
+        private_blocks=file.network.private_blocks,
+        max_lag_blocks=file.network.max_lag_blocks,
         journal_url=Secret(env.get("KEEPER_JOURNAL_URL") or _journal_url(file.journal.url, path)),
         positions=tuple(
             Position(p.name, p.venue, p.owner, signers[p.signer] if p.signer else None) for p in file.positions
@@ -146,6 +151,21 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         ),
         path=path,
     )
+
+
+def _nodes(table: schema.NetworkTable, from_environment: list[str]) -> tuple[NodeSettings, ...]:
+    """Return the nodes, each with a name of its own. The environment replaces all of the file's but private relays."""
+    listed = table.nodes
+    if urls := from_environment or ([table.rpc_url] if table.rpc_url else []):
+        relays = [node.model_copy(update={"roles": (Role.PRIVATE,)}) for node in listed if Role.PRIVATE in node.roles]
+        listed = (*(schema.NodeTable(url=url) for url in dict.fromkeys(urls)), *relays)
+    named = list[NodeSettings]()
+    for node in listed:
+        shown = node.name or host_of(node.url)
+        same = sum(n.name == shown or n.name.startswith(f"{shown} (") for n in named)
+        name = f"{shown} ({same + 1})" if same else shown
+        named.append(NodeSettings(Secret(node.url), name, frozenset(node.roles), node.method))
+    return tuple(named)
 
 
 def _signer(table: schema.SignerTable, path: Path) -> Signer:

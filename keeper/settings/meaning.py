@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from keeper.core.rules import Action
-from keeper.settings.fields import as_address, as_url
+from keeper.settings.fields import as_address, as_url, urls_in
 from keeper.settings.rules import rule_faults
 from keeper.settings.schema import RestoreTable, RuleTable
 
@@ -34,15 +34,32 @@ def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
 
 
 def _node_faults(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
-    named = env.get("KEEPER_RPC_URL")
+    named = urls_in(env.get("KEEPER_RPC_URL", ""))
     network = raw.get("network")
-    if not named and isinstance(network, dict) and "rpc_url" not in network:
-        yield "network.rpc_url: is missing; write it here or set KEEPER_RPC_URL"
-    if named:
+    if isinstance(network, dict) and "rpc_url" in network and "nodes" in network:
+        yield "network.rpc_url: stands beside [[network.nodes]]; keep one of them, or name this node there as well"
+    elif isinstance(network, dict) and not named:
+        yield from _unread(network)
+    for name in _repeated(_text(table, "name") for _, table in _nodes(network)):
+        yield f"network.nodes: the name {name!r} is used twice"
+    for url in dict.fromkeys(named):
         try:
-            as_url(named)
+            as_url(url)
         except ValueError as fault:
             yield f"KEEPER_RPC_URL (environment): {fault}"
+
+
+def _unread(network: Raw) -> Iterator[str]:
+    """Yield that nothing would be read from; what is wrong with the tables themselves is reported there."""
+    if "rpc_url" not in network and not network.get("nodes"):
+        yield "network.rpc_url: is missing; write it here or set KEEPER_RPC_URL"
+    listed = [table.get("roles", ["read"]) for _, table in _nodes(network)]
+    if listed and not any(isinstance(roles, list) and "read" in roles for roles in listed):
+        yield 'network.nodes: none has the role "read": positions could not be watched'
+
+
+def _nodes(network: Any) -> Iterator[tuple[int, Raw]]:
+    return _tables(network, "nodes") if isinstance(network, dict) else iter(())
 
 
 def _unknown(raw: Raw, kind: str, key: str, among: str) -> Iterator[str]:

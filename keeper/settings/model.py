@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from keeper.chain.health import Role
 from keeper.core.decisions import Safety
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps, Wei
@@ -123,11 +124,25 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """A node: what it is for, how it takes transactions, and what is shown of it, which is never its URL."""
+
+    url: Secret
+    name: str
+    roles: frozenset[Role]
+    send_method: str = "eth_sendRawTransaction"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the program was told."""
+    """Everything the program was told. Of ``nodes`` at least one reads."""
 
     network: Network
-    rpc_url: Secret
+    nodes: tuple[NodeSettings, ...]
+    private_blocks: int
+    """Blocks after which a transaction that only private relays know also goes public."""
+    max_lag_blocks: int
+    """Blocks behind the others after which a node is not read from."""
     journal_url: Secret
     positions: tuple[Position, ...]
     rules: tuple[Rule, ...]
@@ -140,3 +155,8 @@ class Settings:
     alerts: Alerts
     daemon: Daemon
     path: Path
+
+    @property
+    def rpc_url(self) -> Secret:
+        """The first node that reads: what a dry run forks."""
+        return next(node.url for node in self.nodes if Role.READ in node.roles)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from keeper.chain.health import Role
 from keeper.core.rules import Action
 from keeper.settings.fields import AddressField, Number, Period, Seconds, Text, Url, Whole
 
@@ -71,11 +72,31 @@ class NetworkFile(Table):
 # --- the owner's file ------------------------------------------------------------------------------------------------
 
 
+class NodeTable(Table):
+    """[[network.nodes]]: one node, and what it is for."""
+
+    url: Url
+    name: Text | None = None
+    roles: tuple[Role, ...] = Field(default=(Role.READ, Role.SEND), min_length=1)
+    method: Literal["eth_sendRawTransaction", "eth_sendPrivateTransaction"] = "eth_sendRawTransaction"
+
+    @model_validator(mode="after")
+    def _roles_go_together(self) -> Self:
+        if {Role.SEND, Role.PRIVATE} <= set(self.roles):
+            raise ValueError("roles: a private relay does not send in public as well; drop `send` or `private`")
+        if "method" in self.model_fields_set and Role.PRIVATE not in self.roles:
+            raise ValueError("method: is for nodes with the role `private`")
+        return self
+
+
 class NetworkTable(Table):
-    """[network]: the file that describes the chain, and the node to ask."""
+    """[network]: the file that describes the chain, and the nodes to ask."""
 
     file: Text
     rpc_url: Url | None = None
+    nodes: tuple[NodeTable, ...] = ()
+    private_blocks: Whole = Field(default=3, ge=1, le=1000)
+    max_lag_blocks: Whole = Field(default=3, ge=1, le=1000)
 
 
 class JournalTable(Table):

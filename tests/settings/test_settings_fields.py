@@ -26,7 +26,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(faults: Faults) ->
 def test_an_unknown_key_like_no_other_lists_the_known_ones(faults: Faults) -> None:
     """Guessing at a suggestion would mislead."""
     (fault,) = faults(("[network]", "[network]\nzzz = 1"))
-    assert fault == "network.zzz: unknown key; known here: file, rpc_url"
+    assert fault == "network.zzz: unknown key; known here: file, rpc_url, nodes, private_blocks, max_lag_blocks"
 
 
 @pytest.mark.parametrize(

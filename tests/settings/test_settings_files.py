@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from keeper import resources
+from keeper.chain.health import Role
 from keeper.settings import Settings, SettingsError, load, schema
 
 Faults = Callable[..., list[str]]
@@ -25,7 +26,8 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     """A line the owner uncomments must not be wrong."""
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     code = [line.removeprefix("# ") if line.startswith("# ") and is_code(line[2:]) else line for line in lines]
-    settings = load_text(text="\n".join(code).replace('password_file = "guardian.password"\n', ""))
+    one_or_the_other = ('password_file = "guardian.password"\n', 'rpc_url = "http://127.0.0.1:8545"\n')
+    settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code))
     assert [rule.name for rule in settings.rules] == ["protect", "early-warning", "way-out", "boost"]
     assert settings.daemon.metrics_port == 9464
 
@@ -37,7 +39,16 @@ def is_code(text: str) -> bool:
 def test_the_example_names_every_key_there_is() -> None:
     """A setting that nobody can find is none."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    owner = {"NetworkTable", "JournalTable", "SignerTable", "PositionTable", "WhenTable", "LimitsTable", "RuleTable"}
+    owner = {
+        "NetworkTable",
+        "NodeTable",
+        "JournalTable",
+        "SignerTable",
+        "PositionTable",
+        "WhenTable",
+        "LimitsTable",
+        "RuleTable",
+    }
     owner |= {"RestoreTable", "SafetyTable", "AlertsTable", "DaemonTable", "KeeperFile"}
     keys = {key for name in owner for key in getattr(schema, name).model_fields}
     assert {key for key in keys if key not in text} == set()
@@ -170,6 +181,84 @@ def test_without_a_node_the_remedy_names_both_places(faults: Faults) -> None:
     assert faults(('rpc_url = "http://127.0.0.1:8545"\n', "")) == [
         "network.rpc_url: is missing; write it here or set KEEPER_RPC_URL"
     ]
+
+
+NODES = """
+[[network.nodes]]
+url = "https://one.example/v2/s3cret"
+
+[[network.nodes]]
+url = "https://one.example/v2/s3cret2"
+roles = ["read"]
+
+[[network.nodes]]
+url = "https://relay.example/s3cret3"
+name = "relay"
+roles = ["private"]
+method = "eth_sendPrivateTransaction"
+
+[[signers]]"""
+ONE = 'rpc_url = "http://127.0.0.1:8545"\n'
+
+
+def test_one_url_is_one_node_for_everything(load_text: Load) -> None:
+    """What most owners have."""
+    (node,) = load_text().nodes
+    assert (node.name, node.roles) == ("127.0.0.1:8545", {Role.READ, Role.SEND})
+
+
+def test_several_nodes_have_roles_and_names_of_their_own(load_text: Load) -> None:
+    """Names are hosts, told apart where they are the same; the URLs show themselves nowhere."""
+    settings = load_text((ONE, ""), ("\n[[signers]]", NODES))
+    assert [n.name for n in settings.nodes] == ["one.example", "one.example (2)", "relay"]
+    assert [n.roles for n in settings.nodes] == [{Role.READ, Role.SEND}, {Role.READ}, {Role.PRIVATE}]
+    assert settings.nodes[2].send_method == "eth_sendPrivateTransaction"
+    assert (settings.private_blocks, settings.max_lag_blocks) == (3, 3)
+    assert "s3cret" not in repr(settings)
+
+
+def test_one_url_and_a_list_of_nodes_do_not_go_together(faults: Faults) -> None:
+    """Which of the two was meant is the owner's to say."""
+    (fault,) = faults(("\n[[signers]]", NODES))
+    assert fault.startswith("network.rpc_url: stands beside [[network.nodes]]; keep one of them")
+
+
+def test_a_node_to_read_from_is_needed(faults: Faults) -> None:
+    """A relay alone tells nothing of a position."""
+    only = '\n[[network.nodes]]\nurl = "https://relay.example"\nroles = ["private"]\n\n[[signers]]'
+    assert faults((ONE, ""), ("\n[[signers]]", only)) == [
+        'network.nodes: none has the role "read": positions could not be watched'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('roles = ["send", "private"]', "network.nodes[0].roles: a private relay does not send in public as well"),
+        ('method = "eth_sendPrivateTransaction"', "network.nodes[0].method: is for nodes with the role `private`"),
+        ('roles = ["write"]', "network.nodes[0].roles[0]: must be 'read', 'send' or 'private'"),
+        ("roles = []", "network.nodes[0].roles: is empty; it needs at least one"),
+        ('rolls = ["read"]', "network.nodes[0].rolls: unknown key; did you mean 'roles'?"),
+    ],
+)
+def test_a_wrong_node_is_named(faults: Faults, line: str, said: str) -> None:
+    """By its place in the list."""
+    node = f'\n[[network.nodes]]\nurl = "https://one.example"\n{line}\n\n[[signers]]'
+    assert any(fault.startswith(said) for fault in faults((ONE, ""), ("\n[[signers]]", node)))
+
+
+def test_the_environment_may_name_several_nodes(load_text: Load) -> None:
+    """Separated by spaces or commas; the file's private relays stay, for what was private stays private."""
+    env = {"KEEPER_RPC_URL": f"{URL}, https://two.example https://two.example"}
+    assert [n.name for n in load_text(env=env).nodes] == ["node.example", "two.example"]
+    settings = load_text((ONE, ""), ("\n[[signers]]", NODES), env=env)
+    assert [n.name for n in settings.nodes] == ["node.example", "two.example", "relay"]
+
+
+def test_every_address_in_the_environment_is_checked(faults: Faults) -> None:
+    """Without repeating it."""
+    (fault,) = faults(env={"KEEPER_RPC_URL": f"{URL} ws://s3cret"})
+    assert fault == "KEEPER_RPC_URL (environment): must be a node's address that begins with http:// or https://"
 
 
 def test_the_environment_comes_before_the_file(load_text: Load) -> None:
