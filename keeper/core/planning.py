@@ -18,6 +18,7 @@ PARTIAL_TOLERANCE = 10
 """Basis points by which a partial plan may miss its projected health factor."""
 
 THEN = ", then "
+TRIFLE = "moves less than its gas costs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) ->
     proposals, rejected = _sorted(_ways(intent, state, terms))
     rejected += [Rejected(action.value, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
     helping = [p for p in proposals if _helps(p, intent)]
+    rejected += [Rejected(p.label, Reason.INSUFFICIENT, TRIFLE, p.cost) for p in helping if _is_trifle(p)]
+    helping = [p for p in helping if not _is_trifle(p)]
     ranked = sorted((p for p in helping if p.is_sufficient), key=lambda p: (p.cost.total, len(p.steps)))
     partial = sorted((p for p in helping if not p.is_sufficient), key=lambda p: _help(p, intent), reverse=True)
     if not ranked and len(helping) > 0:
@@ -142,6 +145,11 @@ def _helps(proposal: Proposal, intent: Intent) -> bool:
     before = intent.assessment.figures
     health = -before.health_factor if intent.rule.is_boost else before.health_factor
     return bool(proposal.steps) and _help(proposal, intent)[1:] > (health, -before.debt_value)
+
+
+def _is_trifle(proposal: Proposal) -> bool:
+    """Tell whether a way that does not suffice moves less than its gas costs: the last cents of a limit or a wallet."""
+    return not proposal.is_sufficient and sum(step.spend for step in proposal.steps) < proposal.cost.gas
 
 
 def _as_plan(chosen: Proposal, intent: Intent, allowances: Allowances, rejected: tuple[Rejected, ...]) -> Plan:

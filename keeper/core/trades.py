@@ -33,7 +33,7 @@ from keeper.core.rules import Action, CloseTarget
 from keeper.core.units import BPS, UINT256_MAX, Address, Amount, Bps, Usd, Wad, mul_div_up, ratio_text
 
 LEAST_ROUND = 100
-"""A round that moves less than 1/100 of the whole is not worth its gas."""
+"""A round that moves less than 1/100 of the whole, or of what one transaction may, is not worth its gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
         free = lending.withdrawable(account, sell, floor)
         available = liquidity(pair.sell, intent, account)
         amount = min(left.sold, free, available, per_round)
-        if amount * LEAST_ROUND < sale.sold and amount < left.sold:
+        if amount * LEAST_ROUND < min(sale.sold, per_round) and amount < left.sold:
             stopped = Reason.FLOOR_TOO_NEAR if free <= available else Reason.LIQUIDITY_SHORT
             break
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold
@@ -238,7 +238,7 @@ def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: In
     for _ in range(terms.safety.max_rounds):
         free = _borrowable(account, pair, intent)
         amount = min(left.sold, free, per_round)
-        if amount * LEAST_ROUND < deal.sold and amount < left.sold:
+        if amount * LEAST_ROUND < min(deal.sold, per_round) and amount < left.sold:
             break
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold
         in_debt = lending.after(account, borrow, debt=amount)
