@@ -255,6 +255,22 @@ def test_nothing_left_to_spend_is_a_reason() -> None:
     assert refused(loop(), held=PLENTY, left=usd(0)).reason is Reason.SPEND_LIMIT
 
 
+@pytest.mark.parametrize("action", [TOP_UP, REPAY, DELEVERAGE])
+def test_the_last_cents_of_a_limit_are_not_worth_their_gas(action: Action) -> None:
+    """A way that does not suffice and moves less than it costs is told, and not taken."""
+    hold = refused(loop(), only(action), PLENTY, left=usd("0.05"))
+    assert hold.reason is Reason.INSUFFICIENT
+    assert "less than its gas" in hold.detail
+
+
+def test_a_small_limit_per_transaction_still_helps() -> None:
+    """Fifty dollars of seven thousand are less than a hundredth, and yet all that one transaction may."""
+    plan = best(loop(), only(DELEVERAGE, limits=limits(per_tx="50")))
+    assert plan.is_partial
+    assert len(moves(plan, Swap)) == 10
+    assert usd(499) < plan.spend <= usd(500) + len(plan.steps)
+
+
 # --- a sale in rounds ------------------------------------------------------------------------------------------------
 
 
