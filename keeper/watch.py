@@ -213,24 +213,32 @@ class Slot(Generic[T]):
     """Where a probe's answers are in the one read."""
 
     probe: Probe[T]
-    start: int
+    places: tuple[int, ...]
 
     def decode(self, answers: Sequence[Answer]) -> T:
         """Return what the probe found. Raises as the probe does."""
-        return self.probe.decode(answers[self.start : self.start + len(self.probe.reads)])
+        return self.probe.decode([answers[place] for place in self.places])
 
 
 class Sheet:
-    """Collects the reads of many probes; each keeps its own place, so that one may fail alone."""
+    """Collects the reads of many probes, each asked once; every probe keeps its own places, so that one may fail alone.
+
+    What positions share (a reserve's configuration, indices and price) is read once however many there are.
+    """
 
     def __init__(self) -> None:
         self.reads: list[Read] = []
+        self._places: dict[Read, int] = {}
 
     def add(self, probe: Probe[T]) -> Slot[T]:
-        """Append a probe's reads and return where its answers will be."""
-        slot = Slot(probe, len(self.reads))
-        self.reads += probe.reads
-        return slot
+        """Add a probe's reads and return where its answers will be."""
+        return Slot(probe, tuple(self._place(read) for read in probe.reads))
+
+    def _place(self, read: Read) -> int:
+        place = self._places.setdefault(read, len(self.reads))
+        if place == len(self.reads):
+            self.reads.append(read)
+        return place
 
 
 def _price(market: Market, asset: Address) -> Probe[int]:

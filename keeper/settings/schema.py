@@ -236,7 +236,7 @@ class DaemonTable(Table):
     poll: Period | None = None
     interval: Period | None = None
     rpc_timeout: Period = Decimal(10)
-    reads_per_call: Whole = Field(default=500, ge=20, le=5000)
+    reads_per_call: Whole = Field(default=1000, ge=20, le=5000)
     metrics_port: Whole | None = Field(default=None, ge=1, le=65535)
     confirm: Period | None = None
     confirmations: Whole = Field(default=3, ge=1, le=1000)

@@ -1,0 +1,1 @@
+"""Measured on the local world: requests, gas, and what a quiet block costs. Counts and ratios, not seconds."""
