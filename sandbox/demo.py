@@ -120,9 +120,7 @@ def _conclude(ended: dict[str, Ending], failure: str | None, report_to: Path, wa
         err.print(f"The story did not come true: {failure}.", style="bold red")
         raise typer.Exit(1)
     saved = ended[KEPT].equity - ended[UNKEPT].equity
-    out.print(
-        f"Kept, and never liquidated. Next door somebody else helped himself. Saved: ${saved:,.0f}.", style="bold"
-    )
+    out.print(f"Kept, never liquidated; next door a liquidator helped himself. Saved: ${saved:,.0f}.", style="bold")
     out.print(f"{wall_s:.0f} s; every figure is in {report_to}", style="dim", soft_wrap=True)
 
 
