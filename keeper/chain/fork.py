@@ -31,7 +31,7 @@ _MINING_POLLS = 1000
 
 
 class AnvilMissingError(Exception):
-    """No anvil binary was found."""
+    """No anvil binary was found, or it cannot be run."""
 
 
 def find_anvil() -> Path | None:
@@ -58,12 +58,15 @@ class Fork:
         if anvil is None:
             raise AnvilMissingError("dry run needs anvil: put it on PATH or name it in KEEPER_ANVIL")
         port = _free_port()
-        self._process = await asyncio.create_subprocess_exec(
-            str(anvil), "--port", str(port), "--fork-url", self._url, "--fork-block-number", str(self._block.number),
-            "--no-storage-caching", "--quiet",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=sys.platform != "win32",
-        )  # fmt: skip
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                str(anvil), "--port", str(port), "--fork-url", self._url,
+                "--fork-block-number", str(self._block.number), "--no-storage-caching", "--quiet",
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=sys.platform != "win32",
+            )  # fmt: skip
+        except OSError as error:
+            raise AnvilMissingError(f"{anvil} cannot be run ({error.strerror}): correct KEEPER_ANVIL or PATH") from None
         self._node = Node(f"http://127.0.0.1:{port}", timeout_s=60, allowed=_FORK_METHODS)
         try:
             await self._wait_until_up(self._node)

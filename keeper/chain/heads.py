@@ -68,8 +68,9 @@ class Heads:
         return header
 
     async def _link(self) -> None:
-        """Learn of a node far ahead whether the others are behind it, or on another history altogether."""
-        wanted = health.unlinked(health.asked([m.record for m in self.readers], self._clock()), self._max_lag)
+        """Learn of nodes that skipped blocks, or are far ahead, whether they are on the others' history."""
+        records = health.asked([m.record for m in self.readers], self._clock())
+        wanted = health.unlinked(records, self._handed.head if self._handed else None, self._max_lag)
         begun = [self._tasks.begin(self._by_name[r.name].learn(number)) for r, number in wanted]
         await first_and_grace(begun, GRACE_S)
 

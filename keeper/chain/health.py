@@ -225,18 +225,19 @@ def dispute(records: Sequence[Record]) -> tuple[Record, Record] | None:
     return next(((a, b) for a, b in pairs if a.history.contradicts(b.history)), None)
 
 
-def unlinked(records: Sequence[Record], max_lag: int) -> list[tuple[Record, int]]:
-    """Return which node to ask about which number, to learn whether one far ahead is on the others' history at all."""
+def unlinked(records: Sequence[Record], handed: Head | None, max_lag: int) -> list[tuple[Record, int]]:
+    """Return which node to ask about which number, to learn whether it is on the others' history at all.
+
+    That is one that skipped the block handed out last, and one so far ahead that the others either lag or know better.
+    A node alone is not asked: there is nobody to compare it with.
+    """
     headed = by_preference(r for r in records if r.head)
-    if not headed:
+    if len(headed) < 2:
         return []
-    leader = headed[0]
-    behind = [r for r in headed[1:] if r.lag(leader.head) > max_lag]
-    return [
-        (leader, _number(r))
-        for r in behind
-        if not leader.history.shares(r.history) and not leader.history.contradicts(r.history)
-    ]
+    wanted = [(headed[0], _number(r)) for r in headed[1:] if r.lag(headed[0].head) > max_lag]
+    if handed:
+        wanted += [(r, handed.number) for r in headed if _number(r) > handed.number]
+    return [(r, number) for r, number in wanted if number not in r.history.hashes]
 
 
 def host_of(url: str) -> str:

@@ -63,16 +63,22 @@ class Member:
         """Return a result as ``decode`` reads it; the chain is checked beside it where that is still to be done."""
         if self.record.is_chain_checked:
             return await self._ask(decode, method, *params)
-        both = await asyncio.gather(self.check_chain(), self._ask(decode, method, *params), return_exceptions=True)
+        both = await asyncio.gather(
+            self.check_chain(beside=True), self._ask(decode, method, *params), return_exceptions=True
+        )
         for outcome in both:
             if isinstance(outcome, BaseException):
                 raise outcome
         return both[1]  # type: ignore[return-value]  # the loop above raised whatever is not T
 
-    async def check_chain(self) -> int:
-        """Return the chain's id. A node on another one is left for good, with WrongChainError."""
+    async def check_chain(self, *, beside: bool = False) -> int:
+        """Return the chain's id. A node on another one is left for good, with WrongChainError.
+
+        ``beside`` another request no failure is counted: that one does.
+        """
+        ask = self.node.ask if beside else self._ask
         try:
-            found = await self._ask(as_number("eth_chainId"), "eth_chainId")
+            found = await ask(as_number("eth_chainId"), "eth_chainId")
         except NodeRefusedError:
             if Role.READ in self.roles:
                 raise
