@@ -13,6 +13,9 @@ from sandbox.world import World
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for tests/proxy.py
 
+from proxy import RpcProxy
+from scenes import Scene
+
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[World]:
@@ -26,4 +29,17 @@ def world(running: World) -> Iterator[World]:
     yield running
     running.rpc("evm_setAutomine", True)
     running.revert(snapshot)
+    running.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**8))
     running.set_timestamp_interval(12)
+
+
+@pytest.fixture
+def scene(world: World, tmp_path: Path) -> Scene:
+    """An owner who signs; nothing is open yet."""
+    return Scene(world, tmp_path)
+
+
+@pytest.fixture
+def proxy(world: World) -> Iterator[RpcProxy]:
+    with RpcProxy(world.url) as running:
+        yield running

@@ -1,0 +1,264 @@
+"""In dry run nothing is ever sent, and whatever the node does, the answer is one clear line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import proxy as faults
+import pytest
+from proxy import RpcProxy
+from scenes import Scene
+
+from keeper.app import opened
+from keeper.chain.client import READING
+from keeper.cycle import cycle
+from keeper.settings import load
+from sandbox.world import World
+
+pytestmark = pytest.mark.world
+
+FINE, FAILED, BAD_SETTINGS, IN_DANGER = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What would change if anything had been sent."""
+
+    block: int
+    hash: str
+    nonces: tuple[int, ...]
+    pending: str
+
+    @staticmethod
+    def of(world: World) -> Chain:
+        head = world.w3.eth.get_block("latest")
+        nonces = tuple(world.w3.eth.get_transaction_count(world.account(i).address) for i in range(15))
+        return Chain(head["number"], head["hash"].to_0x_hex(), nonces, world.rpc("txpool_status")["pending"])
+
+
+@pytest.fixture
+def watched(scene: Scene, proxy: RpcProxy) -> Iterator[Scene]:
+    """A position that every rule wants to save, behind a proxy that writes down all that is asked."""
+    scene.url = proxy.url
+    scene.open().crash()
+    before = Chain.of(scene.world)
+    yield scene
+    assert proxy.sent == []
+    assert Chain.of(scene.world) == before
+
+
+# --- nothing is sent -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("once",), FINE),
+        (("once", "--json"), FINE),
+        (("once", "--dry-run", "--verbose"), FINE),
+        (("status",), FINE),
+        (("status", "--json"), FINE),
+        (("explain", "eth-loop"), FINE),
+        (("explain", "eth-loop", "--json"), FINE),
+        (("journal",), FINE),
+        (("check",), FINE),
+    ],
+)
+def test_no_command_sends_without_live(watched: Scene, proxy: RpcProxy, command: tuple[str, ...], code: int) -> None:
+    """The position needs help, the key is at hand, and the chain is as it was: block, nonces, pool."""
+    assert watched.keeper(*command).exit_code == code
+    assert set(proxy.methods) <= {*READING, *FORK_READS}
+
+
+FORK_READS = {
+    "eth_getStorageAt", "eth_gasPrice", "eth_getAccountInfo", "eth_getAccount", "eth_maxPriorityFeePerGas",
+    "net_version", "eth_getBlockReceipts", "eth_getTransactionByHash", "eth_getProof", "eth_blobBaseFee",
+    "eth_syncing", "eth_getTransactionReceipt",
+}  # fmt: skip
+"""What anvil asks of the chain it forks."""
+
+
+def test_the_plan_is_rehearsed_on_a_fork_and_shown(watched: Scene) -> None:
+    """Before and after, without a transaction."""
+    code, row = watched.once()
+    assert code == FINE
+    assert row["outcome"]["kind"] == "rehearsed"
+    assert float(row["outcome"]["after"]["health_factor"]) == pytest.approx(1.6, rel=1e-3)
+    assert watched.health() < 1.25
+
+
+def test_the_daemon_sends_nothing_in_dry_run(watched: Scene, proxy: RpcProxy) -> None:
+    """Over several cycles, and to its very end."""
+    with watched.running() as keeper:
+        keeper.wait_for("rehearsed")
+        assert keeper.stop() == 0
+        assert '"mode": "dry_run"' in keeper.log
+    assert proxy.methods["eth_getBlockByNumber"] >= 1
+
+
+def test_a_dry_run_needs_no_key(watched: Scene) -> None:
+    """It holds none: keystore and password may be away."""
+    watched.write()
+    (watched.folder / "keystore.json").unlink()
+    (watched.folder / "password").unlink()
+    assert watched.once()[0] == FINE
+
+
+def test_explain_shows_the_calldata_it_would_sign(watched: Scene) -> None:
+    """Figures, rules, decision, plan, and each call in full."""
+    shown = watched.data("explain", "eth-loop")
+    assert shown["decision"]["kind"] == "act"
+    assert all(step["data"].startswith("0x") for step in shown["plan"]["steps"])
+    assert float(shown["position"]["figures"]["health_factor"]) == pytest.approx(watched.health(), rel=1e-6)
+
+
+def test_the_proxy_would_notice(scene: Scene, proxy: RpcProxy) -> None:
+    """The guard of all of the above: the same keeper live does send through it."""
+    scene.url = proxy.url
+    scene.open().crash()
+    before = Chain.of(scene.world)
+    assert scene.once("--live")[0] == FINE
+    assert set(proxy.sent) == {"eth_sendRawTransaction"}
+    assert Chain.of(scene.world) != before
+
+
+# --- what a block costs ----------------------------------------------------------------------------------------------
+
+
+def test_a_quiet_block_costs_one_call_and_one_head(scene: Scene, proxy: RpcProxy) -> None:
+    """After the first block found out what matters, all of a block is one eth_call."""
+    scene.url = proxy.url
+    scene.open().write()
+
+    async def two_blocks() -> None:
+        async with opened(load(scene.config), is_live=False) as house:
+            await cycle(house, await house.watch.blocks.head())
+            scene.world.mine()
+            proxy.forget()
+            (result,) = await cycle(house, await house.watch.blocks.head())
+            assert result.decision.reason.code == "healthy"  # type: ignore[union-attr]
+
+    asyncio.run(two_blocks())
+    assert proxy.methods == {"eth_call": 1, "eth_getBlockByNumber": 1}
+
+
+# --- a node that misbehaves ------------------------------------------------------------------------------------------
+
+NODE_FAULTS: list[tuple[faults.Fault, str]] = [
+    (faults.refuse, "cannot be reached"),
+    (faults.html, "not JSON"),
+    (faults.status(503), "503"),
+    (faults.status(401), "401"),
+    (faults.hang(5), "no answer within 2 s"),
+    (faults.failing("eth_call", -32603, "internal error"), "internal error"),
+    (faults.failing("eth_getBlockByNumber", -32005, "limit exceeded"), "limit exceeded"),
+    (faults.answered("eth_getBlockByNumber", None), "no block"),
+    (faults.answered("eth_getBlockByNumber", {"number": "0x1"}), "incomplete"),
+    (faults.answered("eth_call", "0x"), "Multicall3"),
+    (faults.answered("eth_call", "0x" + "00" * 64), "Multicall3"),
+    (faults.answered("eth_chainId", "what"), "not a number"),
+]
+
+
+@pytest.mark.parametrize(("fault", "words"), NODE_FAULTS)
+@pytest.mark.parametrize("options", [(), ("--live",)])
+def test_a_node_that_fails_is_told_in_one_line(
+    watched: Scene, proxy: RpcProxy, fault: faults.Fault, words: str, options: tuple[str, ...]
+) -> None:
+    """Exit code 1, the call and what is wrong; nothing is sent, live neither."""
+    proxy.fault = fault
+    found = watched.keeper("once", *options)
+    assert found.exit_code == FAILED
+    assert words in " ".join(found.stderr.split())
+
+
+def test_nobody_listening_is_told(watched: Scene) -> None:
+    """A port that nothing serves."""
+    watched.url = "http://127.0.0.1:9"
+    found = watched.keeper("once")
+    assert found.exit_code == FAILED
+    assert "127.0.0.1:9" in found.stderr
+
+
+def test_an_answer_from_another_block_is_not_used(watched: Scene, proxy: RpcProxy) -> None:
+    """A node behind a load balancer that is late: the figures are refused, not believed."""
+    watched.write()
+    proxy.fault = faults.of_another_block(watched.world.w3.eth.block_number - 1)
+    found = watched.keeper("once", "--live")
+    assert found.exit_code == FAILED
+    assert "answered from" in " ".join(found.stderr.split())
+
+
+def test_another_chain_is_bad_settings(watched: Scene, proxy: RpcProxy) -> None:
+    """Both ids are named, and which line to correct."""
+    proxy.fault = faults.answered("eth_chainId", "0x1")
+    found = watched.keeper("once", "--live")
+    assert found.exit_code == BAD_SETTINGS
+    text = " ".join(found.stderr.split())
+    assert "chain 1" in text
+    assert "31337" in text
+
+
+def test_no_multicall_is_bad_settings(watched: Scene, proxy: RpcProxy) -> None:
+    """The network file's address has no contract here."""
+    proxy.fault = faults.answered("eth_getCode", "0x")
+    found = watched.keeper("once")
+    assert found.exit_code == BAD_SETTINGS
+    assert "multicall3" in found.stderr
+
+
+def test_an_address_that_is_no_market_is_told(watched: Scene) -> None:
+    """The provider's address is wrong: the call that failed is named, and nothing is healthy."""
+    watched.write()
+    network = watched.folder / "network.toml"
+    provider = watched.world.addresses["aave"]["pool_addresses_provider"]
+    network.write_text(network.read_text().replace(provider, watched.world.addresses["tokens"]["WETH"]))
+    found = watched.keeper("once")
+    assert found.exit_code == FAILED
+    assert "getPool" in found.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "explain"])
+def test_every_command_tells_of_a_node_that_is_away(watched: Scene, proxy: RpcProxy, command: str) -> None:
+    """In the same words."""
+    proxy.fault = faults.html
+    found = watched.keeper(command, *(["eth-loop"] if command == "explain" else []))
+    assert found.exit_code == FAILED
+    assert "not JSON" in " ".join(found.stderr.split())
+
+
+def test_a_secret_in_the_nodes_address_never_shows(watched: Scene, proxy: RpcProxy) -> None:
+    """An API key in the path stays out of every message."""
+    watched.url = f"{proxy.url}/v3/s3cr3tkey"
+    proxy.fault = faults.status(401)
+    found = watched.keeper("once")
+    assert "s3cr3tkey" not in found.output
+    assert found.exit_code == FAILED
+
+
+def test_the_daemon_waits_for_a_node_that_is_away(watched: Scene, proxy: RpcProxy) -> None:
+    """It alarms, asks again, and goes on when the node is back; the position is not called healthy meanwhile."""
+    proxy.fault = faults.html
+    with watched.running() as keeper:
+        keeper.wait_for("node_away")
+        assert '"block"' not in keeper.log
+        proxy.fault = None
+        keeper.wait_for("rehearsed")
+        proxy.fault = faults.refuse
+        keeper.wait_for("node_away", count=2)
+        assert keeper.stop() == 0
+        assert "Traceback" not in keeper.log
+
+
+# --- the fork that a dry run stands on -------------------------------------------------------------------------------
+
+
+def test_without_anvil_a_dry_run_says_so(watched: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What to install, and where to name it; nothing is sent instead."""
+    monkeypatch.setenv("KEEPER_ANVIL", str(tmp_path / "no-anvil"))
+    found = watched.keeper("once")
+    assert found.exit_code in (FAILED, IN_DANGER)
+    assert "anvil" in found.output.lower()
