@@ -72,13 +72,17 @@ class Node:
     def __repr__(self) -> str:
         return f"Node({self.name})"
 
+    def may(self, method: str) -> bool:
+        """Whether this connection may use a method at all."""
+        return method in self._allowed
+
     async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
         """Return a result as ``decode`` reads it. Raises as ``request`` and ``decode`` do."""
         return decode(self.name, await self.request(method, *params))
 
     async def request(self, method: str, *params: Any) -> Any:
         """Return the result of one request. Raises NodeAwayError or NodeRefusedError; ForbiddenMethodError unsent."""
-        if method not in self._allowed:
+        if not self.may(method):
             raise ForbiddenMethodError(f"{method} on a connection that may not use it")
         try:
             answer: object = await self._provider.make_request(RPCEndpoint(method), list(params))

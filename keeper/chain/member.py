@@ -59,6 +59,11 @@ class Member:
         self._tell = tell
         self._send_method = send_method
 
+    @property
+    def may_send(self) -> bool:
+        """Whether transactions go to this node: by its role, and by what its connection is allowed."""
+        return bool(self.roles & {Role.SEND, Role.PRIVATE}) and self.node.may(self._send_method)
+
     async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
         """Return a result as ``decode`` reads it; the chain is checked beside it where that is still to be done."""
         if self.record.is_chain_checked:

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from keeper import report
-from keeper.cli.doctor import Finding
 from keeper.chain.nodes import Nodes, NodeStatus
+from keeper.cli.doctor import Finding
 from keeper.core.positions import Snapshot
 from keeper.core.rules import Assessment, assess
 from keeper.cycle import Result

@@ -19,6 +19,7 @@ from keeper.chain.errors import (
     WrongChainError,
 )
 from keeper.chain.health import ASIDE_S, Aside
+from keeper.chain.member import methods_of
 from keeper.chain.nodes import Nodes
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address, Wei
@@ -492,7 +493,8 @@ async def test_in_dry_run_no_connection_may_send(bench: Bench) -> None:
     """Not by the list of what each may do, and not by asking all of them: nothing leaves."""
     a, b = await bench.server(), await bench.server()
     nodes = bench.nodes(a, b, live=False)
-    assert all(member.node._allowed == READING for member in nodes.members)
+    assert not any(member.may_send for member in nodes.members)
+    assert methods_of(BOTH, "eth_sendRawTransaction", is_live=False) == READING
     with pytest.raises(ForbiddenMethodError):
         await nodes.send("0x02", public=True)
     with pytest.raises(ForbiddenMethodError):
