@@ -19,6 +19,8 @@ from keeper.journal import JournalError, NewDecision
 from keeper.journal.decisions import Kind
 from keeper.prepare import Prepared, look_again
 
+SENDING_ERRORS = 3
+"""Defects in a row in the sending after which nothing is signed until some cycles went well."""
 CHANGES = 5
 """Times a pending plan may give way to another before it is left to the next block."""
 
@@ -65,8 +67,12 @@ def _landed(house: House, signer: Address, task: asyncio.Task[Outcome]) -> None:
     """Free the lane; a defect in the sending is as loud as one in a cycle."""
     house.in_flight.pop(signer, None)
     error = None if task.cancelled() else task.exception()
+    house.sending_errors = 0 if error is None else house.sending_errors + 1
     if error is not None:
-        house.observer.cycle_failed(error, 1)
+        house.observer.cycle_failed(error, house.sending_errors)
+    if house.sending_errors >= SENDING_ERRORS and house.may_sign:
+        house.may_sign = False
+        house.observer.sending_stopped(house.sending_errors)
 
 
 async def _record_plan(house: House, block: BlockRef, inputs: report.Data, prepared: Prepared) -> int:

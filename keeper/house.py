@@ -43,6 +43,8 @@ class House:
     in_flight: dict[Address, asyncio.Task[Outcome]] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     """Position → what was last written of it, so that a quiet month does not fill the journal."""
+    sending_errors: int = 0
+    """Defects in a row in the sending."""
     may_sign: bool = True
     """Cleared when too much went wrong in a row."""
 

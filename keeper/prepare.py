@@ -84,6 +84,7 @@ async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: A
         fee_per_gas=Wei(block.base_fee + block.base_fee // 4),
         native_price=snapshot.native_price,
         quotes=Quotes(),
+        is_atomic=intent.rule.limits.max_spend_per_tx is None and await batch_of(house, block, signer) is not None,
     )
     requests = quotes_needed(intent, state, terms)
     quotes = await watch.quotes(block, requests) if requests else terms.quotes
@@ -108,7 +109,7 @@ def gas_needed(plan: Plan, base_fee: Wei) -> Wei:
 async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
     """Return the first plan whose rehearsal keeps its promise; a Hold with the first one's reason if none does."""
     refused = list[tuple[Plan, Refused]]()
-    batch = await _batch(house, snapshot.block, signer)
+    batch = await batch_of(house, snapshot.block, signer)
     for plan in ways[:REHEARSALS]:
         block, name = snapshot.block, plan.intent.position
         script = encode(plan, house.venues, signer, block.timestamp + house.swap_deadline_s, _fits(batch, plan))
@@ -144,7 +145,7 @@ def _fits(batch: Batch | None, plan: Plan) -> Batch | None:
     return batch if most is None or plan.spend <= most else None
 
 
-async def _batch(house: House, block: BlockRef, signer: Address) -> Batch | None:
+async def batch_of(house: House, block: BlockRef, signer: Address) -> Batch | None:
     """Return the batch account to use, if the owner set one and the account is free to delegate to it."""
     contract = house.batches.get(signer)
     if contract is None:

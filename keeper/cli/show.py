@@ -16,6 +16,7 @@ from keeper.chain.nodes import Nodes, NodeStatus
 from keeper.cli.doctor import Finding
 from keeper.core.positions import Snapshot
 from keeper.core.rules import Assessment, assess
+from keeper.core.units import decimal_of
 from keeper.cycle import Result
 from keeper.execution.executor import Outcome
 from keeper.house import House
@@ -158,8 +159,12 @@ async def journal(console: Console, memory: Journal, limit: int, position: str |
                         "nonce": t.nonce,
                         "state": t.state,
                         "hash": t.attempts[-1].hash if t.attempts else None,
+                        "block": t.block_number,
                         "gas_used": t.gas_used,
-                        "spend_usd": t.spend_usd,
+                        "gas_price_gwei": None
+                        if t.effective_gas_price is None
+                        else decimal_of(t.effective_gas_price, 9),
+                        "spend_usd": decimal_of(t.spend_usd, 8, 2),
                         "error": t.error,
                     }
                     for t in sent

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from keeper.core import lending, rescues, trades
 from keeper.core.decisions import Hold, Intent
-from keeper.core.moves import Approve, Spender
+from keeper.core.moves import Approve, Spender, Swap
 from keeper.core.positions import AccountFigures
 from keeper.core.proposals import Cost, Proposal, Rejected, State, Step, Terms
 from keeper.core.reasons import Reason
@@ -70,7 +70,8 @@ BUILDERS: dict[Action, rescues.Builder] = {
 def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first, or why there are none.
 
-    First the sufficient ones by cost; where none is, ways combined, then single ways by how much they help.
+    First the sufficient ones by cost; where none is, ways combined, then single ways by how much they help. Near
+    liquidation the quick ones come before the cheap ones.
     """
     proposals, rejected = _sorted(_ways(intent, state, terms))
     rejected += [Rejected(action.value, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
@@ -83,9 +84,19 @@ def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) ->
         combined = _combine(intent, state, terms)
         partial = [combined, *partial] if combined.steps and combined.label != partial[0].label else partial
     ranked += partial
+    if intent.assessment.figures.health_factor <= terms.safety.emergency_health and not intent.rule.is_boost:
+        ranked.sort(key=lambda p: _lateness(p, terms))
     if not ranked:
         return intent.hold(*_why_none(rejected))
     return tuple(_as_plan(p, intent, allowances, (*_others(ranked, p), *rejected)) for p in ranked)
+
+
+def _lateness(proposal: Proposal, terms: Terms) -> int:
+    """Rank near liquidation: what is safe after one transaction, even in part, goes before a sale of many rounds."""
+    rounds = sum(isinstance(step.move, Swap) for step in proposal.steps)
+    is_quick = terms.is_atomic or rounds <= 1
+    is_safe = lending.health_factor(proposal.after.account) > terms.safety.emergency_health
+    return 0 if is_quick and is_safe else 1
 
 
 def _ways(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:

@@ -28,6 +28,8 @@ class Terms:
     native_price: int
     """Base units for one whole native token."""
     quotes: Quotes
+    is_atomic: bool = False
+    """Whether the whole plan is one transaction: nothing can happen between its steps."""
 
     def with_quotes(self, quotes: Quotes) -> Terms:
         """Return the same terms with the pools' answers."""
@@ -99,9 +101,21 @@ def goal_of(intent: Intent) -> lending.Goal:
     return target.is_met
 
 
-def aimed_floor(terms: Terms) -> Wad:
+def plan_floor(terms: Terms) -> Wad:
     """Return the health floor a plan is made with: a hair above the owner's, so that interest cannot break it."""
     return Wad(mul_div_up(terms.safety.health_floor, BPS + AIM, BPS))
+
+
+def round_floor(account: lending.Account, terms: Terms) -> Wad:
+    """Return the health factor a round of a sale may come down to.
+
+    Where a round is several transactions it keeps half of the distance to liquidation: the market moves while they
+    are mined.
+    """
+    health, floor = lending.health_factor(account), plan_floor(terms)
+    if terms.is_atomic or health >= UINT256_MAX:
+        return floor
+    return Wad(max(floor, WAD + (health - WAD) // 2))
 
 
 def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:

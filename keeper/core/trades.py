@@ -17,11 +17,12 @@ from keeper.core.proposals import (
     State,
     Step,
     Terms,
-    aimed_floor,
     gas_cost,
     goal_of,
     liquidity,
     per_transaction,
+    plan_floor,
+    round_floor,
     spent,
     within,
     worth,
@@ -137,10 +138,9 @@ class Rounds:
 def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Intent, terms: Terms) -> Rounds:
     sell, repay = pair.sell.reserve.asset, pair.buy.reserve.asset
     account, left, steps, stopped = state.account, sale, list[Step](), None
-    floor = aimed_floor(terms)
     per_round = _per_round(pair, intent)
     for _ in range(terms.safety.max_rounds):
-        free = lending.withdrawable(account, sell, floor)
+        free = lending.withdrawable(account, sell, round_floor(account, terms))
         available = liquidity(pair.sell, intent, account)
         amount = min(left.sold, free, available, per_round)
         if amount * LEAST_ROUND < min(sale.sold, per_round) and amount < left.sold:
@@ -244,7 +244,7 @@ def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: In
         in_debt = lending.after(account, borrow, debt=amount)
         account = lending.after(in_debt, buy, supply=bought)
         low, health = lending.health_factor(in_debt), lending.health_factor(account)
-        if low < aimed_floor(terms):
+        if low < plan_floor(terms):
             break
         steps += [
             Step(Borrow(borrow, Amount(amount)), Usd(0), low),

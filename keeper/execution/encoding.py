@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.moves import Approve, Move, Spender, Swap
@@ -54,11 +55,18 @@ class Script:
 def encode(plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None) -> Script:
     """Return the calls of a plan, in one transaction where ``batch`` allows; swaps are void after ``deadline``."""
     owner = plan.intent.assessment.position.owner
-    calls = tuple(PlannedCall(_call(step.move, venues, owner, signer, deadline), step) for step in plan.steps)
-    plain = tuple(planned.call for planned in calls)
+    plain = encode_moves([step.move for step in plan.steps], venues, owner, signer, deadline)
+    calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
     if batch is None:
         return Script(calls, plain)
     return Script(calls, (batch_account.encode_batch(signer, plain, plan.label),), batch)
+
+
+def encode_moves(
+    moves: Sequence[Move], venues: Venues, owner: Address, signer: Address, deadline: int
+) -> tuple[Call, ...]:
+    """Return the calls of moves for an owner's position."""
+    return tuple(_call(move, venues, owner, signer, deadline) for move in moves)
 
 
 def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline: int) -> Call:

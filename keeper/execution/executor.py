@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.core import lending
-from keeper.core.moves import Approve, Borrow, Move, Repay, Supply, Swap, Withdraw
+from keeper.core.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Withdraw
 from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, LendingPosition, Wallet
 from keeper.core.reasons import Reason
+from keeper.core.rules import Limits
 from keeper.core.units import BPS, Address, Amount, Bps, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
-from keeper.execution.encoding import PlannedCall, Script, Venues
+from keeper.execution.encoding import PlannedCall, Script, Venues, encode_moves
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.rehearsal import Rehearsed
@@ -98,6 +99,8 @@ class Executor:
                 guidance = Guidance(order.ceiling, self.cap)
             return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
+            if error.reason is Reason.REVERTED:
+                await self._put_back(plan, order)
             return await self._fell_short(plan, receipts, error.reason, error.detail)
         except PlanChangedError as error:
             return await self._fell_short(plan, receipts, Reason.SUPERSEDED, str(error))
@@ -107,6 +110,29 @@ class Executor:
             return await self._fell_short(plan, receipts, error.doubt.reason, error.doubt.detail)
         except JournalError as error:
             return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
+
+    async def _put_back(self, plan: Plan, order: Order) -> None:
+        """Return to the position what a round took out and could not trade: outside, it secures nothing.
+
+        A failure here is not the plan's: the position is decided anew on the next block either way.
+        """
+        position = plan.intent.assessment.position
+        payment = stranded(plan, await self.lane.mined_steps(order.decision_id))
+        if payment is None:
+            return
+        moves = (Approve(payment.asset, Spender.MARKET, payment.amount), payment)
+        calls = encode_moves(moves, self.venues(), position.owner, order.grant.signer, order.grant.deadline)
+        reserves = {h.reserve.asset: h.reserve for h in position.holdings}
+        unlimited = replace(order.grant, limits=Limits(max_slippage=plan.intent.rule.limits.max_slippage))
+        try:
+            policy.check(calls, position.block.chain_id, unlimited, self.venues(), reserves)
+            outgoing = [
+                Outgoing(call, order.decision_id, len(plan.steps) + i, 0, gas_limit(GAS[type(move)]))
+                for i, (call, move) in enumerate(zip(calls, moves, strict=True))
+            ]
+            await self.lane.send(outgoing, Guidance(order.ceiling, self.cap))
+        except (policy.PolicyError, SendFailedError, NodeError, JournalError):
+            return
 
     async def _keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
         """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
@@ -159,6 +185,25 @@ def at_prices(account: lending.Account, position: LendingPosition) -> lending.Ac
     """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
     prices = {h.reserve.asset: h.reserve.price.answer for h in position.holdings}
     return replace(account, balances=tuple(replace(b, price=prices.get(b.asset, b.price)) for b in account.balances))
+
+
+def stranded(plan: Plan, mined: Collection[int]) -> Supply | Repay | None:
+    """Return the payment that undoes what was taken out and not traded, None when nothing is left outside."""
+    taken: Withdraw | Borrow | None = None
+    outside = 0
+    for i, step in enumerate(plan.steps):
+        if i not in mined:
+            continue
+        match step.move:
+            case (Withdraw() | Borrow()) as move:
+                taken, outside = move, outside + (move.amount or 0)
+            case Swap(_, sold, _):
+                outside -= sold
+    if taken is None or outside <= 0:
+        return None
+    if isinstance(taken, Withdraw):
+        return Supply(taken.asset, Amount(outside))
+    return Repay(taken.asset, Amount(outside))
 
 
 def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[list[int]]:

@@ -107,8 +107,8 @@ class Lane:
             item = Outgoing(nothing, leftover.decision_id, leftover.step, 0, CANCEL_GAS)
             rows.append(await self._dispatch.sign(item, leftover.nonce, offer, leftover))
         self._has_unconfirmed = True
-        for row in rows:
-            await self._dispatch.broadcast(row)
+        # side by side, so that a burst reaches the same block
+        await asyncio.gather(*(self._dispatch.broadcast(row) for row in rows))
         receipts = await self._flight.follow(tuple(rows), guidance)
         return receipts[: len(outgoing)]
 
@@ -131,6 +131,11 @@ class Lane:
                 await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
         self._has_unconfirmed = bool(rows)
         return tuple(taken)
+
+    async def mined_steps(self, decision_id: int) -> frozenset[int]:
+        """Return which steps of a decision's plan were mined with success."""
+        rows = await self._journal.transactions.of_decision(decision_id)
+        return frozenset(r.step for r in rows if r.state in ("mined", "confirmed"))
 
     async def is_clear(self) -> bool:
         """Tell whether nothing is signed or pending."""
