@@ -22,7 +22,7 @@ from core_builders import (
 )
 
 from keeper.core import lending
-from keeper.core.decisions import Hold, Intent, Memory, decide
+from keeper.core.decisions import EMERGENCY_TRIES, TRIES, Hold, Intent, Memory, decide
 from keeper.core.positions import LendingPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -171,6 +171,29 @@ def test_a_busy_signer_waits_for_its_plan() -> None:
     """Even in an emergency: two plans of one signer would fight for its nonces. Another's plan holds nothing."""
     assert held(EMERGENCY, rule(), past=memory(busy=frozenset({OWNER}))).reason is Reason.IN_FLIGHT
     assert meant(EMERGENCY, rule(), past=memory(busy=frozenset({GUARDIAN})))
+
+
+def test_a_rule_whose_plans_keep_failing_stops_trying() -> None:
+    """Each failure costs gas and gains nothing; in an emergency a few more are worth it, and then no more."""
+
+    def failed(times: int) -> Memory:
+        return memory(failed={("loop", "protect"): times})
+
+    assert meant(loop(), rule(), past=failed(TRIES - 1))
+    found = held(loop(), rule(), past=failed(TRIES))
+    assert found.reason is Reason.TOO_MANY_FAILURES
+    assert found.leaves_in_danger
+    assert meant(EMERGENCY, rule(), past=failed(TRIES))
+    assert meant(EMERGENCY, rule(), past=failed(EMERGENCY_TRIES - 1))
+    assert held(EMERGENCY, rule(), past=failed(EMERGENCY_TRIES)).reason is Reason.TOO_MANY_FAILURES
+    assert meant(loop(), rule(), past=memory(failed={("loop", "other"): 99}))
+
+
+def test_nothing_is_meant_once_signing_was_stopped() -> None:
+    """Not even in an emergency: the owner was told, and it is no quiet hold."""
+    found = held(EMERGENCY, rule(), past=memory(may_sign=False))
+    assert found.reason is Reason.SIGNING_STOPPED
+    assert found.leaves_in_danger
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------

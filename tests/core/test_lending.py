@@ -152,6 +152,16 @@ def test_figures_are_those_of_an_independent_reading_of_the_contract(account: Ac
     assert lending.figures(account) == independent(account)
 
 
+@pytest.mark.parametrize(("value", "debt"), [(249_274_778_776, 37_776_884_677), (235_683_651_157, 539_563_123_711)])
+def test_the_health_factor_is_divided_half_up_before_it_is_cut_to_basis_points(value: int, debt: int) -> None:
+    """wadDiv first, then / 100_00: one account in twenty thousand tells the difference, and these two do."""
+    one = Balance(A, 10**8, 10**8, Amount(value), Amount(0), is_collateral=True, threshold=Bps(8300), ltv=Bps(0))
+    other = replace(one, asset=B, supplied=Amount(0), borrowed=Amount(debt), is_collateral=False)
+    account = Account((one, other), Arithmetic.DIRECTED)
+    assert lending.figures(account) == directed(account)
+    assert lending.health_factor(account) == value * 8300 * WAD // debt // BPS + 1
+
+
 @quick
 @given(scaled=st.integers(0, 10**30), supply=st.integers(RAY, 3 * RAY), debt=st.integers(RAY, 3 * RAY))
 def test_balances_are_rounded_as_each_market_rounds_them(scaled: int, supply: int, debt: int) -> None:

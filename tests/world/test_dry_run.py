@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import proxy as faults
 import pytest
 from proxy import RpcProxy
-from scenes import Scene
+from scenes import DOLLAR, ETHER, Scene
 
 from keeper.app import opened
 from keeper.chain.client import READING
+from keeper.core.rules import Assessment
 from keeper.cycle import cycle
 from keeper.settings import load
 from sandbox.world import World
@@ -143,6 +144,58 @@ def test_a_quiet_block_costs_one_call_and_one_head(scene: Scene, proxy: RpcProxy
 
     asyncio.run(two_blocks())
     assert proxy.methods == {"eth_call": 1, "eth_getBlockByNumber": 1}
+
+
+def change_nothing(scene: Scene) -> None:
+    scene.world.mine()
+
+
+def supply_another(scene: Scene) -> None:
+    scene.world.mint("LINK", scene.owner, 1_000 * ETHER)
+    scene.world.supply(scene.owner, "LINK", 1_000 * ETHER)
+
+
+def borrow_another(scene: Scene) -> None:
+    scene.world.borrow(scene.owner, "DAI", 500 * ETHER)
+
+
+def supply_for_free(scene: Scene) -> None:
+    """Somebody else supplies on the owner's behalf."""
+    world, stranger = scene.world, scene.world.account(7).address
+    world.mint("USDT", stranger, DOLLAR)
+    token = world.token("USDT")
+    world.chain.send(token.functions.approve(world.pool.address, DOLLAR), stranger)
+    world.chain.send(world.pool.functions.supply(token.address, DOLLAR, scene.owner, 0), stranger)
+
+
+def enter_emode(scene: Scene) -> None:
+    scene.world.repay(scene.owner, "USDC", 2**256 - 1)
+    scene.world.chain.send(scene.world.pool.functions.setUserEMode(1), scene.owner)
+    scene.world.borrow(scene.owner, "WETH", 5 * ETHER)
+
+
+@pytest.mark.parametrize("happen", [change_nothing, supply_another, borrow_another, supply_for_free, enter_emode])
+def test_what_an_account_begins_to_use_is_seen_at_the_next_block(scene: Scene, happen: Callable[[Scene], None]) -> None:
+    """A new collateral, a new debt, a gift, an e-mode: discovered anew, and judged to the wei again."""
+    scene.open(keep_debt=True).write()
+    scene.world.mint("USDC", scene.owner, 100 * DOLLAR)
+
+    async def two_blocks() -> None:
+        async with opened(load(scene.config), is_live=False) as house:
+            await cycle(house, await house.watch.blocks.head())
+            happen(scene)
+            (result,) = await cycle(house, await house.watch.blocks.head())
+            assert isinstance(result.assessed, Assessment), result.assessed
+            assert result.assessed.figures.health_factor == scene.world.account_data(scene.owner).health_factor
+            symbols = {h.reserve.symbol for h in result.assessed.position.held}
+            real = {s for s in scene.world.addresses["tokens"] if holds(scene, s)}
+            assert symbols == real
+
+    asyncio.run(two_blocks())
+
+
+def holds(scene: Scene, symbol: str) -> bool:
+    return bool(scene.world.supplied(symbol, scene.owner) or scene.world.debt(symbol, scene.owner))
 
 
 # --- a node that misbehaves ------------------------------------------------------------------------------------------
