@@ -11,7 +11,7 @@ from keeper.chain.errors import NodeAwayError, NodeError, NodesDisagreeError, Wr
 from keeper.chain.health import Aside, Handed
 from keeper.chain.member import Clock, Member
 from keeper.chain.pins import Pins
-from keeper.chain.tasks import GRACE_S, Tasks, first_and_grace
+from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 
 _HEAD = "eth_getBlockByNumber"
 Header = dict[str, Any]
@@ -72,7 +72,7 @@ class Heads:
         records = health.asked([m.record for m in self.readers], self._clock())
         wanted = health.unlinked(records, self._handed.head if self._handed else None, self._max_lag)
         begun = [self._tasks.begin(self._by_name[r.name].learn(number)) for r, number in wanted]
-        await first_and_grace(begun, GRACE_S)
+        await at_most(begun, HEDGE_S)
 
     def judge(self) -> None:
         """Set aside whom the majority contradicts."""

@@ -20,14 +20,12 @@ from keeper.chain.errors import NodeError, NodeRefusedError, NodesDisagreeError
 from keeper.chain.heads import Heads
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Clock, Member, as_is, as_number, is_lag, is_overloaded
-from keeper.chain.tasks import GRACE_S, Tasks, first_and_grace
+from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address
 
 T = TypeVar("T")
 
-HEDGE_S = 2.0
-"""After this a read is asked of the next node as well; whoever is late for it has failed once."""
 _MOVING = ("latest", "pending")
 
 
@@ -122,7 +120,7 @@ class Nodes:
         if len(nodes) == 1:
             return
         unsure = [m for m in nodes if m.record.history.hashes.get(block.number) != block.hash]
-        await first_and_grace([self._tasks.begin(m.learn(block.number)) for m in unsure], GRACE_S)
+        await at_most([self._tasks.begin(m.learn(block.number)) for m in unsure], HEDGE_S)
         known = {m.name: m.record.history.hashes.get(block.number, block.hash) for m in nodes}
         self._heads.judge()
         if any(hash_ != block.hash for hash_ in known.values()):
@@ -142,7 +140,7 @@ class Nodes:
         if len(nodes) == 1:
             return True
         begun = {m: self._tasks.begin(m.ask(as_is, "eth_call", call, at)) for m in nodes}
-        await first_and_grace(begun.values(), HEDGE_S)
+        await at_most(begun.values(), HEDGE_S)
         outcomes = {m: t.result() for m, t in begun.items() if t.done()}
         said = {m: str(o).lower() for m, o in outcomes.items() if not isinstance(o, NodeError)}
         different = [m for m, result in said.items() if result != answer.lower()]
@@ -154,7 +152,7 @@ class Nodes:
     # --- reads -------------------------------------------------------------------------------------------------------
 
     async def _first(self, decode: Decode[T], method: str, params: tuple[Any, ...]) -> T:
-        """Ask the best node; the next where it does not answer, or as well where it takes long."""
+        """Ask the best node; the next where it does not answer, or as well where it takes long: that is a failure."""
         waiting = deque(self._heads.having(method, params, self._current.name if self._current else None))
         if len(waiting) == 1:
             answer = await self._turned_to(waiting[0]).ask(decode, method, *params)

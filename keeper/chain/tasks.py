@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 GRACE_S = 0.2
 """How long the other nodes are waited for once one has answered."""
+HEDGE_S = 2.0
+"""How long one node is waited for where another could tell, or where its silence is no answer either."""
 
 
 class Tasks:
@@ -47,6 +49,12 @@ async def first_and_grace(
         is_found = any(is_good(task.result()) for task in done)
     if waiting:
         await asyncio.wait(waiting, timeout=grace_s)
+
+
+async def at_most(tasks: Iterable[asyncio.Task[Any]], limit_s: float) -> None:
+    """Wait for all, but not for longer than ``limit_s``. Cancels nothing."""
+    if waiting := {task for task in tasks if not task.done()}:
+        await asyncio.wait(waiting, timeout=limit_s)
 
 
 async def _settled(work: Coroutine[Any, Any, T]) -> T | NodeError:
