@@ -61,7 +61,9 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
     console.print(f"nodes: {nodes}", soft_wrap=True, markup=False)
     if not of.alerts.urls:
         console.print(
-            "No alarms are configured: only the log and the journal will tell ([alerts] urls).", style="yellow"
+            "No alarms are configured: only the log and the journal will tell ([alerts] urls).",
+            style="yellow",
+            markup=False,
         )
 
 
