@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from sandbox.world import World
 
@@ -35,7 +36,8 @@ def world(running: World) -> Iterator[World]:
 
 @pytest.fixture
 def scene(world: World, tmp_path: Path) -> Scene:
-    """An owner who signs; nothing is open yet."""
+    """An owner who signs; nothing is open yet. Logging is as new: a command before may have sent it elsewhere."""
+    structlog.reset_defaults()
     return Scene(world, tmp_path)
 
 

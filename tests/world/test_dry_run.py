@@ -82,11 +82,13 @@ FORK_READS = {
 """What anvil asks of the chain it forks."""
 
 
-def test_the_plan_is_rehearsed_on_a_fork_and_shown(watched: Scene) -> None:
+def test_the_plan_is_rehearsed_on_a_fork_and_shown(watched: Scene, proxy: RpcProxy) -> None:
     """Before and after, without a transaction."""
     code, row = watched.once()
     assert code == FINE
     assert row["outcome"]["kind"] == "rehearsed"
+    assert row["rehearsal"]["where"] == "anvil fork"
+    assert not proxy.methods["eth_simulateV1"]
     assert float(row["outcome"]["after"]["health_factor"]) == pytest.approx(1.6, rel=1e-3)
     assert watched.health() < 1.25
 
