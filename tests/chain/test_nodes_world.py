@@ -49,7 +49,9 @@ async def test_a_node_killed_in_the_middle_is_not_missed(bench: Bench, world: Wo
     await blocks.check_chain()
     block = await blocks.head()
     probe = erc20.wallet_probe(address(world), [], multicall3.ADDRESS)
+    nodes.members[1].record = nodes.members[1].record.answered(60)  # so that the one to be killed is preferred
     before = await blocks.confirmed(block, probe)
+    assert nodes.name == "n0"
     other.stop()
     for _ in range(5):
         world.mine()
