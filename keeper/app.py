@@ -14,6 +14,7 @@ from keeper.chain.nodes import Nodes
 from keeper.core.positions import LendingPosition
 from keeper.core.rules import Action
 from keeper.core.units import Address
+from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
 from keeper.execution.lock import SignerLock
@@ -68,6 +69,7 @@ async def opened(
             max_fee=settings.max_fee,
             fee_share=settings.fee_share,
             batches=_batches(settings),
+            second_opinion=node if len(node.members) > 1 else None,
             remembers="live" if is_live or is_look else "dry_run",
         )
         house.executors = {a: _executor(house, settings, key, node) for a, key in keys.items()}
@@ -125,8 +127,9 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes
     timings = Timings(
         rebroadcast_s=max(2.0, block_time), bump_s=max(6.0, 4 * block_time), give_up_s=settings.daemon.confirm_s
     )
-    # what the lane asks is an Upstream; its own annotation still says Node
-    lane = Lane(node, house.watch.blocks, house.journal, key, timings, settings.daemon.poll_s, time.monotonic)  # type: ignore[arg-type]
+    private_s = settings.private_blocks * block_time
+    wire = private_first(node, private_s, time.monotonic)
+    lane = Lane(node, house.watch.blocks, house.journal, key, timings, settings.daemon.poll_s, time.monotonic, wire)
 
     async def read_position(name: str, number: int | None) -> LendingPosition:
         blocks = house.watch.blocks
@@ -134,6 +137,23 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes
         return await blocks.read(block, house.watch.position_probe(name, block))
 
     return Executor(lane, lambda: house.venues, read_position, settings.safety.health_floor, settings.max_fee)
+
+
+def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> Wire:
+    """Return a wire that shows a nonce to private relays only, and to everybody once it has waited ``private_s``.
+
+    The time belongs to the nonce: a higher offer or another plan at it does not begin anew. Without a relay everybody
+    is told at once.
+    """
+    since: dict[int, float] = {}
+
+    async def wire(nonce: int, raw: str) -> None:
+        began = since.setdefault(nonce, clock())
+        for old in [n for n in since if n < nonce - 64]:
+            del since[old]
+        (await node.send(raw, public=clock() - began >= private_s)).raise_unless_taken()
+
+    return wire
 
 
 def _batches(settings: Settings) -> dict[Address, Address]:

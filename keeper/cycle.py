@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from keeper.chain.errors import NodeError
+from keeper.chain.errors import NodeError, NodesDisagreeError
 from keeper.conclude import conclude_hold, conclude_plan
 from keeper.core.decisions import Hold, Intent, decide
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
@@ -47,7 +47,8 @@ async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unr
     try:
         result = await consider(house, snapshot, position)
     except (NodeError, ReadFailedError) as error:  # one position's trouble is not another's
-        doubt = Doubt(Reason.NODE_AWAY, str(error))
+        reason = Reason.NODES_DISAGREE if isinstance(error, NodesDisagreeError) else Reason.NODE_AWAY
+        doubt = Doubt(reason, str(error))
         result = Result(
             position.name, Unjudged(position.name, doubt), Hold(position.name, None, doubt.reason, doubt.detail)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from keeper.core.decisions import Memory, Safety
 from keeper.core.positions import BlockRef
@@ -18,6 +19,16 @@ from keeper.observe import Observer
 from keeper.watch import Watch
 
 DAY_S = 86_400
+
+
+class SecondOpinion(Protocol):
+    """Several nodes that must agree on what decides a spend (``chain.nodes.Nodes``)."""
+
+    async def agree(self, block: BlockRef) -> None:
+        """Raise NodesDisagreeError when another node has another block at this number."""
+
+    async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
+        """Tell whether every node that has the block answers a call the same."""
 
 
 @dataclass(slots=True)
@@ -37,6 +48,8 @@ class House:
     """Whose cooldowns and limits count: a dry run has its own, a look at things sees the live ones."""
     fee_share: Bps
     """Share of the expected loss from liquidation that gas may cost."""
+    second_opinion: SecondOpinion | None = None
+    """Other nodes to ask before money moves, where there are any."""
     batches: dict[Address, Address] = field(default_factory=dict)
     """Signer → batch account it may delegate to, where the owner said so."""
     executors: dict[Address, Executor] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fees import LEAST_TIP, lowest, offer
 from keeper.core.decisions import Hold, Intent, Memory, decide
 from keeper.core.moves import GAS
@@ -21,7 +22,7 @@ from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_tex
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, rehearse
 from keeper.house import House
-from keeper.venues import batch_account
+from keeper.venues import aave_v3, batch_account
 
 REHEARSALS = 4
 """Plans that are rehearsed, best first, before a position is given up for this block."""
@@ -110,6 +111,7 @@ async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan
     """Return the first plan whose rehearsal keeps its promise; a Hold with the first one's reason if none does."""
     refused = list[tuple[Plan, Refused]]()
     batch = await batch_of(house, snapshot.block, signer)
+    await _ask_others(house, snapshot.block, ways[0])
     for plan in ways[:REHEARSALS]:
         block, name = snapshot.block, plan.intent.position
         script = encode(plan, house.venues, signer, block.timestamp + house.swap_deadline_s, _fits(batch, plan))
@@ -126,6 +128,17 @@ async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan
     first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
     detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
     return ways[0].intent.hold(first.reason, detail)
+
+
+async def _ask_others(house: House, block: BlockRef, plan: Plan) -> None:
+    """Ask other nodes for the block and for the figures that decide. Raises NodesDisagreeError."""
+    others = house.second_opinion
+    if others is None:
+        return
+    await others.agree(block)
+    read, answer = aave_v3.account_call(house.venues.market, plan.intent.assessment.position)
+    if not await others.confirm(block, read.to, "0x" + read.data.hex(), "0x" + answer.hex()):
+        raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {block.number}")
 
 
 def _ceiling(house: House, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed) -> tuple[Stake | None, Wei | None]:

@@ -101,6 +101,11 @@ class Reason(Enum):
     SUPERSEDED = ("superseded", "another plan took the place of this one", "")
     SENDING_FAILED = ("sending_failed", "the node did not take the transaction", "check the node")
     NODE_AWAY = ("node_away", "the node does not answer", "check `rpc_url` and the node")
+    NODES_DISAGREE = (
+        "nodes_disagree",
+        "the nodes give different answers about what decides a spend",
+        "see which node is wrong and take it out; nothing is spent until they agree",
+    )
     JOURNAL_AWAY = ("journal_away", "the journal cannot be written", "check disk space and the journal's database")
     INTERRUPTED = ("interrupted", "the keeper was stopped before the plan was finished", "decided anew after the start")
     NO_SIGNER = ("no_signer", "no key to sign with", "declare a signer with a keystore")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain import accounts
 from keeper.chain.accounts import Receipt
-from keeper.chain.client import Node
+from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees
 from keeper.core.units import Address, Wei
@@ -19,6 +19,9 @@ from keeper.venues.ports import Call
 
 SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
 EARLIER_LANDED = "an earlier intent at the same nonce was mined"
+
+Wire = Callable[[int, str], Awaitable[None]]
+"""Hands signed bytes of a nonce to whoever should have them now. Raises NodeError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,12 @@ class Outgoing:
 class Dispatch:
     """What one signer does on one chain. Keeps nothing in memory: the journal is the state."""
 
-    def __init__(self, node: Node, chain_id: int, journal: Journal, signer: KeystoreSigner) -> None:
+    def __init__(self, node: Upstream, chain_id: int, journal: Journal, signer: KeystoreSigner, wire: Wire) -> None:
         self.node = node
         self.signer = signer
         self._chain_id = chain_id
         self._journal = journal.transactions
+        self._wire = wire
 
     async def sign(
         self, outgoing: Outgoing, nonce: int, fees: Fees, replaces: Transaction | None = None
@@ -76,7 +80,7 @@ class Dispatch:
         """Hand the newest bytes to the node. A refusal is noted, not raised: they will be said again."""
         newest = transaction.attempts[-1]
         try:
-            await accounts.send(self.node, newest.raw)
+            await self._wire(transaction.nonce, newest.raw)
         except NodeError as error:
             await self._journal.mark_refused(newest.hash, error.detail)
         else:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from keeper.chain import accounts, fees
 from keeper.chain.accounts import Receipt
 from keeper.chain.blocks import Blocks
-from keeper.chain.client import Node
+from keeper.chain.client import Upstream
 from keeper.chain.fees import Fees
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
-from keeper.execution.dispatch import Dispatch, Outgoing, fees_of
+from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
@@ -33,16 +33,20 @@ class Lane:
 
     def __init__(
         self,
-        node: Node,
+        node: Upstream,
         blocks: Blocks,
         journal: Journal,
         signer: KeystoreSigner,
         timings: Timings,
         poll_s: float,
         clock: Callable[[], float],
+        wire: Wire | None = None,
     ) -> None:
+        async def to_node(_: int, raw: str) -> None:
+            await accounts.send(node, raw)
+
         self.signer = signer
-        self._dispatch = Dispatch(node, blocks.chain_id, journal, signer)
+        self._dispatch = Dispatch(node, blocks.chain_id, journal, signer, wire or to_node)
         self._node = node
         self._blocks = blocks
         self._journal = journal

@@ -199,6 +199,15 @@ def price_read(market: Market, asset: Address) -> tuple[Read, Function]:
     return _ORACLE.getAssetPrice.read(market.oracle, asset), _ORACLE.getAssetPrice
 
 
+def account_call(market: Market, position: LendingPosition) -> tuple[Read, bytes]:
+    """Return the call that decides every spend (getUserAccountData), and the answer the position was judged by."""
+    of = position.reported
+    figures = (of.collateral_value, of.debt_value, of.available_borrows)
+    ratios = (of.average_threshold, of.average_ltv, of.health_factor)
+    answer = b"".join(int(value).to_bytes(32, "big") for value in (*figures, *ratios))
+    return _POOL.getUserAccountData.read(market.pool, position.owner), answer
+
+
 _EMODE = (
     _POOL.getEModeCategoryCollateralConfig,
     _POOL.getEModeCategoryCollateralBitmap,
