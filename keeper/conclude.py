@@ -12,12 +12,12 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.core.units import Address, Usd
 from keeper.execution.executor import Order, Outcome
-from keeper.execution.policy import Grant
 from keeper.execution.redecision import Change, Drop, Keep, verdict
 from keeper.house import House
 from keeper.journal import JournalError, NewDecision
 from keeper.journal.decisions import Kind
-from keeper.prepare import Prepared, look_again
+from keeper.prepare import look_again
+from keeper.trial import Prepared, grant_of
 
 SENDING_ERRORS = 3
 """Defects in a row in the sending after which nothing is signed until some cycles went well."""
@@ -123,14 +123,8 @@ async def _send_one(
     executor = house.executors.get(signer)
     if executor is None:
         return Outcome("failed", Reason.NO_SIGNER, intent.position, None)
-    grant = Grant(
-        chain_id=house.watch.network.chain_id,
-        owner=intent.assessment.position.owner,
-        signer=signer,
-        limits=intent.rule.limits,
-        spent_today=Usd(max(0, await house.spent_today(intent.rule, block) - displaced)),
-        deadline=block.timestamp + house.swap_deadline_s,
-    )
+    spent = Usd(max(0, await house.spent_today(intent.rule, block) - displaced))
+    grant = grant_of(house, block, prepared.plan, signer, spent)
     order = Order(decision_id, grant, wallet, prepared.ceiling)
     return await executor.execute(prepared.plan, prepared.script, prepared.rehearsed, order, look)
 

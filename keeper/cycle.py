@@ -20,7 +20,8 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged, assess
 from keeper.execution.executor import Outcome
 from keeper.house import House
-from keeper.prepare import Prepared, doubts, find_plans, first_that_works
+from keeper.prepare import doubts, find_plans, first_that_works
+from keeper.trial import Prepared
 from keeper.venues.ports import ReadFailedError
 
 

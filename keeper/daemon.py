@@ -80,7 +80,7 @@ class Daemon:
         flight is settled before anything new is decided.
         """
         daemon, last, is_met = self._settings.daemon, "", False
-        away = Away()
+        away, since = Away(), time.monotonic()
         while not self._stop.is_set():
             try:
                 if not is_met:
@@ -98,12 +98,18 @@ class Daemon:
                 self._met(head, away)
                 is_met, away = True, Away()
             if head.hash == last:
+                if time.monotonic() - since > self._stuck_s():
+                    self._house.observer.no_new_block(time.monotonic() - since, head.number)
                 await self._sleep(daemon.poll_s)
                 continue
-            last = head.hash
+            last, since = head.hash, time.monotonic()
             yield head
             if daemon.interval_s:
                 await self._sleep(daemon.interval_s)
+
+    def _stuck_s(self) -> float:
+        """How long no new block is still nothing to tell of."""
+        return max(90.0, 10 * self._settings.network.block_time_s)
 
     def _met(self, head: BlockRef, away: Away) -> None:
         if away.times:

@@ -111,6 +111,15 @@ class Observer:
         self._log.error("node_away", detail=detail, attempt=attempt)
         self.raise_alarm("node_away", "The node does not answer", f"{detail}. The positions are not being watched.")
 
+    def no_new_block(self, seconds: float, number: int) -> None:
+        """The node answers, but the chain stands still for it."""
+        self._log.error("no_new_block", number=number, seconds=round(seconds))
+        self.raise_alarm(
+            "no_new_block",
+            "No new block",
+            f"Block {number} has been the newest for {round(seconds)} s: is the node stuck? Nothing newer is watched.",
+        )
+
     def node_back(self, seconds: float) -> None:
         """The node answers again."""
         self._log.info("node_back", away_s=round(seconds, 1))
@@ -178,6 +187,7 @@ class Observer:
             if last is not None and now - last < self._repeat_s:
                 return
             self._alarmed[key] = now
+        self._log.warning("alarm", title=title, body=body)
         self.alarms = [*self.alarms[-99:], title]
         self._alarms.inc()
         if self._alarm is not None:

@@ -30,7 +30,7 @@ from keeper.cli.doctor import examine
 from keeper.cli.tx import tx
 from keeper.core.decisions import Hold, Intent
 from keeper.core.positions import Snapshot
-from keeper.core.rules import measure
+from keeper.core.rules import Unjudged, measure
 from keeper.cycle import Result, consider, cycle
 from keeper.daemon import Daemon
 from keeper.execution.executor import Outcome
@@ -179,16 +179,19 @@ def doctor(config: Config = DEFAULT, as_json: Json = False) -> None:
 
 
 def _verdict(results: tuple[Result, ...], outcomes: dict[str, Outcome | None]) -> Exit:
-    """Return 3 when a rule that protects fired and the position was not brought back."""
-    for result in results:
-        if isinstance(result.decision, Hold):
-            if result.decision.leaves_in_danger:
-                return Exit.IN_DANGER
-            continue
-        outcome = outcomes.get(result.name)
-        if outcome is not None and not result.decision.rule.is_boost and not _is_helped(result.decision, outcome):
-            return Exit.IN_DANGER
-    return Exit.FINE
+    """Return 3 when a rule that protects fired and the position was not brought back, 1 when one is unknown."""
+    codes = {_code(result, outcomes.get(result.name)) for result in results}
+    return max(codes, default=Exit.FINE)
+
+
+def _code(result: Result, outcome: Outcome | None) -> Exit:
+    if isinstance(result.assessed, Unjudged):
+        return Exit.FAILED
+    if isinstance(result.decision, Hold):
+        return Exit.IN_DANGER if result.decision.leaves_in_danger else Exit.FINE
+    if outcome is None or result.decision.rule.is_boost or _is_helped(result.decision, outcome):
+        return Exit.FINE
+    return Exit.IN_DANGER
 
 
 def _is_helped(intent: Intent, outcome: Outcome) -> bool:

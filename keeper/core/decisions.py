@@ -17,12 +17,14 @@ from keeper.core.rules import (
     Rule,
     Unjudged,
 )
-from keeper.core.units import WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
+from keeper.core.units import USD, WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
 
 TRIES = 3
 """Plans of a rule that may fail on chain within its cooldown; each costs gas and gains nothing."""
 EMERGENCY_TRIES = 12
 """The same while the position is near liquidation."""
+LEAST_SPEND = USD
+"""A dollar: what is left of a limit below this rescues nobody and still costs gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, sign
     undecided = [v for v in assessed.verdicts if v.doubt]
     for verdict in undecided:
         assert verdict.doubt  # noqa: S101 - narrows the type; filtered one line above
-        holds.append(Hold(name, verdict.rule.name, verdict.doubt.reason, verdict.doubt.detail))
+        rule = verdict.rule
+        holds.append(Hold(name, rule.name, verdict.doubt.reason, verdict.doubt.detail, rule.is_boost))
     return holds[0] if holds else Hold(name, None, Reason.HEALTHY)
 
 
@@ -160,7 +163,8 @@ def _not_now(
     failed = memory.failed.get((assessed.position.name, rule.name), 0)
     if failed >= (EMERGENCY_TRIES if is_emergency else TRIES):
         return Reason.TOO_MANY_FAILURES, f"{failed} within {rule.cooldown_s} s"
-    if _left_today(rule, memory) == 0:
+    left = _left_today(rule, memory)
+    if left is not None and left < LEAST_SPEND:
         return Reason.SPEND_LIMIT, "nothing left of today's limit"
     return None
 

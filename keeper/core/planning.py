@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from keeper.core import lending, rescues, trades
+from keeper.core import boosts, lending, rescues, sales
 from keeper.core.decisions import Hold, Intent
 from keeper.core.moves import Approve, Spender, Swap
 from keeper.core.positions import AccountFigures
@@ -62,8 +62,8 @@ Allowances = dict[tuple[Address, Spender], Amount]
 BUILDERS: dict[Action, rescues.Builder] = {
     Action.TOP_UP: rescues.top_ups,
     Action.REPAY: rescues.repayments,
-    Action.DELEVERAGE: trades.deleverages,
-    Action.LEVERAGE_UP: trades.boosts,
+    Action.DELEVERAGE: sales.deleverages,
+    Action.LEVERAGE_UP: boosts.boosts,
 }
 
 

@@ -9,7 +9,7 @@ from keeper.core.moves import Approve, Move, Spender, Swap
 from keeper.core.planning import Plan
 from keeper.core.proposals import Step
 from keeper.core.units import Address
-from keeper.venues import aave_v3, batch_account, erc20, uniswap_v3
+from keeper.venues import aave_v3_calls, batch_account, erc20, uniswap_v3
 from keeper.venues.aave_v3 import Market
 from keeper.venues.ports import Call
 
@@ -79,7 +79,7 @@ def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline:
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
         return uniswap_v3.encode_swap(_uniswap(venues), move, owner, deadline, symbols)
-    return aave_v3.encode_move(market, move, owner, signer)
+    return aave_v3_calls.encode_move(market, move, owner, signer)
 
 
 def _uniswap(venues: Venues) -> uniswap_v3.Deployment:

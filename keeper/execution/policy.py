@@ -15,7 +15,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
 from keeper.core.units import BPS, UINT256_MAX, Address, Usd, mul_div_down, mul_div_up, usd_text
 from keeper.execution.encoding import Script, Venues
-from keeper.venues import aave_v3, batch_account, uniswap_v3
+from keeper.venues import aave_v3_calls, batch_account, uniswap_v3
 from keeper.venues.abi import address, load
 from keeper.venues.ports import Call
 
@@ -110,7 +110,7 @@ def _flows(calls: Sequence[Call], grant: Grant, venues: Venues, reserves: Mappin
             if address(spender) == venues.market.pool:
                 approved[call.to] = amount
         elif call.to == venues.market.pool:
-            move = aave_v3.decode_call(call.data)
+            move = aave_v3_calls.decode_call(call.data)
             if move.function in ("supply", "repay") and move.asset in approved:
                 approved[move.asset] = max(0, approved[move.asset] - move.amount)
         flows.append(flow)
@@ -137,7 +137,7 @@ def _flow(
 def _market_flow(
     call: Call, grant: Grant, reserves: Mapping[Address, Reserve], approved: Mapping[Address, int]
 ) -> _Flow:
-    move = aave_v3.decode_call(call.data)
+    move = aave_v3_calls.decode_call(call.data)
     if move.asset not in reserves:
         raise ValueError(f"{move.asset} is not an asset of the position")
     if move.beneficiary not in (grant.owner, None):

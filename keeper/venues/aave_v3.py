@@ -9,22 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from keeper.core.moves import Borrow, Repay, RepayWithCollateral, Supply, Withdraw
 from keeper.core.positions import AccountFigures, BlockRef, Holding, LendingPosition, Reserve
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
-from keeper.core.units import UINT256_MAX, USD, Address, Amount, Bps, Ray, Wad, Wei
+from keeper.core.units import USD, Address, Amount, Bps, Ray, Wad
 from keeper.venues.abi import Function, address, load
-from keeper.venues.ports import Answer, Call, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
+from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
 
 _PROVIDER = load("aave_v3_addresses_provider")
 _POOL = load("aave_v3_pool")
 _ORACLE = load("aave_v3_oracle")
 _TOKEN = load("aave_v3_token")
 _ERC20 = load("erc20")
-
-VARIABLE_RATE = 2
-NO_REFERRAL = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +173,8 @@ def position_probe(
         holdings = []
         for i, listing in enumerate(scope.listings):
             mine = answers[start + i * _PER_RESERVE : start + (i + 1) * _PER_RESERVE]
-            holdings.append(_holding(listing, mine, flags, category, rounds.get(listing.asset)))
+            if not _is_needless(listing, mine, flags):
+                holdings.append(_holding(listing, mine, flags, category, rounds.get(listing.asset)))
         return LendingPosition(
             name=name,
             venue="aave_v3",
@@ -268,6 +265,12 @@ def _reserve_reads(market: Market, owner: Address, listing: Listing) -> list[Rea
         _ERC20.balanceOf.read(listing.asset, listing.a_token),
         _POOL.getVirtualUnderlyingBalance.read(market.pool, listing.asset),
     ]
+
+
+def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> bool:
+    """Tell whether an asset has no price and the account nothing of it: it cannot help, and must not blind us."""
+    balances = [_TOKEN.scaledBalanceOf.decode_or_none(a) for a in answers[4:6]]
+    return answers[3] is None and not _flags_of(flags, listing) and balances == [(0,), (0,)]
 
 
 def _holding(
@@ -384,58 +387,3 @@ def _symbol(answer: Answer, asset: Address) -> str:
 def _flags_of(flags: int, listing: Listing) -> int:
     """Return the two bits of a reserve in a user bitmap: 1 borrowing, 2 collateral."""
     return flags >> (2 * listing.index) & 3
-
-
-# --- calls -----------------------------------------------------------------------------------------------------------
-
-MarketMove = Supply | Withdraw | Borrow | Repay | RepayWithCollateral
-
-
-def encode_move(market: Market, move: MarketMove, owner: Address, signer: Address) -> Call:
-    """Return the call of a move, always for the owner's account and with the owner as recipient.
-
-    "All" is the protocol's own value (2^256 - 1), except where a guardian repays for another: Aave refuses it
-    there (NoExplicitAmountToRepayOnBehalf) and takes no more than is owed of an explicit amount.
-    """
-    symbol = market.listing(move.asset).symbol
-    match move:
-        case Supply(asset, amount):
-            data = _POOL.supply.encode(asset, amount, owner, NO_REFERRAL)
-            return Call(market.pool, data, Wei(0), f"supply {symbol}")
-        case Withdraw(asset, wanted):
-            data = _POOL.withdraw.encode(asset, UINT256_MAX if wanted is None else wanted, owner)
-            return Call(market.pool, data, Wei(0), f"withdraw {symbol}")
-        case Borrow(asset, amount):
-            data = _POOL.borrow.encode(asset, amount, VARIABLE_RATE, NO_REFERRAL, owner)
-            return Call(market.pool, data, Wei(0), f"borrow {symbol}")
-        case Repay(asset, amount, is_all):
-            value = UINT256_MAX if is_all and signer == owner else amount
-            data = _POOL.repay.encode(asset, value, VARIABLE_RATE, owner)
-            return Call(market.pool, data, Wei(0), f"repay {symbol}")
-        case RepayWithCollateral(asset, amount):
-            data = _POOL.repayWithATokens.encode(asset, amount, VARIABLE_RATE)
-            return Call(market.pool, data, Wei(0), f"repay {symbol} with its own supply")
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedCall:
-    """What calldata to the pool would do: for whom, and whether it takes anything out of the position."""
-
-    function: str
-    asset: Address
-    amount: int
-    beneficiary: Address | None
-    takes_out: bool
-
-
-def decode_call(calldata: bytes) -> DecodedCall:
-    """Return what a call to the pool does. Raises ValueError for any function but the five a keeper needs."""
-    for function in (_POOL.supply, _POOL.withdraw, _POOL.borrow, _POOL.repay, _POOL.repayWithATokens):
-        if calldata[:4] != function.selector:
-            continue
-        args = function.decode_inputs(calldata)
-        places = {"supply": 2, "withdraw": 2, "borrow": 4, "repay": 3}
-        beneficiary = address(args[places[function.name]]) if function.name in places else None
-        takes_out = function.name in ("withdraw", "borrow", "repayWithATokens")
-        return DecodedCall(function.name, address(args[0]), args[1], beneficiary, takes_out)
-    raise ValueError(f"function 0x{calldata[:4].hex()} is not one a keeper calls")

@@ -250,7 +250,6 @@ def test_an_account_with_no_position_is_named(scene: Scene) -> None:
     assert "check `owner` and the network file" in " ".join(found.output.split())
 
 
-@pytest.mark.xfail(reason="cli/main._verdict: an unjudged position has no rule, so `once` says 0", strict=True)
 def test_an_account_with_no_position_is_not_fine(scene: Scene) -> None:
     """Unknown is not healthy, and not exit code 0 either."""
     assert scene.keeper("once").exit_code != 0

@@ -1,0 +1,89 @@
+"""What trades share: pairs of what is given and bought, rounds, and the exact approvals around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core import lending
+from keeper.core.decisions import Intent
+from keeper.core.lending import Account
+from keeper.core.moves import Approve, Repay, Spender, Supply, Swap
+from keeper.core.positions import Holding
+from keeper.core.proposals import (
+    State,
+    Step,
+    Terms,
+    per_transaction,
+    within,
+)
+from keeper.core.reasons import Reason
+from keeper.core.units import Address, Amount, Bps, Usd, Wad
+
+LEAST_ROUND = 100
+"""A round that moves less than 1/100 of the whole, or of what one transaction may, is not worth its gas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is given and what is bought."""
+
+    sell: Holding
+    buy: Holding
+
+
+def sale_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+    """Return every collateral that could be sold with every debt it could repay."""
+    held = intent.assessment.position.held
+    collateral = [h for h in held if h.is_collateral and account.of(h.reserve.asset).supplied]
+    debts = [h for h in held if account.of(h.reserve.asset).borrowed]
+    return tuple(Pair(c, d) for c in collateral for d in debts if c.reserve.asset != d.reserve.asset)
+
+
+def boost_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+    """Return every debt that could be raised with every collateral it could buy: the ones already held."""
+    return tuple(Pair(pair.buy, pair.sell) for pair in sale_pairs(intent, account))
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Withdraw, swap, repay, as often as the position allows."""
+
+    steps: tuple[Step, ...]
+    account: Account
+    bought: Amount
+    stopped_by: Reason | None
+
+
+def per_round(pair: Pair, intent: Intent) -> int:
+    """Return the most one round may give up: what one transaction may spend."""
+    return within(per_transaction(intent), pair.sell)
+
+
+def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps) -> int:
+    """Return the largest quoted amount that costs no more than the oracle's price plus slippage; zero if none."""
+    sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+    answers = terms.quotes.between(sell.asset, buy.asset)
+    fair = [q.bought for q in answers if q.sold <= lending.sale_cost(sell, buy, q.bought, slippage)]
+    return max(fair, default=0)
+
+
+def with_approvals(steps: tuple[Step, ...], health: Wad) -> tuple[Step, ...]:
+    """Return the steps led by exact approvals of all that they will spend, and followed by taking back a rest."""
+    swaps = [s.move for s in steps if isinstance(s.move, Swap)]
+    payments = [s.move for s in steps if isinstance(s.move, Repay | Supply)]
+    if not swaps:
+        return ()
+    given, received = swaps[0].route.tokens[0], swaps[0].route.tokens[-1]
+
+    def approve(asset: Address, spender: Spender, amount: int, at: Wad) -> Step:
+        return Step(Approve(asset, spender, Amount(amount)), Usd(0), at)
+
+    lead = (
+        approve(given, Spender.ROUTER, sum(swap.sold for swap in swaps), health),
+        approve(received, Spender.MARKET, sum(payment.amount for payment in payments), health),
+    )
+    last = steps[-1].health_after
+    tail = [approve(given, Spender.ROUTER, 0, last)]  # an exact-output swap rarely takes all it may
+    if any(isinstance(payment, Repay) and payment.is_all for payment in payments):
+        tail.append(approve(received, Spender.MARKET, 0, last))
+    return (*lead, *steps, *tail)
