@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
+from keeper.chain.errors import NodeError
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
@@ -28,6 +30,8 @@ from keeper.settings import Settings
 from keeper.watch import Watch
 
 Prompt = Callable[[str], str]
+READINGS = 5
+"""Times a position is read before a plan under way counts a node as away."""
 
 
 class NoSenderError(KeyUnavailableError):
@@ -132,11 +136,25 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes
     lane = Lane(node, house.watch.blocks, house.journal, key, timings, settings.daemon.poll_s, time.monotonic, wire)
 
     async def read_position(name: str, number: int | None) -> LendingPosition:
-        blocks = house.watch.blocks
-        block = await (blocks.head() if number is None else blocks.block_at(number))
-        return await blocks.read(block, house.watch.position_probe(name, block))
+        return await read_patiently(house.watch, name, number, settings.daemon.poll_s)
 
     return Executor(lane, lambda: house.venues, read_position, settings.safety.health_floor, settings.max_fee)
+
+
+async def read_patiently(watch: Watch, name: str, number: int | None, pause_s: float) -> LendingPosition:
+    """Read a position at a block, or at the head; again after a hiccup of the node, for a plan may be half sent.
+
+    Raises NodeError, ReadFailedError when it fails ``READINGS`` times in a row.
+    """
+    for attempt in range(READINGS):
+        try:
+            block = await (watch.blocks.head() if number is None else watch.blocks.block_at(number))
+            return await watch.blocks.read(block, watch.position_probe(name, block))
+        except NodeError:
+            if attempt == READINGS - 1:
+                raise
+            await asyncio.sleep(pause_s)
+    raise AssertionError("unreachable")
 
 
 def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> Wire:

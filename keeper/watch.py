@@ -154,10 +154,10 @@ class Watch:
         """Return a position, why it cannot be read, or None when it must be discovered again."""
         try:
             return slot.decode(answers)
-        except ReadFailedError as error:
-            return Unreadable(name, self.positions[name].owner, error.doubt)
         except ScopeOutdatedError:
             return None
+        except ReadFailedError as error:
+            return Unreadable(name, self.positions[name].owner, error.doubt)
 
     def _changing(self, name: str) -> Unreadable:
         doubt = Doubt(Reason.POSITION_UNREADABLE, "the account's reserves changed while they were read")

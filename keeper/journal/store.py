@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +100,7 @@ def prepare_sqlite(engine: AsyncEngine, patience_s: int) -> None:
             "synchronous = FULL",
             "foreign_keys = ON",
         ):
-            cursor.execute(f"PRAGMA {pragma}")
+            patiently(partial(cursor.execute, f"PRAGMA {pragma}"), patience_s)
         cursor.close()
 
     def on_begin(connection: Connection) -> None:
@@ -107,6 +110,20 @@ def prepare_sqlite(engine: AsyncEngine, patience_s: int) -> None:
 
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
+
+
+def patiently(do: Callable[[], object], patience_s: int) -> None:
+    """Do it again while the database is locked: turning to WAL does not wait for busy_timeout."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            do()
+        except sqlite3.OperationalError as failure:
+            if "locked" not in str(failure) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def prepare_postgresql(engine: AsyncEngine, patience_s: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
 
 T = TypeVar("T")
@@ -54,8 +55,11 @@ class ReadFailedError(Exception):
         self.doubt = doubt
 
 
-class ScopeOutdatedError(Exception):
+class ScopeOutdatedError(ReadFailedError):
     """The account uses something that was not read (a new reserve, another e-mode): discover it again."""
+
+    def __init__(self) -> None:
+        super().__init__(Doubt(Reason.POSITION_UNREADABLE, "the account uses what it did not use before; read again"))
 
 
 def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
