@@ -138,7 +138,9 @@ def explanation(console: Console, snapshot: Snapshot, of: Result, *, as_json: bo
         return
     table = Table("step", "asset", "amount", "health after", "calldata", box=None, pad_edge=False)
     for step in plan["steps"]:
-        table.add_row(step["purpose"], step["asset"], step["amount"], step["health_factor_after"], step["data"][:10])
+        table.add_row(
+            step["purpose"], step["asset"], _brief(step["amount"]), step["health_factor_after"], step["data"][:10]
+        )
     console.print(table)
     for other in data["alternatives"]:
         cost = f", costs ${other['cost_usd']['total']}" if other.get("cost_usd") else ""
@@ -268,8 +270,9 @@ def _print_result(console: Console, row: Data) -> None:
 def _print_figures(console: Console, seen: Data) -> None:
     table = Table("asset", "supplied", "borrowed", "price", "liquidation at", box=None, pad_edge=False)
     for b in seen["balances"]:
-        supplied = f"{b['supplied']}{'' if b['is_collateral'] else ' (no collateral)'}" if b["supplied"] else ""
-        table.add_row(b["symbol"], supplied, b["borrowed"], _short(b["price_usd"]), _short(b["liquidation_price_usd"]))
+        supplied = f"{_brief(b['supplied'])}{'' if b['is_collateral'] or not _brief(b['supplied']) else ' (idle)'}"
+        low = b["liquidation_price_usd"]
+        table.add_row(b["symbol"], supplied, _brief(b["borrowed"]), _short(b["price_usd"]), _short(low) if low else "–")
     console.print(table)
     for rule in seen["rules"]:
         verdict = "fires" if rule["fired"] else "rests"
@@ -316,6 +319,15 @@ def _short(value: str | None) -> str:
         return "∞"
     whole, _, part = value.partition(".")
     return f"{int(whole):,}.{part[:4].ljust(4, '0')}"
+
+
+def _brief(amount: str | None) -> str:
+    """Return a token amount for people: six places at most, nothing for nothing, words as they are."""
+    if amount is None or not amount[:1].isdigit():
+        return amount or ""
+    whole, _, part = amount.partition(".")
+    part = part[:6].rstrip("0")
+    return f"{int(whole):,}{'.' + part if part else ''}" if int(whole) or part else ""
 
 
 def _money(value: str) -> str:
