@@ -7,6 +7,10 @@
 Faults are functions of a request; what they return is answered instead, None lets it pass:
 
     proxy.fault = html             # or hang(2), status(503), refuse, answered("eth_chainId", "0x1")
+
+``around`` sees a request and the way onward, and decides itself when to go it, how often, and what to answer:
+
+    proxy.around = lambda request, onward: [onward(), refuse(request)][1]     # done, but nobody hears of it
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ Request = dict[str, Any]
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
 Fault = Callable[[Request], Answer | None]
+Around = Callable[[Request, Callable[[], Answer]], Answer]
+"""Of single requests only: a batch passes."""
 
 SENDS = ("eth_send", "anvil_", "evm_", "hardhat_", "personal_", "eth_sign", "debug_set", "miner_")
 
@@ -34,9 +40,12 @@ class RpcProxy:
 
     def __init__(self, upstream: str) -> None:
         self.fault: Fault | None = None
+        self.around: Around | None = None
+        self.upstream = urlsplit(upstream).netloc
+        """May be set to another node's host and port while running."""
         self.asked: list[Request] = []
         self._lock = threading.Lock()
-        proxy, where = self, urlsplit(upstream)
+        proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -45,7 +54,7 @@ class RpcProxy:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status, kind, answer = proxy._answer(where.netloc, body)
+                status, kind, answer = proxy._answer(body)
                 if status == 0:
                     self.close_connection = True
                     return
@@ -89,7 +98,7 @@ class RpcProxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def _answer(self, upstream: str, body: bytes) -> Answer:
+    def _answer(self, body: bytes) -> Answer:
         asked = json.loads(body)
         requests = asked if isinstance(asked, list) else [asked]
         with self._lock:
@@ -97,12 +106,19 @@ class RpcProxy:
         for request in requests:
             if self.fault and (instead := self.fault(request)):
                 return instead
-        node = http.client.HTTPConnection(upstream, timeout=60)
+        if self.around and isinstance(asked, dict):
+            return self.around(asked, lambda: self._forward(asked))
+        return self._forward(asked)
+
+    def _forward(self, asked: Request | list[Request]) -> Answer:
+        node = http.client.HTTPConnection(self.upstream, timeout=60)
         try:
             # a fault may have changed the request
             node.request("POST", "/", json.dumps(asked), {"Content-Type": "application/json"})
             response = node.getresponse()
             return response.status, "application/json", response.read()
+        except OSError:
+            return refuse({})  # the node itself is away
         finally:
             node.close()
 

@@ -1,0 +1,322 @@
+"""A world, a position in it, and a real keeper behind a proxy: killed, started again, watched until it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from faults import Weather
+from proxy import RpcProxy
+from scenes import DOLLAR, ETHER, Scene
+
+from sandbox.anvil import rpc
+from sandbox.errors import SandboxError
+from sandbox.world import World
+
+LAUNCH = Path(__file__).with_name("launch.py")
+RULE = """
+[[rules]]
+name = "protect"
+position = "eth-loop"
+when = {{ health_factor_below = "1.25" }}
+restore = {{ health_factor = "1.60" }}
+actions = [{actions}]
+cooldown = "10m"
+[rules.limits]
+max_slippage_bps = 50
+max_spend_per_day_usd = "100000"
+max_fee_gwei = "200"
+"""
+ALL_ACTIONS = '"top_up", "repay", "deleverage"'
+SETTLED_BLOCKS = 4
+RESTARTS = 25
+
+
+class Miner:
+    """A block every so often, unless paused: anvil's own interval knows whole seconds only."""
+
+    def __init__(self, url: str, interval_s: float) -> None:
+        self.url = url
+        self.pausing = threading.Lock()
+        """Held by whoever wants no blocks, and while one is made."""
+        self._interval_s = interval_s
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        rpc(self.url, "evm_setIntervalMining", 0)
+        rpc(self.url, "evm_setAutomine", False)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._leave.wait(self._interval_s):
+            # a node that is being restarted makes no blocks
+            with self.pausing, contextlib.suppress(OSError, SandboxError):
+                rpc(self.url, "evm_mine")
+
+
+@dataclass
+class Process:
+    """One life of a keeper."""
+
+    folder: Path
+    place: str
+    popen: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        (self.folder / "died-at").unlink(missing_ok=True)
+        with (self.folder / "keeper.log").open("ab") as log:
+            log.write(f'{{"event": "life", "place": "{self.place}"}}\n'.encode())
+            log.flush()
+            environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and k[:7] != "KEEPER_"}
+            command = [sys.executable, str(LAUNCH), self.place, "run", "--live", "-c", "keeper.toml"]
+            self.popen = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.popen.poll() is None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether this life has judged a block, and so hears SIGTERM."""
+        log = (self.folder / "keeper.log").read_text(errors="replace")
+        return '"event": "block"' in log.rpartition('"event": "life"')[2]
+
+    def kill(self) -> None:
+        """SIGKILL, by hand."""
+        self.popen.kill()
+        self.popen.wait()
+
+    def stop(self, seconds: float = 20) -> int:
+        """SIGTERM, and the exit code; killed when it does not leave."""
+        until = time.monotonic() + seconds
+        while self.is_alive and not self.has_begun and time.monotonic() < until:
+            time.sleep(0.02)
+        if self.is_alive:
+            self.popen.send_signal(signal.SIGTERM)
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return -99
+
+
+@dataclass
+class Stage:
+    """What a scenario plays on. ``places`` are where each life of the keeper ends, in turn; then it lives on."""
+
+    seed: int
+    world: World
+    proxy: RpcProxy
+    miner: Miner
+    scene: Scene
+    weather: Weather
+    dice: random.Random
+    is_batch: bool = False
+    places: list[str] = field(default_factory=list)
+    foreign: set[str] = field(default_factory=set)
+    """Hashes of transactions that others sent with the same key."""
+    restarts: int = 0
+    ends: list[tuple[int, str]] = field(default_factory=list)
+    """Exit codes of lives that nobody ended, and the place where they killed themselves."""
+    process: Process | None = None
+    expects_action: bool = True
+    """Whether the scenario cannot end well without one."""
+    moved: float = 0.0
+    """By how much the price changed after the first sale, as a share: what was sold before is worth more or less."""
+    first_block: int = 0
+    began: dict[str, int] = field(default_factory=dict)
+
+    # --- the position ---
+
+    def open(self, *, wallet: dict[str, int] | None = None, actions: str = ALL_ACTIONS, batch: bool = False) -> Self:
+        """10 ETH against 13,000 USDC, health factor 1.28; the wallet holds nothing unless told otherwise."""
+        scene, self.is_batch = self.scene, batch
+        scene.rules, scene.extra = RULE.format(actions=actions), 'confirm = "10s"'
+        scene.open({"WETH": 10 * ETHER}, {"USDC": 13_000 * DOLLAR})
+        for symbol, amount in (wallet or {}).items():
+            self.world.mint(symbol, scene.owner, amount)
+        scene.write()
+        if batch:
+            text = scene.config.read_text().replace(
+                'password_file = "password"', 'password_file = "password"\nbatch = true'
+            )
+            scene.config.write_text(text)
+        self.first_block = self.world.w3.eth.block_number + 1
+        self.began = self.holdings()
+        return self
+
+    def holdings(self) -> dict[str, int]:
+        """What the owner has, smallest units."""
+        world, owner = self.world, self.scene.owner
+        return {
+            "supplied": world.supplied("WETH", owner),
+            "debt": world.debt("USDC", owner),
+            "weth": world.balance("WETH", owner),
+            "usdc": world.balance("USDC", owner),
+        }
+
+    # --- the keeper ---
+
+    def start(self) -> Self:
+        self.process = Process(self.scene.folder, self.places.pop(0) if self.places else "-")
+        return self
+
+    def kill(self) -> None:
+        assert self.process
+        self.process.kill()
+
+    def revive(self) -> None:
+        """Start it again if it is gone, as a service manager does."""
+        assert self.process
+        if self.process.is_alive:
+            return
+        died = self.scene.folder / "died-at"
+        self.ends.append((self.process.popen.returncode, died.read_text() if died.exists() else ""))
+        assert self.restarts < RESTARTS, f"restarted {self.restarts} times: {self.ends[-5:]}"
+        self.restarts += 1
+        self.start()
+
+    def watched_for(self, seconds: float) -> None:
+        """Let time pass, and the keeper be revived."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.revive()
+            time.sleep(0.02)
+
+    def wait_for(self, text: str, seconds: float = 20, count: int = 1) -> None:
+        """Wait for a text in the log."""
+        until = time.monotonic() + seconds
+        while self.log.count(text) < count:
+            assert time.monotonic() < until, f"no {text!r} within {seconds} s"
+            self.revive()
+            time.sleep(0.02)
+
+    def wait_pending(self, seconds: float = 20) -> list[dict[str, Any]]:
+        """Wait until the node's pool has something of the owner; return it, by nonce."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.revive()
+            pool = self.world.rpc("txpool_content")["pending"]
+            mine = next((txs for who, txs in pool.items() if who.lower() == self.scene.owner.lower()), None)
+            if mine:
+                return [mine[n] for n in sorted(mine, key=int)]
+            time.sleep(0.02)
+        raise AssertionError("nothing was sent")
+
+    def settle(self, seconds: float = 40) -> bool:
+        """Wait until the position is safe and nothing is open, for some blocks; whether that was reached."""
+        until, since = time.monotonic() + seconds, None
+        while time.monotonic() < until:
+            self.revive()
+            block = self.world.w3.eth.block_number
+            if not self.is_settled():
+                since = None
+            elif since is None:
+                since = block
+            elif block - since >= SETTLED_BLOCKS:
+                return True
+            time.sleep(0.05)
+        return False
+
+    def is_settled(self) -> bool:
+        acted = bool(self.rows("select 1 from transactions limit 1")) or not self.expects_action
+        return acted and not self.open_rows() and self.scene.health() >= 1.25
+
+    def open_rows(self) -> list[dict[str, Any]]:
+        return self.rows("select * from transactions where state in ('signed', 'pending')")
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """What the journal holds, read beside the keeper."""
+        path = self.scene.folder / "keeper.sqlite"
+        if not path.exists():
+            return []
+        with sqlite3.connect(path, timeout=10) as db:
+            db.row_factory = sqlite3.Row
+            try:
+                return [dict(row) for row in db.execute(query)]
+            except sqlite3.OperationalError:
+                return []
+
+    @property
+    def log(self) -> str:
+        path = self.scene.folder / "keeper.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log's lines that are events."""
+        lines = (line for line in self.log.splitlines() if line.startswith("{"))
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue  # cut off by a kill
+        return found
+
+    # --- the chain ---
+
+    def crash(self, price: str | None = None) -> str:
+        """The price falls, and the pools' averages with it; returns it."""
+        price = price or self.dice.choice(["1890", "1850", "1780", "1700", "1650"])
+        before = float(self.world.price("WETH"))
+        self.scene.crash(price)
+        if self.rows("select 1 from transactions limit 1"):
+            self.moved += abs(float(price) / before - 1)
+        return price
+
+    @contextmanager
+    def stuck(self, price: str | None = None) -> Iterator[list[dict[str, Any]]]:
+        """The price falls and the chain stands still: yields what the keeper sent, which is not mined."""
+        assert self.process
+        os.kill(self.process.popen.pid, signal.SIGSTOP)
+        self.crash(price)
+        with self.no_blocks():
+            os.kill(self.process.popen.pid, signal.SIGCONT)
+            yield self.wait_pending()
+
+    @contextmanager
+    def no_blocks(self) -> Iterator[None]:
+        """The chain stands still; what is sent stays in the pool."""
+        with self.miner.pausing:
+            yield
+
+    def close(self) -> None:
+        if self.process and self.process.is_alive:
+            self.process.kill()
+
+
+@contextmanager
+def staged(seed: int, folder: Path, block_time: float = 0.25) -> Iterator[Stage]:
+    """Set a stage: everything random comes from the seed."""
+    with (
+        World.start(block_time=block_time) as world,
+        RpcProxy(world.url) as proxy,
+        Miner(world.url, block_time) as miner,
+    ):
+        proxy.around = weather = Weather(seed)
+        scene = Scene(world, folder, url=proxy.url)
+        dice = random.Random(f"stage {seed}")  # noqa: S311
+        stage = Stage(seed, world, proxy, miner, scene, weather, dice)
+        try:
+            yield stage
+        finally:
+            stage.close()
