@@ -20,6 +20,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged, assess
 from keeper.execution.executor import Outcome
 from keeper.house import House
+from keeper.journal import JournalError
 from keeper.prepare import doubts, find_plans, first_that_works
 from keeper.trial import Prepared
 from keeper.venues.ports import ReadFailedError
@@ -44,22 +45,31 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result, ...]:
 
 
 async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
-    """Take one position the whole way: judged, decided, planned, rehearsed, sent, and written down."""
+    """Take one position the whole way: judged, decided, planned, rehearsed, sent, and written down.
+
+    One position's trouble is not another's: what cannot be asked or written down becomes a Hold, and is told.
+    """
     try:
         result = await consider(house, snapshot, position)
-    except (NodeError, ReadFailedError) as error:  # one position's trouble is not another's
-        reason = Reason.NODES_DISAGREE if isinstance(error, NodesDisagreeError) else Reason.NODE_AWAY
-        doubt = Doubt(reason, str(error))
-        result = Result(
-            position.name, Unjudged(position.name, doubt), Hold(position.name, None, doubt.reason, doubt.detail)
-        )
-    if isinstance(result.decision, Hold):
-        await conclude_hold(house, snapshot, result.assessed, result.decision)
-        return result
-    assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
-    signer = house.watch.positions[position.name].spender
-    outcome = await conclude_plan(house, snapshot, result.decision, result.prepared, signer)
-    return replace(result, outcome=outcome)
+        if isinstance(result.decision, Hold):
+            await conclude_hold(house, snapshot, result.assessed, result.decision)
+            return result
+        assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
+        signer = house.watch.positions[position.name].spender
+        outcome = await conclude_plan(house, snapshot, result.decision, result.prepared, signer)
+        return replace(result, outcome=outcome)
+    except NodesDisagreeError as error:
+        return _in_the_dark(house, position.name, Reason.NODES_DISAGREE, error)
+    except (NodeError, ReadFailedError) as error:
+        return _in_the_dark(house, position.name, Reason.NODE_AWAY, error)
+    except JournalError as error:
+        return _in_the_dark(house, position.name, Reason.JOURNAL_AWAY, error)
+
+
+def _in_the_dark(house: House, name: str, reason: Reason, error: Exception) -> Result:
+    """Tell that a position could not be seen to at this block. Nothing was sent: the journal comes before the wire."""
+    house.observer.held(name, None, reason, str(error), is_quiet=False)
+    return Result(name, Unjudged(name, Doubt(reason, str(error))), Hold(name, None, reason, str(error)))
 
 
 async def consider(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:

@@ -42,6 +42,7 @@ class Watch:
         self.positions = {p.name: p for p in positions}
         self._named = {p.name: [r.trigger.asset for r in rules if r.position == p.name] for p in positions}
         self._known: Known | None = None
+        self._is_outdated = False
 
     @property
     def known(self) -> Known:
@@ -60,11 +61,13 @@ class Watch:
 
     def forget(self) -> None:
         """Discover anew at the next snapshot: listings, feeds and pools change over months."""
-        self._known = None
+        self._is_outdated = True
 
     async def snapshot(self, block: BlockRef) -> Snapshot:
         """Return everything at one block, in one read; a second one when a position uses something new."""
-        known = self._known or await self._discover(block)
+        known = self._known
+        if known is None or self._is_outdated:
+            known = await self._discover(block)
         snapshot, outdated = await self._read(block, known)
         if outdated:
             known = await self._discover(block)
@@ -184,6 +187,7 @@ class Watch:
             search = aave_v3.discover_scope(market, position.owner, [position.spender], named)
             scopes[name] = await blocks.discover(block, search)
         self._known = Known(market, scopes, *await self._discover_pools(block, market, scopes))
+        self._is_outdated = False
         return self._known
 
     async def _discover_pools(
