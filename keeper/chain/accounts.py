@@ -35,6 +35,12 @@ async def nonce(node: Upstream, account: Address, *, pending: bool) -> int:
     )
 
 
+async def nonce_at(node: Upstream, account: Address, block_hash: str) -> int:
+    """Return how many transactions of an account were mined up to a block."""
+    method = "eth_getTransactionCount"
+    return _number(node, method, await node.request(method, account, {"blockHash": block_hash}))
+
+
 async def balance(node: Upstream, account: Address) -> Wei:
     """Return an account's native balance at the newest block."""
     return Wei(_number(node, "eth_getBalance", await node.request("eth_getBalance", account, "latest")))

@@ -19,6 +19,8 @@ from keeper.venues.ports import Call
 
 SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
 EARLIER_LANDED = "an earlier intent at the same nonce was mined"
+DEEPEST = 64
+"""Nonces a reorg is believed to free; a node that misses more only lags."""
 
 Wire = Callable[[int, str], Awaitable[None]]
 """Hands signed bytes of a nonce to whoever should have them now. Raises NodeError."""
@@ -118,6 +120,25 @@ class Dispatch:
             return replace(winner, state=_name(state)), receipt
         return replace(transaction, state="expired", error=EARLIER_LANDED), None
 
+    async def reopen(self, mined: int, below: int | None = None) -> tuple[Transaction, ...]:
+        """Put back to pending, and say again, what landed by the journal though the chain has its nonce free again.
+
+        ``mined`` is the chain's next nonce. A reorg does not bring transactions back to the pool by itself, and what
+        comes after them waits for them. Returns the rows. Raises NodeError.
+        """
+        highest = await self._journal.highest_nonce(self._chain_id, self.signer.address)
+        end = -1 if highest is None else highest + 1 if below is None else min(below, highest + 1)
+        taken = list[Transaction]()
+        for nonce in range(mined, end) if end - mined <= DEEPEST else ():
+            rows = await self._journal.at_nonce(self._chain_id, self.signer.address, nonce)
+            for row in rows:
+                if TxState(row.state).has_landed and (await self._receipt_among(rows)) is None:
+                    await self.settle(row, TxState.PENDING)
+                    taken.append(replace(row, state="pending"))
+        for row in taken:
+            await self.broadcast(row)
+        return tuple(taken)
+
     async def _receipt_among(self, rows: Sequence[Transaction]) -> tuple[Transaction, Receipt] | None:
         for row in rows:
             for attempt in row.attempts:
@@ -128,7 +149,7 @@ class Dispatch:
 
     async def _settle_loser(self, row: Transaction, winner: Transaction) -> None:
         """Write down an intent whose nonce went to another of ours."""
-        if TxState(row.state).is_open:
+        if TxState(row.state).is_open or TxState(row.state).has_landed:
             await self.settle(row, TxState.EXPIRED, error=EARLIER_LANDED)
         elif row.state == "replaced" and is_cancellation(winner) and winner.replaces == row.id:
             await self.settle(row, TxState.CANCELLED, error="cancelled")

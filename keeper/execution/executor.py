@@ -84,7 +84,7 @@ class Executor:
         position = plan.intent.assessment.position
         reserves = {h.reserve.asset: h.reserve for h in position.holdings}
         receipts = list[Receipt]()
-        guidance = Guidance(order.ceiling, self.cap, reconsider)
+        guidance = Guidance(order.ceiling, self.cap, reconsider, decided_at=position.block)
         try:
             calls = [planned.call for planned in script.calls]
             is_batch = script.batch is not None
@@ -96,7 +96,7 @@ class Executor:
                     await self._keep_floor(plan, [script.calls[item.step] for item in burst])
                 receipts += await self.lane.send(burst, guidance)
                 # between bursts the position is half way: the rest is finished, not reconsidered
-                guidance = Guidance(order.ceiling, self.cap)
+                guidance = Guidance(order.ceiling, self.cap, continues=True)
             return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
             if error.reason is Reason.REVERTED:
@@ -130,7 +130,7 @@ class Executor:
                 Outgoing(call, order.decision_id, len(plan.steps) + i, 0, gas_limit(GAS[type(move)]))
                 for i, (call, move) in enumerate(zip(calls, moves, strict=True))
             ]
-            await self.lane.send(outgoing, Guidance(order.ceiling, self.cap))
+            await self.lane.send(outgoing, Guidance(order.ceiling, self.cap, continues=True))
         except (policy.PolicyError, SendFailedError, NodeError, JournalError):
             return
 

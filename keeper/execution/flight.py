@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees, replacement
+from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
-from keeper.execution.dispatch import SPENT_ELSEWHERE, Dispatch, Outgoing, fees_of
+from keeper.execution.dispatch import EARLIER_LANDED, SPENT_ELSEWHERE, Dispatch, Outgoing, fees_of
 from keeper.execution.redecision import Change, Drop, Keep
 from keeper.execution.send_state import Move, SendState, Timings
 from keeper.execution.tx_state import TxState
@@ -52,6 +53,10 @@ class Guidance:
     reconsider: Reconsider | None = None
     give_up_s: float | None = None
     """Seconds to stay with it, where that is not what the timings say."""
+    decided_at: BlockRef | None = None
+    """The block the plan was made for: it is refused when the signer's nonce moved on since."""
+    continues: bool = False
+    """Whether a burst of the same plan came before: what a reorg took of it is waited for, not replaced."""
 
 
 @dataclass(slots=True)
@@ -65,14 +70,23 @@ class Course:
     dropped: Reason | None = None
     taken: Transaction | None = None
     """The first row whose nonce another program used."""
+    is_mixed: bool = False
+    """Whether an earlier plan's intent landed in the place of a row: the others were not meant to come after it."""
 
     @property
     def pending(self) -> tuple[Transaction, ...]:
-        """The rows that may still land."""
-        return tuple(row for row in self.rows if TxState(row.state).is_open)
+        """The rows that may still land, by nonce."""
+        return tuple(sorted((r for r in self.rows if TxState(r.state).is_open), key=lambda r: r.nonce))
 
-    def landed(self) -> tuple[Receipt, ...]:
-        """Return the receipts, or raise what went wrong with the first that did not succeed."""
+    def take_back(self, rows: Sequence[Transaction]) -> None:
+        """Follow again what a reorg took, also of an earlier burst: what is pending waits for it."""
+        for row in rows:
+            self.receipts.pop(row.nonce, None)
+        ids = {row.id for row in rows}
+        self.rows = (*(row for row in self.rows if row.id not in ids), *rows)
+
+    def landed(self, asked: Sequence[Transaction]) -> tuple[Receipt, ...]:
+        """Return the receipts of ``asked``, or raise what went wrong with the first that did not succeed."""
         if self.taken:
             raise SendFailedError(Reason.NONCE_TAKEN, f"{self.taken.purpose}, nonce {self.taken.nonce}")
         if self.dropped:
@@ -83,7 +97,7 @@ class Course:
                 raise SendFailedError(Reason.SUPERSEDED, f"{row.purpose}, nonce {row.nonce}: {row.error}")
             if not receipt.succeeded:
                 raise SendFailedError(Reason.REVERTED, f"{row.purpose} ({receipt.hash})")
-        return tuple(self.receipts[row.nonce] for row in self.rows)
+        return tuple(self.receipts[row.nonce] for row in asked)
 
 
 class Flight:
@@ -118,7 +132,9 @@ class Flight:
         while True:
             await self._look(course)
             if not course.pending:
-                return course.landed()
+                return course.landed(rows)
+            if course.is_mixed and course.dropped is None:
+                await self._cancel(course, guidance, Reason.SUPERSEDED)
             await self._grant_wishes(course, guidance)
             match course.state.next_move(self._clock(), timings):
                 case Move.WAIT:
@@ -138,6 +154,8 @@ class Flight:
         """Settle what is mined. A node that does not answer has not said that something is not."""
         try:
             mined = await self._dispatch.mined_nonce()
+            if mined < course.pending[0].nonce:
+                course.take_back(await self._dispatch.reopen(mined, below=course.pending[0].nonce))
             course.rows = tuple(
                 [await self._seen(r, mined, course) if TxState(r.state).is_open else r for r in course.rows]
             )
@@ -151,6 +169,8 @@ class Flight:
         seen, receipt = await self._dispatch.look(row)
         if receipt:
             course.receipts[row.nonce] = receipt
+        elif seen.error == EARLIER_LANDED:
+            course.is_mixed = True
         elif TxState(seen.state).is_open:
             # the receipt may lag behind the nonce: another program is blamed only after a while without one
             since = course.used_since.setdefault(row.nonce, self._clock())

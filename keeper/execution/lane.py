@@ -100,7 +100,7 @@ class Lane:
         ``Flight.follow``, and SendFailedError when the fee limit or the balance forbids any offer.
         """
         await self._leave_leftovers()
-        pending = await self._dispatch.open_rows()
+        pending = await self._settled_first(guidance)
         offer = await self._offer(guidance.ceiling, outgoing, pending)
         first = pending[0].nonce if pending else await self._next_nonce()
         rows = list[Transaction]()
@@ -116,24 +116,55 @@ class Lane:
         receipts = await self._flight.follow(tuple(rows), guidance)
         return receipts[: len(outgoing)]
 
-    async def tend(self, head: BlockRef, confirmations: int) -> tuple[str, ...]:
+    async def _settled_first(self, guidance: Guidance) -> tuple[Transaction, ...]:
+        """Return what is pending and may be replaced, once what is not so any more is written down.
+
+        A plan holds for the state it was made on: where the signer's nonce is not what it was then, be it by this
+        lane, by a reorg or by a keeper elsewhere with the same key, it is refused (STALE_STATE). A burst that
+        continues a plan waits for what a reorg took of it.
+        """
+        mined = await self._dispatch.mined_nonce()
+        taken = await self._dispatch.reopen(mined)
+        pending = await self._dispatch.open_rows()
+        if guidance.continues:
+            if pending:
+                await self._flight.follow(pending, guidance)
+            return ()
+        landed = [row for row in pending if row.nonce < mined]
+        for row in landed:
+            await self._dispatch.look(row)
+        if taken or landed:
+            raise SendFailedError(Reason.STALE_STATE, f"{len(taken)} transactions reorganised, {len(landed)} mined")
+        if guidance.decided_at is not None:
+            then = await accounts.nonce_at(self._node, self.signer.address, guidance.decided_at.hash)
+            first = pending[0].nonce if pending else mined
+            if then != first:
+                number = guidance.decided_at.number
+                raise SendFailedError(Reason.STALE_STATE, f"nonce {first} is next, {then} was at block {number}")
+        return pending
+
+    async def tend(self, head: BlockRef, confirmations: int, *, is_reorg: bool = False) -> tuple[str, ...]:
         """See to what is mined until a reorg can no longer take it away; return what a reorg took.
 
-        Asks the node nothing when everything is confirmed. Raises NodeError.
+        Asks the node nothing when everything is confirmed, unless the head came on another history (``is_reorg``).
+        Raises NodeError.
         """
-        if not self._has_unconfirmed:
+        if not self._has_unconfirmed and not is_reorg:
             return ()
-        taken, rows = list[str](), await self._dispatch.unconfirmed()
+        reopened = await self._dispatch.reopen(await self._dispatch.mined_nonce())
+        taken, rows = [row.attempts[-1].hash for row in reopened], await self._dispatch.unconfirmed()
         for row in rows:
             hash_ = row.attempts[-1].hash
             now, receipt = await self._dispatch.look(row)
-            if receipt is None:
+            if receipt is None and TxState(now.state).has_landed:
                 await self._dispatch.settle(now, TxState.PENDING)
                 await self._dispatch.broadcast(row)
                 taken.append(hash_)
+            elif receipt is None:
+                continue  # an earlier intent landed in its place
             elif receipt.succeeded and head.number - receipt.block_number + 1 >= confirmations:
                 await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
-        self._has_unconfirmed = bool(rows)
+        self._has_unconfirmed = bool(rows or reopened)
         return tuple(taken)
 
     async def mined_steps(self, decision_id: int) -> frozenset[int]:

@@ -6,6 +6,9 @@ planned ─► signed ─► pending ─► mined ─► confirmed
               ├─────────┼─► reverted         status 0, may be reorganised too
               ├─────────┼─► expired          its nonce was spent by something else
               └─────────┴─► replaced ─► cancelled | expired | mined | reverted
+
+What a reorg took back is pending again, also what had reverted, and what counted as confirmed before a reorg deeper
+than that: another history may mine any bytes ever signed at the nonce.
 """
 
 from __future__ import annotations
@@ -32,9 +35,9 @@ class TxState(Enum):
         return self in (TxState.SIGNED, TxState.PENDING)
 
     @property
-    def is_unsettled(self) -> bool:
-        """Whether a reorg could still change it."""
-        return self in (TxState.MINED, TxState.REVERTED)
+    def has_landed(self) -> bool:
+        """Whether it is on the chain, for all that is known."""
+        return self in (TxState.MINED, TxState.CONFIRMED, TxState.REVERTED)
 
 
 _NEXT: dict[TxState, frozenset[TxState]] = {
@@ -46,7 +49,7 @@ _NEXT: dict[TxState, frozenset[TxState]] = {
     TxState.REPLACED: frozenset({TxState.CANCELLED, TxState.EXPIRED, TxState.MINED, TxState.REVERTED}),
     TxState.EXPIRED: frozenset({TxState.MINED, TxState.REVERTED}),
     TxState.CANCELLED: frozenset({TxState.MINED, TxState.REVERTED}),
-    TxState.CONFIRMED: frozenset(),
+    TxState.CONFIRMED: frozenset({TxState.PENDING, TxState.MINED, TxState.REVERTED, TxState.EXPIRED}),
 }
 
 

@@ -71,7 +71,7 @@ def test_states_only_lead_where_they_may() -> None:
     assert moved(TxState.MINED, TxState.PENDING) is TxState.PENDING
     assert moved(TxState.PENDING, TxState.PENDING) is TxState.PENDING
     for old, new in (
-        (TxState.CONFIRMED, TxState.PENDING),
+        (TxState.CONFIRMED, TxState.SIGNED),
         (TxState.MINED, TxState.SIGNED),
         (TxState.EXPIRED, TxState.PENDING),
         (TxState.MINED, TxState.REPLACED),
