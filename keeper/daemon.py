@@ -53,6 +53,7 @@ class Daemon:
         self._prune_due = False
         self._failures = 0
         self._good = 0
+        self._last: BlockRef | None = None
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; what is in flight is finished first. Raises WrongChainError."""
@@ -94,6 +95,11 @@ class Daemon:
                 self._house.observer.node_away(str(error), away.once_more())
                 await self._sleep(min(BACKOFF_MOST_S, daemon.poll_s * 2 ** min(away.times, 10)))
                 continue
+            except JournalError as error:
+                is_met = False
+                self._failed(error)
+                await self._sleep(max(1.0, daemon.poll_s))
+                continue
             if not is_met:
                 self._met(head, away)
                 is_met, away = True, Away()
@@ -119,22 +125,25 @@ class Daemon:
 
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
-        house, begun = self._house, time.monotonic()
         try:
-            results = await cycle(house, head)
+            await self._judge(head)
+            await self._tend(head)
         except NodeError as error:
-            house.observer.node_away(str(error), 1)
+            self._house.observer.node_away(str(error), 1)
         except (ReadFailedError, JournalError) as error:
             self._failed(error)
         except Exception as error:  # noqa: BLE001 - see above; repeated, it stops the signing and raises the alarm
             self._failed(error)
         else:
             self._went_well()
-            house.observer.block(head.number, _health(results), time.monotonic() - begun)
-        await self._tend(head)
         if self._prune_due:
             self._prune_due = False
             await self._prune()
+
+    async def _judge(self, head: BlockRef) -> None:
+        begun = time.monotonic()
+        results = await cycle(self._house, head)
+        self._house.observer.block(head.number, _health(results), time.monotonic() - begun)
 
     def _went_well(self) -> None:
         self._failures = 0
@@ -182,19 +191,30 @@ class Daemon:
 
     async def _tend(self, head: BlockRef) -> None:
         """See mined transactions through to finality; what a reorg took is sent again and followed."""
-        house = self._house
+        house, is_reorg = self._house, await self._is_reorg(head)
         for signer, executor in house.executors.items():
             if signer in house.in_flight:
                 continue
             try:
-                taken = await executor.lane.tend(head, self._settings.daemon.confirmations)
+                taken = await executor.lane.tend(head, self._settings.daemon.confirmations, is_reorg=is_reorg)
+                is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError) as error:
                 house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
                 continue
             if taken:
                 house.observer.reorganised(signer, taken)
-            if not await executor.lane.is_clear():
+            if not is_clear:
                 executor.lane.follow_leftovers()
+        self._last = head
+
+    async def _is_reorg(self, head: BlockRef) -> bool:
+        """Tell whether a head is on another history than the one seen to before. Raises NodeError."""
+        last = self._last
+        if last is None or not self._house.executors or head.hash == last.hash:
+            return False
+        if head.number == last.number + 1:
+            return head.parent_hash != last.hash
+        return head.number <= last.number or (await self._house.watch.blocks.block_at(last.number)).hash != last.hash
 
     @contextlib.contextmanager
     def _housekeeping(self) -> Iterator[None]:
