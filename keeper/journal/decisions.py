@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, or_, select, update
 
 from keeper.journal.errors import NoSuchRowError
 from keeper.journal.schema import decisions, transactions
@@ -18,6 +18,17 @@ OutcomeKind = Literal["restored", "partial", "failed", "cancelled", "rehearsed",
 Json = Mapping[str, Any] | Sequence[Any]
 
 SECONDS_A_DAY = 86_400
+NO_FAULT_OF_THE_PLAN = (
+    "interrupted",
+    "journal_away",
+    "node_away",
+    "nonce_taken",
+    "not_mined",
+    "stale_state",
+    "fee_limit",
+    "no_gas_money",
+)
+"""Reasons for which a plan failed that say nothing of its calls."""
 SIGNED = exists().where(transactions.c.decision_id == decisions.c.id, transactions.c.state != "planned")
 """Whether anything was signed for the decision."""
 BOUND = exists().where(transactions.c.decision_id == decisions.c.id)
@@ -119,15 +130,17 @@ class Decisions:
         return found[0].block_timestamp if found else None
 
     async def failed_since(self, position: str, rule: str, timestamp: int) -> int:
-        """How many live plans of a rule signed something and failed, at block time ``timestamp`` or later.
+        """How many live plans of a rule failed on chain, at block time ``timestamp`` or later.
+
+        One that was stopped, outrun or kept from the chain may well work the next time, and is not counted.
 
         Raises JournalError.
         """
         failed = and_(decisions.c.mode == "live", decisions.c.outcome_kind == "failed", SIGNED)
         matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
         async with self.store.reading("count failed plans") as connection:
-            count = await connection.scalar(select(func.count()).select_from(decisions).where(matching))
-            return int(count or 0)
+            outcomes = (await connection.scalars(select(decisions.c.outcome).where(matching))).all()
+        return sum((made or {}).get("reason") not in NO_FAULT_OF_THE_PLAN for made in outcomes)
 
     async def prune(self, days: int) -> int:
         """Forget holds older than this many days, never one that has transactions; return how many.
