@@ -1,7 +1,7 @@
 # The project's commands. Each one sets up what it needs first; once set up that takes about a second.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean lock tools world
+.PHONY: help setup demo test chaos check bench clean lock tools world
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -14,6 +14,9 @@ WORKERS ?= 2
 # what `make demo` plays; its own default if empty
 SCENARIO ?=
 ARGS ?=
+# how many runs `make chaos` plays, or the one
+SEEDS ?= 30
+SEED ?=
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -27,6 +30,9 @@ demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=…)
 
 test: setup ## all tests (ARGS="tests/core -x" for some)
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+chaos: setup ## faults, kills and reorgs by seed (SEEDS=200, or SEED=123 for one)
+	@$(PY) tests/chaos/run.py $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) --workers $(WORKERS) $(ARGS)
 
 check: setup ## lint, format, types, layers
 	@$(VENV)/bin/ruff check

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,7 +33,8 @@ def violations(stage: Stage) -> list[str]:
 
 def nonces(stage: Stage) -> Iterator[str]:
     """Every mined transaction of the signer is in the journal, and the journal says of it what the chain says."""
-    journaled = {row["hash"]: row for row in _attempts(stage)}
+    # what both of two keepers signed is the same transaction: the one that saw it land knows
+    journaled = {row["hash"]: row for row in sorted(_attempts(stage), key=lambda row: row["state"] in LANDED)}
     on_chain = mined(stage)
     for hash_, (nonce, succeeded) in on_chain.items():
         row = journaled.get(hash_)
@@ -54,12 +54,12 @@ def nonces(stage: Stage) -> Iterator[str]:
 
 def steps(stage: Stage) -> Iterator[str]:
     """No step of a decision moves money twice."""
-    done = Counter[tuple[int, int, str]]()
+    done = dict[tuple[int, int, str], set[str]]()
     on_chain = {h for h, (_, succeeded) in mined(stage).items() if succeeded}
     for row in _attempts(stage):
         if row["hash"] in on_chain and row["spend_usd"] != "0":
-            done[row["decision_id"], row["step"], row["purpose"]] += 1
-    yield from (f"decision {d}, step {s} ({p}) was mined {n} times" for (d, s, p), n in done.items() if n > 1)
+            done.setdefault((row["decision_id"], row["step"], row["data"]), set()).add(row["hash"])
+    yield from (f"decision {d}, step {s} was mined {len(n)} times" for (d, s, _), n in done.items() if len(n) > 1)
 
 
 # --- nothing unaccounted ---------------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def _attempts(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _landed_rows(stage: Stage) -> Iterator[tuple[int, int, str, set[str]]]:
-    rows = dict[int, tuple[int, str, set[str]]]()
+    rows = dict[tuple[int, int, str], set[str]]()
     for row in _attempts(stage):
         if row["state"] in LANDED:
-            rows.setdefault(row["id"], (row["nonce"], row["state"], set()))[2].add(row["hash"])
-    yield from ((id_, *rest) for id_, rest in rows.items())
+            rows.setdefault((row["id"], row["nonce"], row["state"]), set()).add(row["hash"])
+    yield from ((*key, hashes) for key, hashes in rows.items())

@@ -30,7 +30,7 @@ DIED = Path("died-at")
 POINTS: dict[str, tuple[Any, str, str]] = {
     "before_journal": (Dispatch, "sign", "before"),
     "after_journal": (Dispatch, "sign", "after"),
-    "after_broadcast": (accounts, "send", "after"),
+    "after_broadcast": (Dispatch, "_wire", "after"),
     "after_marked": (Dispatch, "broadcast", "after"),
     "before_receipt": (Dispatch, "look", "before"),
     "after_receipt": (accounts, "receipt", "found"),

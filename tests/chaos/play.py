@@ -25,6 +25,8 @@ class Played:
     scenario: str
     faults: int = 0
     restarts: int = 0
+    deaths: list[str] = field(default_factory=list)
+    """The points where it killed itself."""
     transactions: int = 0
     outcome: str = ""
     violations: list[str] = field(default_factory=list)
@@ -49,13 +51,15 @@ def play(seed: int, folder: Path, name: str | None = None, scenario: Scenario | 
         assert stage.process
         # nothing moves while chain and journal are compared
         with stage.no_blocks():
-            if (code := stage.process.stop()) not in (0, -9):
-                told.violations.append(f"did not leave in order: {code}")
+            for process in (stage.process, stage.twin):
+                if process and (code := process.stop()) not in (0, -9):
+                    told.violations.append(f"did not leave in order: {code}")
             told.violations += violations(stage)
         health, last = stage.scene.health(), stage.rows("select outcome from decisions where outcome is not null")
         reason = json.loads(last[-1]["outcome"]).get("reason", "") if last else ""
         told.outcome = f"{reason} {health:.2f}"
         told.faults, told.restarts = len(stage.weather.log), stage.restarts
+        told.deaths = [place for _, place in stage.ends if place]
         told.transactions = len(stage.rows("select 1 from transactions"))
         (folder / "faults.json").write_text(json.dumps(stage.weather.log, indent=0))
     told.seconds = round(time.monotonic() - begun, 1)

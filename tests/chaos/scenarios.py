@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -41,6 +42,16 @@ def kill_with_wallet(stage: Stage) -> None:
     stage.open(wallet={"WETH": 12 * ETHER, "USDC": 14_000 * DOLLAR}, actions='"deleverage"')
     stage.start().wait_for('"block"')
     stage.crash()
+    stage.settle()
+
+
+def kill_when_stuck(stage: Stage, *places: str) -> None:
+    """The fees rise while the rescue waits, and it is killed around the bump."""
+    dice = stage.dice
+    stage.places += places or [f"{dice.choice(('before_bump', 'after_bump'))}:{dice.randint(1, 2)}"]
+    stage.open(batch=dice.random() < 0.4).start().wait_for('"block"')
+    with stage.stuck():
+        stage.watched_for(8)
     stage.settle()
 
 
@@ -207,9 +218,32 @@ def random_kills(stage: Stage) -> None:
     stage.settle(60)
 
 
+def two_keepers(stage: Stage) -> None:
+    """Two machines, one key: neither sees the other's lock or journal. The rescue is done once."""
+    stage.open(batch=stage.dice.random() < 0.6).start().start_twin()
+    stage.wait_for('"block"', count=4)
+    stage.crash()
+    stage.settle(60)
+
+
+def node_restart(stage: Stage) -> None:
+    """The node is killed somewhere within the rescue, and comes back without its pool."""
+    stage.open(batch=stage.dice.random() < 0.4).start().wait_for('"block"')
+    with contextlib.ExitStack() as stuck:
+        if stage.dice.random() < 0.5:
+            stuck.enter_context(stage.stuck())
+            stuck.pop_all().close()
+        else:
+            stage.crash()
+            stage.watched_for(stage.dice.uniform(0, 0.6))
+    stage.restart_node(stage.dice.uniform(0.3, 3))
+    stage.settle()
+
+
 ALL: dict[str, Scenario] = {
     "kill": kill,
     "kill_with_wallet": kill_with_wallet,
+    "kill_when_stuck": kill_when_stuck,
     "weather": weather,
     "weather_and_kill": weather_and_kill,
     "reorg": reorg,
@@ -221,4 +255,6 @@ ALL: dict[str, Scenario] = {
     "full": full,
     "reverts": reverts,
     "random_kills": random_kills,
+    "two_keepers": two_keepers,
+    "node_restart": node_restart,
 }

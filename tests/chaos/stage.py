@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,9 +24,9 @@ from faults import Weather
 from proxy import RpcProxy
 from scenes import DOLLAR, ETHER, Scene
 
-from sandbox.anvil import rpc
+from sandbox.anvil import Anvil, rpc
 from sandbox.errors import SandboxError
-from sandbox.world import World
+from sandbox.world import HARDFORK, World
 
 LAUNCH = Path(__file__).with_name("launch.py")
 RULE = """
@@ -138,8 +140,11 @@ class Stage:
     ends: list[tuple[int, str]] = field(default_factory=list)
     """Exit codes of lives that nobody ended, and the place where they killed themselves."""
     process: Process | None = None
+    twin: Process | None = None
+    """A second keeper on the same key, with a folder of its own, as on another machine."""
     expects_action: bool = True
     """Whether the scenario cannot end well without one."""
+    revived_nodes: list[Anvil] = field(default_factory=list)
     moved: float = 0.0
     """By how much the price changed after the first sale, as a share: what was sold before is worth more or less."""
     first_block: int = 0
@@ -178,6 +183,17 @@ class Stage:
 
     def start(self) -> Self:
         self.process = Process(self.scene.folder, self.places.pop(0) if self.places else "-")
+        return self
+
+    def start_twin(self) -> Self:
+        folder = self.scene.folder / "twin"
+        folder.mkdir()
+        for name in ("keeper.toml", "network.toml", "keystore.json", "password"):
+            shutil.copy(self.scene.folder / name, folder)
+        if self.dice.random() < 0.6:  # else they sign the very same bytes
+            config = folder / "keeper.toml"
+            config.write_text(config.read_text().replace("slippage_bps = 50", "slippage_bps = 45"))
+        self.twin = Process(folder, "-")
         return self
 
     def kill(self) -> None:
@@ -245,21 +261,15 @@ class Stage:
         return self.rows("select * from transactions where state in ('signed', 'pending')")
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """What the journal holds, read beside the keeper."""
-        path = self.scene.folder / "keeper.sqlite"
-        if not path.exists():
-            return []
-        with sqlite3.connect(path, timeout=10) as db:
-            db.row_factory = sqlite3.Row
-            try:
-                return [dict(row) for row in db.execute(query)]
-            except sqlite3.OperationalError:
-                return []
+        """What the journals hold, read beside the keepers."""
+        paths = (process.folder / "keeper.sqlite" for process in (self.process, self.twin) if process)
+        return [row for path in paths if path.exists() for row in _read(path, query)]
 
     @property
     def log(self) -> str:
-        path = self.scene.folder / "keeper.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        """What the keepers said, one after the other."""
+        paths = (process.folder / "keeper.log" for process in (self.process, self.twin) if process)
+        return "".join(path.read_text(errors="replace") for path in paths)
 
     def events(self) -> list[dict[str, Any]]:
         """The log's lines that are events."""
@@ -299,9 +309,39 @@ class Stage:
         with self.miner.pausing:
             yield
 
+    def restart_node(self, away_s: float) -> None:
+        """The node is killed, and comes back with its blocks; its pool is empty."""
+        old, now = self.world.anvil, self.world.now
+        assert old
+        with self.miner.pausing:
+            state = self.world.rpc("anvil_dumpState")
+            old.process.kill()
+            old.process.wait()
+            self.watched_for(away_s)
+            kept = self.scene.folder / "node.json"
+            kept.write_bytes(gzip.decompress(bytes.fromhex(state[2:])))
+            anvil = Anvil(*HARDFORK, "--load-state", str(kept), "--timestamp", str(now))
+            anvil.rpc("evm_setAutomine", False)
+            anvil.rpc("anvil_setBlockTimestampInterval", 1)
+            self.world = self.scene.world = World(anvil.url, self.world.addresses, anvil, self.world.block_time)
+            self.miner.url, self.proxy.upstream = anvil.url, anvil.url.removeprefix("http://")
+        self.revived_nodes.append(anvil)
+
     def close(self) -> None:
-        if self.process and self.process.is_alive:
-            self.process.kill()
+        for process in (self.process, self.twin):
+            if process and process.is_alive:
+                process.kill()
+        for anvil in self.revived_nodes:
+            anvil.stop()
+
+
+def _read(path: Path, query: str) -> list[dict[str, Any]]:
+    with contextlib.closing(sqlite3.connect(path, timeout=10)) as db:
+        db.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in db.execute(query)]
+        except sqlite3.OperationalError:
+            return []
 
 
 @contextmanager
