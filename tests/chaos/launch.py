@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import event
 
 from keeper.chain import accounts
+from keeper.chain.nodes import Nodes
 from keeper.cli import main
 from keeper.execution.dispatch import Dispatch
 from keeper.execution.flight import Flight
@@ -30,7 +31,7 @@ DIED = Path("died-at")
 POINTS: dict[str, tuple[Any, str, str]] = {
     "before_journal": (Dispatch, "sign", "before"),
     "after_journal": (Dispatch, "sign", "after"),
-    "after_broadcast": (Dispatch, "_wire", "after"),
+    "after_broadcast": (Nodes, "send", "after"),
     "after_marked": (Dispatch, "broadcast", "after"),
     "before_receipt": (Dispatch, "look", "before"),
     "after_receipt": (accounts, "receipt", "found"),
