@@ -12,18 +12,25 @@ from dataclasses import dataclass
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from keeper.chain.errors import NodeError, WrongChainError
+from keeper.core.decisions import Hold
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
+from keeper.core.units import Address
 from keeper.cycle import Result, cycle
+from keeper.execution.executor import Executor, Outcome
 from keeper.execution.lane import SendFailedError
+from keeper.execution.policy import PolicyError
 from keeper.house import House
 from keeper.journal import JournalError
 from keeper.settings import Settings
 from keeper.venues.ports import ReadFailedError
 
+_NEEDLESS = (Reason.HEALTHY, Reason.AT_TARGET)
 BACKOFF_MOST_S = 30.0
 FAILURES_TO_STOP_SIGNING = 5
+LOOK_BACK = 50
+"""Decisions that are searched for plans cut short."""
 GOOD_TO_SIGN_AGAIN = 5
 DISCOVER_EVERY_S = 1800
 PRUNE_EVERY_S = 6 * 3600
@@ -54,6 +61,8 @@ class Daemon:
         self._failures = 0
         self._good = 0
         self._last: BlockRef | None = None
+        self._fell_short = False
+        """Whether a plan may have left something outside its position."""
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; what is in flight is finished first. Raises WrongChainError."""
@@ -126,11 +135,15 @@ class Daemon:
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
         try:
-            await self._judge(head)
-            await self._tend(head)
+            if self._fell_short:
+                await self._look_back()
+            await self._tend(head, await self._judge(head))
         except NodeError as error:
             self._house.observer.node_away(str(error), 1)
-        except (ReadFailedError, JournalError) as error:
+        except JournalError as error:
+            self._fell_short = True
+            self._failed(error)
+        except ReadFailedError as error:
             self._failed(error)
         except Exception as error:  # noqa: BLE001 - see above; repeated, it stops the signing and raises the alarm
             self._failed(error)
@@ -140,10 +153,18 @@ class Daemon:
             self._prune_due = False
             await self._prune()
 
-    async def _judge(self, head: BlockRef) -> None:
+    async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
         begun = time.monotonic()
         results = await cycle(self._house, head)
         self._house.observer.block(head.number, _health(results), time.monotonic() - begun)
+        for result in results:
+            if isinstance(result.outcome, asyncio.Task):
+                result.outcome.add_done_callback(self._landed)
+        return results
+
+    def _landed(self, task: asyncio.Task[Outcome]) -> None:
+        if task.cancelled() or task.exception() or task.result().kind == "failed":
+            self._fell_short = True
 
     def _went_well(self) -> None:
         self._failures = 0
@@ -169,6 +190,7 @@ class Daemon:
                 continue
             try:
                 left = await executor.lane.reconcile(self._patience_s())
+                await self._bring_back(signer, executor)
             except SendFailedError as error:
                 # it stays pending and is said again; a plan that is needed takes its nonce
                 self._house.observer.raise_alarm(f"reconcile:{signer}", "A transaction of an earlier run", str(error))
@@ -177,6 +199,34 @@ class Daemon:
                     self._house.observer.reconciled(signer, len(left))
         if not self._house.in_flight:
             await self._close_interrupted()
+
+    async def _look_back(self) -> None:
+        """After a plan fell short: once nothing is pending, return what it left outside, before anything is decided."""
+        executors, in_flight = self._house.executors, self._house.in_flight
+        for signer, executor in executors.items():
+            if signer in in_flight or not await executor.lane.is_clear():
+                return
+            await self._bring_back(signer, executor)
+        await self._close_interrupted()
+        self._fell_short = False
+
+    async def _bring_back(self, signer: Address, executor: Executor) -> None:
+        """Return to the positions what plans cut short left outside, so that what is decided next is decided rightly.
+
+        What cannot be returned now is told, and stands in nobody's way.
+        """
+        house = self._house
+        await house.watch.snapshot(await house.watch.blocks.head())
+        for decision in await house.journal.decisions.recent(LOOK_BACK):
+            position = house.watch.positions.get(decision.position)
+            is_cut_short = decision.kind == "act" and decision.outcome_kind not in ("restored", "partial", "rehearsed")
+            if decision.mode != "live" or not is_cut_short or position is None or position.spender != signer:
+                continue
+            try:
+                if await executor.bring_back(decision.id, decision.position, self._settings.max_fee):
+                    house.observer.reconciled(signer, 1)
+            except (PolicyError, ReadFailedError, SendFailedError) as error:
+                house.observer.raise_alarm(f"outside:{decision.id}", "What a plan left outside stays there", str(error))
 
     def _patience_s(self) -> float:
         """How long a start waits for what was left pending, before the positions are looked at again."""
@@ -189,16 +239,20 @@ class Daemon:
             reason = {"kind": "failed", "reason": Reason.INTERRUPTED.code, "detail": Reason.INTERRUPTED.short}
             await decisions.record_outcome(decision.id, "failed", reason)
 
-    async def _tend(self, head: BlockRef) -> None:
-        """See mined transactions through to finality; what a reorg took is sent again and followed."""
+    async def _tend(self, head: BlockRef, results: tuple[Result, ...]) -> None:
+        """See mined transactions through to finality; what a reorg took is sent again and followed.
+
+        What an earlier plan left pending is called off once nothing asks for it any more.
+        """
         house, is_reorg = self._house, await self._is_reorg(head)
         for signer, executor in house.executors.items():
             if signer in house.in_flight:
                 continue
             try:
                 taken = await executor.lane.tend(head, self._settings.daemon.confirmations, is_reorg=is_reorg)
+                await self._call_off(executor, results)
                 is_clear = await executor.lane.is_clear()
-            except (NodeError, JournalError) as error:
+            except (NodeError, JournalError, SendFailedError) as error:
                 house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
                 continue
             if taken:
@@ -206,6 +260,13 @@ class Daemon:
             if not is_clear:
                 executor.lane.follow_leftovers()
         self._last = head
+
+    async def _call_off(self, executor: Executor, results: tuple[Result, ...]) -> None:
+        needless = {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason in _NEEDLESS}
+        left = await executor.lane.leftovers()
+        decisions = [await self._house.journal.decisions.get(id_) for id_ in {row.decision_id for row in left}]
+        if left and all(decision and decision.position in needless for decision in decisions):
+            await executor.lane.call_off(self._settings.max_fee)
 
     async def _is_reorg(self, head: BlockRef) -> bool:
         """Tell whether a head is on another history than the one seen to before. Raises NodeError."""

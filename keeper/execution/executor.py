@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
@@ -13,12 +14,13 @@ from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, LendingPosition, Wallet
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
-from keeper.core.units import BPS, Address, Amount, Bps, Wad, Wei, mul_div_up, ratio_text
+from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
 from keeper.execution.encoding import PlannedCall, Script, Venues, encode_moves
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.rehearsal import Rehearsed
+from keeper.execution.unfinished import outside, payments
 from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
@@ -26,6 +28,8 @@ from keeper.venues.ports import ReadFailedError
 GAS_MARGIN_PERCENT = 60
 """Added to the rehearsed gas: refunds hide up to a fifth of what a call needs on its way, prices move the rest."""
 GAS_LEAST = 60_000
+BRINGING_BACK = 1000
+"""Steps of a decision from here on are no part of its plan: they return what it left outside."""
 DELEGATION_GAS = 40_000
 """EIP-7702: 25,000 for an authorization and what writing it costs, whether it is needed or not."""
 
@@ -111,28 +115,40 @@ class Executor:
         except JournalError as error:
             return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
 
-    async def _put_back(self, plan: Plan, order: Order) -> None:
-        """Return to the position what a round took out and could not trade: outside, it secures nothing.
+    async def bring_back(self, decision_id: int, name: str, ceiling: Wei | None) -> int:
+        """Return to the position what the mined calls of a plan cut short left outside; return how many payments.
 
-        A failure here is not the plan's: the position is decided anew on the next block either way.
+        Outside it secures nothing. What to pay is read from the journal, these payments included, so that it is done
+        once however often it is asked for; what reverted once is not tried again. Call it when nothing is pending.
+        Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
         """
-        position = plan.intent.assessment.position
-        payment = stranded(plan, await self.lane.mined_steps(order.decision_id))
-        if payment is None:
-            return
-        moves = (Approve(payment.asset, Spender.MARKET, payment.amount), payment)
-        calls = encode_moves(moves, self.venues(), position.owner, order.grant.signer, order.grant.deadline)
-        reserves = {h.reserve.asset: h.reserve for h in position.holdings}
-        unlimited = replace(order.grant, limits=Limits(max_slippage=plan.intent.rule.limits.max_slippage))
-        try:
-            policy.check(calls, position.block.chain_id, unlimited, self.venues(), reserves)
-            outgoing = [
-                Outgoing(call, order.decision_id, len(plan.steps) + i, 0, gas_limit(GAS[type(move)]))
-                for i, (call, move) in enumerate(zip(calls, moves, strict=True))
-            ]
-            await self.lane.send(outgoing, Guidance(order.ceiling, self.cap, continues=True))
-        except (policy.PolicyError, SendFailedError, NodeError, JournalError):
-            return
+        rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
+        left = outside(rows, self.venues())
+        if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
+            return 0
+        position = await self.read_position(name, None)
+        if position.owner != signer:
+            return 0
+        due = payments(left, position)
+        moves = [move for payment in due for move in (Approve(payment.asset, Spender.MARKET, payment.amount), payment)]
+        calls = encode_moves(moves, self.venues(), position.owner, signer, 0)
+        chain_id, reserves = position.block.chain_id, {h.reserve.asset: h.reserve for h in position.holdings}
+        grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
+        policy.check(calls, chain_id, grant, self.venues(), reserves)
+        outgoing = [
+            Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
+            for i, (call, move) in enumerate(zip(calls, moves, strict=True))
+        ]
+        await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
+        return len(due)
+
+    async def _put_back(self, plan: Plan, order: Order) -> None:
+        """Bring back what a round took out and could not trade.
+
+        A failure here is not the plan's: it is tried again at the next start, and the position is decided anew.
+        """
+        with contextlib.suppress(policy.PolicyError, SendFailedError, NodeError, ReadFailedError, JournalError):
+            await self.bring_back(order.decision_id, plan.intent.position, order.ceiling)
 
     async def _keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
         """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
@@ -185,25 +201,6 @@ def at_prices(account: lending.Account, position: LendingPosition) -> lending.Ac
     """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
     prices = {h.reserve.asset: h.reserve.price.answer for h in position.holdings}
     return replace(account, balances=tuple(replace(b, price=prices.get(b.asset, b.price)) for b in account.balances))
-
-
-def stranded(plan: Plan, mined: Collection[int]) -> Supply | Repay | None:
-    """Return the payment that undoes what was taken out and not traded, None when nothing is left outside."""
-    taken: Withdraw | Borrow | None = None
-    outside = 0
-    for i, step in enumerate(plan.steps):
-        if i not in mined:
-            continue
-        match step.move:
-            case (Withdraw() | Borrow()) as move:
-                taken, outside = move, outside + (move.amount or 0)
-            case Swap(_, sold, _):
-                outside -= sold
-    if taken is None or outside <= 0:
-        return None
-    if isinstance(taken, Withdraw):
-        return Supply(taken.asset, Amount(outside))
-    return Repay(taken.asset, Amount(outside))
 
 
 def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[list[int]]:

@@ -221,7 +221,7 @@ class Flight:
             course.state = course.state.capped(now)
             return
         course.dropped = why
-        replaced = {r.id: await self._dispatch.sign(self._nothing(r), r.nonce, fees, r) for r in course.pending}
+        replaced = {r.id: await self._dispatch.sign(self.nothing(r), r.nonce, fees, r) for r in course.pending}
         for row in replaced.values():
             await self._dispatch.broadcast(row)
         course.rows = tuple(replaced.get(row.id, row) for row in course.rows)
@@ -238,7 +238,8 @@ class Flight:
             return None
         return replacement(old, fresh, ceiling) if fresh else None
 
-    def _nothing(self, row: Transaction) -> Outgoing:
+    def nothing(self, row: Transaction) -> Outgoing:
+        """Return the transfer of nothing that takes a row's nonce."""
         call = Call(self._dispatch.signer.address, b"", Wei(0), f"cancel: {row.purpose}")
         return Outgoing(call, row.decision_id, row.step, 0, CANCEL_GAS)
 

@@ -17,7 +17,7 @@ from keeper.chain.fees import Fees
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
-from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of
+from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
@@ -107,9 +107,7 @@ class Lane:
         for i, item in enumerate(outgoing):
             rows.append(await self._dispatch.sign(item, first + i, offer, pending[i] if i < len(pending) else None))
         for leftover in pending[len(outgoing) :]:
-            nothing = Call(self.signer.address, b"", Wei(0), f"cancel: {leftover.purpose}")
-            item = Outgoing(nothing, leftover.decision_id, leftover.step, 0, CANCEL_GAS)
-            rows.append(await self._dispatch.sign(item, leftover.nonce, offer, leftover))
+            rows.append(await self._dispatch.sign(self._flight.nothing(leftover), leftover.nonce, offer, leftover))
         self._has_unconfirmed = True
         # side by side, so that a burst reaches the same block
         await asyncio.gather(*(self._dispatch.broadcast(row) for row in rows))
@@ -167,10 +165,31 @@ class Lane:
         self._has_unconfirmed = bool(rows or reopened)
         return tuple(taken)
 
-    async def mined_steps(self, decision_id: int) -> frozenset[int]:
-        """Return which steps of a decision's plan were mined with success."""
-        rows = await self._journal.transactions.of_decision(decision_id)
-        return frozenset(r.step for r in rows if r.state in ("mined", "confirmed"))
+    async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
+        """Return what was signed for a decision, by nonce."""
+        return await self._journal.transactions.of_decision(decision_id)
+
+    async def leftovers(self) -> tuple[Transaction, ...]:
+        """Return what is signed or pending and is no cancellation."""
+        return tuple(row for row in await self._dispatch.open_rows() if not is_cancellation(row))
+
+    async def call_off(self, ceiling: Wei | None) -> int:
+        """Cancel what an earlier plan left pending and nobody needs any more; return how many.
+
+        Not once a part of it was mined: what was begun is finished. Raises SendFailedError when no offer is allowed,
+        NodeError.
+        """
+        await self._leave_leftovers()
+        pending, mined = await self._dispatch.open_rows(), await self._dispatch.mined_nonce()
+        begun = [r for d in {r.decision_id for r in pending} for r in await self.of_decision(d) if r.spend_usd]
+        if not pending or pending[0].nonce != mined or any(TxState(r.state).has_landed for r in begun):
+            return 0
+        nothing = [self._flight.nothing(row) for row in pending]
+        offer = await self._offer(ceiling, nothing, pending)
+        for row, item in zip(pending, nothing, strict=True):
+            await self._dispatch.broadcast(await self._dispatch.sign(item, row.nonce, offer, row))
+        self._has_unconfirmed = True
+        return len(pending)
 
     async def is_clear(self) -> bool:
         """Tell whether nothing is signed or pending."""
