@@ -59,6 +59,7 @@ async def conclude_plan(
         return outcome
     task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, decision_id))
     house.in_flight[signer] = task
+    house.busy[signer] = intent.position
     task.add_done_callback(lambda done: _landed(house, signer, done))
     return task
 
@@ -66,6 +67,7 @@ async def conclude_plan(
 def _landed(house: House, signer: Address, task: asyncio.Task[Outcome]) -> None:
     """Free the lane; a defect in the sending is as loud as one in a cycle."""
     house.in_flight.pop(signer, None)
+    house.busy.pop(signer, None)
     error = None if task.cancelled() else task.exception()
     house.sending_errors = 0 if error is None else house.sending_errors + 1
     if error is not None:

@@ -17,11 +17,11 @@ from keeper.core.decisions import Hold, Intent, decide
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged, assess
+from keeper.core.rules import Assessment, Unjudged
 from keeper.execution.executor import Outcome
 from keeper.house import House
 from keeper.journal import JournalError
-from keeper.prepare import doubts, find_plans, first_that_works
+from keeper.prepare import find_plans, first_that_works, judge
 from keeper.trial import Prepared
 from keeper.venues.ports import ReadFailedError
 
@@ -74,7 +74,7 @@ def _in_the_dark(house: House, name: str, reason: Reason, error: Exception) -> R
 
 async def consider(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
     """Return what would be done about one position and why, down to the rehearsed calls. Sends nothing."""
-    assessed = assess(position, house.rules, doubts(house, snapshot, position))
+    assessed = judge(house, snapshot, position)
     signer = house.watch.positions[position.name].spender
     decision = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
     if isinstance(decision, Hold):

@@ -18,19 +18,16 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
 from keeper.core.units import Address
 from keeper.cycle import Result, cycle
+from keeper.execution.aftermath import Aftermath
 from keeper.execution.executor import Executor, Outcome
 from keeper.execution.lane import SendFailedError
-from keeper.execution.policy import PolicyError
 from keeper.house import House
 from keeper.journal import JournalError
 from keeper.settings import Settings
 from keeper.venues.ports import ReadFailedError
 
-_NEEDLESS = (Reason.HEALTHY, Reason.AT_TARGET)
 BACKOFF_MOST_S = 30.0
 FAILURES_TO_STOP_SIGNING = 5
-LOOK_BACK = 50
-"""Decisions that are searched for plans cut short."""
 GOOD_TO_SIGN_AGAIN = 5
 DISCOVER_EVERY_S = 1800
 PRUNE_EVERY_S = 6 * 3600
@@ -61,6 +58,8 @@ class Daemon:
         self._failures = 0
         self._good = 0
         self._last: BlockRef | None = None
+        spenders = {name: position.spender for name, position in house.watch.positions.items()}
+        self._aftermath = Aftermath(house.journal, house.observer, house.rules, spenders, house.max_fee)
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -95,7 +94,7 @@ class Daemon:
             try:
                 if not is_met:
                     await self._house.watch.blocks.check_chain()
-                    await self._reconcile()
+                    await self.reconcile()
                 head = await self._house.watch.blocks.head()
             except WrongChainError:
                 raise
@@ -104,7 +103,7 @@ class Daemon:
                 self._house.observer.node_away(str(error), away.once_more())
                 await self._sleep(min(BACKOFF_MOST_S, daemon.poll_s * 2 ** min(away.times, 10)))
                 continue
-            except JournalError as error:
+            except (JournalError, ReadFailedError) as error:
                 is_met = False
                 self._failed(error)
                 await self._sleep(max(1.0, daemon.poll_s))
@@ -136,7 +135,7 @@ class Daemon:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
         try:
             if self._fell_short:
-                await self._look_back()
+                await self.look_back()
             await self._tend(head, await self._judge(head))
         except NodeError as error:
             self._house.observer.node_away(str(error), 1)
@@ -160,6 +159,7 @@ class Daemon:
         for result in results:
             if isinstance(result.outcome, asyncio.Task):
                 result.outcome.add_done_callback(self._landed)
+        self._house.rules = self._aftermath.at_rest(_needless(results))
         return results
 
     def _landed(self, task: asyncio.Task[Outcome]) -> None:
@@ -183,7 +183,7 @@ class Daemon:
 
     # --- start, end, housekeeping ------------------------------------------------------------------------------------
 
-    async def _reconcile(self) -> None:
+    async def reconcile(self) -> None:
         """Settle what an earlier run or an outage left behind, before anything new is decided."""
         for signer, executor in self._house.executors.items():
             if signer in self._house.in_flight:
@@ -198,46 +198,33 @@ class Daemon:
                 if left:
                     self._house.observer.reconciled(signer, len(left))
         if not self._house.in_flight:
-            await self._close_interrupted()
+            await self._settle_interrupted()
 
-    async def _look_back(self) -> None:
+    async def look_back(self) -> None:
         """After a plan fell short: once nothing is pending, return what it left outside, before anything is decided."""
         executors, in_flight = self._house.executors, self._house.in_flight
         for signer, executor in executors.items():
             if signer in in_flight or not await executor.lane.is_clear():
                 return
             await self._bring_back(signer, executor)
-        await self._close_interrupted()
+        await self._settle_interrupted()
         self._fell_short = False
 
-    async def _bring_back(self, signer: Address, executor: Executor) -> None:
-        """Return to the positions what plans cut short left outside, so that what is decided next is decided rightly.
+    async def _settle_interrupted(self) -> None:
+        """Write down what was cut short, and let its rules act on until their targets are met."""
+        if self._house.mode == "live":
+            await self._aftermath.close_interrupted()
+            head = await self._house.watch.blocks.head()
+            self._house.rules = await self._aftermath.carry_on(head.timestamp)
 
-        What cannot be returned now is told, and stands in nobody's way.
-        """
-        house = self._house
-        await house.watch.snapshot(await house.watch.blocks.head())
-        for decision in await house.journal.decisions.recent(LOOK_BACK):
-            position = house.watch.positions.get(decision.position)
-            is_cut_short = decision.kind == "act" and decision.outcome_kind not in ("restored", "partial", "rehearsed")
-            if decision.mode != "live" or not is_cut_short or position is None or position.spender != signer:
-                continue
-            try:
-                if await executor.bring_back(decision.id, decision.position, self._settings.max_fee):
-                    house.observer.reconciled(signer, 1)
-            except (PolicyError, ReadFailedError, SendFailedError) as error:
-                house.observer.raise_alarm(f"outside:{decision.id}", "What a plan left outside stays there", str(error))
+    async def _bring_back(self, signer: Address, executor: Executor) -> None:
+        if decisions := await self._aftermath.cut_short(signer):
+            await self._house.watch.snapshot(await self._house.watch.blocks.head())
+            await self._aftermath.bring_back(decisions, executor)
 
     def _patience_s(self) -> float:
         """How long a start waits for what was left pending, before the positions are looked at again."""
         return max(5.0, 2 * self._settings.network.block_time_s)
-
-    async def _close_interrupted(self) -> None:
-        """Write down that a plan was cut short; what is still needed is decided anew from the chain's own state."""
-        decisions = self._house.journal.decisions
-        for decision in await decisions.unresolved() if self._house.mode == "live" else ():
-            reason = {"kind": "failed", "reason": Reason.INTERRUPTED.code, "detail": Reason.INTERRUPTED.short}
-            await decisions.record_outcome(decision.id, "failed", reason)
 
     async def _tend(self, head: BlockRef, results: tuple[Result, ...]) -> None:
         """See mined transactions through to finality; what a reorg took is sent again and followed.
@@ -250,7 +237,7 @@ class Daemon:
                 continue
             try:
                 taken = await executor.lane.tend(head, self._settings.daemon.confirmations, is_reorg=is_reorg)
-                await self._call_off(executor, results)
+                await self._aftermath.call_off(executor, _needless(results))
                 is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError) as error:
                 house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
@@ -260,13 +247,6 @@ class Daemon:
             if not is_clear:
                 executor.lane.follow_leftovers()
         self._last = head
-
-    async def _call_off(self, executor: Executor, results: tuple[Result, ...]) -> None:
-        needless = {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason in _NEEDLESS}
-        left = await executor.lane.leftovers()
-        decisions = [await self._house.journal.decisions.get(id_) for id_ in {row.decision_id for row in left}]
-        if left and all(decision and decision.position in needless for decision in decisions):
-            await executor.lane.call_off(self._settings.max_fee)
 
     async def _is_reorg(self, head: BlockRef) -> bool:
         """Tell whether a head is on another history than the one seen to before. Raises NodeError."""
@@ -313,6 +293,12 @@ class Daemon:
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+def _needless(results: tuple[Result, ...]) -> set[str]:
+    """Return the positions that no rule asks anything for."""
+    quiet = (Reason.HEALTHY, Reason.AT_TARGET)
+    return {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason in quiet}
 
 
 def _health(results: tuple[Result, ...]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from keeper.core.decisions import Memory, Safety
+from keeper.core.decisions import Memory, Safety, failures_count_s
 from keeper.core.positions import BlockRef
 from keeper.core.rules import Assessment, Rule, Unjudged
 from keeper.core.units import Address, Bps, Usd, Wei
@@ -54,6 +54,8 @@ class House:
     """Signer → batch account it may delegate to, where the owner said so."""
     executors: dict[Address, Executor] = field(default_factory=dict)
     in_flight: dict[Address, asyncio.Task[Outcome]] = field(default_factory=dict)
+    busy: dict[Address, str] = field(default_factory=dict)
+    """Signer → the position whose plan is under way."""
     said: dict[str, str] = field(default_factory=dict)
     """Position → what was last written of it, so that a quiet month does not fill the journal."""
     sending_errors: int = 0
@@ -70,14 +72,16 @@ class House:
         """Return what the journal knows of the rules that fired; asks it nothing when none did."""
         fired = assessed.fired if isinstance(assessed, Assessment) else ()
         acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
-        for rule in fired:
+        names = {r.position for r in fired if r.is_boost}
+        others = [r for r in self.rules if r.position in names and r not in fired]
+        for rule in (*fired, *others):
             key, decisions = (rule.position, rule.name), self.journal.decisions
             last = await decisions.last_restored_at(*key, self.remembers)
             if last is not None:
                 acted[key] = last
-            failed[key] = await decisions.failed_since(*key, block.timestamp - rule.cooldown_s)
+            failed[key] = await decisions.failed_since(*key, block.timestamp - failures_count_s(rule))
             spent[rule.name] = await self.spent_today(rule, block)
-        return Memory(acted, spent, failed, frozenset(self.in_flight), self.may_sign)
+        return Memory(acted, spent, failed, dict(self.busy), self.may_sign)
 
     async def spent_today(self, rule: Rule, block: BlockRef) -> Usd:
         """Return the dollars a rule moved in the last 24 hours of chain time."""

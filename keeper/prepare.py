@@ -10,11 +10,11 @@ from keeper.core.decisions import Hold, Intent, Memory, decide
 from keeper.core.moves import GAS
 from keeper.core.planning import Plan, plans
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
-from keeper.core.prices import Doubt, price_doubts, sequencer_doubts
+from keeper.core.prices import price_doubts, sequencer_doubts
 from keeper.core.proposals import State, Terms
 from keeper.core.quotes import Quotes
 from keeper.core.reasons import Reason
-from keeper.core.rules import assess
+from keeper.core.rules import Assessment, Unjudged, assess, matters
 from keeper.core.trades import quotes_needed
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
 from keeper.execution.rehearsal import Refused
@@ -32,7 +32,7 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     """
     snapshot = await house.watch.snapshot(await house.watch.blocks.head())
     (position,) = [p for p in snapshot.positions if p.name == name]
-    assessed = assess(position, house.rules, doubts(house, snapshot, position))
+    assessed = judge(house, snapshot, position)
     known = await house.recall(assessed, snapshot.block)
     spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
     signer = house.watch.positions[name].spender
@@ -43,16 +43,25 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     return ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
 
 
-def doubts(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> tuple[Doubt, ...]:
-    """Return what speaks against trading with a position's assets at this block."""
+def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
+    """Judge a position by the rules, with what speaks against trading at this block.
+
+    A doubt about an asset that matters to the position forbids every trade of it; one about dust only forbids
+    trading that dust.
+    """
     if isinstance(position, Unreadable):
-        return ()
+        return assess(position, house.rules, ())
     now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
-    found = list(sequencer_doubts(snapshot.sequencer, now))
+    against = list(sequencer_doubts(snapshot.sequencer, now))
+    doubted = set[Address]()
     for holding in position.held:
-        second = snapshot.seconds.get(holding.reserve.asset)
-        found += price_doubts(holding.reserve.price, second, bound, now)
-    return tuple(found)
+        asset = holding.reserve.asset
+        found = price_doubts(holding.reserve.price, snapshot.seconds.get(asset), bound, now)
+        if found:
+            doubted.add(asset)
+        if matters(position, asset):
+            against += found
+    return assess(position, house.rules, tuple(against), frozenset(doubted))
 
 
 async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> tuple[Plan, ...] | Hold:

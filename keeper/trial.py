@@ -10,7 +10,7 @@ from keeper.core.planning import Plan
 from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.reasons import Reason
 from keeper.core.stakes import Stake, fee_ceiling, stake, trigger_health
-from keeper.core.units import Address, Usd, Wei, gwei_text
+from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, rehearse
@@ -67,11 +67,16 @@ def _ceiling(house: House, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed)
     """Return what is at stake, and the fee per gas that it justifies; a boost risks nothing and has only the cap."""
     rule, assessed = plan.intent.rule, plan.intent.assessment
     cap = lowest(house.max_fee, rule.limits.max_fee)
+    gas = sum(rehearsed.gas_used)
     if rule.is_boost:
-        return None, cap
+        # nothing is at stake: gas may cost a hundredth of what is moved
+        worth = (
+            Wei(mul_div_down(plan.spend // 100, WAD, snapshot.native_price * gas)) if snapshot.native_price else None
+        )
+        return None, lowest(cap, worth)
     begins = trigger_health(rule.trigger, assessed.figures)
     found = stake(assessed.position, assessed.account, assessed.figures, begins, house.fee_share)
-    return found, fee_ceiling(found, sum(rehearsed.gas_used), snapshot.native_price, cap)
+    return found, fee_ceiling(found, gas, snapshot.native_price, cap)
 
 
 def _gate(house: House, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:

@@ -31,6 +31,8 @@ class Known:
     scopes: dict[str, Scope]
     pools: tuple[uniswap_v3.Pool, ...]
     references: tuple[uniswap_v3.Reference, ...]
+    hubs: tuple[Address, ...]
+    """Where trades without a pool of their own meet: the wrapped native token and the market's deepest dollar."""
 
 
 class Watch:
@@ -83,7 +85,7 @@ class Watch:
             (size, route)
             for request in requests
             for size in sizes(request)
-            for route in uniswap_v3.routes(self.known.pools, request.sell, request.buy, self.network.wrapped_native)
+            for route in uniswap_v3.routes(self.known.pools, request.sell, request.buy, self.known.hubs)
         ]
         return Quotes(await self.blocks.read(block, uniswap_v3.quote_probe(where, asked)))
 
@@ -192,13 +194,14 @@ class Watch:
 
     async def _discover_pools(
         self, block: BlockRef, market: Market, scopes: dict[str, Scope]
-    ) -> tuple[tuple[uniswap_v3.Pool, ...], tuple[uniswap_v3.Reference, ...]]:
+    ) -> tuple[tuple[uniswap_v3.Pool, ...], tuple[uniswap_v3.Reference, ...], tuple[Address, ...]]:
         where = self.uniswap
         used = list(dict.fromkeys(x.asset for scope in scopes.values() for x in scope.listings))
         listed = {x.asset: x for x in market.listings}
-        hub = [self.network.wrapped_native] if self.network.wrapped_native in listed else []
         if where is None or not used:
-            return (), ()
+            return (), (), ()
+        dollar = await self.blocks.read(block, aave_v3.dollar_probe(market))
+        hub = [h for h in (self.network.wrapped_native, dollar) if h in listed]
         search = uniswap_v3.discover_pools(where, [*used, *hub], self.network.twap_window_s)
         pools = await self.blocks.discover(block, search)
         found = [
@@ -206,7 +209,7 @@ class Watch:
             for asset in used
             if not self.network.asset(listed[asset].symbol).second_feed
         ]
-        return pools, tuple(r for r in found if r)
+        return pools, tuple(r for r in found if r), tuple(hub)
 
 
 # --- one read of many probes -----------------------------------------------------------------------------------------

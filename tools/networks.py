@@ -64,6 +64,12 @@ NETWORKS = (
 )
 
 
+def _batch_account(name: str) -> list[str]:
+    """Where EIP-7702 is live; Avalanche's C-Chain has no type-4 transactions."""
+    known = f'batch_account = "{BATCH_ACCOUNT}"  # Simple7702Account v0.8; used only by signers with batch = true'
+    return [] if name == "avalanche" else [known]
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--book", type=Path, help=f"unpacked {BOOK}")
@@ -136,7 +142,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap) -> str:
         f"chain_id = {network.chain_id}",
         f'multicall3 = "{MULTICALL3}"',
         f'wrapped_native = "{uniswap.wrapped_native}"',
-        f'batch_account = "{BATCH_ACCOUNT}"  # Simple7702Account v0.8; used only by signers with batch = true',
+        *_batch_account(network.name),
         f'block_time = "{uniswap.block_time}"',
         "",
         "[aave_v3]",

@@ -14,8 +14,6 @@ from keeper.venues import multicall3
 from keeper.venues.abi import revert_reason
 from keeper.venues.ports import Answer, Call, Read
 
-_UNKNOWN_METHOD = (-32601, -32004, -32600)
-
 
 class SimulationUnsupportedError(Exception):
     """The node has no eth_simulateV1."""
@@ -62,9 +60,8 @@ async def simulate(
     try:
         result = await node.request("eth_simulateV1", payload, hex(block.number))
     except NodeRefusedError as error:
-        if error.code in _UNKNOWN_METHOD or "not found" in error.message.lower() or "supported" in error.message:
-            raise SimulationUnsupportedError from error
-        raise
+        # whatever the reason it gives, this node does not simulate; a fork does
+        raise SimulationUnsupportedError(error.message) from error
     return _decode(node.name, block, result, len(calls), len(reads))
 
 

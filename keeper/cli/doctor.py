@@ -73,7 +73,9 @@ async def _signer(house: House, settings: Settings, signer: Signer) -> list[Find
     code = await blocks.code(await blocks.head(), signer.address)
     delegate = batch_account.delegate_of(code)
     wanted = settings.network.batch_account if signer.may_batch else None
-    if wanted and not delegate and not code:
+    if wanted and not await blocks.code(await blocks.head(), wanted):
+        text, fine = f"`batch_account` {wanted} has no code on this chain: take `batch` out", False
+    elif wanted and not delegate and not code:
         text, fine = f"will delegate to {wanted} with its first batch (EIP-7702)", True
     elif delegate:
         text, fine = (

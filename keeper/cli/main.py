@@ -30,6 +30,7 @@ from keeper.cli.doctor import examine
 from keeper.cli.tx import tx
 from keeper.core.decisions import Hold, Intent
 from keeper.core.positions import Snapshot
+from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, measure
 from keeper.cycle import Result, consider, cycle
 from keeper.daemon import Daemon
@@ -48,6 +49,8 @@ app = typer.Typer(
     "`keeper run`.\n\nExit codes: 0 fine, 1 failed, 2 bad settings, 3 a position is in danger and could not be helped.",
 )
 app.add_typer(tx, name="tx")
+ROUNDS = 8
+"""Blocks that `keeper once` judges at most, while positions wait for one signer."""
 
 
 def main() -> None:
@@ -94,10 +97,16 @@ def once(config: Config = DEFAULT, live: Live = False, as_json: Json = False, ve
 
     async def work(house: House) -> Exit:
         await house.watch.blocks.check_chain()
-        for executor in house.executors.values():
-            await executor.lane.reconcile()
-        results = await cycle(house, await house.watch.blocks.head())
-        outcomes = {r.name: await _awaited(r) for r in results}
+        daemon, seen, outcomes = Daemon(house, settings), dict[str, Result](), dict[str, Outcome | None]()
+        await daemon.reconcile()
+        for _ in range(ROUNDS):
+            results = await cycle(house, await house.watch.blocks.head())
+            seen |= {r.name: r for r in results if r.name not in outcomes}
+            outcomes |= {r.name: await _awaited(r) for r in results if r.outcome is not None and r.name not in outcomes}
+            if not any(isinstance(r.decision, Hold) and r.decision.reason is Reason.SIGNER_BUSY for r in results):
+                break
+        await daemon.look_back()
+        results = tuple(seen.values())
         show.results(out, house.mode, results, outcomes, as_json=as_json)
         return _verdict(results, outcomes)
 

@@ -15,13 +15,13 @@ from keeper import report
 from keeper.chain.nodes import Nodes, NodeStatus
 from keeper.cli.doctor import Finding
 from keeper.core.positions import Snapshot
-from keeper.core.rules import Assessment, assess
+from keeper.core.rules import Assessment
 from keeper.core.units import decimal_of
 from keeper.cycle import Result
 from keeper.execution.executor import Outcome
 from keeper.house import House
 from keeper.journal import Journal
-from keeper.prepare import doubts
+from keeper.prepare import judge
 from keeper.settings import Settings
 
 Data = dict[str, Any]
@@ -78,7 +78,7 @@ def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
 
 async def status(console: Console, house: House, snapshot: Snapshot, *, as_json: bool) -> None:
     """Print the positions at one block."""
-    judged = [assess(p, house.rules, doubts(house, snapshot, p)) for p in snapshot.positions]
+    judged = [judge(house, snapshot, p) for p in snapshot.positions]
     last = {name: await house.journal.decisions.last(name) for name in house.watch.positions}
     if as_json:
         data = {

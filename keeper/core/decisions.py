@@ -15,6 +15,7 @@ from keeper.core.rules import (
     LtvTarget,
     Measure,
     Rule,
+    Target,
     Unjudged,
 )
 from keeper.core.units import USD, WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
@@ -51,8 +52,8 @@ class Memory:
     """Rule → dollars moved within the last 24 hours."""
     failed: dict[tuple[str, str], int] = field(default_factory=dict)
     """(position, rule) → plans that signed something and failed within its cooldown."""
-    busy: frozenset[Address] = frozenset()
-    """Signers whose plan is still under way."""
+    busy: dict[Address, str] = field(default_factory=dict)
+    """Signer → the position whose plan it is carrying out."""
     may_sign: bool = True
 
 
@@ -145,6 +146,10 @@ def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
         return Reason.AT_TARGET, str(rule.target)
     if _still_fires_at_target(rule, assessed):
         return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
+    if rule.is_boost:
+        against = next((o for o in _rescues(rule, assessed) if _fires_at(o, rule.target, assessed)), None)
+        if against:
+            return Reason.TARGET_BEYOND_TRIGGER, f"rule {against.name} would fire at {rule.target}"
     return None
 
 
@@ -153,7 +158,9 @@ def _not_now(
 ) -> tuple[Reason, str] | None:
     """Return why a fired rule may not act at this block."""
     if signer in memory.busy:
-        return Reason.IN_FLIGHT, ""
+        other = memory.busy[signer]
+        is_own = other == assessed.position.name
+        return (Reason.IN_FLIGHT, "") if is_own else (Reason.SIGNER_BUSY, other)
     if not memory.may_sign:
         return Reason.SIGNING_STOPPED, ""
     is_emergency = not rule.is_boost and assessed.figures.health_factor <= safety.emergency_health
@@ -162,11 +169,16 @@ def _not_now(
         return Reason.COOLDOWN, f"{waited} s left"
     failed = memory.failed.get((assessed.position.name, rule.name), 0)
     if failed >= (EMERGENCY_TRIES if is_emergency else TRIES):
-        return Reason.TOO_MANY_FAILURES, f"{failed} within {rule.cooldown_s} s"
+        return Reason.TOO_MANY_FAILURES, f"{failed} within {failures_count_s(rule)} s"
     left = _left_today(rule, memory)
     if left is not None and left < LEAST_SPEND:
         return Reason.SPEND_LIMIT, "nothing left of today's limit"
     return None
+
+
+def failures_count_s(rule: Rule) -> int:
+    """Return how long a failed plan counts: the cooldown, and ten minutes where it is shorter."""
+    return max(rule.cooldown_s, 600)
 
 
 def _left_today(rule: Rule, memory: Memory) -> Usd | None:
@@ -180,21 +192,34 @@ def _measured(rule: Rule, assessed: Assessment) -> str:
 
 
 def _cooldown_left(rule: Rule, assessed: Assessment, memory: Memory) -> int:
-    last = memory.acted_at.get((assessed.position.name, rule.name))
+    name = assessed.position.name
+    last = memory.acted_at.get((name, rule.name))
+    if rule.is_boost:  # and after a rescue: what brought the position up is not undone a minute later
+        last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)
     return 0 if last is None else max(0, last + rule.cooldown_s - assessed.position.block.timestamp)
 
 
+def _rescues(boost: Rule, assessed: Assessment) -> list[Rule]:
+    """Return the rules of the position that would undo a boost."""
+    return [v.rule for v in assessed.verdicts if not v.rule.is_boost and _acting(v.rule)]
+
+
 def _still_fires_at_target(rule: Rule, assessed: Assessment) -> bool:
-    """Tell whether the trigger would fire at the very target, where the two are measured differently.
+    """Tell whether a rule's trigger would fire at its own target, where the two are measured differently."""
+    return rule.target is not None and _fires_at(rule, rule.target, assessed)
+
+
+def _fires_at(rule: Rule, target: Target, assessed: Assessment) -> bool:
+    """Tell whether a rule's trigger would fire with the position at a target.
 
     With one average threshold T: health factor = T / LTV, and distance = 1 - LTV / T.
     """
     threshold = assessed.figures.average_threshold * WAD // 10_000
     health: int
-    if isinstance(rule.target, HealthFactorTarget):
-        health = rule.target.health_factor
-    elif isinstance(rule.target, LtvTarget) and rule.target.ltv and threshold:
-        health = mul_div_down(threshold, WAD, rule.target.ltv)
+    if isinstance(target, HealthFactorTarget):
+        health = target.health_factor
+    elif isinstance(target, LtvTarget) and target.ltv and threshold:
+        health = mul_div_down(threshold, WAD, target.ltv)
     else:
         return False
     match rule.trigger.measure:
@@ -202,7 +227,7 @@ def _still_fires_at_target(rule: Rule, assessed: Assessment) -> bool:
             return rule.trigger.fires_at(health)
         case Measure.LIQUIDATION_DISTANCE:
             return rule.trigger.fires_at(lending.liquidation_distance_at(Wad(health)))
-        case Measure.LTV if isinstance(rule.target, HealthFactorTarget):
+        case Measure.LTV if isinstance(target, HealthFactorTarget):
             return bool(threshold) and rule.trigger.fires_at(mul_div_up(threshold, WAD, health))
         case _:
             return False

@@ -32,11 +32,16 @@ class Pair:
 
 
 def sale_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
-    """Return every collateral that could be sold with every debt it could repay."""
-    held = intent.assessment.position.held
+    """Return every collateral that could be sold with every debt it could repay, none with a price in doubt.
+
+    While an account has collateral that counts for no loan (LTV 0), Aave lets nothing else leave: it goes first.
+    """
+    doubted = intent.assessment.doubted
+    held = [h for h in intent.assessment.position.held if h.reserve.asset not in doubted]
     collateral = [h for h in held if h.is_collateral and account.of(h.reserve.asset).supplied]
+    stuck = [h for h in collateral if not h.reserve.ltv]
     debts = [h for h in held if account.of(h.reserve.asset).borrowed]
-    return tuple(Pair(c, d) for c in collateral for d in debts if c.reserve.asset != d.reserve.asset)
+    return tuple(Pair(c, d) for c in stuck or collateral for d in debts if c.reserve.asset != d.reserve.asset)
 
 
 def boost_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
@@ -59,12 +64,36 @@ def per_round(pair: Pair, intent: Intent) -> int:
     return within(per_transaction(intent), pair.sell)
 
 
-def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps) -> int:
-    """Return the largest quoted amount that costs no more than the oracle's price plus slippage; zero if none."""
+def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps, *, in_rounds: bool = False) -> int:
+    """Return the largest quoted amount that costs no more than the oracle's price plus slippage; zero if none.
+
+    ``in_rounds``: the last slice must be within it too. Impact grows along the way, so a sale that is fair as a whole
+    may not be fair at its end, and each round is bounded by itself.
+    """
     sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
     answers = terms.quotes.between(sell.asset, buy.asset)
     fair = [q.bought for q in answers if q.sold <= lending.sale_cost(sell, buy, q.bought, slippage)]
+    if in_rounds:
+        fair = [b for b in fair if _is_fair_to_the_end(pair, state, terms, slippage, b)]
     return max(fair, default=0)
+
+
+def _is_fair_to_the_end(pair: Pair, state: State, terms: Terms, slippage: Bps, bought: int) -> bool:
+    """Tell whether the price at the end of a sale is within slippage, judged by its two halves.
+
+    With impact growing along the way the end is dearer than the second half by half of what that is dearer than the
+    first. The smallest quoted size has no half to compare with and counts as a whole.
+    """
+    sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+    answers = terms.quotes.between(sell.asset, buy.asset)
+    half = bought // 2
+    whole_cost = min(q.sold for q in answers if q.bought == bought)
+    half_cost = min((q.sold for q in answers if q.bought == half), default=None)
+    if half_cost is None or not half:
+        return True
+    second = whole_cost - half_cost
+    end = second + max(0, second - half_cost) // 2
+    return end <= lending.sale_cost(sell, buy, bought - half, slippage)
 
 
 def with_approvals(steps: tuple[Step, ...], health: Wad) -> tuple[Step, ...]:

@@ -121,7 +121,9 @@ def _combine(intent: Intent, state: State, terms: Terms) -> Proposal:
             if not left.safety.max_rounds:
                 break
             found, _ = _sorted(BUILDERS[action](intent, total.after, left))
-            found = [p for p in found if not (action.trades and p.label in total.label.split(THEN))]
+            found = [
+                p for p in found if not p.is_fallback and not (action.trades and p.label in total.label.split(THEN))
+            ]
             best = max(found, key=lambda p: _help(p, intent), default=None)
             if best is None or _help(best, intent) <= _help(total, intent):
                 break
@@ -203,7 +205,7 @@ def _others(ranked: list[Proposal], chosen: Proposal) -> tuple[Rejected, ...]:
             p.cost,
         )
         for p in ranked
-        if p is not chosen
+        if p is not chosen and not p.is_fallback
     )
 
 

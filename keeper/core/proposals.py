@@ -79,6 +79,8 @@ class Proposal:
     cost: Cost
     after: State
     is_sufficient: bool
+    is_fallback: bool = False
+    """A smaller part of another way, for when that does not work as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

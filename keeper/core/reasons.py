@@ -13,6 +13,11 @@ class Reason(Enum):
     AT_TARGET = ("at_target", "the target is already met", "")
     COOLDOWN = ("cooldown", "the rule acted a short while ago", "wait, or shorten `cooldown`")
     IN_FLIGHT = ("in_flight", "an earlier plan of this signer is still being carried out", "wait for its outcome")
+    SIGNER_BUSY = (
+        "signer_busy",
+        "the signer is carrying out another position's plan",
+        "give each position a signer of its own to have both kept at once",
+    )
     TOO_MANY_FAILURES = (
         "too_many_failures",
         "plans of this rule failed several times in a row",

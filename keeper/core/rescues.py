@@ -72,6 +72,16 @@ def repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal 
             yield _repay_with_collateral(intent, holding, state, terms)
 
 
+def same_asset_repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    """Yield, for a rule that may deleverage but not repay, what needs no swap: debts with supply of their own asset."""
+    if Action.REPAY in intent.actions:
+        return
+    for holding in intent.assessment.position.holdings:
+        balance = state.account.of(holding.reserve.asset)
+        if balance.borrowed and balance.supplied:
+            yield _repay_with_collateral(intent, holding, state, terms)
+
+
 def full_repayment(debt: int) -> Amount:
     """Return what to have ready to repay everything owed, interest until mining included."""
     return Amount(mul_div_up(debt, BPS + INTEREST_MARGIN, BPS) + 1)

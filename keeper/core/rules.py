@@ -10,7 +10,7 @@ from keeper.core import lending
 from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition, Unreadable
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.units import Bps, Usd, Wad, Wei, ratio_text
+from keeper.core.units import RAY, Address, Bps, Usd, Wad, Wei, ratio_text
 
 
 class Action(Enum):
@@ -145,6 +145,9 @@ class Assessment:
     figures: AccountFigures
     verdicts: tuple[Verdict, ...]
     doubts: tuple[Doubt, ...]
+    """What forbids every trade of this position."""
+    doubted: frozenset[Address] = frozenset()
+    """Assets whose own price is in doubt: they are neither sold nor bought."""
 
     @property
     def fired(self) -> tuple[Rule, ...]:
@@ -162,7 +165,10 @@ class Unjudged:
 
 
 def assess(
-    position: LendingPosition | Unreadable, rules: tuple[Rule, ...], doubts: tuple[Doubt, ...]
+    position: LendingPosition | Unreadable,
+    rules: tuple[Rule, ...],
+    doubts: tuple[Doubt, ...],
+    doubted: frozenset[Address] = frozenset(),
 ) -> Assessment | Unjudged:
     """Judge a position by its rules. The account must reproduce the protocol's figures to the wei."""
     if isinstance(position, Unreadable):
@@ -176,7 +182,7 @@ def assess(
         return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, detail))
     figures = lending.figures(account)
     verdicts = tuple(_judge(rule, position, figures) for rule in rules if rule.position == position.name)
-    return Assessment(position, account, figures, verdicts, doubts)
+    return Assessment(position, account, figures, verdicts, doubts, doubted)
 
 
 def measure(trigger: Trigger, position: LendingPosition, figures: AccountFigures) -> int | None:
@@ -203,10 +209,22 @@ def _judge(rule: Rule, position: LendingPosition, figures: AccountFigures) -> Ve
     return Verdict(rule, value, fired=rule.trigger.fires_at(value))
 
 
+def matters(position: LendingPosition, asset: Address) -> bool:
+    """Tell whether an asset is more than dust here: 1 % of the collateral or of the debt.
+
+    Anyone may supply a unit of anything to anyone; that must not blind a rule or bind the keeper's hands.
+    """
+    holding = position.holding(asset)
+    reserve, whole = holding.reserve, position.reported
+    supplied = holding.scaled_supply * reserve.supply_index // RAY * reserve.price.answer // reserve.unit
+    owed = holding.scaled_debt * reserve.debt_index // RAY * reserve.price.answer // reserve.unit
+    is_held = holding.is_collateral and supplied * 100 >= whole.collateral_value
+    return (is_held and supplied > 0) or (owed > 0 and owed * 100 >= whole.debt_value)
+
+
 def _price(asset: str | None, position: LendingPosition) -> int | None:
-    prices = [
-        h.reserve.price.answer
-        for h in position.holdings
-        if (h.reserve.symbol.lower() == asset.lower() if asset else h.is_collateral)
-    ]
-    return prices[0] if len(prices) == 1 else None
+    if asset:
+        named = [h.reserve for h in position.holdings if h.reserve.symbol.lower() == asset.lower()]
+    else:
+        named = [h.reserve for h in position.held if h.is_collateral and matters(position, h.reserve.asset)]
+    return named[0].price.answer if len(named) == 1 else None

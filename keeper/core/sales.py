@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from keeper.core import lending
 from keeper.core.decisions import Intent
@@ -32,10 +33,14 @@ from keeper.core.proposals import (
     within,
     worth,
 )
+from keeper.core.quotes import Quote
 from keeper.core.reasons import Reason
-from keeper.core.rescues import full_repayment, interest_owed
+from keeper.core.rescues import full_repayment, interest_owed, same_asset_repayments
 from keeper.core.rules import Action, CloseTarget
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, ratio_text
+
+DUST = 50
+"""A rest of less than 1/50 is taken out with what is sold, where it may not stay."""
 
 
 def deleverages(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
@@ -44,10 +49,19 @@ def deleverages(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal
         yield Rejected("deleverage", Reason.NOT_ALLOWED_FOR_GUARDIAN)
         return
     pairs = sale_pairs(intent, state.account)
-    if not pairs:
+    same = tuple(same_asset_repayments(intent, state, terms))
+    yield from same
+    if not pairs and not same:
         yield Rejected("deleverage", Reason.NO_DEBT if not _has_debt(state.account) else Reason.NO_COLLATERAL)
     for pair in pairs:
-        yield _deleverage(pair, intent, state, terms)
+        whole = _deleverage(pair, intent, state, terms)
+        yield whole
+        if isinstance(whole, Proposal) and _swaps(whole.steps) > 1:
+            # should the pool not carry all rounds, the first alone still helps
+            one = replace(terms, safety=replace(terms.safety, max_rounds=1))
+            first = _deleverage(pair, intent, state, one)
+            if isinstance(first, Proposal):
+                yield replace(first, label=f"{first.label}, one round", is_fallback=True)
 
 
 def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal | Rejected:
@@ -58,22 +72,19 @@ def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms) -> Propo
     if within(state.left_usd, pair.sell) == 0:
         return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
     slippage = intent.rule.limits.max_slippage
-    largest = largest_within(pair, state, terms, slippage)
-    if not largest:
+    found = _sized(pair, intent, state, terms, largest_within(pair, state, terms, slippage))
+    if found and _swaps(found.rounds.steps) > 1:
+        steady = largest_within(pair, state, terms, slippage, in_rounds=True)
+        if steady < found.sale.bought:
+            found = _sized(pair, intent, state, terms, steady)
+    if found is None:
         return Rejected(label, Reason.POOL_TOO_THIN, f"nothing within {slippage} bps of the oracle")
-    wanted = sale_wanted(pair, intent, state, largest)
-    quote = terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
-    if quote is None:
-        return Rejected(label, Reason.POOL_TOO_THIN, "no quote for the amount")
-    # the bound is the tighter of oracle and pool: a wrong oracle must not license a bad sale
-    ceiling = min(wanted.sold, mul_div_up(quote.sold, BPS + slippage, BPS))
-    rounds = _sale_rounds(pair, Sale(Amount(ceiling), wanted.bought), quote.route, state, intent, terms)
+    rounds, quote = found.rounds, found.quote
     if not rounds.steps:
-        return Rejected(
-            label, rounds.stopped_by or Reason.FLOOR_TOO_NEAR, f"floor {ratio_text(terms.safety.health_floor)}"
-        )
+        floor = ratio_text(terms.safety.health_floor)
+        return Rejected(label, rounds.stopped_by or Reason.FLOOR_TOO_NEAR, f"floor {floor}")
     moves = tuple(step.move for step in rounds.steps)
-    share = mul_div_up(quote.sold, rounds.bought, wanted.bought)
+    share = mul_div_up(quote.sold, rounds.bought, found.sale.bought)
     trading = max(0, worth(share, pair.sell) - worth(rounds.bought, pair.buy))
     left = spent(state, sum(step.spend for step in rounds.steps))
     return Proposal(
@@ -84,6 +95,34 @@ def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms) -> Propo
         after=State(rounds.account, state.wallet, left),
         is_sufficient=goal_of(intent)(lending.figures(rounds.account)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """A sale of a size the pools can bear, and its rounds."""
+
+    sale: Sale
+    quote: Quote
+    rounds: Rounds
+
+
+def _sized(pair: Pair, intent: Intent, state: State, terms: Terms, largest: int) -> _Sized | None:
+    """Return the sale that is wanted, at most ``largest``; None when the pools bear nothing of it."""
+    if not largest:
+        return None
+    slippage = intent.rule.limits.max_slippage
+    wanted = sale_wanted(pair, intent, state, largest)
+    quote = terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
+    if quote is None:
+        return None
+    # the bound is the tighter of oracle and pool: a wrong oracle must not license a bad sale
+    ceiling = min(wanted.sold, mul_div_up(quote.sold, BPS + slippage, BPS))
+    sale = Sale(Amount(ceiling), wanted.bought)
+    return _Sized(sale, quote, _sale_rounds(pair, sale, quote.route, state, intent, terms))
+
+
+def _swaps(steps: tuple[Step, ...]) -> int:
+    return sum(isinstance(step.move, Swap) for step in steps)
 
 
 def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Intent, terms: Terms) -> Rounds:
@@ -98,7 +137,11 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
             stopped = Reason.FLOOR_TOO_NEAR if free <= available else Reason.LIQUIDITY_SHORT
             break
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold
-        withdrawn = lending.after(account, sell, supply=-amount)
+        # what counts for no loan must leave whole: a rest of it would keep everything else inside
+        rest = account.of(sell).supplied - amount
+        is_whole = not pair.sell.reserve.ltv and 0 <= rest * DUST <= amount
+        out = amount + rest if is_whole else amount
+        withdrawn = lending.after(account, sell, supply=-out)
         owed = withdrawn.of(repay).borrowed
         is_all = bought >= full_repayment(owed)
         paid = min(bought, owed)
@@ -106,7 +149,7 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
         low, health = lending.health_factor(withdrawn), lending.health_factor(account)
         spend = worth(amount, pair.sell)
         steps += [
-            Step(Withdraw(sell, Amount(amount)), Usd(0), low),
+            Step(Withdraw(sell, None if is_whole else Amount(amount)), Usd(0), low),
             Step(Swap(route, Amount(amount), Amount(bought)), spend, low),
             Step(Repay(repay, Amount(bought), is_all=is_all), Usd(0), health),
         ]

@@ -130,7 +130,11 @@ class Executor:
         if position.owner != signer:
             return 0
         due = payments(left, position)
-        moves = [move for payment in due for move in (Approve(payment.asset, Spender.MARKET, payment.amount), payment)]
+        moves: list[Move] = []
+        for payment in due:
+            moves += [Approve(payment.asset, Spender.MARKET, payment.amount), payment]
+            if self.venues().uniswap:  # the swap that failed left its approval behind
+                moves.append(Approve(payment.asset, Spender.ROUTER, Amount(0)))
         calls = encode_moves(moves, self.venues(), position.owner, signer, 0)
         chain_id, reserves = position.block.chain_id, {h.reserve.asset: h.reserve for h in position.holdings}
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)

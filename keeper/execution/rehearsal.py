@@ -74,13 +74,13 @@ class NodeSimulator:
         self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
     ) -> Simulation:
         """Simulate. Raises NodeError, AnvilMissingError when neither way is open."""
-        if self.where == self._fork.where:
-            return await self._fork.run(block, sender, calls, reads, code)
         try:
-            return await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall, code)
+            found = await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall, code)
         except SimulationUnsupportedError:
             self.where = self._fork.where
             return await self._fork.run(block, sender, calls, reads, code)
+        self.where = "eth_simulateV1"
+        return found
 
 
 async def rehearse(

@@ -20,6 +20,8 @@ _PROVIDER = load("aave_v3_addresses_provider")
 _POOL = load("aave_v3_pool")
 _ORACLE = load("aave_v3_oracle")
 _TOKEN = load("aave_v3_token")
+DOLLAR_WITHIN = 33
+"""A reserve counts as a dollar within 1/33 of it."""
 _ERC20 = load("erc20")
 
 
@@ -194,6 +196,25 @@ def position_probe(
 def price_read(market: Market, asset: Address) -> tuple[Read, Function]:
     """Return the read of one asset's oracle price, and how to decode it."""
     return _ORACLE.getAssetPrice.read(market.oracle, asset), _ORACLE.getAssetPrice
+
+
+def dollar_probe(market: Market) -> Probe[Address | None]:
+    """Return the probe of the reserve that is worth a dollar and of which most is supplied: where trades meet."""
+    reads = [_ORACLE.getAssetPrice.read(market.oracle, x.asset) for x in market.listings]
+    reads += [_TOKEN.totalSupply.read(x.a_token) for x in market.listings]
+
+    def decode(answers: Sequence[Answer]) -> Address | None:
+        count, best, deepest = len(market.listings), None, 0
+        for i, listing in enumerate(market.listings):
+            price = _ORACLE.getAssetPrice.decode_or_none(answers[i])
+            supply = _TOKEN.totalSupply.decode_or_none(answers[count + i])
+            if price and supply and abs(price[0] - USD) * DOLLAR_WITHIN <= USD:
+                depth = supply[0] * USD // 10**listing.decimals
+                if depth > deepest:
+                    best, deepest = listing.asset, depth
+        return best
+
+    return Probe(tuple(reads), decode)
 
 
 def account_call(market: Market, position: LendingPosition) -> tuple[Read, bytes]:

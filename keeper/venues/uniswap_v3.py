@@ -73,14 +73,14 @@ def discover_pools(deployment: Deployment, assets: Sequence[Address], window_s: 
     return tuple(pools)
 
 
-def routes(pools: Sequence[Pool], sell: Address, buy: Address, hub: Address) -> tuple[Route, ...]:
-    """Return the ways from one asset to another: every direct pool, and through the hub the deepest pools."""
-    direct = [Route((sell, buy), (p.fee,)) for p in pools if {p.token0, p.token1} == {sell, buy}]
-    if hub in (sell, buy):
-        return tuple(direct)
-    first, second = (_deepest(pools, hub, x) for x in (sell, buy))
-    through = [Route((sell, hub, buy), (a.fee, b.fee)) for a in first for b in second]
-    return (*direct, *through)
+def routes(pools: Sequence[Pool], sell: Address, buy: Address, hubs: Sequence[Address]) -> tuple[Route, ...]:
+    """Return the ways from one asset to another: every direct pool, and through each hub the deepest pools."""
+    found = [Route((sell, buy), (p.fee,)) for p in pools if {p.token0, p.token1} == {sell, buy}]
+    for hub in hubs:
+        if hub not in (sell, buy):
+            first, second = (_deepest(pools, hub, x) for x in (sell, buy))
+            found += [Route((sell, hub, buy), (a.fee, b.fee)) for a in first for b in second]
+    return tuple(found)
 
 
 def quote_probe(deployment: Deployment, requests: Sequence[tuple[QuoteRequest, Route]]) -> Probe[tuple[Quote, ...]]:

@@ -169,8 +169,16 @@ def test_what_is_left_of_the_limit_is_passed_on() -> None:
 
 def test_a_busy_signer_waits_for_its_plan() -> None:
     """Even in an emergency: two plans of one signer would fight for its nonces. Another's plan holds nothing."""
-    assert held(EMERGENCY, rule(), past=memory(busy=frozenset({OWNER}))).reason is Reason.IN_FLIGHT
-    assert meant(EMERGENCY, rule(), past=memory(busy=frozenset({GUARDIAN})))
+    assert held(EMERGENCY, rule(), past=memory(busy={OWNER: "loop"})).reason is Reason.IN_FLIGHT
+    assert meant(EMERGENCY, rule(), past=memory(busy={GUARDIAN: "loop"}))
+
+
+def test_waiting_for_another_position_s_plan_is_not_quiet() -> None:
+    """In danger behind a busy signer the owner hears of it."""
+    hold = held(EMERGENCY, rule(), past=memory(busy={OWNER: "other"}))
+    assert hold.reason is Reason.SIGNER_BUSY
+    assert hold.leaves_in_danger
+    assert not hold.is_quiet
 
 
 def test_a_rule_whose_plans_keep_failing_stops_trying() -> None:

@@ -140,7 +140,7 @@ def test_the_cheapest_sufficient_way_is_chosen_and_the_others_are_named() -> Non
     assert costs == sorted(costs)
     first = ways[0]
     others = {r.label: r for r in first.rejected if r.reason is Reason.DEARER}
-    assert set(others) == {p.label for p in ways[1:]}
+    assert set(others) == {p.label for p in ways[1:] if not p.label.endswith("one round")}
     assert all(r.cost and r.cost.total >= first.cost.total for r in others.values())
 
 
@@ -338,7 +338,7 @@ def test_of_several_pairs_each_is_weighed() -> None:
     of = position(holding("WETH", 5), holding("WBTC", "0.2"), holding("USDC", 0, 8_000), holding("DAI", 0, 7_000))
     ways = found(of, only(DELEVERAGE, to="1.40"))
     assert not isinstance(ways, Hold)
-    single = {p.label for p in ways if ", then" not in p.label}
+    single = {p.label for p in ways if ", then" not in p.label and not p.label.endswith("one round")}
     assert single == {f"sell {c} to repay {d}" for c in ("WETH", "WBTC") for d in ("USDC", "DAI")}
 
 

@@ -135,22 +135,22 @@ POOLS = [
 
 def test_every_direct_pool_is_a_route() -> None:
     """Whatever its depth: the quotes decide."""
-    found = uniswap_v3.routes(POOLS, WETH, USDC, WETH)
+    found = uniswap_v3.routes(POOLS, WETH, USDC, [WETH])
     assert [r.fees for r in found] == [(500,), (3000,), (10_000,)]
     assert all(r.tokens == (WETH, USDC) for r in found)
 
 
 def test_without_a_direct_pool_the_way_leads_through_the_hub() -> None:
     """By the two deepest pools of each side."""
-    found = uniswap_v3.routes(POOLS, WBTC, USDC, WETH)
+    found = uniswap_v3.routes(POOLS, WBTC, USDC, [WETH])
     assert {r.fees for r in found} == {(500, 3000), (500, 500)}
     assert all(r.tokens == (WBTC, WETH, USDC) for r in found)
 
 
 def test_no_pool_is_no_route() -> None:
     """Nothing is made up."""
-    assert uniswap_v3.routes([], WETH, USDC, WETH) == ()
-    assert uniswap_v3.routes(POOLS, WBTC, USDC, DAI) == ()
+    assert uniswap_v3.routes([], WETH, USDC, [WETH]) == ()
+    assert uniswap_v3.routes(POOLS, WBTC, USDC, [DAI]) == ()
 
 
 def test_the_deepest_pool_with_a_memory_is_the_second_opinion() -> None:
