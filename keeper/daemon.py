@@ -218,9 +218,10 @@ class Daemon:
             self._house.rules = await self._aftermath.carry_on(head.timestamp)
 
     async def _bring_back(self, signer: Address, executor: Executor) -> None:
-        if decisions := await self._aftermath.cut_short(signer):
-            await self._house.watch.snapshot(await self._house.watch.blocks.head())
-            await self._aftermath.bring_back(decisions, executor)
+        head = await self._house.watch.blocks.head()
+        for decision in await self._aftermath.cut_short(signer, head.timestamp):
+            snapshot = await self._house.watch.snapshot(await self._house.watch.blocks.head())
+            await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
 
     def _patience_s(self) -> float:
         """How long a start waits for what was left pending, before the positions are looked at again."""

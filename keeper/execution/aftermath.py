@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from keeper.core.reasons import Reason
 from keeper.core.rules import HealthFactorTarget, Measure, Rule
-from keeper.core.units import Address, Wei
+from keeper.core.units import Address, Amount, Wei
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.policy import PolicyError
 from keeper.journal import Decision, Journal
 from keeper.observe import Observer
 
+DAY_S = 86_400
 LOOK_BACK = 50
 """Decisions that are searched for plans cut short."""
 SHORT_OF_TARGET = 98
@@ -34,23 +35,23 @@ class Aftermath:
     continued: dict[Key, Rule] = field(default_factory=dict)
     """The rules that fire until their targets are met, as they do so."""
 
-    async def cut_short(self, signer: Address) -> list[Decision]:
-        """Return a signer's newest plans that did not come to their end."""
-        recent = await self.journal.decisions.recent(LOOK_BACK)
+    async def cut_short(self, signer: Address, now: int) -> list[Decision]:
+        """Return a signer's plans of the last day that did not come to their end; the owner sees to older ones."""
+        recent = [d for d in await self.journal.decisions.recent(LOOK_BACK) if now - d.block_timestamp <= DAY_S]
         return [d for d in recent if _is_cut_short(d) and self.spenders.get(d.position) == signer]
 
-    async def bring_back(self, decisions: Collection[Decision], executor: Executor) -> None:
-        """Return to the positions what plans left outside, so that what is decided next is decided rightly.
+    async def bring_back(self, decision: Decision, executor: Executor, held: Mapping[Address, Amount]) -> None:
+        """Return to a position what a plan left outside, so that what is decided next is decided rightly.
 
-        What cannot be returned now is told, and stands in nobody's way. Raises NodeError, ReadFailedError.
+        ``held`` is what the signer's wallet has: another plan may have used it since. What cannot be returned now is
+        told, and stands in nobody's way. Raises NodeError, ReadFailedError.
         """
-        for decision in decisions:
-            try:
-                if await executor.bring_back(decision.id, decision.position, self.cap):
-                    self.observer.reconciled(executor.lane.signer.address, 1)
-            except (PolicyError, SendFailedError) as error:
-                title = "What a plan left outside stays there"
-                self.observer.raise_alarm(f"outside:{decision.id}", title, str(error))
+        try:
+            if await executor.bring_back(decision.id, decision.position, self.cap, held):
+                self.observer.reconciled(executor.lane.signer.address, 1)
+        except (PolicyError, SendFailedError) as error:
+            title = "What a plan left outside stays there"
+            self.observer.raise_alarm(f"outside:{decision.id}", title, str(error))
 
     async def call_off(self, executor: Executor, needless: Collection[str]) -> None:
         """Cancel what was left pending for positions that need nothing. Raises NodeError, SendFailedError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
@@ -115,15 +115,19 @@ class Executor:
         except JournalError as error:
             return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
 
-    async def bring_back(self, decision_id: int, name: str, ceiling: Wei | None) -> int:
+    async def bring_back(
+        self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None
+    ) -> int:
         """Return to the position what the mined calls of a plan cut short left outside; return how many payments.
+
+        ``held`` is what the wallet has now, where another plan may have used it since.
 
         Outside it secures nothing. What to pay is read from the journal, these payments included, so that it is done
         once however often it is asked for; what reverted once is not tried again. Call it when nothing is pending.
         Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
         """
         rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
-        left = outside(rows, self.venues())
+        left = outside(rows, self.venues(), held)
         if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
             return 0
         position = await self.read_position(name, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from keeper.core.moves import Repay, Supply
 from keeper.core.positions import LendingPosition
@@ -13,8 +13,10 @@ from keeper.journal import Transaction
 from keeper.venues import aave_v3_calls, uniswap_v3
 
 
-def outside(rows: Iterable[Transaction], venues: Venues) -> dict[Address, Amount]:
-    """Return by asset what mined rows took out or bought and neither sold nor paid in.
+def outside(
+    rows: Iterable[Transaction], venues: Venues, held: Mapping[Address, Amount] | None = None
+) -> dict[Address, Amount]:
+    """Return by asset what mined rows took out or bought and neither sold nor paid in; at most what is ``held``.
 
     A batch does all or nothing and leaves nothing. A swap counts as selling the most it may.
     """
@@ -33,6 +35,8 @@ def outside(rows: Iterable[Transaction], venues: Venues) -> dict[Address, Amount
             swap, _, _ = uniswap_v3.decode_swap(data)
             left[swap.route.tokens[0]] -= swap.sold
             left[swap.route.tokens[-1]] += swap.bought
+    if held is not None:
+        left = Counter({asset: min(amount, held.get(asset, 0)) for asset, amount in left.items()})
     return {asset: Amount(amount) for asset, amount in left.items() if amount > 0}
 
 
