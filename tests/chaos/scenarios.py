@@ -118,11 +118,13 @@ def recovers(stage: Stage) -> None:
     stage.open(batch=stage.dice.random() < 0.4).start().wait_for('"block"')
     if stage.dice.random() < 0.5:
         stage.places.append("-")
+    is_killed = stage.dice.random() < 0.4
     with stage.stuck("1850"):
-        stage.world.rpc("anvil_setNextBlockBaseFeePerGas", hex(3 * 10**10))
+        # high enough to last through a start: there what was left is said again before anything is decided
+        stage.world.rpc("anvil_setNextBlockBaseFeePerGas", hex((30 if is_killed else 3) * 10**10))
         stage.world.mine()
     before = stage.holdings()
-    if stage.dice.random() < 0.4:
+    if is_killed:
         stage.kill()  # why it was sent is then known to the journal only
     stage.crash("2100")
     stage.settle(60)

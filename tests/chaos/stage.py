@@ -45,6 +45,8 @@ max_fee_gwei = "200"
 ALL_ACTIONS = '"top_up", "repay", "deleverage"'
 SETTLED_BLOCKS = 4
 RESTARTS = 25
+UNDER_WAY = """select 1 from decisions where kind = 'act' and outcome_kind is null
+  and id in (select decision_id from transactions)"""
 
 
 class Miner:
@@ -97,10 +99,10 @@ class Process:
         return self.popen.poll() is None
 
     @property
-    def has_begun(self) -> bool:
-        """Whether this life has judged a block, and so hears SIGTERM."""
+    def blocks(self) -> int:
+        """How many blocks this life has judged. From the first on it hears SIGTERM."""
         log = (self.folder / "keeper.log").read_text(errors="replace")
-        return '"event": "block"' in log.rpartition('"event": "life"')[2]
+        return log.rpartition('"event": "life"')[2].count('"event": "block"')
 
     def kill(self) -> None:
         """SIGKILL, by hand."""
@@ -110,7 +112,7 @@ class Process:
     def stop(self, seconds: float = 20) -> int:
         """SIGTERM, and the exit code; killed when it does not leave."""
         until = time.monotonic() + seconds
-        while self.is_alive and not self.has_begun and time.monotonic() < until:
+        while self.is_alive and not self.blocks and time.monotonic() < until:
             time.sleep(0.02)
         if self.is_alive:
             self.popen.send_signal(signal.SIGTERM)
@@ -254,6 +256,9 @@ class Stage:
         return False
 
     def is_settled(self) -> bool:
+        assert self.process
+        if self.process.blocks < SETTLED_BLOCKS or self.rows(UNDER_WAY):
+            return False
         acted = bool(self.rows("select 1 from transactions limit 1")) or not self.expects_action
         return acted and not self.open_rows() and self.scene.health() >= 1.25
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.world
 RUNS = [(2, "weather"), (17, "reorg"), (11, "reverts"), (8, "foreign"), (7, "recovers"), (301, "two_keepers")]
 
 
-@pytest.mark.parametrize(("seed", "scenario"), RUNS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("seed", "scenario"), RUNS, ids=str)
 def test_whatever_happens_the_invariants_hold(seed: int, scenario: str, tmp_path: Path) -> None:
     """Each intent at most once, chain and journal agree, nothing unaccounted, and the position is kept."""
     assert play(seed, tmp_path, scenario).violations == []
