@@ -99,6 +99,13 @@ def _endless(rules: list[RuleTable]) -> Iterator[str]:
                 f"rules: {boost.name!r} lowers the health factor to {goal}, where {rescue.name!r} raises it again: "
                 f"they would never rest; let it end at {trigger} or above"
             )
+        begins = boost.when.health_factor_above
+        end = rescue.restore.health_factor if isinstance(rescue.restore, RestoreTable) else None
+        if boost.position == rescue.position and rescue is not boost and begins and end and end >= begins:
+            yield (
+                f"rules: {rescue.name!r} raises the health factor to {end}, where {boost.name!r} lowers it again: "
+                f"let the boost begin above {end}"
+            )
 
 
 def _acts(rule: RuleTable) -> bool:

@@ -133,7 +133,7 @@ poll = "0.1s"
             self.write()
         found = CliRunner().invoke(app, [*command, "-c", str(self.config)])
         assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
-        assert "Traceback" not in found.output
+        assert "Traceback" not in found.output, found.output
         assert PASSWORD not in found.stderr.split()
         return found
 
