@@ -238,7 +238,11 @@ class Daemon:
                 continue
             try:
                 taken = await executor.lane.tend(head, self._settings.daemon.confirmations, is_reorg=is_reorg)
-                await self._aftermath.call_off(executor, _needless(results))
+                if taken:
+                    await self._aftermath.undone(executor)
+                    self._fell_short = True
+                else:
+                    await self._aftermath.call_off(executor, _needless(results), head)
                 is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError) as error:
                 house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.rules import HealthFactorTarget, Measure, Rule
 from keeper.core.units import Address, Amount, Wei
@@ -53,12 +54,21 @@ class Aftermath:
             title = "What a plan left outside stays there"
             self.observer.raise_alarm(f"outside:{decision.id}", title, str(error))
 
-    async def call_off(self, executor: Executor, needless: Collection[str]) -> None:
+    async def undone(self, executor: Executor) -> None:
+        """Write down that a reorg took back what plans had done: they restored nothing, and start no cooldown."""
+        reason = Reason.INTERRUPTED
+        for id_ in {row.decision_id for row in await executor.lane.leftovers()}:
+            decision = await self.journal.decisions.get(id_)
+            if decision and decision.outcome_kind in ("restored", "partial"):
+                outcome = {"kind": "failed", "reason": reason.code, "detail": "a reorg took its transactions back"}
+                await self.journal.decisions.record_outcome(id_, "failed", outcome)
+
+    async def call_off(self, executor: Executor, needless: Collection[str], judged_at: BlockRef) -> None:
         """Cancel what was left pending for positions that need nothing. Raises NodeError, SendFailedError."""
         left = await executor.lane.leftovers()
         decisions = [await self.journal.decisions.get(id_) for id_ in {row.decision_id for row in left}]
         if left and all(decision and decision.position in needless for decision in decisions):
-            await executor.lane.call_off(self.cap)
+            await executor.lane.call_off(self.cap, judged_at)
 
     async def close_interrupted(self) -> None:
         """Write down and tell which plans were cut short; what is still needed is decided anew from the chain."""

@@ -173,16 +173,18 @@ class Lane:
         """Return what is signed or pending and is no cancellation."""
         return tuple(row for row in await self._dispatch.open_rows() if not is_cancellation(row))
 
-    async def call_off(self, ceiling: Wei | None) -> int:
+    async def call_off(self, ceiling: Wei | None, judged_at: BlockRef) -> int:
         """Cancel what an earlier plan left pending and nobody needs any more; return how many.
 
-        Not once a part of it was mined: what was begun is finished. Raises SendFailedError when no offer is allowed,
-        NodeError.
+        Not once a part of it was mined: what was begun is finished. Nor when it was mined at the block where nobody
+        needed it, and a reorg took it since. Raises SendFailedError when no offer is allowed, NodeError.
         """
         await self._leave_leftovers()
         pending, mined = await self._dispatch.open_rows(), await self._dispatch.mined_nonce()
         begun = [r for d in {r.decision_id for r in pending} for r in await self.of_decision(d) if r.spend_usd]
         if not pending or pending[0].nonce != mined or any(TxState(r.state).has_landed for r in begun):
+            return 0
+        if await accounts.nonce_at(self._node, self.signer.address, judged_at.hash) != mined:
             return 0
         nothing = [self._flight.nothing(row) for row in pending]
         offer = await self._offer(ceiling, nothing, pending)
