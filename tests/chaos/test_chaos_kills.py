@@ -11,7 +11,7 @@ from scenarios import kill, kill_when_stuck
 pytestmark = pytest.mark.world
 
 LIVES = [
-    ("before_journal:1", "after_journal:1", "after_broadcast:1"),
+    ("before_journal:1", "after_journal:1", "after_broadcast:1", "tend:2"),
     ("after_marked:2", "before_receipt:1", "after_receipt:1", "after_settled:1"),
     ("after_journal:3", "reconcile:1", "between_steps:2", "tend:1"),
 ]
@@ -22,7 +22,8 @@ def test_killed_and_started_again_it_goes_on(places: tuple[str, ...], tmp_path: 
     """Several lives, each ended at another point."""
     told = play(1, tmp_path, "kill", lambda stage: kill(stage, *places, batch=False))
     assert told.violations == []
-    assert told.deaths == list(places)
+    # all may be done before the last life comes to its point
+    assert told.deaths in (list(places), list(places[:-1]))
 
 
 def test_killed_around_a_higher_offer_it_goes_on(tmp_path: Path) -> None:
