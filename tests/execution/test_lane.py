@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +282,97 @@ async def test_a_reorged_receipt_goes_back_to_pending_and_is_sent_again(rig: Rig
     rig.chain.mine(5)
     assert await rig.lane.tend(await FakeBlocks(rig.chain).head(), 3) == ()
     assert await rig.states() == ["confirmed"]
+
+
+async def test_a_reorg_deeper_than_confirmations_is_followed_too(rig: Rig) -> None:
+    """Confirmed is a bet: on another history the bytes are pending again, and sent again."""
+    rig.clock.at = [(2, rig.chain.mine)]
+    (receipt,) = await rig.lane.send([rig.out()], guidance())
+    rig.chain.mine(5)
+    for _ in range(2):
+        assert await rig.lane.tend(await FakeBlocks(rig.chain).head(), 3) == ()
+    assert await rig.states() == ["confirmed"]
+    rig.chain.reorganise(receipt.hash)
+    head = await FakeBlocks(rig.chain).head()
+    assert await rig.lane.tend(head, 3) == (), "nothing is asked when all is confirmed"
+    assert await rig.lane.tend(head, 3, is_reorg=True) == (receipt.hash,)
+    assert await rig.states() == ["pending"]
+    rig.chain.mine()
+    assert len(rig.chain.mined_at(0)) == 1
+
+
+async def test_a_reverted_receipt_that_a_reorg_took_leaves_no_gap(rig: Rig) -> None:
+    """Its nonce is free again: it is said again, and a plan that is needed takes its place."""
+    rig.chain.reverting.add("0x01")
+    rig.clock.at = [(2, rig.chain.mine)]
+    with pytest.raises(SendFailedError) as failed:
+        await rig.lane.send([rig.out()], guidance())
+    assert failed.value.reason is Reason.REVERTED
+    rig.chain.reorganise(next(iter(rig.chain.mined)))
+    with pytest.raises(SendFailedError) as failed:
+        await rig.lane.send([rig.out("02")], guidance())
+    assert failed.value.reason is Reason.STALE_STATE, "what was decided, was decided on a state that is gone"
+    rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
+    await rig.lane.send([rig.out("02")], guidance())
+    assert [seen.data for seen in rig.chain.mined_at(0)] == ["0x02"]
+
+
+async def test_a_plan_is_refused_when_the_nonce_moved_since_its_block(rig: Rig) -> None:
+    """A keeper elsewhere with the same key was first: doing it again on top would do it twice."""
+    decided_at = await FakeBlocks(rig.chain).head()
+    counts = {decided_at.hash: 0}
+    original = rig.chain._eth_getTransactionCount
+
+    def count(account: str, tag: Any) -> str:
+        return hex(counts[tag["blockHash"]]) if isinstance(tag, dict) else original(account, tag)
+
+    rig.chain._eth_getTransactionCount = count  # type: ignore[method-assign]
+    rig.chain.mine_foreign(rig.me)
+    with pytest.raises(SendFailedError) as failed:
+        await rig.lane.send([rig.out()], replace(guidance(), decided_at=decided_at))
+    assert failed.value.reason is Reason.STALE_STATE
+    assert rig.chain.log == []
+    counts[decided_at.hash] = 1
+    rig.clock.at = [(2, rig.chain.mine)]
+    await rig.lane.send([rig.out()], replace(guidance(), decided_at=decided_at))
+
+
+async def test_two_plans_are_not_mixed(rig: Rig) -> None:
+    """Where a call of the earlier plan lands among those of the later one, the rest of the later one is cancelled."""
+    rig.chain.base_fee = 10**12
+    with pytest.raises(SendFailedError):
+        await rig.lane.send([rig.out("01"), rig.out("02")], replace(guidance(ceiling=2 * 10**12), give_up_s=1))
+    early = rig.chain.log[0]
+
+    def land_the_early_one() -> None:
+        rig.chain.pool = {(rig.me, 0): early}
+        rig.chain.mine()
+
+    rig.clock.at = [(rig.clock.now + 2, land_the_early_one), (rig.clock.now + 30, rig.chain.mine)]
+    with pytest.raises(SendFailedError) as failed:
+        await rig.lane.send([rig.out("11"), rig.out("12")], guidance())
+    assert failed.value.reason is Reason.SUPERSEDED
+    assert [seen.data for seen in rig.chain.mined_at(0)] == ["0x01"]
+    assert [seen.data for seen in rig.chain.mined_at(1)] == ["0x"]
+
+
+async def test_what_nobody_needs_is_called_off_unless_it_had_landed_when_judged(rig: Rig) -> None:
+    """A rescue that a reorg took a moment after it made the position healthy is needed still."""
+    with pytest.raises(SendFailedError):
+        await rig.lane.send([rig.out()], replace(guidance(), give_up_s=1))
+    judged_at = await FakeBlocks(rig.chain).head()
+    rig.chain.nonces[rig.me] = 0
+    original, landed = rig.chain._eth_getTransactionCount, 1
+
+    def count(account: str, tag: Any) -> str:
+        return hex(landed) if isinstance(tag, dict) else original(account, tag)
+
+    rig.chain._eth_getTransactionCount = count  # type: ignore[method-assign]
+    assert await rig.lane.call_off(None, judged_at) == 0
+    landed = 0
+    assert await rig.lane.call_off(None, judged_at) == 1
+    rig.chain.mine()
+    assert [seen.data for seen in rig.chain.mined_at(0)] == ["0x"]
 
 
 async def test_a_node_that_is_away_has_not_said_that_nothing_is_mined(rig: Rig) -> None:
