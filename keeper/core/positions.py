@@ -1,4 +1,4 @@
-"""What was seen at one block: wallets, reserves and lending positions. Nothing here is computed."""
+"""What was seen at one block: wallets, reserves, lending and perpetual positions. Nothing here is computed."""
 
 from __future__ import annotations
 
