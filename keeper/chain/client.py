@@ -1,18 +1,16 @@
-"""One JSON-RPC endpoint over HTTP: one request, one answer or one typed error. No hidden retries."""
+"""One JSON-RPC endpoint, over HTTP or WebSocket: one request, one answer or one typed error. No hidden retries."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
-
-import aiohttp
-from web3.providers.rpc import AsyncHTTPProvider
-from web3.types import RPCEndpoint
 
 from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeRefusedError
 from keeper.chain.health import host_of
+from keeper.chain.http import HttpWire
+from keeper.chain.pushes import Header, OnGap, OnLog, Pushed, Topics, as_log
+from keeper.chain.socket import SocketWire
+from keeper.core.units import Address
 
 READING: Final = frozenset(
     {
@@ -29,6 +27,8 @@ READING: Final = frozenset(
         "eth_getTransactionCount",
         "eth_getTransactionReceipt",
         "eth_simulateV1",
+        "eth_subscribe",
+        "eth_unsubscribe",
         "web3_clientVersion",
     }
 )
@@ -60,14 +60,10 @@ class Node:
     def __init__(
         self, url: str, *, timeout_s: float = 10.0, allowed: frozenset[str] = READING, name: str | None = None
     ) -> None:
-        self._provider = AsyncHTTPProvider(
-            url,
-            request_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout_s)},
-            exception_retry_configuration=None,
-        )
-        self._allowed = allowed
-        self._timeout_s = timeout_s
         self.name = name or host_of(url)
+        self._allowed = allowed
+        kind = SocketWire if url.startswith(("ws://", "wss://")) else HttpWire
+        self._wire: HttpWire | SocketWire = kind(url, timeout_s=timeout_s, name=self.name)
 
     def __repr__(self) -> str:
         return f"Node({self.name})"
@@ -84,18 +80,7 @@ class Node:
         """Return the result of one request. Raises NodeAwayError or NodeRefusedError; ForbiddenMethodError unsent."""
         if not self.may(method):
             raise ForbiddenMethodError(f"{method} on a connection that may not use it")
-        try:
-            answer: object = await self._provider.make_request(RPCEndpoint(method), list(params))
-        except TimeoutError:
-            raise NodeAwayError(self.name, method, f"no answer within {self._timeout_s:g} s") from None
-        except aiohttp.ClientResponseError as error:
-            raise NodeAwayError(self.name, method, f"HTTP status {error.status}") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise NodeAwayError(self.name, method, f"cannot be reached ({type(error).__name__})") from None
-        except (json.JSONDecodeError, UnicodeDecodeError, ValueError):
-            raise NodeAwayError(
-                self.name, method, "the answer is not JSON; is `rpc_url` a JSON-RPC endpoint?"
-            ) from None
+        answer = await self._wire.exchange(method, params)
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
             raise NodeAwayError(self.name, method, "the answer is not JSON-RPC; is `rpc_url` right?")
         error_ = answer.get("error")
@@ -104,9 +89,44 @@ class Node:
         return answer.get("result")
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._provider.disconnect()
-        await asyncio.sleep(0)  # lets the transport finish closing
+        """End every subscription, and close the connection."""
+        await self._wire.close()
+
+    # --- pushes ------------------------------------------------------------------------------------------------------
+
+    @property
+    def can_push(self) -> bool:
+        """Whether the node can tell by itself what is new: over WebSocket, where the connection may read."""
+        return isinstance(self._wire, SocketWire) and self.may("eth_subscribe")
+
+    def subscribe_heads(self, on_head: Callable[[Header], None], on_gap: OnGap) -> Pushed | None:
+        """Be told of each new head. None where the node cannot push: see ``chain.pushes``."""
+
+        def on_push(found: Any) -> None:
+            if isinstance(found, dict):
+                on_head(found)
+
+        return self._subscribe(("newHeads",), on_push, on_gap)
+
+    def subscribe_logs(
+        self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap = lambda: None
+    ) -> Pushed | None:
+        """Be told of each log of these contracts with these topics. None where the node cannot push."""
+
+        def on_push(found: Any) -> None:
+            try:
+                log = as_log(found)
+            except ValueError:
+                on_gap()  # something was said, and is not known
+            else:
+                on_log(log)
+
+        return self._subscribe(("logs", {"address": list(addresses), "topics": list(topics)}), on_push, on_gap)
+
+    def _subscribe(self, params: tuple[Any, ...], on_push: Callable[[Any], None], on_gap: OnGap) -> Pushed | None:
+        if not isinstance(self._wire, SocketWire) or not self.may("eth_subscribe"):
+            return None
+        return self._wire.subscribe(params, on_push, on_gap)
 
 
 def _refusal(name: str, method: str, error: Any) -> NodeRefusedError:

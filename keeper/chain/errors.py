@@ -31,6 +31,10 @@ class NodeRefusedError(NodeError):
         self.data = data
 
 
+class TooBigError(NodeRefusedError):
+    """The node takes no request, or gives no answer, of this size: ask for less at a time."""
+
+
 class WrongChainError(NodeError):
     """The node is on another chain than the network file says."""
 

@@ -20,6 +20,7 @@ from keeper.chain.errors import NodeError, NodeRefusedError, NodesDisagreeError
 from keeper.chain.heads import Heads
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Clock, Member, as_is, as_number, is_lag, is_overloaded
+from keeper.chain.pushes import OnGap, OnLog, Pushed, Several, Told, Topics
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address
@@ -92,6 +93,20 @@ class Nodes:
         if found is None:
             raise self._heads.error(o for o in outcomes if isinstance(o, NodeError))
         return found
+
+    # --- pushes ------------------------------------------------------------------------------------------------------
+
+    def subscribe_logs(
+        self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap = lambda: None
+    ) -> Pushed | None:
+        """Be told of each log once, by whichever node is first. None where no node that reads can push.
+
+        ``on_gap`` is called when any of them may have missed one. See ``chain.pushes``.
+        """
+        told = Told(on_log)
+        begun = [m.node.subscribe_logs(addresses, topics, told, on_gap) for m in self._heads.readers]
+        found = tuple(p for p in begun if p is not None)
+        return Several(found) if found else None
 
     async def close(self) -> None:
         """Stop whatever is under way, and close every connection."""

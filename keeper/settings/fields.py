@@ -87,11 +87,11 @@ def as_url(value: Any) -> str:
     """Return the address of a node. Raises ValueError with the remedy, never with the address: it may carry a key."""
     try:
         parts = urlsplit(as_text(value).strip())
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port or an IPv6 address that is none
         usable = False
     if not usable:
-        raise ValueError("must be a node's address that begins with http:// or https://")
+        raise ValueError("must be a node's address that begins with http(s):// or ws(s)://")
     return str(value).strip()
 
 

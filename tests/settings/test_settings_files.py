@@ -124,7 +124,7 @@ def test_every_fault_is_told_at_once(faults: Faults) -> None:
     said = "\n".join(
         faults(
             ('"ethereum"', '"etherium"'),
-            ("http://", "ws://"),
+            ("http://", "ftp://"),
             ("4293BC", "4293Bc"),
             ('signer = "hot"', 'signer = "cold"'),
             ('position = "eth-loop"', 'position = "other"'),
@@ -164,15 +164,16 @@ def test_a_position_with_an_unknown_signer_is_refused(faults: Faults) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ws://node", "node.example:8545", "http://", "file:///etc/passwd", "http://[::1", "https://n:99999"]
+    "url",
+    ["ftp://node", "ws://", "node.example:8545", "http://", "file:///etc/passwd", "http://[::1", "https://n:99999"],
 )
-def test_a_node_is_an_http_address(faults: Faults, url: str) -> None:
+def test_a_node_is_an_http_or_websocket_address(faults: Faults, url: str) -> None:
     """From the file or from the environment; the address may carry a key and is not repeated."""
     assert faults(("http://127.0.0.1:8545", url)) == [
-        "network.rpc_url: must be a node's address that begins with http:// or https://"
+        "network.rpc_url: must be a node's address that begins with http(s):// or ws(s)://"
     ]
     assert faults(env={"KEEPER_RPC_URL": url}) == [
-        "KEEPER_RPC_URL (environment): must be a node's address that begins with http:// or https://"
+        "KEEPER_RPC_URL (environment): must be a node's address that begins with http(s):// or ws(s)://"
     ]
 
 
@@ -257,8 +258,8 @@ def test_the_environment_may_name_several_nodes(load_text: Load) -> None:
 
 def test_every_address_in_the_environment_is_checked(faults: Faults) -> None:
     """Without repeating it."""
-    (fault,) = faults(env={"KEEPER_RPC_URL": f"{URL} ws://s3cret"})
-    assert fault == "KEEPER_RPC_URL (environment): must be a node's address that begins with http:// or https://"
+    (fault,) = faults(env={"KEEPER_RPC_URL": f"{URL} ftp://s3cret"})
+    assert fault == "KEEPER_RPC_URL (environment): must be a node's address that begins with http(s):// or ws(s)://"
 
 
 def test_the_environment_comes_before_the_file(load_text: Load) -> None:
