@@ -51,6 +51,11 @@ class Trade:
     size_usd: int
     worst_price: int
     is_close: bool = False
+    margin: int = 0
+    """Collateral that goes in (positive) or out (negative) with it, in its own units; only where margin is isolated.
+
+    GMX opens a position, and changes size and margin, in one order; on Perp v2 margin moves by itself and this is 0.
+    """
 
     @property
     def is_increase(self) -> bool:
