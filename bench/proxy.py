@@ -1,43 +1,124 @@
-"""A JSON-RPC proxy that counts what passes and may add the way to a distant node."""
+"""A JSON-RPC proxy in a process of its own: counts what passes, over HTTP and WebSocket, and adds the way to a node.
+
+    with Proxy(world.url, delay_ms=50) as proxy:
+        ...                     # proxy.url, proxy.ws_url
+        proxy.seen()            # requests by method since the last time
+
+Half of the delay is added on the way there, half on the way back; requests side by side do not wait for each other,
+and their order is kept.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 import aiohttp
-from aiohttp import web
+import requests
+from aiohttp import WSMsgType, web
+
+_MOST = 2**28
 
 
 class Proxy:
-    """An async context manager; ``seen`` counts requests by method."""
+    """A context manager around the process."""
 
-    def __init__(self, target: str, delay_s: float = 0.0) -> None:
-        self.seen: Counter[str] = Counter()
-        self._target = target
-        self._delay_s = delay_s
+    def __init__(self, target: str, delay_ms: float = 0.0) -> None:
+        self._command = [sys.executable, "-m", "bench.proxy", target, str(delay_ms)]
+        self._session = requests.Session()
+        self._session.trust_env = False
 
-    async def __aenter__(self) -> Self:
-        self._client = aiohttp.ClientSession()
-        application = web.Application(client_max_size=2**28)
-        application.router.add_post("/", self._pass)
-        self._runner = web.AppRunner(application)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{port}"
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        port = int(self._process.stdout.readline())
+        self.url, self.ws_url = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
-        await self._client.close()
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._session.close()
 
-    async def _pass(self, request: web.Request) -> web.Response:
+    def seen(self) -> Counter[str]:
+        """What was asked since the last time, by method."""
+        return Counter(self._session.get(f"{self.url}/seen", timeout=5).json())
+
+
+class _Server:
+    def __init__(self, target: str, delay_ms: float) -> None:
+        self._target = target
+        self._half_s = delay_ms / 2000
+        self._seen: Counter[str] = Counter()
+
+    async def serve(self) -> None:
+        application = web.Application(client_max_size=_MOST)
+        application.router.add_post("/", self._post)
+        application.router.add_get("/", self._socket)
+        application.router.add_get("/seen", self._tell)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        print(runner.addresses[0][1], flush=True)
+        async with aiohttp.ClientSession() as self._client:
+            await asyncio.Event().wait()
+
+    async def _tell(self, _: web.Request) -> web.Response:
+        seen, self._seen = self._seen, Counter()
+        return web.json_response(seen)
+
+    def _count(self, body: bytes | str) -> None:
+        found = json.loads(body)
+        for asked in found if isinstance(found, list) else [found]:
+            self._seen[asked["method"]] += 1
+
+    async def _post(self, request: web.Request) -> web.Response:
         body = await request.read()
-        self.seen[json.loads(body)["method"]] += 1
-        await asyncio.sleep(self._delay_s)
+        self._count(body)
+        await asyncio.sleep(self._half_s)
         async with self._client.post(self._target, data=body, headers={"Content-Type": "application/json"}) as answer:
-            return web.Response(body=await answer.read(), content_type="application/json")
+            said = await answer.read()
+        await asyncio.sleep(self._half_s)
+        return web.Response(status=answer.status, body=said, content_type="application/json")
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        ours = web.WebSocketResponse(max_msg_size=_MOST)
+        await ours.prepare(request)
+        target = self._target.replace("http", "ws", 1)
+        async with self._client.ws_connect(target, max_msg_size=_MOST) as theirs, asyncio.TaskGroup() as both:
+            both.create_task(self._along(theirs, ours.send_str))
+            await self._along(ours, theirs.send_str, self._count)
+            await theirs.close()
+        return ours
+
+    async def _along(
+        self,
+        source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
+        send: Callable[[str], Awaitable[None]],
+        see: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Pass messages on in their order, each as late as the way is long."""
+        queue: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
+        now = asyncio.get_running_loop().time
+
+        async def deliver() -> None:
+            while (waiting := await queue.get()) is not None:
+                await asyncio.sleep(max(0.0, waiting[0] - now()))
+                await send(waiting[1])
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(deliver())
+            async for message in source:
+                if message.type is WSMsgType.TEXT:
+                    see(message.data)
+                    queue.put_nowait((now() + self._half_s, message.data))
+            queue.put_nowait(None)
+
+
+if __name__ == "__main__":
+    asyncio.run(_Server(sys.argv[1], float(sys.argv[2])).serve())

@@ -119,6 +119,7 @@ class SocketWire:
         await asyncio.gather(*tasks, return_exceptions=True)
         line, self._line = self._line, None
         if line is not None:
+            line.pushed.clear()
             await line.socket.close()
             if line.reader is not None:
                 await asyncio.gather(line.reader, return_exceptions=True)
