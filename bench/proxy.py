@@ -49,18 +49,24 @@ class Proxy:
         """What was asked since the last time, by method."""
         return Counter(self._session.get(f"{self.url}/seen", timeout=5).json())
 
+    def hang_up(self) -> None:
+        """Drop every WebSocket."""
+        self._session.get(f"{self.url}/hang-up", timeout=5)
+
 
 class _Server:
     def __init__(self, target: str, delay_ms: float) -> None:
         self._target = target
         self._half_s = delay_ms / 2000
         self._seen: Counter[str] = Counter()
+        self._sockets = set[web.WebSocketResponse]()
 
     async def serve(self) -> None:
         application = web.Application(client_max_size=_MOST)
         application.router.add_post("/", self._post)
         application.router.add_get("/", self._socket)
         application.router.add_get("/seen", self._tell)
+        application.router.add_get("/hang-up", self._hang_up)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -71,6 +77,11 @@ class _Server:
     async def _tell(self, _: web.Request) -> web.Response:
         seen, self._seen = self._seen, Counter()
         return web.json_response(seen)
+
+    async def _hang_up(self, _: web.Request) -> web.Response:
+        for socket in tuple(self._sockets):
+            await socket.close()
+        return web.Response()
 
     def _count(self, body: bytes | str) -> None:
         found = json.loads(body)
@@ -89,11 +100,13 @@ class _Server:
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         ours = web.WebSocketResponse(max_msg_size=_MOST)
         await ours.prepare(request)
+        self._sockets.add(ours)
         target = self._target.replace("http", "ws", 1)
         async with self._client.ws_connect(target, max_msg_size=_MOST) as theirs, asyncio.TaskGroup() as both:
             both.create_task(self._along(theirs, ours.send_str))
             await self._along(ours, theirs.send_str, self._count)
             await theirs.close()
+        self._sockets.discard(ours)
         return ours
 
     async def _along(

@@ -1,4 +1,4 @@
-"""The loop: heads in, the latest wins, one cycle at a time; housekeeping beside it; an orderly end on SIGTERM."""
+"""The loop: one cycle for each head that arrives; housekeeping beside it; an orderly end on SIGTERM."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from keeper.chain.errors import NodeError, WrongChainError
+from keeper.arrivals import Arrivals
+from keeper.chain.errors import NodeError
 from keeper.core.decisions import Hold
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
@@ -26,25 +26,10 @@ from keeper.journal import JournalError
 from keeper.settings import Settings
 from keeper.venues.ports import ReadFailedError
 
-BACKOFF_MOST_S = 30.0
 FAILURES_TO_STOP_SIGNING = 5
 GOOD_TO_SIGN_AGAIN = 5
 DISCOVER_EVERY_S = 1800
 PRUNE_EVERY_S = 6 * 3600
-
-
-@dataclass(slots=True)
-class Away:
-    """How long and how often the node did not answer."""
-
-    since: float = 0.0
-    times: int = 0
-
-    def once_more(self) -> int:
-        """Count a failure and return how many there were."""
-        self.since = self.since or time.monotonic()
-        self.times += 1
-        return self.times
 
 
 class Daemon:
@@ -53,7 +38,7 @@ class Daemon:
     def __init__(self, house: House, settings: Settings) -> None:
         self._house = house
         self._settings = settings
-        self._stop = asyncio.Event()
+        self._arrivals = Arrivals(house, settings, self.reconcile, self._failed)
         self._prune_due = False
         self._failures = 0
         self._good = 0
@@ -69,7 +54,7 @@ class Daemon:
         if settings.daemon.metrics_port:
             house.observer.serve_metrics(settings.daemon.metrics_port)
         with self._on_signals(), self._housekeeping():
-            async for head in self._heads():
+            async for head in self._arrivals.heads():
                 await self._one(head)
             await house.settle()
             for executor in house.executors.values():
@@ -78,58 +63,7 @@ class Daemon:
 
     def stop(self) -> None:
         """Ask for an orderly end."""
-        self._stop.set()
-
-    # --- heads -------------------------------------------------------------------------------------------------------
-
-    async def _heads(self) -> AsyncIterator[BlockRef]:
-        """Yield each new head, the latest only: blocks that went by during a cycle are not made up for.
-
-        Whenever the node is met, at the start or after it was away, its chain is checked and what was left in
-        flight is settled before anything new is decided.
-        """
-        daemon, last, is_met = self._settings.daemon, "", False
-        away, since = Away(), time.monotonic()
-        while not self._stop.is_set():
-            try:
-                if not is_met:
-                    await self._house.watch.blocks.check_chain()
-                    await self.reconcile()
-                head = await self._house.watch.blocks.head()
-            except WrongChainError:
-                raise
-            except NodeError as error:
-                is_met = False
-                self._house.observer.node_away(str(error), away.once_more())
-                await self._sleep(min(BACKOFF_MOST_S, daemon.poll_s * 2 ** min(away.times, 10)))
-                continue
-            except (JournalError, ReadFailedError) as error:
-                is_met = False
-                self._failed(error)
-                await self._sleep(max(1.0, daemon.poll_s))
-                continue
-            if not is_met:
-                self._met(head, away)
-                is_met, away = True, Away()
-            if head.hash == last:
-                if time.monotonic() - since > self._stuck_s():
-                    self._house.observer.no_new_block(time.monotonic() - since, head.number)
-                await self._sleep(daemon.poll_s)
-                continue
-            last, since = head.hash, time.monotonic()
-            yield head
-            if daemon.interval_s:
-                await self._sleep(daemon.interval_s)
-
-    def _stuck_s(self) -> float:
-        """How long no new block is still nothing to tell of."""
-        return max(90.0, 10 * self._settings.network.block_time_s)
-
-    def _met(self, head: BlockRef, away: Away) -> None:
-        if away.times:
-            self._house.observer.node_back(time.monotonic() - away.since)
-        else:
-            self._house.observer.started(self._settings.network.name, list(self._house.watch.positions), head.number)
+        self._arrivals.stop()
 
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
@@ -294,10 +228,6 @@ class Daemon:
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
-
-    async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
 
 
 def _needless(results: tuple[Result, ...]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from keeper.chain.client import Upstream
@@ -47,8 +47,18 @@ class Blocks:
                 self.node.name, "eth_getCode", f"no contract at `multicall3` {self.multicall}; correct the network file"
             )
 
+    def follow(self, wake: Callable[[], None], patience_s: float) -> None:
+        """Have new heads pushed where a node can: ``wake`` is called, and ``head`` then costs no request."""
+        if isinstance(self.node, Nodes):
+            self.node.follow(wake, patience_s)
+
+    @property
+    def are_told(self) -> bool:
+        """Whether new heads are pushed now, so that there is no need to ask often."""
+        return isinstance(self.node, Nodes) and self.node.are_told
+
     async def head(self) -> BlockRef:
-        """Return the newest block."""
+        """Return the newest block: as it was pushed, else asked for."""
         return await self._block("eth_getBlockByNumber", "latest")
 
     async def block_at(self, number: int) -> BlockRef:

@@ -11,10 +11,10 @@ from keeper.chain.errors import NodeAwayError, NodeError, NodesDisagreeError, Wr
 from keeper.chain.health import Aside, Handed
 from keeper.chain.member import Clock, Member
 from keeper.chain.pins import Pins
+from keeper.chain.pushes import Header
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 
 _HEAD = "eth_getBlockByNumber"
-Header = dict[str, Any]
 
 
 class Heads:
@@ -32,6 +32,11 @@ class Heads:
         self._header: Header = {}
         self._behind_since: float | None = None
         self._pins = Pins()
+
+    @property
+    def are_told(self) -> bool:
+        """Whether every node that is read from pushes its heads."""
+        return all(m.tells for m in self.readers if m.fault is None)
 
     async def newest(self) -> Header:
         """Return the header of the newest block to go by. Raises NodesDisagreeError when there is nothing to follow."""
@@ -58,7 +63,8 @@ class Heads:
             if member.name not in self._polls or self._polls[member.name].done():
                 self._polls[member.name] = self._tasks.begin(self._see(member))
         polls = [self._polls[member.name] for member in asked]
-        await first_and_grace(polls, GRACE_S)
+        # a head that was pushed is not kept waiting for those who have to be asked
+        await first_and_grace(polls, 0 if any(member.tells for member in asked) else GRACE_S)
         outcomes = [poll.result() for poll in polls if poll.done()]
         if all(isinstance(o, NodeError) for o in outcomes):
             raise self.error(o for o in outcomes if isinstance(o, NodeError))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -16,6 +17,7 @@ from keeper.chain.errors import (
     WrongChainError,
 )
 from keeper.chain.health import Aside, Head, Record, Role
+from keeper.chain.pushes import Header, Pushed
 
 T = TypeVar("T")
 Clock = Callable[[], float]
@@ -58,6 +60,14 @@ class Member:
         self._clock = clock
         self._tell = tell
         self._send_method = send_method
+        self._pushed: Pushed | None = None
+        self._told: tuple[float, Header] | None = None
+        self._patience_s = 0.0
+
+    @property
+    def tells(self) -> bool:
+        """Whether the node can be counted on to push its next head."""
+        return self._pushed is not None and self._pushed.is_live
 
     @property
     def may_send(self) -> bool:
@@ -98,9 +108,31 @@ class Member:
         self.record = self.record.on_our_chain()
         return found
 
-    async def see_head(self) -> dict[str, Any]:
-        """Return the header of the newest block, and remember it."""
-        header, head = await self.ask(_as_head, "eth_getBlockByNumber", "latest", False)
+    def follow(self, wake: Callable[[], None], patience_s: float) -> None:
+        """Have each new head pushed, where the node can; ``wake`` is called when there is one, or one may be missed.
+
+        A head pushed within ``patience_s`` is the newest without asking.
+        """
+
+        def on_head(header: Header) -> None:
+            with contextlib.suppress(NodeAwayError):  # an incomplete one is as good as none: polling goes on
+                self._told = self._clock(), _as_head(self.name, header)[0]
+                wake()
+
+        def on_gap() -> None:
+            self._told = None
+            wake()
+
+        self._patience_s = patience_s
+        self._pushed = self.node.subscribe_heads(on_head, on_gap)
+
+    async def see_head(self) -> Header:
+        """Return the header of the newest block, and remember it: as the node told it by itself, else asked for."""
+        told = self._told if self.tells else None
+        if told is not None and self._clock() - told[0] <= self._patience_s:
+            header, head = _as_head(self.name, told[1])
+        else:
+            header, head = await self.ask(_as_head, "eth_getBlockByNumber", "latest", False)
         self.record = self.record.saw(head)
         return header
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -95,6 +95,20 @@ class Nodes:
         return found
 
     # --- pushes ------------------------------------------------------------------------------------------------------
+
+    def follow(self, wake: Callable[[], None], patience_s: float) -> None:
+        """Have new heads pushed by every node that can. ``wake`` is called when it is time to ask for the newest.
+
+        They are subject to the same rules as heads that were asked for. Where nothing was pushed for ``patience_s``, a
+        node is asked after all.
+        """
+        for member in self._heads.readers:
+            member.follow(wake, patience_s)
+
+    @property
+    def are_told(self) -> bool:
+        """Whether every node that is read from pushes its heads now: there is no need to ask often."""
+        return self._heads.are_told
 
     def subscribe_logs(
         self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap = lambda: None

@@ -1,0 +1,111 @@
+"""What a block costs on which nothing is to be done: counted at a proxy, with the daemon itself running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from eth_utils.address import to_checksum_address
+
+from bench.proxy import Proxy
+from bench.scene import write_settings
+from keeper.app import opened
+from keeper.daemon import Daemon
+from keeper.house import House
+from keeper.settings import load
+from sandbox.world import World
+
+pytestmark = pytest.mark.world
+
+
+@pytest.fixture(scope="module")
+def passing(running: World) -> Iterator[Proxy]:
+    with Proxy(running.url) as proxy:
+        yield proxy
+
+
+def crowd(world: World, count: int) -> list[str]:
+    owners = [world.account(0).address, *(to_checksum_address(f"0x{0xABC000 + i:040x}") for i in range(count - 1))]
+    for owner in owners:
+        world.open_position(owner, collateral={"WETH": 10**19}, debt={"USDC": 5000 * 10**6})
+    return owners
+
+
+@asynccontextmanager
+async def daemon(path: Path) -> AsyncIterator[House]:
+    settings = load(path, {})
+    async with opened(settings, is_live=False) as house:
+        keeper = Daemon(house, settings)
+        running = asyncio.create_task(keeper.run())
+        yield house
+        keeper.stop()
+        await running
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - a metric knows no event
+            await asyncio.sleep(0.005)
+
+
+def judged(house: House) -> float:
+    return house.observer.registry.get_sample_value("keeper_block") or 0
+
+
+async def counted(world: World, house: House, proxy: Proxy, blocks: int) -> Counter[str]:
+    """All requests of some blocks, mined one after the other, from the second that the daemon saw."""
+    for warming in (True, False):
+        for _ in range(1 if warming else blocks):
+            world.mine()
+            number = world.w3.eth.block_number
+            await until(lambda: judged(house) == number)  # noqa: B023 - awaited at once
+        if warming:
+            await until(lambda: house.watch.blocks.are_told)
+            proxy.seen()
+    return proxy.seen()
+
+
+@pytest.mark.parametrize("count", [1, 10, 50])
+async def test_over_websocket_a_quiet_block_costs_one_request(
+    world: World, passing: Proxy, tmp_path: Path, count: int
+) -> None:
+    """The head is pushed; everything else is one eth_call, however many positions."""
+    path = write_settings(tmp_path, world, crowd(world, count), rpc_url=passing.ws_url)
+    async with daemon(path) as house:
+        await until(lambda: judged(house) > 0)
+        assert await counted(world, house, passing, 5) == {"eth_call": 5}
+
+
+async def test_over_http_it_costs_one_read_and_the_polls(world: World, passing: Proxy, tmp_path: Path) -> None:
+    """Nothing but the head is asked more often than once a block."""
+    path = write_settings(tmp_path, world, crowd(world, 10), rpc_url=passing.url)
+    async with daemon(path) as house:
+        await until(lambda: judged(house) > 0)
+        passing.seen()
+        for _ in range(3):
+            world.mine()
+            number = world.w3.eth.block_number
+            await until(lambda: judged(house) == number)  # noqa: B023 - awaited at once
+        seen = passing.seen()
+    assert seen.keys() == {"eth_call", "eth_getBlockByNumber"}
+    assert seen["eth_call"] == 3
+
+
+async def test_a_node_without_subscriptions_is_polled(world: World, tmp_path: Path) -> None:
+    """And so is one whose connection is lost: the keeper goes on over the next."""
+    with Proxy(world.url) as proxy:
+        path = write_settings(tmp_path, world, crowd(world, 1), rpc_url=proxy.ws_url)
+        path.write_text(path.read_text() + '\n[daemon]\npoll = "0.1s"\n')
+        async with daemon(path) as house:
+            await until(lambda: house.watch.blocks.are_told and judged(house) > 0)
+            proxy.hang_up()
+            world.mine()
+            number = world.w3.eth.block_number
+            await until(lambda: judged(house) == number)
+            await until(lambda: house.watch.blocks.are_told)
+            world.mine()
+            await until(lambda: judged(house) == number + 1)
