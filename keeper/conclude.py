@@ -14,7 +14,7 @@ from keeper.core.units import Address, Usd
 from keeper.execution.executor import Order, Outcome
 from keeper.execution.redecision import Change, Drop, Keep, verdict
 from keeper.house import House
-from keeper.journal import JournalError, NewDecision
+from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Kind
 from keeper.prepare import look_again
 from keeper.trial import Prepared, grant_of
@@ -51,13 +51,16 @@ async def conclude_plan(
     house: House, snapshot: Snapshot, intent: Intent, prepared: Prepared, signer: Address
 ) -> Outcome | asyncio.Task[Outcome]:
     """Write down a plan, then send it in a task of its own; in dry run the rehearsal was all."""
-    decision_id = await _record_plan(house, snapshot.block, report.inputs(snapshot, intent.assessment), prepared)
-    house.said[intent.position] = f"act:{decision_id}"
+    entry = _entry(house, snapshot.block, report.inputs(snapshot, intent.assessment), prepared)
+    executor = house.executors.get(signer)
+    if executor is None or executor.lane.ready_nonce(snapshot.block) is None:
+        await house.journal.decisions.written(entry)  # else with the first bytes signed for it, in one commit
+    house.said[intent.position] = f"act:{snapshot.block.hash}"
     if house.mode == "dry_run":
         outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
-        await _finish(house, intent, prepared.plan.label, decision_id, outcome)
+        await _finish(house, intent, prepared.plan.label, entry, outcome)
         return outcome
-    task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, decision_id))
+    task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, entry))
     house.in_flight[signer] = task
     house.busy[signer] = intent.position
     task.add_done_callback(lambda done: _landed(house, signer, done))
@@ -77,13 +80,14 @@ def _landed(house: House, signer: Address, task: asyncio.Task[Outcome]) -> None:
         house.observer.sending_stopped(house.sending_errors)
 
 
-async def _record_plan(house: House, block: BlockRef, inputs: report.Data, prepared: Prepared) -> int:
+def _entry(house: House, block: BlockRef, inputs: report.Data, prepared: Prepared) -> Entry:
+    """Return a plan as it goes into the journal, and tell it."""
     plan = prepared.plan
     intent = plan.intent
     house.observer.planned(intent.position, intent.rule.name, plan.label, plan.cost.total, is_partial=plan.is_partial)
     alternatives = [report.rejected(r) for r in plan.rejected]
     alternatives += [{"label": p.label, "reason": why.reason.code, "detail": why.detail} for p, why in prepared.refused]
-    return await house.journal.decisions.record(
+    return Entry(
         NewDecision(
             **_where(block),
             position=intent.position,
@@ -100,24 +104,24 @@ async def _record_plan(house: House, block: BlockRef, inputs: report.Data, prepa
     )
 
 
-async def _send(house: House, wallet: Wallet, prepared: Prepared, decision_id: int) -> Outcome:
+async def _send(house: House, wallet: Wallet, prepared: Prepared, entry: Entry) -> Outcome:
     """Send a plan; where another one is right by the time a higher offer is due, send that in its place."""
     displaced = Usd(0)
     for _ in range(CHANGES):
         look = SecondLook(house, prepared)
-        outcome = await _send_one(house, wallet, prepared, decision_id, look, displaced)
-        await _finish(house, prepared.plan.intent, prepared.plan.label, decision_id, outcome)
+        outcome = await _send_one(house, wallet, prepared, entry, look, displaced)
+        await _finish(house, prepared.plan.intent, prepared.plan.label, entry, outcome)
         if outcome.reason is not Reason.SUPERSEDED or not isinstance(look.seen, Prepared):
             break
         displaced, prepared = prepared.plan.spend, look.seen
         assessed = prepared.plan.intent.assessment
-        inputs: report.Data = {"position": report.assessment(assessed), "replaces_decision": decision_id}
-        decision_id = await _record_plan(house, assessed.position.block, inputs, prepared)
+        inputs: report.Data = {"position": report.assessment(assessed), "replaces_decision": entry.id}
+        entry = _entry(house, assessed.position.block, inputs, prepared)
     return outcome
 
 
 async def _send_one(
-    house: House, wallet: Wallet, prepared: Prepared, decision_id: int, look: SecondLook, displaced: Usd
+    house: House, wallet: Wallet, prepared: Prepared, entry: Entry, look: SecondLook, displaced: Usd
 ) -> Outcome:
     """Send one plan. ``displaced`` is what the pending plan it replaces was counted with."""
     intent = prepared.plan.intent
@@ -127,7 +131,7 @@ async def _send_one(
         return Outcome("failed", Reason.NO_SIGNER, intent.position, None)
     spent = Usd(max(0, await house.spent_today(intent.rule, block) - displaced))
     grant = grant_of(house, block, prepared.plan, signer, spent)
-    order = Order(decision_id, grant, wallet, prepared.ceiling)
+    order = Order(entry, grant, wallet, prepared.ceiling)
     return await executor.execute(prepared.plan, prepared.script, prepared.rehearsed, order, look)
 
 
@@ -148,10 +152,11 @@ class SecondLook:
         return verdict(plan, now, ceiling, has_begun=has_begun)
 
 
-async def _finish(house: House, intent: Intent, label: str, decision_id: int, outcome: Outcome) -> None:
+async def _finish(house: House, intent: Intent, label: str, entry: Entry, outcome: Outcome) -> None:
     health = outcome.after.health_factor if outcome.after else None
     house.observer.concluded(intent.position, label, outcome.kind, outcome.reason, outcome.detail, health)
     try:
+        decision_id = await house.journal.decisions.written(entry)
         await house.journal.decisions.record_outcome(decision_id, outcome.kind, report.outcome(outcome))
     except JournalError as error:
         house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error), is_quiet=False)

@@ -15,10 +15,9 @@ from keeper.execution.executor import Executor, Outcome
 from keeper.execution.rehearsal import Simulator
 from keeper.journal import Journal
 from keeper.journal.decisions import Mode
+from keeper.journal.past import Past, Recollection
 from keeper.observe import Observer
 from keeper.watch import Watch
-
-DAY_S = 86_400
 
 
 class SecondOpinion(Protocol):
@@ -58,10 +57,14 @@ class House:
     """Signer → the position whose plan is under way."""
     said: dict[str, str] = field(default_factory=dict)
     """Position → what was last written of it, so that a quiet month does not fill the journal."""
+    recollection: Recollection = field(init=False)
     sending_errors: int = 0
     """Defects in a row in the sending."""
     may_sign: bool = True
     """Cleared when too much went wrong in a row."""
+
+    def __post_init__(self) -> None:
+        self.recollection = Recollection(self.journal, self.remembers)
 
     @property
     def venues(self) -> Venues:
@@ -75,22 +78,20 @@ class House:
         names = {r.position for r in fired if r.is_boost}
         others = [r for r in self.rules if r.position in names and r not in fired]
         for rule in (*fired, *others):
-            key, decisions = (rule.position, rule.name), self.journal.decisions
-            last = await decisions.last_restored_at(*key, self.remembers)
-            if last is not None:
-                acted[key] = last
-            failed[key] = await decisions.failed_since(*key, block.timestamp - failures_count_s(rule))
-            spent[rule.name] = await self.spent_today(rule, block)
+            key, past = (rule.position, rule.name), await self.past_of(rule, block)
+            if past.acted_at is not None:
+                acted[key] = past.acted_at
+            failed[key], spent[rule.name] = past.failed, Usd(past.spent)
         return Memory(acted, spent, failed, dict(self.busy), self.may_sign)
+
+    async def past_of(self, rule: Rule, block: BlockRef) -> Past:
+        """Return what the journal knows of a rule; it is asked only when something was written since."""
+        now, counts_s = block.timestamp, failures_count_s(rule)
+        return await self.recollection.of(rule.position, rule.name, block.chain_id, now, counts_s)
 
     async def spent_today(self, rule: Rule, block: BlockRef) -> Usd:
         """Return the dollars a rule moved in the last 24 hours of chain time."""
-        since = block.timestamp - DAY_S
-        return Usd(
-            await self.journal.transactions.spent_usd(
-                block.chain_id, since_timestamp=since, rule=rule.name, mode=self.remembers
-            )
-        )
+        return Usd((await self.past_of(rule, block)).spent)
 
     async def settle(self) -> None:
         """Wait for every plan under way."""

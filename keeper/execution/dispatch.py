@@ -13,7 +13,7 @@ from keeper.chain.fees import Fees
 from keeper.core.units import Address, Wei
 from keeper.execution.signer import Envelope, KeystoreSigner, delegate_in
 from keeper.execution.tx_state import TxState, moved
-from keeper.journal import Journal, NewAttempt, NewTransaction, Transaction
+from keeper.journal import Entry, Journal, NewAttempt, NewTransaction, Transaction
 from keeper.journal.transactions import State
 from keeper.venues.ports import Call
 
@@ -49,12 +49,31 @@ class Dispatch:
         self.signer = signer
         self._chain_id = chain_id
         self._journal = journal.transactions
+        self._bursts = journal.bursts
         self._wire = wire
 
     async def sign(
         self, outgoing: Outgoing, nonce: int, fees: Fees, replaces: Transaction | None = None
     ) -> Transaction:
         """Sign a call and write it down, durable before any wire. Raises JournalError, NonceTakenError."""
+        row, attempt = self._signed(outgoing, nonce, fees)
+        if replaces is None:
+            written = await self._journal.add_signed(row, attempt)
+        else:
+            moved(TxState(replaces.state), TxState.REPLACED)
+            written = await self._journal.replace_signed(replaces.id, row, attempt)
+        return await self._row(nonce, written)
+
+    async def sign_all(
+        self, outgoing: Sequence[Outgoing], first: int, fees: Fees, entry: Entry
+    ) -> tuple[Transaction, ...]:
+        """Sign calls at consecutive nonces that are free; write them and their decision down in one durable commit.
+
+        Raises JournalError, NonceTakenError.
+        """
+        return await self._bursts.add(entry, [self._signed(o, first + i, fees) for i, o in enumerate(outgoing)])
+
+    def _signed(self, outgoing: Outgoing, nonce: int, fees: Fees) -> tuple[NewTransaction, NewAttempt]:
         envelope = Envelope(self._chain_id, nonce, outgoing.gas_limit, fees, outgoing.delegate)
         signed = self.signer.sign(outgoing.call, envelope)
         row = NewTransaction(
@@ -70,13 +89,7 @@ class Dispatch:
             spend_usd=outgoing.spend_usd,
             gas_limit=outgoing.gas_limit,
         )
-        attempt = _attempt(signed.hash, signed.raw, fees)
-        if replaces is None:
-            written = await self._journal.add_signed(row, attempt)
-        else:
-            moved(TxState(replaces.state), TxState.REPLACED)
-            written = await self._journal.replace_signed(replaces.id, row, attempt)
-        return await self._row(nonce, written)
+        return row, _attempt(signed.hash, signed.raw, fees)
 
     async def broadcast(self, transaction: Transaction) -> None:
         """Hand the newest bytes to the node. A refusal is noted, not raised: they will be said again."""

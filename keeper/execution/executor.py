@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
@@ -21,7 +21,7 @@ from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.rehearsal import Rehearsed
 from keeper.execution.unfinished import outside, payments
-from keeper.journal import JournalError
+from keeper.journal import Entry, JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
 
@@ -59,10 +59,15 @@ class Outcome:
 class Order:
     """What a plan is sent under: its decision, what the rule grants, the wallet it was made for, the fee ceiling."""
 
-    decision_id: int
+    entry: Entry
     grant: policy.Grant
     wallet: Wallet
     ceiling: Wei | None
+
+    @property
+    def decision_id(self) -> int:
+        """The decision's id; zero while it is not written, as before the first bytes signed for it."""
+        return self.entry.id or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,14 @@ class Executor:
         position = plan.intent.assessment.position
         reserves = {h.reserve.asset: h.reserve for h in position.holdings}
         receipts = list[Receipt]()
-        guidance = Guidance(order.ceiling, self.cap, reconsider, decided_at=position.block)
+        guidance = Guidance(
+            order.ceiling,
+            self.cap,
+            reconsider,
+            decided_at=position.block,
+            entry=order.entry,
+            balance=order.wallet.native,
+        )
         try:
             calls = [planned.call for planned in script.calls]
             is_batch = script.batch is not None
@@ -255,15 +267,16 @@ def gas_limit(used: int) -> int:
     return max(GAS_LEAST, used * (100 + GAS_MARGIN_PERCENT) // 100)
 
 
-def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> list[list[Outgoing]]:
-    """Return what goes out together: everything in one batch, or burst by burst."""
+def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> Iterator[list[Outgoing]]:
+    """Yield what goes out together: everything in one batch, or burst by burst."""
     if script.batch:
         (used,), (call,) = rehearsed.gas_used, script.sent
         delegate = None if script.batch.is_delegated else script.batch.contract
-        return [[Outgoing(call, order.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]]
+        yield [Outgoing(call, order.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]
+        return
     slippage = plan.intent.rule.limits.max_slippage
-    return [
-        [
+    for burst in bursts(script.calls, order.wallet, slippage):
+        yield [
             Outgoing(
                 script.sent[i],
                 order.decision_id,
@@ -273,5 +286,3 @@ def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> l
             )
             for i in burst
         ]
-        for burst in bursts(script.calls, order.wallet, slippage)
-    ]

@@ -16,13 +16,14 @@ from keeper.execution.dispatch import EARLIER_LANDED, SPENT_ELSEWHERE, Dispatch,
 from keeper.execution.redecision import Change, Drop, Keep
 from keeper.execution.send_state import Move, SendState, Timings
 from keeper.execution.tx_state import TxState
-from keeper.journal import Transaction
+from keeper.journal import Entry, Transaction
 from keeper.venues.ports import Call
 
 Reconsider = Callable[[bool], Awaitable[Keep | Drop | Change]]
 """Asks what would be decided now; told whether a transaction of the burst is mined already."""
 Market = Callable[[Wei | None], Awaitable[Fees | None]]
 """What the fee market asks for now, within a ceiling."""
+NOTHING = Wei(0)
 CANCEL_GAS = 60_000
 """A self-transfer, also where the account has delegated its code."""
 
@@ -55,6 +56,10 @@ class Guidance:
     """Seconds to stay with it, where that is not what the timings say."""
     decided_at: BlockRef | None = None
     """The block the plan was made for: it is refused when the signer's nonce moved on since."""
+    entry: Entry | None = None
+    """The decision, when it is to be written in one commit with the first signed bytes."""
+    balance: Wei = NOTHING
+    """The signer's native currency at ``decided_at``."""
     continues: bool = False
     """Whether a burst of the same plan came before: what a reorg took of it is waited for, not replaced."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from keeper.chain import accounts, fees
 from keeper.chain.accounts import Receipt
@@ -19,6 +20,7 @@ from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
+from keeper.execution.ready import Ready, payable, read_ready
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
 from keeper.execution.tx_state import TxState
@@ -52,6 +54,7 @@ class Lane:
         self._journal = journal
         self._flight = Flight(self._dispatch, self._market, timings, poll_s, clock, self._wishes)
         self._has_unconfirmed = True
+        self._ready: Ready | None = None
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
 
     async def reconcile(self, patience_s: float | None = None) -> tuple[Transaction, ...]:
@@ -100,6 +103,18 @@ class Lane:
         ``Flight.follow``, and SendFailedError when the fee limit or the balance forbids any offer.
         """
         await self._leave_leftovers()
+        rows = await self._signed_from_ready(outgoing, guidance) or await self._signed(outgoing, guidance)
+        self._has_unconfirmed = True
+        # side by side, so that a burst reaches the same block
+        await asyncio.gather(*(self._dispatch.broadcast(row) for row in rows))
+        receipts = await self._flight.follow(rows, guidance)
+        return receipts[: len(outgoing)]
+
+    async def _signed(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Transaction, ...]:
+        """Sign and write down, the node asked for everything a signature covers."""
+        if guidance.entry is not None:
+            id_ = await self._journal.decisions.written(guidance.entry)
+            outgoing = [replace(item, decision_id=id_) for item in outgoing]
         pending = await self._settled_first(guidance)
         offer = await self._offer(guidance.ceiling, outgoing, pending)
         first = pending[0].nonce if pending else await self._next_nonce()
@@ -108,11 +123,29 @@ class Lane:
             rows.append(await self._dispatch.sign(item, first + i, offer, pending[i] if i < len(pending) else None))
         for leftover in pending[len(outgoing) :]:
             rows.append(await self._dispatch.sign(self._flight.nothing(leftover), leftover.nonce, offer, leftover))
-        self._has_unconfirmed = True
-        # side by side, so that a burst reaches the same block
-        await asyncio.gather(*(self._dispatch.broadcast(row) for row in rows))
-        receipts = await self._flight.follow(tuple(rows), guidance)
-        return receipts[: len(outgoing)]
+        return tuple(rows)
+
+    # --- ready beforehand ---------------------------------------------------------------------------------------------
+
+    async def make_ready(self, block: BlockRef) -> None:
+        """Fetch what the next send will need, off its way. Raises NodeError, JournalError."""
+        self._ready = None
+        self._ready = await read_ready(self._dispatch, self._node, self._journal, block)
+
+    def ready_nonce(self, decided_at: BlockRef) -> int | None:
+        """Return the nonce that is ready for what is decided at a block; None when the node would have to be asked."""
+        ready = self._ready
+        return ready.nonce if ready and ready.serves(decided_at, self._journal.tally) else None
+
+    async def _signed_from_ready(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Transaction, ...]:
+        """Sign and write down without asking the node anything; return nothing when that cannot be."""
+        ready, self._ready = self._ready, None
+        block, entry = guidance.decided_at, guidance.entry
+        if ready is None or block is None or entry is None or not ready.serves(block, self._journal.tally):
+            return ()
+        gas = sum(item.gas_limit for item in outgoing)
+        offer = payable(block.base_fee, ready.tip, guidance.ceiling, guidance.balance, gas)
+        return await self._dispatch.sign_all(outgoing, ready.nonce, offer, entry) if offer else ()
 
     async def _settled_first(self, guidance: Guidance) -> tuple[Transaction, ...]:
         """Return what is pending and may be replaced, once what is not so any more is written down.

@@ -1,6 +1,6 @@
 """Durable memory: what was seen, decided, signed, sent and mined, on SQLite or PostgreSQL."""
 
-from keeper.journal.decisions import Decision, Decisions, NewDecision
+from keeper.journal.decisions import Decision, Decisions, Entry, NewDecision
 from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError, SchemaTooNewError
 from keeper.journal.facts import Facts
 from keeper.journal.open import Journal, open_journal
@@ -10,6 +10,7 @@ __all__ = [
     "Attempt",
     "Decision",
     "Decisions",
+    "Entry",
     "Facts",
     "Journal",
     "JournalError",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keeper.journal.errors import NoSuchRowError
 from keeper.journal.schema import decisions, transactions
@@ -65,6 +66,15 @@ class Decision(NewDecision):
     created_at: int
 
 
+@dataclass(slots=True)
+class Entry:
+    """A decision on its way into the journal: alone, or in one commit with the first bytes signed for it."""
+
+    decision: NewDecision
+    id: int | None = None
+    """None until it is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """The decisions of every position, in the order they were made."""
@@ -73,10 +83,14 @@ class Decisions:
 
     async def record(self, decision: NewDecision) -> int:
         """Write a decision and return its id. Raises JournalError."""
-        row = {**asdict(decision), "created_at": self.store.clock()}
         async with self.store.writing("record a decision") as connection:
-            written = await connection.execute(insert(decisions).values(row).returning(decisions.c.id))
-            return int(written.scalar_one())
+            return await insert_decision(connection, decision, self.store.clock())
+
+    async def written(self, entry: Entry) -> int:
+        """Write an entry unless it is written, and return its id. Raises JournalError."""
+        if entry.id is None:
+            entry.id = await self.record(entry.decision)
+        return entry.id
 
     async def record_outcome(self, decision_id: int, kind: OutcomeKind, outcome: Json) -> None:
         """Write what came of a decision, over what was known before. Raises JournalError, NoSuchRowError."""
@@ -155,6 +169,13 @@ class Decisions:
     async def _read(self, query: Select[Any]) -> tuple[Decision, ...]:
         async with self.store.reading("read decisions") as connection:
             return tuple(Decision(**row) for row in (await connection.execute(query)).mappings())
+
+
+async def insert_decision(connection: AsyncConnection, decision: NewDecision, now: int) -> int:
+    """Insert a decision within a transaction under way, and return its id."""
+    row = {f.name: getattr(decision, f.name) for f in fields(NewDecision)}
+    written = await connection.execute(insert(decisions).values(row | {"created_at": now}).returning(decisions.c.id))
+    return int(written.scalar_one())
 
 
 def about(position: str | None, rule: str | None) -> ColumnElement[bool]:

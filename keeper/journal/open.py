@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from keeper.journal.bursts import Bursts
 from keeper.journal.decisions import Decisions
 from keeper.journal.facts import Facts
 from keeper.journal.migrate import bring_up_to_date
@@ -28,7 +29,13 @@ class Journal:
     store: Store
     decisions: Decisions
     transactions: Transactions
+    bursts: Bursts
     facts: Facts
+
+    @property
+    def tally(self) -> int:
+        """How often this process wrote or began to: what was read from the journal holds while it stands still."""
+        return self.store.tally.count
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,4 +59,5 @@ async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, p
     except BaseException:
         await store.engine.dispose()
         raise
-    return Journal(store, Decisions(store), Transactions(store), Facts(store))
+    transactions = Transactions(store)
+    return Journal(store, Decisions(store), transactions, Bursts(transactions), Facts(store))

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from keeper.journal.errors import JournalError, from_database
 
 
+@dataclass(slots=True)
+class Tally:
+    """Counts what this process wrote: what was read from the journal holds as long as the count stands still."""
+
+    count: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """An engine and a clock (whole seconds since 1970)."""
 
     engine: AsyncEngine
     clock: Callable[[], int]
+    tally: Tally = field(default_factory=Tally)
 
     @asynccontextmanager
     async def reading(self, action: str) -> AsyncIterator[AsyncConnection]:
@@ -38,11 +46,14 @@ class Store:
     @asynccontextmanager
     async def writing(self, action: str) -> AsyncIterator[AsyncConnection]:
         """All of it or nothing; on the disk when this returns. Raises JournalError."""
+        self.tally.count += 1  # before and after: what is read meanwhile may not have seen it yet
         try:
             async with self.engine.execution_options(writes=True).begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as failure:
             raise from_database(action, failure) from failure
+        finally:
+            self.tally.count += 1
 
 
 def connect(address: str, clock: Callable[[], int], patience_s: int) -> Store:

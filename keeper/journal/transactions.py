@@ -94,7 +94,7 @@ class Transactions:
         Returns the transaction's id. Raises NonceTakenError when another intent lives at the nonce, JournalError.
         """
         async with self.store.writing("add a signed transaction") as connection:
-            return await self._insert(connection, transaction, attempt, replaces=None)
+            return (await self.insert(connection, transaction, attempt, replaces=None))[0]
 
     async def replace_signed(self, replaced_id: int, transaction: NewTransaction, attempt: NewAttempt) -> int:
         """Give a nonce to another intent (a new plan, a cancellation) in one durable commit.
@@ -108,7 +108,7 @@ class Transactions:
             changed = await connection.execute(update(transactions).where(unfinished).values(row))
             if changed.rowcount == 0:
                 raise NoSuchRowError("replace a transaction", f"unfinished transaction {replaced_id}")
-            return await self._insert(connection, transaction, attempt, replaces=replaced_id)
+            return (await self.insert(connection, transaction, attempt, replaces=replaced_id))[0]
 
     async def add_attempt(self, transaction_id: int, attempt: NewAttempt) -> int:
         """Write further signed bytes of the same intent, with other fees; call it before the wire.
@@ -228,9 +228,10 @@ class Transactions:
             lanes[its_signer, nonce].append((its_rule, state, spend))
         return sum(may_be_spent(intents, rule) for intents in lanes.values())
 
-    async def _insert(
+    async def insert(
         self, connection: AsyncConnection, transaction: NewTransaction, attempt: NewAttempt, *, replaces: int | None
-    ) -> int:
+    ) -> tuple[int, int]:
+        """Insert both within a transaction under way; return the id of each. Raises NonceTakenError, NoSuchRowError."""
         now = self.store.clock()
         row = {**asdict(transaction), "replaces": replaces, "state": "signed", "created_at": now, "updated_at": now}
         try:
@@ -240,8 +241,7 @@ class Transactions:
                 raise NoSuchRowError("add a signed transaction", f"decision {transaction.decision_id}") from clash
             raise NonceTakenError(transaction.chain_id, transaction.signer, transaction.nonce) from clash
         transaction_id = int(written.scalar_one())
-        await self._insert_attempt(connection, transaction_id, attempt)
-        return transaction_id
+        return transaction_id, await self._insert_attempt(connection, transaction_id, attempt)
 
     async def _insert_attempt(self, connection: AsyncConnection, transaction_id: int, attempt: NewAttempt) -> int:
         row = {**asdict(attempt), "transaction_id": transaction_id, "signed_at": self.store.clock()}

@@ -1,0 +1,59 @@
+"""What the journal knows of a rule, kept in memory while nothing is written: an acting block asks the disk nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from keeper.journal.decisions import Mode
+from keeper.journal.open import Journal
+
+DAY_S = 86_400
+KEPT_S = 120
+"""Seconds of chain time for which a past is kept: the windows of a day and of failures move on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One rule's past as of a block: when it last reached its target, failures that still count, dollars of a day."""
+
+    read_at: int
+    acted_at: int | None
+    failed: int
+    spent: int
+
+
+@dataclass(slots=True)
+class Recollection:
+    """Pasts by position and rule. One that is kept was read at an earlier block, and so counts no less than it must."""
+
+    journal: Journal
+    mode: Mode
+    _kept: dict[tuple[str, str], Past] = field(default_factory=dict)
+    _tally: int = -1
+
+    async def of(self, position: str, rule: str, chain_id: int, now: int, failures_count_s: int) -> Past:
+        """Return the past of a rule at block time ``now``. Raises JournalError."""
+        tally = self.journal.tally
+        if tally != self._tally:
+            self._kept, self._tally = {}, tally
+        key = (position, rule)
+        kept = self._kept.get(key)
+        if kept is None or not 0 <= now - kept.read_at <= KEPT_S:
+            found = await self._read(position, rule, chain_id, now, failures_count_s)
+            if self.journal.tally != tally:
+                return found
+            self._kept[key] = kept = found
+        return kept
+
+    def forget(self) -> None:
+        """Read anew when asked next."""
+        self._kept = {}
+
+    async def _read(self, position: str, rule: str, chain_id: int, now: int, failures_count_s: int) -> Past:
+        decisions = self.journal.decisions
+        return Past(
+            now,
+            await decisions.last_restored_at(position, rule, self.mode),
+            await decisions.failed_since(position, rule, now - failures_count_s),
+            await self.journal.transactions.spent_usd(chain_id, since_timestamp=now - DAY_S, rule=rule, mode=self.mode),
+        )
