@@ -146,7 +146,9 @@ class FakeBlocks:
         c = self._chain
         if c.is_away:
             raise NodeAwayError(c.name, "eth_getBlockByNumber", "cannot be reached")
-        return BlockRef(c.chain_id, c.number, f"0x{c.number:064x}", "0x", c.number * 12, Wei(c.base_fee))
+        return BlockRef(
+            c.chain_id, c.number, f"0x{c.number:064x}", f"0x{c.number - 1:064x}", c.number * 12, Wei(c.base_fee)
+        )
 
 
 class Clock:
