@@ -43,6 +43,8 @@ class Watch:
         self.network = network
         self.positions = {p.name: p for p in positions}
         self._named = {p.name: [r.trigger.asset for r in rules if r.position == p.name] for p in positions}
+        self.also: tuple[Read, ...] = ()
+        """What armed plans want read with everything else: quotes and allowances they rest on."""
         self._known: Known | None = None
         self._is_outdated = False
 
@@ -128,6 +130,7 @@ class Watch:
             else None
         )
         native = sheet.add(_price(market, network.wrapped_native))
+        also = {read: sheet.add(Probe((read,), lambda found: found[0])) for read in self.also}
         answers = await self.blocks.answers(block, sheet.reads)
 
         for asset, feed in feeds.items():
@@ -145,6 +148,7 @@ class Watch:
             seconds={p.asset: p for p in prices},
             sequencer=sequencer.decode(answers) if sequencer else None,
             native_price=native.decode(answers),
+            also={read: slot.decode(answers) for read, slot in also.items()},
         )
         new_money = any(
             asset not in {x.asset for x in known.scopes[name].listings}

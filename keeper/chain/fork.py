@@ -19,7 +19,7 @@ from keeper.chain.accounts import receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import READING, Node
 from keeper.chain.errors import NodeAwayError, NodeError, NodeRefusedError
-from keeper.chain.simulation import Simulated, Simulation, as_request
+from keeper.chain.simulation import NO_CODES, Codes, Simulated, Simulation, as_request
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address
 from keeper.venues.abi import revert_reason
@@ -81,14 +81,14 @@ class Fork:
         await self._stop()
 
     async def run(
-        self, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+        self, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
     ) -> Simulation:
         """Send calls as ``sender`` (impersonated) one after the other, stop at the first failure, then read."""
         node = self._node
         assert node is not None, "enter the fork first"  # noqa: S101 - misuse, not input
         await node.request("anvil_impersonateAccount", sender)
-        if code is not None:
-            await node.request("anvil_setCode", sender, "0x" + code.hex())
+        for at, put in code.items():
+            await node.request("anvil_setCode", at, "0x" + put.hex())
         outcomes = list[Simulated]()
         for call in calls:
             outcomes.append(await _send(node, sender, call))

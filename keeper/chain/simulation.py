@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from keeper.chain.client import Upstream
@@ -13,6 +14,10 @@ from keeper.core.units import Address
 from keeper.venues import multicall3
 from keeper.venues.abi import revert_reason
 from keeper.venues.ports import Answer, Call, Read
+
+Codes = Mapping[Address, bytes]
+"""Code to put at accounts before calls are run."""
+NO_CODES: Codes = MappingProxyType({})
 
 
 class SimulationUnsupportedError(Exception):
@@ -43,19 +48,20 @@ async def simulate(
     calls: Sequence[Call],
     reads: Sequence[Read],
     multicall: Address,
-    code: bytes | None = None,
+    code: Codes = NO_CODES,
 ) -> Simulation:
     """Run calls one after the other on the state of ``block``, then the reads. Raises NodeError.
 
-    ``code`` is put at the sender's account first: what an EIP-7702 delegation will do.
+    ``code`` is put at accounts first: at the sender's what an EIP-7702 delegation will do, at a price source another
+    price.
 
     Raises SimulationUnsupportedError where the node does not know the method, StaleAnswerError when it built on
     another block.
     """
     final = {"from": sender, "to": multicall, "data": "0x" + multicall3.encode(reads).hex()}
     built: dict[str, Any] = {"calls": [*(as_request(sender, c) for c in calls), final]}
-    if code is not None:
-        built["stateOverrides"] = {sender: {"code": "0x" + code.hex()}}
+    if code:
+        built["stateOverrides"] = {at: {"code": "0x" + put.hex()} for at, put in code.items()}
     payload = {"blockStateCalls": [built], "validation": False}
     try:
         result = await node.request("eth_simulateV1", payload, hex(block.number))

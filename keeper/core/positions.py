@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -150,3 +151,5 @@ class Snapshot:
     sequencer: Sequencer | None
     native_price: int
     """Base-currency price of one whole native token, 8 decimals; zero when the oracle does not list it."""
+    also: Mapping[object, bytes | None] = field(default_factory=dict)
+    """Answers to what armed plans asked to be read beside everything else, by their reads."""

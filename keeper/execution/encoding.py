@@ -46,10 +46,9 @@ class Script:
     sent: tuple[Call, ...]
     batch: Batch | None = None
 
-    @property
-    def code(self) -> bytes | None:
-        """The code the signer's account has while a batch runs."""
-        return batch_account.delegated_code(self.batch.contract) if self.batch else None
+    def code_at(self, signer: Address) -> dict[Address, bytes]:
+        """Return the code the signer's account has while a batch runs."""
+        return {signer: batch_account.delegated_code(self.batch.contract)} if self.batch else {}
 
 
 def encode(plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None) -> Script:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.fork import AnvilMissingError, Fork
-from keeper.chain.simulation import Simulation, SimulationUnsupportedError, simulate
+from keeper.chain.simulation import NO_CODES, Codes, Simulation, SimulationUnsupportedError, simulate
 from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, BlockRef, LendingPosition
 from keeper.core.reasons import Reason
@@ -40,9 +40,9 @@ class Simulator(Protocol):
     where: str
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
     ) -> Simulation:
-        """Run the calls one after the other, then the reads; ``code`` is put at the sender's account first."""
+        """Run the calls one after the other, then the reads; ``code`` is put at accounts first."""
 
 
 class ForkSimulator:
@@ -55,7 +55,7 @@ class ForkSimulator:
         self._multicall = multicall
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
     ) -> Simulation:
         """Start a fork, run, stop it. Raises AnvilMissingError, NodeError."""
         async with Fork(self._url, block, self._multicall) as fork:
@@ -71,7 +71,7 @@ class NodeSimulator:
         self.where = "eth_simulateV1"
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: bytes | None = None
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
     ) -> Simulation:
         """Simulate. Raises NodeError, AnvilMissingError when neither way is open."""
         try:
@@ -89,7 +89,7 @@ async def rehearse(
     """Return how the plan goes on its own block. Raises NodeError when the node cannot say."""
     block = plan.intent.assessment.position.block
     try:
-        simulation = await simulator.run(block, signer, script.sent, probe.reads, script.code)
+        simulation = await simulator.run(block, signer, script.sent, probe.reads, script.code_at(signer))
     except AnvilMissingError as error:
         return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
     for call, outcome in zip(script.sent, simulation.calls, strict=False):
