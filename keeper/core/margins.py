@@ -73,7 +73,7 @@ class PerpLeg:
     """Signed: long is positive."""
     size_unit: int
     entry_notional: int
-    """Dollars at opening, never negative."""
+    """Dollars at opening. Negative only for a rest too small to count as a size (Perp v2: below 10 wei)."""
     mark_price: int
     """What profit, loss and margin are reckoned at."""
     index_price: int
@@ -130,9 +130,12 @@ class PerpPosition:
     initial: Factor
     maintenance: Factor
     least_requirement: int
-    """Dollars below which equity is liquidated whatever the size; zero where there is no such bound."""
+    """Dollars below which equity is liquidated whatever the size; zero where there is no such bound, 1 where only a
+    worth of zero is (GMX v2 without a minimum)."""
     reported: PerpFigures
     orders: tuple[VenueOrder, ...] = ()
+    equity_step: int = 1
+    """The venue rounds equity down to a multiple of this before it compares (Perp v2: the collateral's unit)."""
 
     @property
     def held(self) -> tuple[PerpLeg, ...]:

@@ -7,10 +7,15 @@ or reduced is rounded up. Sources: Perp v2 ``AccountBalance.getMarginRequirement
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from keeper.core.margins import FACTOR, MarginBasis, PerpFigures, PerpLeg, PerpPosition
 from keeper.core.units import INFINITE, WAD, Wad, largest, mul_div_down, mul_div_up, smallest
+
+FARTHEST_DOUBLINGS = 40
+"""How far above the mark a short's liquidation price is looked for."""
 
 
 def notional(leg: PerpLeg, price: int | None = None) -> int:
@@ -43,8 +48,12 @@ def margin_value(position: PerpPosition) -> int:
 
 
 def equity(position: PerpPosition) -> int:
-    """Return what the account is worth in dollars: collateral, plus profit, less what is owed. May be negative."""
-    return margin_value(position) + sum(unrealized_pnl(leg) - owed(leg) for leg in position.legs)
+    """Return what the account is worth in dollars: collateral, plus profit, less what is owed. May be negative.
+
+    Rounded down to what the venue tells apart.
+    """
+    worth = _worth(position)
+    return worth - worth % position.equity_step
 
 
 def basis(position: PerpPosition) -> int:
@@ -55,10 +64,10 @@ def basis(position: PerpPosition) -> int:
 
 
 def requirement(position: PerpPosition) -> int:
-    """Return the equity below which the account is liquidated; one unit at least while there is a size."""
+    """Return the equity below which the account is liquidated; zero without a size."""
     if not position.held:
         return 0
-    return max(mul_div_down(basis(position), position.maintenance, FACTOR), position.least_requirement, 1)
+    return max(mul_div_down(basis(position), position.maintenance, FACTOR), position.least_requirement)
 
 
 def initial_requirement(position: PerpPosition) -> int:
@@ -108,17 +117,14 @@ def liquidation_price(position: PerpPosition, market: str) -> int | None:
     if is_liquidatable(position):
         return leg.mark_price
 
-    def liquidates(price: int) -> bool:
-        return is_liquidatable(at_price(position, market, price))
-
-    if leg.is_long:
-        return largest(0, leg.mark_price, liquidates)
-    high = leg.mark_price
-    while not liquidates(high):
-        high *= 2
-        if high > leg.mark_price << 40:
-            return None
-    return smallest(leg.mark_price, high, liquidates)
+    # equity falls in the venue's steps, the requirement smoothly: look step by step where it could be below
+    price = _nearest(position, leg, lambda at: _worth(at) - position.equity_step + 1 < requirement(at))
+    while price is not None:
+        there = at_price(position, market, price)
+        if is_liquidatable(there):
+            break
+        price = _nearest(position, leg, partial(_is_worth_less, equity(there)))
+    return price
 
 
 def liquidation_distance(position: PerpPosition) -> Wad:
@@ -136,7 +142,8 @@ def liquidation_distance(position: PerpPosition) -> Wad:
 
 def margin_to_reach(position: PerpPosition, ratio: Wad) -> int:
     """Return the dollars of margin to add so that ``margin_ratio`` is at least ``ratio``; zero if it is."""
-    return max(0, mul_div_up(basis(position), ratio, WAD) - equity(position))
+    wanted = mul_div_up(basis(position), ratio, WAD)
+    return max(0, wanted + -wanted % position.equity_step - _worth(position))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +212,28 @@ def funding_per_day(position: PerpPosition) -> int:
 def _per_day(leg: PerpLeg) -> int:
     paid = mul_div_up(notional(leg), abs(leg.funding_rate), WAD * 365)
     return paid if leg.funding_rate >= 0 else -mul_div_down(notional(leg), -leg.funding_rate, WAD * 365)
+
+
+def _worth(position: PerpPosition) -> int:
+    """Return equity before the venue's rounding."""
+    return margin_value(position) + sum(unrealized_pnl(leg) - owed(leg) for leg in position.legs)
+
+
+def _is_worth_less(than: int, position: PerpPosition) -> bool:
+    return equity(position) < than
+
+
+def _nearest(position: PerpPosition, leg: PerpLeg, holds: Callable[[PerpPosition], bool]) -> int | None:
+    """Return the price nearest to the mark, on the losing side of a leg, where a monotone predicate holds."""
+
+    def at(price: int) -> bool:
+        return holds(at_price(position, leg.market, price))
+
+    if leg.is_long:
+        return largest(0, leg.mark_price, at)
+    high = max(1, leg.mark_price)
+    while not at(high):
+        high *= 2
+        if high > leg.mark_price << FARTHEST_DOUBLINGS:
+            return None
+    return smallest(leg.mark_price, high, at)
