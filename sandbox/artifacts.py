@@ -1,4 +1,4 @@
-"""Compiled contracts by name, from our own compile or from the Uniswap packages, and the linking of libraries."""
+"""Compiled contracts by name, from our own compile or from npm artifacts, and the linking of libraries."""
 
 import json
 from collections.abc import Mapping
@@ -17,6 +17,26 @@ UNISWAP = {
     "QuoterV2": "v3-periphery/artifacts/contracts/lens/QuoterV2.sol",
     "SwapRouter02": "swap-router-contracts/artifacts/contracts/SwapRouter02.sol",
 }
+PERP = {
+    name: f"curie-contract/artifacts/contracts/{name}.sol"
+    for name in (
+        "AccountBalance",
+        "BaseToken",
+        "ClearingHouse",
+        "ClearingHouseConfig",
+        "CollateralManager",
+        "DelegateApproval",
+        "Exchange",
+        "InsuranceFund",
+        "MarketRegistry",
+        "OrderBook",
+        "QuoteToken",
+        "Vault",
+    )
+} | {
+    name: f"perp-oracle-contract/artifacts/contracts/{name}.sol"
+    for name in ("ChainlinkPriceFeedV3", "PriceFeedDispatcher")
+}
 BATCH_ACCOUNT = MODULES / "@account-abstraction/contracts/artifacts"
 
 
@@ -24,6 +44,7 @@ BATCH_ACCOUNT = MODULES / "@account-abstraction/contracts/artifacts"
 def artifact(name: str) -> dict[str, Any]:
     """{abi, bytecode, linkReferences} of one contract."""
     path = MODULES / "@uniswap" / UNISWAP[name] if name in UNISWAP else CONTRACTS
+    path = MODULES / "@perp" / PERP[name] if name in PERP else path
     path = BATCH_ACCOUNT if name == "Simple7702Account" else path
     try:
         loaded: dict[str, Any] = json.loads((path / f"{name}.json").read_text())

@@ -11,13 +11,17 @@ from web3 import Web3
 from sandbox.aave import Market, deploy_market
 from sandbox.anvil import CHAIN_ID
 from sandbox.chain import Chain
+from sandbox.perp import deploy_perp, open_market
 from sandbox.spec import Reserve, WorldSpec
 from sandbox.uniswap import MAX, Uniswap, create_pool, deploy_uniswap
 
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 ROLES = {"admin": 10, "lp": 11, "liquidator": 12, "arbitrageur": 13, "feeds": 14}
+PERP_ROLES = {"perp_maker": 15, "perp_arbitrageur": 16, "perp_liquidator": 17}
 FEED_DECIMALS = 8  # Aave adds and compares sources without looking at their decimals
 ACTOR_FUNDS_USD = 10**10
+PERP_FUNDS_USD = 10**9
+PERP_HISTORY_S = 3600  # its prices are averages over half an hour
 WARM_UP_S = 7200  # so that pools can be asked for a time-weighted average at once
 NATIVE_BACKING = 10**9 * 10**18  # wei behind the mocked WETH, so that withdrawing works
 
@@ -27,7 +31,7 @@ Addresses = dict[str, Any]
 def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
     """Everything of `spec`, feeds fresh at the last block; plain JSON-able addresses."""
     accounts = chain.w3.eth.accounts
-    roles = {name: accounts[index] for name, index in ROLES.items()}
+    roles = {name: accounts[index] for name, index in (ROLES | PERP_ROLES).items()}
     admin = roles["admin"]
     _put_multicall3(chain, admin)
     tokens = {r.symbol: _deploy_token(chain, spec, r, admin) for r in spec.reserves}
@@ -46,6 +50,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
     for r in (r for r in spec.reserves if r.supply):
         supply = market.pool.functions.supply(tokens[r.symbol], r.supply * 10**r.decimals, roles["lp"], 0)
         chain.send(supply, roles["lp"])
+    perp = _deploy_perp(chain, spec, uniswap, tokens, feeds, roles)
     return {
         "chain_id": CHAIN_ID,
         "multicall3": MULTICALL3,
@@ -58,6 +63,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
             "swap_router_02": uniswap.router.address,
             "quoter_v2": uniswap.quoter.address,
         },
+        **({"perp": perp} if perp else {}),
         "tokens": tokens,
         "decimals": {r.symbol: r.decimals for r in spec.reserves},
         "a_tokens": market.a_tokens,
@@ -130,6 +136,33 @@ def _create_pool(
     return {"address": address, "fee": pool.fee, "token0": symbol[token0], "token1": symbol[token1]}
 
 
+def _deploy_perp(
+    chain: Chain,
+    spec: WorldSpec,
+    uniswap: Uniswap,
+    tokens: dict[str, str],
+    feeds: dict[str, str],
+    roles: dict[str, str],
+) -> Addresses | None:
+    """The perp exchange if there is to be one: its actors and its insurance fund have a billion dollars each."""
+    market, admin = spec.perp, roles["admin"]
+    if market is None:
+        return None
+    price = int(spec.price(market.feed_of).scaleb(18))
+    collateral = tokens[market.collateral]
+    perp = deploy_perp(chain, market, price, uniswap, collateral, feeds[market.feed_of], admin)
+    token, vault = chain.at("TestnetERC20", collateral), chain.at("Vault", perp["vault"])
+    amount = PERP_FUNDS_USD * 10 ** spec.reserve(market.collateral).decimals
+    for who in (perp["insurance_fund"], *(roles[name] for name in PERP_ROLES)):
+        chain.send(token.functions["mint(address,uint256)"](who, amount), admin)
+    for who in (roles[name] for name in PERP_ROLES):
+        chain.send(token.functions.approve(vault.address, MAX), who)
+        chain.send(vault.functions.deposit(collateral, amount), who)
+    _pass_time(chain, PERP_HISTORY_S)
+    open_market(chain, market, perp, price, roles["perp_maker"], roles["perp_arbitrageur"])
+    return perp
+
+
 def _aave_addresses(market: Market) -> dict[str, str]:
     return {
         "pool_addresses_provider": market.provider.address,
@@ -145,9 +178,13 @@ def _aave_addresses(market: Market) -> dict[str, str]:
 
 def warm_up(chain: Chain, addresses: Addresses) -> None:
     """Let the pools gather history, then make every feed fresh again."""
-    now = Web3.to_int(chain.w3.eth.get_block("latest")["timestamp"])
-    chain.rpc("evm_setNextBlockTimestamp", now + WARM_UP_S)
-    chain.rpc("evm_mine")
+    _pass_time(chain, WARM_UP_S)
     for address in [*addresses["feeds"].values(), *addresses["reference_feeds"].values()]:
         feed = chain.at("Feed", address)
         chain.send(feed.functions.setAnswer(feed.functions.latestAnswer().call()), addresses["roles"]["feeds"])
+
+
+def _pass_time(chain: Chain, seconds: int) -> None:
+    now = Web3.to_int(chain.w3.eth.get_block("latest")["timestamp"])
+    chain.rpc("evm_setNextBlockTimestamp", now + seconds)
+    chain.rpc("evm_mine")

@@ -32,9 +32,28 @@ max_deviation_bps = 300
 twap_window = "5m"
 """
     heartbeats = addresses["heartbeats_s"].items()
-    return head + "".join(
-        f'\n[price_safety.assets.{s}]\nheartbeat = "{duration(seconds)}"\n' for s, seconds in heartbeats
+    return (
+        head
+        + perp_toml(addresses)
+        + "".join(f'\n[price_safety.assets.{s}]\nheartbeat = "{duration(seconds)}"\n' for s, seconds in heartbeats)
     )
+
+
+def perp_toml(addresses: Addresses) -> str:
+    """Where the perp exchange is, its markets by underlying, and how old its index price may get."""
+    if "perp" not in addresses:
+        return ""
+    perp = addresses["perp"]
+    return f"""
+[perp_v2]
+clearing_house = "{perp["clearing_house"]}"
+
+[perp_v2.markets]
+{perp["underlying"]} = "{perp["base_token"]}"
+
+[price_safety.assets.{perp["underlying"]}]
+heartbeat = "{duration(addresses["heartbeats_s"][perp["feed_of"]])}"
+"""
 
 
 def duration(seconds: int) -> str:

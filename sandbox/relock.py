@@ -1,7 +1,8 @@
 """Writes package-lock.json anew after a change of package.json. Run: python -m sandbox.relock
 
-The lock names no registry host, and lists anvil for every platform: npm leaves out those it could not see, and
-`npm ci` then refuses the lock.
+The lock names no host: an address that a package gives for a dependency is replaced by the version which
+package.json's `overrides` put in its place. It lists anvil for every platform: npm leaves out those it could not see,
+and `npm ci` then refuses the lock.
 """
 
 import json
@@ -20,8 +21,12 @@ def main() -> int:
     subprocess.run(command, cwd=HERE, check=True)
     lock = json.loads(LOCK.read_text())
     packages = lock["packages"]
-    for package in packages.values():
+    overrides = json.loads((HERE / "package.json").read_text())["overrides"]
+    for place, package in packages.items():
         package.pop("funding", None)
+        replaced = overrides.get(place.removeprefix("node_modules/"), {})
+        wanted = package.get("dependencies", {})
+        wanted |= {name: replaced[name] for name, version in wanted.items() if "://" in version}
     for name, version in packages[ANVIL]["optionalDependencies"].items():
         system, _, machine = name.removeprefix("@foundry-rs/anvil-").partition("-")
         known = {"version": version, "cpu": [CPUS[machine]], "optional": True, "os": [system]}

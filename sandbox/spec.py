@@ -58,6 +58,27 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class PerpMarket:
+    """A Perp v2 market on `underlying`, priced by the feed of the reserve `feed_of`, margin in `collateral`.
+
+    `depth_usd` is what the maker provides on each side over the whole price range; `fee` and `insurance_share` (of the
+    fee) are millionths.
+    """
+
+    underlying: str = "ETH"
+    feed_of: str = "WETH"
+    collateral: str = "USDC"
+    depth_usd: int = 100_000_000
+    fee: int = 1000
+    insurance_share: int = 100_000
+
+    @property
+    def name(self) -> str:
+        """Of the virtual token: vETH."""
+        return f"v{self.underlying}"
+
+
+@dataclass(frozen=True, slots=True)
 class WorldSpec:
     """Everything a world is built from. `sentinel` wires Aave's PriceOracleSentinel to the sequencer feed."""
 
@@ -68,6 +89,7 @@ class WorldSpec:
     timestamp: int = 1_750_000_000
     sentinel: bool = False
     sequencer_grace_s: int = 600
+    perp: PerpMarket | None = None
 
     def reserve(self, symbol: str) -> Reserve:
         return next(r for r in self.reserves if r.symbol == symbol)
@@ -131,4 +153,5 @@ DEFAULT = WorldSpec(
         EMode(1, "ETH correlated", 9300, 9500, 10100, ("WETH", "wstETH"), ("WETH",)),
         EMode(2, "Dollars", 9000, 9300, 10200, ("USDC", "DAI", "USDT"), ("USDC", "DAI", "USDT")),
     ),
+    perp=PerpMarket(),
 )

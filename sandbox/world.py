@@ -14,6 +14,7 @@ blocks come by themselves every so many wall seconds.
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from sandbox.errors import SandboxError
 from sandbox.network_file import write_network_toml
 from sandbox.node import DEFAULT_INTERVAL_S, Node
 from sandbox.paths import ADDRESSES, RUN, STATE
+from sandbox.perp_desk import PerpDesk
 from sandbox.spec import WorldSpec
 from sandbox.uniswap import MAX
 
@@ -244,6 +246,11 @@ class World(Node):
     def health_factor(self, owner: str) -> Decimal:
         """As a number, huge without debt; the raw integer is in `account_data`."""
         return Decimal(self.account_data(owner).health_factor).scaleb(-18)
+
+    @cached_property
+    def perp(self) -> PerpDesk:
+        """The perp exchange: open and close accounts, read and move its prices."""
+        return PerpDesk(self)
 
     # ── for the keeper ──
 

@@ -44,6 +44,55 @@ FEED = "latestRoundData getRoundData latestAnswer decimals description AnswerUpd
 UNISWAP_POOL = "slot0 observe liquidity token0 token1 fee tickSpacing"
 QUOTER = "quoteExactInputSingle quoteExactOutputSingle quoteExactInput quoteExactOutput"
 ROUTER = "exactInputSingle exactOutputSingle exactInput exactOutput"
+PERP_HOUSE = """
+getVault getExchange getOrderBook getAccountBalance getClearingHouseConfig getQuoteToken getAccountValue openPosition
+closePosition PositionChanged PositionLiquidated FundingPaymentSettled
+"""
+PERP_VAULT = """
+getSettlementToken decimals getBalance getFreeCollateral getCollateralTokens deposit depositFor withdraw Deposited
+Withdrawn
+"""
+PERP_BALANCE = "getBaseTokens getAccountInfo getPnlAndPendingFee getMarginRequirementForLiquidation getMarkPrice"
+PERP_EXCHANGE = "getMarketRegistry getPendingFundingPayment getSqrtMarketTwapX96"
+PERP_CONFIG = "getImRatio getMmRatio getLiquidationPenaltyRatio getTwapInterval getMaxFundingRate getMarkPriceConfig"
+PERP_BASE = "symbol getPriceFeed getIndexPrice isOpen isPaused isClosed getPausedIndexPrice getClosedPrice"
+
+# What a caller may meet; set-up and administration are left out.
+PERP_CODES = {
+    "AB_MNE": "the account is in as many markets as it may be",
+    "BT_NC": "the market is not closed",
+    "CH_CLWTISO": "not liquidatable while it provides liquidity",
+    "CH_EAV": "the account is worth enough: not liquidatable",
+    "CH_F0S": "nothing would be exchanged",
+    "CH_IIC": "the insurance fund cannot cover the bad debt",
+    "CH_MNC": "the market is not closed",
+    "CH_MNO": "the market is not open",
+    "CH_MP": "the market is paused",
+    "CH_NEFCI": "too little free collateral for the initial margin",
+    "CH_NEFCM": "too little collateral for the maintenance margin: only a liquidator may reduce it",
+    "CH_OMPS": "market and index price are too far apart",
+    "CH_PSZ": "there is no position to close",
+    "CH_TE": "the deadline has passed",
+    "CH_TF": "a transfer of virtual tokens failed",
+    "CH_TLRL": "a purchase would bring less than its bound",
+    "CH_TLRS": "a sale would bring less than its bound",
+    "CH_TMRL": "a purchase would cost more than its bound",
+    "CH_TMRS": "a sale would cost more than its bound",
+    "CH_WLD": "liquidation in the wrong direction",
+    "EX_BTNE": "there is no such market",
+    "EX_MIP": "the market is paused",
+    "EX_OPB": "the price would leave its band around the index",
+    "EX_OPLAS": "the price would move further than one block may",
+    "EX_TKMM": "the pool moved otherwise than the exchange reckoned",
+    "MR_PNE": "there is no such market",
+    "OB_ONE": "too many liquidity orders",
+    "UB_UOA": "the pool cannot fill the whole size",
+    "V_GTSTBC": "the vault's deposit cap is reached",
+    "V_IBA": "the token arrived with less than was sent",
+    "V_NEFC": "more than the free collateral",
+    "V_OSCT": "not a collateral of this vault",
+    "V_ZA": "the amount is zero",
+}
 
 # Views of the proxies and price adapters an Aave market puts between its oracle and a Chainlink feed. They come in no
 # npm package; each takes nothing and names the contract that is asked next.
@@ -65,8 +114,10 @@ def main() -> None:
     chosen = options.parse_args()
 
     OUT.mkdir(exist_ok=True)
-    for name, abi in (aave(chosen.lab) | uniswap(chosen.lab) | {"multicall3": multicall3()}).items():
+    written = aave(chosen.lab) | uniswap(chosen.lab) | perp(chosen.lab) | {"multicall3": multicall3()}
+    for name, abi in written.items():
         write_lines(OUT / f"{name}.json", abi)
+    (OUT / "perp_v2_error_codes.json").write_text(json.dumps(perp_codes(chosen.lab), indent=1) + "\n")
     codes = error_codes(chosen.core_v3)
     (OUT / "aave_v3_error_codes.json").write_text(json.dumps(codes, indent=1) + "\n")
     print(f"wrote {len(list(OUT.glob('*.json')))} files to {OUT.name}/")
@@ -118,6 +169,43 @@ def uniswap(lab: Path) -> dict[str, Abi]:
         "uniswap_v3_quoter_v2": cut(artifact("swap-router-contracts", "lens/QuoterV2"), QUOTER.split(), "quoter"),
         "uniswap_v3_swap_router_02": swaps + cut(with_deadline, ["multicall"], "router"),
     }
+
+
+def perp(lab: Path) -> dict[str, Abi]:
+    """Perpetual Protocol v2; its price feeds are asked for what the index stands on."""
+
+    def artifact(package: str, name: str) -> Abi:
+        file = lab / "node_modules" / "@perp" / package / "artifacts" / "contracts" / f"{name}.sol" / f"{name}.json"
+        found: Abi = json.loads(file.read_text())["abi"]
+        return found
+
+    def pick(name: str, names: str) -> Abi:
+        return cut(artifact("curie-contract", name), names.split(), name)
+
+    dispatcher = artifact("perp-oracle-contract", "PriceFeedDispatcher")
+    source = artifact("perp-oracle-contract", "ChainlinkPriceFeedV3")
+    dispatched = ["getChainlinkPriceFeedV3", "isToUseUniswapV3PriceFeed"]
+    return {
+        "perp_v2_clearing_house": pick("ClearingHouse", PERP_HOUSE),
+        "perp_v2_vault": pick("Vault", PERP_VAULT),
+        "perp_v2_account_balance": pick("AccountBalance", PERP_BALANCE),
+        "perp_v2_exchange": pick("Exchange", PERP_EXCHANGE),
+        "perp_v2_order_book": pick("OrderBook", "getOpenOrderIds"),
+        "perp_v2_config": pick("ClearingHouseConfig", PERP_CONFIG),
+        "perp_v2_market_registry": pick("MarketRegistry", "getMarketInfoByTrader"),
+        "perp_v2_base_token": pick("BaseToken", PERP_BASE),
+        "perp_v2_price_feed": cut(dispatcher, dispatched, "dispatcher")
+        + cut(source, ["getAggregator", "getLatestOrCachedPrice", "decimals"], "source"),
+    }
+
+
+def perp_codes(lab: Path) -> dict[str, str]:
+    """Revert strings of Perp v2 in our own words; each must still be in the contracts."""
+    sources = (lab / "node_modules" / "@perp" / "curie-contract" / "contracts").rglob("*.sol")
+    known = set(re.findall(r'"(\w+)"', "".join(file.read_text() for file in sources)))
+    if missing := PERP_CODES.keys() - known:
+        raise SystemExit(f"Perp v2 has no {', '.join(sorted(missing))}")
+    return dict(sorted(PERP_CODES.items()))
 
 
 def multicall3() -> Abi:

@@ -36,6 +36,13 @@ class UniswapTable(Table):
     fee_tiers: tuple[Whole, ...] = (100, 500, 3000, 10000)
 
 
+class PerpV2Table(Table):
+    """[perp_v2]: everything else is asked from the clearing house; markets are base tokens by underlying."""
+
+    clearing_house: AddressField
+    markets: dict[str, AddressField] = {}
+
+
 class AssetTable(Table):
     """[price_safety.assets.SYMBOL]."""
 
@@ -65,6 +72,7 @@ class NetworkFile(Table):
     block_time: Period
     aave_v3: AaveTable
     uniswap_v3: UniswapTable | None = None
+    perp_v2: PerpV2Table | None = None
     batch_account: AddressField | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
 

@@ -1,0 +1,178 @@
+"""Perpetual Protocol v2 (Curie): where the exchange is, and the markets an account is in.
+
+Everything is found from the ClearingHouse, and the markets (base tokens) an account is in from the account; a market it
+is not in yet has to be named. ``perp_v2_account`` reads the account, ``perp_v2_quotes`` the price of a trade,
+``perp_v2_calls`` makes the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from keeper.core.units import Address
+from keeper.venues.abi import address, load
+from keeper.venues.ports import Discovery
+
+_HOUSE = load("perp_v2_clearing_house")
+_VAULT = load("perp_v2_vault")
+_BALANCE = load("perp_v2_account_balance")
+_EXCHANGE = load("perp_v2_exchange")
+_CONFIG = load("perp_v2_config")
+_REGISTRY = load("perp_v2_market_registry")
+_BASE = load("perp_v2_base_token")
+_FEED = load("perp_v2_price_feed")
+_ERC20 = load("erc20")
+
+RATIO = 10**6
+"""The contracts' own ratios are millionths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Perp v2 as found from its ClearingHouse: what does not change from block to block."""
+
+    clearing_house: Address
+    vault: Address
+    account_balance: Address
+    exchange: Address
+    order_book: Address
+    config: Address
+    market_registry: Address
+    collateral: Address
+    collateral_symbol: str
+    collateral_decimals: int
+    twap_interval_s: int
+    """Over which funding compares market and index."""
+
+    @property
+    def unit(self) -> int:
+        """Dollars (10^-18) of the collateral's smallest unit."""
+        return int(10 ** (18 - self.collateral_decimals))
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One market: its base token, the underlying as people name it, the feed behind the index."""
+
+    base_token: Address
+    symbol: str
+    pool: Address
+    quote_token: Address
+    exchange_fee: int
+    """What this account pays, in millionths of the notional."""
+    uniswap_fee: int
+    most_spread: int
+    """How far (millionths) a trade may leave the market from the index."""
+    prices: Address
+    """The dispatcher that the base token asks."""
+    feed: Address | None
+    """What tells the index price's age; None where the contract behind the index is of another kind."""
+    source: Address
+    """The Chainlink aggregator, or the contract in its place."""
+    heartbeat_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The markets that one account's read covers."""
+
+    owner: Address
+    markets: tuple[Market, ...]
+
+    def market(self, base_token: Address) -> Market:
+        """Return a market by its base token; KeyError when it is not covered."""
+        for market in self.markets:
+            if market.base_token == base_token:
+                return market
+        raise KeyError(base_token)
+
+
+# --- discovery -------------------------------------------------------------------------------------------------------
+
+
+def discover_deployment(clearing_house: Address) -> Discovery[Deployment]:
+    """Find the exchange's other contracts. Raises ReadFailedError when the address is no ClearingHouse."""
+    getters = (
+        _HOUSE.getVault,
+        _HOUSE.getAccountBalance,
+        _HOUSE.getExchange,
+        _HOUSE.getOrderBook,
+        _HOUSE.getClearingHouseConfig,
+    )
+    answers = yield tuple(f.read(clearing_house) for f in getters)
+    vault, balance, exchange, book, config = (address(f.decode(a)[0]) for f, a in zip(getters, answers, strict=True))
+    answers = yield (
+        _EXCHANGE.getMarketRegistry.read(exchange),
+        _VAULT.getSettlementToken.read(vault),
+        _VAULT.decimals.read(vault),
+        _CONFIG.getTwapInterval.read(config),
+    )
+    token = address(_VAULT.getSettlementToken.decode(answers[1])[0])
+    registry = address(_EXCHANGE.getMarketRegistry.decode(answers[0])[0])
+    (symbol,) = yield (_ERC20.symbol.read(token),)
+    return Deployment(
+        clearing_house=clearing_house,
+        vault=vault,
+        account_balance=balance,
+        exchange=exchange,
+        order_book=book,
+        config=config,
+        market_registry=registry,
+        collateral=token,
+        collateral_symbol=_ERC20.symbol.decode(symbol)[0],
+        collateral_decimals=_VAULT.decimals.decode(answers[2])[0],
+        twap_interval_s=_CONFIG.getTwapInterval.decode(answers[3])[0],
+    )
+
+
+_PER_MARKET = 3
+
+
+def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Address]) -> Discovery[Scope]:
+    """Find the markets an account is in, and those named: base tokens, fees, the feeds behind their index."""
+    registered, quote = yield (
+        _BALANCE.getBaseTokens.read(deployment.account_balance, owner),
+        _HOUSE.getQuoteToken.read(deployment.clearing_house),
+    )
+    tokens = list(dict.fromkeys([*map(address, _BALANCE.getBaseTokens.decode(registered)[0]), *named]))
+    answers = yield tuple(
+        read
+        for token in tokens
+        for read in (
+            _BASE.symbol.read(token),
+            _BASE.getPriceFeed.read(token),
+            _REGISTRY.getMarketInfoByTrader.read(deployment.market_registry, owner, token),
+        )
+    )
+    dispatchers = [address(_BASE.getPriceFeed.decode(a)[0]) for a in answers[1::_PER_MARKET]]
+    found = yield tuple(_FEED.getChainlinkPriceFeedV3.read(d) for d in dispatchers)
+    behind = [_FEED.getChainlinkPriceFeedV3.decode_or_none(a) for a in found]
+    feeds = [address(b[0]) if b else None for b in behind]
+    sources = yield tuple(_FEED.getAggregator.read(f) for f in feeds if f)
+    aggregators = iter([_FEED.getAggregator.decode_or_none(a) for a in sources])
+    markets = []
+    for i, token in enumerate(tokens):
+        symbol, _, registry = answers[_PER_MARKET * i : _PER_MARKET * (i + 1)]
+        ((pool, fee, uniswap_fee, _, spread),) = _REGISTRY.getMarketInfoByTrader.decode(registry)
+        aggregator = next(aggregators) if feeds[i] else None
+        markets.append(
+            Market(
+                base_token=token,
+                symbol=_BASE.symbol.decode(symbol)[0].removeprefix("v"),
+                pool=address(pool),
+                quote_token=address(_HOUSE.getQuoteToken.decode(quote)[0]),
+                exchange_fee=fee,
+                uniswap_fee=uniswap_fee,
+                most_spread=spread,
+                prices=dispatchers[i],
+                feed=feeds[i] if aggregator else None,
+                source=address(aggregator[0]) if aggregator else dispatchers[i],
+            )
+        )
+    return Scope(owner, tuple(markets))
+
+
+def with_heartbeats(scope: Scope, heartbeat_s: Callable[[str], int]) -> Scope:
+    """Return the scope with how old each index price may get, by underlying."""
+    return replace(scope, markets=tuple(replace(m, heartbeat_s=heartbeat_s(m.symbol)) for m in scope.markets))
