@@ -85,14 +85,14 @@ def load(name: str) -> Abi:
 
 
 def revert_reason(data: bytes) -> str:
-    """Return why a call reverted, for people: Error(string), Panic, Aave's codes and custom errors, else the bytes."""
+    """Return why a call reverted, for people: Error(string), Panic, codes and custom errors, else the bytes."""
     if not data:
         return "reverted without a reason"
     selector, payload = data[:4], data[4:]
     try:
         if selector == _ERROR_STRING:
             text = str(decode(("string",), payload)[0])
-            return _aave_codes().get(text, text)
+            return _aave_codes().get(text) or (f"{_perp_words()[text]} ({text})" if text in _perp_words() else text)
         if selector == _PANIC:
             return f"panic 0x{decode(('uint256',), payload)[0]:02x}"
     except (DecodingError, OverflowError):
@@ -141,3 +141,9 @@ def _custom_errors() -> dict[bytes, Function]:
 def _aave_codes() -> dict[str, str]:
     codes: dict[str, str] = json.loads((resources.folder("contracts_abi") / "aave_v3_error_codes.json").read_text())
     return codes
+
+
+@cache
+def _perp_words() -> dict[str, str]:
+    words: dict[str, str] = json.loads((resources.folder("contracts_abi") / "perp_v2_error_codes.json").read_text())
+    return words

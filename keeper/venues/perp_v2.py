@@ -26,6 +26,7 @@ _ERC20 = load("erc20")
 
 RATIO = 10**6
 """The contracts' own ratios are millionths."""
+Q96 = 2**96
 
 
 @dataclass(frozen=True, slots=True)

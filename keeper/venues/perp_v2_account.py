@@ -17,7 +17,7 @@ from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.units import USD, WAD, Address, Amount, mul_div_down, mul_div_up
 from keeper.venues.abi import address, load
-from keeper.venues.perp_v2 import RATIO, Deployment, Market, Scope
+from keeper.venues.perp_v2 import Q96, RATIO, Deployment, Market, Scope
 from keeper.venues.ports import Answer, Probe, Read, ReadFailedError, ScopeOutdatedError
 
 _HOUSE = load("perp_v2_clearing_house")
@@ -32,7 +32,6 @@ _FEED = load("perp_v2_price_feed")
 DUST = 10
 """A smaller size counts as none (AccountBalance ``_DUST``)."""
 DAYS = 365
-Q96 = 2**96
 
 
 def position_probe(deployment: Deployment, scope: Scope, name: str, block: BlockRef) -> Probe[PerpPosition]:
