@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from keeper.chain.blocks import Blocks
+from keeper.chain.chunks import Caps
 from keeper.chain.client import Node
 from keeper.chain.errors import NodeError
 from keeper.chain.health import Aside, Role
@@ -57,7 +58,7 @@ async def opened(
         node = nodes(settings, observer, is_live=is_live)
         parts.push_async_callback(node.close)
         network = settings.network
-        blocks = Blocks(node, network.chain_id, network.multicall3, settings.daemon.reads_per_call)
+        blocks = Blocks(node, network.chain_id, network.multicall3, _caps(settings))
         journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
         watch = Watch(blocks, network, settings.positions, settings.rules)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
@@ -172,6 +173,11 @@ def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> 
         (await node.send(raw, public=clock() - began >= private_s)).raise_unless_taken()
 
     return wire
+
+
+def _caps(settings: Settings) -> Caps:
+    daemon = settings.daemon
+    return Caps(daemon.reads_per_call, daemon.gas_per_call, daemon.bytes_per_call)
 
 
 def _batches(settings: Settings) -> dict[Address, Address]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
+from keeper.chain.chunks import PARTS, Bundle, Caps, Chunk, is_too_big, laid_out
 from keeper.chain.client import Upstream
 from keeper.chain.errors import (
     BlockMissingError,
     NodeAwayError,
     NodeError,
+    NodeRefusedError,
     NodesDisagreeError,
     StaleAnswerError,
     WrongChainError,
@@ -22,16 +25,25 @@ from keeper.venues import multicall3
 from keeper.venues.ports import Answer, Discovery, Probe, Read
 
 T = TypeVar("T")
+Piece = tuple[Chunk, bytes]
+"""One call that was made, and what Multicall3 returned, its two proofs first."""
+AT_ONCE = 16
+"""Calls under way side by side."""
+_REMEMBERED = 20_000
+_GAS_LEFT = "0x5a60005260206000f3"  # GAS, MSTORE at 0, RETURN 32 bytes
 
 
 class Blocks:
-    """Reads of one chain. ``reads_per_call`` bounds an eth_call; larger reads are split and sent side by side."""
+    """Reads of one chain. ``caps`` bound an eth_call; larger reads are split and sent side by side."""
 
-    def __init__(self, node: Upstream, chain_id: int, multicall: Address, reads_per_call: int = 500) -> None:
+    def __init__(self, node: Upstream, chain_id: int, multicall: Address, caps: Caps | None = None) -> None:
         self.node = node
         self.chain_id = chain_id
         self.multicall = multicall
-        self._reads_per_call = reads_per_call
+        self.caps = caps or Caps(reads=500, gas=30_000_000, size=2_000_000)
+        self._failing = set[Read]()
+        """Reads that failed with gas to spare: that is how they are."""
+        self._under_way = asyncio.Semaphore(AT_ONCE)
 
     async def check_chain(self) -> None:
         """Raise WrongChainError unless the node is on the configured chain and has Multicall3."""
@@ -46,6 +58,15 @@ class Blocks:
             raise WrongChainError(
                 self.node.name, "eth_getCode", f"no contract at `multicall3` {self.multicall}; correct the network file"
             )
+        await self.learn_gas()
+
+    async def learn_gas(self) -> None:
+        """Learn how much gas the node grants a call: code that is run as if to create a contract returns it."""
+        try:
+            found = await self.node.request("eth_call", {"data": _GAS_LEFT}, "latest")
+            self.caps.granted = int(found, 16) if len(found) == 2 + 64 else None
+        except (NodeRefusedError, TypeError, ValueError):
+            self.caps.granted = None
 
     def follow(self, wake: Callable[[], None], patience_s: float) -> None:
         """Have new heads pushed where a node can: ``wake`` is called, and ``head`` then costs no request."""
@@ -82,9 +103,9 @@ class Blocks:
         results = list[str]()
 
         def decode(name: str, result: Any) -> list[Answer]:
-            answers = _proven(name, block, result, len(probe.reads))
+            data = _proven(name, block, result, len(probe.reads))
             results.append(str(result))
-            return answers
+            return multicall3.decode(data, len(probe.reads) + 2)[2:]
 
         answers = await node.ask(decode, "eth_call", {"to": self.multicall, "data": data}, {"blockHash": block.hash})
         if not await node.confirm(block, self.multicall, data, results[-1]):
@@ -101,29 +122,76 @@ class Blocks:
             found: T = done.value
             return found
 
-    async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
-        """Return one answer per read, at the block."""
-        size = self._reads_per_call
-        chunks = [reads[i : i + size] for i in range(0, len(reads), size)]
-        found = await asyncio.gather(*(self._call(block, chunk) for chunk in chunks))
+    async def answers(self, block: BlockRef, reads: Sequence[Read] | Bundle) -> list[Answer]:
+        """Return one answer per read, at the block. A ``Bundle`` keeps its calldata from one time to the next.
+
+        A read that fails for want of gas looks like one that reverts: what fails anew is asked again in smaller
+        calls before it counts as failed.
+        """
+        pieces = await self.pieces(block, reads)
+        found = await asyncio.gather(*(self._settled(block, chunk, data) for chunk, data in pieces))
         return [answer for answers in found for answer in answers]
+
+    async def pieces(self, block: BlockRef, reads: Sequence[Read] | Bundle) -> list[Piece]:
+        """Return the calls that were made, in the order of the reads, each with what Multicall3 returned, proven."""
+        bundle = reads if isinstance(reads, Bundle) else Bundle(reads)
+        chunks = bundle.chunks(self.caps, self.multicall)
+        found = await asyncio.gather(*(self._pieces(block, chunk) for chunk in chunks))
+        return [piece for pieces in found for piece in pieces]
 
     async def code(self, block: BlockRef, account: Address) -> bytes:
         """Return an account's code at a block; empty for a plain account."""
         answer = await self.node.request("eth_getCode", account, {"blockHash": block.hash})
         return bytes.fromhex(str(answer or "0x")[2:])
 
-    async def _call(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
-        call = {"to": self.multicall, "data": self._calldata(reads)}
+    async def _pieces(self, block: BlockRef, chunk: Chunk) -> list[Piece]:
+        """Ask for a chunk; in halves where the node finds it too big. Raises what it says of a single read."""
+        try:
+            async with self._under_way:
+                return [(chunk, await self._call(block, chunk))]
+        except NodeRefusedError as error:
+            if len(chunk.reads) == 1 or not is_too_big(error):
+                raise
+            self.caps.refused(chunk)
+        halves = [self._pieces(block, laid_out(half, self.multicall)) for half in chunk.parts(2)]
+        return [piece for pieces in await asyncio.gather(*halves) for piece in pieces]
 
-        def decode(name: str, result: Any) -> list[Answer]:
-            return _proven(name, block, result, len(reads))
+    async def _call(self, block: BlockRef, chunk: Chunk) -> bytes:
+        def decode(name: str, result: Any) -> bytes:
+            return _proven(name, block, result, len(chunk.reads))
 
-        return await self.node.ask(decode, "eth_call", call, {"blockHash": block.hash})
+        return await self.node.ask(
+            decode, "eth_call", {"to": self.multicall, "data": chunk.data}, {"blockHash": block.hash}
+        )
+
+    async def _settled(self, block: BlockRef, chunk: Chunk, data: bytes) -> list[Answer]:
+        """Return a chunk's answers, after asking again for what failed anew: in smaller calls, with gas to spare."""
+        answers, doubtful = list[Answer](), list[int]()
+        outcomes = islice(multicall3.outcomes(data, len(chunk.reads) + 2), 2, None)
+        for i, (succeeded, body) in enumerate(outcomes):
+            answers.append(body if succeeded and body else None)
+            if not succeeded and chunk.reads[i] not in self._failing:
+                doubtful.append(i)
+            elif succeeded and self._failing:
+                self._failing.discard(chunk.reads[i])
+        if not doubtful or self.caps.is_ample(chunk):
+            return answers
+        failed = [chunk.reads[i] for i in doubtful]
+        most = max(1, -(-len(chunk.reads) // PARTS))
+        smaller = [laid_out(failed[i : i + most], self.multicall) for i in range(0, len(failed), most)]
+        pieces = await asyncio.gather(*(self._pieces(block, each) for each in smaller))
+        again = [a for part in pieces for each, raw in part for a in multicall3.decode(raw, len(each.reads) + 2)[2:]]
+        for i, answer in zip(doubtful, again, strict=True):
+            answers[i] = answer
+        if any(answer is not None for answer in again):
+            self.caps.starved(chunk)
+        if len(self._failing) > _REMEMBERED:
+            self._failing.clear()
+        self._failing.update(read for read, answer in zip(failed, again, strict=True) if answer is None)
+        return answers
 
     def _calldata(self, reads: Sequence[Read]) -> str:
-        proofs = (multicall3.timestamp().read(self.multicall), multicall3.chain_id().read(self.multicall))
-        return "0x" + multicall3.encode((*proofs, *reads)).hex()
+        return laid_out(reads, self.multicall).data
 
     async def _block(self, method: str, which: str) -> BlockRef:
         def decode(name: str, header: Any) -> BlockRef:
@@ -149,17 +217,17 @@ def block_ref(node: str, method: str, header: dict[str, Any], chain_id: int) -> 
         raise NodeAwayError(node, method, f"the block header is incomplete ({error})") from None
 
 
-def _proven(node: str, block: BlockRef, result: Any, count: int) -> list[Answer]:
-    """Return the answers of a Multicall3 that began with its own time and chain, if they are the block's."""
+def _proven(node: str, block: BlockRef, result: Any, count: int) -> bytes:
+    """Return what a Multicall3 that began with its own time and chain returned, if they are the block's."""
     try:
-        timestamp, chain, *answers = multicall3.decode(bytes.fromhex(result[2:]), count + 2)
+        data = bytes.fromhex(result[2:])
+        proof = [int.from_bytes(body, "big") for _, body in islice(multicall3.outcomes(data, count + 2), 2)]
     except (ValueError, TypeError) as error:
         raise NodeAwayError(node, "eth_call", f"Multicall3 answered nonsense ({error})") from None
-    proof = tuple(int.from_bytes(x or b"", "big") for x in (timestamp, chain))
-    if proof != (block.timestamp, block.chain_id):
+    if proof != [block.timestamp, block.chain_id]:
         detail = f"asked for block {block.number} of {block.timestamp}, answered from {proof[0]} on chain {proof[1]}"
         raise StaleAnswerError(node, "eth_call", detail)
-    return answers
+    return data
 
 
 def _int(node: str, method: str, value: Any) -> int:

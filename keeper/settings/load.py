@@ -143,6 +143,8 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             interval_s=float(daemon.interval) if daemon.interval else None,
             rpc_timeout_s=float(daemon.rpc_timeout),
             reads_per_call=daemon.reads_per_call,
+            gas_per_call=daemon.gas_per_call,
+            bytes_per_call=daemon.bytes_per_call,
             metrics_port=daemon.metrics_port,
             confirm_s=float(daemon.confirm) if daemon.confirm else max(30.0, 10 * block_time),
             confirmations=daemon.confirmations,

@@ -108,12 +108,17 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """How the daemon runs. ``poll_s`` is how often the head is asked for."""
+    """How the daemon runs. ``poll_s`` is how often the head is asked for where no node pushes it.
+
+    One eth_call has at most so many reads, takes about so much gas, and so many bytes of JSON there and back.
+    """
 
     poll_s: float
     interval_s: float | None
     rpc_timeout_s: float
     reads_per_call: int
+    gas_per_call: int
+    bytes_per_call: int
     metrics_port: int | None
     confirm_s: float
     """How long a transaction may take to be mined before it counts as stuck."""

@@ -245,6 +245,8 @@ class DaemonTable(Table):
     interval: Period | None = None
     rpc_timeout: Period = Decimal(10)
     reads_per_call: Whole = Field(default=1000, ge=20, le=5000)
+    gas_per_call: Whole = Field(default=30_000_000, ge=1_000_000, le=1_000_000_000)
+    bytes_per_call: Whole = Field(default=2_000_000, ge=50_000, le=50_000_000)
     metrics_port: Whole | None = Field(default=None, ge=1, le=65535)
     confirm: Period | None = None
     confirmations: Whole = Field(default=3, ge=1, le=1000)

@@ -32,9 +32,10 @@ class Function:
         """Return calldata."""
         return self.selector + encode(self.inputs, args)
 
-    def read(self, to: Address, *args: Any) -> Read:
-        """Return the read of this function at an address."""
-        return Read(to, self.encode(*args))
+    def read(self, to: Address, *args: Any, gas: int | None = None) -> Read:
+        """Return the read of this function at an address; ``gas`` as in ``Read``."""
+        data = self.encode(*args)
+        return Read(to, data) if gas is None else Read(to, data, gas)
 
     def decode(self, answer: Answer) -> tuple[Any, ...]:
         """Return the outputs. Raises ReadFailedError when there is no answer or it has another shape."""

@@ -5,7 +5,8 @@ Calldata is laid out by hand: for hundreds of reads that is ten times faster tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 
 from eth_utils.crypto import keccak
 
@@ -16,6 +17,9 @@ from keeper.venues.ports import Answer, Read
 ADDRESS = Address("0xcA11bde05977b3631167028862bE2a173976CA11")
 _AGGREGATE3 = keccak(text="aggregate3((address,bool,bytes)[])")[:4]
 _WORD = 32
+_ZEROS = bytes(12)
+_FLAG_AND_OFFSET = (1).to_bytes(32, "big") + (3 * 32).to_bytes(32, "big")
+_low = struct.Struct(">24xQ").unpack_from  # of a word that is a length, a place or a flag
 
 
 class BadAnswerError(ValueError):
@@ -41,34 +45,39 @@ def encode(reads: Sequence[Read]) -> bytes:
     """Return the calldata of ``aggregate3`` with every call allowed to fail."""
     heads, tails, offset = [], [], len(reads) * _WORD
     for read in reads:
-        padded = -(-len(read.data) // _WORD) * _WORD
-        tails.append(
-            bytes.fromhex(read.to[2:]).rjust(_WORD, b"\0")
-            + _word(1)
-            + _word(3 * _WORD)
-            + _word(len(read.data))
-            + read.data.ljust(padded, b"\0")
-        )
-        heads.append(_word(offset))
-        offset += 4 * _WORD + padded
+        tail = _tail(read)
+        tails.append(tail)
+        heads.append(offset.to_bytes(_WORD, "big"))
+        offset += len(tail)
     return b"".join((_AGGREGATE3, _word(_WORD), _word(len(reads)), *heads, *tails))
 
 
 def decode(data: bytes, count: int) -> list[Answer]:
     """Return one answer per read. Raises BadAnswerError when the shape is not that of ``count`` results."""
-    start = 2 * _WORD
-    if len(data) < start + count * _WORD or _int(data, 0) != _WORD or _int(data, _WORD) != count:
-        raise BadAnswerError(f"{len(data)} bytes do not hold {count} results")
-    answers: list[Answer] = []
-    for i in range(count):
-        at = start + _int(data, start + i * _WORD)
-        size = _int(data, at + 2 * _WORD)
-        begin = at + 3 * _WORD
-        if begin + size > len(data):
-            raise BadAnswerError(f"result {i} is cut short")
-        body = data[begin : begin + size]
-        answers.append(body if _int(data, at) and body else None)
-    return answers
+    return [body if succeeded and body else None for succeeded, body in outcomes(data, count)]
+
+
+def outcomes(data: bytes, count: int) -> Iterator[tuple[bool, bytes]]:
+    """Yield of each read whether it succeeded, and what it returned. Raises BadAnswerError as ``decode`` does."""
+    start, size = 2 * _WORD, len(data)
+    if size < start + count * _WORD or _int(data, 0) != _WORD or _int(data, _WORD) != count:
+        raise BadAnswerError(f"{size} bytes do not hold {count} results")
+    try:
+        for i in range(count):
+            at = start + _low(data, start + i * _WORD)[0]
+            begin = at + 3 * _WORD
+            end = begin + _low(data, at + 2 * _WORD)[0]
+            if end > size:
+                raise BadAnswerError(f"result {i} is cut short")
+            yield _low(data, at)[0] != 0, data[begin:end]
+    except struct.error:
+        raise BadAnswerError("a result lies beyond the end") from None
+
+
+def _tail(read: Read) -> bytes:
+    size = len(read.data)
+    padding = bytes(-size % _WORD)
+    return b"".join((_ZEROS, bytes.fromhex(read.to[2:]), _FLAG_AND_OFFSET, _word(size), read.data, padding))
 
 
 def _word(value: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from keeper.core.prices import Doubt
@@ -15,10 +15,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One call to be answered at a block."""
+    """One call to be answered at a block. ``gas`` is what it takes, roughly: it bounds how many go together."""
 
     to: Address
     data: bytes
+    gas: int = field(default=20_000, compare=False)
 
 
 Answer = bytes | None

@@ -19,6 +19,8 @@ _POOL = load("uniswap_v3_pool")
 _QUOTER = load("uniswap_v3_quoter_v2")
 _ROUTER = load("uniswap_v3_swap_router_02")
 _ERC20 = load("erc20")
+QUOTE_GAS = 400_000
+"""What a quote takes, roughly: the swap is really made, and undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def routes(pools: Sequence[Pool], sell: Address, buy: Address, hubs: Sequence[Ad
 def quote_probe(deployment: Deployment, requests: Sequence[tuple[QuoteRequest, Route]]) -> Probe[tuple[Quote, ...]]:
     """Return the probe of what each request costs by its route; routes that cannot serve it are left out."""
     reads = tuple(
-        _QUOTER.quoteExactOutput.read(deployment.quoter, path_of(route), request.bought) for request, route in requests
+        _QUOTER.quoteExactOutput.read(deployment.quoter, path_of(route), request.bought, gas=QUOTE_GAS)
+        for request, route in requests
     )
 
     def decode(answers: Sequence[Answer]) -> tuple[Quote, ...]:

@@ -1,0 +1,120 @@
+"""Nodes that take little at once: gas, bytes, reads. What they refuse or starve is never taken for an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import proxy as faults
+import pytest
+from eth_utils.address import to_checksum_address
+from proxy import RpcProxy
+
+from bench.scene import write_settings
+from keeper.app import opened
+from keeper.core.positions import LendingPosition
+from keeper.core.rules import Assessment
+from keeper.cycle import cycle
+from keeper.house import House
+from keeper.settings import load
+from sandbox.world import World
+
+pytestmark = pytest.mark.world
+
+
+def gas_cap(gas: int) -> faults.Fault:
+    """geth's rpc.gascap: no call gets more, whatever it asks for."""
+
+    def fault(request: faults.Request) -> None:
+        if request["method"] == "eth_call":
+            request["params"][0]["gas"] = hex(gas)
+
+    return fault
+
+
+def most_bytes(size: int, answer: faults.Answer) -> faults.Fault:
+    """A gateway that takes only so much."""
+    return lambda request: answer if len(json.dumps(request)) > size else None
+
+
+def said(message: str) -> faults.Answer:
+    error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": message}}
+    return 200, "application/json", json.dumps(error).encode()
+
+
+def unknown_gas(fault: faults.Fault) -> faults.Fault:
+    """The node does not run code without an address, so that it cannot tell what it grants."""
+    refuse = failing_deployments()
+    return lambda request: refuse(request) or fault(request)
+
+
+def failing_deployments() -> faults.Fault:
+    return lambda r: said("no") if r["method"] == "eth_call" and "to" not in r["params"][0] else None
+
+
+@asynccontextmanager
+async def house(path: Path) -> AsyncIterator[House]:
+    async with opened(load(path, {}), is_live=False) as parts:
+        await parts.watch.blocks.check_chain()
+        yield parts
+
+
+@pytest.fixture
+def crowd(world: World) -> list[str]:
+    owners = [world.account(0).address, *(to_checksum_address(f"0x{0xABC000 + i:040x}") for i in range(11))]
+    for i, owner in enumerate(owners):
+        world.open_position(owner, collateral={"WETH": (10 + i) * 10**18}, debt={"USDC": (5000 + i) * 10**6})
+    return owners
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        gas_cap(2_000_000),
+        gas_cap(700_000),
+        unknown_gas(gas_cap(2_000_000)),
+        unknown_gas(gas_cap(700_000)),
+        most_bytes(20_000, said("request too large")),
+        most_bytes(20_000, (413, "text/plain", b"no")),
+    ],
+)
+async def test_a_node_that_takes_little_still_tells_everything(
+    world: World, proxy: RpcProxy, tmp_path: Path, crowd: list[str], fault: faults.Fault
+) -> None:
+    """Every account to the wei, and what was learnt is kept: later blocks are refused nothing."""
+    path = write_settings(tmp_path, world, crowd, rpc_url=proxy.url)
+    proxy.fault = fault
+    async with house(path) as parts:
+        results = await cycle(parts, await parts.watch.blocks.head())
+        for _ in range(2):
+            world.mine()
+            proxy.forget()
+            results = await cycle(parts, await parts.watch.blocks.head())
+        for owner, result in zip(crowd, results, strict=True):
+            assert isinstance(result.assessed, Assessment), result.assessed
+            assert result.assessed.figures.health_factor == world.account_data(owner).health_factor
+        calls = proxy.methods["eth_call"]
+        world.mine()
+        proxy.forget()
+        await cycle(parts, await parts.watch.blocks.head())
+        assert proxy.methods["eth_call"] == calls
+
+
+async def test_a_read_that_starves_is_not_a_read_that_reverts(
+    world: World, proxy: RpcProxy, tmp_path: Path, crowd: list[str]
+) -> None:
+    """The gas runs out in the middle of a call that itself succeeds: the first block already knows every position."""
+    path = write_settings(tmp_path, world, crowd, rpc_url=proxy.url)
+    async with house(path) as parts:
+        head = await parts.watch.blocks.head()
+        before = await parts.watch.snapshot(head)
+        for gas in range(300_000, 2_000_000, 100_000):
+            proxy.fault = gas_cap(gas)
+            parts.watch.blocks.caps.granted = None
+            parts.watch.blocks.caps.gas, parts.watch.blocks.caps.reads = 30_000_000, 1000
+            parts.watch.forget()
+            now = await parts.watch.snapshot(head)
+            assert all(isinstance(p, LendingPosition) for p in now.positions)
+            assert now == before
