@@ -23,6 +23,7 @@ _ANSWER: Final = 192  # bytes of a usual large answer, getUserAccountData's
 _TOO_BIG: Final = (
     "out of gas",
     "outofgas",
+    "memoryoog",
     "gas required exceeds",
     "exceeds block gas limit",
     "exceeds gas cap",

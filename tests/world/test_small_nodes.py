@@ -14,11 +14,18 @@ from proxy import RpcProxy
 
 from bench.scene import write_settings
 from keeper.app import opened
-from keeper.core.positions import LendingPosition
+from keeper.chain.blocks import Blocks
+from keeper.chain.chunks import laid_out
+from keeper.chain.client import Node
+from keeper.chain.errors import NodeRefusedError
+from keeper.core.positions import BlockRef
 from keeper.core.rules import Assessment
+from keeper.core.units import Address
 from keeper.cycle import cycle
 from keeper.house import House
 from keeper.settings import load
+from keeper.venues import multicall3
+from keeper.venues.ports import Answer, Read
 from sandbox.world import World
 
 pytestmark = pytest.mark.world
@@ -102,19 +109,50 @@ async def test_a_node_that_takes_little_still_tells_everything(
         assert proxy.methods["eth_call"] == calls
 
 
-async def test_a_read_that_starves_is_not_a_read_that_reverts(
-    world: World, proxy: RpcProxy, tmp_path: Path, crowd: list[str]
-) -> None:
-    """The gas runs out in the middle of a call that itself succeeds: the first block already knows every position."""
-    path = write_settings(tmp_path, world, crowd, rpc_url=proxy.url)
-    async with house(path) as parts:
-        head = await parts.watch.blocks.head()
-        before = await parts.watch.snapshot(head)
-        for gas in range(300_000, 2_000_000, 100_000):
-            proxy.fault = gas_cap(gas)
-            parts.watch.blocks.caps.granted = None
-            parts.watch.blocks.caps.gas, parts.watch.blocks.caps.reads = 30_000_000, 1000
-            parts.watch.forget()
-            now = await parts.watch.snapshot(head)
-            assert all(isinstance(p, LendingPosition) for p in now.positions)
-            assert now == before
+BURNS = Address("0x" + "b0" * 20)
+BURNING = "0x620186a0" + "5b60019003806004" + "57600160005260206000f3"
+"""Counts down from 100,000, 26 gas each, and returns 1."""
+
+
+async def test_a_read_that_starves_is_not_a_read_that_reverts(world: World, proxy: RpcProxy, crowd: list[str]) -> None:
+    """Gas runs out in the middle of a call that itself succeeds: what failed in it is asked again, and is there."""
+    world.rpc("anvil_setCode", BURNS, BURNING)
+    node = Node(proxy.url)
+    reads = [*(multicall3.balance_of().read(multicall3.ADDRESS, owner) for owner in crowd), Read(BURNS, b"", 10**6)]
+    starved = 0
+    for gas in range(2_700_000, 2_900_000, 4_000):
+        proxy.fault = gas_cap(gas)
+        blocks = Blocks(node, world.addresses["chain_id"], multicall3.ADDRESS)
+        head = await blocks.head()
+        alone, together = await asked(blocks, head, reads[-1:]), await asked(blocks, head, reads)
+        if alone[-1] is not None:  # else there is no gas for it at all
+            starved += len(together) == len(reads) + 2 and together[-1] is None
+            assert (await blocks.answers(head, reads))[-1] == (1).to_bytes(32, "big")
+    assert starved > 3  # else nothing was tried
+    await node.close()
+
+
+async def asked(blocks: Blocks, block: BlockRef, reads: list[Read]) -> list[Answer]:
+    """What a node says in one plain call; failures all through where it refuses."""
+    call = {"to": blocks.multicall, "data": laid_out(reads, blocks.multicall).data}
+    try:
+        found = await blocks.node.request("eth_call", call, {"blockHash": block.hash})
+    except NodeRefusedError:
+        return [None]
+    return multicall3.decode(bytes.fromhex(found[2:]), len(reads) + 2)
+
+
+async def test_a_read_that_reverts_is_believed_and_not_asked_again(world: World, proxy: RpcProxy) -> None:
+    """Else each block would cost two requests wherever a market lacks a function."""
+    node = Node(proxy.url)
+    blocks = Blocks(node, world.addresses["chain_id"], multicall3.ADDRESS)
+    reads = [Read(Address(world.pool.address), b"\x12\x34\x56" + bytes([i])) for i in range(20)]
+    head = await blocks.head()
+    proxy.forget()
+    assert await blocks.answers(head, reads) == [None] * 20
+    assert await blocks.answers(head, reads) == [None] * 20
+    assert proxy.methods["eth_call"] < 10
+    proxy.forget()
+    await blocks.answers(head, reads)
+    assert proxy.methods["eth_call"] == 1
+    await node.close()
