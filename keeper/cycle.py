@@ -19,9 +19,10 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.execution.executor import Outcome
+from keeper.fitting import fitting
 from keeper.house import House
 from keeper.journal import JournalError
-from keeper.prepare import find_plans, first_that_works, judge
+from keeper.prepare import judge, rehearsed_now
 from keeper.trial import Prepared
 from keeper.venues.ports import ReadFailedError
 
@@ -40,7 +41,8 @@ class Result:
 
 async def cycle(house: House, block: BlockRef) -> tuple[Result, ...]:
     """Judge every position at a block, and act where a rule asks for it. Raises NodeError when nothing can be read."""
-    snapshot = await house.watch.snapshot(block)
+    house.lineage.saw(block)
+    house.seen = snapshot = await house.watch.snapshot(block)
     return tuple([await keep(house, snapshot, position) for position in snapshot.positions])
 
 
@@ -79,10 +81,7 @@ async def consider(house: House, snapshot: Snapshot, position: LendingPosition |
     decision = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
     if isinstance(decision, Hold):
         return Result(position.name, assessed, decision)
-    ways = await find_plans(house, snapshot, decision, signer)
-    if isinstance(ways, Hold):
-        return Result(position.name, assessed, ways)
-    prepared = await first_that_works(house, snapshot, ways, signer)
+    prepared = fitting(house, snapshot, decision, signer) or await rehearsed_now(house, snapshot, decision, signer)
     if isinstance(prepared, Hold):
         return Result(position.name, assessed, prepared)
     return Result(position.name, assessed, decision, prepared)

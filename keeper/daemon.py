@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from keeper.arming import Arming
 from keeper.arrivals import Arrivals
 from keeper.chain.errors import NodeError
 from keeper.core.decisions import Hold
@@ -45,6 +46,7 @@ class Daemon:
         self._last: BlockRef | None = None
         spenders = {name: position.spender for name, position in house.watch.positions.items()}
         self._aftermath = Aftermath(house.journal, house.observer, house.rules, spenders, house.max_fee)
+        self._arming = Arming(house, settings.arm_within)
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -56,6 +58,7 @@ class Daemon:
         with self._on_signals(), self._housekeeping():
             async for head in self._arrivals.heads():
                 await self._one(head)
+            await self._arming.close()
             await house.settle()
             for executor in house.executors.values():
                 await executor.lane.close()
@@ -67,10 +70,13 @@ class Daemon:
 
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
+        self._arming.pause()
+        results: tuple[Result, ...] = ()
         try:
             if self._fell_short:
                 await self.look_back()
-            await self._tend(head, await self._judge(head))
+            results = await self._judge(head)
+            await self._tend(head, results)
         except NodeError as error:
             self._house.observer.node_away(str(error), 1)
         except JournalError as error:
@@ -82,6 +88,7 @@ class Daemon:
             self._failed(error)
         else:
             self._went_well()
+        self._arming.begin([r.assessed for r in results if isinstance(r.assessed, Assessment)])
         if self._prune_due:
             self._prune_due = False
             await self._prune()

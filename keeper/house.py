@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from keeper.core.decisions import Memory, Safety, failures_count_s
-from keeper.core.positions import BlockRef
+from keeper.core.lineage import Lineage
+from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.rules import Assessment, Rule, Unjudged
 from keeper.core.units import Address, Bps, Usd, Wei
+from keeper.execution.armed import Armed
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor, Outcome
 from keeper.execution.rehearsal import Simulator
@@ -55,6 +57,13 @@ class House:
     in_flight: dict[Address, asyncio.Task[Outcome]] = field(default_factory=dict)
     busy: dict[Address, str] = field(default_factory=dict)
     """Signer → the position whose plan is under way."""
+    armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
+    """Position → plans ready for prices that have not come yet, the likeliest first."""
+    agreed_on: str | None = None
+    """Hash of the last block on which all nodes agreed, where there are several."""
+    seen: Snapshot | None = None
+    """The newest snapshot that was judged."""
+    lineage: Lineage = field(default_factory=Lineage)
     said: dict[str, str] = field(default_factory=dict)
     """Position → what was last written of it, so that a quiet month does not fill the journal."""
     recollection: Recollection = field(init=False)

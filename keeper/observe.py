@@ -161,6 +161,18 @@ class Observer:
         """A plan works on its block."""
         self._log.info("rehearsed", position=position, plan=label, where=where, health_after=ratio_text(health))
 
+    def armed(self, position: str, block: int, count: int) -> None:
+        """Plans are ready for prices that have not come yet."""
+        self._log.info("armed", position=position, block=block, plans=count)
+
+    def not_armed(self, block: int, detail: str) -> None:
+        """Nothing new could be made ready at a block: what fires is rehearsed as usual."""
+        self._log.info("not_armed", block=block, detail=detail)
+
+    def unfit(self, position: str, label: str, detail: str) -> None:
+        """A plan made ready is not used, or cannot be had."""
+        self._log.debug("unfit", position=position, plan=label, detail=detail)
+
     def refused(self, position: str, label: str, reason: Reason, detail: str) -> None:
         """A plan does not work on its block."""
         self._log.warning("refused", position=position, plan=label, reason=reason.code, detail=detail)

@@ -39,7 +39,12 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     decision = decide(assessed, Memory(spent_today=spent), house.safety, signer)
     if isinstance(decision, Hold):
         return decision
-    ways = await find_plans(house, snapshot, decision, signer)
+    return await rehearsed_now(house, snapshot, decision, signer)
+
+
+async def rehearsed_now(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | Hold:
+    """Return the best plan that works on the snapshot's own block. Raises NodeError."""
+    ways = await find_plans(house, snapshot, intent, signer)
     return ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
 
 
@@ -70,16 +75,8 @@ async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: A
     ceiling = lowest(house.max_fee, intent.rule.limits.max_fee)
     if offer(block.base_fee, LEAST_TIP, ceiling) is None:
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
-    left = UINT256_MAX if intent.left_today is None else intent.left_today
-    state = State(intent.assessment.account, snapshot.wallets[signer], left)
-    terms = Terms(
-        safety=house.safety,
-        signer_is_owner=signer == position.owner,
-        fee_per_gas=Wei(block.base_fee + block.base_fee // 4),
-        native_price=snapshot.native_price,
-        quotes=Quotes(),
-        is_atomic=intent.rule.limits.max_spend_per_tx is None and await batch_of(house, block, signer) is not None,
-    )
+    state = state_of(snapshot, intent, signer)
+    terms = terms_of(house, snapshot, intent, signer, has_batch=await batch_of(house, block, signer) is not None)
     requests = quotes_needed(intent, state, terms)
     quotes = await watch.quotes(block, requests) if requests else terms.quotes
     assets = [h.reserve.asset for h in position.holdings]
@@ -93,6 +90,25 @@ async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: A
         detail = f"{signer} holds {wei_text(state.wallet.native)}, the plan takes about {wei_text(needed)}"
         return intent.hold(Reason.NO_GAS_MONEY, detail)
     return payable
+
+
+def state_of(snapshot: Snapshot, intent: Intent, signer: Address) -> State:
+    """Return the account and the means to help it."""
+    left = UINT256_MAX if intent.left_today is None else intent.left_today
+    return State(intent.assessment.account, snapshot.wallets[signer], left)
+
+
+def terms_of(house: House, snapshot: Snapshot, intent: Intent, signer: Address, *, has_batch: bool) -> Terms:
+    """Return what plans are weighed with, before any pool was asked."""
+    base_fee = snapshot.block.base_fee
+    return Terms(
+        safety=house.safety,
+        signer_is_owner=signer == intent.assessment.position.owner,
+        fee_per_gas=Wei(base_fee + base_fee // 4),
+        native_price=snapshot.native_price,
+        quotes=Quotes(),
+        is_atomic=has_batch and intent.rule.limits.max_spend_per_tx is None,
+    )
 
 
 def gas_needed(plan: Plan, base_fee: Wei) -> Wei:

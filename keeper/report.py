@@ -158,7 +158,7 @@ def rehearsal(of: Rehearsed | Refused) -> Data:
     """Return how a rehearsal went."""
     if isinstance(of, Refused):
         return {"passed": False, "reason": of.reason.code, "detail": of.detail}
-    return {"passed": True, "where": of.where, "gas_used": sum(of.gas_used), "after": figures(of.after)}
+    return {"passed": True, "how": of.how, "where": of.where, "gas_used": sum(of.gas_used), "after": figures(of.after)}
 
 
 def outcome(of: Outcome) -> Data:

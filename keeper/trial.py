@@ -13,7 +13,7 @@ from keeper.core.stakes import Stake, fee_ceiling, stake, trigger_health
 from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, encode
-from keeper.execution.rehearsal import Refused, Rehearsed, rehearse
+from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
 from keeper.house import House
 from keeper.venues import aave_v3, batch_account
 
@@ -33,18 +33,29 @@ class Prepared:
 
 
 async def try_plan(
-    house: House, snapshot: Snapshot, plan: Plan, signer: Address, batch: Batch | None
+    house: House,
+    snapshot: Snapshot,
+    plan: Plan,
+    signer: Address,
+    batch: Batch | None,
+    simulator: Simulator | None = None,
 ) -> Prepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block = snapshot.block
     script = encode(plan, house.venues, signer, block.timestamp + house.swap_deadline_s, _fits(batch, plan))
-    forbidden = _gate(house, block, plan, script, signer)
+    forbidden = gate(house, block, plan, script, signer)
     if forbidden:
         return forbidden
     probe = house.watch.position_probe(plan.intent.position, block)
-    result = await rehearse(plan, script, signer, house.simulator, probe)
+    result = await rehearse(plan, script, signer, simulator or house.simulator, probe)
     if isinstance(result, Refused):
         return result
+    return priced(house, snapshot, plan, script, result)
+
+
+def priced(house: House, snapshot: Snapshot, plan: Plan, script: Script, result: Rehearsed) -> Prepared | Refused:
+    """Return a rehearsed plan with what gas may cost at this block, or why no offer is possible."""
+    block = snapshot.block
     at_stake, ceiling = _ceiling(house, snapshot, plan, result)
     if offer(block.base_fee, LEAST_TIP, ceiling):
         return Prepared(plan, script, result, at_stake, ceiling)
@@ -79,7 +90,7 @@ def _ceiling(house: House, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed)
     return found, fee_ceiling(found, gas, snapshot.native_price, cap)
 
 
-def _gate(house: House, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
+def gate(house: House, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
     """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
     position = plan.intent.assessment.position
     reserves = {h.reserve.asset: h.reserve for h in position.holdings}

@@ -129,7 +129,6 @@ class Lane:
 
     async def make_ready(self, block: BlockRef) -> None:
         """Fetch what the next send will need, off its way. Raises NodeError, JournalError."""
-        self._ready = None
         self._ready = await read_ready(self._dispatch, self._node, self._journal, block)
 
     def ready_nonce(self, decided_at: BlockRef) -> int | None:

@@ -24,6 +24,7 @@ class Rehearsed:
     where: str
     gas_used: tuple[int, ...]
     after: AccountFigures
+    how: str = "rehearsed at this block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class Refused:
 class Simulator(Protocol):
     """Something that runs calls on a block's state without sending them anywhere."""
 
-    where: str
+    @property
+    def where(self) -> str:
+        """Where that is."""
 
     async def run(
         self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
@@ -65,7 +68,7 @@ class ForkSimulator:
 class NodeSimulator:
     """Rehearses by the node's own eth_simulateV1; on a fork where the node has none."""
 
-    def __init__(self, blocks: Blocks, fork: ForkSimulator) -> None:
+    def __init__(self, blocks: Blocks, fork: Simulator) -> None:
         self._blocks = blocks
         self._fork = fork
         self.where = "eth_simulateV1"
@@ -81,6 +84,37 @@ class NodeSimulator:
             return await self._fork.run(block, sender, calls, reads, code)
         self.where = "eth_simulateV1"
         return found
+
+
+class Overridden:
+    """Rehearses with other code at some accounts: a price source that answers what has not come yet."""
+
+    def __init__(self, simulator: Simulator, codes: Codes) -> None:
+        self._simulator = simulator
+        self._codes = codes
+
+    @property
+    def where(self) -> str:
+        """Where the last run was."""
+        return self._simulator.where
+
+    async def run(
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+    ) -> Simulation:
+        """Run with these codes and those."""
+        return await self._simulator.run(block, sender, calls, reads, {**self._codes, **code})
+
+
+class NoFork:
+    """In place of a fork where there may be none."""
+
+    where = "nowhere"
+
+    async def run(
+        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+    ) -> Simulation:
+        """Refuse. Raises AnvilMissingError."""
+        raise AnvilMissingError("the node does not simulate, and a fork is too slow for this")
 
 
 async def rehearse(

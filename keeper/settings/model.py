@@ -157,6 +157,8 @@ class Settings:
     fee_share: Bps
     """Share of the expected loss from liquidation that gas may cost."""
     max_fee: Wei | None
+    arm_within: Bps
+    """How near its trigger a rule's plans are made ready; zero for never."""
     alerts: Alerts
     daemon: Daemon
     path: Path

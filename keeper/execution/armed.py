@@ -1,0 +1,102 @@
+"""Plans made ready for prices that have not come yet, and what must still be true when they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.core.bounds import Bounds, OutOfBoundsError
+from keeper.core.moves import Approve, Move, Route, Spender, Swap
+from keeper.core.planning import Plan
+from keeper.core.quotes import Quote, QuoteRequest
+from keeper.core.units import BPS, Address, Amount, Bps
+from keeper.execution.encoding import Script, Venues
+from keeper.execution.rehearsal import Rehearsed
+from keeper.venues import erc20, uniswap_v3
+from keeper.venues.ports import Answer, Probe, Read
+
+Answers = Mapping[object, Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is read beside everything else while plans are armed: allowances, and what pools charge for their swaps."""
+
+    allowances: tuple[tuple[Probe[Amount], Answer], ...]
+    """Each with the answer it had when the plans were armed."""
+    quotes: tuple[Probe[tuple[Quote, ...]], ...]
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """All of it."""
+        allowances = [read for probe, _ in self.allowances for read in probe.reads]
+        return (*allowances, *(read for probe in self.quotes for read in probe.reads))
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """A plan that passed its trial with the oracle's answer overridden, its calls, and its bounds."""
+
+    plan: Plan
+    script: Script
+    rehearsed: Rehearsed
+    bounds: Bounds
+    nonce: int | None
+    """The signer's next nonce then: an account that signed anything since is not what was rehearsed."""
+    watched: Watched
+
+
+def check_around(armed: Armed, answers: Answers, slippage: Bps) -> None:
+    """Raise OutOfBoundsError unless allowances are as they were, and pools charge what the swaps allow, not much less.
+
+    What the calls give at most stays within ``slippage`` of what the pool asks now: an oracle that is wrong does not
+    license a bad sale.
+    """
+    for probe, before in armed.watched.allowances:
+        if answers.get(probe.reads[0], b"") != before:
+            raise OutOfBoundsError("an allowance is not what it was")
+    quotes = [q for probe in armed.watched.quotes for q in probe.decode([answers.get(r) for r in probe.reads])]
+    for route, (sold, bought) in swapped([step.move for step in armed.plan.steps]).items():
+        asked = min((_share(q, bought) for q in quotes if q.route == route and q.bought >= bought), default=None)
+        if asked is None or not asked <= sold <= asked * (BPS + slippage) // BPS:
+            raise OutOfBoundsError(f"the pool asks {asked}, the plan gives at most {sold}")
+
+
+def watched_for(
+    plans: Sequence[Plan], venues: Venues, signer: Address, answers: Mapping[tuple[Address, Spender], Amount]
+) -> Watched:
+    """Return what plans of one ladder want read at each block: their allowances, and one quote for each route.
+
+    A share of the largest quote bounds what a smaller swap costs: impact grows with size.
+    """
+    moves = [step.move for plan in plans for step in plan.steps]
+    spenders = {Spender.MARKET: venues.market.pool}
+    largest = dict[Route, int]()
+    for plan in plans:
+        for route, (_, bought) in swapped([step.move for step in plan.steps]).items():
+            largest[route] = max(largest.get(route, 0), bought)
+    quotes = tuple[Probe[tuple[Quote, ...]], ...]()
+    if venues.uniswap:
+        spenders[Spender.ROUTER] = venues.uniswap.router
+        asked = [(QuoteRequest(r.tokens[0], r.tokens[-1], Amount(b)), r) for r, b in largest.items()]
+        quotes = tuple(uniswap_v3.quote_probe(venues.uniswap, [one]) for one in asked)
+    keys = dict.fromkeys((m.asset, m.spender) for m in moves if isinstance(m, Approve))
+    allowances = tuple(
+        (erc20.allowance_probe(signer, asset, spenders[role]), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
+        for asset, role in keys
+    )
+    return Watched(allowances, quotes)
+
+
+def swapped(moves: Sequence[Move]) -> dict[Route, tuple[int, int]]:
+    """Return by route what all swaps of a plan give at most, and what they buy."""
+    total = dict[Route, tuple[int, int]]()
+    for move in moves:
+        if isinstance(move, Swap):
+            sold, bought = total.get(move.route, (0, 0))
+            total[move.route] = (sold + move.sold, bought + move.bought)
+    return total
+
+
+def _share(quote: Quote, bought: int) -> int:
+    return -(-quote.sold * bought // quote.bought)

@@ -1,0 +1,54 @@
+"""The price has come: is a plan that was made ready for it still what was rehearsed? Then it goes out at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from keeper.core.bounds import BLOCKS, OutOfBoundsError, project
+from keeper.core.decisions import Intent
+from keeper.core.positions import Snapshot
+from keeper.core.units import Address
+from keeper.execution.armed import Armed, check_around
+from keeper.house import House
+from keeper.prepare import gas_needed
+from keeper.trial import Prepared, gate, priced
+
+
+def fitting(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | None:
+    """Return a plan made ready beforehand that is still right; None when one is to be rehearsed as usual.
+
+    It asks nobody anything. The fresh snapshot decides: see ``core.bounds`` for what must still hold.
+    """
+    for armed in house.armed.get(intent.position, ()):
+        try:
+            prepared = _fitted(house, snapshot, intent, signer, armed)
+        except OutOfBoundsError as why:
+            house.observer.unfit(intent.position, armed.plan.label, str(why))
+            continue
+        after = prepared.plan.projected.health_factor
+        house.observer.rehearsed(intent.position, prepared.plan.label, armed.rehearsed.how, after)
+        return prepared
+    return None
+
+
+def _fitted(house: House, snapshot: Snapshot, intent: Intent, signer: Address, armed: Armed) -> Prepared:
+    block, wallet = snapshot.block, snapshot.wallets[signer]
+    if house.lineage.distance(block, armed.bounds.block.hash, BLOCKS) is None:
+        raise OutOfBoundsError(f"block {armed.bounds.block.number} is not one of the last {BLOCKS} before this one")
+    executor = house.executors.get(signer)
+    if executor and (armed.nonce is None or executor.lane.ready_nonce(block) != armed.nonce):
+        raise OutOfBoundsError("the signer's nonce is not ready, or not what it was")
+    if house.second_opinion is not None and house.agreed_on != block.hash:
+        raise OutOfBoundsError("the other nodes have not agreed on this block")
+    figures = project(armed.plan, armed.bounds, intent, wallet, house.safety.health_floor)
+    check_around(armed, snapshot.also, intent.rule.limits.max_slippage)
+    plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)
+    if gas_needed(plan, block.base_fee) > wallet.native:
+        raise OutOfBoundsError("the signer may not be able to pay for the gas")
+    found = gate(house, block, plan, armed.script, signer)
+    if found is None:
+        prepared = priced(house, snapshot, plan, armed.script, armed.rehearsed)
+        if isinstance(prepared, Prepared):
+            return prepared
+        found = prepared
+    raise OutOfBoundsError(f"{found.reason.short}: {found.detail}")
