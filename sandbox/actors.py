@@ -4,5 +4,6 @@ from sandbox.actor import Action, Actor
 from sandbox.arbitrageur import Arbitrageur
 from sandbox.feed_keeper import FeedKeeper
 from sandbox.liquidator import Liquidator
+from sandbox.perp_actors import PerpArbitrageur, PerpLiquidator
 
-__all__ = ["Action", "Actor", "Arbitrageur", "FeedKeeper", "Liquidator"]
+__all__ = ["Action", "Actor", "Arbitrageur", "FeedKeeper", "Liquidator", "PerpArbitrageur", "PerpLiquidator"]

@@ -39,15 +39,15 @@ def up(
     fresh: Annotated[bool, typer.Option("--fresh", help="Deploy anew instead of loading the prebuilt state.")] = False,
 ) -> None:
     """Start the world and keep it running until Ctrl-C."""
-    from sandbox.actors import Actor, Arbitrageur, FeedKeeper, Liquidator  # noqa: PLC0415
+    from sandbox.actors import Actor, Arbitrageur, FeedKeeper, Liquidator, PerpArbitrageur, PerpLiquidator  # noqa: PLC0415
     from sandbox.spec import DEFAULT  # noqa: PLC0415
     from sandbox.world import World  # noqa: PLC0415
 
     leave = threading.Event()
     _on_signals(leave)
     chosen: list[type[Actor]] = [FeedKeeper]
-    chosen += [Liquidator] if liquidator else []
-    chosen += [Arbitrageur] if arbitrageur else []
+    chosen += [Liquidator, PerpLiquidator] if liquidator else []
+    chosen += [Arbitrageur, PerpArbitrageur] if arbitrageur else []
     with ExitStack() as stack:
         world = World.build(DEFAULT, port, block_time or None) if fresh else World.start(port, block_time or None)
         stack.enter_context(world)

@@ -7,13 +7,14 @@
 Sizes are 10^-18 of the underlying, dollars 10^-18 of a dollar (Decimal prices: dollars), margin the collateral's unit.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cached_property
 from math import isqrt
 from typing import Any
 
 from web3.contract import Contract
-from web3.exceptions import ContractLogicError
+from web3.logs import DISCARD
 from web3.types import TxReceipt
 
 from sandbox.errors import SandboxError
@@ -24,6 +25,7 @@ from sandbox.uniswap import DEADLINE, Q192
 TRADE_GAS = 6_000_000
 ENOUGH = 10**27  # a trade with a price limit takes what it needs
 STEPS = 200
+MOST_STEP = (10_510, 10_000)  # of the square root price: a little less than 1000 ticks, what one block may move
 FEE_UNIT = Decimal(10) ** 6
 
 
@@ -86,6 +88,23 @@ class PerpDesk:
         held = int(self.balances.functions.getTotalAbsPositionValue(owner).call())
         return Decimal(self.account_value(owner)) / held if held else Decimal("Infinity")
 
+    def liquidatable(self, owners: Sequence[str]) -> list[str]:
+        """Those worth less than they are required to be, all asked in one call."""
+        calls = []
+        for owner in owners:
+            calls.append((self.house.address, True, self.house.encode_abi("getAccountValue", [owner])))
+            needed = self.balances.encode_abi("getMarginRequirementForLiquidation", [owner])
+            calls.append((self.balances.address, True, needed))
+        multicall = self.chain.at("Multicall3", self.node.addresses["multicall3"])
+        answers = [int.from_bytes(data, signed=True) for _, data in multicall.functions.aggregate3(calls).call()]
+        pairs = zip(owners, answers[::2], answers[1::2], strict=True)
+        return [owner for owner, value, needed in pairs if value < needed]
+
+    def liquidated(self, receipt: TxReceipt) -> Decimal:
+        """How much of the underlying a liquidation took over."""
+        events = self.house.events.PositionLiquidated().process_receipt(receipt, errors=DISCARD)
+        return Decimal(events[0]["args"]["positionSize"]) / WHOLE
+
     # ── prices, in dollars ──
 
     def market_price(self) -> Decimal:
@@ -118,13 +137,12 @@ class PerpDesk:
         """One trade as far towards a square root price as the contract lets at once; None when it lets none."""
         now, trader = self._sqrt_price(), trader or self.node.role("perp_arbitrageur")
         sells = limit < now
+        far = now * MOST_STEP[0] // MOST_STEP[1], now * MOST_STEP[1] // MOST_STEP[0]
+        limit = min(max(limit, far[1]), far[0])
         for part in (1, 2, 4, 8, 16):
             target = now + (limit - now) // part
-            try:
-                self._order(sells, True, ENOUGH, target).call({"from": trader})  # type: ignore[typeddict-item]
-            except ContractLogicError:
-                continue
-            return self._trade(trader, sells, True, ENOUGH, target)
+            if self._would_go_through(trader, sells, target):
+                return self._trade(trader, sells, True, ENOUGH, target)
         return None
 
     def profitable_limit(self) -> int | None:
@@ -158,6 +176,19 @@ class PerpDesk:
 
     def _order(self, sells: bool, is_input: bool, amount: int, limit: int) -> Any:
         return self.house.functions.openPosition((self.base, sells, is_input, amount, 0, DEADLINE, limit, ZERO_CODE))
+
+    def _would_go_through(self, trader: str, sells: bool, limit: int) -> bool:
+        """Asked at the next block's time: what one move may be is counted from the last quarter of a minute."""
+        data = self.house.encode_abi("openPosition", [(self.base, sells, True, ENOUGH, 0, DEADLINE, limit, ZERO_CODE)])
+        call = {"from": trader, "to": self.house.address, "data": data}
+        latest = self.node.w3.eth.get_block("latest")
+        passed = latest["timestamp"] - self.node.w3.eth.get_block(latest["number"] - 1)["timestamp"]
+        then = {"time": hex(latest["timestamp"] + passed)}
+        try:
+            self.chain.rpc("eth_call", call, "latest", {}, then)
+        except SandboxError:
+            return False
+        return True
 
     def _trade(self, owner: str, sells: bool, is_input: bool, amount: int, limit: int) -> TxReceipt:
         with self.node.acting_as(owner):

@@ -192,7 +192,7 @@ def perp(lab: Path) -> dict[str, Abi]:
         "perp_v2_exchange": pick("Exchange", PERP_EXCHANGE),
         "perp_v2_order_book": pick("OrderBook", "getOpenOrderIds"),
         "perp_v2_config": pick("ClearingHouseConfig", PERP_CONFIG),
-        "perp_v2_market_registry": pick("MarketRegistry", "getMarketInfoByTrader"),
+        "perp_v2_market_registry": pick("MarketRegistry", "getMarketInfo getMarketInfoByTrader"),
         "perp_v2_base_token": pick("BaseToken", PERP_BASE),
         "perp_v2_price_feed": cut(dispatcher, dispatched, "dispatcher")
         + cut(source, ["getAggregator", "getLatestOrCachedPrice", "decimals"], "source"),

@@ -22,6 +22,7 @@ OUT = ROOT / "config" / "networks"
 
 BOOK = "@aave-dao/aave-address-book@4.68.1"
 UNISWAP = "@uniswap/sdk-core@7.19.4"
+PERP = "@perp/curie-deployments@2023.4.12-1681295833590"
 
 # The same on every network below: deployed by its author with a pre-signed transaction.
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
@@ -47,6 +48,7 @@ class Network:
     chain_id: int
     book: str
     sequencer: bool = False
+    perp: bool = False
     heartbeats: tuple[tuple[str, str, str], ...] = ()
     spark: bool = False
 
@@ -57,7 +59,7 @@ NETWORKS = (
     Network("ethereum", 1, "Ethereum", heartbeats=HOURLY_ETH),
     Network("arbitrum", 42161, "Arbitrum", sequencer=True),
     Network("base", 8453, "Base", sequencer=True),
-    Network("optimism", 10, "Optimism", sequencer=True),
+    Network("optimism", 10, "Optimism", sequencer=True, perp=True),
     Network("polygon", 137, "Polygon"),
     Network("avalanche", 43114, "Avalanche"),
     Network("spark", 1, "Ethereum", spark=True),
@@ -74,15 +76,19 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--book", type=Path, help=f"unpacked {BOOK}")
     options.add_argument("--uniswap", type=Path, help=f"unpacked {UNISWAP}")
+    options.add_argument("--perp", type=Path, help=f"unpacked {PERP}")
     chosen = options.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         book = chosen.book or unpacked(BOOK, Path(scratch) / "book")
         uniswap = chosen.uniswap or unpacked(UNISWAP, Path(scratch) / "uniswap")
         require_version(book, BOOK)
+        perp = chosen.perp or unpacked(PERP, Path(scratch) / "perp")
         require_version(uniswap, UNISWAP)
+        require_version(perp, PERP)
         for network in NETWORKS:
-            (OUT / f"{network.name}.toml").write_text(toml(network, book, Uniswap.read(uniswap, network.chain_id)))
+            text = toml(network, book, Uniswap.read(uniswap, network.chain_id), perp)
+            (OUT / f"{network.name}.toml").write_text(text)
     print(f"wrote {len(NETWORKS)} networks to {OUT.relative_to(ROOT)}/")
 
 
@@ -117,7 +123,30 @@ class Uniswap:
         )
 
 
-def toml(network: Network, book: Path, uniswap: Uniswap) -> str:
+def perp_v2(network: Network, package: Path) -> list[str]:
+    """Clearing house and markets; markets without a feed dispatcher were closed before the package was made."""
+    if not network.perp:
+        return []
+    found = json.loads((package / network.name / "core" / "metadata.json").read_text())
+    if found["chainId"] != network.chain_id:
+        raise SystemExit(f"{PERP} has chain {found['chainId']} for {network.name}")
+    contracts = {name: contract["address"] for name, contract in found["contracts"].items()}
+    bases = {pool["baseSymbol"].removeprefix("v"): pool["baseAddress"] for pool in found["pools"]}
+    return [
+        "",
+        "[perp_v2]",
+        f'clearing_house = "{to_checksum_address(contracts["ClearingHouse"])}"',
+        "",
+        "[perp_v2.markets]",
+        *(
+            f'{symbol} = "{to_checksum_address(base)}"'
+            for symbol, base in sorted(bases.items())
+            if f"{symbol}USDMarketPriceFeedDispatcher" in contracts
+        ),
+    ]
+
+
+def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path) -> str:
     market = f"src/AaveV3{network.book}.sol"
     feeds = f"src/Chainlink{network.book}.sol"
     provider = SPARK_PROVIDER if network.spark else constant(book / market, "POOL_ADDRESSES_PROVIDER")
@@ -130,6 +159,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap) -> str:
         "# addresses.js, entities/weth9.js, chains.js; where it names the first Quoter, QuoterV2 is from the",
         "# deployment tables in Uniswap's documentation.",
         *([f"# Sequencer feed: npm {BOOK}, {feeds}."] if network.sequencer else []),
+        *([f"# Perp v2: npm {PERP}, {network.name}/core/metadata.json."] if network.perp else []),
     ]
     sequencer = []
     if network.sequencer:
@@ -153,6 +183,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap) -> str:
         f'quoter_v2 = "{uniswap.quoter_v2}"',
         f'swap_router_02 = "{uniswap.swap_router_02}"',
         "fee_tiers = [100, 500, 3000, 10000]",
+        *perp_v2(network, perp),
         "",
         "[price_safety]",
         *sequencer,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from keeper.core.units import Address
 from keeper.venues.abi import address, load
-from keeper.venues.ports import Discovery
+from keeper.venues.ports import Answer, Discovery, Probe
 
 _HOUSE = load("perp_v2_clearing_house")
 _VAULT = load("perp_v2_vault")
@@ -127,7 +127,33 @@ def discover_deployment(clearing_house: Address) -> Discovery[Deployment]:
     )
 
 
-_PER_MARKET = 3
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the registry says of a market: its pool, this account's fee, the pool's own, the band around the index."""
+
+    pool: Address
+    exchange_fee: int
+    uniswap_fee: int
+    most_spread: int
+
+
+def terms_probe(deployment: Deployment, owner: Address, base_token: Address) -> Probe[Terms]:
+    """Return the probe of a market's terms; registries before 2.8 know no fee discounts by account."""
+    registry = deployment.market_registry
+    reads = (
+        _REGISTRY.getMarketInfoByTrader.read(registry, owner, base_token),
+        _REGISTRY.getMarketInfo.read(registry, base_token),
+    )
+
+    def decode(answers: Sequence[Answer]) -> Terms:
+        own = _REGISTRY.getMarketInfoByTrader.decode_or_none(answers[0])
+        ((pool, fee, uniswap_fee, _, spread),) = own or _REGISTRY.getMarketInfo.decode(answers[1])
+        return Terms(address(pool), fee, uniswap_fee, spread)
+
+    return Probe(reads, decode)
+
+
+_PER_MARKET = 4
 
 
 def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Address]) -> Discovery[Scope]:
@@ -143,7 +169,7 @@ def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Addre
         for read in (
             _BASE.symbol.read(token),
             _BASE.getPriceFeed.read(token),
-            _REGISTRY.getMarketInfoByTrader.read(deployment.market_registry, owner, token),
+            *terms_probe(deployment, owner, token).reads,
         )
     )
     dispatchers = [address(_BASE.getPriceFeed.decode(a)[0]) for a in answers[1::_PER_MARKET]]
@@ -154,18 +180,18 @@ def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Addre
     aggregators = iter([_FEED.getAggregator.decode_or_none(a) for a in sources])
     markets = []
     for i, token in enumerate(tokens):
-        symbol, _, registry = answers[_PER_MARKET * i : _PER_MARKET * (i + 1)]
-        ((pool, fee, uniswap_fee, _, spread),) = _REGISTRY.getMarketInfoByTrader.decode(registry)
+        symbol, _, *registry = answers[_PER_MARKET * i : _PER_MARKET * (i + 1)]
+        terms = terms_probe(deployment, owner, token).decode(registry)
         aggregator = next(aggregators) if feeds[i] else None
         markets.append(
             Market(
                 base_token=token,
                 symbol=_BASE.symbol.decode(symbol)[0].removeprefix("v"),
-                pool=address(pool),
+                pool=terms.pool,
                 quote_token=address(_HOUSE.getQuoteToken.decode(quote)[0]),
-                exchange_fee=fee,
-                uniswap_fee=uniswap_fee,
-                most_spread=spread,
+                exchange_fee=terms.exchange_fee,
+                uniswap_fee=terms.uniswap_fee,
+                most_spread=terms.most_spread,
                 prices=dispatchers[i],
                 feed=feeds[i] if aggregator else None,
                 source=address(aggregator[0]) if aggregator else dispatchers[i],

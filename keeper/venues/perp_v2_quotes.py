@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from keeper.core.perp_moves import TradeQuote
 from keeper.core.units import WAD, Address, mul_div_down, mul_div_up
 from keeper.venues.abi import load
-from keeper.venues.perp_v2 import Q96, RATIO, Deployment, Market
+from keeper.venues.perp_v2 import Q96, RATIO, Deployment, Market, terms_probe
 from keeper.venues.ports import Answer, Probe, Read
 
 _BALANCE = load("perp_v2_account_balance")
 _EXCHANGE = load("perp_v2_exchange")
-_REGISTRY = load("perp_v2_market_registry")
 _BASE = load("perp_v2_base_token")
 _QUOTER = load("uniswap_v3_quoter_v2")
 
@@ -31,34 +30,34 @@ def trade_probe(
     ``fee`` is exact unless the trade crosses liquidity edges, then a wei per edge above. ``impact`` is against the mark
     price; it is negative where the market is better than that. ``price`` is before the fee, rounded against us.
     """
-    base = market.base_token
+    base, terms_of = market.base_token, terms_probe(deployment, owner, market.base_token)
     reads = (
         _quoter_read(market, size_change, quoter),
-        _REGISTRY.getMarketInfoByTrader.read(deployment.market_registry, owner, base),
         _BASE.isOpen.read(base),
         _BALANCE.getMarkPrice.read(deployment.account_balance, base),
         _BASE.getIndexPrice.read(base, 0),
         _EXCHANGE.getSqrtMarketTwapX96.read(deployment.exchange, base, 0),
+        *terms_of.reads,
     )
 
     def decode(answers: Sequence[Answer]) -> TradeQuote | None:
         quoted = _QUOTER.quoteExactInputSingle.decode_or_none(answers[0])  # both kinds answer alike
-        ((_, fee_ratio, uniswap_fee, _, spread),) = _REGISTRY.getMarketInfoByTrader.decode(answers[1])
-        (is_open,) = _BASE.isOpen.decode(answers[2])
+        (is_open,) = _BASE.isOpen.decode(answers[1])
         if not is_open or quoted is None:
             return None
         exchanged, root_after, edges, _ = quoted
-        (mark,), (index,) = _BALANCE.getMarkPrice.decode(answers[3]), _BASE.getIndexPrice.decode(answers[4])
-        (root_before,) = _EXCHANGE.getSqrtMarketTwapX96.decode(answers[5])
-        if not _is_in_band(index, root_before, root_after, spread):
+        (mark,), (index,) = _BALANCE.getMarkPrice.decode(answers[2]), _BASE.getIndexPrice.decode(answers[3])
+        (root_before,) = _EXCHANGE.getSqrtMarketTwapX96.decode(answers[4])
+        terms = terms_of.decode(answers[5:])
+        if not _is_in_band(index, root_before, root_after, terms.most_spread):
             return None
         at_mark = mul_div_down(abs(size_change), mark, WAD)
         if size_change < 0:
-            notional, fee = exchanged, mul_div_up(exchanged, fee_ratio, RATIO) + edges
+            notional, fee = exchanged, mul_div_up(exchanged, terms.exchange_fee, RATIO) + edges
             price, impact = mul_div_down(notional, WAD, -size_change), at_mark - notional
         else:
-            notional = mul_div_down(exchanged, RATIO - uniswap_fee, RATIO)
-            fee = mul_div_up(notional, fee_ratio, RATIO - fee_ratio) + edges
+            notional = mul_div_down(exchanged, RATIO - terms.uniswap_fee, RATIO)
+            fee = mul_div_up(notional, terms.exchange_fee, RATIO - terms.exchange_fee) + edges
             price, impact = mul_div_up(notional, WAD, size_change), notional - at_mark
         return TradeQuote(size_change, notional, fee, impact, price)
 
