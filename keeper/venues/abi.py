@@ -98,14 +98,25 @@ def revert_reason(data: bytes) -> str:
             return f"panic 0x{decode(('uint256',), payload)[0]:02x}"
     except (DecodingError, OverflowError):
         return f"0x{data.hex()}"
-    known = _custom_errors().get(selector)
+    known = custom_error(data)
     if known is None:
         return f"unknown error 0x{data[:36].hex()}"
+    name, args = known
+    return f"{name}({', '.join(str(a) for a in args)})" if args else name
+
+
+def custom_error(data: bytes) -> tuple[str, tuple[Any, ...]] | None:
+    """Return name and arguments of a custom error that a venue's contracts raise; None when it is none of theirs.
+
+    Arguments are left out where they do not fit.
+    """
+    known = _custom_errors().get(data[:4])
+    if known is None:
+        return None
     try:
-        args = decode(known.inputs, payload)
+        return known.name, tuple(decode(known.inputs, data[4:]))
     except (DecodingError, OverflowError):
-        return known.name
-    return f"{known.name}({', '.join(str(a) for a in args)})" if args else known.name
+        return known.name, ()
 
 
 def address(value: Any) -> Address:
@@ -115,6 +126,7 @@ def address(value: Any) -> Address:
 
 _ERROR_STRING = keccak(text="Error(string)")[:4]
 _PANIC = keccak(text="Panic(uint256)")[:4]
+_ERROR_FILES = ("gmx_v2_errors.json", "aave_v3_errors.json")
 
 
 def _function(entry: dict[str, Any]) -> Function:
@@ -133,7 +145,8 @@ def _type(item: dict[str, Any]) -> str:
 
 @cache
 def _custom_errors() -> dict[bytes, Function]:
-    entries = json.loads((resources.folder("contracts_abi") / "aave_v3_errors.json").read_text())
+    folder = resources.folder("contracts_abi")
+    entries = [entry for name in _ERROR_FILES for entry in json.loads((folder / name).read_text())]
     functions = [_function({**e, "outputs": []}) for e in entries if e["type"] == "error"]
     return {f.selector: f for f in functions}
 

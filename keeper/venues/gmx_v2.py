@@ -1,0 +1,268 @@
+"""GMX v2: where it lives, its markets, and the prices its figures are reckoned at.
+
+GMX trades at prices that its oracle network signs off chain and shows on chain only inside a keeper's transaction. What
+the chain always shows are the Chainlink feeds the exchange itself holds those prices against (DataStore PRICE_FEED):
+they are read here, with the time of their last round, and passed to the Reader. Two rounds of reads at one block:
+first ``price_probe``, then what needs prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.core.prices import Doubt, OraclePrice
+from keeper.core.reasons import Reason
+from keeper.core.units import BPS, USD, Address, Amount, Bps, mul_div_down, mul_div_up
+from keeper.venues import gmx_v2_keys as keys
+from keeper.venues.abi import address, load
+from keeper.venues.gmx_v2_answers import OrderRow, RawPosition, order_row, raw_position
+from keeper.venues.ports import Answer, Discovery, Probe, ReadFailedError
+
+READER = load("gmx_v2_reader")
+DATA = load("gmx_v2_data_store")
+_ERC20 = load("erc20")
+_FEED = load("chainlink_feed")
+USD_UNIT = 10**30
+USD_DECIMALS = 30
+MOST = 1000
+"""Positions and orders of an account that are listed; with more of them it counts as unreadable."""
+EXACT = Bps(0)
+"""No spread: what GMX signs for tokens whose spread it removes."""
+_MULTIPLIER_DECIMALS = 60
+_SAME = {"WETH": "ETH", "WBTC": "BTC", "WBTC.e": "BTC", "WBTC.b": "BTC", "BTC.b": "BTC", "WETH.e": "ETH"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where GMX v2 lives on a chain. Approvals go to ``router``, calls to ``exchange_router``."""
+
+    data_store: Address
+    reader: Address
+    exchange_router: Address
+    router: Address
+    order_vault: Address
+    event_emitter: Address
+    referral_storage: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of a market, and the feed its price is told by.
+
+    ``multiplier`` makes a feed's answer the price of one smallest unit, in 10^-60 dollars. Index tokens of markets
+    without a token of their own have decimals but no contract.
+    """
+
+    address: Address
+    symbol: str
+    decimals: int
+    feed: Address
+    multiplier: int
+    heartbeat_s: int
+
+    @property
+    def underlying(self) -> str:
+        """What it stands for, as rules and books name it: ``ETH`` of ``WETH``."""
+        return _SAME.get(self.symbol, self.symbol)
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One market: what is traded, and the two tokens that back it and serve as collateral."""
+
+    deployment: Deployment
+    token: Address
+    symbol: str
+    index: Token
+    long: Token
+    short: Token
+
+    @property
+    def struct(self) -> tuple[Address, Address, Address, Address]:
+        """The market as the Reader takes it."""
+        return (self.token, self.index.address, self.long.address, self.short.address)
+
+    @property
+    def tokens(self) -> tuple[Token, Token, Token]:
+        """Index, long and short token."""
+        return (self.index, self.long, self.short)
+
+    def collateral(self, token: Address) -> Token:
+        """Return a collateral token; KeyError when the market takes no such collateral."""
+        for each in (self.long, self.short):
+            if each.address == token:
+                return each
+        raise KeyError(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A token's price at a block: dollars (30 decimals) of one smallest unit, and the round it is from."""
+
+    low: int
+    high: int
+    answer: int
+    """The feed's answer in 10^-8 dollars for one whole token."""
+    updated_at: int
+    round_id: int
+
+    def pick(self, *, is_long: bool, is_increase: bool) -> int:
+        """Return the side of the spread that a trade gets: the worse."""
+        return self.high if is_long == is_increase else self.low
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPrices:
+    """The three prices every figure of a market depends on."""
+
+    index: Price
+    long: Price
+    short: Price
+
+    @property
+    def struct(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """The prices as the Reader takes them."""
+        return ((self.index.low, self.index.high), (self.long.low, self.long.high), (self.short.low, self.short.high))
+
+
+# --- discovery -------------------------------------------------------------------------------------------------------
+
+
+def discover_market(
+    deployment: Deployment, market: Address, feeds: Mapping[Address, Address] | None = None, symbol: str | None = None
+) -> Discovery[Market]:
+    """Find a market's tokens and the feeds behind them.
+
+    ``feeds`` (by token) takes precedence over the DataStore's own; ``symbol`` names the underlying where the index
+    token is no contract. Raises ReadFailedError for an address that is no market, and for a token without a feed.
+    """
+    (answer,) = yield (READER.getMarket.read(deployment.reader, deployment.data_store, market),)
+    named, *found = (address(t) for t in READER.getMarket.decode(answer)[0])
+    if named != market:
+        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{market} is no market of this GMX"))
+    store, places = deployment.data_store, tuple(found)
+    answers = yield tuple(
+        read
+        for token in places
+        for read in (
+            _ERC20.symbol.read(token),
+            _ERC20.decimals.read(token),
+            DATA.getAddress.read(store, keys.key("PRICE_FEED", token)),
+            DATA.getUint.read(store, keys.key("PRICE_FEED_MULTIPLIER", token)),
+            DATA.getUint.read(store, keys.key("PRICE_FEED_HEARTBEAT_DURATION", token)),
+        )
+    )
+    rows = [_token_row(token, answers[5 * i : 5 * i + 5], feeds or {}) for i, token in enumerate(places)]
+    answers = yield tuple(_FEED.decimals.read(feed) for _, _, _, feed, _, _ in rows)
+    tokens = [_token(row, _FEED.decimals.decode(a)[0]) for row, a in zip(rows, answers, strict=True)]
+    index, long, short = tokens
+    return Market(deployment, market, symbol or index.underlying, index, long, short)
+
+
+_Row = tuple[Address, str, int | None, Address, int, int]
+
+
+def _token_row(token: Address, answers: Sequence[Answer], feeds: Mapping[Address, Address]) -> _Row:
+    symbol, decimals = _ERC20.symbol.decode_or_none(answers[0]), _ERC20.decimals.decode_or_none(answers[1])
+    own = address(DATA.getAddress.decode(answers[2])[0])
+    (multiplier,), (heartbeat,) = DATA.getUint.decode(answers[3]), DATA.getUint.decode(answers[4])
+    feed = feeds.get(token, own)
+    if not int(feed, 16):
+        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"GMX names no feed for {token}: name one"))
+    if feed != own:
+        multiplier, heartbeat = 0, 0
+    return token, symbol[0] if symbol else "", decimals[0] if decimals else None, feed, multiplier, heartbeat
+
+
+def _token(row: _Row, feed_decimals: int) -> Token:
+    token, symbol, decimals, feed, multiplier, heartbeat = row
+    if decimals is None and multiplier:
+        decimals = _MULTIPLIER_DECIMALS - feed_decimals - (len(str(multiplier)) - 1)
+    if decimals is None:
+        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"nothing tells the decimals of {token}"))
+    scale = multiplier or 10 ** (_MULTIPLIER_DECIMALS - feed_decimals - decimals)
+    return Token(token, symbol, decimals, feed, scale, heartbeat)
+
+
+def discover_account(
+    deployment: Deployment, owner: Address
+) -> Discovery[tuple[tuple[RawPosition, ...], tuple[OrderRow, ...]]]:
+    """Find every position and every order of an account, whatever the market."""
+    answers = yield (
+        READER.getAccountPositions.read(deployment.reader, deployment.data_store, owner, 0, MOST),
+        READER.getAccountOrders.read(deployment.reader, deployment.data_store, owner, 0, MOST),
+    )
+    positions, orders = READER.getAccountPositions.decode(answers[0])[0], decode_orders(answers[1])
+    if len(positions) >= MOST:
+        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{owner} has {MOST} positions or more"))
+    return tuple(raw_position(p) for p in positions), orders
+
+
+def decode_orders(answer: Answer) -> tuple[OrderRow, ...]:
+    """Return the orders of a ``getAccountOrders`` answer. Raises ReadFailedError also when there may be more."""
+    rows = READER.getAccountOrders.decode(answer)[0]
+    if len(rows) >= MOST:
+        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{MOST} orders or more"))
+    return tuple(order_row(key, fields) for key, fields in rows)
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------
+
+
+def price_probe(market: Market, spread: Bps = EXACT) -> Probe[MarketPrices]:
+    """Return the probe of a market's prices: each feed's answer, widened by ``spread`` to either side.
+
+    Raises ReadFailedError for a feed that does not answer. Age is not judged here: ``updated_at`` tells it.
+    """
+    reads = tuple(_FEED.latestRoundData.read(token.feed) for token in market.tokens)
+
+    def decode(answers: Sequence[Answer]) -> MarketPrices:
+        found = [_price(token, answer, spread) for token, answer in zip(market.tokens, answers, strict=True)]
+        return MarketPrices(*found)
+
+    return Probe(reads, decode)
+
+
+def _price(token: Token, answer: Answer, spread: Bps) -> Price:
+    round_id, told, _, updated_at, _ = _FEED.latestRoundData.decode(answer)
+    if told <= 0:
+        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"{token.symbol} answers {told}"))
+    return price_of(token, mul_div_down(told, token.multiplier, USD_UNIT), spread, updated_at, round_id)
+
+
+def price_of(token: Token, price: int, spread: Bps = EXACT, updated_at: int = 0, round_id: int = 0) -> Price:
+    """Return a price (dollars of one smallest unit) with its spread, rounded outwards."""
+    low, high = mul_div_down(price, BPS - spread, BPS), mul_div_up(price, BPS + spread, BPS)
+    return Price(low, high, price * 10**token.decimals * USD // USD_UNIT, updated_at, round_id)
+
+
+def oracle_of(token: Token, symbol: str, price: Price) -> OraclePrice:
+    """Return a price as the core knows it, with its age."""
+    return OraclePrice(
+        asset=token.address,
+        symbol=symbol,
+        answer=price.answer,
+        source=token.feed,
+        updated_at=price.updated_at or None,
+        round_id=price.round_id or None,
+        heartbeat_s=token.heartbeat_s,
+    )
+
+
+def claimable_probe(market: Market, owner: Address) -> Probe[tuple[tuple[Address, Amount], ...]]:
+    """Return the probe of the funding an account can claim in a market, by token; zero amounts are left out.
+
+    What a position has earned since it was last touched comes on top when it is touched: see ``FullClose.claimable``.
+    """
+    tokens = tuple(dict.fromkeys((market.long.address, market.short.address)))
+    reads = tuple(
+        DATA.getUint.read(market.deployment.data_store, keys.key("CLAIMABLE_FUNDING_AMOUNT", market.token, t, owner))
+        for t in tokens
+    )
+
+    def decode(answers: Sequence[Answer]) -> tuple[tuple[Address, Amount], ...]:
+        amounts = zip(tokens, (DATA.getUint.decode(a)[0] for a in answers), strict=True)
+        return tuple((token, Amount(amount)) for token, amount in amounts if amount)
+
+    return Probe(reads, decode)
