@@ -17,6 +17,7 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
 from keeper.venues.ports import Answer, Read, ReadFailedError
+from keeper.venues.words import PlainWords, plain_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,13 @@ class Function:
     selector: bytes
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    plain: PlainWords | None = None
+    """How to read the outputs where each is one word: a tenth of the work of the general decoder."""
 
     def encode(self, *args: Any) -> bytes:
         """Return calldata."""
+        if self.inputs == ("address",) and len(args) == 1 and isinstance(args[0], str) and len(args[0]) == 42:
+            return self.selector + bytes(12) + bytes.fromhex(args[0][2:])
         return self.selector + encode(self.inputs, args)
 
     def read(self, to: Address, *args: Any, gas: int | None = None) -> Read:
@@ -41,6 +46,8 @@ class Function:
         """Return the outputs. Raises ReadFailedError when there is no answer or it has another shape."""
         if answer is None:
             raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{self.name} reverted or is not there"))
+        if self.plain is not None and (found := self.plain.read(answer)) is not None:
+            return found
         try:
             return tuple(decode(self.outputs, answer))
         except (DecodingError, OverflowError) as error:
@@ -133,7 +140,7 @@ def _function(entry: dict[str, Any]) -> Function:
     inputs = tuple(_type(i) for i in entry["inputs"])
     signature = f"{entry['name']}({','.join(inputs)})"
     outputs = tuple(_type(o) for o in entry.get("outputs", ()))
-    return Function(entry["name"], keccak(text=signature)[:4], inputs, outputs)
+    return Function(entry["name"], keccak(text=signature)[:4], inputs, outputs, plain_words(outputs))
 
 
 def _type(item: dict[str, Any]) -> str:
