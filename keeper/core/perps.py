@@ -117,7 +117,10 @@ def liquidation_price(position: PerpPosition, market: str) -> int | None:
     if is_liquidatable(position):
         return leg.mark_price
 
-    # equity falls in the venue's steps, the requirement smoothly: look step by step where it could be below
+    if not leg.is_long:
+        return _nearest(position, leg, is_liquidatable)
+    # as the price falls the requirement falls too, smoothly, but equity in the venue's steps: of each step its highest
+    # price is the first to liquidate, from where equity could be below at all
     price = _nearest(position, leg, lambda at: _worth(at) - position.equity_step + 1 < requirement(at))
     while price is not None:
         there = at_price(position, market, price)
@@ -143,6 +146,8 @@ def liquidation_distance(position: PerpPosition) -> Wad:
 def margin_to_reach(position: PerpPosition, ratio: Wad) -> int:
     """Return the dollars of margin to add so that ``margin_ratio`` is at least ``ratio``; zero if it is."""
     wanted = mul_div_up(basis(position), ratio, WAD)
+    if not wanted:
+        return 0
     return max(0, wanted + -wanted % position.equity_step - _worth(position))
 
 
