@@ -14,6 +14,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Self
@@ -23,6 +24,7 @@ import requests
 from aiohttp import WSMsgType, web
 
 _MOST = 2**28
+SEND = "eth_sendRawTransaction"
 
 
 class Proxy:
@@ -53,12 +55,22 @@ class Proxy:
         """Drop every WebSocket."""
         self._session.get(f"{self.url}/hang-up", timeout=5)
 
+    def times(self) -> list[tuple[str, float]]:
+        """What happened since the last time, by the machine's monotonic clock.
+
+        A head was pushed (``head``), or a log (``log``); something was asked (its method); the sending of a transaction
+        was answered (``ack``). Pushes and answers as they left for the client, questions as they came.
+        """
+        found = self._session.get(f"{self.url}/times", timeout=5).json()
+        return [(what, float(at)) for what, at in found]
+
 
 class _Server:
     def __init__(self, target: str, delay_ms: float) -> None:
         self._target = target
         self._half_s = delay_ms / 2000
         self._seen: Counter[str] = Counter()
+        self._times: list[tuple[str, float]] = []
         self._sockets = set[web.WebSocketResponse]()
 
     async def serve(self) -> None:
@@ -66,6 +78,7 @@ class _Server:
         application.router.add_post("/", self._post)
         application.router.add_get("/", self._socket)
         application.router.add_get("/seen", self._tell)
+        application.router.add_get("/times", self._tell_times)
         application.router.add_get("/hang-up", self._hang_up)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
@@ -83,10 +96,18 @@ class _Server:
             await socket.close()
         return web.Response()
 
+    async def _tell_times(self, _: web.Request) -> web.Response:
+        times, self._times = self._times, []
+        return web.json_response(times)
+
+    def _clock(self, what: str) -> None:
+        self._times = [*self._times[-9999:], (what, time.monotonic())]
+
     def _count(self, body: bytes | str) -> None:
         found = json.loads(body)
         for asked in found if isinstance(found, list) else [found]:
             self._seen[asked["method"]] += 1
+            self._clock(asked["method"])
 
     async def _post(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -95,6 +116,8 @@ class _Server:
         async with self._client.post(self._target, data=body, headers={"Content-Type": "application/json"}) as answer:
             said = await answer.read()
         await asyncio.sleep(self._half_s)
+        if SEND.encode() in body:
+            self._clock("ack")
         return web.Response(status=answer.status, body=said, content_type="application/json")
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
@@ -103,8 +126,22 @@ class _Server:
         self._sockets.add(ours)
         target = self._target.replace("http", "ws", 1)
         async with self._client.ws_connect(target, max_msg_size=_MOST) as theirs, asyncio.TaskGroup() as both:
-            both.create_task(self._along(theirs, ours.send_str))
-            await self._along(ours, theirs.send_str, self._count)
+            sends = set[str]()
+
+            def see(body: str) -> None:
+                self._count(body)
+                if SEND in body:
+                    sends.add(str(json.loads(body)["id"]))
+
+            async def back(message: str) -> None:
+                if '"eth_subscription"' in message[:99]:
+                    self._clock("head" if '"parentHash"' in message else "log")
+                elif sends and str(json.loads(message).get("id")) in sends:
+                    self._clock("ack")
+                await ours.send_str(message)
+
+            both.create_task(self._along(theirs, back))
+            await self._along(ours, theirs.send_str, see)
             await theirs.close()
         self._sockets.discard(ours)
         return ours
@@ -127,9 +164,10 @@ class _Server:
         async with asyncio.TaskGroup() as group:
             group.create_task(deliver())
             async for message in source:
-                if message.type is WSMsgType.TEXT:
-                    see(message.data)
-                    queue.put_nowait((now() + self._half_s, message.data))
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    body = message.data if isinstance(message.data, str) else message.data.decode()
+                    see(body)
+                    queue.put_nowait((now() + self._half_s, body))
             queue.put_nowait(None)
 
 
