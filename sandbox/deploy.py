@@ -11,7 +11,7 @@ from web3 import Web3
 from sandbox.aave import Market, deploy_market
 from sandbox.anvil import CHAIN_ID
 from sandbox.chain import Chain
-from sandbox.perp import deploy_perp, open_market
+from sandbox.perp import deploy_exchange, list_market, open_market
 from sandbox.spec import Reserve, WorldSpec
 from sandbox.uniswap import MAX, Uniswap, create_pool, deploy_uniswap
 
@@ -50,7 +50,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
     for r in (r for r in spec.reserves if r.supply):
         supply = market.pool.functions.supply(tokens[r.symbol], r.supply * 10**r.decimals, roles["lp"], 0)
         chain.send(supply, roles["lp"])
-    perp = _deploy_perp(chain, spec, uniswap, tokens, feeds, roles)
+    perp = {"perp": _deploy_perp(chain, spec, uniswap, tokens, feeds, roles)} if spec.perps else {}
     return {
         "chain_id": CHAIN_ID,
         "multicall3": MULTICALL3,
@@ -63,7 +63,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
             "swap_router_02": uniswap.router.address,
             "quoter_v2": uniswap.quoter.address,
         },
-        **({"perp": perp} if perp else {}),
+        **perp,
         "tokens": tokens,
         "decimals": {r.symbol: r.decimals for r in spec.reserves},
         "a_tokens": market.a_tokens,
@@ -143,24 +143,28 @@ def _deploy_perp(
     tokens: dict[str, str],
     feeds: dict[str, str],
     roles: dict[str, str],
-) -> Addresses | None:
-    """The perp exchange if there is to be one: its actors and its insurance fund have a billion dollars each."""
-    market, admin = spec.perp, roles["admin"]
-    if market is None:
-        return None
-    price = int(spec.price(market.feed_of).scaleb(18))
-    collateral = tokens[market.collateral]
-    perp = deploy_perp(chain, market, price, uniswap, collateral, feeds[market.feed_of], admin)
-    token, vault = chain.at("TestnetERC20", collateral), chain.at("Vault", perp["vault"])
-    amount = PERP_FUNDS_USD * 10 ** spec.reserve(market.collateral).decimals
-    for who in (perp["insurance_fund"], *(roles[name] for name in PERP_ROLES)):
+) -> Addresses:
+    """The perp exchange with all its markets: its actors and its insurance fund have a billion dollars each."""
+    admin, margin = roles["admin"], spec.perps[0].collateral
+    exchange = deploy_exchange(chain, uniswap, tokens[margin], admin)
+    prices = {m.underlying: int(spec.price(m.feed_of).scaleb(18)) for m in spec.perps}
+    markets = {
+        m.underlying: list_market(chain, exchange, m, prices[m.underlying], feeds[m.feed_of]) for m in spec.perps
+    }
+    found = exchange.addresses()
+    token, vault = chain.at("TestnetERC20", tokens[margin]), exchange.parts["Vault"]
+    amount = PERP_FUNDS_USD * 10 ** spec.reserve(margin).decimals
+    for who in (found["insurance_fund"], *(roles[name] for name in PERP_ROLES)):
         chain.send(token.functions["mint(address,uint256)"](who, amount), admin)
     for who in (roles[name] for name in PERP_ROLES):
         chain.send(token.functions.approve(vault.address, MAX), who)
-        chain.send(vault.functions.deposit(collateral, amount), who)
+        chain.send(vault.functions.deposit(token.address, amount), who)
     _pass_time(chain, PERP_HISTORY_S)
-    open_market(chain, market, perp, price, roles["perp_maker"], roles["perp_arbitrageur"])
-    return perp
+    for m in spec.perps:
+        base = markets[m.underlying]["base_token"]
+        actors = roles["perp_maker"], roles["perp_arbitrageur"]
+        open_market(chain, exchange, m, prices[m.underlying], base, *actors)
+    return {**found, "collateral": margin, "markets": markets}
 
 
 def _aave_addresses(market: Market) -> dict[str, str]:

@@ -43,17 +43,19 @@ def perp_toml(addresses: Addresses) -> str:
     """Where the perp exchange is, its markets by underlying, and how old its index price may get."""
     if "perp" not in addresses:
         return ""
-    perp = addresses["perp"]
-    return f"""
+    markets = addresses["perp"]["markets"]
+    named = "".join(f'{underlying} = "{market["base_token"]}"\n' for underlying, market in markets.items())
+    head = f"""
 [perp_v2]
-clearing_house = "{perp["clearing_house"]}"
+clearing_house = "{addresses["perp"]["clearing_house"]}"
 
 [perp_v2.markets]
-{perp["underlying"]} = "{perp["base_token"]}"
-
-[price_safety.assets.{perp["underlying"]}]
-heartbeat = "{duration(addresses["heartbeats_s"][perp["feed_of"]])}"
-"""
+{named}"""
+    ages = {underlying: addresses["heartbeats_s"][market["feed_of"]] for underlying, market in markets.items()}
+    return head + "".join(
+        f'\n[price_safety.assets.{underlying}]\nheartbeat = "{duration(seconds)}"\n'
+        for underlying, seconds in ages.items()
+    )
 
 
 def duration(seconds: int) -> str:

@@ -1,8 +1,9 @@
-"""Deploys Perpetual Protocol v2 (Curie) from its npm artifacts: one market, its index the feed of one of our reserves.
+"""Deploys Perpetual Protocol v2 (Curie) from its npm artifacts: markets whose index is the feed of a reserve.
 
-Cross margin in a dollar reserve; the market is a Uniswap v3 pool of virtual tokens, quoted 18 decimals a side.
+Cross margin in a dollar reserve; a market is a Uniswap v3 pool of virtual tokens with 18 decimals a side.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from web3.contract import Contract
@@ -30,67 +31,91 @@ PARTS = (
     "ClearingHouse",
     "DelegateApproval",
 )
+CALLEES = ("MarketRegistry", "OrderBook", "Exchange", "AccountBalance", "Vault")
 ZERO_CODE = b"\0" * 32
 WHOLE = 10**18
 
 
-def deploy_perp(
-    chain: Chain, market: PerpMarket, price: int, uniswap: Uniswap, collateral: str, feed: str, admin: str
-) -> dict[str, Any]:
-    """Exchange and market; `price` is dollars with 18 decimals. Returns the addresses."""
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The contracts that every market shares."""
+
+    parts: dict[str, Contract]
+    quote: Contract
+    uniswap: Uniswap
+    admin: str
+
+    def addresses(self) -> dict[str, str]:
+        """By the names the desk and the network file use."""
+        return {
+            "clearing_house": self.parts["ClearingHouse"].address,
+            "vault": self.parts["Vault"].address,
+            "account_balance": self.parts["AccountBalance"].address,
+            "exchange": self.parts["Exchange"].address,
+            "order_book": self.parts["OrderBook"].address,
+            "config": self.parts["ClearingHouseConfig"].address,
+            "market_registry": self.parts["MarketRegistry"].address,
+            "insurance_fund": self.parts["InsuranceFund"].address,
+            "quote_token": self.quote.address,
+        }
+
+
+def deploy_exchange(chain: Chain, uniswap: Uniswap, collateral: str, admin: str) -> Exchange:
+    """Everything but markets; `collateral` is the token that margin is paid in."""
     parts = {name: chain.deploy(name, sender=admin) for name in PARTS}
     quote = chain.deploy("QuoteToken", sender=admin)
-    base = _deploy_base(chain, quote, admin)
+    exchange = Exchange(parts, quote, uniswap, admin)
+    _send(chain, exchange, quote, "initialize", "vUSD", "vUSD")
+    _wire(chain, exchange, collateral)
+    _admit(chain, exchange, quote, parts["ClearingHouse"].address, mint=True)
+    return exchange
+
+
+def list_market(chain: Chain, exchange: Exchange, market: PerpMarket, price: int, feed: str) -> dict[str, Any]:
+    """One market; `price` is dollars with 18 decimals, `feed` what its index follows. Returns its addresses."""
+    parts, admin = exchange.parts, exchange.admin
+    base = _deploy_base(chain, exchange.quote, admin)
     source = chain.deploy("ChainlinkPriceFeedV3", feed, FEED_TIMEOUT_S, TWAP_S, sender=admin)
     prices = chain.deploy("PriceFeedDispatcher", source.address, sender=admin)
-
-    def send(contract: Contract, function: str, *args: Any) -> None:
-        chain.send(contract.functions[function](*args), admin, gas=16_000_000)
-
-    send(quote, "initialize", "vUSD", "vUSD")
-    send(base, "initialize", market.name, market.name, prices.address)
-    _wire(parts, send, collateral, uniswap.factory.address, quote.address)
-    pool = _create_pool(chain, uniswap, base, quote, price, send)
-    house = parts["ClearingHouse"].address
-    for token in (base, quote):  # the registry wants all of this before it lists a pool
-        send(token, "mintMaximumTo", house)
-        send(token, "addWhitelist", house)
-        send(token, "addWhitelist", pool.address)
-    registry = parts["MarketRegistry"]
-    send(registry, "addPool", base.address, UNISWAP_FEE)
-    send(registry, "setFeeRatio", base.address, market.fee)
-    send(registry, "setInsuranceFundFeeRatio", base.address, market.insurance_share)
-    send(parts["Exchange"], "setMaxTickCrossedWithinBlock", base.address, MOST_TICKS_A_BLOCK)
-    send(base, "cacheTwap", TWAP_S)
-    return {
-        "clearing_house": house,
-        "vault": parts["Vault"].address,
-        "account_balance": parts["AccountBalance"].address,
-        "exchange": parts["Exchange"].address,
-        "order_book": parts["OrderBook"].address,
-        "config": parts["ClearingHouseConfig"].address,
-        "market_registry": registry.address,
-        "insurance_fund": parts["InsuranceFund"].address,
-        "collateral": market.collateral,
-        "underlying": market.underlying,
-        "feed_of": market.feed_of,
-        "base_token": base.address,
-        "quote_token": quote.address,
-        "pool": pool.address,
-        "fee": market.fee,
-    }
+    _send(chain, exchange, base, "initialize", market.name, market.name, prices.address)
+    pool = _create_pool(chain, exchange, base, price)
+    _admit(chain, exchange, base, parts["ClearingHouse"].address, mint=True)
+    for token in (base, exchange.quote):
+        _admit(chain, exchange, token, pool.address)
+    for name, function, *args in (
+        ("MarketRegistry", "addPool", base.address, UNISWAP_FEE),
+        ("MarketRegistry", "setFeeRatio", base.address, market.fee),
+        ("MarketRegistry", "setInsuranceFundFeeRatio", base.address, market.insurance_share),
+        ("Exchange", "setMaxTickCrossedWithinBlock", base.address, MOST_TICKS_A_BLOCK),
+    ):
+        _send(chain, exchange, parts[name], function, *args)
+    _send(chain, exchange, base, "cacheTwap", TWAP_S)
+    return {"base_token": base.address, "pool": pool.address, "feed_of": market.feed_of, "fee": market.fee}
 
 
-def open_market(chain: Chain, market: PerpMarket, perp: dict[str, Any], price: int, maker: str, trader: str) -> None:
+def open_market(
+    chain: Chain, exchange: Exchange, market: PerpMarket, price: int, base: str, maker: str, trader: str
+) -> None:
     """The maker fills the whole price range; one trade there and back, so that funding has a beginning."""
     edge = MAX_TICK // SPACING[UNISWAP_FEE] * SPACING[UNISWAP_FEE]
     dollars = market.depth_usd * WHOLE
-    order = (perp["base_token"], dollars * WHOLE // price, dollars, -edge, edge, 0, 0, False, DEADLINE)
-    house = chain.at("ClearingHouse", perp["clearing_house"])
+    order = (base, dollars * WHOLE // price, dollars, -edge, edge, 0, 0, False, DEADLINE)
+    house = exchange.parts["ClearingHouse"]
     chain.send(house.functions.addLiquidity(order), maker)
     for sells in (False, True):
-        there = (perp["base_token"], sells, sells, WHOLE, 0, DEADLINE, 0, ZERO_CODE)
+        there = (base, sells, sells, WHOLE, 0, DEADLINE, 0, ZERO_CODE)
         chain.send(house.functions.openPosition(there), trader)
+
+
+def _send(chain: Chain, exchange: Exchange, contract: Contract, function: str, *args: Any) -> None:
+    chain.send(contract.functions[function](*args), exchange.admin, gas=16_000_000)
+
+
+def _admit(chain: Chain, exchange: Exchange, token: Contract, holder: str, mint: bool = False) -> None:
+    """A virtual token moves between admitted holders only; the registry wants this before it lists a pool."""
+    if mint:
+        _send(chain, exchange, token, "mintMaximumTo", holder)
+    _send(chain, exchange, token, "addWhitelist", holder)
 
 
 def _deploy_base(chain: Chain, quote: Contract, admin: str) -> Contract:
@@ -101,10 +126,11 @@ def _deploy_base(chain: Chain, quote: Contract, admin: str) -> Contract:
             return base
 
 
-def _wire(parts: dict[str, Contract], send: Any, collateral: str, factory: str, quote: str) -> None:
-    at = {name: part.address for name, part in parts.items()}
+def _wire(chain: Chain, exchange: Exchange, collateral: str) -> None:
+    at = {name: part.address for name, part in exchange.parts.items()}
+    factory, quote = exchange.uniswap.factory.address, exchange.quote.address
     config, registry, book = at["ClearingHouseConfig"], at["MarketRegistry"], at["OrderBook"]
-    balance, exchange, vault, fund = at["AccountBalance"], at["Exchange"], at["Vault"], at["InsuranceFund"]
+    balance, swaps, vault, fund = at["AccountBalance"], at["Exchange"], at["Vault"], at["InsuranceFund"]
     for name, function, *args in (
         ("InsuranceFund", "initialize", collateral),
         ("ClearingHouseConfig", "initialize"),
@@ -113,29 +139,26 @@ def _wire(parts: dict[str, Contract], send: Any, collateral: str, factory: str, 
         ("AccountBalance", "initialize", config, book),
         ("Exchange", "initialize", registry, book, config),
         ("Exchange", "setAccountBalance", balance),
-        ("OrderBook", "setExchange", exchange),
-        ("Vault", "initialize", fund, config, balance, exchange),
+        ("OrderBook", "setExchange", swaps),
+        ("Vault", "initialize", fund, config, balance, swaps),
         ("CollateralManager", "initialize", config, vault, *COLLATERAL_RULES),
         ("InsuranceFund", "setVault", vault),
         ("AccountBalance", "setVault", vault),
         ("Vault", "setCollateralManager", at["CollateralManager"]),
-        ("ClearingHouse", "initialize", config, vault, quote, factory, exchange, balance, fund),
+        ("ClearingHouse", "initialize", config, vault, quote, factory, swaps, balance, fund),
         ("DelegateApproval", "initialize"),
         ("ClearingHouse", "setDelegateApproval", at["DelegateApproval"]),
-        *((name, "setClearingHouse", at["ClearingHouse"]) for name in _CALLEES),
+        *((name, "setClearingHouse", at["ClearingHouse"]) for name in CALLEES),
         ("ClearingHouseConfig", "setSettlementTokenBalanceCap", MAX),
     ):
-        send(parts[name], function, *args)
+        _send(chain, exchange, exchange.parts[name], function, *args)
 
 
-_CALLEES = ("MarketRegistry", "OrderBook", "Exchange", "AccountBalance", "Vault")
-
-
-def _create_pool(chain: Chain, uniswap: Uniswap, base: Contract, quote: Contract, price: int, send: Any) -> Contract:
-    send(uniswap.factory, "createPool", base.address, quote.address, UNISWAP_FEE)
-    found = uniswap.factory.functions.getPool(base.address, quote.address, UNISWAP_FEE).call()
-    pool = chain.at("UniswapV3Pool", found)
-    send(pool, "initialize", sqrt_price_x96(price, WHOLE))
+def _create_pool(chain: Chain, exchange: Exchange, base: Contract, price: int) -> Contract:
+    factory, quote = exchange.uniswap.factory, exchange.quote
+    _send(chain, exchange, factory, "createPool", base.address, quote.address, UNISWAP_FEE)
+    pool = chain.at("UniswapV3Pool", factory.functions.getPool(base.address, quote.address, UNISWAP_FEE).call())
+    _send(chain, exchange, pool, "initialize", sqrt_price_x96(price, WHOLE))
     for size in range(OBSERVATIONS_A_CALL, OBSERVATIONS + 1, OBSERVATIONS_A_CALL):
-        send(pool, "increaseObservationCardinalityNext", size)
+        _send(chain, exchange, pool, "increaseObservationCardinalityNext", size)
     return pool

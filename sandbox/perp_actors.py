@@ -18,7 +18,10 @@ class PerpArbitrageur(Actor):
     name = "perp arb"
 
     def act(self, block: int) -> None:
-        desk = self.world.perp
+        for desk in self.world.perps.values():
+            self._align(desk, block)
+
+    def _align(self, desk: PerpDesk, block: int) -> None:
         limit = desk.profitable_limit()
         if limit is None:
             return
@@ -31,7 +34,7 @@ class PerpArbitrageur(Actor):
         if receipt is None:
             self.record(block, "the contract lets nothing be traded this block", succeeded=False, quietly=True)
             return
-        text = f"moved the perp market from {before:.2f} to {desk.market_price():.2f}"
+        text = f"moved {desk.underlying} from {before:.2f} to {desk.market_price():.2f}"
         self.record(receipt["blockNumber"], text, transaction=receipt["transactionHash"].to_0x_hex())
 
 
@@ -53,10 +56,13 @@ class PerpLiquidator(Actor):
         self._scanned = -1
 
     def act(self, block: int) -> None:
-        desk = self.world.perp
+        desks = list(self.world.perps.values())
+        desk = desks[0]
         owners = self._watch if self._watch is not None else self._discover(desk, block)
         for owner in desk.liquidatable(owners):
-            self._liquidate(desk, block, owner)
+            for market in desks:
+                if market.size(owner) and desk.liquidatable([owner]):
+                    self._liquidate(market, block, owner)
 
     def _discover(self, desk: PerpDesk, block: int) -> list[str]:
         """Every trader of a PositionChanged event so far; only new blocks are asked for."""
@@ -76,5 +82,5 @@ class PerpLiquidator(Actor):
             self.record(block, f"could not liquidate {owner}: {error.reason}", succeeded=False)
             return
         taken = desk.liquidated(receipt)
-        text = f"liquidated {owner} at a margin of {ratio:.2%}: took {taken:.6g} {desk.addresses['underlying']}"
+        text = f"liquidated {owner} at a margin of {ratio:.2%}: took {taken:.6g} {desk.underlying}"
         self.record(receipt["blockNumber"], text, transaction=receipt["transactionHash"].to_0x_hex())

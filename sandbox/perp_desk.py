@@ -30,14 +30,16 @@ FEE_UNIT = Decimal(10) ** 6
 
 
 class PerpDesk:
-    """One market of Perp v2. `node` is the world it is in."""
+    """One market of Perp v2, the first unless another is named. `node` is the world it is in."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, underlying: str | None = None) -> None:
         if "perp" not in node.addresses:
             raise SandboxError("this world has no perp exchange: its spec names none")
         self.node, self.chain = node, node.chain
         self.addresses: dict[str, Any] = node.addresses["perp"]
-        self.base: str = self.addresses["base_token"]
+        self.underlying = underlying or next(iter(self.addresses["markets"]))
+        self.market: dict[str, Any] = self.addresses["markets"][self.underlying]
+        self.base: str = self.market["base_token"]
 
     # ── accounts ──
 
@@ -147,7 +149,7 @@ class PerpDesk:
 
     def profitable_limit(self) -> int | None:
         """The square root price an arbitrageur trades to: as near to the index as the fee lets pay; None to stay."""
-        keep = 1 - self.addresses["fee"] / FEE_UNIT
+        keep = 1 - self.market["fee"] / FEE_UNIT
         now, fair = self.market_price(), self.index_price()
         if now > fair / keep:
             return sqrt_of(fair / keep)
@@ -172,7 +174,7 @@ class PerpDesk:
         return self.chain.at("TestnetERC20", self.node.addresses["tokens"][self.addresses["collateral"]])
 
     def _sqrt_price(self) -> int:
-        return int(self.chain.at("UniswapV3Pool", self.addresses["pool"]).functions.slot0().call()[0])
+        return int(self.chain.at("UniswapV3Pool", self.market["pool"]).functions.slot0().call()[0])
 
     def _order(self, sells: bool, is_input: bool, amount: int, limit: int) -> Any:
         return self.house.functions.openPosition((self.base, sells, is_input, amount, 0, DEADLINE, limit, ZERO_CODE))

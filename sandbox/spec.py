@@ -59,9 +59,9 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class PerpMarket:
-    """A Perp v2 market on `underlying`, priced by the feed of the reserve `feed_of`, margin in `collateral`.
+    """A Perp v2 market on `underlying`, priced by the feed of the reserve `feed_of`.
 
-    `depth_usd` is what the maker provides on each side over the whole price range; `fee` and `insurance_share` (of the
+    Margin of all markets is in the first's `collateral`. `depth_usd` is what the maker provides on each side over the whole price range; `fee` and `insurance_share` (of the
     fee) are millionths.
     """
 
@@ -89,7 +89,7 @@ class WorldSpec:
     timestamp: int = 1_750_000_000
     sentinel: bool = False
     sequencer_grace_s: int = 600
-    perp: PerpMarket | None = None
+    perps: tuple[PerpMarket, ...] = ()
 
     def reserve(self, symbol: str) -> Reserve:
         return next(r for r in self.reserves if r.symbol == symbol)
@@ -153,5 +153,5 @@ DEFAULT = WorldSpec(
         EMode(1, "ETH correlated", 9300, 9500, 10100, ("WETH", "wstETH"), ("WETH",)),
         EMode(2, "Dollars", 9000, 9300, 10200, ("USDC", "DAI", "USDT"), ("USDC", "DAI", "USDT")),
     ),
-    perp=PerpMarket(),
+    perps=(PerpMarket(),),
 )

@@ -252,6 +252,11 @@ class World(Node):
         """The perp exchange: open and close accounts, read and move its prices."""
         return PerpDesk(self)
 
+    @cached_property
+    def perps(self) -> dict[str, PerpDesk]:
+        """The same for every market of the perp exchange, by underlying."""
+        return {underlying: PerpDesk(self, underlying) for underlying in self.addresses["perp"]["markets"]}
+
     # ── for the keeper ──
 
     def network_toml(self, path: str | Path) -> Path:
