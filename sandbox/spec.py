@@ -61,8 +61,8 @@ class Pool:
 class PerpMarket:
     """A Perp v2 market on `underlying`, priced by the feed of the reserve `feed_of`.
 
-    Margin of all markets is in the first's `collateral`. `depth_usd` is what the maker provides on each side over the whole price range; `fee` and `insurance_share` (of the
-    fee) are millionths.
+    Margin of all markets is in the first's `collateral`. `depth_usd` is what the maker provides on each side over the
+    whole price range; `fee` and `insurance_share` (of the fee) are millionths.
     """
 
     underlying: str = "ETH"
