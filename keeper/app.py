@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Caps
@@ -14,23 +15,30 @@ from keeper.chain.errors import NodeError
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
-from keeper.core.positions import LendingPosition
+from keeper.core.margins import PerpPosition
+from keeper.core.positions import BlockRef, LendingPosition
 from keeper.core.rules import Action
 from keeper.core.units import Address
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
 from keeper.execution.lock import SignerLock
+from keeper.execution.perp_executor import PerpExecutor
 from keeper.execution.rehearsal import ForkSimulator, NodeSimulator
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.house import House
 from keeper.journal import open_journal
 from keeper.observe import AppriseAlarm, Observer
+from keeper.perp_memory import PerpMemory
 from keeper.settings import Settings
+from keeper.venues.ports import Probe
 from keeper.watch import Watch
 
 Prompt = Callable[[str], str]
+T = TypeVar("T")
+ORDER_PATIENCE_S = 90.0
+"""How long an order that waits for a venue's keepers is followed before its plan ends without it."""
 READINGS = 5
 """Times a position is read before a plan under way counts a node as away."""
 
@@ -60,7 +68,8 @@ async def opened(
         network = settings.network
         blocks = Blocks(node, network.chain_id, network.multicall3, _caps(settings))
         journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
-        watch = Watch(blocks, network, settings.positions, settings.rules)
+        wallets = [address for book in settings.books for address in book.wallets]
+        watch = Watch(blocks, network, settings.positions, settings.rules, wallets)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
         house = House(
             mode="live" if is_live else "dry_run",
@@ -69,6 +78,13 @@ async def opened(
             observer=observer,
             simulator=NodeSimulator(blocks, fork) if is_live else fork,
             rules=settings.rules,
+            perps=PerpMemory(
+                journal,
+                f"{network.chain_id}:{'live' if is_live or is_look else 'dry_run'}",
+                settings.perp_rules,
+                settings.books,
+                settings.hedge_rules,
+            ),
             safety=settings.safety,
             swap_deadline_s=settings.swap_deadline_s,
             max_fee=settings.max_fee,
@@ -78,6 +94,9 @@ async def opened(
             remembers="live" if is_live or is_look else "dry_run",
         )
         house.executors = {a: _executor(house, settings, key, node) for a, key in keys.items()}
+        house.perp_executors = {
+            a: _perp_executor(house, settings, executor.lane) for a, executor in house.executors.items()
+        }
         yield house
         await house.settle()
 
@@ -85,6 +104,10 @@ async def opened(
 def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, KeystoreSigner]:
     """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
     acting = {r.position for r in settings.rules if any(a is not Action.ALERT for a in r.actions)}
+    acting |= {rule.position for rule in settings.perp_rules if rule.acts or rule.rests}
+    hedging = {rule.book: rule for rule in settings.hedge_rules if rule.may_act}
+    acting |= {name for book in settings.books if book.name in hedging for name in book.hedges}
+    acting |= {rule.unwinds for rule in hedging.values() if rule.unwinds}
     keys: dict[Address, KeystoreSigner] = {}
     for position in settings.positions:
         signer = position.signer
@@ -142,15 +165,38 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes
     return Executor(lane, lambda: house.venues, read_position, settings.safety.health_floor, settings.max_fee)
 
 
+def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor:
+    watch, poll_s = house.watch, settings.daemon.poll_s
+
+    async def read(name: str, number: int | None) -> PerpPosition:
+        return await patiently(watch, lambda block: watch.seat(name).probe(name, block), number, poll_s)
+
+    return PerpExecutor(
+        lane=lane,
+        seat=watch.seat,
+        read=read,
+        created=watch.created_orders,
+        outcomes=watch.order_outcomes,
+        cap=settings.max_fee,
+        patience_s=ORDER_PATIENCE_S,
+        poll_s=poll_s,
+    )
+
+
 async def read_patiently(watch: Watch, name: str, number: int | None, pause_s: float) -> LendingPosition:
-    """Read a position at a block, or at the head; again after a hiccup of the node, for a plan may be half sent.
+    """Read a lending position as ``patiently`` does."""
+    return await patiently(watch, lambda block: watch.position_probe(name, block), number, pause_s)
+
+
+async def patiently(watch: Watch, probe: Callable[[BlockRef], Probe[T]], number: int | None, pause_s: float) -> T:
+    """Read at a block, or at the head; again after a hiccup of the node, for a plan may be half sent.
 
     Raises NodeError, ReadFailedError when it fails ``READINGS`` times in a row.
     """
     for attempt in range(READINGS):
         try:
             block = await (watch.blocks.head() if number is None else watch.blocks.block_at(number))
-            return await watch.blocks.read(block, watch.position_probe(name, block))
+            return await watch.blocks.read(block, probe(block))
         except NodeError:
             if attempt == READINGS - 1:
                 raise

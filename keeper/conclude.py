@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from keeper import report
 from keeper.core.decisions import Hold, Intent
@@ -34,7 +34,7 @@ async def conclude_hold(house: House, snapshot: Snapshot, assessed: Assessment |
     kind: Kind = "hold" if hold.is_quiet else "alert" if hold.reason is Reason.ALERT_ONLY else "danger"
     await house.journal.decisions.record(
         NewDecision(
-            **_where(snapshot.block),
+            **where(snapshot.block),
             position=hold.position,
             rule=hold.rule,
             mode=house.mode,
@@ -63,11 +63,11 @@ async def conclude_plan(
     task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, entry))
     house.in_flight[signer] = task
     house.busy[signer] = intent.position
-    task.add_done_callback(lambda done: _landed(house, signer, done))
+    task.add_done_callback(lambda done: landed(house, signer, done))
     return task
 
 
-def _landed(house: House, signer: Address, task: asyncio.Task[Outcome]) -> None:
+def landed(house: House, signer: Address, task: asyncio.Task[Any]) -> None:
     """Free the lane; a defect in the sending is as loud as one in a cycle."""
     house.in_flight.pop(signer, None)
     house.busy.pop(signer, None)
@@ -89,7 +89,7 @@ def _entry(house: House, block: BlockRef, inputs: report.Data, prepared: Prepare
     alternatives += [{"label": p.label, "reason": why.reason.code, "detail": why.detail} for p, why in prepared.refused]
     return Entry(
         NewDecision(
-            **_where(block),
+            **where(block),
             position=intent.position,
             rule=intent.rule.name,
             mode=house.mode,
@@ -169,7 +169,8 @@ class _Where(TypedDict):
     block_timestamp: int
 
 
-def _where(block: BlockRef) -> _Where:
+def where(block: BlockRef) -> _Where:
+    """Return the block as a decision's row names it."""
     return {
         "chain_id": block.chain_id,
         "block_number": block.number,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from keeper.chain.errors import NodeError, NodesDisagreeError
 from keeper.conclude import conclude_hold, conclude_plan
 from keeper.core.decisions import Hold, Intent, decide
+from keeper.core.margins import PerpPosition
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -22,6 +23,7 @@ from keeper.execution.executor import Outcome
 from keeper.fitting import fitting
 from keeper.house import House
 from keeper.journal import JournalError
+from keeper.perpetuals.keep import PerpResult, keep_book, keep_perp
 from keeper.prepare import judge, rehearsed_now
 from keeper.trial import Prepared
 from keeper.venues.ports import ReadFailedError
@@ -39,11 +41,21 @@ class Result:
     """What came of it; a task while the plan is on its way: the next block is not kept waiting."""
 
 
-async def cycle(house: House, block: BlockRef) -> tuple[Result, ...]:
-    """Judge every position at a block, and act where a rule asks for it. Raises NodeError when nothing can be read."""
+async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...]:
+    """Judge every position and book at a block, and act where a rule asks for it. Raises NodeError: nothing was read.
+
+    Books come last: what was just decided about their positions keeps the signer busy.
+    """
     house.lineage.saw(block)
     house.seen = snapshot = await house.watch.snapshot(block)
-    return tuple([await keep(house, snapshot, position) for position in snapshot.positions])
+    results: list[Result | PerpResult] = []
+    for position in snapshot.positions:
+        if isinstance(position, PerpPosition) or (isinstance(position, Unreadable) and house.is_perp(position.name)):
+            results.append(await keep_perp(house, snapshot, position))
+        else:
+            results.append(await keep(house, snapshot, position))
+    results += [await keep_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
+    return tuple(results)
 
 
 async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:

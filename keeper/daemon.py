@@ -7,6 +7,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -20,12 +21,15 @@ from keeper.core.rules import Assessment
 from keeper.core.units import Address
 from keeper.cycle import Result, cycle
 from keeper.execution.aftermath import Aftermath
-from keeper.execution.executor import Executor, Outcome
+from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.house import House
 from keeper.journal import JournalError
+from keeper.perpetuals.keep import PerpResult
 from keeper.settings import Settings
 from keeper.venues.ports import ReadFailedError
+
+AnyResult = Result | PerpResult
 
 FAILURES_TO_STOP_SIGNING = 5
 GOOD_TO_SIGN_AGAIN = 5
@@ -93,7 +97,7 @@ class Daemon:
             self._prune_due = False
             await self._prune()
 
-    async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
+    async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
         begun = time.monotonic()
         results = await cycle(self._house, head)
         self._house.observer.block(head.number, _health(results), time.monotonic() - begun)
@@ -103,7 +107,7 @@ class Daemon:
         self._house.rules = self._aftermath.at_rest(_needless(results))
         return results
 
-    def _landed(self, task: asyncio.Task[Outcome]) -> None:
+    def _landed(self, task: asyncio.Task[Any]) -> None:
         if task.cancelled() or task.exception() or task.result().kind == "failed":
             self._fell_short = True
 
@@ -168,7 +172,7 @@ class Daemon:
         """How long a start waits for what was left pending, before the positions are looked at again."""
         return max(5.0, 2 * self._settings.network.block_time_s)
 
-    async def _tend(self, head: BlockRef, results: tuple[Result, ...]) -> None:
+    async def _tend(self, head: BlockRef, results: tuple[AnyResult, ...]) -> None:
         """See mined transactions through to finality; what a reorg took is sent again and followed.
 
         What an earlier plan left pending is called off once nothing asks for it any more.
@@ -237,11 +241,11 @@ class Daemon:
                 loop.remove_signal_handler(number)
 
 
-def _needless(results: tuple[Result, ...]) -> set[str]:
+def _needless(results: tuple[AnyResult, ...]) -> set[str]:
     """Return the positions that no rule asks anything for."""
     quiet = (Reason.HEALTHY, Reason.AT_TARGET)
     return {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason in quiet}
 
 
-def _health(results: tuple[Result, ...]) -> dict[str, int]:
+def _health(results: tuple[AnyResult, ...]) -> dict[str, int]:
     return {r.name: r.assessed.figures.health_factor for r in results if isinstance(r.assessed, Assessment)}

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from keeper.core.decisions import Memory, Safety, failures_count_s
+from keeper.core.decisions import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lineage import Lineage
 from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.rules import Assessment, Rule, Unjudged
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.execution.armed import Armed
 from keeper.execution.encoding import Venues
-from keeper.execution.executor import Executor, Outcome
+from keeper.execution.executor import Executor
+from keeper.execution.perp_executor import PerpExecutor
 from keeper.execution.rehearsal import Simulator
 from keeper.journal import Journal
 from keeper.journal.decisions import Mode
 from keeper.journal.past import Past, Recollection
 from keeper.observe import Observer
+from keeper.perp_memory import PerpMemory
+from keeper.venues.ports import OrderOutcome
 from keeper.watch import Watch
 
 
@@ -30,6 +34,14 @@ class SecondOpinion(Protocol):
 
     async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
         """Tell whether every node that has the block answers a call the same."""
+
+
+class Ruled(Bounded, Protocol):
+    """Any rule: it is about something by name."""
+
+    @property
+    def position(self) -> str:
+        """The position or book it is about."""
 
 
 @dataclass(slots=True)
@@ -47,6 +59,8 @@ class House:
     max_fee: Wei | None
     remembers: Mode
     """Whose cooldowns and limits count: a dry run has its own, a look at things sees the live ones."""
+    perps: PerpMemory
+    """Rules about perpetual positions and books, and what was seen of these."""
     fee_share: Bps
     """Share of the expected loss from liquidation that gas may cost."""
     second_opinion: SecondOpinion | None = None
@@ -54,7 +68,8 @@ class House:
     batches: dict[Address, Address] = field(default_factory=dict)
     """Signer → batch account it may delegate to, where the owner said so."""
     executors: dict[Address, Executor] = field(default_factory=dict)
-    in_flight: dict[Address, asyncio.Task[Outcome]] = field(default_factory=dict)
+    perp_executors: dict[Address, PerpExecutor] = field(default_factory=dict)
+    in_flight: dict[Address, asyncio.Task[Any]] = field(default_factory=dict)
     busy: dict[Address, str] = field(default_factory=dict)
     """Signer → the position whose plan is under way."""
     armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
@@ -93,12 +108,36 @@ class House:
             failed[key], spent[rule.name] = past.failed, Usd(past.spent)
         return Memory(acted, spent, failed, dict(self.busy), self.may_sign)
 
-    async def past_of(self, rule: Rule, block: BlockRef) -> Past:
+    async def recall_of(self, fired: Iterable[Ruled], block: BlockRef) -> Memory:
+        """Return what the journal knows of rules about perpetual positions or a book."""
+        acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
+        for rule in fired:
+            key, past = (rule.position, rule.name), await self.past_of(rule, block)
+            if past.acted_at is not None:
+                acted[key] = past.acted_at
+            failed[key], spent[rule.name] = past.failed, Usd(past.spent)
+        return Memory(acted, spent, failed, dict(self.busy), self.may_sign)
+
+    async def order_outcomes(self, name: str, keys: tuple[str, ...], since: int) -> dict[str, OrderOutcome | None]:
+        """Return what the venue's logs say of orders of a position, since a block. Raises NodeError."""
+        return await self.watch.order_outcomes(name, keys, since)
+
+    def is_perp(self, name: str) -> bool:
+        """Tell whether a position is a perpetual one."""
+        return self.watch.positions[name].is_perp
+
+    @property
+    def native_symbol(self) -> str:
+        """What the chain's native currency is called when it is wrapped."""
+        listed = {x.asset: x.symbol for x in self.watch.known.market.listings}
+        return listed.get(self.watch.network.wrapped_native, "native")
+
+    async def past_of(self, rule: Ruled, block: BlockRef) -> Past:
         """Return what the journal knows of a rule; it is asked only when something was written since."""
         now, counts_s = block.timestamp, failures_count_s(rule)
         return await self.recollection.of(rule.position, rule.name, block.chain_id, now, counts_s)
 
-    async def spent_today(self, rule: Rule, block: BlockRef) -> Usd:
+    async def spent_today(self, rule: Ruled, block: BlockRef) -> Usd:
         """Return the dollars a rule moved in the last 24 hours of chain time."""
         return Usd((await self.past_of(rule, block)).spent)
 

@@ -191,6 +191,10 @@ class Observer:
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 
+    def order_done(self, position: str, key: str, detail: str) -> None:
+        """An order that a plan had left with the venue was carried out after all."""
+        self._log.info("order_done", position=position, order=key, detail=detail)
+
     def raise_alarm(self, key: str | None, title: str, body: str) -> None:
         """Tell the owner; the same key not again within the repeat time. Delivery never holds the keeper up."""
         now = self._clock()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from keeper.chain.fees import LEAST_TIP, lowest, offer
 from keeper.core.decisions import Hold, Intent, Memory, decide
+from keeper.core.margins import PerpPosition
 from keeper.core.moves import GAS
 from keeper.core.planning import Plan, plans
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
@@ -31,7 +32,7 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     ``own_spend`` is what the plan under way was counted with: it must not stand in its own way.
     """
     snapshot = await house.watch.snapshot(await house.watch.blocks.head())
-    (position,) = [p for p in snapshot.positions if p.name == name]
+    (position,) = [p for p in snapshot.positions if p.name == name and not isinstance(p, PerpPosition)]
     assessed = judge(house, snapshot, position)
     known = await house.recall(assessed, snapshot.block)
     spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}

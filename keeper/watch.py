@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from keeper.chain.blocks import Blocks
+from keeper.core.margins import PerpPosition
 from keeper.core.moves import Spender
 from keeper.core.planning import Allowances
-from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable, Wallet
+from keeper.core.positions import BlockRef, LendingPosition, Listed, Snapshot, Unreadable, Wallet
 from keeper.core.prices import Doubt, SecondPrice
 from keeper.core.quotes import QuoteRequest, Quotes, sizes
 from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
 from keeper.core.units import Address
+from keeper.seats import discover_seat
 from keeper.settings.model import Network, Position
 from keeper.venues import aave_v3, chainlink, erc20, uniswap_v3
 from keeper.venues.aave_v3 import FeedRound, Market, Scope
-from keeper.venues.ports import Answer, Probe, Read, ReadFailedError, ScopeOutdatedError
+from keeper.venues.ports import (
+    Answer,
+    OrderBook,
+    OrderOutcome,
+    PerpSeat,
+    Probe,
+    Read,
+    ReadFailedError,
+    ScopeOutdatedError,
+)
 
 T = TypeVar("T")
 
@@ -29,6 +40,10 @@ class Known:
 
     market: Market
     scopes: dict[str, Scope]
+    seats: dict[str, PerpSeat]
+    """Perpetual positions: which venue, which reads."""
+    lost: dict[str, ReadFailedError]
+    """Positions that could not be found, and why: they are told as unreadable until the next discovery."""
     pools: tuple[uniswap_v3.Pool, ...]
     references: tuple[uniswap_v3.Reference, ...]
     hubs: tuple[Address, ...]
@@ -38,11 +53,20 @@ class Known:
 class Watch:
     """Reads positions, wallets, prices and doubts of one network."""
 
-    def __init__(self, blocks: Blocks, network: Network, positions: Sequence[Position], rules: Sequence[Rule]) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        network: Network,
+        positions: Sequence[Position],
+        rules: Sequence[Rule],
+        wallets: Sequence[Address] = (),
+    ) -> None:
         self.blocks = blocks
         self.network = network
         self.positions = {p.name: p for p in positions}
         self._named = {p.name: [r.trigger.asset for r in rules if r.position == p.name] for p in positions}
+        self._wallets = tuple(wallets)
+        """Wallets of books: read beside those that spend."""
         self.also: tuple[Read, ...] = ()
         """What armed plans want read with everything else: quotes and allowances they rest on."""
         self._known: Known | None = None
@@ -105,6 +129,25 @@ class Watch:
         """Return the probe of one position alone, as rehearsal and verification use it."""
         return aave_v3.position_probe(self.known.market, self.known.scopes[name], name, block, {})
 
+    def seat(self, name: str) -> PerpSeat:
+        """Return the seat of a perpetual position. Raises KeyError when it was not found."""
+        return self.known.seats[name]
+
+    async def created_orders(self, name: str, hash_: str) -> tuple[str, ...]:
+        """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
+        book = self.seat(name).order_book
+        found = await self.blocks.node.request("eth_getTransactionReceipt", hash_) if book else None
+        return book.created(found.get("logs") or ()) if book and isinstance(found, dict) else ()
+
+    async def order_outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
+        """Return what the venue's logs say of orders since a block, by key. Raises NodeError."""
+        book: OrderBook | None = self.seat(name).order_book
+        if book is None or not keys:
+            return dict.fromkeys(keys)
+        asked = {"fromBlock": hex(since), "toBlock": "latest", **book.filter(keys)}
+        logs = await self.blocks.node.request("eth_getLogs", asked)
+        return {key: book.outcome(key, logs if isinstance(logs, list) else ()) for key in keys}
+
     # --- one block ---------------------------------------------------------------------------------------------------
 
     async def _read(self, block: BlockRef, known: Known) -> tuple[Snapshot, bool]:
@@ -116,8 +159,11 @@ class Watch:
             name: sheet.add(aave_v3.position_probe(market, scope, name, block, rounds))
             for name, scope in known.scopes.items()
         }
-        everything = [x.asset for x in market.listings]
-        spenders = dict.fromkeys(p.spender for p in self.positions.values())
+        seats = {name: sheet.add(seat.probe(name, block)) for name, seat in known.seats.items()}
+        everything = list(
+            dict.fromkeys([x.asset for x in market.listings] + [s.collateral for s in known.seats.values()])
+        )
+        spenders = dict.fromkeys([p.spender for p in self.positions.values()] + list(self._wallets))
         wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
         averages = [
             (r, sheet.add(uniswap_v3.average_probe(r, network.twap_window_s)), sheet.add(_price(market, r.quote)))
@@ -130,6 +176,7 @@ class Watch:
             else None
         )
         native = sheet.add(_price(market, network.wrapped_native))
+        listed = {x: sheet.add(_price(market, x.asset)) for x in market.listings} if self._wallets else {}
         also = {read: sheet.add(Probe((read,), lambda found: found[0])) for read in self.also}
         answers = await self.blocks.answers(block, sheet.reads)
 
@@ -137,29 +184,40 @@ class Watch:
             found = feed.decode(answers)
             if found:
                 rounds[asset] = FeedRound(found.round_id, found.updated_at)
-        read = {name: self._decoded(name, slot, answers) for name, slot in positions.items()}
+        read: dict[str, LendingPosition | PerpPosition | Unreadable | None] = {}
+        read |= {name: self._decoded(name, slot, answers) for name, slot in positions.items()}
+        read |= {name: self._decoded(name, slot, answers) for name, slot in seats.items()}
         held = {s: Wallet(s, *slot.decode(answers)) for s, slot in wallets.items()}
         prices = [s.decode(answers) for s in seconds]
         prices += [average.decode(answers)(quote.decode(answers)) for _, average, quote in averages]
         snapshot = Snapshot(
             block=block,
-            positions=tuple(p or self._changing(name) for name, p in read.items()),
+            positions=tuple(self._seen(name, read, known) for name in self.positions),
             wallets=held,
             seconds={p.asset: p for p in prices},
             sequencer=sequencer.decode(answers) if sequencer else None,
             native_price=native.decode(answers),
+            assets={x.asset: Listed(x.symbol, x.decimals, slot.decode(answers)) for x, slot in listed.items()},
             also={read: slot.decode(answers) for read, slot in also.items()},
         )
         new_money = any(
-            asset not in {x.asset for x in known.scopes[name].listings}
-            for name, p in self.positions.items()
-            for asset in held[p.spender].tokens
+            asset not in {x.asset for x in scope.listings}
+            for name, scope in known.scopes.items()
+            for asset in held[self.positions[name].spender].tokens
+            if any(asset == x.asset for x in market.listings)
         )
         return snapshot, new_money or None in read.values()
 
+    def _seen(
+        self, name: str, found: Mapping[str, LendingPosition | PerpPosition | Unreadable | None], known: Known
+    ) -> LendingPosition | PerpPosition | Unreadable:
+        if name in known.lost:
+            return Unreadable(name, self.positions[name].owner, known.lost[name].doubt)
+        return found[name] or self._changing(name)
+
     def _decoded(
-        self, name: str, slot: Slot[LendingPosition], answers: Sequence[Answer]
-    ) -> LendingPosition | Unreadable | None:
+        self, name: str, slot: Slot[LendingPosition] | Slot[PerpPosition], answers: Sequence[Answer]
+    ) -> LendingPosition | PerpPosition | Unreadable | None:
         """Return a position, why it cannot be read, or None when it must be discovered again."""
         try:
             return slot.decode(answers)
@@ -188,11 +246,18 @@ class Watch:
             {x.asset: network.asset(x.symbol).heartbeat_s or network.default_heartbeat_s for x in market.listings},
         )
         scopes = {}
+        seats, lost = dict[str, PerpSeat](), dict[str, ReadFailedError]()
         for name, position in self.positions.items():
+            if position.is_perp:
+                try:
+                    seats[name] = await blocks.discover(block, discover_seat(network, position))
+                except ReadFailedError as error:
+                    lost[name] = error
+                continue
             named = [symbol for symbol in self._named[name] if symbol]
             search = aave_v3.discover_scope(market, position.owner, [position.spender], named)
             scopes[name] = await blocks.discover(block, search)
-        self._known = Known(market, scopes, *await self._discover_pools(block, market, scopes))
+        self._known = Known(market, scopes, seats, lost, *await self._discover_pools(block, market, scopes))
         self._is_outdated = False
         return self._known
 

@@ -29,14 +29,22 @@ from keeper.cli.common import (
 from keeper.cli.doctor import examine
 from keeper.cli.tx import tx
 from keeper.core.decisions import Hold, Intent
-from keeper.core.positions import Snapshot
+from keeper.core.hedge_rules import BookAssessment
+from keeper.core.margins import PerpPosition
+from keeper.core.positions import Snapshot, Unreadable
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, measure
 from keeper.cycle import Result, consider, cycle
 from keeper.daemon import Daemon
 from keeper.execution.executor import Outcome
+from keeper.execution.perp_executor import PerpOutcome
 from keeper.house import House
 from keeper.journal import open_journal
+from keeper.perpetuals.judge import carry_of
+from keeper.perpetuals.keep import PerpResult, consider_book, consider_perp
+
+AnyResult = Result | PerpResult
+AnyOutcome = Outcome | PerpOutcome
 
 app = typer.Typer(
     name="keeper",
@@ -97,7 +105,7 @@ def once(config: Config = DEFAULT, live: Live = False, as_json: Json = False, ve
 
     async def work(house: House) -> Exit:
         await house.watch.blocks.check_chain()
-        daemon, seen, outcomes = Daemon(house, settings), dict[str, Result](), dict[str, Outcome | None]()
+        daemon, seen, outcomes = Daemon(house, settings), dict[str, AnyResult](), dict[str, AnyOutcome | None]()
         await daemon.reconcile()
         for _ in range(ROUNDS):
             results = await cycle(house, await house.watch.blocks.head())
@@ -130,23 +138,25 @@ def status(config: Config = DEFAULT, as_json: Json = False) -> None:
 
 @app.command()
 def explain(
-    position: Annotated[str, typer.Argument(help="The position's name in the settings.")],
+    position: Annotated[str, typer.Argument(help="The position's or book's name in the settings.")],
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Explain what would be done about a position now, and why, down to the calldata. Signs nothing."""
+    """Explain what would be done about a position or a book now, and why, down to the calldata. Signs nothing."""
     settings = settings_of(config)
-    if position not in {p.name for p in settings.positions}:
-        known = ", ".join(p.name for p in settings.positions)
+    rules = {rule.book: rule for rule in settings.hedge_rules}
+    if position not in {p.name for p in settings.positions} and position not in rules:
+        known = ", ".join([p.name for p in settings.positions] + list(rules))
         fail(Exit.BAD_SETTINGS, f"{config}: there is no position {position!r}; known: {known}")
     log_to_stderr(verbose=False)
 
     async def work(house: House) -> Exit:
         await house.watch.blocks.check_chain()
         snapshot: Snapshot = await house.watch.snapshot(await house.watch.blocks.head())
-        (seen,) = [p for p in snapshot.positions if p.name == position]
-        result = await consider(house, snapshot, seen)
-        show.explanation(out, snapshot, result, as_json=as_json)
+        result = await _considered(house, snapshot, position)
+        book = result.assessed if isinstance(result.assessed, BookAssessment) else None
+        earned = await carry_of(house, snapshot, book) if book else None
+        show.explanation(out, snapshot, result, earned, as_json=as_json)
         return _verdict((result,), {})
 
     finish(in_house(settings, work, is_live=False, is_look=True))
@@ -184,21 +194,34 @@ def doctor(config: Config = DEFAULT, as_json: Json = False) -> None:
     finish(in_house(settings, work, is_live=False, is_look=True))
 
 
+async def _considered(house: House, snapshot: Snapshot, name: str) -> AnyResult:
+    """Return what would be done about a position or a book."""
+    for rule in house.perps.hedge_rules:
+        if rule.book == name:
+            return await consider_book(house, snapshot, house.perps.book(name), rule)
+    (seen,) = [p for p in snapshot.positions if p.name == name]
+    if isinstance(seen, PerpPosition) or (isinstance(seen, Unreadable) and house.is_perp(name)):
+        return await consider_perp(house, snapshot, seen)
+    return await consider(house, snapshot, seen)
+
+
 # --- what came of it -------------------------------------------------------------------------------------------------
 
 
-def _verdict(results: tuple[Result, ...], outcomes: dict[str, Outcome | None]) -> Exit:
+def _verdict(results: tuple[AnyResult, ...], outcomes: dict[str, AnyOutcome | None]) -> Exit:
     """Return 3 when a rule that protects fired and the position was not brought back, 1 when one is unknown."""
     codes = {_code(result, outcomes.get(result.name)) for result in results}
     return max(codes, default=Exit.FINE)
 
 
-def _code(result: Result, outcome: Outcome | None) -> Exit:
+def _code(result: AnyResult, outcome: AnyOutcome | None) -> Exit:
     if isinstance(result.assessed, Unjudged):
         return Exit.FAILED
     if isinstance(result.decision, Hold):
         return Exit.IN_DANGER if result.decision.leaves_in_danger else Exit.FINE
-    if outcome is None or result.decision.rule.is_boost or _is_helped(result.decision, outcome):
+    if outcome is None or outcome.helped or result.decision.rule.is_boost:
+        return Exit.FINE
+    if isinstance(result.decision, Intent) and isinstance(outcome, Outcome) and _is_helped(result.decision, outcome):
         return Exit.FINE
     return Exit.IN_DANGER
 
@@ -211,5 +234,5 @@ def _is_helped(intent: Intent, outcome: Outcome) -> bool:
     return value is not None and not intent.rule.trigger.fires_at(value)
 
 
-async def _awaited(result: Result) -> Outcome | None:
+async def _awaited(result: AnyResult) -> AnyOutcome | None:
     return await result.outcome if isinstance(result.outcome, asyncio.Task) else result.outcome

@@ -13,14 +13,23 @@ from rich.table import Table
 
 from keeper import report
 from keeper.chain.nodes import Nodes, NodeStatus
+from keeper.cli import show_perps
 from keeper.cli.doctor import Finding
-from keeper.core.positions import Snapshot
-from keeper.core.rules import Assessment
+from keeper.core.carry import Carry
+from keeper.core.hedge_rules import BookAssessment
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_rules import PerpAssessment
+from keeper.core.positions import Snapshot, Unreadable
+from keeper.core.rules import Assessment, Unjudged
 from keeper.core.units import decimal_of
 from keeper.cycle import Result
 from keeper.execution.executor import Outcome
+from keeper.execution.perp_executor import PerpOutcome
 from keeper.house import House
 from keeper.journal import Journal
+from keeper.perpetuals import report as perp_report
+from keeper.perpetuals.judge import carry_of, judge_book, judge_perp
+from keeper.perpetuals.keep import PerpResult
 from keeper.prepare import judge
 from keeper.settings import Settings
 
@@ -78,13 +87,16 @@ def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
 
 async def status(console: Console, house: House, snapshot: Snapshot, *, as_json: bool) -> None:
     """Print the positions at one block."""
-    judged = [judge(house, snapshot, p) for p in snapshot.positions]
+    judged, perps = await _judged(house, snapshot)
+    books = [await judge_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
+    carried = [(b, await carry_of(house, snapshot, b)) for b in books]
     last = {name: await house.journal.decisions.last(name) for name in house.watch.positions}
     if as_json:
         data = {
             "block": {"number": snapshot.block.number, "timestamp": snapshot.block.timestamp},
             "network": house.watch.network.name,
-            "positions": [report.assessment(j) for j in judged],
+            "positions": [report.assessment(j) for j in judged] + [show_perps.data_of(p) for p in perps],
+            "books": [perp_report.book(b, earned) for b, earned in carried],
             "wallets": [
                 {
                     "address": w.address,
@@ -102,45 +114,71 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
     table = Table("position", "health", "collateral", "debt", "falls by", "rules", box=None, pad_edge=False)
     for one in judged:
         table.add_row(*_status_row(report.assessment(one)))
-    console.print(table)
+    if judged:
+        console.print(table)
+    show_perps.print_all(console, perps, carried)
     if len(nodes := _nodes(house)) > 1:
         _print_nodes(console, nodes)
     for one in judged:
         for line in _concerns(report.assessment(one)):
             console.print(line, style="yellow", soft_wrap=True, markup=False)
+    for line in [line for other in (*perps, *books) for line in show_perps.concerns(other)]:
+        console.print(line, style="yellow", soft_wrap=True, markup=False)
+
+
+async def _judged(
+    house: House, snapshot: Snapshot
+) -> tuple[list[Assessment | Unjudged], list[PerpAssessment | Unjudged]]:
+    judged, perps = list[Assessment | Unjudged](), list[PerpAssessment | Unjudged]()
+    for p in snapshot.positions:
+        if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and house.is_perp(p.name)):
+            perps.append(await judge_perp(house, snapshot, p))
+        else:
+            judged.append(judge(house, snapshot, p))
+    return judged, perps
 
 
 def results(
-    console: Console, mode: str, of: Sequence[Result], outcomes: Mapping[str, Outcome | None], *, as_json: bool
+    console: Console,
+    mode: str,
+    of: Sequence[Result | PerpResult],
+    outcomes: Mapping[str, Outcome | PerpOutcome | None],
+    *,
+    as_json: bool,
 ) -> None:
     """Print what one cycle saw, decided and did."""
-    rows = [_result(r, outcomes.get(r.name)) for r in of]
+    rows = [(r, _row(r, outcomes.get(r.name))) for r in of]
     if as_json:
-        as_json_text(console, {"mode": mode, "positions": rows})
+        as_json_text(console, {"mode": mode, "positions": [row for _, row in rows]})
         return
-    for row in rows:
-        _print_result(console, row)
+    for result, row in rows:
+        (_print_result if isinstance(result, Result) else show_perps.print_result)(console, row)
 
 
-def explanation(console: Console, snapshot: Snapshot, of: Result, *, as_json: bool) -> None:
-    """Print figures → rules → decision → plan → calldata of one position."""
-    data = {**report.inputs(snapshot, of.assessed), **_result(of, None)}
+def explanation(
+    console: Console, snapshot: Snapshot, of: Result | PerpResult, earned: Carry | None, *, as_json: bool
+) -> None:
+    """Print figures → rules → decision → plan → calldata of one position or book."""
+    is_lending = isinstance(of, Result)
+    seen = report.inputs(snapshot, of.assessed) if isinstance(of, Result) else perp_report.inputs(snapshot, of.assessed)
+    data = {**seen, **_row(of, None)}
+    if isinstance(of.assessed, BookAssessment):
+        data["position"] = perp_report.book(of.assessed, earned)
     if as_json:
         as_json_text(console, data)
         return
     console.print(f"Block {snapshot.block.number}, {_time(snapshot.block.timestamp)}")
-    seen = data["position"]
-    if seen["readable"]:
-        _print_figures(console, seen)
-    _print_result(console, data)
+    if data["position"]["readable"]:
+        (_print_figures if is_lending else show_perps.print_seen)(console, data["position"])
+    (_print_result if is_lending else show_perps.print_result)(console, data)
     plan = data.get("plan")
     if not plan:
         return
     table = Table("step", "asset", "amount", "health after", "calldata", box=None, pad_edge=False)
     for step in plan["steps"]:
-        table.add_row(
-            step["purpose"], step["asset"], _brief(step["amount"]), step["health_factor_after"], step["data"][:10]
-        )
+        asset, amount = step.get("asset") or step.get("market", ""), step.get("amount") or step.get("size", "")
+        health = step.get("health_factor_after", "")
+        table.add_row(step["purpose"], asset, _brief(amount), health, step["data"][:10])
     console.print(table)
     for other in data["alternatives"]:
         cost = f", costs ${other['cost_usd']['total']}" if other.get("cost_usd") else ""
@@ -215,6 +253,12 @@ def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _row(of: Result | PerpResult, outcome: Outcome | PerpOutcome | None) -> Data:
+    if isinstance(of, PerpResult):
+        return show_perps.result(of, outcome if isinstance(outcome, PerpOutcome) else None)
+    return _result(of, outcome if isinstance(outcome, Outcome) else None)
 
 
 def _result(of: Result, outcome: Outcome | None) -> Data:

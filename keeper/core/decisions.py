@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from keeper.core import lending
 from keeper.core.prices import Doubt
@@ -12,6 +13,7 @@ from keeper.core.rules import (
     Assessment,
     CloseTarget,
     HealthFactorTarget,
+    Limits,
     LtvTarget,
     Measure,
     Rule,
@@ -26,6 +28,26 @@ EMERGENCY_TRIES = 12
 """The same while the position is near liquidation."""
 LEAST_SPEND = USD
 """A dollar: what is left of a limit below this rescues nobody and still costs gas."""
+
+
+class Bounded(Protocol):
+    """What every kind of rule has: a name, a pause, limits."""
+
+    @property
+    def name(self) -> str:
+        """How the owner calls it."""
+
+    @property
+    def cooldown_s(self) -> int:
+        """Seconds before it acts again."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it may spend."""
+
+    @property
+    def is_boost(self) -> bool:
+        """Whether it adds leverage rather than taking it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,13 @@ class Hold:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is wrong: the owner need not hear of it."""
-        return self.reason in (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT)
+        return self.reason in (
+            Reason.HEALTHY,
+            Reason.AT_TARGET,
+            Reason.COOLDOWN,
+            Reason.IN_FLIGHT,
+            Reason.ORDER_PENDING,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +149,9 @@ def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, sign
 
 
 def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
-    refusal = _needless(rule, assessed) or _not_now(rule, assessed, memory, safety, signer)
+    is_emergency = not rule.is_boost and assessed.figures.health_factor <= safety.emergency_health
+    name, now = assessed.position.name, assessed.position.block.timestamp
+    refusal = _needless(rule, assessed) or not_now(rule, name, now, memory, signer, is_emergency=is_emergency)
     if refusal or rule.target is None:
         reason, detail = refusal or (Reason.ALERT_ONLY, "")
         return Hold(assessed.position.name, rule.name, reason, detail, rule.is_boost)
@@ -131,7 +161,7 @@ def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safet
     allowed = tuple(a for a in acting if not (a.trades and doubt))
     if not allowed and doubt:
         return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
-    return Intent(assessed, rule, rule.target, allowed, forbidden, _left_today(rule, memory))
+    return Intent(assessed, rule, rule.target, allowed, forbidden, left_today(rule, memory))
 
 
 def _acting(rule: Rule) -> tuple[Action, ...]:
@@ -153,35 +183,34 @@ def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
     return None
 
 
-def _not_now(
-    rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address
+def not_now(
+    rule: Bounded, name: str, now: int, memory: Memory, signer: Address, *, is_emergency: bool
 ) -> tuple[Reason, str] | None:
-    """Return why a fired rule may not act at this block."""
+    """Return why a fired rule may not act on the position ``name`` at the block's time ``now``."""
     if signer in memory.busy:
         other = memory.busy[signer]
-        is_own = other == assessed.position.name
-        return (Reason.IN_FLIGHT, "") if is_own else (Reason.SIGNER_BUSY, other)
+        return (Reason.IN_FLIGHT, "") if other == name else (Reason.SIGNER_BUSY, other)
     if not memory.may_sign:
         return Reason.SIGNING_STOPPED, ""
-    is_emergency = not rule.is_boost and assessed.figures.health_factor <= safety.emergency_health
-    waited = _cooldown_left(rule, assessed, memory)
+    waited = _cooldown_left(rule, name, now, memory)
     if waited and not is_emergency:
         return Reason.COOLDOWN, f"{waited} s left"
-    failed = memory.failed.get((assessed.position.name, rule.name), 0)
+    failed = memory.failed.get((name, rule.name), 0)
     if failed >= (EMERGENCY_TRIES if is_emergency else TRIES):
         return Reason.TOO_MANY_FAILURES, f"{failed} within {failures_count_s(rule)} s"
-    left = _left_today(rule, memory)
+    left = left_today(rule, memory)
     if left is not None and left < LEAST_SPEND:
         return Reason.SPEND_LIMIT, "nothing left of today's limit"
     return None
 
 
-def failures_count_s(rule: Rule) -> int:
+def failures_count_s(rule: Bounded) -> int:
     """Return how long a failed plan counts: the cooldown, and ten minutes where it is shorter."""
     return max(rule.cooldown_s, 600)
 
 
-def _left_today(rule: Rule, memory: Memory) -> Usd | None:
+def left_today(rule: Bounded, memory: Memory) -> Usd | None:
+    """Return the dollars a rule may still move today; None without a limit."""
     limit = rule.limits.max_spend_per_day
     return None if limit is None else Usd(max(0, limit - memory.spent_today.get(rule.name, 0)))
 
@@ -191,12 +220,11 @@ def _measured(rule: Rule, assessed: Assessment) -> str:
     return f"{rule.trigger.measure.value} {ratio_text(value) if value is not None else '?'}"
 
 
-def _cooldown_left(rule: Rule, assessed: Assessment, memory: Memory) -> int:
-    name = assessed.position.name
+def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
     last = memory.acted_at.get((name, rule.name))
     if rule.is_boost:  # and after a rescue: what brought the position up is not undone a minute later
         last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)
-    return 0 if last is None else max(0, last + rule.cooldown_s - assessed.position.block.timestamp)
+    return 0 if last is None else max(0, last + rule.cooldown_s - now)
 
 
 def _rescues(boost: Rule, assessed: Assessment) -> list[Rule]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NewType
 
-from keeper.core.positions import BlockRef
+from keeper.core.block_ref import BlockRef
 from keeper.core.prices import OraclePrice
 from keeper.core.units import Address, Amount, Wei
 
@@ -83,7 +83,7 @@ class PerpLeg:
     closing_cost: int
     """Fees and impact of a full close that count against the margin; never negative."""
     funding_rate: int
-    """Wad a year of the notional; positive is what this side pays."""
+    """Wad a year of the notional; positive is what this side pays; without a size, what a long would."""
     oracle: OraclePrice
     """The index price as the oracle tells it, for its age; ``answer`` in 10^-8 dollars for one whole underlying."""
 

@@ -189,6 +189,17 @@ def reduced(position: PerpPosition, market: str, size: int, cost: TradeCost) -> 
     return replace(position.with_leg(changed), margin=position.margin + realized - paid)
 
 
+def increased(position: PerpPosition, market: str, size_change: int, cost: TradeCost) -> PerpPosition:
+    """Return the position after a leg grew by ``size_change`` (signed, in its own direction) at the mark price."""
+    leg = position.leg(market)
+    if leg.size and (leg.size > 0) != (size_change > 0):
+        raise ValueError(f"{size_change} does not add to {leg.size}")
+    grown = replace(leg, size=leg.size + size_change)
+    traded = notional(grown) - notional(leg)
+    changed = replace(grown, entry_notional=leg.entry_notional + traded)
+    return replace(position.with_leg(changed), margin=position.margin - cost.of(traded))
+
+
 def size_to_reach(position: PerpPosition, market: str, ratio: Wad, cost: TradeCost) -> int | None:
     """Return the least size of a leg to close so that ``margin_ratio`` is at least ``ratio``; None if none does."""
 

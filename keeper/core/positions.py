@@ -6,20 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from keeper.core.block_ref import BlockRef
+from keeper.core.margins import PerpPosition
 from keeper.core.prices import Doubt, OraclePrice, SecondPrice, Sequencer
 from keeper.core.units import Address, Amount, Bps, Ray, Wad, Wei
 
-
-@dataclass(frozen=True, slots=True)
-class BlockRef:
-    """The one block every figure of a snapshot belongs to. ``timestamp`` is the only clock of the core."""
-
-    chain_id: int
-    number: int
-    hash: str
-    parent_hash: str
-    timestamp: int
-    base_fee: Wei
+__all__ = [
+    "AccountFigures",
+    "Arithmetic",
+    "BlockRef",
+    "Holding",
+    "LendingPosition",
+    "Listed",
+    "Reserve",
+    "Snapshot",
+    "Unreadable",
+    "Wallet",
+]
 
 
 class Arithmetic(Enum):
@@ -141,11 +144,20 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """An asset of the market and its oracle price in base units, zero when the oracle has none."""
+
+    symbol: str
+    decimals: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything one cycle knows: one block, one read."""
 
     block: BlockRef
-    positions: tuple[LendingPosition | Unreadable, ...]
+    positions: tuple[LendingPosition | PerpPosition | Unreadable, ...]
     wallets: dict[Address, Wallet]
     seconds: dict[Address, SecondPrice]
     sequencer: Sequencer | None
@@ -153,3 +165,5 @@ class Snapshot:
     """Base-currency price of one whole native token, 8 decimals; zero when the oracle does not list it."""
     also: Mapping[object, bytes | None] = field(default_factory=dict)
     """Answers to what armed plans asked to be read beside everything else, by their reads."""
+    assets: dict[Address, Listed] = field(default_factory=dict)
+    """What wallets of books may hold, with its price; empty where there are no such wallets."""

@@ -18,6 +18,11 @@ class Reason(Enum):
         "the signer is carrying out another position's plan",
         "give each position a signer of its own to have both kept at once",
     )
+    ORDER_PENDING = (
+        "order_pending",
+        "an order of this position waits for the venue",
+        "wait: it is executed, cancelled or frozen by the venue's keepers",
+    )
     TOO_MANY_FAILURES = (
         "too_many_failures",
         "plans of this rule failed several times in a row",
@@ -96,6 +101,16 @@ class Reason(Enum):
     STALE_STATE = ("stale_state", "the chain moved on before the plan could be sent", "decided anew on the next block")
     REVERTED = ("reverted", "a transaction of the plan reverted on chain", "see its reason; decided anew")
     NOT_MINED = ("not_mined", "a transaction was not mined in time", "raise `max_fee_gwei` or cancel it")
+    ORDER_FAILED = (
+        "order_failed",
+        "the venue cancelled or froze an order",
+        "see its reason; tried again within the limits, then the first leg is unwound",
+    )
+    ORDER_LATE = (
+        "order_late",
+        "the venue has not carried out an order in time",
+        "it is followed, and taken back once the venue allows",
+    )
     NONCE_TAKEN = (
         "nonce_taken",
         "the signer's nonce was used by another program",

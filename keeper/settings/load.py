@@ -24,15 +24,18 @@ from keeper.settings.model import (
     Alerts,
     AssetSafety,
     Daemon,
+    GmxSettings,
     Network,
     NodeSettings,
+    PerpV2Settings,
     Position,
     Secret,
     Settings,
     Signer,
     UniswapSettings,
 )
-from keeper.settings.rules import build_rule
+from keeper.settings.perp_rules import build_book, build_hedge_rule, build_perp_rule
+from keeper.settings.rules import build_rule, kind_of
 
 GWEI = 10**9
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -117,16 +120,20 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
     urls = tuple(env.get("KEEPER_ALERT_URLS", "").split()) or file.alerts.urls
     block_time = float(network.block_time)
     daemon, safety = file.daemon, file.safety
+    venues, books = {p.name: p.venue for p in file.positions}, {b.name: b for b in file.books}
     return Settings(
         network=_network(network),
         nodes=_nodes(file.network, urls_in(env.get("KEEPER_RPC_URL", ""))),
         private_blocks=file.network.private_blocks,
         max_lag_blocks=file.network.max_lag_blocks,
         journal_url=Secret(env.get("KEEPER_JOURNAL_URL") or _journal_url(file.journal.url, path)),
-        positions=tuple(
-            Position(p.name, p.venue, p.owner, signers[p.signer] if p.signer else None) for p in file.positions
+        positions=tuple(_position(p, signers) for p in file.positions),
+        rules=tuple(build_rule(rule) for rule in file.rules if kind_of(rule, venues) == "lending"),
+        perp_rules=tuple(build_perp_rule(rule) for rule in file.rules if kind_of(rule, venues) == "perp"),
+        books=tuple(build_book(book, signers) for book in file.books),
+        hedge_rules=tuple(
+            build_hedge_rule(rule, books[rule.about]) for rule in file.rules if kind_of(rule, venues) == "book"
         ),
-        rules=tuple(build_rule(rule) for rule in file.rules),
         signers=tuple(signers.values()),
         safety=Safety(
             health_floor=Wad(scaled(safety.health_factor_floor, WAD)),
@@ -169,6 +176,12 @@ def _nodes(table: schema.NetworkTable, from_environment: list[str]) -> tuple[Nod
         name = f"{shown} ({same + 1})" if same else shown
         named.append(NodeSettings(Secret(node.url), name, frozenset(node.roles), node.method))
     return tuple(named)
+
+
+def _position(table: schema.PositionTable, signers: Mapping[str, Signer]) -> Position:
+    signer = signers[table.signer] if table.signer else None
+    is_long = None if table.side is None else table.side == "long"
+    return Position(table.name, table.venue, table.owner, signer, table.market, table.collateral, is_long)
 
 
 def _signer(table: schema.SignerTable, path: Path) -> Signer:
@@ -214,4 +227,8 @@ def _network(file: schema.NetworkFile) -> Network:
             symbol.lower(): AssetSafety(ceil(a.heartbeat) if a.heartbeat else None, a.feed, a.second_feed)
             for symbol, a in safety.assets.items()
         },
+        perp_v2=PerpV2Settings(file.perp_v2.clearing_house, {k.upper(): v for k, v in file.perp_v2.markets.items()})
+        if file.perp_v2
+        else None,
+        gmx_v2=GmxSettings(**file.gmx_v2.model_dump()) if file.gmx_v2 else None,
     )

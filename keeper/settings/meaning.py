@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from keeper.core.rules import Action
 from keeper.settings.fields import as_address, as_url, urls_in
-from keeper.settings.rules import rule_faults
+from keeper.settings.perp_rules import hedge_rule_faults, perp_rule_faults
+from keeper.settings.rules import kind_of, rule_faults
 from keeper.settings.schema import RestoreTable, RuleTable
 
 Raw = Mapping[str, Any]
@@ -23,13 +23,19 @@ Raw = Mapping[str, Any]
 def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong between the tables of the owner's file, and with the environment."""
     yield from _node_faults(raw, env)
-    for kind in ("signers", "positions", "rules"):
+    for kind in ("signers", "positions", "books", "rules"):
         for name in _repeated(_text(table, "name") for _, table in _tables(raw, kind)):
             yield f"{kind}: the name {name!r} is used twice"
+    named = {_text(table, "name") for _, table in _tables(raw, "positions")}
+    for i, table in _tables(raw, "books"):
+        if _text(table, "name") in named:
+            yield f"books[{i}].name: {_text(table, 'name')!r} is the name of a position"
     for address in _repeated(_address(table) for _, table in _tables(raw, "signers")):
         yield f"signers: the address {address} is declared twice; name one signer in both positions"
     yield from _unknown(raw, "positions", "signer", "signers")
     yield from _unknown(raw, "rules", "position", "positions")
+    yield from _unknown(raw, "rules", "book", "books")
+    yield from _book_faults(raw)
     yield from _rules(raw)
 
 
@@ -71,25 +77,64 @@ def _unknown(raw: Raw, kind: str, key: str, among: str) -> Iterator[str]:
             yield f"{kind}[{i}].{key}: there is no {among.removesuffix('s')} {named!r}; {hint}"
 
 
+def _venues(raw: Raw) -> dict[str, str]:
+    return {_text(t, "name") or "": _text(t, "venue") or "" for _, t in _tables(raw, "positions")}
+
+
+def _book_faults(raw: Raw) -> Iterator[str]:
+    """Yield what a book names that is not there, or is of the wrong kind."""
+    venues = _venues(raw)
+    signers = {_text(table, "name") for _, table in _tables(raw, "signers")}
+    for i, table in _tables(raw, "books"):
+        hedges = table.get("hedge")
+        hedges = [hedges] if isinstance(hedges, str) else hedges if isinstance(hedges, list) else []
+        members = table.get("positions")
+        members = members if isinstance(members, list) else []
+        for key, names in (("positions", members), ("hedge", hedges), ("unwind", [table.get("unwind")])):
+            for name in names:
+                if isinstance(name, str) and name not in venues:
+                    yield f"books[{i}].{key}: there is no position {name!r}; known: {', '.join(sorted(venues))}"
+        for name in hedges:
+            if venues.get(name) == "aave_v3":
+                yield f"books[{i}].hedge: {name!r} is a lending position; a hedge is a perpetual"
+        unwind = table.get("unwind")
+        if isinstance(unwind, str) and venues.get(unwind, "aave_v3") != "aave_v3":
+            yield f"books[{i}].unwind: {unwind!r} is a perpetual; what is unwound is a lending position"
+        wallets = table.get("wallets")
+        for wallet in wallets if isinstance(wallets, list) else []:
+            if isinstance(wallet, str) and wallet not in signers and not _is_address(wallet):
+                yield f"books[{i}].wallets: {wallet!r} is neither a signer's name nor an address"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        as_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _rules(raw: Raw) -> Iterator[str]:
-    sound = list[RuleTable]()
+    sound, venues = list[RuleTable](), _venues(raw)
     for i, table in _tables(raw, "rules"):
         try:
             rule = RuleTable.model_validate(table)
         except ValidationError:
             continue
-        faults = list(rule_faults(rule))
+        kind = kind_of(rule, venues)
+        judge = {"lending": rule_faults, "book": hedge_rule_faults}.get(kind)
+        faults = list(judge(rule) if judge else perp_rule_faults(rule, venues.get(rule.about, "")))
         for fault in faults:
             field, _, what = fault.partition(": ")
             yield f"rules[{i}].{field} (in {rule.name!r}): {what}"
-        if not faults:
+        if not faults and kind == "lending":
             sound.append(rule)
     yield from _endless(sound)
 
 
 def _endless(rules: list[RuleTable]) -> Iterator[str]:
     """Yield pairs in which a boost ends where a rescue begins: they would trade to and fro, paying each time."""
-    boosts = [rule for rule in rules if Action.LEVERAGE_UP in rule.actions]
+    boosts = [rule for rule in rules if "leverage_up" in rule.actions]
     for boost, rescue in product(boosts, rules):
         trigger = rescue.when.health_factor_below
         assert isinstance(boost.restore, RestoreTable)  # noqa: S101 - a sound boost restores a health factor
@@ -109,7 +154,7 @@ def _endless(rules: list[RuleTable]) -> Iterator[str]:
 
 
 def _acts(rule: RuleTable) -> bool:
-    return any(action is not Action.ALERT for action in rule.actions)
+    return any(action != "alert" for action in rule.actions)
 
 
 def _tables(raw: Raw, kind: str) -> Iterator[tuple[int, Raw]]:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keeper.chain.health import Role
+from keeper.core.books import Book
 from keeper.core.decisions import Safety
+from keeper.core.hedge_rules import HedgeRule
+from keeper.core.perp_rules import PerpRule
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps, Wei
 
@@ -38,6 +41,28 @@ class UniswapSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PerpV2Settings:
+    """Where Perp v2 lives on the chain; ``markets`` are base tokens by underlying."""
+
+    clearing_house: Address
+    markets: dict[str, Address]
+
+
+@dataclass(frozen=True, slots=True)
+class GmxSettings:
+    """Where GMX v2 lives on the chain."""
+
+    data_store: Address
+    reader: Address
+    exchange_router: Address
+    router: Address
+    order_vault: Address
+    order_handler: Address
+    event_emitter: Address
+    referral_storage: Address
+
+
+@dataclass(frozen=True, slots=True)
 class AssetSafety:
     """What is known of one asset's feeds. ``feed`` tells the age where the oracle's source does not."""
 
@@ -64,6 +89,8 @@ class Network:
     max_deviation: Bps
     twap_window_s: int
     assets: dict[str, AssetSafety]
+    perp_v2: PerpV2Settings | None = None
+    gmx_v2: GmxSettings | None = None
 
     def asset(self, symbol: str) -> AssetSafety:
         """Return what the file says of an asset; the defaults when it says nothing."""
@@ -91,6 +118,15 @@ class Position:
     venue: str
     owner: Address
     signer: Signer | None
+    market: str | None = None
+    """GMX v2: the market, by address or name; Perp v2: a market to watch although it is not open yet."""
+    collateral: str | None = None
+    is_long: bool | None = None
+
+    @property
+    def is_perp(self) -> bool:
+        """Whether it is a perpetual position."""
+        return self.venue != "aave_v3"
 
     @property
     def spender(self) -> Address:
@@ -151,6 +187,9 @@ class Settings:
     journal_url: Secret
     positions: tuple[Position, ...]
     rules: tuple[Rule, ...]
+    perp_rules: tuple[PerpRule, ...]
+    books: tuple[Book, ...]
+    hedge_rules: tuple[HedgeRule, ...]
     signers: tuple[Signer, ...]
     safety: Safety
     swap_deadline_s: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import ceil
 
@@ -18,14 +18,61 @@ from keeper.core.rules import (
     Trigger,
 )
 from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, decimal_of, mul_div_up, scaled
-from keeper.settings.schema import MEASURES, LimitsTable, RestoreTable, RuleTable, WhenTable
+from keeper.settings.schema import (
+    EITHER_MEASURES,
+    LENDING_MEASURES,
+    MEASURES,
+    LimitsTable,
+    RestoreTable,
+    RuleTable,
+    WhenTable,
+)
 
 _GWEI = 10**9
+PERP_VENUES = ("perp_v2", "gmx_v2")
+LENDING_ACTIONS = frozenset(a.value for a in Action)
+
+
+def kind_of(table: RuleTable, venues: Mapping[str, str]) -> str:
+    """Return what a rule is about: ``lending``, ``perp`` or ``book``. ``venues`` by position."""
+    if table.book is not None:
+        return "book"
+    return "perp" if venues.get(table.about) in PERP_VENUES else "lending"
+
+
+def measure_of(when: WhenTable) -> str:
+    """Return the one measure a trigger names."""
+    return next(m for m in MEASURES if getattr(when, m) is not None)
+
+
+def misplaced(
+    table: RuleTable, kind: str, measures: frozenset[str], actions: frozenset[str], words: str
+) -> Iterator[str]:
+    """Yield the measures and actions that are not for this kind of thing."""
+    name = measure_of(table.when)
+    if name not in measures:
+        yield f"when.{name}: is not for {words}; here: {', '.join(sorted(measures))}"
+    wrong = [a for a in table.actions if a not in actions]
+    if wrong:
+        yield f"actions: {', '.join(wrong)} is not for {words}; here: {', '.join(sorted(actions))}"
+    if kind != "book":
+        for key in ("min_trade", "min_margin_ratio", "funding_horizon"):
+            if getattr(table, key) is not None:
+                yield f"{key}: goes with a book's rule only"
+    if table.rest and kind != "perp":
+        yield "rest: goes with stop_loss or take_profit of a perpetual position"
 
 
 def rule_faults(table: RuleTable) -> Iterator[str]:
-    """Yield what contradicts itself in a rule: the field, the fault and the remedy."""
-    faults = [*_out_of_bounds(table.when, table.restore), *_without_sense(table), *_limit_faults(table.limits)]
+    """Yield what contradicts itself in a rule about lending: the field, the fault and the remedy."""
+    wrong = [*misplaced(table, "lending", LENDING_MEASURES | EITHER_MEASURES, LENDING_ACTIONS, "a lending position")]
+    restore = table.restore
+    if isinstance(restore, RestoreTable) and restore.health_factor is None and restore.ltv is None:
+        wrong.append('restore: a lending position is restored to health_factor, ltv or "close"')
+    if wrong:
+        yield from wrong
+        return
+    faults = [*_out_of_bounds(table.when, table.restore), *_without_sense(table), *limit_faults(table.limits)]
     yield from faults
     if not faults:
         yield from _on_the_wrong_side(table)
@@ -35,17 +82,21 @@ def build_rule(table: RuleTable) -> Rule:
     """Return the rule of a table in which ``rule_faults`` finds nothing."""
     return Rule(
         name=table.name,
-        position=table.position,
+        position=table.about,
         trigger=_trigger(table.when),
         target=_target(table.restore),
-        actions=tuple(dict.fromkeys(table.actions)),
+        actions=tuple(dict.fromkeys(_actions(table))),
         cooldown_s=ceil(table.cooldown),
-        limits=_limits(table.limits),
+        limits=limits_of(table.limits),
     )
 
 
+def _actions(table: RuleTable) -> tuple[Action, ...]:
+    return tuple(Action(a) for a in table.actions)
+
+
 def _trigger(when: WhenTable) -> Trigger:
-    name = next(m for m in MEASURES if getattr(when, m) is not None)
+    name = measure_of(when)
     measure, _, side = name.rpartition("_")
     scale = USD if measure == "price" else WAD
     return Trigger(Measure(measure), side == "below", scaled(getattr(when, name), scale), when.asset)
@@ -80,12 +131,13 @@ def _out_of_bounds(when: WhenTable, restore: RestoreTable | str | None) -> Itera
 
 def _without_sense(table: RuleTable) -> Iterator[str]:
     """Yield what the actions cannot do: there is one that lowers a health factor, and it does nothing else."""
-    others = [a.value for a in table.actions if a not in (Action.LEVERAGE_UP, Action.ALERT)]
+    acts = _actions(table)
+    others = [a.value for a in acts if a not in (Action.LEVERAGE_UP, Action.ALERT)]
     above = table.when.health_factor_above is not None
     to_health = isinstance(table.restore, RestoreTable) and table.restore.health_factor is not None
-    if table.restore is None and any(a is not Action.ALERT for a in table.actions):
+    if table.restore is None and any(a is not Action.ALERT for a in acts):
         yield 'restore: is missing; say where to get to, like { health_factor = "1.60" }, or only alert'
-    elif Action.LEVERAGE_UP in table.actions and (others or not above or not to_health):
+    elif Action.LEVERAGE_UP in acts and (others or not above or not to_health):
         yield "actions: leverage_up stands alone, with when = { health_factor_above = … } and restore.health_factor"
     elif above and others:
         yield f"actions: {', '.join(others)} cannot lower a health factor; use leverage_up or alert"
@@ -113,7 +165,8 @@ def _on_the_wrong_side(table: RuleTable) -> Iterator[str]:
             return
 
 
-def _limit_faults(table: LimitsTable) -> Iterator[str]:
+def limit_faults(table: LimitsTable) -> Iterator[str]:
+    """Yield limits that are none."""
     for name in ("max_spend_per_tx_usd", "max_spend_per_day_usd", "max_fee_gwei"):
         value = getattr(table, name)
         if value is not None and value <= 0:
@@ -125,7 +178,9 @@ def _written(ratio: int) -> str:
     return decimal_of(ratio, 18).rstrip("0").rstrip(".")
 
 
-def _limits(table: LimitsTable) -> Limits:
+def limits_of(table: LimitsTable) -> Limits:
+    """Return the limits in the core's units."""
+
     def dollars(value: Decimal | None) -> Usd | None:
         return None if value is None else Usd(scaled(value, USD))
 

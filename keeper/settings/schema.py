@@ -5,18 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from keeper.chain.health import Role
-from keeper.core.rules import Action
 from keeper.settings.fields import AddressField, Number, Period, Seconds, Text, Url, Whole
-
-
-class Table(BaseModel):
-    """A table that knows its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
+from keeper.settings.perp_schema import BookTable, DeltaTable, GmxTable, PerpV2Table, Table
 
 # --- network file ----------------------------------------------------------------------------------------------------
 
@@ -36,13 +29,6 @@ class UniswapTable(Table):
     fee_tiers: tuple[Whole, ...] = (100, 500, 3000, 10000)
 
 
-class PerpV2Table(Table):
-    """[perp_v2]: everything else is asked from the clearing house; markets are base tokens by underlying."""
-
-    clearing_house: AddressField
-    markets: dict[str, AddressField] = {}
-
-
 class AssetTable(Table):
     """[price_safety.assets.SYMBOL]."""
 
@@ -59,7 +45,7 @@ class PriceSafetyTable(Table):
     default_heartbeat: Period = Decimal(25 * 3600)
     max_deviation_bps: Whole = Field(default=300, ge=1, le=5000)
     twap_window: Period = Decimal(300)
-    assets: dict[str, AssetTable] = {}
+    assets: dict[str, AssetTable] = Field(default_factory=dict)
 
 
 class NetworkFile(Table):
@@ -73,6 +59,7 @@ class NetworkFile(Table):
     aave_v3: AaveTable
     uniswap_v3: UniswapTable | None = None
     perp_v2: PerpV2Table | None = None
+    gmx_v2: GmxTable | None = None
     batch_account: AddressField | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
 
@@ -135,9 +122,28 @@ class PositionTable(Table):
     """[[positions]]."""
 
     name: Text
-    venue: Literal["aave_v3"]
+    venue: Literal["aave_v3", "perp_v2", "gmx_v2"]
     owner: AddressField
     signer: Text | None = None
+    market: Text | None = None
+    collateral: Text | None = None
+    side: Literal["long", "short"] | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        own = (
+            ("market", "collateral", "side")
+            if self.venue == "gmx_v2"
+            else ("market",)
+            if self.venue == "perp_v2"
+            else ()
+        )
+        for key in ("market", "collateral", "side"):
+            if self.venue == "gmx_v2" and getattr(self, key) is None:
+                raise ValueError(f"{key}: is missing; a gmx_v2 position is one market, collateral and side")
+            if key not in own and getattr(self, key) is not None:
+                raise ValueError(f"{key}: is not for {self.venue}; leave it out")
+        return self
 
 
 class WhenTable(Table):
@@ -149,19 +155,40 @@ class WhenTable(Table):
     liquidation_distance_below: Number | None = None
     price_below: Number | None = None
     price_above: Number | None = None
+    margin_ratio_below: Number | None = None
+    leverage_above: Number | None = None
+    stop_loss: Number | None = None
+    take_profit: Number | None = None
+    trailing_stop: Number | None = None
+    funding_above: Number | None = None
+    delta_outside: DeltaTable | None = None
     asset: Text | None = None
+    market: Text | None = None
+    window: Period | None = None
 
     @model_validator(mode="after")
     def _one_measure(self) -> Self:
-        named = [k for k in self.model_fields_set if k != "asset" and getattr(self, k) is not None]
+        named = [k for k in self.model_fields_set if k in MEASURES and getattr(self, k) is not None]
         if len(named) != 1:
             raise ValueError(f"names {len(named)} measures, a rule has exactly one: {', '.join(MEASURES)}")
-        if self.asset and not named[0].startswith("price_"):
-            raise ValueError("`asset` goes with price_below or price_above only")
+        for key, (fits, words) in _GOES_WITH.items():
+            if getattr(self, key) is not None and named[0] not in fits:
+                raise ValueError(f"`{key}` goes with {words} only")
         return self
 
 
-MEASURES = tuple(k for k in WhenTable.model_fields if k != "asset")
+_GOES_WITH = {
+    "asset": (("price_below", "price_above"), "price_below or price_above"),
+    "market": (
+        ("stop_loss", "take_profit", "trailing_stop", "funding_above"),
+        "stop_loss, take_profit, trailing_stop or funding_above",
+    ),
+    "window": (("funding_above",), "funding_above"),
+}
+MEASURES = tuple(k for k in WhenTable.model_fields if k not in _GOES_WITH)
+LENDING_MEASURES = frozenset(MEASURES[:6])
+EITHER_MEASURES = frozenset({"liquidation_distance_below"})
+"""Measures of lending and of perpetual positions alike."""
 
 
 class RestoreTable(Table):
@@ -169,11 +196,18 @@ class RestoreTable(Table):
 
     health_factor: Number | None = None
     ltv: Number | None = None
+    margin_ratio: Number | None = None
+    leverage: Number | None = None
+    delta: Number | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
-        if (self.health_factor is None) == (self.ltv is None):
-            raise ValueError('names one of health_factor or ltv, or is "close"')
+        named = [k for k in type(self).model_fields if getattr(self, k) is not None]
+        if len(named) != 1:
+            raise ValueError(
+                "names one of health_factor or ltv (lending), margin_ratio or leverage (perpetuals), delta (a book), "
+                'or is "close"'
+            )
         return self
 
 
@@ -197,16 +231,37 @@ class LimitsTable(Table):
     max_fee_gwei: Number | None = None
 
 
+ActionName = Literal[
+    "top_up", "repay", "deleverage", "leverage_up", "alert", "add_margin", "reduce", "close", "hedge", "unwind"
+]
+
+
 class RuleTable(Table):
-    """[[rules]]."""
+    """[[rules]]. About a position, or about a book."""
 
     name: Text
-    position: Text
+    position: Text | None = None
+    book: Text | None = None
     when: WhenTable
     restore: Annotated[_Restore | _Close, Discriminator(_kind_of_restore)] | None = None
-    actions: tuple[Action, ...] = Field(min_length=1)
+    actions: tuple[ActionName, ...] = Field(min_length=1)
     cooldown: Seconds = Decimal(600)
     limits: LimitsTable = LimitsTable.model_construct(max_slippage_bps=50)
+    rest: bool = False
+    min_trade: Number | None = None
+    min_margin_ratio: Number | None = None
+    funding_horizon: Period | None = None
+
+    @model_validator(mode="after")
+    def _about_one_thing(self) -> Self:
+        if (self.position is None) == (self.book is None):
+            raise ValueError("position: name a position, or a `book`; one of them")
+        return self
+
+    @property
+    def about(self) -> str:
+        """The name of the position or the book."""
+        return self.position or self.book or ""
 
 
 class SafetyTable(Table):
@@ -262,6 +317,7 @@ class KeeperFile(Table):
     journal: JournalTable = JournalTable()
     signers: tuple[SignerTable, ...] = ()
     positions: tuple[PositionTable, ...] = Field(min_length=1)
+    books: tuple[BookTable, ...] = ()
     rules: tuple[RuleTable, ...] = ()
     safety: SafetyTable = SafetyTable()
     alerts: AlertsTable = AlertsTable()

@@ -335,6 +335,16 @@ def _holding(
     return Holding(reserve, supply, debt, is_collateral=bool(_flags_of(flags, listing) & 2))
 
 
+def rates_probe(market: Market, asset: Address) -> Probe[tuple[Ray, Ray]]:
+    """Return the probe of what an asset's supply earns and its debt costs now: Ray a year, as the pool tells them."""
+
+    def decode(answers: Sequence[Answer]) -> tuple[Ray, Ray]:
+        data = _POOL.getReserveData.decode(answers[0])[0]
+        return Ray(data[2]), Ray(data[4])
+
+    return Probe((_POOL.getReserveData.read(market.pool, asset),), decode)
+
+
 _RESERVE = (
     _POOL.getReserveNormalizedIncome,
     _POOL.getReserveNormalizedVariableDebt,

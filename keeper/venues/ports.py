@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_moves import PerpMove, TradeQuote
+from keeper.core.positions import BlockRef
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
@@ -73,3 +76,92 @@ def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
         return tuple(p.decode(answers[ends[i] : ends[i + 1]]) for i, p in enumerate(probes))
 
     return Probe(tuple(read for probe in probes for read in probe.reads), decode)
+
+
+# --- perpetual venues ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PerpAct:
+    """What a call to a perpetual venue does, decoded anew from its calldata: for the policy, which trusts no planner.
+
+    Sizes are unsigned: ``size`` in size units where the venue counts so, else ``size_usd`` in its dollars.
+    ``beneficiary`` is whom the call is for; None where that is the sender by construction.
+    """
+
+    kind: str
+    """``approve``, ``deposit``, ``withdraw``, ``trade``, ``order``, ``update``, ``cancel`` or ``claim``."""
+    beneficiary: Address | None = None
+    market: Address | None = None
+    asset: Address | None = None
+    amount: int = 0
+    size: int = 0
+    size_usd: int = 0
+    buys: bool = False
+    """Whether a trade raises the account's size (buys the underlying)."""
+    worst_price: int | None = None
+    """The bound on a trade's price, in the leg's precision; None when the call bears no price."""
+    is_whole: bool = False
+    """Whether the whole leg is closed."""
+    key: str | None = None
+    deadline: int | None = None
+
+
+class PerpSeat(Protocol):
+    """One account at a perpetual venue, as discovery found it: which reads it takes, how moves become calls."""
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether the venue's keepers carry orders out later; else a trade is done when it is mined."""
+
+    @property
+    def collateral(self) -> Address:
+        """The token margin is paid in."""
+
+    @property
+    def spender(self) -> Address:
+        """Who takes the collateral, and is approved for it."""
+
+    def probe(self, name: str, block: BlockRef) -> Probe[PerpPosition]:
+        """Return the reads of the position."""
+
+    def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
+        """Return the reads that tell what a trade would give now; None where the venue would refuse it."""
+
+    def execution_fee(self, gas_price: Wei) -> Wei:
+        """Return what one order pays the venue's keepers at a gas price; zero where there are none."""
+
+    def encode(self, position: PerpPosition, move: PerpMove, signer: Address, deadline: int, gas_price: Wei) -> Call:
+        """Return the call of one move. Raises ValueError for a move the venue does not have."""
+
+    def decode(self, call: Call) -> tuple[PerpAct, ...]:
+        """Return what a call does. Raises ValueError when it is not one that this seat makes."""
+
+    def least_gas(self, move: PerpMove) -> int:
+        """Return the gas limit a call needs at least, whatever it uses; zero where there is no such bound."""
+
+    @property
+    def order_book(self) -> OrderBook | None:
+        """What reads the venue's logs about orders; None where trades are done at once."""
+
+
+class OrderBook(Protocol):
+    """A venue's word on what became of orders, from its logs alone."""
+
+    def filter(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return the ``address`` and ``topics`` of an eth_getLogs request about orders by key."""
+
+    def created(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+        """Return the keys of the orders that a transaction's logs say were created."""
+
+    def outcome(self, key: str, logs: Sequence[dict[str, Any]]) -> OrderOutcome | None:
+        """Return what became of an order; None while nothing was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOutcome:
+    """What became of an order: ``executed``, ``cancelled`` or ``frozen``, and why, in words."""
+
+    kind: str
+    detail: str
+    price: int | None = None

@@ -1,0 +1,179 @@
+"""How perpetual positions and books are shown: rows for tables, and plain data for --json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from keeper import report as lending
+from keeper.core.carry import Carry
+from keeper.core.hedge_rules import BookAssessment
+from keeper.core.perp_rules import PerpAssessment
+from keeper.core.rules import Unjudged
+from keeper.execution.perp_executor import PerpOutcome
+from keeper.perpetuals import report
+from keeper.perpetuals.keep import PerpResult
+from keeper.report import Data
+
+
+def data_of(of: PerpAssessment | BookAssessment | Unjudged) -> Data:
+    """Return what was judged as plain data."""
+    return report.book(of) if isinstance(of, BookAssessment) else report.assessment(of)
+
+
+def result(of: PerpResult, outcome: PerpOutcome | None) -> Data:
+    """Return one position's or book's way through a cycle as plain data."""
+    row: Data = {
+        "name": of.name,
+        "decision": report.decision(of.decision),
+        "plan": None,
+        "alternatives": [],
+        "rehearsal": None,
+        "outcome": report.outcome(outcome) if outcome else None,
+    }
+    if isinstance(of.assessed, PerpAssessment):
+        row["margin_ratio"] = report.figures(of.assessed.position)["margin_ratio"]
+    if isinstance(of.assessed, BookAssessment):
+        row["delta"] = report.book(of.assessed)["delta"]
+    if of.prepared:
+        row["plan"] = report.plan(of.prepared.plan, of.prepared.calls, of.prepared.ceiling)
+        row["rehearsal"] = report.rehearsal(of.prepared)
+        row["alternatives"] = [lending.rejected(r) for r in of.prepared.plan.rejected]
+    return row
+
+
+def print_result(console: Console, row: Data) -> None:
+    """Print what one cycle saw, decided and did about a perpetual position or a book."""
+    figure = f"margin ratio {percent(row['margin_ratio'])}" if "margin_ratio" in row else ""
+    figure = f"delta {short(row['delta'])}" if "delta" in row else figure
+    console.print(f"[bold]{row['name']}[/bold]  {figure}")
+    decision = row["decision"]
+    if decision["kind"] == "hold":
+        console.print(f"  holds: {decision['text']}", markup=False)
+        for key in ("detail", "remedy"):
+            if decision[key]:
+                console.print(f"  {key}: {decision[key]}", soft_wrap=True, markup=False)
+        return
+    plan, rehearsal, outcome = row["plan"], row["rehearsal"], row["outcome"]
+    partial = " (partial: all that the limits allow)" if plan["is_partial"] else ""
+    console.print(f"  rule {decision['rule']} fires; target {decision['target']}", markup=False)
+    console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True, markup=False)
+    console.print(f"  rehearsed by {rehearsal['where']}: {rehearsal['gas_used']} gas", markup=False)
+    table = Table("", "before", "after", box=None, pad_edge=False)
+    before, after = plan["before"], rehearsal["after"]
+    table.add_row("  margin ratio", percent(before["margin_ratio"]), percent(after["margin_ratio"]))
+    table.add_row("  equity $", before["equity_usd"], after["equity_usd"])
+    table.add_row("  notional $", before["notional_usd"], after["notional_usd"])
+    console.print(table)
+    if outcome:
+        console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True, markup=False)
+        for hash_ in outcome["transactions"]:
+            console.print(f"    {hash_}", markup=False)
+
+
+def print_all(
+    console: Console, perps: Sequence[PerpAssessment | Unjudged], books: Sequence[tuple[BookAssessment, Carry]]
+) -> None:
+    """Print the tables there is something for."""
+    if perps:
+        print_perps(console, perps)
+    if books:
+        print_books(console, books)
+
+
+def print_perps(console: Console, of: Sequence[PerpAssessment | Unjudged]) -> None:
+    """Print a table of perpetual positions, a row for each leg."""
+    table = Table(
+        "position", "leg", "size", "mark", "pnl", "margin ratio", "leverage", "liquidation at", "rules",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for one in of:
+        seen = report.assessment(one)
+        if not seen["readable"]:
+            table.add_row(seen["name"], "unknown", *[""] * 7)
+            continue
+        figures, fired = seen["figures"], [r["rule"] for r in seen["rules"] if r["fired"]]
+        rules = f"{', '.join(fired)} fires" if fired else f"{len(seen['rules'])} rest" if seen["rules"] else "none"
+        for leg in [x for x in seen["legs"] if x["side"] != "none"] or [None]:
+            table.add_row(
+                seen["name"],
+                f"{leg['side']} {leg['market']}" if leg else "no size",
+                short(leg["size"]) if leg else "",
+                short(leg["mark_price_usd"], 2) if leg else "",
+                leg["unrealized_pnl_usd"] if leg else "",
+                percent(figures["margin_ratio"]),
+                short(figures["leverage"], 2),
+                short(leg["liquidation_price_usd"], 2) if leg and leg["liquidation_price_usd"] else "–",
+                rules,
+            )
+    console.print(table)
+
+
+def print_books(console: Console, of: Sequence[tuple[BookAssessment, Carry]]) -> None:
+    """Print a table of books: delta, band, who holds what, and what holding it brings or costs in a day."""
+    table = Table("book", "delta", "band", "held by", "carry a day", "break-even", box=None, pad_edge=False)
+    for one, earned in of:
+        seen = report.book(one, earned)
+        parts = ", ".join(f"{p['holder']} {short(p['delta'])}" for p in seen["parts"])
+        carry = seen["carry"]
+        delta = f"{short(seen['delta'])} {seen['underlying']}" if seen["readable"] else "unknown"
+        band = f"±{short(seen['band'])}"
+        table.add_row(seen["name"], delta, band, parts, f"${carry['per_day_usd']}", carry["break_even"])
+    console.print(table)
+
+
+def concerns(of: PerpAssessment | BookAssessment | Unjudged) -> list[str]:
+    """Return what the owner should know of a position or a book."""
+    seen = data_of(of)
+    if isinstance(of, Unjudged):
+        return [f"{seen['name']}: {seen['detail']} ({seen['reason']})"]
+    lines = [f"{seen['name']}: {d['detail']} ({d['reason']})" for d in seen["doubts"]]
+    if seen.get("naked"):
+        lines.append(f"{seen['name']}: {seen['naked']}")
+    return lines
+
+
+def print_seen(console: Console, seen: Data) -> None:
+    """Print figures and rules of a perpetual position or a book, as explain shows them."""
+    for part in seen.get("parts", ()):
+        console.print(f"{part['holder']}: {short(part['delta'])} {part['underlying']} as {part['asset']}", markup=False)
+    if seen.get("carry"):
+        for line in seen["carry"]["lines"]:
+            console.print(line, markup=False)
+    for leg in seen.get("legs", ()):
+        if leg["side"] != "none":
+            low = leg["liquidation_price_usd"]
+            console.print(
+                f"{leg['side']} {short(leg['size'])} {leg['market']}: entry {short(leg['entry_price_usd'], 2)}, "
+                f"mark {short(leg['mark_price_usd'], 2)}, index {short(leg['index_price_usd'], 2)}, "
+                f"profit ${leg['unrealized_pnl_usd']}, funding owed ${leg['funding_owed_usd']}, "
+                f"funding {percent(leg['funding_rate_year'])} a year, "
+                f"liquidation at {short(low, 2) if low else 'none'}",
+                soft_wrap=True,
+                markup=False,
+            )
+    for order in seen.get("orders", ()):
+        state = "frozen" if order["is_frozen"] else "rests" if order["trigger_price"] else "waits for the venue"
+        at = f" at {order['trigger_price']}" if order["trigger_price"] else ""
+        console.print(f"order {order['kind']}{at}, ${order['size_usd']}: {state}", markup=False)
+    for rule in seen.get("rules", ()):
+        verdict = "fires" if rule["fired"] else "rests"
+        console.print(f"rule {rule['rule']}: {rule['measure']} {rule['measured']}, bound {rule['bound']}: {verdict}")
+    for doubt in seen.get("doubts", ()):
+        console.print(f"in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
+
+
+def percent(value: str | None) -> str:
+    """Return a ratio for people, in percent."""
+    return "∞" if value is None else f"{float(value) * 100:.2f} %"
+
+
+def short(value: str | None, places: int = 4) -> str:
+    """Return a decimal text cut to some places; ∞ where there is none."""
+    if value is None:
+        return "∞"
+    sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
+    whole, _, part = digits.partition(".")
+    return f"{sign}{int(whole):,}.{part[:places].ljust(places, '0')}"

@@ -1,0 +1,174 @@
+"""Carry out a rehearsed plan at a perpetual venue: check once more, send in order, follow the orders, verify."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from keeper.chain.accounts import Receipt
+from keeper.chain.errors import NodeError
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_moves import AddMargin, AllowMargin, TakeMargin, Trade
+from keeper.core.perp_planning import PerpPlan
+from keeper.core.reasons import Reason
+from keeper.core.units import Wei
+from keeper.execution import policy
+from keeper.execution.executor import gas_limit
+from keeper.execution.flight import Reconsider
+from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
+from keeper.execution.perp_policy import PerpGrant, check_perp
+from keeper.journal import JournalError
+from keeper.journal.decisions import OutcomeKind
+from keeper.venues.ports import Call, OrderOutcome, PerpSeat, ReadFailedError
+
+ReadPerp = Callable[[str, int | None], Awaitable[PerpPosition]]
+"""Reads a position at a block number, or at the head."""
+Logs = Callable[[str, tuple[str, ...], int], Awaitable[dict[str, OrderOutcome | None]]]
+"""Return what the venue's logs say of orders (position, keys, from which block): None while nothing is said."""
+Created = Callable[[str, str], Awaitable[tuple[str, ...]]]
+"""Return the keys of the orders that a mined transaction (position, hash) left with the venue."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerpOutcome:
+    """What came of a plan. ``waiting`` are the orders the venue had not carried out when patience ended."""
+
+    kind: OutcomeKind
+    reason: Reason
+    detail: str
+    after: PerpPosition | None
+    hashes: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    failed_orders: int = 0
+
+    @property
+    def helped(self) -> bool:
+        """Whether the promise was kept."""
+        return self.kind in ("restored", "rehearsed")
+
+
+@dataclass(frozen=True, slots=True)
+class PerpOrder:
+    """What a plan is sent under."""
+
+    decision_id: int
+    grant: PerpGrant
+    ceiling: Wei | None
+    gas_used: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PerpExecutor:
+    """Sends plans of perpetual positions through one signer's lane."""
+
+    lane: Lane
+    seat: Callable[[str], PerpSeat]
+    read: ReadPerp
+    created: Created
+    outcomes: Logs
+    cap: Wei | None
+    patience_s: float
+    """How long an order that waits for the venue's keepers is followed before the plan ends without it."""
+    poll_s: float
+
+    async def execute(
+        self, plan: PerpPlan, calls: Sequence[Call], order: PerpOrder, reconsider: Reconsider | None = None
+    ) -> PerpOutcome:
+        """Send the plan and verify it. Never raises for what the chain, the venue or the node did."""
+        position, receipts = plan.before, list[Receipt]()
+        seat = self.seat(position.name)
+        guidance = Guidance(order.ceiling, self.cap, reconsider, decided_at=position.block)
+        try:
+            check_perp(calls, position.block.chain_id, order.grant, seat, position)
+            for burst in bursts(plan, calls, order, seat):
+                got = await self.lane.send(burst, guidance)
+                receipts += got
+                guidance = Guidance(order.ceiling, self.cap, continues=True)
+                unfilled = await self._follow(position.name, seat, got) if _fills(plan, burst) else None
+                if unfilled:
+                    return replace(unfilled, hashes=tuple(r.hash for r in receipts))
+            return await self._verify(plan, receipts)
+        except (policy.PolicyError, SendFailedError) as error:
+            return await self._fell_short(plan, receipts, error.reason, error.detail)
+        except PlanChangedError as error:
+            return await self._fell_short(plan, receipts, Reason.SUPERSEDED, str(error))
+        except NodeError as error:
+            return await self._fell_short(plan, receipts, Reason.NODE_AWAY, str(error))
+        except ReadFailedError as error:
+            return await self._fell_short(plan, receipts, error.doubt.reason, error.doubt.detail)
+        except JournalError as error:
+            return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
+
+    async def _follow(self, name: str, seat: PerpSeat, receipts: Sequence[Receipt]) -> PerpOutcome | None:
+        """Follow the orders of a burst until the venue says what became of them; None when all were executed."""
+        if not seat.is_delayed:
+            return None
+        made = [await self.created(name, receipt.hash) for receipt in receipts]
+        keys = tuple(key for found in made for key in found)
+        begun, waited = receipts[0].block_number, 0.0
+        while keys:
+            found = await self.outcomes(name, keys, begun)
+            bad = {k: o for k, o in found.items() if o is not None and o.kind != "executed"}
+            if bad:
+                detail = "; ".join(f"order {k[:10]} {o.kind}: {o.detail}" for k, o in bad.items())
+                return PerpOutcome("failed", Reason.ORDER_FAILED, detail, None, failed_orders=len(bad))
+            keys = tuple(k for k in keys if found.get(k) is None)
+            if keys and waited >= self.patience_s:
+                detail = f"{len(keys)} not executed after {self.patience_s:.0f} s"
+                return PerpOutcome("failed", Reason.ORDER_LATE, detail, None, waiting=keys)
+            if keys:
+                await asyncio.sleep(self.poll_s)
+                waited += self.poll_s
+        return None
+
+    async def _verify(self, plan: PerpPlan, receipts: Sequence[Receipt]) -> PerpOutcome:
+        """Compare the chain with the promise, at the prices the plan was decided on."""
+        hashes = tuple(r.hash for r in receipts)
+        seat = self.seat(plan.before.name)
+        block = None if seat.is_delayed else max(r.block_number for r in receipts)
+        now = await self.read(plan.before.name, block)
+        if not plan.postcondition.is_met(at_prices(now, plan.before)):
+            return PerpOutcome("failed", Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}", now, hashes)
+        kind: OutcomeKind = "partial" if plan.is_partial else "restored"
+        reason = Reason.PARTIAL if plan.is_partial else Reason.RESTORED
+        return PerpOutcome(kind, reason, str(plan.postcondition), now, hashes)
+
+    async def _fell_short(
+        self, plan: PerpPlan, receipts: Sequence[Receipt], reason: Reason, detail: str
+    ) -> PerpOutcome:
+        after = None
+        try:
+            after = await self.read(plan.before.name, None)
+        except (NodeError, ReadFailedError):
+            detail += "; the position could not be read afterwards"
+        called_off = reason in (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
+        kind: OutcomeKind = "cancelled" if called_off else "failed"
+        return PerpOutcome(kind, reason, detail, after, tuple(r.hash for r in receipts))
+
+
+def _fills(plan: PerpPlan, burst: Sequence[Outgoing]) -> bool:
+    """Tell whether a burst has an order that is to be filled, and not one that rests, changes or goes."""
+    return any(isinstance(plan.steps[item.step].move, Trade | AddMargin | TakeMargin) for item in burst)
+
+
+def at_prices(now: PerpPosition, before: PerpPosition) -> PerpPosition:
+    """Return a position with the prices of an earlier look: what the plan did, apart from what the market did."""
+    for old in before.legs:
+        found = next((leg for leg in now.legs if leg.market == old.market), None)
+        if found is not None:
+            now = now.with_leg(replace(found, mark_price=old.mark_price, index_price=old.index_price))
+    return now
+
+
+def bursts(plan: PerpPlan, calls: Sequence[Call], order: PerpOrder, seat: PerpSeat) -> list[list[Outgoing]]:
+    """Return what goes out together: approval and deposit at once, every trade once what comes before it is done."""
+    groups, current = list[list[Outgoing]](), list[Outgoing]()
+    for i, (call, step) in enumerate(zip(calls, plan.steps, strict=True)):
+        limit = max(gas_limit(order.gas_used[i]), seat.least_gas(step.move))
+        current.append(Outgoing(call, order.decision_id, i, step.spend, limit))
+        following = plan.steps[i + 1].move if i + 1 < len(plan.steps) else None
+        if not (isinstance(step.move, AllowMargin) and isinstance(following, AllowMargin | AddMargin)):
+            groups.append(current)
+            current = []
+    return groups

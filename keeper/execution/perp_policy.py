@@ -1,0 +1,114 @@
+"""The last gate before a signature on a perpetual venue: every call is decoded anew, and only what is allowed passes.
+
+It trusts the planner in nothing: target, function, beneficiary, collateral, size, price bound, value and dollars are
+read from the calldata itself, by the venue's own decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.core.margins import PerpLeg, PerpPosition
+from keeper.core.perp_planning import base_usd, value_of
+from keeper.core.reasons import Reason
+from keeper.core.units import BPS, UINT256_MAX, Wei, mul_div_down, mul_div_up, usd_text
+from keeper.execution.policy import Grant, PolicyError
+from keeper.venues.ports import Call, PerpAct, PerpSeat
+
+FEE_SLACK = 3
+"""Times the execution fee reckoned at present gas that a call may carry; the venue returns what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerpGrant:
+    """What a plan may do: the rule's grant, and whether it may make the position larger (a hedge may)."""
+
+    rule: Grant
+    may_increase: bool
+    most_fee: Wei
+    """Most native currency one order may carry for the venue's keepers."""
+
+
+def check_perp(calls: Sequence[Call], chain_id: int, grant: PerpGrant, seat: PerpSeat, position: PerpPosition) -> None:
+    """Raise PolicyError unless every call is allowed and all of them stay within the limits."""
+    if chain_id != grant.rule.chain_id:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"chain {chain_id} is not {grant.rule.chain_id}")
+    spends = list[int]()
+    for call in calls:
+        try:
+            acts = seat.decode(call)
+            _check_value(call, acts, grant)
+            spends += [_dollars(act, grant, seat, position) for act in acts]
+        except ValueError as error:
+            raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {error}") from error
+    limits, dust, total = grant.rule.limits, len(calls) + 1, sum(spends)
+    if limits.max_spend_per_day is not None and total + grant.rule.spent_today > limits.max_spend_per_day + dust:
+        left = limits.max_spend_per_day - grant.rule.spent_today
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(total)} asked, {usd_text(left)} left today")
+    if limits.max_spend_per_tx is not None and max(spends, default=0) > limits.max_spend_per_tx + dust:
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(max(spends))} in one transaction")
+
+
+def _check_value(call: Call, acts: Sequence[PerpAct], grant: PerpGrant) -> None:
+    orders = sum(act.kind in ("trade", "order", "update", "deposit", "withdraw") for act in acts)
+    if call.value > orders * grant.most_fee:
+        raise ValueError(f"carries {call.value} wei, allowed {orders * grant.most_fee}")
+
+
+def _dollars(act: PerpAct, grant: PerpGrant, seat: PerpSeat, position: PerpPosition) -> int:
+    """Return the dollars (base units) an act moves. Raises ValueError when it is not allowed."""
+    rule = grant.rule
+    beneficiary = act.beneficiary or rule.signer  # where the call names nobody, it is for whoever sends it
+    if act.kind != "approve" and beneficiary != rule.owner:
+        raise ValueError(f"{beneficiary} is not the owner")
+    if rule.signer != rule.owner and act.kind not in ("approve", "deposit"):
+        raise ValueError("a guardian only adds margin")
+    if act.asset not in (None, seat.collateral):
+        raise ValueError(f"{act.asset} is not the collateral")
+    match act.kind:
+        case "approve":
+            if act.amount >= UINT256_MAX // 2:
+                raise ValueError("an approval without limit")
+            return 0
+        case "deposit":
+            return value_of(position, act.amount)
+        case "trade" | "order":
+            return _traded(act, grant, position)
+        case "cancel" | "update" | "claim" | "withdraw":
+            return 0
+        case _:
+            raise ValueError(f"{act.kind} is not on the list")
+
+
+def _traded(act: PerpAct, grant: PerpGrant, position: PerpPosition) -> int:
+    leg = next((x for x in position.legs if x.market == act.market), None)
+    if leg is None:
+        raise ValueError(f"{act.market} is not a market of the position")
+    grows = leg.size == 0 or act.buys == leg.is_long
+    if grows and not grant.may_increase:
+        raise ValueError("would make the position larger")
+    if not grows and not act.is_whole and act.size > abs(leg.size):
+        raise ValueError("closes more than there is")
+    if act.deadline is not None and act.deadline > grant.rule.deadline:
+        raise ValueError(f"deadline {act.deadline} is later than {grant.rule.deadline}")
+    if act.kind == "trade":
+        _check_price(act, leg, grant)
+    size = abs(leg.size) if act.is_whole and not act.size and not act.size_usd else act.size
+    if size:
+        return base_usd(position, mul_div_up(size, leg.index_price, leg.price_scale))
+    return base_usd(position, act.size_usd)
+
+
+def _check_price(act: PerpAct, leg: PerpLeg, grant: PerpGrant) -> None:
+    """Raise PolicyError for a bound worse than the slippage allows, measured from the index price."""
+    slippage = grant.rule.limits.max_slippage
+    if act.worst_price is None:
+        raise ValueError("a trade without a bound on its price")
+    if act.buys:
+        bad = act.worst_price > mul_div_up(leg.index_price, BPS + slippage, BPS) + 1
+    else:
+        bad = act.worst_price < mul_div_down(leg.index_price, BPS - slippage, BPS) - 1
+    if bad:
+        detail = f"may trade at {act.worst_price}, index {leg.index_price}: more than max_slippage_bps"
+        raise PolicyError(Reason.POLICY_FORBIDS, detail)

@@ -1,0 +1,150 @@
+"""What is remembered of perpetual positions and books between blocks and restarts: in the journal, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from keeper.core.books import Book
+from keeper.core.hedge_rules import HedgeRule
+from keeper.core.legs import Naked
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_rules import PerpMeasure, PerpRule, leg_of, price_usd
+from keeper.core.trails import Sample, Trail
+from keeper.journal import Journal
+
+FOLLOWED = (PerpMeasure.TRAILING_STOP, PerpMeasure.FUNDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An order of ours that the venue had not carried out when its plan ended."""
+
+    key: str
+    decision_id: int
+    block: int
+    since: int
+    """Unix seconds."""
+
+
+@dataclass(slots=True)
+class PerpMemory:
+    """Rules about perpetual positions and books, and what was seen of these. Written through to the journal."""
+
+    journal: Journal
+    scope: str
+    """Chain and mode: a dry run remembers apart from a live one."""
+    rules: tuple[PerpRule, ...]
+    books: tuple[Book, ...]
+    hedge_rules: tuple[HedgeRule, ...]
+    trails: dict[str, Trail] = field(default_factory=dict)
+    naked: dict[str, Naked] = field(default_factory=dict)
+    sizes: dict[str, dict[str, int]] = field(default_factory=dict)
+    expected: set[str] = field(default_factory=set)
+    """Positions that a plan of ours may have changed since they were last looked at."""
+
+    def book(self, name: str) -> Book:
+        """Return a book by name; StopIteration is a defect of the settings."""
+        return next(book for book in self.books if book.name == name)
+
+    def rules_of(self, name: str) -> tuple[PerpRule, ...]:
+        """Return the rules about a position."""
+        return tuple(rule for rule in self.rules if rule.position == name)
+
+    async def trail(self, position: PerpPosition) -> Trail:
+        """Return a position's trail with this block in it; what is new is written down."""
+        name = position.name
+        known = self.trails.get(name)
+        if known is None:
+            known = _trail(await self.journal.facts.get(self._key("trail", name)))
+        now = _seen(known, position, self.rules_of(name))
+        if now != known:
+            await self.journal.facts.set(self._key("trail", name), _plain(now))
+        self.trails[name] = now
+        return now
+
+    async def naked_of(self, rule: HedgeRule) -> Naked:
+        """Return how long a book has been outside its band."""
+        key = f"{rule.book}:{rule.name}"
+        if key not in self.naked:
+            found = await self.journal.facts.get(self._key("naked", key))
+            self.naked[key] = Naked(**found) if isinstance(found, dict) else Naked()
+        return self.naked[key]
+
+    async def set_naked(self, rule: HedgeRule, naked: Naked) -> None:
+        """Remember it."""
+        key = f"{rule.book}:{rule.name}"
+        if self.naked.get(key) == naked:
+            return
+        plain = {"since": naked.since, "seen": naked.seen, "used": naked.used, "tries": naked.tries}
+        await self.journal.facts.set(self._key("naked", key), plain if naked != Naked() else None)
+        self.naked[key] = naked
+
+    async def shrunk(self, position: PerpPosition) -> list[tuple[str, int, int]]:
+        """Return the legs that lost size since the last look without a plan of ours: symbol, before, now.
+
+        What was last seen is kept in the journal, so that a liquidation while the keeper was down is told as well.
+        """
+        key = self._key("sizes", position.name)
+        before = self.sizes.get(position.name)
+        if before is None:
+            found = await self.journal.facts.get(key)
+            before = {k: int(v) for k, v in found.items()} if isinstance(found, dict) else {}
+        now = {leg.symbol: leg.size for leg in position.legs if leg.size}
+        is_ours = position.name in self.expected
+        self.expected.discard(position.name)
+        if now != before:
+            await self.journal.facts.set(key, {k: str(v) for k, v in now.items()} or None)
+        self.sizes[position.name] = now
+        if is_ours:
+            return []
+        return [
+            (symbol, size, now.get(symbol, 0))
+            for symbol, size in before.items()
+            if abs(now.get(symbol, 0)) < abs(size) or (now.get(symbol, 0) > 0) != (size > 0)
+        ]
+
+    async def left(self, name: str) -> tuple[Left, ...]:
+        """Return the orders of a position that were still with the venue when last seen."""
+        found = await self.journal.facts.get(self._key("orders", name))
+        return tuple(Left(**x) for x in found) if isinstance(found, list) else ()
+
+    async def set_left(self, name: str, orders: Iterable[Left]) -> None:
+        """Remember them."""
+        plain = [{"key": o.key, "decision_id": o.decision_id, "block": o.block, "since": o.since} for o in orders]
+        await self.journal.facts.set(self._key("orders", name), plain or None)
+
+    def _key(self, what: str, name: str) -> str:
+        return f"{what}:{self.scope}:{name}"
+
+
+def _seen(trail: Trail, position: PerpPosition, rules: tuple[PerpRule, ...]) -> Trail:
+    for rule in rules:
+        if rule.trigger.measure not in FOLLOWED:
+            continue
+        leg = leg_of(rule.trigger, position)
+        if leg is None:
+            trail = trail.without(rule.name)
+        elif rule.trigger.measure is PerpMeasure.TRAILING_STOP:
+            if price_usd(leg) > 0:
+                trail = trail.with_price(rule.name, price_usd(leg), is_long=leg.is_long)
+        else:
+            window, now = rule.trigger.window_s, position.block.timestamp
+            trail = trail.with_rate(rule.name, now, leg.funding_rate, window)
+    return trail
+
+
+def _plain(trail: Trail) -> dict[str, Any]:
+    return {
+        "best": {k: str(v) for k, v in trail.best.items()},
+        "side": dict(trail.side),
+        "samples": {k: [[s.at, str(s.rate)] for s in v] for k, v in trail.samples.items()},
+    }
+
+
+def _trail(plain: Any) -> Trail:
+    if not isinstance(plain, dict):
+        return Trail()
+    samples = {k: tuple(Sample(int(at), int(rate)) for at, rate in v) for k, v in plain["samples"].items()}
+    return Trail({k: int(v) for k, v in plain["best"].items()}, dict(plain["side"]), samples)

@@ -1,0 +1,135 @@
+"""The end of a perpetual plan's way through a cycle: written down, told, and, in live mode, sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+from keeper.conclude import landed, where
+from keeper.core import perps
+from keeper.core.decisions import Hold
+from keeper.core.hedge_rules import BookAssessment, HedgeIntent
+from keeper.core.legs import failed as order_failed
+from keeper.core.perp_rules import PerpAssessment
+from keeper.core.positions import Snapshot
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
+from keeper.core.units import Usd
+from keeper.execution.perp_executor import PerpOrder, PerpOutcome
+from keeper.house import House
+from keeper.journal import JournalError, NewDecision
+from keeper.journal.decisions import Kind
+from keeper.perp_memory import Left
+from keeper.perpetuals import report
+from keeper.perpetuals.trial import PerpPrepared, grant_of
+from keeper.report import rejected
+
+
+async def conclude_hold(
+    house: House, snapshot: Snapshot, assessed: PerpAssessment | BookAssessment | Unjudged, hold: Hold
+) -> None:
+    """Write down and tell a refusal; a repeated one is told again to the log only, and not written again."""
+    house.observer.held(hold.position, hold.rule, hold.reason, hold.detail, is_quiet=hold.is_quiet)
+    key = f"{hold.rule}:{hold.reason.code}"
+    if house.said.get(hold.position) == key:
+        return
+    kind: Kind = "hold" if hold.is_quiet else "alert" if hold.reason is Reason.ALERT_ONLY else "danger"
+    await house.journal.decisions.record(
+        NewDecision(
+            **where(snapshot.block),
+            position=hold.position,
+            rule=hold.rule,
+            mode=house.mode,
+            kind=kind,
+            reason=hold.reason.code,
+            summary=f"{hold.reason.short}{f': {hold.detail}' if hold.detail else ''}",
+            inputs=report.inputs(snapshot, assessed),
+        )
+    )
+    house.said[hold.position] = key
+
+
+async def conclude_plan(
+    house: House, snapshot: Snapshot, prepared: PerpPrepared
+) -> PerpOutcome | asyncio.Task[PerpOutcome]:
+    """Write down a plan, then send it in a task of its own; in dry run the rehearsal was all."""
+    decision_id = await _record(house, snapshot, prepared)
+    intent = prepared.plan.intent
+    house.said[intent.position] = f"act:{decision_id}"
+    if house.mode == "dry_run":
+        outcome = PerpOutcome("rehearsed", Reason.REHEARSED, prepared.where, prepared.after)
+        await _finish(house, prepared, decision_id, outcome)
+        return outcome
+    signer = house.watch.positions[prepared.plan.before.name].spender
+    task = asyncio.create_task(_send(house, snapshot, prepared, decision_id))
+    house.in_flight[signer] = task
+    house.busy[signer] = intent.position
+    house.perps.expected.add(prepared.plan.before.name)
+    task.add_done_callback(lambda done: landed(house, signer, done))
+    return task
+
+
+async def _record(house: House, snapshot: Snapshot, prepared: PerpPrepared) -> int:
+    plan = prepared.plan
+    intent, assessed = plan.intent, plan.intent.assessment
+    house.observer.planned(intent.position, intent.rule.name, plan.label, plan.cost.total, is_partial=plan.is_partial)
+    alternatives = [rejected(r) for r in plan.rejected]
+    alternatives += [{"label": p.label, "reason": why.reason.code, "detail": why.detail} for p, why in prepared.refused]
+    return await house.journal.decisions.record(
+        NewDecision(
+            **where(snapshot.block),
+            position=intent.position,
+            rule=intent.rule.name,
+            mode=house.mode,
+            kind="act",
+            reason=Reason.RULE_FIRED.code,
+            summary=f"{plan.label}{' (partial)' if plan.is_partial else ''}",
+            inputs=report.inputs(snapshot, assessed),
+            alternatives=alternatives,
+            plan=report.plan(plan, prepared.calls, prepared.ceiling),
+            rehearsal=report.rehearsal(prepared),
+        )
+    )
+
+
+async def _send(house: House, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int) -> PerpOutcome:
+    plan = prepared.plan
+    signer = house.watch.positions[plan.before.name].spender
+    executor = house.perp_executors.get(signer)
+    if executor is None:
+        outcome = PerpOutcome("failed", Reason.NO_SIGNER, plan.before.name, None)
+    else:
+        spent = Usd(await house.spent_today(plan.intent.rule, snapshot.block))
+        grant = grant_of(house, snapshot.block, plan, spent)
+        order = PerpOrder(decision_id, grant, prepared.ceiling, prepared.gas_used)
+        outcome = await executor.execute(plan, prepared.calls, order)
+    house.perps.expected.add(plan.before.name)
+    await _finish(house, prepared, decision_id, outcome)
+    await _remember(house, snapshot, prepared, decision_id, outcome)
+    return outcome
+
+
+async def _finish(house: House, prepared: PerpPrepared, decision_id: int, outcome: PerpOutcome) -> None:
+    intent, plan = prepared.plan.intent, prepared.plan
+    ratio = perps.margin_ratio(outcome.after) if outcome.after else None
+    house.observer.concluded(intent.position, plan.label, outcome.kind, outcome.reason, outcome.detail, ratio)
+    try:
+        await house.journal.decisions.record_outcome(decision_id, outcome.kind, report.outcome(outcome))
+    except JournalError as error:
+        house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error), is_quiet=False)
+
+
+async def _remember(
+    house: House, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int, outcome: PerpOutcome
+) -> None:
+    """Keep the orders that still wait with the venue, and count the tries of a hedge that came to nothing."""
+    plan = prepared.plan
+    try:
+        if outcome.waiting:
+            left = [Left(k, decision_id, snapshot.block.number, snapshot.block.timestamp) for k in outcome.waiting]
+            known = await house.perps.left(plan.before.name)
+            await house.perps.set_left(plan.before.name, [*known, *left])
+        if isinstance(plan.intent, HedgeIntent) and outcome.kind == "failed" and not outcome.waiting:
+            naked = await house.perps.naked_of(plan.intent.rule)
+            await house.perps.set_naked(plan.intent.rule, order_failed(naked))
+    except JournalError as error:
+        house.observer.held(plan.intent.position, None, Reason.JOURNAL_AWAY, str(error), is_quiet=False)

@@ -1,0 +1,70 @@
+"""What the rules say of a perpetual position or a book at one block, and what speaks against trading."""
+
+from __future__ import annotations
+
+from keeper.core import legs
+from keeper.core.books import Book, exposure
+from keeper.core.carry import Carry, carry
+from keeper.core.hedge_rules import BookAssessment, HedgeRule
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_rules import PerpAssessment, assess_perp
+from keeper.core.positions import LendingPosition, Snapshot, Unreadable
+from keeper.core.prices import Doubt, is_within, price_doubts, sequencer_doubts
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
+from keeper.core.trails import Trail
+from keeper.core.units import Bps
+from keeper.house import House
+from keeper.venues import aave_v3
+from keeper.venues.ports import joined
+
+HEDGE_FEE = Bps(10)
+"""What a hedge trade is reckoned to cost one way, in fee and impact, for the break-even: 0.1 %."""
+
+
+async def judge_perp(
+    house: House, snapshot: Snapshot, position: PerpPosition | Unreadable
+) -> PerpAssessment | Unjudged:
+    """Judge a position by the rules. Raises JournalError."""
+    if isinstance(position, Unreadable):
+        return assess_perp(position, house.perps.rules, Trail(), ())
+    trail = await house.perps.trail(position)
+    return assess_perp(position, house.perps.rules, trail, perp_doubts(house, snapshot, position))
+
+
+def perp_doubts(house: House, snapshot: Snapshot, position: PerpPosition) -> tuple[Doubt, ...]:
+    """Return what speaks against trading: the sequencer, a stale index, mark and index too far apart."""
+    now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
+    doubts = list(sequencer_doubts(snapshot.sequencer, now))
+    for leg in position.legs:
+        if not leg.size:
+            continue
+        second = snapshot.seconds.get(leg.oracle.asset)
+        doubts += price_doubts(leg.oracle, second, bound, now)
+        if not is_within(leg.mark_price, leg.index_price, Bps(2 * bound)):
+            detail = f"{leg.symbol} mark {leg.mark_price}, index {leg.index_price}"
+            doubts.append(Doubt(Reason.PRICE_DEVIATES, detail))
+    return tuple(doubts)
+
+
+async def judge_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRule) -> BookAssessment:
+    """Judge a book by a rule; the time it stands outside its band is counted and kept. Raises JournalError."""
+    seen = exposure(book, snapshot, house.native_symbol)
+    delta, now = seen.delta(rule.underlying), snapshot.block.timestamp
+    naked = await house.perps.naked_of(rule)
+    if not seen.doubts:
+        naked = legs.observed(naked, now, abs(delta - rule.target), is_outside=rule.is_outside(delta))
+        await house.perps.set_naked(rule, naked)
+    hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
+    doubts = tuple(doubt for perp in hedges for doubt in perp_doubts(house, snapshot, perp))
+    return BookAssessment(seen, rule, delta, now, naked, doubts)
+
+
+async def carry_of(house: House, snapshot: Snapshot, of: BookAssessment) -> Carry:
+    """Return what holding a book brings or costs in a day. One read, for the market's rates. Raises NodeError."""
+    market, names = house.watch.known.market, of.exposure.book.positions
+    lent = [p for p in snapshot.positions if isinstance(p, LendingPosition) and p.name in names]
+    assets = dict.fromkeys(h.reserve.asset for p in lent for h in p.held)
+    probe = joined([aave_v3.rates_probe(market, asset) for asset in assets])
+    found = await house.watch.blocks.read(snapshot.block, probe) if assets else ()
+    return carry(of.exposure, snapshot, dict(zip(assets, found, strict=True)), HEDGE_FEE)

@@ -1,0 +1,137 @@
+"""The story of one block for perpetual positions and books: judged, decided, planned, rehearsed, sent, written down."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from keeper.chain.errors import NodeError, NodesDisagreeError
+from keeper.core.books import Book
+from keeper.core.decisions import Hold
+from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_decisions import PerpIntent, decide_perp
+from keeper.core.perp_rules import PerpAssessment
+from keeper.core.positions import Snapshot, Unreadable
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
+from keeper.execution.perp_executor import PerpOutcome
+from keeper.house import House
+from keeper.journal import JournalError
+from keeper.perpetuals.conclude import conclude_hold, conclude_plan
+from keeper.perpetuals.judge import judge_book, judge_perp
+from keeper.perpetuals.orders import look_after_orders
+from keeper.perpetuals.stops import keep_stops, take_back
+from keeper.perpetuals.trial import PerpPrepared, first_that_works
+from keeper.perpetuals.unwind import gives_up, stand_by
+from keeper.perpetuals.ways import find_hedge_plans, find_perp_plans
+from keeper.venues.ports import ReadFailedError
+
+
+@dataclass(frozen=True, slots=True)
+class PerpResult:
+    """One position's or book's way through one cycle, as far as it went."""
+
+    name: str
+    assessed: PerpAssessment | BookAssessment | Unjudged
+    decision: Hold | PerpIntent | HedgeIntent
+    prepared: PerpPrepared | None = None
+    outcome: PerpOutcome | asyncio.Task[PerpOutcome] | None = None
+
+
+async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | Unreadable) -> PerpResult:
+    """Take one perpetual position the whole way. Its trouble is not another's."""
+    try:
+        result = await consider_perp(house, snapshot, position)
+        if isinstance(position, PerpPosition):
+            await _notice(house, position)
+            back = await look_after_orders(house, snapshot, position)
+            if back is not None:
+                await take_back(house, snapshot, position, back)
+        if isinstance(result.decision, Hold):
+            await conclude_hold(house, snapshot, result.assessed, result.decision)
+            if isinstance(position, PerpPosition):
+                await keep_stops(house, snapshot, position)
+            return result
+        assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
+        return replace(result, outcome=await conclude_plan(house, snapshot, result.prepared))
+    except (NodeError, ReadFailedError, JournalError) as error:
+        return _in_the_dark(house, position.name, error)
+
+
+async def consider_perp(house: House, snapshot: Snapshot, position: PerpPosition | Unreadable) -> PerpResult:
+    """Return what would be done about one position and why, down to the rehearsed calls. Sends nothing."""
+    assessed = await judge_perp(house, snapshot, position)
+    signer = house.watch.positions[position.name].spender
+    fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
+    decision = decide_perp(assessed, await house.recall_of(fired, snapshot.block), house.safety, signer)
+    if isinstance(decision, Hold):
+        return PerpResult(position.name, assessed, decision)
+    ways = await find_perp_plans(house, snapshot, decision)
+    if isinstance(ways, Hold):
+        return PerpResult(position.name, assessed, ways)
+    prepared = await first_that_works(house, snapshot, ways)
+    if isinstance(prepared, Hold):
+        return PerpResult(position.name, assessed, prepared)
+    return PerpResult(position.name, assessed, decision, prepared)
+
+
+async def keep_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRule) -> PerpResult:
+    """Take one book the whole way: its delta, the trade that brings it back, and the first leg when that cannot be."""
+    try:
+        result = await consider_book(house, snapshot, book, rule)
+        assert isinstance(result.assessed, BookAssessment)  # noqa: S101 - a book is always assessed
+        if isinstance(result.decision, Hold):
+            await conclude_hold(house, snapshot, result.assessed, result.decision)
+            await stand_by(house, snapshot, result.assessed, result.decision)
+            return result
+        await stand_by(house, snapshot, result.assessed, None)
+        assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
+        return replace(result, outcome=await conclude_plan(house, snapshot, result.prepared))
+    except (NodeError, ReadFailedError, JournalError) as error:
+        return _in_the_dark(house, book.name, error)
+
+
+async def consider_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRule) -> PerpResult:
+    """Return what would be done about one book and why, down to the rehearsed calls. Sends nothing."""
+    assessed = await judge_book(house, snapshot, book, rule)
+    hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
+    signers = {name: house.watch.positions[name].spender for name in book.hedges}
+    memory = await house.recall_of(assessed.fired, snapshot.block)
+    decision = decide_hedge(assessed, hedges, memory, signers)
+    if isinstance(decision, Hold):
+        return PerpResult(book.name, assessed, decision)
+    if gives_up(assessed):
+        detail = f"{assessed.naked.tries} orders failed"
+        return PerpResult(book.name, assessed, decision[0].hold(Reason.TOO_MANY_FAILURES, detail))
+    ways = await find_hedge_plans(house, snapshot, decision)
+    if isinstance(ways, Hold):
+        return PerpResult(book.name, assessed, ways)
+    prepared = await first_that_works(house, snapshot, ways)
+    if isinstance(prepared, Hold):
+        return PerpResult(book.name, assessed, prepared)
+    assert isinstance(prepared.plan.intent, HedgeIntent)  # noqa: S101 - hedge plans come from hedge intents
+    return PerpResult(book.name, assessed, prepared.plan.intent, prepared)
+
+
+async def _notice(house: House, position: PerpPosition) -> None:
+    """Tell of size that went without a plan of ours: closed by hand, liquidated, auto-deleveraged."""
+    if house.watch.positions[position.name].spender in house.in_flight:
+        house.perps.expected.add(position.name)
+    for symbol, before, now in await house.perps.shrunk(position):
+        what = "is gone" if not now else f"shrank from {before} to {now}"
+        title = f"{position.name}: {symbol} {what}, and not by this keeper"
+        house.observer.raise_alarm(
+            f"shrunk:{position.name}:{symbol}", title, "closed by hand, liquidated or deleveraged"
+        )
+
+
+def _in_the_dark(house: House, name: str, error: Exception) -> PerpResult:
+    """Tell that a position could not be seen to at this block. Nothing was sent: the journal comes before the wire."""
+    if isinstance(error, JournalError):
+        reason = Reason.JOURNAL_AWAY
+    else:
+        reason = Reason.NODES_DISAGREE if isinstance(error, NodesDisagreeError) else Reason.NODE_AWAY
+    house.observer.held(name, None, reason, str(error), is_quiet=False)
+    return PerpResult(name, Unjudged(name, Doubt(reason, str(error))), Hold(name, None, reason, str(error)))

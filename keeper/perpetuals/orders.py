@@ -1,0 +1,69 @@
+"""Orders that a plan left with the venue: what became of them, by the venue's logs; late ones are taken back."""
+
+from __future__ import annotations
+
+from keeper.core.legs import LATE_S
+from keeper.core.legs import failed as order_failed
+from keeper.core.margins import PerpPosition, VenueOrder
+from keeper.core.positions import Snapshot
+from keeper.house import House
+from keeper.journal.decisions import OutcomeKind
+from keeper.perp_memory import Left
+
+CANCEL_AFTER_S = 300
+"""GMX v2 REQUEST_EXPIRATION_TIME: a market order may be taken back by its owner after this."""
+
+
+async def look_after_orders(house: House, snapshot: Snapshot, position: PerpPosition) -> VenueOrder | None:
+    """See what became of orders left behind; return one to be taken back now, if there is one. Raises NodeError.
+
+    The outcome is taken from the logs by order key; an order that is gone without a word is told as such.
+    """
+    await _settle_left(house, snapshot, position)
+    now = snapshot.block.timestamp
+    for order in position.orders:
+        age = now - order.updated_at
+        if order.is_frozen and not order.kind.rests:
+            return order
+        if order.kind.rests:
+            continue
+        if age > LATE_S:
+            what = f"{order.kind.value} of {position.name} waits since {age} s"
+            house.observer.raise_alarm(f"order:{order.key}", "An order is late", what)
+        if age > CANCEL_AFTER_S:
+            return order
+    return None
+
+
+async def _settle_left(house: House, snapshot: Snapshot, position: PerpPosition) -> None:
+    known = await house.perps.left(position.name)
+    if not known:
+        return
+    found = await house.order_outcomes(position.name, tuple(o.key for o in known), min(o.block for o in known))
+    still = list[Left]()
+    listed = {order.key for order in position.orders}
+    for order in known:
+        outcome = found.get(order.key)
+        if outcome is not None:
+            house.perps.expected.add(position.name)
+            await _tell(house, position, order, outcome.kind, outcome.detail)
+        elif order.key in listed:
+            still.append(order)
+        else:
+            await _tell(house, position, order, "gone", "the venue neither lists it nor says what became of it")
+    if tuple(still) != known:
+        await house.perps.set_left(position.name, still)
+
+
+async def _tell(house: House, position: PerpPosition, order: Left, kind: str, detail: str) -> None:
+    late = {"reason": "executed_late" if kind == "executed" else "order_failed", "detail": f"{kind}: {detail}"}
+    outcome: OutcomeKind = "restored" if kind == "executed" else "failed"
+    await house.journal.decisions.record_outcome(order.decision_id, outcome, {"kind": outcome, **late})
+    if kind == "executed":
+        house.observer.order_done(position.name, order.key, detail)
+        return
+    house.observer.raise_alarm(f"order:{order.key}", f"An order of {position.name} was {kind}", detail)
+    for rule in house.perps.hedge_rules:
+        book = next(b for b in house.perps.books if b.name == rule.book)
+        if position.name in book.hedges:
+            await house.perps.set_naked(rule, order_failed(await house.perps.naked_of(rule)))

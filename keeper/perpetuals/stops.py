@@ -1,0 +1,88 @@
+"""Stop orders that rest with the venue: a second line that works while the keeper is dead.
+
+Each rule with ``rest = true`` has one order on the venue, of the position's size and the rule's price. It is placed,
+changed when size or price moved, and taken back when the position or the rule is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keeper.core.margins import OrderKind, PerpLeg, PerpPosition, VenueOrder
+from keeper.core.perp_moves import CancelOrder, PerpMove, PlaceOrder, UpdateOrder
+from keeper.core.perp_rules import PerpMeasure, PerpRule, leg_of
+from keeper.core.positions import Snapshot
+from keeper.core.units import BPS, USD, Bps, mul_div_down
+from keeper.house import House
+from keeper.perpetuals.upkeep import carry_out
+
+SIZE_WITHIN = Bps(50)
+"""A resting order whose size is off by less than this stays as it is."""
+RESTING_SLIPPAGE = Bps(300)
+"""A stop that fires while the keeper is dead fills in a falling market: it may be this much worse than its trigger."""
+KINDS = {PerpMeasure.STOP_LOSS: OrderKind.STOP_LOSS, PerpMeasure.TAKE_PROFIT: OrderKind.TAKE_PROFIT}
+
+
+async def keep_stops(house: House, snapshot: Snapshot, position: PerpPosition) -> None:
+    """Bring the resting orders in step with the position: one change a block, written down and told like any plan."""
+    rules = tuple(rule for rule in house.perps.rules_of(position.name) if rule.rests)
+    if not rules and not any(_is_ours(order) for order in position.orders):
+        return
+    for rule, move in changes(position, rules):
+        await carry_out(house, snapshot, position, rule, move)
+        return
+
+
+async def take_back(house: House, snapshot: Snapshot, position: PerpPosition, order: VenueOrder) -> None:
+    """Cancel an order that is late or frozen."""
+    await carry_out(house, snapshot, position, None, CancelOrder(order.key))
+
+
+def changes(position: PerpPosition, rules: tuple[PerpRule, ...]) -> Iterator[tuple[PerpRule | None, PerpMove]]:
+    """Yield what has to be done so that every rule that rests has its order, and no order is without a rule.
+
+    Orders of the kinds we place that match no rule are taken back only where the position has rules that rest or is
+    gone: an order that the owner placed beside a keeper that places none is the owner's.
+    """
+    spare = [order for order in position.orders if _is_ours(order)]
+    for rule in rules:
+        leg = leg_of(rule.trigger, position)
+        if leg is None:
+            continue
+        wanted = wanted_order(position, leg, rule)
+        mine = next((o for o in spare if o.kind is wanted.kind and o.market == leg.market), None)
+        if mine is None:
+            yield rule, wanted
+            continue
+        spare.remove(mine)
+        if not _matches(mine, wanted):
+            yield rule, UpdateOrder(mine.key, wanted.size_usd, wanted.trigger_price, wanted.acceptable_price)
+    for order in spare:
+        if rules or not position.held:
+            yield None, CancelOrder(order.key)
+
+
+def wanted_order(position: PerpPosition, leg: PerpLeg, rule: PerpRule) -> PlaceOrder:
+    """Return the order a rule wants: the whole leg, at the rule's price, with room for a falling market."""
+    trigger = price_of(position, leg, rule.trigger.bound)
+    slippage = max(rule.limits.max_slippage, RESTING_SLIPPAGE)
+    worse = BPS - slippage if leg.is_long else BPS + slippage
+    acceptable = mul_div_down(trigger, worse, BPS)
+    kind = KINDS[rule.trigger.measure]
+    return PlaceOrder(kind, leg.market, leg.is_long, leg.entry_notional, trigger, acceptable)
+
+
+def price_of(position: PerpPosition, leg: PerpLeg, dollars: int) -> int:
+    """Return base units (10^-8 dollars a whole underlying) in the leg's own price precision, rounded down."""
+    return mul_div_down(dollars * position.usd_unit, leg.price_scale, leg.size_unit * USD)
+
+
+def _is_ours(order: VenueOrder) -> bool:
+    return order.kind in KINDS.values()
+
+
+def _matches(order: VenueOrder, wanted: PlaceOrder) -> bool:
+    """Tell whether a resting order does what is wanted; one that froze does nothing any more."""
+    if order.is_frozen or order.trigger_price != wanted.trigger_price:
+        return False
+    return abs(order.size_usd - wanted.size_usd) * BPS <= max(order.size_usd, wanted.size_usd) * SIZE_WITHIN

@@ -1,0 +1,151 @@
+"""The trial of one plan at a perpetual venue: the gate, the rehearsal on its own block, what gas may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.chain.fees import LEAST_TIP, lowest, offer
+from keeper.chain.fork import AnvilMissingError
+from keeper.core import perps
+from keeper.core.decisions import Hold
+from keeper.core.hedge_rules import HedgeIntent
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_decisions import is_emergency
+from keeper.core.perp_planning import PerpPlan, base_usd
+from keeper.core.positions import BlockRef, Snapshot
+from keeper.core.reasons import Reason
+from keeper.core.units import BPS, WAD, Usd, Wei, gwei_text, mul_div_down, ratio_text, wei_text
+from keeper.execution import policy
+from keeper.execution.perp_policy import FEE_SLACK, PerpGrant, check_perp
+from keeper.execution.rehearsal import Refused
+from keeper.house import House
+from keeper.perpetuals.ways import fee_of, gas_price_for
+from keeper.venues.ports import Call, PerpSeat
+
+TRIALS = 3
+"""Plans that are tried, best first, before a position is given up for this block."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerpPrepared:
+    """A plan that works on its block, its calls, and the better ones that did not work."""
+
+    plan: PerpPlan
+    calls: tuple[Call, ...]
+    where: str
+    gas_used: tuple[int, ...]
+    after: PerpPosition
+    ceiling: Wei | None
+    refused: tuple[tuple[PerpPlan, Refused], ...] = ()
+
+
+async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
+    """Return the first plan that passes its trial; a Hold with the first one's reason if none does."""
+    refused = list[tuple[PerpPlan, Refused]]()
+    for plan in ways[:TRIALS]:
+        result = await try_plan(house, snapshot, plan)
+        if isinstance(result, PerpPrepared):
+            house.observer.rehearsed(plan.intent.position, plan.label, result.where, perps.margin_ratio(result.after))
+            return PerpPrepared(
+                plan, result.calls, result.where, result.gas_used, result.after, result.ceiling, tuple(refused)
+            )
+        house.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
+        refused.append((plan, result))
+    detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
+    return ways[0].intent.hold(refused[0][1].reason, detail)
+
+
+async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
+    """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
+    block, position = snapshot.block, plan.before
+    seat, place = house.watch.seat(position.name), house.watch.positions[position.name]
+    gas_price = gas_price_for(block.base_fee)
+    try:
+        calls = tuple(
+            seat.encode(position, step.move, place.spender, block.timestamp + house.swap_deadline_s, gas_price)
+            for step in plan.steps
+        )
+        check_perp(calls, block.chain_id, grant_of(house, block, plan, Usd(0)), seat, position)
+    except ValueError as error:
+        return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
+    except policy.PolicyError as error:
+        return Refused(error.reason, error.detail)
+    short = _cannot_pay(snapshot, calls, place.spender, plan)
+    if short:
+        return short
+    result = await _rehearse(house, plan, calls, seat, block)
+    if isinstance(result, Refused):
+        return result
+    gas, where, after = result
+    ceiling = _ceiling(house, snapshot, plan, sum(gas))
+    if offer(block.base_fee, LEAST_TIP, ceiling) is None:
+        detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
+        return Refused(Reason.FEE_LIMIT, detail)
+    return PerpPrepared(plan, calls, where, gas, after, ceiling)
+
+
+def grant_of(house: House, block: BlockRef, plan: PerpPlan, spent: Usd) -> PerpGrant:
+    """Return what a plan may do, from the settings alone."""
+    place = house.watch.positions[plan.before.name]
+    seat = house.watch.seat(plan.before.name)
+    rule = policy.Grant(
+        chain_id=block.chain_id,
+        owner=place.owner,
+        signer=place.spender,
+        limits=plan.intent.rule.limits,
+        spent_today=spent,
+        deadline=block.timestamp + house.swap_deadline_s,
+    )
+    most = Wei(fee_of(seat, gas_price_for(block.base_fee)) * FEE_SLACK)
+    return PerpGrant(rule, isinstance(plan.intent, HedgeIntent), most)
+
+
+def _cannot_pay(snapshot: Snapshot, calls: Sequence[Call], signer: str, plan: PerpPlan) -> Refused | None:
+    """Return that the signer lacks native currency for what the calls carry."""
+    wallet = next(w for a, w in snapshot.wallets.items() if a == signer)
+    value = sum(call.value for call in calls)
+    if value <= wallet.native:
+        return None
+    return Refused(Reason.NO_GAS_MONEY, f"{plan.label}: {wei_text(wallet.native)} for orders of {wei_text(value)}")
+
+
+async def _rehearse(
+    house: House, plan: PerpPlan, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef
+) -> tuple[tuple[int, ...], str, PerpPosition] | Refused:
+    """Run the calls on their block. A venue that fills later can only show that it took the orders."""
+    probe = seat.probe(plan.before.name, block)
+    signer = house.watch.positions[plan.before.name].spender
+    try:
+        done = await house.simulator.run(block, signer, calls, probe.reads)
+    except AnvilMissingError as error:
+        return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
+    for call, outcome in zip(calls, done.calls, strict=False):
+        if not outcome.succeeded:
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
+    after = probe.decode(done.answers)
+    gas = tuple(outcome.gas_used for outcome in done.calls)
+    if seat.is_delayed:
+        if len(after.orders) <= len(plan.before.orders) and any(step.spend for step in plan.steps):
+            return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
+        return gas, house.simulator.where, plan.projected
+    if not plan.postcondition.is_met(after):
+        came = f"came to margin ratio {ratio_text(perps.margin_ratio(after))}"
+        return Refused(Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}, {came}")
+    return gas, house.simulator.where, after
+
+
+def _ceiling(house: House, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei | None:
+    """Return the fee per gas a plan is worth, within the owner's cap.
+
+    Near liquidation the share the owner set of the maintenance margin, which is what a liquidation takes; else a
+    hundredth of what is moved.
+    """
+    cap = lowest(house.max_fee, plan.intent.rule.limits.max_fee)
+    if not snapshot.native_price or not gas:
+        return cap
+    worth = plan.spend // 100
+    if is_emergency(plan.before, house.safety):
+        lost = base_usd(plan.before, perps.requirement(plan.before))
+        worth = max(worth, lost * house.fee_share // BPS)
+    return lowest(cap, Wei(mul_div_down(worth, WAD, snapshot.native_price * gas)))

@@ -1,0 +1,101 @@
+"""A book that stands naked: told at every step, and its first leg unwound when the second cannot be had in time."""
+
+from __future__ import annotations
+
+from keeper.conclude import conclude_plan
+from keeper.core import legs
+from keeper.core.decisions import Hold, Intent, left_today, not_now
+from keeper.core.hedge_rules import BookAssessment
+from keeper.core.legs import Leg, Step
+from keeper.core.margins import PerpPosition
+from keeper.core.positions import LendingPosition, Snapshot
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, Assessment, CloseTarget, LtvTarget, Measure, Rule, Trigger
+from keeper.core.units import WAD, Wad, decimal_of, mul_div_down
+from keeper.house import House
+from keeper.prepare import find_plans, first_that_works, judge
+
+QUIET = (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT, Reason.ALERT_ONLY)
+
+
+async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, hold: Hold | None) -> None:
+    """Tell how a book outside its band stands, and unwind its first leg when the time for the second is over.
+
+    ``hold`` is why no hedge is traded at this block; None when one is on its way.
+    """
+    naked, rule = assessed.naked, assessed.rule
+    if naked.since is None or not rule.may_act:
+        return
+    step = _step(snapshot, assessed)
+    if naked.tries or step is Step.UNWIND or (hold is not None and hold.reason not in QUIET):
+        amount = f"{decimal_of(assessed.delta, 18, 4)} {rule.underlying}, band {decimal_of(rule.band, 18, 4)}"
+        why = f"; {hold.reason.short}{f': {hold.detail}' if hold.detail else ''}" if hold else ""
+        body = f"delta {amount}; {legs.budget_text(naked, rule.budget)}; {naked.tries} orders failed{why}"
+        house.observer.raise_alarm(f"naked:{rule.book}:{step.value}", f"{rule.book} is not hedged: {step.value}", body)
+    if step is Step.UNWIND and hold is not None and hold.reason not in (Reason.IN_FLIGHT, Reason.ORDER_PENDING):
+        await _unwind(house, snapshot, assessed)
+
+
+def gives_up(assessed: BookAssessment) -> bool:
+    """Tell whether orders failed so often that the hedge is not tried any more while the first leg can be unwound."""
+    return assessed.rule.unwinds is not None and assessed.naked.tries >= legs.MOST_TRIES
+
+
+def _step(snapshot: Snapshot, assessed: BookAssessment) -> Step:
+    """Return what is due, from what the venues list."""
+    book, now = assessed.exposure.book, snapshot.block.timestamp
+    hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
+    waiting = [o for p in hedges for o in p.orders if not o.kind.rests]
+    leg, age = Leg.NONE, 0
+    if waiting:
+        oldest = min(waiting, key=lambda o: o.updated_at)
+        leg, age = (Leg.FROZEN if oldest.is_frozen else Leg.ORDERED), now - oldest.updated_at
+    elif assessed.naked.tries:
+        leg = Leg.FAILED
+    return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=False)
+
+
+async def _unwind(house: House, snapshot: Snapshot, assessed: BookAssessment) -> None:
+    """Sell of the lending position what the hedge would have covered, and repay with it; through the usual stages."""
+    rule = assessed.rule
+    position = next((p for p in snapshot.positions if p.name == rule.unwinds), None)
+    excess = assessed.delta - rule.target
+    if not isinstance(position, LendingPosition) or excess <= 0:
+        return  # what is short is bought back on the hedge itself, or not at all
+    seen = judge(house, snapshot, position)
+    signer = house.watch.positions[position.name].spender
+    if not isinstance(seen, Assessment) or seen.doubts:
+        return
+    intent = await _intent(house, assessed, seen, excess)
+    now = snapshot.block.timestamp
+    memory = await house.recall_of((intent.rule,), snapshot.block)
+    if not_now(intent.rule, position.name, now, memory, signer, is_emergency=False):
+        return
+    ways = await find_plans(house, snapshot, intent, signer)
+    prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
+    if isinstance(prepared, Hold):
+        house.observer.raise_alarm(f"unwind:{rule.book}", f"{rule.book} cannot be unwound", prepared.detail)
+        return
+    await conclude_plan(house, snapshot, intent, prepared, signer)
+
+
+async def _intent(house: House, assessed: BookAssessment, seen: Assessment, excess: int) -> Intent:
+    """Return the intent to deleverage by the excess: the LTV that is left when so much is sold and repaid."""
+    rule, figures = assessed.rule, seen.figures
+    worth = mul_div_down(excess, assessed.exposure.prices[rule.underlying], WAD)
+    if worth >= figures.debt_value:
+        target: LtvTarget | CloseTarget = CloseTarget()
+    else:
+        rest = figures.collateral_value - worth
+        target = LtvTarget(Wad(mul_div_down(figures.debt_value - worth, WAD, max(1, rest))))
+    lending_rule = Rule(
+        name=f"{rule.name}: unwind",
+        position=seen.position.name,
+        trigger=Trigger(Measure.LTV, is_below=False, bound=0),
+        target=target,
+        actions=(Action.DELEVERAGE,),
+        cooldown_s=rule.cooldown_s,
+        limits=rule.limits,
+    )
+    memory = await house.recall_of((lending_rule,), seen.position.block)
+    return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left_today(lending_rule, memory))
