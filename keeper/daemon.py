@@ -75,7 +75,7 @@ class Daemon:
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
         self._arming.pause()
-        results: tuple[Result, ...] = ()
+        results: tuple[AnyResult, ...] = ()
         try:
             if self._fell_short:
                 await self.look_back()

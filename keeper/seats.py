@@ -34,7 +34,8 @@ def _perp_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
         wrapped = network.asset(f"W{symbol}")
         return asset.heartbeat_s or wrapped.heartbeat_s or network.default_heartbeat_s
 
-    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s))
+    quoter = network.uniswap_v3.quoter_v2 if network.uniswap_v3 else None
+    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s), quoter)
 
 
 def _none(detail: str) -> ReadFailedError:

@@ -37,7 +37,7 @@ def check_perp(calls: Sequence[Call], chain_id: int, grant: PerpGrant, seat: Per
     spends = list[int]()
     for call in calls:
         try:
-            acts = seat.decode(call)
+            acts = seat.decode(position, call)
             _check_value(call, acts, grant)
             spends += [_dollars(act, grant, seat, position) for act in acts]
         except ValueError as error:

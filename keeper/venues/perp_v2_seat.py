@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import PerpMove, TradeQuote
 from keeper.core.positions import BlockRef
-from keeper.core.units import Address, Wei
-from keeper.venues import perp_v2_account
-from keeper.venues.perp_v2 import Deployment, Scope
+from keeper.core.units import Address, Wei, mul_div_down, mul_div_up
+from keeper.venues import perp_v2_account, perp_v2_calls, perp_v2_quotes
+from keeper.venues.abi import address, load
+from keeper.venues.perp_v2 import RATIO, Deployment, Scope
 from keeper.venues.ports import Call, OrderBook, PerpAct, Probe
+
+_ERC20 = load("erc20")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class PerpV2Seat:
 
     deployment: Deployment
     scope: Scope
+    quoter: Address | None
+    """Uniswap's QuoterV2 of the factory the markets' pools are from; None where there is none: then nothing is traded."""
 
     @property
     def is_delayed(self) -> bool:
@@ -46,21 +51,63 @@ class PerpV2Seat:
 
     def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
         """Return the reads that tell what a trade would give now."""
-        raise NotImplementedError
+        if self.quoter is None or not size_change:
+            return Probe((), lambda _: None)
+        asked = self.scope.market(market)
+        return perp_v2_quotes.trade_probe(self.deployment, asked, self.scope.owner, size_change, self.quoter)
 
     def execution_fee(self, gas_price: Wei) -> Wei:
         """Return zero: there are no keepers to pay."""
         return Wei(0 * gas_price)
 
     def encode(self, position: PerpPosition, move: PerpMove, signer: Address, deadline: int, gas_price: Wei) -> Call:
-        """Return the call of one move."""
-        raise NotImplementedError
+        """Return the call of one move. Raises ValueError for what only the owner may do, or the venue does not have."""
+        return perp_v2_calls.encode_move(self.deployment, self.scope, move, signer, deadline)
 
-    def decode(self, call: Call) -> tuple[PerpAct, ...]:
+    def decode(self, position: PerpPosition, call: Call) -> tuple[PerpAct, ...]:
         """Return what a call does. Raises ValueError when it is not one that this seat makes."""
-        raise NotImplementedError
+        if call.to == self.collateral:
+            spender, amount = _ERC20.approve.decode_inputs(call.data)
+            if address(spender) != self.spender:
+                raise ValueError(f"{spender} may not be approved")
+            return (PerpAct("approve", asset=self.collateral, amount=amount),)
+        found = perp_v2_calls.decode_call(call.data)
+        if isinstance(found, perp_v2_calls.MarginCall):
+            _expect(call.to, self.deployment.vault)
+            kind = "withdraw" if found.takes_out else "deposit"
+            return (PerpAct(kind, found.beneficiary, asset=found.asset, amount=found.amount),)
+        _expect(call.to, self.deployment.clearing_house)
+        return (self._trade(position, found),)
+
+    def _trade(self, position: PerpPosition, found: perp_v2_calls.TradeCall) -> PerpAct:
+        """Return a trade with the worst price it bears, before the exchange's fee."""
+        leg = next((x for x in position.legs if x.market == found.market), None)
+        if leg is None:
+            raise ValueError(f"{found.market} is not a market of the account")
+        change = -leg.size if found.size_change is None else found.size_change
+        if not change:
+            raise ValueError("a trade of nothing")
+        fee = self.scope.market(found.market).exchange_fee
+        if change < 0:
+            bound = mul_div_up(found.bound, RATIO, RATIO - fee)
+        else:
+            bound = mul_div_down(found.bound, RATIO - fee, RATIO)
+        return PerpAct(
+            "trade",
+            market=found.market,
+            size=abs(change),
+            buys=change > 0,
+            worst_price=perp_v2_calls.price_of(change, bound),
+            is_whole=found.size_change is None,
+            deadline=found.deadline,
+        )
 
     def least_gas(self, move: PerpMove) -> int:
         """Return zero: no call needs more than it uses."""
         del move
         return 0
+
+
+def _expect(to: Address, wanted: Address) -> None:
+    if to != wanted:
+        raise ValueError(f"{to} is not on the list")

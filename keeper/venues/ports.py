@@ -134,7 +134,7 @@ class PerpSeat(Protocol):
     def encode(self, position: PerpPosition, move: PerpMove, signer: Address, deadline: int, gas_price: Wei) -> Call:
         """Return the call of one move. Raises ValueError for a move the venue does not have."""
 
-    def decode(self, call: Call) -> tuple[PerpAct, ...]:
+    def decode(self, position: PerpPosition, call: Call) -> tuple[PerpAct, ...]:
         """Return what a call does. Raises ValueError when it is not one that this seat makes."""
 
     def least_gas(self, move: PerpMove) -> int:
