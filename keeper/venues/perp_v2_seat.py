@@ -23,7 +23,7 @@ class PerpV2Seat:
     deployment: Deployment
     scope: Scope
     quoter: Address | None
-    """Uniswap's QuoterV2 of the factory the markets' pools are from; None where there is none: then nothing is traded."""
+    """Uniswap's QuoterV2 of the factory the markets' pools are from; None: then nothing is traded."""
 
     @property
     def is_delayed(self) -> bool:
