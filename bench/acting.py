@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from bench.effort import Effort
 from bench.proxy import Proxy
 from bench.rows import Row
 from bench.scene import E6, open_loop, write_settings
+from sandbox import prices
 from sandbox.world import World
 
 TRIGGER, TARGET = "1.25", "1.60"
@@ -77,18 +79,28 @@ def one(world: World, folder: Path, delay_ms: float, *, ours: bool) -> Run:
     try:
         with Proxy(world.url, delay_ms) as proxy, start(world, folder, proxy):
             proxy.times()
-            world.set_price("WETH", THERE)
+            let_it_come(world)
             times, give_up = proxy.times(), time.monotonic() + PATIENCE_S
             while "ack" not in dict(times):
                 assert time.monotonic() < give_up, f"nothing was sent: {times}"
-                time.sleep(0.01)
+                time.sleep(0.03)
                 times += proxy.times()
         begun = next(at for what, at in times if what == "head")
         ended = next(at for what, at in times if what == "ack")
         asked = [what for what, at in times if what.startswith("eth_") and begun <= at <= ended]
         return Run((ended - begun) * 1000, float(len(asked)))
     finally:
+        world.rpc("anvil_dropAllTransactions")
         world.revert(snapshot)
+        world.rpc("evm_setAutomine", True)
+
+
+def let_it_come(world: World) -> None:
+    """Mine a block with the new price, and from there on nothing by itself: a node does not mine while it answers."""
+    world.rpc("evm_setAutomine", False)
+    wanted = prices.encode_prices(world.chain, world.addresses, {"WETH": Decimal(THERE)}, None, True)
+    prices.send_together(world.chain, world.addresses, wanted)
+    world.mine()
 
 
 @contextmanager

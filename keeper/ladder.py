@@ -105,12 +105,14 @@ class Site:
 
 
 async def site_of(house: House, snapshot: Snapshot, one: Assessment) -> Site:
-    """Return what all rungs share. Raises NodeError, ReadFailedError."""
+    """Return what all rungs share. Raises NodeError, ReadFailedError, JournalError."""
     block, signer = snapshot.block, house.watch.positions[one.position.name].spender
     assets = [h.reserve.asset for h in one.position.holdings]
     executor = house.executors.get(signer)
     nonce = executor.lane.ready_nonce(block) if executor else None
     batch = await batch_of(house, block, signer)
+    if executor:
+        await executor.lane.warm_up(batch.contract if batch and not batch.is_delegated else None)
     return Site(house, snapshot, one, signer, nonce, batch, await house.watch.allowances(block, signer, assets))
 
 

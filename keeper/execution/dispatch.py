@@ -13,7 +13,7 @@ from keeper.chain.fees import Fees
 from keeper.core.units import Address, Wei
 from keeper.execution.signer import Envelope, KeystoreSigner, delegate_in
 from keeper.execution.tx_state import TxState, moved
-from keeper.journal import Entry, Journal, NewAttempt, NewTransaction, Transaction
+from keeper.journal import Entry, Journal, NewAttempt, NewDecision, NewTransaction, Transaction
 from keeper.journal.transactions import State
 from keeper.venues.ports import Call
 
@@ -72,6 +72,17 @@ class Dispatch:
         Raises JournalError, NonceTakenError.
         """
         return await self._bursts.add(entry, [self._signed(o, first + i, fees) for i, o in enumerate(outgoing)])
+
+    async def warm_up(self, nonce: int, delegate: Address | None) -> None:
+        """Sign and write down a transfer of nothing to oneself, and undo it: the next time is not the first.
+
+        Nothing of it is sent or stays. Raises JournalError.
+        """
+        item = Outgoing(Call(self.signer.address, b"", Wei(0), "warm up"), 0, 0, 0, 60_000, delegate)
+        where = {"chain_id": self._chain_id, "block_number": 0, "block_hash": "", "block_timestamp": 0}
+        what = {"position": "", "rule": "", "mode": "live", "kind": "act", "reason": "", "summary": "", "inputs": {}}
+        decision = NewDecision(**where, **what, plan={}, rehearsal={})  # type: ignore[arg-type]  # plain data, once
+        await self._bursts.warm_up(Entry(decision), [self._signed(item, nonce, Fees(Wei(1), Wei(1)))])
 
     def _signed(self, outgoing: Outgoing, nonce: int, fees: Fees) -> tuple[NewTransaction, NewAttempt]:
         envelope = Envelope(self._chain_id, nonce, outgoing.gas_limit, fees, outgoing.delegate)

@@ -17,7 +17,7 @@ from keeper.chain.client import Upstream
 from keeper.chain.fees import Fees
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
-from keeper.core.units import Wei
+from keeper.core.units import Address, Wei
 from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
 from keeper.execution.ready import Ready, payable, read_ready
@@ -125,11 +125,14 @@ class Lane:
             rows.append(await self._dispatch.sign(self._flight.nothing(leftover), leftover.nonce, offer, leftover))
         return tuple(rows)
 
-    # --- ready beforehand ---------------------------------------------------------------------------------------------
-
     async def make_ready(self, block: BlockRef) -> None:
-        """Fetch what the next send will need, off its way. Raises NodeError, JournalError."""
+        """Fetch what the next send needs. Raises NodeError, JournalError."""
         self._ready = await read_ready(self._dispatch, self._node, self._journal, block)
+
+    async def warm_up(self, delegate: Address | None) -> None:
+        """See ``Dispatch.warm_up``. Raises JournalError."""
+        if self._ready is not None:
+            await self._dispatch.warm_up(self._ready.nonce, delegate)
 
     def ready_nonce(self, decided_at: BlockRef) -> int | None:
         """Return the nonce that is ready for what is decided at a block; None when the node would have to be asked."""

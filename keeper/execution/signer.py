@@ -50,6 +50,7 @@ class KeystoreSigner:
     def __init__(self, account: LocalAccount) -> None:
         self._account = account
         self.address = Address(str(account.address))
+        self._granted: tuple[tuple[int, Address, int], Any] | None = None
 
     def __repr__(self) -> str:
         return f"KeystoreSigner({self.address})"
@@ -70,10 +71,18 @@ class KeystoreSigner:
         }
         if envelope.delegate is not None:
             # the account's nonce is one higher by the time the authorization is read (EIP-7702)
-            grant = {"chainId": envelope.chain_id, "address": envelope.delegate, "nonce": envelope.nonce + 1}
-            transaction |= {"type": 4, "authorizationList": [self._account.sign_authorization(grant)]}
+            grant = (envelope.chain_id, envelope.delegate, envelope.nonce + 1)
+            transaction |= {"type": 4, "authorizationList": [self._authorization(*grant)]}
         signed = self._account.sign_transaction(transaction)
         return Signed(signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex())
+
+    def _authorization(self, chain_id: int, delegate: Address, nonce: int) -> Any:
+        """Return the grant, signed once: every attempt at a nonce carries the same."""
+        key = (chain_id, delegate, nonce)
+        if self._granted is None or self._granted[0] != key:
+            grant = {"chainId": chain_id, "address": delegate, "nonce": nonce}
+            self._granted = (key, self._account.sign_authorization(grant))
+        return self._granted[1]
 
 
 def delegate_in(raw: str) -> Address | None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
+
+from sqlalchemy import Connection
 
 from keeper.journal.decisions import Entry, insert_decision
 from keeper.journal.transactions import Attempt, NewAttempt, NewTransaction, Transaction, Transactions
+
+Burst = Sequence[tuple[NewTransaction, NewAttempt]]
+"""What goes out together; never empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +21,31 @@ class Bursts:
 
     transactions: Transactions
 
-    async def add(self, entry: Entry, burst: Sequence[tuple[NewTransaction, NewAttempt]]) -> tuple[Transaction, ...]:
+    async def warm_up(self, entry: Entry, burst: Burst) -> None:
+        """Do as ``add`` does, and undo it: what is compiled and opened for a first time is so before it is needed.
+
+        Leaves no trace. Raises JournalError.
+        """
+        await self.transactions.store.at_once("warm up", partial(self._written, entry=entry, burst=burst), stays=False)
+
+    async def add(self, entry: Entry, burst: Burst) -> tuple[Transaction, ...]:
         """Write a decision, unless it is written, and all that is signed for it. Call it before the wire.
 
         The rows' own ``decision_id`` counts for nothing: they belong to the entry. Raises NonceTakenError when
         another intent lives at one of the nonces, JournalError; then nothing at all is written.
         """
-        store, rows = self.transactions.store, list[Transaction]()
-        now, id_ = store.clock(), entry.id
-        async with store.writing("add a burst") as connection:
-            if id_ is None:
-                id_ = await insert_decision(connection, entry.decision, now)
-            for transaction, attempt in burst:
-                row = replace(transaction, decision_id=id_)
-                ids = await self.transactions.insert(connection, row, attempt, replaces=None)
-                rows.append(_as_written(row, attempt, ids, now))
-        entry.id = id_
+        store = self.transactions.store
+        rows = await store.at_once("add a burst", partial(self._written, entry=entry, burst=burst))
+        entry.id = rows[0].decision_id
+        return rows
+
+    def _written(self, connection: Connection, entry: Entry, burst: Burst) -> tuple[Transaction, ...]:
+        now, id_, rows = self.transactions.store.clock(), entry.id, list[Transaction]()
+        if id_ is None:
+            id_ = insert_decision(connection, entry.decision, now)
+        for transaction, attempt in burst:
+            row = replace(transaction, decision_id=id_)
+            rows.append(_as_written(row, attempt, self.transactions.insert(connection, row, attempt, None), now))
         return tuple(rows)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, or_, select, update
 
 from keeper.journal.errors import NoSuchRowError
 from keeper.journal.schema import decisions, transactions
@@ -84,7 +83,7 @@ class Decisions:
     async def record(self, decision: NewDecision) -> int:
         """Write a decision and return its id. Raises JournalError."""
         async with self.store.writing("record a decision") as connection:
-            return await insert_decision(connection, decision, self.store.clock())
+            return await connection.run_sync(insert_decision, decision, self.store.clock())
 
     async def written(self, entry: Entry) -> int:
         """Write an entry unless it is written, and return its id. Raises JournalError."""
@@ -171,10 +170,10 @@ class Decisions:
             return tuple(Decision(**row) for row in (await connection.execute(query)).mappings())
 
 
-async def insert_decision(connection: AsyncConnection, decision: NewDecision, now: int) -> int:
+def insert_decision(connection: Connection, decision: NewDecision, now: int) -> int:
     """Insert a decision within a transaction under way, and return its id."""
     row = {f.name: getattr(decision, f.name) for f in fields(NewDecision)}
-    written = await connection.execute(insert(decisions).values(row | {"created_at": now}).returning(decisions.c.id))
+    written = connection.execute(insert(decisions).values(row | {"created_at": now}).returning(decisions.c.id))
     return int(written.scalar_one())
 
 

@@ -45,7 +45,7 @@ class Journal:
 
     async def close(self) -> None:
         """Let go of every connection; the journal cannot be used afterwards."""
-        await self.store.engine.dispose()
+        await self.store.close()
 
 
 async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, patience_s: int = PATIENCE_S) -> Journal:
@@ -57,7 +57,7 @@ async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, p
     try:
         await bring_up_to_date(store)
     except BaseException:
-        await store.engine.dispose()
+        await store.close()
         raise
     transactions = Transactions(store)
     return Journal(store, Decisions(store), transactions, Bursts(transactions), Facts(store))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -94,7 +94,7 @@ class Transactions:
         Returns the transaction's id. Raises NonceTakenError when another intent lives at the nonce, JournalError.
         """
         async with self.store.writing("add a signed transaction") as connection:
-            return (await self.insert(connection, transaction, attempt, replaces=None))[0]
+            return (await connection.run_sync(self.insert, transaction, attempt, None))[0]
 
     async def replace_signed(self, replaced_id: int, transaction: NewTransaction, attempt: NewAttempt) -> int:
         """Give a nonce to another intent (a new plan, a cancellation) in one durable commit.
@@ -108,7 +108,7 @@ class Transactions:
             changed = await connection.execute(update(transactions).where(unfinished).values(row))
             if changed.rowcount == 0:
                 raise NoSuchRowError("replace a transaction", f"unfinished transaction {replaced_id}")
-            return (await self.insert(connection, transaction, attempt, replaces=replaced_id))[0]
+            return (await connection.run_sync(self.insert, transaction, attempt, replaced_id))[0]
 
     async def add_attempt(self, transaction_id: int, attempt: NewAttempt) -> int:
         """Write further signed bytes of the same intent, with other fees; call it before the wire.
@@ -116,7 +116,7 @@ class Transactions:
         Returns the attempt's id. Raises JournalError.
         """
         async with self.store.writing("add an attempt") as connection:
-            return await self._insert_attempt(connection, transaction_id, attempt)
+            return await connection.run_sync(self._insert_attempt, transaction_id, attempt)
 
     async def mark_broadcast(self, transaction_hash: str) -> None:
         """A node took these bytes: a signed transaction is pending from here on.
@@ -228,25 +228,25 @@ class Transactions:
             lanes[its_signer, nonce].append((its_rule, state, spend))
         return sum(may_be_spent(intents, rule) for intents in lanes.values())
 
-    async def insert(
-        self, connection: AsyncConnection, transaction: NewTransaction, attempt: NewAttempt, *, replaces: int | None
+    def insert(
+        self, connection: Connection, transaction: NewTransaction, attempt: NewAttempt, replaces: int | None
     ) -> tuple[int, int]:
         """Insert both within a transaction under way; return the id of each. Raises NonceTakenError, NoSuchRowError."""
         now = self.store.clock()
         row = {**asdict(transaction), "replaces": replaces, "state": "signed", "created_at": now, "updated_at": now}
         try:
-            written = await connection.execute(insert(transactions).values(row).returning(transactions.c.id))
+            written = connection.execute(insert(transactions).values(row).returning(transactions.c.id))
         except IntegrityError as clash:
             if is_foreign_key(clash):
                 raise NoSuchRowError("add a signed transaction", f"decision {transaction.decision_id}") from clash
             raise NonceTakenError(transaction.chain_id, transaction.signer, transaction.nonce) from clash
         transaction_id = int(written.scalar_one())
-        return transaction_id, await self._insert_attempt(connection, transaction_id, attempt)
+        return transaction_id, self._insert_attempt(connection, transaction_id, attempt)
 
-    async def _insert_attempt(self, connection: AsyncConnection, transaction_id: int, attempt: NewAttempt) -> int:
+    def _insert_attempt(self, connection: Connection, transaction_id: int, attempt: NewAttempt) -> int:
         row = {**asdict(attempt), "transaction_id": transaction_id, "signed_at": self.store.clock()}
         try:
-            written = await connection.execute(insert(attempts).values(row).returning(attempts.c.id))
+            written = connection.execute(insert(attempts).values(row).returning(attempts.c.id))
         except IntegrityError as clash:
             if is_foreign_key(clash):
                 raise NoSuchRowError("add an attempt", f"transaction {transaction_id}") from clash

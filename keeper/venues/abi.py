@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -62,15 +62,7 @@ class Function:
 
     def decode_inputs(self, calldata: bytes) -> tuple[Any, ...]:
         """Return the arguments of calldata. Raises ValueError when it is not a call of this function, exactly."""
-        if calldata[:4] != self.selector:
-            raise ValueError(f"not a call of {self.name}")
-        try:
-            args = tuple(decode(self.inputs, calldata[4:]))
-        except (DecodingError, OverflowError) as error:
-            raise ValueError(f"{self.name}: {error}") from error
-        if self.encode(*args) != calldata:
-            raise ValueError(f"{self.name}: calldata is not in its plain form")
-        return args
+        return _decoded_inputs(self, calldata)
 
 
 class Abi:
@@ -129,6 +121,20 @@ def custom_error(data: bytes) -> tuple[str, tuple[Any, ...]] | None:
 def address(value: Any) -> Address:
     """Return an address in its checksummed form."""
     return Address(str(to_checksum_address(value)))
+
+
+@lru_cache(maxsize=1024)
+def _decoded_inputs(of: Function, calldata: bytes) -> tuple[Any, ...]:
+    """The same bytes are decoded once: the gate sees each plan when it is armed, fitted and sent."""
+    if calldata[:4] != of.selector:
+        raise ValueError(f"not a call of {of.name}")
+    try:
+        args = tuple(decode(of.inputs, calldata[4:]))
+    except (DecodingError, OverflowError) as error:
+        raise ValueError(f"{of.name}: {error}") from error
+    if of.encode(*args) != calldata:
+        raise ValueError(f"{of.name}: calldata is not in its plain form")
+    return args
 
 
 _ERROR_STRING = keccak(text="Error(string)")[:4]

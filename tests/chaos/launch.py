@@ -31,6 +31,8 @@ DIED = Path("died-at")
 POINTS: dict[str, tuple[Any, str, str]] = {
     "before_journal": (Dispatch, "sign", "before"),
     "after_journal": (Dispatch, "sign", "after"),
+    "before_journal_at_once": (Dispatch, "sign_all", "before"),
+    "after_journal_at_once": (Dispatch, "sign_all", "after"),
     "after_broadcast": (Nodes, "send", "after"),
     "after_marked": (Dispatch, "broadcast", "after"),
     "before_receipt": (Dispatch, "look", "before"),
@@ -79,7 +81,7 @@ def let_the_disk_fill_up() -> None:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar() if FULL.exists() else 2**30
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar()
 
-        event.listen(engine.sync_engine, "begin", on_begin)
+        event.listen(engine, "begin", on_begin)
 
     store.prepare_sqlite = prepared
 
