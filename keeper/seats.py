@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from eth_utils.address import is_hex_address
+
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.settings.model import Network, Position
-from keeper.venues import perp_v2, perp_v2_seat
+from keeper.venues import gmx_v2, gmx_v2_orders, gmx_v2_seat, perp_v2, perp_v2_seat
+from keeper.venues.abi import address
+from keeper.venues.gmx_v2_positions import Scope
 from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError
 
 
@@ -13,7 +17,39 @@ def discover_seat(network: Network, position: Position) -> Discovery[PerpSeat]:
     """Find the seat of a position. Raises ReadFailedError when there is no such venue, or no such market."""
     if position.venue == "perp_v2":
         return (yield from _perp_v2(network, position))
-    raise _none(f"{network.name} names no {position.venue}")
+    return (yield from _gmx_v2(network, position))
+
+
+def _gmx_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
+    where = network.gmx_v2
+    if where is None or position.market is None or position.is_long is None:
+        raise _none(f"{network.name} names no gmx_v2")
+    deployment = gmx_v2.Deployment(
+        where.data_store,
+        where.reader,
+        where.exchange_router,
+        where.router,
+        where.order_vault,
+        where.event_emitter,
+        where.referral_storage,
+    )
+    token = where.markets.get(position.market.upper())
+    if token is None and not is_hex_address(position.market):
+        raise _none(
+            f"{position.market} is no market of gmx_v2: name its market token, or one of {', '.join(where.markets)}"
+        )
+    market = yield from gmx_v2.discover_market(deployment, token or address(position.market))
+    takes = {t.symbol.lower(): t.address for t in (market.short, market.long)}
+    takes |= {t.address.lower(): t.address for t in (market.short, market.long)}
+    collateral = takes.get((position.collateral or "").lower())
+    if collateral is None:
+        fits = f"{market.long.symbol} or {market.short.symbol}"
+        raise _none(f"{position.collateral} is no collateral of this market; it takes {fits}")
+    scope = Scope(market, position.owner, collateral, position.is_long)
+    told, fees = gmx_v2.price_probe(market), gmx_v2_orders.fee_probe(deployment)
+    answers = yield (*told.reads, *fees.reads)
+    prices = told.decode(answers[: len(told.reads)])
+    return gmx_v2_seat.GmxSeat(scope, prices, fees.decode(answers[len(told.reads) :]))
 
 
 def _perp_v2(network: Network, position: Position) -> Discovery[PerpSeat]:

@@ -25,6 +25,7 @@ from keeper.venues.ports import (
     OrderBook,
     OrderOutcome,
     PerpSeat,
+    PricesMovedError,
     Probe,
     Read,
     ReadFailedError,
@@ -69,6 +70,8 @@ class Watch:
         """Wallets of books: read beside those that spend."""
         self.also: tuple[Read, ...] = ()
         """What armed plans want read with everything else: quotes and allowances they rest on."""
+        self._moved: set[str] = set()
+        """Positions of which nothing is outdated but the prices their venue was asked with."""
         self._known: Known | None = None
         self._is_outdated = False
 
@@ -98,7 +101,8 @@ class Watch:
             known = await self._discover(block)
         snapshot, outdated = await self._read(block, known)
         if outdated:
-            known = await self._discover(block)
+            if outdated != self._moved:
+                known = await self._discover(block)
             snapshot, outdated = await self._read(block, known)
         return snapshot
 
@@ -150,8 +154,10 @@ class Watch:
 
     # --- one block ---------------------------------------------------------------------------------------------------
 
-    async def _read(self, block: BlockRef, known: Known) -> tuple[Snapshot, bool]:
+    async def _read(self, block: BlockRef, known: Known) -> tuple[Snapshot, set[str]]:
+        """Return the snapshot, and the positions that have to be read anew; the empty name is new money."""
         sheet, network, market = Sheet(), self.network, known.market
+        self._moved = set()
         rounds: dict[Address, FeedRound] = {}
         assets = {x.asset: x for scope in known.scopes.values() for x in scope.listings}
         feeds = {a: sheet.add(chainlink.round_probe(x.feed)) for a, x in assets.items() if x.feed}
@@ -206,7 +212,8 @@ class Watch:
             for asset in held[self.positions[name].spender].tokens
             if any(asset == x.asset for x in market.listings)
         )
-        return snapshot, new_money or None in read.values()
+        outdated = {name for name, position in read.items() if position is None}
+        return snapshot, outdated | ({""} if new_money else set())
 
     def _seen(
         self, name: str, found: Mapping[str, LendingPosition | PerpPosition | Unreadable | None], known: Known
@@ -221,6 +228,9 @@ class Watch:
         """Return a position, why it cannot be read, or None when it must be discovered again."""
         try:
             return slot.decode(answers)
+        except PricesMovedError:
+            self._moved.add(name)
+            return None
         except ScopeOutdatedError:
             return None
         except ReadFailedError as error:

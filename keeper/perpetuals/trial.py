@@ -15,7 +15,7 @@ from keeper.core.perp_decisions import is_emergency
 from keeper.core.perp_planning import PerpPlan, base_usd
 from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, WAD, Usd, Wei, gwei_text, mul_div_down, ratio_text, wei_text
+from keeper.core.units import BPS, WAD, Address, Usd, Wei, gwei_text, mul_div_down, ratio_text, wei_text
 from keeper.execution import policy
 from keeper.execution.perp_policy import FEE_SLACK, PerpGrant, check_perp
 from keeper.execution.rehearsal import Refused
@@ -126,6 +126,9 @@ async def _rehearse(
     after = probe.decode(done.answers)
     gas = tuple(outcome.gas_used for outcome in done.calls)
     if seat.is_delayed:
+        unfit = await _as_if_executed(house, calls, seat, block, signer)
+        if unfit:
+            return unfit
         if len(after.orders) <= len(plan.before.orders) and any(step.spend for step in plan.steps):
             return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
         return gas, house.simulator.where, plan.projected
@@ -133,6 +136,22 @@ async def _rehearse(
         came = f"came to margin ratio {ratio_text(perps.margin_ratio(after))}"
         return Refused(Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}, {came}")
     return gas, house.simulator.where, after
+
+
+async def _as_if_executed(
+    house: House, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, signer: Address
+) -> Refused | None:
+    """Return why the venue's keepers could not execute an order now: each is run as if they did, on the same block."""
+    for i, call in enumerate(calls):
+        asked = seat.as_if_executed(call, block.timestamp)
+        if asked is None:
+            continue
+        told, fine = asked
+        done = await house.simulator.run(block, signer, (*calls[:i], told), ())
+        error = done.calls[-1].error or ""
+        if fine not in error:
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {error or 'the venue did not say'}")
+    return None
 
 
 def _ceiling(house: House, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei | None:

@@ -35,6 +35,7 @@ from keeper.settings.model import (
     UniswapSettings,
 )
 from keeper.settings.perp_rules import build_book, build_hedge_rule, build_perp_rule
+from keeper.settings.perp_schema import GmxTable
 from keeper.settings.rules import build_rule, kind_of
 
 GWEI = 10**9
@@ -205,6 +206,11 @@ def _journal_url(url: str, path: Path) -> str:
     return url
 
 
+def _gmx(table: GmxTable) -> GmxSettings:
+    markets = {name.upper(): market for name, market in table.markets.items()}
+    return GmxSettings(**table.model_dump(exclude={"order_handler", "markets"}), markets=markets)
+
+
 def _network(file: schema.NetworkFile) -> Network:
     uniswap, safety = file.uniswap_v3, file.price_safety
     return Network(
@@ -230,5 +236,5 @@ def _network(file: schema.NetworkFile) -> Network:
         perp_v2=PerpV2Settings(file.perp_v2.clearing_house, {k.upper(): v for k, v in file.perp_v2.markets.items()})
         if file.perp_v2
         else None,
-        gmx_v2=GmxSettings(**file.gmx_v2.model_dump()) if file.gmx_v2 else None,
+        gmx_v2=_gmx(file.gmx_v2) if file.gmx_v2 else None,
     )

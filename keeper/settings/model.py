@@ -57,9 +57,9 @@ class GmxSettings:
     exchange_router: Address
     router: Address
     order_vault: Address
-    order_handler: Address
     event_emitter: Address
     referral_storage: Address
+    markets: dict[str, Address]
 
 
 @dataclass(frozen=True, slots=True)

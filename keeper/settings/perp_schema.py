@@ -24,16 +24,17 @@ class PerpV2Table(Table):
 
 
 class GmxTable(Table):
-    """[gmx_v2]."""
+    """[gmx_v2]; markets are market tokens by name, so that positions can name them."""
 
     data_store: AddressField
     reader: AddressField
     exchange_router: AddressField
     router: AddressField
     order_vault: AddressField
-    order_handler: AddressField
     event_emitter: AddressField
     referral_storage: AddressField
+    order_handler: AddressField | None = None
+    markets: dict[str, AddressField] = Field(default_factory=dict)
 
 
 class DeltaTable(Table):

@@ -102,6 +102,11 @@ class PerpV2Seat:
             deadline=found.deadline,
         )
 
+    def as_if_executed(self, call: Call, timestamp: int) -> tuple[Call, str] | None:
+        """Return None: the rehearsal executes."""
+        del call, timestamp
+        return None
+
     def least_gas(self, move: PerpMove) -> int:
         """Return zero: no call needs more than it uses."""
         del move

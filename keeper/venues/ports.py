@@ -66,6 +66,10 @@ class ScopeOutdatedError(ReadFailedError):
         super().__init__(Doubt(Reason.POSITION_UNREADABLE, "the account uses what it did not use before; read again"))
 
 
+class PricesMovedError(ScopeOutdatedError):
+    """The figures were asked at prices that have moved since: read the block once more, with the new ones."""
+
+
 def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
     """Return one probe that reads all and decodes each with its own answers."""
     ends = [0]
@@ -139,6 +143,9 @@ class PerpSeat(Protocol):
 
     def least_gas(self, move: PerpMove) -> int:
         """Return the gas limit a call needs at least, whatever it uses; zero where there is no such bound."""
+
+    def as_if_executed(self, call: Call, timestamp: int) -> tuple[Call, str] | None:
+        """Return a call that always reverts, and the error that means its order could be executed now; None without."""
 
     @property
     def order_book(self) -> OrderBook | None:
