@@ -90,7 +90,13 @@ def list_market(chain: Chain, exchange: Exchange, market: PerpMarket, price: int
     ):
         _send(chain, exchange, parts[name], function, *args)
     _send(chain, exchange, base, "cacheTwap", TWAP_S)
-    return {"base_token": base.address, "pool": pool.address, "feed_of": market.feed_of, "fee": market.fee}
+    return {
+        "base_token": base.address,
+        "pool": pool.address,
+        "price_feed": source.address,
+        "feed_of": market.feed_of,
+        "fee": market.fee,
+    }
 
 
 def open_market(

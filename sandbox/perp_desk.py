@@ -94,9 +94,9 @@ class PerpDesk:
         """Those worth less than they are required to be, all asked in one call."""
         calls = []
         for owner in owners:
-            calls.append((self.house.address, True, self.house.encode_abi("getAccountValue", [owner])))
+            calls.append((self.house.address, False, self.house.encode_abi("getAccountValue", [owner])))
             needed = self.balances.encode_abi("getMarginRequirementForLiquidation", [owner])
-            calls.append((self.balances.address, True, needed))
+            calls.append((self.balances.address, False, needed))
         multicall = self.chain.at("Multicall3", self.node.addresses["multicall3"])
         answers = [int.from_bytes(data, signed=True) for _, data in multicall.functions.aggregate3(calls).call()]
         pairs = zip(owners, answers[::2], answers[1::2], strict=True)

@@ -9,6 +9,7 @@ from sandbox.deploy import FEED_DECIMALS, Addresses, answer
 from sandbox.uniswap import MAX_SQRT, MIN_SQRT, price_of, sqrt_price_for
 
 LATEST_TIMESTAMP = bytes.fromhex("8205bf6a")
+UPDATE = bytes.fromhex("a2e62045")
 SLOT0 = bytes.fromhex("3850c7bd")
 UNIT = Decimal(10) ** -FEED_DECIMALS
 FEE_UNIT = Decimal(10) ** 6
@@ -49,6 +50,7 @@ def encode_prices(
             else:
                 data = feed.encode_abi("setAnswerAt", [value, updated_at])
             calls.append((address, False, data))
+    calls += _perp_updates(addresses, prices)
     if ratios := [s for s in prices if s in addresses["ratio_of"]]:
         base_prices = read_prices(chain, addresses) | dict(prices)
         for symbol in ratios:
@@ -57,6 +59,16 @@ def encode_prices(
             rounded = int(ratio.to_integral_value(ROUND_HALF_UP))
             calls.append((adapter.address, False, adapter.encode_abi("setRatio", [rounded])))
     return calls
+
+
+def _perp_updates(addresses: Addresses, symbols: Mapping[str, Decimal]) -> Calls:
+    """Let the perp exchange take note of each new answer, as its updater does at every round of a feed.
+
+    Without that the averages of its index go wrong, and after hours of a falling price cannot be computed at all
+    (CumulativeTwap counts the price before for all the time up to the window). It refuses where nothing is new.
+    """
+    markets = addresses["perp"]["markets"].values() if "perp" in addresses else ()
+    return [(market["price_feed"], True, UPDATE) for market in markets if market["feed_of"] in symbols]
 
 
 def send_together(chain: Chain, addresses: Addresses, calls: Calls) -> str:
