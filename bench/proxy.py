@@ -175,7 +175,7 @@ async def _until(moment: float) -> None:
     """Sleep until a moment of the loop's clock, to the tenth of a millisecond: timers alone are a whole one late."""
     now = asyncio.get_running_loop().time
     await asyncio.sleep(max(0.0, moment - now() - 0.002))
-    while now() < moment:
+    while now() < moment:  # noqa: ASYNC110 - there is nothing to wait on
         await asyncio.sleep(0)
 
 
