@@ -171,11 +171,15 @@ def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor
     async def read(name: str, number: int | None) -> PerpPosition:
         return await patiently(watch, lambda block: watch.seat(name).probe(name, block), number, poll_s)
 
+    async def keep(name: str, keys: tuple[str, ...], decision_id: int, block: int, rests: bool) -> None:
+        await house.perps.created(name, keys, decision_id, block, rests=rests)
+
     return PerpExecutor(
         lane=lane,
         seat=watch.seat,
         read=read,
         created=watch.created_orders,
+        keep=keep,
         outcomes=watch.order_outcomes,
         cap=settings.max_fee,
         patience_s=ORDER_PATIENCE_S,

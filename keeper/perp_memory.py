@@ -14,6 +14,8 @@ from keeper.core.perp_rules import PerpMeasure, PerpRule, leg_of, price_usd
 from keeper.core.trails import Sample, Trail
 from keeper.journal import Journal
 
+MOST_KEYS = 64
+"""Keys of own resting orders that are remembered; a venue holds fewer for a position."""
 FOLLOWED = (PerpMeasure.TRAILING_STOP, PerpMeasure.FUNDING)
 
 
@@ -25,7 +27,7 @@ class Left:
     decision_id: int
     block: int
     since: int
-    """Unix seconds."""
+    """Unix seconds; zero where it was not told."""
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ class PerpMemory:
         is_ours = position.name in self.expected
         self.expected.discard(position.name)
         if now != before:
-            await self.journal.facts.set(key, {k: str(v) for k, v in now.items()} or None)
+            await self.journal.facts.set(key, {k: str(v) for k, v in now.items()})
         self.sizes[position.name] = now
         if is_ours:
             return []
@@ -104,6 +106,26 @@ class PerpMemory:
             for symbol, size in before.items()
             if abs(now.get(symbol, 0)) < abs(size) or (now.get(symbol, 0) > 0) != (size > 0)
         ]
+
+    async def may_be_empty(self, name: str) -> bool:
+        """Tell whether a position without size is no surprise: a book's hedge, or one that had a size once."""
+        if any(name in book.hedges for book in self.books):
+            return True
+        return name in self.sizes or await self.journal.facts.get(self._key("sizes", name)) is not None
+
+    async def own_orders(self, name: str) -> frozenset[str]:
+        """Return the keys of the resting orders that this keeper placed for a position."""
+        found = await self.journal.facts.get(self._key("resting", name))
+        return frozenset(found) if isinstance(found, list) else frozenset()
+
+    async def created(self, name: str, keys: Iterable[str], decision_id: int, block: int, *, rests: bool) -> None:
+        """Remember orders as soon as they are known: a kill must not make them strangers."""
+        if rests:
+            kept = sorted(await self.own_orders(name) | set(keys))
+            await self.journal.facts.set(self._key("resting", name), kept[-MOST_KEYS:])
+            return
+        known = await self.left(name)
+        await self.set_left(name, [*known, *(Left(key, decision_id, block, 0) for key in keys)])
 
     async def left(self, name: str) -> tuple[Left, ...]:
         """Return the orders of a position that were still with the venue when last seen."""

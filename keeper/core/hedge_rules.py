@@ -144,6 +144,9 @@ def _needless(assessed: BookAssessment) -> Hold | None:
 def _one(assessed: BookAssessment, perp: PerpPosition, memory: Memory, signer: Address) -> Hold | HedgeIntent:
     """Return the trade with one hedge, or why it cannot be made now."""
     rule, book = assessed.rule, assessed.exposure.book.name
+    book_ = assessed.exposure.book
+    if memory.busy.get(signer) in (book, *book_.positions, *book_.hedges):
+        return Hold(book, rule.name, Reason.IN_FLIGHT, memory.busy[signer])
     is_late = assessed.naked.tries > 0 or assessed.naked.is_spent(rule.budget)
     refusal = not_now(rule, book, assessed.timestamp, memory, signer, is_emergency=is_late)
     if refusal:

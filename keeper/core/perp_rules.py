@@ -153,12 +153,20 @@ class PerpAssessment:
 
 
 def assess_perp(
-    position: PerpPosition | Unreadable, rules: tuple[PerpRule, ...], trail: Trail, doubts: tuple[Doubt, ...]
+    position: PerpPosition | Unreadable,
+    rules: tuple[PerpRule, ...],
+    trail: Trail,
+    doubts: tuple[Doubt, ...],
+    *,
+    may_be_empty: bool = False,
 ) -> PerpAssessment | Unjudged:
-    """Judge a position by its rules. Our figures must equal the venue's own; ``trail`` includes this block."""
+    """Judge a position by its rules. Our figures must equal the venue's own; ``trail`` includes this block.
+
+    ``may_be_empty``: that there is nothing is no mistake in the settings, for it was seen before, or is a hedge.
+    """
     if isinstance(position, Unreadable):
         return Unjudged(position.name, position.doubt)
-    if position.is_empty:
+    if position.is_empty and not may_be_empty:
         return Unjudged(position.name, Doubt(Reason.NO_POSITION, f"{position.owner} has no size and no margin"))
     figures = perps.figures(position)
     if figures != position.reported:

@@ -26,6 +26,8 @@ ReadPerp = Callable[[str, int | None], Awaitable[PerpPosition]]
 """Reads a position at a block number, or at the head."""
 Logs = Callable[[str, tuple[str, ...], int], Awaitable[dict[str, OrderOutcome | None]]]
 """Return what the venue's logs say of orders (position, keys, from which block): None while nothing is said."""
+Keep = Callable[[str, tuple[str, ...], int, int, bool], Awaitable[None]]
+"""Remembers orders of a position: their keys, the decision, the block, whether they rest."""
 Created = Callable[[str, str], Awaitable[tuple[str, ...]]]
 """Return the keys of the orders that a mined transaction (position, hash) left with the venue."""
 
@@ -66,6 +68,7 @@ class PerpExecutor:
     seat: Callable[[str], PerpSeat]
     read: ReadPerp
     created: Created
+    keep: Keep
     outcomes: Logs
     cap: Wei | None
     patience_s: float
@@ -85,7 +88,10 @@ class PerpExecutor:
                 got = await self.lane.send(burst, guidance)
                 receipts += got
                 guidance = Guidance(order.ceiling, self.cap, continues=True)
-                unfilled = await self._follow(position.name, seat, got) if _fills(plan, burst) else None
+                keys = await self._keep_orders(
+                    position.name, seat, got, order.decision_id, rests=not _fills(plan, burst)
+                )
+                unfilled = await self._follow(position.name, keys, got[0].block_number)
                 if unfilled:
                     return replace(unfilled, hashes=tuple(r.hash for r in receipts))
             return await self._verify(plan, receipts)
@@ -100,13 +106,21 @@ class PerpExecutor:
         except JournalError as error:
             return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
 
-    async def _follow(self, name: str, seat: PerpSeat, receipts: Sequence[Receipt]) -> PerpOutcome | None:
-        """Follow the orders of a burst until the venue says what became of them; None when all were executed."""
+    async def _keep_orders(
+        self, name: str, seat: PerpSeat, receipts: Sequence[Receipt], decision_id: int, *, rests: bool
+    ) -> tuple[str, ...]:
+        """Return the orders of a burst that are to be filled; all that it created are remembered first."""
         if not seat.is_delayed:
-            return None
+            return ()
         made = [await self.created(name, receipt.hash) for receipt in receipts]
         keys = tuple(key for found in made for key in found)
-        begun, waited = receipts[0].block_number, 0.0
+        if keys:
+            await self.keep(name, keys, decision_id, receipts[0].block_number, rests)
+        return () if rests else keys
+
+    async def _follow(self, name: str, keys: tuple[str, ...], begun: int) -> PerpOutcome | None:
+        """Follow orders until the venue says what became of them; None when all were executed."""
+        waited = 0.0
         while keys:
             found = await self.outcomes(name, keys, begun)
             bad = {k: o for k, o in found.items() if o is not None and o.kind != "executed"}

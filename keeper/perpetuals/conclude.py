@@ -18,7 +18,6 @@ from keeper.execution.perp_executor import PerpOrder, PerpOutcome
 from keeper.house import House
 from keeper.journal import JournalError, NewDecision
 from keeper.journal.decisions import Kind
-from keeper.perp_memory import Left
 from keeper.perpetuals import report
 from keeper.perpetuals.trial import PerpPrepared, grant_of
 from keeper.report import rejected
@@ -104,7 +103,7 @@ async def _send(house: House, snapshot: Snapshot, prepared: PerpPrepared, decisi
         outcome = await executor.execute(plan, prepared.calls, order)
     house.perps.expected.add(plan.before.name)
     await _finish(house, prepared, decision_id, outcome)
-    await _remember(house, snapshot, prepared, decision_id, outcome)
+    await _remember(house, prepared, decision_id, outcome)
     return outcome
 
 
@@ -118,16 +117,14 @@ async def _finish(house: House, prepared: PerpPrepared, decision_id: int, outcom
         house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error), is_quiet=False)
 
 
-async def _remember(
-    house: House, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int, outcome: PerpOutcome
-) -> None:
+async def _remember(house: House, prepared: PerpPrepared, decision_id: int, outcome: PerpOutcome) -> None:
     """Keep the orders that still wait with the venue, and count the tries of a hedge that came to nothing."""
     plan = prepared.plan
     try:
-        if outcome.waiting:
-            left = [Left(k, decision_id, snapshot.block.number, snapshot.block.timestamp) for k in outcome.waiting]
-            known = await house.perps.left(plan.before.name)
-            await house.perps.set_left(plan.before.name, [*known, *left])
+        known = await house.perps.left(plan.before.name)
+        still = [o for o in known if o.decision_id != decision_id or o.key in outcome.waiting]
+        if tuple(still) != known:
+            await house.perps.set_left(plan.before.name, still)
         if isinstance(plan.intent, HedgeIntent) and outcome.kind == "failed" and not outcome.waiting:
             naked = await house.perps.naked_of(plan.intent.rule)
             await house.perps.set_naked(plan.intent.rule, order_failed(naked))

@@ -29,7 +29,8 @@ async def judge_perp(
     if isinstance(position, Unreadable):
         return assess_perp(position, house.perps.rules, Trail(), ())
     trail = await house.perps.trail(position)
-    return assess_perp(position, house.perps.rules, trail, perp_doubts(house, snapshot, position))
+    doubts, may_be_empty = perp_doubts(house, snapshot, position), await house.perps.may_be_empty(position.name)
+    return assess_perp(position, house.perps.rules, trail, doubts, may_be_empty=may_be_empty)
 
 
 def perp_doubts(house: House, snapshot: Snapshot, position: PerpPosition) -> tuple[Doubt, ...]:

@@ -10,7 +10,7 @@ from keeper.core.books import Book
 from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
 from keeper.core.margins import PerpPosition
-from keeper.core.perp_decisions import PerpIntent, decide_perp
+from keeper.core.perp_decisions import PerpIntent, decide_perp, pending_order
 from keeper.core.perp_rules import PerpAssessment
 from keeper.core.positions import Snapshot, Unreadable
 from keeper.core.prices import Doubt
@@ -117,9 +117,10 @@ async def consider_book(house: House, snapshot: Snapshot, book: Book, rule: Hedg
 
 async def _notice(house: House, position: PerpPosition) -> None:
     """Tell of size that went without a plan of ours: closed by hand, liquidated, auto-deleveraged."""
-    if house.watch.positions[position.name].spender in house.in_flight:
-        house.perps.expected.add(position.name)
-    for symbol, before, now in await house.perps.shrunk(position):
+    lost = await house.perps.shrunk(position)
+    if house.watch.positions[position.name].spender in house.in_flight or pending_order(position):
+        house.perps.expected.add(position.name)  # what is under way may show at the next block
+    for symbol, before, now in lost:
         what = "is gone" if not now else f"shrank from {before} to {now}"
         title = f"{position.name}: {symbol} {what}, and not by this keeper"
         house.observer.raise_alarm(

@@ -19,7 +19,8 @@ async def look_after_orders(house: House, snapshot: Snapshot, position: PerpPosi
 
     The outcome is taken from the logs by order key; an order that is gone without a word is told as such.
     """
-    await _settle_left(house, snapshot, position)
+    if house.watch.positions[position.name].spender not in house.in_flight:  # else it is followed there
+        await _settle_left(house, snapshot, position)
     now = snapshot.block.timestamp
     for order in position.orders:
         age = now - order.updated_at

@@ -26,9 +26,10 @@ KINDS = {PerpMeasure.STOP_LOSS: OrderKind.STOP_LOSS, PerpMeasure.TAKE_PROFIT: Or
 async def keep_stops(house: House, snapshot: Snapshot, position: PerpPosition) -> None:
     """Bring the resting orders in step with the position: one change a block, written down and told like any plan."""
     rules = tuple(rule for rule in house.perps.rules_of(position.name) if rule.rests)
-    if not rules and not any(_is_ours(order) for order in position.orders):
+    if not rules and not any(_is_of_ours(order) for order in position.orders):
         return
-    for rule, move in changes(position, rules):
+    own = await house.perps.own_orders(position.name)
+    for rule, move in changes(position, rules, own):
         await carry_out(house, snapshot, position, rule, move)
         return
 
@@ -38,19 +39,22 @@ async def take_back(house: House, snapshot: Snapshot, position: PerpPosition, or
     await carry_out(house, snapshot, position, None, CancelOrder(order.key))
 
 
-def changes(position: PerpPosition, rules: tuple[PerpRule, ...]) -> Iterator[tuple[PerpRule | None, PerpMove]]:
-    """Yield what has to be done so that every rule that rests has its order, and no order is without a rule.
+def changes(
+    position: PerpPosition, rules: tuple[PerpRule, ...], own: frozenset[str]
+) -> Iterator[tuple[PerpRule | None, PerpMove]]:
+    """Yield what has to be done so that every rule that rests has its order, and no order of ours is without a rule.
 
-    Orders of the kinds we place that match no rule are taken back only where the position has rules that rest or is
-    gone: an order that the owner placed beside a keeper that places none is the owner's.
+    ``own`` are the keys this keeper placed: what the owner placed is left alone, unless it is exactly what a rule
+    wants, as an order is that was placed just before a kill.
     """
-    spare = [order for order in position.orders if _is_ours(order)]
+    spare = [order for order in position.orders if _is_of_ours(order)]
     for rule in rules:
         leg = leg_of(rule.trigger, position)
         if leg is None:
             continue
         wanted = wanted_order(position, leg, rule)
-        mine = next((o for o in spare if o.kind is wanted.kind and o.market == leg.market), None)
+        alike = [o for o in spare if o.kind is wanted.kind and o.market == leg.market]
+        mine = next((o for o in alike if o.key in own or _matches(o, wanted)), None)
         if mine is None:
             yield rule, wanted
             continue
@@ -58,7 +62,7 @@ def changes(position: PerpPosition, rules: tuple[PerpRule, ...]) -> Iterator[tup
         if not _matches(mine, wanted):
             yield rule, UpdateOrder(mine.key, wanted.size_usd, wanted.trigger_price, wanted.acceptable_price)
     for order in spare:
-        if rules or not position.held:
+        if order.key in own:
             yield None, CancelOrder(order.key)
 
 
@@ -77,7 +81,8 @@ def price_of(position: PerpPosition, leg: PerpLeg, dollars: int) -> int:
     return mul_div_down(dollars * position.usd_unit, leg.price_scale, leg.size_unit * USD)
 
 
-def _is_ours(order: VenueOrder) -> bool:
+def _is_of_ours(order: VenueOrder) -> bool:
+    """Tell whether an order is of a kind that rules leave with a venue."""
     return order.kind in KINDS.values()
 
 
