@@ -7,7 +7,7 @@ out. Our sums (``core.perps``) must meet the Reader's, corrected by just those p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.core.margins import Factor, MarginBasis, PerpFigures, PerpLeg, PerpPosition, VenueOrder
 from keeper.core.positions import BlockRef
@@ -32,6 +32,8 @@ from keeper.venues.ports import Answer, Probe, ReadFailedError
 
 NOBODY = Address("0x" + "00" * 20)
 _VIEWS = 5
+_VIEW_GAS = 2_000_000
+"""What a view of the Reader takes, from above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrice
             at.reader, store, referrals, scope.key, scope.market.struct, struct, True, True
         ),
     )
+    heavy = tuple(replace(view, gas=_VIEW_GAS) for view in views)
     figures = _bounds_keys(scope)
 
     def decode(answers: Sequence[Answer]) -> PerpPosition:
@@ -110,7 +113,7 @@ def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrice
             raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, "the Reader tells two positions for one key"))
         return _held(empty, scope, prices, market, bounds, closing, check)
 
-    return Probe((*views, *(DATA.getUint.read(store, k) for k in figures)), decode)
+    return Probe((*heavy, *(DATA.getUint.read(store, k) for k in figures)), decode)
 
 
 def own_orders(scope: Scope, answer: Answer) -> tuple[VenueOrder, ...]:
@@ -150,7 +153,7 @@ def _empty(
     bounds: Bounds,
     orders: tuple[VenueOrder, ...],
 ) -> PerpPosition:
-    token = scope.token
+    token, rate = scope.token, _rate(market, bounds, is_long=scope.is_long)
     leg = PerpLeg(
         market=scope.market.token,
         symbol=scope.market.symbol,
@@ -163,7 +166,8 @@ def _empty(
         funding_owed=0,
         borrowing_owed=0,
         closing_cost=0,
-        funding_rate=_rate(market, bounds, is_long=scope.is_long),
+        # without a size it is told as a long would pay it: the only trade this scope can open is on its own side
+        funding_rate=rate if scope.is_long else -rate,
         oracle=oracle_of(scope.market.index, scope.market.symbol, prices.index),
     )
     return PerpPosition(
@@ -228,7 +232,7 @@ def _held(
         borrowing_owed=closing.borrowing_fee * price,
         # a profit that the cap on all traders' profit cuts off is no worth either
         closing_cost=fees * price - impact + closing.uncapped_pnl_usd - closing.pnl_usd,
-        funding_rate=leg.funding_rate,
+        funding_rate=_rate(market, bounds, is_long=scope.is_long),
         oracle=leg.oracle,
     )
     equity = check.remaining + (_stored_cost(scope, stored, market, bounds, price) - _pending_cost(closing)) * price
