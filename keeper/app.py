@@ -18,7 +18,7 @@ from keeper.chain.nodes import Nodes
 from keeper.core.margins import PerpPosition
 from keeper.core.positions import BlockRef, LendingPosition
 from keeper.core.rules import Action
-from keeper.core.units import Address
+from keeper.core.units import Address, Bps
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
@@ -33,7 +33,7 @@ from keeper.observe import AppriseAlarm, Observer
 from keeper.perp_memory import PerpMemory
 from keeper.settings import Settings
 from keeper.venues.ports import Probe
-from keeper.watch import Watch
+from keeper.watch import ALL_CLOSE, NEAR, Watch
 
 Prompt = Callable[[str], str]
 T = TypeVar("T")
@@ -68,8 +68,9 @@ async def opened(
         network = settings.network
         blocks = Blocks(node, network.chain_id, network.multicall3, _caps(settings))
         journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
-        wallets = [address for book in settings.books for address in book.wallets]
-        watch = Watch(blocks, network, settings.positions, settings.rules, wallets)
+        near, all_close = _closeness(settings, is_look=is_look)
+        watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close)
+        parts.push_async_callback(watch.close)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
         house = House(
             mode="live" if is_live else "dry_run",
@@ -223,6 +224,11 @@ def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> 
         (await node.send(raw, public=clock() - began >= private_s)).raise_unless_taken()
 
     return wire
+
+
+def _closeness(settings: Settings, *, is_look: bool) -> tuple[Bps, int]:
+    """Return how near a trigger is near, and up to how many positions are all read in full; for a look all are."""
+    return Bps(max(NEAR, settings.arm_within + 100)), len(settings.positions) if is_look else ALL_CLOSE
 
 
 def _caps(settings: Settings) -> Caps:

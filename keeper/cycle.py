@@ -40,6 +40,11 @@ class Result:
     outcome: Outcome | asyncio.Task[Outcome] | None = None
     """What came of it; a task while the plan is on its way: the next block is not kept waiting."""
 
+    @property
+    def is_healthy(self) -> bool:
+        """Whether all that is to be said is that no rule fired."""
+        return isinstance(self.decision, Hold) and self.decision.reason is Reason.HEALTHY
+
 
 async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...]:
     """Judge every position and book at a block, and act where a rule asks for it. Raises NodeError: nothing was read.
@@ -47,6 +52,7 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
     Books come last: what was just decided about their positions keeps the signer busy.
     """
     house.lineage.saw(block)
+    house.watch.follow(house.rules)
     house.seen = snapshot = await house.watch.snapshot(block)
     results: list[Result | PerpResult] = []
     for position in snapshot.positions:
@@ -55,6 +61,7 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
         else:
             results.append(await keep(house, snapshot, position))
     results += [await keep_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
+    house.watch.keep_close(r.name for r in results if isinstance(r, Result) and not r.is_healthy)
     return tuple(results)
 
 

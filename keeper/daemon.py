@@ -100,12 +100,17 @@ class Daemon:
     async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
         begun = time.monotonic()
         results = await cycle(self._house, head)
-        self._house.observer.block(head.number, _health(results), time.monotonic() - begun)
+        self._house.observer.block(head.number, _health(results), time.monotonic() - begun, len(self._afar))
         for result in results:
             if isinstance(result.outcome, asyncio.Task):
                 result.outcome.add_done_callback(self._landed)
-        self._house.rules = self._aftermath.at_rest(_needless(results))
+        self._house.rules = self._aftermath.at_rest(_needless(results) | self._afar)
         return results
+
+    @property
+    def _afar(self) -> frozenset[str]:
+        """The positions of a large fleet that no rule can ask anything for, by the newest block."""
+        return self._house.seen.afar if self._house.seen else frozenset()
 
     def _landed(self, task: asyncio.Task[Any]) -> None:
         if task.cancelled() or task.exception() or task.result().kind == "failed":
@@ -187,7 +192,7 @@ class Daemon:
                     await self._aftermath.undone(executor)
                     self._fell_short = True
                 else:
-                    await self._aftermath.call_off(executor, _needless(results), head)
+                    await self._aftermath.call_off(executor, _needless(results) | self._afar, head)
                 is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError) as error:
                 house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))

@@ -82,6 +82,7 @@ class House:
     said: dict[str, str] = field(default_factory=dict)
     """Position → what was last written of it, so that a quiet month does not fill the journal."""
     recollection: Recollection = field(init=False)
+    _sorted: tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]] | None = None
     sending_errors: int = 0
     """Defects in a row in the sending."""
     may_sign: bool = True
@@ -89,6 +90,15 @@ class House:
 
     def __post_init__(self) -> None:
         self.recollection = Recollection(self.journal, self.remembers)
+
+    def rules_of(self, position: str) -> tuple[Rule, ...]:
+        """Return the rules of one position, in their order."""
+        if self._sorted is None or self._sorted[0] is not self.rules:
+            mine = dict[str, list[Rule]]()
+            for rule in self.rules:
+                mine.setdefault(rule.position, []).append(rule)
+            self._sorted = self.rules, {name: tuple(rules) for name, rules in mine.items()}
+        return self._sorted[1].get(position, ())
 
     @property
     def venues(self) -> Venues:
@@ -100,7 +110,7 @@ class House:
         fired = assessed.fired if isinstance(assessed, Assessment) else ()
         acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
         names = {r.position for r in fired if r.is_boost}
-        others = [r for r in self.rules if r.position in names and r not in fired]
+        others = [r for name in names for r in self.rules_of(name) if r not in fired]
         for rule in (*fired, *others):
             key, past = (rule.position, rule.name), await self.past_of(rule, block)
             if past.acted_at is not None:

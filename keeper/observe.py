@@ -18,6 +18,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from keeper.core.reasons import Reason
 from keeper.core.units import INFINITE, WAD, ratio_text, usd_text
 
+MOST_SHOWN = 20
+"""Positions named on the line of a block."""
+
 
 class Alarm(Protocol):
     """Somewhere an alarm can go. Must not block for long; a failure to deliver is logged."""
@@ -66,6 +69,12 @@ class Observer:
         self._block = Gauge("keeper_block", "Newest block judged", registry=self.registry)
         self._cycle = Gauge("keeper_cycle_seconds", "Duration of the last cycle", registry=self.registry)
         self._health = Gauge("keeper_health_factor", "Health factor", ["position"], registry=self.registry)
+        self._afar = Gauge(
+            "keeper_positions_afar",
+            "Positions that no rule can fire on, by the protocol's figures",
+            registry=self.registry,
+        )
+        self._shown = set[str]()
         self._decided = Counter(
             "keeper_decisions", "Decisions by reason", ["position", "reason"], registry=self.registry
         )
@@ -82,7 +91,9 @@ class Observer:
 
     def started(self, network: str, positions: Sequence[str], block: int) -> None:
         """The daemon begins its work."""
-        self._log.info("started", network=network, positions=list(positions), block=block)
+        shown = list(positions[:MOST_SHOWN])
+        more = {"more": len(positions) - len(shown)} if len(positions) > len(shown) else {}
+        self._log.info("started", network=network, positions=shown, **more, block=block)
 
     def stopped(self) -> None:
         """The daemon ends it, nothing left in flight."""
@@ -97,14 +108,23 @@ class Observer:
         self._log.warning("reorganised", signer=signer, transactions=list(hashes))
         self.raise_alarm(f"reorg:{signer}", "A reorg took transactions back", f"{', '.join(hashes)}: sent again.")
 
-    def block(self, number: int, health: dict[str, int], seconds: float) -> None:
-        """One block was judged."""
+    def block(self, number: int, health: dict[str, int], seconds: float, afar: int = 0) -> None:
+        """One block was judged; of ``afar`` more positions by the protocol's figures alone, and no rule can fire.
+
+        Of many only the lowest are shown.
+        """
         self._block.set(number)
         self._cycle.set(seconds)
+        self._afar.set(afar)
+        for name in self._shown - health.keys():
+            self._health.remove(name)
+        self._shown = set(health)
         for name, value in health.items():
             self._health.labels(name).set(float("inf") if value >= INFINITE else value / WAD)
-        shown = {name: ratio_text(value) for name, value in health.items()}
-        self._log.info("block", number=number, health=shown, ms=round(seconds * 1000))
+        lowest = sorted(health, key=health.__getitem__)[:MOST_SHOWN] if len(health) > MOST_SHOWN else health
+        shown = {name: ratio_text(health[name]) for name in lowest}
+        more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
+        self._log.info("block", number=number, health=shown, **more, ms=round(seconds * 1000))
 
     def node_away(self, detail: str, attempt: int) -> None:
         """The node does not answer; positions are unknown until it does."""

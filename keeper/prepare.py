@@ -56,7 +56,7 @@ def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadab
     trading that dust.
     """
     if isinstance(position, Unreadable):
-        return assess(position, house.rules, ())
+        return assess(position, house.rules_of(position.name), ())
     now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
     against = list(sequencer_doubts(snapshot.sequencer, now))
     doubted = set[Address]()
@@ -67,7 +67,7 @@ def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadab
             doubted.add(asset)
         if matters(position, asset):
             against += found
-    return assess(position, house.rules, tuple(against), frozenset(doubted))
+    return assess(position, house.rules_of(position.name), tuple(against), frozenset(doubted))
 
 
 async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> tuple[Plan, ...] | Hold:

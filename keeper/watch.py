@@ -1,58 +1,42 @@
-"""What is read at each block: finds out once what matters to each position, then asks for all of it in one read."""
+"""What is read at each block: everything that matters to each position, in one eth_call (in several, where it is much).
+
+What does not change from block to block is found out once, and anew off the path when the market changes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from keeper.chain.blocks import Blocks
-from keeper.core.margins import PerpPosition
+from keeper.chain.chunks import Bundle
+from keeper.chain.errors import NodeError
+from keeper.core.books import Book
 from keeper.core.moves import Spender
 from keeper.core.planning import Allowances
-from keeper.core.positions import BlockRef, LendingPosition, Listed, Snapshot, Unreadable, Wallet
-from keeper.core.prices import Doubt, SecondPrice
+from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
+from keeper.core.prices import Doubt
 from keeper.core.quotes import QuoteRequest, Quotes, sizes
 from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
-from keeper.core.units import Address
-from keeper.seats import discover_seat
+from keeper.core.units import Address, Bps
+from keeper.page import Page, Seen
 from keeper.settings.model import Network, Position
-from keeper.venues import aave_v3, chainlink, erc20, uniswap_v3
-from keeper.venues.aave_v3 import FeedRound, Market, Scope
-from keeper.venues.ports import (
-    Answer,
-    OrderBook,
-    OrderOutcome,
-    PerpSeat,
-    PricesMovedError,
-    Probe,
-    Read,
-    ReadFailedError,
-    ScopeOutdatedError,
-)
+from keeper.survey import Known, Survey
+from keeper.venues import aave_v3, erc20, uniswap_v3
+from keeper.venues.ports import Answer, OrderBook, OrderOutcome, PerpSeat, Probe, Read, ReadFailedError
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from keeper.afar import Fleet
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What discovery found: it changes when a reserve is listed or a position uses another one."""
-
-    market: Market
-    scopes: dict[str, Scope]
-    seats: dict[str, PerpSeat]
-    """Perpetual positions: which venue, which reads."""
-    lost: dict[str, ReadFailedError]
-    """Positions that could not be found, and why: they are told as unreadable until the next discovery."""
-    pools: tuple[uniswap_v3.Pool, ...]
-    references: tuple[uniswap_v3.Reference, ...]
-    hubs: tuple[Address, ...]
-    """Where trades without a pool of their own meet: the wrapped native token and the market's deepest dollar."""
+NEAR = Bps(300)
+ALL_CLOSE = 64
+"""Up to so many positions each is read in full at each block; of more, those that need it (``afar``)."""
 
 
 class Watch:
-    """Reads positions, wallets, prices and doubts of one network."""
+    """Reads positions, wallets, prices and doubts of one network. ``near`` is how close to a trigger is close."""
 
     def __init__(
         self,
@@ -60,20 +44,37 @@ class Watch:
         network: Network,
         positions: Sequence[Position],
         rules: Sequence[Rule],
-        wallets: Sequence[Address] = (),
+        books: Sequence[Book] = (),
+        near: Bps = NEAR,
+        all_close: int = ALL_CLOSE,
     ) -> None:
         self.blocks = blocks
         self.network = network
         self.positions = {p.name: p for p in positions}
-        self._named = {p.name: [r.trigger.asset for r in rules if r.position == p.name] for p in positions}
-        self._wallets = tuple(wallets)
-        """Wallets of books: read beside those that spend."""
         self.also: tuple[Read, ...] = ()
         """What armed plans want read with everything else: quotes and allowances they rest on."""
-        self._moved: set[str] = set()
-        """Positions of which nothing is outdated but the prices their venue was asked with."""
+        self._rules, self._near = tuple(rules), near
+        self._wallets = tuple(dict.fromkeys(wallet for book in books for wallet in book.wallets))
+        """Wallets of books: read beside those that spend."""
+        in_books = {name for book in books for name in (*book.positions, *book.hedges)}
+        self._pinned = [p for p in positions if p.is_perp or p.name in in_books]
+        """Positions that are always read in full."""
+        self._survey = Survey(blocks, network, positions, rules)
+        self._signers = tuple(dict.fromkeys(p.spender for p in positions if p.signer))
         self._known: Known | None = None
         self._is_outdated = False
+        self._renewal: asyncio.Task[None] | None = None
+        self._page: Page | None = None
+        self._joined = Bundle(())
+        self._apart: Bundle | None = None
+        """The page's own reads, where they and the fleet's figures do not go into one call."""
+        self._fleet: Fleet | None = None
+        self._glance = Bundle(())
+        pinned = {p.name for p in self._pinned}
+        self._ships = [p for p in positions if p.name not in pinned] if len(positions) > all_close else []
+        """Positions that are judged from afar, where there are many."""
+        if self._ships:
+            self._begin_fleet()
 
     @property
     def known(self) -> Known:
@@ -85,26 +86,42 @@ class Watch:
     @property
     def uniswap(self) -> uniswap_v3.Deployment | None:
         """Where swaps go, None when the network file names no Uniswap."""
-        where = self.network.uniswap_v3
-        if where is None:
-            return None
-        return uniswap_v3.Deployment(where.factory, where.quoter_v2, where.swap_router_02, where.fee_tiers)
+        return self._survey.uniswap
 
     def forget(self) -> None:
-        """Discover anew at the next snapshot: listings, feeds and pools change over months."""
+        """Discover anew, off the path, from the next snapshot on: the market, its feeds or pools may have changed."""
         self._is_outdated = True
+        self.blocks.caps.relax()
+
+    def follow(self, rules: tuple[Rule, ...]) -> None:
+        """Judge from afar by these rules from now on."""
+        if self._fleet is not None:
+            self._fleet.follow(rules)
+
+    def keep_close(self, names: Iterable[str]) -> None:
+        """Read these positions in full at the next block as well, whatever their figures say."""
+        if self._fleet is not None:
+            self._fleet.keep(names)
+
+    async def close(self) -> None:
+        """Stop what goes on in the background."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.wait([self._renewal])
 
     async def snapshot(self, block: BlockRef) -> Snapshot:
-        """Return everything at one block, in one read; a second one when a position uses something new."""
-        known = self._known
-        if known is None or self._is_outdated:
-            known = await self._discover(block)
-        snapshot, outdated = await self._read(block, known)
-        if outdated:
-            if outdated != self._moved:
-                known = await self._discover(block)
-            snapshot, outdated = await self._read(block, known)
-        return snapshot
+        """Return everything at one block, in one read; a second one when a position uses something new, or came near.
+
+        Raises NodeError, ReadFailedError.
+        """
+        close = self._close()
+        known = await self._known_for(block, close)
+        seen, figures = await self._read(block, known, close)
+        if seen.outdated:
+            if seen.outdated != seen.moved:
+                known = await self._discover(block, close)
+            seen, figures = await self._read(block, known, close)
+        return await self._complete(block, close, seen, figures)
 
     async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
         """Return what the pools would charge, at several sizes and by every route."""
@@ -154,185 +171,103 @@ class Watch:
 
     # --- one block ---------------------------------------------------------------------------------------------------
 
-    async def _read(self, block: BlockRef, known: Known) -> tuple[Snapshot, set[str]]:
-        """Return the snapshot, and the positions that have to be read anew; the empty name is new money."""
-        sheet, network, market = Sheet(), self.network, known.market
-        self._moved = set()
-        rounds: dict[Address, FeedRound] = {}
-        assets = {x.asset: x for scope in known.scopes.values() for x in scope.listings}
-        feeds = {a: sheet.add(chainlink.round_probe(x.feed)) for a, x in assets.items() if x.feed}
-        positions = {
-            name: sheet.add(aave_v3.position_probe(market, scope, name, block, rounds))
-            for name, scope in known.scopes.items()
-        }
-        seats = {name: sheet.add(seat.probe(name, block)) for name, seat in known.seats.items()}
-        everything = list(
-            dict.fromkeys([x.asset for x in market.listings] + [s.collateral for s in known.seats.values()])
+    async def _read(self, block: BlockRef, known: Known, close: Sequence[Position]) -> tuple[Seen, list[Answer]]:
+        """Return what is seen of positions closely, and the figures of the whole fleet where there is one."""
+        page = self._page
+        if page is None or not page.fits(block, known, close, self.also):
+            page = self._page = self._page_of(block, known, close)
+            self._joined = Bundle((*page.reads, *self._glance.reads))
+            self._apart = None if self.blocks.is_one_call(self._joined) else Bundle(page.reads)
+        if self._apart is None:
+            answers = await self.blocks.answers(block, self._joined)
+            return page.decode(block, answers), answers[len(page.reads) :]
+        closely, figures = await asyncio.gather(
+            self.blocks.answers(block, self._apart), self.blocks.answers(block, self._glance)
         )
-        spenders = dict.fromkeys([p.spender for p in self.positions.values()] + list(self._wallets))
-        wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
-        averages = [
-            (r, sheet.add(uniswap_v3.average_probe(r, network.twap_window_s)), sheet.add(_price(market, r.quote)))
-            for r in known.references
-        ]
-        seconds = [sheet.add(p) for p in self._second_feeds(assets.values())]
-        sequencer = (
-            sheet.add(chainlink.sequencer_probe(network.sequencer_feed, network.sequencer_grace_s))
-            if network.sequencer_feed
-            else None
-        )
-        native = sheet.add(_price(market, network.wrapped_native))
-        listed = {x: sheet.add(_price(market, x.asset)) for x in market.listings} if self._wallets else {}
-        also = {read: sheet.add(Probe((read,), lambda found: found[0])) for read in self.also}
-        answers = await self.blocks.answers(block, sheet.reads)
+        return page.decode(block, closely), figures
 
-        for asset, feed in feeds.items():
-            found = feed.decode(answers)
-            if found:
-                rounds[asset] = FeedRound(found.round_id, found.updated_at)
-        read: dict[str, LendingPosition | PerpPosition | Unreadable | None] = {}
-        read |= {name: self._decoded(name, slot, answers) for name, slot in positions.items()}
-        read |= {name: self._decoded(name, slot, answers) for name, slot in seats.items()}
-        held = {s: Wallet(s, *slot.decode(answers)) for s, slot in wallets.items()}
-        prices = [s.decode(answers) for s in seconds]
-        prices += [average.decode(answers)(quote.decode(answers)) for _, average, quote in averages]
-        snapshot = Snapshot(
+    async def _complete(
+        self, block: BlockRef, close: Sequence[Position], seen: Seen, figures: Sequence[Answer]
+    ) -> Snapshot:
+        """Return the snapshot, after reading those in full whose figures say that a rule may fire."""
+        found, fleet, afar = dict(seen.positions), self._fleet, frozenset[str]()
+        more, wallets, seconds = seen, dict(seen.wallets), dict(seen.seconds)
+        if fleet is not None:
+            sight = fleet.look(figures, seen.prices)
+            listed = self._ships
+            for i in sight.unreadable:
+                found.setdefault(listed[i].name, _without_figures(listed[i]))
+            late = [listed[i] for i in sight.may_fire if listed[i].name not in found]
+            if late:
+                more = await self._look_closely(block, late)
+                found |= more.positions
+                wallets |= more.wallets
+                seconds |= more.seconds
+            afar = frozenset(self.positions.keys() - found.keys())
+        return Snapshot(
             block=block,
-            positions=tuple(self._seen(name, read, known) for name in self.positions),
-            wallets=held,
-            seconds={p.asset: p for p in prices},
-            sequencer=sequencer.decode(answers) if sequencer else None,
-            native_price=native.decode(answers),
-            assets={x.asset: Listed(x.symbol, x.decimals, slot.decode(answers)) for x, slot in listed.items()},
-            also={read: slot.decode(answers) for read, slot in also.items()},
+            positions=tuple(found[name] for name in self.positions if name in found),
+            wallets=wallets,
+            seconds=seconds,
+            sequencer=seen.sequencer,
+            native_price=seen.native_price,
+            assets=seen.assets,
+            afar=afar,
+            also=seen.also,
         )
-        new_money = any(
-            asset not in {x.asset for x in scope.listings}
-            for name, scope in known.scopes.items()
-            for asset in held[self.positions[name].spender].tokens
-            if any(asset == x.asset for x in market.listings)
-        )
-        outdated = {name for name, position in read.items() if position is None}
-        return snapshot, outdated | ({""} if new_money else set())
 
-    def _seen(
-        self, name: str, found: Mapping[str, LendingPosition | PerpPosition | Unreadable | None], known: Known
-    ) -> LendingPosition | PerpPosition | Unreadable:
-        if name in known.lost:
-            return Unreadable(name, self.positions[name].owner, known.lost[name].doubt)
-        return found[name] or self._changing(name)
+    async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> Seen:
+        """Read positions in full that came near since the block before."""
+        known = await self._known_for(block, positions)
+        page = Page(self.network, known, positions, block)
+        seen = page.decode(block, await self.blocks.answers(block, page.reads))
+        if seen.outdated:
+            known = await self._discover(block, [*positions, *(self._page.positions if self._page else ())])
+            page = Page(self.network, known, positions, block)
+            seen = page.decode(block, await self.blocks.answers(block, page.reads))
+        return seen
 
-    def _decoded(
-        self, name: str, slot: Slot[LendingPosition] | Slot[PerpPosition], answers: Sequence[Answer]
-    ) -> LendingPosition | PerpPosition | Unreadable | None:
-        """Return a position, why it cannot be read, or None when it must be discovered again."""
-        try:
-            return slot.decode(answers)
-        except PricesMovedError:
-            self._moved.add(name)
-            return None
-        except ScopeOutdatedError:
-            return None
-        except ReadFailedError as error:
-            return Unreadable(name, self.positions[name].owner, error.doubt)
+    # --- what is close -----------------------------------------------------------------------------------------------
 
-    def _changing(self, name: str) -> Unreadable:
-        doubt = Doubt(Reason.POSITION_UNREADABLE, "the account's reserves changed while they were read")
-        return Unreadable(name, self.positions[name].owner, doubt)
+    def _begin_fleet(self) -> None:
+        from keeper.afar import Fleet  # noqa: PLC0415 - numpy is for those who need it
 
-    def _second_feeds(self, listings: Iterable[aave_v3.Listing]) -> list[Probe[SecondPrice]]:
-        named = [(x.asset, self.network.asset(x.symbol).second_feed) for x in listings]
-        return [chainlink.second_feed_probe(asset, feed) for asset, feed in named if feed]
+        self._fleet = Fleet([p.name for p in self._ships], self._rules, self._near / 10_000)
+
+    def _close(self) -> list[Position]:
+        if self._fleet is None:
+            return list(self.positions.values())
+        return [*self._pinned, *(self._ships[i] for i in self._fleet.close())]
+
+    def _page_of(self, block: BlockRef, known: Known, close: Sequence[Position]) -> Page:
+        symbols = self._fleet.symbols if self._fleet else ()
+        return Page(self.network, known, close, block, self._signers, self._wallets, self.also, symbols)
 
     # --- discovery ---------------------------------------------------------------------------------------------------
 
-    async def _discover(self, block: BlockRef) -> Known:
-        blocks, network = self.blocks, self.network
-        market = await blocks.discover(block, aave_v3.discover_market(network.pool_addresses_provider))
-        feeds = await blocks.discover(block, chainlink.discover_feeds([x.source for x in market.listings]))
-        market = aave_v3.with_feeds(
-            market,
-            {x.asset: network.asset(x.symbol).feed or feeds.get(x.source) for x in market.listings},
-            {x.asset: network.asset(x.symbol).heartbeat_s or network.default_heartbeat_s for x in market.listings},
-        )
-        scopes = {}
-        seats, lost = dict[str, PerpSeat](), dict[str, ReadFailedError]()
-        for name, position in self.positions.items():
-            if position.is_perp:
-                try:
-                    seats[name] = await blocks.discover(block, discover_seat(network, position))
-                except ReadFailedError as error:
-                    lost[name] = error
-                continue
-            named = [symbol for symbol in self._named[name] if symbol]
-            search = aave_v3.discover_scope(market, position.owner, [position.spender], named)
-            scopes[name] = await blocks.discover(block, search)
-        self._known = Known(market, scopes, seats, lost, *await self._discover_pools(block, market, scopes))
+    async def _known_for(self, block: BlockRef, positions: Sequence[Position]) -> Known:
+        """Return what is known, of these positions too. What may be outdated serves until it is found anew."""
+        if self._known is None:
+            return await self._discover(block, positions)
+        if self._is_outdated and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew(block, self._page.positions if self._page else ()))
+        known = self._known = await self._survey.extended(block, self._known, [p.name for p in positions])
+        return known
+
+    async def _discover(self, block: BlockRef, positions: Sequence[Position]) -> Known:
+        known = self._known = await self._survey.discover(block, dict.fromkeys(p.name for p in positions))
         self._is_outdated = False
-        return self._known
+        if self._fleet is not None:
+            self._glance = Bundle([aave_v3.account_read(known.market, p.owner) for p in self._ships])
+        return known
 
-    async def _discover_pools(
-        self, block: BlockRef, market: Market, scopes: dict[str, Scope]
-    ) -> tuple[tuple[uniswap_v3.Pool, ...], tuple[uniswap_v3.Reference, ...], tuple[Address, ...]]:
-        where = self.uniswap
-        used = list(dict.fromkeys(x.asset for scope in scopes.values() for x in scope.listings))
-        listed = {x.asset: x for x in market.listings}
-        if where is None or not used:
-            return (), (), ()
-        dollar = await self.blocks.read(block, aave_v3.dollar_probe(market))
-        hub = [h for h in (self.network.wrapped_native, dollar) if h in listed]
-        search = uniswap_v3.discover_pools(where, [*used, *hub], self.network.twap_window_s)
-        pools = await self.blocks.discover(block, search)
-        found = [
-            uniswap_v3.reference_for(asset, [*used, *hub], pools, lambda a: listed[a].decimals)
-            for asset in used
-            if not self.network.asset(listed[asset].symbol).second_feed
-        ]
-        return pools, tuple(r for r in found if r), tuple(hub)
+    async def _renew(self, block: BlockRef, positions: Sequence[Position]) -> None:
+        try:
+            await self._discover(block, positions)
+        except (NodeError, ReadFailedError):
+            return  # still outdated: the next block tries again
 
 
-# --- one read of many probes -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Slot(Generic[T]):
-    """Where a probe's answers are in the one read."""
-
-    probe: Probe[T]
-    places: tuple[int, ...]
-
-    def decode(self, answers: Sequence[Answer]) -> T:
-        """Return what the probe found. Raises as the probe does."""
-        return self.probe.decode([answers[place] for place in self.places])
-
-
-class Sheet:
-    """Collects the reads of many probes, each asked once; every probe keeps its own places, so that one may fail alone.
-
-    What positions share (a reserve's configuration, indices and price) is read once however many there are.
-    """
-
-    def __init__(self) -> None:
-        self.reads: list[Read] = []
-        self._places: dict[Read, int] = {}
-
-    def add(self, probe: Probe[T]) -> Slot[T]:
-        """Add a probe's reads and return where its answers will be."""
-        return Slot(probe, tuple(self._place(read) for read in probe.reads))
-
-    def _place(self, read: Read) -> int:
-        place = self._places.setdefault(read, len(self.reads))
-        if place == len(self.reads):
-            self.reads.append(read)
-        return place
-
-
-def _price(market: Market, asset: Address) -> Probe[int]:
-    """Return the probe of an asset's oracle price in base units, zero when the oracle does not know it."""
-    read, function = aave_v3.price_read(market, asset)
-
-    def decode(answers: Sequence[Answer]) -> int:
-        found = function.decode_or_none(answers[0])
-        return int(found[0]) if found else 0
-
-    return Probe((read,), decode)
+def _without_figures(position: Position) -> Unreadable:
+    doubt = Doubt(Reason.POSITION_UNREADABLE, "getUserAccountData reverted or is not there")
+    return Unreadable(position.name, position.owner, doubt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -122,6 +122,23 @@ class Blocks:
             found: T = done.value
             return found
 
+    async def discover_all(self, block: BlockRef, discoveries: Iterable[Discovery[T]]) -> list[T]:
+        """Run many discoveries side by side: each round of all of them is one read."""
+        found, going = dict[int, T](), dict[int, Discovery[T]](enumerate(discoveries))
+        wanted = dict[int, tuple[Read, ...]]()
+        answers = dict[int, Sequence[Answer] | None](dict.fromkeys(going))
+        while going:
+            for i, discovery in list(going.items()):
+                try:
+                    told = answers[i]
+                    wanted[i] = next(discovery) if told is None else discovery.send(told)
+                except StopIteration as done:
+                    found[i] = done.value
+                    del going[i]
+            said = iter(await self.answers(block, [read for i in going for read in wanted[i]]))
+            answers = {i: list(islice(said, len(wanted[i]))) for i in going}
+        return [found[i] for i in sorted(found)]
+
     async def answers(self, block: BlockRef, reads: Sequence[Read] | Bundle) -> list[Answer]:
         """Return one answer per read, at the block. A ``Bundle`` keeps its calldata from one time to the next.
 
@@ -131,6 +148,10 @@ class Blocks:
         pieces = await self.pieces(block, reads)
         found = await asyncio.gather(*(self._settled(block, chunk, data) for chunk, data in pieces))
         return [answer for answers in found for answer in answers]
+
+    def is_one_call(self, bundle: Bundle) -> bool:
+        """Tell whether reads go into one eth_call as things are."""
+        return len(bundle.chunks(self.caps, self.multicall)) <= 1
 
     async def pieces(self, block: BlockRef, reads: Sequence[Read] | Bundle) -> list[Piece]:
         """Return the calls that were made, in the order of the reads, each with what Multicall3 returned, proven."""

@@ -163,6 +163,8 @@ class Snapshot:
     sequencer: Sequencer | None
     native_price: int
     """Base-currency price of one whole native token, 8 decimals; zero when the oracle does not list it."""
+    afar: frozenset[str] = frozenset()
+    """Positions of a large fleet that were judged by the protocol's figures alone: no rule of theirs can fire."""
     also: Mapping[object, bytes | None] = field(default_factory=dict)
     """Answers to what armed plans asked to be read beside everything else, by their reads."""
     assets: dict[Address, Listed] = field(default_factory=dict)

@@ -23,6 +23,8 @@ _TOKEN = load("aave_v3_token")
 DOLLAR_WITHIN = 33
 """A reserve counts as a dollar within 1/33 of it."""
 _ERC20 = load("erc20")
+ACCOUNT_GAS = 80_000
+"""What getUserAccountData takes of a usual account, roughly: 33,000 with two reserves, far more with many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,43 +156,62 @@ def position_probe(
     Decoding raises ReadFailedError when a figure is missing, ScopeOutdatedError when the account uses what was
     not read.
     """
+    return Probe(
+        position_reads(market, scope),
+        lambda answers: decode_position(market, scope, name, block, rounds, answers),
+    )
+
+
+def position_reads(market: Market, scope: Scope) -> tuple[Read, ...]:
+    """Return what ``decode_position`` wants read."""
     reads = [
-        _POOL.getUserAccountData.read(market.pool, scope.owner),
+        account_read(market, scope.owner),
         _POOL.getUserConfiguration.read(market.pool, scope.owner),
         _POOL.getUserEMode.read(market.pool, scope.owner),
         *(f.read(market.pool, scope.emode) for f in _EMODE),
     ]
     for listing in scope.listings:
         reads += _reserve_reads(market, scope.owner, listing)
+    return tuple(reads)
 
-    def decode(answers: Sequence[Answer]) -> LendingPosition:
-        figures = _POOL.getUserAccountData.decode(answers[0])
-        ((flags,),) = _POOL.getUserConfiguration.decode(answers[1])
-        (emode,) = _POOL.getUserEMode.decode(answers[2])
-        category = _category(emode, answers[_ACCOUNT_READS : _ACCOUNT_READS + _EMODE_READS])
-        covered = sum(3 << (2 * x.index) for x in scope.listings)
-        if emode != scope.emode or flags & ~covered:
-            raise ScopeOutdatedError
-        start = _ACCOUNT_READS + _EMODE_READS
-        holdings = []
-        for i, listing in enumerate(scope.listings):
-            mine = answers[start + i * _PER_RESERVE : start + (i + 1) * _PER_RESERVE]
-            if not _is_needless(listing, mine, flags):
-                holdings.append(_holding(listing, mine, flags, category, rounds.get(listing.asset)))
-        return LendingPosition(
-            name=name,
-            venue="aave_v3",
-            owner=scope.owner,
-            block=block,
-            base_unit=market.base_unit,
-            emode=emode,
-            holdings=tuple(holdings),
-            reported=AccountFigures(
-                figures[0], figures[1], figures[2], Bps(figures[3]), Bps(figures[4]), Wad(figures[5])
-            ),
-        )
 
-    return Probe(tuple(reads), decode)
+def decode_position(
+    market: Market,
+    scope: Scope,
+    name: str,
+    block: BlockRef,
+    rounds: Mapping[Address, FeedRound],
+    answers: Sequence[Answer],
+) -> LendingPosition:
+    """Return the position that the answers to ``position_reads`` tell of. Raises as ``position_probe`` says."""
+    figures = _POOL.getUserAccountData.decode(answers[0])
+    ((flags,),) = _POOL.getUserConfiguration.decode(answers[1])
+    (emode,) = _POOL.getUserEMode.decode(answers[2])
+    category = _category(emode, answers[_ACCOUNT_READS : _ACCOUNT_READS + _EMODE_READS])
+    covered = sum(3 << (2 * x.index) for x in scope.listings)
+    if emode != scope.emode or flags & ~covered:
+        raise ScopeOutdatedError
+    start = _ACCOUNT_READS + _EMODE_READS
+    holdings = []
+    for i, listing in enumerate(scope.listings):
+        mine = answers[start + i * _PER_RESERVE : start + (i + 1) * _PER_RESERVE]
+        if not _is_needless(listing, mine, flags):
+            holdings.append(_holding(listing, mine, flags, category, rounds.get(listing.asset)))
+    return LendingPosition(
+        name=name,
+        venue="aave_v3",
+        owner=scope.owner,
+        block=block,
+        base_unit=market.base_unit,
+        emode=emode,
+        holdings=tuple(holdings),
+        reported=AccountFigures(figures[0], figures[1], figures[2], Bps(figures[3]), Bps(figures[4]), Wad(figures[5])),
+    )
+
+
+def account_read(market: Market, owner: Address) -> Read:
+    """Return the read of the protocol's own figures of an account: six words, in the order of ``AccountFigures``."""
+    return _POOL.getUserAccountData.read(market.pool, owner, gas=ACCOUNT_GAS)
 
 
 def price_read(market: Market, asset: Address) -> tuple[Read, Function]:
@@ -223,7 +244,7 @@ def account_call(market: Market, position: LendingPosition) -> tuple[Read, bytes
     figures = (of.collateral_value, of.debt_value, of.available_borrows)
     ratios = (of.average_threshold, of.average_ltv, of.health_factor)
     answer = b"".join(int(value).to_bytes(32, "big") for value in (*figures, *ratios))
-    return _POOL.getUserAccountData.read(market.pool, position.owner), answer
+    return account_read(market, position.owner), answer
 
 
 _EMODE = (

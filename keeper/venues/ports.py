@@ -22,7 +22,7 @@ class Read:
 
     to: Address
     data: bytes
-    gas: int = field(default=20_000, compare=False)
+    gas: int = field(default=10_000, compare=False)
 
 
 Answer = bytes | None

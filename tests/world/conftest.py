@@ -26,6 +26,7 @@ def running() -> Iterator[World]:
 
 @pytest.fixture
 def world(running: World) -> Iterator[World]:
+    structlog.reset_defaults()  # a command of another test may have sent the log elsewhere
     snapshot = running.snapshot()
     yield running
     running.rpc("evm_setAutomine", True)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 from eth_utils.address import to_checksum_address
 
 from bench.proxy import Proxy
@@ -37,6 +38,7 @@ def crowd(world: World, count: int) -> list[str]:
 
 @asynccontextmanager
 async def daemon(path: Path) -> AsyncIterator[House]:
+    structlog.reset_defaults()  # a command of another test may have sent the log elsewhere
     settings = load(path, {})
     async with opened(settings, is_live=False) as house:
         keeper = Daemon(house, settings)

@@ -1,0 +1,49 @@
+"""One read of many probes: each read asked once, however many want it; every probe may fail alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from keeper.venues.ports import Answer, Probe, Read
+
+T = TypeVar("T")
+Places = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot(Generic[T]):
+    """Where a probe's answers are in the one read."""
+
+    probe: Probe[T]
+    places: Places
+
+    def decode(self, answers: Sequence[Answer]) -> T:
+        """Return what the probe found. Raises as the probe does."""
+        return self.probe.decode([answers[place] for place in self.places])
+
+
+class Sheet:
+    """Collects the reads of many probes.
+
+    What positions share (a reserve's configuration, indices and price) is read once however many there are.
+    """
+
+    def __init__(self) -> None:
+        self.reads: list[Read] = []
+        self._places: dict[Read, int] = {}
+
+    def add(self, probe: Probe[T]) -> Slot[T]:
+        """Add a probe's reads and return where its answers will be."""
+        return Slot(probe, self.places(probe.reads))
+
+    def places(self, reads: Iterable[Read]) -> Places:
+        """Add reads and return where their answers will be."""
+        return tuple([self._place(read) for read in reads])
+
+    def _place(self, read: Read) -> int:
+        place = self._places.setdefault(read, len(self.reads))
+        if place == len(self.reads):
+            self.reads.append(read)
+        return place

@@ -1,0 +1,116 @@
+"""What is found out once and not at every block: the market, the reserves positions use, the pools between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from keeper.chain.blocks import Blocks
+from keeper.core.positions import BlockRef
+from keeper.core.rules import Rule
+from keeper.core.units import Address
+from keeper.seats import discover_seat
+from keeper.settings.model import Network, Position
+from keeper.venues import aave_v3, chainlink, uniswap_v3
+from keeper.venues.aave_v3 import Market, Scope
+from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What discovery found: it changes when a reserve is listed or a position uses another one."""
+
+    market: Market
+    scopes: dict[str, Scope]
+    """Of every lending position that was looked at closely."""
+    seats: dict[str, PerpSeat]
+    """Perpetual positions: which venue, which reads."""
+    lost: dict[str, ReadFailedError]
+    """Positions that could not be found, and why: they are told as unreadable until the next discovery."""
+    pools: tuple[uniswap_v3.Pool, ...]
+    references: tuple[uniswap_v3.Reference, ...]
+    hubs: tuple[Address, ...]
+    """Where trades without a pool of their own meet: the wrapped native token and the market's deepest dollar."""
+    used: dict[Address, aave_v3.Listing] = field(default_factory=dict)
+    """The reserves that matter to any of these positions, by asset."""
+
+
+class Survey:
+    """Finds out, in as few rounds as it takes, each of them one read."""
+
+    def __init__(self, blocks: Blocks, network: Network, positions: Sequence[Position], rules: Sequence[Rule]) -> None:
+        self._blocks = blocks
+        self._network = network
+        self._positions = {p.name: p for p in positions}
+        self._named = dict[str, list[str]]()
+        for rule in rules:
+            if rule.trigger.asset:
+                self._named.setdefault(rule.position, []).append(rule.trigger.asset)
+
+    @property
+    def uniswap(self) -> uniswap_v3.Deployment | None:
+        """Where swaps go, None when the network file names no Uniswap."""
+        where = self._network.uniswap_v3
+        if where is None:
+            return None
+        return uniswap_v3.Deployment(where.factory, where.quoter_v2, where.swap_router_02, where.fee_tiers)
+
+    async def discover(self, block: BlockRef, names: Iterable[str]) -> Known:
+        """Find everything, and what these positions use. Raises NodeError, ReadFailedError."""
+        blocks, network = self._blocks, self._network
+        market = await blocks.discover(block, aave_v3.discover_market(network.pool_addresses_provider))
+        feeds = await blocks.discover(block, chainlink.discover_feeds([x.source for x in market.listings]))
+        market = aave_v3.with_feeds(
+            market,
+            {x.asset: network.asset(x.symbol).feed or feeds.get(x.source) for x in market.listings},
+            {x.asset: network.asset(x.symbol).heartbeat_s or network.default_heartbeat_s for x in market.listings},
+        )
+        return await self.extended(block, Known(market, {}, {}, {}, (), (), ()), names)
+
+    async def extended(self, block: BlockRef, known: Known, names: Iterable[str]) -> Known:
+        """Return what is known with what more positions use; pools are looked for where they use something new."""
+        missing = [self._positions[n] for n in names if n not in known.scopes]
+        known = await self._with_seats(block, known, [p for p in missing if p.is_perp])
+        new = [p.name for p in missing if not p.is_perp]
+        if not new:
+            return known
+        found = await self._blocks.discover_all(block, [self._scope(known.market, name) for name in new])
+        used = known.used | {x.asset: x for scope in found for x in scope.listings}
+        more = replace(known, scopes={**known.scopes, **dict(zip(new, found, strict=True))}, used=used)
+        if known.scopes and used.keys() == known.used.keys():
+            return more
+        pools, references, hubs = await self._pools(block, more)
+        return replace(more, pools=pools, references=references, hubs=hubs)
+
+    async def _with_seats(self, block: BlockRef, known: Known, positions: Sequence[Position]) -> Known:
+        seats, lost = dict(known.seats), dict(known.lost)
+        for position in positions:
+            if position.name in seats or position.name in lost:
+                continue
+            try:
+                seats[position.name] = await self._blocks.discover(block, discover_seat(self._network, position))
+            except ReadFailedError as error:
+                lost[position.name] = error
+        return known if (seats, lost) == (known.seats, known.lost) else replace(known, seats=seats, lost=lost)
+
+    def _scope(self, market: Market, name: str) -> Discovery[Scope]:
+        position = self._positions[name]
+        return aave_v3.discover_scope(market, position.owner, [position.spender], self._named.get(name, []))
+
+    async def _pools(
+        self, block: BlockRef, known: Known
+    ) -> tuple[tuple[uniswap_v3.Pool, ...], tuple[uniswap_v3.Reference, ...], tuple[Address, ...]]:
+        where, market, used = self.uniswap, known.market, list(known.used)
+        listed = {x.asset: x for x in market.listings}
+        if where is None or not used:
+            return (), (), ()
+        dollar = await self._blocks.read(block, aave_v3.dollar_probe(market))
+        hub = [h for h in (self._network.wrapped_native, dollar) if h in listed]
+        search = uniswap_v3.discover_pools(where, [*used, *hub], self._network.twap_window_s)
+        pools = await self._blocks.discover(block, search)
+        found = [
+            uniswap_v3.reference_for(asset, [*used, *hub], pools, lambda a: listed[a].decimals)
+            for asset in used
+            if not self._network.asset(listed[asset].symbol).second_feed
+        ]
+        return pools, tuple(r for r in found if r), tuple(hub)
