@@ -240,6 +240,26 @@ def test_a_quote_is_what_the_trade_then_costs(world: World, owner: str, size: in
     )
 
 
+@pytest.mark.parametrize("size", [200 * WAD, -200 * WAD])
+def test_a_quote_across_liquidity_edges_is_never_too_low(world: World, owner: str, size: int) -> None:
+    """The fee is rounded up in every stretch of liquidity: told a wei per edge above at most."""
+    other, house = str(world.account(1).address), world.perp.house
+    world.perp.deposit(other, 10**6 * DOLLAR)
+    tick = world.chain.at("UniswapV3Pool", world.perp.market["pool"]).functions.slot0().call()[1] // 200 * 200
+    for low, high in ((tick - 200, tick + 200), (tick - 400, tick - 200), (tick + 200, tick + 400)):
+        order = (world.perp.base, 20 * WAD, 40_000 * WAD, low, high, 0, 0, False, 2**40)
+        world.chain.send(house.functions.addLiquidity(order), other)
+    world.perp.open(owner, 10**6 * DOLLAR, WAD)
+    seen = see(world, [owner])
+    told = quote(world, seen, owner, size)
+    assert told is not None
+    before = world.w3.eth.block_number
+    carry_out(world, seen, owner, at(world, size, told.price))
+    (event,) = house.events.PositionChanged().get_logs(from_block=before + 1)
+    assert abs(abs(event["args"]["exchangedPositionNotional"]) - told.notional) <= (0 if size < 0 else 3)
+    assert told.fee - 4 <= event["args"]["fee"] <= told.fee
+
+
 @pytest.mark.parametrize(("size", "refusal"), [(5 * WAD, "CH_TMRL"), (-5 * WAD, "CH_TLRS")])
 @pytest.mark.parametrize("close", [False, True])
 def test_nothing_is_traded_beyond_its_worst_price(
