@@ -85,6 +85,7 @@ async def opened(
                 settings.perp_rules,
                 settings.books,
                 settings.hedge_rules,
+                is_look,
             ),
             safety=settings.safety,
             swap_deadline_s=settings.swap_deadline_s,

@@ -177,9 +177,10 @@ class Observer:
         self._decided.labels(position, Reason.RULE_FIRED.code).inc()
         self._log.warning("planned", position=position, rule=rule, plan=label, cost=usd_text(cost), partial=is_partial)
 
-    def rehearsed(self, position: str, label: str, where: str, health: int) -> None:
-        """A plan works on its block."""
-        self._log.info("rehearsed", position=position, plan=label, where=where, health_after=ratio_text(health))
+    def rehearsed(self, position: str, label: str, where: str, health: int, *, figure: str = "health factor") -> None:
+        """A plan works on its block. ``health`` is the figure named (Wad)."""
+        after = {f"{figure.split(maxsplit=1)[0]}_after": ratio_text(health)}
+        self._log.info("rehearsed", position=position, plan=label, where=where, **after)
 
     def armed(self, position: str, block: int, count: int) -> None:
         """Plans are ready for prices that have not come yet."""
@@ -197,17 +198,26 @@ class Observer:
         """A plan does not work on its block."""
         self._log.warning("refused", position=position, plan=label, reason=reason.code, detail=detail)
 
-    def concluded(self, position: str, label: str, kind: str, reason: Reason, detail: str, health: int | None) -> None:
-        """A plan was carried out, or failed to be."""
+    def concluded(
+        self,
+        position: str,
+        label: str,
+        kind: str,
+        reason: Reason,
+        detail: str,
+        health: int | None,
+        *,
+        figure: str = "health factor",
+    ) -> None:
+        """A plan was carried out, or failed to be. ``health`` is the figure named (Wad), None where it is not known."""
         self._outcomes.labels(position, kind).inc()
         after = ratio_text(health) if health is not None else "unknown"
         log = self._log.info if kind in ("restored", "rehearsed") else self._log.error
-        log(
-            "concluded", position=position, plan=label, kind=kind, reason=reason.code, detail=detail, health_after=after
-        )
+        told = {f"{figure.split(maxsplit=1)[0]}_after": after}
+        log("concluded", position=position, plan=label, kind=kind, reason=reason.code, detail=detail, **told)
         # what was really done is always told; the same failure again and again is not
         key = None if kind in ("restored", "partial") else f"{position}:{kind}:{reason.code}"
-        self.raise_alarm(key, f"{position}: {reason.short}", f"{label}. Health factor now {after}. {detail}")
+        self.raise_alarm(key, f"{position}: {reason.short}", f"{label}. {figure.capitalize()} now {after}. {detail}")
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,8 @@ class PerpMemory:
     rules: tuple[PerpRule, ...]
     books: tuple[Book, ...]
     hedge_rules: tuple[HedgeRule, ...]
+    is_look: bool = False
+    """Whether this is only a look at things: then nothing is written down."""
     trails: dict[str, Trail] = field(default_factory=dict)
     naked: dict[str, Naked] = field(default_factory=dict)
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class PerpMemory:
             known = _trail(await self.journal.facts.get(self._key("trail", name)))
         now = _seen(known, position, self.rules_of(name))
         if now != known:
-            await self.journal.facts.set(self._key("trail", name), _plain(now))
+            await self._write(self._key("trail", name), _plain(now))
         self.trails[name] = now
         return now
 
@@ -80,7 +82,7 @@ class PerpMemory:
         if self.naked.get(key) == naked:
             return
         plain = {"since": naked.since, "seen": naked.seen, "used": naked.used, "tries": naked.tries}
-        await self.journal.facts.set(self._key("naked", key), plain if naked != Naked() else None)
+        await self._write(self._key("naked", key), plain if naked != Naked() else None)
         self.naked[key] = naked
 
     async def shrunk(self, position: PerpPosition) -> list[tuple[str, int, int]]:
@@ -97,7 +99,7 @@ class PerpMemory:
         is_ours = position.name in self.expected
         self.expected.discard(position.name)
         if now != before:
-            await self.journal.facts.set(key, {k: str(v) for k, v in now.items()})
+            await self._write(key, {k: str(v) for k, v in now.items()})
         self.sizes[position.name] = now
         if is_ours:
             return []
@@ -122,7 +124,7 @@ class PerpMemory:
         """Remember orders as soon as they are known: a kill must not make them strangers."""
         if rests:
             kept = sorted(await self.own_orders(name) | set(keys))
-            await self.journal.facts.set(self._key("resting", name), kept[-MOST_KEYS:])
+            await self._write(self._key("resting", name), kept[-MOST_KEYS:])
             return
         known = await self.left(name)
         await self.set_left(name, [*known, *(Left(key, decision_id, block, 0) for key in keys)])
@@ -135,7 +137,11 @@ class PerpMemory:
     async def set_left(self, name: str, orders: Iterable[Left]) -> None:
         """Remember them."""
         plain = [{"key": o.key, "decision_id": o.decision_id, "block": o.block, "since": o.since} for o in orders]
-        await self.journal.facts.set(self._key("orders", name), plain or None)
+        await self._write(self._key("orders", name), plain or None)
+
+    async def _write(self, key: str, value: Any) -> None:
+        if not self.is_look:
+            await self.journal.facts.set(key, value)
 
     def _key(self, what: str, name: str) -> str:
         return f"{what}:{self.scope}:{name}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keeper.chain.errors import NodeError
 from keeper.chain.fork import find_anvil
 from keeper.chain.simulation import SimulationUnsupportedError, simulate
-from keeper.core.positions import LendingPosition
+from keeper.core.positions import Unreadable
 from keeper.core.units import wei_text
 from keeper.house import House
 from keeper.settings import Settings, Signer
@@ -38,8 +38,9 @@ async def examine(house: House, settings: Settings) -> list[Finding]:
     text = str(anvil.name) if anvil else "not found: dry runs need it; put it on PATH or name it in KEEPER_ANVIL"
     findings.append(Finding("anvil", anvil is not None, text))
     for position in snapshot.positions:
-        is_read = isinstance(position, LendingPosition) and not position.is_empty
-        what = "read" if is_read else "has nothing in this market, or cannot be read: check `owner`"
+        unread = position.doubt.detail if isinstance(position, Unreadable) else ""
+        is_read = not isinstance(position, Unreadable) and not position.is_empty
+        what = "read" if is_read else unread or "has nothing in this market, or cannot be read: check `owner`"
         findings.append(Finding(f"position {position.name}", is_read, what))
     for address, wallet in snapshot.wallets.items():
         enough = wallet.native >= LEAST_NATIVE

@@ -52,7 +52,16 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         "rules": [
             {"name": r.name, "position": r.position, "actions": [a.value for a in r.actions], "target": str(r.target)}
             for r in of.rules
+        ]
+        + [
+            {"name": p.name, "position": p.position, "actions": [a.value for a in p.actions], "target": str(p.target)}
+            for p in of.perp_rules
+        ]
+        + [
+            {"name": h.name, "book": h.book, "actions": ["hedge"] if h.may_act else ["alert"], "target": str(h.target)}
+            for h in of.hedge_rules
         ],
+        "books": [{"name": b.name, "positions": list(b.positions), "hedge": list(b.hedges)} for b in of.books],
         "nodes": [{"name": n.name, "roles": sorted(role.value for role in n.roles)} for n in of.nodes],
         "alerts": len(of.alerts.urls),
     }
@@ -62,10 +71,15 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
     console.print(f"{of.path}: fine. {of.network.name} (chain {of.network.chain_id})")
     table = Table("position", "owner", "signs", "rules", box=None, pad_edge=False)
     for p in of.positions:
-        rules = ", ".join(r.name for r in of.rules if r.position == p.name) or "none: only watched"
+        named = [r.name for r in (*of.rules, *of.perp_rules) if r.position == p.name]
+        rules = ", ".join(named) or "none: only watched"
         role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
         table.add_row(p.name, p.owner, role, rules)
     console.print(table)
+    for book in of.books:
+        hedging = ", ".join(r.name for r in of.hedge_rules if r.book == book.name) or "none: only watched"
+        members = ", ".join(dict.fromkeys((*book.positions, *book.hedges)))
+        console.print(f"book {book.name}: {members}; rules: {hedging}", soft_wrap=True, markup=False)
     nodes = "; ".join(f"{n.name} ({', '.join(sorted(r.value for r in n.roles))})" for n in of.nodes)
     console.print(f"nodes: {nodes}", soft_wrap=True, markup=False)
     if not of.alerts.urls:

@@ -86,21 +86,20 @@ def print_all(
 def print_perps(console: Console, of: Sequence[PerpAssessment | Unjudged]) -> None:
     """Print a table of perpetual positions, a row for each leg."""
     table = Table(
-        "position", "leg", "size", "mark", "pnl", "margin ratio", "leverage", "liquidation at", "rules",
+        "position", "leg", "mark", "pnl $", "margin", "leverage", "liquidated", "rules",
         box=None, pad_edge=False,
     )  # fmt: skip
     for one in of:
         seen = report.assessment(one)
         if not seen["readable"]:
-            table.add_row(seen["name"], "unknown", *[""] * 7)
+            table.add_row(seen["name"], "unknown", *[""] * 6)
             continue
         figures, fired = seen["figures"], [r["rule"] for r in seen["rules"] if r["fired"]]
         rules = f"{', '.join(fired)} fires" if fired else f"{len(seen['rules'])} rest" if seen["rules"] else "none"
         for leg in [x for x in seen["legs"] if x["side"] != "none"] or [None]:
             table.add_row(
                 seen["name"],
-                f"{leg['side']} {leg['market']}" if leg else "no size",
-                short(leg["size"]) if leg else "",
+                f"{leg['side']} {short(leg['size'].removeprefix('-'))} {leg['market']}" if leg else "no size",
                 short(leg["mark_price_usd"], 2) if leg else "",
                 leg["unrealized_pnl_usd"] if leg else "",
                 percent(figures["margin_ratio"]),
@@ -120,7 +119,7 @@ def print_books(console: Console, of: Sequence[tuple[BookAssessment, Carry]]) ->
         carry = seen["carry"]
         delta = f"{short(seen['delta'])} {seen['underlying']}" if seen["readable"] else "unknown"
         band = f"±{short(seen['band'])}"
-        table.add_row(seen["name"], delta, band, parts, f"${carry['per_day_usd']}", carry["break_even"])
+        table.add_row(seen["name"], delta, band, parts, carry["per_day"], carry["break_even"])
     console.print(table)
 
 
@@ -141,7 +140,7 @@ def print_seen(console: Console, seen: Data) -> None:
         console.print(f"{part['holder']}: {short(part['delta'])} {part['underlying']} as {part['asset']}", markup=False)
     if seen.get("carry"):
         for line in seen["carry"]["lines"]:
-            console.print(line, markup=False)
+            console.print(line, soft_wrap=True, markup=False)
     for leg in seen.get("legs", ()):
         if leg["side"] != "none":
             low = leg["liquidation_price_usd"]

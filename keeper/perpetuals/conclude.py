@@ -22,6 +22,8 @@ from keeper.perpetuals import report
 from keeper.perpetuals.trial import PerpPrepared, grant_of
 from keeper.report import rejected
 
+FIGURE = "margin ratio"
+
 
 async def conclude_hold(
     house: House, snapshot: Snapshot, assessed: PerpAssessment | BookAssessment | Unjudged, hold: Hold
@@ -110,7 +112,9 @@ async def _send(house: House, snapshot: Snapshot, prepared: PerpPrepared, decisi
 async def _finish(house: House, prepared: PerpPrepared, decision_id: int, outcome: PerpOutcome) -> None:
     intent, plan = prepared.plan.intent, prepared.plan
     ratio = perps.margin_ratio(outcome.after) if outcome.after else None
-    house.observer.concluded(intent.position, plan.label, outcome.kind, outcome.reason, outcome.detail, ratio)
+    house.observer.concluded(
+        intent.position, plan.label, outcome.kind, outcome.reason, outcome.detail, ratio, figure=FIGURE
+    )
     try:
         await house.journal.decisions.record_outcome(decision_id, outcome.kind, report.outcome(outcome))
     except JournalError as error:

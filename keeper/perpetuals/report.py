@@ -14,7 +14,7 @@ from keeper.core.perp_planning import PerpPlan, base_usd
 from keeper.core.perp_rules import PerpAssessment, PerpMeasure, PerpVerdict
 from keeper.core.positions import Snapshot
 from keeper.core.rules import Unjudged
-from keeper.core.units import INFINITE, WAD, Wei, decimal_of
+from keeper.core.units import INFINITE, WAD, Wei, decimal_of, usd_text
 from keeper.execution.perp_executor import PerpOutcome
 from keeper.perpetuals.trial import PerpPrepared
 from keeper.report import Data
@@ -94,30 +94,33 @@ def _carry(found: Carry) -> Data:
     """Return what holding the book brings or costs in a day at present rates, and the hedge's break-even."""
     if found.days is not None:
         even = f"{found.days} days"
-        line = f"the hedge earns ${_base(found.funding)} a day: {even} pay for entering and leaving it"
+        line = f"the hedge earns {_base(found.funding)} a day: {even} pay for entering and leaving it"
     elif found.move:
         share = decimal_of(found.move * 100, 18, 3)
         even = f"{share} % a day"
-        line = f"the hedge costs ${_base(-found.funding)} a day: a fall of {share} % in a day is worth as much"
+        line = f"the hedge costs {_base(-found.funding)} a day: a fall of {share} % in a day is worth as much"
     else:
         even, line = "–", "the hedge costs no funding now"
-    earned = f"supplied ${_base(found.supplied)}, borrowed ${_base(-found.borrowed)}, funding ${_base(found.funding)}"
+    earned = f"supplied {_base(found.supplied)}, borrowed {_base(-found.borrowed)}, funding {_base(found.funding)}"
     return {
-        "per_day_usd": _base(found.per_day),
-        "supply_per_day_usd": _base(found.supplied),
-        "borrow_per_day_usd": _base(-found.borrowed),
-        "funding_per_day_usd": _base(found.funding),
-        "enter_and_leave_usd": _base(found.to_open),
+        "per_day_usd": decimal_of(found.per_day, 8, 2),
+        "supply_per_day_usd": decimal_of(found.supplied, 8, 2),
+        "borrow_per_day_usd": decimal_of(-found.borrowed, 8, 2),
+        "funding_per_day_usd": decimal_of(found.funding, 8, 2),
+        "enter_and_leave_usd": decimal_of(found.to_open, 8, 2),
+        "per_day": _base(found.per_day),
         "break_even": even,
         "lines": [
-            f"carry ${_base(found.per_day)} a day: {earned}",
-            f"{line} (${_base(found.to_open)})",
+            f"carry {_base(found.per_day)} a day: {earned}",
+            f"{line}; entering and leaving costs about {_base(found.to_open)}",
         ],
     }
 
 
 def _base(dollars: int) -> str:
-    return decimal_of(dollars, 8, 2)
+    """Return dollars for people; less than a cent is nothing."""
+    cents = abs(dollars) // 10**6 * 10**6
+    return usd_text(-cents if dollars < 0 and cents else cents)
 
 
 def inputs(snapshot: Snapshot, of: PerpAssessment | BookAssessment | Unjudged) -> Data:

@@ -46,7 +46,9 @@ async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Perp
     for plan in ways[:TRIALS]:
         result = await try_plan(house, snapshot, plan)
         if isinstance(result, PerpPrepared):
-            house.observer.rehearsed(plan.intent.position, plan.label, result.where, perps.margin_ratio(result.after))
+            house.observer.rehearsed(
+                plan.intent.position, plan.label, result.where, perps.margin_ratio(result.after), figure="margin ratio"
+            )
             return PerpPrepared(
                 plan, result.calls, result.where, result.gas_used, result.after, result.ceiling, tuple(refused)
             )
