@@ -32,7 +32,7 @@ from keeper.journal import open_journal
 from keeper.observe import AppriseAlarm, Observer
 from keeper.perp_memory import PerpMemory
 from keeper.settings import Settings
-from keeper.venues.ports import Probe
+from keeper.venues.ports import PricesMovedError, Probe
 from keeper.watch import ALL_CLOSE, NEAR, Watch
 
 Prompt = Callable[[str], str]
@@ -203,10 +203,11 @@ async def patiently(watch: Watch, probe: Callable[[BlockRef], Probe[T]], number:
         try:
             block = await (watch.blocks.head() if number is None else watch.blocks.block_at(number))
             return await watch.blocks.read(block, probe(block))
-        except NodeError:
+        except (NodeError, PricesMovedError) as error:
             if attempt == READINGS - 1:
                 raise
-            await asyncio.sleep(pause_s)
+            if isinstance(error, NodeError):
+                await asyncio.sleep(pause_s)
     raise AssertionError("unreachable")
 
 

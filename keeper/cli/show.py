@@ -71,7 +71,8 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
     console.print(f"{of.path}: fine. {of.network.name} (chain {of.network.chain_id})")
     table = Table("position", "owner", "signs", "rules", box=None, pad_edge=False)
     for p in of.positions:
-        named = [r.name for r in (*of.rules, *of.perp_rules) if r.position == p.name]
+        named = [r.name for r in of.rules if r.position == p.name]
+        named += [r.name for r in of.perp_rules if r.position == p.name]
         rules = ", ".join(named) or "none: only watched"
         role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
         table.add_row(p.name, p.owner, role, rules)

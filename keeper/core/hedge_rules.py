@@ -156,6 +156,10 @@ def _one(assessed: BookAssessment, perp: PerpPosition, memory: Memory, signer: A
     leg = next((x for x in perp.legs if x.symbol == rule.underlying), None)
     if leg is None:
         return Hold(book, rule.name, Reason.RULE_UNDECIDABLE, f"{perp.name} has no {rule.underlying} market")
+    wanted = rule.target - assessed.delta
+    if not leg.size and perp.only_long is not None and perp.only_long != (wanted > 0):
+        side = "long" if perp.only_long else "short"
+        return Hold(book, rule.name, Reason.NOTHING_HELPS, f"{perp.name} is a {side} without size")
     left = left_today(rule, memory)
     change = _within_limits(rule.target - assessed.delta, rule, left, leg)
     return HedgeIntent(assessed, rule, perp, leg, change, left)

@@ -134,6 +134,8 @@ class PerpPosition:
     worth of zero is (GMX v2 without a minimum)."""
     reported: PerpFigures
     orders: tuple[VenueOrder, ...] = ()
+    only_long: bool | None = None
+    """The one side this position can have, where the venue keeps sides apart (GMX v2); None where it can turn round."""
     equity_step: int = 1
     """The venue rounds equity down to a multiple of this before it compares (Perp v2: the collateral's unit)."""
 

@@ -191,6 +191,7 @@ def _empty(
         least_requirement=bounds.least_usd,
         reported=PerpFigures(0, 0),
         orders=orders,
+        only_long=scope.is_long,
     )
 
 
@@ -257,6 +258,7 @@ def _held(
         least_requirement=empty.least_requirement,
         reported=PerpFigures(equity, max(check.least, check.for_leverage, 1)),
         orders=empty.orders,
+        only_long=empty.only_long,
     )
 
 
