@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from bench.effort import Effort
@@ -55,6 +56,9 @@ async def measure(effort: Effort) -> list[Row]:
                 asked, theirs = [r.requests for r in ours], [r.requests for r in peer]
                 note = "from head event to acknowledged; peer: a plain web3 bot"
                 rows.append(Row("requests_acting_block", "requests", asked, note, theirs, most=2))
+        unread = [one(world, folder, 50, ours=True, early=True) for _ in range(runs)]
+        note = "head event to acknowledged, on the oracle's pushed event; floor: one round trip"
+        rows.append(Row("no_read_to_ack_50ms", "ms", [r.ms for r in unread], note, [], [50.0], most=50 + LOCAL_MS))
     return rows
 
 
@@ -72,10 +76,10 @@ def set_the_scene(world: World) -> None:
     world.refresh_feeds()
 
 
-def one(world: World, folder: Path, delay_ms: float, *, ours: bool) -> Run:
+def one(world: World, folder: Path, delay_ms: float, *, ours: bool, early: bool = False) -> Run:
     """Let one of them see the price come."""
     snapshot = world.snapshot()
-    start = keeper if ours else plain_bot
+    start = plain_bot if not ours else partial(keeper, early=early)
     try:
         with Proxy(world.url, delay_ms) as proxy, start(world, folder, proxy):
             proxy.times()
@@ -104,16 +108,21 @@ def let_it_come(world: World) -> None:
 
 
 @contextmanager
-def keeper(world: World, folder: Path, proxy: Proxy) -> Iterator[None]:
+def keeper(world: World, folder: Path, proxy: Proxy, *, early: bool) -> Iterator[None]:
     """The keeper, live, once its plans are ready on the block before."""
     owner = world.account(0).address
     path = write_settings(folder, world, [owner], rpc_url=proxy.ws_url, batch=True)
-    path.write_text(path.read_text().replace('["deleverage"]', '["repay"]'))
+    safety = f"[safety]\nact_on_oracle_events = {str(early).lower()}\n"
+    path.write_text(path.read_text().replace('["deleverage"]', '["repay"]') + safety)
     (folder / "bench.sqlite").unlink(missing_ok=True)
     with process([sys.executable, "-m", "keeper", "run", "--live", "-c", str(path)], folder) as said:
         said.wait_for('"event": "armed"')
         world.mine()
         said.wait_for('"event": "armed"', 2)
+        if early:
+            world.mine()
+            said.wait_for('"event": "early_on"')
+            said.wait_for('"event": "armed"', 3)
         time.sleep(0.2)
         yield
 

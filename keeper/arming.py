@@ -17,6 +17,7 @@ from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Ref
 from keeper.house import House
 from keeper.journal import JournalError
 from keeper.ladder import site_of
+from keeper.venues.oracle_events import rates_read
 from keeper.venues.ports import ReadFailedError
 
 RUNGS = 8
@@ -35,9 +36,10 @@ Trigger = tuple[Rule, Scenario, int]
 class Arming:
     """Makes plans ready after each block: one block at a time, and never while one is judged."""
 
-    def __init__(self, house: House, band: Bps) -> None:
+    def __init__(self, house: House, band: Bps, *, wants_rates: bool = False) -> None:
         self._house = house
         self._band = band
+        self._wants_rates = wants_rates
         self._task: asyncio.Task[None] | None = None
         self._may_go = asyncio.Event()
         known = house.simulator
@@ -89,6 +91,9 @@ class Arming:
         except (NodeError, JournalError, ReadFailedError) as error:
             house.observer.not_armed(snapshot.block.number, str(error))
         reads = [read for ready in house.armed.values() for armed in ready for read in armed.watched.reads]
+        if self._wants_rates:
+            held = {h.reserve.asset for one, _ in near.values() for h in one.position.held}
+            reads += [rates_read(house.watch.known.market, asset) for asset in sorted(held)]
         house.watch.also = tuple(dict.fromkeys(reads))
 
     async def _make_ready(self, snapshot: Snapshot, near: Sequence[Assessment]) -> None:

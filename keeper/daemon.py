@@ -20,6 +20,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
 from keeper.core.units import Address
 from keeper.cycle import Result, cycle
+from keeper.early import Early
 from keeper.execution.aftermath import Aftermath
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
@@ -50,7 +51,8 @@ class Daemon:
         self._last: BlockRef | None = None
         spenders = {name: position.spender for name, position in house.watch.positions.items()}
         self._aftermath = Aftermath(house.journal, house.observer, house.rules, spenders, house.max_fee)
-        self._arming = Arming(house, settings.arm_within)
+        self._arming = Arming(house, settings.arm_within, wants_rates=settings.is_early)
+        self._early = Early(house, self._landed) if settings.is_early else None
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -63,6 +65,8 @@ class Daemon:
             async for head in self._arrivals.heads():
                 await self._one(head)
             await self._arming.close()
+            if self._early:
+                await self._early.close()
             await house.settle()
             for executor in house.executors.values():
                 await executor.lane.close()
@@ -75,11 +79,16 @@ class Daemon:
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
         self._arming.pause()
+        if self._early:
+            self._early.head(head)
         results: tuple[AnyResult, ...] = ()
         try:
             if self._fell_short:
                 await self.look_back()
             results = await self._judge(head)
+            if self._early:
+                self._early.reconcile()
+                await self._early.follow()
             await self._tend(head, results)
         except NodeError as error:
             self._house.observer.node_away(str(error), 1)

@@ -190,6 +190,17 @@ class Observer:
         """Nothing new could be made ready at a block: what fires is rehearsed as usual."""
         self._log.info("not_armed", block=block, detail=detail)
 
+    def early_on(self, block: int) -> None:
+        """The oracle's own events may be acted on."""
+        self._log.info("early_on", block=block)
+
+    def early_off(self, why: str, blocks: int) -> None:
+        """What the oracle's events foretold was not what was read: they are not acted on for a while."""
+        self._log.error("early_off", detail=why)
+        self.raise_alarm(
+            "early", "Oracle events are not acted on", f"{why}. Off until {blocks} blocks were as foretold."
+        )
+
     def unfit(self, position: str, label: str, detail: str) -> None:
         """A plan made ready is not used, or cannot be had."""
         self._log.debug("unfit", position=position, plan=label, detail=detail)

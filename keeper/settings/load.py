@@ -63,7 +63,13 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     network = _network_file(raw, path, faults)
     if faults or file is None or network is None:
         raise SettingsError(faults)
-    return _settings(file, network, env, path)
+    settings = _settings(file, network, env, path)
+    if settings.is_early and not any(node.pushes for node in settings.nodes):
+        remedy = "name a node that begins with wss://, or leave it out"
+        raise SettingsError([f"{path}: safety.act_on_oracle_events: no node pushes events over HTTP; {remedy}"])
+    if settings.is_early and not settings.arm_within:
+        raise SettingsError([f"{path}: safety.act_on_oracle_events: needs plans made ready: arm_within_bps is 0"])
+    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -145,6 +151,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         swap_deadline_s=ceil(safety.swap_deadline),
         fee_share=Bps(safety.fee_share_of_loss_bps),
         arm_within=Bps(safety.arm_within_bps),
+        is_early=safety.act_on_oracle_events,
         max_fee=None if safety.max_fee_gwei is None else Wei(scaled(safety.max_fee_gwei, GWEI)),
         alerts=Alerts(tuple(Secret(u) for u in urls), ceil(file.alerts.repeat)),
         daemon=Daemon(

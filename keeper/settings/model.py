@@ -173,6 +173,11 @@ class NodeSettings:
     roles: frozenset[Role]
     send_method: str = "eth_sendRawTransaction"
 
+    @property
+    def pushes(self) -> bool:
+        """Whether it reads, and can tell of heads and events by itself."""
+        return Role.READ in self.roles and self.url.reveal().startswith(("ws://", "wss://"))
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -198,6 +203,8 @@ class Settings:
     max_fee: Wei | None
     arm_within: Bps
     """How near its trigger a rule's plans are made ready; zero for never."""
+    is_early: bool
+    """Whether a plan made ready may go out on the oracle's own event, before anything is read."""
     alerts: Alerts
     daemon: Daemon
     path: Path

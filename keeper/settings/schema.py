@@ -275,6 +275,7 @@ class SafetyTable(Table):
     fee_share_of_loss_bps: Whole = Field(default=5000, ge=1, le=10_000)
     max_fee_gwei: Number | None = None
     arm_within_bps: Whole = Field(default=500, ge=0, le=3000)
+    act_on_oracle_events: bool = False
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
