@@ -74,7 +74,7 @@ def watched_for(
     largest = dict[Route, int]()
     for plan in plans:
         for route, (_, bought) in swapped([step.move for step in plan.steps]).items():
-            largest[route] = max(largest.get(route, 0), bought)
+            largest[route] = max(largest.get(route, 0), _coarse(bought))
     quotes = tuple[Probe[tuple[Quote, ...]], ...]()
     if venues.uniswap:
         spenders[Spender.ROUTER] = venues.uniswap.router
@@ -96,6 +96,12 @@ def swapped(moves: Sequence[Move]) -> dict[Route, tuple[int, int]]:
             sold, bought = total.get(move.route, (0, 0))
             total[move.route] = (sold + move.sold, bought + move.bought)
     return total
+
+
+def _coarse(amount: int) -> int:
+    """Return an amount rounded up by at most a sixty-fourth: what is read stays the same from block to block."""
+    shift = max(0, amount.bit_length() - 7)
+    return ((amount >> shift) + 1) << shift
 
 
 def _share(quote: Quote, bought: int) -> int:
