@@ -69,6 +69,17 @@ def test_the_header_names_each_package_with_its_version(name: str) -> None:
 
 
 @every_network
+def test_a_perp_exchange_is_named_with_its_package_and_markets(name: str) -> None:
+    """Markets that the account is not in cannot be found on chain: they are listed."""
+    table = parsed(name).get("perp_v2")
+    assert (table is not None) == (name == "optimism")
+    if table is not None:
+        assert {"ETH", "BTC"} <= table["markets"].keys()
+        header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
+        assert re.search(r"@perp/curie-deployments@[\d.-]+", header)
+
+
+@every_network
 def test_only_rollups_have_a_sequencer_to_watch(name: str) -> None:
     """A sequencer feed on a chain without one would hold every sale."""
     assert ("sequencer_feed" in parsed(name)["price_safety"]) == (name in ROLLUPS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +83,19 @@ def test_an_account_in_two_markets_is_read_whole() -> None:
     assert (position.is_cross, position.basis, position.usd_unit) == (True, MarginBasis.NOTIONAL, WAD)
     assert (position.collateral_symbol, position.collateral_decimals, position.equity_step) == ("USDC", 6, 10**12)
     assert position.orders == ()
+
+
+def test_accounts_in_one_market_share_its_reads() -> None:
+    """Of a second account only what is its own is asked: seven of the account, three of each market."""
+    chain = Chain()
+    deployment, scope = chain.deployment(), chain.scope()
+    probes = [
+        perp_v2_account.position_probe(deployment, replace(scope, owner=owner), "mine", BLOCK)
+        for owner in (OWNER, QUOTER)
+    ]
+    first, both = set(probes[0].reads), {read for probe in probes for read in probe.reads}
+    assert len(first) == len(probes[0].reads)
+    assert len(both) - len(first) == 7 + 3 * len(scope.markets)
 
 
 def test_longs_and_shorts_pay_opposite_ways() -> None:

@@ -98,8 +98,11 @@ def shake(world: World, owners: Sequence[str], dice: random.Random, rounds: int)
             desk = dice.choice(list(world.perps.values()))
             dollars = dice.randrange(1, 4000) * 10**18
             size = int(dollars / desk.index_price()) * dice.choice((-1, 1)) + dice.randrange(-999, 999)
+            held, whim = desk.size(owner), dice.random()
+            if held and whim < 0.2:  # all but a few wei: less than 10 count as none
+                size = dice.choice((-2, -1, 1, 2, 15)) - held
             try:
-                desk.close(owner) if dice.random() < 0.1 else desk.trade(owner, size)
+                desk.close(owner) if whim > 0.9 else desk.trade(owner, size)
             except RevertedError:
                 continue
 
