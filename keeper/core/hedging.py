@@ -164,22 +164,25 @@ def _steps(intent: HedgeIntent, terms: PerpTerms, sized: _Sized) -> tuple[PerpSt
     position, leg = intent.perp, intent.leg
     is_long = leg.is_long if leg.size else sized.change > 0
     steps = []
+    rides = not position.is_cross  # a position with margin of its own has no account to be filled beforehand
     if sized.margin:
         spend = Usd(value_of(position, sized.margin))
         if terms.allowance < sized.margin:
             if terms.allowance:
                 steps.append(PerpStep(AllowMargin(position.collateral, Amount(0)), Usd(0)))
             steps.append(PerpStep(AllowMargin(position.collateral, Amount(sized.margin)), Usd(0)))
-        steps.append(PerpStep(AddMargin(leg.market, is_long, position.collateral, Amount(sized.margin)), spend))
+        if not rides:
+            steps.append(PerpStep(AddMargin(leg.market, is_long, position.collateral, Amount(sized.margin)), spend))
     if leg.size and (leg.size > 0) != (sized.change > 0):
         part = mul_div_up(leg.entry_notional, abs(sized.change), abs(leg.size))
     else:
         part = sized.after.leg(leg.market).entry_notional - leg.entry_notional
     worst = worst_price(leg, sized.change, intent.rule.limits.max_slippage)
     is_close = leg.size != 0 and sized.change == -leg.size
-    trade = Trade(leg.market, is_long, sized.change, part, worst, is_close=is_close)
-    dollars = mul_div_up(abs(sized.change), leg.index_price, leg.price_scale)
-    return (*steps, PerpStep(trade, Usd(base_usd(position, dollars))))
+    margin = sized.margin if rides else 0
+    trade = Trade(leg.market, is_long, sized.change, part, worst, is_close=is_close, margin=margin)
+    dollars = base_usd(position, mul_div_up(abs(sized.change), leg.index_price, leg.price_scale))
+    return (*steps, PerpStep(trade, Usd(dollars + value_of(position, margin))))
 
 
 def _cost(intent: HedgeIntent, terms: PerpTerms, sized: _Sized, steps: tuple[PerpStep, ...]) -> Cost:
@@ -198,9 +201,10 @@ def _cost(intent: HedgeIntent, terms: PerpTerms, sized: _Sized, steps: tuple[Per
 
 def _promise(intent: HedgeIntent, sized: _Sized) -> PerpPromise:
     leg = sized.after.leg(intent.leg.market)
-    slack = max(1, abs(sized.change) * SIZE_TOLERANCE // BPS)
+    tolerance = SIZE_TOLERANCE + (intent.rule.limits.max_slippage if intent.perp.fills_later else 0)
+    slack = max(1, abs(sized.change) * tolerance // BPS)
     grows = abs(leg.size) > abs(intent.leg.size)
-    least = intent.rule.least_margin_ratio * (BPS - SIZE_TOLERANCE) // BPS if grows else 0
+    least = intent.rule.least_margin_ratio * (BPS - tolerance) // BPS if grows else 0
     size = abs(leg.size)
     text = f"{intent.target}, hedge of {decimal_of(leg.size * WAD // leg.size_unit, 18, 4)} {leg.symbol}"
     most = size + slack if size else 0

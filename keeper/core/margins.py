@@ -140,6 +140,11 @@ class PerpPosition:
     """The venue rounds equity down to a multiple of this before it compares (Perp v2: the collateral's unit)."""
 
     @property
+    def fills_later(self) -> bool:
+        """Whether the venue's keepers carry orders out, at the price of then."""
+        return self.basis is MarginBasis.ENTRY
+
+    @property
     def held(self) -> tuple[PerpLeg, ...]:
         """The legs with a size."""
         return tuple(leg for leg in self.legs if leg.size)

@@ -11,7 +11,7 @@ from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.margins import FACTOR, PerpLeg, PerpPosition
 from keeper.core.perp_decisions import PerpIntent, is_emergency
 from keeper.core.perp_moves import AddMargin, AllowMargin, PerpMove, Trade, TradeQuote
-from keeper.core.perp_rules import ExitTarget, MarginTarget, PerpAction, PerpTarget, leg_of
+from keeper.core.perp_rules import ExitTarget, MarginTarget, PerpAction, leg_of
 from keeper.core.perps import TradeCost
 from keeper.core.positions import Wallet
 from keeper.core.proposals import AIM, Cost, Rejected
@@ -37,6 +37,8 @@ from keeper.core.units import (
 PERP_GAS: dict[type, int] = {AllowMargin: 60_000, AddMargin: 350_000, Trade: 900_000}
 """Gas to weigh ways by, from above; the limit comes from the rehearsal."""
 OTHER_GAS = 1_000_000
+ROUNDING = 10**6
+"""A venue may leave this part of a size more than asked: it counts in dollars, or rounds tokens."""
 PARTIAL_TOLERANCE = 10
 """Basis points by which a partial plan may miss what it projects."""
 
@@ -352,23 +354,32 @@ def _as_plan(way: _Way, intent: PerpIntent, rejected: tuple[Rejected, ...]) -> P
         cost=way.cost,
         before=intent.perp,
         projected=way.after,
-        postcondition=promise(way.after, way.steps, intent.target if way.is_sufficient else None),
+        postcondition=promise(intent, way.after, way.steps, is_sufficient=way.is_sufficient),
         is_partial=not way.is_sufficient,
         rejected=rejected,
     )
 
 
-def promise(after: PerpPosition, steps: tuple[PerpStep, ...], target: PerpTarget | None) -> PerpPromise:
-    """Return what a plan that ends in ``after`` promises: its target, and the sizes it leaves."""
-    traded = [s.move for s in steps if isinstance(s.move, Trade)]
+def promise(
+    intent: PerpIntent, after: PerpPosition, steps: tuple[PerpStep, ...], *, is_sufficient: bool
+) -> PerpPromise:
+    """Return what a plan that ends in ``after`` promises: its target, and the size it leaves.
+
+    A venue that fills later does so at another price: it is held to that within the slippage allowed.
+    """
+    target = intent.target if is_sufficient else None
+    tolerance = intent.rule.limits.max_slippage if intent.perp.fills_later else 0
     least = _ratio(after) * (BPS - PARTIAL_TOLERANCE) // BPS if after.held else 0
     if isinstance(target, MarginTarget):
         least = target.ratio
+    least = least * (BPS - tolerance) // BPS
     text = str(target) if target else f"margin ratio {ratio_text(least)} or more"
+    traded = [s.move for s in steps if isinstance(s.move, Trade)]
     if not traded:
         return PerpPromise(text, Wad(least))
     left = abs(after.leg(traded[-1].market).size)
-    return PerpPromise(text, Wad(least), traded[-1].market, 0, left)
+    most = left + max(1, left // ROUNDING) if left else 0
+    return PerpPromise(text, Wad(least), traded[-1].market, 0, most)
 
 
 def _others(ranked: list[_Way], chosen: _Way) -> tuple[Rejected, ...]:

@@ -182,7 +182,8 @@ def bursts(plan: PerpPlan, calls: Sequence[Call], order: PerpOrder, seat: PerpSe
         limit = max(gas_limit(order.gas_used[i]), seat.least_gas(step.move))
         current.append(Outgoing(call, order.decision_id, i, step.spend, limit))
         following = plan.steps[i + 1].move if i + 1 < len(plan.steps) else None
-        if not (isinstance(step.move, AllowMargin) and isinstance(following, AllowMargin | AddMargin)):
+        rides = isinstance(following, Trade) and following.margin > 0
+        if not (isinstance(step.move, AllowMargin) and (rides or isinstance(following, AllowMargin | AddMargin))):
             groups.append(current)
             current = []
     return groups

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from keeper.core.margins import PerpLeg, PerpPosition
 from keeper.core.perp_planning import base_usd, value_of
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, UINT256_MAX, Wei, mul_div_down, mul_div_up, usd_text
+from keeper.core.units import BPS, UINT256_MAX, Amount, Wei, mul_div_down, mul_div_up, usd_text
 from keeper.execution.policy import Grant, PolicyError
 from keeper.venues.ports import Call, PerpAct, PerpSeat
 
@@ -74,7 +74,7 @@ def _dollars(act: PerpAct, grant: PerpGrant, seat: PerpSeat, position: PerpPosit
         case "deposit":
             return value_of(position, act.amount)
         case "trade" | "order":
-            return _traded(act, grant, position)
+            return _traded(act, grant, position) + value_of(position, Amount(act.amount))
         case "cancel" | "update" | "claim" | "withdraw":
             return 0
         case _:
