@@ -6,6 +6,7 @@ from eth_utils.address import is_hex_address
 
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
+from keeper.core.units import Address
 from keeper.settings.model import Network, Position
 from keeper.venues import gmx_v2, gmx_v2_orders, gmx_v2_seat, perp_v2, perp_v2_seat
 from keeper.venues.abi import address
@@ -70,8 +71,11 @@ def _perp_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
         wrapped = network.asset(f"W{symbol}")
         return asset.heartbeat_s or wrapped.heartbeat_s or network.default_heartbeat_s
 
+    def feed(symbol: str) -> Address | None:
+        return network.asset(symbol).feed
+
     quoter = network.uniswap_v3.quoter_v2 if network.uniswap_v3 else None
-    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s), quoter)
+    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s, feed), quoter)
 
 
 def _none(detail: str) -> ReadFailedError:

@@ -72,6 +72,8 @@ class Market:
     source: Address
     """The Chainlink aggregator, or the contract in its place."""
     heartbeat_s: int = 0
+    named_feed: Address | None = None
+    """A Chainlink feed that the owner named to tell the age, where the contracts do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,9 @@ def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Addre
     return Scope(owner, tuple(markets))
 
 
-def with_heartbeats(scope: Scope, heartbeat_s: Callable[[str], int]) -> Scope:
-    """Return the scope with how old each index price may get, by underlying."""
-    return replace(scope, markets=tuple(replace(m, heartbeat_s=heartbeat_s(m.symbol)) for m in scope.markets))
+def with_heartbeats(
+    scope: Scope, heartbeat_s: Callable[[str], int], feed: Callable[[str], Address | None] = lambda _: None
+) -> Scope:
+    """Return the scope with how old each index price may get, and the feed that tells it if one was named."""
+    markets = (replace(m, heartbeat_s=heartbeat_s(m.symbol), named_feed=feed(m.symbol)) for m in scope.markets)
+    return replace(scope, markets=tuple(markets))

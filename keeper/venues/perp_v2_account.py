@@ -28,6 +28,7 @@ _BOOK = load("perp_v2_order_book")
 _CONFIG = load("perp_v2_config")
 _BASE = load("perp_v2_base_token")
 _FEED = load("perp_v2_price_feed")
+_CHAINLINK = load("chainlink_feed")
 
 DUST = 10
 """A smaller size counts as none (AccountBalance ``_DUST``)."""
@@ -170,7 +171,9 @@ def _market_reads(deployment: Deployment, owner: Address, market: Market) -> lis
         _BASE.getIndexPrice.read(base, interval),
         _EXCHANGE.getSqrtMarketTwapX96.read(deployment.exchange, base, interval),
         _BASE.getClosedPrice.read(base),
-        _FEED.getLatestOrCachedPrice.read(market.feed or market.prices),
+        _CHAINLINK.latestRoundData.read(market.named_feed)
+        if market.named_feed
+        else _FEED.getLatestOrCachedPrice.read(market.feed or market.prices),
         _FEED.isToUseUniswapV3PriceFeed.read(market.prices),
     ]
 
@@ -220,15 +223,20 @@ def _funding_rate(size: int, mark: int, answers: Sequence[Answer], most: int) ->
 
 
 def _oracle(market: Market, index: int, answers: Sequence[Answer]) -> OraclePrice:
-    """Return the index price with its age, which is unknown where it is not Chainlink's."""
-    latest = _FEED.getLatestOrCachedPrice.decode_or_none(answers[9]) if market.feed else None
-    uniswap = _FEED.isToUseUniswapV3PriceFeed.decode_or_none(answers[10])
+    """Return the index price with its age, which is unknown where it is not Chainlink's and no feed was named."""
+    if market.named_feed:
+        told = _CHAINLINK.latestRoundData.decode_or_none(answers[9])
+        updated_at = told[3] if told else None
+    else:
+        latest = _FEED.getLatestOrCachedPrice.decode_or_none(answers[9]) if market.feed else None
+        uniswap = _FEED.isToUseUniswapV3PriceFeed.decode_or_none(answers[10])
+        updated_at = latest[1] if latest and uniswap == (False,) else None
     return OraclePrice(
         asset=market.base_token,
         symbol=market.symbol,
         answer=index * USD // WAD,
-        source=market.source,
-        updated_at=latest[1] if latest and uniswap == (False,) else None,
+        source=market.named_feed or market.source,
+        updated_at=updated_at,
         round_id=None,
         heartbeat_s=market.heartbeat_s,
     )

@@ -151,6 +151,19 @@ def test_an_age_that_is_not_known_is_not_told(changed: dict[Function, Answer]) -
     assert (oracle.answer, oracle.updated_at) == (2011_50000000, None)
 
 
+def test_a_feed_that_the_owner_names_tells_the_age() -> None:
+    """What the reason's remedy promises: with a named feed an index of another kind has an age."""
+    round_data = load("chainlink_feed").latestRoundData
+    told = answered(round_data, 7, 2011_50000000, 1750016000, 1750016001, 7)
+    chain = Chain({round_data: told, FEED.getChainlinkPriceFeedV3: None})
+    scope = perp_v2.with_heartbeats(chain.scope(), lambda _: 60, lambda symbol: QUOTER if symbol == "ETH" else None)
+    oracle = chain.position(replace(scope, markets=scope.markets[:1] + Chain().scope().markets[1:])).leg("ETH").oracle
+    assert (oracle.updated_at, oracle.source) == (1750016001, QUOTER)
+    silent = Chain({round_data: None, FEED.getChainlinkPriceFeedV3: None})
+    scope = replace(scope, markets=scope.markets[:1] + Chain().scope().markets[1:])
+    assert silent.position(scope).leg("ETH").oracle.updated_at is None
+
+
 def test_a_second_collateral_is_refused() -> None:
     """Its worth is not reckoned here, so none is told."""
     others = answered(VAULT.getCollateralTokens, [ETH, BTC])
