@@ -70,7 +70,7 @@ class Early:
         await self.close()
         topics = [oracle_events.ANSWER_UPDATED]
         if self._emitters:
-            self._subscription = node.subscribe_logs(list(self._emitters), topics, self._on_log, self._on_gap)
+            self._subscription = node.subscribe_logs(list(self._emitters), topics, self.on_log, self.on_gap)
         self._known, self._wanting = known, max(1, self._wanting)
 
     async def close(self) -> None:
@@ -87,7 +87,8 @@ class Early:
         if self._told.get(block.hash):
             self._shoot(block)
 
-    def _on_log(self, log: Log) -> None:
+    def on_log(self, log: Log) -> None:
+        """A node pushed an event of a feed."""
         assets = self._emitters.get(log.address, [])
         try:
             told = oracle_events.decode_answer(log.topics, log.data)
@@ -102,7 +103,8 @@ class Early:
         if self._head is not None and self._head.hash == log.block_hash:
             self._shoot(self._head)
 
-    def _on_gap(self) -> None:
+    def on_gap(self) -> None:
+        """Events may have been missed: a block must be as foretold again first."""
         self._wanting = max(1, self._wanting)
 
     def _shoot(self, block: BlockRef) -> None:
