@@ -72,8 +72,8 @@ def linked_bytecode(name: str, libraries: Mapping[str, str]) -> str:
 
 @cache
 def error_names() -> dict[str, str]:
-    """Selector (0x + 8 hex digits) of each Aave custom error → its name."""
-    entries = [e for e in abi("Errors") + abi("PoolInstance") if e["type"] == "error"]
+    """Selector (0x + 8 hex digits) of each custom error of Aave and of the GMX stand-in → its name."""
+    entries = [e for e in abi("Errors") + abi("PoolInstance") + abi("GmxErrors") if e["type"] == "error"]
     return {"0x" + keccak(text=_signature(e))[:4].hex(): e["name"] for e in entries}
 
 

@@ -11,6 +11,7 @@ from web3 import Web3
 from sandbox.aave import Market, deploy_market
 from sandbox.anvil import CHAIN_ID
 from sandbox.chain import Chain
+from sandbox.gmx import deploy_gmx
 from sandbox.perp import deploy_exchange, list_market, open_market
 from sandbox.spec import Reserve, WorldSpec
 from sandbox.uniswap import MAX, Uniswap, create_pool, deploy_uniswap
@@ -18,6 +19,7 @@ from sandbox.uniswap import MAX, Uniswap, create_pool, deploy_uniswap
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 ROLES = {"admin": 10, "lp": 11, "liquidator": 12, "arbitrageur": 13, "feeds": 14}
 PERP_ROLES = {"perp_maker": 15, "perp_arbitrageur": 16, "perp_liquidator": 17}
+GMX_ROLES = {"gmx_keeper": 18}
 FEED_DECIMALS = 8  # Aave adds and compares sources without looking at their decimals
 ACTOR_FUNDS_USD = 10**10
 PERP_FUNDS_USD = 10**9
@@ -31,7 +33,7 @@ Addresses = dict[str, Any]
 def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
     """Everything of `spec`, feeds fresh at the last block; plain JSON-able addresses."""
     accounts = chain.w3.eth.accounts
-    roles = {name: accounts[index] for name, index in (ROLES | PERP_ROLES).items()}
+    roles = {name: accounts[index] for name, index in (ROLES | PERP_ROLES | GMX_ROLES).items()}
     admin = roles["admin"]
     _put_multicall3(chain, admin)
     tokens = {r.symbol: _deploy_token(chain, spec, r, admin) for r in spec.reserves}
@@ -50,6 +52,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
     for r in (r for r in spec.reserves if r.supply):
         supply = market.pool.functions.supply(tokens[r.symbol], r.supply * 10**r.decimals, roles["lp"], 0)
         chain.send(supply, roles["lp"])
+    gmx = {"gmx": deploy_gmx(chain, tokens, feeds, admin)} if spec.gmx else {}
     perp = {"perp": _deploy_perp(chain, spec, uniswap, tokens, feeds, roles)} if spec.perps else {}
     return {
         "chain_id": CHAIN_ID,
@@ -64,6 +67,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
             "quoter_v2": uniswap.quoter.address,
         },
         **perp,
+        **gmx,
         "tokens": tokens,
         "decimals": {r.symbol: r.decimals for r in spec.reserves},
         "a_tokens": market.a_tokens,

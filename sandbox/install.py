@@ -20,7 +20,17 @@ from sandbox.paths import ADDRESSES, BUILD, CONTRACTS, HERE, MODULES, STATE
 
 NODE_MAJOR = 20
 PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
-WORLD_FILES = ("spec.py", "deploy.py", "aave.py", "uniswap.py", "perp.py", "chain.py", "artifacts.py", "anvil.py")
+WORLD_FILES = (
+    "spec.py",
+    "deploy.py",
+    "aave.py",
+    "uniswap.py",
+    "perp.py",
+    "gmx.py",
+    "chain.py",
+    "artifacts.py",
+    "anvil.py",
+)
 
 
 def ensure(say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)) -> None:

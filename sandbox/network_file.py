@@ -35,6 +35,7 @@ twap_window = "5m"
     return (
         head
         + perp_toml(addresses)
+        + gmx_toml(addresses)
         + "".join(f'\n[price_safety.assets.{s}]\nheartbeat = "{duration(seconds)}"\n' for s, seconds in heartbeats)
     )
 
@@ -56,6 +57,32 @@ clearing_house = "{addresses["perp"]["clearing_house"]}"
         f'\n[price_safety.assets.{underlying}]\nheartbeat = "{duration(seconds)}"\n'
         for underlying, seconds in ages.items()
     )
+
+
+GMX_KEYS = (
+    "data_store",
+    "reader",
+    "exchange_router",
+    "router",
+    "order_vault",
+    "event_emitter",
+    "referral_storage",
+    "order_handler",
+)
+
+
+def gmx_toml(addresses: Addresses) -> str:
+    """Where the stand-in for GMX v2 is, and its one market."""
+    if "gmx" not in addresses:
+        return ""
+    gmx = addresses["gmx"]
+    lines = "".join(f'{name} = "{gmx[name]}"\n' for name in GMX_KEYS)
+    return f"""
+[gmx_v2]
+{lines}
+[gmx_v2.markets]
+ETH = "{gmx["market"]}"
+"""
 
 
 def duration(seconds: int) -> str:

@@ -71,11 +71,11 @@ class Node:
             raise SandboxError(f"snapshot {snapshot} is unknown or was used")
 
     def account(self, index: int) -> LocalAccount:
-        """One of anvil's own test accounts; 0 to 9 are free for users, 10 to 17 are the world's roles."""
+        """One of anvil's own test accounts; 0 to 9 are free for users, 10 to 18 are the world's roles."""
         return _account(index)
 
     def role(self, name: str) -> str:
-        """The address of admin, lp, liquidator, arbitrageur, feeds, perp_maker, perp_arbitrageur or perp_liquidator."""
+        """The address of a role: admin, lp, liquidator, arbitrageur, feeds, gmx_keeper, perp_maker and so on."""
         return str(self.addresses["roles"][name])
 
     @contextmanager

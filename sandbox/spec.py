@@ -90,6 +90,8 @@ class WorldSpec:
     sentinel: bool = False
     sequencer_grace_s: int = 600
     perps: tuple[PerpMarket, ...] = ()
+    gmx: bool = False
+    """Whether there is a stand-in for GMX v2, with WETH and USDC of this world."""
 
     def reserve(self, symbol: str) -> Reserve:
         return next(r for r in self.reserves if r.symbol == symbol)
@@ -154,4 +156,5 @@ DEFAULT = WorldSpec(
         EMode(2, "Dollars", 9000, 9300, 10200, ("USDC", "DAI", "USDT"), ("USDC", "DAI", "USDT")),
     ),
     perps=(PerpMarket(),),
+    gmx=True,
 )

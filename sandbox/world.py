@@ -26,6 +26,7 @@ from sandbox.anvil import Anvil
 from sandbox.chain import Chain
 from sandbox.deploy import Addresses, deploy_world, warm_up
 from sandbox.errors import SandboxError
+from sandbox.gmx_desk import GmxDesk
 from sandbox.network_file import write_network_toml
 from sandbox.node import DEFAULT_INTERVAL_S, Node
 from sandbox.paths import ADDRESSES, RUN, STATE
@@ -246,6 +247,11 @@ class World(Node):
     def health_factor(self, owner: str) -> Decimal:
         """As a number, huge without debt; the raw integer is in `account_data`."""
         return Decimal(self.account_data(owner).health_factor).scaleb(-18)
+
+    @cached_property
+    def gmx(self) -> GmxDesk:
+        """The stand-in for GMX v2: orders, what its keepers do with them, and knobs."""
+        return GmxDesk(self)
 
     @cached_property
     def perp(self) -> PerpDesk:
