@@ -92,3 +92,15 @@ def test_every_duration_carries_its_unit(name: str) -> None:
     durations = [value for key, value in leaves(parsed(name)) if key.endswith(named)]
     assert len(durations) >= 3
     assert [value for value in durations if not DURATION.fullmatch(value)] == []
+
+
+@every_network
+def test_gmx_is_named_with_its_package_and_markets(name: str) -> None:
+    """Where it lives: on Arbitrum and Avalanche."""
+    table = parsed(name).get("gmx_v2")
+    assert (table is not None) == (name in {"arbitrum", "avalanche"})
+    if table is not None:
+        header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
+        assert re.search(r"@gmx-io/sdk@\d+\.\d+\.\d+", header)
+        assert {"BTC", "ETH", "SOL"} <= set(table["markets"])
+        assert len(set(table["markets"].values())) == len(table["markets"])

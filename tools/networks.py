@@ -22,6 +22,7 @@ OUT = ROOT / "config" / "networks"
 
 BOOK = "@aave-dao/aave-address-book@4.68.1"
 UNISWAP = "@uniswap/sdk-core@7.19.4"
+GMX = "@gmx-io/sdk@1.4.0"
 PERP = "@perp/curie-deployments@2023.4.12-1681295833590"
 
 # The same on every network below: deployed by its author with a pre-signed transaction.
@@ -49,6 +50,7 @@ class Network:
     book: str
     sequencer: bool = False
     perp: bool = False
+    gmx: bool = False
     heartbeats: tuple[tuple[str, str, str], ...] = ()
     spark: bool = False
 
@@ -57,11 +59,11 @@ HOURLY_ETH = (("WETH", "70m", "Chainlink's ETH / USD here publishes at least hou
 
 NETWORKS = (
     Network("ethereum", 1, "Ethereum", heartbeats=HOURLY_ETH),
-    Network("arbitrum", 42161, "Arbitrum", sequencer=True),
+    Network("arbitrum", 42161, "Arbitrum", sequencer=True, gmx=True),
     Network("base", 8453, "Base", sequencer=True),
     Network("optimism", 10, "Optimism", sequencer=True, perp=True),
     Network("polygon", 137, "Polygon"),
-    Network("avalanche", 43114, "Avalanche"),
+    Network("avalanche", 43114, "Avalanche", gmx=True),
     Network("spark", 1, "Ethereum", spark=True),
 )
 
@@ -77,6 +79,7 @@ def main() -> None:
     options.add_argument("--book", type=Path, help=f"unpacked {BOOK}")
     options.add_argument("--uniswap", type=Path, help=f"unpacked {UNISWAP}")
     options.add_argument("--perp", type=Path, help=f"unpacked {PERP}")
+    options.add_argument("--gmx", type=Path, help=f"unpacked {GMX}")
     chosen = options.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -85,9 +88,11 @@ def main() -> None:
         require_version(book, BOOK)
         perp = chosen.perp or unpacked(PERP, Path(scratch) / "perp")
         require_version(uniswap, UNISWAP)
+        gmx = chosen.gmx or unpacked(GMX, Path(scratch) / "gmx")
         require_version(perp, PERP)
+        require_version(gmx, GMX)
         for network in NETWORKS:
-            text = toml(network, book, Uniswap.read(uniswap, network.chain_id), perp)
+            text = toml(network, book, Uniswap.read(uniswap, network.chain_id), perp, gmx)
             (OUT / f"{network.name}.toml").write_text(text)
     print(f"wrote {len(NETWORKS)} networks to {OUT.relative_to(ROOT)}/")
 
@@ -146,7 +151,54 @@ def perp_v2(network: Network, package: Path) -> list[str]:
     ]
 
 
-def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path) -> str:
+GMX_CONTRACTS = {
+    "data_store": "DataStore",
+    "reader": "SyntheticsReader",
+    "exchange_router": "ExchangeRouter",
+    "router": "SyntheticsRouter",
+    "order_vault": "OrderVault",
+    "event_emitter": "EventEmitter",
+    "referral_storage": "ReferralStorage",
+}
+GMX_MARKETS = ("BTC", "ETH", "SOL", "LINK", "AVAX", "ARB", "DOGE", "XRP")
+GMX_CONFIGS = Path("build") / "cjs" / "src" / "configs"
+
+
+def gmx_v2(network: Network, package: Path) -> list[str]:
+    """Contracts, and for each underlying the market backed by its own token and USDC, or else the first with USDC."""
+    if not network.gmx:
+        return []
+    configs = package / GMX_CONFIGS
+    contracts = section((configs / "contracts.js").read_text(), network.name)
+    listed = re.findall(
+        r"// (\w+)/USD \[([\w.]+)-USDC\]\s+\"(0x[0-9a-fA-F]{40})\"",
+        section((configs / "markets.js").read_text(), network.name),
+    )
+    markets = dict[str, str]()
+    for symbol in GMX_MARKETS:
+        backed = {long: market for name, long, market in listed if name == symbol}
+        own = next((m for long, m in backed.items() if symbol in long), next(iter(backed.values()), None))
+        if own:
+            markets[symbol] = to_checksum_address(own)
+    names = {key: found(contracts, rf"\b{name}: \"(0x[0-9a-fA-F]{{40}})\"") for key, name in GMX_CONTRACTS.items()}
+    return [
+        "",
+        "[gmx_v2]",
+        *(f'{key} = "{where}"' for key, where in names.items()),
+        "",
+        "[gmx_v2.markets]",
+        *(f'{symbol} = "{market}"' for symbol, market in markets.items()),
+    ]
+
+
+def section(text: str, network: str) -> str:
+    """What a compiled table of the GMX package says of one network: from its name to the next one's."""
+    starts = [(m.start(), m.group(1)) for m in re.finditer(r"\[(?:\w+\.)?([A-Z_]+)\]: \{", text)]
+    begin = next(at for at, name in starts if name == network.upper())
+    return text[begin : next((at for at, _ in starts if at > begin), len(text))]
+
+
+def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) -> str:
     market = f"src/AaveV3{network.book}.sol"
     feeds = f"src/Chainlink{network.book}.sol"
     provider = SPARK_PROVIDER if network.spark else constant(book / market, "POOL_ADDRESSES_PROVIDER")
@@ -160,6 +212,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path) -> str:
         "# deployment tables in Uniswap's documentation.",
         *([f"# Sequencer feed: npm {BOOK}, {feeds}."] if network.sequencer else []),
         *([f"# Perp v2: npm {PERP}, {network.name}/core/metadata.json."] if network.perp else []),
+        *([f"# GMX v2: npm {GMX}, {GMX_CONFIGS}/contracts.js, markets.js."] if network.gmx else []),
     ]
     sequencer = []
     if network.sequencer:
@@ -184,6 +237,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path) -> str:
         f'swap_router_02 = "{uniswap.swap_router_02}"',
         "fee_tiers = [100, 500, 3000, 10000]",
         *perp_v2(network, perp),
+        *gmx_v2(network, gmx),
         "",
         "[price_safety]",
         *sequencer,
