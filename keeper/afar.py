@@ -11,7 +11,7 @@ in the figures only where they are used, and before they are used a position has
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from keeper.venues.ports import Answer
 
 GUARD: Final = 1e-9
 """Far above what floating point loses on 256 bits (about 1e-15), far below what matters."""
-IN_TURN: Final = 16
+IN_TURN: Final = 8
 """Positions compared with our own arithmetic at each block for no other reason than that it is their turn."""
 _SIZE: Final = 6 * 32
 _LIMBS: Final = np.array([2.0**192, 2.0**128, 2.0**64, 1.0])
@@ -133,13 +133,17 @@ class Fleet:
         wanted = frozenset(names)
         self._kept = {i for i, name in enumerate(self.names) if name in wanted} if wanted else set()
 
-    def close(self) -> list[int]:
-        """Return whom to read in full at the next block: near a trigger, kept, changed, or whose turn it is."""
+    def close(self, found: Container[str]) -> list[int]:
+        """Return whom to read in full at the next block: near a trigger, kept, changed, or whose turn it is.
+
+        The turn comes to those only whose reserves are ``found`` already: nobody is discovered on the path for it.
+        """
         count = len(self.names)
         turn = {(self._turn + i) % count for i in range(min(IN_TURN, count))}
         self._turn = (self._turn + IN_TURN) % count
-        found = self._close | self._kept | turn | set(self._changed[:IN_TURN])
-        return sorted(found - self._unreadable)
+        idle = (turn | set(self._changed[:IN_TURN])) - self._unreadable
+        known = {i for i in idle if self.names[i] in found}
+        return sorted(((self._close | self._kept) - self._unreadable) | known)
 
     def look(self, answers: Sequence[Answer], prices: dict[str, int]) -> Sight:
         """Return what the figures of a block tell. ``answers`` are those to ``aave_v3.account_read``, one for each."""

@@ -12,16 +12,20 @@ T = TypeVar("T")
 Places = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Slot(Generic[T]):
-    """Where a probe's answers are in the one read."""
+    """Where a probe's answers are in the one read, and what they meant the last time."""
 
     probe: Probe[T]
     places: Places
+    _last: tuple[list[Answer], T] | None = None
 
     def decode(self, answers: Sequence[Answer]) -> T:
-        """Return what the probe found. Raises as the probe does."""
-        return self.probe.decode([answers[place] for place in self.places])
+        """Return what the probe found; the same answers mean the same. Raises as the probe does."""
+        mine = [answers[place] for place in self.places]
+        if self._last is None or self._last[0] != mine:
+            self._last = mine, self.probe.decode(mine)
+        return self._last[1]
 
 
 class Sheet:

@@ -30,6 +30,8 @@ from keeper.venues.ports import Answer, OrderBook, OrderOutcome, PerpSeat, Probe
 if TYPE_CHECKING:
     from keeper.afar import Fleet
 
+AT_A_TIME = 100
+"""Positions of a fleet whose reserves are found at once, in the background."""
 NEAR = Bps(300)
 ALL_CLOSE = 64
 """Up to so many positions each is read in full at each block; of more, those that need it (``afar``)."""
@@ -237,7 +239,7 @@ class Watch:
     def _close(self) -> list[Position]:
         if self._fleet is None:
             return list(self.positions.values())
-        return [*self._pinned, *(self._ships[i] for i in self._fleet.close())]
+        return [*self._pinned, *(self._ships[i] for i in self._fleet.close(self._known.scopes if self._known else ()))]
 
     def _page_of(self, block: BlockRef, known: Known, close: Sequence[Position]) -> Page:
         symbols = self._fleet.symbols if self._fleet else ()
@@ -248,10 +250,13 @@ class Watch:
     async def _known_for(self, block: BlockRef, positions: Sequence[Position]) -> Known:
         """Return what is known, of these positions too. What may be outdated serves until it is found anew."""
         if self._known is None:
-            return await self._discover(block, positions)
-        if self._is_outdated and (self._renewal is None or self._renewal.done()):
-            self._renewal = asyncio.create_task(self._renew(block, self._page.positions if self._page else ()))
-        known = self._known = await self._survey.extended(block, self._known, [p.name for p in positions])
+            known = await self._discover(block, positions)
+        else:
+            known = self._known = await self._survey.extended(block, self._known, [p.name for p in positions])
+        if self._renewal is None or self._renewal.done():
+            rest = [p.name for p in self._ships if p.name not in known.scopes]
+            if self._is_outdated or rest:
+                self._renewal = asyncio.create_task(self._renew(block, positions, rest))
         return known
 
     async def _discover(self, block: BlockRef, positions: Sequence[Position]) -> Known:
@@ -261,11 +266,15 @@ class Watch:
             self._glance = Bundle([aave_v3.account_read(known.market, p.owner) for p in self._ships])
         return known
 
-    async def _renew(self, block: BlockRef, positions: Sequence[Position]) -> None:
+    async def _renew(self, block: BlockRef, positions: Sequence[Position], rest: Sequence[str]) -> None:
+        """Off the path: find the market anew where it may have changed, then what the rest of a fleet uses."""
         try:
-            await self._discover(block, positions)
+            known = await self._discover(block, positions) if self._is_outdated else self.known
+            for i in range(0, len(rest), AT_A_TIME):
+                known = await self._survey.extended(block, self.known, rest[i : i + AT_A_TIME])
+                self._known = known
         except (NodeError, ReadFailedError):
-            return  # still outdated: the next block tries again
+            return  # the next block tries again
 
 
 def _without_figures(position: Position) -> Unreadable:

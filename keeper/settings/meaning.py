@@ -6,8 +6,8 @@ for it is reported as a field.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import product
 from typing import Any
 
 from pydantic import ValidationError
@@ -134,19 +134,22 @@ def _rules(raw: Raw) -> Iterator[str]:
 
 def _endless(rules: list[RuleTable]) -> Iterator[str]:
     """Yield pairs in which a boost ends where a rescue begins: they would trade to and fro, paying each time."""
+    of = dict[str | None, list[RuleTable]]()
+    for rule in rules:
+        of.setdefault(rule.position, []).append(rule)
     boosts = [rule for rule in rules if "leverage_up" in rule.actions]
-    for boost, rescue in product(boosts, rules):
+    for boost, rescue in ((one, other) for one in boosts for other in of[one.position]):
         trigger = rescue.when.health_factor_below
         assert isinstance(boost.restore, RestoreTable)  # noqa: S101 - a sound boost restores a health factor
         goal = boost.restore.health_factor
-        if boost.position == rescue.position and trigger and goal and goal < trigger and _acts(rescue):
+        if trigger and goal and goal < trigger and _acts(rescue):
             yield (
                 f"rules: {boost.name!r} lowers the health factor to {goal}, where {rescue.name!r} raises it again: "
                 f"they would never rest; let it end at {trigger} or above"
             )
         begins = boost.when.health_factor_above
         end = rescue.restore.health_factor if isinstance(rescue.restore, RestoreTable) else None
-        if boost.position == rescue.position and rescue is not boost and begins and end and end >= begins:
+        if rescue is not boost and begins and end and end >= begins:
             yield (
                 f"rules: {rescue.name!r} raises the health factor to {end}, where {boost.name!r} lowers it again: "
                 f"let the boost begin above {end}"
@@ -177,5 +180,5 @@ def _address(table: Raw) -> str | None:
 
 
 def _repeated(values: Iterator[str | None]) -> list[str]:
-    seen = [value for value in values if value]
-    return sorted({value for value in seen if seen.count(value) > 1})
+    seen = Counter(value for value in values if value)
+    return sorted(value for value, times in seen.items() if times > 1)

@@ -17,7 +17,7 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
 from keeper.venues.ports import Answer, Read, ReadFailedError
-from keeper.venues.words import PlainWords, plain_words
+from keeper.venues.words import PlainWords, plain_arguments, plain_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,8 @@ class Function:
 
     def encode(self, *args: Any) -> bytes:
         """Return calldata."""
-        if self.inputs == ("address",) and len(args) == 1 and isinstance(args[0], str) and len(args[0]) == 42:
-            return self.selector + bytes(12) + bytes.fromhex(args[0][2:])
-        return self.selector + encode(self.inputs, args)
+        words = plain_arguments(self.inputs, args)
+        return self.selector + (encode(self.inputs, args) if words is None else words)
 
     def read(self, to: Address, *args: Any, gas: int | None = None) -> Read:
         """Return the read of this function at an address; ``gas`` as in ``Read``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from functools import lru_cache
 from itertools import combinations
 
 from keeper.core.moves import Route, Swap
@@ -19,6 +20,8 @@ _POOL = load("uniswap_v3_pool")
 _QUOTER = load("uniswap_v3_quoter_v2")
 _ROUTER = load("uniswap_v3_swap_router_02")
 _ERC20 = load("erc20")
+_TWO_OF_TWO = b"".join(word.to_bytes(32, "big") for word in (64, 160, 2))
+"""How the answer of ``observe`` about two times begins: where its two lists are, and how long the first is."""
 QUOTE_GAS = 400_000
 """What a quote takes, roughly: the swap is really made, and undone."""
 
@@ -173,10 +176,10 @@ def average_probe(reference: Reference, window_s: int) -> Probe[Callable[[int], 
     reads = (_POOL.observe.read(reference.pool.address, [window_s, 0]), _POOL.slot0.read(reference.pool.address))
 
     def decode(answers: Sequence[Answer]) -> Callable[[int], SecondPrice]:
-        observed, slot = _POOL.observe.decode_or_none(answers[0]), _POOL.slot0.decode_or_none(answers[1])
+        observed, slot = _observed(answers[0]), _POOL.slot0.decode_or_none(answers[1])
         ticks = []
         if observed and slot:
-            ticks = [(observed[0][1] - observed[0][0]) // window_s, slot[1]]
+            ticks = [(observed[1] - observed[0]) // window_s, slot[1]]
 
         def priced(quote_price: int) -> SecondPrice:
             readings = tuple(int(_price(tick, reference) * quote_price) for tick in ticks)
@@ -187,6 +190,17 @@ def average_probe(reference: Reference, window_s: int) -> Probe[Callable[[int], 
     return Probe(reads, decode)
 
 
+def _observed(answer: Answer) -> tuple[int, int] | None:
+    """Return the two tick cumulatives that were asked for, None when the pool does not answer."""
+    if answer is not None and len(answer) == 8 * 32 and answer[:96] == _TWO_OF_TWO:
+        first, second = (int.from_bytes(answer[i : i + 32], "big", signed=True) for i in (96, 128))
+        if max(abs(first), abs(second)) < 1 << 55:
+            return first, second
+    found = _POOL.observe.decode_or_none(answer)
+    return (found[0][0], found[0][1]) if found else None
+
+
+@lru_cache(maxsize=4096)
 def _price(tick: int, reference: Reference) -> Decimal:
     """Return whole quote tokens per whole asset at a tick: 1.0001^tick is raw token1 per raw token0."""
     with localcontext() as context:

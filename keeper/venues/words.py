@@ -1,4 +1,4 @@
-"""Answers in which every value is one word of 32 bytes, read without a general decoder.
+"""Answers and arguments in which every value is one word of 32 bytes, without a general codec.
 
 Whatever is not in its plain form (a number above its type, padding that is not zero, another length) is left to the
 general decoder, which knows what to say of it.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from eth_utils.address import to_normalized_address
@@ -29,17 +28,31 @@ class PlainWords:
 
     def read(self, answer: bytes) -> tuple[Any, ...] | None:
         """Return the outputs as the general decoder would; None where it has to look itself."""
-        count = len(self.values)
-        if len(answer) != count * _WORD:
+        if len(answer) != len(self.values) * _WORD:
             return None
-        places = pairwise(range(0, (count + 1) * _WORD, _WORD))
+        begin, found = 0, []
         try:
-            found = tuple(
-                [value(int.from_bytes(answer[a:b], "big")) for value, (a, b) in zip(self.values, places, strict=True)]
-            )
+            for value in self.values:
+                found.append(value(int.from_bytes(answer[begin : begin + _WORD], "big")))
+                begin += _WORD
         except OverflowError:
             return None
-        return (found,) if self.is_struct else found
+        return (tuple(found),) if self.is_struct else tuple(found)
+
+
+def plain_arguments(inputs: Sequence[str], args: Sequence[Any]) -> bytes | None:
+    """Return the words of arguments that are addresses and numbers; None where the general encoder has to look."""
+    found = []
+    for kind, arg in zip(inputs, args, strict=False):
+        if kind == "address" and isinstance(arg, str) and len(arg) == 42:
+            found.append(bytes(12) + bytes.fromhex(arg[2:]))
+        elif (kind == "uint256" and type(arg) is int and 0 <= arg < 1 << 256) or (
+            kind == "uint8" and type(arg) is int and 0 <= arg < 1 << 8
+        ):
+            found.append(arg.to_bytes(_WORD, "big"))
+        else:
+            return None
+    return b"".join(found) if len(inputs) == len(args) else None
 
 
 def plain_words(outputs: Sequence[str]) -> PlainWords | None:
@@ -65,7 +78,11 @@ def _unsigned(bits: int) -> Callable[[int], int]:
             raise OverflowError
         return word
 
-    return value
+    return _as_it_is if bits == 256 else value
+
+
+def _as_it_is(word: int) -> int:
+    return word
 
 
 def _signed(bits: int) -> Callable[[int], int]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.venues.abi import load
-from keeper.venues.words import plain_words
+from keeper.venues.words import plain_arguments, plain_words
 
 KINDS = ["uint256", "uint128", "uint40", "uint8", "int256", "int24", "int56", "bool", "address"]
 words = st.one_of(
@@ -46,6 +46,37 @@ def test_what_is_no_single_word_is_left_to_the_general_way(kinds: tuple[str, ...
 def test_another_length_is_left_to_the_general_way(size: int) -> None:
     plain: Any = plain_words(("uint256",))
     assert plain.read(bytes(size)) is None
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("address"), st.binary(min_size=20, max_size=20).map(lambda b: "0x" + b.hex())),
+            st.tuples(st.just("uint256"), st.integers(0, 2**256 - 1)),
+            st.tuples(st.just("uint8"), st.integers(0, 255)),
+        ),
+        max_size=5,
+    )
+)
+def test_plain_arguments_are_the_general_calldata(given: list[tuple[str, Any]]) -> None:
+    kinds, args = [kind for kind, _ in given], [arg for _, arg in given]
+    assert plain_arguments(kinds, args) == encode(kinds, args)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "args"),
+    [
+        (("uint8",), (256,)),
+        (("uint256",), (-1,)),
+        (("uint256",), (True,)),
+        (("address",), ("0x12",)),
+        (("bool",), (True,)),
+        (("uint256",), ()),
+        (("uint256",), (1, 2)),
+    ],
+)
+def test_other_arguments_are_left_to_the_general_encoder(kinds: tuple[str, ...], args: tuple[Any, ...]) -> None:
+    assert plain_arguments(kinds, args) is None
 
 
 def test_calldata_of_one_address_is_the_general_calldata() -> None:

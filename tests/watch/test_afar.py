@@ -88,7 +88,7 @@ def test_what_is_well_away_from_its_trigger_is_let_pass() -> None:
     seen = [figures(10**12, 10**11, dice.randrange(13 * WAD // 10, 9 * WAD)) for _ in rules]
     whole = fleet(*rules)
     assert whole.look([answer(of) for of in seen], {}).may_fire == []
-    assert len(whole.close()) <= IN_TURN
+    assert len(whole.close(whole.names)) <= IN_TURN
 
 
 @pytest.mark.parametrize("said", [None, b"", bytes(191), bytes(193), bytes(32)])
@@ -130,7 +130,7 @@ def test_everybody_s_turn_comes() -> None:
     said = [answer(figures(10**12, 10**11, 3 * WAD))] * (5 * IN_TURN + 3)
     seen = set[int]()
     for _ in range(6):
-        seen |= set(whole.close())
+        seen |= set(whole.close(whole.names))
         whole.look(said, {})
     assert seen == set(range(5 * IN_TURN + 3))
 
@@ -138,7 +138,7 @@ def test_everybody_s_turn_comes() -> None:
 def last(whole: Fleet) -> set[int]:
     """Who is close for a reason other than its turn."""
     whole._turn = len(whole.names) - IN_TURN
-    return set(whole.close()) - set(range(len(whole.names) - IN_TURN, len(whole.names)))
+    return set(whole.close(whole.names)) - set(range(len(whole.names) - IN_TURN, len(whole.names)))
 
 
 def test_who_is_near_kept_or_changed_is_read_in_full_next_time() -> None:
@@ -165,3 +165,12 @@ def test_rules_may_change_under_way() -> None:
     assert whole.look(said, {}).may_fire == []
     whole.follow((rule(0, Trigger(Measure.HEALTH_FACTOR, True, 4 * WAD)),))
     assert whole.look(said, {}).may_fire == [0]
+
+
+def test_nobody_s_turn_comes_before_it_was_found_what_they_use() -> None:
+    """That is found in the background: a turn must not cost a second read."""
+    whole = fleet(count=2 * IN_TURN)
+    assert whole.close([]) == []
+    assert whole.close(["p9", "p1"]) == [9]
+    whole.keep(["p3"])
+    assert whole.close([]) == [3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -59,6 +60,7 @@ async def test_all_are_judged_and_few_are_read_in_full(world: World, proxy: RpcP
     """One request a block; whoever is closely read agrees to the wei; everybody's turn comes."""
     async with house(fleet) as parts:
         await cycle(parts, await parts.watch.blocks.head())
+        await everything_found(parts)
         seen = set[str]()
         for _ in range(COUNT // IN_TURN + 1):
             world.mine()
@@ -76,6 +78,12 @@ async def test_all_are_judged_and_few_are_read_in_full(world: World, proxy: RpcP
         world.mine()
         await cycle(parts, await parts.watch.blocks.head())
         assert proxy.methods["eth_call"] == 1
+
+
+async def everything_found(parts: House) -> None:
+    async with asyncio.timeout(20):
+        while len(parts.watch.known.scopes) < COUNT:  # noqa: ASYNC110 - found in the background
+            await asyncio.sleep(0.01)
 
 
 async def test_who_comes_near_is_judged_exactly_at_that_very_block(world: World, fleet: Path) -> None:
