@@ -50,6 +50,8 @@ class Early:
         self._head: BlockRef | None = None
         self._before: Snapshot | None = None
         self._shot_at = -1
+        self._unproven: BlockRef | None = None
+        """The block of a shot, until its read bore it out."""
         self._wanting = 1
         """Blocks as foretold that are still wanted before this path may be used."""
         self._tasks = set[asyncio.Task[None]]()
@@ -135,7 +137,7 @@ class Early:
                 prepared = None if isinstance(decision, Hold) else fitting(house, snapshot, decision, signer)
                 if prepared is None or isinstance(decision, Hold) or self._shot_at >= block.number:
                     continue
-                self._shot_at = block.number
+                self._shot_at, self._unproven = block.number, block
                 rehearsed = replace(prepared.rehearsed, how=f"{prepared.rehearsed.how}, {HOW}")
                 sent = await conclude_plan(house, snapshot, decision, replace(prepared, rehearsed=rehearsed), signer)
             except (JournalError, ReadFailedError, NodeError) as error:
@@ -170,6 +172,10 @@ class Early:
         self._before = read
         late = self._overdue()
         if late:
+            self._turn_off(late)
+        acted_on, self._unproven = self._unproven, None
+        if acted_on is not None and acted_on.hash != read.block.hash:
+            late = f"block {acted_on.number} was acted on and never read"
             self._turn_off(late)
         if before is None or read.block.parent_hash != before.block.hash:
             return

@@ -56,13 +56,16 @@ class PerpMemory:
         """Return the rules about a position."""
         return tuple(rule for rule in self.rules if rule.position == name)
 
-    async def trail(self, position: PerpPosition) -> Trail:
-        """Return a position's trail with this block in it; what is new is written down."""
+    async def trail(self, position: PerpPosition, *, is_sure: bool = True) -> Trail:
+        """Return a position's trail with this block in it; what is new is written down.
+
+        A price in doubt (not ``is_sure``) is no best price: one false answer would make every later one a fall.
+        """
         name = position.name
         known = self.trails.get(name)
         if known is None:
             known = _trail(await self.journal.facts.get(self._key("trail", name)))
-        now = _seen(known, position, self.rules_of(name))
+        now = _seen(known, position, self.rules_of(name), is_sure=is_sure)
         if now != known:
             await self._write(self._key("trail", name), _plain(now))
         self.trails[name] = now
@@ -123,11 +126,12 @@ class PerpMemory:
     async def created(self, name: str, keys: Iterable[str], decision_id: int, block: int, *, rests: bool) -> None:
         """Remember orders as soon as they are known: a kill must not make them strangers."""
         if rests:
-            kept = sorted(await self.own_orders(name) | set(keys))
-            await self._write(self._key("resting", name), kept[-MOST_KEYS:])
+            known = await self.journal.facts.get(self._key("resting", name))
+            kept = dict.fromkeys([*(known if isinstance(known, list) else ()), *keys])
+            await self._write(self._key("resting", name), list(kept)[-MOST_KEYS:])
             return
-        known = await self.left(name)
-        await self.set_left(name, [*known, *(Left(key, decision_id, block, 0) for key in keys)])
+        left = await self.left(name)
+        await self.set_left(name, [*left, *(Left(key, decision_id, block, 0) for key in keys)])
 
     async def left(self, name: str) -> tuple[Left, ...]:
         """Return the orders of a position that were still with the venue when last seen."""
@@ -147,7 +151,7 @@ class PerpMemory:
         return f"{what}:{self.scope}:{name}"
 
 
-def _seen(trail: Trail, position: PerpPosition, rules: tuple[PerpRule, ...]) -> Trail:
+def _seen(trail: Trail, position: PerpPosition, rules: tuple[PerpRule, ...], *, is_sure: bool) -> Trail:
     for rule in rules:
         if rule.trigger.measure not in FOLLOWED:
             continue
@@ -155,24 +159,24 @@ def _seen(trail: Trail, position: PerpPosition, rules: tuple[PerpRule, ...]) -> 
         if leg is None:
             trail = trail.without(rule.name)
         elif rule.trigger.measure is PerpMeasure.TRAILING_STOP:
-            if price_usd(leg) > 0:
-                trail = trail.with_price(rule.name, price_usd(leg), is_long=leg.is_long)
+            if is_sure and price_usd(leg) > 0:
+                trail = trail.with_price(rule.name, price_usd(leg), leg.market, is_long=leg.is_long)
         else:
             window, now = rule.trigger.window_s, position.block.timestamp
-            trail = trail.with_rate(rule.name, now, leg.funding_rate, window)
+            trail = trail.with_rate(rule.name, now, leg.funding_rate, window, leg.market, is_long=leg.is_long)
     return trail
 
 
 def _plain(trail: Trail) -> dict[str, Any]:
     return {
         "best": {k: str(v) for k, v in trail.best.items()},
-        "side": dict(trail.side),
+        "of": dict(trail.of),
         "samples": {k: [[s.at, str(s.rate)] for s in v] for k, v in trail.samples.items()},
     }
 
 
 def _trail(plain: Any) -> Trail:
-    if not isinstance(plain, dict):
+    if not isinstance(plain, dict) or "of" not in plain:
         return Trail()
     samples = {k: tuple(Sample(int(at), int(rate)) for at, rate in v) for k, v in plain["samples"].items()}
-    return Trail({k: int(v) for k, v in plain["best"].items()}, dict(plain["side"]), samples)
+    return Trail({k: int(v) for k, v in plain["best"].items()}, dict(plain["of"]), samples)

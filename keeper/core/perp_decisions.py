@@ -105,9 +105,9 @@ def _needless(rule: PerpRule, assessed: PerpAssessment) -> tuple[Reason, str] | 
     if not rule.acts or rule.target is None:
         value = next(v.measured for v in assessed.verdicts if v.rule is rule)
         return Reason.ALERT_ONLY, measured_text(rule.trigger, value)
-    if rule.target.is_met(assessed.position):
+    if rule.target.is_met(assessed.position) and rule.trigger.measure.is_of_a_leg:
         return Reason.AT_TARGET, str(rule.target)
-    if target_fires(rule.trigger, rule.target):
+    if rule.target.is_met(assessed.position) or target_fires(rule.trigger, rule.target):
         return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
     return None
 

@@ -52,6 +52,11 @@ class PerpMeasure(Enum):
         )
 
     @property
+    def is_of_a_price(self) -> bool:
+        """Whether it is judged by a leg's index price."""
+        return self.is_of_a_leg and self is not PerpMeasure.FUNDING
+
+    @property
     def is_exit(self) -> bool:
         """Whether it asks for less size, whatever the margin."""
         return self.is_of_a_leg
@@ -93,7 +98,7 @@ class ExitTarget:
 
     def is_met(self, position: PerpPosition) -> bool:
         """Tell whether no size is left."""
-        return not any(leg for leg in position.held if self.market in (None, leg.symbol))
+        return not any(self.market is None or leg.symbol.lower() == self.market.lower() for leg in position.held)
 
     def __str__(self) -> str:
         return f"{self.market} closed" if self.market else "closed"
@@ -267,9 +272,19 @@ def _judge(rule: PerpRule, position: PerpPosition, trail: Trail) -> PerpVerdict:
     value = measure(rule.trigger, position, trail, rule.name)
     leg = leg_of(rule.trigger, position)
     if rule.trigger.measure.is_of_a_leg and leg is None:
-        held = ", ".join(x.symbol for x in position.held)
-        detail = f"rule {rule.name}: market {rule.trigger.market}, position has {held}"
-        return PerpVerdict(rule, None, fired=False, doubt=Doubt(Reason.RULE_UNDECIDABLE, detail))
+        return PerpVerdict(rule, None, fired=False, doubt=_undecidable(rule, position))
+    if leg is not None and rule.trigger.measure.is_of_a_price and price_usd(leg) <= 0:
+        doubt = Doubt(Reason.PRICE_NOT_POSITIVE, f"{leg.symbol} answers {price_usd(leg)}")
+        return PerpVerdict(rule, None, fired=False, doubt=doubt)
     if value is None:
         return PerpVerdict(rule, None, fired=False)
     return PerpVerdict(rule, value, fired=fires(rule.trigger, value, leg))
+
+
+def _undecidable(rule: PerpRule, position: PerpPosition) -> Doubt | None:
+    """Return why no leg is looked at; None where the one that is named has no size: there is nothing to stop."""
+    named = rule.trigger.market
+    if named and any(leg.symbol.lower() == named.lower() for leg in position.legs):
+        return None
+    held = ", ".join(x.symbol for x in position.held)
+    return Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: market {named}, position has {held}")

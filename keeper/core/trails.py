@@ -21,27 +21,32 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """By rule name: the best price since the position was taken (10^-8 dollars), its side, and funding samples."""
+    """By rule name: the best price since the position was taken (10^-8 dollars), what it is of, and funding samples.
+
+    ``of`` is the market and side that was looked at: what was seen of another is worth nothing.
+    """
 
     best: dict[str, int] = field(default_factory=dict)
-    side: dict[str, bool] = field(default_factory=dict)
+    of: dict[str, str] = field(default_factory=dict)
     samples: dict[str, tuple[Sample, ...]] = field(default_factory=dict)
 
-    def with_price(self, rule: str, price: int, *, is_long: bool) -> Trail:
-        """Return the trail with a price seen. A position that turned round begins anew."""
-        known = self.best.get(rule) if self.side.get(rule) == is_long else None
+    def with_price(self, rule: str, price: int, market: str, *, is_long: bool) -> Trail:
+        """Return the trail with a price seen. A position that turned round, or of another market, begins anew."""
+        of = _of(market, is_long=is_long)
+        known = self.best.get(rule) if self.of.get(rule) == of else None
         better = price if known is None else max(known, price) if is_long else min(known, price)
         if better == known:
             return self
-        return replace(self, best={**self.best, rule: better}, side={**self.side, rule: is_long})
+        return replace(self, best={**self.best, rule: better}, of={**self.of, rule: of})
 
-    def with_rate(self, rule: str, at: int, rate: int, window_s: int) -> Trail:
+    def with_rate(self, rule: str, at: int, rate: int, window_s: int, market: str, *, is_long: bool) -> Trail:
         """Return the trail with a funding rate seen; of samples close together only the first is kept."""
-        known = self.samples.get(rule, ())
+        of = _of(market, is_long=is_long)
+        known = self.samples.get(rule, ()) if self.of.get(rule) == of else ()
         if known and at - known[-1].at < max(1, window_s // SAMPLES):
             return self
         recent = tuple(s for i, s in enumerate(known) if i + 1 == len(known) or known[i + 1].at > at - window_s)
-        return replace(self, samples={**self.samples, rule: (*recent, Sample(at, rate))})
+        return replace(self, samples={**self.samples, rule: (*recent, Sample(at, rate))}, of={**self.of, rule: of})
 
     def without(self, rule: str) -> Trail:
         """Return the trail with a rule forgotten: its position is gone."""
@@ -49,7 +54,7 @@ class Trail:
             return self
         return Trail(
             {k: v for k, v in self.best.items() if k != rule},
-            {k: v for k, v in self.side.items() if k != rule},
+            {k: v for k, v in self.of.items() if k != rule},
             {k: v for k, v in self.samples.items() if k != rule},
         )
 
@@ -70,3 +75,7 @@ class Trail:
                 total += sample.rate * (until - start)
                 seen += until - start
         return -(-total // seen) if seen else known[-1].rate
+
+
+def _of(market: str, *, is_long: bool) -> str:
+    return f"{market} {'long' if is_long else 'short'}"
