@@ -268,7 +268,8 @@ def _less(
     part = mul_div_up(leg.entry_notional, size, abs(leg.size))
     change = -size if leg.is_long else size
     closes = size == abs(leg.size)
-    trade = Trade(leg.market, leg.is_long, change, part, worst_price(leg, change, slippage), is_close=closes)
+    now = None if position.fills_later else quote.price
+    trade = Trade(leg.market, leg.is_long, change, part, worst_price(leg, change, slippage, now), is_close=closes)
     dollars = perps.notional(leg) - perps.notional(after.leg(leg.market))
     steps = (PerpStep(trade, Usd(base_usd(position, dollars))),)
     total = Cost(gas_cost(steps, terms), Usd(base_usd(position, cost.of(dollars))), Usd(0))
@@ -281,11 +282,22 @@ def cost_share(quote: TradeQuote) -> TradeCost:
     return TradeCost(mul_div_up(quote.fee + max(0, quote.impact), FACTOR, quote.notional) if quote.notional else 0)
 
 
-def worst_price(leg: PerpLeg, size_change: int, slippage: Bps) -> int:
-    """Return the worst price a trade may be done at: the index price, less or more the slippage allowed."""
+def worst_price(leg: PerpLeg, size_change: int, slippage: Bps, quoted: int | None = None) -> int:
+    """Return the worst price a trade may be done at: the index price, less or more the slippage allowed.
+
+    Where the price ``quoted`` now is better than the index, it counts from that: a market that has run away from the
+    index in our favour is no room for others to take.
+    """
     if size_change > 0:
-        return mul_div_down(leg.index_price, BPS + slippage, BPS)
-    return mul_div_up(leg.index_price, BPS - slippage, BPS)
+        start = leg.index_price if quoted is None else min(leg.index_price, quoted)
+        return mul_div_down(start, BPS + slippage, BPS)
+    start = leg.index_price if quoted is None else max(leg.index_price, quoted)
+    return mul_div_up(start, BPS - slippage, BPS)
+
+
+def closes_better_than_index(leg: PerpLeg) -> bool:
+    """Tell whether the market stands on the side of the index where closing the leg gains by it."""
+    return leg.mark_price >= leg.index_price if leg.is_long else leg.mark_price <= leg.index_price
 
 
 def side(leg: PerpLeg) -> str:

@@ -7,6 +7,7 @@ from keeper.core.books import Book, exposure
 from keeper.core.carry import Carry, carry
 from keeper.core.hedge_rules import BookAssessment, HedgeRule
 from keeper.core.margins import PerpPosition
+from keeper.core.perp_planning import closes_better_than_index
 from keeper.core.perp_rules import PerpAssessment, assess_perp
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt, is_within, price_doubts, sequencer_doubts
@@ -29,12 +30,21 @@ async def judge_perp(
     if isinstance(position, Unreadable):
         return assess_perp(position, house.perps.rules, Trail(), ())
     trail = await house.perps.trail(position)
-    doubts, may_be_empty = perp_doubts(house, snapshot, position), await house.perps.may_be_empty(position.name)
+    doubts, may_be_empty = (
+        perp_doubts(house, snapshot, position, is_closing=True),
+        await house.perps.may_be_empty(position.name),
+    )
     return assess_perp(position, house.perps.rules, trail, doubts, may_be_empty=may_be_empty)
 
 
-def perp_doubts(house: House, snapshot: Snapshot, position: PerpPosition) -> tuple[Doubt, ...]:
-    """Return what speaks against trading: the sequencer, a stale index, mark and index too far apart."""
+def perp_doubts(
+    house: House, snapshot: Snapshot, position: PerpPosition, *, is_closing: bool = False
+) -> tuple[Doubt, ...]:
+    """Return what speaks against trading: the sequencer, a stale index, mark and index too far apart.
+
+    A gap does not forbid closing a leg on its gaining side, at a market better than the index: there is the squeeze by
+    funding, where who pays it must be able to get out. The trade is bounded by the better of market and index.
+    """
     now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
     doubts = list(sequencer_doubts(snapshot.sequencer, now))
     for leg in position.legs:
@@ -42,7 +52,8 @@ def perp_doubts(house: House, snapshot: Snapshot, position: PerpPosition) -> tup
             continue
         second = snapshot.seconds.get(leg.oracle.asset)
         doubts += price_doubts(leg.oracle, second, bound, now)
-        if not is_within(leg.mark_price, leg.index_price, Bps(2 * bound)):
+        is_apart = not is_within(leg.mark_price, leg.index_price, Bps(2 * bound))
+        if is_apart and not (is_closing and closes_better_than_index(leg)):
             detail = f"{leg.symbol} mark {leg.mark_price}, index {leg.index_price}"
             doubts.append(Doubt(Reason.PRICE_DEVIATES, detail))
     return tuple(doubts)
