@@ -23,6 +23,7 @@ from sandbox.world import World
 
 COUNTS = {1: 60, 100: 40, 1000: 20, 10_000: 10}
 """Positions → runs."""
+WARM_UP = 20
 WITHIN = 1.5
 
 
@@ -46,7 +47,7 @@ async def reading(world: World, house: House, count: int, runs: int) -> Row:
         await house.watch.snapshot(await house.watch.blocks.head())
         while len(house.watch.known.scopes) < count:  # noqa: ASYNC110 - found in the background
             await asyncio.sleep(0.1)
-        for run in range(runs + 3):
+        for run in range(runs + WARM_UP):
             world.mine()
             head = await house.watch.blocks.head()
             with recorded(house) as calls:
@@ -55,8 +56,8 @@ async def reading(world: World, house: House, count: int, runs: int) -> Row:
                 took = (time.perf_counter() - begun) * 1000
             world.mine()
             anew = await house.watch.blocks.head()  # each has a block that nobody has read yet
-            least = await raw(bare, world.url, [c.replace(head.hash.encode(), anew.hash.encode()) for c in calls])
-            if run >= 3:
+            least = await raw(bare, world.url, [body(*call).replace(head.hash, anew.hash).encode() for call in calls])
+            if run >= WARM_UP:
                 ours.append(took)
                 floor.append(least)
             assert len(snapshot.positions) + len(snapshot.afar) == count
@@ -65,13 +66,13 @@ async def reading(world: World, house: House, count: int, runs: int) -> Row:
 
 
 @contextlib.contextmanager
-def recorded(house: House) -> Iterator[list[bytes]]:
-    """The bodies of the calls that are made meanwhile."""
+def recorded(house: House) -> Iterator[list[tuple[str, Any]]]:
+    """The calls that are made meanwhile."""
     (member,) = house.watch.blocks.node.members  # type: ignore[attr-defined]
-    calls, real = list[bytes](), member.node.request
+    calls, real = list[tuple[str, Any]](), member.node.request
 
     async def request(method: str, *params: Any) -> Any:
-        calls.append(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode())
+        calls.append((method, params))
         return await real(method, *params)
 
     member.node.request = request
@@ -79,6 +80,10 @@ def recorded(house: House) -> Iterator[list[bytes]]:
         yield calls
     finally:
         member.node.request = real
+
+
+def body(method: str, params: Any) -> str:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 
 
 async def raw(bare: aiohttp.ClientSession, url: str, bodies: list[bytes]) -> float:

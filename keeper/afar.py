@@ -24,8 +24,10 @@ from keeper.venues.ports import Answer
 
 GUARD: Final = 1e-9
 """Far above what floating point loses on 256 bits (about 1e-15), far below what matters."""
-IN_TURN: Final = 8
+IN_TURN: Final = 12
 """Positions compared with our own arithmetic at each block for no other reason than that it is their turn."""
+STAY: Final = 4
+"""Blocks that a turn lasts, so that what is read is laid out anew once in so many."""
 _SIZE: Final = 6 * 32
 _LIMBS: Final = np.array([2.0**192, 2.0**128, 2.0**64, 1.0])
 _COLLATERAL, _DEBT, _THRESHOLD, _LTV, _HEALTH = 0, 1, 3, 4, 5
@@ -117,6 +119,7 @@ class Fleet:
         self._unreadable = set[int]()
         self._kept = set[int]()
         self._turn = 0
+        """Blocks that were seen, as far as turns go."""
 
     @property
     def symbols(self) -> set[str]:
@@ -139,8 +142,9 @@ class Fleet:
         The turn comes to those only whose reserves are ``found`` already: nobody is discovered on the path for it.
         """
         count = len(self.names)
-        turn = {(self._turn + i) % count for i in range(min(IN_TURN, count))}
-        self._turn = (self._turn + IN_TURN) % count
+        begin = self._turn // STAY * IN_TURN
+        turn = {(begin + i) % count for i in range(min(IN_TURN, count))}
+        self._turn += 1
         idle = (turn | set(self._changed[:IN_TURN])) - self._unreadable
         known = {i for i in idle if self.names[i] in found}
         return sorted(((self._close | self._kept) - self._unreadable) | known)

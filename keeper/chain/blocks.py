@@ -145,9 +145,13 @@ class Blocks:
         A read that fails for want of gas looks like one that reverts: what fails anew is asked again in smaller
         calls before it counts as failed.
         """
-        pieces = await self.pieces(block, reads)
-        found = await asyncio.gather(*(self._settled(block, chunk, data) for chunk, data in pieces))
-        return [answer for answers in found for answer in answers]
+        found = list[Answer]()
+        for chunk, data in await self.pieces(block, reads):
+            answers, doubtful = self._told(chunk, data)
+            if doubtful and not self.caps.is_ample(chunk):
+                await self._ask_again(block, chunk, answers, doubtful)
+            found += answers
+        return found
 
     def is_one_call(self, bundle: Bundle) -> bool:
         """Tell whether reads go into one eth_call as things are."""
@@ -157,6 +161,8 @@ class Blocks:
         """Return the calls that were made, in the order of the reads, each with what Multicall3 returned, proven."""
         bundle = reads if isinstance(reads, Bundle) else Bundle(reads)
         chunks = bundle.chunks(self.caps, self.multicall)
+        if len(chunks) == 1:
+            return await self._pieces(block, chunks[0])
         found = await asyncio.gather(*(self._pieces(block, chunk) for chunk in chunks))
         return [piece for pieces in found for piece in pieces]
 
@@ -185,18 +191,20 @@ class Blocks:
             decode, "eth_call", {"to": self.multicall, "data": chunk.data}, {"blockHash": block.hash}
         )
 
-    async def _settled(self, block: BlockRef, chunk: Chunk, data: bytes) -> list[Answer]:
-        """Return a chunk's answers, after asking again for what failed anew: in smaller calls, with gas to spare."""
-        answers, doubtful = list[Answer](), list[int]()
+    def _told(self, chunk: Chunk, data: bytes) -> tuple[list[Answer], list[int]]:
+        """Return a chunk's answers, and the places of those that failed and did not before."""
+        answers, doubtful, failing = list[Answer](), list[int](), self._failing
         outcomes = islice(multicall3.outcomes(data, len(chunk.reads) + 2), 2, None)
         for i, (succeeded, body) in enumerate(outcomes):
             answers.append(body if succeeded and body else None)
-            if not succeeded and chunk.reads[i] not in self._failing:
+            if not succeeded and chunk.reads[i] not in failing:
                 doubtful.append(i)
-            elif succeeded and self._failing:
-                self._failing.discard(chunk.reads[i])
-        if not doubtful or self.caps.is_ample(chunk):
-            return answers
+            elif succeeded and failing:
+                failing.discard(chunk.reads[i])
+        return answers, doubtful
+
+    async def _ask_again(self, block: BlockRef, chunk: Chunk, answers: list[Answer], doubtful: list[int]) -> None:
+        """Put in the answers to what failed anew: asked again in smaller calls, with gas to spare."""
         failed = [chunk.reads[i] for i in doubtful]
         most = max(1, -(-len(chunk.reads) // PARTS))
         smaller = [laid_out(failed[i : i + most], self.multicall) for i in range(0, len(failed), most)]
@@ -209,7 +217,6 @@ class Blocks:
         if len(self._failing) > _REMEMBERED:
             self._failing.clear()
         self._failing.update(read for read, answer in zip(failed, again, strict=True) if answer is None)
-        return answers
 
     def _calldata(self, reads: Sequence[Read]) -> str:
         return laid_out(reads, self.multicall).data

@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from proxy import RpcProxy
 
 from bench.scene import write_settings
-from keeper.afar import IN_TURN
+from keeper.afar import IN_TURN, STAY
 from keeper.app import opened
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
@@ -62,7 +62,7 @@ async def test_all_are_judged_and_few_are_read_in_full(world: World, proxy: RpcP
         await cycle(parts, await parts.watch.blocks.head())
         await everything_found(parts)
         seen = set[str]()
-        for _ in range(COUNT // IN_TURN + 1):
+        for _ in range(STAY * (COUNT // IN_TURN + 1)):
             world.mine()
             head = await parts.watch.blocks.head()
             proxy.forget()
