@@ -37,8 +37,6 @@ from keeper.watch import ALL_CLOSE, NEAR, Watch
 
 Prompt = Callable[[str], str]
 T = TypeVar("T")
-ORDER_PATIENCE_S = 90.0
-"""How long an order that waits for a venue's keepers is followed before its plan ends without it."""
 READINGS = 5
 """Times a position is read before a plan under way counts a node as away."""
 
@@ -184,7 +182,7 @@ def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor
         keep=keep,
         outcomes=watch.order_outcomes,
         cap=settings.max_fee,
-        patience_s=ORDER_PATIENCE_S,
+        patience_s=settings.daemon.order_patience_s,
         poll_s=poll_s,
     )
 

@@ -100,7 +100,7 @@ async def _send(house: House, snapshot: Snapshot, prepared: PerpPrepared, decisi
         outcome = PerpOutcome("failed", Reason.NO_SIGNER, plan.before.name, None)
     else:
         spent = Usd(await house.spent_today(plan.intent.rule, snapshot.block))
-        grant = grant_of(house, snapshot.block, plan, spent)
+        grant = grant_of(house, snapshot.block, plan, spent, prepared.gas_price)
         order = PerpOrder(decision_id, grant, prepared.ceiling, prepared.gas_used)
         outcome = await executor.execute(plan, prepared.calls, order)
     house.perps.expected.add(plan.before.name)

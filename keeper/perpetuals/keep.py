@@ -45,8 +45,8 @@ async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | U
     try:
         result = await consider_perp(house, snapshot, position)
         if isinstance(position, PerpPosition):
-            await _notice(house, position)
             back = await look_after_orders(house, snapshot, position)
+            await _notice(house, position)
             if back is not None:
                 await take_back(house, snapshot, position, back)
         if isinstance(result.decision, Hold):

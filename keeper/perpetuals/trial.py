@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.chain.fees import LEAST_TIP, lowest, offer
 from keeper.chain.fork import AnvilMissingError
@@ -37,6 +37,8 @@ class PerpPrepared:
     gas_used: tuple[int, ...]
     after: PerpPosition
     ceiling: Wei | None
+    gas_price: Wei
+    """What execution fees were reckoned at."""
     refused: tuple[tuple[PerpPlan, Refused], ...] = ()
 
 
@@ -49,9 +51,7 @@ async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Perp
             house.observer.rehearsed(
                 plan.intent.position, plan.label, result.where, perps.margin_ratio(result.after), figure="margin ratio"
             )
-            return PerpPrepared(
-                plan, result.calls, result.where, result.gas_used, result.after, result.ceiling, tuple(refused)
-            )
+            return replace(result, refused=tuple(refused))
         house.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
         refused.append((plan, result))
     detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
@@ -62,13 +62,13 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block, position = snapshot.block, plan.before
     seat, place = house.watch.seat(position.name), house.watch.positions[position.name]
-    gas_price = gas_price_for(block.base_fee)
+    gas_price = await gas_price_for(house, block)
     try:
         calls = tuple(
             seat.encode(position, step.move, place.spender, block.timestamp + house.swap_deadline_s, gas_price)
             for step in plan.steps
         )
-        check_perp(calls, block.chain_id, grant_of(house, block, plan, Usd(0)), seat, position)
+        check_perp(calls, block.chain_id, grant_of(house, block, plan, Usd(0), gas_price), seat, position)
     except ValueError as error:
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
     except policy.PolicyError as error:
@@ -84,10 +84,10 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
     if offer(block.base_fee, LEAST_TIP, ceiling) is None:
         detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
         return Refused(Reason.FEE_LIMIT, detail)
-    return PerpPrepared(plan, calls, where, gas, after, ceiling)
+    return PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)
 
 
-def grant_of(house: House, block: BlockRef, plan: PerpPlan, spent: Usd) -> PerpGrant:
+def grant_of(house: House, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> PerpGrant:
     """Return what a plan may do, from the settings alone."""
     place = house.watch.positions[plan.before.name]
     seat = house.watch.seat(plan.before.name)
@@ -99,7 +99,7 @@ def grant_of(house: House, block: BlockRef, plan: PerpPlan, spent: Usd) -> PerpG
         spent_today=spent,
         deadline=block.timestamp + house.swap_deadline_s,
     )
-    most = Wei(fee_of(seat, gas_price_for(block.base_fee)) * FEE_SLACK)
+    most = Wei(fee_of(seat, gas_price) * FEE_SLACK)
     return PerpGrant(rule, isinstance(plan.intent, HedgeIntent), most)
 
 
@@ -160,12 +160,12 @@ def _ceiling(house: House, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei 
     """Return the fee per gas a plan is worth, within the owner's cap.
 
     Near liquidation the share the owner set of the maintenance margin, which is what a liquidation takes; else a
-    hundredth of what is moved.
+    hundredth of what is moved, or, where nothing is (an order placed or taken back), of the size it is about.
     """
     cap = lowest(house.max_fee, plan.intent.rule.limits.max_fee)
     if not snapshot.native_price or not gas:
         return cap
-    worth = plan.spend // 100
+    worth = (plan.spend or base_usd(plan.before, perps.basis(plan.before))) // 100
     if is_emergency(plan.before, house.safety):
         lost = base_usd(plan.before, perps.requirement(plan.before))
         worth = max(worth, lost * house.fee_share // BPS)

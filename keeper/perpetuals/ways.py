@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from keeper.chain import accounts
+from keeper.chain.fees import LEAST_TIP
 from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.hedging import hedge_plans, trade_wanted
@@ -11,7 +13,7 @@ from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import TradeQuote
 from keeper.core.perp_planning import PerpPlan, PerpTerms, perp_plans, quotes_wanted
-from keeper.core.positions import Snapshot
+from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.house import House
 from keeper.venues import erc20
@@ -41,7 +43,7 @@ async def _terms(house: House, snapshot: Snapshot, position: PerpPosition, wante
     allowance = erc20.allowance_probe(signer, seat.collateral, seat.spender)
     answers = await watch.blocks.answers(block, [r for _, p in quotes for r in p.reads] + list(allowance.reads))
     found, rest = _decoded(quotes, answers)
-    gas_price = gas_price_for(block.base_fee)
+    gas_price = await gas_price_for(house, block)
     return PerpTerms(
         safety=house.safety,
         wallet=snapshot.wallets[signer],
@@ -53,9 +55,14 @@ async def _terms(house: House, snapshot: Snapshot, position: PerpPosition, wante
     )
 
 
-def gas_price_for(base_fee: Wei) -> Wei:
-    """Return the gas price that costs and fees are reckoned at: room for the base fee to rise by a quarter."""
-    return Wei(base_fee + base_fee // 4 + 10**8)
+async def gas_price_for(house: House, block: BlockRef) -> Wei:
+    """Return the gas price that costs and execution fees are reckoned at: what we may come to pay, from above.
+
+    Room for the base fee to double and for some higher offers: an order that brings too little for the price its own
+    transaction pays is refused (GMX InsufficientExecutionFee); what it brings too much comes back. Raises NodeError.
+    """
+    tip = max(LEAST_TIP, await accounts.tip(house.watch.blocks.node))
+    return Wei(2 * (block.base_fee + tip))
 
 
 def fee_of(seat: PerpSeat, gas_price: Wei) -> Wei:

@@ -163,6 +163,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             bytes_per_call=daemon.bytes_per_call,
             metrics_port=daemon.metrics_port,
             confirm_s=float(daemon.confirm) if daemon.confirm else max(30.0, 10 * block_time),
+            order_patience_s=float(daemon.order_patience),
             confirmations=daemon.confirmations,
             keep_holds_days=daemon.keep_holds_days,
             state_dir=_beside(path, daemon.state_dir) if daemon.state_dir else None,

@@ -158,6 +158,8 @@ class Daemon:
     metrics_port: int | None
     confirm_s: float
     """How long a transaction may take to be mined before it counts as stuck."""
+    order_patience_s: float
+    """How long an order that waits for a venue's keepers is followed before its plan ends without it."""
     confirmations: int
     """Blocks after which a mined transaction counts as final."""
     keep_holds_days: int

@@ -306,6 +306,7 @@ class DaemonTable(Table):
     bytes_per_call: Whole = Field(default=2_000_000, ge=50_000, le=50_000_000)
     metrics_port: Whole | None = Field(default=None, ge=1, le=65535)
     confirm: Period | None = None
+    order_patience: Period = Decimal(90)
     confirmations: Whole = Field(default=3, ge=1, le=1000)
     keep_holds_days: Whole = Field(default=90, ge=1)
     state_dir: Text | None = None

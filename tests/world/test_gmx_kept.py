@@ -1,0 +1,292 @@
+"""Perpetual positions at a venue that fills later, kept through the keeper's own commands: every end of an order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from scenes import DOLLAR, ETHER, Scene
+
+from sandbox.gmx_actors import GmxKeeper
+from sandbox.world import World
+
+pytestmark = pytest.mark.world
+
+SHORT = """
+[[positions]]
+name = "short"
+venue = "gmx_v2"
+owner = "{owner}"
+signer = "me"
+market = "ETH"
+collateral = "USDC"
+side = "short"
+"""
+RULE = """
+[[rules]]
+name = "{name}"
+position = "short"
+when = {{ {when} }}
+restore = {restore}
+actions = [{actions}]
+{more}
+[rules.limits]
+max_slippage_bps = 100
+"""
+MARGIN = {"name": "margin", "when": 'margin_ratio_below = "0.15"', "restore": '{ margin_ratio = "0.25" }', "more": ""}
+BOOK = """
+[[books]]
+name = "eth"
+positions = ["eth-loop"]
+hedge = ["short"]
+unwind = "eth-loop"
+naked_budget = {{ size = "1", time = "{time}" }}
+
+[[rules]]
+name = "delta"
+book = "eth"
+when = {{ delta_outside = {{ underlying = "ETH", band = "0.5" }} }}
+restore = {{ delta = "0" }}
+actions = ["hedge", "add_margin", "unwind"]
+cooldown = "0s"
+[rules.limits]
+max_slippage_bps = 100
+"""
+PATIENCE = 'order_patience = "{0}"'
+
+
+def kept(scene: Scene, *rules: str, patience: str = "10s") -> Scene:
+    """The settings of a scene with a short at GMX, and rules."""
+    scene.rules = SHORT.format(owner=scene.owner) + "".join(rules)
+    scene.extra = PATIENCE.format(patience)
+    return scene
+
+
+def rule(actions: str, **what: str) -> str:
+    return RULE.format(actions=actions, **(MARGIN | what))
+
+
+def once(scene: Scene, *options: str) -> tuple[str, dict[str, Any]]:
+    """Run ``once``; return what it told and the rows by name."""
+    found = scene.keeper("once", "--json", *options)
+    return found.stderr, {row["name"]: row for row in json.loads(found.stdout)["positions"]}
+
+
+def made(row: dict[str, Any]) -> tuple[str, str]:
+    told = row["outcome"] or row["decision"]
+    return told["kind"], told["reason"]
+
+
+def position(world: World) -> dict[str, Any]:
+    """The one position there is; of nothing where there is none."""
+    found = world.gmx.positions()
+    return world.gmx.position(found[0]) if found else {"size_usd": 0, "size_tokens": 0, "collateral": 0}
+
+
+def opened(scene: Scene, margin: int = 2_000, size_usd: int = 6_000) -> Scene:
+    scene.world.gmx.open(scene.owner, margin * DOLLAR, size_usd)
+    return scene
+
+
+class Refuser(GmxKeeper):
+    """Carries orders out only to find them impossible."""
+
+    def act(self, block: int) -> None:
+        for order in self.world.gmx.orders():
+            self.world.gmx.refuse(order, "InsufficientReserve", 2, 1)
+        super().act(block)
+
+
+def filling(world: World) -> GmxKeeper:
+    """The exchange's own keeper: at work while entered."""
+    return GmxKeeper(world, poll_s=0.05)
+
+
+# --- what is filled --------------------------------------------------------------------------------------------------
+
+
+def test_a_squeezed_short_is_reduced_by_an_order(scene: Scene) -> None:
+    """Ordered, filled by the exchange, and only then verified."""
+    kept(opened(scene), rule('"reduce"'))
+    scene.world.set_price("WETH", "2400")
+    with filling(scene.world):
+        _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("restored", "restored"), rows["short"]
+    assert 0 < position(scene.world)["size_usd"] < 6_000 * 10**30
+    assert not scene.world.gmx.orders()
+
+
+def test_margin_is_added_by_an_order(scene: Scene) -> None:
+    """Approved exactly to the router, and the size untouched."""
+    kept(opened(scene), rule('"add_margin"'))
+    scene.world.mint("USDC", scene.owner, 5_000 * DOLLAR)
+    scene.world.set_price("WETH", "2400")
+    with filling(scene.world):
+        _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("restored", "restored"), rows["short"]
+    assert position(scene.world)["size_usd"] == 6_000 * 10**30
+    assert position(scene.world)["collateral"] > 2_000 * DOLLAR
+
+
+def test_a_stop_closes_it(scene: Scene) -> None:
+    """All of it, whatever is left of the margin comes home."""
+    kept(opened(scene), rule('"close"', name="stop", when='stop_loss = "2150"', restore='"close"'))
+    scene.world.set_price("WETH", "2200")
+    with filling(scene.world):
+        _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("restored", "restored"), rows["short"]
+    assert not scene.world.gmx.positions()
+    assert scene.world.balance("USDC", scene.owner) > 1_000 * DOLLAR
+
+
+def test_a_dry_run_orders_nothing(scene: Scene) -> None:
+    """The exchange's own simulation says that the order could be filled now."""
+    kept(opened(scene), rule('"reduce"'))
+    scene.world.set_price("WETH", "2400")
+    before = scene.nonce()
+    _, rows = once(scene)
+    assert made(rows["short"]) == ("rehearsed", "rehearsed"), rows["short"]
+    assert (scene.nonce(), scene.world.gmx.orders()) == (before, [])
+
+
+# --- what is not -----------------------------------------------------------------------------------------------------
+
+
+def test_a_cancelled_order_is_told_with_the_exchange_s_reason(scene: Scene) -> None:
+    """A position that did not change proves nothing: the event does."""
+    kept(opened(scene), rule('"reduce"'))
+    scene.world.set_price("WETH", "2400")
+    with Refuser(scene.world, poll_s=0.05):
+        _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("failed", "order_failed"), rows["short"]
+    assert "InsufficientReserve" in rows["short"]["outcome"]["detail"]
+    assert position(scene.world)["size_usd"] == 6_000 * 10**30
+
+
+def test_a_late_order_is_followed_and_taken_back(scene: Scene) -> None:
+    """Nothing else is ordered while it waits; once the exchange lets it, it is cancelled; then it is tried anew."""
+    world = scene.world
+    kept(opened(scene), rule('"reduce"', more='cooldown = "1s"'), patience="1s")
+    world.set_price("WETH", "2400")
+    _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("failed", "order_late"), rows["short"]
+    world.mine()
+    _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("hold", "order_pending"), rows["short"]
+    world.warp(310)
+    world.refresh_feeds()
+    told, _ = once(scene, "--live")
+    assert "An order is late" in told, told
+    assert not world.gmx.orders()
+    told, rows = once(scene, "--live")
+    assert "was cancelled" in told, told
+
+
+def test_a_late_order_that_is_filled_after_all_is_no_stranger(scene: Scene) -> None:
+    """Its size that went is ours, and its decision's outcome is put right."""
+    world = scene.world
+    kept(opened(scene), rule('"reduce"'), patience="1s")
+    world.set_price("WETH", "2400")
+    _, rows = once(scene, "--live")
+    assert made(rows["short"])[1] == "order_late", rows["short"]
+    (order,) = world.gmx.orders()
+    world.gmx.execute(order)
+    told, rows = once(scene, "--live")
+    assert "order_done" in told, told
+    assert "not by this keeper" not in told, told
+    assert rows["short"]["decision"]["reason"] == "healthy", rows["short"]
+    journal = scene.data("journal")
+    assert [d["outcome_kind"] for d in journal if d["kind"] == "act"] == ["restored"]
+
+
+def test_what_was_deleveraged_by_the_exchange_is_told(scene: Scene) -> None:
+    """Auto-deleveraging is nobody's order."""
+    kept(opened(scene), rule('"reduce"'))
+    once(scene, "--live")
+    scene.world.gmx.deleverage(scene.owner, 2_000)
+    told, rows = once(scene, "--live")
+    assert "not by this keeper" in told, told
+    assert rows["short"]["decision"]["reason"] == "healthy"
+
+
+def test_a_liquidation_is_told_and_nothing_crashes(scene: Scene) -> None:
+    """The position is gone; there is nothing left to keep."""
+    kept(opened(scene), rule('"reduce"'))
+    once(scene, "--live")
+    scene.world.set_price("WETH", "2660")
+    scene.world.gmx.liquidate(scene.owner)
+    told, rows = once(scene, "--live")
+    assert "is gone" in told, told
+    assert rows["short"]["decision"]["reason"] == "healthy", rows["short"]
+
+
+# --- stops that rest -------------------------------------------------------------------------------------------------
+
+STOP = {"name": "stop", "when": 'stop_loss = "2600"', "restore": '"close"', "more": "rest = true"}
+
+
+def test_a_stop_rests_with_the_exchange_and_is_kept_in_step(scene: Scene) -> None:
+    """Placed once, changed with the size, taken back with the rule; the owner's own order is left alone."""
+    world = scene.world
+    own = world.gmx.order(
+        opened(scene).owner, 5, 1_000, trigger=1500, auto_cancel=True
+    )  # a take-profit that the owner placed
+    kept(scene, rule('"close"', **STOP))
+    once(scene, "--live")
+    placed = [o for o in world.gmx.orders() if o != own]
+    assert len(placed) == 1
+    once(scene, "--live")
+    assert [o for o in world.gmx.orders() if o != own] == placed
+    world.gmx.deleverage(scene.owner, 2_000)
+    once(scene, "--live")
+    assert [o for o in world.gmx.orders() if o != own] == placed
+    assert world.gmx.order_of(placed[0])[1][2] == 4_000 * 10**30
+    scene.config.unlink()
+    kept(scene, rule('"reduce"'))
+    once(scene, "--live")
+    assert world.gmx.orders() == [own]
+
+
+def test_the_resting_stop_works_while_the_keeper_is_dead(scene: Scene) -> None:
+    """The exchange's keepers carry it out by themselves."""
+    kept(opened(scene), rule('"close"', **STOP))
+    once(scene, "--live")
+    scene.world.set_price("WETH", "2605")
+    with filling(scene.world):
+        for _ in range(100):
+            scene.world.mine()
+            if not scene.world.gmx.positions():
+                break
+    assert not scene.world.gmx.positions()
+    assert not scene.world.gmx.orders()
+
+
+# --- books -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_book_is_hedged_from_nothing(scene: Scene) -> None:
+    """The first order opens the position with its margin."""
+    scene.open()
+    scene.world.mint("USDC", scene.owner, 10_000 * DOLLAR)
+    kept(scene, BOOK.format(time="10m"))
+    with filling(scene.world):
+        _, rows = once(scene, "--live")
+    assert made(rows["eth"]) == ("restored", "restored"), rows["eth"]
+    assert position(scene.world)["size_tokens"] == pytest.approx(10 * ETHER, rel=5e-3)
+    _, rows = once(scene, "--live")
+    assert rows["eth"]["decision"]["reason"] == "healthy", rows["eth"]
+
+
+def test_a_book_whose_hedge_fails_is_unwound(scene: Scene) -> None:
+    """Three orders that came to nothing: the loop is sold down by what the hedge would have covered."""
+    world = scene.open().world
+    world.mint("USDC", scene.owner, 10_000 * DOLLAR)
+    kept(scene, BOOK.format(time="10m"))
+    with Refuser(world, poll_s=0.05):
+        for _ in range(3):
+            _, rows = once(scene, "--live")
+            assert made(rows["eth"]) == ("failed", "order_failed"), rows["eth"]
+        told, rows = once(scene, "--live")
+    assert "is not hedged: unwind" in told, told
+    assert world.debt("USDC", scene.owner) < 100 * DOLLAR
