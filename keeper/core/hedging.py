@@ -177,7 +177,8 @@ def _steps(intent: HedgeIntent, terms: PerpTerms, sized: _Sized) -> tuple[PerpSt
         part = mul_div_up(leg.entry_notional, abs(sized.change), abs(leg.size))
     else:
         part = sized.after.leg(leg.market).entry_notional - leg.entry_notional
-    worst = worst_price(leg, sized.change, intent.rule.limits.max_slippage)
+    now = None if position.fills_later else terms.quotes[leg.market].price
+    worst = worst_price(leg, sized.change, intent.rule.limits.max_slippage, now)
     is_close = leg.size != 0 and sized.change == -leg.size
     margin = sized.margin if rides else 0
     trade = Trade(leg.market, is_long, sized.change, part, worst, is_close=is_close, margin=margin)

@@ -295,9 +295,9 @@ def worst_price(leg: PerpLeg, size_change: int, slippage: Bps, quoted: int | Non
     return mul_div_up(start, BPS - slippage, BPS)
 
 
-def closes_better_than_index(leg: PerpLeg) -> bool:
-    """Tell whether the market stands on the side of the index where closing the leg gains by it."""
-    return leg.mark_price >= leg.index_price if leg.is_long else leg.mark_price <= leg.index_price
+def is_better_than_index(leg: PerpLeg, *, buys: bool) -> bool:
+    """Tell whether the market stands on the side of the index where a purchase or a sale gains by it."""
+    return leg.mark_price <= leg.index_price if buys else leg.mark_price >= leg.index_price
 
 
 def side(leg: PerpLeg) -> str:

@@ -7,7 +7,7 @@ from keeper.core.books import Book, exposure
 from keeper.core.carry import Carry, carry
 from keeper.core.hedge_rules import BookAssessment, HedgeRule
 from keeper.core.margins import PerpPosition
-from keeper.core.perp_planning import closes_better_than_index
+from keeper.core.perp_planning import is_better_than_index
 from keeper.core.perp_rules import PerpAssessment, assess_perp
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt, is_within, price_doubts, sequencer_doubts
@@ -31,29 +31,31 @@ async def judge_perp(
         return assess_perp(position, house.perps.rules, Trail(), ())
     trail = await house.perps.trail(position)
     doubts, may_be_empty = (
-        perp_doubts(house, snapshot, position, is_closing=True),
+        perp_doubts(house, snapshot, position),
         await house.perps.may_be_empty(position.name),
     )
     return assess_perp(position, house.perps.rules, trail, doubts, may_be_empty=may_be_empty)
 
 
 def perp_doubts(
-    house: House, snapshot: Snapshot, position: PerpPosition, *, is_closing: bool = False
+    house: House, snapshot: Snapshot, position: PerpPosition, hedged: str | None = None, *, buys: bool = False
 ) -> tuple[Doubt, ...]:
     """Return what speaks against trading: the sequencer, a stale index, mark and index too far apart.
 
-    A gap does not forbid closing a leg on its gaining side, at a market better than the index: there is the squeeze by
-    funding, where who pays it must be able to get out. The trade is bounded by the better of market and index.
+    The trade is the closing of any leg; or, for a book, buying or selling the underlying ``hedged``, whose leg may
+    still be empty. A gap does not forbid a trade at a market better than the index: there is the squeeze by funding,
+    where who pays it must be able to get out. Such a trade is bounded by the better of market and index.
     """
     now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
     doubts = list(sequencer_doubts(snapshot.sequencer, now))
     for leg in position.legs:
-        if not leg.size:
+        if not leg.size and leg.symbol != hedged:
             continue
         second = snapshot.seconds.get(leg.oracle.asset)
         doubts += price_doubts(leg.oracle, second, bound, now)
         is_apart = not is_within(leg.mark_price, leg.index_price, Bps(2 * bound))
-        if is_apart and not (is_closing and closes_better_than_index(leg)):
+        is_better = is_better_than_index(leg, buys=buys if hedged else not leg.is_long)
+        if is_apart and not (is_better and hedged in (None, leg.symbol)):
             detail = f"{leg.symbol} mark {leg.mark_price}, index {leg.index_price}"
             doubts.append(Doubt(Reason.PRICE_DEVIATES, detail))
     return tuple(doubts)
@@ -68,7 +70,8 @@ async def judge_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRu
         naked = legs.observed(naked, now, abs(delta - rule.target), is_outside=rule.is_outside(delta))
         await house.perps.set_naked(rule, naked)
     hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
-    doubts = tuple(doubt for perp in hedges for doubt in perp_doubts(house, snapshot, perp))
+    buys = delta < rule.target
+    doubts = tuple(d for perp in hedges for d in perp_doubts(house, snapshot, perp, rule.underlying, buys=buys))
     return BookAssessment(seen, rule, delta, now, naked, doubts)
 
 

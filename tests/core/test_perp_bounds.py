@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perp_strategies import a_leg
 
-from keeper.core.perp_planning import closes_better_than_index, worst_price
+from keeper.core.perp_planning import is_better_than_index, worst_price
 from keeper.core.units import BPS, WAD, Bps
 
 prices = st.integers(10**15, 10**24)
@@ -24,8 +24,8 @@ def test_the_bound_counts_from_the_better_of_index_and_quote(index: int, quoted:
         assert told == max(from_index, -(-quoted * (BPS - slippage) // BPS))
 
 
-def test_a_leg_is_closed_across_a_gap_on_its_gaining_side_only() -> None:
-    """A long sells where the market is above the index, a short buys where it is below."""
-    for size, mark, is_better in ((1, 2300, True), (1, 1700, False), (-1, 2300, False), (-1, 1700, True)):
-        leg = a_leg(size=size * WAD, mark_price=mark * WAD, index_price=2000 * WAD)
-        assert closes_better_than_index(leg) is is_better
+def test_a_gap_is_traded_across_on_its_gaining_side_only() -> None:
+    """Sold where the market is above the index, bought where it is below."""
+    for buys, mark, is_better in ((False, 2300, True), (False, 1700, False), (True, 2300, False), (True, 1700, True)):
+        leg = a_leg(mark_price=mark * WAD, index_price=2000 * WAD)
+        assert is_better_than_index(leg, buys=buys) is is_better
