@@ -129,7 +129,8 @@ async def _send(node: Node, sender: Address, call: Call) -> Simulated:
     request = as_request(sender, call)
     try:
         await node.request("eth_call", request, "latest")  # for the reason, which a receipt does not carry
-        hash_ = await node.request("eth_sendTransaction", {**request, "gas": hex(15_000_000)})
+        price = await _least_price(node)
+        hash_ = await node.request("eth_sendTransaction", {**request, "gas": hex(15_000_000), "gasPrice": price})
     except NodeRefusedError as error:
         reason = revert_reason(bytes.fromhex(error.data[2:])) if error.data and error.data != "0x" else error.message
         return Simulated(succeeded=False, gas_used=0, error=reason)
@@ -139,6 +140,12 @@ async def _send(node: Node, sender: Address, call: Call) -> Simulated:
             return Simulated(mined.succeeded, mined.gas_used, None if mined.succeeded else "reverted")
         await asyncio.sleep(0.01)
     raise NodeAwayError(node.name, "eth_sendTransaction", "the fork did not mine")
+
+
+async def _least_price(node: Node) -> str:
+    """Return what the next block takes at most for gas, without a tip: some contracts look at what is paid."""
+    head = await node.request("eth_getBlockByNumber", "latest", False)
+    return hex(int(head.get("baseFeePerGas") or "0x0", 16) * 9 // 8 + 1)
 
 
 def _free_port() -> int:

@@ -81,6 +81,8 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
         return result
     gas, where, after = result
     ceiling = _ceiling(house, snapshot, plan, sum(gas))
+    if seat.is_delayed:  # an order's fee is checked against the gas price paid: no more than it was reckoned at
+        ceiling = lowest(ceiling, gas_price)
     if offer(block.base_fee, LEAST_TIP, ceiling) is None:
         detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
         return Refused(Reason.FEE_LIMIT, detail)
