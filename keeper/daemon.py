@@ -15,6 +15,9 @@ from keeper.arming import Arming
 from keeper.arrivals import Arrivals
 from keeper.chain.errors import NodeError
 from keeper.core.decisions import Hold
+from keeper.core.hedge_rules import BookAssessment
+from keeper.core.perp_rules import PerpAssessment
+from keeper.core.perps import margin_ratio
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
@@ -109,6 +112,8 @@ class Daemon:
     async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
         begun = time.monotonic()
         results = await cycle(self._house, head)
+        if self._house.perps.is_used:
+            self._house.observer.perps(_margins(results), _deltas(results))
         self._house.observer.block(head.number, _health(results), time.monotonic() - begun, len(self._afar))
         for result in results:
             if isinstance(result.outcome, asyncio.Task):
@@ -259,6 +264,15 @@ def _needless(results: tuple[AnyResult, ...]) -> set[str]:
     """Return the positions that no rule asks anything for."""
     quiet = (Reason.HEALTHY, Reason.AT_TARGET)
     return {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason in quiet}
+
+
+def _margins(results: tuple[AnyResult, ...]) -> dict[str, int]:
+    judged = [(r.name, r.assessed) for r in results]
+    return {name: margin_ratio(of.position) for name, of in judged if isinstance(of, PerpAssessment)}
+
+
+def _deltas(results: tuple[AnyResult, ...]) -> dict[str, int]:
+    return {r.name: r.assessed.delta for r in results if isinstance(r.assessed, BookAssessment)}
 
 
 def _health(results: tuple[AnyResult, ...]) -> dict[str, int]:

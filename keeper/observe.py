@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from keeper.core.reasons import Reason
-from keeper.core.units import INFINITE, WAD, ratio_text, usd_text
+from keeper.core.units import INFINITE, WAD, decimal_of, ratio_text, usd_text
 
 MOST_SHOWN = 20
 """Positions named on the line of a block."""
@@ -69,6 +69,9 @@ class Observer:
         self._block = Gauge("keeper_block", "Newest block judged", registry=self.registry)
         self._cycle = Gauge("keeper_cycle_seconds", "Duration of the last cycle", registry=self.registry)
         self._health = Gauge("keeper_health_factor", "Health factor", ["position"], registry=self.registry)
+        self._margin = Gauge("keeper_margin_ratio", "Margin ratio", ["position"], registry=self.registry)
+        self._delta = Gauge("keeper_delta", "Delta of a book, whole underlyings", ["book"], registry=self.registry)
+        self._perps: dict[str, str] = {}
         self._afar = Gauge(
             "keeper_positions_afar",
             "Positions that no rule can fire on, by the protocol's figures",
@@ -108,6 +111,15 @@ class Observer:
         self._log.warning("reorganised", signer=signer, transactions=list(hashes))
         self.raise_alarm(f"reorg:{signer}", "A reorg took transactions back", f"{', '.join(hashes)}: sent again.")
 
+    def perps(self, margins: dict[str, int], deltas: dict[str, int]) -> None:
+        """Perpetual positions and books of the block about to be told: margin ratios and deltas (Wad)."""
+        for gauge, values in ((self._margin, margins), (self._delta, deltas)):
+            gauge.clear()
+            for name, value in values.items():
+                gauge.labels(name).set(float("inf") if value >= INFINITE else value / WAD)
+        self._perps = {name: ratio_text(value) for name, value in margins.items()}
+        self._perps |= {name: decimal_of(value, 18, 4) for name, value in deltas.items()}
+
     def block(self, number: int, health: dict[str, int], seconds: float, afar: int = 0) -> None:
         """One block was judged; of ``afar`` more positions by the protocol's figures alone, and no rule can fire.
 
@@ -124,7 +136,8 @@ class Observer:
         lowest = sorted(health, key=health.__getitem__)[:MOST_SHOWN] if len(health) > MOST_SHOWN else health
         shown = {name: ratio_text(health[name]) for name in lowest}
         more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
-        self._log.info("block", number=number, health=shown, **more, ms=round(seconds * 1000))
+        perps = {"perps": self._perps} if self._perps else {}
+        self._log.info("block", number=number, health=shown, **perps, **more, ms=round(seconds * 1000))
 
     def node_away(self, detail: str, attempt: int) -> None:
         """The node does not answer; positions are unknown until it does."""

@@ -45,8 +45,15 @@ class PerpMemory:
     trails: dict[str, Trail] = field(default_factory=dict)
     naked: dict[str, Naked] = field(default_factory=dict)
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What was read of the journal, and written to it."""
     expected: set[str] = field(default_factory=set)
     """Positions that a plan of ours may have changed since they were last looked at."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is anything to remember."""
+        return bool(self.rules or self.books or self.sizes)
 
     def book(self, name: str) -> Book:
         """Return a book by name; StopIteration is a defect of the settings."""
@@ -64,7 +71,7 @@ class PerpMemory:
         name = position.name
         known = self.trails.get(name)
         if known is None:
-            known = _trail(await self.journal.facts.get(self._key("trail", name)))
+            known = _trail(await self._get(self._key("trail", name)))
         now = _seen(known, position, self.rules_of(name), is_sure=is_sure)
         if now != known:
             await self._write(self._key("trail", name), _plain(now))
@@ -75,7 +82,7 @@ class PerpMemory:
         """Return how long a book has been outside its band."""
         key = f"{rule.book}:{rule.name}"
         if key not in self.naked:
-            found = await self.journal.facts.get(self._key("naked", key))
+            found = await self._get(self._key("naked", key))
             self.naked[key] = Naked(**found) if isinstance(found, dict) else Naked()
         return self.naked[key]
 
@@ -96,7 +103,7 @@ class PerpMemory:
         key = self._key("sizes", position.name)
         before = self.sizes.get(position.name)
         if before is None:
-            found = await self.journal.facts.get(key)
+            found = await self._get(key)
             before = {k: int(v) for k, v in found.items()} if isinstance(found, dict) else {}
         now = {leg.symbol: leg.size for leg in position.legs if leg.size}
         is_ours = position.name in self.expected
@@ -116,17 +123,17 @@ class PerpMemory:
         """Tell whether a position without size is no surprise: a book's hedge, or one that had a size once."""
         if any(name in book.hedges for book in self.books):
             return True
-        return name in self.sizes or await self.journal.facts.get(self._key("sizes", name)) is not None
+        return name in self.sizes or await self._get(self._key("sizes", name)) is not None
 
     async def own_orders(self, name: str) -> frozenset[str]:
         """Return the keys of the resting orders that this keeper placed for a position."""
-        found = await self.journal.facts.get(self._key("resting", name))
+        found = await self._get(self._key("resting", name))
         return frozenset(found) if isinstance(found, list) else frozenset()
 
     async def created(self, name: str, keys: Iterable[str], decision_id: int, block: int, *, rests: bool) -> None:
         """Remember orders as soon as they are known: a kill must not make them strangers."""
         if rests:
-            known = await self.journal.facts.get(self._key("resting", name))
+            known = await self._get(self._key("resting", name))
             kept = dict.fromkeys([*(known if isinstance(known, list) else ()), *keys])
             await self._write(self._key("resting", name), list(kept)[-MOST_KEYS:])
             return
@@ -135,7 +142,7 @@ class PerpMemory:
 
     async def left(self, name: str) -> tuple[Left, ...]:
         """Return the orders of a position that were still with the venue when last seen."""
-        found = await self.journal.facts.get(self._key("orders", name))
+        found = await self._get(self._key("orders", name))
         return tuple(Left(**x) for x in found) if isinstance(found, list) else ()
 
     async def set_left(self, name: str, orders: Iterable[Left]) -> None:
@@ -143,9 +150,16 @@ class PerpMemory:
         plain = [{"key": o.key, "decision_id": o.decision_id, "block": o.block, "since": o.since} for o in orders]
         await self._write(self._key("orders", name), plain or None)
 
+    async def _get(self, key: str) -> Any:
+        """Return a fact: the disk is asked once, for nobody else writes what is of this scope."""
+        if key not in self.facts:
+            self.facts[key] = await self.journal.facts.get(key)
+        return self.facts[key]
+
     async def _write(self, key: str, value: Any) -> None:
         if not self.is_look:
             await self.journal.facts.set(key, value)
+        self.facts[key] = value
 
     def _key(self, what: str, name: str) -> str:
         return f"{what}:{self.scope}:{name}"

@@ -23,6 +23,35 @@ from sandbox.world import World
 pytestmark = pytest.mark.world
 
 
+PERPS = """
+[[positions]]
+name = "short"
+venue = "perp_v2"
+owner = "{owner}"
+[[positions]]
+name = "gmx-short"
+venue = "gmx_v2"
+owner = "{owner}"
+market = "ETH"
+collateral = "USDC"
+side = "short"
+[[books]]
+name = "eth"
+positions = ["p0"]
+hedge = ["short", "gmx-short"]
+[[rules]]
+name = "delta"
+book = "eth"
+when = {{ delta_outside = {{ underlying = "ETH", band = "5" }} }}
+actions = ["alert"]
+[[rules]]
+name = "trail"
+position = "short"
+when = {{ trailing_stop = "0.5" }}
+actions = ["alert"]
+"""
+
+
 @pytest.fixture(scope="module")
 def passing(running: World) -> Iterator[Proxy]:
     with Proxy(running.url) as proxy:
@@ -80,6 +109,22 @@ async def test_over_websocket_a_quiet_block_costs_one_request(
     async with daemon(path) as house:
         await until(lambda: judged(house) > 0)
         assert await counted(world, house, passing, 5) == {"eth_call": 5}
+
+
+async def test_perpetual_positions_and_a_book_join_the_one_request(
+    world: World, passing: Proxy, tmp_path: Path
+) -> None:
+    """A loop, a short at each of two venues, and the book they make."""
+    (owner,) = crowd(world, 1)
+    world.perp.open(owner, 12_000 * 10**6, -(10**19))
+    world.gmx.open(owner, 2_000 * 10**6, 4_000)
+    path = write_settings(tmp_path, world, [owner], rpc_url=passing.ws_url)
+    with path.open("a") as file:
+        file.write(PERPS.format(owner=owner))
+    async with daemon(path) as house:
+        await until(lambda: judged(house) > 0)
+        assert await counted(world, house, passing, 5) == {"eth_call": 5}
+        assert house.observer.registry.get_sample_value("keeper_delta", {"book": "eth"}) == pytest.approx(-2, abs=0.01)
 
 
 async def test_over_http_it_costs_one_read_and_the_polls(world: World, passing: Proxy, tmp_path: Path) -> None:
