@@ -74,3 +74,48 @@ def _once(scene: Scene) -> dict[str, Any]:
     rows = json.loads(found.stdout)["positions"]
     row: dict[str, Any] = next(r for r in rows if r["name"] == "short")
     return row
+
+
+BOOK = """
+[[positions]]
+name = "short"
+venue = "perp_v2"
+owner = "{owner}"
+signer = "me"
+market = "ETH"
+
+[[books]]
+name = "eth"
+positions = ["eth-loop"]
+hedge = ["short"]
+
+[[rules]]
+name = "delta"
+book = "eth"
+when = {{ delta_outside = {{ underlying = "ETH", band = "0.5" }} }}
+restore = {{ delta = "0" }}
+actions = ["hedge"]
+min_trade = "0.05"
+[rules.limits]
+max_slippage_bps = 150
+"""
+
+
+@pytest.mark.parametrize(("market", "is_traded"), [(2180, True), (1840, False)])
+def test_a_book_is_hedged_across_a_gap_only_where_it_gains(scene: Scene, market: int, is_traded: bool) -> None:
+    """An empty hedge is to be sold short: above the index it is, below it is held and told."""
+    desk = scene.world.perp
+    scene.open()
+    desk.open(scene.owner, 12_000 * DOLLAR, 0)
+    scene.rules = BOOK.format(owner=scene.owner)
+    desk.set_market_price(market)
+    scene.world.warp(1900)
+    scene.world.refresh_feeds()
+    rows = json.loads(scene.keeper("once", "--json", "--live").stdout)["positions"]
+    book = next(row for row in rows if row["name"] == "eth")
+    if is_traded:
+        assert book["outcome"]["kind"] == "restored", book
+        assert desk.size(scene.owner) == pytest.approx(-10 * ETHER, rel=1e-3)
+    else:
+        assert book["decision"]["reason"] == "price_deviates", book
+        assert desk.size(scene.owner) == 0
