@@ -19,6 +19,7 @@ from keeper.house import House
 from keeper.journal import JournalError, NewDecision
 from keeper.journal.decisions import Kind
 from keeper.perpetuals import report
+from keeper.perpetuals.look import PerpLook
 from keeper.perpetuals.trial import PerpPrepared, grant_of
 from keeper.report import rejected
 
@@ -102,7 +103,7 @@ async def _send(house: House, snapshot: Snapshot, prepared: PerpPrepared, decisi
         spent = Usd(await house.spent_today(plan.intent.rule, snapshot.block))
         grant = grant_of(house, snapshot.block, plan, spent, prepared.gas_price)
         order = PerpOrder(decision_id, grant, prepared.ceiling, prepared.gas_used)
-        outcome = await executor.execute(plan, prepared.calls, order)
+        outcome = await executor.execute(plan, prepared.calls, order, PerpLook(house, prepared))
     house.perps.expected.add(plan.before.name)
     await _finish(house, prepared, decision_id, outcome)
     await _remember(house, prepared, decision_id, outcome)

@@ -8,6 +8,13 @@ from typing import Any
 import pytest
 from scenes import DOLLAR, ETHER, Scene
 
+from keeper.app import opened
+from keeper.core.margins import PerpPosition
+from keeper.core.reasons import Reason
+from keeper.execution.redecision import Drop, Keep
+from keeper.perpetuals.keep import consider_perp
+from keeper.perpetuals.look import PerpLook
+from keeper.settings import load
 from sandbox.world import World
 
 pytestmark = pytest.mark.world
@@ -188,3 +195,21 @@ def test_a_position_closed_by_hand_is_told_and_dropped(scene: Scene) -> None:
     assert "is gone" in found.stderr, found.stderr
     row = next(r for r in json.loads(found.stdout)["positions"] if r["name"] == "short")
     assert row["decision"]["reason"] == "healthy"
+
+
+async def test_a_plan_that_waits_is_dropped_once_nothing_asks_for_it(scene: Scene) -> None:
+    """Looked at again before more is offered: still squeezed, it is kept; recovered, it is not."""
+    desk = scene.world.perp
+    desk.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
+    perps(scene, MARGIN.format(actions='"reduce"')).write()
+    squeeze(scene.world, "2400")
+    async with opened(load(scene.config, {}), is_live=False) as house:
+        snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+        (short,) = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
+        found = await consider_perp(house, snapshot, short)
+        assert found.prepared is not None, found.decision
+        look = PerpLook(house, found.prepared)
+        assert isinstance(await look(False), Keep)
+        squeeze(scene.world, "2000")
+        assert await look(False) == Drop(Reason.HEALTHY)
+        assert isinstance(await look(True), Keep)
