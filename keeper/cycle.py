@@ -52,6 +52,7 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
     Books come last: what was just decided about their positions keeps the signer busy.
     """
     house.lineage.saw(block)
+    house.ask_around(block)
     house.watch.follow(house.rules)
     house.seen = snapshot = await house.watch.snapshot(block)
     results: list[Result | PerpResult] = []
@@ -100,7 +101,9 @@ async def consider(house: House, snapshot: Snapshot, position: LendingPosition |
     decision = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
     if isinstance(decision, Hold):
         return Result(position.name, assessed, decision)
-    prepared = fitting(house, snapshot, decision, signer) or await rehearsed_now(house, snapshot, decision, signer)
+    prepared = await fitting(house, snapshot, decision, signer) or await rehearsed_now(
+        house, snapshot, decision, signer
+    )
     if isinstance(prepared, Hold):
         return Result(position.name, assessed, prepared)
     return Result(position.name, assessed, decision, prepared)

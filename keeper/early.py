@@ -134,7 +134,7 @@ class Early:
             signer = house.watch.positions[position.name].spender
             try:
                 decision = decide(assessed, await house.recall(assessed, block), house.safety, signer)
-                prepared = None if isinstance(decision, Hold) else fitting(house, snapshot, decision, signer)
+                prepared = None if isinstance(decision, Hold) else await fitting(house, snapshot, decision, signer)
                 if prepared is None or isinstance(decision, Hold) or self._shot_at >= block.number:
                     continue
                 self._shot_at, self._unproven = block.number, block

@@ -14,10 +14,11 @@ from keeper.prepare import gas_needed
 from keeper.trial import Prepared, gate, priced
 
 
-def fitting(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | None:
+async def fitting(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | None:
     """Return a plan made ready beforehand that is still right; None when one is to be rehearsed as usual.
 
-    It asks nobody anything. The fresh snapshot decides: see ``core.bounds`` for what must still hold.
+    The fresh snapshot decides: see ``core.bounds`` for what must still hold. Nobody is asked anything; where there are
+    several nodes their answers, asked for beside the read, are waited for. Raises NodesDisagreeError.
     """
     for armed in house.armed.get(intent.position, ()):
         try:
@@ -25,6 +26,9 @@ def fitting(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -
         except OutOfBoundsError as why:
             house.observer.unfit(intent.position, armed.plan.label, str(why))
             continue
+        market = house.venues.market
+        if house.opinions is not None and not await house.opinions.are_one(market, intent.assessment.position):
+            return None
         after = prepared.plan.projected.health_factor
         house.observer.rehearsed(intent.position, prepared.plan.label, armed.rehearsed.how, after)
         return prepared
@@ -38,8 +42,6 @@ def _fitted(house: House, snapshot: Snapshot, intent: Intent, signer: Address, a
     executor = house.executors.get(signer)
     if executor and (armed.nonce is None or executor.lane.ready_nonce(block) != armed.nonce):
         raise OutOfBoundsError("the signer's nonce is not ready, or not what it was")
-    if house.second_opinion is not None and house.agreed_on != block.hash:
-        raise OutOfBoundsError("the other nodes have not agreed on this block")
     figures = project(armed.plan, armed.bounds, intent, wallet, house.safety.health_floor)
     check_around(armed, snapshot.also, intent.rule.limits.max_slippage)
     plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)

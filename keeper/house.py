@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from keeper.core.decisions import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lineage import Lineage
-from keeper.core.positions import BlockRef, Snapshot
+from keeper.core.positions import BlockRef, LendingPosition, Snapshot
 from keeper.core.rules import Assessment, Rule, Unjudged
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.execution.armed import Armed
@@ -21,19 +21,10 @@ from keeper.journal import Journal
 from keeper.journal.decisions import Mode
 from keeper.journal.past import Past, Recollection
 from keeper.observe import Observer
+from keeper.opinions import Opinions, SecondOpinion
 from keeper.perp_memory import PerpMemory
 from keeper.venues.ports import OrderOutcome
 from keeper.watch import Watch
-
-
-class SecondOpinion(Protocol):
-    """Several nodes that must agree on what decides a spend (``chain.nodes.Nodes``)."""
-
-    async def agree(self, block: BlockRef) -> None:
-        """Raise NodesDisagreeError when another node has another block at this number."""
-
-    async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
-        """Tell whether every node that has the block answers a call the same."""
 
 
 class Ruled(Bounded, Protocol):
@@ -74,8 +65,8 @@ class House:
     """Signer → the position whose plan is under way."""
     armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
     """Position → plans ready for prices that have not come yet, the likeliest first."""
-    agreed_on: str | None = None
-    """Hash of the last block on which all nodes agreed, where there are several."""
+    opinions: Opinions | None = None
+    """What those nodes say of the block that is being read."""
     seen: Snapshot | None = None
     """The newest snapshot that was judged."""
     lineage: Lineage = field(default_factory=Lineage)
@@ -90,6 +81,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.recollection = Recollection(self.journal, self.remembers)
+        self.opinions = Opinions(self.second_opinion) if self.second_opinion else None
 
     def rules_of(self, position: str) -> tuple[Rule, ...]:
         """Return the rules of one position, in their order."""
@@ -99,6 +91,12 @@ class House:
                 mine.setdefault(rule.position, []).append(rule)
             self._sorted = self.rules, {name: tuple(rules) for name, rules in mine.items()}
         return self._sorted[1].get(position, ())
+
+    def ask_around(self, block: BlockRef) -> None:
+        """Ask other nodes, where there are any, about positions that have plans ready: beside the read."""
+        if self.opinions is not None and self.seen is not None:
+            near = [p for p in self.seen.positions if isinstance(p, LendingPosition) and self.armed.get(p.name)]
+            self.opinions.begin(block, self.watch.known.market, near)
 
     @property
     def venues(self) -> Venues:

@@ -28,6 +28,8 @@ from keeper.core.units import Address
 T = TypeVar("T")
 
 _MOVING = ("latest", "pending")
+Poll = dict[Member, asyncio.Task[Any]]
+"""Who was asked, and the answers under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +166,16 @@ class Nodes:
         True as well where there is only one, and where no other answers. A minority is set aside: it will not stand
         in the way twice.
         """
+        return await self.borne_out(block, self.poll(block, to, data), answer)
+
+    def poll(self, block: BlockRef, to: Address, data: str) -> Poll:
+        """Begin to ask every healthy node that has the block; none where one is alone."""
         call, at = {"to": to, "data": data}, {"blockHash": block.hash}
         nodes = self._heads.having("eth_call", (call, at))
-        if len(nodes) == 1:
-            return True
-        begun = {m: self._tasks.begin(m.ask(as_is, "eth_call", call, at)) for m in nodes}
+        return {m: self._tasks.begin(m.ask(as_is, "eth_call", call, at)) for m in nodes} if len(nodes) > 1 else {}
+
+    async def borne_out(self, block: BlockRef, begun: Poll, answer: str) -> bool:
+        """Tell whether nobody who was asked answered otherwise. See ``confirm``."""
         await at_most(begun.values(), HEDGE_S)
         outcomes = {m: t.result() for m, t in begun.items() if t.done()}
         said = {m: str(o).lower() for m, o in outcomes.items() if not isinstance(o, NodeError)}

@@ -67,6 +67,9 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     if settings.is_early and not any(node.pushes for node in settings.nodes):
         remedy = "name a node that begins with wss://, or leave it out"
         raise SettingsError([f"{path}: safety.act_on_oracle_events: no node pushes events over HTTP; {remedy}"])
+    if settings.is_early and sum(Role.READ in node.roles for node in settings.nodes) > 1:
+        remedy = "several nodes must agree before money moves, and that is a read; read from one, or leave it out"
+        raise SettingsError([f"{path}: safety.act_on_oracle_events: {remedy}"])
     if settings.is_early and not settings.arm_within:
         raise SettingsError([f"{path}: safety.act_on_oracle_events: needs plans made ready: arm_within_bps is 0"])
     return settings

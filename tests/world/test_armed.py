@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from armed_stage import AS_USUAL, AT_ONCE, REPAY, SELL, near, rule, staged
-from proxy import RpcProxy, failing
+from proxy import RpcProxy, answered, failing
 from scenes import DOLLAR, ETHER, Scene
 
 from keeper.core.decisions import Hold
@@ -256,6 +256,56 @@ async def test_two_positions_of_one_signer_get_one_nonce_each_in_turn(scene: Sce
         await stage.house.settle()
     assert scene.health() >= 1.6
     assert float(world.health_factor(other)) >= 1.6
+
+
+@pytest.fixture
+def second(world: World) -> Iterator[RpcProxy]:
+    with RpcProxy(world.url) as running:
+        yield running
+
+
+async def test_several_nodes_are_asked_beside_the_read_and_must_agree(
+    scene: Scene, proxy: RpcProxy, second: RpcProxy
+) -> None:
+    """Both say the same of the account: the plan goes at once, and was rehearsed nowhere else."""
+    scene.url = proxy.url
+    near(scene, SELL)
+    two_nodes(scene, second)
+    async with staged(scene) as stage:
+        assert await stage.arm()
+        stage.come()
+        proxy.forget()
+        second.forget()
+        assert (await stage.how()).startswith(AT_ONCE)
+        asked = proxy.asked + second.asked
+        assert "eth_simulateV1" not in [request["method"] for request in asked]
+        assert sum(request["method"] == "eth_call" for request in second.asked) >= 1
+    assert scene.health() >= 1.6
+
+
+async def test_a_node_that_says_otherwise_holds_an_armed_plan_too(
+    scene: Scene, proxy: RpcProxy, second: RpcProxy
+) -> None:
+    """Of two that differ nobody can tell who lies: nothing is sent."""
+    scene.url = proxy.url
+    near(scene, SELL)
+    two_nodes(scene, second)
+    before = scene.nonce()
+    async with staged(scene) as stage:
+        assert await stage.arm()
+        stage.come()
+        figures = answered("eth_call", "0x" + "00" * 192)
+        second.fault = lambda request: figures(request) if len(str(request)) < 500 else None
+        assert await stage.how() == Reason.NODES_DISAGREE.code
+    assert scene.nonce() == before
+
+
+def two_nodes(scene: Scene, second: RpcProxy) -> None:
+    """Name two nodes in the settings instead of one."""
+    one = f'rpc_url = "{scene.url}"'
+    nodes = ((scene.url, "a"), (second.url, "b"))
+    tables = [f'[[network.nodes]]\nurl = "{url}"\nname = "{name}"\n' for url, name in nodes]
+    scene.config.write_text(scene.config.read_text().replace(one, "") + "".join(tables))
 
 
 async def test_a_node_that_does_not_simulate_arms_on_forks(scene: Scene, proxy: RpcProxy) -> None:
