@@ -14,7 +14,7 @@ from keeper.core.margins import PerpPosition
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.units import RAY, WAD, Address, mul_div_down
+from keeper.core.units import RAY, USD, WAD, Address, mul_div_down
 
 STABLE = "USD"
 """What stablecoins follow: no exposure."""
@@ -81,8 +81,8 @@ class Exposure:
 class _Held:
     holder: str
     symbol: str
-    value: int
-    """Base units, signed."""
+    value: int | None
+    """Base units, signed; None where there is some, and its price is not known."""
 
 
 Member = LendingPosition | PerpPosition | Unreadable
@@ -99,10 +99,13 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
     doubts += [Doubt(Reason.POSITION_UNREADABLE, name) for name in sorted(missing)]
     lent = [m for m in members if isinstance(m, LendingPosition)]
     traded = [m for m in members if isinstance(m, PerpPosition)]
+    doubts += [Doubt(Reason.POSITION_UNREADABLE, f"wallet {w}") for w in book.wallets if w not in snapshot.wallets]
     held = [h for position in lent for h in _lent(position)] + list(_in_wallets(book, snapshot, native_symbol))
+    held += [h for position in traded for h in _behind(position)]
     prices = _prices(book, lent, traded, snapshot)
-    parts = [Part(p.name, f"{symbol} perp", symbol, size) for p in traded for symbol, size in perps.delta(p).items()]
-    most = max((abs(h.value) for h in held), default=0)
+    sizes = [(p.name, symbol, size) for p in traded for symbol, size in perps.delta(p).items()]
+    parts = [Part(name, f"{symbol} perp", symbol.upper(), size) for name, symbol, size in sizes]
+    most = max((abs(h.value) for h in held if h.value is not None), default=0)
     for item in held:
         placed = _placed(item, book, prices, most)
         if isinstance(placed, Doubt):
@@ -115,6 +118,8 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
 def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Part | Doubt | None:
     """Return what a holding adds, why it cannot be told, or None for what adds nothing."""
     follows = book.underlying(item.symbol)
+    if item.value is None:
+        return None if follows == STABLE else Doubt(Reason.PRICE_NOT_POSITIVE, f"no price of {item.symbol}")
     if follows is None:
         is_dust = abs(item.value) * 10_000 <= most * DUST
         return None if is_dust else Doubt(Reason.RULE_UNDECIDABLE, f"nobody said what {item.symbol} follows")
@@ -129,7 +134,7 @@ def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Pa
 
 def _prices(book: Book, lent: list[LendingPosition], traded: list[PerpPosition], snapshot: Snapshot) -> dict[str, int]:
     """Return each underlying's price: the lending oracle's where it lists the plain asset, else the perp's index."""
-    found = {leg.symbol: leg.oracle.answer for p in traded for leg in p.legs if leg.oracle.answer > 0}
+    found = {leg.symbol.upper(): leg.oracle.answer for p in traded for leg in p.legs if leg.oracle.answer > 0}
     listed = {h.reserve.symbol: h.reserve.price.answer for p in lent for h in p.holdings}
     listed |= {x.symbol: x.price for x in snapshot.assets.values()}
     for symbol in PLAIN:
@@ -159,5 +164,12 @@ def _in_wallets(book: Book, snapshot: Snapshot, native_symbol: str) -> Iterator[
                 yield _Held("wallet", listed.symbol, _worth(amount, listed.price, 10**listed.decimals))
 
 
-def _worth(amount: int, price: int, unit: int) -> int:
-    return amount * price // unit
+def _behind(position: PerpPosition) -> Iterator[_Held]:
+    """Yield the collateral of a perpetual that does not move with its own leg: it is part of the exposure as well."""
+    if position.margin and not position.indexed_margin:
+        yield _Held(position.name, position.collateral_symbol, position.margin * USD // position.usd_unit)
+
+
+def _worth(amount: int, price: int, unit: int) -> int | None:
+    """Return base units, rounded down; None for something without a price."""
+    return amount * price // unit if price > 0 or not amount else None

@@ -12,7 +12,7 @@ from keeper.core import perps
 from keeper.core.books import Exposure
 from keeper.core.margins import PerpPosition
 from keeper.core.positions import LendingPosition, Snapshot
-from keeper.core.units import BPS, RAY, USD, WAD, Address, Bps, Ray, Wad, mul_div_down
+from keeper.core.units import BPS, RAY, USD, WAD, Address, Bps, Ray, Wad, mul_div_up
 
 DAYS = 365
 
@@ -45,7 +45,7 @@ def carry(exposure: Exposure, snapshot: Snapshot, rates: Mapping[Address, tuple[
     ``fee`` is what a hedge trade costs, one way.
     """
     book = exposure.book
-    supplied = borrowed = funding = notional = 0
+    supplied = borrowed = funding = hedging = notional = 0
     names = {*book.positions, *book.hedges}
     for member in snapshot.positions:
         if member.name not in names:
@@ -58,18 +58,18 @@ def carry(exposure: Exposure, snapshot: Snapshot, rates: Mapping[Address, tuple[
                 owed = holding.scaled_debt * holding.reserve.debt_index // RAY * price // unit
                 supplied += held * earns // (RAY * DAYS)
                 borrowed += -(-(owed * pays) // (RAY * DAYS))
-        elif isinstance(member, PerpPosition) and member.name in book.hedges:
-            funding -= _base(member, perps.funding_per_day(member))
-            notional += sum(_base(member, perps.notional(leg)) for leg in member.legs)
-    to_open = 2 * notional * fee // BPS
-    hedged = sum(
-        abs(p.delta) * exposure.prices.get(p.underlying, 0) // WAD for p in exposure.parts if p.holder in book.hedges
-    )
-    days = -(-to_open // funding) if funding > 0 else None
-    move = Wad(mul_div_down(-funding, WAD, hedged)) if funding < 0 and hedged else Wad(0)
+        elif isinstance(member, PerpPosition):
+            paid = _base_up(member, perps.funding_per_day(member))
+            funding -= paid
+            if member.name in book.hedges:
+                hedging -= paid
+                notional += sum(_base_up(member, perps.notional(leg)) for leg in member.legs)
+    to_open = -(-(2 * notional * fee) // BPS)
+    days = -(-to_open // hedging) if hedging > 0 else None
+    move = Wad(mul_div_up(-hedging, WAD, notional)) if hedging < 0 and notional else Wad(0)
     return Carry(supplied, borrowed, funding, to_open, days, move)
 
 
-def _base(position: PerpPosition, dollars: int) -> int:
-    """Return a venue's dollars, signed, in base units, rounded down."""
-    return dollars * USD // position.usd_unit
+def _base_up(position: PerpPosition, dollars: int) -> int:
+    """Return a venue's dollars, signed, in base units, rounded up: a cost is not told too low."""
+    return -(-(dollars * USD) // position.usd_unit)

@@ -11,7 +11,7 @@ from keeper.core.margins import PerpLeg, PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
-from keeper.core.units import UINT256_MAX, WAD, Address, Usd, Wad, decimal_of, mul_div_down
+from keeper.core.units import UINT256_MAX, USD, WAD, Address, Usd, Wad, decimal_of, mul_div_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,32 +145,38 @@ def _one(assessed: BookAssessment, perp: PerpPosition, memory: Memory, signer: A
     """Return the trade with one hedge, or why it cannot be made now."""
     rule, book = assessed.rule, assessed.exposure.book.name
     book_ = assessed.exposure.book
-    if memory.busy.get(signer) in (book, *book_.positions, *book_.hedges):
-        return Hold(book, rule.name, Reason.IN_FLIGHT, memory.busy[signer])
+    # whoever signs it: a plan under way for any member is about to change the delta
+    changing = next((x for x in memory.busy.values() if x in (book, *book_.positions, *book_.hedges)), None)
+    if changing:
+        return Hold(book, rule.name, Reason.IN_FLIGHT, changing)
     is_late = assessed.naked.tries > 0 or assessed.naked.is_spent(rule.budget)
     refusal = not_now(rule, book, assessed.timestamp, memory, signer, is_emergency=is_late)
     if refusal:
         return Hold(book, rule.name, *refusal)
     if any(not order.kind.rests and not order.is_frozen for order in perp.orders):
         return Hold(book, rule.name, Reason.ORDER_PENDING, perp.name)
-    leg = next((x for x in perp.legs if x.symbol == rule.underlying), None)
+    leg = next((x for x in perp.legs if x.symbol.upper() == rule.underlying), None)
     if leg is None:
         return Hold(book, rule.name, Reason.RULE_UNDECIDABLE, f"{perp.name} has no {rule.underlying} market")
     wanted = rule.target - assessed.delta
     if not leg.size and perp.only_long is not None and perp.only_long != (wanted > 0):
         side = "long" if perp.only_long else "short"
         return Hold(book, rule.name, Reason.NOTHING_HELPS, f"{perp.name} is a {side} without size")
+    if min(leg.oracle.answer, leg.index_price, leg.mark_price) <= 0:
+        return Hold(book, rule.name, Reason.PRICE_NOT_POSITIVE, f"{leg.symbol} of {perp.name}")
     left = left_today(rule, memory)
-    change = _within_limits(rule.target - assessed.delta, rule, left, leg)
+    change = _within_limits(wanted, rule, left, perp, leg)
+    if abs(change) < min(rule.least_trade, abs(wanted)):
+        return Hold(book, rule.name, Reason.SPEND_LIMIT, "what is left of the limits is less than the least trade")
     return HedgeIntent(assessed, rule, perp, leg, change, left)
 
 
-def _within_limits(change: int, rule: HedgeRule, left: Usd | None, leg: PerpLeg) -> int:
-    """Return the change, cut to the dollars the limits leave."""
+def _within_limits(change: int, rule: HedgeRule, left: Usd | None, perp: PerpPosition, leg: PerpLeg) -> int:
+    """Return the change, cut to the dollars the limits leave, at the dearer of index and mark price."""
     once = rule.limits.max_spend_per_tx
     dollars = min(UINT256_MAX if left is None else left, UINT256_MAX if once is None else once)
-    if dollars >= UINT256_MAX or not leg.oracle.answer:
+    if dollars >= UINT256_MAX:
         return change
-    most = mul_div_down(dollars, WAD, leg.oracle.answer)
-    size = min(abs(change), most)
+    most = mul_div_down(dollars * perp.usd_unit, leg.price_scale, max(leg.index_price, leg.mark_price) * USD)
+    size = min(abs(change), most * WAD // leg.size_unit)
     return size if change > 0 else -size

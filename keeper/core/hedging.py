@@ -17,6 +17,7 @@ from keeper.core.perp_planning import (
     PerpTerms,
     base_usd,
     cost_share,
+    dearest,
     gas_cost,
     value_of,
     with_margin,
@@ -95,7 +96,7 @@ def _plan(intent: HedgeIntent, terms: PerpTerms) -> PerpPlan | Rejected:
     wanted = trade_wanted(intent)
     label = f"{'buy' if wanted > 0 else 'sell'} {leg.symbol} on {position.name}"
     quote = terms.quotes.get(leg.market)
-    if quote is None or not wanted:
+    if quote is None or quote.notional <= 0 or not wanted:
         return Rejected(label, Reason.POOL_TOO_THIN, "the venue quotes nothing")
     if not _is_fair(intent, quote.notional, abs(quote.size_change)):
         detail = f"price {quote.price} against the index {leg.index_price}"
@@ -139,25 +140,34 @@ def _sized(intent: HedgeIntent, terms: PerpTerms, wanted: int) -> _Sized | None:
     if leg.size and (leg.size > 0) != (wanted > 0):
         return _Sized(wanted, 0, perps.reduced(position, leg.market, abs(wanted), share))
     sign = 1 if wanted > 0 else -1
-    need = perps.increased(position, leg.market, wanted, share)
-    if perps.margin_ratio(need) >= rule.least_margin_ratio:
-        return _Sized(wanted, 0, need)
-    margin = 0
-    if rule.may_add_margin:
-        dollars = perps.margin_to_reach(need, rule.least_margin_ratio)
-        units = mul_div_up(
-            dollars, (BPS + SIZE_TOLERANCE) * 10**position.collateral_decimals, BPS * position.collateral_price
-        )
-        margin = min(units, terms.wallet.tokens.get(position.collateral, 0))
-    richer = with_margin(position, margin) if margin else position
+
+    def margin_for(size: int) -> int:
+        grown = perps.increased(position, leg.market, sign * size, share)
+        dollars = perps.margin_to_reach(grown, rule.least_margin_ratio) * (BPS + SIZE_TOLERANCE)
+        return mul_div_up(dollars, 10**position.collateral_decimals, BPS * position.collateral_price)
 
     def carries(size: int) -> bool:
-        return perps.margin_ratio(perps.increased(richer, leg.market, sign * size, share)) >= rule.least_margin_ratio
+        margin = margin_for(size)
+        return not margin or (rule.may_add_margin and _affords(intent, terms, margin, size))
 
     size = largest(1, abs(wanted), carries)
     if size is None:
         return None
+    margin = margin_for(size)
+    richer = with_margin(position, margin) if margin else position
     return _Sized(sign * size, margin, perps.increased(richer, leg.market, sign * size, share))
+
+
+def _affords(intent: HedgeIntent, terms: PerpTerms, margin: int, size: int) -> bool:
+    """Tell whether the wallet holds so much margin, and the limits let it go beside the trade."""
+    position, leg, once = intent.perp, intent.leg, intent.rule.limits.max_spend_per_tx
+    if margin > terms.wallet.tokens.get(position.collateral, 0):
+        return False
+    paid, traded = value_of(position, margin), base_usd(position, mul_div_up(size, dearest(leg), leg.price_scale))
+    at_once = max(paid, traded) if position.is_cross else paid + traded
+    if once is not None and at_once > once:
+        return False
+    return intent.left_today is None or paid + traded <= intent.left_today
 
 
 def _steps(intent: HedgeIntent, terms: PerpTerms, sized: _Sized) -> tuple[PerpStep, ...]:
@@ -182,7 +192,7 @@ def _steps(intent: HedgeIntent, terms: PerpTerms, sized: _Sized) -> tuple[PerpSt
     is_close = leg.size != 0 and sized.change == -leg.size
     margin = sized.margin if rides else 0
     trade = Trade(leg.market, is_long, sized.change, part, worst, is_close=is_close, margin=margin)
-    dollars = base_usd(position, mul_div_up(abs(sized.change), leg.index_price, leg.price_scale))
+    dollars = base_usd(position, mul_div_up(abs(sized.change), dearest(leg), leg.price_scale))
     return (*steps, PerpStep(trade, Usd(dollars + value_of(position, margin))))
 
 

@@ -86,7 +86,7 @@ def observed(naked: Naked, now: int, away: int, *, is_outside: bool) -> Naked:
         return Naked()
     if naked.since is None:
         return Naked(now, now, 0, naked.tries)
-    return replace(naked, seen=now, used=naked.used + away * max(0, now - naked.seen))
+    return replace(naked, seen=max(now, naked.seen), used=naked.used + away * max(0, now - naked.seen))
 
 
 def failed(naked: Naked) -> Naked:

@@ -251,7 +251,7 @@ def _less(
     target = intent.target
     label = f"{'close' if whole else 'reduce'} {side(leg)} {leg.symbol}"
     quote = terms.quotes.get(leg.market)
-    if quote is None:
+    if quote is None or quote.notional <= 0:
         return Rejected(label, Reason.POOL_TOO_THIN, "the venue quotes nothing")
     cost = cost_share(quote)
     slippage = intent.rule.limits.max_slippage
@@ -270,8 +270,9 @@ def _less(
     closes = size == abs(leg.size)
     now = None if position.fills_later else quote.price
     trade = Trade(leg.market, leg.is_long, change, part, worst_price(leg, change, slippage, now), is_close=closes)
+    spend = base_usd(position, mul_div_up(size, dearest(leg), leg.price_scale))
+    steps = (PerpStep(trade, Usd(spend)),)
     dollars = perps.notional(leg) - perps.notional(after.leg(leg.market))
-    steps = (PerpStep(trade, Usd(base_usd(position, dollars))),)
     total = Cost(gas_cost(steps, terms), Usd(base_usd(position, cost.of(dollars))), Usd(0))
     text = label if closes else f"{label} by {decimal_of(size * WAD // leg.size_unit, 18, 4)}"
     return _Way(text, steps, total, after, target.is_met(after))
@@ -300,6 +301,11 @@ def is_better_than_index(leg: PerpLeg, *, buys: bool) -> bool:
     return leg.mark_price <= leg.index_price if buys else leg.mark_price >= leg.index_price
 
 
+def dearest(leg: PerpLeg) -> int:
+    """Return the price that size is counted at against limits: the higher of index and mark."""
+    return max(leg.index_price, leg.mark_price, 1)
+
+
 def side(leg: PerpLeg) -> str:
     """Return ``long`` or ``short``."""
     return "long" if leg.is_long else "short"
@@ -309,7 +315,7 @@ def _size_within(dollars: int, position: PerpPosition, leg: PerpLeg) -> int:
     """Return the size that ``dollars`` (base units) may trade, rounded down."""
     if dollars >= UINT256_MAX:
         return UINT256_MAX
-    return mul_div_down(dollars * position.usd_unit, leg.price_scale, leg.mark_price * USD)
+    return mul_div_down(dollars * position.usd_unit, leg.price_scale, dearest(leg) * USD)
 
 
 # --- together --------------------------------------------------------------------------------------------------------

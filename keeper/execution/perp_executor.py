@@ -30,6 +30,8 @@ Keep = Callable[[str, tuple[str, ...], int, int, bool], Awaitable[None]]
 """Remembers orders of a position: their keys, the decision, the block, whether they rest."""
 Created = Callable[[str, str], Awaitable[tuple[str, ...]]]
 """Return the keys of the orders that a mined transaction (position, hash) left with the venue."""
+LOOKS = 5
+"""Times a node is asked before what it does not show is believed not to be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class PerpExecutor:
         self, plan: PerpPlan, calls: Sequence[Call], order: PerpOrder, reconsider: Reconsider | None = None
     ) -> PerpOutcome:
         """Send the plan and verify it. Never raises for what the chain, the venue or the node did."""
-        position, receipts = plan.before, list[Receipt]()
+        position, receipts, waiting = plan.before, list[Receipt](), tuple[str, ...]()
         seat = self.seat(position.name)
         guidance = Guidance(order.ceiling, self.cap, reconsider, decided_at=position.block)
         try:
@@ -88,23 +90,24 @@ class PerpExecutor:
                 got = await self.lane.send(burst, guidance)
                 receipts += got
                 guidance = Guidance(order.ceiling, self.cap, continues=True)
-                keys = await self._keep_orders(
+                waiting = await self._keep_orders(
                     position.name, seat, got, order.decision_id, rests=not _fills(plan, burst)
                 )
-                unfilled = await self._follow(position.name, keys, got[0].block_number)
+                unfilled = await self._follow(position.name, waiting, got[0].block_number)
                 if unfilled:
                     return replace(unfilled, hashes=tuple(r.hash for r in receipts))
+                waiting = ()
             return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
-            return await self._fell_short(plan, receipts, error.reason, error.detail)
+            return await self._fell_short(plan, receipts, waiting, error.reason, error.detail)
         except PlanChangedError as error:
-            return await self._fell_short(plan, receipts, Reason.SUPERSEDED, str(error))
+            return await self._fell_short(plan, receipts, waiting, Reason.SUPERSEDED, str(error))
         except NodeError as error:
-            return await self._fell_short(plan, receipts, Reason.NODE_AWAY, str(error))
+            return await self._fell_short(plan, receipts, waiting, Reason.NODE_AWAY, str(error))
         except ReadFailedError as error:
-            return await self._fell_short(plan, receipts, error.doubt.reason, error.doubt.detail)
+            return await self._fell_short(plan, receipts, waiting, error.doubt.reason, error.doubt.detail)
         except JournalError as error:
-            return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
+            return await self._fell_short(plan, receipts, waiting, Reason.JOURNAL_AWAY, str(error))
 
     async def _keep_orders(
         self, name: str, seat: PerpSeat, receipts: Sequence[Receipt], decision_id: int, *, rests: bool
@@ -112,22 +115,45 @@ class PerpExecutor:
         """Return the orders of a burst that are to be filled; all that it created are remembered first."""
         if not seat.is_delayed:
             return ()
-        made = [await self.created(name, receipt.hash) for receipt in receipts]
-        keys = tuple(key for found in made for key in found)
+        keys = await self._created(name, receipts, is_expected=not rests)
         if keys:
             await self.keep(name, keys, decision_id, receipts[0].block_number, rests)
         return () if rests else keys
 
+    async def _created(self, name: str, receipts: Sequence[Receipt], *, is_expected: bool) -> tuple[str, ...]:
+        """Return the keys of the orders that mined transactions created. A node that lags or is away is asked again.
+
+        Raises NodeError when it stays away.
+        """
+        for left in reversed(range(LOOKS)):
+            try:
+                made = [await self.created(name, receipt.hash) for receipt in receipts]
+            except NodeError:
+                if not left:
+                    raise
+                made = []
+            keys = tuple(key for found in made for key in found)
+            if keys or not (is_expected and left):
+                return keys
+            await asyncio.sleep(self.poll_s)
+        return ()
+
     async def _follow(self, name: str, keys: tuple[str, ...], begun: int) -> PerpOutcome | None:
-        """Follow orders until the venue says what became of them; None when all were executed."""
+        """Follow orders until the venue says what became of them; None when all were executed.
+
+        A node that is away says nothing: the orders stay with the venue, and are asked for again while patience lasts.
+        """
         waited = 0.0
         while keys:
-            found = await self.outcomes(name, keys, begun)
+            try:
+                found = await self.outcomes(name, keys, begun)
+            except NodeError:
+                found = {}
             bad = {k: o for k, o in found.items() if o is not None and o.kind != "executed"}
+            keys = tuple(k for k in keys if found.get(k) is None)
             if bad:
                 detail = "; ".join(f"order {k[:10]} {o.kind}: {o.detail}" for k, o in bad.items())
-                return PerpOutcome("failed", Reason.ORDER_FAILED, detail, None, failed_orders=len(bad))
-            keys = tuple(k for k in keys if found.get(k) is None)
+                return PerpOutcome("failed", Reason.ORDER_FAILED, detail, None, waiting=keys, failed_orders=len(bad))
             if keys and waited >= self.patience_s:
                 detail = f"{len(keys)} not executed after {self.patience_s:.0f} s"
                 return PerpOutcome("failed", Reason.ORDER_LATE, detail, None, waiting=keys)
@@ -141,7 +167,10 @@ class PerpExecutor:
         hashes = tuple(r.hash for r in receipts)
         seat = self.seat(plan.before.name)
         block = None if seat.is_delayed else max(r.block_number for r in receipts)
-        now = await self.read(plan.before.name, block)
+        now, looks = await self.read(plan.before.name, block), 1
+        while not plan.postcondition.is_met(at_prices(now, plan.before)) and seat.is_delayed and looks < LOOKS:
+            await asyncio.sleep(self.poll_s)  # the node that told of the execution may be ahead of this one
+            now, looks = await self.read(plan.before.name, None), looks + 1
         if not plan.postcondition.is_met(at_prices(now, plan.before)):
             return PerpOutcome("failed", Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}", now, hashes)
         kind: OutcomeKind = "partial" if plan.is_partial else "restored"
@@ -149,7 +178,7 @@ class PerpExecutor:
         return PerpOutcome(kind, reason, str(plan.postcondition), now, hashes)
 
     async def _fell_short(
-        self, plan: PerpPlan, receipts: Sequence[Receipt], reason: Reason, detail: str
+        self, plan: PerpPlan, receipts: Sequence[Receipt], waiting: tuple[str, ...], reason: Reason, detail: str
     ) -> PerpOutcome:
         after = None
         try:
@@ -158,7 +187,7 @@ class PerpExecutor:
             detail += "; the position could not be read afterwards"
         called_off = reason in (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
         kind: OutcomeKind = "cancelled" if called_off else "failed"
-        return PerpOutcome(kind, reason, detail, after, tuple(r.hash for r in receipts))
+        return PerpOutcome(kind, reason, detail, after, tuple(r.hash for r in receipts), waiting)
 
 
 def _fills(plan: PerpPlan, burst: Sequence[Outgoing]) -> bool:

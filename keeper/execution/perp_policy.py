@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.margins import PerpLeg, PerpPosition
+from keeper.core.margins import OrderKind, PerpLeg, PerpPosition
 from keeper.core.perp_planning import base_usd, value_of
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Wei, mul_div_down, mul_div_up, usd_text
@@ -34,14 +34,18 @@ def check_perp(calls: Sequence[Call], chain_id: int, grant: PerpGrant, seat: Per
     """Raise PolicyError unless every call is allowed and all of them stay within the limits."""
     if chain_id != grant.rule.chain_id:
         raise PolicyError(Reason.POLICY_FORBIDS, f"chain {chain_id} is not {grant.rule.chain_id}")
-    spends = list[int]()
+    spends, approved, paid = list[int](), 0, 0
     for call in calls:
         try:
             acts = seat.decode(position, call)
             _check_value(call, acts, grant)
             spends += [_dollars(act, grant, seat, position) for act in acts]
+            approved += sum(act.amount for act in acts if act.kind == "approve")
+            paid += sum(act.amount for act in acts if act.kind in ("deposit", "trade"))
         except ValueError as error:
             raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {error}") from error
+    if approved > paid:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"approves {approved} and pays {paid}")
     limits, dust, total = grant.rule.limits, len(calls) + 1, sum(spends)
     if limits.max_spend_per_day is not None and total + grant.rule.spent_today > limits.max_spend_per_day + dust:
         left = limits.max_spend_per_day - grant.rule.spent_today
@@ -51,7 +55,7 @@ def check_perp(calls: Sequence[Call], chain_id: int, grant: PerpGrant, seat: Per
 
 
 def _check_value(call: Call, acts: Sequence[PerpAct], grant: PerpGrant) -> None:
-    orders = sum(act.kind in ("trade", "order", "update", "deposit", "withdraw") for act in acts)
+    orders = sum(act.kind in ("trade", "order", "update", "deposit") for act in acts)
     if call.value > orders * grant.most_fee:
         raise ValueError(f"carries {call.value} wei, allowed {orders * grant.most_fee}")
 
@@ -75,7 +79,9 @@ def _dollars(act: PerpAct, grant: PerpGrant, seat: PerpSeat, position: PerpPosit
             return value_of(position, act.amount)
         case "trade" | "order":
             return _traded(act, grant, position) + value_of(position, Amount(act.amount))
-        case "cancel" | "update" | "claim" | "withdraw":
+        case "update":
+            return _changed(act, position)
+        case "cancel" | "claim":
             return 0
         case _:
             raise ValueError(f"{act.kind} is not on the list")
@@ -86,18 +92,40 @@ def _traded(act: PerpAct, grant: PerpGrant, position: PerpPosition) -> int:
     if leg is None:
         raise ValueError(f"{act.market} is not a market of the position")
     grows = leg.size == 0 or act.buys == leg.is_long
-    if grows and not grant.may_increase:
+    if grows and not (grant.may_increase and act.kind == "trade"):
         raise ValueError("would make the position larger")
-    if not grows and not act.is_whole and act.size > abs(leg.size):
+    size = act.size if grows else _closed(act, leg)
+    if not grows and size > abs(leg.size):
         raise ValueError("closes more than there is")
     if act.deadline is not None and act.deadline > grant.rule.deadline:
         raise ValueError(f"deadline {act.deadline} is later than {grant.rule.deadline}")
     if act.kind == "trade":
         _check_price(act, leg, grant)
-    size = abs(leg.size) if act.is_whole and not act.size and not act.size_usd else act.size
     if size:
         return base_usd(position, mul_div_up(size, leg.index_price, leg.price_scale))
     return base_usd(position, act.size_usd)
+
+
+def _closed(act: PerpAct, leg: PerpLeg) -> int:
+    """Return the size an act closes; where the venue counts in dollars, the part of what the leg was opened with."""
+    if act.is_whole:
+        return abs(leg.size)
+    if act.size or leg.entry_notional <= 0:
+        return act.size
+    return mul_div_down(abs(leg.size), act.size_usd, leg.entry_notional)
+
+
+def _changed(act: PerpAct, position: PerpPosition) -> int:
+    """Return the dollars a changed order moves: none, for it closes no more than there is. Raises ValueError."""
+    order = next((o for o in position.orders if o.key == act.key), None)
+    leg = next((x for x in position.legs if order is not None and x.market == order.market), None)
+    if order is None or leg is None:
+        raise ValueError(f"order {act.key} is not one of this position")
+    if order.kind not in (OrderKind.STOP_LOSS, OrderKind.TAKE_PROFIT):
+        raise ValueError(f"an order of the kind {order.kind.value} is nothing to change")
+    if act.size_usd > leg.entry_notional:
+        raise ValueError("would close more than there is")
+    return 0
 
 
 def _check_price(act: PerpAct, leg: PerpLeg, grant: PerpGrant) -> None:

@@ -130,7 +130,11 @@ async def _remember(house: House, prepared: PerpPrepared, decision_id: int, outc
         still = [o for o in known if o.decision_id != decision_id or o.key in outcome.waiting]
         if tuple(still) != known:
             await house.perps.set_left(plan.before.name, still)
-        if isinstance(plan.intent, HedgeIntent) and outcome.kind == "failed" and not outcome.waiting:
+        if (
+            isinstance(plan.intent, HedgeIntent)
+            and outcome.kind == "failed"
+            and (outcome.failed_orders or not outcome.waiting)
+        ):
             naked = await house.perps.naked_of(plan.intent.rule)
             await house.perps.set_naked(plan.intent.rule, order_failed(naked))
     except JournalError as error:

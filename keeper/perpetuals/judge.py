@@ -29,9 +29,9 @@ async def judge_perp(
     """Judge a position by the rules. Raises JournalError."""
     if isinstance(position, Unreadable):
         return assess_perp(position, house.perps.rules, Trail(), ())
-    trail = await house.perps.trail(position)
-    doubts, may_be_empty = (
-        perp_doubts(house, snapshot, position),
+    doubts = perp_doubts(house, snapshot, position)
+    trail, may_be_empty = (
+        await house.perps.trail(position, is_sure=not doubts),
         await house.perps.may_be_empty(position.name),
     )
     return assess_perp(position, house.perps.rules, trail, doubts, may_be_empty=may_be_empty)
@@ -49,13 +49,13 @@ def perp_doubts(
     now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
     doubts = list(sequencer_doubts(snapshot.sequencer, now))
     for leg in position.legs:
-        if not leg.size and leg.symbol != hedged:
+        if not leg.size and leg.symbol.upper() != hedged:
             continue
         second = snapshot.seconds.get(leg.oracle.asset)
         doubts += price_doubts(leg.oracle, second, bound, now)
         is_apart = not is_within(leg.mark_price, leg.index_price, Bps(2 * bound))
         is_better = is_better_than_index(leg, buys=buys if hedged else not leg.is_long)
-        if is_apart and not (is_better and hedged in (None, leg.symbol)):
+        if is_apart and not (is_better and hedged in (None, leg.symbol.upper())):
             detail = f"{leg.symbol} mark {leg.mark_price}, index {leg.index_price}"
             doubts.append(Doubt(Reason.PRICE_DEVIATES, detail))
     return tuple(doubts)

@@ -49,6 +49,7 @@ async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | U
             await _notice(house, position)
             if back is not None:
                 await take_back(house, snapshot, position, back)
+                result = _after_that(house, result)
         if isinstance(result.decision, Hold):
             await conclude_hold(house, snapshot, result.assessed, result.decision)
             if isinstance(position, PerpPosition):
@@ -113,6 +114,14 @@ async def consider_book(house: House, snapshot: Snapshot, book: Book, rule: Hedg
         return PerpResult(book.name, assessed, prepared)
     assert isinstance(prepared.plan.intent, HedgeIntent)  # noqa: S101 - hedge plans come from hedge intents
     return PerpResult(book.name, assessed, prepared.plan.intent, prepared)
+
+
+def _after_that(house: House, result: PerpResult) -> PerpResult:
+    """Return the result, held where an order is being taken back: a signer does one thing at a time."""
+    signer = house.watch.positions[result.name].spender
+    if isinstance(result.decision, PerpIntent) and signer in house.in_flight:
+        return PerpResult(result.name, result.assessed, result.decision.hold(Reason.IN_FLIGHT, "an order taken back"))
+    return result
 
 
 async def _notice(house: House, position: PerpPosition) -> None:

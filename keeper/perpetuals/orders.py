@@ -48,7 +48,7 @@ async def _settle_left(house: House, snapshot: Snapshot, position: PerpPosition)
         if outcome is not None:
             house.perps.expected.add(position.name)
             await _tell(house, position, order, outcome.kind, outcome.detail)
-        elif order.key in listed:
+        elif order.key in listed or order.block >= snapshot.block.number:  # what is newer than the look is not gone
             still.append(order)
         else:
             await _tell(house, position, order, "gone", "the venue neither lists it nor says what became of it")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from keeper.core.margins import OrderKind, PerpLeg, PerpPosition, VenueOrder
 from keeper.core.perp_moves import CancelOrder, PerpMove, PlaceOrder, UpdateOrder
-from keeper.core.perp_rules import PerpMeasure, PerpRule, leg_of
+from keeper.core.perp_rules import PerpMeasure, PerpRule, fires, leg_of, price_usd
 from keeper.core.positions import Snapshot
 from keeper.core.units import BPS, USD, Bps, mul_div_down
 from keeper.house import House
@@ -48,19 +48,21 @@ def changes(
     wants, as an order is that was placed just before a kill.
     """
     spare = [order for order in position.orders if _is_of_ours(order)]
-    for rule in rules:
-        leg = leg_of(rule.trigger, position)
-        if leg is None:
-            continue
-        wanted = wanted_order(position, leg, rule)
-        alike = [o for o in spare if o.kind is wanted.kind and o.market == leg.market]
-        mine = next((o for o in alike if o.key in own or _matches(o, wanted)), None)
-        if mine is None:
-            yield rule, wanted
-            continue
-        spare.remove(mine)
-        if not _matches(mine, wanted):
+    legs = [(rule, leg) for rule in rules if (leg := leg_of(rule.trigger, position)) is not None]
+    open_ = [(rule, leg, wanted_order(position, leg, rule)) for rule, leg in legs]
+    for rule, leg, wanted in tuple(open_):  # those that have exactly what they want first: nobody takes it from them
+        fitting = next((o for o in spare if _is_alike(o, wanted, position) and _matches(o, wanted)), None)
+        if fitting is not None:
+            spare.remove(fitting)
+            open_.remove((rule, leg, wanted))
+    for rule, leg, wanted in open_:
+        alike = [o for o in spare if o.key in own and _is_alike(o, wanted, position)]
+        mine = next((o for o in alike if o.trigger_price == wanted.trigger_price), alike[0] if alike else None)
+        if mine is not None:
+            spare.remove(mine)
             yield rule, UpdateOrder(mine.key, wanted.size_usd, wanted.trigger_price, wanted.acceptable_price)
+        elif not fires(rule.trigger, price_usd(leg), leg):  # else it would be carried out at once, past every doubt
+            yield rule, wanted
     for order in spare:
         if order.key in own:
             yield None, CancelOrder(order.key)
@@ -84,6 +86,12 @@ def price_of(position: PerpPosition, leg: PerpLeg, dollars: int) -> int:
 def _is_of_ours(order: VenueOrder) -> bool:
     """Tell whether an order is of a kind that rules leave with a venue."""
     return order.kind in KINDS.values()
+
+
+def _is_alike(order: VenueOrder, wanted: PlaceOrder, position: PerpPosition) -> bool:
+    """Tell whether an order is about the same: its kind, market, side and collateral."""
+    mine = (wanted.kind, wanted.market, wanted.is_long, position.collateral)
+    return (order.kind, order.market, order.is_long, order.collateral) == mine
 
 
 def _matches(order: VenueOrder, wanted: PlaceOrder) -> bool:

@@ -165,9 +165,11 @@ def _ceiling(house: House, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei 
     hundredth of what is moved, or, where nothing is (an order placed or taken back), of the size it is about.
     """
     cap = lowest(house.max_fee, plan.intent.rule.limits.max_fee)
-    if not snapshot.native_price or not gas:
+    guarded = base_usd(plan.before, max(0, perps.basis(plan.before)))
+    moved = plan.spend or guarded  # an order placed or taken back moves nothing itself
+    if not snapshot.native_price or not gas or not moved:
         return cap
-    worth = (plan.spend or base_usd(plan.before, perps.basis(plan.before))) // 100
+    worth = moved // 100
     if is_emergency(plan.before, house.safety):
         lost = base_usd(plan.before, perps.requirement(plan.before))
         worth = max(worth, lost * house.fee_share // BPS)

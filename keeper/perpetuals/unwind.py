@@ -13,9 +13,19 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Assessment, CloseTarget, LtvTarget, Measure, Rule, Trigger
 from keeper.core.units import WAD, Wad, decimal_of, mul_div_down
 from keeper.house import House
+from keeper.perpetuals.orders import CANCEL_AFTER_S
 from keeper.prepare import find_plans, first_that_works, judge
 
 QUIET = (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT, Reason.ALERT_ONLY)
+NOT_YET = (
+    Reason.HEALTHY,
+    Reason.AT_TARGET,
+    Reason.COOLDOWN,
+    Reason.IN_FLIGHT,
+    Reason.ORDER_PENDING,
+    Reason.SIGNER_BUSY,
+)
+"""Holds after which the hedge can still be had: these do not last, and nothing is unwound for them."""
 
 
 async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, hold: Hold | None) -> None:
@@ -32,7 +42,9 @@ async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, h
         why = f"; {hold.reason.short}{f': {hold.detail}' if hold.detail else ''}" if hold else ""
         body = f"delta {amount}; {legs.budget_text(naked, rule.budget)}; {naked.tries} orders failed{why}"
         house.observer.raise_alarm(f"naked:{rule.book}:{step.value}", f"{rule.book} is not hedged: {step.value}", body)
-    if step is Step.UNWIND and hold is not None and hold.reason not in (Reason.IN_FLIGHT, Reason.ORDER_PENDING):
+    if step is not Step.UNWIND or hold is None or hold.reason in NOT_YET:
+        return
+    if not assessed.exposure.doubts:  # a delta that leaves somebody out is no reason to sell anything
         await _unwind(house, snapshot, assessed)
 
 
@@ -52,16 +64,16 @@ def _step(snapshot: Snapshot, assessed: BookAssessment) -> Step:
         leg, age = (Leg.FROZEN if oldest.is_frozen else Leg.ORDERED), now - oldest.updated_at
     elif assessed.naked.tries:
         leg = Leg.FAILED
-    return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=False)
+    return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=age > CANCEL_AFTER_S)
 
 
 async def _unwind(house: House, snapshot: Snapshot, assessed: BookAssessment) -> None:
     """Sell of the lending position what the hedge would have covered, and repay with it; through the usual stages."""
     rule = assessed.rule
     position = next((p for p in snapshot.positions if p.name == rule.unwinds), None)
-    excess = assessed.delta - rule.target
+    excess = min(assessed.delta - rule.target, _own(assessed))
     if not isinstance(position, LendingPosition) or excess <= 0:
-        return  # what is short is bought back on the hedge itself, or not at all
+        return  # what is short, or held elsewhere, is not cured by selling here
     seen = judge(house, snapshot, position)
     signer = house.watch.positions[position.name].spender
     if not isinstance(seen, Assessment) or seen.doubts:
@@ -77,6 +89,13 @@ async def _unwind(house: House, snapshot: Snapshot, assessed: BookAssessment) ->
         house.observer.raise_alarm(f"unwind:{rule.book}", f"{rule.book} cannot be unwound", prepared.detail)
         return
     await conclude_plan(house, snapshot, intent, prepared, signer)
+
+
+def _own(assessed: BookAssessment) -> int:
+    """Return what the lending position itself is exposed to: no more than that can be sold of it."""
+    rule = assessed.rule
+    parts = (p for p in assessed.exposure.parts if p.holder == rule.unwinds)
+    return sum(p.delta for p in parts if p.underlying == rule.underlying)
 
 
 async def _intent(house: House, assessed: BookAssessment, seen: Assessment, excess: int) -> Intent:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from keeper.settings.fields import as_address, as_url, urls_in
-from keeper.settings.perp_rules import hedge_rule_faults, perp_rule_faults
+from keeper.settings.perp_rules import hedge_rule_faults, least_ratio_of, perp_rule_faults
 from keeper.settings.rules import kind_of, rule_faults
 from keeper.settings.schema import RestoreTable, RuleTable
 
@@ -83,27 +83,40 @@ def _venues(raw: Raw) -> dict[str, str]:
 
 def _book_faults(raw: Raw) -> Iterator[str]:
     """Yield what a book names that is not there, or is of the wrong kind."""
-    venues = _venues(raw)
+    venues, hedging = _venues(raw), dict[str, str]()
     signers = {_text(table, "name") for _, table in _tables(raw, "signers")}
     for i, table in _tables(raw, "books"):
-        hedges = table.get("hedge")
-        hedges = [hedges] if isinstance(hedges, str) else hedges if isinstance(hedges, list) else []
-        members = table.get("positions")
+        members, unwind = table.get("positions"), table.get("unwind")
         members = members if isinstance(members, list) else []
-        for key, names in (("positions", members), ("hedge", hedges), ("unwind", [table.get("unwind")])):
+        for key, names in (("positions", members), ("hedge", _hedges(table)), ("unwind", [unwind])):
             for name in names:
                 if isinstance(name, str) and name not in venues:
                     yield f"books[{i}].{key}: there is no position {name!r}; known: {', '.join(sorted(venues))}"
-        for name in hedges:
-            if venues.get(name) == "aave_v3":
-                yield f"books[{i}].hedge: {name!r} is a lending position; a hedge is a perpetual"
-        unwind = table.get("unwind")
+        yield from _hedge_faults(i, table, venues, hedging)
         if isinstance(unwind, str) and venues.get(unwind, "aave_v3") != "aave_v3":
             yield f"books[{i}].unwind: {unwind!r} is a perpetual; what is unwound is a lending position"
+        elif isinstance(unwind, str) and unwind in venues and unwind not in members:
+            yield f"books[{i}].unwind: {unwind!r} is not among the book's positions; add it there"
         wallets = table.get("wallets")
         for wallet in wallets if isinstance(wallets, list) else []:
             if isinstance(wallet, str) and wallet not in signers and not _is_address(wallet):
                 yield f"books[{i}].wallets: {wallet!r} is neither a signer's name nor an address"
+
+
+def _hedge_faults(i: int, table: Raw, venues: Mapping[str, str], hedging: dict[str, str]) -> Iterator[str]:
+    """Yield hedges that are none, or are another book's; ``hedging`` is whose they are so far."""
+    for name in _hedges(table):
+        if venues.get(name) == "aave_v3":
+            yield f"books[{i}].hedge: {name!r} is a lending position; a hedge is a perpetual"
+        if name in hedging:
+            yield f"books[{i}].hedge: {name!r} hedges {hedging[name]!r} already; two books would trade to and fro"
+        hedging.setdefault(name, _text(table, "name") or "")
+
+
+def _hedges(book: Raw) -> list[str]:
+    named = book.get("hedge")
+    listed = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+    return list(dict.fromkeys(name for name in listed if isinstance(name, str)))
 
 
 def _is_address(text: str) -> bool:
@@ -127,9 +140,39 @@ def _rules(raw: Raw) -> Iterator[str]:
         for fault in faults:
             field, _, what = fault.partition(": ")
             yield f"rules[{i}].{field} (in {rule.name!r}): {what}"
-        if not faults and kind == "lending":
+        if not faults and kind == "book":
+            faults = list(_in_its_book(raw, i, rule))
+            yield from faults
+        if not faults:
             sound.append(rule)
-    yield from _endless(sound)
+    yield from _endless([rule for rule in sound if kind_of(rule, venues) == "lending"])
+    yield from _against_each_other(raw, [r for r in sound if kind_of(r, venues) == "book"], sound)
+
+
+def _in_its_book(raw: Raw, i: int, rule: RuleTable) -> Iterator[str]:
+    book = next((b for _, b in _tables(raw, "books") if _text(b, "name") == rule.book), {})
+    if book and "unwind" in rule.actions and "unwind" not in book:
+        yield f'rules[{i}].actions (in {rule.name!r}): "unwind" needs to know what: name it in the book, unwind = "…"'
+
+
+def _against_each_other(raw: Raw, of_books: list[RuleTable], rules: list[RuleTable]) -> Iterator[str]:
+    """Yield pairs of rules of which one would undo what the other did, paying each time."""
+    acting = [r for r in of_books if _acts(r)]
+    hedges = {_text(book, "name"): _hedges(book) for _, book in _tables(raw, "books")}
+    for k, rule in enumerate(acting):
+        for other in acting[:k]:
+            ours, theirs = rule.when.delta_outside, other.when.delta_outside
+            if other.book == rule.book and ours and theirs and ours.underlying.upper() == theirs.underlying.upper():
+                what = f"the {ours.underlying} of the book {rule.book!r}"
+                yield f"rules: {other.name!r} and {rule.name!r} both hold {what}; keep one"
+        for other in rules:
+            limit, least = other.when.margin_ratio_below, least_ratio_of(rule)
+            reduces = {"reduce", "close"} & set(other.actions)
+            if limit is not None and limit > least and reduces and other.position in hedges.get(rule.book, []):
+                yield (
+                    f"rules: {rule.name!r} may take the margin ratio of {other.position!r} down to {least}, where "
+                    f"{other.name!r} closes it again; let min_margin_ratio be above {limit}"
+                )
 
 
 def _endless(rules: list[RuleTable]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from keeper.core.perp_rules import (
     PerpTrigger,
     target_fires,
 )
-from keeper.core.units import USD, WAD, Address, Wad, mul_div_up, scaled
+from keeper.core.units import USD, WAD, Wad, mul_div_up, scaled
 from keeper.settings.fields import as_address
 from keeper.settings.model import Signer
 from keeper.settings.perp_schema import BookTable
@@ -62,15 +62,16 @@ def build_hedge_rule(table: RuleTable, book: BookTable) -> HedgeRule:
     outside = table.when.delta_outside
     assert outside is not None  # noqa: S101 - narrows the type; checked as a fault
     band = Wad(scaled(outside.band, WAD))
-    target = table.restore.delta if isinstance(table.restore, RestoreTable) and table.restore.delta else Decimal(0)
+    target = _signed(_delta_of(table) or Decimal(0))
+    least = Wad(scaled(table.min_trade, WAD)) if table.min_trade else Wad(min(band // 10, band - abs(target)))
     return HedgeRule(
         name=table.name,
         book=table.about,
         underlying=outside.underlying.upper(),
         band=band,
-        target=_signed(target),
-        least_trade=Wad(scaled(table.min_trade, WAD)) if table.min_trade else Wad(band // 10),
-        least_margin_ratio=Wad(scaled(table.min_margin_ratio or Decimal("0.15"), WAD)),
+        target=target,
+        least_trade=least,
+        least_margin_ratio=Wad(scaled(least_ratio_of(table), WAD)),
         may_add_margin="add_margin" in table.actions,
         may_act="hedge" in table.actions,
         unwinds=book.unwind if "unwind" in table.actions else None,
@@ -83,11 +84,15 @@ def build_hedge_rule(table: RuleTable, book: BookTable) -> HedgeRule:
 
 def build_book(table: BookTable, signers: Mapping[str, Signer]) -> Book:
     """Return a book with its wallets as addresses."""
-    wallets: tuple[Address, ...] = tuple(
-        signers[w].address if w in signers else as_address(w) for w in dict.fromkeys(table.wallets)
-    )
+    wallets = [signers[w].address if w in signers else as_address(w) for w in table.wallets]
     follows = {symbol.lower(): what.upper() for symbol, what in table.follows.items()}
-    return Book(table.name, tuple(dict.fromkeys(table.positions)), wallets, tuple(dict.fromkeys(table.hedge)), follows)
+    return Book(
+        name=table.name,
+        positions=tuple(dict.fromkeys(table.positions)),
+        wallets=tuple(dict.fromkeys(wallets)),  # named twice, by signer and by address, it still is one
+        hedges=tuple(dict.fromkeys(table.hedge)),
+        follows=follows,
+    )
 
 
 def perp_rule_faults(table: RuleTable, venue: str) -> Iterator[str]:
@@ -116,15 +121,16 @@ def hedge_rule_faults(table: RuleTable) -> Iterator[str]:
     if wrong or outside is None:
         yield from wrong
         return
-    target = restore.delta if isinstance(restore, RestoreTable) and restore.delta is not None else None
+    target = _delta_of(table)
+    room = outside.band - abs(target if target is not None else Decimal(0))
     if target is None and any(a != "alert" for a in table.actions):
         yield 'restore: is missing; say where to get to, like { delta = "0" }, or only alert'
     if target is not None and abs(target) >= outside.band:
         yield f"restore.delta: {target} must lie inside the band of {outside.band}, or the rule never rests"
+    elif table.min_trade is not None and not 0 < table.min_trade <= room:
+        yield f"min_trade: {table.min_trade} must be positive, and at most the {room} from target to band"
     if any(a != "alert" for a in table.actions) and "hedge" not in table.actions:
         yield 'actions: add_margin and unwind go with "hedge"'
-    if table.min_trade is not None and not 0 < table.min_trade < outside.band:
-        yield f"min_trade: {table.min_trade} must lie between 0 and the band of {outside.band}"
     if table.min_margin_ratio is not None and not 0 < table.min_margin_ratio < 1:
         yield 'min_margin_ratio: must lie between 0 and 1; write 15 % as "0.15"'
     yield from limit_faults(table.limits)
@@ -143,7 +149,7 @@ def _bounds(table: RuleTable) -> Iterator[str]:
     if isinstance(restore, RestoreTable):
         if restore.margin_ratio is not None and restore.margin_ratio <= 0:
             yield f"restore.margin_ratio: {restore.margin_ratio} must be positive"
-        if restore.leverage is not None and restore.leverage <= 0:
+        if restore.leverage is not None and scaled(max(restore.leverage, Decimal(0)), WAD) == 0:
             yield f"restore.leverage: {restore.leverage} must be positive"
 
 
@@ -185,6 +191,15 @@ def _target(restore: RestoreTable | str | None, trigger: PerpTrigger) -> PerpTar
     assert restore.leverage is not None  # noqa: S101 - checked as a fault
     ratio = mul_div_up(WAD, WAD, scaled(restore.leverage, WAD))
     return MarginTarget(Wad(ratio), f"leverage {restore.leverage}")
+
+
+def _delta_of(table: RuleTable) -> Decimal | None:
+    return table.restore.delta if isinstance(table.restore, RestoreTable) else None
+
+
+def least_ratio_of(table: RuleTable) -> Decimal:
+    """Return the margin ratio below which a rule's own trades never take a hedge."""
+    return table.min_margin_ratio or Decimal("0.15")
 
 
 def _signed(value: Decimal) -> int:

@@ -45,7 +45,7 @@ class DeltaTable(Table):
 
     @model_validator(mode="after")
     def _is_a_band(self) -> Self:
-        if self.band <= 0:
+        if self.band < Decimal("1e-18"):
             raise ValueError("band: must be positive; it lies on both sides of zero")
         return self
 
@@ -58,7 +58,7 @@ class NakedTable(Table):
 
     @model_validator(mode="after")
     def _is_positive(self) -> Self:
-        if self.size <= 0:
+        if self.size < Decimal("1e-18"):
             raise ValueError("size: must be positive")
         return self
 
