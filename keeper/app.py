@@ -47,9 +47,11 @@ class NoSenderError(KeyUnavailableError):
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, is_live: bool, is_look: bool = False, prompt: Prompt | None = None
+    settings: Settings, *, is_live: bool, is_look: bool = False, prompt: Prompt | None = None, called: str = ""
 ) -> AsyncIterator[House]:
     """Build the house, and take it down in order. Only a live one holds keys, a lock, and a connection that can send.
+
+    ``called`` is what its lines and alarms name it by, beside others.
 
     A look (status, explain) sends nothing either, but remembers what the live keeper did.
 
@@ -59,7 +61,7 @@ async def opened(
         keys = open_keys(settings, prompt) if is_live else {}
         for address in keys:
             parts.enter_context(SignerLock(settings.network.chain_id, address, settings.daemon.state_dir))
-        observer = _observer(settings, is_live=is_live)
+        observer = _observer(settings, called, is_live=is_live)
         parts.callback(observer.close)
         node = nodes(settings, observer, is_live=is_live)
         parts.push_async_callback(node.close)
@@ -242,7 +244,7 @@ def _batches(settings: Settings) -> dict[Address, Address]:
     return {s.address: contract for s in settings.signers if s.may_batch and contract}
 
 
-def _observer(settings: Settings, *, is_live: bool) -> Observer:
+def _observer(settings: Settings, called: str, *, is_live: bool) -> Observer:
     urls = [u.reveal() for u in settings.alerts.urls]
     alarm = AppriseAlarm(urls) if urls else None
-    return Observer("live" if is_live else "dry_run", alarm, settings.alerts.repeat_s)
+    return Observer("live" if is_live else "dry_run", alarm, settings.alerts.repeat_s, called=called)

@@ -1,10 +1,9 @@
-"""The loop: one cycle for each head that arrives; housekeeping beside it; an orderly end on SIGTERM."""
+"""The loop: one cycle for each head that arrives; housekeeping beside it; an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -60,11 +59,11 @@ class Daemon:
         """Whether a plan may have left something outside its position."""
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT; what is in flight is finished first. Raises WrongChainError."""
+        """Run until it is told to stop; what is in flight is finished first. Raises WrongChainError."""
         house, settings = self._house, self._settings
         if settings.daemon.metrics_port:
             house.observer.serve_metrics(settings.daemon.metrics_port)
-        with self._on_signals(), self._housekeeping():
+        with self._housekeeping():
             async for head in self._arrivals.heads():
                 await self._one(head)
             await self._arming.close()
@@ -78,6 +77,10 @@ class Daemon:
     def stop(self) -> None:
         """Ask for an orderly end."""
         self._arrivals.stop()
+
+    def left(self, error: Exception) -> None:
+        """Tell that the positions are not kept any more, and why."""
+        self._house.observer.left(self._settings.network.name, error)
 
     async def _one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
@@ -247,17 +250,6 @@ class Daemon:
             await self._house.journal.decisions.prune(self._settings.daemon.keep_holds_days)
         except JournalError as error:
             self._house.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
-
-    @contextlib.contextmanager
-    def _on_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
 
 
 def _needless(results: tuple[AnyResult, ...]) -> set[str]:

@@ -47,7 +47,10 @@ class AppriseAlarm:
 
 
 class Observer:
-    """Tells the log, the metrics and the owner. ``mode`` is on every line: dry_run or live."""
+    """Tells the log, the metrics and the owner. ``mode`` is on every line: dry_run or live.
+
+    So is what the chain is ``called``, where there are several in one process.
+    """
 
     def __init__(
         self,
@@ -55,8 +58,10 @@ class Observer:
         alarm: Alarm | None = None,
         repeat_s: int = 3600,
         clock: Callable[[], float] = time.monotonic,
+        called: str = "",
     ) -> None:
-        self._log = structlog.get_logger().bind(mode=mode)
+        self._log = structlog.get_logger().bind(mode=mode, **({"network": called} if called else {}))
+        self._title = f"keeper · {called}" if called else "keeper"
         self._alarm = alarm
         self._repeat_s = repeat_s
         self._clock = clock
@@ -101,6 +106,11 @@ class Observer:
     def stopped(self) -> None:
         """The daemon ends it, nothing left in flight."""
         self._log.info("stopped")
+
+    def left(self, network: str, error: BaseException) -> None:
+        """A chain cannot be kept: the settings or its nodes are wrong. Others go on."""
+        self._log.critical("left", network=network, error=str(error))
+        self.raise_alarm("left", f"{network} is not watched any more", str(error))
 
     def reconciled(self, signer: str, count: int) -> None:
         """An earlier run left transactions behind, and they are settled."""
@@ -261,7 +271,7 @@ class Observer:
         self.alarms = [*self.alarms[-99:], title]
         self._alarms.inc()
         if self._alarm is not None:
-            self._post.submit(self._deliver, self._alarm, f"keeper · {title}", body)
+            self._post.submit(self._deliver, self._alarm, f"{self._title} · {title}", body)
 
     def close(self) -> None:
         """Wait until the last alarms are out."""

@@ -23,6 +23,7 @@ from keeper.house import House
 from keeper.journal import JournalError
 from keeper.observe import configure_logging
 from keeper.settings import Settings, SettingsError, load
+from keeper.side_by_side import shared
 from keeper.venues.ports import ReadFailedError
 
 
@@ -41,6 +42,16 @@ out = Console(highlight=False)
 Config = Annotated[
     Path, typer.Option("--config", "-c", envvar="KEEPER_CONFIG", help="The settings file.", show_default=True)
 ]
+Configs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="KEEPER_CONFIG",
+        help="The settings file; once for each chain, side by side. [default: keeper.toml]",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Live = Annotated[
     bool,
@@ -57,6 +68,30 @@ def settings_of(config: Path) -> Settings:
         return load(config)
     except SettingsError as error:
         fail(Exit.BAD_SETTINGS, "\n".join(error.faults))
+
+
+def all_settings_of(configs: list[Path] | None) -> list[Settings]:
+    """Return the settings of every file, or end with every fault that any of them has."""
+    found, faults = list[Settings](), list[str]()
+    for config in configs or [DEFAULT]:
+        try:
+            found.append(load(config))
+        except SettingsError as error:
+            faults += error.faults
+    if faults or (faults := shared(found)):
+        fail(Exit.BAD_SETTINGS, "\n".join(faults))
+    return found
+
+
+def each(chains: list[Settings], do: Callable[[Settings], Exit]) -> NoReturn:
+    """Do something for one chain after the other, whatever became of the one before; end with the gravest code."""
+    codes = list[int]()
+    for settings in chains:
+        try:
+            codes.append(do(settings))
+        except typer.Exit as ended:
+            codes.append(ended.exit_code)
+    raise typer.Exit(max(codes))
 
 
 def in_house(

@@ -12,17 +12,21 @@ from keeper.cli import show
 from keeper.cli.common import (
     DEFAULT,
     Config,
+    Configs,
     Exit,
     Json,
     Limit,
     Live,
     Verbose,
+    all_settings_of,
+    each,
     fail,
     finish,
     guarded,
     in_house,
     log_to_stderr,
     out,
+    prompt,
     settings_of,
     warn_if_live,
 )
@@ -42,6 +46,8 @@ from keeper.house import House
 from keeper.journal import open_journal
 from keeper.perpetuals.judge import carry_of
 from keeper.perpetuals.keep import PerpResult, consider_book, consider_perp
+from keeper.settings import Settings
+from keeper.side_by_side import keep_all
 
 AnyResult = Result | PerpResult
 AnyOutcome = Outcome | PerpOutcome
@@ -76,34 +82,37 @@ def _root(
 
 
 @app.command()
-def check(config: Config = DEFAULT, as_json: Json = False) -> None:
+def check(configs: Configs = None, as_json: Json = False) -> None:
     """Check the settings and nothing else: no node is asked, no key is opened."""
-    settings = settings_of(config)
-    show.settings(out, settings, as_json=as_json)
+    for settings in all_settings_of(configs):
+        show.settings(out, settings, as_json=as_json)
 
 
 @app.command()
-def run(config: Config = DEFAULT, live: Live = False, verbose: Verbose = False) -> None:
-    """Watch and keep the positions until stopped (SIGTERM or Ctrl-C finishes what is in flight first)."""
-    settings = settings_of(config)
+def run(configs: Configs = None, live: Live = False, verbose: Verbose = False) -> None:
+    """Watch and keep the positions until stopped (SIGTERM or Ctrl-C finishes what is in flight first).
+
+    Several --config are several chains, side by side: what happens to one does not hold up another.
+    """
+    chains = all_settings_of(configs)
     log_to_stderr(verbose=verbose)
     warn_if_live(live=live)
 
-    async def work(house: House) -> Exit:
-        await Daemon(house, settings).run()
+    async def work() -> Exit:
+        await keep_all(chains, is_live=live, prompt=prompt())
         return Exit.FINE
 
-    finish(in_house(settings, work, is_live=live))
+    finish(guarded(work))
 
 
 @app.command()
-def once(config: Config = DEFAULT, live: Live = False, as_json: Json = False, verbose: Verbose = False) -> None:
+def once(configs: Configs = None, live: Live = False, as_json: Json = False, verbose: Verbose = False) -> None:
     """Judge the newest block once, act if a rule asks for it, wait for the outcome, and end."""
-    settings = settings_of(config)
+    chains = all_settings_of(configs)
     log_to_stderr(verbose=verbose)
     warn_if_live(live=live)
 
-    async def work(house: House) -> Exit:
+    async def work(house: House, settings: Settings) -> Exit:
         await house.watch.blocks.check_chain()
         daemon, seen, outcomes = Daemon(house, settings), dict[str, AnyResult](), dict[str, AnyOutcome | None]()
         await daemon.reconcile()
@@ -118,13 +127,13 @@ def once(config: Config = DEFAULT, live: Live = False, as_json: Json = False, ve
         show.results(out, house.mode, results, outcomes, as_json=as_json)
         return _verdict(results, outcomes)
 
-    finish(in_house(settings, work, is_live=live))
+    each(chains, lambda s: in_house(s, lambda house: work(house, s), is_live=live))
 
 
 @app.command()
-def status(config: Config = DEFAULT, as_json: Json = False) -> None:
+def status(configs: Configs = None, as_json: Json = False) -> None:
     """Show the positions as they are now: health, prices, distance to liquidation, rules, wallets."""
-    settings = settings_of(config)
+    chains = all_settings_of(configs)
     log_to_stderr(verbose=False)
 
     async def work(house: House) -> Exit:
@@ -133,7 +142,7 @@ def status(config: Config = DEFAULT, as_json: Json = False) -> None:
         await show.status(out, house, snapshot, as_json=as_json)
         return Exit.FINE
 
-    finish(in_house(settings, work, is_live=False, is_look=True))
+    each(chains, lambda settings: in_house(settings, work, is_live=False, is_look=True))
 
 
 @app.command()
