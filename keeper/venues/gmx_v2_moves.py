@@ -19,11 +19,11 @@ from keeper.core.perp_moves import (
 )
 from keeper.core.units import Wei
 from keeper.venues import erc20
+from keeper.venues.gmx_v2_fees import FeeTerms
 from keeper.venues.gmx_v2_formulas import any_price
 from keeper.venues.gmx_v2_orders import (
     AUTO_CANCELS,
     CANCEL_GAS,
-    FeeTerms,
     OrderChange,
     OrderRequest,
     encode_cancel,

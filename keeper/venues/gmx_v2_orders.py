@@ -1,4 +1,4 @@
-"""GMX v2 orders on the wire: what their execution costs, how they are made, and how calldata is read back.
+"""GMX v2 orders on the wire: how they are made, and how calldata is read back.
 
 An order is two transactions: ours leaves it with what it needs (the execution fee in wrapped native currency, the
 collateral of an increase), a keeper of the exchange executes it later. Everything of one order goes in one
@@ -12,68 +12,19 @@ from dataclasses import dataclass
 
 from keeper.core.margins import OrderKind
 from keeper.core.units import Address, Amount, Wei
-from keeper.venues import gmx_v2_keys as keys
 from keeper.venues.abi import address, load
-from keeper.venues.gmx_v2 import DATA, Deployment
+from keeper.venues.gmx_v2 import Deployment
 from keeper.venues.gmx_v2_answers import KINDS, ORDER_TYPES
-from keeper.venues.gmx_v2_formulas import apply_factor
-from keeper.venues.ports import Answer, Call, Probe
+from keeper.venues.gmx_v2_fees import INCREASES
+from keeper.venues.ports import Call
 
 ROUTER = load("gmx_v2_exchange_router")
 NOBODY = Address("0x" + "00" * 20)
 NO_CODE = bytes(32)
 NO_FEE = Wei(0)
-_ORACLE_PRICES = 3
 CANCEL_GAS = 1_700_000
 """Least gas limit of a cancellation: it uses a third of it, but wants a reserve (InsufficientGasForCancellation)."""
-INCREASES = (OrderKind.MARKET_INCREASE, OrderKind.LIMIT_INCREASE, OrderKind.STOP_INCREASE)
 AUTO_CANCELS = (OrderKind.STOP_LOSS, OrderKind.TAKE_PROFIT)
-
-
-@dataclass(frozen=True, slots=True)
-class FeeTerms:
-    """What an execution is estimated to need, in gas, as the DataStore has it at a block."""
-
-    base: int
-    per_price: int
-    multiplier: int
-    increase: int
-    decrease: int
-    swap: int
-
-    def gas(self, kind: OrderKind, swaps: int = 0, callback_gas: int = 0) -> int:
-        """Return the gas an order must pay for in advance; ``swaps`` counts the steps of its path and a profit swap."""
-        own = self.increase if kind in INCREASES else self.decrease
-        estimate = own + self.swap * swaps + callback_gas
-        prices = self.per_price * (_ORACLE_PRICES + swaps)
-        return self.base + prices + apply_factor(estimate, self.multiplier)
-
-    def fee(self, kind: OrderKind, gas_price: Wei) -> Wei:
-        """Return the execution fee at a gas price: take ``maxFeePerGas``, which the price paid never exceeds.
-
-        What the keeper does not use comes back with the execution.
-        """
-        return Wei(self.gas(kind) * gas_price)
-
-
-_FEE_KEYS = (
-    "ESTIMATED_GAS_FEE_BASE_AMOUNT_V2_1",
-    "ESTIMATED_GAS_FEE_PER_ORACLE_PRICE",
-    "ESTIMATED_GAS_FEE_MULTIPLIER_FACTOR",
-    "INCREASE_ORDER_GAS_LIMIT",
-    "DECREASE_ORDER_GAS_LIMIT",
-    "SINGLE_SWAP_GAS_LIMIT",
-)
-
-
-def fee_probe(deployment: Deployment) -> Probe[FeeTerms]:
-    """Return the probe of the fee terms. Read them anew each time: on Arbitrum a keeper of the exchange moves them."""
-    reads = tuple(DATA.getUint.read(deployment.data_store, keys.key(name)) for name in _FEE_KEYS)
-
-    def decode(answers: Sequence[Answer]) -> FeeTerms:
-        return FeeTerms(*(DATA.getUint.decode(a)[0] for a in answers))
-
-    return Probe(reads, decode)
 
 
 @dataclass(frozen=True, slots=True)

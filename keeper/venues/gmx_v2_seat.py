@@ -18,9 +18,10 @@ from keeper.core.units import Address, Wei
 from keeper.venues.abi import address, load
 from keeper.venues.gmx_v2 import Deployment, MarketPrices, price_probe
 from keeper.venues.gmx_v2_events import EVENT_LOG_2, ORDER_EVENTS, Event, decode_events, name_topic
+from keeper.venues.gmx_v2_fees import FeeTerms, fee_probe
 from keeper.venues.gmx_v2_moves import Execution, encode_move
 from keeper.venues.gmx_v2_moves import least_gas as least_gas_of
-from keeper.venues.gmx_v2_orders import DecodedCall, FeeTerms, OrderRequest, decode_call, fee_probe
+from keeper.venues.gmx_v2_orders import DecodedCall, OrderRequest, decode_call
 from keeper.venues.gmx_v2_outcomes import Cancelled, Executed, Frozen, created_keys, outcome_of
 from keeper.venues.gmx_v2_positions import Scope, position_probe
 from keeper.venues.gmx_v2_quotes import quote_probe, rehearsal

@@ -23,9 +23,9 @@ from keeper.core.perp_moves import (
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.abi import load
 from keeper.venues.gmx_v2_answers import KINDS
+from keeper.venues.gmx_v2_fees import FeeTerms, fee_probe
 from keeper.venues.gmx_v2_moves import Execution, encode_move, least_gas
 from keeper.venues.gmx_v2_orders import (
-    FeeTerms,
     OrderChange,
     OrderRequest,
     decode_call,
@@ -33,7 +33,6 @@ from keeper.venues.gmx_v2_orders import (
     encode_change,
     encode_claim,
     encode_orders,
-    fee_probe,
 )
 from keeper.venues.gmx_v2_positions import Scope
 from keeper.venues.ports import Call
