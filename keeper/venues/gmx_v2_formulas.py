@@ -216,3 +216,21 @@ def is_acceptable(price: int, acceptable: int, *, is_long: bool, is_increase: bo
 def any_price(*, is_long: bool, is_increase: bool) -> int:
     """Return the bound that accepts every price."""
     return 2**256 - 1 if is_long == is_increase else 0
+
+
+def is_triggered(order_type: int, low: int, high: int, trigger: int, *, is_long: bool) -> bool:
+    """Tell whether a resting order's price has come. Types as GMX numbers them: 3, 5, 6 and 8.
+
+    Filling is at the price of execution, not at the trigger.
+    """
+    match order_type:
+        case 3:
+            return high <= trigger if is_long else low >= trigger
+        case 8:
+            return high >= trigger if is_long else low <= trigger
+        case 5:
+            return low >= trigger if is_long else high <= trigger
+        case 6:
+            return low <= trigger if is_long else high >= trigger
+        case _:
+            raise ValueError(f"order type {order_type} waits for no price")

@@ -355,3 +355,48 @@ def test_what_one_side_pays_the_other_gets() -> None:
     assert pays == 10**22 * rates.YEAR * 10**18 // FLOAT
     assert gets == -4 * pays
     assert rates.side_rate(0, 10**36, 10**22, longs_pay=True, is_long=True) == 0
+
+
+def refused_triggers() -> list[Any]:
+    """Keepers' attempts that came too early: the prices and the trigger they were refused for."""
+    return [
+        pytest.param(name, s, id=f"{name[:2]}-{s['i']}")
+        for name in SCENARIOS
+        for s in steps(name, "tx")
+        if (s.get("error") or {}).get("signature", "").startswith("InvalidOrderPrices")
+    ]
+
+
+@pytest.mark.parametrize(("name", "s"), refused_triggers())
+def test_a_trigger_that_was_refused_is_not_met(name: str, s: Step) -> None:
+    """And one unit beyond it is, on the one side or the other."""
+    low, high, trigger, kind = (int(v) for v in s["error"]["args"].values())
+    sides = [formulas.is_triggered(kind, low, high, trigger, is_long=is_long) for is_long in (True, False)]
+    assert sides.count(False) >= 1
+    met = [formulas.is_triggered(kind, trigger, trigger, trigger, is_long=is_long) for is_long in (True, False)]
+    assert met == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_long", "higher"),
+    [
+        (3, True, False),
+        (3, False, True),
+        (8, True, True),
+        (8, False, False),
+        (5, True, True),
+        (5, False, False),
+        (6, True, False),
+        (6, False, True),
+    ],
+)
+def test_each_kind_waits_for_its_side(kind: int, is_long: bool, higher: bool) -> None:
+    """Limits wait for the better price, stops for the worse."""
+    assert formulas.is_triggered(kind, 101, 101, 100, is_long=is_long) == higher
+    assert formulas.is_triggered(kind, 99, 99, 100, is_long=is_long) != higher
+
+
+def test_market_orders_have_no_trigger() -> None:
+    """They wait for a keeper only."""
+    with pytest.raises(ValueError, match="waits for no price"):
+        formulas.is_triggered(2, 1, 1, 1, is_long=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+from eth_abi.abi import encode
 from gmx_recordings import (
     MARKET,
     SCENARIOS,
@@ -152,6 +153,31 @@ def test_at_the_liquidation_price_and_not_before(safe: int, lost: int) -> None:
     """One unit apart, as the Reader has it."""
     assert not perps.is_liquidatable(read("03_open_longs", step("03", safe)))
     assert perps.is_liquidatable(read("03_open_longs", step("03", lost)))
+
+
+def word(data: bytes, place: int, change: int) -> bytes:
+    """An answer with one of its words (counted from the end) changed by an amount."""
+    start = len(data) - 32 * place
+    value = int.from_bytes(data[start : start + 32], "big", signed=True) + change
+    return data[:start] + value.to_bytes(32, "big", signed=True) + data[start + 32 :]
+
+
+def test_profit_that_the_cap_cuts_off_is_no_worth() -> None:
+    """The cap on what all traders take from the pool: the Reader tells both profits, and only the capped one counts."""
+    s = step("03", 73)
+    probe = position_probe(scope_of(s), "hedge", block_of(s), prices_of(s["args"]["prices"]))
+    answers = Node("03_open_longs", s["block"]).answers(probe.reads)
+    whole = probe.decode(answers)
+    assert perps.unrealized_pnl(whole.legs[0]) > 0
+    cut = 100 * 10**30
+    answers[3] = word(answers[3] or b"", 3, -cut)
+    told = READER.isPositionLiquidatable.decode(answers[4])
+    answers[4] = encode(
+        ["bool", "string", "(int256,int256,int256)"], [told[0], told[1], (told[2][0] - cut, *told[2][1:])]
+    )
+    capped = probe.decode(answers)
+    assert perps.equity(capped) == perps.equity(whole) - cut
+    assert perps.figures(capped) == capped.reported
 
 
 # --- orders and nothing ----------------------------------------------------------------------------------------------
