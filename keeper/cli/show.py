@@ -311,7 +311,8 @@ def _print_result(console: Console, row: Data) -> None:
     console.print(f"  rule {decision['rule']} fires; target {decision['target']}", markup=False)
     console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True, markup=False)
     after = rehearsal["after"]
-    console.print(f"  {rehearsal.get('how', 'rehearsed')} by {rehearsal['where']}: {rehearsal['gas_used']} gas", markup=False)
+    how = rehearsal.get("how", "rehearsed")
+    console.print(f"  {how} by {rehearsal['where']}: {rehearsal['gas_used']} gas", soft_wrap=True, markup=False)
     table = Table("", "before", "after", box=None, pad_edge=False, show_header=True)
     for label, key in (
         ("  health factor", "health_factor"),
