@@ -39,7 +39,13 @@ def _gmx_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
         raise _none(
             f"{position.market} is no market of gmx_v2: name its market token, or one of {', '.join(where.markets)}"
         )
-    market = yield from gmx_v2.discover_market(deployment, token or address(position.market))
+    named = token or address(position.market)
+    market = yield from gmx_v2.discover_market(deployment, named, lambda symbol: network.asset(symbol).feed)
+
+    def heartbeat_s(token: gmx_v2.Token) -> int:
+        return network.asset(token.symbol).heartbeat_s or token.heartbeat_s or network.default_heartbeat_s
+
+    market = gmx_v2.with_heartbeats(market, heartbeat_s)
     takes = {t.symbol.lower(): t.address for t in (market.short, market.long)}
     takes |= {t.address.lower(): t.address for t in (market.short, market.long)}
     collateral = takes.get((position.collateral or "").lower())

@@ -8,8 +8,8 @@ first ``price_probe``, then what needs prices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
@@ -126,20 +126,30 @@ class MarketPrices:
         return ((self.index.low, self.index.high), (self.long.low, self.long.high), (self.short.low, self.short.high))
 
 
+NamedFeed = Callable[[str], Address | None]
+"""The feed an owner names for a token's symbol; None leaves it to GMX."""
+
+
+def _unnamed(symbol: str) -> Address | None:
+    del symbol
+    return None
+
+
 # --- discovery -------------------------------------------------------------------------------------------------------
 
 
 def discover_market(
-    deployment: Deployment, market: Address, feeds: Mapping[Address, Address] | None = None, symbol: str | None = None
+    deployment: Deployment, market: Address, named: NamedFeed = _unnamed, symbol: str | None = None
 ) -> Discovery[Market]:
     """Find a market's tokens and the feeds behind them.
 
-    ``feeds`` (by token) takes precedence over the DataStore's own; ``symbol`` names the underlying where the index
-    token is no contract. Raises ReadFailedError for an address that is no market, and for a token without a feed.
+    A feed the owner has ``named`` for a token's symbol takes precedence over the DataStore's own; ``symbol`` names the
+    underlying where the index token is no contract. Raises ReadFailedError for an address that is no market, and for a
+    token without a feed.
     """
     (answer,) = yield (READER.getMarket.read(deployment.reader, deployment.data_store, market),)
-    named, *found = (address(t) for t in READER.getMarket.decode(answer)[0])
-    if named != market:
+    told, *found = (address(t) for t in READER.getMarket.decode(answer)[0])
+    if told != market:
         raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{market} is no market of this GMX"))
     store, places = deployment.data_store, tuple(found)
     answers = yield tuple(
@@ -153,7 +163,7 @@ def discover_market(
             DATA.getUint.read(store, keys.key("PRICE_FEED_HEARTBEAT_DURATION", token)),
         )
     )
-    rows = [_token_row(token, answers[5 * i : 5 * i + 5], feeds or {}) for i, token in enumerate(places)]
+    rows = [_token_row(token, answers[5 * i : 5 * i + 5], named) for i, token in enumerate(places)]
     answers = yield tuple(_FEED.decimals.read(feed) for _, _, _, feed, _, _ in rows)
     tokens = [_token(row, _FEED.decimals.decode(a)[0]) for row, a in zip(rows, answers, strict=True)]
     index, long, short = tokens
@@ -163,13 +173,14 @@ def discover_market(
 _Row = tuple[Address, str, int | None, Address, int, int]
 
 
-def _token_row(token: Address, answers: Sequence[Answer], feeds: Mapping[Address, Address]) -> _Row:
+def _token_row(token: Address, answers: Sequence[Answer], named: NamedFeed) -> _Row:
     symbol, decimals = _ERC20.symbol.decode_or_none(answers[0]), _ERC20.decimals.decode_or_none(answers[1])
     own = address(DATA.getAddress.decode(answers[2])[0])
     (multiplier,), (heartbeat,) = DATA.getUint.decode(answers[3]), DATA.getUint.decode(answers[4])
-    feed = feeds.get(token, own)
+    feed = (named(symbol[0]) if symbol else None) or own
     if not int(feed, 16):
-        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"GMX names no feed for {token}: name one"))
+        what = symbol[0] if symbol else token
+        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"GMX names no feed for {what}: name one as its feed"))
     if feed != own:
         multiplier, heartbeat = 0, 0
     return token, symbol[0] if symbol else "", decimals[0] if decimals else None, feed, multiplier, heartbeat
@@ -183,6 +194,12 @@ def _token(row: _Row, feed_decimals: int) -> Token:
         raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"nothing tells the decimals of {token}"))
     scale = multiplier or 10 ** (_MULTIPLIER_DECIMALS - feed_decimals - decimals)
     return Token(token, symbol, decimals, feed, scale, heartbeat)
+
+
+def with_heartbeats(market: Market, heartbeat_s: Callable[[Token], int]) -> Market:
+    """Return the market with how old each feed's answer may get; ``Token.heartbeat_s`` is what GMX allows, or zero."""
+    index, long, short = (replace(token, heartbeat_s=heartbeat_s(token)) for token in market.tokens)
+    return replace(market, index=index, long=long, short=short)
 
 
 def discover_account(
