@@ -55,6 +55,7 @@ class Daemon:
         self._aftermath = Aftermath(house.journal, house.observer, house.rules, spenders, house.max_fee)
         self._arming = Arming(house, settings.arm_within, wants_rates=settings.is_early)
         self._early = Early(house, self._landed) if settings.is_early else None
+        self._disagreeing = set[str]()
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -63,6 +64,7 @@ class Daemon:
         house, settings = self._house, self._settings
         if settings.daemon.metrics_port:
             house.observer.serve_metrics(settings.daemon.metrics_port)
+        house.watch.listen()
         with self._housekeeping():
             async for head in self._arrivals.heads():
                 await self._one(head)
@@ -121,8 +123,16 @@ class Daemon:
         for result in results:
             if isinstance(result.outcome, asyncio.Task):
                 result.outcome.add_done_callback(self._landed)
+        self._doubt_what_is_known(results)
         self._house.rules = self._aftermath.at_rest(_needless(results) | self._afar)
         return results
+
+    def _doubt_what_is_known(self, results: tuple[AnyResult, ...]) -> None:
+        """Where our figures differ from the protocol's anew, the market may not be what it was."""
+        before, of = self._disagreeing, Reason.FIGURES_DISAGREE
+        self._disagreeing = {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason is of}
+        if self._disagreeing - before:
+            self._house.watch.forget()
 
     @property
     def _afar(self) -> frozenset[str]:

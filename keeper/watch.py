@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Bundle
 from keeper.chain.errors import NodeError
+from keeper.changes import Changes
 from keeper.core.books import Book
 from keeper.core.moves import Spender
 from keeper.core.planning import Allowances
@@ -66,6 +67,7 @@ class Watch:
         self._known: Known | None = None
         self._is_outdated = False
         self._renewal: asyncio.Task[None] | None = None
+        self._changes: Changes | None = None
         self._page: Page | None = None
         self._joined = Bundle(())
         self._apart: Bundle | None = None
@@ -95,6 +97,10 @@ class Watch:
         self._is_outdated = True
         self.blocks.caps.relax()
 
+    def listen(self) -> None:
+        """From now on find out anew what the market says has changed."""
+        self._changes = self._changes or Changes(self.blocks, self.forget)
+
     def follow(self, rules: tuple[Rule, ...]) -> None:
         """Judge from afar by these rules from now on."""
         if self._fleet is not None:
@@ -107,6 +113,8 @@ class Watch:
 
     async def close(self) -> None:
         """Stop what goes on in the background."""
+        if self._changes is not None:
+            await self._changes.close()
         if self._renewal is not None:
             self._renewal.cancel()
             await asyncio.wait([self._renewal])
@@ -118,6 +126,8 @@ class Watch:
         """
         close = self._close()
         known = await self._known_for(block, close)
+        if self._changes is not None:
+            self._changes.saw(block, known.market.governed_by)
         seen, figures = await self._read(block, known, close)
         if seen.outdated:
             if seen.outdated != seen.moved:

@@ -33,7 +33,9 @@ setUserUseReserveAsCollateral setUserEMode liquidationCall FLASHLOAN_PREMIUM_TOT
 LiquidationCall ReserveDataUpdated UserEModeSet ReserveUsedAsCollateralEnabled ReserveUsedAsCollateralDisabled
 """
 ORACLE = "getAssetPrice getAssetsPrices getSourceOfAsset BASE_CURRENCY BASE_CURRENCY_UNIT"
-ADDRESSES_PROVIDER = "getPool getPriceOracle getPoolDataProvider getPriceOracleSentinel getACLManager getMarketId"
+ADDRESSES_PROVIDER = """
+getPool getPoolConfigurator getPriceOracle getPoolDataProvider getPriceOracleSentinel getACLManager getMarketId
+"""
 DATA_PROVIDER = """
 getReserveTokensAddresses getAllReservesTokens getReserveCaps getPaused getIsVirtualAccActive getDebtCeiling
 getSiloedBorrowing getATokenTotalSupply getTotalDebt

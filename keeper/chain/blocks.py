@@ -19,6 +19,7 @@ from keeper.chain.errors import (
     WrongChainError,
 )
 from keeper.chain.nodes import Nodes
+from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues import multicall3
@@ -72,6 +73,12 @@ class Blocks:
         """Have new heads pushed where a node can: ``wake`` is called, and ``head`` then costs no request."""
         if isinstance(self.node, Nodes):
             self.node.follow(wake, patience_s)
+
+    def subscribe_logs(
+        self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap
+    ) -> Pushed | None:
+        """Be told of logs, where a node pushes them: see ``chain.pushes``."""
+        return self.node.subscribe_logs(addresses, topics, on_log, on_gap) if isinstance(self.node, Nodes) else None
 
     @property
     def are_told(self) -> bool:

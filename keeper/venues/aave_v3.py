@@ -50,6 +50,8 @@ class Market:
     oracle: Address
     base_unit: int
     listings: tuple[Listing, ...]
+    governed_by: tuple[Address, ...] = ()
+    """Contracts that say nothing but what changed in the market: addresses provider, configurator, oracle."""
 
     def listing(self, asset: Address) -> Listing:
         """Return a reserve by its asset; KeyError when the market does not list it."""
@@ -88,10 +90,13 @@ def discover_market(provider: Address) -> Discovery[Market]:
     answers = yield (
         _PROVIDER.getPool.read(provider),
         _PROVIDER.getPriceOracle.read(provider),
+        _PROVIDER.getPoolConfigurator.read(provider),
     )
     pool, oracle = (
-        address(f.decode(a)[0]) for f, a in zip((_PROVIDER.getPool, _PROVIDER.getPriceOracle), answers, strict=True)
+        address(f.decode(a)[0]) for f, a in zip((_PROVIDER.getPool, _PROVIDER.getPriceOracle), answers[:2], strict=True)
     )
+    configurator = _PROVIDER.getPoolConfigurator.decode_or_none(answers[2])
+    governed_by = (provider, oracle, *((address(configurator[0]),) if configurator else ()))
     answers = yield (_POOL.getReservesList.read(pool), _ORACLE.BASE_CURRENCY_UNIT.read(oracle))
     assets = [address(a) for a in _POOL.getReservesList.decode(answers[0])[0]]
     (base_unit,) = _ORACLE.BASE_CURRENCY_UNIT.decode(answers[1])
@@ -107,7 +112,7 @@ def discover_market(provider: Address) -> Discovery[Market]:
         )
     )
     listings = tuple(_listing(asset, answers[3 * i : 3 * i + 3]) for i, asset in enumerate(assets))
-    return Market(pool, oracle, base_unit, listings)
+    return Market(pool, oracle, base_unit, listings, governed_by)
 
 
 def with_feeds(market: Market, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> Market:
