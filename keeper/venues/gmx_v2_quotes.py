@@ -21,6 +21,8 @@ from keeper.venues.gmx_v2_positions import Scope
 from keeper.venues.ports import Answer, Call, Probe
 
 _WOULD_EXECUTE = "EndOfOracleSimulation"
+_AHEAD_S = 120
+"""Prices must be no older than the order, which a trial leaves a little after its block, nor 300 s younger."""
 
 
 def size_usd_of(position: PerpPosition, size_change: int, prices: MarketPrices) -> int:
@@ -86,7 +88,8 @@ def rehearsal(scope: Scope, call: Call, prices: MarketPrices, timestamp: int) ->
     """
     (parts,) = ROUTER.multicall.decode_inputs(call.data)
     told = dict(zip((t.address for t in scope.market.tokens), prices.struct, strict=True))
-    simulated = (list(told), list(told.values()), timestamp, timestamp)
+    then = timestamp + _AHEAD_S
+    simulated = (list(told), list(told.values()), then, then)
     data = ROUTER.multicall.encode([*parts, ROUTER.simulateExecuteLatestOrder.encode(simulated)])
     return Call(call.to, data, Wei(call.value), f"{call.purpose}: as if executed now")
 

@@ -17,6 +17,7 @@ library GmxErrors {
     error InvalidOrderPrices(uint256 min, uint256 max, uint256 trigger, uint256 orderType);
     error OrderValidFromTimeNotReached(uint256 validFrom, uint256 now_);
     error OracleTimestampsAreLargerThanRequestExpirationTime(uint256 max, uint256 updatedAt, uint256 expiration);
+    error OracleTimestampsAreSmallerThanRequired(uint256 min, uint256 required);
     error InsufficientExecutionFee(uint256 min, uint256 given);
     error InsufficientWntAmountForExecutionFee(uint256 wnt, uint256 fee);
     error EmptyOrder();

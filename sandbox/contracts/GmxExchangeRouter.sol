@@ -67,9 +67,15 @@ contract GmxExchangeRouter {
     }
 
     /// Always reverts; with EndOfOracleSimulation when the order would be executed. At the feeds' prices.
-    function simulateExecuteLatestOrder(GmxTypes.SimulatePrices calldata) external payable {
+    function simulateExecuteLatestOrder(GmxTypes.SimulatePrices calldata told) external payable {
         bytes32 key = keccak256(abi.encode(address(_house.store()), orders.nonce()));
-        orders.execute(key, orders.order(key));
+        GmxTypes.Order memory order = orders.order(key);
+        uint256 left = order.numbers.updatedAtTime;
+        if (told.minTimestamp < left) revert GmxErrors.OracleTimestampsAreSmallerThanRequired(told.minTimestamp, left);
+        if (told.maxTimestamp > left + 300) {
+            revert GmxErrors.OracleTimestampsAreLargerThanRequestExpirationTime(told.maxTimestamp, left, 300);
+        }
+        orders.execute(key, order);
         revert GmxErrors.EndOfOracleSimulation();
     }
 }
