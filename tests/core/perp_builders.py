@@ -1,0 +1,241 @@
+"""Perpetual positions, rules, quotes and books without a chain: what a test does not name is ordinary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from core_builders import BLOCK, NOW, OWNER, at, limits, loop, safety, usd, wad
+from perp_strategies import a_leg, a_position
+
+from keeper.core import perps
+from keeper.core.books import Book, exposure
+from keeper.core.decisions import Hold, Memory
+from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
+from keeper.core.hedging import hedge_plans, trade_wanted
+from keeper.core.legs import Naked, NakedBudget
+from keeper.core.margins import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
+from keeper.core.perp_decisions import PerpIntent, decide_perp
+from keeper.core.perp_moves import TradeQuote
+from keeper.core.perp_planning import PerpPlan, PerpTerms, perp_plans
+from keeper.core.perp_rules import (
+    MarginTarget,
+    PerpAction,
+    PerpAssessment,
+    PerpMeasure,
+    PerpRule,
+    PerpTarget,
+    PerpTrigger,
+    assess_perp,
+)
+from keeper.core.positions import LendingPosition, Listed, Snapshot, Unreadable, Wallet
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.trails import Trail
+from keeper.core.units import USD, WAD, Amount, Usd, Wei
+
+DOUBT = Doubt(Reason.PRICE_STALE, "old")
+SIGNER = OWNER
+
+
+def told(position: PerpPosition) -> PerpPosition:
+    """The position with the venue's figures as ours; fresh prices."""
+    legs = tuple(replace(leg, oracle=replace(leg.oracle, updated_at=NOW - 10)) for leg in position.legs)
+    return replace(position, reported=perps.figures(position), legs=legs)
+
+
+def short(size: str = "3", price: str = "2000", margin: str = "1000", **given: Any) -> PerpPosition:
+    """A short of ether on a cross-margin account, in 18 decimals, opened at 2,000 dollars."""
+    return told(a_position(leg_at(f"-{size}", price), margin=wad(margin), **given))
+
+
+def long(size: str = "3", price: str = "2000", margin: str = "1000", **given: Any) -> PerpPosition:
+    """The same, long."""
+    return told(a_position(leg_at(size, price), margin=wad(margin), **given))
+
+
+def leg_at(size: str, price: str, name: str = "ETH", opened: str = "2000", **given: int) -> PerpLeg:
+    amount = wad(size)
+    return a_leg(
+        name,
+        size=amount,
+        entry_notional=abs(amount) * wad(opened) // WAD,
+        **{"mark_price": wad(price), "index_price": wad(price)} | given,
+    )
+
+
+def in_kind(size: str = "3", price: str = "2000", collateral: str = "0.5") -> PerpPosition:
+    """A long with isolated margin in ether itself, as GMX v2 has it: 30 decimals for dollars, 12 for prices."""
+    dollar, amount = 10**30, wad(size)
+    at_ = int(price) * 10**12
+    leg = a_leg(size=amount, entry_notional=abs(amount) * at_, mark_price=at_, index_price=at_, price_scale=1)
+    leg = replace(leg, oracle=replace(leg.oracle, answer=int(price) * USD))
+    return told(
+        a_position(
+            leg,
+            is_cross=False,
+            usd_unit=dollar,
+            margin=0,
+            indexed_margin=wad(collateral),
+            collateral=at("WETH"),
+            collateral_symbol="WETH",
+            collateral_decimals=18,
+            collateral_price=int(price) * dollar,
+            basis=MarginBasis.ENTRY,
+            equity_step=1,
+            only_long=amount > 0,
+        )
+    )
+
+
+def resting(key: str = "0x01", kind: OrderKind = OrderKind.STOP_LOSS, **given: Any) -> VenueOrder:
+    """An order on the venue's book for a short of three ether."""
+    fields: dict[str, Any] = {
+        "market": a_leg().market,
+        "collateral": a_position().collateral,
+        "is_long": False,
+        "size_usd": 6000 * WAD,
+        "trigger_price": 2600 * WAD,
+        "acceptable_price": 2678 * WAD,
+        "updated_at": NOW - 10,
+        "is_frozen": False,
+        "auto_cancels": True,
+        "execution_fee": Wei(0),
+    } | given
+    return VenueOrder(key, kind, **fields)
+
+
+# --- rules about one position ----------------------------------------------------------------------------------------
+
+
+def perp_rule(
+    measure: PerpMeasure = PerpMeasure.MARGIN_RATIO,
+    bound: str = "0.12",
+    to: PerpTarget | str | None = "0.20",
+    actions: Iterable[PerpAction] = (PerpAction.ADD_MARGIN, PerpAction.REDUCE),
+    market: str | None = None,
+    window_s: int = 0,
+    **changes: Any,
+) -> PerpRule:
+    is_price = measure in (PerpMeasure.STOP_LOSS, PerpMeasure.TAKE_PROFIT)
+    trigger = PerpTrigger(measure, usd(bound) if is_price else wad(bound), market, window_s)
+    target = MarginTarget(wad(to), f"margin ratio {to}") if isinstance(to, str) else to
+    return replace(PerpRule("margin", "short", trigger, target, tuple(actions), 600, limits()), **changes)
+
+
+def assessed_perp(
+    of: PerpPosition, *rules: PerpRule, trail: Trail | None = None, doubts: tuple[Doubt, ...] = ()
+) -> PerpAssessment:
+    found = assess_perp(of, rules, trail or Trail(), doubts)
+    assert isinstance(found, PerpAssessment), found
+    return found
+
+
+def decided(of: PerpPosition, *rules: PerpRule, memory: Memory | None = None, **more: Any) -> Hold | PerpIntent:
+    return decide_perp(assessed_perp(of, *rules, **more), memory or Memory(), safety(), SIGNER)
+
+
+def perp_intent(of: PerpPosition, rule: PerpRule | None = None, **more: Any) -> PerpIntent:
+    found = decided(of, rule or perp_rule(), **more)
+    assert isinstance(found, PerpIntent), found
+    return found
+
+
+def quote(leg: PerpLeg, change: int, cost_bps: int = 10, **given: int) -> TradeQuote:
+    """What a trade would give at the mark price, for a fee in basis points."""
+    dollars = abs(change) * leg.mark_price // leg.price_scale
+    fields = {"fee": dollars * cost_bps // 10_000, "impact": 0, "notional": dollars, "price": leg.mark_price} | given
+    return TradeQuote(change, **fields)
+
+
+def perp_terms(of: PerpPosition, held: str = "0", **changes: Any) -> PerpTerms:
+    """A wallet with so much collateral, and a quote for closing each leg."""
+    amount = Amount(wad(held) * 10**of.collateral_decimals // WAD)
+    wallet = Wallet(OWNER, Wei(10**18), {of.collateral: amount})
+    quotes = {leg.market: quote(leg, -leg.size) for leg in of.held}
+    usual = PerpTerms(safety(), wallet, quotes, Amount(0), Wei(2 * 10**9), Wei(0), 2000 * USD)
+    return replace(usual, **changes)
+
+
+def planned(intent: PerpIntent, **terms: Any) -> tuple[PerpPlan, ...]:
+    found = perp_plans(intent, perp_terms(intent.perp, **terms))
+    assert not isinstance(found, Hold), found
+    return found
+
+
+# --- books -----------------------------------------------------------------------------------------------------------
+
+BOOK = Book("eth", ("loop",), (), ("short",))
+
+
+def snapshot(*positions: LendingPosition | PerpPosition | Unreadable, **changes: Any) -> Snapshot:
+    usual = Snapshot(BLOCK, positions, {}, {}, None, 2000 * USD)
+    return replace(usual, **changes)
+
+
+def listed(symbol: str, dollars: str, decimals: int = 18) -> Listed:
+    return Listed(symbol=symbol, decimals=decimals, price=usd(dollars))
+
+
+def hedge_rule(band: str = "0.5", target: str = "0", **changes: Any) -> HedgeRule:
+    usual = HedgeRule(
+        name="delta",
+        book="eth",
+        underlying="ETH",
+        band=wad(band),
+        target=wad(target),
+        least_trade=wad("0.05"),
+        least_margin_ratio=wad("0.15"),
+        may_add_margin=False,
+        may_act=True,
+        unwinds=None,
+        budget=NakedBudget(wad("1"), 600),
+        funding_horizon_s=7 * 86_400,
+        cooldown_s=600,
+        limits=limits(150),
+    )
+    return replace(usual, **changes)
+
+
+def book_assessed(
+    hedge: PerpPosition,
+    rule: HedgeRule | None = None,
+    lent: LendingPosition | Unreadable | None = None,
+    naked: Naked | None = None,
+    doubts: tuple[Doubt, ...] = (),
+    book: Book = BOOK,
+) -> BookAssessment:
+    """Ten ether supplied against a hedge, judged."""
+    rule = rule or hedge_rule()
+    seen = exposure(book, snapshot(lent or loop(), hedge), "WETH")
+    return BookAssessment(seen, rule, seen.delta(rule.underlying), NOW, naked or Naked(), doubts)
+
+
+def hedge_decision(of: BookAssessment, *hedges: PerpPosition, memory: Memory | None = None) -> Any:
+    return decide_hedge(of, hedges, memory or Memory(), {p.name: SIGNER for p in hedges})
+
+
+def hedge_intent(
+    hedge: PerpPosition, rule: HedgeRule | None = None, memory: Memory | None = None, **more: Any
+) -> HedgeIntent:
+    found = hedge_decision(book_assessed(hedge, rule, **more), hedge, memory=memory)
+    assert not isinstance(found, Hold), found
+    (intent,) = found
+    assert isinstance(intent, HedgeIntent)
+    return intent
+
+
+def hedge_terms(intent: HedgeIntent, held: str = "0", **changes: Any) -> PerpTerms:
+    quotes = {intent.leg.market: quote(intent.leg, trade_wanted(intent))}
+    return perp_terms(intent.perp, held, **{"quotes": quotes} | changes)
+
+
+def hedge_planned(intent: HedgeIntent, held: str = "0", **changes: Any) -> PerpPlan:
+    found = hedge_plans([intent], {intent.perp.name: hedge_terms(intent, held, **changes)})
+    assert not isinstance(found, Hold), found
+    return found[0]
+
+
+def spent(dollars: str, rule: str = "delta") -> Memory:
+    return Memory(spent_today={rule: Usd(usd(dollars))})
