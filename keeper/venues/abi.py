@@ -117,8 +117,9 @@ def custom_error(data: bytes) -> tuple[str, tuple[Any, ...]] | None:
         return known.name, ()
 
 
-def address(value: Any) -> Address:
-    """Return an address in its checksummed form."""
+@lru_cache(maxsize=4096)
+def address(value: str | bytes) -> Address:
+    """Return an address in its checksummed form: a hash each, and the same few again and again."""
     return Address(str(to_checksum_address(value)))
 
 
