@@ -11,6 +11,7 @@ and their order is kept.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -157,9 +158,10 @@ class _Server:
         now = asyncio.get_running_loop().time
 
         async def deliver() -> None:
-            while (waiting := await queue.get()) is not None:
-                await _until(waiting[0])
-                await send(waiting[1])
+            with contextlib.suppress(ConnectionError):  # whoever asked has gone
+                while (waiting := await queue.get()) is not None:
+                    await _until(waiting[0])
+                    await send(waiting[1])
 
         async with asyncio.TaskGroup() as group:
             group.create_task(deliver())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from core_builders import NOW, limits, safety, usd, wad
+from core_builders import NOW, limits, safety, usd
 from perp_builders import DOUBT, SIGNER, assessed_perp, decided, long, perp_rule, resting, short
 
 from keeper.core.decisions import EMERGENCY_TRIES, TRIES, Hold, Memory
