@@ -131,6 +131,16 @@ def test_collateral_is_worth_what_it_is(name: str, s: Step, check: Step) -> None
     assert 0 <= position.free_margin < amount
 
 
+@pytest.mark.parametrize(("asked", "fits"), [(79, True), (92, False)])
+def test_what_is_free_is_what_the_exchange_lets_go(asked: int, fits: bool) -> None:
+    """Scenario 04: 700 of 1,494 USDC were given, then 750 of 794 refused (UnableToWithdrawCollateral)."""
+    told = [s for s in steps("04", "read") if function(s) == "getPositionInfo" and s["i"] < asked]
+    amount = int(
+        step("04", asked)["decoded_call"]["parts"][-1]["args"]["params"]["numbers"]["initialCollateralDeltaAmount"]
+    )
+    assert (amount <= read("04_add_and_withdraw_collateral", told[-1]).free_margin) == fits
+
+
 # --- liquidation -----------------------------------------------------------------------------------------------------
 
 
