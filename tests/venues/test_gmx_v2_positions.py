@@ -48,10 +48,12 @@ class Node(Recorded):
             raise
 
     def _market(self) -> Answer:
-        found = [s for s in steps(self.name, "read") if function(s) == "getMarketInfo" and s["block"] == self.block]
+        """As of the block, or of the last one before it."""
+        told = [s for s in steps(self.name, "read") if function(s) == "getMarketInfo"]
+        found = [s for s in told if int(s["block"]) <= int(self.block)]
         if not found:
             raise SilenceError(self.block)
-        return raw(found[0]["result"])
+        return raw(found[-1]["result"])
 
 
 @cache
