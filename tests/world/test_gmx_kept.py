@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -290,3 +291,32 @@ def test_a_book_whose_hedge_fails_is_unwound(scene: Scene) -> None:
         told, rows = once(scene, "--live")
     assert "is not hedged: unwind" in told, told
     assert world.debt("USDC", scene.owner) < 100 * DOLLAR
+
+
+def test_a_kill_while_an_order_waits_orders_nothing_twice(scene: Scene) -> None:
+    """The next keeper finds the order, waits for it, and knows it for its own."""
+    world = scene.world
+    kept(opened(scene), rule('"reduce"'))
+    world.set_price("WETH", "2400")
+    with scene.running("--live") as first:
+        first.wait_for('"planned"')
+        for _ in range(200):
+            if world.gmx.orders():
+                break
+            time.sleep(0.05)
+        (order,) = world.gmx.orders()
+        time.sleep(0.5)
+        first.process.kill()
+    with scene.running("--live") as second:
+        for _ in range(3):
+            world.mine()
+            second.wait_for(f'"number": {world.w3.eth.block_number}')
+        assert world.gmx.orders() == [order]
+        world.gmx.execute(order)
+        world.mine()
+        second.wait_for('"order_done"')
+        world.mine()
+        second.wait_for(f'"number": {world.w3.eth.block_number}')
+        assert "not by this keeper" not in second.log
+        assert second.stop() == 0
+    assert not world.gmx.orders()
