@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from keeper.chain.errors import NodeError
+from keeper.core.accrual import is_same_account
 from keeper.core.bounds import Bounds, price_bounds
-from keeper.core.positions import Snapshot
+from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.rules import Action, Assessment, Rule
 from keeper.core.scenarios import Scenario, fires_at, rungs, scenarios
 from keeper.core.units import Bps
@@ -26,6 +27,8 @@ MOST_HERE = 32
 """Plans rehearsed for one position at one block."""
 MOST = {ForkSimulator.where: 2, NoFork.where: 0}
 """The same where each needs a fork of its own, or there is no way."""
+POSITIONS = 16
+"""Positions armed at one block: the nearest to their triggers."""
 FINE, COARSE = Bps(5), Bps(50)
 """Basis points between rungs: at least, of plans that trade; always, of plans that trade nothing."""
 
@@ -75,19 +78,19 @@ class Arming:
             self._house.observer.cycle_failed(error, 1)
 
     async def _arm_all(self, snapshot: Snapshot, assessed: Sequence[Assessment]) -> None:
-        house, near = self._house, dict[str, tuple[Assessment, list[Trigger]]]()
-        for one in assessed:
-            triggers = self._near(one)
-            if triggers:
-                near[one.position.name] = (one, triggers)
+        house = self._house
+        found_near = [(one, triggers) for one in assessed if (triggers := self._near(one))]
+        nearest = sorted(found_near, key=lambda pair: -pair[1][0][2])[:POSITIONS]
+        near = {one.position.name: (one, triggers) for one, triggers in nearest}
         house.armed = {name: ready for name, ready in house.armed.items() if name in near}
         try:
             await self._make_ready(snapshot, [one for one, _ in near.values()])
             for name, (one, triggers) in near.items():
-                if house.watch.positions[name].spender not in house.in_flight:
-                    found = [armed async for armed in self._arm(snapshot, one, triggers)]
-                    house.armed[name] = tuple(found)
-                    house.observer.armed(name, snapshot.block.number, len(found))
+                if house.watch.positions[name].spender in house.in_flight:
+                    continue
+                if not self._is_fresh(snapshot.block, one):
+                    house.armed[name] = tuple([armed async for armed in self._arm(snapshot, one, triggers)])
+                house.observer.armed(name, snapshot.block.number, len(house.armed[name]))
         except (NodeError, JournalError, ReadFailedError) as error:
             house.observer.not_armed(snapshot.block.number, str(error))
         reads = [read for ready in house.armed.values() for armed in ready for read in armed.watched.reads]
@@ -95,6 +98,18 @@ class Arming:
             held = {h.reserve.asset for one, _ in near.values() for h in one.position.held}
             reads += [rates_read(house.watch.known.market, asset) for asset in sorted(held)]
         house.watch.also = tuple(dict.fromkeys(reads))
+
+    def _is_fresh(self, block: BlockRef, one: Assessment) -> bool:
+        """Tell whether the ladder of the block before still stands: every other block is enough, unless it is moved."""
+        house, signer = self._house, self._house.watch.positions[one.position.name].spender
+        ready, executor = house.armed.get(one.position.name), house.executors.get(signer)
+        if not ready or house.lineage.distance(block, ready[0].bounds.block.hash, 1) is None:
+            return False
+        bounds, nonce = ready[0].bounds, executor.lane.ready_nonce(block) if executor else ready[0].nonce
+        if nonce != ready[0].nonce or not is_same_account(bounds.position, one.position):
+            return False
+        prices = {h.reserve.asset: h.reserve.price.answer for h in one.position.holdings}
+        return prices == {h.reserve.asset: h.reserve.price.answer for h in bounds.position.holdings}
 
     async def _make_ready(self, snapshot: Snapshot, near: Sequence[Assessment]) -> None:
         """Fetch nonce and tip of whoever may have to sign soon, and what the journal knows of rules that may fire."""
