@@ -21,7 +21,7 @@ from keeper.venues.gmx_v2_events import EVENT_LOG_2, ORDER_EVENTS, Event, decode
 from keeper.venues.gmx_v2_fees import FeeTerms, fee_probe
 from keeper.venues.gmx_v2_moves import Execution, encode_move
 from keeper.venues.gmx_v2_moves import least_gas as least_gas_of
-from keeper.venues.gmx_v2_orders import DecodedCall, OrderRequest, decode_call
+from keeper.venues.gmx_v2_orders import AUTO_CANCELS, DecodedCall, OrderRequest, decode_call
 from keeper.venues.gmx_v2_outcomes import Cancelled, Executed, Frozen, created_keys, outcome_of
 from keeper.venues.gmx_v2_positions import Scope, position_probe
 from keeper.venues.gmx_v2_quotes import quote_probe, rehearsal
@@ -169,10 +169,12 @@ class GmxSeat:
             acts.append(PerpAct("update", self.scope.owner, key=found.change.key, size_usd=found.change.size_usd))
         if found.cancelled:
             acts.append(PerpAct("cancel", self.scope.owner, key=found.cancelled))
-        known = {order.key for order in position.orders}
+        known = {order.key: order for order in position.orders}
         for act in acts:
             if act.key not in known:
                 raise ValueError(f"order {act.key} is not one of this position")
+        if found.change and known[found.change.key].kind not in AUTO_CANCELS:
+            raise ValueError("only stops are changed: another order might grow the position")
         if found.claims:
             acts.append(PerpAct("claim", self.scope.owner))
         return tuple(acts)
