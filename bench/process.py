@@ -26,8 +26,8 @@ async def measure(effort: Effort) -> list[Row]:
         path = write_settings(Path(folder), world, [owner], rpc_url=world.url)
         keeper = [sys.executable, "-m", "keeper", "run", "-c", str(path)]
         bare = [sys.executable, "-c", BARE]
-        ours = [started(keeper, '"event": "block"', Path(folder)) for _ in range(effort.runs(10))]
-        floor = [started(bare, "ready", Path(folder)) for _ in range(effort.runs(10))]
+        ours = [started(keeper, '"event": "block"', Path(folder)) for _ in range(effort.runs(6))]
+        floor = [started(bare, "ready", Path(folder)) for _ in range(effort.runs(6))]
     note = "against a Python that has only imported web3"
     return [
         Row(

@@ -47,11 +47,18 @@ class NoSenderError(KeyUnavailableError):
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, is_live: bool, is_look: bool = False, prompt: Prompt | None = None, called: str = ""
+    settings: Settings,
+    *,
+    is_live: bool,
+    is_look: bool = False,
+    prompt: Prompt | None = None,
+    called: str = "",
+    in_full: bool = False,
 ) -> AsyncIterator[House]:
     """Build the house, and take it down in order. Only a live one holds keys, a lock, and a connection that can send.
 
-    ``called`` is what its lines and alarms name it by, beside others.
+    ``called`` is what its lines and alarms name it by, beside others. ``in_full`` reads every position in full, however
+    many there are.
 
     A look (status, explain) sends nothing either, but remembers what the live keeper did.
 
@@ -68,7 +75,7 @@ async def opened(
         network = settings.network
         blocks = Blocks(node, network.chain_id, network.multicall3, _caps(settings))
         journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
-        near, all_close = _closeness(settings, is_look=is_look)
+        near, all_close = _closeness(settings, in_full=in_full or is_look)
         watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close)
         parts.push_async_callback(watch.close)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
@@ -228,9 +235,9 @@ def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> 
     return wire
 
 
-def _closeness(settings: Settings, *, is_look: bool) -> tuple[Bps, int]:
-    """Return how near a trigger is near, and up to how many positions are all read in full; for a look all are."""
-    return Bps(max(NEAR, settings.arm_within + 100)), len(settings.positions) if is_look else ALL_CLOSE
+def _closeness(settings: Settings, *, in_full: bool) -> tuple[Bps, int]:
+    """Return how near a trigger is near, and up to how many positions are all read in full; or all, ``in_full``."""
+    return Bps(max(NEAR, settings.arm_within + 100)), len(settings.positions) if in_full else ALL_CLOSE
 
 
 def _caps(settings: Settings) -> Caps:

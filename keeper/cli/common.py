@@ -100,7 +100,8 @@ def in_house(
     """Build the house, do the work in it, take it down."""
 
     async def inside() -> Exit:
-        async with house_of.opened(settings, is_live=is_live, is_look=is_look, prompt=prompt()) as house:
+        opened = house_of.opened(settings, is_live=is_live, is_look=is_look, prompt=prompt(), in_full=True)
+        async with opened as house:
             return await work(house)
 
     return guarded(inside)

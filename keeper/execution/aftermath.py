@@ -104,6 +104,8 @@ class Aftermath:
         return self._now()
 
     def _now(self) -> tuple[Rule, ...]:
+        if not self.continued:
+            return self.rules
         return tuple(self.continued.get((rule.position, rule.name), rule) for rule in self.rules)
 
 
