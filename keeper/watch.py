@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Bundle
@@ -180,6 +180,19 @@ class Watch:
         asked = {"fromBlock": hex(since), "toBlock": "latest", **book.filter(keys)}
         logs = await self.blocks.node.request("eth_getLogs", asked)
         return {key: book.outcome(key, logs if isinstance(logs, list) else ()) for key in keys}
+
+    async def causes(self, name: str, since: int) -> tuple[str, ...]:
+        """Return what a venue did to a position by itself since a block, in words; nothing where it cannot be told."""
+        book = self.seat(name).order_book
+        logs = list[dict[str, Any]]()
+        for wanted in book.by_itself() if book else ():
+            asked = {"fromBlock": hex(max(0, since)), "toBlock": "latest", **wanted}
+            try:
+                found = await self.blocks.node.request("eth_getLogs", asked)
+            except NodeError:
+                return ()
+            logs += found if isinstance(found, list) else []
+        return book.causes(logs) if book else ()
 
     # --- one block ---------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,9 @@ from keeper.perpetuals.unwind import gives_up, stand_by
 from keeper.perpetuals.ways import find_hedge_plans, find_perp_plans
 from keeper.venues.ports import ReadFailedError
 
+CAUSES_BLOCKS = 5000
+"""Blocks in which the reason is sought why a position shrank: while the keeper was down, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class PerpResult:
@@ -132,9 +135,9 @@ async def _notice(house: House, position: PerpPosition) -> None:
     for symbol, before, now in lost:
         what = "is gone" if not now else f"shrank from {before} to {now}"
         title = f"{position.name}: {symbol} {what}, and not by this keeper"
-        house.observer.raise_alarm(
-            f"shrunk:{position.name}:{symbol}", title, "closed by hand, liquidated or deleveraged"
-        )
+        told = await house.watch.causes(position.name, position.block.number - CAUSES_BLOCKS)
+        why = told[-1] if told else "closed by hand, liquidated or deleveraged"
+        house.observer.raise_alarm(f"shrunk:{position.name}:{symbol}", title, why)
 
 
 def _in_the_dark(house: House, name: str, error: Exception) -> PerpResult:

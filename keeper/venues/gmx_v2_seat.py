@@ -17,12 +17,28 @@ from keeper.core.positions import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues.abi import address, load
 from keeper.venues.gmx_v2 import Deployment, MarketPrices, price_probe
-from keeper.venues.gmx_v2_events import EVENT_LOG_2, ORDER_EVENTS, Event, decode_events, name_topic
+from keeper.venues.gmx_v2_events import (
+    EVENT_LOG_2,
+    ORDER_EVENTS,
+    Event,
+    account_filters,
+    decode_events,
+    name_topic,
+)
 from keeper.venues.gmx_v2_fees import FeeTerms, fee_probe
 from keeper.venues.gmx_v2_moves import Execution, encode_move
 from keeper.venues.gmx_v2_moves import least_gas as least_gas_of
 from keeper.venues.gmx_v2_orders import AUTO_CANCELS, DecodedCall, OrderRequest, decode_call
-from keeper.venues.gmx_v2_outcomes import Cancelled, Executed, Frozen, created_keys, outcome_of
+from keeper.venues.gmx_v2_outcomes import (
+    Cancelled,
+    Cause,
+    Executed,
+    Fill,
+    Frozen,
+    behind_our_back,
+    created_keys,
+    outcome_of,
+)
 from keeper.venues.gmx_v2_positions import Scope, position_probe
 from keeper.venues.gmx_v2_quotes import quote_probe, rehearsal
 from keeper.venues.ports import (
@@ -213,6 +229,18 @@ class GmxOrderBook:
     def created(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         """Return the keys of the orders that a transaction's logs say were created."""
         return created_keys(self._events(logs), self.owner)
+
+    def by_itself(self) -> tuple[dict[str, Any], ...]:
+        """Return the requests for all that happened to the account's orders and positions."""
+        return tuple(
+            {"address": self.deployment.event_emitter, "topics": list(topics)} for topics in account_filters(self.owner)
+        )
+
+    def causes(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+        """Return liquidations and deleveraging, in words."""
+        done = behind_our_back(self._events(logs), self.owner)
+        words = {Cause.LIQUIDATION: "liquidated", Cause.ADL: "auto-deleveraged"}
+        return tuple(f"{words[d.cause]} in {d.transaction_hash}" for d in done if isinstance(d, Fill))
 
     def outcome(self, key: str, logs: Sequence[dict[str, Any]]) -> OrderOutcome | None:
         """Return what became of an order; None while nothing was said, which proves nothing."""

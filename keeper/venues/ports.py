@@ -161,6 +161,12 @@ class OrderBook(Protocol):
     def created(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         """Return the keys of the orders that a transaction's logs say were created."""
 
+    def by_itself(self) -> tuple[dict[str, Any], ...]:
+        """Return what to ask eth_getLogs for to learn what the venue did to the account without an order of its owner."""
+
+    def causes(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+        """Return what the venue did by itself, in words, the oldest first."""
+
     def outcome(self, key: str, logs: Sequence[dict[str, Any]]) -> OrderOutcome | None:
         """Return what became of an order; None while nothing was said."""
 

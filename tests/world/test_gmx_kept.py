@@ -208,6 +208,7 @@ def test_what_was_deleveraged_by_the_exchange_is_told(scene: Scene) -> None:
     scene.world.gmx.deleverage(scene.owner, 2_000)
     told, rows = once(scene, "--live")
     assert "not by this keeper" in told, told
+    assert "auto-deleveraged in 0x" in told, told
     assert rows["short"]["decision"]["reason"] == "healthy"
 
 
@@ -219,6 +220,7 @@ def test_a_liquidation_is_told_and_nothing_crashes(scene: Scene) -> None:
     scene.world.gmx.liquidate(scene.owner)
     told, rows = once(scene, "--live")
     assert "is gone" in told, told
+    assert "liquidated in 0x" in told, told
     assert rows["short"]["decision"]["reason"] == "healthy", rows["short"]
 
 
