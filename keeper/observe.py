@@ -77,11 +77,7 @@ class Observer:
         self._margin = Gauge("keeper_margin_ratio", "Margin ratio", ["position"], registry=self.registry)
         self._delta = Gauge("keeper_delta", "Delta of a book, whole underlyings", ["book"], registry=self.registry)
         self._perps: dict[str, str] = {}
-        self._afar = Gauge(
-            "keeper_positions_afar",
-            "Positions that no rule can fire on, by the protocol's figures",
-            registry=self.registry,
-        )
+        self._afar = Gauge("keeper_positions_afar", "Positions no rule can fire on", registry=self.registry)
         self._shown = set[str]()
         self._decided = Counter(
             "keeper_decisions", "Decisions by reason", ["position", "reason"], registry=self.registry

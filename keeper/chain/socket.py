@@ -190,9 +190,9 @@ class SocketWire:
                 why = f"the answer is larger than {self._largest} bytes"
         except ValueError:
             why = "the answer is not JSON; is `rpc_url` a JSON-RPC endpoint?"
-            await line.socket.close()
         finally:
             self._lost(line, why, is_too_big=is_too_big)
+            await line.socket.close()
 
     def _dispatch(self, line: _Line, message: dict[str, Any]) -> None:
         if message.get("method") == "eth_subscription":
