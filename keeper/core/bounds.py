@@ -56,7 +56,10 @@ def project(plan: Plan, bounds: Bounds, now: Intent, wallet: Wallet, floor: Wad)
     moves = [step.move for step in plan.steps]
     _check_trades(moves, now)
     _check_same(bounds.position, position)
+    matters = {h.reserve.asset for h in position.held} | {asset for move in moves for asset in _assets(move)}
     for holding in position.holdings:
+        if holding.reserve.asset not in matters:
+            continue
         low, high = bounds.prices[holding.reserve.asset]
         if not low <= holding.reserve.price.answer <= high:
             raise OutOfBoundsError(f"{holding.reserve.symbol} at {holding.reserve.price.answer} is beyond the rung")
@@ -68,6 +71,10 @@ def project(plan: Plan, bounds: Bounds, now: Intent, wallet: Wallet, floor: Wad)
     if not plan.postcondition.is_met(figures):
         raise OutOfBoundsError(f"it would come to health factor {ratio_text(figures.health_factor)}")
     return figures
+
+
+def _assets(move: Move) -> tuple[Address, ...]:
+    return move.route.tokens if isinstance(move, Swap) else (move.asset,)
 
 
 def _check_trades(moves: Sequence[Move], now: Intent) -> None:

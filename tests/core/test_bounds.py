@@ -181,6 +181,15 @@ def test_a_doubt_forbids_an_armed_sale_and_no_payment() -> None:
             project(plan, armed, doubted, held, FLOOR)
 
 
+def test_a_price_that_has_no_part_in_it_may_move_as_it_likes() -> None:
+    """The position could use DAI, has none, and the plan moves none."""
+    plan, wanted = made()
+    armed = bounds(wanted.assessment.position)
+    project(plan, armed, seen_at(wanted, prices(loop(), DAI=5_000)), wallet(), FLOOR)
+    with pytest.raises(OutOfBoundsError, match="beyond the rung"):
+        project(plan, armed, seen_at(wanted, prices(loop(), WETH=9_900)), wallet(), FLOOR)
+
+
 def test_a_wallet_that_lacks_a_unit_is_out_of_bounds() -> None:
     """What is paid must be there now."""
     plan, wanted = made((REPAY,))

@@ -16,7 +16,7 @@ from scenes import DOLLAR, ETHER, Scene
 
 from keeper.core.decisions import Hold
 from keeper.core.reasons import Reason
-from keeper.journal import NewDecision
+from keeper.journal import Entry, NewAttempt, NewDecision, NewTransaction
 from sandbox.world import World
 
 pytestmark = pytest.mark.world
@@ -229,6 +229,36 @@ async def test_cooldown_and_limits_count_for_armed_plans(scene: Scene) -> None:
             replace(r, limits=replace(r.limits, max_spend_per_day=None)) for r in stage.house.rules
         )
         assert await stage.how() == AS_USUAL, "the limits are not those it was armed under"
+
+
+async def test_a_limit_used_up_since_holds_an_armed_plan(scene: Scene) -> None:
+    """What was signed under the rule meanwhile counts, whoever signed it."""
+    near(scene, SELL)
+    async with staged(scene) as stage:
+        assert await stage.arm()
+        journal, block = stage.house.journal, await stage.house.watch.blocks.head()
+        where = {"chain_id": block.chain_id, "block_number": block.number, "block_hash": block.hash}
+        what = {"rule": "protect", "mode": "live", "kind": "act", "reason": "rule_fired", "summary": "", "inputs": {}}
+        other = NewDecision(**where, **what, position="another", block_timestamp=block.timestamp)  # type: ignore[arg-type]
+        spent = NewTransaction(
+            decision_id=0,
+            step=0,
+            chain_id=block.chain_id,
+            signer=scene.world.account(9).address,
+            nonce=0,
+            to=scene.owner,
+            value=0,
+            data="0x",
+            purpose="",
+            spend_usd=20_000 * 10**8,
+            gas_limit=1,
+        )
+        attempt = NewAttempt(hash="0x1", raw="0x", max_fee_per_gas=1, max_priority_fee_per_gas=1)
+        await journal.bursts.add(Entry(other), [(spent, attempt)])
+        stage.come()
+        before = scene.nonce()
+        assert await stage.how() == Reason.SPEND_LIMIT.code
+        assert scene.nonce() == before
 
 
 async def test_two_positions_of_one_signer_get_one_nonce_each_in_turn(scene: Scene) -> None:
