@@ -23,6 +23,7 @@ from keeper.journal.past import Past, Recollection
 from keeper.observe import Observer
 from keeper.opinions import Opinions, SecondOpinion
 from keeper.perp_memory import PerpMemory
+from keeper.venue_logs import VenueLogs
 from keeper.venues.ports import OrderOutcome
 from keeper.watch import Watch
 
@@ -128,11 +129,16 @@ class House:
 
     async def order_outcomes(self, name: str, keys: tuple[str, ...], since: int) -> dict[str, OrderOutcome | None]:
         """Return what the venue's logs say of orders of a position, since a block. Raises NodeError."""
-        return await self.watch.order_outcomes(name, keys, since)
+        return await self.logs.outcomes(name, keys, since)
 
     def is_perp(self, name: str) -> bool:
         """Tell whether a position is a perpetual one."""
         return self.watch.positions[name].is_perp
+
+    @property
+    def logs(self) -> VenueLogs:
+        """What perpetual venues say."""
+        return VenueLogs(self.watch.blocks, self.watch.seat)
 
     @property
     def native_symbol(self) -> str:

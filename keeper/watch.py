@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Bundle
@@ -26,7 +26,7 @@ from keeper.page import Page, Seen
 from keeper.settings.model import Network, Position
 from keeper.survey import Known, Survey
 from keeper.venues import aave_v3, erc20, uniswap_v3
-from keeper.venues.ports import Answer, OrderBook, OrderOutcome, PerpSeat, Probe, Read, ReadFailedError
+from keeper.venues.ports import Answer, PerpSeat, Probe, Read, ReadFailedError
 
 if TYPE_CHECKING:
     from keeper.afar import Fleet
@@ -165,34 +165,6 @@ class Watch:
     def seat(self, name: str) -> PerpSeat:
         """Return the seat of a perpetual position. Raises KeyError when it was not found."""
         return self.known.seats[name]
-
-    async def created_orders(self, name: str, hash_: str) -> tuple[str, ...]:
-        """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
-        book = self.seat(name).order_book
-        found = await self.blocks.node.request("eth_getTransactionReceipt", hash_) if book else None
-        return book.created(found.get("logs") or ()) if book and isinstance(found, dict) else ()
-
-    async def order_outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
-        """Return what the venue's logs say of orders since a block, by key. Raises NodeError."""
-        book: OrderBook | None = self.seat(name).order_book
-        if book is None or not keys:
-            return dict.fromkeys(keys)
-        asked = {"fromBlock": hex(since), "toBlock": "latest", **book.filter(keys)}
-        logs = await self.blocks.node.request("eth_getLogs", asked)
-        return {key: book.outcome(key, logs if isinstance(logs, list) else ()) for key in keys}
-
-    async def causes(self, name: str, since: int) -> tuple[str, ...]:
-        """Return what a venue did to a position by itself since a block, in words; nothing where it cannot be told."""
-        book = self.seat(name).order_book
-        logs = list[dict[str, Any]]()
-        for wanted in book.by_itself() if book else ():
-            asked = {"fromBlock": hex(max(0, since)), "toBlock": "latest", **wanted}
-            try:
-                found = await self.blocks.node.request("eth_getLogs", asked)
-            except NodeError:
-                return ()
-            logs += found if isinstance(found, list) else []
-        return book.causes(logs) if book else ()
 
     # --- one block ---------------------------------------------------------------------------------------------------
 

@@ -135,7 +135,7 @@ async def _notice(house: House, position: PerpPosition) -> None:
     for symbol, before, now in lost:
         what = "is gone" if not now else f"shrank from {before} to {now}"
         title = f"{position.name}: {symbol} {what}, and not by this keeper"
-        told = await house.watch.causes(position.name, position.block.number - CAUSES_BLOCKS)
+        told = await house.logs.causes(position.name, position.block.number - CAUSES_BLOCKS)
         why = told[-1] if told else "closed by hand, liquidated or deleveraged"
         house.observer.raise_alarm(f"shrunk:{position.name}:{symbol}", title, why)
 

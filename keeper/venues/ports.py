@@ -162,7 +162,7 @@ class OrderBook(Protocol):
         """Return the keys of the orders that a transaction's logs say were created."""
 
     def by_itself(self) -> tuple[dict[str, Any], ...]:
-        """Return what to ask eth_getLogs for to learn what the venue did to the account without an order of its owner."""
+        """Return what to ask eth_getLogs for to learn what the venue did to the account by itself."""
 
     def causes(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         """Return what the venue did by itself, in words, the oldest first."""
