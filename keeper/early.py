@@ -7,7 +7,7 @@ Once it was not, this path is off, and says so, until ``CLEAN`` blocks in a row 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from keeper.chain.nodes import Nodes
 from keeper.chain.pushes import Log, Pushed
 from keeper.conclude import conclude_plan
 from keeper.core import lending
-from keeper.core.accrual import Answered, carried_on, is_as_foretold, is_same_account
+from keeper.core.accrual import Answered, Rates, carried_on, is_as_foretold, is_same_account
 from keeper.core.decisions import Hold, decide
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address
@@ -47,6 +47,7 @@ class Early:
         """What was pushed, by block hash."""
         self._owed: dict[str, dict[Address, int]] = {}
         """Prices that were read and no event told of yet, by block hash: it may still be on its way."""
+        self._rates: tuple[str, dict[Address, Rates]] = ("", {})
         self._head: BlockRef | None = None
         self._before: Snapshot | None = None
         self._shot_at = -1
@@ -126,10 +127,9 @@ class Early:
         house, last = self._house, self._house.seen
         if last is None or last.block.hash != block.parent_hash or self._shot_at >= block.number:
             return
-        snapshot = self._foretold(last, block)
+        snapshot = self._foretold(last, block, {name for name, plans in house.armed.items() if plans})
         for position in snapshot.positions:
-            if not isinstance(position, LendingPosition) or not house.armed.get(position.name):
-                continue
+            assert isinstance(position, LendingPosition)  # noqa: S101 - narrows the type; no other is foretold
             assessed = judge(house, snapshot, position)
             signer = house.watch.positions[position.name].spender
             try:
@@ -147,20 +147,27 @@ class Early:
                 sent.add_done_callback(self._landed)
             return
 
-    def _foretold(self, last: Snapshot, block: BlockRef) -> Snapshot:
-        """Return the positions that events tell everything of, as they will be read at a block."""
-        told, house = self._told.get(block.hash, {}), self._house
+    def _foretold(self, last: Snapshot, block: BlockRef, names: Collection[str] | None = None) -> Snapshot:
+        """Return those positions (or the named) that events tell everything of, as they will be read at a block."""
+        told = self._told.get(block.hash, {})
         followed = {asset for assets in self._emitters.values() for asset in assets}
-        found = []
+        found = list[LendingPosition]()
         for position in last.positions:
-            if not isinstance(position, LendingPosition) or not {h.reserve.asset for h in position.held} <= followed:
+            if not isinstance(position, LendingPosition) or (names is not None and position.name not in names):
                 continue
-            account = lending.identify(position)
-            assets = [h.reserve.asset for h in position.held]
-            rates = oracle_events.rates_in(house.watch.known.market, assets, last.also)
-            if account is not None and rates.keys() >= set(assets):
+            assets = {h.reserve.asset for h in position.held}
+            account, rates = lending.identify(position), self._rates_of(last)
+            if account is not None and assets <= followed and assets <= rates.keys():
                 found.append(carried_on(position, block, told, rates, account.arithmetic))
         return replace(last, block=block, positions=tuple(found))
+
+    def _rates_of(self, snapshot: Snapshot) -> dict[Address, Rates]:
+        """Return what is known of the rates at a snapshot; decoded once, when it is reconciled."""
+        if self._rates[0] != snapshot.block.hash:
+            market = self._house.watch.known.market
+            assets = [x.asset for x in market.listings]
+            self._rates = (snapshot.block.hash, oracle_events.rates_in(market, assets, snapshot.also))
+        return self._rates[1]
 
     # --- was it right? -----------------------------------------------------------------------------------------------
 
@@ -181,6 +188,7 @@ class Early:
             return
         foretold = {p.name: p for p in self._foretold(before, read.block).positions if isinstance(p, LendingPosition)}
         wrong = self._difference(foretold, read)
+        self._rates_of(read)
         if wrong:
             self._turn_off(wrong)
         elif self._wanting and foretold and not late:
