@@ -102,7 +102,8 @@ def _plan(intent: HedgeIntent, terms: PerpTerms) -> PerpPlan | Rejected:
         detail = f"price {quote.price} against the index {leg.index_price}"
         return Rejected(label, Reason.POOL_TOO_THIN, detail)
     sized = _sized(intent, terms, wanted)
-    if sized is None or abs(sized.change) * WAD < rule.least_trade * leg.size_unit:
+    is_less = sized is not None and abs(sized.change) * WAD < rule.least_trade * leg.size_unit
+    if sized is None or (is_less and sized.change != -leg.size):  # dust on the wrong side is closed, however little
         return Rejected(
             label,
             Reason.FLOOR_TOO_NEAR,
