@@ -1,4 +1,4 @@
-"""`make demo`: a crash, two identical positions, one of them kept.
+"""`make demo`: a crash, two identical positions, one of them kept; or `hedge`, a loop and its short kept as a book.
 
 Everything is real: Aave and Uniswap on anvil, a liquidator, an arbitrageur, and `keeper run --live` as a process of
 its own that knows nothing of the demo. Exit codes: 0 the story came true, 1 it did not, 2 wrong arguments, 130 Ctrl-C.
@@ -21,18 +21,31 @@ from rich.console import Console
 from web3.exceptions import Web3Exception
 
 from sandbox.actors import Arbitrageur, FeedKeeper, Liquidator
-from sandbox.demo_crash import Crash, crash_from, own_crash
+from sandbox.demo_crash import Crash, crash_from, own_crash, own_squeeze
 from sandbox.demo_diary import Diary
 from sandbox.demo_keeper import Keeper
 from sandbox.demo_result import Ending, came_true, endings, report, table
-from sandbox.demo_scene import KEPT, UNKEPT, open_positions
-from sandbox.demo_show import Stage, show
+from sandbox.demo_scene import KEPT, UNKEPT, open_positions, read_frame
+from sandbox.demo_show import Stage, replayed, show
+from sandbox.demo_view import VIEW
 from sandbox.demo_watch import Watch
 from sandbox.errors import SandboxError
+from sandbox.hedge_demo import BLOCK_S as HEDGE_BLOCK_S
+from sandbox.hedge_demo import page, play_hedge
+from sandbox.hedge_result import Story, broken_promise
+from sandbox.hedge_result import report as hedge_report
 from sandbox.world import World
 
 BLOCK_S = 0.2
-SCENARIOS = ("crash",)
+SCENARIOS = ("crash", "hedge")
+HELP = """Real contracts on a local chain, a real keeper (keeper run --live), and prices that move.
+
+crash: two identical leveraged positions fall with the price; one of them is kept, the other is liquidated.
+
+hedge: a leveraged loop on Aave and a short on Perp v2, kept as a book through a crash and a rally, beside the same loop
+without its hedge and one left alone. The fall endangers the loop, its rescue changes the delta, the short follows; the
+rally squeezes the short, margin is added. Exit code 0: both legs lived, and the delta came back into its band.
+"""
 INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -40,12 +53,12 @@ out = Console(highlight=False)
 err = Console(highlight=False, stderr=True)
 
 
-@app.command(help="A crash, two identical leveraged positions, one of them kept by a real keeper.")
+@app.command(help=HELP)
 def demo(
-    scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash.")] = "crash",
+    scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash or hedge.")] = "crash",
     chosen: Annotated[str, typer.Option("--scenario", help="The same as an option.")] = "",
-    seconds: Annotated[float | None, typer.Option(min=5, max=3600, help="How long the crash takes, wall time.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Play the steepest stretch of this CSV instead.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=5, max=3600, help="How long it takes, wall time.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Play this CSV: its steepest stretch (hedge: all of it).")] = None,
     speed: Annotated[float | None, typer.Option(min=1, help="With --file: chain seconds per wall second.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="With --file: all of it.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
@@ -56,15 +69,24 @@ def demo(
     wanted = chosen or scenario or "crash"
     if wanted not in SCENARIOS:
         raise typer.BadParameter(f"unknown scenario {wanted!r}: there is {', '.join(SCENARIOS)}")
-    crash = crash_from(file, seconds, speed, BLOCK_S, whole) if file else own_crash(seconds)
+    if wanted == "hedge":
+        crash = crash_from(file, seconds, speed, HEDGE_BLOCK_S, whole=True) if file else own_squeeze(seconds)
+    else:
+        crash = crash_from(file, seconds, speed, BLOCK_S, whole) if file else own_crash(seconds)
     signal.signal(signal.SIGTERM, _as_interrupt)
     keeper, began = Keeper(Path(tempfile.mkdtemp(prefix="keeper-demo-"))), time.monotonic()
     failure: str | None = "interrupted"
     try:
-        ended = play(crash, keeper, batch, plain or not out.is_terminal)
+        ended: dict[str, Ending] | Story
+        if wanted == "hedge":
+            ended = play_hedge(crash, keeper, batch, plain or not out.is_terminal, out, by_clock=file is not None)
+            failure = broken_promise(ended, own_path=file is None)
+        else:
+            ended = play(crash, keeper, batch, plain or not out.is_terminal)
+            failure = came_true(ended)
         wall_s = time.monotonic() - began
-        report_to.write_text(json.dumps(report(ended, wall_s), indent=1) + "\n")
-        failure = came_true(ended)
+        told = hedge_report(ended, wall_s) if isinstance(ended, Story) else report(ended, wall_s)
+        report_to.write_text(json.dumps(told, indent=1) + "\n")
     except KeyboardInterrupt:
         err.print("interrupted; everything is stopped")
         raise typer.Exit(INTERRUPTED) from None
@@ -93,10 +115,13 @@ def play(crash: Crash, keeper: Keeper, batch: bool, plain: bool) -> dict[str, En
             stack.enter_context(actor)
         _step("a keeper for the first of them: keeper run --live")
         stack.enter_context(keeper.furnish(world, world.account(0), round(BLOCK_S * crash.speed), batch))
-        watch = stack.enter_context(Watch(world, owners, world.w3.eth.block_number))
+        watch = stack.enter_context(
+            Watch(world, lambda w, block: read_frame(w, owners, block), world.w3.eth.block_number)
+        )
         diary = stack.enter_context(Diary(keeper.journal))
         out.print()
-        show(Stage(world, owners, liquidator, keeper, watch, diary), crash, out, plain)
+        stage = Stage(world, owners, (liquidator,), keeper, watch, diary)
+        show(stage, crash.name, replayed(world, crash), VIEW, out, plain)
         if code := keeper.stop():
             raise SandboxError(f"the keeper left with code {code} when it was asked to stop")
         watch.wait_for(world.w3.eth.block_number)
@@ -112,15 +137,18 @@ def main() -> int:
     return 1
 
 
-def _conclude(ended: dict[str, Ending], failure: str | None, report_to: Path, wall_s: float) -> None:
+def _conclude(ended: dict[str, Ending] | Story, failure: str | None, report_to: Path, wall_s: float) -> None:
     out.print()
-    out.print(table(ended))
+    out.print(page(ended) if isinstance(ended, Story) else table(ended))
     out.print()
     if failure:
         err.print(f"The story did not come true: {failure}.", style="bold red")
         raise typer.Exit(1)
-    saved = ended[KEPT].equity - ended[UNKEPT].equity
-    out.print(f"Kept, never liquidated; next door a liquidator helped himself. Saved: ${saved:,.0f}.", style="bold")
+    if isinstance(ended, Story):
+        out.print("Both legs alive, never liquidated, the delta back in its band every time.", style="bold")
+    else:
+        saved = ended[KEPT].equity - ended[UNKEPT].equity
+        out.print(f"Kept, never liquidated; next door a liquidator helped himself. Saved: ${saved:,.0f}.", style="bold")
     out.print(f"{wall_s:.0f} s; every figure is in {report_to}", style="dim", soft_wrap=True)
 
 

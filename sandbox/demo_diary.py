@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -26,10 +27,10 @@ class Entry:
 
 
 class Diary:
-    """Reads a journal that another process writes."""
+    """Reads a journal that another process writes; `tell` puts a decision in words, `told` unless another is given."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, tell: Callable[[Decision], Entry | None] | None = None) -> None:
+        self._file, self._tell = file, tell or told
         self._runner = asyncio.Runner()
         self._journal: Journal | None = None
         self._last: list[Entry] = []
@@ -52,7 +53,7 @@ class Diary:
         if self._journal is None:
             self._journal = await open_journal(str(self._file))
         newest_first = await self._journal.decisions.recent(LIMIT)
-        entries = [entry for decision in reversed(newest_first) if (entry := told(decision))]
+        entries = [entry for decision in reversed(newest_first) if (entry := self._tell(decision))]
         return [new for old, new in pairwise([None, *entries]) if new and (old is None or old.text != new.text)]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from sandbox.world import World
 POSITION = "eth-loop"
 PASSWORD = "only for the demo"  # noqa: S105  a keystore of anvil's public test account
 START_LIMIT_S, STOP_LIMIT_S, JOURNAL_LIMIT_S = 40.0, 60.0, 30.0
-TAIL_LINES = 15
+TAIL_LINES, TAIL_BYTES = 15, 100_000
+JUDGED = re.compile(rb'"number": (\d+), [^\n]*"event": "block"')
 LEAST_DEADLINE_S, DEADLINE_BLOCKS = 1800, 20
 
 SETTINGS = """\
@@ -79,23 +81,31 @@ class Keeper:
 
         With `batch` the account delegates to the world's batch account, so that a plan is one transaction.
         """
+        values = {"owner": account.address, "position": POSITION, "batch": str(batch).lower()}
+        return self.settle(world, SETTINGS, {"keystore.json": account}, values, block_s)
+
+    def settle(
+        self,
+        world: World,
+        settings: str,
+        keystores: Mapping[str, LocalAccount],
+        values: Mapping[str, object],
+        block_s: int,
+    ) -> Self:
+        """Write `settings` with `values` (url, deadline and poll are filled in), and a keystore for each file name."""
         world.network_toml(self.home / "network.toml")
-        keystore = json.dumps(Account.encrypt(account.key, PASSWORD, iterations=2))
-        secrets = {"keystore.json": keystore, "password": PASSWORD}
+        secrets = {"password": PASSWORD}
+        secrets |= {
+            name: json.dumps(Account.encrypt(account.key, PASSWORD, iterations=2))
+            for name, account in keystores.items()
+        }
         for name, text in secrets.items():
             (self.home / name).touch(0o600)
             (self.home / name).write_text(text)
         deadline = duration(max(LEAST_DEADLINE_S, DEADLINE_BLOCKS * block_s))
         poll = max(20, round((world.block_time or 1) * 250))
-        values: dict[str, object] = {
-            "url": world.url,
-            "owner": account.address,
-            "position": POSITION,
-            "deadline": deadline,
-            "poll": poll,
-        }
-        values["batch"] = str(batch).lower()
-        self.config.write_text(SETTINGS.format(**values))
+        known = {"url": world.url, "deadline": deadline, "poll": poll}
+        self.config.write_text(settings.format(**known, **values))
         return self
 
     def __enter__(self) -> Self:
@@ -146,6 +156,13 @@ class Keeper:
                 self.process.wait()
                 raise
         return self.process.returncode
+
+    def judged(self) -> int:
+        """The last block it has judged, as its log tells; -1 before the first."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+            found = JUDGED.findall(log.read())
+        return max(map(int, found), default=-1)
 
     def decisions(self) -> list[dict[str, Any]]:
         """What `keeper journal --json` prints, oldest first."""

@@ -41,7 +41,7 @@ def endings(
     """Both positions at the last frame's block. Native coin counts as what was spent of it, not what is left."""
     final, begin = frames[-1], frames[0].block
     found = read_liquidations(world, begin)
-    sent = [_mined(world, t) for d in decisions for t in d["transactions"] if t["hash"]]
+    sent = [mined(world, t) for d in decisions for t in d["transactions"] if t["hash"]]
     fees = Decimal(sum(t["fee_wei"] for t in sent)).scaleb(-18) * final.price
     sales = sum((read_sale_gain(world, t["hash"]) for t in sent), Decimal(0))
     ended = {}
@@ -60,7 +60,7 @@ def endings(
     return ended
 
 
-def _mined(world: World, told: Mapping[str, Any]) -> dict[str, Any]:
+def mined(world: World, told: Mapping[str, Any]) -> dict[str, Any]:
     """A transaction of the journal, with what the chain says of it."""
     try:
         receipt = world.w3.eth.wait_for_transaction_receipt(told["hash"], timeout=RECEIPT_LIMIT_S)
@@ -111,13 +111,13 @@ def _rows(ended: Mapping[str, Ending]) -> list[tuple[str, str, str]]:
         both("liquidated", lambda e: f"{len(e.liquidations)} times" if e.liquidations else "never"),
         both("lowest health factor", lambda e: f"{e.lowest_health:.3f}"),
         both("health factor now", lambda e: f"{e.final.health[e.name]:.3f}" if e.final.health[e.name] < 99 else "∞"),
-        both("collateral", lambda e: _usd(e.final.collateral_usd[e.name])),
-        both("debt", lambda e: _usd(e.final.debt_usd[e.name])),
-        both("equity", lambda e: _usd(e.equity)),
+        both("collateral", lambda e: usd(e.final.collateral_usd[e.name])),
+        both("debt", lambda e: usd(e.final.debt_usd[e.name])),
+        both("equity", lambda e: usd(e.equity)),
         both("own transactions", lambda e: str(len(e.transactions) if e is kept else 0)),
-        both("fees paid", lambda e: _usd(e.fees_usd)),
-        both("sales, against the feed", lambda e: _usd(e.sales_usd)),
-        both("lost to liquidators", lambda e: _usd(e.penalty_usd)),
+        both("fees paid", lambda e: usd(e.fees_usd)),
+        both("sales, against the feed", lambda e: usd(e.sales_usd)),
+        both("lost to liquidators", lambda e: usd(e.penalty_usd)),
     ]
 
 
@@ -125,8 +125,8 @@ def report(ended: Mapping[str, Ending], wall_s: float) -> dict[str, Any]:
     """The content of demo-report.json."""
     saved = ended[KEPT].equity - ended[UNKEPT].equity
     return {name: _entry(ending) for name, ending in ended.items()} | {
-        "equity_saved_usd": _number(saved),
-        "final_price_usd": _number(ended[KEPT].final.price),
+        "equity_saved_usd": number(saved),
+        "final_price_usd": number(ended[KEPT].final.price),
         "wall_s": round(wall_s, 1),
     }
 
@@ -138,19 +138,19 @@ def _entry(ending: Ending) -> dict[str, Any]:
         "liquidations": len(ending.liquidations),
         "min_health_factor": round(ending.lowest_health, 4),
         "final_health_factor": None if health >= 99 else round(health, 4),
-        "final_collateral_usd": _number(ending.final.collateral_usd[ending.name]),
-        "final_debt_usd": _number(ending.final.debt_usd[ending.name]),
-        "final_equity_usd": _number(ending.equity),
+        "final_collateral_usd": number(ending.final.collateral_usd[ending.name]),
+        "final_debt_usd": number(ending.final.debt_usd[ending.name]),
+        "final_equity_usd": number(ending.equity),
         "fees_usd": float(round(ending.fees_usd, 6)),
-        "sales_against_feed_usd": _number(ending.sales_usd),
-        "lost_to_liquidators_usd": _number(ending.penalty_usd),
+        "sales_against_feed_usd": number(ending.sales_usd),
+        "lost_to_liquidators_usd": number(ending.penalty_usd),
         "transactions": list(ending.transactions),
     }
 
 
-def _usd(value: Decimal) -> str:
+def usd(value: Decimal) -> str:
     return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
 
 
-def _number(value: Decimal) -> float:
+def number(value: Decimal) -> float:
     return float(value.quantize(CENT))

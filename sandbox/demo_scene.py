@@ -67,7 +67,7 @@ def read_frame(world: World, owners: Mapping[str, str], block: int) -> Frame:
         (pool.address, False, bytes.fromhex(pool.encode_abi("getUserAccountData", [o])[2:])) for o in owners.values()
     ]
     calls.append((world.addresses["multicall3"], False, bytes.fromhex("0f28c97d")))  # getCurrentBlockTimestamp()
-    price, *accounts, timestamp = _aggregate(world, calls, block)
+    price, *accounts, timestamp = aggregate(world, calls, block)
     data = {name: decode(["uint256"] * 6, answer) for name, answer in zip(owners, accounts, strict=True)}
     return Frame(
         block=block,
@@ -86,7 +86,7 @@ def read_equity(world: World, owner: str, block: int, since: int) -> Decimal:
     erc20 = world.token("WETH")
     data = bytes.fromhex(erc20.encode_abi("balanceOf", [owner])[2:])
     symbols = list(known["tokens"])
-    answers = _aggregate(world, [(table[s], False, data) for table in tables for s in symbols], block)
+    answers = aggregate(world, [(table[s], False, data) for table in tables for s in symbols], block)
     amounts = [int.from_bytes(answer) for answer in answers]
     prices, total, count = world.prices(), Decimal(0), len(symbols)
     for i, symbol in enumerate(symbols):
@@ -111,16 +111,18 @@ def _liquidation(world: World, log: Any) -> Liquidation:
     return Liquidation(event["user"], block, log["transactionHash"].to_0x_hex(), seized - repaid)
 
 
-def read_sale_gain(world: World, transaction: str) -> Decimal:
-    """Dollars that pools gave in a transaction beyond what they took, at the feeds' prices one block before."""
+def read_sale_gain(world: World, transaction: str, blocks_before: int = 1) -> Decimal:
+    """Dollars that pools gave in a transaction beyond what they took, at the feeds' prices so many blocks before."""
     pools = {pool["address"].lower(): pool for pool in world.addresses["pools"]}
     receipt = world.w3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
     gain = Decimal(0)
     for log in receipt["logs"]:
-        if log["topics"][0] == SWAP_TOPIC:
+        if log["topics"][0] == SWAP_TOPIC and log["address"].lower() in pools:
             pool = pools[log["address"].lower()]
             for side, amount in zip(("token0", "token1"), decode(["int256"] * 2, log["data"][:64]), strict=True):
-                gain -= _worth(world, world.addresses["tokens"][pool[side]], amount, receipt["blockNumber"] - 1)
+                gain -= _worth(
+                    world, world.addresses["tokens"][pool[side]], amount, receipt["blockNumber"] - blocks_before
+                )
     return gain
 
 
@@ -132,7 +134,7 @@ def _worth(world: World, asset: str, amount: int, block: int) -> Decimal:
     return Decimal(amount).scaleb(-decimals) * Decimal(price).scaleb(-USD_DECIMALS)
 
 
-def _aggregate(world: World, calls: Sequence[tuple[str, bool, bytes]], block: int) -> list[bytes]:
+def aggregate(world: World, calls: Sequence[tuple[str, bool, bytes]], block: int) -> list[bytes]:
     multicall = world.chain.at("Multicall3", world.addresses["multicall3"])
     answers = multicall.functions.aggregate3(list(calls)).call(block_identifier=block)
     return [bytes(data) for _, data in answers]

@@ -2,19 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.live import Live
 
-from sandbox.actors import Liquidator
+from sandbox.actor import Actor
 from sandbox.demo_crash import Crash
 from sandbox.demo_diary import Diary, Entry
 from sandbox.demo_keeper import Keeper
-from sandbox.demo_view import Scenes, entry_line, line, render
+from sandbox.demo_scene import Frame
+from sandbox.demo_view import Scenes, View, entry_line
 from sandbox.demo_watch import Watch
 from sandbox.replay import Progress, Replay
 from sandbox.world import World
@@ -26,27 +27,37 @@ SETTLE_S, SETTLE_LIMIT_S = 2.0, 15.0
 Paint = Callable[[Scenes], None]
 
 
+class Playable(Protocol):
+    """A path in the making."""
+
+    on_progress: Callable[[Progress], None] | None
+
+    def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Everything that runs during the crash."""
 
     world: World
     owners: Mapping[str, str]
-    liquidator: Liquidator
+    liquidators: Sequence[Actor]
     keeper: Keeper
-    watch: Watch
+    watch: Watch[Frame]
     diary: Diary
 
 
-def show(stage: Stage, crash: Crash, console: Console, plain: bool) -> None:
-    """Return when the crash is over and the keeper has had time to deal with its end."""
-    now = Scenes(title=crash.name, began=stage.world.now)
-    with Player(stage.world, crash) as player, _lines(console) if plain else _live(console) as paint:
+def show(stage: Stage, title: str, path: Playable, view: View, console: Console, plain: bool) -> None:
+    """Return when the path is over and the keeper has had time to deal with its end."""
+    now = Scenes(title=title, began=stage.world.now)
+    with Player(path) as player, _lines(console, view) if plain else _live(console, view) as paint:
         while not player.is_over or not _is_settled(now, player):
             stage.keeper.check()
             stage.watch.check()
             now.frames, now.entries, now.share = tuple(stage.watch.frames), stage.diary.entries(), player.share
-            now.liquidations = {name: _liquidations(stage.liquidator, o) for name, o in stage.owners.items()}
+            now.liquidations = {name: _liquidations(stage.liquidators, o) for name, o in stage.owners.items()}
             paint(now)
             time.sleep(LOOK_S)
 
@@ -57,16 +68,16 @@ def _is_settled(now: Scenes, player: "Player") -> bool:
     return waited > SETTLE_LIMIT_S or (waited > SETTLE_S and not at_work)
 
 
-def _liquidations(liquidator: Liquidator, owner: str) -> int:
-    return sum(action.text.startswith(f"liquidated {owner}") for action in tuple(liquidator.actions))
+def _liquidations(liquidators: Sequence[Actor], owner: str) -> int:
+    actions = [action for one in liquidators for action in tuple(one.actions)]
+    return sum(action.text.startswith(f"liquidated {owner}") for action in actions)
 
 
 class Player:
-    """The replay in a thread of its own."""
+    """A path played in a thread of its own."""
 
-    def __init__(self, world: World, crash: Crash) -> None:
-        own = World(world.url, world.addresses, block_time=world.block_time)
-        self._replay = Replay(own, crash.points, crash.speed, betas={"WBTC": 0.8, "LINK": 1.1}, on_progress=self._note)
+    def __init__(self, path: Playable) -> None:
+        self._path, path.on_progress = path, self._note
         self._thread = threading.Thread(target=self._run, name="crash", daemon=True)
         self._failure: Exception | None = None
         self.share, self.over_at = 0.0, float("inf")
@@ -83,12 +94,12 @@ class Player:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._replay.stop()
+        self._path.stop()
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            self._replay.run()
+            self._path.run()
         except Exception as error:  # noqa: BLE001  raised again where the main thread asks
             self._failure = error
         self.over_at = time.monotonic()
@@ -97,14 +108,20 @@ class Player:
         self.share = progress.elapsed_s / progress.total_s
 
 
+def replayed(world: World, crash: Crash) -> Replay:
+    """The crash as a replay by the clock; other assets follow in their manner."""
+    own = World(world.url, world.addresses, block_time=world.block_time)
+    return Replay(own, crash.points, crash.speed, betas={"WBTC": 0.8, "LINK": 1.1})
+
+
 @contextmanager
-def _live(console: Console) -> Iterator[Paint]:
+def _live(console: Console, view: View) -> Iterator[Paint]:
     with Live(console=console, auto_refresh=False) as live:
-        yield lambda now: live.update(render(now), refresh=True)
+        yield lambda now: live.update(view.render(now), refresh=True)
 
 
 @contextmanager
-def _lines(console: Console) -> Iterator[Paint]:
+def _lines(console: Console, view: View) -> Iterator[Paint]:
     told, next_line = set[Entry](), 0.0
 
     def paint(now: Scenes) -> None:
@@ -115,6 +132,6 @@ def _lines(console: Console) -> Iterator[Paint]:
                 console.print(entry_line(now, entry), soft_wrap=True, markup=False)
         if now.frames and time.monotonic() >= next_line:
             next_line = time.monotonic() + LINE_EVERY_S
-            console.print(line(now), soft_wrap=True, markup=False)
+            console.print(view.line(now), soft_wrap=True, markup=False)
 
     yield paint

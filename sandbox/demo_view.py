@@ -1,7 +1,8 @@
 """The live view of the demo: price, both health factors, what the keeper did last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -31,42 +32,52 @@ class Scenes:
     share: float = 0.0
 
 
+class View(NamedTuple):
+    """How a scene is drawn: as a whole, always of the same height, and in one line for a log."""
+
+    render: Callable[[Scenes], RenderableType]
+    line: Callable[[Scenes], str]
+
+
 def render(now: Scenes) -> RenderableType:
     """The whole view; always the same height, so nothing jumps."""
     if not now.frames:
         return Text(now.title, style="bold")
     rows = Table.grid(padding=(0, 2))
-    rows.add_row(*_price_row(now.frames))
+    rows.add_row(*price_row(now.frames))
     for name in NAMES:
         rows.add_row(*_health_row(name, now))
     legend, heading = Text(LEGEND, style="dim"), Text("what the keeper did")
-    return Group(_head(now), Text(), rows, legend, Text(), heading, *_deeds(now))
+    return Group(head(now), Text(), rows, legend, Text(), heading, *deeds(now))
 
 
 def line(now: Scenes) -> str:
     """The same in one line, for a log."""
     frame = now.frames[-1]
-    health = ", ".join(f"{NAMES[name]} {_health(frame.health[name])}{_fate(name, now)}" for name in NAMES)
-    return f"{_clock(now, frame.timestamp)}  ETH {frame.price:>9,.2f}  health factor {health}"
+    health = ", ".join(f"{NAMES[name]} {health_text(frame.health[name])}{fate(name, now)}" for name in NAMES)
+    return f"{clock(now, frame.timestamp)}  ETH {frame.price:>9,.2f}  health factor {health}"
 
 
 def entry_line(now: Scenes, entry: Entry) -> str:
-    return f"{_clock(now, entry.timestamp)}  keeper: {entry.text}"
+    return f"{clock(now, entry.timestamp)}  keeper: {entry.text}"
 
 
-def _head(now: Scenes) -> Text:
+VIEW = View(render, line)
+
+
+def head(now: Scenes) -> Text:
     done = round(now.share * 10)
     text = Text(f"{now.title}  ", style="bold").append("━" * done, style="cyan").append("━" * (10 - done), style="dim")
-    return text.append(f"  {_clock(now, now.frames[-1].timestamp)}", style="dim")
+    return text.append(f"  {clock(now, now.frames[-1].timestamp)}", style="dim")
 
 
-def _price_row(frames: Sequence[Frame]) -> tuple[Text, Text, Text, Text, Text]:
+def price_row(frames: Sequence[Frame]) -> tuple[Text, Text, Text, Text, Text]:
     price, first = frames[-1].price, frames[0].price
     prices = [float(frame.price) for frame in frames]
     return (
         Text("ETH"),
         Text(f"${price:,.0f}", style="bold"),
-        Text(_curve(prices, min(*prices, LEAST_SCALE * prices[0]), max(prices)), style="cyan"),
+        Text(curve(prices, min(*prices, LEAST_SCALE * prices[0]), max(prices)), style="cyan"),
         Text(f"{price / first - 1:+.0%}"),
         Text(),
     )
@@ -78,45 +89,45 @@ def _health_row(name: str, now: Scenes) -> tuple[Text, Text, Text, Text, Text]:
     style = "green" if health >= 1.25 else "yellow" if health >= 1.1 else "red"
     filled = round(BAR * min(1.0, max(0.0, (health - BAR_FROM) / (BAR_TO - BAR_FROM))))
     bar = Text("█" * filled, style=style).append("░" * (BAR - filled), style="dim")
-    curve = _curve([f.health[name] for f in now.frames], BAR_FROM, BAR_TO, CURVE - BAR - 1)
-    fate = f"liquidated {times}×" if times else f"debt {frame.debt_usd[name]:,.0f}"
+    line_ = curve([f.health[name] for f in now.frames], BAR_FROM, BAR_TO, CURVE - BAR - 1)
+    fate_ = f"liquidated {times}×" if times else f"debt {frame.debt_usd[name]:,.0f}"
     return (
         Text(NAMES[name]),
-        Text(_health(health), style=f"bold {style}"),
-        bar.append(" ").append(curve, style=style),
+        Text(health_text(health), style=f"bold {style}"),
+        bar.append(" ").append(line_, style=style),
         Text("health"),
-        Text(fate, style="bold red" if times else "dim"),
+        Text(fate_, style="bold red" if times else "dim"),
     )
 
 
-def _fate(name: str, now: Scenes) -> str:
+def fate(name: str, now: Scenes) -> str:
     times = now.liquidations.get(name)
     return f" (liquidated {times}x)" if times else ""
 
 
-def _deeds(now: Scenes) -> list[Text]:
+def deeds(now: Scenes) -> list[Text]:
     marks = {True: ("✓", "green"), False: ("✗", "red"), None: ("…", "yellow")}
     lines = []
     for entry in now.entries[-SHOWN_ENTRIES:]:
         mark, style = marks[entry.went_well]
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"  {mark} ", style=style).append(f"{_clock(now, entry.timestamp)}  ", style="dim")
+        text.append(f"  {mark} ", style=style).append(f"{clock(now, entry.timestamp)}  ", style="dim")
         lines.append(text.append(entry.text))
     lines = lines or [Text("  watches; no rule asks for anything", style="dim")]
     return lines + [Text()] * (SHOWN_ENTRIES - len(lines))
 
 
-def _clock(now: Scenes, timestamp: int) -> str:
+def clock(now: Scenes, timestamp: int) -> str:
     """Chain time since the beginning."""
     passed = max(0, timestamp - now.began)
     return f"{passed // 3600}:{passed % 3600 // 60:02d}:{passed % 60:02d}"
 
 
-def _health(value: float) -> str:
+def health_text(value: float) -> str:
     return f"{value:.2f}" if value < NO_DEBT else "no debt"
 
 
-def _curve(values: Sequence[float], low: float, high: float, width: int = CURVE) -> str:
+def curve(values: Sequence[float], low: float, high: float, width: int = CURVE) -> str:
     """A sparkline of `width` cells, each the lowest value of its share: a dip is never lost."""
     width = min(width, len(values))
     cells = [min(values[i * len(values) // width : (i + 1) * len(values) // width]) for i in range(width)]

@@ -1,28 +1,33 @@
-"""Looks at both positions at every single block of the demo, from a thread of its own."""
+"""Looks at the positions at every single block of the demo, from a thread of its own."""
 
 import threading
 import time
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable
+from typing import Generic, Self, TypeVar
 
 import requests
 from web3.exceptions import Web3Exception
 
-from sandbox.demo_scene import Frame, read_frame
+from sandbox.demo_scene import Frame
 from sandbox.errors import SandboxError
 from sandbox.world import World
 
 POLL_S = 0.04
 CATCH_UP_LIMIT_S = 30.0
 
+F = TypeVar("F", bound=Frame)
 
-class Watch:
-    """`frames` holds one frame per block since `first_block`, none left out: the lowest health factor is among them."""
 
-    def __init__(self, world: World, owners: Mapping[str, str], first_block: int) -> None:
+class Watch(Generic[F]):
+    """`frames` holds one frame per block since `first_block`, none left out: the lowest health factor is among them.
+
+    `read` makes a frame of a block.
+    """
+
+    def __init__(self, world: World, read: Callable[[World, int], F], first_block: int) -> None:
         self._world = World(world.url, world.addresses, block_time=world.block_time)
-        self._owners, self._next = owners, first_block
-        self.frames: list[Frame] = []
+        self._read, self._next = read, first_block
+        self.frames: list[F] = []
         self._failing_since = 0.0
         self._leave = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -53,7 +58,7 @@ class Watch:
             try:
                 head = self._world.w3.eth.block_number
                 while self._next <= head and not self._leave.is_set():
-                    self.frames.append(read_frame(self._world, self._owners, self._next))
+                    self.frames.append(self._read(self._world, self._next))
                     self._next += 1
                 self._failing_since = 0.0
             except (requests.RequestException, Web3Exception):  # the same block is asked for again
