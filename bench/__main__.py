@@ -39,7 +39,7 @@ def shown(rows: list[Row]) -> Table:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--quick", action="store_true", help="fewer runs: under a minute, figures less steady")
+    parser.add_argument("--quick", action="store_true", help="fewer runs, and no ten thousand positions")
     parser.add_argument("themes", nargs="*", help=f"some of: {', '.join(THEMES)}")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
