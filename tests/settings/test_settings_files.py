@@ -29,6 +29,10 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     one_or_the_other = ('password_file = "guardian.password"\n', 'rpc_url = "http://127.0.0.1:8545"\n')
     settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code))
     assert [rule.name for rule in settings.rules] == ["protect", "early-warning", "way-out", "boost"]
+    assert [rule.name for rule in settings.perp_rules] == ["margin", "too-much", "stop", "dear-funding"]
+    assert [(book.name, book.hedges) for book in settings.books] == [("eth", ("short",))]
+    assert [(rule.name, rule.book, rule.unwinds) for rule in settings.hedge_rules] == [("delta", "eth", "eth-loop")]
+    assert {"short", "gmx-short"} <= {position.name for position in settings.positions}
     assert settings.daemon.metrics_port == 9464
 
 

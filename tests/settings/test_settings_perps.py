@@ -1,0 +1,169 @@
+"""Rules about perpetual positions and books: what is refused, with the field and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from keeper.core.perp_rules import ExitTarget, MarginTarget, PerpMeasure
+from keeper.core.units import USD, WAD
+from keeper.settings import Settings
+
+Faults = Callable[..., list[str]]
+Load = Callable[..., Settings]
+
+PERPS = """
+[[positions]]
+name = "short"
+venue = "perp_v2"
+owner = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+signer = "hot"
+
+[[books]]
+name = "eth"
+positions = ["eth-loop"]
+hedge = "short"
+
+[[rules]]
+name = "margin"
+position = "short"
+when = { margin_ratio_below = "0.12" }
+restore = { margin_ratio = "0.20" }
+actions = ["add_margin", "reduce"]
+
+[[rules]]
+name = "delta"
+book = "eth"
+when = { delta_outside = { underlying = "eth", band = "0.5" } }
+restore = { delta = "0" }
+actions = ["hedge"]
+"""
+WHEN = 'when = { margin_ratio_below = "0.12" }'
+RESTORE = 'restore = { margin_ratio = "0.20" }'
+ACTIONS = 'actions = ["add_margin", "reduce"]'
+HEDGE = 'actions = ["hedge"]'
+ZERO = 'restore = { delta = "0" }'
+STOP = ((WHEN, 'when = { stop_loss = "2600" }'), (RESTORE, 'restore = "close"'))
+
+
+def test_rules_and_books_become_what_they_say(load_text: Load, good: str) -> None:
+    """Units, defaults, and the case of an underlying."""
+    settings = load_text(text=good + PERPS)
+    (rule,), (hedge,), (book,) = settings.perp_rules, settings.hedge_rules, settings.books
+    assert (rule.trigger.measure, rule.trigger.bound) == (PerpMeasure.MARGIN_RATIO, 12 * WAD // 100)
+    assert isinstance(rule.target, MarginTarget)
+    assert (hedge.underlying, hedge.band, hedge.target, hedge.least_trade) == ("ETH", WAD // 2, 0, WAD // 20)
+    assert (hedge.least_margin_ratio, hedge.unwinds, hedge.may_add_margin) == (15 * WAD // 100, None, False)
+    assert book.hedges == ("short",)
+
+
+def test_a_stop_is_a_price_and_closes(load_text: Load, good: str) -> None:
+    """Of the market named, else of the only one."""
+    settings = load_text(*STOP, (ACTIONS, 'actions = ["close"]'), text=good + PERPS)
+    (rule,) = settings.perp_rules
+    assert (rule.trigger.bound, rule.target) == (2600 * USD, ExitTarget(None))
+
+
+def test_the_least_trade_left_out_still_fits_between_target_and_band(load_text: Load, good: str) -> None:
+    """A tenth of the band would leave a book outside it with nothing to trade."""
+    settings = load_text((ZERO, 'restore = { delta = "0.49" }'), text=good + PERPS)
+    assert settings.hedge_rules[0].least_trade == WAD // 100
+
+
+def test_a_wallet_named_by_signer_and_by_address_counts_once(load_text: Load, good: str) -> None:
+    """It is one."""
+    both = 'hedge = "short"\nwallets = ["hot", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"]'
+    assert len(load_text(('hedge = "short"', both), text=good + PERPS).books[0].wallets) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([(WHEN, 'when = { health_factor_below = "1.2" }')], "rules[1].when.health_factor_below (in 'margin')"),
+        ([(ACTIONS, 'actions = ["repay"]')], "rules[1].actions (in 'margin'): repay is not for a perpetual position"),
+        ([(RESTORE, 'restore = { ltv = "0.5" }')], "rules[1].restore (in 'margin'): a perpetual position is restored"),
+        ([(RESTORE, "")], "rules[1].restore (in 'margin'): is missing; say where to get to"),
+        ([(RESTORE, 'restore = { margin_ratio = "0.12" }')], "rules[1].restore (in 'margin'): leaves the rule still"),
+        ([(RESTORE, 'restore = { leverage = "9" }')], "rules[1].restore (in 'margin'): leaves the rule still firing"),
+        ([(RESTORE, 'restore = { leverage = "0" }')], "rules[1].restore.leverage (in 'margin'): 0 must be positive"),
+        ([(RESTORE, 'restore = { leverage = "1e-19" }')], "rules[1].restore.leverage (in 'margin')"),
+        ([(WHEN, 'when = { margin_ratio_below = "12" }')], "rules[1].when.margin_ratio_below (in 'margin'): 12 must"),
+        ([(WHEN, 'when = { trailing_stop = "1" }')], "rules[1].when.trailing_stop (in 'margin'): 1 must lie between"),
+        ([(WHEN, 'when = { stop_loss = "0" }')], "rules[1].when.stop_loss (in 'margin'): 0 must be positive"),
+        ([*STOP], "rules[1].actions (in 'margin'): add_margin closes nothing and stops no loss"),
+        ([(ACTIONS, f"{ACTIONS}\nrest = true")], "rules[1].rest (in 'margin'): a resting order waits for a price"),
+        (
+            [*STOP, (ACTIONS, 'actions = ["reduce"]\nrest = true')],
+            "rules[1].rest (in 'margin'): a resting order closes the position",
+        ),
+        (
+            [*STOP, (ACTIONS, 'actions = ["close"]\nrest = true')],
+            "rules[1].rest (in 'margin'): Perp v2 keeps no orders",
+        ),
+        ([(ACTIONS, f'{ACTIONS}\nmin_trade = "1"')], "rules[1].min_trade (in 'margin'): goes with a book's rule only"),
+        ([(ZERO, 'restore = "close"')], "rules[2].restore (in 'delta'): a book is restored to a delta"),
+        ([(ZERO, "")], "rules[2].restore (in 'delta'): is missing; say where to get to"),
+        (
+            [(ZERO, 'restore = { delta = "-0.5" }')],
+            "rules[2].restore.delta (in 'delta'): -0.5 must lie inside the band",
+        ),
+        ([(HEDGE, f'{HEDGE}\nmin_trade = "0.51"')], "rules[2].min_trade (in 'delta'): 0.51 must be positive, and at"),
+        (
+            [(ZERO, 'restore = { delta = "0.4" }'), (HEDGE, f'{HEDGE}\nmin_trade = "0.2"')],
+            "rules[2].min_trade (in 'delta'): 0.2 must be positive, and at most the 0.1 from target to band",
+        ),
+        ([(HEDGE, f'{HEDGE}\nmin_margin_ratio = "15"')], "rules[2].min_margin_ratio (in 'delta'): must lie between"),
+        ([(HEDGE, 'actions = ["unwind"]')], "rules[2].actions (in 'delta'): add_margin and unwind go with"),
+        ([(HEDGE, 'actions = ["hedge", "unwind"]')], "rules[2].actions (in 'delta'): \"unwind\" needs to know what"),
+        ([(HEDGE, f"{HEDGE}\nrest = true")], "rules[2].rest (in 'delta'): goes with stop_loss or take_profit"),
+        ([('hedge = "short"', 'hedge = "eth-loop"')], "books[0].hedge: 'eth-loop' is a lending position"),
+        (
+            [('hedge = "short"', 'hedge = "shirt"')],
+            "books[0].hedge: there is no position 'shirt'; known: eth-loop, short",
+        ),
+        ([('hedge = "short"', 'hedge = "short"\nunwind = "short"')], "books[0].unwind: 'short' is a perpetual"),
+        (
+            [('positions = ["eth-loop"]', 'positions = ["short"]\nunwind = "eth-loop"')],
+            "books[0].unwind: 'eth-loop' is not among the book's positions; add it there",
+        ),
+        (
+            [('hedge = "short"', 'hedge = "short"\nwallets = ["cold"]')],
+            "books[0].wallets: 'cold' is neither a signer's",
+        ),
+        ([('book = "eth"', 'book = "btc"')], "rules[2].book: there is no book 'btc'; known: eth"),
+        (
+            [('"0.12"', '"0.16"')],
+            "rules: 'delta' may take the margin ratio of 'short' down to 0.15, where 'margin' closes",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(
+    faults: Faults, good: str, changes: list[tuple[str, str]], said: str
+) -> None:
+    """By field, with the remedy."""
+    found = faults(*changes, text=good + PERPS)
+    assert any(fault.startswith(said) for fault in found), found
+
+
+def test_a_hedge_belongs_to_one_book(faults: Faults, good: str) -> None:
+    """Two would trade it to and fro."""
+    other = '\n[[books]]\nname = "two"\npositions = ["eth-loop"]\nhedge = ["short"]\n'
+    assert faults(text=good + PERPS + other) == [
+        "books[1].hedge: 'short' hedges 'eth' already; two books would trade to and fro"
+    ]
+
+
+def test_one_rule_holds_one_underlying_of_a_book(faults: Faults, good: str) -> None:
+    """With two targets it would never rest; one that only alerts may stand beside it."""
+    rule = PERPS[PERPS.index('[[rules]]\nname = "delta"') :]
+    twice = rule.replace('"delta"', '"again"').replace('"eth", band', '"ETH", band')
+    (fault,) = faults(text=f"{good}{PERPS}\n{twice}")
+    assert fault == "rules: 'delta' and 'again' both hold the ETH of the book 'eth'; keep one"
+
+
+def test_a_second_rule_that_only_alerts_is_fine(load_text: Load, good: str) -> None:
+    """A narrower band to hear of."""
+    rule = PERPS[PERPS.index('[[rules]]\nname = "delta"') :]
+    tells = rule.replace('name = "delta"', 'name = "tell"').replace('"hedge"', '"alert"')
+    assert len(load_text(text=f"{good}{PERPS}\n{tells}").hedge_rules) == 2
