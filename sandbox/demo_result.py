@@ -70,6 +70,7 @@ def mined(world: World, told: Mapping[str, Any]) -> dict[str, Any]:
         "hash": told["hash"],
         "purpose": told["purpose"],
         "block": receipt["blockNumber"],
+        "index": receipt["transactionIndex"],
         "status": receipt["status"],
         "state": told["state"],
         "gas_used": receipt["gasUsed"],

@@ -1,7 +1,7 @@
 """What keeping the book cost, from the chain's own events: dollars, positive is paid.
 
-All is valued at the feeds' prices after the block it happened in, and so is equity: what equity moved by is what the
-price did to the delta that was open, less these costs, and interest.
+Everything is valued at the feed's answer in force when it happened, inside a block too. So what equity moved by is what
+the price did to the delta that was open, less these costs, and interest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,31 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from web3 import Web3
+
 from sandbox.demo_result import mined
 from sandbox.demo_scene import read_sale_gain
 from sandbox.hedge_scene import HedgeFrame
 from sandbox.world import World
 
-WEI = Decimal(10) ** 18
+WEI, FEED_UNIT = Decimal(10) ** 18, Decimal(10) ** 8
+ANSWERED = Web3.keccak(text="AnswerUpdated(int256,uint256,uint256)")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """Every answer of the feed, by block and place in it, oldest first; `first` was in force before them."""
+
+    first: Decimal
+    answers: Sequence[tuple[tuple[int, int], Decimal]]
+
+    def at(self, block: int, index: int) -> Decimal:
+        """The answer that a transaction met."""
+        return next((price for place, price in reversed(self.answers) if place < (block, index)), self.first)
+
+    def comes_first(self, block: int, index: int) -> bool:
+        """Whether a transaction went before an answer of its own block."""
+        return any(place[0] == block and place[1] > index for place, _ in self.answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,8 @@ class Costs:
     funding: Decimal
     sales: Decimal
     """What swaps of collateral gave away against the feeds, pool fees included."""
+    early: frozenset[int]
+    """Blocks in which a transaction went before the feed's answer: the new price met what it had left."""
 
     @property
     def fees(self) -> Decimal:
@@ -65,27 +86,46 @@ def read_costs(
     world: World, owner: str, frames: Sequence[HedgeFrame], decisions: Sequence[Mapping[str, Any]], trades: bool
 ) -> Costs:
     """Of an owner whose `decisions` these are; `trades`: whether they have an account at the perp exchange."""
+    ticker = read_ticker(world, frames)
     sent = [mined(world, t) for d in decisions for t in d["transactions"] if t["hash"]]
-    price = {frame.block: frame.price for frame in frames}
-    gas = sum((Decimal(t["fee_wei"]) / WEI * price[t["block"]] for t in sent), Decimal(0))
-    sales = -sum((read_sale_gain(world, t["hash"], 0) for t in sent), Decimal(0))
-    found = read_trades(world, owner, frames) if trades else []
-    funding = read_funding(world, owner, frames) if trades else Decimal(0)
-    return Costs(sent, found, gas, funding, sales)
+    early = {t["hash"]: ticker.comes_first(t["block"], t["index"]) for t in sent}
+    gas = sum((Decimal(t["fee_wei"]) / WEI * ticker.at(t["block"], t["index"]) for t in sent), Decimal(0))
+    return Costs(
+        transactions=sent,
+        trades=read_trades(world, owner, frames, ticker) if trades else [],
+        gas=gas,
+        funding=read_funding(world, owner, frames) if trades else Decimal(0),
+        sales=-sum((read_sale_gain(world, t["hash"], int(early[t["hash"]])) for t in sent), Decimal(0)),
+        early=frozenset(t["block"] for t in sent if early[t["hash"]]),
+    )
 
 
-def read_trades(world: World, owner: str, frames: Sequence[HedgeFrame]) -> list[PerpTrade]:
+def read_ticker(world: World, frames: Sequence[HedgeFrame]) -> Ticker:
+    """The feed of WETH, which is the perp exchange's index too, since the first frame."""
+    where: Any = {
+        "address": world.w3.to_checksum_address(world.addresses["feeds"]["WETH"]),
+        "topics": [ANSWERED.to_0x_hex()],
+        "fromBlock": frames[0].block + 1,
+    }
+    logs = world.w3.eth.get_logs(where)
+    answers = [
+        ((log["blockNumber"], log["transactionIndex"]), Decimal(int.from_bytes(log["topics"][1])) / FEED_UNIT)
+        for log in logs
+    ]
+    return Ticker(frames[0].price, sorted(answers))
+
+
+def read_trades(world: World, owner: str, frames: Sequence[HedgeFrame], ticker: Ticker) -> list[PerpTrade]:
     """Every trade of an owner since the first frame's block; the opening lies before it."""
-    index = {frame.block: frame.price for frame in frames}
     event = world.perp.house.events.PositionChanged()
     logs = event.get_logs(from_block=frames[0].block + 1, argument_filters={"trader": owner})
-    return [_trade(log, index) for log in logs if log["blockNumber"] in index]
+    return [_trade(log, ticker) for log in logs]
 
 
-def _trade(log: Any, index: Mapping[int, Decimal]) -> PerpTrade:
-    told, block = log["args"], log["blockNumber"]
+def _trade(log: Any, ticker: Ticker) -> PerpTrade:
+    told, index = log["args"], ticker.at(log["blockNumber"], log["transactionIndex"])
     size, dollars = Decimal(told["exchangedPositionSize"]) / WEI, abs(Decimal(told["exchangedPositionNotional"])) / WEI
-    return PerpTrade(block, size, dollars, Decimal(told["fee"]) / WEI, index[block])
+    return PerpTrade(log["blockNumber"], size, dollars, Decimal(told["fee"]) / WEI, index)
 
 
 def read_funding(world: World, owner: str, frames: Sequence[HedgeFrame]) -> Decimal:

@@ -85,10 +85,12 @@ class Story:
     @property
     def open_moves(self) -> Decimal:
         """Dollars that moves of the price brought (negative: cost) through what delta the hedged book had."""
-        return sum(
-            (Decimal(before.delta[HEDGED]) * (after.price - before.price) for before, after in pairwise(self.frames)),
-            Decimal(0),
-        )
+        early = self.endings[HEDGED].costs.early
+        moves = Decimal(0)
+        for before, after in pairwise(self.frames):
+            met = after if after.block in early else before
+            moves += Decimal(met.delta[HEDGED]) * (after.price - before.price)
+        return moves
 
     @property
     def rest(self) -> Decimal:
@@ -195,7 +197,7 @@ def _rows(story: Story) -> list[tuple[str, ...]]:
         hedged("  furthest out", f"{signed(worst.worst)} ETH" if worst else "–"),
         hedged(
             "  longest out",
-            f"{longest.blocks} block{'s' * (longest.blocks > 1)}, {longest.seconds // 60} min" if longest else "–",
+            f"{longest.blocks} block{'s' * (longest.blocks > 1)}, {_span(longest.seconds)}" if longest else "–",
         ),
         each("rescues of the loop", lambda e: str(e.times(LOOP) + e.times(TWIN))),
         hedged("trades for the delta", str(story.endings[HEDGED].times(BOOK))),
@@ -208,6 +210,10 @@ def _rows(story: Story) -> list[tuple[str, ...]]:
         each("cost in all", lambda e: usd(e.costs.total)),
         hedged("price moves on open delta", usd(story.open_moves)),
     ]
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
 
 
 def report(story: Story, wall_s: float) -> dict[str, Any]:
