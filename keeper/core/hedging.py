@@ -10,19 +10,8 @@ from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
-from keeper.core.perp_planning import (
-    PerpPlan,
-    PerpPromise,
-    PerpStep,
-    PerpTerms,
-    base_usd,
-    cost_share,
-    dearest,
-    gas_cost,
-    value_of,
-    with_margin,
-    worst_price,
-)
+from keeper.core.perp_plans import PerpPlan, PerpPromise, PerpStep, PerpTerms
+from keeper.core.perp_pricing import base_usd, cost_share, dearest, gas_cost, value_of, with_margin, worst_price
 from keeper.core.proposals import Cost, Rejected
 from keeper.core.reasons import Reason
 from keeper.core.units import (

@@ -7,13 +7,21 @@ from dataclasses import dataclass, replace
 
 from keeper.core import perps
 from keeper.core.decisions import Hold, Safety
-from keeper.core.hedge_rules import HedgeIntent
-from keeper.core.margins import FACTOR, PerpLeg, PerpPosition
+from keeper.core.margins import PerpLeg, PerpPosition
 from keeper.core.perp_decisions import PerpIntent, is_emergency
-from keeper.core.perp_moves import AddMargin, AllowMargin, PerpMove, Trade, TradeQuote
+from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
+from keeper.core.perp_plans import PerpPlan, PerpPromise, PerpStep, PerpTerms
+from keeper.core.perp_pricing import (
+    base_usd,
+    cost_share,
+    dearest,
+    gas_cost,
+    side,
+    value_of,
+    with_margin,
+    worst_price,
+)
 from keeper.core.perp_rules import ExitTarget, MarginTarget, PerpAction, leg_of
-from keeper.core.perps import TradeCost
-from keeper.core.positions import Wallet
 from keeper.core.proposals import AIM, Cost, Rejected
 from keeper.core.reasons import Reason
 from keeper.core.units import (
@@ -23,10 +31,8 @@ from keeper.core.units import (
     WAD,
     Address,
     Amount,
-    Bps,
     Usd,
     Wad,
-    Wei,
     decimal_of,
     mul_div_down,
     mul_div_up,
@@ -34,83 +40,10 @@ from keeper.core.units import (
     usd_text,
 )
 
-PERP_GAS: dict[type, int] = {AllowMargin: 60_000, AddMargin: 350_000, Trade: 900_000}
-"""Gas to weigh ways by, from above; the limit comes from the rehearsal."""
-OTHER_GAS = 1_000_000
 ROUNDING = 10**6
 """A venue may leave this part of a size more than asked: it counts in dollars, or rounds tokens."""
 PARTIAL_TOLERANCE = 10
 """Basis points by which a partial plan may miss what it projects."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerpTerms:
-    """What a plan is weighed with, besides the intent: the wallet, quotes, what gas and the venue's keepers cost."""
-
-    safety: Safety
-    wallet: Wallet
-    quotes: dict[Address, TradeQuote]
-    """Market → what the trade that is thought of would give now; for a reduction that of the whole leg."""
-    allowance: Amount
-    fee_per_gas: Wei
-    execution_fee: Wei
-    """What an order of this venue pays its keepers; zero where trades are done at once."""
-    native_price: int
-    """Base units (10^-8 dollars) of one whole native token."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerpStep:
-    """One move, and the dollars it spends: margin moved or size traded."""
-
-    move: PerpMove
-    spend: Usd
-
-
-@dataclass(frozen=True, slots=True)
-class PerpPromise:
-    """What must hold after the plan, on the prices it was decided on. Checked in rehearsal and again when mined.
-
-    ``most_size`` bounds a leg's unsigned size; ``least_size`` as well for a hedge, which must neither fall short nor
-    overshoot. ``least_ratio`` is the margin ratio. A venue that fills later can only be asked this once it has filled.
-    """
-
-    text: str
-    least_ratio: Wad
-    market: Address | None = None
-    least_size: int = 0
-    most_size: int = UINT256_MAX
-
-    def is_met(self, position: PerpPosition) -> bool:
-        """Tell whether a position keeps the promise."""
-        if self.market is not None:
-            size = next((leg.size for leg in position.legs if leg.market == self.market), 0)
-            if not self.least_size <= abs(size) <= self.most_size:
-                return False
-        return perps.margin_ratio(position) >= self.least_ratio
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True)
-class PerpPlan:
-    """What will be done, why this way, and what must be true afterwards."""
-
-    intent: PerpIntent | HedgeIntent
-    label: str
-    steps: tuple[PerpStep, ...]
-    cost: Cost
-    before: PerpPosition
-    projected: PerpPosition
-    postcondition: PerpPromise
-    is_partial: bool
-    rejected: tuple[Rejected, ...] = ()
-
-    @property
-    def spend(self) -> Usd:
-        """Dollars the plan moves."""
-        return Usd(sum(step.spend for step in self.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,29 +138,6 @@ def _margin(intent: PerpIntent, terms: PerpTerms, position: PerpPosition) -> _Wa
     return _Way(text, tuple(steps), cost, after, target.is_met(after))
 
 
-def with_margin(position: PerpPosition, amount: int) -> PerpPosition:
-    """Return the position with collateral added (in its own units), valued as the rest is."""
-    if position.indexed_margin:
-        leg = position.legs[0]
-        return replace(
-            position,
-            indexed_margin=position.indexed_margin
-            + mul_div_down(amount, leg.size_unit, 10**position.collateral_decimals),
-        )
-    added = mul_div_down(amount, position.collateral_price, 10**position.collateral_decimals)
-    return replace(position, margin=position.margin + added)
-
-
-def value_of(position: PerpPosition, amount: int) -> int:
-    """Return collateral units in base units (10^-8 dollars), rounded up."""
-    return mul_div_up(amount, position.collateral_price * USD, 10**position.collateral_decimals * position.usd_unit)
-
-
-def base_usd(position: PerpPosition, dollars: int) -> int:
-    """Return the venue's dollars in base units (10^-8), rounded up."""
-    return mul_div_up(dollars, USD, position.usd_unit)
-
-
 def _within(dollars: int, position: PerpPosition) -> int:
     """Return how much collateral ``dollars`` (base units) are, rounded down; unlimited stays unlimited."""
     if dollars >= UINT256_MAX:
@@ -278,39 +188,6 @@ def _less(
     return _Way(text, steps, total, after, target.is_met(after))
 
 
-def cost_share(quote: TradeQuote) -> TradeCost:
-    """Return the share of a quoted trade that fee and impact take, from above; a gain from impact is not counted on."""
-    return TradeCost(mul_div_up(quote.fee + max(0, quote.impact), FACTOR, quote.notional) if quote.notional else 0)
-
-
-def worst_price(leg: PerpLeg, size_change: int, slippage: Bps, quoted: int | None = None) -> int:
-    """Return the worst price a trade may be done at: the index price, less or more the slippage allowed.
-
-    Where the price ``quoted`` now is better than the index, it counts from that: a market that has run away from the
-    index in our favour is no room for others to take.
-    """
-    if size_change > 0:
-        start = leg.index_price if quoted is None else min(leg.index_price, quoted)
-        return mul_div_down(start, BPS + slippage, BPS)
-    start = leg.index_price if quoted is None else max(leg.index_price, quoted)
-    return mul_div_up(start, BPS - slippage, BPS)
-
-
-def is_better_than_index(leg: PerpLeg, *, buys: bool) -> bool:
-    """Tell whether the market stands on the side of the index where a purchase or a sale gains by it."""
-    return leg.mark_price <= leg.index_price if buys else leg.mark_price >= leg.index_price
-
-
-def dearest(leg: PerpLeg) -> int:
-    """Return the price that size is counted at against limits: the higher of index and mark."""
-    return max(leg.index_price, leg.mark_price, 1)
-
-
-def side(leg: PerpLeg) -> str:
-    """Return ``long`` or ``short``."""
-    return "long" if leg.is_long else "short"
-
-
 def _size_within(dollars: int, position: PerpPosition, leg: PerpLeg) -> int:
     """Return the size that ``dollars`` (base units) may trade, rounded down."""
     if dollars >= UINT256_MAX:
@@ -351,13 +228,6 @@ def _dollars_left(intent: PerpIntent) -> int:
     once = intent.rule.limits.max_spend_per_tx
     today = UINT256_MAX if intent.left_today is None else intent.left_today
     return min(today, UINT256_MAX if once is None else once)
-
-
-def gas_cost(steps: tuple[PerpStep, ...] | list[PerpStep], terms: PerpTerms) -> Usd:
-    """Return what the steps' gas costs and what the venue's keepers are paid, rounded up."""
-    gas = sum(PERP_GAS.get(type(step.move), OTHER_GAS) for step in steps)
-    orders = sum(not isinstance(step.move, AllowMargin) for step in steps)
-    return Usd(mul_div_up(gas * terms.fee_per_gas + orders * terms.execution_fee, terms.native_price, WAD))
 
 
 def _ratio(position: PerpPosition) -> Wad:

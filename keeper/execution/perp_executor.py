@@ -10,7 +10,7 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import AddMargin, AllowMargin, TakeMargin, Trade
-from keeper.core.perp_planning import PerpPlan
+from keeper.core.perp_plans import PerpPlan
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution import policy

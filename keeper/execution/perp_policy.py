@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.margins import OrderKind, PerpLeg, PerpPosition
-from keeper.core.perp_planning import base_usd, value_of
+from keeper.core.perp_pricing import base_usd, value_of
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Wei, mul_div_down, mul_div_up, usd_text
 from keeper.execution.policy import Grant, PolicyError

@@ -7,7 +7,7 @@ from keeper.core.books import Book, exposure
 from keeper.core.carry import Carry, carry
 from keeper.core.hedge_rules import BookAssessment, HedgeRule
 from keeper.core.margins import PerpPosition
-from keeper.core.perp_planning import is_better_than_index
+from keeper.core.perp_pricing import is_better_than_index
 from keeper.core.perp_rules import PerpAssessment, assess_perp
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt, is_within, price_doubts, sequencer_doubts

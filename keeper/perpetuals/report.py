@@ -10,7 +10,8 @@ from keeper.core.hedge_rules import BookAssessment, HedgeIntent
 from keeper.core.margins import PerpLeg, PerpPosition
 from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import AddMargin, AllowMargin, PerpMove, TakeMargin, Trade
-from keeper.core.perp_planning import PerpPlan, base_usd
+from keeper.core.perp_plans import PerpPlan
+from keeper.core.perp_pricing import base_usd
 from keeper.core.perp_rules import PerpAssessment, PerpMeasure, PerpVerdict
 from keeper.core.positions import Snapshot
 from keeper.core.rules import Unjudged

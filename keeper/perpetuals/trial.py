@@ -12,7 +12,8 @@ from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import is_emergency
-from keeper.core.perp_planning import PerpPlan, base_usd
+from keeper.core.perp_plans import PerpPlan
+from keeper.core.perp_pricing import base_usd
 from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, WAD, Address, Usd, Wei, gwei_text, mul_div_down, ratio_text, wei_text

@@ -7,7 +7,7 @@ from keeper.core.decisions import TRIES, Hold
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import CancelOrder, PerpMove, PlaceOrder
-from keeper.core.perp_planning import PerpPlan, PerpPromise, PerpStep
+from keeper.core.perp_plans import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp_rules import ExitTarget, PerpAction, PerpAssessment, PerpMeasure, PerpRule, PerpTrigger
 from keeper.core.positions import Snapshot
 from keeper.core.proposals import Cost

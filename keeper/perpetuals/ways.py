@@ -12,7 +12,8 @@ from keeper.core.hedging import hedge_plans, trade_wanted
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import TradeQuote
-from keeper.core.perp_planning import PerpPlan, PerpTerms, perp_plans, quotes_wanted
+from keeper.core.perp_planning import perp_plans, quotes_wanted
+from keeper.core.perp_plans import PerpPlan, PerpTerms
 from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.house import House

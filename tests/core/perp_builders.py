@@ -18,7 +18,8 @@ from keeper.core.legs import Naked, NakedBudget
 from keeper.core.margins import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
 from keeper.core.perp_decisions import PerpIntent, decide_perp
 from keeper.core.perp_moves import TradeQuote
-from keeper.core.perp_planning import PerpPlan, PerpTerms, perp_plans
+from keeper.core.perp_planning import perp_plans
+from keeper.core.perp_plans import PerpPlan, PerpTerms
 from keeper.core.perp_rules import (
     MarginTarget,
     PerpAction,

@@ -34,7 +34,7 @@ from keeper.core.hedging import funding_cost, hedge_plans, trade_wanted
 from keeper.core.legs import Naked
 from keeper.core.margins import MarginBasis, OrderKind
 from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
-from keeper.core.perp_planning import PerpPlan
+from keeper.core.perp_plans import PerpPlan
 from keeper.core.positions import Unreadable
 from keeper.core.reasons import Reason
 from keeper.core.units import USD, WAD, Wad

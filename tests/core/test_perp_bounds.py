@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perp_strategies import a_leg
 
-from keeper.core.perp_planning import is_better_than_index, worst_price
+from keeper.core.perp_pricing import is_better_than_index, worst_price
 from keeper.core.units import BPS, WAD, Bps
 
 prices = st.integers(10**15, 10**24)

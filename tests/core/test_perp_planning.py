@@ -31,15 +31,9 @@ from keeper.core.decisions import Hold, Memory
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
-from keeper.core.perp_planning import (
-    PerpPlan,
-    PerpPromise,
-    cost_share,
-    perp_plans,
-    quotes_wanted,
-    value_of,
-    worst_price,
-)
+from keeper.core.perp_planning import perp_plans, quotes_wanted
+from keeper.core.perp_plans import PerpPlan, PerpPromise
+from keeper.core.perp_pricing import cost_share, value_of, worst_price
 from keeper.core.perp_rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, USD, WAD, Amount, Bps, Usd, Wad, Wei
