@@ -49,6 +49,8 @@ class PerpMemory:
     """What was read of the journal, and written to it."""
     expected: set[str] = field(default_factory=set)
     """Positions that a plan of ours may have changed since they were last looked at."""
+    looks: dict[str, int] = field(default_factory=dict)
+    """How often it was looked whether an order that nobody wrote down is ours."""
 
     @property
     def is_used(self) -> bool:

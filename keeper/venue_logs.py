@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from keeper.chain.blocks import Blocks
-from keeper.chain.errors import NodeError
+from keeper.chain.errors import NodeError, NodeRefusedError
 from keeper.venues.ports import OrderOutcome, PerpSeat
+
+NARROW = 900
+"""Blocks of logs that hardly any node refuses; an order's end is told soon after its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,13 @@ class VenueLogs:
         return book.causes(logs)
 
     async def _logs(self, since: int, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-        asked = {"fromBlock": hex(max(0, since)), "toBlock": "latest", **wanted}
-        found = await self.blocks.node.request("eth_getLogs", asked)
+        """Return logs since a block; of the first blocks alone where the node refuses so many."""
+        begin = max(0, since)
+        try:
+            return await self._between(begin, "latest", wanted)
+        except NodeRefusedError:
+            return await self._between(begin, hex(begin + NARROW), wanted)
+
+    async def _between(self, begin: int, end: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        found = await self.blocks.node.request("eth_getLogs", {"fromBlock": hex(begin), "toBlock": end, **wanted})
         return found if isinstance(found, list) else []

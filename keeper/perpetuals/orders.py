@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keeper.chain.errors import NodeError
 from keeper.core.legs import LATE_S
 from keeper.core.legs import failed as order_failed
 from keeper.core.margins import PerpPosition, VenueOrder
@@ -9,29 +10,38 @@ from keeper.core.positions import Snapshot
 from keeper.house import House
 from keeper.journal.decisions import OutcomeKind
 from keeper.perp_memory import Left
+from keeper.perpetuals.origins import adopt
 
 CANCEL_AFTER_S = 300
 """GMX v2 REQUEST_EXPIRATION_TIME: a market order may be taken back by its owner after this."""
 
 
 async def look_after_orders(house: House, snapshot: Snapshot, position: PerpPosition) -> VenueOrder | None:
-    """See what became of orders left behind; return one to be taken back now, if there is one. Raises NodeError.
+    """See what became of orders left behind; return one of ours to be taken back now, if there is one.
 
-    The outcome is taken from the logs by order key; an order that is gone without a word is told as such.
+    The outcome is taken from the logs by order key; an order that is gone without a word is told as such. Logs that
+    cannot be had are told, and hold nothing up: what was read of the position is what its orders did. Raises
+    JournalError.
     """
+    await adopt(house, position)
     if house.watch.positions[position.name].spender not in house.in_flight:  # else it is followed there
-        await _settle_left(house, snapshot, position)
-    now = snapshot.block.timestamp
+        try:
+            await _settle_left(house, snapshot, position)
+        except NodeError as error:
+            title = f"What became of an order of {position.name} cannot be told"
+            house.observer.raise_alarm(f"logs:{position.name}", title, str(error))
+    own, now = {order.key for order in await house.perps.left(position.name)}, snapshot.block.timestamp
     for order in position.orders:
         age = now - order.updated_at
-        if order.is_frozen and not order.kind.rests:
-            return order
         if order.kind.rests:
             continue
+        if order.is_frozen and order.key in own:
+            return order
         if age > LATE_S:
-            what = f"{order.kind.value} of {position.name} waits since {age} s"
+            whose = "" if order.key in own else "; it is not the keeper's, which waits for it"
+            what = f"{order.kind.value} of {position.name} waits since {age} s{whose}"
             house.observer.raise_alarm(f"order:{order.key}", "An order is late", what)
-        if age > CANCEL_AFTER_S:
+        if age > CANCEL_AFTER_S and order.key in own:
             return order
     return None
 

@@ -1,17 +1,18 @@
 """Perpetual Protocol v2: a cross-margin account at one block, as a taker.
 
 Dollars, sizes and prices have 18 decimals; the account's value is rounded down to the collateral's unit by the
-contract. Accounts that provide liquidity or hold a second collateral are refused, not guessed.
+contract. Accounts that provide liquidity or hold a second collateral of any worth are refused, not guessed; a little of
+one, which anybody may deposit for others, counts as nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from keeper.core.margins import FACTOR, Factor, MarginBasis, PerpFigures, PerpLeg, PerpPosition
-from keeper.core.perps import notional
+from keeper.core.perps import equity, notional
 from keeper.core.positions import BlockRef
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
@@ -33,6 +34,8 @@ _CHAINLINK = load("chainlink_feed")
 DUST = 10
 """A smaller size counts as none (AccountBalance ``_DUST``)."""
 DAYS = 365
+LITTLE = 100
+"""A second collateral is a little up to this part of the account's worth, or up to a dollar."""
 
 
 def position_probe(deployment: Deployment, scope: Scope, name: str, block: BlockRef) -> Probe[PerpPosition]:
@@ -49,7 +52,7 @@ def position_probe(deployment: Deployment, scope: Scope, name: str, block: Block
         given = iter(answers)
         found = _account(deployment, scope, list(islice(given, len(account))))
         legs = tuple(_leg(m, list(islice(given, per_market)), found.most_funding) for m in scope.markets)
-        return PerpPosition(
+        position = PerpPosition(
             name=name,
             venue="perp_v2",
             owner=scope.owner,
@@ -71,6 +74,7 @@ def position_probe(deployment: Deployment, scope: Scope, name: str, block: Block
             reported=found.figures,
             equity_step=deployment.unit,
         )
+        return _without_gifts(position, found.others) if found.others else position
 
     return Probe(tuple(reads), decode)
 
@@ -102,6 +106,8 @@ class _Account:
     initial: Factor
     maintenance: Factor
     most_funding: int
+    others: int
+    """Kinds of collateral beside the settlement token."""
 
 
 def _account_reads(deployment: Deployment, owner: Address) -> list[Read]:
@@ -139,8 +145,6 @@ def _account(deployment: Deployment, scope: Scope, answers: Sequence[Answer]) ->
     )
     if not {address(t) for t in tokens} <= {m.base_token for m in scope.markets}:
         raise ScopeOutdatedError
-    if others:
-        raise _refused(f"the account holds {len(others)} collaterals beside {deployment.collateral_symbol}")
     return _Account(
         margin=balance * deployment.unit + realized,
         free=Amount(free),
@@ -148,7 +152,19 @@ def _account(deployment: Deployment, scope: Scope, answers: Sequence[Answer]) ->
         initial=Factor(initial * (FACTOR // RATIO)),
         maintenance=Factor(kept * (FACTOR // RATIO)),
         most_funding=most,
+        others=len(others),
     )
+
+
+def _without_gifts(position: PerpPosition, others: int) -> PerpPosition:
+    """Return the account as if it held the settlement token alone. ReadFailedError where the rest is of any worth.
+
+    ``Vault.depositFor`` lets anybody put a wei of another collateral into an account: that must blind nobody.
+    """
+    told, own = position.reported, equity(position)
+    if not 0 <= told.equity - own <= max(WAD, told.equity // LITTLE):
+        raise _refused(f"the account holds {others} collaterals beside {position.collateral_symbol}")
+    return replace(position, reported=replace(told, equity=own))
 
 
 def _refused(detail: str) -> ReadFailedError:

@@ -26,6 +26,7 @@ HOUSE, OWNER, ETH, BTC, QUOTER = (Address(RECORDED[k]) for k in ("clearing_house
 BLOCK = BlockRef(31337, 1, "0x" + "ab" * 32, "0x" + "cd" * 32, 1_750_017_115, Wei(10**9))
 
 VAULT, BALANCE, BASE = (load(f"perp_v2_{name}") for name in ("vault", "account_balance", "base_token"))
+VALUE = load("perp_v2_clearing_house").getAccountValue
 BOOK, REGISTRY, FEED = (load(f"perp_v2_{name}") for name in ("order_book", "market_registry", "price_feed"))
 CONFIG = load("perp_v2_config")
 
@@ -167,8 +168,17 @@ def test_a_feed_that_the_owner_names_tells_the_age() -> None:
 def test_a_second_collateral_is_refused() -> None:
     """Its worth is not reckoned here, so none is told."""
     others = answered(VAULT.getCollateralTokens, [ETH, BTC])
+    worth = answered(VALUE, Chain().position().reported.equity * 102 // 100)
     with pytest.raises(ReadFailedError, match="2 collaterals beside USDC"):
-        Chain({VAULT.getCollateralTokens: others}).position()
+        Chain({VAULT.getCollateralTokens: others, VALUE: worth}).position()
+
+
+def test_a_second_collateral_of_next_to_no_worth_counts_as_nothing() -> None:
+    """Anybody may deposit a wei of it for anybody."""
+    others = answered(VAULT.getCollateralTokens, [ETH])
+    worth = answered(VALUE, Chain().position().reported.equity + 10**18)
+    found = Chain({VAULT.getCollateralTokens: others, VALUE: worth}).position()
+    assert found == Chain().position()
 
 
 def test_liquidity_is_refused() -> None:

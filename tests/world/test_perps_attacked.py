@@ -1,0 +1,136 @@
+"""What others may do to a perpetual position, and nodes to its keeper, through the keeper's own commands."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from proxy import Answer, Request, RpcProxy, failing
+from scenes import DOLLAR, ETHER, Scene
+from test_gmx_kept import STOP, kept, made, once, opened, rule
+from test_perps_kept import MARGIN, perps, squeeze
+
+from sandbox.world import World
+
+pytestmark = pytest.mark.world
+
+LIMITED = "query exceeds max block range 1000"
+MARKET_DECREASE = 4
+
+
+def second_collateral(world: World) -> str:
+    """List WETH as collateral of Perp v2 beside USDC; its address."""
+    desk = world.perp
+    manager = world.chain.at("CollateralManager", desk.vault.functions.getCollateralManager().call())
+    feed, weth = world.chain.at("BaseToken", desk.base).functions.getPriceFeed().call(), world.token("WETH").address
+    admin = world.role("admin")
+    world.chain.send(manager.functions.addCollateral(weth, (feed, 700_000, 100_000, 10**24)), admin)
+    world.chain.send(manager.functions.setMaxCollateralTokensPerAccount(5), admin)
+    return str(weth)
+
+
+def give(scene: Scene, amount: int) -> None:
+    """A stranger deposits WETH into the owner's account."""
+    world, weth, stranger = scene.world, second_collateral(scene.world), scene.world.account(5).address
+    vault = world.perp.vault
+    world.mint("WETH", stranger, amount)
+    with world.acting_as(stranger):
+        world.chain.send(world.token("WETH").functions.approve(vault.address, amount), stranger)
+        world.chain.send(vault.functions.depositFor(scene.owner, weth, amount), stranger)
+
+
+# --- strangers -------------------------------------------------------------------------------------------------------
+
+
+def test_a_stranger_s_wei_of_another_collateral_blinds_nobody(scene: Scene) -> None:
+    """``depositFor`` is anybody's; a little of what is not reckoned counts as nothing."""
+    desk = scene.world.perp
+    desk.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
+    give(scene, 1)
+    perps(scene, MARGIN.format(actions='"reduce"'))
+    squeeze(scene.world, "2400")
+    _, rows = once(scene, "--live")
+    assert made(rows["short"])[0] == "restored", rows["short"]
+
+
+def test_another_collateral_of_worth_is_not_guessed(scene: Scene) -> None:
+    """It would move with its own price."""
+    scene.world.perp.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
+    give(scene, ETHER)
+    perps(scene, MARGIN.format(actions='"reduce"'))
+    _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("hold", "position_unreadable"), rows["short"]
+
+
+# --- orders ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_owner_s_late_order_is_told_and_left_alone(scene: Scene) -> None:
+    """What the keeper did not place it does not take back, however late."""
+    world = scene.world
+    own = world.gmx.order(opened(scene).owner, MARKET_DECREASE, 500)
+    kept(scene, rule('"reduce"'))
+    world.warp(400)
+    world.refresh_feeds()
+    for _ in range(2):
+        told, _ = once(scene, "--live")
+    assert "not the keeper's" in told, told
+    assert world.gmx.orders() == [own]
+
+
+def test_a_node_that_refuses_logs_does_not_hold_up_a_rescue(scene: Scene, proxy: RpcProxy) -> None:
+    """What became of an order of before cannot be told; what it did is seen in the position."""
+    world, scene.url = scene.world, proxy.url
+    kept(opened(scene), rule('"reduce"', more='cooldown = "1s"'), patience="1s")
+    world.set_price("WETH", "2400")
+    _, rows = once(scene, "--live")
+    assert made(rows["short"])[1] == "order_late", rows["short"]
+    (order,) = world.gmx.orders()
+    world.gmx.execute(order)
+    world.set_price("WETH", "2620")
+    world.mine()
+    proxy.fault = failing("eth_getLogs", -32005, LIMITED)
+    told, rows = once(scene, "--live")
+    assert "cannot be told" in told, told
+    assert rows["short"]["decision"]["kind"] == "act", rows["short"]
+    assert world.gmx.orders()
+
+
+def test_a_node_with_a_limit_on_ranges_still_tells_what_became_of_an_order(scene: Scene, proxy: RpcProxy) -> None:
+    """Where it refuses all blocks since, the first of them are asked for."""
+
+    def limited(request: Request) -> Answer | None:
+        if request["method"] == "eth_getLogs" and request["params"][0]["toBlock"] == "latest":
+            return failing("eth_getLogs", -32005, LIMITED)(request)
+        return None
+
+    world, scene.url = scene.world, proxy.url
+    kept(opened(scene), rule('"reduce"'), patience="1s")
+    world.set_price("WETH", "2400")
+    once(scene, "--live")
+    (order,) = world.gmx.orders()
+    world.gmx.execute(order)
+    world.mine()
+    proxy.fault = limited
+    told, _ = once(scene, "--live")
+    assert "order_done" in told, told
+
+
+def test_an_order_that_a_kill_left_unwritten_is_known_again(scene: Scene) -> None:
+    """What our own mined transactions created is ours: a stop goes with its rule all the same."""
+    world = scene.world
+    kept(opened(scene), rule('"close"', **STOP))
+    once(scene, "--live")
+    assert len(world.gmx.orders()) == 1
+    forget(scene)
+    scene.config.unlink()
+    kept(scene, rule('"reduce"'))
+    once(scene, "--live")
+    assert not world.gmx.orders()
+
+
+def forget(scene: Scene) -> None:
+    """As if the keeper had been killed before it wrote the keys of its orders down."""
+    with sqlite3.connect(scene.folder / "keeper.sqlite") as database:
+        gone = database.execute("DELETE FROM facts WHERE key LIKE 'resting:%' OR key LIKE 'orders:%'")
+        assert gone.rowcount
