@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from keeper.cli import show
+from keeper.cli import show, show_journal
 from keeper.cli.common import (
     DEFAULT,
     Config,
@@ -183,7 +183,7 @@ def journal(
 
     async def work() -> Exit:
         async with await open_journal(settings.journal_url.reveal()) as memory:
-            await show.journal(out, memory, limit, position, as_json=as_json)
+            await show_journal.journal(out, memory, limit, position, as_json=as_json)
         return Exit.FINE
 
     finish(guarded(work))

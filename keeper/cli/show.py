@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -15,18 +13,18 @@ from keeper import report
 from keeper.chain.nodes import Nodes, NodeStatus
 from keeper.cli import show_perps
 from keeper.cli.doctor import Finding
+from keeper.cli.show_journal import decision_row
+from keeper.cli.words import as_json_text, brief, money, short, time_text
 from keeper.core.carry import Carry
 from keeper.core.hedge_rules import BookAssessment
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_rules import PerpAssessment
 from keeper.core.positions import Snapshot, Unreadable
 from keeper.core.rules import Assessment, Unjudged
-from keeper.core.units import decimal_of
 from keeper.cycle import Result
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
 from keeper.house import House
-from keeper.journal import Journal
 from keeper.perpetuals import report as perp_report
 from keeper.perpetuals.judge import carry_of, judge_book, judge_perp
 from keeper.perpetuals.keep import PerpResult
@@ -34,11 +32,6 @@ from keeper.prepare import judge
 from keeper.settings import Settings
 
 Data = dict[str, Any]
-
-
-def as_json_text(console: Console, data: Any) -> None:
-    """Print JSON that nothing wraps or colours."""
-    console.file.write(json.dumps(data, indent=2, default=str) + "\n")
 
 
 def settings(console: Console, of: Settings, *, as_json: bool) -> None:
@@ -120,12 +113,12 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
                 }
                 for w in snapshot.wallets.values()
             ],
-            "last_decisions": {n: _decision_row(d) for n, d in last.items() if d},
+            "last_decisions": {n: decision_row(d) for n, d in last.items() if d},
             "nodes": [asdict(node) for node in _nodes(house)],
         }
         as_json_text(console, data)
         return
-    console.print(f"{house.watch.network.name}, block {snapshot.block.number}, {_time(snapshot.block.timestamp)}")
+    console.print(f"{house.watch.network.name}, block {snapshot.block.number}, {time_text(snapshot.block.timestamp)}")
     table = Table("position", "health", "collateral", "debt", "falls by", "rules", box=None, pad_edge=False)
     for one in judged:
         table.add_row(*_status_row(report.assessment(one)))
@@ -182,7 +175,7 @@ def explanation(
     if as_json:
         as_json_text(console, data)
         return
-    console.print(f"Block {snapshot.block.number}, {_time(snapshot.block.timestamp)}")
+    console.print(f"Block {snapshot.block.number}, {time_text(snapshot.block.timestamp)}")
     if data["position"]["readable"]:
         (_print_figures if is_lending else show_perps.print_seen)(console, data["position"])
     (_print_result if is_lending else show_perps.print_result)(console, data)
@@ -193,65 +186,12 @@ def explanation(
     for step in plan["steps"]:
         asset, amount = step.get("asset") or step.get("market", ""), step.get("amount") or step.get("size", "")
         health = step.get("health_factor_after", "")
-        table.add_row(step["purpose"], asset, _brief(amount), health, step["data"][:10])
+        table.add_row(step["purpose"], asset, brief(amount), health, step["data"][:10])
     console.print(table)
     for other in data["alternatives"]:
         cost = f", costs ${other['cost_usd']['total']}" if other.get("cost_usd") else ""
         console.print(f"not chosen: {other['label']}: {other['text']} {other['detail']}{cost}", soft_wrap=True)
     console.print("The calldata in full is in --json. Nothing was signed.")
-
-
-async def journal(console: Console, memory: Journal, limit: int, position: str | None, *, as_json: bool) -> None:
-    """Print decisions with their transactions and outcomes."""
-    found = await memory.decisions.recent(limit, position)
-    rows = []
-    for decision in found:
-        sent = await memory.transactions.of_decision(decision.id)
-        rows.append(
-            {
-                **_decision_row(decision),
-                "transactions": [
-                    {
-                        "purpose": t.purpose,
-                        "nonce": t.nonce,
-                        "state": t.state,
-                        "hash": t.attempts[-1].hash if t.attempts else None,
-                        "block": t.block_number,
-                        "gas_used": t.gas_used,
-                        "gas_price_gwei": None
-                        if t.effective_gas_price is None
-                        else decimal_of(t.effective_gas_price, 9),
-                        "spend_usd": decimal_of(t.spend_usd, 8, 2),
-                        "error": t.error,
-                    }
-                    for t in sent
-                ],
-                "inputs": decision.inputs,
-                "alternatives": decision.alternatives,
-                "plan": decision.plan,
-                "rehearsal": decision.rehearsal,
-                "outcome": decision.outcome,
-            }
-        )
-    if as_json:
-        as_json_text(console, rows)
-        return
-    if not rows:
-        console.print("The journal is empty: nothing was decided yet.")
-        return
-    table = Table("time", "block", "position", "rule", "mode", "decision", "outcome", "txs", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(
-            _time(row["block_timestamp"]),
-            str(row["block"]),
-            row["position"],
-            row["rule"] or "",
-            row["mode"],
-            row["summary"],
-            row["outcome_kind"] or "",
-            str(len(row["transactions"])),
-        )
-    console.print(table)
 
 
 def _nodes(house: House) -> list[NodeStatus]:
@@ -299,7 +239,7 @@ def _result(of: Result, outcome: Outcome | None) -> Data:
 
 def _print_result(console: Console, row: Data) -> None:
     decision, health = row["decision"], row["health_factor"]
-    console.print(f"[bold]{row['name']}[/bold]  health factor {_short(health)}")
+    console.print(f"[bold]{row['name']}[/bold]  health factor {short(health)}")
     if decision["kind"] == "hold":
         console.print(f"  holds: {decision['text']}", markup=False)
         for key in ("detail", "remedy"):
@@ -319,7 +259,7 @@ def _print_result(console: Console, row: Data) -> None:
         ("  collateral $", "collateral_usd"),
         ("  debt $", "debt_usd"),
     ):
-        table.add_row(label, _short(plan["before"][key]), _short(after[key]))
+        table.add_row(label, short(plan["before"][key]), short(after[key]))
     console.print(table)
     if outcome:
         console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True, markup=False)
@@ -330,13 +270,13 @@ def _print_result(console: Console, row: Data) -> None:
 def _print_figures(console: Console, seen: Data) -> None:
     table = Table("asset", "supplied", "borrowed", "price", "liquidation at", box=None, pad_edge=False)
     for b in seen["balances"]:
-        supplied = f"{_brief(b['supplied'])}{'' if b['is_collateral'] or not _brief(b['supplied']) else ' (idle)'}"
+        supplied = f"{brief(b['supplied'])}{'' if b['is_collateral'] or not brief(b['supplied']) else ' (idle)'}"
         low = b["liquidation_price_usd"]
-        table.add_row(b["symbol"], supplied, _brief(b["borrowed"]), _short(b["price_usd"]), _short(low) if low else "–")
+        table.add_row(b["symbol"], supplied, brief(b["borrowed"]), short(b["price_usd"]), short(low) if low else "–")
     console.print(table)
     for rule in seen["rules"]:
         verdict = "fires" if rule["fired"] else "rests"
-        comparison = f"{_short(rule['measured'])} {rule['side']} {_short(rule['bound'])}"
+        comparison = f"{short(rule['measured'])} {rule['side']} {short(rule['bound'])}"
         console.print(f"rule {rule['rule']}: {rule['measure']} {comparison}? {verdict}", markup=False)
     for doubt in seen["doubts"]:
         console.print(f"price in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
@@ -349,51 +289,10 @@ def _status_row(one: Data) -> tuple[str, ...]:
     fired = [r["rule"] for r in one["rules"] if r["fired"]]
     rules = f"{', '.join(fired)} fires" if fired else f"{len(one['rules'])} rest" if one["rules"] else "none"
     distance = f"{float(f['liquidation_distance']) * 100:.1f} %" if f["health_factor"] else "never"
-    return one["name"], _short(f["health_factor"]), _money(f["collateral_usd"]), _money(f["debt_usd"]), distance, rules
+    return one["name"], short(f["health_factor"]), money(f["collateral_usd"]), money(f["debt_usd"]), distance, rules
 
 
 def _concerns(one: Data) -> list[str]:
     if not one["readable"]:
         return [f"{one['name']}: {one['detail']} ({one['reason']})"]
     return [f"{one['name']}: {d['detail']} ({d['reason']})" for d in one["doubts"]]
-
-
-def _decision_row(of: Any) -> Data:
-    return {
-        "id": of.id,
-        "block": of.block_number,
-        "block_timestamp": of.block_timestamp,
-        "position": of.position,
-        "rule": of.rule,
-        "mode": of.mode,
-        "kind": of.kind,
-        "reason": of.reason,
-        "summary": of.summary,
-        "outcome_kind": of.outcome_kind,
-    }
-
-
-def _short(value: str | None) -> str:
-    """Return a decimal text cut to four places; ∞ for a health factor without debt."""
-    if value is None:
-        return "∞"
-    whole, _, part = value.partition(".")
-    return f"{int(whole):,}.{part[:4].ljust(4, '0')}"
-
-
-def _brief(amount: str | None) -> str:
-    """Return a token amount for people: six places at most, nothing for nothing, words as they are."""
-    if amount is None or not amount[:1].isdigit():
-        return amount or ""
-    whole, _, part = amount.partition(".")
-    part = part[:6].rstrip("0")
-    return f"{int(whole):,}{'.' + part if part else ''}" if int(whole) or part else ""
-
-
-def _money(value: str) -> str:
-    whole, _, part = value.partition(".")
-    return f"${int(whole):,}.{part[:2].ljust(2, '0')}"
-
-
-def _time(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S")

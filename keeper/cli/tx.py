@@ -9,7 +9,7 @@ import typer
 
 from keeper import app as house_of
 from keeper.cli.common import DEFAULT, Config, Exit, Json, Limit, Live, fail, finish, guarded, out, prompt, settings_of
-from keeper.cli.show import as_json_text
+from keeper.cli.words import as_json_text
 from keeper.core.units import decimal_of
 from keeper.execution.lane import SendFailedError, wish_key
 from keeper.execution.lock import SignerLockedError

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from keeper.settings.schema import RESTORE_KINDS
+from keeper.settings.rule_schema import RESTORE_KINDS
 
 Location = tuple[Any, ...]
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from keeper.settings.fields import as_address, as_url, urls_in
 from keeper.settings.perp_rules import hedge_rule_faults, least_ratio_of, perp_rule_faults
+from keeper.settings.rule_schema import RestoreTable, RuleTable
 from keeper.settings.rules import kind_of, rule_faults
-from keeper.settings.schema import RestoreTable, RuleTable
 
 Raw = Mapping[str, Any]
 

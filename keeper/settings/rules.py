@@ -18,7 +18,7 @@ from keeper.core.rules import (
     Trigger,
 )
 from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, decimal_of, mul_div_up, scaled
-from keeper.settings.schema import (
+from keeper.settings.rule_schema import (
     EITHER_MEASURES,
     LENDING_MEASURES,
     MEASURES,

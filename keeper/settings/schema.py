@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from keeper.chain.health import Role
 from keeper.settings.fields import AddressField, Number, Period, Seconds, Text, Url, Whole
-from keeper.settings.perp_schema import BookTable, DeltaTable, GmxTable, PerpV2Table, Table
+from keeper.settings.perp_schema import BookTable, GmxTable, PerpV2Table, Table
+from keeper.settings.rule_schema import RuleTable
 
 # --- network file ----------------------------------------------------------------------------------------------------
 
@@ -144,124 +145,6 @@ class PositionTable(Table):
             if key not in own and getattr(self, key) is not None:
                 raise ValueError(f"{key}: is not for {self.venue}; leave it out")
         return self
-
-
-class WhenTable(Table):
-    """A rule's trigger: exactly one measure."""
-
-    health_factor_below: Number | None = None
-    health_factor_above: Number | None = None
-    ltv_above: Number | None = None
-    liquidation_distance_below: Number | None = None
-    price_below: Number | None = None
-    price_above: Number | None = None
-    margin_ratio_below: Number | None = None
-    leverage_above: Number | None = None
-    stop_loss: Number | None = None
-    take_profit: Number | None = None
-    trailing_stop: Number | None = None
-    funding_above: Number | None = None
-    delta_outside: DeltaTable | None = None
-    asset: Text | None = None
-    market: Text | None = None
-    window: Period | None = None
-
-    @model_validator(mode="after")
-    def _one_measure(self) -> Self:
-        named = [k for k in self.model_fields_set if k in MEASURES and getattr(self, k) is not None]
-        if len(named) != 1:
-            raise ValueError(f"names {len(named)} measures, a rule has exactly one: {', '.join(MEASURES)}")
-        for key, (fits, words) in _GOES_WITH.items():
-            if getattr(self, key) is not None and named[0] not in fits:
-                raise ValueError(f"`{key}` goes with {words} only")
-        return self
-
-
-_GOES_WITH = {
-    "asset": (("price_below", "price_above"), "price_below or price_above"),
-    "market": (
-        ("stop_loss", "take_profit", "trailing_stop", "funding_above"),
-        "stop_loss, take_profit, trailing_stop or funding_above",
-    ),
-    "window": (("funding_above",), "funding_above"),
-}
-MEASURES = tuple(k for k in WhenTable.model_fields if k not in _GOES_WITH)
-LENDING_MEASURES = frozenset(MEASURES[:6])
-EITHER_MEASURES = frozenset({"liquidation_distance_below"})
-"""Measures of lending and of perpetual positions alike."""
-
-
-class RestoreTable(Table):
-    """A rule's target: exactly one."""
-
-    health_factor: Number | None = None
-    ltv: Number | None = None
-    margin_ratio: Number | None = None
-    leverage: Number | None = None
-    delta: Number | None = None
-
-    @model_validator(mode="after")
-    def _one_target(self) -> Self:
-        named = [k for k in type(self).model_fields if getattr(self, k) is not None]
-        if len(named) != 1:
-            raise ValueError(
-                "names one of health_factor or ltv (lending), margin_ratio or leverage (perpetuals), delta (a book), "
-                'or is "close"'
-            )
-        return self
-
-
-RESTORE_KINDS = ("restore as a table", "restore as a word")
-
-
-def _kind_of_restore(value: object) -> str:
-    return RESTORE_KINDS[isinstance(value, str)]
-
-
-_Restore = Annotated[RestoreTable, Tag(RESTORE_KINDS[0])]
-_Close = Annotated[Literal["close"], Tag(RESTORE_KINDS[1])]
-
-
-class LimitsTable(Table):
-    """[rules.limits]."""
-
-    max_slippage_bps: Whole = Field(default=50, ge=1, le=2000)
-    max_spend_per_tx_usd: Number | None = None
-    max_spend_per_day_usd: Number | None = None
-    max_fee_gwei: Number | None = None
-
-
-ActionName = Literal[
-    "top_up", "repay", "deleverage", "leverage_up", "alert", "add_margin", "reduce", "close", "hedge", "unwind"
-]
-
-
-class RuleTable(Table):
-    """[[rules]]. About a position, or about a book."""
-
-    name: Text
-    position: Text | None = None
-    book: Text | None = None
-    when: WhenTable
-    restore: Annotated[_Restore | _Close, Discriminator(_kind_of_restore)] | None = None
-    actions: tuple[ActionName, ...] = Field(min_length=1)
-    cooldown: Seconds = Decimal(600)
-    limits: LimitsTable = LimitsTable.model_construct(max_slippage_bps=50)
-    rest: bool = False
-    min_trade: Number | None = None
-    min_margin_ratio: Number | None = None
-    funding_horizon: Period | None = None
-
-    @model_validator(mode="after")
-    def _about_one_thing(self) -> Self:
-        if (self.position is None) == (self.book is None):
-            raise ValueError("position: name a position, or a `book`; one of them")
-        return self
-
-    @property
-    def about(self) -> str:
-        """The name of the position or the book."""
-        return self.position or self.book or ""
 
 
 class SafetyTable(Table):

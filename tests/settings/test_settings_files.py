@@ -7,7 +7,7 @@ import pytest
 
 from keeper import resources
 from keeper.chain.health import Role
-from keeper.settings import Settings, SettingsError, load, schema
+from keeper.settings import Settings, SettingsError, load, rule_schema, schema
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -54,7 +54,8 @@ def test_the_example_names_every_key_there_is() -> None:
         "RuleTable",
     }
     owner |= {"RestoreTable", "SafetyTable", "AlertsTable", "DaemonTable", "KeeperFile"}
-    keys = {key for name in owner for key in getattr(schema, name).model_fields}
+    tables = vars(rule_schema) | vars(schema)
+    keys = {key for name in owner for key in tables[name].model_fields}
     assert {key for key in keys if key not in text} == set()
 
 
