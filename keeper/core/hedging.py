@@ -12,8 +12,10 @@ from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp_plans import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp_pricing import base_usd, cost_share, dearest, gas_cost, value_of, with_margin, worst_price
+from keeper.core.perp_rules import PerpMeasure, PerpRule, fires, leg_of, measure
 from keeper.core.proposals import Cost, Rejected
 from keeper.core.reasons import Reason
+from keeper.core.trails import Trail
 from keeper.core.units import (
     BPS,
     UINT256_MAX,
@@ -53,9 +55,14 @@ def trade_wanted(intent: HedgeIntent) -> int:
     return change
 
 
-def hedge_plans(intents: Sequence[HedgeIntent], terms: Mapping[str, PerpTerms]) -> tuple[PerpPlan, ...] | Hold:
-    """Return the plans worth rehearsing, cheapest first, or why there is none. ``terms`` by the hedge's name."""
-    found = [_plan(intent, terms[intent.perp.name]) for intent in intents]
+def hedge_plans(
+    intents: Sequence[HedgeIntent], terms: Mapping[str, PerpTerms], rules: Sequence[PerpRule] = ()
+) -> tuple[PerpPlan, ...] | Hold:
+    """Return the plans worth rehearsing, cheapest first, or why there is none. ``terms`` by the hedge's name.
+
+    A trade that one of the hedge's own ``rules`` would undo at once is none: the two would pay to and fro.
+    """
+    found = [_plan(intent, terms[intent.perp.name], rules) for intent in intents]
     plans = [p for p in found if isinstance(p, PerpPlan)]
     rejected = tuple(p for p in found if isinstance(p, Rejected))
     if not plans:
@@ -80,7 +87,22 @@ def funding_cost(position: PerpPosition, market: str, size_change: int, horizon_
     return dollars * rate * horizon_s // (WAD * YEAR_S)
 
 
-def _plan(intent: HedgeIntent, terms: PerpTerms) -> PerpPlan | Rejected:
+def undone_by(rules: Sequence[PerpRule], before: PerpPosition, after: PerpPosition) -> PerpRule | None:
+    """Return the first rule that would trade a grown position smaller again at these prices and rates."""
+    for rule in rules:
+        leg = leg_of(rule.trigger, after)
+        if rule.position != after.name or not any(a.trades for a in rule.acts):
+            continue
+        value = measure(rule.trigger, after, Trail(), rule.name)
+        if rule.trigger.measure is PerpMeasure.FUNDING and leg is not None:
+            is_told_as_long = not before.leg(leg.market).size
+            value = -leg.funding_rate if is_told_as_long and not leg.is_long else leg.funding_rate
+        if value is not None and fires(rule.trigger, value, leg):
+            return rule
+    return None
+
+
+def _plan(intent: HedgeIntent, terms: PerpTerms, rules: Sequence[PerpRule]) -> PerpPlan | Rejected:
     leg, position, rule = intent.leg, intent.perp, intent.rule
     wanted = trade_wanted(intent)
     label = f"{'buy' if wanted > 0 else 'sell'} {leg.symbol} on {position.name}"
@@ -98,6 +120,9 @@ def _plan(intent: HedgeIntent, terms: PerpTerms) -> PerpPlan | Rejected:
             Reason.FLOOR_TOO_NEAR,
             f"the hedge's margin ratio may not fall below {ratio_text(rule.least_margin_ratio)}",
         )
+    against = undone_by(rules, position, sized.after) if not leg.size or leg.is_long == (sized.change > 0) else None
+    if against is not None:
+        return Rejected(label, Reason.TARGET_BEYOND_TRIGGER, f"rule {against.name} would undo it")
     steps = _steps(intent, terms, sized)
     cost = _cost(intent, terms, sized, steps)
     is_partial = sized.change != intent.size_change
@@ -209,7 +234,8 @@ def _promise(intent: HedgeIntent, sized: _Sized) -> PerpPromise:
     size = abs(leg.size)
     text = f"{intent.target}, hedge of {decimal_of(leg.size * WAD // leg.size_unit, 18, 4)} {leg.symbol}"
     most = size + slack if size else 0
-    return PerpPromise(text, Wad(least), leg.market, max(0, size - slack), min(most, UINT256_MAX))
+    side = leg.is_long if size else None
+    return PerpPromise(text, Wad(least), leg.market, max(0, size - slack), min(most, UINT256_MAX), side)
 
 
 def _dearer(plan: PerpPlan) -> Rejected:

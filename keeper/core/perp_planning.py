@@ -267,7 +267,7 @@ def promise(
         return PerpPromise(text, Wad(least))
     left = abs(after.leg(traded[-1].market).size)
     most = left + max(1, left // ROUNDING) if left else 0
-    return PerpPromise(text, Wad(least), traded[-1].market, 0, most)
+    return PerpPromise(text, Wad(least), traded[-1].market, 0, most, traded[-1].is_long)
 
 
 def _others(ranked: list[_Way], chosen: _Way) -> tuple[Rejected, ...]:

@@ -51,7 +51,8 @@ class PerpPromise:
     """What must hold after the plan, on the prices it was decided on. Checked in rehearsal and again when mined.
 
     ``most_size`` bounds a leg's unsigned size; ``least_size`` as well for a hedge, which must neither fall short nor
-    overshoot. ``least_ratio`` is the margin ratio. A venue that fills later can only be asked this once it has filled.
+    overshoot; what is left of it is on the side ``is_long`` says: a trade that met less than it was planned for, after a
+    liquidation in between, may have turned it round. ``least_ratio`` is the margin ratio. A venue that fills later can only be asked this once it has filled.
     """
 
     text: str
@@ -59,12 +60,14 @@ class PerpPromise:
     market: Address | None = None
     least_size: int = 0
     most_size: int = UINT256_MAX
+    is_long: bool | None = None
 
     def is_met(self, position: PerpPosition) -> bool:
         """Tell whether a position keeps the promise."""
         if self.market is not None:
             size = next((leg.size for leg in position.legs if leg.market == self.market), 0)
-            if not self.least_size <= abs(size) <= self.most_size:
+            has_turned = size != 0 and self.is_long is not None and (size > 0) != self.is_long
+            if has_turned or not self.least_size <= abs(size) <= self.most_size:
                 return False
         return perps.margin_ratio(position) >= self.least_ratio
 

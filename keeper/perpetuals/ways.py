@@ -34,7 +34,7 @@ async def find_hedge_plans(
         intent.perp.name: await _terms(house, snapshot, intent.perp, {intent.leg.market: trade_wanted(intent)})
         for intent in intents
     }
-    return hedge_plans(intents, terms)
+    return hedge_plans(intents, terms, house.perps.rules)
 
 
 async def _terms(house: House, snapshot: Snapshot, position: PerpPosition, wanted: Mapping[Address, int]) -> PerpTerms:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -93,6 +94,7 @@ def _book_faults(raw: Raw) -> Iterator[str]:
                 if isinstance(name, str) and name not in venues:
                     yield f"books[{i}].{key}: there is no position {name!r}; known: {', '.join(sorted(venues))}"
         yield from _hedge_faults(i, table, venues, hedging)
+        yield from _counted_twice(raw, i, table, members)
         if isinstance(unwind, str) and venues.get(unwind, "aave_v3") != "aave_v3":
             yield f"books[{i}].unwind: {unwind!r} is a perpetual; what is unwound is a lending position"
         elif isinstance(unwind, str) and unwind in venues and unwind not in members:
@@ -111,6 +113,25 @@ def _hedge_faults(i: int, table: Raw, venues: Mapping[str, str], hedging: dict[s
         if name in hedging:
             yield f"books[{i}].hedge: {name!r} hedges {hedging[name]!r} already; two books would trade to and fro"
         hedging.setdefault(name, _text(table, "name") or "")
+
+
+def _counted_twice(raw: Raw, i: int, book: Raw, members: list[Any]) -> Iterator[str]:
+    """Yield members that are one account under two names: what it holds would count twice."""
+    listed = {_text(table, "name"): table for _, table in _tables(raw, "positions")}
+    seen = dict[tuple[str, ...], str]()
+    for name in dict.fromkeys(n for n in (*members, *_hedges(book)) if isinstance(n, str) and n in listed):
+        account = _account(listed[name])
+        if account in seen:
+            yield f"books[{i}]: {seen[account]!r} and {name!r} are one account, which would count twice; name it once"
+        seen.setdefault(account, name)
+
+
+def _account(position: Raw) -> tuple[str, ...]:
+    """Return what a position is read from: an owner's account, and of it one position where margin is isolated."""
+    venue = _text(position, "venue") or ""
+    keys = ("market", "collateral", "side") if venue == "gmx_v2" else ()
+    owner = _address(position, "owner") or _text(position, "name") or ""
+    return (venue, owner, *((_text(position, key) or "").lower() for key in keys))
 
 
 def _hedges(book: Raw) -> list[str]:
@@ -166,13 +187,21 @@ def _against_each_other(raw: Raw, of_books: list[RuleTable], rules: list[RuleTab
                 what = f"the {ours.underlying} of the book {rule.book!r}"
                 yield f"rules: {other.name!r} and {rule.name!r} both hold {what}; keep one"
         for other in rules:
-            limit, least = other.when.margin_ratio_below, least_ratio_of(rule)
+            limit, least = _ratio_below(other), least_ratio_of(rule)
             reduces = {"reduce", "close"} & set(other.actions)
             if limit is not None and limit > least and reduces and other.position in hedges.get(rule.book, []):
                 yield (
                     f"rules: {rule.name!r} may take the margin ratio of {other.position!r} down to {least}, where "
                     f"{other.name!r} closes it again; let min_margin_ratio be above {limit}"
                 )
+
+
+def _ratio_below(rule: RuleTable) -> Decimal | None:
+    """Return the margin ratio below which a rule fires; that of a leverage is its inverse, rounded up."""
+    leverage = rule.when.leverage_above
+    if leverage is None or leverage <= 0:
+        return rule.when.margin_ratio_below
+    return (1 / leverage).quantize(Decimal("0.0001"), ROUND_UP)
 
 
 def _endless(rules: list[RuleTable]) -> Iterator[str]:
@@ -215,9 +244,9 @@ def _text(table: Raw, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _address(table: Raw) -> str | None:
+def _address(table: Raw, key: str = "address") -> str | None:
     try:
-        return as_address(table.get("address"))
+        return as_address(table.get(key))
     except ValueError:
         return None
 

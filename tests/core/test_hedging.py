@@ -19,6 +19,7 @@ from perp_builders import (
     hedge_planned,
     hedge_rule,
     hedge_terms,
+    perp_rule,
     leg_at,
     quote,
     resting,
@@ -35,6 +36,7 @@ from keeper.core.legs import Naked
 from keeper.core.margins import MarginBasis, OrderKind
 from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp_plans import PerpPlan
+from keeper.core.perp_rules import ExitTarget, PerpAction, PerpMeasure
 from keeper.core.positions import Unreadable
 from keeper.core.reasons import Reason
 from keeper.core.units import USD, WAD, Wad
@@ -264,3 +266,48 @@ def test_after_a_full_trade_the_same_rule_rests(size: int, band: int, aim: int) 
         assert plan.projected.legs[0].size == 0
     else:
         assert (after.fired, after.delta) == ((), target)
+
+
+@pytest.mark.parametrize(
+    ("measure", "bound", "undoes"),
+    [
+        (PerpMeasure.STOP_LOSS, "1900", True),
+        (PerpMeasure.STOP_LOSS, "2100", False),
+        (PerpMeasure.TAKE_PROFIT, "2100", True),
+        (PerpMeasure.LEVERAGE, "0.9", True),
+        (PerpMeasure.LEVERAGE, "1.1", False),
+        (PerpMeasure.LIQUIDATION_DISTANCE, "0.99", True),
+    ],
+)
+def test_a_trade_that_a_rule_of_the_hedge_would_undo_is_not_made(
+    measure: PerpMeasure, bound: str, *, undoes: bool
+) -> None:
+    """Else the two trade to and fro, paying each time."""
+    target = ExitTarget() if measure.is_exit else "0.9"
+    rule = perp_rule(measure, bound, target, (PerpAction.REDUCE, PerpAction.CLOSE))
+    intent = hedge_intent(RICH)
+    found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))
+    assert isinstance(found, Hold) is undoes, found
+    if isinstance(found, Hold):
+        assert found.reason is Reason.TARGET_BEYOND_TRIGGER
+    only_told = replace(rule, actions=(PerpAction.ALERT,))
+    assert not isinstance(hedge_plans([intent], {"short": hedge_terms(intent)}, (only_told,)), Hold)
+
+
+def test_a_trade_that_makes_the_hedge_smaller_is_undone_by_nobody() -> None:
+    """Its rules want less of it as well."""
+    rule = perp_rule(PerpMeasure.STOP_LOSS, "1900", ExitTarget(), (PerpAction.CLOSE,))
+    intent = hedge_intent(short("12", margin="20000"))
+    assert not isinstance(hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,)), Hold)
+
+
+@pytest.mark.parametrize(("rate", "undoes"), [("-0.5", True), ("0.5", False)])
+def test_funding_of_a_hedge_without_size_is_judged_by_the_side_it_will_have(rate: str, *, undoes: bool) -> None:
+    """It is told as a long would pay it; a short pays the opposite."""
+    empty = short("0", margin="20000")
+    hedge = empty.with_leg(replace(empty.legs[0], funding_rate=int(float(rate) * WAD)))
+    rule = perp_rule(PerpMeasure.FUNDING, "0.2", ExitTarget(), (PerpAction.CLOSE,), market="ETH", window_s=3600)
+    intent = hedge_intent(hedge)
+    # without a history the trail tells nothing, the present rate does
+    found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))
+    assert isinstance(found, Hold) is undoes, found

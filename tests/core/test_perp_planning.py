@@ -252,6 +252,14 @@ def test_a_promise_bounds_size_on_both_sides_and_the_ratio(size: int, ratio: str
     assert PerpPromise("", Wad(wad("0.2")), leg.market, 90 * WAD, 110 * WAD).is_met(position) is kept
 
 
+def test_a_position_that_was_turned_round_breaks_the_promise() -> None:
+    """Liquidated in part before the trade was mined, a short that was bought back whole is a long."""
+    position = a_position(leg_at("1", "2000"), margin=2000 * WAD)
+    promise = PerpPromise("", Wad(0), position.legs[0].market, 0, 2 * WAD, is_long=False)
+    assert not promise.is_met(position)
+    assert replace(promise, is_long=True).is_met(position)
+
+
 @given(positions(), st.integers(1, 30), st.integers(0, 200))
 def test_after_a_sufficient_plan_the_same_rule_rests(position: PerpPosition, above: int, cost_bps: int) -> None:
     """The property that keeps it from flapping: the projected position is past the trigger, on the safe side."""

@@ -167,3 +167,25 @@ def test_a_second_rule_that_only_alerts_is_fine(load_text: Load, good: str) -> N
     rule = PERPS[PERPS.index('[[rules]]\nname = "delta"') :]
     tells = rule.replace('name = "delta"', 'name = "tell"').replace('"hedge"', '"alert"')
     assert len(load_text(text=f"{good}{PERPS}\n{tells}").hedge_rules) == 2
+
+
+def test_a_leverage_rule_that_undoes_the_hedge_is_refused(faults: Faults, good: str) -> None:
+    """Three times is a margin ratio of a third: the book may go down to 0.15."""
+    when = (WHEN, 'when = { leverage_above = "3" }'), (RESTORE, 'restore = { leverage = "2" }')
+    (said,) = faults(*when, text=good + PERPS)
+    assert "let min_margin_ratio be above 0.3334" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "which"),
+    [
+        ('venue = "perp_v2"\nmarket = "BTC"', "'again' and 'short'"),
+        ('venue = "aave_v3"', "'eth-loop' and 'again'"),
+    ],
+)
+def test_one_account_under_two_names_does_not_count_twice(faults: Faults, good: str, more: str, which: str) -> None:
+    """An account is read whole under either name."""
+    owner = 'owner = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"'
+    position = f'\n[[positions]]\nname = "again"\n{owner}\nsigner = "hot"\n{more}\n'
+    (said,) = faults(('positions = ["eth-loop"]', 'positions = ["eth-loop", "again"]'), text=good + PERPS + position)
+    assert f"{which} are one account" in said
