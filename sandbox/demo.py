@@ -58,7 +58,7 @@ def demo(
     scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash or hedge.")] = "crash",
     chosen: Annotated[str, typer.Option("--scenario", help="The same as an option.")] = "",
     seconds: Annotated[float | None, typer.Option(min=5, max=3600, help="How long it takes, wall time.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Play this CSV: its steepest stretch (hedge: all of it).")] = None,
+    file: Annotated[Path | None, typer.Option(help="Play the steepest stretch of this CSV instead.")] = None,
     speed: Annotated[float | None, typer.Option(min=1, help="With --file: chain seconds per wall second.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="With --file: all of it.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
@@ -70,7 +70,7 @@ def demo(
     if wanted not in SCENARIOS:
         raise typer.BadParameter(f"unknown scenario {wanted!r}: there is {', '.join(SCENARIOS)}")
     if wanted == "hedge":
-        crash = crash_from(file, seconds, speed, HEDGE_BLOCK_S, whole=True) if file else own_squeeze(seconds)
+        crash = crash_from(file, seconds, speed, HEDGE_BLOCK_S, whole) if file else own_squeeze(seconds)
     else:
         crash = crash_from(file, seconds, speed, BLOCK_S, whole) if file else own_crash(seconds)
     signal.signal(signal.SIGTERM, _as_interrupt)

@@ -62,12 +62,13 @@ def play_hedge(crash: Crash, keeper: Keeper, batch: bool, plain: bool, out: Cons
 def page(story: Story) -> Group:
     """The end, for somebody who saw nothing of it."""
     prices = [frame.price for frame in story.frames]
-    low, high = min(prices) / prices[0] - 1, max(prices) / prices[0] - 1
+    trough = prices.index(min(prices))
+    low, high = prices[trough] / prices[0] - 1, max(prices[trough:]) / prices[0] - 1
     gone = {name: ending.liquidations for name, ending in story.endings.items()}
     worst = {name: _moved(ending.equity, min(ending.equity)) for name, ending in story.endings.items()}
     end = {name: _moved(ending.equity, ending.equity[-1]) for name, ending in story.endings.items()}
     lines = (
-        f"ETH fell by {-low:.0%}, then rose to {high:+.0%}. The fall endangers the loop: the",
+        f"ETH fell by {-low:.0%}, then came to {high:+.0%}. The fall endangers the loop: the",
         "keeper sells collateral, and buys back as much of the short. The rise squeezes",
         "the short: the keeper adds margin. What all three are worth moved by",
         f"  at worst    {worst[HEDGED]} hedged, {worst[UNHEDGED]} kept but not hedged, {worst[ALONE]} left alone",
