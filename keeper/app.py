@@ -193,6 +193,7 @@ def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor
         cap=settings.max_fee,
         patience_s=settings.daemon.order_patience_s,
         poll_s=poll_s,
+        is_wanted=lambda: lane.signer.address in house.wanted,
     )
 
 

@@ -74,6 +74,8 @@ async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unr
     try:
         result = await consider(house, snapshot, position)
         if isinstance(result.decision, Hold):
+            if result.decision.reason is Reason.SIGNER_BUSY:
+                house.wanted.add(house.watch.positions[position.name].spender)
             await conclude_hold(house, snapshot, result.assessed, result.decision)
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold

@@ -64,6 +64,8 @@ class House:
     in_flight: dict[Address, asyncio.Task[Any]] = field(default_factory=dict)
     busy: dict[Address, str] = field(default_factory=dict)
     """Signer → the position whose plan is under way."""
+    wanted: set[Address] = field(default_factory=set)
+    """Signers that a rule needs while a plan for something else is under way."""
     armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
     """Position → plans ready for prices that have not come yet, the likeliest first."""
     opinions: Opinions | None = None

@@ -51,8 +51,8 @@ class PerpPromise:
     """What must hold after the plan, on the prices it was decided on. Checked in rehearsal and again when mined.
 
     ``most_size`` bounds a leg's unsigned size; ``least_size`` as well for a hedge, which must neither fall short nor
-    overshoot; what is left of it is on the side ``is_long`` says: a trade that met less than it was planned for, after a
-    liquidation in between, may have turned it round. ``least_ratio`` is the margin ratio. A venue that fills later can only be asked this once it has filled.
+    overshoot. ``is_long`` is the side of what is left: a trade mined after a liquidation may turn a leg round.
+    ``least_ratio`` is the margin ratio. A venue that fills later can only be asked this once it has filled.
     """
 
     text: str

@@ -76,6 +76,8 @@ class PerpExecutor:
     patience_s: float
     """How long an order that waits for the venue's keepers is followed before the plan ends without it."""
     poll_s: float
+    is_wanted: Callable[[], bool] = bool
+    """Tells whether another plan waits for the signer: then an order that waits is left to be looked after later."""
 
     async def execute(
         self, plan: PerpPlan, calls: Sequence[Call], order: PerpOrder, reconsider: Reconsider | None = None
@@ -154,8 +156,11 @@ class PerpExecutor:
             if bad:
                 detail = "; ".join(f"order {k[:10]} {o.kind}: {o.detail}" for k, o in bad.items())
                 return PerpOutcome("failed", Reason.ORDER_FAILED, detail, None, waiting=keys, failed_orders=len(bad))
-            if keys and waited >= self.patience_s:
-                detail = f"{len(keys)} not executed after {self.patience_s:.0f} s"
+            wanted = self.is_wanted()
+            if keys and (wanted or waited >= self.patience_s):
+                detail = (
+                    f"{len(keys)} not executed after {waited:.0f} s{', and the signer is wanted' if wanted else ''}"
+                )
                 return PerpOutcome("failed", Reason.ORDER_LATE, detail, None, waiting=keys)
             if keys:
                 await asyncio.sleep(self.poll_s)

@@ -62,6 +62,7 @@ async def conclude_plan(
         await _finish(house, prepared, decision_id, outcome)
         return outcome
     signer = house.watch.positions[prepared.plan.before.name].spender
+    house.wanted.discard(signer)
     task = asyncio.create_task(_send(house, snapshot, prepared, decision_id))
     house.in_flight[signer] = task
     house.busy[signer] = intent.position

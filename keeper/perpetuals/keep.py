@@ -54,6 +54,8 @@ async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | U
                 await take_back(house, snapshot, position, back)
                 result = _after_that(house, result)
         if isinstance(result.decision, Hold):
+            if result.decision.reason is Reason.SIGNER_BUSY:
+                house.wanted.add(house.watch.positions[position.name].spender)
             await conclude_hold(house, snapshot, result.assessed, result.decision)
             if isinstance(position, PerpPosition):
                 await keep_stops(house, snapshot, position)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 import pytest
 from proxy import Answer, Request, RpcProxy, failing
 from scenes import DOLLAR, ETHER, Scene
-from test_gmx_kept import STOP, kept, made, once, opened, rule
+from scenes import RULE as LENDING
+from test_gmx_kept import BOOK, STOP, kept, made, once, opened, rule
 from test_perps_kept import MARGIN, perps, squeeze
 
 from sandbox.world import World
@@ -127,6 +129,22 @@ def test_an_order_that_a_kill_left_unwritten_is_known_again(scene: Scene) -> Non
     kept(scene, rule('"reduce"'))
     once(scene, "--live")
     assert not world.gmx.orders()
+
+
+def test_a_rescue_does_not_wait_for_an_order_that_waits(scene: Scene) -> None:
+    """The signer is free for the loop while the exchange is slow with the hedge; the order is looked after later."""
+    world = scene.open().world
+    world.mint("USDC", scene.owner, 10_000 * DOLLAR)
+    kept(scene, LENDING, BOOK.format(time="10m"), patience="10m")
+    with scene.running("--live") as keeper:
+        while not world.gmx.orders():
+            time.sleep(0.05)
+        (order,) = world.gmx.orders()
+        scene.crash("1500")
+        keeper.wait_for("the signer is wanted")
+        keeper.wait_for('"health factor 1.6000"')
+        assert world.gmx.orders() == [order]
+    assert scene.health() > 1.5
 
 
 def forget(scene: Scene) -> None:
