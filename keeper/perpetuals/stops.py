@@ -60,8 +60,11 @@ def changes(
         mine = next((o for o in alike if o.trigger_price == wanted.trigger_price), alike[0] if alike else None)
         if mine is not None:
             spare.remove(mine)
+        if fires(rule.trigger, price_usd(leg), leg):
+            continue  # it would be carried out at once, past every doubt; one that froze would freeze again, for a fee
+        if mine is not None:
             yield rule, UpdateOrder(mine.key, wanted.size_usd, wanted.trigger_price, wanted.acceptable_price)
-        elif not fires(rule.trigger, price_usd(leg), leg):  # else it would be carried out at once, past every doubt
+        else:
             yield rule, wanted
     for order in spare:
         if order.key in own:

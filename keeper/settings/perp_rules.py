@@ -38,6 +38,8 @@ MEASURES = {
 PRICES = ("stop_loss", "take_profit")
 ACTIONS = frozenset(a.value for a in PerpAction)
 BOOK_ACTIONS = frozenset({"hedge", "add_margin", "unwind", "alert"})
+LEAST_RATIO = Decimal("0.02")
+"""A hedge nearer to liquidation than that is lost with the next move of the price."""
 WINDOW_S = 8 * 3600
 """The funding window where none is given."""
 
@@ -131,8 +133,8 @@ def hedge_rule_faults(table: RuleTable) -> Iterator[str]:
         yield f"min_trade: {table.min_trade} must be positive, and at most the {room} from target to band"
     if any(a != "alert" for a in table.actions) and "hedge" not in table.actions:
         yield 'actions: add_margin and unwind go with "hedge"'
-    if table.min_margin_ratio is not None and not 0 < table.min_margin_ratio < 1:
-        yield 'min_margin_ratio: must lie between 0 and 1; write 15 % as "0.15"'
+    if table.min_margin_ratio is not None and not LEAST_RATIO <= table.min_margin_ratio < 1:
+        yield f'min_margin_ratio: must lie between {LEAST_RATIO} and 1; write 15 % as "0.15"'
     yield from limit_faults(table.limits)
 
 

@@ -72,3 +72,10 @@ def test_an_order_of_the_other_side_or_collateral_is_another() -> None:
 def test_no_order_is_placed_that_would_be_carried_out_at_once() -> None:
     """A rule that has fired acts by itself, or is held back by a doubt; an order would go past that."""
     assert moves(short(price="2600"), stop()) == []
+
+
+@pytest.mark.parametrize("change", [{"is_frozen": True}, {"trigger_price": 2900 * WAD}, {"size_usd": 5000 * WAD}])
+def test_no_order_is_changed_or_revived_that_would_be_carried_out_at_once(change: dict[str, int]) -> None:
+    """What froze would freeze again at every block, a full fee each time; nor is it taken back."""
+    at = replace(short(price="2600"), orders=(resting(**change),))
+    assert moves(at, stop(), own=("0x01",)) == []

@@ -114,6 +114,10 @@ def test_a_wallet_named_by_signer_and_by_address_counts_once(load_text: Load, go
             "rules[2].min_trade (in 'delta'): 0.2 must be positive, and at most the 0.1 from target to band",
         ),
         ([(HEDGE, f'{HEDGE}\nmin_margin_ratio = "15"')], "rules[2].min_margin_ratio (in 'delta'): must lie between"),
+        (
+            [(HEDGE, f'{HEDGE}\nmin_margin_ratio = "0.001"')],
+            "rules[2].min_margin_ratio (in 'delta'): must lie between 0.02",
+        ),
         ([(HEDGE, 'actions = ["unwind"]')], "rules[2].actions (in 'delta'): add_margin and unwind go with"),
         ([(HEDGE, 'actions = ["hedge", "unwind"]')], "rules[2].actions (in 'delta'): \"unwind\" needs to know what"),
         ([(HEDGE, f"{HEDGE}\nrest = true")], "rules[2].rest (in 'delta'): goes with stop_loss or take_profit"),
