@@ -16,7 +16,20 @@ from keeper.core.perp_plans import PerpPlan
 from keeper.core.perp_pricing import base_usd
 from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, WAD, Address, Usd, Wei, gwei_text, mul_div_down, ratio_text, wei_text
+from keeper.core.units import (
+    BPS,
+    WAD,
+    Address,
+    Bps,
+    Usd,
+    Wei,
+    gwei_text,
+    mul_div_down,
+    mul_div_up,
+    ratio_text,
+    usd_text,
+    wei_text,
+)
 from keeper.execution import policy
 from keeper.execution.perp_policy import FEE_SLACK, PerpGrant, check_perp
 from keeper.execution.rehearsal import Refused
@@ -24,6 +37,8 @@ from keeper.house import House
 from keeper.perpetuals.ways import fee_of, gas_price_for
 from keeper.venues.ports import Call, PerpSeat
 
+ORDERS_SHARE = Bps(400)
+"""Most of a position's size that its orders may carry for the venue's keepers; about half of it comes back."""
 TRIALS = 3
 """Plans that are tried, best first, before a position is given up for this block."""
 
@@ -74,9 +89,9 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
     except policy.PolicyError as error:
         return Refused(error.reason, error.detail)
-    short = _cannot_pay(snapshot, calls, place.spender, plan)
-    if short:
-        return short
+    unpaid = _cannot_pay(snapshot, calls, place.spender, plan) or _too_dear(snapshot, calls, plan)
+    if unpaid:
+        return unpaid
     result = await _rehearse(house, plan, calls, seat, block)
     if isinstance(result, Refused):
         return result
@@ -113,6 +128,19 @@ def _cannot_pay(snapshot: Snapshot, calls: Sequence[Call], signer: str, plan: Pe
     if value <= wallet.native:
         return None
     return Refused(Reason.NO_GAS_MONEY, f"{plan.label}: {wei_text(wallet.native)} for orders of {wei_text(value)}")
+
+
+def _too_dear(snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan) -> Refused | None:
+    """Return that what the orders carry for the venue's keepers is too much for the size they are about.
+
+    The ceiling on our own gas does not bound it: an order's execution takes several times the gas of leaving it.
+    """
+    value = sum(call.value for call in calls)
+    size = base_usd(plan.before, max(0, perps.basis(plan.before)))
+    paid, most = mul_div_up(value, snapshot.native_price, WAD), max(plan.spend, size) * ORDERS_SHARE // BPS
+    if paid <= most:
+        return None
+    return Refused(Reason.FEE_LIMIT, f"orders carry {usd_text(paid)} for their execution, at stake is {usd_text(most)}")
 
 
 async def _rehearse(

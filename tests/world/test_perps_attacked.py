@@ -153,3 +153,15 @@ def forget(scene: Scene) -> None:
     with sqlite3.connect(scene.folder / "keeper.sqlite") as database:
         gone = database.execute("DELETE FROM facts WHERE key LIKE 'resting:%' OR key LIKE 'orders:%'")
         assert gone.rowcount
+
+
+def test_orders_that_cost_too_much_for_their_position_are_not_left(scene: Scene) -> None:
+    """What an execution takes is several times the gas of leaving the order: the ceiling on that is not enough."""
+    world = scene.world
+    kept(opened(scene), rule('"reduce"'))
+    world.set_price("WETH", "2400")
+    world.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * 10**9))
+    world.mine()
+    _, rows = once(scene)
+    assert made(rows["short"]) == ("hold", "fee_limit"), rows["short"]
+    assert "orders carry" in rows["short"]["decision"]["detail"]
