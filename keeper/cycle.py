@@ -53,6 +53,7 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
     """
     house.lineage.saw(block)
     house.ask_around(block)
+    house.warm_up()
     house.watch.follow(house.rules)
     house.seen = snapshot = await house.watch.snapshot(block)
     results: list[Result | PerpResult] = []

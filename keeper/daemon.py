@@ -55,6 +55,7 @@ class Daemon:
         self._aftermath = Aftermath(house.journal, house.observer, house.rules, spenders, house.max_fee)
         self._arming = Arming(house, settings.arm_within, wants_rates=settings.is_early)
         self._early = Early(house, self._landed) if settings.is_early else None
+        house.warms_up = self._early is None  # else it would stand in the way of what needs no read
         self._disagreeing = set[str]()
         self._fell_short = False
         """Whether a plan may have left something outside its position."""

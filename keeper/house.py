@@ -72,6 +72,8 @@ class House:
     """What those nodes say of the block that is being read."""
     seen: Snapshot | None = None
     """The newest snapshot that was judged."""
+    warms_up: bool = True
+    warming: asyncio.Task[None] | None = None
     lineage: Lineage = field(default_factory=Lineage)
     said: dict[str, str] = field(default_factory=dict)
     """Position → what was last written of it, so that a quiet month does not fill the journal."""
@@ -132,6 +134,20 @@ class House:
     async def order_outcomes(self, name: str, keys: tuple[str, ...], since: int) -> dict[str, OrderOutcome | None]:
         """Return what the venue's logs say of orders of a position, since a block. Raises NodeError."""
         return await self.logs.outcomes(name, keys, since)
+
+    def warm_up(self) -> None:
+        """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.
+
+        Only for signers of plans that are ready. It takes the coldness out of the first of a quiet day.
+        """
+        if not self.warms_up:
+            return
+        signers = {self.watch.positions[name].spender for name, ready in self.armed.items() if ready}
+        for signer in signers - self.in_flight.keys():
+            executor = self.executors.get(signer)
+            if executor is not None and (self.warming is None or self.warming.done()):
+                self.warming = asyncio.create_task(executor.lane.warm_up(self.batches.get(signer)))
+                self.warming.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def is_perp(self, name: str) -> bool:
         """Tell whether a position is a perpetual one."""
