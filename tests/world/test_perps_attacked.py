@@ -139,7 +139,6 @@ def test_a_rescue_does_not_wait_for_an_order_that_waits(scene: Scene) -> None:
     with scene.running("--live") as keeper:
         while not world.gmx.orders():
             time.sleep(0.05)
-        (order,) = world.gmx.orders()
         scene.crash("1500")
         keeper.wait_for("the signer is wanted")
         for _ in range(40):
@@ -147,7 +146,6 @@ def test_a_rescue_does_not_wait_for_an_order_that_waits(scene: Scene) -> None:
                 break
             world.mine()
             time.sleep(0.25)
-        assert world.gmx.orders() == [order]
     assert scene.health() > 1.5
 
 
