@@ -170,10 +170,14 @@ class Decisions:
             return tuple(Decision(**row) for row in (await connection.execute(query)).mappings())
 
 
+_INSERT = insert(decisions).returning(decisions.c.id)
+"""One statement for all, so that it is compiled once and for all."""
+
+
 def insert_decision(connection: Connection, decision: NewDecision, now: int) -> int:
     """Insert a decision within a transaction under way, and return its id."""
     row = {f.name: getattr(decision, f.name) for f in fields(NewDecision)}
-    written = connection.execute(insert(decisions).values(row | {"created_at": now}).returning(decisions.c.id))
+    written = connection.execute(_INSERT, row | {"created_at": now})
     return int(written.scalar_one())
 
 

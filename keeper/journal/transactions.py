@@ -16,6 +16,9 @@ from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError
 from keeper.journal.schema import attempts, decisions, transactions
 from keeper.journal.store import Store
 
+_INSERT = insert(transactions).returning(transactions.c.id)
+_INSERT_ATTEMPT = insert(attempts).returning(attempts.c.id)
+
 State = Literal["planned", "signed", "pending", "replaced", "mined", "confirmed", "reverted", "expired", "cancelled"]
 
 UNFINISHED: frozenset[State] = frozenset({"signed", "pending"})
@@ -235,7 +238,7 @@ class Transactions:
         now = self.store.clock()
         row = {**asdict(transaction), "replaces": replaces, "state": "signed", "created_at": now, "updated_at": now}
         try:
-            written = connection.execute(insert(transactions).values(row).returning(transactions.c.id))
+            written = connection.execute(_INSERT, row)
         except IntegrityError as clash:
             if is_foreign_key(clash):
                 raise NoSuchRowError("add a signed transaction", f"decision {transaction.decision_id}") from clash
@@ -246,7 +249,7 @@ class Transactions:
     def _insert_attempt(self, connection: Connection, transaction_id: int, attempt: NewAttempt) -> int:
         row = {**asdict(attempt), "transaction_id": transaction_id, "signed_at": self.store.clock()}
         try:
-            written = connection.execute(insert(attempts).values(row).returning(attempts.c.id))
+            written = connection.execute(_INSERT_ATTEMPT, row)
         except IntegrityError as clash:
             if is_foreign_key(clash):
                 raise NoSuchRowError("add an attempt", f"transaction {transaction_id}") from clash
