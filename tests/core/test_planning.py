@@ -638,6 +638,8 @@ def test_no_plan_breaks_a_promise(world: tuple[Intent, State, Terms, Allowances]
         assert plan.postcondition.is_met(plan.projected)
         assert after.health_factor > plan.before.health_factor or after.debt_value < plan.before.debt_value
         assert plan.is_partial or wanted.target.is_met(after)
+    if wanted.assessment.figures.health_factor <= on.safety.emergency_health:
+        return  # near liquidation the quick ways come before the cheap ones, and in part before in whole
     sufficient = [p.cost.total for p in ways if not p.is_partial]
     assert [p.is_partial for p in ways if ", then" not in p.label] == sorted(
         p.is_partial for p in ways if ", then" not in p.label

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from keeper.chain.fees import Fees
 from keeper.core.units import Address, Wei
@@ -24,6 +27,7 @@ from keeper.execution.signer import (
 )
 from keeper.venues.ports import Call
 
+LOCAL = Account.from_key("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
 OTHER = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
@@ -215,3 +219,39 @@ def test_a_refusal_carries_no_secret_when_it_is_pickled(keystore: Path) -> None:
     with pytest.raises(KeyUnavailableError) as refused:
         open_keystore("me", ADDRESS, keystore, "incorrect horse")
     assert b"incorrect horse" not in pickle.dumps(refused.value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    nonce=st.integers(0, 2**40),
+    gas=st.integers(21_000, 30_000_000),
+    tip=st.integers(0, 10**12),
+    max_fee=st.integers(0, 10**12),
+    value=st.integers(0, 10**24),
+    data=st.binary(max_size=300),
+    delegates=st.booleans(),
+)
+def test_signed_bytes_are_eth_account_s_own(
+    nonce: int, gas: int, tip: int, max_fee: int, value: int, data: bytes, delegates: bool
+) -> None:
+    """Laid out by us for speed; the library lays out the same."""
+    to = Address(to_checksum_address("0x" + "5a" * 20))
+    envelope = Envelope(42161, nonce, gas, Fees(Wei(max_fee), Wei(tip)), to if delegates else None)
+    ours = KeystoreSigner(LOCAL).sign(Call(to, data, Wei(value), ""), envelope)
+    wanted: dict[str, object] = {
+        "type": 2,
+        "chainId": 42161,
+        "nonce": nonce,
+        "to": to,
+        "value": value,
+        "data": data,
+        "gas": gas,
+        "maxFeePerGas": max_fee,
+        "maxPriorityFeePerGas": tip,
+        "accessList": [],
+    }
+    if delegates:
+        grant = LOCAL.sign_authorization({"chainId": 42161, "address": to, "nonce": nonce + 1})
+        wanted |= {"type": 4, "authorizationList": [grant]}
+    theirs = LOCAL.sign_transaction(wanted)
+    assert (ours.raw, ours.hash) == (theirs.raw_transaction.to_0x_hex(), theirs.hash.to_0x_hex())
