@@ -32,7 +32,7 @@ FOLLOWS: Mapping[str, str] = {
 """Symbol (lower case) → what it follows, for assets that everybody holds; the owner's own come before."""
 PLAIN = ("WETH", "ETH", "WBTC", "BTC")
 """The assets whose own price is the underlying's."""
-DUST = 10
+DUST = 100
 """Basis points of a book's largest value below which an asset of unknown kind blinds nobody."""
 
 

@@ -94,6 +94,11 @@ def failed(naked: Naked) -> Naked:
     return replace(naked, tries=naked.tries + 1)
 
 
+def is_over(naked: Naked, budget: NakedBudget) -> bool:
+    """Tell whether the second leg had its chances: an order and one more within the budget, or ``MOST_TRIES``."""
+    return naked.tries >= MOST_TRIES or (naked.tries > 1 and naked.is_spent(budget))
+
+
 def next_step(naked: Naked, leg: Leg, waiting_s: int, budget: NakedBudget, *, can_take_back: bool) -> Step:
     """Return what to do about the second leg.
 

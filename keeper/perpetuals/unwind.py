@@ -49,8 +49,8 @@ async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, h
 
 
 def gives_up(assessed: BookAssessment) -> bool:
-    """Tell whether orders failed so often that the hedge is not tried any more while the first leg can be unwound."""
-    return assessed.rule.unwinds is not None and assessed.naked.tries >= legs.MOST_TRIES
+    """Tell whether the hedge is not tried any more while the first leg can be unwound: see ``legs.is_over``."""
+    return assessed.rule.unwinds is not None and legs.is_over(assessed.naked, assessed.rule.budget)
 
 
 def _step(snapshot: Snapshot, assessed: BookAssessment) -> Step:

@@ -84,9 +84,9 @@ def test_an_asset_nobody_placed_is_a_doubt_and_the_owner_may_place_it() -> None:
 
 
 def test_dust_of_an_unknown_kind_blinds_nobody() -> None:
-    """An airdrop worth a thousandth of the largest holding at most."""
-    assert seen(position(holding("WETH", "10"), holding("EURC", "18")), short()).doubts == ()
-    assert len(seen(position(holding("WETH", "10"), holding("EURC", "19")), short()).doubts) == 1
+    """An airdrop worth a hundredth of the largest holding at most."""
+    assert seen(position(holding("WETH", "10"), holding("EURC", "180")), short()).doubts == ()
+    assert len(seen(position(holding("WETH", "10"), holding("EURC", "190")), short()).doubts) == 1
 
 
 def test_an_underlying_without_a_price_is_a_doubt() -> None:

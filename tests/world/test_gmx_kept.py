@@ -282,14 +282,16 @@ def test_a_book_is_hedged_from_nothing(scene: Scene) -> None:
 
 
 def test_a_book_whose_hedge_fails_is_unwound(scene: Scene) -> None:
-    """Three orders that came to nothing: the loop is sold down by what the hedge would have covered."""
+    """Orders that came to nothing, and no budget left: the loop is sold down by what the hedge would have covered."""
     world = scene.open().world
     world.mint("USDC", scene.owner, 10_000 * DOLLAR)
     kept(scene, BOOK.format(time="10m"))
     with Refuser(world, poll_s=0.05):
-        for _ in range(3):
+        for _ in range(2):
             _, rows = once(scene, "--live")
             assert made(rows["eth"]) == ("failed", "order_failed"), rows["eth"]
+        world.warp(600)
+        world.refresh_feeds()
         told, rows = once(scene, "--live")
     assert "is not hedged: unwind" in told, told
     assert world.debt("USDC", scene.owner) < 100 * DOLLAR
