@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 from keeper import report
@@ -26,6 +27,11 @@ CHANGES = 5
 
 
 async def conclude_hold(house: House, snapshot: Snapshot, assessed: Assessment | Unjudged, hold: Hold) -> None:
+    """Write down and tell a refusal."""
+    await tell_hold(house, snapshot.block, hold, lambda: report.inputs(snapshot, assessed))
+
+
+async def tell_hold(house: House, block: BlockRef, hold: Hold, inputs: Callable[[], report.Data]) -> None:
     """Write down and tell a refusal; a repeated one is told again to the log only, and not written again."""
     house.observer.held(hold.position, hold.rule, hold.reason, hold.detail, is_quiet=hold.is_quiet)
     key = f"{hold.rule}:{hold.reason.code}"
@@ -34,14 +40,14 @@ async def conclude_hold(house: House, snapshot: Snapshot, assessed: Assessment |
     kind: Kind = "hold" if hold.is_quiet else "alert" if hold.reason is Reason.ALERT_ONLY else "danger"
     await house.journal.decisions.record(
         NewDecision(
-            **where(snapshot.block),
+            **where(block),
             position=hold.position,
             rule=hold.rule,
             mode=house.mode,
             kind=kind,
             reason=hold.reason.code,
             summary=f"{hold.reason.short}{f': {hold.detail}' if hold.detail else ''}",
-            inputs=report.inputs(snapshot, assessed),
+            inputs=inputs(),
         )
     )
     house.said[hold.position] = key

@@ -86,7 +86,7 @@ class Daemon:
         self._house.observer.left(self._settings.network.name, error)
 
     async def _one(self, head: BlockRef) -> None:
-        """Run one cycle. The one broad ``except`` of the program is here: a daemon that dies watches nothing."""
+        """Run one cycle. The one broad ``except`` of a loop is here: a daemon that dies watches nothing."""
         self._arming.pause()
         if self._early:
             self._early.head(head)

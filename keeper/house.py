@@ -24,7 +24,6 @@ from keeper.observe import Observer
 from keeper.opinions import Opinions, SecondOpinion
 from keeper.perp_memory import PerpMemory
 from keeper.venue_logs import VenueLogs
-from keeper.venues.ports import OrderOutcome
 from keeper.watch import Watch
 
 
@@ -73,6 +72,7 @@ class House:
     seen: Snapshot | None = None
     """The newest snapshot that was judged."""
     warms_up: bool = True
+    """Whether a signature and a commit are rehearsed while a block is read."""
     warming: asyncio.Task[None] | None = None
     lineage: Lineage = field(default_factory=Lineage)
     said: dict[str, str] = field(default_factory=dict)
@@ -111,18 +111,12 @@ class House:
     async def recall(self, assessed: Assessment | Unjudged, block: BlockRef) -> Memory:
         """Return what the journal knows of the rules that fired; asks it nothing when none did."""
         fired = assessed.fired if isinstance(assessed, Assessment) else ()
-        acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
         names = {r.position for r in fired if r.is_boost}
         others = [r for name in names for r in self.rules_of(name) if r not in fired]
-        for rule in (*fired, *others):
-            key, past = (rule.position, rule.name), await self.past_of(rule, block)
-            if past.acted_at is not None:
-                acted[key] = past.acted_at
-            failed[key], spent[rule.name] = past.failed, Usd(past.spent)
-        return Memory(acted, spent, failed, dict(self.busy), self.may_sign)
+        return await self.recall_of((*fired, *others), block)
 
     async def recall_of(self, fired: Iterable[Ruled], block: BlockRef) -> Memory:
-        """Return what the journal knows of rules about perpetual positions or a book."""
+        """Return what the journal knows of rules, whatever they are about."""
         acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
         for rule in fired:
             key, past = (rule.position, rule.name), await self.past_of(rule, block)
@@ -130,10 +124,6 @@ class House:
                 acted[key] = past.acted_at
             failed[key], spent[rule.name] = past.failed, Usd(past.spent)
         return Memory(acted, spent, failed, dict(self.busy), self.may_sign)
-
-    async def order_outcomes(self, name: str, keys: tuple[str, ...], since: int) -> dict[str, OrderOutcome | None]:
-        """Return what the venue's logs say of orders of a position, since a block. Raises NodeError."""
-        return await self.logs.outcomes(name, keys, since)
 
     def warm_up(self) -> None:
         """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from keeper.core import perps
-from keeper.core.decisions import Hold, Safety
+from keeper.core.decisions import Hold
 from keeper.core.margins import PerpLeg, PerpPosition
-from keeper.core.perp_decisions import PerpIntent, is_emergency
+from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp_plans import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp_pricing import (
@@ -281,8 +281,3 @@ def _others(ranked: list[_Way], chosen: _Way) -> tuple[Rejected, ...]:
         for w in ranked
         if w is not chosen
     )
-
-
-def needs_haste(intent: PerpIntent, safety: Safety) -> bool:
-    """Tell whether the position is so near liquidation that gas may cost more."""
-    return is_emergency(intent.perp, safety)

@@ -70,11 +70,6 @@ def requirement(position: PerpPosition) -> int:
     return max(mul_div_down(basis(position), position.maintenance, FACTOR), position.least_requirement)
 
 
-def initial_requirement(position: PerpPosition) -> int:
-    """Return the equity that opening the same size takes."""
-    return mul_div_down(basis(position), position.initial, FACTOR)
-
-
 def figures(position: PerpPosition) -> PerpFigures:
     """Return our own view, to be compared with ``position.reported``."""
     return PerpFigures(equity(position), requirement(position))

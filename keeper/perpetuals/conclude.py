@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from keeper.conclude import landed, where
+from keeper.conclude import landed, tell_hold, where
 from keeper.core import perps
 from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import BookAssessment, HedgeIntent
@@ -17,7 +17,6 @@ from keeper.core.units import Usd
 from keeper.execution.perp_executor import PerpOrder, PerpOutcome
 from keeper.house import House
 from keeper.journal import JournalError, NewDecision
-from keeper.journal.decisions import Kind
 from keeper.perpetuals import report
 from keeper.perpetuals.look import PerpLook
 from keeper.perpetuals.trial import PerpPrepared, grant_of
@@ -29,25 +28,8 @@ FIGURE = "margin ratio"
 async def conclude_hold(
     house: House, snapshot: Snapshot, assessed: PerpAssessment | BookAssessment | Unjudged, hold: Hold
 ) -> None:
-    """Write down and tell a refusal; a repeated one is told again to the log only, and not written again."""
-    house.observer.held(hold.position, hold.rule, hold.reason, hold.detail, is_quiet=hold.is_quiet)
-    key = f"{hold.rule}:{hold.reason.code}"
-    if house.said.get(hold.position) == key:
-        return
-    kind: Kind = "hold" if hold.is_quiet else "alert" if hold.reason is Reason.ALERT_ONLY else "danger"
-    await house.journal.decisions.record(
-        NewDecision(
-            **where(snapshot.block),
-            position=hold.position,
-            rule=hold.rule,
-            mode=house.mode,
-            kind=kind,
-            reason=hold.reason.code,
-            summary=f"{hold.reason.short}{f': {hold.detail}' if hold.detail else ''}",
-            inputs=report.inputs(snapshot, assessed),
-        )
-    )
-    house.said[hold.position] = key
+    """Write down and tell a refusal."""
+    await tell_hold(house, snapshot.block, hold, lambda: report.inputs(snapshot, assessed))
 
 
 async def conclude_plan(

@@ -50,7 +50,7 @@ async def _settle_left(house: House, snapshot: Snapshot, position: PerpPosition)
     known = await house.perps.left(position.name)
     if not known:
         return
-    found = await house.order_outcomes(position.name, tuple(o.key for o in known), min(o.block for o in known))
+    found = await house.logs.outcomes(position.name, tuple(o.key for o in known), min(o.block for o in known))
     still = list[Left]()
     listed = {order.key for order in position.orders}
     for order in known:

@@ -59,8 +59,13 @@ class PerpPrepared:
 
 
 async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
-    """Return the first plan that passes its trial; a Hold with the first one's reason if none does."""
+    """Return the first plan that passes its trial; a Hold with the first one's reason if none does.
+
+    Where there are several nodes they must have the same block. Raises NodesDisagreeError, NodeError.
+    """
     refused = list[tuple[PerpPlan, Refused]]()
+    if house.second_opinion is not None:
+        await house.second_opinion.agree(snapshot.block)
     for plan in ways[:TRIALS]:
         result = await try_plan(house, snapshot, plan)
         if isinstance(result, PerpPrepared):

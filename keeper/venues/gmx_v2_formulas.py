@@ -93,11 +93,6 @@ def impact_for_liquidation(impact: int, size_usd: int, max_factor: int) -> int:
     return max(min(impact, 0), -apply_factor(size_usd, max_factor))
 
 
-def remaining_collateral(collateral: int, collateral_price: int, profit: int, impact: int, cost: int) -> int:
-    """Return what the protocol sees of a position's worth. ``cost`` in collateral tokens, ``impact`` as capped."""
-    return collateral * collateral_price + profit + impact - cost * collateral_price
-
-
 def liquidation_requirement(size_usd: int, factor: int, least: int) -> int:
     """Return the worth below which a position is liquidated; also at zero or less, whatever the factors."""
     return max(apply_factor(size_usd, factor), least, 1)

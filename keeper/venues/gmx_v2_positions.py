@@ -74,10 +74,6 @@ class Bounds:
     impact_cap: int
     borrowing_factor: int
 
-    def in_side(self, *, is_long: bool) -> int:
-        """Return a side's open interest."""
-        return self.interest[0 if is_long else 1]
-
 
 def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrices) -> Probe[PerpPosition]:
     """Return the probe of a position at ``prices``, read at the same block.

@@ -9,10 +9,14 @@ import pytest
 from scenes import DOLLAR, ETHER, Scene
 
 from keeper.app import opened
+from keeper.chain.errors import NodesDisagreeError
+from keeper.core.decisions import Hold
 from keeper.core.margins import PerpPosition
+from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
+from keeper.core.units import Address
 from keeper.execution.redecision import Drop, Keep
-from keeper.perpetuals.keep import consider_perp
+from keeper.perpetuals.keep import consider_perp, keep_perp
 from keeper.perpetuals.look import PerpLook
 from keeper.settings import load
 from sandbox.world import World
@@ -213,3 +217,27 @@ async def test_a_plan_that_waits_is_dropped_once_nothing_asks_for_it(scene: Scen
         squeeze(scene.world, "2000")
         assert await look(False) == Drop(Reason.HEALTHY)
         assert isinstance(await look(True), Keep)
+
+
+class Contrary:
+    """Other nodes, on another history."""
+
+    async def agree(self, block: BlockRef) -> None:
+        raise NodesDisagreeError("other", "eth_getBlockByNumber", f"another block at {block.number}")
+
+    async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
+        raise AssertionError("not asked")
+
+
+async def test_nodes_on_another_history_hold_a_perpetual_too(scene: Scene) -> None:
+    """Nothing is rehearsed, let alone sent, on a block that other nodes do not have."""
+    scene.world.perp.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
+    perps(scene, MARGIN.format(actions='"reduce"')).write()
+    squeeze(scene.world, "2400")
+    async with opened(load(scene.config, {}), is_live=False) as house:
+        house.second_opinion = Contrary()
+        snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+        (short,) = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
+        result = await keep_perp(house, snapshot, short)
+        assert isinstance(result.decision, Hold)
+        assert result.decision.reason is Reason.NODES_DISAGREE
