@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from keeper import report
@@ -26,31 +26,46 @@ CHANGES = 5
 """Times a pending plan may give way to another before it is left to the next block."""
 
 
-async def conclude_hold(house: House, snapshot: Snapshot, assessed: Assessment | Unjudged, hold: Hold) -> None:
-    """Write down and tell a refusal."""
-    await tell_hold(house, snapshot.block, hold, lambda: report.inputs(snapshot, assessed))
+async def conclude_holds(
+    house: House, snapshot: Snapshot, assessed: Assessment | Unjudged, holds: Sequence[Hold]
+) -> None:
+    """Write down and tell every alert and refusal."""
+    name = assessed.name if isinstance(assessed, Unjudged) else assessed.position.name
+    await tell_holds(house, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
 
 
-async def tell_hold(house: House, block: BlockRef, hold: Hold, inputs: Callable[[], report.Data]) -> None:
-    """Write down and tell a refusal; a repeated one is told again to the log only, and not written again."""
-    house.observer.held(hold.position, hold.rule, hold.reason, hold.detail, is_quiet=hold.is_quiet)
-    key = f"{hold.rule}:{hold.reason.code}"
-    if house.said.get(hold.position) == key:
-        return
-    kind: Kind = "hold" if hold.is_quiet else "alert" if hold.reason is Reason.ALERT_ONLY else "danger"
-    await house.journal.decisions.record(
-        NewDecision(
-            **where(block),
-            position=hold.position,
-            rule=hold.rule,
-            mode=house.mode,
-            kind=kind,
-            reason=hold.reason.code,
-            summary=f"{hold.reason.short}{f': {hold.detail}' if hold.detail else ''}",
-            inputs=inputs(),
-        )
+async def tell_holds(
+    house: House, block: BlockRef, subject: str, holds: Sequence[Hold], inputs: Callable[[], report.Data]
+) -> None:
+    """Write down and tell what the rules of a subject came to, each under its own name; a repeated one is not written.
+
+    A ``subject`` is a position, or a book under one of its rules. All are told before any is written: a journal that
+    fails silences no alarm. Raises JournalError.
+    """
+    for hold in holds:
+        house.observer.held(hold.position, hold.rule, hold.reason, hold.detail, is_quiet=hold.is_quiet)
+    said = house.said.get(subject, frozenset())
+    for hold in holds:
+        key = (hold.rule, hold.reason)
+        if key not in said:
+            await house.journal.decisions.record(_row(house, block, hold, inputs()))
+            house.said[subject] = said = said | {key}
+    house.said[subject] = frozenset((hold.rule, hold.reason) for hold in holds)
+
+
+def _row(house: House, block: BlockRef, hold: Hold, inputs: report.Data) -> NewDecision:
+    is_alert = hold.reason in (Reason.ALERT_ONLY, Reason.COOLDOWN)
+    kind: Kind = "hold" if hold.is_quiet else "alert" if is_alert else "danger"
+    return NewDecision(
+        **where(block),
+        position=hold.position,
+        rule=hold.rule,
+        mode=house.mode,
+        kind=kind,
+        reason=hold.reason.code,
+        summary=f"{hold.reason.short}{f': {hold.detail}' if hold.detail else ''}",
+        inputs=inputs,
     )
-    house.said[hold.position] = key
 
 
 async def conclude_plan(
@@ -61,7 +76,7 @@ async def conclude_plan(
     executor = house.executors.get(signer)
     if executor is None or executor.lane.ready_nonce(snapshot.block) is None:
         await house.journal.decisions.written(entry)  # else with the first bytes signed for it, in one commit
-    house.said[intent.position] = f"act:{snapshot.block.hash}"
+    house.said[intent.position] = frozenset()
     if house.mode == "dry_run":
         outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
         await _finish(house, intent, prepared.plan.label, entry, outcome)

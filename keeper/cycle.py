@@ -12,8 +12,8 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from keeper.chain.errors import NodeError, NodesDisagreeError
-from keeper.conclude import conclude_hold, conclude_plan
-from keeper.core.decisions import Hold, Intent, decide
+from keeper.conclude import conclude_holds, conclude_plan
+from keeper.core.decisions import Hold, Intent, decide, gravest
 from keeper.core.margins import PerpPosition
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt
@@ -39,6 +39,13 @@ class Result:
     prepared: Prepared | None = None
     outcome: Outcome | asyncio.Task[Outcome] | None = None
     """What came of it; a task while the plan is on its way: the next block is not kept waiting."""
+    others: tuple[Hold, ...] = ()
+    """What the other rules came to, each under its own name: alerts, and rescues that found no way."""
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """Everything that is told of the position's rules but the plan."""
+        return (self.decision, *self.others) if isinstance(self.decision, Hold) else self.others
 
     @property
     def is_healthy(self) -> bool:
@@ -74,14 +81,15 @@ async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unr
     """
     try:
         result = await consider(house, snapshot, position)
+        signer = house.watch.positions[position.name].spender
+        if any(hold.reason is Reason.SIGNER_BUSY for hold in result.holds):
+            house.wanted.add(signer)
         if isinstance(result.decision, Hold):
-            if result.decision.reason is Reason.SIGNER_BUSY:
-                house.wanted.add(house.watch.positions[position.name].spender)
-            await conclude_hold(house, snapshot, result.assessed, result.decision)
+            await conclude_holds(house, snapshot, result.assessed, result.holds)
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
-        signer = house.watch.positions[position.name].spender
         outcome = await conclude_plan(house, snapshot, result.decision, result.prepared, signer)
+        await conclude_holds(house, snapshot, result.assessed, result.holds)  # the rescue went first
         return replace(result, outcome=outcome)
     except NodesDisagreeError as error:
         return _in_the_dark(house, position.name, Reason.NODES_DISAGREE, error)
@@ -101,12 +109,14 @@ async def consider(house: House, snapshot: Snapshot, position: LendingPosition |
     """Return what would be done about one position and why, down to the rehearsed calls. Sends nothing."""
     assessed = judge(house, snapshot, position)
     signer = house.watch.positions[position.name].spender
-    decision = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
-    if isinstance(decision, Hold):
-        return Result(position.name, assessed, decision)
-    prepared = await fitting(house, snapshot, decision, signer) or await rehearsed_now(
-        house, snapshot, decision, signer
-    )
-    if isinstance(prepared, Hold):
-        return Result(position.name, assessed, prepared)
-    return Result(position.name, assessed, decision, prepared)
+    decided = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
+    holds = decided.holds
+    for intent in decided.intents:
+        prepared = await fitting(house, snapshot, intent, signer) or await rehearsed_now(
+            house, snapshot, intent, signer
+        )
+        if isinstance(prepared, Prepared):
+            return Result(position.name, assessed, intent, prepared, others=holds)
+        holds = (*holds, prepared)
+    lead = gravest(holds)
+    return Result(position.name, assessed, lead, others=tuple(h for h in holds if h is not lead))

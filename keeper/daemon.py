@@ -13,7 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from keeper.arming import Arming
 from keeper.arrivals import Arrivals
 from keeper.chain.errors import NodeError
-from keeper.core.decisions import Hold
+from keeper.core.decisions import NEEDLESS, Hold, asked_for
 from keeper.core.hedge_rules import BookAssessment
 from keeper.core.perp_rules import PerpAssessment
 from keeper.core.perps import margin_ratio
@@ -131,7 +131,7 @@ class Daemon:
     def _doubt_what_is_known(self, results: tuple[AnyResult, ...]) -> None:
         """Where our figures differ from the protocol's anew, the market may not be what it was."""
         before, of = self._disagreeing, Reason.FIGURES_DISAGREE
-        self._disagreeing = {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason is of}
+        self._disagreeing = {r.name for r in results if any(hold.reason is of for hold in r.holds)}
         if self._disagreeing - before:
             self._house.watch.forget()
 
@@ -264,9 +264,9 @@ class Daemon:
 
 
 def _needless(results: tuple[AnyResult, ...]) -> set[str]:
-    """Return the positions that no rule asks anything for."""
-    quiet = (Reason.HEALTHY, Reason.AT_TARGET)
-    return {r.name for r in results if isinstance(r.decision, Hold) and r.decision.reason in quiet}
+    """Return the positions that no rule asks anything for but to be told."""
+    held = [r for r in results if isinstance(r.decision, Hold)]
+    return {r.name for r in held if asked_for(r.holds).reason in NEEDLESS}
 
 
 def _margins(results: tuple[AnyResult, ...]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from keeper.chain.pushes import Log, Pushed
 from keeper.conclude import conclude_plan
 from keeper.core import lending
 from keeper.core.accrual import Answered, Rates, carried_on, is_as_foretold, is_same_account
-from keeper.core.decisions import Hold, decide
+from keeper.core.decisions import decide
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address
 from keeper.fitting import fitting
@@ -133,13 +133,15 @@ class Early:
             assessed = judge(house, snapshot, position)
             signer = house.watch.positions[position.name].spender
             try:
-                decision = decide(assessed, await house.recall(assessed, block), house.safety, signer)
-                prepared = None if isinstance(decision, Hold) else await fitting(house, snapshot, decision, signer)
-                if prepared is None or isinstance(decision, Hold) or self._shot_at >= block.number:
+                intent = next(
+                    iter(decide(assessed, await house.recall(assessed, block), house.safety, signer).intents), None
+                )
+                prepared = await fitting(house, snapshot, intent, signer) if intent else None
+                if prepared is None or intent is None or self._shot_at >= block.number:
                     continue
                 self._shot_at, self._unproven = block.number, block
                 rehearsed = replace(prepared.rehearsed, how=f"{prepared.rehearsed.how}, {HOW}")
-                sent = await conclude_plan(house, snapshot, decision, replace(prepared, rehearsed=rehearsed), signer)
+                sent = await conclude_plan(house, snapshot, intent, replace(prepared, rehearsed=rehearsed), signer)
             except (JournalError, ReadFailedError, NodeError) as error:
                 house.observer.not_armed(block.number, str(error))
                 return

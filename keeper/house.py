@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from keeper.core.decisions import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lineage import Lineage
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot
+from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Rule, Unjudged
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.execution.armed import Armed
@@ -75,8 +76,10 @@ class House:
     """Whether a signature and a commit are rehearsed while a block is read."""
     warming: asyncio.Task[None] | None = None
     lineage: Lineage = field(default_factory=Lineage)
-    said: dict[str, str] = field(default_factory=dict)
-    """Position → what was last written of it, so that a quiet month does not fill the journal."""
+    said: dict[str, frozenset[tuple[str | None, Reason]]] = field(default_factory=dict)
+    """Position, or book under a rule → what was last written of its rules: a quiet month does not fill the journal."""
+    upkept: dict[str, str] = field(default_factory=dict)
+    """Position and rule → the upkeep that was last rehearsed for it in dry run: once is enough."""
     recollection: Recollection = field(init=False)
     _sorted: tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]] | None = None
     sending_errors: int = 0

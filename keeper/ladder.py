@@ -90,8 +90,8 @@ class Site:
         """Return what would be decided at other prices. Doubts are for the block on which it is decided."""
         there = assess(then, self.house.rules, ())
         memory = replace(await self.house.recall(there, self.snapshot.block), busy={})
-        decided = decide(there, memory, self.house.safety, self.signer)
-        return decided if isinstance(decided, Intent) and not decided.rule.is_boost else None
+        intents = decide(there, memory, self.house.safety, self.signer).intents
+        return intents[0] if intents and not intents[0].rule.is_boost else None
 
     async def trial(self, rung: Rung, plan: Plan, simulator: NodeSimulator) -> Prepared | Refused:
         """Return the plan ready to be sent at the rung's prices, the oracle made to answer them."""

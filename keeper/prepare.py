@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from keeper.chain.fees import LEAST_TIP, lowest, offer
-from keeper.core.decisions import Hold, Intent, Memory, decide
+from keeper.core.decisions import Hold, Intent, Memory, asked_for, decide
 from keeper.core.margins import PerpPosition
 from keeper.core.moves import GAS
 from keeper.core.planning import Plan, plans
@@ -37,10 +37,14 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     known = await house.recall(assessed, snapshot.block)
     spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
     signer = house.watch.positions[name].spender
-    decision = decide(assessed, Memory(spent_today=spent), house.safety, signer)
-    if isinstance(decision, Hold):
-        return decision
-    return await rehearsed_now(house, snapshot, decision, signer)
+    decided = decide(assessed, Memory(spent_today=spent), house.safety, signer)
+    holds = decided.holds
+    for intent in decided.intents:
+        found = await rehearsed_now(house, snapshot, intent, signer)
+        if isinstance(found, Prepared):
+            return found
+        holds = (*holds, found)
+    return asked_for(holds)
 
 
 async def rehearsed_now(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | Hold:

@@ -120,7 +120,7 @@ def once(configs: Configs = None, live: Live = False, as_json: Json = False, ver
             results = await cycle(house, await house.watch.blocks.head())
             seen |= {r.name: r for r in results if r.name not in outcomes}
             outcomes |= {r.name: await _awaited(r) for r in results if r.outcome is not None and r.name not in outcomes}
-            if not any(isinstance(r.decision, Hold) and r.decision.reason is Reason.SIGNER_BUSY for r in results):
+            if not any(hold.reason is Reason.SIGNER_BUSY for r in results for hold in r.holds):
                 break
         await daemon.look_back()
         results = tuple(seen.values())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from keeper.core import lending
 from keeper.core.prices import Doubt
@@ -92,19 +93,20 @@ class Hold:
     @property
     def leaves_in_danger(self) -> bool:
         """Whether a rule that protects fired and nothing could be done."""
-        return (
-            self.rule is not None and not self.is_boost and not self.is_quiet and self.reason is not Reason.ALERT_ONLY
-        )
+        is_told_only = self.reason in (Reason.ALERT_ONLY, Reason.COOLDOWN)
+        return self.rule is not None and not self.is_boost and not self.is_quiet and not is_told_only
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is wrong: the owner need not hear of it."""
+        """Whether nothing is wrong: the owner need not hear of it. A rescue that its cooldown holds back is not."""
+        if self.reason is Reason.COOLDOWN:
+            return self.is_boost
         return self.reason in (
             Reason.HEALTHY,
             Reason.AT_TARGET,
-            Reason.COOLDOWN,
             Reason.IN_FLIGHT,
             Reason.ORDER_PENDING,
+            Reason.RESCUE_FIRST,
         )
 
 
@@ -129,23 +131,61 @@ class Intent:
         return Hold(self.position, self.rule.name, reason, detail, self.rule.is_boost)
 
 
-def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
-    """Return what to do about one position: the first fired rule that may act, else the first reason it may not."""
+I_co = TypeVar("I_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(Generic[I_co]):
+    """What every fired rule of one position or book came to, each under its own name, in the order they are heard.
+
+    One of the ``intents`` is acted on: the first for which a way is found. Every hold is told, whatever is acted on:
+    an alert is independent of actions, and no rule speaks for another.
+    """
+
+    outcomes: tuple[Hold | I_co, ...]
+    """Never empty: where nothing fired, one Hold says so."""
+
+    @property
+    def intents(self) -> tuple[I_co, ...]:
+        """The rules that may act, in the order they are tried: one that finds no way never hides the next."""
+        return tuple(o for o in self.outcomes if not isinstance(o, Hold))
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """Every alert and every refusal."""
+        return tuple(o for o in self.outcomes if isinstance(o, Hold))
+
+    @property
+    def lead(self) -> Hold | I_co:
+        """What it comes to in one word: the first intent, else the gravest hold."""
+        return self.intents[0] if self.intents else gravest(self.holds)
+
+
+def gravest(holds: Sequence[Hold]) -> Hold:
+    """Return the hold that matters most: a rescue that cannot be had, then what the owner must hear, then the first."""
+    return max(holds, key=lambda hold: (hold.leaves_in_danger, not hold.is_quiet, hold.rule is not None))
+
+
+NEEDLESS = (Reason.HEALTHY, Reason.AT_TARGET)
+"""Holds that say that nothing is to be done."""
+
+
+def asked_for(holds: Sequence[Hold]) -> Hold:
+    """Return the gravest hold of rules that act: whether they still ask for anything. Alerts ask for nothing."""
+    acting = [hold for hold in holds if hold.reason is not Reason.ALERT_ONLY]
+    return gravest(acting) if acting else Hold(holds[0].position, None, Reason.HEALTHY)
+
+
+def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Decided[Intent]:
+    """Return what each fired rule of one position asks for or why it may not, and each rule that cannot be judged."""
     if isinstance(assessed, Unjudged):
-        return Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail)
+        return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
     name = assessed.position.name
-    holds = []
-    for rule in assessed.fired:
-        decision = _decide_rule(rule, assessed, memory, safety, signer)
-        if isinstance(decision, Intent):
-            return decision
-        holds.append(decision)
-    undecided = [v for v in assessed.verdicts if v.doubt]
-    for verdict in undecided:
-        assert verdict.doubt  # noqa: S101 - narrows the type; filtered one line above
-        rule = verdict.rule
-        holds.append(Hold(name, rule.name, verdict.doubt.reason, verdict.doubt.detail, rule.is_boost))
-    return holds[0] if holds else Hold(name, None, Reason.HEALTHY)
+    found = [_decide_rule(rule, assessed, memory, safety, signer) for rule in assessed.fired]
+    found += [
+        Hold(name, v.rule.name, v.doubt.reason, v.doubt.detail, v.rule.is_boost) for v in assessed.verdicts if v.doubt
+    ]
+    return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))
 
 
 def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
@@ -172,15 +212,21 @@ def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
     """Return why a fired rule asks for nothing that could be done."""
     if not _acting(rule) or rule.target is None:
         return Reason.ALERT_ONLY, _measured(rule, assessed)
-    if not rule.is_boost and rule.target.is_met(assessed.figures):
+    if not rule.is_boost and _is_met(rule, assessed):
         return Reason.AT_TARGET, str(rule.target)
     if _still_fires_at_target(rule, assessed):
         return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
     if rule.is_boost:
+        if any(_acting(r) and not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):
+            return Reason.RESCUE_FIRST, ""
         against = next((o for o in _rescues(rule, assessed) if _fires_at(o, rule.target, assessed)), None)
         if against:
             return Reason.TARGET_BEYOND_TRIGGER, f"rule {against.name} would fire at {rule.target}"
     return None
+
+
+def _is_met(rule: Rule, assessed: Assessment) -> bool:
+    return rule.target is not None and rule.target.is_met(assessed.figures)
 
 
 def not_now(

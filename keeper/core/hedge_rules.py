@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.core.books import Exposure
-from keeper.core.decisions import Hold, Memory, left_today, not_now
+from keeper.core.decisions import Decided, Hold, Memory, left_today, not_now
 from keeper.core.legs import Naked, NakedBudget
 from keeper.core.margins import PerpLeg, PerpPosition
 from keeper.core.prices import Doubt
@@ -106,11 +106,15 @@ class HedgeIntent:
 
 def decide_hedge(
     assessed: BookAssessment, perps: tuple[PerpPosition, ...], memory: Memory, signer_of: dict[str, Address]
-) -> Hold | tuple[HedgeIntent, ...]:
-    """Return the trades that would bring a book back into its band, one for each hedge, or why none is made."""
+) -> Decided[HedgeIntent]:
+    """Return the trades that would bring a book back into its band, one for each hedge, or why none is made.
+
+    They are ways of one rule: the cheapest is taken. What speaks against one hedge is nothing to tell while another
+    can be traded.
+    """
     refused = _needless(assessed)
     if refused is not None:
-        return refused
+        return Decided((refused,))
     book, rule = assessed.exposure.book.name, assessed.rule
     found = [_one(assessed, perp, memory, signer_of[perp.name]) for perp in perps]
     holds = [x for x in found if isinstance(x, Hold)]
@@ -119,8 +123,8 @@ def decide_hedge(
     waiting = next((h for h in holds if h.reason is Reason.ORDER_PENDING), None)
     if waiting or not intents:
         none = Hold(book, rule.name, Reason.POSITION_UNREADABLE, "no hedge can be read")
-        return waiting or (holds[0] if holds else none)
-    return intents
+        return Decided((waiting or (holds[0] if holds else none),))
+    return Decided(intents)
 
 
 def _needless(assessed: BookAssessment) -> Hold | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.core import perps
-from keeper.core.decisions import Hold, Memory, Safety, left_today, not_now
+from keeper.core.decisions import Decided, Hold, Memory, Safety, left_today, not_now
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_rules import (
     PerpAction,
@@ -52,20 +52,14 @@ class PerpIntent:
 
 def decide_perp(
     assessed: PerpAssessment | Unjudged, memory: Memory, safety: Safety, signer: Address
-) -> Hold | PerpIntent:
-    """Return what to do about one position: the first fired rule that may act, else the first reason it may not."""
+) -> Decided[PerpIntent]:
+    """Return what each fired rule of one position asks for or why it may not, and each rule that cannot be judged."""
     if isinstance(assessed, Unjudged):
-        return Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail)
-    holds = []
-    for rule in assessed.fired:
-        decision = _decide_rule(rule, assessed, memory, safety, signer)
-        if isinstance(decision, PerpIntent):
-            return decision
-        holds.append(decision)
-    holds += [
-        Hold(assessed.position.name, v.rule.name, v.doubt.reason, v.doubt.detail) for v in assessed.verdicts if v.doubt
-    ]
-    return holds[0] if holds else Hold(assessed.position.name, None, Reason.HEALTHY)
+        return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
+    name = assessed.position.name
+    found = [_decide_rule(rule, assessed, memory, safety, signer) for rule in assessed.fired]
+    found += [Hold(name, v.rule.name, v.doubt.reason, v.doubt.detail) for v in assessed.verdicts if v.doubt]
+    return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))
 
 
 def pending_order(position: PerpPosition) -> str | None:

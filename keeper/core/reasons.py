@@ -23,6 +23,7 @@ class Reason(Enum):
         "an order of this position waits for the venue",
         "wait: it is executed, cancelled or frozen by the venue's keepers",
     )
+    RESCUE_FIRST = ("rescue_first", "a rule that protects the position fires: no leverage is added", "")
     TOO_MANY_FAILURES = (
         "too_many_failures",
         "plans of this rule failed several times in a row",

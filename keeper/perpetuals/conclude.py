@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from keeper.conclude import landed, tell_hold, where
+from keeper.conclude import landed, tell_holds, where
 from keeper.core import perps
 from keeper.core.decisions import Hold
-from keeper.core.hedge_rules import BookAssessment, HedgeIntent
+from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule
 from keeper.core.legs import failed as order_failed
-from keeper.core.perp_rules import PerpAssessment
+from keeper.core.perp_rules import PerpAssessment, PerpRule
 from keeper.core.positions import Snapshot
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
@@ -25,11 +26,20 @@ from keeper.report import rejected
 FIGURE = "margin ratio"
 
 
-async def conclude_hold(
-    house: House, snapshot: Snapshot, assessed: PerpAssessment | BookAssessment | Unjudged, hold: Hold
+async def conclude_holds(
+    house: House,
+    snapshot: Snapshot,
+    assessed: PerpAssessment | BookAssessment | Unjudged,
+    holds: Sequence[Hold],
 ) -> None:
-    """Write down and tell a refusal."""
-    await tell_hold(house, snapshot.block, hold, lambda: report.inputs(snapshot, assessed))
+    """Write down and tell every alert and refusal."""
+    name = subject(assessed.rule) if isinstance(assessed, BookAssessment) else holds[0].position
+    await tell_holds(house, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
+
+
+def subject(rule: PerpRule | HedgeRule) -> str:
+    """Return under what name it is kept in mind what was written: a book has several rules, each judged by itself."""
+    return f"{rule.book}:{rule.name}" if isinstance(rule, HedgeRule) else rule.position
 
 
 async def conclude_plan(
@@ -38,7 +48,7 @@ async def conclude_plan(
     """Write down a plan, then send it in a task of its own; in dry run the rehearsal was all."""
     decision_id = await _record(house, snapshot, prepared)
     intent = prepared.plan.intent
-    house.said[intent.position] = f"act:{decision_id}"
+    house.said[subject(intent.rule)] = frozenset()
     if house.mode == "dry_run":
         outcome = PerpOutcome("rehearsed", Reason.REHEARSED, prepared.where, prepared.after)
         await _finish(house, prepared, decision_id, outcome)

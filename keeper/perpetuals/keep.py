@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.errors import NodeError, NodesDisagreeError
 from keeper.core.books import Book
-from keeper.core.decisions import Hold
+from keeper.core.decisions import Hold, gravest
 from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import PerpIntent, decide_perp, pending_order
@@ -19,7 +19,7 @@ from keeper.core.rules import Unjudged
 from keeper.execution.perp_executor import PerpOutcome
 from keeper.house import House
 from keeper.journal import JournalError
-from keeper.perpetuals.conclude import conclude_hold, conclude_plan
+from keeper.perpetuals.conclude import conclude_holds, conclude_plan
 from keeper.perpetuals.judge import judge_book, judge_perp
 from keeper.perpetuals.orders import look_after_orders
 from keeper.perpetuals.stops import keep_stops, take_back
@@ -41,6 +41,13 @@ class PerpResult:
     decision: Hold | PerpIntent | HedgeIntent
     prepared: PerpPrepared | None = None
     outcome: PerpOutcome | asyncio.Task[PerpOutcome] | None = None
+    others: tuple[Hold, ...] = ()
+    """What the other rules came to, each under its own name: alerts, and rescues that found no way."""
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """Everything that is told of the rules but the plan."""
+        return (self.decision, *self.others) if isinstance(self.decision, Hold) else self.others
 
 
 async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | Unreadable) -> PerpResult:
@@ -53,15 +60,17 @@ async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | U
             if back is not None:
                 await take_back(house, snapshot, position, back)
                 result = _after_that(house, result)
+        if any(hold.reason is Reason.SIGNER_BUSY for hold in result.holds):
+            house.wanted.add(house.watch.positions[position.name].spender)
         if isinstance(result.decision, Hold):
-            if result.decision.reason is Reason.SIGNER_BUSY:
-                house.wanted.add(house.watch.positions[position.name].spender)
-            await conclude_hold(house, snapshot, result.assessed, result.decision)
+            await conclude_holds(house, snapshot, result.assessed, result.holds)
             if isinstance(position, PerpPosition):
                 await keep_stops(house, snapshot, position)
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
-        return replace(result, outcome=await conclude_plan(house, snapshot, result.prepared))
+        outcome = await conclude_plan(house, snapshot, result.prepared)
+        await conclude_holds(house, snapshot, result.assessed, result.holds)  # the rescue went first
+        return replace(result, outcome=outcome)
     except (NodeError, ReadFailedError, JournalError) as error:
         return _in_the_dark(house, position.name, error)
 
@@ -71,16 +80,16 @@ async def consider_perp(house: House, snapshot: Snapshot, position: PerpPosition
     assessed = await judge_perp(house, snapshot, position)
     signer = house.watch.positions[position.name].spender
     fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
-    decision = decide_perp(assessed, await house.recall_of(fired, snapshot.block), house.safety, signer)
-    if isinstance(decision, Hold):
-        return PerpResult(position.name, assessed, decision)
-    ways = await find_perp_plans(house, snapshot, decision)
-    if isinstance(ways, Hold):
-        return PerpResult(position.name, assessed, ways)
-    prepared = await first_that_works(house, snapshot, ways)
-    if isinstance(prepared, Hold):
-        return PerpResult(position.name, assessed, prepared)
-    return PerpResult(position.name, assessed, decision, prepared)
+    decided = decide_perp(assessed, await house.recall_of(fired, snapshot.block), house.safety, signer)
+    holds = decided.holds
+    for intent in decided.intents:
+        ways = await find_perp_plans(house, snapshot, intent)
+        prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways)
+        if isinstance(prepared, PerpPrepared):
+            return PerpResult(position.name, assessed, intent, prepared, others=holds)
+        holds = (*holds, prepared)
+    lead = gravest(holds)
+    return PerpResult(position.name, assessed, lead, others=tuple(h for h in holds if h is not lead))
 
 
 async def keep_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRule) -> PerpResult:
@@ -89,7 +98,7 @@ async def keep_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRul
         result = await consider_book(house, snapshot, book, rule)
         assert isinstance(result.assessed, BookAssessment)  # noqa: S101 - a book is always assessed
         if isinstance(result.decision, Hold):
-            await conclude_hold(house, snapshot, result.assessed, result.decision)
+            await conclude_holds(house, snapshot, result.assessed, result.holds)
             await stand_by(house, snapshot, result.assessed, result.decision)
             return result
         await stand_by(house, snapshot, result.assessed, None)
@@ -105,13 +114,13 @@ async def consider_book(house: House, snapshot: Snapshot, book: Book, rule: Hedg
     hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
     signers = {name: house.watch.positions[name].spender for name in book.hedges}
     memory = await house.recall_of(assessed.fired, snapshot.block)
-    decision = decide_hedge(assessed, hedges, memory, signers)
-    if isinstance(decision, Hold):
-        return PerpResult(book.name, assessed, decision)
+    decided = decide_hedge(assessed, hedges, memory, signers)
+    if isinstance(decided.lead, Hold):
+        return PerpResult(book.name, assessed, decided.lead)
     if gives_up(assessed):
         detail = f"{assessed.naked.tries} orders failed"
-        return PerpResult(book.name, assessed, decision[0].hold(Reason.TOO_MANY_FAILURES, detail))
-    ways = await find_hedge_plans(house, snapshot, decision)
+        return PerpResult(book.name, assessed, decided.lead.hold(Reason.TOO_MANY_FAILURES, detail))
+    ways = await find_hedge_plans(house, snapshot, decided.intents)
     if isinstance(ways, Hold):
         return PerpResult(book.name, assessed, ways)
     prepared = await first_that_works(house, snapshot, ways)
@@ -125,7 +134,8 @@ def _after_that(house: House, result: PerpResult) -> PerpResult:
     """Return the result, held where an order is being taken back: a signer does one thing at a time."""
     signer = house.watch.positions[result.name].spender
     if isinstance(result.decision, PerpIntent) and signer in house.in_flight:
-        return PerpResult(result.name, result.assessed, result.decision.hold(Reason.IN_FLIGHT, "an order taken back"))
+        held = result.decision.hold(Reason.IN_FLIGHT, "an order taken back")
+        return PerpResult(result.name, result.assessed, held, others=result.others)
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.decisions import Hold, Memory
+from keeper.core.decisions import NEEDLESS, Memory, asked_for
 from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import PerpIntent, decide_perp
@@ -14,8 +14,6 @@ from keeper.execution.redecision import Change, Drop, Keep
 from keeper.house import House
 from keeper.perpetuals.judge import judge_book, judge_perp
 from keeper.perpetuals.trial import PerpPrepared
-
-NEEDLESS = (Reason.HEALTHY, Reason.AT_TARGET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +45,5 @@ class PerpLook:
         assessed = await judge_perp(house, snapshot, position)
         signer = house.watch.positions[intent.position].spender
         now = decide_perp(assessed, Memory(), house.safety, signer)
-        return now.reason if isinstance(now, Hold) and now.reason in NEEDLESS else None
+        asked = None if now.intents else asked_for(now.holds)
+        return asked.reason if asked and asked.reason in NEEDLESS else None

@@ -30,7 +30,7 @@ async def carry_out(
         return
     rule = rule or _housekeeping(position.name)
     plan = plan_of(position, rule, move)
-    if house.mode == "dry_run" and house.said.get(f"{position.name}:{rule.name}") == plan.label:
+    if house.mode == "dry_run" and house.upkept.get(f"{position.name}:{rule.name}") == plan.label:
         return
     memory = await house.recall_of((rule,), snapshot.block)
     if memory.failed.get((position.name, rule.name), 0) >= TRIES:
@@ -40,7 +40,7 @@ async def carry_out(
         house.observer.raise_alarm(f"upkeep:{position.name}:{rule.name}", f"Could not {plan.label}", prepared.detail)
         return
     await conclude_plan(house, snapshot, prepared)
-    house.said[f"{position.name}:{rule.name}"] = plan.label
+    house.upkept[f"{position.name}:{rule.name}"] = plan.label
 
 
 def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:

@@ -134,7 +134,7 @@ def assessed_perp(
 
 
 def decided(of: PerpPosition, *rules: PerpRule, memory: Memory | None = None, **more: Any) -> Hold | PerpIntent:
-    return decide_perp(assessed_perp(of, *rules, **more), memory or Memory(), safety(), SIGNER)
+    return decide_perp(assessed_perp(of, *rules, **more), memory or Memory(), safety(), SIGNER).lead
 
 
 def perp_intent(of: PerpPosition, rule: PerpRule | None = None, **more: Any) -> PerpIntent:
@@ -214,7 +214,8 @@ def book_assessed(
 
 
 def hedge_decision(of: BookAssessment, *hedges: PerpPosition, memory: Memory | None = None) -> Any:
-    return decide_hedge(of, hedges, memory or Memory(), {p.name: SIGNER for p in hedges})
+    found = decide_hedge(of, hedges, memory or Memory(), {p.name: SIGNER for p in hedges})
+    return found.intents or found.lead
 
 
 def hedge_intent(

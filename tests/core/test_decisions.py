@@ -37,7 +37,7 @@ EMERGENCY = loop(dollars="15100")  # health 1.0993
 def decided(
     of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()
 ) -> Hold | Intent:
-    return decide(assessed(of, *rules, doubts=doubts), past or memory(), safety(), OWNER)
+    return decide(assessed(of, *rules, doubts=doubts), past or memory(), safety(), OWNER).lead
 
 
 def held(of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()) -> Hold:
@@ -73,7 +73,7 @@ def test_a_healthy_position_is_held_quietly() -> None:
 @pytest.mark.parametrize("reason", [Reason.NO_POSITION, Reason.POSITION_UNREADABLE, Reason.FIGURES_DISAGREE])
 def test_what_is_unjudged_is_held_for_its_reason_and_never_called_healthy(reason: Reason) -> None:
     """And it is not quiet: the owner hears of it."""
-    found = decide(Unjudged("loop", Doubt(reason, "why")), memory(), safety(), OWNER)
+    found = decide(Unjudged("loop", Doubt(reason, "why")), memory(), safety(), OWNER).lead
     assert found == Hold("loop", None, reason, "why")
     assert not found.is_quiet
 
@@ -110,8 +110,8 @@ def test_the_emergency_bound_itself_counts() -> None:
     of = loop(dollars="15000")
     health = assessed(of).figures.health_factor
     found = assessed(of, rule())
-    assert isinstance(decide(found, acted(1), safety(emergency_health=health), OWNER), Intent)
-    above = decide(found, acted(1), safety(emergency_health=Wad(health - 1)), OWNER)
+    assert isinstance(decide(found, acted(1), safety(emergency_health=health), OWNER).lead, Intent)
+    above = decide(found, acted(1), safety(emergency_health=Wad(health - 1)), OWNER).lead
     assert isinstance(above, Hold)
     assert above.reason is Reason.COOLDOWN
 

@@ -44,7 +44,7 @@ def test_a_fired_rule_acts() -> None:
 
 def test_an_unjudged_position_is_held_and_told() -> None:
     """Unknown is not healthy."""
-    found = decide_perp(Unjudged("short", DOUBT), Memory(), safety(), SIGNER)
+    found = decide_perp(Unjudged("short", DOUBT), Memory(), safety(), SIGNER).lead
     assert isinstance(found, Hold)
     assert (found.reason, found.is_quiet) == (DOUBT.reason, False)
 
