@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from keeper.chain.errors import NodeRefusedError, TooBigError
+from keeper.chain.refusals import is_too_heavy
 from keeper.core.units import Address
 from keeper.venues import multicall3
 from keeper.venues.ports import Read
@@ -20,30 +21,6 @@ AMPLE: Final = 4
 PARTS: Final = 8
 """Reads that failed are asked again in calls this many times smaller, before it is believed of them."""
 _ANSWER: Final = 192  # bytes of a usual large answer, getUserAccountData's
-_TOO_BIG: Final = (
-    "out of gas",
-    "outofgas",
-    "memoryoog",
-    "gas required exceeds",
-    "exceeds block gas limit",
-    "exceeds gas cap",
-    "intrinsic gas too",
-    "gas limit",
-    "gas too",
-    "gas uint64 overflow",
-    "too large",
-    "too big",
-    "too long",
-    "exceeds the limit",
-    "exceeded max limit",
-    "response size",
-    "request size",
-    "content length",
-    "execution aborted",
-    "execution timeout",
-    "timed out",
-    "execution reverted",  # Multicall3 lets every read fail: it reverts itself only for want of gas
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +114,7 @@ def proofs(multicall: Address) -> tuple[Read, Read]:
 
 def is_too_big(error: NodeRefusedError) -> bool:
     """Tell whether a node refused a call for what it takes: gas, bytes or time. Less at once may go."""
-    return isinstance(error, TooBigError) or any(text in error.message.lower() for text in _TOO_BIG)
+    return isinstance(error, TooBigError) or is_too_heavy(error.message)
 
 
 def _size(read: Read) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
-from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeRefusedError
+from keeper.chain.errors import ForbiddenMethodError, NodeAwayError
 from keeper.chain.health import host_of
 from keeper.chain.http import HttpWire
 from keeper.chain.pushes import Header, OnGap, OnLog, Pushed, Topics, as_log
+from keeper.chain.refusals import refusal
 from keeper.chain.socket import SocketWire
 from keeper.core.units import Address
 
@@ -83,9 +84,8 @@ class Node:
         answer = await self._wire.exchange(method, params)
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
             raise NodeAwayError(self.name, method, "the answer is not JSON-RPC; is `rpc_url` right?")
-        error_ = answer.get("error")
-        if error_ is not None:
-            raise _refusal(self.name, method, error_)
+        if answer.get("error") is not None:
+            raise refusal(self.name, method, answer["error"])
         return answer.get("result")
 
     async def close(self) -> None:
@@ -127,16 +127,3 @@ class Node:
         if not isinstance(self._wire, SocketWire) or not self.may("eth_subscribe"):
             return None
         return self._wire.subscribe(params, on_push, on_gap)
-
-
-def _refusal(name: str, method: str, error: Any) -> NodeRefusedError:
-    if not isinstance(error, dict):
-        return NodeRefusedError(name, method, 0, str(error), None)
-    code, data = error.get("code"), error.get("data")
-    return NodeRefusedError(
-        name,
-        method,
-        code if isinstance(code, int) else 0,
-        str(error.get("message", "")),
-        data if isinstance(data, str) else None,
-    )

@@ -120,12 +120,12 @@ class Heads:
         return [m for m in found if m.record.has(number, hash_)] or found
 
     def error(self, errors: Iterable[NodeError]) -> NodeError:
-        """Return what to raise when no node gave an answer: the last that may pass, else that the chain is wrong."""
+        """Return what to raise when no node gave an answer: the first that may pass, else that the chain is wrong."""
         passing = [e for e in errors if not isinstance(e, WrongChainError)]
         faults = [m.fault for m in self.readers if m.fault]
         if len(faults) == len(self.readers):
             return faults[0]
-        return passing[-1] if passing else NodeAwayError(self.readers[0].name, "read", "no node answered")
+        return passing[0] if passing else NodeAwayError(self.readers[0].name, "read", "no node answered")
 
     def state_of(self, member: Member) -> str:
         """Return in words how a node is doing; nothing of one that is not read from."""

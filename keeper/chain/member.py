@@ -25,18 +25,6 @@ Tell = Callable[[str, Aside, str], None]
 """Told when a node is set aside: its name, why, and the detail. Called once each time, and must not block."""
 
 SEND_METHODS: Final = ("eth_sendRawTransaction", "eth_sendPrivateTransaction")
-_LAGS: Final = (
-    "header not found",
-    "unknown block",
-    "block not found",
-    "could not find block",
-    "missing trie node",
-    "after last accepted block",
-    "blockoutofrange",
-    "block is out of range",
-)
-_OVERLOADED: Final = ("rate limit", "too many requests", "request limit", "request count exceeded", "over capacity")
-_OVERLOADED_CODES = (-32005, 429)
 
 
 class Member:
@@ -166,10 +154,7 @@ class Member:
         begun = self._clock()
         try:
             answer = await self.node.ask(decode, method, *params)
-        except NodeRefusedError as error:
-            self.fail(error.detail) if is_overloaded(error) else self._answered(begun)
-            raise
-        except BlockMissingError:
+        except (NodeRefusedError, BlockMissingError):
             self._answered(begun)
             raise
         except StaleAnswerError as error:
@@ -190,18 +175,6 @@ def methods_of(roles: frozenset[Role], send_method: str, *, is_live: bool) -> fr
     reads = READING if Role.READ in roles else frozenset({"eth_chainId"})
     sends = is_live and bool(roles & {Role.SEND, Role.PRIVATE})
     return reads | {send_method} if sends else reads
-
-
-def is_lag(error: NodeError) -> bool:
-    """Tell whether a refusal only means that the node does not have the block: another one may."""
-    return isinstance(error, NodeRefusedError) and any(text in error.message.lower() for text in _LAGS)
-
-
-def is_overloaded(error: NodeError) -> bool:
-    """Tell whether a refusal only means that the node has had enough of us: that is no answer."""
-    if not isinstance(error, NodeRefusedError):
-        return False
-    return error.code in _OVERLOADED_CODES or any(text in error.message.lower() for text in _OVERLOADED)
 
 
 def as_is(_: str, result: Any) -> Any:

@@ -15,11 +15,18 @@ from typing import Any, TypeVar
 from eth_utils.crypto import keccak
 
 from keeper.chain.broadcast import Sent, broadcast
+from keeper.chain.chunks import is_too_big
 from keeper.chain.client import Decode
-from keeper.chain.errors import NodeError, NodeRefusedError, NodesDisagreeError
+from keeper.chain.errors import (
+    BlockMissingError,
+    NodeBusyError,
+    NodeError,
+    NodeRefusedError,
+    NodesDisagreeError,
+)
 from keeper.chain.heads import Heads
 from keeper.chain.health import Aside, Role
-from keeper.chain.member import Clock, Member, as_is, as_number, is_lag, is_overloaded
+from keeper.chain.member import Clock, Member, as_is, as_number
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Several, Told, Topics
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 from keeper.core.positions import BlockRef
@@ -214,7 +221,7 @@ class Nodes:
         finally:
             for task in running:
                 task.cancel()
-        raise self._heads.error(errors)
+        raise self._heads.error(sorted(errors, key=_telling))
 
     def _turned_to(self, member: Member) -> Member:
         """Return a node about to be read from; its chain is checked again when it was not the one in use."""
@@ -250,7 +257,18 @@ class Nodes:
 
 
 def _worth_asking_elsewhere(error: NodeError) -> NodeError:
-    """Return an error that another node may not have; raise a refusal that is an answer."""
-    if isinstance(error, NodeRefusedError) and not is_lag(error) and not is_overloaded(error):
+    """Return an error that another node may not have; raise a refusal that is certainly about the call itself."""
+    if isinstance(error, NodeRefusedError) and error.is_final:
         raise error
     return error
+
+
+def _telling(error: NodeError) -> int:
+    """Return how little an error says, of several nodes' where none answered: the least is what is raised."""
+    match error:
+        case NodeRefusedError():
+            return 0 if is_too_big(error) else 1
+        case NodeBusyError() | BlockMissingError():
+            return 2
+        case _:
+            return 3

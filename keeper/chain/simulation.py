@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from keeper.chain.client import Upstream
-from keeper.chain.errors import NodeAwayError, NodeRefusedError, StaleAnswerError
+from keeper.chain.errors import BlockMissingError, NodeAwayError, NodeRefusedError, StaleAnswerError
 from keeper.core.positions import BlockRef
 from keeper.core.units import Address
 from keeper.venues import multicall3
@@ -65,9 +65,9 @@ async def simulate(
     payload = {"blockStateCalls": [built], "validation": False}
     try:
         result = await node.request("eth_simulateV1", payload, hex(block.number))
-    except NodeRefusedError as error:
+    except (NodeRefusedError, BlockMissingError) as error:
         # whatever the reason it gives, this node does not simulate; a fork does
-        raise SimulationUnsupportedError(error.message) from error
+        raise SimulationUnsupportedError(error.detail) from error
     return _decode(node.name, block, result, len(calls), len(reads))
 
 

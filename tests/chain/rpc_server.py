@@ -36,6 +36,8 @@ class Server:
         self.call_result = "0x01"
         self.delay_s = 0.0
         self.status = 200
+        self.status_of: dict[str, int] = {}
+        """HTTP status of a method's answers, whose body stays JSON-RPC."""
         self.body: str | None = None
         self.refusals: dict[str, dict[str, Any]] = {}
         self.asked: Counter[str] = Counter()
@@ -57,9 +59,8 @@ class Server:
         if self.status != 200 or self.body is not None:
             return web.Response(status=self.status, text=self.body or "")
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": asked["id"]}
-        if method in self.refusals:
-            return web.json_response(answer | {"error": self.refusals[method]})
-        return web.json_response(answer | self.answer(method, params))
+        said = {"error": self.refusals[method]} if method in self.refusals else self.answer(method, params)
+        return web.json_response(answer | said, status=self.status_of.get(method, 200))
 
     def answer(self, method: str, params: list[Any]) -> dict[str, Any]:
         match method:
