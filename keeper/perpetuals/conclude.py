@@ -33,13 +33,18 @@ async def conclude_holds(
     holds: Sequence[Hold],
 ) -> None:
     """Write down and tell every alert and refusal."""
-    name = subject(assessed.rule) if isinstance(assessed, BookAssessment) else holds[0].position
-    await tell_holds(house, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
+    await tell_holds(house, snapshot.block, _name(assessed), holds, lambda: report.inputs(snapshot, assessed))
 
 
 def subject(rule: PerpRule | HedgeRule) -> str:
     """Return under what name it is kept in mind what was written: a book has several rules, each judged by itself."""
     return f"{rule.book}:{rule.name}" if isinstance(rule, HedgeRule) else rule.position
+
+
+def _name(assessed: PerpAssessment | BookAssessment | Unjudged) -> str:
+    if isinstance(assessed, BookAssessment):
+        return subject(assessed.rule)
+    return assessed.name if isinstance(assessed, Unjudged) else assessed.position.name
 
 
 async def conclude_plan(
