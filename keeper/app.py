@@ -84,7 +84,7 @@ async def opened(
             watch=watch,
             journal=journal,
             observer=observer,
-            simulator=NodeSimulator(blocks, fork) if is_live else fork,
+            simulator=NodeSimulator(blocks, fork),
             rules=settings.rules,
             perps=PerpMemory(
                 journal,

@@ -1,4 +1,4 @@
-"""A throw-away anvil fork of one block: where dry runs happen, and where plans are rehearsed without eth_simulateV1.
+"""A throw-away anvil fork of one block: where plans are rehearsed when the node has no eth_simulateV1.
 
 The fork is a process of ours on the loopback interface. What is sent to it never reaches the chain it was forked from.
 """
@@ -19,13 +19,29 @@ from keeper.chain.accounts import receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import READING, Node
 from keeper.chain.errors import NodeAwayError, NodeError, NodeRefusedError
-from keeper.chain.simulation import NO_CODES, Codes, Simulated, Simulation, as_request
+from keeper.chain.gas import gas_limit
+from keeper.chain.simulation import (
+    NO_CODES,
+    CannotPayError,
+    Codes,
+    Simulated,
+    Simulation,
+    as_request,
+    price_at,
+    says_no_funds,
+)
 from keeper.core.positions import BlockRef
-from keeper.core.units import Address
+from keeper.core.units import Address, Wei
 from keeper.venues.abi import revert_reason
 from keeper.venues.ports import Call, Read
 
-_FORK_METHODS = READING | {"anvil_impersonateAccount", "eth_sendTransaction", "evm_mine", "anvil_setCode"}
+_FORK_METHODS = READING | {
+    "anvil_impersonateAccount",
+    "anvil_setCode",
+    "eth_estimateGas",
+    "eth_sendTransaction",
+    "evm_mine",
+}
 _START_LIMIT_S = 20.0
 _MINING_POLLS = 1000
 
@@ -56,7 +72,7 @@ class Fork:
     async def __aenter__(self) -> Self:
         anvil = find_anvil()
         if anvil is None:
-            raise AnvilMissingError("dry run needs anvil: put it on PATH or name it in KEEPER_ANVIL")
+            raise AnvilMissingError("no anvil was found: put it on PATH or name it in KEEPER_ANVIL")
         port = _free_port()
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -81,9 +97,17 @@ class Fork:
         await self._stop()
 
     async def run(
-        self, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+        self,
+        sender: Address,
+        calls: Sequence[Call],
+        reads: Sequence[Read],
+        code: Codes = NO_CODES,
+        price: Wei | None = None,
     ) -> Simulation:
-        """Send calls as ``sender`` (impersonated) one after the other, stop at the first failure, then read."""
+        """Send calls as ``sender`` (impersonated) one after the other, stop at the first failure, then read.
+
+        Gas is paid at ``price``, or at the next block's, and never below its base fee. Raises CannotPayError.
+        """
         node = self._node
         assert node is not None, "enter the fork first"  # noqa: S101 - misuse, not input
         await node.request("anvil_impersonateAccount", sender)
@@ -91,7 +115,7 @@ class Fork:
             await node.request("anvil_setCode", at, "0x" + put.hex())
         outcomes = list[Simulated]()
         for call in calls:
-            outcomes.append(await _send(node, sender, call))
+            outcomes.append(await _send(node, sender, call, price or Wei(0)))
             if not outcomes[-1].succeeded:
                 break
         blocks = Blocks(node, self._block.chain_id, self._multicall)
@@ -125,13 +149,18 @@ class Fork:
                 await self._process.wait()
 
 
-async def _send(node: Node, sender: Address, call: Call) -> Simulated:
-    request = as_request(sender, call)
+async def _send(node: Node, sender: Address, call: Call, price: Wei) -> Simulated:
+    """Estimate, for the reason and the limit a send would have, then send at the price a send would pay."""
+    head = await node.request("eth_getBlockByNumber", "latest", False)
+    paid = hex(max(price, price_at(Wei(int(head.get("baseFeePerGas") or "0x0", 16)))))
+    request = as_request(sender, call) | {"gasPrice": paid}
     try:
-        await node.request("eth_call", request, "latest")  # for the reason, which a receipt does not carry
-        price = await _least_price(node)
-        hash_ = await node.request("eth_sendTransaction", {**request, "gas": hex(15_000_000), "gasPrice": price})
+        needed = int(await node.request("eth_estimateGas", request, "latest"), 16)
+        limit = max(gas_limit(needed), call.least_gas)
+        hash_ = await node.request("eth_sendTransaction", request | {"gas": hex(limit)})
     except NodeRefusedError as error:
+        if says_no_funds(error):
+            raise CannotPayError(error.message) from error
         reason = revert_reason(bytes.fromhex(error.data[2:])) if error.data and error.data != "0x" else error.message
         return Simulated(succeeded=False, gas_used=0, error=reason)
     for _ in range(_MINING_POLLS):
@@ -140,12 +169,6 @@ async def _send(node: Node, sender: Address, call: Call) -> Simulated:
             return Simulated(mined.succeeded, mined.gas_used, None if mined.succeeded else "reverted")
         await asyncio.sleep(0.01)
     raise NodeAwayError(node.name, "eth_sendTransaction", "the fork did not mine")
-
-
-async def _least_price(node: Node) -> str:
-    """Return what the next block takes at most for gas, without a tip: some contracts look at what is paid."""
-    head = await node.request("eth_getBlockByNumber", "latest", False)
-    return hex(int(head.get("baseFeePerGas") or "0x0", 16) * 9 // 8 + 1)
 
 
 def _free_port() -> int:

@@ -1,4 +1,9 @@
-"""Calls run on a block's own state without being sent: by the node itself (eth_simulateV1), or on a fork."""
+"""Calls run on a block's own state without being sent: by the node itself (eth_simulateV1), or on a fork.
+
+They pay what they would pay if they were sent: the block's base fee, a real gas price, out of the sender's own balance.
+Left to itself eth_simulateV1 takes gas for nothing, and hides every contract that looks at the price, and every empty
+wallet.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,10 @@ from typing import Any
 
 from keeper.chain.client import Upstream
 from keeper.chain.errors import BlockMissingError, NodeAwayError, NodeRefusedError, StaleAnswerError
+from keeper.chain.fees import LEAST_TIP
+from keeper.chain.gas import gas_limit
 from keeper.core.positions import BlockRef
-from keeper.core.units import Address
+from keeper.core.units import Address, Wei
 from keeper.venues import multicall3
 from keeper.venues.abi import revert_reason
 from keeper.venues.ports import Answer, Call, Read
@@ -20,8 +27,20 @@ Codes = Mapping[Address, bytes]
 NO_CODES: Codes = MappingProxyType({})
 
 
+USUAL_GAS = 4_000_000
+"""Gas limit a call is tried with first: hardly any needs more, and most signers can pay for it."""
+NEARLY = 9, 10
+"""A call that failed after this share of its limit may have wanted more."""
+NO_FUNDS = -38014
+"""The code eth_simulateV1 has for a sender who cannot pay; other nodes say it in words."""
+
+
 class SimulationUnsupportedError(Exception):
     """The node has no eth_simulateV1."""
+
+
+class CannotPayError(Exception):
+    """The sender cannot pay for the gas of the calls, and what they carry, at the price of the next block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +60,11 @@ class Simulation:
     answers: tuple[Answer, ...]
 
 
+def price_at(base_fee: Wei) -> Wei:
+    """Return the gas price of the next block, from above, without more than the least tip."""
+    return Wei(-(-base_fee * 9 // 8) + LEAST_TIP)
+
+
 async def simulate(
     node: Upstream,
     block: BlockRef,
@@ -49,26 +73,83 @@ async def simulate(
     reads: Sequence[Read],
     multicall: Address,
     code: Codes = NO_CODES,
+    price: Wei | None = None,
 ) -> Simulation:
     """Run calls one after the other on the state of ``block``, then the reads. Raises NodeError.
 
     ``code`` is put at accounts first: at the sender's what an EIP-7702 delegation will do, at a price source another
-    price.
+    price. Gas is paid at ``price``, or at the next block's, from the sender's balance. Where that is too small for the
+    usual limit, or a call wants more, the gas is measured first, and the limits are those it would be sent with.
 
     Raises SimulationUnsupportedError where the node does not know the method, StaleAnswerError when it built on
-    another block.
+    another block, CannotPayError when the sender cannot pay for what was measured.
     """
-    final = {"from": sender, "to": multicall, "data": "0x" + multicall3.encode(reads).hex()}
-    built: dict[str, Any] = {"calls": [*(as_request(sender, c) for c in calls), final]}
-    if code:
-        built["stateOverrides"] = {at: {"code": "0x" + put.hex()} for at, put in code.items()}
-    payload = {"blockStateCalls": [built], "validation": False}
+    run = _Run(node, block, sender, tuple(calls), tuple(reads), multicall, code, price or price_at(block.base_fee))
     try:
-        result = await node.request("eth_simulateV1", payload, hex(block.number))
-    except (NodeRefusedError, BlockMissingError) as error:
-        # whatever the reason it gives, this node does not simulate; a fork does
-        raise SimulationUnsupportedError(error.detail) from error
-    return _decode(node.name, block, result, len(calls), len(reads))
+        found = await run.paid([USUAL_GAS] * len(calls))
+    except CannotPayError:
+        found = None
+    if found is not None and not any(_wants_more(outcome, USUAL_GAS) for outcome in found.calls):
+        return found
+    measured = await run.free()
+    if not all(outcome.succeeded for outcome in measured.calls):
+        return measured
+    used = zip(calls, measured.calls, strict=True)
+    return await run.paid([max(gas_limit(outcome.gas_used), call.least_gas) for call, outcome in used])
+
+
+def _wants_more(outcome: Simulated, limit: int) -> bool:
+    part, whole = NEARLY
+    return not outcome.succeeded and outcome.gas_used * whole >= limit * part
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One simulation's request, with gas that is paid for, or for nothing."""
+
+    node: Upstream
+    block: BlockRef
+    sender: Address
+    calls: tuple[Call, ...]
+    reads: tuple[Read, ...]
+    multicall: Address
+    code: Codes
+    price: Wei
+
+    async def paid(self, limits: Sequence[int]) -> Simulation:
+        """Run at the real price, each call with its limit. Raises CannotPayError."""
+        paid = {"gasPrice": hex(self.price)}
+        requests = [
+            as_request(self.sender, c) | paid | {"gas": hex(g)} for c, g in zip(self.calls, limits, strict=True)
+        ]
+        return await self._ask(requests)
+
+    async def free(self) -> Simulation:
+        """Run with all the gas there is, for nothing: what comes of it shows what is used."""
+        return await self._ask([as_request(self.sender, c) for c in self.calls])
+
+    async def _ask(self, requests: Sequence[dict[str, str]]) -> Simulation:
+        final = {"from": self.sender, "to": self.multicall, "data": "0x" + multicall3.encode(self.reads).hex()}
+        built: dict[str, Any] = {
+            "blockOverrides": {"baseFeePerGas": hex(self.block.base_fee)},
+            "calls": [*requests, final],
+        }
+        if self.code:
+            built["stateOverrides"] = {at: {"code": "0x" + put.hex()} for at, put in self.code.items()}
+        payload = {"blockStateCalls": [built], "validation": False}
+        try:
+            result = await self.node.request("eth_simulateV1", payload, hex(self.block.number))
+        except (NodeRefusedError, BlockMissingError) as error:
+            if isinstance(error, NodeRefusedError) and says_no_funds(error):
+                raise CannotPayError(error.message) from error
+            # whatever the reason it gives, this node does not simulate; a fork does
+            raise SimulationUnsupportedError(error.detail) from error
+        return _decode(self.node.name, self.block, result, len(self.calls), len(self.reads))
+
+
+def says_no_funds(error: NodeRefusedError) -> bool:
+    """Tell whether a node will not run a call because its sender cannot pay for it."""
+    return error.code == NO_FUNDS or "insufficient funds" in error.message.lower()
 
 
 def as_request(sender: Address, call: Call) -> dict[str, str]:

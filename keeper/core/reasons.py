@@ -96,7 +96,7 @@ class Reason(Enum):
     POSTCONDITION_FAILED = ("postcondition_failed", "the plan would not do what it promises", "see the figures after")
     REHEARSAL_UNAVAILABLE = (
         "rehearsal_unavailable",
-        "the node cannot simulate and no anvil was found",
+        "the node does not simulate and no anvil was found",
         "use a node with eth_simulateV1, or install anvil",
     )
     STALE_STATE = ("stale_state", "the chain moved on before the plan could be sent", "decided anew on the next block")
@@ -134,7 +134,7 @@ class Reason(Enum):
     RULE_FIRED = ("rule_fired", "a rule asks for action", "")
     RESTORED = ("restored", "the position is back at its target", "")
     PARTIAL = ("partial", "the plan helped as far as the limits allow", "raise the limits or fund the wallet")
-    REHEARSED = ("rehearsed", "the plan works on a fork of this block; dry run sends nothing", "use --live to send")
+    REHEARSED = ("rehearsed", "the plan works on this block; dry run sends nothing", "use --live to send")
 
     def __init__(self, code: str, short: str, remedy: str) -> None:
         self.code = code

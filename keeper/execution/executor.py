@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
+from keeper.chain.gas import gas_limit
 from keeper.core import lending
 from keeper.core.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Withdraw
 from keeper.core.planning import Plan
@@ -25,9 +26,6 @@ from keeper.journal import Entry, JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
 
-GAS_MARGIN_PERCENT = 60
-"""Added to the rehearsed gas: refunds hide up to a fifth of what a call needs on its way, prices move the rest."""
-GAS_LEAST = 60_000
 BRINGING_BACK = 1000
 """Steps of a decision from here on are no part of its plan: they return what it left outside."""
 DELEGATION_GAS = 40_000
@@ -260,11 +258,6 @@ def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]
             return route.tokens[-1] == asset and leftover.get(asset, 0) < amount
         case _:
             return False
-
-
-def gas_limit(used: int) -> int:
-    """Return the limit for a call whose rehearsal used so much gas."""
-    return max(GAS_LEAST, used * (100 + GAS_MARGIN_PERCENT) // 100)
 
 
 def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> Iterator[list[Outgoing]]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
+from keeper.chain.gas import gas_limit
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import AddMargin, AllowMargin, TakeMargin, Trade
 from keeper.core.perp_plans import PerpPlan
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution import policy
-from keeper.execution.executor import gas_limit
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.perp_policy import PerpGrant, check_perp

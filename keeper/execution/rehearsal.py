@@ -8,11 +8,18 @@ from typing import Protocol
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.fork import AnvilMissingError, Fork
-from keeper.chain.simulation import NO_CODES, Codes, Simulation, SimulationUnsupportedError, simulate
+from keeper.chain.simulation import (
+    NO_CODES,
+    CannotPayError,
+    Codes,
+    Simulation,
+    SimulationUnsupportedError,
+    simulate,
+)
 from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, BlockRef, LendingPosition
 from keeper.core.reasons import Reason
-from keeper.core.units import Address, ratio_text
+from keeper.core.units import Address, Wei, ratio_text
 from keeper.execution.encoding import Script
 from keeper.venues.ports import Call, Probe, Read
 
@@ -43,13 +50,22 @@ class Simulator(Protocol):
         """Where that is."""
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+        self,
+        block: BlockRef,
+        sender: Address,
+        calls: Sequence[Call],
+        reads: Sequence[Read],
+        code: Codes = NO_CODES,
+        price: Wei | None = None,
     ) -> Simulation:
-        """Run the calls one after the other, then the reads; ``code`` is put at accounts first."""
+        """Run the calls one after the other, then the reads; ``code`` is put at accounts first.
+
+        The sender pays for gas, at ``price`` or else at the next block's. Raises CannotPayError when it cannot.
+        """
 
 
 class ForkSimulator:
-    """Rehearses on an anvil fork pinned to the block, impersonating the sender: the dry run."""
+    """Rehearses on an anvil fork pinned to the block, impersonating the sender."""
 
     where = "anvil fork"
 
@@ -58,11 +74,17 @@ class ForkSimulator:
         self._multicall = multicall
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+        self,
+        block: BlockRef,
+        sender: Address,
+        calls: Sequence[Call],
+        reads: Sequence[Read],
+        code: Codes = NO_CODES,
+        price: Wei | None = None,
     ) -> Simulation:
-        """Start a fork, run, stop it. Raises AnvilMissingError, NodeError."""
+        """Start a fork, run, stop it. Raises AnvilMissingError, CannotPayError, NodeError."""
         async with Fork(self._url, block, self._multicall) as fork:
-            return await fork.run(sender, calls, reads, code)
+            return await fork.run(sender, calls, reads, code, price)
 
 
 class NodeSimulator:
@@ -74,14 +96,23 @@ class NodeSimulator:
         self.where = "eth_simulateV1"
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+        self,
+        block: BlockRef,
+        sender: Address,
+        calls: Sequence[Call],
+        reads: Sequence[Read],
+        code: Codes = NO_CODES,
+        price: Wei | None = None,
     ) -> Simulation:
-        """Simulate. Raises NodeError, AnvilMissingError when neither way is open."""
+        """Simulate. Raises NodeError, CannotPayError, AnvilMissingError when neither way is open."""
         try:
-            found = await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall, code)
-        except SimulationUnsupportedError:
+            found = await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall, code, price)
+        except SimulationUnsupportedError as refused:
             self.where = self._fork.where
-            return await self._fork.run(block, sender, calls, reads, code)
+            try:
+                return await self._fork.run(block, sender, calls, reads, code, price)
+            except AnvilMissingError as missing:
+                raise AnvilMissingError(f"the node does not simulate ({refused}), and {missing}") from None
         self.where = "eth_simulateV1"
         return found
 
@@ -99,10 +130,16 @@ class Overridden:
         return self._simulator.where
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+        self,
+        block: BlockRef,
+        sender: Address,
+        calls: Sequence[Call],
+        reads: Sequence[Read],
+        code: Codes = NO_CODES,
+        price: Wei | None = None,
     ) -> Simulation:
         """Run with these codes and those."""
-        return await self._simulator.run(block, sender, calls, reads, {**self._codes, **code})
+        return await self._simulator.run(block, sender, calls, reads, {**self._codes, **code}, price)
 
 
 class NoFork:
@@ -111,10 +148,16 @@ class NoFork:
     where = "nowhere"
 
     async def run(
-        self, block: BlockRef, sender: Address, calls: Sequence[Call], reads: Sequence[Read], code: Codes = NO_CODES
+        self,
+        block: BlockRef,
+        sender: Address,
+        calls: Sequence[Call],
+        reads: Sequence[Read],
+        code: Codes = NO_CODES,
+        price: Wei | None = None,
     ) -> Simulation:
         """Refuse. Raises AnvilMissingError."""
-        raise AnvilMissingError("the node does not simulate, and a fork is too slow for this")
+        raise AnvilMissingError("a fork is too slow for this")
 
 
 async def rehearse(
@@ -126,6 +169,8 @@ async def rehearse(
         simulation = await simulator.run(block, signer, script.sent, probe.reads, script.code_at(signer))
     except AnvilMissingError as error:
         return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
+    except CannotPayError as error:
+        return Refused(Reason.NO_GAS_MONEY, f"{signer} cannot pay for {plan.label}: {error}")
     for call, outcome in zip(script.sent, simulation.calls, strict=False):
         if not outcome.succeeded:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")

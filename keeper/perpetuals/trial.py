@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.fees import LEAST_TIP, lowest, offer
 from keeper.chain.fork import AnvilMissingError
+from keeper.chain.simulation import CannotPayError
 from keeper.core import perps
 from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import HedgeIntent
@@ -34,7 +35,7 @@ from keeper.execution import policy
 from keeper.execution.perp_policy import FEE_SLACK, PerpGrant, check_perp
 from keeper.execution.rehearsal import Refused
 from keeper.house import House
-from keeper.perpetuals.ways import fee_of, gas_price_for
+from keeper.perpetuals.ways import fee_of, gas_price_for, market_price
 from keeper.venues.ports import Call, PerpSeat
 
 ORDERS_SHARE = Bps(400)
@@ -97,7 +98,7 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
     unpaid = _cannot_pay(snapshot, calls, place.spender, plan) or _too_dear(snapshot, calls, plan)
     if unpaid:
         return unpaid
-    result = await _rehearse(house, plan, calls, seat, block)
+    result = await _rehearse(house, plan, calls, seat, block, market_price(block, gas_price))
     if isinstance(result, Refused):
         return result
     gas, where, after = result
@@ -149,22 +150,24 @@ def _too_dear(snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan) -> Refu
 
 
 async def _rehearse(
-    house: House, plan: PerpPlan, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef
+    house: House, plan: PerpPlan, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, price: Wei
 ) -> tuple[tuple[int, ...], str, PerpPosition] | Refused:
-    """Run the calls on their block. A venue that fills later can only show that it took the orders."""
+    """Run the calls on their block at a gas price. A venue that fills later can only show that it took the orders."""
     probe = seat.probe(plan.before.name, block)
     signer = house.watch.positions[plan.before.name].spender
     try:
-        done = await house.simulator.run(block, signer, calls, probe.reads)
+        done = await house.simulator.run(block, signer, calls, probe.reads, price=price)
     except AnvilMissingError as error:
         return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
+    except CannotPayError as error:
+        return Refused(Reason.NO_GAS_MONEY, f"{signer} cannot pay for {plan.label}: {error}")
     for call, outcome in zip(calls, done.calls, strict=False):
         if not outcome.succeeded:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
     after = probe.decode(done.answers)
     gas = tuple(outcome.gas_used for outcome in done.calls)
     if seat.is_delayed:
-        unfit = await _as_if_executed(house, calls, seat, block, signer)
+        unfit = await _as_if_executed(house, calls, seat, block, signer, price)
         if unfit:
             return unfit
         if len(after.orders) <= len(plan.before.orders) and any(step.spend for step in plan.steps):
@@ -177,7 +180,7 @@ async def _rehearse(
 
 
 async def _as_if_executed(
-    house: House, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, signer: Address
+    house: House, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, signer: Address, price: Wei
 ) -> Refused | None:
     """Return why the venue's keepers could not execute an order now: each is run as if they did, on the same block."""
     for i, call in enumerate(calls):
@@ -185,7 +188,7 @@ async def _as_if_executed(
         if asked is None:
             continue
         told, fine = asked
-        done = await house.simulator.run(block, signer, (*calls[:i], told), ())
+        done = await house.simulator.run(block, signer, (*calls[:i], told), (), price=price)
         error = done.calls[-1].error or ""
         if fine not in error:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {error or 'the venue did not say'}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from keeper.chain import accounts
 from keeper.chain.fees import LEAST_TIP
+from keeper.chain.simulation import price_at
 from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.hedging import hedge_plans, trade_wanted
@@ -64,6 +65,11 @@ async def gas_price_for(house: House, block: BlockRef) -> Wei:
     """
     tip = max(LEAST_TIP, await accounts.tip(house.watch.blocks.node))
     return Wei(2 * (block.base_fee + tip))
+
+
+def market_price(block: BlockRef, reckoned: Wei) -> Wei:
+    """Return what a transaction would pay for gas in the next block, of a price reckoned from above: its half."""
+    return max(price_at(block.base_fee), Wei(reckoned // 2))
 
 
 def fee_of(seat: PerpSeat, gas_price: Wei) -> Wei:

@@ -101,7 +101,8 @@ def encode_change(deployment: Deployment, change: OrderChange, fee: Wei | None, 
 
 def encode_cancel(deployment: Deployment, key: str, purpose: str) -> Call:
     """Return the call that takes an order back; it needs a gas limit of ``CANCEL_GAS``."""
-    return Call(deployment.exchange_router, ROUTER.cancelOrder.encode(bytes.fromhex(key[2:])), Wei(0), purpose)
+    data = ROUTER.cancelOrder.encode(bytes.fromhex(key[2:]))
+    return Call(deployment.exchange_router, data, Wei(0), purpose, CANCEL_GAS)
 
 
 def encode_claim(

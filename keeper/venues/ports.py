@@ -49,6 +49,8 @@ class Call:
     data: bytes
     value: Wei
     purpose: str
+    least_gas: int = field(default=0, compare=False)
+    """Gas limit it needs, whatever it uses; zero where what it uses tells."""
 
 
 class ReadFailedError(Exception):

@@ -82,13 +82,30 @@ FORK_READS = {
 """What anvil asks of the chain it forks."""
 
 
-def test_the_plan_is_rehearsed_on_a_fork_and_shown(watched: Scene, proxy: RpcProxy) -> None:
-    """Before and after, without a transaction."""
+NO_SIMULATION = faults.failing("eth_simulateV1", -32601, "the method eth_simulateV1 does not exist")
+
+
+def test_a_dry_run_is_simulated_where_the_node_can(
+    watched: Scene, proxy: RpcProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before and after, without a transaction, and without anvil."""
+    monkeypatch.setenv("KEEPER_ANVIL", str(tmp_path / "no-anvil"))
+    code, row = watched.once()
+    assert code == FINE
+    assert row["outcome"]["kind"] == "rehearsed"
+    assert row["rehearsal"]["where"] == "eth_simulateV1"
+    assert proxy.methods["eth_simulateV1"]
+    assert float(row["outcome"]["after"]["health_factor"]) == pytest.approx(1.6, rel=1e-3)
+    assert watched.health() < 1.25
+
+
+def test_a_dry_run_takes_a_fork_only_where_the_node_cannot_simulate(watched: Scene, proxy: RpcProxy) -> None:
+    """Asked once, refused, and rehearsed on a fork all the same."""
+    proxy.fault = NO_SIMULATION
     code, row = watched.once()
     assert code == FINE
     assert row["outcome"]["kind"] == "rehearsed"
     assert row["rehearsal"]["where"] == "anvil fork"
-    assert not proxy.methods["eth_simulateV1"]
     assert float(row["outcome"]["after"]["health_factor"]) == pytest.approx(1.6, rel=1e-3)
     assert watched.health() < 1.25
 
@@ -311,9 +328,32 @@ def test_the_daemon_waits_for_a_node_that_is_away(watched: Scene, proxy: RpcProx
 # --- the fork that a dry run stands on -------------------------------------------------------------------------------
 
 
-def test_without_anvil_a_dry_run_says_so(watched: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What to install, and where to name it; nothing is sent instead."""
+def test_without_simulation_and_anvil_a_dry_run_says_so(
+    watched: Scene, proxy: RpcProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both are named, with the node's own words, and what to install; nothing is sent instead."""
     monkeypatch.setenv("KEEPER_ANVIL", str(tmp_path / "no-anvil"))
-    found = watched.keeper("once")
-    assert found.exit_code in (FAILED, IN_DANGER)
-    assert "anvil" in found.output.lower()
+    proxy.fault = NO_SIMULATION
+    code, row = watched.once()
+    assert code in (FAILED, IN_DANGER)
+    assert row["decision"]["reason"] == "rehearsal_unavailable"
+    assert "the method eth_simulateV1 does not exist" in row["decision"]["detail"]
+    assert "KEEPER_ANVIL" in row["decision"]["detail"]
+
+
+# --- what gas costs --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("can_simulate", [True, False])
+def test_a_signer_without_gas_money_is_seen_in_rehearsal(
+    watched: Scene, proxy: RpcProxy, *, can_simulate: bool
+) -> None:
+    """The plan is run at the real gas price, out of the signer's own balance: on the node and on a fork alike."""
+    proxy.fault = None if can_simulate else NO_SIMULATION
+    kept = watched.world.w3.eth.get_balance(watched.signer)
+    watched.world.rpc("anvil_setBalance", watched.signer, hex(10**12))
+    code, row = watched.once()
+    watched.world.rpc("anvil_setBalance", watched.signer, hex(kept))
+    assert code == IN_DANGER
+    assert row["decision"]["reason"] == "no_gas_money"
+    assert watched.signer in row["decision"]["detail"]
