@@ -1,7 +1,7 @@
 # The project's commands. Each one sets up what it needs first; once set up that takes about a second.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check bench clean lock tools world
+.PHONY: help setup demo test chaos survival check bench clean lock tools world
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -17,11 +17,13 @@ ARGS ?=
 # how many runs `make chaos` plays, or the one
 SEEDS ?= 30
 SEED ?=
+# a folder of price histories for `make survival`
+PRICES ?=
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
-	  printf '  make %-7s %s\n' "$$name" "$$what"; done
-	@echo '  PYTHON=…     the Python (3.11 or later) to build .venv with'
+	  printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@echo '  PYTHON=…      the Python (3.11 or later) to build .venv with'
 
 setup: tools $(VENV)/.keeper world ## virtual environment, packages, local world; cached
 
@@ -33,6 +35,9 @@ test: setup ## all tests (ARGS="tests/core -x" for some)
 
 chaos: setup ## faults, kills and reorgs by seed (SEEDS=200, or SEED=123 for one)
 	@$(PY) tests/chaos/run.py $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) --workers $(WORKERS) $(ARGS)
+
+survival: setup ## crashes in lockstep against a liquidator, with a table (ARGS="--quick", PRICES=folder of histories)
+	@$(PY) -m sandbox.survival $(if $(PRICES),--prices $(PRICES)) $(ARGS)
 
 check: setup ## lint, format, types, layers
 	@$(VENV)/bin/ruff check

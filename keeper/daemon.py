@@ -68,7 +68,7 @@ class Daemon:
         house.watch.listen()
         with self._housekeeping():
             async for head in self._arrivals.heads():
-                await self._one(head)
+                await self.one(head)
             await self._arming.close()
             if self._early:
                 await self._early.close()
@@ -85,7 +85,7 @@ class Daemon:
         """Tell that the positions are not kept any more, and why."""
         self._house.observer.left(self._settings.network.name, error)
 
-    async def _one(self, head: BlockRef) -> None:
+    async def one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of a loop is here: a daemon that dies watches nothing."""
         self._arming.pause()
         if self._early:

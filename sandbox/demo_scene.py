@@ -9,7 +9,7 @@ from eth_abi.abi import decode
 from web3 import Web3
 
 from sandbox.demo_crash import START_PRICE
-from sandbox.liquidator import LIQUIDATION_TOPIC
+from sandbox.seizures import LIQUIDATION_TOPIC, Seizure, seizures
 from sandbox.world import World
 
 KEPT, UNKEPT = "kept", "unkept"
@@ -34,7 +34,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Liquidation:
-    """One LiquidationCall event; `penalty_usd` is what was seized beyond what was repaid, at that block's prices."""
+    """One LiquidationCall event; `penalty_usd` is what was lost beyond what was repaid, at that block's prices.
+
+    What the protocol took of the bonus is lost as well.
+    """
 
     owner: str
     block: int
@@ -100,15 +103,16 @@ def read_equity(world: World, owner: str, block: int, since: int) -> Decimal:
 def read_liquidations(world: World, first_block: int) -> list[Liquidation]:
     """Every liquidation since a block, as the pool's own events tell it."""
     query: Any = {"address": world.pool.address, "topics": [LIQUIDATION_TOPIC.to_0x_hex()], "fromBlock": first_block}
-    return [_liquidation(world, log) for log in world.w3.eth.get_logs(query)]
+    transactions = dict.fromkeys(log["transactionHash"] for log in world.w3.eth.get_logs(query))
+    receipts = [world.w3.eth.get_transaction_receipt(hash_) for hash_ in transactions]
+    return [_liquidation(world, one, r) for r in receipts for one in seizures(world, r["logs"])]
 
 
-def _liquidation(world: World, log: Any) -> Liquidation:
-    event = world.pool.events.LiquidationCall().process_log(log)["args"]
-    block = log["blockNumber"]
-    seized = _worth(world, event["collateralAsset"], event["liquidatedCollateralAmount"], block)
-    repaid = _worth(world, event["debtAsset"], event["debtToCover"], block)
-    return Liquidation(event["user"], block, log["transactionHash"].to_0x_hex(), seized - repaid)
+def _liquidation(world: World, one: Seizure, receipt: Any) -> Liquidation:
+    block = receipt["blockNumber"]
+    lost = _worth(world, one.collateral, one.taken + one.protocol, block)
+    freed = _worth(world, one.debt, one.repaid + one.forgiven, block)
+    return Liquidation(one.owner, block, receipt["transactionHash"].to_0x_hex(), lost - freed)
 
 
 def read_sale_gain(world: World, transaction: str, blocks_before: int = 1) -> Decimal:

@@ -12,13 +12,13 @@ from sandbox.actor import POLL_S, Actor
 from sandbox.chain import explain
 from sandbox.errors import RevertedError
 from sandbox.positions import accounts_data
+from sandbox.seizures import LIQUIDATION_TOPIC
 from sandbox.uniswap import MAX
 from sandbox.world import World
 
 HEALTHY = 10**18
 LIQUIDATION_GAS = 3_000_000
 BORROW_TOPIC = Web3.keccak(text="Borrow(address,address,address,uint256,uint8,uint256,uint16)")
-LIQUIDATION_TOPIC = Web3.keccak(text="LiquidationCall(address,address,address,uint256,uint256,address,bool)")
 USER_RESERVE = ["uint256"] * 7 + ["uint40", "bool"]
 
 

@@ -1,0 +1,115 @@
+"""The keeper in lockstep: the next block comes only after it has judged the last and handed over what it sends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keeper import app
+from keeper.core.positions import BlockRef
+from keeper.daemon import AnyResult, Daemon
+from keeper.house import House
+from keeper.settings import load
+from sandbox.survival.cells import POLL_S
+
+PATIENCE_S = 20.0
+UNMOVED_S = 0.15
+"""A plan that neither pauses nor ends for so long waits for another one's."""
+_sleep = asyncio.sleep
+
+
+class Gate:
+    """Stands in the way of whoever pauses before looking at the chain again, until the next block is there."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
+
+    async def sleep(self, seconds: float, result: Any = None) -> Any:
+        """In place of `asyncio.sleep`."""
+        task = asyncio.current_task()
+        if seconds != POLL_S or task is None:
+            return await _sleep(seconds, result)
+        self._waiting[task] = waits = asyncio.get_running_loop().create_future()
+        try:
+            await waits
+        finally:
+            self._waiting.pop(task, None)
+        return result
+
+    def open(self) -> None:
+        """A block came: look again."""
+        for waits in list(self._waiting.values()):
+            if not waits.done():
+                waits.set_result(None)
+
+    async def quiet(self, tasks: Any) -> None:
+        """Wait until each of the tasks has ended or pauses."""
+        loop = asyncio.get_running_loop()
+        until, before, since = loop.time() + PATIENCE_S, -1, loop.time()
+        while busy := [t for t in tasks() if not t.done() and not self._pauses(t)]:
+            now = loop.time()
+            if len(busy) != before:
+                before, since = len(busy), now
+            others = any(self._pauses(t) for t in tasks())
+            if now > until or (others and now - since > UNMOVED_S):
+                return
+            await _sleep(0.002)
+
+    def _pauses(self, task: asyncio.Task[Any]) -> bool:
+        waits = self._waiting.get(task)
+        return waits is not None and not waits.done()
+
+
+class Watched(Daemon):
+    """The daemon, and what it found at the newest block."""
+
+    found: tuple[AnyResult, ...] = ()
+
+    async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
+        self.found = await super()._judge(head)
+        return self.found
+
+
+@dataclass
+class Keeper:
+    """A whole live keeper in this process, driven block by block."""
+
+    house: House
+    daemon: Watched
+    gate: Gate
+    clock: dict[str, float] = field(default_factory=dict)
+
+    async def judge(self, timestamp: int) -> tuple[AnyResult, ...]:
+        """Judge the newest block to its end: decided, signed, handed over, and what was mined looked at."""
+        self.clock["now"] = float(timestamp)
+        head = await self.house.watch.blocks.head()
+        await self.daemon.one(head)
+        await self.gate.quiet(self._under_way)
+        self.gate.open()
+        await _sleep(0)
+        await self.gate.quiet(self._under_way)
+        return self.daemon.found
+
+    def _under_way(self) -> list[asyncio.Task[Any]]:
+        return list(self.house.in_flight.values())
+
+
+@asynccontextmanager
+async def keeping(config: Path) -> AsyncIterator[Keeper]:
+    """Open a live keeper on these settings; its pauses and its clock are ours."""
+    gate, settings = Gate(), load(config, {})
+    asyncio.sleep = gate.sleep  # type: ignore[assignment]  # the one pause of a plan under way
+    try:
+        async with app.opened(settings, is_live=True) as house:
+            await house.watch.blocks.check_chain()
+            keeper = Keeper(house, Watched(house, settings), gate, {"now": 0.0})
+            for executor in house.executors.values():
+                executor.lane._flight._clock = lambda: keeper.clock["now"]
+            yield keeper
+            for task in list(house.in_flight.values()):
+                task.cancel()
+            await asyncio.gather(*house.in_flight.values(), return_exceptions=True)
+    finally:
+        asyncio.sleep = _sleep

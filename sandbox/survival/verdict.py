@@ -1,0 +1,93 @@
+"""What a crash shows of one position: fine, explained, or a fault."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sandbox.survival.play import Line, Played
+
+TOLERANCE_USD, TOLERANCE = Decimal(2), Decimal("0.05")
+EMPTY_USD = Decimal(25)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One cell of the table. `why` explains what looks bad; `is_fault` where nothing does."""
+
+    course: str
+    cell: str
+    blocks: int
+    cost: Decimal
+    gas: Decimal
+    lost: Decimal
+    sent: int
+    reverted: int
+    lowest: float
+    end: float
+    liquidated: int
+    alone: Decimal
+    hosted: Decimal
+    hosted_liquidated: int
+    why: str
+    is_fault: bool
+
+
+def verdicts(played: Played) -> list[Verdict]:
+    """Judge every position of a crash."""
+    return [_verdict(played, line) for line in played.lines]
+
+
+def _verdict(played: Played, line: Line) -> Verdict:
+    assert line.hosted
+    why, is_fault = "", False
+    if line.liquidated:
+        why, is_fault = _liquidated(line, played)
+    # what pools that lag may give beyond the oracle is not owed to anybody
+    model = max(line.hosted.cost, Decimal(0))
+    if not is_fault and line.cost > model + max(TOLERANCE_USD, model * TOLERANCE):
+        dearer, is_fault = _dearer(line)
+        why = "; ".join(filter(None, (why, dearer)))
+    return Verdict(
+        course=played.course.name,
+        cell=line.cell.setting.name,
+        blocks=played.blocks,
+        cost=line.cost,
+        gas=line.gas,
+        lost=line.lost,
+        sent=line.sent,
+        reverted=line.reverted,
+        lowest=min(line.health),
+        end=line.health[-1],
+        liquidated=len(line.liquidated),
+        alone=line.alone_lost,
+        hosted=line.hosted.cost,
+        hosted_liquidated=line.hosted.liquidated,
+        why=why,
+        is_fault=is_fault,
+    )
+
+
+def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
+    """Explain a liquidation: nobody could have been there before, or there was nothing left to help with."""
+    first = line.liquidated[0]
+    in_time = [b for b in line.fired if b <= first - 2]
+    at = first - played.first
+    before = line.health[at - 1] if at else line.health[0]
+    if not in_time:
+        return f"no block between: {before:.3f} at the last before it was liquidated", False
+    if "deleverage" not in line.cell.setting.actions and line.wallet[at - 1] < EMPTY_USD:
+        return f"the wallet was used up, {line.sent} sent", False
+    held = [h for h in line.holds if in_time[0] <= h[0] < first]
+    reasons = dict.fromkeys(f"{reason}{f' ({detail[:90]})' if detail else ''}" for _, reason, detail in held)
+    asked = f"asked for help {len(in_time)} blocks in time, {line.sent} sent, {line.reverted} reverted"
+    return f"{asked}, {before:.3f} before; held: {'; '.join(list(reasons)[-3:]) or 'never'}", True
+
+
+def _dearer(line: Line) -> tuple[str, bool]:
+    assert line.hosted
+    trading = line.cost - line.gas - line.lost
+    parts = f"gas {line.gas:.0f}, trading {trading:.0f}, liquidations {line.lost:.0f} against {line.hosted.cost:.0f}"
+    if line.liquidated and not line.hosted.liquidated:
+        return f"liquidated where the model was not: {parts}", True
+    if not line.cell.setting.is_batch and line.gas > line.hosted.cost * Decimal("0.4"):
+        return f"call by call, as its owner set it: {parts}", False
+    return parts, True
