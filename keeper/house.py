@@ -19,7 +19,7 @@ from keeper.execution.executor import Executor
 from keeper.execution.perp_executor import PerpExecutor
 from keeper.execution.rehearsal import Simulator
 from keeper.journal import Journal
-from keeper.journal.decisions import Mode
+from keeper.journal.decisions import Doing, Mode
 from keeper.journal.past import Past, Recollection
 from keeper.observe import Observer
 from keeper.opinions import Opinions, SecondOpinion
@@ -157,10 +157,10 @@ class House:
         listed = {x.asset: x.symbol for x in self.watch.known.market.listings}
         return listed.get(self.watch.network.wrapped_native, "native")
 
-    async def past_of(self, rule: Ruled, block: BlockRef) -> Past:
-        """Return what the journal knows of a rule; it is asked only when something was written since."""
+    async def past_of(self, rule: Ruled, block: BlockRef, doing: Doing = "act") -> Past:
+        """Return what the journal knows of a rule, or of upkeep for it; asked only when something was written since."""
         now, counts_s = block.timestamp, failures_count_s(rule)
-        return await self.recollection.of(rule.position, rule.name, block.chain_id, now, counts_s)
+        return await self.recollection.of(rule.position, rule.name, block.chain_id, now, counts_s, doing)
 
     async def spent_today(self, rule: Ruled, block: BlockRef) -> Usd:
         """Return the dollars a rule moved in the last 24 hours of chain time."""

@@ -60,6 +60,9 @@ class VenueOrder:
     is_frozen: bool
     auto_cancels: bool
     execution_fee: Wei
+    swaps: int = 0
+    """Steps it swaps on its way, which its execution takes gas for."""
+    callback_gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)

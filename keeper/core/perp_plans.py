@@ -88,6 +88,8 @@ class PerpPlan:
     postcondition: PerpPromise
     is_partial: bool
     rejected: tuple[Rejected, ...] = ()
+    is_upkeep: bool = False
+    """Whether it only keeps orders in step that rest with the venue: no rule acted, and none is held back by it."""
 
     @property
     def spend(self) -> Usd:

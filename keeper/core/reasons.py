@@ -133,6 +133,7 @@ class Reason(Enum):
     # outcomes
     RULE_FIRED = ("rule_fired", "a rule asks for action", "")
     RESTORED = ("restored", "the position is back at its target", "")
+    UPKEPT = ("upkept", "the orders that rest with the venue are what the rules want", "")
     PARTIAL = ("partial", "the plan helped as far as the limits allow", "raise the limits or fund the wallet")
     REHEARSED = ("rehearsed", "the plan works on this block; dry run sends nothing", "use --live to send")
 

@@ -179,7 +179,7 @@ class PerpExecutor:
         if not plan.postcondition.is_met(at_prices(now, plan.before)):
             return PerpOutcome("failed", Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}", now, hashes)
         kind: OutcomeKind = "partial" if plan.is_partial else "restored"
-        reason = Reason.PARTIAL if plan.is_partial else Reason.RESTORED
+        reason = Reason.UPKEPT if plan.is_upkeep else Reason.PARTIAL if plan.is_partial else Reason.RESTORED
         return PerpOutcome(kind, reason, str(plan.postcondition), now, hashes)
 
     async def _fell_short(

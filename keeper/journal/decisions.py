@@ -13,7 +13,9 @@ from keeper.journal.schema import decisions, transactions
 from keeper.journal.store import Store
 
 Mode = Literal["dry_run", "live"]
-Kind = Literal["hold", "act", "alert", "danger"]
+Kind = Literal["hold", "act", "upkeep", "alert", "danger"]
+Doing = Literal["act", "upkeep"]
+"""What a rule does, and what is done for it at other times: its resting orders placed, changed and taken back."""
 OutcomeKind = Literal["restored", "partial", "failed", "cancelled", "rehearsed", "in_flight"]
 Json = Mapping[str, Any] | Sequence[Any]
 
@@ -131,25 +133,27 @@ class Decisions:
         matching = and_(decisions.c.mode == "live", SIGNED, open_still)
         return await self._read(select(decisions).where(matching).order_by(decisions.c.id))
 
-    async def last_restored_at(self, position: str, rule: str, mode: Mode = "live") -> int | None:
+    async def last_restored_at(self, position: str, rule: str, mode: Mode = "live", doing: Doing = "act") -> int | None:
         """Block timestamp of the newest decision that reached its target; a cooldown counts from it.
 
         Live: restored on chain. Dry run: rehearsed. What failed or helped only in part starts no cooldown: the
-        position still needs help. Raises JournalError.
+        position still needs help. Nor does upkeep, for the rule has done nothing yet. Raises JournalError.
         """
         reached = decisions.c.outcome_kind == ("restored" if mode == "live" else "rehearsed")
-        matching = and_(about(position, rule), decisions.c.mode == mode, reached)
+        matching = and_(about(position, rule), decisions.c.mode == mode, decisions.c.kind == doing, reached)
         found = await self._read(newest(matching).limit(1))
         return found[0].block_timestamp if found else None
 
-    async def failed_since(self, position: str, rule: str, timestamp: int) -> int:
-        """How many live plans of a rule failed on chain, at block time ``timestamp`` or later.
+    async def failed_since(self, position: str, rule: str, timestamp: int, doing: Doing = "act") -> int:
+        """How many live plans of a rule failed on chain, at block time ``timestamp`` or later; upkeep counts apart.
 
         One that was stopped, outrun or kept from the chain may well work the next time, and is not counted.
 
         Raises JournalError.
         """
-        failed = and_(decisions.c.mode == "live", decisions.c.outcome_kind == "failed", SIGNED)
+        failed = and_(
+            decisions.c.mode == "live", decisions.c.kind == doing, decisions.c.outcome_kind == "failed", SIGNED
+        )
         matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
         async with self.store.reading("count failed plans") as connection:
             outcomes = (await connection.scalars(select(decisions.c.outcome).where(matching))).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from keeper.journal.decisions import Mode
+from keeper.journal.decisions import Doing, Mode
 from keeper.journal.open import Journal
 
 DAY_S = 86_400
@@ -28,18 +28,20 @@ class Recollection:
 
     journal: Journal
     mode: Mode
-    _kept: dict[tuple[str, str], Past] = field(default_factory=dict)
+    _kept: dict[tuple[str, str, Doing], Past] = field(default_factory=dict)
     _tally: int = -1
 
-    async def of(self, position: str, rule: str, chain_id: int, now: int, failures_count_s: int) -> Past:
-        """Return the past of a rule at block time ``now``. Raises JournalError."""
+    async def of(
+        self, position: str, rule: str, chain_id: int, now: int, failures_count_s: int, doing: Doing = "act"
+    ) -> Past:
+        """Return the past of a rule, or of the upkeep for it, at block time ``now``. Raises JournalError."""
         tally = self.journal.tally
         if tally != self._tally:
             self._kept, self._tally = {}, tally
-        key = (position, rule)
+        key = (position, rule, doing)
         kept = self._kept.get(key)
         if kept is None or not 0 <= now - kept.read_at <= KEPT_S:
-            found = await self._read(position, rule, chain_id, now, failures_count_s)
+            found = await self._read(position, rule, chain_id, now, failures_count_s, doing)
             if self.journal.tally != tally:
                 return found
             self._kept[key] = kept = found
@@ -49,11 +51,13 @@ class Recollection:
         """Read anew when asked next."""
         self._kept = {}
 
-    async def _read(self, position: str, rule: str, chain_id: int, now: int, failures_count_s: int) -> Past:
+    async def _read(
+        self, position: str, rule: str, chain_id: int, now: int, failures_count_s: int, doing: Doing
+    ) -> Past:
         decisions = self.journal.decisions
         return Past(
             now,
-            await decisions.last_restored_at(position, rule, self.mode),
-            await decisions.failed_since(position, rule, now - failures_count_s),
+            await decisions.last_restored_at(position, rule, self.mode, doing),
+            await decisions.failed_since(position, rule, now - failures_count_s, doing),
             await self.journal.transactions.spent_usd(chain_id, since_timestamp=now - DAY_S, rule=rule, mode=self.mode),
         )

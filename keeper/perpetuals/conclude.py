@@ -80,7 +80,7 @@ async def _record(house: House, snapshot: Snapshot, prepared: PerpPrepared) -> i
             position=intent.position,
             rule=intent.rule.name,
             mode=house.mode,
-            kind="act",
+            kind="upkeep" if plan.is_upkeep else "act",
             reason=Reason.RULE_FIRED.code,
             summary=f"{plan.label}{' (partial)' if plan.is_partial else ''}",
             inputs=report.inputs(snapshot, assessed),

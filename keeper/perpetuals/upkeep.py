@@ -24,7 +24,11 @@ ORDERS = "orders"
 async def carry_out(
     house: House, snapshot: Snapshot, position: PerpPosition, rule: PerpRule | None, move: PerpMove
 ) -> None:
-    """Send one upkeep move, or rehearse it in dry run; not while the signer is busy, nor after it failed too often."""
+    """Send one upkeep move, or rehearse it in dry run; not while the signer is busy, nor after it failed too often.
+
+    It is written down as upkeep: that a stop was placed holds no rule back, and that it could not be placed disables
+    none.
+    """
     signer = house.watch.positions[position.name].spender
     if signer in house.in_flight or not house.may_sign:
         return
@@ -32,8 +36,7 @@ async def carry_out(
     plan = plan_of(position, rule, move)
     if house.mode == "dry_run" and house.upkept.get(f"{position.name}:{rule.name}") == plan.label:
         return
-    memory = await house.recall_of((rule,), snapshot.block)
-    if memory.failed.get((position.name, rule.name), 0) >= TRIES:
+    if (await house.past_of(rule, snapshot.block, "upkeep")).failed >= TRIES:
         return
     prepared = await first_that_works(house, snapshot, (plan,))
     if isinstance(prepared, Hold):
@@ -57,6 +60,7 @@ def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:
         projected=position,
         postcondition=PerpPromise("the venue holds the orders the rules want", Wad(0)),
         is_partial=False,
+        is_upkeep=True,
     )
 
 

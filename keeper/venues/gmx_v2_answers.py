@@ -119,6 +119,9 @@ class OrderRow:
     is_long: bool
     is_frozen: bool
     auto_cancels: bool
+    swaps_profit: bool = False
+    """Whether a decrease swaps its profit, or its collateral, as well."""
+    callback_gas: int = 0
 
     @property
     def exists(self) -> bool:
@@ -143,6 +146,8 @@ class OrderRow:
             is_frozen=self.is_frozen,
             auto_cancels=self.auto_cancels,
             execution_fee=self.execution_fee,
+            swaps=len(self.swap_path) + self.swaps_profit,
+            callback_gas=self.callback_gas,
         )
 
 
@@ -214,7 +219,8 @@ def order_row(key: bytes, fields: Any) -> OrderRow:
     """Return a decoded ``Order.Props``."""
     addresses, numbers, flags, _ = fields
     account, receiver, _, _, _, market, collateral, path = addresses
-    kind, _, size, amount, trigger, acceptable, fee, _, least_output, updated_at, valid_from, _ = numbers
+    kind, swap_type, size, amount, trigger, acceptable, fee, callback_gas, *rest = numbers
+    least_output, updated_at, valid_from, _ = rest
     is_long, _, is_frozen, auto_cancels = flags
     return OrderRow(
         key="0x" + key.hex(),
@@ -235,4 +241,6 @@ def order_row(key: bytes, fields: Any) -> OrderRow:
         is_long=is_long,
         is_frozen=is_frozen,
         auto_cancels=auto_cancels,
+        swaps_profit=bool(swap_type),
+        callback_gas=callback_gas,
     )

@@ -49,6 +49,15 @@ class Execution:
         """Return the execution fee of an order."""
         return self.terms.fee(kind, self.gas_price)
 
+    def missing(self, order: VenueOrder) -> Wei | None:
+        """Return what an order lacks of the fee it would need now: a change is refused unless it is paid. None if none.
+
+        Gas may have become dearer since it was placed; of a frozen order nothing is left.
+        """
+        gas = self.terms.gas(order.kind, order.swaps, order.callback_gas)
+        lacks = gas * self.gas_price - order.execution_fee
+        return Wei(lacks) if lacks > 0 else None
+
 
 def encode_moves(
     scope: Scope, moves: Sequence[PerpMove], execution: Execution, orders: Sequence[VenueOrder] = ()
@@ -71,8 +80,9 @@ def encode_move(scope: Scope, move: PerpMove, execution: Execution, orders: Sequ
         case UpdateOrder(key, size_usd, trigger_price, acceptable_price):
             order = _known(key, orders)
             change = OrderChange(key, size_usd, acceptable_price, trigger_price, order.auto_cancels)
-            fee = execution.fee(order.kind) if order.is_frozen else None
-            return encode_change(at, change, fee, f"change the {_word(order.kind)} of {symbol} on GMX")
+            return encode_change(
+                at, change, execution.missing(order), f"change the {_word(order.kind)} of {symbol} on GMX"
+            )
         case CancelOrder(key):
             return encode_cancel(at, key, f"cancel an order of {symbol} on GMX")
         case ClaimFunding(markets, tokens):

@@ -83,7 +83,7 @@ def encode_orders(deployment: Deployment, requests: Sequence[OrderRequest], purp
 
 
 def encode_change(deployment: Deployment, change: OrderChange, fee: Wei | None, purpose: str) -> Call:
-    """Return the call that changes a resting order; ``fee`` is paid anew where it was frozen."""
+    """Return the call that changes a resting order; ``fee`` is what it lacks of the fee it needs now."""
     data = ROUTER.updateOrder.encode(
         bytes.fromhex(change.key[2:]),
         change.size_usd,

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from keeper.journal import Journal, JournalError, NoSuchRowError
+from keeper.journal.decisions import Mode
 from tests.journal.conftest import NOON, Clock, attempt, decision, transaction
 
 DAY = 86_400
@@ -92,6 +93,25 @@ async def test_failures_are_counted_since_a_time_and_only_where_something_was_si
         await journal.decisions.record_outcome(made, "failed", {})
     assert await journal.decisions.failed_since("eth-loop", "protect", NOON) == 2
     assert await journal.decisions.failed_since("eth-loop", "protect", NOON + 1) == 1
+
+
+@pytest.mark.parametrize("mode", ["live", "dry_run"])
+async def test_upkeep_starts_no_cooldown_of_its_rule(journal: Journal, mode: Mode) -> None:
+    """A stop was placed with the exchange: the rule has done nothing yet, and must not be held back when it fires."""
+    placed = await journal.decisions.record(decision(kind="upkeep", mode=mode))
+    await journal.decisions.record_outcome(placed, "restored" if mode == "live" else "rehearsed", {})
+    assert await journal.decisions.last_restored_at("eth-loop", "protect", mode) is None
+    assert await journal.decisions.last_restored_at("eth-loop", "protect", mode, "upkeep") == NOON
+
+
+async def test_failed_upkeep_disables_no_rule_and_is_counted_apart(journal: Journal) -> None:
+    """However often a stop could not be changed, the rule may still close the position itself."""
+    for i in range(3):
+        made = await journal.decisions.record(decision(kind="upkeep"))
+        await journal.transactions.add_signed(transaction(made, i), attempt(i))
+        await journal.decisions.record_outcome(made, "failed", {})
+    assert await journal.decisions.failed_since("eth-loop", "protect", NOON) == 0
+    assert await journal.decisions.failed_since("eth-loop", "protect", NOON, "upkeep") == 3
 
 
 async def test_a_dry_run_has_its_own_cooldown(journal: Journal) -> None:

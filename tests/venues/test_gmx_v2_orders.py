@@ -148,7 +148,8 @@ def scope(token: Address = USDC.address, *, is_long: bool = False) -> Scope:
 
 
 def known(key: str, *, is_frozen: bool = False, auto: bool = True, kind: OrderKind = OrderKind.STOP_LOSS) -> VenueOrder:
-    return VenueOrder(key, kind, MARKET.token, USDC.address, False, 0, 0, 0, 0, is_frozen, auto, Wei(0))
+    paid = Wei(0 if is_frozen else 87 * 10**12)
+    return VenueOrder(key, kind, MARKET.token, USDC.address, False, 0, 0, 0, 0, is_frozen, auto, paid)
 
 
 DOLLARS = 10**30
@@ -254,6 +255,43 @@ def test_the_fee_is_the_least_that_is_accepted() -> None:
     assert terms.fee(OrderKind.MARKET_INCREASE, Wei(10**7)) == least
     assert replace(terms, multiplier=2 * 10**30).gas(OrderKind.STOP_LOSS) == 600_000 + 750_000 + 6_000_000
     assert terms.gas(OrderKind.MARKET_INCREASE, swaps=2) == 137 * 10**12 // (2 * 10**7)
+
+
+def resting(**changes: Any) -> VenueOrder:
+    usual = VenueOrder(
+        KEY, OrderKind.STOP_LOSS, MARKET.token, USDC.address, False, DOLLARS, 1, 1, 0, False, True, Wei(87 * 10**12)
+    )
+    return replace(usual, **changes)
+
+
+GAS = TERMS.gas(OrderKind.STOP_LOSS)
+
+
+@pytest.mark.parametrize(
+    ("order", "gas_price", "sent"),
+    [
+        (resting(), 2 * 10**8, GAS * 2 * 10**8 - 87 * 10**12),
+        (resting(execution_fee=Wei(GAS * 2 * 10**8 - 1)), 2 * 10**8, 1),
+        (resting(execution_fee=Wei(GAS * 2 * 10**8)), 2 * 10**8, 0),
+        (resting(execution_fee=Wei(10**18)), 2 * 10**8, 0),
+        (resting(execution_fee=Wei(0), is_frozen=True), 2 * 10**8, GAS * 2 * 10**8),
+        (resting(execution_fee=Wei(10**10), is_frozen=True), 2 * 10**8, GAS * 2 * 10**8 - 10**10),
+        (resting(execution_fee=Wei(0), swaps=1), 10**7, TERMS.gas(OrderKind.STOP_LOSS, swaps=1) * 10**7),
+        (
+            resting(execution_fee=Wei(0), callback_gas=200_000),
+            10**7,
+            TERMS.gas(OrderKind.STOP_LOSS, callback_gas=200_000) * 10**7,
+        ),
+    ],
+)
+def test_a_change_brings_what_the_order_lacks_of_the_fee_of_now(order: VenueOrder, gas_price: int, sent: int) -> None:
+    """updateOrder wants the fee of the present gas price for every order, frozen or not."""
+    move = UpdateOrder(KEY, DOLLARS, 3300 * PRICE, 3333 * PRICE)
+    call = encode_move(scope(), move, Execution(TERMS, Wei(gas_price)), (order,))
+    found = decode_call(AT, call.data, call.value)
+    assert (call.value, found.fees) == (sent, sent)
+    assert found.change is not None
+    assert found.change.key == KEY
 
 
 # --- the gate --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scenes import DOLLAR, ETHER, Scene
 
+from keeper.venues.gmx_v2_moves import Execution
 from sandbox.gmx_actors import GmxKeeper
 from sandbox.world import World
 
@@ -263,6 +264,53 @@ def test_the_resting_stop_works_while_the_keeper_is_dead(scene: Scene) -> None:
                 break
     assert not scene.world.gmx.positions()
     assert not scene.world.gmx.orders()
+
+
+def test_a_stop_is_changed_although_gas_is_dearer_than_when_it_was_placed(scene: Scene) -> None:
+    """The exchange wants the fee of the present gas price: what is missing goes with the change."""
+    world = scene.world
+    kept(opened(scene), rule('"close"', **STOP))
+    once(scene, "--live")
+    (placed,) = world.gmx.orders()
+    world.gmx.deleverage(scene.owner, 2_000)
+    world.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * 10**8))
+    world.mine()
+    once(scene, "--live")
+    assert world.gmx.orders() == [placed]
+    assert world.gmx.order_of(placed)[1][2] == 4_000 * 10**30
+    (*_, last) = [d for d in reversed(scene.data("journal")) if d["kind"] != "hold"]
+    assert (last["kind"], last["outcome_kind"], last["outcome"]["reason"]) == ("upkeep", "restored", "upkept")
+
+
+def test_a_change_that_brings_too_little_is_seen_in_rehearsal(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rehearsed at the price of gas that would be paid: nothing is sent that would revert."""
+    world = scene.world
+    kept(opened(scene), rule('"close"', **STOP))
+    once(scene, "--live")
+    world.gmx.deleverage(scene.owner, 2_000)
+    world.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * 10**8))
+    world.mine()
+    monkeypatch.setattr(Execution, "missing", lambda *_: None)
+    before = scene.nonce()
+    told, _ = once(scene, "--live")
+    assert "InsufficientExecutionFee" in told, told
+    assert scene.nonce() == before
+
+
+def test_a_stop_that_froze_in_a_gap_leaves_the_rule_free_to_close(scene: Scene) -> None:
+    """Placed a moment ago: that was upkeep, and starts no cooldown of the rule."""
+    world = scene.world
+    kept(opened(scene, 3_000), rule('"close"', **(STOP | {"more": 'rest = true\ncooldown = "10m"'})))
+    once(scene, "--live")
+    (placed,) = world.gmx.orders()
+    world.gmx.refuse(placed, "OrderNotFulfillableAtAcceptablePrice", 1, 2)
+    world.set_price("WETH", "2700")
+    world.gmx.execute(placed)
+    assert world.gmx.order_of(placed)[2][2]  # frozen
+    with filling(world):
+        _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("restored", "restored"), rows["short"]
+    assert not world.gmx.positions()
 
 
 # --- books -----------------------------------------------------------------------------------------------------------
