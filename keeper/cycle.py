@@ -63,6 +63,7 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
     house.warm_up()
     house.watch.follow(house.rules)
     house.seen = snapshot = await house.watch.snapshot(block)
+    house.saw(snapshot)
     results: list[Result | PerpResult] = []
     for position in snapshot.positions:
         if isinstance(position, PerpPosition) or (isinstance(position, Unreadable) and house.is_perp(position.name)):

@@ -43,7 +43,7 @@ def _fitted(house: House, snapshot: Snapshot, intent: Intent, signer: Address, a
     if executor and (armed.nonce is None or executor.lane.ready_nonce(block) != armed.nonce):
         raise OutOfBoundsError("the signer's nonce is not ready, or not what it was")
     figures = project(armed.plan, armed.bounds, intent, wallet, house.safety.health_floor)
-    check_around(armed, snapshot.also, intent.rule.limits.max_slippage)
+    check_around(armed, snapshot.also)
     plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)
     if gas_needed(plan, block.base_fee) > wallet.native:
         raise OutOfBoundsError("the signer may not be able to pay for the gas")

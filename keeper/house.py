@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from keeper.core.decisions import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lineage import Lineage
+from keeper.core.pace import Pace
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Rule, Unjudged
@@ -76,6 +77,8 @@ class House:
     """Whether a signature and a commit are rehearsed while a block is read."""
     warming: asyncio.Task[None] | None = None
     lineage: Lineage = field(default_factory=Lineage)
+    pace: Pace = field(default_factory=Pace)
+    """How fast prices move now."""
     said: dict[str, frozenset[tuple[str | None, Reason]]] = field(default_factory=dict)
     """Position, or book under a rule → what was last written of its rules: a quiet month does not fill the journal."""
     upkept: dict[str, str] = field(default_factory=dict)
@@ -141,6 +144,11 @@ class House:
             if executor is not None and (self.warming is None or self.warming.done()):
                 self.warming = asyncio.create_task(executor.lane.warm_up(self.batches.get(signer)))
                 self.warming.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def saw(self, snapshot: Snapshot) -> None:
+        """Remember the prices of a block."""
+        held = [h for p in snapshot.positions if isinstance(p, LendingPosition) for h in p.holdings]
+        self.pace.saw(snapshot.block.number, {h.reserve.asset: h.reserve.price.answer for h in held})
 
     def is_perp(self, name: str) -> bool:
         """Tell whether a position is a perpetual one."""

@@ -12,6 +12,7 @@ from keeper.core.positions import LendingPosition, Snapshot
 from keeper.core.quotes import Quotes
 from keeper.core.rules import Assessment, assess
 from keeper.core.scenarios import Scenario, at_prices, quotes_at
+from keeper.core.slippage import slippage_of
 from keeper.core.trades import quotes_needed
 from keeper.core.units import Address, Bps, decimal_of
 from keeper.execution.encoding import Batch
@@ -76,7 +77,7 @@ class Site:
         rungs_ = list[Rung]()
         for intent, term in zip(intents, terms, strict=True):
             tight, there = _tight(intent, step), intent.assessment
-            followed = quotes_at(quotes, account, there.account, tight.rule.limits.max_slippage)
+            followed = quotes_at(quotes, account, there.account, slippage_of(tight.rule, there).widened)
             state = state_of(self.snapshot, intent, self.signer)
             # pools may be there before the oracle, or stay behind
             for charged in dict.fromkeys((followed, quotes)):
@@ -88,7 +89,7 @@ class Site:
 
     async def _intent(self, then: LendingPosition) -> Intent | None:
         """Return what would be decided at other prices. Doubts are for the block on which it is decided."""
-        there = assess(then, self.house.rules, ())
+        there = assess(then, self.house.rules, (), drifts=self.one.drifts)
         memory = replace(await self.house.recall(there, self.snapshot.block), busy={})
         intents = decide(there, memory, self.house.safety, self.signer).intents
         return intents[0] if intents and not intents[0].rule.is_boost else None
@@ -119,5 +120,6 @@ async def site_of(house: House, snapshot: Snapshot, one: Assessment) -> Site:
 def _tight(intent: Intent, step: Bps) -> Intent:
     """Return an intent that leaves a step of its slippage to the prices between two rungs."""
     limits = intent.rule.limits
-    within = replace(limits, max_slippage=Bps(max(1, limits.max_slippage - step)))
+    usual, worst = (Bps(max(1, bps - step)) for bps in (limits.max_slippage, limits.worst))
+    within = replace(limits, max_slippage=usual, worst_slippage=worst)
     return replace(intent, rule=replace(intent.rule, limits=within))

@@ -32,6 +32,7 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     ``own_spend`` is what the plan under way was counted with: it must not stand in its own way.
     """
     snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+    house.saw(snapshot)
     (position,) = [p for p in snapshot.positions if p.name == name and not isinstance(p, PerpPosition)]
     assessed = judge(house, snapshot, position)
     known = await house.recall(assessed, snapshot.block)
@@ -71,7 +72,7 @@ def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadab
             doubted.add(asset)
         if matters(position, asset):
             against += found
-    return assess(position, house.rules_of(position.name), tuple(against), frozenset(doubted))
+    return assess(position, house.rules_of(position.name), tuple(against), frozenset(doubted), house.pace.drifts())
 
 
 async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> tuple[Plan, ...] | Hold:

@@ -9,6 +9,7 @@ from keeper.chain.fees import LEAST_TIP, lowest, offer
 from keeper.core.planning import Plan
 from keeper.core.positions import BlockRef, Snapshot
 from keeper.core.reasons import Reason
+from keeper.core.slippage import slippage_of
 from keeper.core.stakes import Stake, fee_ceiling, stake, trigger_health
 from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down
 from keeper.execution import policy
@@ -113,6 +114,7 @@ def grant_of(house: House, block: BlockRef, plan: Plan, signer: Address, spent: 
         limits=plan.intent.rule.limits,
         spent_today=spent,
         deadline=block.timestamp + house.swap_deadline_s,
+        slippage=slippage_of(plan.intent.rule, plan.intent.assessment),
     )
 
 

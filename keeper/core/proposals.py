@@ -53,6 +53,8 @@ class Step:
     move: Move
     spend: Usd
     health_after: Wad
+    left_over: Amount = Amount(0)  # noqa: RUF009 - a number
+    """Of a swap: what of the most it may give it would leave in the wallet by now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
 from keeper.core import lending
+from keeper.core.pace import Drift
 from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition, Unreadable
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -96,16 +98,29 @@ class CloseTarget:
 
 Target = HealthFactorTarget | LtvTarget | CloseTarget
 
+WORST_OF_USUAL = 6
+MOST_SLIPPAGE = 2_000
+"""Basis points: no settings file may allow more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one rule may spend. None means no limit of the rule's own."""
 
     max_slippage: Bps
+    """The usual: what a trade may lose against the oracle's price."""
     max_spend_per_tx: Usd | None = None
     max_spend_per_day: Usd | None = None
     max_fee: Wei | None = None
     """Highest fee per gas."""
+    worst_slippage: Bps | None = None
+    """What a rescue may lose at the edge of liquidation; None: derived from the usual."""
+
+    @property
+    def worst(self) -> Bps:
+        """The owner's worst, never tighter than the usual; left out: six times the usual, at most a fifth."""
+        derived = min(WORST_OF_USUAL * self.max_slippage, MOST_SLIPPAGE)
+        return Bps(max(self.max_slippage, derived if self.worst_slippage is None else self.worst_slippage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +163,8 @@ class Assessment:
     """What forbids every trade of this position."""
     doubted: frozenset[Address] = frozenset()
     """Assets whose own price is in doubt: they are neither sold nor bought."""
+    drifts: Mapping[Address, Drift] = field(default_factory=dict)
+    """How fast prices move now."""
 
     @property
     def fired(self) -> tuple[Rule, ...]:
@@ -169,6 +186,7 @@ def assess(
     rules: tuple[Rule, ...],
     doubts: tuple[Doubt, ...],
     doubted: frozenset[Address] = frozenset(),
+    drifts: Mapping[Address, Drift] | None = None,
 ) -> Assessment | Unjudged:
     """Judge a position by its rules. The account must reproduce the protocol's figures to the wei."""
     if isinstance(position, Unreadable):
@@ -182,7 +200,7 @@ def assess(
         return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, detail))
     figures = lending.figures(account)
     verdicts = tuple(_judge(rule, position, figures) for rule in rules if rule.position == position.name)
-    return Assessment(position, account, figures, verdicts, doubts, doubted)
+    return Assessment(position, account, figures, verdicts, doubts, doubted, drifts or {})
 
 
 def measure(trigger: Trigger, position: LendingPosition, figures: AccountFigures) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from keeper.core import lending
 from keeper.core.decisions import Intent
 from keeper.core.lending import Account, Sale
-from keeper.core.moves import Repay, Route, Swap, Withdraw
+from keeper.core.moves import Repay, Swap, Withdraw
 from keeper.core.pairs import (
     LEAST_ROUND,
     Pair,
@@ -37,7 +37,8 @@ from keeper.core.quotes import Quote
 from keeper.core.reasons import Reason
 from keeper.core.rescues import full_repayment, interest_owed, same_asset_repayments
 from keeper.core.rules import Action, CloseTarget
-from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, ratio_text
+from keeper.core.slippage import slippage_of
+from keeper.core.units import BPS, UINT256_MAX, Amount, Bps, Usd, mul_div_down, mul_div_up, ratio_text
 
 DUST = 50
 """A rest of less than 1/50 is taken out with what is sold, where it may not stay."""
@@ -71,7 +72,7 @@ def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms) -> Propo
             return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
     if within(state.left_usd, pair.sell) == 0:
         return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
-    slippage = intent.rule.limits.max_slippage
+    slippage = bound_of(pair, intent)
     found = _sized(pair, intent, state, terms, largest_within(pair, state, terms, slippage))
     if found and _swaps(found.rounds.steps) > 1:
         steady = largest_within(pair, state, terms, slippage, in_rounds=True)
@@ -110,22 +111,19 @@ def _sized(pair: Pair, intent: Intent, state: State, terms: Terms, largest: int)
     """Return the sale that is wanted, at most ``largest``; None when the pools bear nothing of it."""
     if not largest:
         return None
-    slippage = intent.rule.limits.max_slippage
     wanted = sale_wanted(pair, intent, state, largest)
     quote = terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
     if quote is None:
         return None
-    # the bound is the tighter of oracle and pool: a wrong oracle must not license a bad sale
-    ceiling = min(wanted.sold, mul_div_up(quote.sold, BPS + slippage, BPS))
-    sale = Sale(Amount(ceiling), wanted.bought)
-    return _Sized(sale, quote, _sale_rounds(pair, sale, quote.route, state, intent, terms))
+    # bounded from the oracle's price alone: what a pool asks now it may not ask any more when the sale is mined
+    return _Sized(wanted, quote, _sale_rounds(pair, wanted, quote, state, intent, terms))
 
 
 def _swaps(steps: tuple[Step, ...]) -> int:
     return sum(isinstance(step.move, Swap) for step in steps)
 
 
-def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Intent, terms: Terms) -> Rounds:
+def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: State, intent: Intent, terms: Terms) -> Rounds:
     sell, repay = pair.sell.reserve.asset, pair.buy.reserve.asset
     account, left, steps, stopped = state.account, sale, list[Step](), None
     most = per_round(pair, intent)
@@ -150,7 +148,7 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
         spend = worth(amount, pair.sell)
         steps += [
             Step(Withdraw(sell, None if is_whole else Amount(amount)), Usd(0), low),
-            Step(Swap(route, Amount(amount), Amount(bought)), spend, low),
+            Step(Swap(quote.route, Amount(amount), Amount(bought)), spend, low, _left_over(amount, bought, quote)),
             Step(Repay(repay, Amount(bought), is_all=is_all), Usd(0), health),
         ]
         left = Sale(Amount(left.sold - amount), Amount(left.bought - bought))
@@ -160,10 +158,15 @@ def _sale_rounds(pair: Pair, sale: Sale, route: Route, state: State, intent: Int
     return Rounds(approved, account, Amount(sale.bought - left.bought), stopped)
 
 
+def _left_over(amount: int, bought: int, quote: Quote) -> Amount:
+    """Return what a swap of at most ``amount`` leaves unsold by what the pool asks now."""
+    return Amount(max(0, amount - mul_div_down(quote.sold, bought, quote.bought)))
+
+
 def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
     """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
     sell, buy = pair.sell.reserve.asset, pair.buy.reserve.asset
-    bps = intent.rule.limits.max_slippage
+    bps = bound_of(pair, intent)
     # what is sold is rounded up to a whole unit, which of a dear asset is worth more than dust
     left = state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - worth(1, pair.sell))
     dollars = within(left, pair.buy)
@@ -175,6 +178,11 @@ def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
         return lending.deleverage_most(padded, sell, buy, bps, limit)
     sale = lending.deleverage_to_reach(state.account, sell, buy, goal_of(intent), bps, limit)
     return sale or lending.deleverage_most(state.account, sell, buy, bps, limit)
+
+
+def bound_of(pair: Pair, intent: Intent) -> Bps:
+    """Return what a sale may lose now against the oracle's price."""
+    return slippage_of(intent.rule, intent.assessment).of(pair.sell.reserve, pair.buy.reserve)
 
 
 def _has_debt(account: Account) -> bool:

@@ -9,7 +9,7 @@ from keeper.core.bounds import Bounds, OutOfBoundsError
 from keeper.core.moves import Approve, Move, Route, Spender, Swap
 from keeper.core.planning import Plan
 from keeper.core.quotes import Quote, QuoteRequest
-from keeper.core.units import BPS, Address, Amount, Bps
+from keeper.core.units import Address, Amount
 from keeper.execution.encoding import Script, Venues
 from keeper.execution.rehearsal import Rehearsed
 from keeper.venues import erc20, uniswap_v3
@@ -46,11 +46,10 @@ class Armed:
     watched: Watched
 
 
-def check_around(armed: Armed, answers: Answers, slippage: Bps) -> None:
-    """Raise OutOfBoundsError unless allowances are as they were, and pools charge what the swaps allow, not much less.
+def check_around(armed: Armed, answers: Answers) -> None:
+    """Raise OutOfBoundsError unless allowances are as they were, and pools ask no more than the swaps may give.
 
-    What the calls give at most stays within ``slippage`` of what the pool asks now: an oracle that is wrong does not
-    license a bad sale.
+    That what they may give is within the bound from the oracle's price is the gate's to say.
     """
     for probe, before in armed.watched.allowances:
         if answers.get(probe.reads[0], b"") != before:
@@ -58,7 +57,7 @@ def check_around(armed: Armed, answers: Answers, slippage: Bps) -> None:
     quotes = [q for probe in armed.watched.quotes for q in probe.decode([answers.get(r) for r in probe.reads])]
     for route, (sold, bought) in swapped([step.move for step in armed.plan.steps]).items():
         asked = min((_share(q, bought) for q in quotes if q.route == route and q.bought >= bought), default=None)
-        if asked is None or not asked <= sold <= asked * (BPS + slippage) // BPS:
+        if asked is None or asked > sold:
             raise OutOfBoundsError(f"the pool asks {asked}, the plan gives at most {sold}")
 
 

@@ -239,9 +239,9 @@ def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[
             groups.append(current)
             current = []
         if isinstance(planned.step.move, Swap):
-            # at most the slippage stays behind: a later, smaller round must not be payable out of it
+            # what is not sold stays behind, more where the pool pays more by then: no later round may be payable of it
             given = planned.step.move.route.tokens[0]
-            rest = mul_div_up(planned.step.move.sold, slippage, BPS)
+            rest = planned.step.left_over + mul_div_up(planned.step.move.sold, slippage, BPS)
             leftover[given] = Amount(leftover.get(given, 0) + rest)
     if current and groups:
         groups[-1] += current  # taking back allowances needs no block of its own

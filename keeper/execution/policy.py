@@ -13,7 +13,8 @@ from keeper.core.moves import Swap
 from keeper.core.positions import Reserve
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
-from keeper.core.units import BPS, UINT256_MAX, Address, Usd, mul_div_down, mul_div_up, usd_text
+from keeper.core.slippage import Slippage
+from keeper.core.units import BPS, UINT256_MAX, Address, Bps, Usd, mul_div_down, mul_div_up, usd_text
 from keeper.execution.encoding import Script, Venues
 from keeper.venues import aave_v3_calls, batch_account, uniswap_v3
 from keeper.venues.abi import address, load
@@ -42,6 +43,12 @@ class Grant:
     spent_today: Usd
     deadline: int
     """Latest time a swap may still be executed, unix seconds."""
+    slippage: Slippage | None = None
+    """What a swap may lose against the oracle's price now; None: the rule's usual."""
+
+    def may_lose(self, sell: Reserve, buy: Reserve) -> Bps:
+        """Return the bound of a swap, from the oracle's price."""
+        return self.limits.max_slippage if self.slippage is None else self.slippage.of(sell, buy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +168,16 @@ def _swap_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) ->
     given, got = _reserve(swap.route.tokens[0], reserves), _reserve(swap.route.tokens[-1], reserves)
     # either side comes with one smallest unit of slack: amounts are whole units, and of a dear asset one is no dust
     sold, bought = _value_down(max(0, swap.sold - 1), given), _value_up(swap.bought, got)
-    _check_slippage(swap, sold, bought + _value_up(1, got), grant)
+    _check_slippage(swap, sold, bought + _value_up(1, got), grant.may_lose(given, got))
     return _Flow(sold=_value_up(swap.sold, given), bought=bought)
 
 
-def _check_slippage(swap: Swap, sold: int, bought: int, grant: Grant) -> None:
+def _check_slippage(swap: Swap, sold: int, bought: int, bound: Bps) -> None:
     if not swap.sold or not swap.bought:
         raise ValueError("a swap of nothing")
-    if sold * BPS > bought * (BPS + grant.limits.max_slippage):
-        raise PolicyError(
-            Reason.POLICY_FORBIDS, f"gives up to {usd_text(sold)} for {usd_text(bought)}: more than max_slippage_bps"
-        )
+    if sold * BPS > bought * (BPS + bound):
+        detail = f"gives up to {usd_text(sold)} for {usd_text(bought)}: more than max_slippage_bps, now {bound}"
+        raise PolicyError(Reason.POLICY_FORBIDS, detail)
 
 
 def _check_approval(call: Call, grant: Grant, venues: Venues) -> _Flow:

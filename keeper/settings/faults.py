@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from keeper.settings.rule_schema import RESTORE_KINDS
+from keeper.settings.rule_schema import RESTORE_KINDS, SLIPPAGE_KINDS
 
 Location = tuple[Any, ...]
 
@@ -66,7 +66,7 @@ def _as_written(raw: Any, location: Location) -> Location:
         try:
             here = here[part]
         except (KeyError, IndexError, TypeError):
-            if part in RESTORE_KINDS or (isinstance(part, str) and i < len(location) - 1):
+            if part in RESTORE_KINDS + SLIPPAGE_KINDS or (isinstance(part, str) and i < len(location) - 1):
                 continue
         written.append(part)
     return tuple(written)

@@ -87,10 +87,35 @@ _Restore = Annotated[RestoreTable, Tag(RESTORE_KINDS[0])]
 _Close = Annotated[Literal["close"], Tag(RESTORE_KINDS[1])]
 
 
+SlippageBps = Annotated[Whole, Field(ge=1, le=2000)]
+SLIPPAGE_KINDS = ("max_slippage_bps as a table", "max_slippage_bps as a number")
+
+
+class SlippageTable(Table):
+    """max_slippage_bps = { usual = 50, worst = 300 }."""
+
+    usual: SlippageBps
+    worst: SlippageBps | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.worst is not None and self.worst < self.usual:
+            raise ValueError(f"worst: {self.worst} is tighter than usual, {self.usual}; write usual or more")
+        return self
+
+
+def _kind_of_slippage(value: object) -> str:
+    return SLIPPAGE_KINDS[not isinstance(value, dict | SlippageTable)]
+
+
+_SlippageTable = Annotated[SlippageTable, Tag(SLIPPAGE_KINDS[0])]
+_SlippageBps = Annotated[SlippageBps, Tag(SLIPPAGE_KINDS[1])]
+
+
 class LimitsTable(Table):
     """[rules.limits]."""
 
-    max_slippage_bps: Whole = Field(default=50, ge=1, le=2000)
+    max_slippage_bps: Annotated[_SlippageTable | _SlippageBps, Discriminator(_kind_of_slippage)] = 50
     max_spend_per_tx_usd: Number | None = None
     max_spend_per_day_usd: Number | None = None
     max_fee_gwei: Number | None = None

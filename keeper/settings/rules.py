@@ -184,8 +184,11 @@ def limits_of(table: LimitsTable) -> Limits:
     def dollars(value: Decimal | None) -> Usd | None:
         return None if value is None else Usd(scaled(value, USD))
 
+    slippage = table.max_slippage_bps
+    usual, worst = (slippage, None) if isinstance(slippage, int) else (slippage.usual, slippage.worst)
     return Limits(
-        max_slippage=Bps(table.max_slippage_bps),
+        max_slippage=Bps(usual),
+        worst_slippage=None if worst is None else Bps(worst),
         max_spend_per_tx=dollars(table.max_spend_per_tx_usd),
         max_spend_per_day=dollars(table.max_spend_per_day_usd),
         max_fee=None if table.max_fee_gwei is None else Wei(scaled(table.max_fee_gwei, _GWEI)),
