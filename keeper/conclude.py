@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from keeper import report
+from keeper.chain.errors import NodeError
 from keeper.core.decisions import Hold, Intent
 from keeper.core.positions import BlockRef, Snapshot, Wallet
 from keeper.core.reasons import Reason
@@ -19,11 +20,12 @@ from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Kind
 from keeper.prepare import look_again
 from keeper.trial import Prepared, grant_of
+from keeper.venues.ports import ReadFailedError
 
 SENDING_ERRORS = 3
 """Defects in a row in the sending after which nothing is signed until some cycles went well."""
 CHANGES = 5
-"""Times a pending plan may give way to another before it is left to the next block."""
+"""Times a plan may give way to another at once, pending or refused for its price, before it waits for the block."""
 
 
 async def conclude_holds(
@@ -126,19 +128,35 @@ def _entry(house: House, block: BlockRef, inputs: report.Data, prepared: Prepare
 
 
 async def _send(house: House, wallet: Wallet, prepared: Prepared, entry: Entry) -> Outcome:
-    """Send a plan; where another one is right by the time a higher offer is due, send that in its place."""
+    """Send a plan; where another is right once more is to be offered, or the price moved away, send that at once."""
     displaced = Usd(0)
     for _ in range(CHANGES):
         look = SecondLook(house, prepared)
         outcome = await _send_one(house, wallet, prepared, entry, look, displaced)
         await _finish(house, prepared.plan.intent, prepared.plan.label, entry, outcome)
-        if outcome.reason is not Reason.SUPERSEDED or not isinstance(look.seen, Prepared):
+        following = await _next_after(house, outcome, look, prepared)
+        if following is None:
             break
-        displaced, prepared = prepared.plan.spend, look.seen
+        displaced = prepared.plan.spend if outcome.reason is Reason.SUPERSEDED else Usd(0)
+        prepared = following
+        wallet = prepared.wallet or wallet
         assessed = prepared.plan.intent.assessment
         inputs: report.Data = {"position": report.assessment(assessed), "replaces_decision": entry.id}
         entry = _entry(house, assessed.position.block, inputs, prepared)
     return outcome
+
+
+async def _next_after(house: House, outcome: Outcome, look: SecondLook, sent: Prepared) -> Prepared | None:
+    """Return what is sent at once in the place of a plan: what took its place, or one for the price as it is now."""
+    if outcome.reason is Reason.SUPERSEDED and isinstance(look.seen, Prepared):
+        return look.seen
+    if outcome.reason is not Reason.PRICE_MOVED:
+        return None
+    try:
+        seen = await look_again(house, sent.plan.intent.position, Usd(0))
+    except (NodeError, ReadFailedError, JournalError):
+        return None  # the next block decides anew
+    return seen if isinstance(seen, Prepared) else None
 
 
 async def _send_one(

@@ -43,7 +43,7 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     for intent in decided.intents:
         found = await rehearsed_now(house, snapshot, intent, signer)
         if isinstance(found, Prepared):
-            return found
+            return replace(found, wallet=snapshot.wallets[signer])
         holds = (*holds, found)
     return asked_for(holds)
 

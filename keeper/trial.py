@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fees import LEAST_TIP, lowest, offer
 from keeper.core.planning import Plan
-from keeper.core.positions import BlockRef, Snapshot
+from keeper.core.positions import BlockRef, Snapshot, Wallet
 from keeper.core.reasons import Reason
 from keeper.core.slippage import slippage_of
 from keeper.core.stakes import Stake, fee_ceiling, stake, trigger_health
@@ -31,6 +31,8 @@ class Prepared:
     """Highest fee per gas: what is at stake over the gas it takes, within the owner's cap."""
     refused: tuple[tuple[Plan, Refused], ...] = ()
     """Better ones that did not pass."""
+    wallet: Wallet | None = None
+    """The signer's, where the plan was made at another block than the one that is being judged."""
 
 
 async def try_plan(

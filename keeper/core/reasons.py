@@ -101,6 +101,11 @@ class Reason(Enum):
     )
     STALE_STATE = ("stale_state", "the chain moved on before the plan could be sent", "decided anew on the next block")
     REVERTED = ("reverted", "a transaction of the plan reverted on chain", "see its reason; decided anew")
+    PRICE_MOVED = (
+        "price_moved",
+        "the price moved away before the transaction was mined",
+        "asked for anew at once; where it happens often, allow a wider `max_slippage_bps` worst",
+    )
     NOT_MINED = ("not_mined", "a transaction was not mined in time", "raise `max_fee_gwei` or cancel it")
     ORDER_FAILED = (
         "order_failed",

@@ -21,6 +21,7 @@ from keeper.execution.encoding import PlannedCall, Script, Venues, encode_moves
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.rehearsal import Rehearsed
+from keeper.execution.reverted import why_reverted
 from keeper.execution.unfinished import outside, payments
 from keeper.journal import Entry, JournalError
 from keeper.journal.decisions import OutcomeKind
@@ -113,9 +114,11 @@ class Executor:
                 guidance = Guidance(order.ceiling, self.cap, continues=True)
             return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
-            if error.reason is Reason.REVERTED:
-                await self._put_back(plan, order)
-            return await self._fell_short(plan, receipts, error.reason, error.detail)
+            if error.reason is not Reason.REVERTED:
+                return await self._fell_short(plan, receipts, error.reason, error.detail)
+            why, said = await self._why(error)
+            await self._put_back(plan, order)
+            return await self._fell_short(plan, receipts, why, f"{error.detail}{said and f': {said}'}")
         except PlanChangedError as error:
             return await self._fell_short(plan, receipts, Reason.SUPERSEDED, str(error))
         except NodeError as error:
@@ -159,6 +162,12 @@ class Executor:
         ]
         await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
         return len(due)
+
+    async def _why(self, error: policy.PolicyError | SendFailedError) -> tuple[Reason, str]:
+        """Return whether a revert was for the price, and what the chain says of it."""
+        if isinstance(error, SendFailedError) and error.reverted is not None:
+            return await why_reverted(self.lane.node, *error.reverted)
+        return error.reason, ""
 
     async def _put_back(self, plan: Plan, order: Order) -> None:
         """Bring back what a round took out and could not trade.

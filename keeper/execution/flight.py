@@ -31,10 +31,12 @@ CANCEL_GAS = 60_000
 class SendFailedError(Exception):
     """A burst did not do what it was sent for. Nothing after it in the plan was sent."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, reverted: tuple[Transaction, Receipt] | None = None) -> None:
         super().__init__(f"{reason.short}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.reverted = reverted
+        """The first transaction that reverted, where one did."""
 
 
 class PlanChangedError(Exception):
@@ -101,7 +103,7 @@ class Course:
             if receipt is None:
                 raise SendFailedError(Reason.SUPERSEDED, f"{row.purpose}, nonce {row.nonce}: {row.error}")
             if not receipt.succeeded:
-                raise SendFailedError(Reason.REVERTED, f"{row.purpose} ({receipt.hash})")
+                raise SendFailedError(Reason.REVERTED, f"{row.purpose} ({receipt.hash})", (row, receipt))
         return tuple(self.receipts[row.nonce] for row in asked)
 
 

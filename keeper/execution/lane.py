@@ -48,8 +48,8 @@ class Lane:
             await accounts.send(node, raw)
 
         self.signer = signer
+        self.node = node
         self._dispatch = Dispatch(node, blocks.chain_id, journal, signer, wire or to_node)
-        self._node = node
         self._blocks = blocks
         self._journal = journal
         self._flight = Flight(self._dispatch, self._market, timings, poll_s, clock, self._wishes)
@@ -127,7 +127,7 @@ class Lane:
 
     async def make_ready(self, block: BlockRef) -> None:
         """Fetch what the next send needs. Raises NodeError, JournalError."""
-        self._ready = await read_ready(self._dispatch, self._node, self._journal, block)
+        self._ready = await read_ready(self._dispatch, self.node, self._journal, block)
 
     async def warm_up(self, delegate: Address | None) -> None:
         """See ``Dispatch.warm_up``. Raises JournalError."""
@@ -169,7 +169,7 @@ class Lane:
         if taken or landed:
             raise SendFailedError(Reason.STALE_STATE, f"{len(taken)} transactions reorganised, {len(landed)} mined")
         if guidance.decided_at is not None:
-            then = await accounts.nonce_at(self._node, self.signer.address, guidance.decided_at.hash)
+            then = await accounts.nonce_at(self.node, self.signer.address, guidance.decided_at.hash)
             first = pending[0].nonce if pending else mined
             if then != first:
                 number = guidance.decided_at.number
@@ -219,7 +219,7 @@ class Lane:
         begun = [r for d in {r.decision_id for r in pending} for r in await self.of_decision(d) if r.spend_usd]
         if not pending or pending[0].nonce != mined or any(TxState(r.state).has_landed for r in begun):
             return 0
-        if await accounts.nonce_at(self._node, self.signer.address, judged_at.hash) != mined:
+        if await accounts.nonce_at(self.node, self.signer.address, judged_at.hash) != mined:
             return 0
         nothing = [self._flight.nothing(row) for row in pending]
         offer = await self._offer(ceiling, nothing, pending)
@@ -259,15 +259,15 @@ class Lane:
 
     async def _market(self, ceiling: Wei | None) -> Fees | None:
         head = await self._blocks.head()
-        return fees.offer(head.base_fee, await accounts.tip(self._node), ceiling)
+        return fees.offer(head.base_fee, await accounts.tip(self.node), ceiling)
 
     async def _offer(self, ceiling: Wei | None, outgoing: Sequence[Outgoing], pending: Sequence[Transaction]) -> Fees:
         """Return fees within the ceiling and the balance, and enough to replace what is pending."""
-        head, tip = await self._blocks.head(), await accounts.tip(self._node)
+        head, tip = await self._blocks.head(), await accounts.tip(self.node)
         offer = fees.offer(head.base_fee, tip, ceiling)
         if offer is None:
             raise SendFailedError(Reason.FEE_LIMIT, f"base fee {head.base_fee} wei, allowed {ceiling} wei")
-        balance, gas = await accounts.balance(self._node, self.signer.address), sum(o.gas_limit for o in outgoing)
+        balance, gas = await accounts.balance(self.node, self.signer.address), sum(o.gas_limit for o in outgoing)
         payable = Wei(balance // gas)
         if payable < offer.max_fee:
             offer = fees.offer(head.base_fee, tip, payable)

@@ -21,6 +21,7 @@ Json = Mapping[str, Any] | Sequence[Any]
 
 SECONDS_A_DAY = 86_400
 NO_FAULT_OF_THE_PLAN = (
+    "price_moved",
     "interrupted",
     "journal_away",
     "node_away",

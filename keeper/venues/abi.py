@@ -85,6 +85,7 @@ def load(name: str) -> Abi:
 
 def revert_reason(data: bytes) -> str:
     """Return why a call reverted, for people: Error(string), Panic, codes and custom errors, else the bytes."""
+    data = inner_error(data)
     if not data:
         return "reverted without a reason"
     selector, payload = data[:4], data[4:]
@@ -117,6 +118,23 @@ def custom_error(data: bytes) -> tuple[str, tuple[Any, ...]] | None:
         return known.name, ()
 
 
+def inner_error(data: bytes) -> bytes:
+    """Return the error of the call that failed inside a batch (ExecuteError of a batch account), else the same."""
+    if data[:4] != _IN_A_BATCH:
+        return data
+    try:
+        return bytes(decode(("uint256", "bytes"), data[4:])[1])
+    except (DecodingError, OverflowError):
+        return data
+
+
+@cache
+def error_selector(name: str) -> bytes:
+    """Return how a custom error of a venue begins. Raises KeyError for one that is none of theirs."""
+    found = {known.name: selector for selector, known in _custom_errors().items()}
+    return found[name]
+
+
 @lru_cache(maxsize=4096)
 def address(value: str | bytes) -> Address:
     """Return an address in its checksummed form: a hash each, and the same few again and again."""
@@ -138,6 +156,7 @@ def _decoded_inputs(of: Function, calldata: bytes) -> tuple[Any, ...]:
 
 
 _ERROR_STRING = keccak(text="Error(string)")[:4]
+_IN_A_BATCH = keccak(text="ExecuteError(uint256,bytes)")[:4]
 _PANIC = keccak(text="Panic(uint256)")[:4]
 _ERROR_FILES = ("gmx_v2_errors.json", "aave_v3_errors.json")
 

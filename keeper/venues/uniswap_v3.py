@@ -141,6 +141,11 @@ def decode_swap(calldata: bytes) -> tuple[Swap, Address, int]:
     return Swap(route_of(path), Amount(sold), Amount(bought)), address(recipient), deadline
 
 
+def swaps_in(calldata: bytes) -> bool:
+    """Tell whether calldata holds such a swap, alone or inside a batch."""
+    return _ROUTER.exactOutput.selector in calldata
+
+
 # --- averages --------------------------------------------------------------------------------------------------------
 
 

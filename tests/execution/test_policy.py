@@ -36,7 +36,8 @@ from keeper.core.positions import LendingPosition
 from keeper.core.proposals import State, Terms
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, CloseTarget, Measure, Rule, Trigger
-from keeper.core.units import UINT256_MAX, Address, Amount, Usd, Wei
+from keeper.core.slippage import Slippage, slippage_of
+from keeper.core.units import UINT256_MAX, Address, Amount, Bps, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, Venues, encode
 from keeper.execution.policy import Grant, PolicyError
@@ -282,6 +283,13 @@ def test_the_slippage_is_the_rules_own() -> None:
     forbidden(swap(bought=1_910 * 10**6))
 
 
+def test_near_liquidation_the_gate_lets_pass_what_the_bound_of_now_allows_and_no_more() -> None:
+    """300 basis points from the oracle's price, whatever the pool asks; past that nothing is signed."""
+    wide = Slippage(Bps(50), Bps(300), Bps(300), {})
+    check(swap(bought=1_945 * 10**6), by=replace(grant(), slippage=wide))
+    assert "max_slippage_bps" in forbidden(swap(bought=1_940 * 10**6), by=replace(grant(), slippage=wide))
+
+
 @pytest.mark.parametrize(("sold", "bought"), [(0, 10**6), (10**18, 0), (0, 0)])
 def test_a_swap_of_nothing_is_refused(sold: int, bought: int) -> None:
     """It is never meant."""
@@ -404,7 +412,7 @@ def test_everything_we_encode_passes(of: LendingPosition, by: Rule, left: str | 
     day = replace(by.limits, max_spend_per_day=budget)
     for plan in ways:
         calls = encode(plan, VENUES, signer, DEADLINE).calls
-        allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE)
+        allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE, slippage_of(by, wanted.assessment))
         reserves = {h.reserve.asset: h.reserve for h in of.holdings}
         policy.check([c.call for c in calls], CHAIN, allowed, VENUES, reserves)
         assert_spends_agree(plan, [c.call for c in calls], allowed)
@@ -436,7 +444,8 @@ def test_no_plan_is_ever_refused_by_the_gate(world: tuple[Intent, State, Terms, 
         return
     signer = OWNER if on.signer_is_owner else GUARDIAN
     day = replace(wanted.rule.limits, max_spend_per_day=wanted.left_today)
-    allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE)
+    bounds = slippage_of(wanted.rule, wanted.assessment)
+    allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE, bounds)
     reserves = {h.reserve.asset: h.reserve for h in wanted.assessment.position.holdings}
     for plan in ways:
         script = encode(plan, VENUES, signer, DEADLINE)

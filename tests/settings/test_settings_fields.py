@@ -169,6 +169,42 @@ def test_limits_have_bounds_of_their_own(faults: Faults, good: str, line: str, s
 
 
 @pytest.mark.parametrize(
+    ("value", "usual", "worst"),
+    [
+        ("50", 50, 300),
+        ("{ usual = 50 }", 50, 300),
+        ("{ usual = 50, worst = 120 }", 50, 120),
+        ("{ usual = 50, worst = 50 }", 50, 50),
+    ],
+)
+def test_slippage_is_a_number_or_a_usual_and_a_worst(
+    load_text: Load, good: str, value: str, usual: int, worst: int
+) -> None:
+    """A bare number stays valid; its worst is derived."""
+    limits = load_text(text=f"{good}[rules.limits]\nmax_slippage_bps = {value}\n").rules[0].limits
+    assert (limits.max_slippage, limits.worst) == (usual, worst)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("{ usual = 50, worst = 20 }", "worst: 20 is tighter than usual"),
+        ("{ worst = 20 }", "usual: is missing"),
+        ("{ usual = 50, worst = 9999 }", "worst: must be less than or equal to 2000"),
+        ("{ usual = 0 }", "usual: must be greater than or equal to 1"),
+        ("{ usual = 50, wurst = 300 }", "wurst: unknown key; did you mean 'worst'?"),
+        ("{ usual = true }", "usual: true is not a whole number"),
+    ],
+)
+def test_a_slippage_that_makes_no_sense_is_refused(faults: Faults, good: str, value: str, said: str) -> None:
+    """By field, with the remedy."""
+    (fault,) = faults(text=f"{good}[rules.limits]\nmax_slippage_bps = {value}\n")
+    assert fault.startswith("rules[0].limits.max_slippage_bps")
+    assert said.split(": ", 1)[0] in fault
+    assert said.split(": ", 1)[1] in fault
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ('health_factor_floor = "1"', "safety.health_factor_floor: must be above 1, where liquidation begins"),

@@ -1,0 +1,105 @@
+"""Rescues that a market in motion would break: fast falls, on real contracts, live."""
+
+from __future__ import annotations
+
+import pytest
+from armed_stage import SELL, Stage, rule, staged
+from scenes import Scene
+
+from keeper.core.reasons import Reason
+
+pytestmark = pytest.mark.world
+
+
+def falling(scene: Scene, *, batch: bool, start: str = "1965", slippage: str = "50") -> Scene:
+    """An open loop just above its trigger, the settings written."""
+    scene.rules = rule(SELL).replace("max_slippage_bps = 50", f"max_slippage_bps = {slippage}")
+    scene.open().crash(start)
+    scene.write()
+    if batch:
+        scene.config.write_text(scene.config.read_text().replace('name = "me"', 'name = "me"\nbatch = true', 1))
+    return scene
+
+
+def move(scene: Scene, price: float) -> None:
+    """The oracle and the pools come to a price; three blocks go by."""
+    scene.world.set_price("WETH", f"{price:.2f}")
+    scene.world.set_pool_price("WETH", "USDC", f"{price:.2f}")
+
+
+async def rows(stage: Stage) -> list[tuple[str | None, str]]:
+    """Outcome and its reason of every plan, the oldest first."""
+    found = [d for d in await stage.house.journal.decisions.recent(50) if d.kind == "act"]
+    return [(d.outcome_kind, str((d.outcome or {}).get("reason"))) for d in reversed(found)]  # type: ignore[union-attr]
+
+
+async def settled(stage: Stage) -> None:
+    await stage.house.settle()
+
+
+@pytest.mark.parametrize("batch", [True, False])
+async def test_a_sale_survives_a_fall_of_one_percent_until_it_is_mined(scene: Scene, batch: bool) -> None:
+    """Seen to fall block by block, it is decided at one price and mined at the next: no revert, restored."""
+    falling(scene, batch=batch)
+    async with staged(scene) as stage:
+        price = 1965.0
+        for _ in range(4):
+            await stage.look()
+            price *= 0.99
+            move(scene, price)
+            if stage.house.in_flight:  # it was decided before the price moved, and is sent now
+                break
+        await settled(stage)
+        found = await rows(stage)
+    assert found[-1][0] == "restored", found
+    assert ("failed", "price_moved") not in found
+    assert scene.health() > 1.5
+
+
+@pytest.mark.parametrize("batch", [True, False])
+async def test_a_revert_for_the_price_is_asked_for_anew_at_once(scene: Scene, batch: bool) -> None:
+    """Six per cent between decision and block: refused by the pool, quoted anew in the same breath, no try used up."""
+    falling(scene, batch=batch, start="1930")
+    async with staged(scene) as stage:
+        await stage.look()
+        assert stage.house.in_flight
+        move(scene, 1815.0)
+        await settled(stage)
+        found = await rows(stage)
+        assert found[0] == ("failed", "price_moved"), found
+        assert found[-1][0] in ("restored", "partial"), found
+        block = await stage.house.watch.blocks.head()
+        past = await stage.house.past_of(stage.house.rules[0], block)
+        assert past.failed == 0
+    assert scene.health() > 1.2
+
+
+@pytest.mark.parametrize(("batch", "words"), [(True, "HealthFactorLowerThanLiquidationThreshold"), (False, "STF")])
+async def test_a_revert_for_the_price_says_what_the_chain_said(scene: Scene, batch: bool, words: str) -> None:
+    """The owner reads the market's or the pool's own words in the journal, also from inside a batch."""
+    falling(scene, batch=batch, start="1930")
+    async with staged(scene) as stage:
+        await stage.look()
+        move(scene, 1815.0)
+        await settled(stage)
+        first = [d for d in await stage.house.journal.decisions.recent(50) if d.kind == "act"][-1]
+    assert first.outcome is not None
+    assert Reason.PRICE_MOVED.code in str(first.outcome)
+    assert str(first.outcome["detail"]).endswith(f": {words}")  # type: ignore[call-overload, index]
+
+
+async def test_a_sandwich_takes_no_more_than_the_bound_from_the_oracle_s_price(scene: Scene) -> None:
+    """At the edge of liquidation the bound is at its widest: a pool pushed past it gets nothing, within it no more."""
+    scene.rules = rule(SELL).replace("max_slippage_bps = 50", "max_slippage_bps = { usual = 50, worst = 300 }")
+    falling(scene, batch=True, start="1700", slippage="{ usual = 50, worst = 300 }")
+    async with staged(scene) as stage:
+        await stage.look()
+        assert stage.house.in_flight
+        before = scene.world.supplied("WETH", scene.owner)
+        debt = scene.world.debt("USDC", scene.owner)
+        scene.world.set_pool_price("WETH", "USDC", str(1700 * 0.96))  # the oracle does not move
+        await settled(stage)
+        lost = before - scene.world.supplied("WETH", scene.owner)
+        lost -= scene.world.balance("WETH", scene.owner)
+        repaid = debt - scene.world.debt("USDC", scene.owner)
+    assert lost * 1700 / 10**18 <= repaid / 10**6 * 1.0301 + 1
