@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keeper.chain.client import Upstream
+from eth_utils.crypto import keccak
+
+from keeper.chain.client import Decode, Upstream
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
 from keeper.chain.fees import usual_tip
 from keeper.core.units import Address, Wei
+from keeper.venues.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
 
 _FEE_BLOCKS = 10
 _ALREADY_THERE = ("already known", "already imported", "known transaction", "alreadyknown")
@@ -43,43 +46,73 @@ async def nonce_at(node: Upstream, account: Address, block_hash: str) -> int:
 
 async def balance(node: Upstream, account: Address) -> Wei:
     """Return an account's native balance at the newest block."""
-    return Wei(_number(node, "eth_getBalance", await node.request("eth_getBalance", account, "latest")))
+    return Wei(_number(node, "eth_getBalance", await node.request("eth_getBalance", account, "latest"), MOST_WEI))
 
 
-async def receipt(node: Upstream, hash_: str) -> Receipt | None:
-    """Return the receipt of a hash, None while it is not mined."""
-    found = await node.request("eth_getTransactionReceipt", hash_)
-    if found is None:
-        return None
-    try:
-        return Receipt(
-            hash=str(found["transactionHash"]),
-            succeeded=int(found["status"], 16) == 1,
-            block_number=int(found["blockNumber"], 16),
-            block_hash=str(found["blockHash"]),
-            gas_used=int(found["gasUsed"], 16),
-            gas_price=Wei(int(found.get("effectiveGasPrice") or "0x0", 16)),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise NodeAwayError(node.name, "eth_getTransactionReceipt", f"incomplete receipt ({error})") from None
+async def receipt(
+    node: Upstream, hash_: str, sender: Address | None = None, to: Address | str | None = None
+) -> Receipt | None:
+    """Return the receipt of a hash, None while it is not mined.
+
+    One of another transaction, or of another sender or target than ``sender`` and ``to``, is no answer: it raises
+    NodeAwayError, and another node is asked.
+    """
+    method = "eth_getTransactionReceipt"
+
+    def decode(name: str, found: Any) -> Receipt | None:
+        if found is None:
+            return None
+        try:
+            return _receipt(found, hash_, sender, to)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NodeAwayError(name, method, f"the receipt is incomplete or not the one asked for ({error})") from None
+
+    return await node.ask(decode, method, hash_)
+
+
+def _receipt(found: dict[str, Any], hash_: str, sender: str | None, to: str | None) -> Receipt:
+    for field, wanted in (("transactionHash", hash_), ("from", sender), ("to", to)):
+        if wanted is not None and str(found[field]).lower() != wanted.lower():
+            raise ValueError(f"{field} is {shown(found[field])}")
+    return Receipt(
+        hash=hash32(found["transactionHash"]),
+        succeeded=quantity(found["status"], 1) == 1,
+        block_number=quantity(found["blockNumber"]),
+        block_hash=hash32(found["blockHash"]),
+        gas_used=quantity(found["gasUsed"]),
+        gas_price=Wei(quantity(found.get("effectiveGasPrice") or "0x0", MOST_WEI)),
+    )
 
 
 async def tip(node: Upstream) -> Wei:
     """Return the usual tip of recent blocks; the least one where the node cannot tell."""
     try:
         history = await node.request("eth_feeHistory", hex(_FEE_BLOCKS), "latest", [50])
-        return usual_tip([[int(r, 16) for r in block] for block in history.get("reward") or []])
+        return usual_tip([[quantity(r, MOST_WEI) for r in block] for block in history.get("reward") or []])
     except (NodeRefusedError, AttributeError, TypeError, ValueError):
         return usual_tip([])
 
 
 async def send(node: Upstream, raw: str) -> None:
     """Hand signed bytes to the node. Bytes it already has are a success. Raises NodeError."""
+    method = "eth_sendRawTransaction"
     try:
-        await node.request("eth_sendRawTransaction", raw)
+        await node.ask(taken(method, raw), method, raw)
     except NodeRefusedError as error:
         if not has_already(error):
             raise
+
+
+def taken(method: str, raw: str) -> Decode[str]:
+    """Return what reads the answer to a send: the hash of these very bytes. Anything else means they were not taken."""
+    computed = "0x" + keccak(hexstr=raw).hex()
+
+    def decode(name: str, answer: Any) -> str:
+        if not isinstance(answer, str) or answer.lower() != computed:
+            raise NodeAwayError(name, method, f"answered {shown(answer)}, not the hash {computed} of what was sent")
+        return computed
+
+    return decode
 
 
 def has_already(error: NodeRefusedError) -> bool:
@@ -87,8 +120,8 @@ def has_already(error: NodeRefusedError) -> bool:
     return any(text in error.message.lower() for text in _ALREADY_THERE)
 
 
-def _number(node: Upstream, method: str, value: Any) -> int:
+def _number(node: Upstream, method: str, value: Any, most: int = LARGEST) -> int:
     try:
-        return int(value, 16)
-    except (TypeError, ValueError):
-        raise NodeAwayError(node.name, method, f"answered {value!r}, not a number") from None
+        return quantity(value, most)
+    except ValueError as error:
+        raise NodeAwayError(node.name, method, f"answered no number: {error}") from None

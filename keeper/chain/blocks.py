@@ -24,6 +24,7 @@ from keeper.core.positions import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues import multicall3
 from keeper.venues.ports import Answer, Discovery, Probe, Read
+from keeper.venues.quantities import MOST_WEI, hash32, octets, quantity
 
 T = TypeVar("T")
 Piece = tuple[Chunk, bytes]
@@ -65,7 +66,7 @@ class Blocks:
         """Learn how much gas the node grants a call: code that is run as if to create a contract returns it."""
         try:
             found = await self.node.request("eth_call", {"data": _GAS_LEFT}, "latest")
-            self.caps.granted = int(found, 16) if len(found) == 2 + 64 else None
+            self.caps.granted = quantity(found) if len(found) == 2 + 64 else None
         except (NodeRefusedError, TypeError, ValueError):
             self.caps.granted = None
 
@@ -176,7 +177,10 @@ class Blocks:
     async def code(self, block: BlockRef, account: Address) -> bytes:
         """Return an account's code at a block; empty for a plain account."""
         answer = await self.node.request("eth_getCode", account, {"blockHash": block.hash})
-        return bytes.fromhex(str(answer or "0x")[2:])
+        try:
+            return octets(answer or "0x")
+        except ValueError as error:
+            raise NodeAwayError(self.node.name, "eth_getCode", str(error)) from None
 
     async def _pieces(self, block: BlockRef, chunk: Chunk) -> list[Piece]:
         """Ask for a chunk; in halves where the node finds it too big. Raises what it says of a single read."""
@@ -242,11 +246,11 @@ def block_ref(node: str, method: str, header: dict[str, Any], chain_id: int) -> 
     try:
         return BlockRef(
             chain_id=chain_id,
-            number=int(header["number"], 16),
-            hash=str(header["hash"]),
-            parent_hash=str(header["parentHash"]),
-            timestamp=int(header["timestamp"], 16),
-            base_fee=Wei(int(header.get("baseFeePerGas") or "0x0", 16)),
+            number=quantity(header["number"]),
+            hash=hash32(header["hash"]),
+            parent_hash=hash32(header["parentHash"]),
+            timestamp=quantity(header["timestamp"]),
+            base_fee=Wei(quantity(header.get("baseFeePerGas") or "0x0", MOST_WEI)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NodeAwayError(node, method, f"the block header is incomplete ({error})") from None
@@ -255,7 +259,7 @@ def block_ref(node: str, method: str, header: dict[str, Any], chain_id: int) -> 
 def _proven(node: str, block: BlockRef, result: Any, count: int) -> bytes:
     """Return what a Multicall3 that began with its own time and chain returned, if they are the block's."""
     try:
-        data = bytes.fromhex(result[2:])
+        data = octets(result)
         proof = [int.from_bytes(body, "big") for _, body in islice(multicall3.outcomes(data, count + 2), 2)]
     except (ValueError, TypeError) as error:
         raise NodeAwayError(node, "eth_call", f"Multicall3 answered nonsense ({error})") from None
@@ -267,6 +271,6 @@ def _proven(node: str, block: BlockRef, result: Any, count: int) -> bytes:
 
 def _int(node: str, method: str, value: Any) -> int:
     try:
-        return int(value, 16)
-    except (TypeError, ValueError):
-        raise NodeError(node, method, f"answered {value!r}, not a number") from None
+        return quantity(value)
+    except ValueError as error:
+        raise NodeError(node, method, f"answered no number: {error}") from None

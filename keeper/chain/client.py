@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
 from keeper.chain.errors import ForbiddenMethodError, NodeAwayError
@@ -36,6 +37,8 @@ READING: Final = frozenset(
 """All that a connection may do in dry run. Nothing in this list changes a chain."""
 SENDING: Final = READING | {"eth_sendRawTransaction"}
 
+_WIRES: Final = MappingProxyType({"http": HttpWire, "https": HttpWire, "ws": SocketWire, "wss": SocketWire})
+
 T = TypeVar("T")
 Decode = Callable[[str, Any], T]
 """Turns the result of a node, which is named first, into a value. Raises NodeError where it makes no sense."""
@@ -63,7 +66,9 @@ class Node:
     ) -> None:
         self.name = name or host_of(url)
         self._allowed = allowed
-        kind = SocketWire if url.startswith(("ws://", "wss://")) else HttpWire
+        kind = _WIRES.get(url.partition("://")[0].lower())
+        if kind is None:
+            raise ValueError("a node's address begins with http(s):// or ws(s)://")
         self._wire: HttpWire | SocketWire = kind(url, timeout_s=timeout_s, name=self.name)
 
     def __repr__(self) -> str:

@@ -55,6 +55,10 @@ class TooBigError(NodeRefusedError):
     """The node takes no request, or gives no answer, of this size: ask for less at a time."""
 
 
+class OversizedError(TooBigError):
+    """The node answered more than it may: its failure, asked elsewhere; ask for less at a time where it is alone."""
+
+
 class MethodMissingError(NodeRefusedError):
     """The node does not know the method, or does not let us use it: another may."""
 

@@ -34,6 +34,7 @@ from keeper.core.positions import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues.abi import revert_reason
 from keeper.venues.ports import Call, Read
+from keeper.venues.quantities import MOST_WEI, octets, quantity
 
 _FORK_METHODS = READING | {
     "anvil_impersonateAccount",
@@ -152,16 +153,16 @@ class Fork:
 async def _send(node: Node, sender: Address, call: Call, price: Wei) -> Simulated:
     """Estimate, for the reason and the limit a send would have, then send at the price a send would pay."""
     head = await node.request("eth_getBlockByNumber", "latest", False)
-    paid = hex(max(price, price_at(Wei(int(head.get("baseFeePerGas") or "0x0", 16)))))
+    paid = hex(max(price, price_at(Wei(quantity(head.get("baseFeePerGas") or "0x0", MOST_WEI)))))
     request = as_request(sender, call) | {"gasPrice": paid}
     try:
-        needed = int(await node.request("eth_estimateGas", request, "latest"), 16)
+        needed = quantity(await node.request("eth_estimateGas", request, "latest"))
         limit = max(gas_limit(needed), call.least_gas)
         hash_ = await node.request("eth_sendTransaction", request | {"gas": hex(limit)})
     except NodeRefusedError as error:
         if says_no_funds(error):
             raise CannotPayError(error.message) from error
-        reason = revert_reason(bytes.fromhex(error.data[2:])) if error.data and error.data != "0x" else error.message
+        reason = revert_reason(octets(error.data)) if error.data and error.data != "0x" else error.message
         return Simulated(succeeded=False, gas_used=0, error=reason)
     for _ in range(_MINING_POLLS):
         mined = await receipt(node, hash_)

@@ -7,17 +7,20 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from keeper.chain.accounts import taken
 from keeper.chain.client import READING, Decode, Node
 from keeper.chain.errors import (
     BlockMissingError,
     NodeAwayError,
     NodeError,
     NodeRefusedError,
+    OversizedError,
     StaleAnswerError,
     WrongChainError,
 )
 from keeper.chain.health import Aside, Head, Record, Role
 from keeper.chain.pushes import Header, Pushed
+from keeper.venues.quantities import hash32, quantity
 
 T = TypeVar("T")
 Clock = Callable[[], float]
@@ -135,7 +138,7 @@ class Member:
         if not self.record.is_chain_checked:
             await self.check_chain()
         private = self._send_method != SEND_METHODS[0]
-        await self._ask(as_is, self._send_method, {"tx": raw} if private else raw)
+        await self._ask(taken(self._send_method, raw), self._send_method, {"tx": raw} if private else raw)
 
     def leave(self, why: Aside, detail: str) -> None:
         """Set the node aside, and say so once."""
@@ -154,6 +157,9 @@ class Member:
         begun = self._clock()
         try:
             answer = await self.node.ask(decode, method, *params)
+        except OversizedError as error:
+            self.fail(error.detail)
+            raise
         except (NodeRefusedError, BlockMissingError):
             self._answered(begun)
             raise
@@ -187,17 +193,17 @@ def as_number(method: str) -> Decode[int]:
 
     def decode(name: str, result: Any) -> int:
         try:
-            return int(result, 16)
-        except (TypeError, ValueError):
-            raise NodeAwayError(name, method, f"answered {result!r}, not a number") from None
+            return quantity(result)
+        except ValueError as error:
+            raise NodeAwayError(name, method, f"answered no number: {error}") from None
 
     return decode
 
 
 def _as_head(name: str, header: Any) -> tuple[dict[str, Any], Head]:
     try:
-        number, timestamp = int(header["number"], 16), int(header["timestamp"], 16)
-        return header, Head(number, str(header["hash"]), str(header["parentHash"]), timestamp)
+        number, timestamp = quantity(header["number"]), quantity(header["timestamp"])
+        return header, Head(number, hash32(header["hash"]), hash32(header["parentHash"]), timestamp)
     except (KeyError, TypeError, ValueError) as error:
         detail = f"the block header is incomplete ({error})" if header else "the node has no block latest"
         raise NodeAwayError(name, "eth_getBlockByNumber", detail) from None

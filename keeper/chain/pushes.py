@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from keeper.core.units import Address
 from keeper.venues.abi import address
+from keeper.venues.quantities import hash32, octets, quantity
 
 REMEMBERED = 4096
 Header = dict[str, Any]
@@ -102,12 +103,12 @@ def as_log(found: Any) -> Log:
     try:
         return Log(
             address=address(found["address"]),
-            topics=tuple(str(t).lower() for t in found["topics"]),
-            data=bytes.fromhex(found["data"][2:]),
-            block_number=int(found.get("blockNumber") or "0x0", 16),
-            block_hash=str(found.get("blockHash") or ""),
-            transaction_hash=str(found.get("transactionHash") or ""),
-            index=int(found.get("logIndex") or "0x0", 16),
+            topics=tuple(hash32(t) for t in found["topics"]),
+            data=octets(found["data"]),
+            block_number=quantity(found.get("blockNumber") or "0x0"),
+            block_hash=hash32(found["blockHash"]) if found.get("blockHash") else "",
+            transaction_hash=hash32(found["transactionHash"]) if found.get("transactionHash") else "",
+            index=quantity(found.get("logIndex") or "0x0"),
             removed=bool(found.get("removed")),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -20,6 +20,7 @@ from keeper.chain.errors import (
     NodeRefusedError,
     TooBigError,
 )
+from keeper.venues.quantities import plain
 
 _TOO_MANY: Final = 429
 _REVERTED: Final = 3
@@ -163,7 +164,7 @@ def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: f
     told = error if isinstance(error, Mapping) else {"message": error}
     code = told.get("code")
     code = code if isinstance(code, int) else 0
-    message, raw = str(told.get("message", "")), told.get("data")
+    message, raw = plain(str(told.get("message", ""))), told.get("data")
     data, words = _revert_data(raw), _words(message, raw)
     detail = f"error {code}: {message}"
     if not _reads(method):

@@ -21,6 +21,7 @@ from keeper.core.units import Address, Wei
 from keeper.venues import multicall3
 from keeper.venues.abi import revert_reason
 from keeper.venues.ports import Answer, Call, Read
+from keeper.venues.quantities import hash32, octets, plain, quantity
 
 Codes = Mapping[Address, bytes]
 """Code to put at accounts before calls are run."""
@@ -161,24 +162,24 @@ def _decode(name: str, block: BlockRef, result: Any, count: int, reads: int) -> 
     try:
         (built,) = result
         # anvil leaves the parent out and keeps the number; the number is then the proof
-        parent, number = str(built["parentHash"]), int(built["number"], 16)
+        parent, number = hash32(built["parentHash"]), quantity(built["number"])
         if number not in (block.number, block.number + 1) or (int(parent, 16) and parent != block.hash):
             raise StaleAnswerError(name, "eth_simulateV1", f"built block {number} on {parent}, not on {block.hash}")
         *outcomes, final = built["calls"]
-        if len(outcomes) != count or int(final["status"], 16) != 1:
+        if len(outcomes) != count or quantity(final["status"], 1) != 1:
             raise NodeAwayError(name, "eth_simulateV1", "the reads after the plan failed")
-        answers = multicall3.decode(bytes.fromhex(final["returnData"][2:]), reads)
+        answers = multicall3.decode(octets(final["returnData"]), reads)
         return Simulation(tuple(_outcome(o) for o in outcomes), tuple(answers))
     except (KeyError, TypeError, ValueError) as error:
         raise NodeAwayError(name, "eth_simulateV1", f"unexpected answer ({error})") from None
 
 
 def _outcome(outcome: dict[str, Any]) -> Simulated:
-    succeeded = int(outcome["status"], 16) == 1
+    succeeded = quantity(outcome["status"], 1) == 1
     reason = None
     if not succeeded:
         error = outcome.get("error") or {}
         data = error.get("data") or outcome.get("returnData") or "0x"
         known = isinstance(data, str) and len(data) > 2
-        reason = revert_reason(bytes.fromhex(data[2:])) if known else str(error.get("message", "reverted"))
-    return Simulated(succeeded, int(outcome["gasUsed"], 16), reason)
+        reason = revert_reason(octets(data)) if known else plain(str(error.get("message", "reverted")))
+    return Simulated(succeeded, quantity(outcome["gasUsed"]), reason)

@@ -12,10 +12,11 @@ from typing import Any, Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from keeper.chain.errors import NodeAwayError, TooBigError
+from keeper.chain import bounded
+from keeper.chain.errors import NodeAwayError, NodeError, TooBigError
 
-LARGEST: Final = 2**28
-"""Bytes of one answer above which the connection is dropped."""
+QUEUED: Final = 4
+"""Messages that may wait to be read: with the bound of each, the bound of what a node can make us hold."""
 BACKOFF_S: Final = (0.1, 15.0)
 """The first and the longest pause before a lost connection is tried again."""
 PING_S: Final = 10.0
@@ -46,6 +47,14 @@ class Subscription:
         self.wire.drop(self)
 
 
+class _Straight(connect):
+    """A connection to the address that was named, and to no other that it leads to."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Return the refusal itself: no redirect is followed."""
+        return exc
+
+
 @dataclass(slots=True)
 class _Pending:
     method: str
@@ -67,7 +76,7 @@ class _Line:
 class SocketWire:
     """One endpoint over WebSocket. A lost connection is made anew by the next request; for a subscription at once."""
 
-    def __init__(self, url: str, *, timeout_s: float, name: str, largest: int = LARGEST) -> None:
+    def __init__(self, url: str, *, timeout_s: float, name: str, largest: int = bounded.LARGEST) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._name = name
@@ -154,13 +163,14 @@ class SocketWire:
             if self._line is not None:
                 return self._line
             try:
-                socket = await connect(
+                socket = await _Straight(
                     self._url,
                     open_timeout=self._timeout_s,
                     ping_interval=PING_S,
                     ping_timeout=PING_S,
                     close_timeout=1,
                     max_size=self._largest,
+                    max_queue=QUEUED,
                     compression=None,
                     proxy=None,
                 )
@@ -178,23 +188,23 @@ class SocketWire:
 
     async def _read(self, line: _Line) -> None:
         """Give each answer to whoever asked, each push to its subscription, until the connection ends."""
-        why, is_too_big = "the connection was lost", False
+        why, is_too_big, is_oversized = "the connection was lost", False, False
         try:
             while True:
-                message = json.loads(await line.socket.recv(decode=False))
+                data = await line.socket.recv(decode=False)
+                message = bounded.parsed(data)
                 if isinstance(message, dict):
-                    self._dispatch(line, message)
+                    self._dispatch(line, message, len(data))
         except ConnectionClosed as closed:
             is_too_big = closed.rcvd is not None and closed.rcvd.code == _TOO_BIG
-            if closed.sent is not None and closed.sent.code == _TOO_BIG:
-                why = f"the answer is larger than {self._largest} bytes"
-        except ValueError:
-            why = "the answer is not JSON; is `rpc_url` a JSON-RPC endpoint?"
+            is_oversized = closed.sent is not None and closed.sent.code == _TOO_BIG
+        except bounded.UnfitAnswerError as error:
+            why = f"the answer is not used: {error}; is `rpc_url` a JSON-RPC endpoint?"
         finally:
-            self._lost(line, why, is_too_big=is_too_big)
+            self._lost(line, None if is_oversized else why, is_too_big=is_too_big)
             await line.socket.close()
 
-    def _dispatch(self, line: _Line, message: dict[str, Any]) -> None:
+    def _dispatch(self, line: _Line, message: dict[str, Any], size: int) -> None:
         if message.get("method") == "eth_subscription":
             params = message.get("params")
             if isinstance(params, dict):
@@ -209,10 +219,15 @@ class SocketWire:
         if subscription is not None and isinstance(id_, str) and subscription in self._subscriptions:
             line.pushed[id_] = subscription  # at once: the first push may be right behind
             subscription.id = id_
-        if not pending.answer.done():
+        if pending.answer.done():
+            return
+        if size > bounded.most_bytes(pending.method):
+            pending.answer.set_exception(bounded.oversized(self._name, pending.method))
+        else:
             pending.answer.set_result(message)
 
-    def _lost(self, line: _Line, why: str, *, is_too_big: bool) -> None:
+    def _lost(self, line: _Line, why: str | None, *, is_too_big: bool) -> None:
+        """Fail whatever waits for an answer; ``why`` is None when one of the answers was too long."""
         if self._line is line:
             self._line = None
         largest = max((p.size for p in line.pending.values()), default=0)
@@ -220,9 +235,11 @@ class SocketWire:
             if pending.answer.done():
                 continue
             if is_too_big and pending.size == largest:
-                error: Exception = TooBigError(
+                error: NodeError = TooBigError(
                     self._name, pending.method, _TOO_BIG, "the node dropped the connection: too large", None
                 )
+            elif why is None:
+                error = bounded.oversized(self._name, pending.method, self._largest)
             else:
                 error = NodeAwayError(self._name, pending.method, why)
             pending.answer.set_exception(error)
@@ -243,7 +260,7 @@ class SocketWire:
                 line = await self._connected("eth_subscribe")
                 for subscription in [s for s in self._subscriptions if not s.is_live]:
                     await self._confirm(subscription)
-            except NodeAwayError:
+            except NodeError:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, BACKOFF_S[1])
                 continue
@@ -267,5 +284,5 @@ class SocketWire:
     async def _quietly(self, method: str, params: tuple[Any, ...]) -> object:
         try:
             return await self._ask((method, params))
-        except NodeAwayError:
+        except NodeError:
             return None

@@ -166,7 +166,7 @@ class Dispatch:
     async def _receipt_among(self, rows: Sequence[Transaction]) -> tuple[Transaction, Receipt] | None:
         for row in rows:
             for attempt in row.attempts:
-                receipt = await accounts.receipt(self.node, attempt.hash)
+                receipt = await accounts.receipt(self.node, attempt.hash, self.signer.address, row.to)
                 if receipt:
                     return row, receipt
         return None

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import rlp
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_typing import Hash32
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -20,6 +17,7 @@ from hexbytes import HexBytes
 
 from keeper.chain.fees import Fees
 from keeper.core.units import Address
+from keeper.execution.eth_keys import Account, LocalAccount, TypedTransaction
 from keeper.venues.ports import Call
 
 ORDINARY, DELEGATING = b"\x02", b"\x04"

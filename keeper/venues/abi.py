@@ -17,7 +17,11 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
 from keeper.venues.ports import Answer, Read, ReadFailedError
+from keeper.venues.quantities import plain
 from keeper.venues.words import PlainWords, plain_arguments, plain_words
+
+UNREADABLE = (DecodingError, OverflowError, UnicodeDecodeError)
+"""What the general decoder raises for bytes of another shape; the last where text is no UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Function:
             return found
         try:
             return tuple(decode(self.outputs, answer))
-        except (DecodingError, OverflowError) as error:
+        except UNREADABLE as error:
             raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{self.name} answered {error}")) from error
 
     def decode_or_none(self, answer: Answer) -> tuple[Any, ...] | None:
@@ -84,8 +88,14 @@ def load(name: str) -> Abi:
 
 
 def revert_reason(data: bytes) -> str:
-    """Return why a call reverted, for people: Error(string), Panic, codes and custom errors, else the bytes."""
-    data = inner_error(data)
+    """Return why a call reverted, for people: Error(string), Panic, codes and custom errors, else the bytes.
+
+    A contract says what it likes: of bounded length, and nothing that a terminal obeys.
+    """
+    return plain(_revert_reason(inner_error(data)))
+
+
+def _revert_reason(data: bytes) -> str:
     if not data:
         return "reverted without a reason"
     selector, payload = data[:4], data[4:]
@@ -95,7 +105,7 @@ def revert_reason(data: bytes) -> str:
             return _aave_codes().get(text) or (f"{_perp_words()[text]} ({text})" if text in _perp_words() else text)
         if selector == _PANIC:
             return f"panic 0x{decode(('uint256',), payload)[0]:02x}"
-    except (DecodingError, OverflowError):
+    except UNREADABLE:
         return f"0x{data.hex()}"
     known = custom_error(data)
     if known is None:
@@ -114,7 +124,7 @@ def custom_error(data: bytes) -> tuple[str, tuple[Any, ...]] | None:
         return None
     try:
         return known.name, tuple(decode(known.inputs, data[4:]))
-    except (DecodingError, OverflowError):
+    except UNREADABLE:
         return known.name, ()
 
 
@@ -148,7 +158,7 @@ def _decoded_inputs(of: Function, calldata: bytes) -> tuple[Any, ...]:
         raise ValueError(f"not a call of {of.name}")
     try:
         args = tuple(decode(of.inputs, calldata[4:]))
-    except (DecodingError, OverflowError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{of.name}: {error}") from error
     if of.encode(*args) != calldata:
         raise ValueError(f"{of.name}: calldata is not in its plain form")

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from keeper.core.units import Address
 from keeper.venues import gmx_v2_keys as keys
-from keeper.venues.abi import address
+from keeper.venues.abi import UNREADABLE, address
 from keeper.venues.gmx_v2 import Deployment
 
 
@@ -121,7 +120,7 @@ def decode_event(deployment: Deployment, log: Logged) -> Event | None:
         return None
     try:
         _, name, data = decode(_NAMED, log.data)
-    except (DecodingError, OverflowError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return Event(name, _values(data), log.block_number, log.transaction_hash, log.index)
 

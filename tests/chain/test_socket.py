@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from keeper.chain.client import Node
-from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeRefusedError, TooBigError
+from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeRefusedError, OversizedError, TooBigError
 from keeper.chain.socket import SocketWire
 
 Reply = Callable[[dict[str, Any]], Any]
@@ -167,7 +167,7 @@ async def test_an_answer_that_says_nothing_is_an_error(fake: FakeNode) -> None:
 async def test_an_answer_too_large_is_an_error_and_no_more_is_read(fake: FakeNode) -> None:
     wire = SocketWire(fake.url, timeout_s=5, name="n", largest=1000)
     fake.reply = lambda asked: "0x" + "00" * 2000
-    with pytest.raises(NodeAwayError, match="larger than 1000"):
+    with pytest.raises(OversizedError, match="longer than 1000"):
         await wire.exchange("eth_call", ())
     await wire.close()
 

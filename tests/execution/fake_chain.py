@@ -59,6 +59,9 @@ class FakeChain:
             raise NodeAwayError(self.name, method, "cannot be reached")
         return getattr(self, f"_{method}")(*params)
 
+    async def ask(self, decode: Any, method: str, *params: Any) -> Any:
+        return decode(self.name, await self.request(method, *params))
+
     def _eth_getTransactionCount(self, account: str, _: str) -> str:  # noqa: N802
         return hex(self.nonces.get(account, 0))
 
@@ -72,8 +75,11 @@ class FakeChain:
         if self.hides_receipts or hash_ not in self.mined:
             return None
         number, succeeded = self.mined[hash_]
+        seen = next(s for s in self.log if s.hash == hash_)
         return {
             "transactionHash": hash_,
+            "from": seen.sender,
+            "to": seen.to,
             "status": hex(int(succeeded)),
             "blockNumber": hex(number),
             "blockHash": f"0x{number:064x}",

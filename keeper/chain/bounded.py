@@ -1,0 +1,105 @@
+"""A node's bytes, bounded before they become anything: how many, how deep, how many values; then JSON. No I/O.
+
+A parser asked for more than memory or its stack holds ends the process, and no handler sees it. So size, nesting and
+the number of values are counted first, by scans that cost about what reading the bytes does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from types import MappingProxyType
+from typing import Final, NoReturn
+
+from keeper.chain.errors import NodeAwayError, NodeError, OversizedError
+
+DEEPEST: Final = 64
+"""Arrays and objects within one another; the deepest answer that is asked for, a simulation's topics, has ten."""
+MOST_VALUES: Final = 200_000
+"""Values in one answer. Ten thousand logs, the most that nodes grant, have 140,000."""
+_MEBI: Final = 2**20
+_USUAL: Final = _MEBI
+_MOST: Final = MappingProxyType(
+    {
+        "eth_call": 8 * _MEBI,
+        "eth_getBlockByHash": 4 * _MEBI,
+        "eth_getBlockByNumber": 4 * _MEBI,
+        "eth_getLogs": 16 * _MEBI,
+        "eth_getTransactionByHash": 2 * _MEBI,
+        "eth_getTransactionReceipt": 8 * _MEBI,
+        "eth_simulateV1": 16 * _MEBI,
+    }
+)
+LARGEST: Final = max(_MOST.values())
+"""Bytes of the largest answer to anything."""
+_DIVISIBLE: Final = frozenset({"eth_call", "eth_getLogs"})
+_ESCAPES: Final = re.compile(rb"\\.", re.DOTALL)
+_STRINGS: Final = re.compile(rb'"[^"]*"?')
+_NO_STRUCTURE: Final = bytes(b for b in range(256) if b not in b'"[]{}')
+_ENCODINGS: Final = frozenset({"gzip", "x-gzip", "deflate"})
+
+
+class UnfitAnswerError(ValueError):
+    """Bytes that are not JSON, or JSON that is not parsed: too deep, or of too many values."""
+
+
+def most_bytes(method: str) -> int:
+    """Return how long the answer to a method may be, decompressed."""
+    return _MOST.get(method, _USUAL)
+
+
+def oversized(node: str, method: str, most: int = LARGEST) -> NodeError:
+    """Return the error of an answer that is too long: of one that can be asked for in parts, that it should be."""
+    detail = f"the answer is longer than {min(most, most_bytes(method))} bytes"
+    return (
+        OversizedError(node, method, 0, detail, None) if method in _DIVISIBLE else NodeAwayError(node, method, detail)
+    )
+
+
+def parsed(data: bytes) -> object:
+    """Return what JSON bytes say. Raises UnfitAnswerError; never touches the parser with what it may not survive."""
+    containers = data.count(b"[") + data.count(b"{")
+    values = containers + data.count(b",")
+    if values > MOST_VALUES or max(data.count(b'"'), data.count(b"\\")) > 4 * MOST_VALUES:
+        raise UnfitAnswerError(f"more than {MOST_VALUES} values")
+    if containers > DEEPEST and not is_shallow(data):
+        raise UnfitAnswerError(f"nested deeper than {DEEPEST}")
+    try:
+        # as UTF-8 and nothing else: in another encoding the scan would have seen other brackets than the parser
+        return json.loads(data.decode(), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise UnfitAnswerError(f"not JSON ({type(error).__name__})") from None
+
+
+def is_shallow(data: bytes) -> bool:
+    """Tell whether arrays and objects are nested within bounds, brackets inside strings left out."""
+    without_escapes = _ESCAPES.sub(b"", data) if b"\\" in data else data
+    level = 0
+    for bracket in _STRINGS.sub(b"", without_escapes.translate(None, _NO_STRUCTURE)):
+        level += 1 if bracket in b"[{" else -1
+        if not 0 <= level <= DEEPEST:
+            return False
+    return True
+
+
+def unpacked(data: bytes, encoding: str, most: int) -> bytes | None:
+    """Return a body decompressed, None when it is longer than ``most``. Raises UnfitAnswerError."""
+    if encoding in ("", "identity"):
+        return data if len(data) <= most else None
+    if encoding not in _ENCODINGS:
+        raise UnfitAnswerError(f"content encoding {encoding!r}")
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        found = unpacker.decompress(data, most + 1)
+    except zlib.error:
+        raise UnfitAnswerError(f"not {encoding}") from None
+    if len(found) > most:
+        return None
+    if not unpacker.eof:
+        raise UnfitAnswerError(f"{encoding} cut short")
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
