@@ -124,4 +124,4 @@ def _number(node: Upstream, method: str, value: Any, most: int = LARGEST) -> int
     try:
         return quantity(value, most)
     except ValueError as error:
-        raise NodeAwayError(node.name, method, f"answered no number: {error}") from None
+        raise NodeAwayError(node.name, method, f"not a number: {error}") from None

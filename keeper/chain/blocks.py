@@ -273,4 +273,4 @@ def _int(node: str, method: str, value: Any) -> int:
     try:
         return quantity(value)
     except ValueError as error:
-        raise NodeError(node, method, f"answered no number: {error}") from None
+        raise NodeError(node, method, f"not a number: {error}") from None

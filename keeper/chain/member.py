@@ -195,7 +195,7 @@ def as_number(method: str) -> Decode[int]:
         try:
             return quantity(result)
         except ValueError as error:
-            raise NodeAwayError(name, method, f"answered no number: {error}") from None
+            raise NodeAwayError(name, method, f"not a number: {error}") from None
 
     return decode
 
