@@ -40,7 +40,10 @@ def _gmx_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
             f"{position.market} is no market of gmx_v2: name its market token, or one of {', '.join(where.markets)}"
         )
     named = token or address(position.market)
-    market = yield from gmx_v2.discover_market(deployment, named, lambda symbol: network.asset(symbol).feed)
+    called = next((name for name, market in where.markets.items() if market == named), None)
+    market = yield from gmx_v2.discover_market(
+        deployment, named, lambda symbol: network.asset(symbol).feed, called, where.names
+    )
 
     def heartbeat_s(token: gmx_v2.Token) -> int:
         return network.asset(token.symbol).heartbeat_s or token.heartbeat_s or network.default_heartbeat_s

@@ -104,3 +104,22 @@ def test_gmx_is_named_with_its_package_and_markets(name: str) -> None:
         assert re.search(r"@gmx-io/sdk@\d+\.\d+\.\d+", header)
         assert {"BTC", "ETH", "SOL"} <= set(table["markets"])
         assert len(set(table["markets"].values())) == len(table["markets"])
+
+
+@pytest.mark.parametrize("name", ["arbitrum", "avalanche"])
+def test_tokens_without_a_contract_have_a_name(name: str) -> None:
+    """Index tokens that cannot say what they are, collateral that is what is traded: from the exchange's tables."""
+    tokens = parsed(name)["gmx_v2"]["tokens"]
+    assert {"BTC", "ETH", "SOL", "DOGE", "XRP"} <= set(tokens)
+    places = [place for listed in tokens.values() for place in listed]
+    assert all(is_checksum_address(place) for place in places)
+    assert len(set(places)) == len(places)
+
+
+def test_wrapped_bitcoin_and_the_index_without_a_contract_are_both_bitcoin() -> None:
+    """On Arbitrum; the keeper's own settings read them so."""
+    tokens = parsed("arbitrum")["gmx_v2"]["tokens"]["BTC"]
+    assert {
+        "0x47904963fc8b2340414262125aF798B9655E58Cd",
+        "0x2f2a2543B76A4166549F7aaB2e75Bef0aefC5B0f",
+    } <= set(tokens)

@@ -162,6 +162,18 @@ GMX_CONTRACTS = {
 }
 GMX_MARKETS = ("BTC", "ETH", "SOL", "LINK", "AVAX", "ARB", "DOGE", "XRP")
 GMX_CONFIGS = Path("build") / "cjs" / "src" / "configs"
+GMX_TOKENS = """
+const M = require("module"), load = M._load;
+const nothing = new Proxy(() => "", { get: (_, key) => (key === "zeroAddress" ? "0x" + "0".repeat(40) : nothing) });
+M._load = (name, ...rest) => (/^[./]/.test(name) ? load(name, ...rest) : nothing);
+const { TOKENS } = require("./tokens.js"), { MARKETS } = require("./markets.js"), id = require("./chains.js")[NETWORK];
+const known = Object.fromEntries(TOKENS[id].map((token) => [token.address.toLowerCase(), token]));
+const used = Object.values(MARKETS[id]).flatMap((m) => [m.indexTokenAddress, m.longTokenAddress, m.shortTokenAddress]);
+const rows = [...new Set(used.map((address) => address.toLowerCase()))].map((address) => known[address]);
+const plain = rows.filter((token) => token && !token.isStable && !token.isNative);
+console.log(JSON.stringify(plain.map((token) => [token.baseSymbol || token.symbol, token.address])));
+"""
+"""Index and collateral tokens of all markets, by what they stand for; packages the tables do not need are left out."""
 
 
 def gmx_v2(network: Network, package: Path) -> list[str]:
@@ -180,6 +192,7 @@ def gmx_v2(network: Network, package: Path) -> list[str]:
         own = next((m for long, m in backed.items() if symbol in long), next(iter(backed.values()), None))
         if own:
             markets[symbol] = to_checksum_address(own)
+    tokens = gmx_tokens(network, configs)
     names = {key: found(contracts, rf"\b{name}: \"(0x[0-9a-fA-F]{{40}})\"") for key, name in GMX_CONTRACTS.items()}
     return [
         "",
@@ -188,7 +201,25 @@ def gmx_v2(network: Network, package: Path) -> list[str]:
         "",
         "[gmx_v2.markets]",
         *(f'{symbol} = "{market}"' for symbol, market in markets.items()),
+        "",
+        "[gmx_v2.tokens]  # what stands for what: index tokens without a contract, collateral that is what is traded",
+        *(f"{key(symbol)} = {json.dumps(places)}" for symbol, places in sorted(tokens.items())),
     ]
+
+
+def gmx_tokens(network: Network, configs: Path) -> dict[str, list[str]]:
+    """What the exchange calls the tokens of its markets, by the underlying."""
+    script = f"const NETWORK = {json.dumps(network.name.upper())};{GMX_TOKENS}"
+    printed = subprocess.run(["node", "-e", script], cwd=configs, check=True, capture_output=True, text=True).stdout
+    tokens = dict[str, list[str]]()
+    for symbol, place in json.loads(printed):
+        tokens.setdefault(symbol.upper(), []).append(to_checksum_address(place))
+    return tokens
+
+
+def key(name: str) -> str:
+    """A name as a TOML key: bare where it may be."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
 
 
 def section(text: str, network: str) -> str:
@@ -212,7 +243,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) 
         "# deployment tables in Uniswap's documentation.",
         *([f"# Sequencer feed: npm {BOOK}, {feeds}."] if network.sequencer else []),
         *([f"# Perp v2: npm {PERP}, {network.name}/core/metadata.json."] if network.perp else []),
-        *([f"# GMX v2: npm {GMX}, {GMX_CONFIGS}/contracts.js, markets.js."] if network.gmx else []),
+        *([f"# GMX v2: npm {GMX}, {GMX_CONFIGS}/contracts.js, markets.js, tokens.js."] if network.gmx else []),
     ]
     sequencer = []
     if network.sequencer:

@@ -275,8 +275,9 @@ def _print_figures(console: Console, seen: Data) -> None:
         table.add_row(b["symbol"], supplied, brief(b["borrowed"]), short(b["price_usd"]), short(low) if low else "–")
     console.print(table)
     for rule in seen["rules"]:
-        verdict = "fires" if rule["fired"] else "rests"
-        comparison = f"{short(rule['measured'])} {rule['side']} {short(rule['bound'])}"
+        verdict = f"measures nothing: {rule['doubt']}" if rule["doubt"] else "fires" if rule["fired"] else "rests"
+        measured = "–" if rule["doubt"] else short(rule["measured"])
+        comparison = f"{measured} {rule['side']} {short(rule['bound'])}"
         console.print(f"rule {rule['rule']}: {rule['measure']} {comparison}? {verdict}", markup=False)
     for doubt in seen["doubts"]:
         console.print(f"price in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
@@ -287,7 +288,7 @@ def _status_row(one: Data) -> tuple[str, ...]:
         return one["name"], "unknown", "", "", "", ""
     f = one["figures"]
     fired = [r["rule"] for r in one["rules"] if r["fired"]]
-    rules = f"{', '.join(fired)} fires" if fired else f"{len(one['rules'])} rest" if one["rules"] else "none"
+    rules = show_perps.rules_text(fired, one["rules"])
     distance = f"{float(f['liquidation_distance']) * 100:.1f} %" if f["health_factor"] else "never"
     return one["name"], short(f["health_factor"]), money(f["collateral_usd"]), money(f["debt_usd"]), distance, rules
 
@@ -295,4 +296,5 @@ def _status_row(one: Data) -> tuple[str, ...]:
 def _concerns(one: Data) -> list[str]:
     if not one["readable"]:
         return [f"{one['name']}: {one['detail']} ({one['reason']})"]
-    return [f"{one['name']}: {d['detail']} ({d['reason']})" for d in one["doubts"]]
+    blind = [f"{one['name']}: {rule['doubt']}" for rule in one["rules"] if rule["doubt"]]
+    return blind + [f"{one['name']}: {d['detail']} ({d['reason']})" for d in one["doubts"]]

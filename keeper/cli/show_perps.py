@@ -95,7 +95,7 @@ def print_perps(console: Console, of: Sequence[PerpAssessment | Unjudged]) -> No
             table.add_row(seen["name"], "unknown", *[""] * 6)
             continue
         figures, fired = seen["figures"], [r["rule"] for r in seen["rules"] if r["fired"]]
-        rules = f"{', '.join(fired)} fires" if fired else f"{len(seen['rules'])} rest" if seen["rules"] else "none"
+        rules = rules_text(fired, seen["rules"])
         for leg in [x for x in seen["legs"] if x["side"] != "none"] or [None]:
             table.add_row(
                 seen["name"],
@@ -108,6 +108,15 @@ def print_perps(console: Console, of: Sequence[PerpAssessment | Unjudged]) -> No
                 rules,
             )
     console.print(table)
+
+
+def rules_text(fired: Sequence[str], rules: Sequence[Data]) -> str:
+    """Return how many rules rest, which fire, and which measure nothing: those are not at rest."""
+    blind = [rule["rule"] for rule in rules if rule["doubt"]]
+    resting = len(rules) - len(fired) - len(blind)
+    told = [f"{', '.join(fired)} fires"] if fired else [f"{resting} rest"] if resting else []
+    told += [f"{', '.join(blind)} measures nothing"] if blind else []
+    return "; ".join(told) or "none"
 
 
 def print_books(console: Console, of: Sequence[tuple[BookAssessment, Carry]]) -> None:
@@ -128,7 +137,8 @@ def concerns(of: PerpAssessment | BookAssessment | Unjudged) -> list[str]:
     seen = data_of(of)
     if isinstance(of, Unjudged):
         return [f"{seen['name']}: {seen['detail']} ({seen['reason']})"]
-    lines = [f"{seen['name']}: {d['detail']} ({d['reason']})" for d in seen["doubts"]]
+    lines = [f"{seen['name']}: {rule['doubt']}" for rule in seen.get("rules", ()) if rule["doubt"]]
+    lines += [f"{seen['name']}: {d['detail']} ({d['reason']})" for d in seen["doubts"]]
     if seen.get("naked"):
         lines.append(f"{seen['name']}: {seen['naked']}")
     return lines
@@ -158,8 +168,9 @@ def print_seen(console: Console, seen: Data) -> None:
         at = f" at {order['trigger_price']}" if order["trigger_price"] else ""
         console.print(f"order {order['kind']}{at}, ${order['size_usd']}: {state}", markup=False)
     for rule in seen.get("rules", ()):
-        verdict = "fires" if rule["fired"] else "rests"
-        console.print(f"rule {rule['rule']}: {rule['measure']} {rule['measured']}, bound {rule['bound']}: {verdict}")
+        verdict = f"measures nothing: {rule['doubt']}" if rule["doubt"] else "fires" if rule["fired"] else "rests"
+        measured = f"{rule['measure']} {rule['measured'] or '–'}, bound {rule['bound']}"
+        console.print(f"rule {rule['rule']}: {measured}: {verdict}", soft_wrap=True, markup=False)
     for doubt in seen.get("doubts", ()):
         console.print(f"in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
 

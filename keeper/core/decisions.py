@@ -104,6 +104,7 @@ class Hold:
         return self.reason in (
             Reason.HEALTHY,
             Reason.AT_TARGET,
+            Reason.UNMEASURED,
             Reason.IN_FLIGHT,
             Reason.ORDER_PENDING,
             Reason.RESCUE_FIRST,
@@ -166,7 +167,7 @@ def gravest(holds: Sequence[Hold]) -> Hold:
     return max(holds, key=lambda hold: (hold.leaves_in_danger, not hold.is_quiet, hold.rule is not None))
 
 
-NEEDLESS = (Reason.HEALTHY, Reason.AT_TARGET)
+NEEDLESS = (Reason.HEALTHY, Reason.AT_TARGET, Reason.UNMEASURED)
 """Holds that say that nothing is to be done."""
 
 

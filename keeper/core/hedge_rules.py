@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.books import Exposure
@@ -64,6 +65,8 @@ class BookAssessment:
     timestamp: int
     naked: Naked
     doubts: tuple[Doubt, ...]
+    blind: Doubt | None = None
+    """Why the rule measures nothing, although the delta it finds is zero; None where it does."""
 
     @property
     def fired(self) -> tuple[HedgeRule, ...]:
@@ -104,6 +107,19 @@ class HedgeIntent:
         return Hold(self.position, self.rule.name, reason, detail)
 
 
+def blindness(seen: Exposure, rule: HedgeRule, hedges: Sequence[PerpPosition]) -> Doubt | None:
+    """Return why a rule measures nothing in a book: nobody in it knows the underlying, or no hedge could trade it."""
+    has = sorted({part.underlying for part in seen.parts})
+    markets = sorted({leg.symbol.upper() for perp in hedges for leg in perp.legs})
+    if rule.underlying not in (*has, *markets, *seen.prices):
+        known = ", ".join(dict.fromkeys((*has, *markets))) or "nothing"
+        return Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: {rule.underlying}, the book has {known}")
+    if rule.may_act and hedges and rule.underlying not in markets:
+        known = ", ".join(markets) or "no market"
+        return Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: {rule.underlying}, the hedges have {known}")
+    return None
+
+
 def decide_hedge(
     assessed: BookAssessment, perps: tuple[PerpPosition, ...], memory: Memory, signer_of: dict[str, Address]
 ) -> Decided[HedgeIntent]:
@@ -134,6 +150,8 @@ def _needless(assessed: BookAssessment) -> Hold | None:
     if assessed.exposure.doubts:
         doubt = assessed.exposure.doubts[0]
         return Hold(book, rule.name, doubt.reason, doubt.detail)
+    if not assessed.fired and assessed.blind:
+        return Hold(book, rule.name, assessed.blind.reason, assessed.blind.detail)
     if not assessed.fired:
         return Hold(book, None, Reason.HEALTHY)
     if not rule.may_act:

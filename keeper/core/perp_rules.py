@@ -98,7 +98,7 @@ class ExitTarget:
 
     def is_met(self, position: PerpPosition) -> bool:
         """Tell whether no size is left."""
-        return not any(self.market is None or leg.symbol.lower() == self.market.lower() for leg in position.held)
+        return not any(self.market is None or is_named(leg, self.market) for leg in position.held)
 
     def __str__(self) -> str:
         return f"{self.market} closed" if self.market else "closed"
@@ -184,8 +184,13 @@ def assess_perp(
 def leg_of(trigger: PerpTrigger, position: PerpPosition) -> PerpLeg | None:
     """Return the leg a trigger looks at; None when it names none that is held, or there are several to choose from."""
     if trigger.market:
-        return next((leg for leg in position.held if leg.symbol.lower() == trigger.market.lower()), None)
+        return next((leg for leg in position.held if is_named(leg, trigger.market)), None)
     return position.held[0] if len(position.held) == 1 else None
+
+
+def is_named(leg: PerpLeg, market: str) -> bool:
+    """Tell whether an owner's name for a market means a leg: its underlying, or the market's address."""
+    return market.lower() in (leg.symbol.lower(), leg.market.lower())
 
 
 def price_usd(leg: PerpLeg) -> int:
@@ -267,24 +272,41 @@ def measured_text(trigger: PerpTrigger, value: int | None) -> str:
 
 
 def _judge(rule: PerpRule, position: PerpPosition, trail: Trail) -> PerpVerdict:
+    """Return what a rule measures, or why it measures nothing: a rule that looks nowhere is never at rest.
+
+    A position without size has nothing to be measured, which is no doubt; a market it does not have is.
+    """
+    if doubt := _looks_nowhere(rule, position):
+        return PerpVerdict(rule, None, fired=False, doubt=doubt)
     if not position.held:
         return PerpVerdict(rule, None, fired=False)
     value = measure(rule.trigger, position, trail, rule.name)
     leg = leg_of(rule.trigger, position)
     if rule.trigger.measure.is_of_a_leg and leg is None:
-        return PerpVerdict(rule, None, fired=False, doubt=_undecidable(rule, position))
+        return PerpVerdict(rule, None, fired=False)
     if leg is not None and rule.trigger.measure.is_of_a_price and price_usd(leg) <= 0:
         doubt = Doubt(Reason.PRICE_NOT_POSITIVE, f"{leg.symbol} answers {price_usd(leg)}")
         return PerpVerdict(rule, None, fired=False, doubt=doubt)
     if value is None:
-        return PerpVerdict(rule, None, fired=False)
+        return PerpVerdict(rule, None, fired=False, doubt=_not_yet(rule))
     return PerpVerdict(rule, value, fired=fires(rule.trigger, value, leg))
 
 
-def _undecidable(rule: PerpRule, position: PerpPosition) -> Doubt | None:
-    """Return why no leg is looked at; None where the one that is named has no size: there is nothing to stop."""
+def _looks_nowhere(rule: PerpRule, position: PerpPosition) -> Doubt | None:
+    """Return why a rule about one market has none to look at; None where the one it means only has no size."""
     named = rule.trigger.market
-    if named and any(leg.symbol.lower() == named.lower() for leg in position.legs):
+    if named and any(is_named(leg, named) for leg in position.legs):
         return None
-    held = ", ".join(x.symbol for x in position.held)
-    return Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: market {named}, position has {held}")
+    if not named and (not rule.trigger.measure.is_of_a_leg or len(position.held) <= 1):
+        return None
+    has = ", ".join(leg.symbol for leg in (position.legs if named else position.held)) or "no market"
+    which = f"market {named}" if named else "no market named"
+    return Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: {which}, position has {has}")
+
+
+def _not_yet(rule: PerpRule) -> Doubt:
+    """Return that a rule has yet to see what it measures."""
+    what = "a price beyond doubt to measure the fall from"
+    if rule.trigger.measure is PerpMeasure.FUNDING:
+        what = f"half of its window of {rule.trigger.window_s} s without a gap"
+    return Doubt(Reason.UNMEASURED, f"rule {rule.name}: has not seen {what} yet")

@@ -43,7 +43,16 @@ class Reason(Enum):
         "our health factor differs from the protocol's own",
         "nothing is sent until they agree; report the market's version",
     )
-    RULE_UNDECIDABLE = ("rule_undecidable", "the rule cannot be judged on this position", "name the asset in the rule")
+    RULE_UNDECIDABLE = (
+        "rule_undecidable",
+        "the rule cannot be judged on this position",
+        "name what it has in the rule",
+    )
+    UNMEASURED = (
+        "unmeasured",
+        "the rule has not seen enough yet to measure anything",
+        "wait; until then the rule cannot fire",
+    )
     TARGET_BEYOND_TRIGGER = (
         "target_beyond_trigger",
         "the target would leave the rule still firing",

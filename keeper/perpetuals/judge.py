@@ -5,7 +5,7 @@ from __future__ import annotations
 from keeper.core import legs
 from keeper.core.books import Book, exposure
 from keeper.core.carry import Carry, carry
-from keeper.core.hedge_rules import BookAssessment, HedgeRule
+from keeper.core.hedge_rules import BookAssessment, HedgeRule, blindness
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_pricing import is_better_than_index
 from keeper.core.perp_rules import PerpAssessment, assess_perp
@@ -72,7 +72,7 @@ async def judge_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRu
     hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
     buys = delta < rule.target
     doubts = tuple(d for perp in hedges for d in perp_doubts(house, snapshot, perp, rule.underlying, buys=buys))
-    return BookAssessment(seen, rule, delta, now, naked, doubts)
+    return BookAssessment(seen, rule, delta, now, naked, doubts, blindness(seen, rule, hedges))
 
 
 async def carry_of(house: House, snapshot: Snapshot, of: BookAssessment) -> Carry:

@@ -14,6 +14,7 @@ from keeper.core.perp_plans import PerpPlan
 from keeper.core.perp_pricing import base_usd
 from keeper.core.perp_rules import PerpAssessment, PerpMeasure, PerpVerdict
 from keeper.core.positions import Snapshot
+from keeper.core.prices import Doubt
 from keeper.core.rules import Unjudged
 from keeper.core.units import INFINITE, WAD, Wei, decimal_of, usd_text
 from keeper.execution.perp_executor import PerpOutcome
@@ -87,8 +88,13 @@ def book(of: BookAssessment, carry: Carry | None = None) -> Data:
         "naked": legs.budget_text(of.naked, rule.budget) if of.naked.since is not None else None,
         "failed_orders": of.naked.tries,
         "carry": _carry(carry) if carry else None,
-        "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in (*of.exposure.doubts, *of.doubts)],
+        "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in _doubts_of(of)],
     }
+
+
+def _doubts_of(of: BookAssessment) -> tuple[Doubt, ...]:
+    """Return what speaks against believing a book's delta, and against trading for it."""
+    return (*of.exposure.doubts, *((of.blind,) if of.blind else ()), *of.doubts)
 
 
 def _carry(found: Carry) -> Data:

@@ -219,7 +219,8 @@ def _journal_url(url: str, path: Path) -> str:
 
 def _gmx(table: GmxTable) -> GmxSettings:
     markets = {name.upper(): market for name, market in table.markets.items()}
-    return GmxSettings(**table.model_dump(exclude={"order_handler", "markets"}), markets=markets)
+    names = {token: name.upper() for name, tokens in table.tokens.items() for token in tokens}
+    return GmxSettings(**table.model_dump(exclude={"order_handler", "markets", "tokens"}), markets=markets, names=names)
 
 
 def _network(file: schema.NetworkFile) -> Network:

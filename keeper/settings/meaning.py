@@ -162,7 +162,10 @@ def _rules(raw: Raw) -> Iterator[str]:
             field, _, what = fault.partition(": ")
             yield f"rules[{i}].{field} (in {rule.name!r}): {what}"
         if not faults and kind == "book":
-            faults = list(_in_its_book(raw, i, rule))
+            faults = [*_in_its_book(raw, i, rule), *_nowhere_in_its_book(raw, i, rule)]
+            yield from faults
+        if not faults and kind == "perp":
+            faults = list(_in_its_market(raw, i, rule))
             yield from faults
         if not faults:
             sound.append(rule)
@@ -174,6 +177,35 @@ def _in_its_book(raw: Raw, i: int, rule: RuleTable) -> Iterator[str]:
     book = next((b for _, b in _tables(raw, "books") if _text(b, "name") == rule.book), {})
     if book and "unwind" in rule.actions and "unwind" not in book:
         yield f'rules[{i}].actions (in {rule.name!r}): "unwind" needs to know what: name it in the book, unwind = "…"'
+
+
+def _in_its_market(raw: Raw, i: int, rule: RuleTable) -> Iterator[str]:
+    """Yield that a rule looks at a market its position does not have: it would measure nothing, and never fire."""
+    of = next((p for _, p in _tables(raw, "positions") if _text(p, "name") == rule.position), {})
+    named, market = rule.when.market, _named_market(of)
+    if named and market and named.upper() != market:
+        yield f"rules[{i}].when.market (in {rule.name!r}): {named} is not the market of {rule.position!r}, {market} is"
+
+
+def _nowhere_in_its_book(raw: Raw, i: int, rule: RuleTable) -> Iterator[str]:
+    """Yield that a rule holds an underlying which none of its book's hedges trades, where their markets are named."""
+    outside = rule.when.delta_outside
+    book = next((b for _, b in _tables(raw, "books") if _text(b, "name") == rule.book), {})
+    listed = {_text(p, "name"): p for _, p in _tables(raw, "positions")}
+    markets = [_named_market(listed.get(name, {})) for name in _hedges(book)]
+    if outside is None or "hedge" not in rule.actions or not markets or not all(markets):
+        return
+    if outside.underlying.upper() not in markets:
+        known = ", ".join(dict.fromkeys(m for m in markets if m))
+        field = f"rules[{i}].when.delta_outside.underlying (in {rule.name!r})"
+        yield f"{field}: {outside.underlying} is traded by no hedge of the book {rule.book!r}; they have {known}"
+
+
+def _named_market(position: Raw) -> str | None:
+    """Return the one market of a position by name; None where it is given by address, or may be any."""
+    market = _text(position, "market")
+    is_one = _text(position, "venue") == "gmx_v2" and market is not None and not _is_address(market)
+    return market.upper() if is_one and market else None
 
 
 def _against_each_other(raw: Raw, of_books: list[RuleTable], rules: list[RuleTable]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from keeper.chain.health import Role
@@ -60,6 +60,8 @@ class GmxSettings:
     event_emitter: Address
     referral_storage: Address
     markets: dict[str, Address]
+    names: dict[Address, str] = field(default_factory=dict)
+    """What tokens stand for: index tokens without a contract, and collateral that is what is traded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class PerpV2Table(Table):
 
 
 class GmxTable(Table):
-    """[gmx_v2]; markets are market tokens by name, so that positions can name them."""
+    """[gmx_v2]; markets are market tokens by name, so that positions can name them; tokens by what they stand for."""
 
     data_store: AddressField
     reader: AddressField
@@ -35,6 +35,7 @@ class GmxTable(Table):
     referral_storage: AddressField
     order_handler: AddressField | None = None
     markets: dict[str, AddressField] = Field(default_factory=dict)
+    tokens: dict[str, list[AddressField]] = Field(default_factory=dict)
 
 
 class DeltaTable(Table):

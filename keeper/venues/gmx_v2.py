@@ -8,9 +8,11 @@ first ``price_probe``, then what needs prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from keeper.core.books import FOLLOWS
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, USD, Address, Amount, Bps, mul_div_down, mul_div_up
@@ -51,7 +53,7 @@ class Token:
     """A token of a market, and the feed its price is told by.
 
     ``multiplier`` makes a feed's answer the price of one smallest unit, in 10^-60 dollars. Index tokens of markets
-    without a token of their own have decimals but no contract.
+    without a token of their own have decimals but no contract, and no symbol but the one the network file gives them.
     """
 
     address: Address
@@ -60,11 +62,20 @@ class Token:
     feed: Address
     multiplier: int
     heartbeat_s: int
+    name: str = ""
+    """What it stands for by the network file; empty where that does not say."""
 
     @property
     def underlying(self) -> str:
         """What it stands for, as rules and books name it: ``ETH`` of ``WETH``."""
-        return _SAME.get(self.symbol, self.symbol)
+        return self.name or _SAME.get(self.symbol, self.symbol)
+
+    def moves_with(self, index: Token, name: str) -> bool:
+        """Tell whether it is worth what ``index`` is, or a share of it: the same token, feed or underlying."""
+        if index.address == self.address or index.feed == self.feed:
+            return True
+        follows = {self.underlying.upper(), FOLLOWS.get(self.symbol.lower(), "")}
+        return name.upper() in follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,9 @@ class MarketPrices:
 
 NamedFeed = Callable[[str], Address | None]
 """The feed an owner names for a token's symbol; None leaves it to GMX."""
+Names = Mapping[Address, str]
+"""What tokens stand for, by address: those without a contract cannot say it themselves."""
+NO_NAMES: Names = MappingProxyType({})
 
 
 def _unnamed(symbol: str) -> Address | None:
@@ -139,13 +153,18 @@ def _unnamed(symbol: str) -> Address | None:
 
 
 def discover_market(
-    deployment: Deployment, market: Address, named: NamedFeed = _unnamed, symbol: str | None = None
+    deployment: Deployment,
+    market: Address,
+    named: NamedFeed = _unnamed,
+    symbol: str | None = None,
+    names: Names = NO_NAMES,
 ) -> Discovery[Market]:
     """Find a market's tokens and the feeds behind them.
 
-    A feed the owner has ``named`` for a token's symbol takes precedence over the DataStore's own; ``symbol`` names the
-    underlying where the index token is no contract. Raises ReadFailedError for an address that is no market, and for a
-    token without a feed.
+    A feed the owner has ``named`` for a token's symbol takes precedence over the DataStore's own. The underlying is
+    what ``names`` says of the index token, or the token itself; where neither does, the market's own ``symbol``, and
+    at last the token's address: it never is nothing. Raises ReadFailedError for an address that is no market, and for
+    a token without a feed.
     """
     (answer,) = yield (READER.getMarket.read(deployment.reader, deployment.data_store, market),)
     told, *found = (address(t) for t in READER.getMarket.decode(answer)[0])
@@ -163,33 +182,42 @@ def discover_market(
             DATA.getUint.read(store, keys.key("PRICE_FEED_HEARTBEAT_DURATION", token)),
         )
     )
-    rows = [_token_row(token, answers[5 * i : 5 * i + 5], named) for i, token in enumerate(places)]
+    known = {places[0]: symbol or ""} | {token: names[token] for token in places if token in names}
+    rows = [_token_row(t, answers[5 * i : 5 * i + 5], named, known.get(t, "")) for i, t in enumerate(places)]
     answers = yield tuple(_FEED.decimals.read(feed) for _, _, _, feed, _, _ in rows)
-    tokens = [_token(row, _FEED.decimals.decode(a)[0]) for row, a in zip(rows, answers, strict=True)]
-    index, long, short = tokens
-    return Market(deployment, market, symbol or index.underlying, index, long, short)
+    found_ = [_token(row, _FEED.decimals.decode(a)[0]) for row, a in zip(rows, answers, strict=True)]
+    index, long, short = (replace(token, name=names.get(token.address, "")) for token in found_)
+    return Market(deployment, market, index.underlying or index.address, index, long, short)
 
 
 _Row = tuple[Address, str, int | None, Address, int, int]
+_USUAL_FEED_DECIMALS = 8
+"""Those of every feed in dollars that GMX holds its prices against."""
 
 
-def _token_row(token: Address, answers: Sequence[Answer], named: NamedFeed) -> _Row:
+def _token_row(token: Address, answers: Sequence[Answer], named: NamedFeed, name: str) -> _Row:
+    """Return what is told of a token; ``name`` is its symbol where it has none itself."""
     symbol, decimals = _ERC20.symbol.decode_or_none(answers[0]), _ERC20.decimals.decode_or_none(answers[1])
     own = address(DATA.getAddress.decode(answers[2])[0])
     (multiplier,), (heartbeat,) = DATA.getUint.decode(answers[3]), DATA.getUint.decode(answers[4])
-    feed = (named(symbol[0]) if symbol else None) or own
+    called = (symbol[0] if symbol else "") or name
+    feed = (named(called) if called else None) or own
     if not int(feed, 16):
-        what = symbol[0] if symbol else token
+        what = called or token
         raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"GMX names no feed for {what}: name one as its feed"))
+    counted = decimals[0] if decimals else _counted(multiplier)
     if feed != own:
         multiplier, heartbeat = 0, 0
-    return token, symbol[0] if symbol else "", decimals[0] if decimals else None, feed, multiplier, heartbeat
+    return token, called, counted, feed, multiplier, heartbeat
+
+
+def _counted(multiplier: int) -> int | None:
+    """Return the decimals of a token that is no contract, from how its feed's answers are scaled."""
+    return _MULTIPLIER_DECIMALS - _USUAL_FEED_DECIMALS - (len(str(multiplier)) - 1) if multiplier else None
 
 
 def _token(row: _Row, feed_decimals: int) -> Token:
     token, symbol, decimals, feed, multiplier, heartbeat = row
-    if decimals is None and multiplier:
-        decimals = _MULTIPLIER_DECIMALS - feed_decimals - (len(str(multiplier)) - 1)
     if decimals is None:
         raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"nothing tells the decimals of {token}"))
     scale = multiplier or 10 ** (_MULTIPLIER_DECIMALS - feed_decimals - decimals)

@@ -58,8 +58,7 @@ class Scope:
     @property
     def moves_with_index(self) -> bool:
         """Whether the collateral is worth what is traded: ETH for an ETH market."""
-        token = self.token
-        return token.address == self.market.index.address or token.underlying == self.market.symbol
+        return self.token.moves_with(self.market.index, self.market.symbol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,3 +193,22 @@ def test_one_account_under_two_names_does_not_count_twice(faults: Faults, good: 
     position = f'\n[[positions]]\nname = "again"\n{owner}\nsigner = "hot"\n{more}\n'
     (said,) = faults(('positions = ["eth-loop"]', 'positions = ["eth-loop", "again"]'), text=good + PERPS + position)
     assert f"{which} are one account" in said
+
+
+GMX = (('venue = "perp_v2"', 'venue = "gmx_v2"\nmarket = "SOL"\ncollateral = "USDC"\nside = "short"'),)
+
+
+def test_a_rule_of_a_market_its_position_does_not_have_is_refused(faults: Faults, load_text: Load, good: str) -> None:
+    """It would measure nothing and never fire; the position's own market in any letter case is fine."""
+    stop = (*GMX, *STOP, (ACTIONS, 'actions = ["close"]'), ('underlying = "eth"', 'underlying = "sol"'))
+    named = ('when = { stop_loss = "2600" }', 'when = { stop_loss = "2600", market = "BTC" }')
+    (said,) = faults(*stop, named, text=good + PERPS)
+    assert said == "rules[1].when.market (in 'margin'): BTC is not the market of 'short', SOL is"
+    assert load_text(*stop, (named[0], named[1].replace("BTC", "sol")), text=good + PERPS).perp_rules
+
+
+def test_a_book_rule_of_an_underlying_no_hedge_trades_is_refused(faults: Faults, good: str) -> None:
+    """Its hedge is in another market: it could never act."""
+    (said,) = faults(*GMX, text=good + PERPS)
+    assert "rules[2].when.delta_outside.underlying (in 'delta'): eth is traded by no hedge" in said
+    assert "SOL" in said
