@@ -15,6 +15,7 @@ from keeper.chain.errors import NodeError
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
+from keeper.chain.pace import Pace
 from keeper.core.margins import PerpPosition
 from keeper.core.positions import BlockRef, LendingPosition
 from keeper.core.rules import Action
@@ -154,9 +155,11 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
         if roles:
             may = methods_of(roles, node.send_method, is_live=is_live)
             timeout_s = settings.daemon.rpc_timeout_s
-            connection = Node(node.url.reveal(), timeout_s=timeout_s, allowed=may, name=node.name)
+            pace = Pace(node.requests_per_second)
+            connection = Node(node.url.reveal(), timeout_s=timeout_s, allowed=may, name=node.name, pace=pace)
             members.append(Member(connection, settings.network.chain_id, time.monotonic, tell, roles, node.send_method))
-    return Nodes(members, max_lag_blocks=settings.max_lag_blocks)
+    block_time_s, warn = settings.network.block_time_s, observer.raise_alarm
+    return Nodes(members, max_lag_blocks=settings.max_lag_blocks, block_time_s=block_time_s, warn=warn)
 
 
 def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor:

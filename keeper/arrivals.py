@@ -49,6 +49,12 @@ class Arrivals:
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
         """Set when a node pushed a head, or may have missed one."""
+        self._unjudged = False
+        """Whether the head that was yielded last is still to be judged."""
+        self._tries = 0
+        self._is_met = self._was_met = False
+        self._away = Away()
+        self._since = time.monotonic()
 
     def stop(self) -> None:
         """End with the head that is being worked on."""
@@ -58,43 +64,77 @@ class Arrivals:
     async def heads(self) -> AsyncIterator[BlockRef]:
         """Yield each new head, the latest only: blocks that went by during a cycle are not made up for.
 
+        One that could not be judged (``again``) is yielded anew, unless a newer one is there.
+
         Whenever the node is met, at the start or after it was away, its chain is checked and what was left in
-        flight is settled before anything new is decided. Raises WrongChainError.
+        flight is settled before anything new is decided. Raises WrongChainError at the first meeting; later on that
+        is an outage.
         """
-        blocks, daemon = self._house.watch.blocks, self._settings.daemon
+        blocks, last = self._house.watch.blocks, ""
         blocks.follow(self._news.set, self._patience_s)
-        last, is_met, away, since = "", False, Away(), time.monotonic()
         while not self._stop.is_set():
             self._news.clear()
-            try:
-                if not is_met:
-                    await blocks.check_chain()
-                    await self._meet()
-                head = await blocks.head()
-            except WrongChainError:
-                raise
-            except NodeError as error:
-                is_met = False
-                self._house.observer.node_away(str(error), away.once_more())
-                await self._await_news(min(BACKOFF_MOST_S, daemon.poll_s * 2 ** min(away.times, 10)))
+            head = await self._newest()
+            if head is None:
                 continue
-            except (JournalError, ReadFailedError) as error:
-                is_met = False
-                self._fail(error)
-                await self._sleep(max(1.0, daemon.poll_s))
+            if head.hash == last and not self._unjudged:
+                self._complain_if_stuck(head)
+                await self._await_news(self._patience_s if blocks.are_told else self._settings.daemon.poll_s)
                 continue
-            if not is_met:
-                self._met(head, away)
-                is_met, away = True, Away()
-            if head.hash == last:
-                if time.monotonic() - since > self._stuck_s:
-                    self._house.observer.no_new_block(time.monotonic() - since, head.number)
-                await self._await_news(self._patience_s if blocks.are_told else daemon.poll_s)
-                continue
-            last, since = head.hash, time.monotonic()
+            if head.hash != last:
+                last, self._since, self._tries = head.hash, time.monotonic(), 0
+            self._unjudged = False
             yield head
-            if daemon.interval_s:
-                await self._sleep(daemon.interval_s)
+            if self._unjudged:
+                await self._await_news(self._pause_s(self._tries - 1))
+            elif self._settings.daemon.interval_s:
+                await self._sleep(self._settings.daemon.interval_s)
+
+    def again(self) -> None:
+        """Have the head that was yielded last, and could not be judged, once more; the pause before grows each time."""
+        self._unjudged = True
+        self._tries += 1
+
+    async def _newest(self) -> BlockRef | None:
+        """Return the newest head; None after a pause where there is none. Raises WrongChainError at the first meeting.
+
+        Whom to ask about anything else is known by the heads: after an outage they are asked for first.
+        """
+        blocks = self._house.watch.blocks
+        try:
+            if not self._is_met:
+                if self._was_met:
+                    await blocks.head()
+                await blocks.check_chain()
+                self._was_met = True
+                await self._meet()
+            head = await blocks.head()
+        except NodeError as error:
+            if isinstance(error, WrongChainError) and not self._was_met:
+                raise
+            self._is_met = False
+            self._house.observer.node_away(str(error), self._away.once_more())
+            await self._await_news(self._pause_s(self._away.times))
+            return None
+        except (JournalError, ReadFailedError) as error:
+            self._is_met = False
+            self._fail(error)
+            await self._sleep(max(1.0, self._settings.daemon.poll_s))
+            return None
+        if not self._is_met:
+            self._met(head, self._away)
+            self._is_met, self._away = True, Away()
+        return head
+
+    def _pause_s(self, times: int) -> float:
+        """Return how long to wait after so many failures: longer each time, at most about a block."""
+        most = min(BACKOFF_MOST_S, max(2.0, self._settings.network.block_time_s))
+        return min(most, self._settings.daemon.poll_s * 2.0 ** min(times, 10))
+
+    def _complain_if_stuck(self, head: BlockRef) -> None:
+        silent_s = time.monotonic() - self._since
+        if silent_s > self._stuck_s:
+            self._house.observer.no_new_block(silent_s, head.number)
 
     @property
     def _patience_s(self) -> float:

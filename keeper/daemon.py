@@ -101,6 +101,7 @@ class Daemon:
             await self._tend(head, results)
         except NodeError as error:
             self._house.observer.node_away(str(error), 1)
+            self._arrivals.again()
         except JournalError as error:
             self._fell_short = True
             self._failed(error)
@@ -126,6 +127,8 @@ class Daemon:
                 result.outcome.add_done_callback(self._landed)
         self._doubt_what_is_known(results)
         self._house.rules = self._aftermath.at_rest(_needless(results) | self._afar)
+        if any(hold.reason is Reason.NODE_AWAY for result in results for hold in result.holds):
+            self._arrivals.again()  # a position could not be seen to: the block is not done with
         return results
 
     def _doubt_what_is_known(self, results: tuple[AnyResult, ...]) -> None:

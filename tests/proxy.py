@@ -185,6 +185,61 @@ def of_another_block(number: int) -> Fault:
     return fault
 
 
+def late(seconds: float, message: str = "header not found") -> Fault:
+    """Reads by a hash are refused for a while after it is first seen: the node knows the head, and not its state."""
+    since: dict[str, float] = {}
+
+    def fault(request: Request) -> Answer | None:
+        at = [p["blockHash"] for p in request["params"] if isinstance(p, dict) and "blockHash" in p]
+        if not at or time.monotonic() - since.setdefault(at[0], time.monotonic()) >= seconds:
+            return None
+        return failing(request["method"], message=message)(request)
+
+    return fault
+
+
+def limited(count: int, answer: Answer = (429, "text/plain", b"too many requests")) -> Fault:
+    """So many requests are granted within any second; more are answered so."""
+    granted: list[float] = []
+    lock = threading.Lock()
+
+    def fault(_: Request) -> Answer | None:
+        with lock:
+            now = time.monotonic()
+            granted[:] = [at for at in granted if at > now - 1]
+            if len(granted) >= count:
+                return answer
+            granted.append(now)
+            return None
+
+    return fault
+
+
+def times(count: int, fault: Fault) -> Fault:
+    """A fault that passes: so many requests that it meets suffer it."""
+    left = [count]
+
+    def passing(request: Request) -> Answer | None:
+        instead = fault(request) if left[0] > 0 else None
+        left[0] -= instead is not None
+        return instead
+
+    return passing
+
+
+def stale(count: int, number: int) -> Fault:
+    """The first so many calls are answered from an earlier block."""
+    left = [count]
+
+    def fault(request: Request) -> Answer | None:
+        if request["method"] == "eth_call" and isinstance(request["params"][1], dict) and left[0] > 0:
+            left[0] -= 1
+            request["params"][1] = hex(number)
+        return None
+
+    return fault
+
+
 def unless(method: str, fault: Fault) -> Fault:
     """A fault of every method but one."""
     return lambda request: None if request["method"] == method else fault(request)

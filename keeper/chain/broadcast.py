@@ -40,7 +40,7 @@ async def broadcast(members: Sequence[Member], raw: str, tasks: Tasks, grace_s: 
     Waits for the first that takes them, then a grace. A node set aside for its heads is told too: it may still relay.
     Raises ForbiddenMethodError where no connection may send.
     """
-    takers = [m for m in members if m.may_send and m.fault is None]
+    takers = [m for m in members if m.may_send]
     if not takers:
         raise ForbiddenMethodError("eth_sendRawTransaction without a connection that may use it")
     relays = [m for m in takers if Role.PRIVATE in m.roles]

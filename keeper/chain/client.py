@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
-from keeper.chain.errors import ForbiddenMethodError, NodeAwayError
+from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeBusyError, NodeRefusedError
 from keeper.chain.health import host_of
 from keeper.chain.http import HttpWire
+from keeper.chain.pace import Pace
 from keeper.chain.pushes import Header, OnGap, OnLog, Pushed, Topics, as_log
 from keeper.chain.refusals import refusal
 from keeper.chain.socket import SocketWire
@@ -62,9 +63,16 @@ class Node:
     """A node, and the methods this connection may use: ``READING`` unless the keeper runs live."""
 
     def __init__(
-        self, url: str, *, timeout_s: float = 10.0, allowed: frozenset[str] = READING, name: str | None = None
+        self,
+        url: str,
+        *,
+        timeout_s: float = 10.0,
+        allowed: frozenset[str] = READING,
+        name: str | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.name = name or host_of(url)
+        self.pace = pace or Pace()
         self._allowed = allowed
         kind = _WIRES.get(url.partition("://")[0].lower())
         if kind is None:
@@ -83,9 +91,25 @@ class Node:
         return decode(self.name, await self.request(method, *params))
 
     async def request(self, method: str, *params: Any) -> Any:
-        """Return the result of one request. Raises NodeAwayError or NodeRefusedError; ForbiddenMethodError unsent."""
+        """Return the result of one request, after it has waited for its turn: see ``chain.pace``.
+
+        Raises NodeAwayError, NodeBusyError, NodeRefusedError; ForbiddenMethodError unsent.
+        """
         if not self.may(method):
             raise ForbiddenMethodError(f"{method} on a connection that may not use it")
+        sent = await self.pace.turn(self.name, method, is_urgent=method not in READING)
+        try:
+            result = await self._exchange(method, params)
+        except NodeBusyError as error:
+            self.pace.refused(sent, error)
+            raise
+        except NodeRefusedError:
+            self.pace.granted(sent)
+            raise
+        self.pace.granted(sent)
+        return result
+
+    async def _exchange(self, method: str, params: tuple[Any, ...]) -> Any:
         answer = await self._wire.exchange(method, params)
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
             raise NodeAwayError(self.name, method, "the answer is not JSON-RPC; is `rpc_url` right?")

@@ -1,5 +1,8 @@
 """Which of several nodes to believe: rules over what each one said. No I/O and no clock: time is passed in, in seconds.
 
+Every node is asked for its head, always: how it is doing is known of each. What is decided here is whose word counts.
+Never is it nobody's: where all are set aside, those that answer count after all, and the owner hears of it.
+
 Heads are monotonic. What was handed out once is followed by a higher block only, unless it was reorganised, and that
 is believed when more healthy nodes left the handed-out history than stayed on it (a node alone decides for itself).
 """
@@ -13,6 +16,10 @@ from math import inf
 from urllib.parse import urlsplit
 
 FAILURES_TO_LEAVE = 3
+STALE_TO_LEAVE = 3
+AHEAD = 64
+"""Blocks a head may be ahead of what was handed out, whatever time has passed; and so many times the usual pace."""
+AHEAD_PACE = 4
 ASIDE_S = 60.0
 REMEMBERED_BLOCKS = 64
 _WEIGHT = 0.2  # of the newest answer in a moving average
@@ -29,7 +36,7 @@ class Role(Enum):
 
 
 class Aside(Enum):
-    """Why a node is not asked. One that merely lags is asked for its head, and for nothing else."""
+    """Why a node's word does not count. Its head is asked for all the same, as of one that merely lags."""
 
     FAILING = "failing"
     LYING = "lying"
@@ -54,19 +61,24 @@ class History:
     """
 
     hashes: Mapping[int, str] = field(default_factory=dict)
+    linked: int = 0
+    """From this number on, each is known to be the child of the one before."""
 
     def extended(self, head: Head) -> History:
-        """Return the history up to a head."""
+        """Return the history up to a head. Blocks that no chain of parents leads to are forgotten."""
         if self.hashes.get(head.number) == head.hash:
             return self
-        follows = self.hashes.get(head.number - 1) == head.parent_hash
-        oldest = head.number - REMEMBERED_BLOCKS
-        kept = {n: h for n, h in self.hashes.items() if oldest < n < head.number} if follows else {}
-        return History({**kept, head.number - 1: head.parent_hash, head.number: head.hash})
+        ends, parent = {head.number: head.hash, head.number - 1: head.parent_hash}, head.number - 1
+        if self.hashes.get(parent) != head.parent_hash:
+            return History(ends, parent)
+        oldest = min(parent, max(self.linked, head.number - REMEMBERED_BLOCKS))
+        return History({n: h for n, h in self.hashes.items() if oldest <= n < parent} | ends, oldest)
 
     def with_block(self, number: int, hash_: str) -> History:
         """Return the history with a block the node was asked about."""
-        return History({**self.hashes, number: hash_})
+        if self.hashes.get(number) == hash_:
+            return self
+        return History({**self.hashes, number: hash_}, max(self.linked, number + 1 if number >= self.linked else 0))
 
     def shares(self, other: History) -> bool:
         """Whether both know a same block."""
@@ -90,6 +102,8 @@ class Record:
     """A moving average: 0 when every request was answered, 1 when none was."""
     failures: int = 0
     """In a row."""
+    stale: int = 0
+    """Answers from another block than was asked, in a row."""
     aside: Aside | None = None
     aside_until: float = 0.0
     is_chain_checked: bool = False
@@ -101,6 +115,15 @@ class Record:
         after = replace(self, latency_s=average, error_rate=errors, failures=0)
         return replace(after, aside=None, aside_until=0.0) if self.aside is Aside.FAILING else after
 
+    def was_stale(self, now: float) -> Record:
+        """Return the record after an answer from another block: a failure. Three in a row are a lie."""
+        after = replace(self.failed(now), stale=self.stale + 1)
+        return after.left(Aside.LYING, now) if after.stale >= STALE_TO_LEAVE else after
+
+    def was_proven(self) -> Record:
+        """Return the record after an answer that proved to be of the block that was asked."""
+        return replace(self, stale=0) if self.stale else self
+
     def failed(self, now: float) -> Record:
         """Return the record after a request without an answer: its chain is to be checked again when it is back.
 
@@ -111,19 +134,22 @@ class Record:
         return after.left(Aside.FAILING, now) if after.failures >= FAILURES_TO_LEAVE else after
 
     def left(self, why: Aside, now: float) -> Record:
-        """Return the record of a node that is not asked for a minute; for good when it is on another chain.
+        """Return the record of a node whose word does not count for a minute; while it is on another chain, not at all.
 
         What a node said that is left for more than failing is forgotten: it speaks for itself when asked again.
         """
-        if self.aside is Aside.WRONG_CHAIN:
-            return self
+        if self.aside is Aside.WRONG_CHAIN or (
+            why is Aside.FAILING and self.aside is Aside.LYING and self.is_aside(now)
+        ):
+            return replace(self, is_chain_checked=False)
         until = inf if why is Aside.WRONG_CHAIN else now + ASIDE_S
         after = replace(self, aside=why, aside_until=until, is_chain_checked=False)
-        return after if why is Aside.FAILING else replace(after, head=None, history=History())
+        return after if why is Aside.FAILING else replace(after, head=None, history=History(), stale=0)
 
     def on_our_chain(self) -> Record:
-        """Return the record of a node whose chain was checked."""
-        return replace(self, is_chain_checked=True)
+        """Return the record of a node whose chain was checked: having been on another one is over."""
+        after = replace(self, is_chain_checked=True)
+        return replace(after, aside=None, aside_until=0.0) if self.aside is Aside.WRONG_CHAIN else after
 
     def met_anew(self) -> Record:
         """Return the record of a node that was switched to: its chain is to be checked."""
@@ -138,7 +164,7 @@ class Record:
         return replace(self, history=self.history.with_block(number, hash_))
 
     def is_aside(self, now: float) -> bool:
-        """Whether the node is left alone at this time."""
+        """Whether the node's word does not count at this time."""
         return now < self.aside_until
 
     def lag(self, handed: Head | None) -> int:
@@ -162,21 +188,52 @@ class Handed:
     history: History
 
 
-def asked(records: Sequence[Record], now: float) -> list[Record]:
-    """Return the nodes to ask for their heads: those not set aside. One alone is never left, nor are all at once."""
-    alive = [r for r in records if r.aside is not Aside.WRONG_CHAIN]
-    if len(alive) == 1:
-        return alive
-    at_hand = [r for r in alive if not r.is_aside(now)]
-    return at_hand or [r for r in alive if r.aside is Aside.FAILING]
+def counting(records: Sequence[Record], now: float) -> list[Record]:
+    """Return the nodes whose word counts: those not set aside. Where all are, those that answer; else those that fail.
+
+    One on another chain never is among them.
+    """
+    ours = [r for r in records if r.aside is not Aside.WRONG_CHAIN]
+    free = [r for r in ours if not r.is_aside(now)]
+    return free or [r for r in ours if r.failures < FAILURES_TO_LEAVE] or ours
+
+
+def standing(records: Sequence[Record], now: float) -> list[Record]:
+    """Return the nodes that count although they are set aside, for want of others; none where one is alone."""
+    return [r for r in counting(records, now) if r.is_aside(now)] if len(records) > 1 else []
 
 
 def healthy(records: Sequence[Record], now: float, handed: Head | None, max_lag: int) -> list[Record]:
-    """Return the nodes whose word counts: asked, and not too far behind. A node alone lags behind nobody."""
-    at_hand = asked(records, now)
+    """Return the nodes to read from: they count, and are not too far behind. A node alone lags behind nobody."""
+    found = counting(records, now)
     if sum(r.aside is not Aside.WRONG_CHAIN for r in records) == 1:
-        return at_hand
-    return [r for r in at_hand if r.lag(handed) <= max_lag]
+        return found
+    return [r for r in found if r.lag(handed) <= max_lag]
+
+
+def is_credible(number: int, before: int, elapsed_s: float, block_time_s: float) -> bool:
+    """Tell whether a chain can have come from one block to another in a time. Going back is another question."""
+    return number - before <= AHEAD + AHEAD_PACE * elapsed_s / block_time_s
+
+
+def far_ahead(records: Sequence[Record], handed: Head, elapsed_s: float, block_time_s: float) -> list[Record]:
+    """Return the nodes whose heads are further ahead than time allows, and that no other node bears out."""
+    number = handed.number
+    far = [r for r in records if r.head and not is_credible(_number(r), number, elapsed_s, block_time_s)]
+    return [r for r in far if not any(_bears_out(o.history, r.history) for o in far if o.name != r.name)]
+
+
+def moved_on(
+    records: Sequence[Record], then: Mapping[str, int], handed: Head, elapsed_s: float, block_time_s: float
+) -> list[Record]:
+    """Return the nodes below the block handed out whose own heads moved on since ``then``, as fast as a chain does.
+
+    One that only catches up goes faster.
+    """
+    below = [r for r in records if r.head and _number(r) < handed.number and r.name in then]
+    return [
+        r for r in below if _number(r) > then[r.name] and is_credible(_number(r), then[r.name], elapsed_s, block_time_s)
+    ]
 
 
 def state(record: Record, now: float, handed: Head | None, max_lag: int) -> str:

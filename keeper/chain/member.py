@@ -12,6 +12,7 @@ from keeper.chain.client import READING, Decode, Node
 from keeper.chain.errors import (
     BlockMissingError,
     NodeAwayError,
+    NodeBusyError,
     NodeError,
     NodeRefusedError,
     OversizedError,
@@ -19,6 +20,7 @@ from keeper.chain.errors import (
     WrongChainError,
 )
 from keeper.chain.health import Aside, Head, Record, Role
+from keeper.chain.patience import Patience, patiently
 from keeper.chain.pushes import Header, Pushed
 from keeper.venues.quantities import hash32, quantity
 
@@ -47,6 +49,7 @@ class Member:
         self.roles = roles
         self.record = Record(node.name)
         self.fault: WrongChainError | None = None
+        """What is wrong while it is on another chain than ours."""
         self._chain_id = chain_id
         self._clock = clock
         self._tell = tell
@@ -66,7 +69,12 @@ class Member:
         return bool(self.roles & {Role.SEND, Role.PRIVATE}) and self.node.may(self._send_method)
 
     async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
-        """Return a result as ``decode`` reads it; the chain is checked beside it where that is still to be done."""
+        """Return a result as ``decode`` reads it; the chain is checked beside it where that is still to be done.
+
+        Of a node that was on another chain nothing is asked before that.
+        """
+        if self.fault:
+            await self.check_chain()
         if self.record.is_chain_checked:
             return await self._ask(decode, method, *params)
         both = await asyncio.gather(
@@ -78,7 +86,7 @@ class Member:
         return both[1]  # type: ignore[return-value]  # the loop above raised whatever is not T
 
     async def check_chain(self, *, beside: bool = False) -> int:
-        """Return the chain's id. A node on another one is left for good, with WrongChainError.
+        """Return the chain's id. While a node is on another one it is left, with WrongChainError.
 
         ``beside`` another request no failure is counted: that one does.
         """
@@ -96,7 +104,7 @@ class Member:
             self.fault = WrongChainError(self.name, "eth_chainId", detail)
             self.leave(Aside.WRONG_CHAIN, detail)
             raise self.fault
-        self.record = self.record.on_our_chain()
+        self.fault, self.record = None, self.record.on_our_chain()
         return found
 
     def follow(self, wake: Callable[[], None], patience_s: float) -> None:
@@ -134,7 +142,10 @@ class Member:
             self.record = self.record.told(number, str(header["hash"]))
 
     async def take(self, raw: str) -> None:
-        """Hand over signed bytes, in the way this node takes them."""
+        """Hand over signed bytes, in the way this node takes them; again where it had no time for them."""
+        await patiently(lambda: self._take(raw), Patience())
+
+    async def _take(self, raw: str) -> None:
         if not self.record.is_chain_checked:
             await self.check_chain()
         private = self._send_method != SEND_METHODS[0]
@@ -163,14 +174,24 @@ class Member:
         except (NodeRefusedError, BlockMissingError):
             self._answered(begun)
             raise
+        except NodeBusyError:
+            raise  # it is well: its pace is what there is to learn from that
         except StaleAnswerError as error:
-            self.leave(Aside.LYING, error.detail)
+            self._stale(error.detail)
             raise
         except NodeError as error:
             self.fail(error.detail)
             raise
         self._answered(begun)
+        if method == "eth_call" and params[1:2] != ("latest",):
+            self.record = self.record.was_proven()
         return answer
+
+    def _stale(self, detail: str) -> None:
+        was = self.record.aside if self.record.is_aside(self._clock()) else None
+        self.record = self.record.was_stale(self._clock())
+        if self.record.aside is not None and self.record.aside is not was:
+            self._tell(self.name, self.record.aside, detail)
 
     def _answered(self, begun: float) -> None:
         self.record = self.record.answered(self._clock() - begun)

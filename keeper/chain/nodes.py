@@ -19,14 +19,16 @@ from keeper.chain.chunks import is_too_big
 from keeper.chain.client import Decode
 from keeper.chain.errors import (
     BlockMissingError,
+    MethodMissingError,
     NodeBusyError,
     NodeError,
     NodeRefusedError,
     NodesDisagreeError,
 )
-from keeper.chain.heads import Heads
+from keeper.chain.heads import Heads, Warn
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Clock, Member, as_is, as_number
+from keeper.chain.patience import Patience, for_a_block, patiently
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Several, Told, Topics
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 from keeper.core.positions import BlockRef
@@ -54,13 +56,22 @@ class NodeStatus:
 class Nodes:
     """What the rest of the program asks in place of one node: ``Upstream``, and ``send``, ``agree`` and ``confirm``."""
 
-    def __init__(self, members: Sequence[Member], *, max_lag_blocks: int = 3, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        max_lag_blocks: int = 3,
+        clock: Clock = time.monotonic,
+        block_time_s: float = 12.0,
+        warn: Warn = lambda *_: None,
+    ) -> None:
         self.members = tuple(members)
         readers = [m for m in members if Role.READ in m.roles]
         if not readers:
             raise ValueError("no node with the role `read`")
         self._tasks = Tasks()
-        self._heads = Heads(readers, max_lag_blocks, clock, self._tasks)
+        self._heads = Heads(readers, max_lag_blocks, clock, self._tasks, block_time_s, warn)
+        self._block_s = for_a_block(block_time_s)
         self._current: Member | None = None
 
     @property
@@ -74,11 +85,15 @@ class Nodes:
         return any(Role.PRIVATE in m.roles for m in self.members)
 
     async def request(self, method: str, *params: Any) -> Any:
-        """Return the result of one request. Raises NodeError; a refusal is an answer and is not asked elsewhere."""
+        """Return the result of one request. Raises NodeError. See ``ask``."""
         return await self.ask(as_is, method, *params)
 
     async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
-        """Return a result as ``decode`` reads it. A node whose answer it rejects has failed, and the next is asked."""
+        """Return a result as ``decode`` reads it. A node whose answer it rejects has failed, and the next is asked.
+
+        So it is where a node refuses, unless that is certainly about the call itself. Where none has a new block yet,
+        or time for us, they are asked again within the block.
+        """
         match method, params:
             case "eth_chainId", _:
                 return decode(self.name, hex(await self.check_chains()))
@@ -89,12 +104,17 @@ class Nodes:
             case "eth_getBlockByNumber", ("latest", False):
                 return decode(self.name, await self._heads.newest())
             case "eth_getTransactionCount", (_, tag) if tag in _MOVING:
-                return decode(self.name, hex(await self._highest(method, params)))
-        return await self._first(decode, method, params)
+                count = await patiently(lambda: self._highest(method, params), Patience())
+                return decode(self.name, hex(count))
+        patience = Patience(self._block_s if self._heads.is_new(method, params) else 0.0)
+        return await patiently(lambda: self._first(decode, method, params), patience)
 
     async def check_chains(self) -> int:
         """Check every node's chain, and return the id. Raises WrongChainError when no node that reads is left."""
-        begun = {m: self._tasks.begin(m.check_chain()) for m in self.members if m.fault is None}
+        return await patiently(self._check_chains, Patience())
+
+    async def _check_chains(self) -> int:
+        begun = {m: self._tasks.begin(m.check_chain()) for m in self.members}
         readers = [task for m, task in begun.items() if m in self._heads.readers]
         await first_and_grace(readers, GRACE_S)
         outcomes = [task.result() for task in readers if task.done()]
@@ -201,7 +221,8 @@ class Nodes:
             answer = await self._turned_to(waiting[0]).ask(decode, method, *params)
             self._current = waiting[0]
             return answer
-        running, errors = dict[asyncio.Task[T | NodeError], Member](), list[NodeError]()
+        waiting = deque(sorted(waiting, key=lambda m: m.node.pace.wait_s() > 0))
+        running, errors = dict[asyncio.Task[T | NodeError], Member](), dict[Member, NodeError]()
         try:
             while waiting or running:
                 if waiting:
@@ -212,16 +233,24 @@ class Nodes:
                 for task in done:
                     member, outcome = running.pop(task), task.result()
                     if isinstance(outcome, NodeError):
-                        errors.append(_worth_asking_elsewhere(outcome))
+                        errors[member] = _worth_asking_elsewhere(outcome)
                         continue
                     self._current = member
-                    for late in (m for t, m in running.items() if not t.done()):
-                        late.fail(f"{method}: {member.name} was faster by {HEDGE_S:g} s")
+                    self._blame(method, member, errors, [m for t, m in running.items() if not t.done()])
                     return outcome
         finally:
             for task in running:
                 task.cancel()
-        raise self._heads.error(sorted(errors, key=_telling))
+        raise self._heads.error(sorted(errors.values(), key=_telling))
+
+    def _blame(self, method: str, winner: Member, errors: dict[Member, NodeError], late: Sequence[Member]) -> None:
+        """Count against a node that it refused what another answered, or was too late with it."""
+        for member, error in errors.items():
+            if isinstance(error, NodeRefusedError) and not isinstance(error, MethodMissingError):
+                member.fail(f"{method}: {error.detail}; {winner.name} answered")
+        for member in late:
+            if member.node.pace.wait_s() == 0:  # else it is kept waiting by us
+                member.fail(f"{method}: {winner.name} was faster by {HEDGE_S:g} s")
 
     def _turned_to(self, member: Member) -> Member:
         """Return a node about to be read from; its chain is checked again when it was not the one in use."""

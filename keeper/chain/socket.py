@@ -13,7 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from keeper.chain import bounded
-from keeper.chain.errors import NodeAwayError, NodeError, TooBigError
+from keeper.chain.errors import NodeAwayError, NodeBusyError, NodeError, TooBigError
+from keeper.chain.http import TOO_MANY, seconds_of
 
 QUEUED: Final = 4
 """Messages that may wait to be read: with the bound of each, the bound of what a node can make us hold."""
@@ -177,6 +178,9 @@ class SocketWire:
             except TimeoutError:
                 raise NodeAwayError(self._name, method, f"no connection within {self._timeout_s:g} s") from None
             except InvalidStatus as error:
+                if error.response.status_code == TOO_MANY:
+                    after_s = seconds_of(error.response.headers.get("Retry-After"))
+                    raise NodeBusyError(self._name, method, f"HTTP status {TOO_MANY}", after_s) from None
                 raise NodeAwayError(self._name, method, f"HTTP status {error.response.status_code}") from None
             except (OSError, WebSocketException, ValueError) as error:
                 raise NodeAwayError(self._name, method, f"cannot be reached ({type(error).__name__})") from None

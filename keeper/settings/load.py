@@ -186,7 +186,8 @@ def _nodes(table: schema.NetworkTable, from_environment: list[str]) -> tuple[Nod
         shown = node.name or host_of(node.url)
         same = sum(n.name == shown or n.name.startswith(f"{shown} (") for n in named)
         name = f"{shown} ({same + 1})" if same else shown
-        named.append(NodeSettings(Secret(node.url), name, frozenset(node.roles), node.method))
+        pace = None if node.requests_per_second is None else float(node.requests_per_second)
+        named.append(NodeSettings(Secret(node.url), name, frozenset(node.roles), node.method, pace))
     return tuple(named)
 
 

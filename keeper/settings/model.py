@@ -176,6 +176,8 @@ class NodeSettings:
     name: str
     roles: frozenset[Role]
     send_method: str = "eth_sendRawTransaction"
+    requests_per_second: float | None = None
+    """What it may be asked in a second at most; None leaves that to what it refuses."""
 
     @property
     def pushes(self) -> bool:

@@ -75,6 +75,7 @@ class NodeTable(Table):
     name: Text | None = None
     roles: tuple[Role, ...] = Field(default=(Role.READ, Role.SEND), min_length=1)
     method: Literal["eth_sendRawTransaction", "eth_sendPrivateTransaction"] = "eth_sendRawTransaction"
+    requests_per_second: Number | None = None
 
     @model_validator(mode="after")
     def _roles_go_together(self) -> Self:
@@ -82,6 +83,8 @@ class NodeTable(Table):
             raise ValueError("roles: a private relay does not send in public as well; drop `send` or `private`")
         if "method" in self.model_fields_set and Role.PRIVATE not in self.roles:
             raise ValueError("method: is for nodes with the role `private`")
+        if self.requests_per_second is not None and not Decimal("0.1") <= self.requests_per_second <= 10_000:
+            raise ValueError("requests_per_second: must be from 0.1 to 10000; leave it out to have it learned")
         return self
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -43,6 +44,11 @@ class Server:
         self.refusals: dict[str, dict[str, Any]] = {}
         self.results: dict[str, Any] = {}
         """By method, what is answered in place of the truth."""
+        self.limit: int | None = None
+        """Requests it grants within any second; above that HTTP 429, or ``limit_answer`` where it is set."""
+        self.limit_answer: Callable[[], web.Response] = lambda: web.Response(status=429, text="too many requests")
+        self.granted: deque[float] = deque(maxlen=10_000)
+        self.limited: list[float] = []
         self.asked: Counter[str] = Counter()
         self.taken: list[Any] = []
         self.url = ""
@@ -57,6 +63,8 @@ class Server:
         asked = await request.json()
         method, params = asked["method"], asked["params"]
         self.asked[method] += 1
+        if self.limit is not None and not self.grants():
+            return self.limit_answer()
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         if self.status != 200 or self.body is not None:
@@ -66,6 +74,15 @@ class Server:
         if method in self.results:
             said = {"result": self.results[method]}
         return web.json_response(answer | said, status=self.status_of.get(method, 200))
+
+    def grants(self) -> bool:
+        """Tell whether one more request is within the limit of a second that slides."""
+        now = time.monotonic()
+        if sum(at > now - 1 for at in self.granted) >= (self.limit or 0):
+            self.limited.append(now)
+            return False
+        self.granted.append(now)
+        return True
 
     def answer(self, method: str, params: list[Any]) -> dict[str, Any]:
         match method:
@@ -110,6 +127,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Clock()
         self.told: list[tuple[str, Aside]] = []
+        self.warned: list[tuple[str, str, str]] = []
         self._sites: list[web.AppRunner] = []
         self._nodes: list[Nodes] = []
 
@@ -135,7 +153,7 @@ class Bench:
             may = methods_of(role, method, is_live=live)
             node = Node(url, timeout_s=timeout_s, allowed=may, name=f"n{i}")
             members.append(Member(node, CHAIN, self.clock, self.tell, role, method))
-        self._nodes.append(Nodes(members, clock=self.clock))
+        self._nodes.append(Nodes(members, clock=self.clock, warn=lambda *said: self.warned.append(said)))
         return self._nodes[-1]
 
     def tell(self, name: str, why: Aside, _detail: str) -> None:

@@ -13,12 +13,16 @@ from keeper.chain.health import (
     Head,
     History,
     Record,
-    asked,
     by_preference,
+    counting,
     dispute,
+    far_ahead,
     healthy,
+    is_credible,
     liars,
+    moved_on,
     next_head,
+    standing,
     state,
     unlinked,
 )
@@ -85,11 +89,21 @@ def test_a_late_answer_ends_having_been_left_for_failing_but_not_for_lying() -> 
     assert node("n").left(Aside.LYING, 0).answered(0.1).is_aside(1)
 
 
-def test_another_chain_is_left_for_good() -> None:
-    """No minute, and nothing said later changes it."""
+def test_another_chain_is_left_until_it_is_ours_again() -> None:
+    """No minute ends it, and nothing said meanwhile."""
     record = node("n").left(Aside.WRONG_CHAIN, 0)
     assert record.aside_until == inf
     assert record.left(Aside.LYING, 1).aside is Aside.WRONG_CHAIN
+    assert not record.on_our_chain().is_aside(0)
+
+
+def test_one_stale_answer_is_a_failure_and_three_are_a_lie() -> None:
+    """A node behind a load balancer may be stale once; an answer that proves its block begins anew."""
+    once = node("n", block(5)).was_stale(0)
+    assert (once.failures, once.is_aside(0), once.head) == (1, False, block(5))
+    assert not once.answered(0.1).was_stale(0).was_proven().answered(0.1).was_stale(0).is_aside(0)
+    twice = once.answered(0.1).was_stale(0)  # heads answered between do not clear it
+    assert twice.answered(0.1).was_stale(0).aside is Aside.LYING
 
 
 def test_what_a_liar_said_is_forgotten() -> None:
@@ -100,20 +114,57 @@ def test_what_a_liar_said_is_forgotten() -> None:
 def test_a_node_alone_is_never_left() -> None:
     """There is nobody else to ask; one on another chain is nobody."""
     failing, foreign = node("n").failed(0).failed(0).failed(0), node("f").left(Aside.WRONG_CHAIN, 0)
-    assert asked([failing], 1) == [failing]
-    assert asked([failing, foreign], 1) == [failing]
+    assert counting([failing], 1) == [failing]
+    assert counting([failing, foreign], 1) == [failing]
 
 
-def test_when_all_are_failing_all_are_asked() -> None:
+def test_when_all_are_failing_all_count() -> None:
     """A network of ours that was down for a moment must not cost a minute."""
     a, b = (node(n).failed(0).failed(0).failed(0) for n in "ab")
-    assert asked([a, b], 1) == [a, b]
+    assert counting([a, b], 1) == [a, b]
 
 
-def test_a_liar_is_not_asked_even_when_all_others_fail() -> None:
-    """Silence is better than a wrong answer."""
+def test_when_every_node_is_set_aside_those_that_answer_count() -> None:
+    """The last one standing is believed for want of another, and the owner hears of it; one on another chain never."""
     failing, liar = node("a").failed(0).failed(0).failed(0), node("b").left(Aside.LYING, 0)
-    assert asked([failing, liar], 1) == [failing]
+    foreign = node("c").left(Aside.WRONG_CHAIN, 0)
+    assert counting([failing, liar, foreign], 1) == standing([failing, liar, foreign], 1) == [liar]
+    assert counting([failing, foreign], 1) == [failing]
+    assert counting([foreign], 1) == []
+    assert standing([failing, liar, node("d")], 1) == []
+
+
+def test_a_liar_that_goes_silent_still_is_a_liar() -> None:
+    """Failing three times does not clear it."""
+    record = node("n").left(Aside.LYING, 0).failed(1).failed(1).failed(1)
+    assert record.answered(0.1).aside is Aside.LYING
+
+
+# --- heads that cannot be --------------------------------------------------------------------------------------------
+
+
+def test_a_head_further_ahead_than_time_allows_is_not_credible() -> None:
+    """Some slack, and four times the usual pace; going back is another question."""
+    assert is_credible(164, 100, 0, 12)
+    assert not is_credible(165, 100, 0, 12)
+    assert is_credible(100 + 64 + 400, 100, 1200, 12)
+    assert not is_credible(10**6, 100, 3600, 12)
+    assert is_credible(5, 100, 0, 12)
+
+
+def test_a_head_far_ahead_is_believed_when_another_node_bears_it_out() -> None:
+    """A machine that was asleep for an hour finds both nodes there."""
+    a, b, behind = node("a", block(900)), node("b", block(900)), node("c", block(100))
+    assert far_ahead([a, behind], block(100), 0, 12) == [a]
+    assert far_ahead([a, b, behind], block(100), 0, 12) == []
+
+
+def test_only_a_chain_that_moves_at_its_pace_is_followed_downwards() -> None:
+    """A node that catches up goes faster, one that hangs does not go at all."""
+    then = {"hangs": 100, "moves": 100, "catches up": 100, "ahead": 100}
+    records = [node("hangs", block(100)), node("moves", block(104)), node("catches up", block(5000))]
+    found = moved_on([*records, node("ahead", block(10**6 + 1))], then, block(10**6), 60, 12)
+    assert [r.name for r in found] == ["moves"]
 
 
 # --- lagging ---------------------------------------------------------------------------------------------------------
@@ -124,7 +175,7 @@ def test_a_node_too_far_behind_the_agreed_head_is_not_healthy(lag: int, is_healt
     """Only while it is; it is still asked for its head."""
     good, slow = node("a", block(100)), node("b", block(100 - lag))
     assert (slow in healthy([good, slow], 0, block(100), 3)) is is_healthy
-    assert slow in asked([good, slow], 0)
+    assert slow in counting([good, slow], 0)
 
 
 def test_a_node_that_never_named_a_head_is_not_healthy() -> None:
@@ -274,6 +325,15 @@ def test_a_gap_begins_a_history_anew() -> None:
 def test_a_history_is_bounded() -> None:
     """A month of blocks is not kept."""
     assert len(node("n", *(block(n) for n in range(1, 500))).history.hashes) <= 66
+
+
+def test_a_block_asked_for_is_remembered_until_the_next_head() -> None:
+    """One false word about an old block must not stand against a node for an hour."""
+    known = {4: "a4", 5: "a5", 6: "a6", 7: "a7"}
+    record = node("n", block(5), block(6))
+    assert dict(record.told(3, "x3").saw(block(7)).history.hashes) == known
+    assert dict(record.told(5, "x5").saw(block(7)).history.hashes) == {6: "a6", 7: "a7"}
+    assert dict(record.told(5, "a5").saw(block(7)).history.hashes) == known
 
 
 def test_a_block_asked_for_joins_the_history() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from eth_abi import encode
@@ -16,8 +17,10 @@ from keeper.chain.errors import (
     NodeAwayError,
     NodeRefusedError,
     NodesDisagreeError,
+    StaleAnswerError,
     WrongChainError,
 )
+from keeper.chain.heads import LONE_S
 from keeper.chain.health import ASIDE_S, Aside
 from keeper.chain.member import methods_of
 from keeper.chain.nodes import Nodes
@@ -46,6 +49,12 @@ async def two(bench: Bench) -> tuple[Server, Server, Nodes]:
     await nodes.check_chains()
     assert await head_of(nodes) == 100
     return a, b, nodes
+
+
+async def settled(nodes: Nodes) -> None:
+    """Ask for heads, and let those answer that are not waited for."""
+    await head_of(nodes)
+    await asyncio.sleep(0.1)
 
 
 # --- one node --------------------------------------------------------------------------------------------------------
@@ -141,20 +150,19 @@ async def test_a_refusal_that_only_means_not_here_is_asked_elsewhere(bench: Benc
     assert await call(nodes, 100) == "0x01"
 
 
-async def test_a_node_is_left_after_three_failures_and_asked_again_after_a_minute(bench: Bench) -> None:
-    """Its chain is checked when it is back."""
+async def test_a_node_that_failed_three_times_counts_again_with_its_first_answer(bench: Bench) -> None:
+    """It is left, and told of once; it is asked for its head all the same, and its chain checked when it is back."""
     a, b, nodes = await two(bench)
     a.status = 500
-    for _ in range(5):
+    for _ in range(6):
         b.head += 1
         assert await head_of(nodes) == b.head
-    before = a.asked.copy()
-    await head_of(nodes)
-    assert a.asked == before
     assert bench.told == [("n0", Aside.FAILING)]
+    await call(nodes, b.head)
+    assert a.asked["eth_call"] == 0
+    before = a.asked.copy()
     a.status, a.head = 200, b.head
-    bench.clock.ahead += ASIDE_S
-    await head_of(nodes)
+    await settled(nodes)
     assert a.asked["eth_chainId"] == before["eth_chainId"] + 1
     assert [n.state for n in nodes.status()] == ["fine", "fine"]
 
@@ -302,8 +310,8 @@ async def test_a_reorg_that_all_saw_is_followed(bench: Bench) -> None:
 # --- chains ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_node_on_another_chain_is_left_for_good_and_told(bench: Bench) -> None:
-    """The other one goes on; nothing is sent to the foreign one either."""
+async def test_a_node_on_another_chain_is_left_until_it_is_on_ours(bench: Bench) -> None:
+    """The other one goes on. Of the foreign one nothing is asked but its chain; nothing is sent to it either."""
     a, b = await bench.server(), await bench.server(10**6)
     b.chain_id = 1
     nodes = bench.nodes(a, b)
@@ -312,8 +320,11 @@ async def test_a_node_on_another_chain_is_left_for_good_and_told(bench: Bench) -
     bench.clock.ahead += 10 * ASIDE_S
     assert await head_of(nodes) == 100
     assert (await nodes.send("0x02", public=True)).taken_by == ("n0",)
-    assert b.asked == {"eth_chainId": 1}
+    assert set(b.asked) == {"eth_chainId"}
     assert bench.told == [("n1", Aside.WRONG_CHAIN)]
+    b.chain_id, b.head = CHAIN, 100
+    await settled(nodes)
+    assert [n.state for n in nodes.status()] == ["fine", "fine"]
 
 
 async def test_when_no_node_is_left_on_the_chain_that_is_the_error(bench: Bench) -> None:
@@ -389,15 +400,90 @@ async def test_a_node_alone_confirms_itself_without_a_request(bench: Bench) -> N
     assert server.asked == before
 
 
-async def test_an_answer_from_another_block_sets_its_node_aside(bench: Bench) -> None:
+async def test_an_answer_from_another_block_is_a_failure_and_three_set_their_node_aside(bench: Bench) -> None:
     """An hour-old state comes with an hour-old time: the proof in each call tells, and the next node is asked."""
     a, b, nodes = await two(bench)
     old, now = (_multicall(1_700_000_000 + 12 * n) for n in (0, 100))
     a.call_result, b.call_result = old, now
-    nodes.members[1].record = nodes.members[1].record.answered(60)  # so that the other one is preferred
-    read = Read(MULTICALL, b"")
-    assert await Blocks(nodes, CHAIN, MULTICALL).answers(ref(100), [read]) == [(5).to_bytes(32, "big")]
+    read, blocks = Read(MULTICALL, b""), Blocks(nodes, CHAIN, MULTICALL)
+    for times in range(3):
+        assert bench.told == []
+        assert nodes.members[0].record.stale == times
+        nodes.members[0].record = replace(nodes.members[0].record, failures=0, error_rate=0.0, latency_s=0.01)
+        nodes.members[1].record = nodes.members[1].record.answered(60)  # so that the other one is preferred
+        assert await blocks.answers(ref(100), [read]) == [(5).to_bytes(32, "big")]
     assert bench.told == [("n0", Aside.LYING)]
+
+
+# --- never blind -----------------------------------------------------------------------------------------------------
+
+
+async def test_two_nodes_that_were_stale_once_each_do_not_blind_the_keeper(bench: Bench) -> None:
+    """Each gives one answer from another block and is honest afterwards: the next block is judged."""
+    a, b, nodes = await two(bench)
+    read, blocks = Read(MULTICALL, b""), Blocks(nodes, CHAIN, MULTICALL)
+    a.call_result = b.call_result = _multicall(1_700_000_000)
+    with pytest.raises(StaleAnswerError):
+        await blocks.answers(ref(100), [read])
+    a.head = b.head = 101
+    a.call_result = b.call_result = _multicall(1_700_000_000 + 12 * 101)
+    assert (await blocks.head()).number == 101
+    assert await blocks.answers(ref(101), [read]) == [(5).to_bytes(32, "big")]
+    assert bench.told == []
+
+
+async def test_when_all_nodes_are_set_aside_those_that_answer_are_used_and_the_owner_hears_of_it(bench: Bench) -> None:
+    """One lied, and then the other died: better a doubtful node than none."""
+    a, b, nodes = await two(bench)
+    for member in nodes.members:
+        member.leave(Aside.LYING, "it was")
+    a.head = b.head = 101
+    assert await head_of(nodes) == 101
+    assert await call(nodes, 101) == "0x01"
+    assert [key for key, _, _ in bench.warned] == ["node:last"]
+    b.status = 500
+    a.head = 102
+    for _ in range(4):
+        assert await head_of(nodes) == 102
+
+
+async def test_a_head_that_time_does_not_allow_is_not_handed_out(bench: Bench) -> None:
+    """The node that names it is set aside for a minute; the other one is followed on."""
+    a, b, nodes = await two(bench)
+    a.head, b.head = 10**6, 101
+    assert await head_of(nodes) == 101
+    assert bench.told == [("n0", Aside.LYING)]
+    a.head = b.head = 102
+    assert await head_of(nodes) == 102
+
+
+async def test_a_node_alone_that_names_an_impossible_head_is_believed_only_when_it_insists(bench: Bench) -> None:
+    """For a moment it is a wrong answer; after a quarter of a minute there is nobody to say otherwise."""
+    server = await bench.server()
+    nodes = bench.nodes(server)
+    await head_of(nodes)
+    server.head = 10**6
+    assert await head_of(nodes) == 100
+    server.head = 101
+    assert await head_of(nodes) == 101
+    server.head = 10**6
+    assert await head_of(nodes) == 101
+    bench.clock.ahead += LONE_S
+    assert await head_of(nodes) == 10**6
+    assert [key for key, _, _ in bench.warned] == ["node:far"]
+
+
+async def test_an_invented_head_that_was_followed_is_left_for_a_chain_that_moves_on(bench: Bench) -> None:
+    """From the start nobody could know: after a minute the one that stands still is set aside."""
+    a, b = await bench.server(100), await bench.server(10**6)
+    nodes = bench.nodes(a, b)
+    assert await head_of(nodes) == 10**6
+    for number in range(101, 107):
+        a.head = number
+        bench.clock.ahead += 12
+        found = await head_of(nodes)
+    assert found == 106
+    assert bench.told == [("n1", Aside.LYING)]
 
 
 # --- nonces ----------------------------------------------------------------------------------------------------------

@@ -192,6 +192,7 @@ def test_without_a_node_the_remedy_names_both_places(faults: Faults) -> None:
 NODES = """
 [[network.nodes]]
 url = "https://one.example/v2/s3cret"
+requests_per_second = 25
 
 [[network.nodes]]
 url = "https://one.example/v2/s3cret2"
@@ -218,6 +219,7 @@ def test_several_nodes_have_roles_and_names_of_their_own(load_text: Load) -> Non
     settings = load_text((ONE, ""), ("\n[[signers]]", NODES))
     assert [n.name for n in settings.nodes] == ["one.example", "one.example (2)", "relay"]
     assert [n.roles for n in settings.nodes] == [{Role.READ, Role.SEND}, {Role.READ}, {Role.PRIVATE}]
+    assert [n.requests_per_second for n in settings.nodes] == [25.0, None, None]
     assert settings.nodes[2].send_method == "eth_sendPrivateTransaction"
     assert (settings.private_blocks, settings.max_lag_blocks) == (3, 3)
     assert "s3cret" not in repr(settings)
@@ -243,6 +245,7 @@ def test_a_node_to_read_from_is_needed(faults: Faults) -> None:
         ('roles = ["send", "private"]', "network.nodes[0].roles: a private relay does not send in public as well"),
         ('method = "eth_sendPrivateTransaction"', "network.nodes[0].method: is for nodes with the role `private`"),
         ('roles = ["write"]', "network.nodes[0].roles[0]: must be 'read', 'send' or 'private'"),
+        ("requests_per_second = 0", "network.nodes[0].requests_per_second: must be from 0.1 to 10000"),
         ("roles = []", "network.nodes[0].roles: is empty; it needs at least one"),
         ('rolls = ["read"]', "network.nodes[0].rolls: unknown key; did you mean 'roles'?"),
     ],
