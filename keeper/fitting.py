@@ -7,6 +7,7 @@ from dataclasses import replace
 from keeper.core.bounds import BLOCKS, OutOfBoundsError, project
 from keeper.core.decisions import Intent
 from keeper.core.positions import Snapshot
+from keeper.core.proposals import ATOMIC_FLOOR
 from keeper.core.units import Address
 from keeper.execution.armed import Armed, check_around
 from keeper.house import House
@@ -42,7 +43,10 @@ def _fitted(house: House, snapshot: Snapshot, intent: Intent, signer: Address, a
     executor = house.executors.get(signer)
     if executor and (armed.nonce is None or executor.lane.ready_nonce(block) != armed.nonce):
         raise OutOfBoundsError("the signer's nonce is not ready, or not what it was")
-    figures = project(armed.plan, armed.bounds, intent, wallet, house.safety.health_floor)
+    floor = house.safety.health_floor
+    figures = project(armed.plan, armed.bounds, intent, wallet, ATOMIC_FLOOR if armed.script.batch else floor)
+    if figures.health_factor < min(floor, intent.assessment.figures.health_factor):
+        raise OutOfBoundsError("it would end below the floor")
     check_around(armed, snapshot.also)
     plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)
     if gas_needed(plan, block.base_fee) > wallet.native:

@@ -11,11 +11,12 @@ from keeper.core.margins import PerpPosition
 from keeper.core.moves import GAS
 from keeper.core.planning import Plan, plans
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
-from keeper.core.prices import price_doubts, sequencer_doubts
+from keeper.core.prices import each_its_own, price_doubts, sequencer_doubts
 from keeper.core.proposals import State, Terms
 from keeper.core.quotes import Quotes
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged, assess, matters
+from keeper.core.rules import Assessment, Unjudged, assess
+from keeper.core.scenarios import is_dollar
 from keeper.core.trades import quotes_needed
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
 from keeper.execution.rehearsal import Refused
@@ -57,22 +58,18 @@ async def rehearsed_now(house: House, snapshot: Snapshot, intent: Intent, signer
 def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
     """Judge a position by the rules, with what speaks against trading at this block.
 
-    A doubt about an asset that matters to the position forbids every trade of it; one about dust only forbids
-    trading that dust.
+    A doubt about an asset forbids trades of that asset, on the side that would lose; one about the chain forbids all.
     """
     if isinstance(position, Unreadable):
         return assess(position, house.rules_of(position.name), ())
     now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
-    against = list(sequencer_doubts(snapshot.sequencer, now))
-    doubted = set[Address]()
-    for holding in position.held:
-        asset = holding.reserve.asset
-        found = price_doubts(holding.reserve.price, snapshot.seconds.get(asset), bound, now)
-        if found:
-            doubted.add(asset)
-        if matters(position, asset):
-            against += found
-    return assess(position, house.rules_of(position.name), tuple(against), frozenset(doubted), house.pace.drifts())
+    found = {
+        h.reserve.asset: price_doubts(h.reserve.price, snapshot.seconds.get(h.reserve.asset), bound, now)
+        for h in position.held
+    }
+    doubted = each_its_own(found, snapshot.seconds, {asset for asset in found if is_dollar(position.holding(asset))})
+    against, drifts = sequencer_doubts(snapshot.sequencer, now), house.pace.drifts()
+    return assess(position, house.rules_of(position.name), against, doubted, drifts)
 
 
 async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> tuple[Plan, ...] | Hold:

@@ -60,7 +60,7 @@ def assessment(of: Assessment | Unjudged) -> Data:
         "figures": figures(of.figures),
         "rounding": of.account.arithmetic.value,
         "rules": [_verdict(v) for v in of.verdicts],
-        "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in of.doubts],
+        "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in of.all_doubts],
     }
 
 

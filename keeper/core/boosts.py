@@ -83,7 +83,7 @@ def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: In
     borrow, buy = pair.sell.reserve.asset, pair.buy.reserve.asset
     account, left, steps = state.account, deal, list[Step]()
     most = per_round(pair, intent)
-    for _ in range(terms.safety.max_rounds):
+    for _ in range(terms.rounds):
         free = _borrowable(account, pair, intent)
         amount = min(left.sold, free, most)
         if amount * LEAST_ROUND < min(deal.sold, most) and amount < left.sold:

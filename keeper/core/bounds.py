@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from keeper.core import lending
 from keeper.core.decisions import Intent
-from keeper.core.moves import Approve, Borrow, Move, Repay, RepayWithCollateral, Supply, Swap, Withdraw
+from keeper.core.moves import Approve, Borrow, Move, Repay, RepayWithCollateral, Supply, Swap, Unpledge, Withdraw
 from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, BlockRef, LendingPosition, Reserve, Wallet
 from keeper.core.units import BPS, Address, Bps, Wad, ratio_text
@@ -79,12 +79,10 @@ def _assets(move: Move) -> tuple[Address, ...]:
 
 def _check_trades(moves: Sequence[Move], now: Intent) -> None:
     """A price in doubt forbids trades, here as everywhere."""
-    traded = {token for move in moves if isinstance(move, Swap) for token in move.route.tokens}
-    doubt = next(iter(now.assessment.doubts), None)
-    if traded and (doubt or not any(action.trades for action in now.actions)):
+    trades = [(m.route.tokens[0], m.route.tokens[-1]) for m in moves if isinstance(m, Swap)]
+    doubt = next((d for sell, buy in trades if (d := now.assessment.doubt_of(sell, buy))), None)
+    if doubt or (trades and not any(action.trades for action in now.actions)):
         raise OutOfBoundsError(doubt.detail if doubt else "it may not trade now")
-    if traded & now.assessment.doubted:
-        raise OutOfBoundsError("the price of what it trades is in doubt")
 
 
 def _check_same(armed: LendingPosition, now: LendingPosition) -> None:
@@ -113,7 +111,7 @@ def _settings(of: Reserve) -> tuple[object, ...]:
     return (of.asset, of.decimals, of.price.source, *bounds, *flags)
 
 
-def _moved(  # noqa: C901 - one case for each move
+def _moved(  # noqa: C901, PLR0912 - one case for each move
     account: lending.Account, tokens: dict[Address, int], move: Move, reserves: Mapping[Address, Reserve], floor: Wad
 ) -> lending.Account:
     """Return the account after one move, and take from and give to ``tokens`` what the wallet pays and receives."""
@@ -149,6 +147,8 @@ def _moved(  # noqa: C901 - one case for each move
                 raise OutOfBoundsError(f"{out} is more than can be withdrawn")
             tokens[asset] = tokens.get(asset, 0) + out
             return _above(lending.after(account, asset, supply=-out), floor)
+        case Unpledge(asset):
+            return _above(lending.without_collateral(account, asset), floor)
         case Borrow(asset, amount):
             if amount > reserves[asset].liquidity:
                 raise OutOfBoundsError(f"{amount} is more than can be borrowed")

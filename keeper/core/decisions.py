@@ -197,10 +197,10 @@ def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safet
         reason, detail = refusal or (Reason.ALERT_ONLY, "")
         return Hold(assessed.position.name, rule.name, reason, detail, rule.is_boost)
     acting = _acting(rule)
-    doubt = assessed.doubts[0] if assessed.doubts else None
-    forbidden = tuple((a, doubt) for a in acting if a.trades and doubt)
-    allowed = tuple(a for a in acting if not (a.trades and doubt))
-    if not allowed and doubt:
+    forbidden = tuple((a, doubt) for a in acting if (doubt := assessed.doubt_against(a)))
+    allowed = tuple(a for a in acting if a not in {a for a, _ in forbidden})
+    if not allowed and forbidden:
+        doubt = forbidden[0][1]
         return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
     return Intent(assessed, rule, rule.target, allowed, forbidden, left_today(rule, memory))
 

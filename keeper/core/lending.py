@@ -181,6 +181,13 @@ def with_collateral(account: Account, asset: Address) -> Account:
     )
 
 
+def without_collateral(account: Account, asset: Address) -> Account:
+    """Return the account with an asset supplied that counts as collateral no more."""
+    return replace(
+        account, balances=tuple(replace(b, is_collateral=False) if b.asset == asset else b for b in account.balances)
+    )
+
+
 def value_down(balance: Balance, amount: int) -> int:
     """Return what an amount is worth in base units, rounded down."""
     return mul_div_down(amount, balance.price, balance.unit)

@@ -49,6 +49,18 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpledge:
+    """Let an asset count as collateral no more; it stays supplied. What the market lets leave after that is more."""
+
+    asset: Address
+
+    @property
+    def amount(self) -> Amount:
+        """Nothing moves."""
+        return Amount(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Borrow:
     """Borrow to the owner's wallet."""
 
@@ -82,12 +94,13 @@ class Swap:
     bought: Amount
 
 
-Move = Approve | Supply | Withdraw | Borrow | Repay | RepayWithCollateral | Swap
+Move = Approve | Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral | Swap
 
 GAS: dict[type[Move], int] = {
     Approve: 50_000,
     Supply: 250_000,
     Withdraw: 330_000,
+    Unpledge: 200_000,
     Borrow: 400_000,
     Repay: 250_000,
     RepayWithCollateral: 350_000,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from keeper.core import lending
 from keeper.core.decisions import Intent
-from keeper.core.lending import Account
+from keeper.core.lending import Account, Balance
 from keeper.core.moves import Approve, Repay, Spender, Supply, Swap
 from keeper.core.positions import Holding
 from keeper.core.proposals import (
@@ -21,6 +21,8 @@ from keeper.core.units import Address, Amount, Bps, Usd, Wad
 
 LEAST_ROUND = 100
 """A round that moves less than 1/100 of the whole, or of what one transaction may, is not worth its gas."""
+LEAST_ROUND_OF_ONE = 1000
+"""The same within one transaction: the first rounds near liquidation are small, and open the way to larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +34,45 @@ class Pair:
 
 
 def sale_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
-    """Return every collateral that could be sold with every debt it could repay, none with a price in doubt.
+    """Return every collateral that could be sold with every debt it could repay, none with a price in doubt."""
+    return tuple(
+        p
+        for p in all_pairs(intent, account)
+        if not intent.assessment.doubt_of(p.sell.reserve.asset, p.buy.reserve.asset)
+    )
 
-    While an account has collateral that counts for no loan (LTV 0), Aave lets nothing else leave: it goes first.
-    """
-    doubted = intent.assessment.doubted
-    held = [h for h in intent.assessment.position.held if h.reserve.asset not in doubted]
-    collateral = [h for h in held if h.is_collateral and account.of(h.reserve.asset).supplied]
-    stuck = [h for h in collateral if not h.reserve.ltv]
+
+def all_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+    """Return the same, whatever is in doubt."""
+    held = [h for h in intent.assessment.position.held if h.reserve.price.answer > 0]
+    collateral = [h for h in held if _counts(account.of(h.reserve.asset))]
     debts = [h for h in held if account.of(h.reserve.asset).borrowed]
-    return tuple(Pair(c, d) for c in stuck or collateral for d in debts if c.reserve.asset != d.reserve.asset)
+    return tuple(Pair(c, d) for c in collateral for d in debts if c.reserve.asset != d.reserve.asset)
+
+
+def stuck(intent: Intent, account: Account) -> tuple[Holding, ...]:
+    """Return collateral that counts for no loan (LTV 0): while an account has some, Aave lets nothing else leave."""
+    return tuple(
+        h for h in intent.assessment.position.held if not h.reserve.ltv and _counts(account.of(h.reserve.asset))
+    )
+
+
+def without_stuck(intent: Intent, account: Account, pair: Pair) -> Account:
+    """Return the account without such collateral, but for what is sold itself."""
+    for holding in stuck(intent, account):
+        if holding is not pair.sell:
+            account = lending.without_collateral(account, holding.reserve.asset)
+    return account
+
+
+def _counts(balance: Balance) -> bool:
+    return balance.is_collateral and balance.supplied > 0
 
 
 def boost_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
     """Return every debt that could be raised with every collateral it could buy: the ones already held."""
-    return tuple(Pair(pair.buy, pair.sell) for pair in sale_pairs(intent, account))
+    pairs = [Pair(p.buy, p.sell) for p in all_pairs(intent, account) if p.sell.reserve.ltv]
+    return tuple(p for p in pairs if not intent.assessment.doubt_of(p.sell.reserve.asset, p.buy.reserve.asset))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 
 from keeper.core import boosts, lending, rescues, sales
 from keeper.core.decisions import Hold, Intent
-from keeper.core.moves import Approve, Spender, Swap
+from keeper.core.moves import Approve, Repay, RepayWithCollateral, Spender, Supply
 from keeper.core.positions import AccountFigures
 from keeper.core.proposals import Cost, Proposal, Rejected, State, Step, Terms
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Target
-from keeper.core.units import BPS, Address, Amount, Usd, Wad, ratio_text
+from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, ratio_text
 
 PARTIAL_TOLERANCE = 10
 """Basis points by which a partial plan may miss its projected health factor."""
 
 THEN = ", then "
 TRIFLE = "moves less than its gas costs"
+LATE = "moves health by less than it costs to be late with the rest"
+LATENESS = 30
+"""Basis points of health that a way which does not suffice must bring to be done alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +73,17 @@ BUILDERS: dict[Action, rescues.Builder] = {
 def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first, or why there are none.
 
-    First the sufficient ones by cost; where none is, ways combined, then single ways by how much they help. Near
-    liquidation the quick ones come before the cheap ones.
+    First the sufficient ones by cost, ways combined among them; then the others by how much they help. Near
+    liquidation those that are out of danger soonest come first.
     """
     proposals, rejected = _sorted(_ways(intent, state, terms))
     rejected += [Rejected(action.value, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
+    proposals += _combinations(proposals, intent, state, terms)
     helping = [p for p in proposals if _helps(p, intent)]
-    rejected += [Rejected(p.label, Reason.INSUFFICIENT, TRIFLE, p.cost) for p in helping if _is_trifle(p)]
-    helping = [p for p in helping if not _is_trifle(p)]
+    rejected += [Rejected(p.label, Reason.INSUFFICIENT, why, p.cost) for p in helping if (why := _trifling(p, intent))]
+    helping = [p for p in helping if not _trifling(p, intent)]
     ranked = sorted((p for p in helping if p.is_sufficient), key=lambda p: (p.cost.total, len(p.steps)))
-    partial = sorted((p for p in helping if not p.is_sufficient), key=lambda p: _help(p, intent), reverse=True)
-    if not ranked and len(helping) > 0:
-        combined = _combine(intent, state, terms)
-        partial = [combined, *partial] if combined.steps and combined.label != partial[0].label else partial
-    ranked += partial
+    ranked += sorted((p for p in helping if not p.is_sufficient), key=lambda p: _help(p, intent), reverse=True)
     if intent.assessment.figures.health_factor <= terms.safety.emergency_health and not intent.rule.is_boost:
         ranked.sort(key=lambda p: _lateness(p, terms))
     if not ranked:
@@ -92,11 +92,13 @@ def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) ->
 
 
 def _lateness(proposal: Proposal, terms: Terms) -> int:
-    """Rank near liquidation: what is safe after one transaction, even in part, goes before a sale of many rounds."""
-    rounds = sum(isinstance(step.move, Swap) for step in proposal.steps)
-    is_quick = terms.is_atomic or rounds <= 1
-    is_safe = lending.health_factor(proposal.after.account) > terms.safety.emergency_health
-    return 0 if is_quick and is_safe else 1
+    """Rank near liquidation: what is safe once its first transaction that pays is mined goes before what is not.
+
+    The first round of a long sale helps as soon as a sale of one round would, and the rest follows.
+    """
+    paying = [s.health_after for s in proposal.steps if isinstance(s.move, Supply | Repay | RepayWithCollateral)]
+    soonest = paying[-1 if terms.is_atomic else 0] if paying else Wad(0)
+    return 0 if soonest > terms.safety.emergency_health else 1
 
 
 def _ways(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
@@ -109,31 +111,38 @@ def _sorted(ways: Iterator[Proposal | Rejected]) -> tuple[list[Proposal], list[R
     return [w for w in found if isinstance(w, Proposal)], [w for w in found if isinstance(w, Rejected)]
 
 
-def _combine(intent: Intent, state: State, terms: Terms) -> Proposal:
-    """Return several ways one after the other, the ones that trade nothing first, until the target is met.
+def _combinations(singles: list[Proposal], intent: Intent, state: State, terms: Terms) -> list[Proposal]:
+    """Return ways one after the other: all that help, and each that the wallet pays with only a sale after it.
+
+    A smaller sale after a payment may be cheaper than a whole one, and tied up capital dearer: each is costed.
+    """
+    nothing = Proposal((), "", (), Cost(Usd(0), Usd(0), Usd(0)), state, is_sufficient=False)
+    paid = [p for p in singles if not any(a.trades for a in p.actions) and not p.is_sufficient and p.steps]
+    trading = tuple(action for action in intent.actions if action.trades)
+    begun = [(nothing, intent.actions), *((p, trading) for p in paid if trading)]
+    found = {(p := _combine(first, actions, intent, terms)).label: p for first, actions in begun}
+    return [p for p in found.values() if THEN in p.label]
+
+
+def _combine(first: Proposal, actions: tuple[Action, ...], intent: Intent, terms: Terms) -> Proposal:
+    """Return a way with others after it, the ones that trade nothing before the others, until the target is met.
 
     A pair is traded once: what the pools quoted is used up by then. Trades and payments share the rounds of one plan.
     """
-    total = Proposal((), "", (), Cost(Usd(0), Usd(0), Usd(0)), state, is_sufficient=False)
+    total = first
     for action in (Action.REPAY, Action.TOP_UP, Action.DELEVERAGE, Action.LEVERAGE_UP):
-        while action in intent.actions and not total.is_sufficient:
-            left = _with_rounds_left(terms, total)
-            if not left.safety.max_rounds:
+        while action in actions and not total.is_sufficient:
+            left = replace(terms, most_rounds=terms.rounds - sum(step.spend > 0 for step in total.steps))
+            if left.rounds <= 0:
                 break
             found, _ = _sorted(BUILDERS[action](intent, total.after, left))
-            found = [
-                p for p in found if not p.is_fallback and not (action.trades and p.label in total.label.split(THEN))
-            ]
+            found = [p for p in found if not p.is_fallback and not _moves_a_trifle(p)]
+            found = [p for p in found if not (action.trades and p.label in total.label.split(THEN))]
             best = max(found, key=lambda p: _help(p, intent), default=None)
             if best is None or _help(best, intent) <= _help(total, intent):
                 break
             total = _joined(total, best)
     return total
-
-
-def _with_rounds_left(terms: Terms, total: Proposal) -> Terms:
-    used = sum(step.spend > 0 for step in total.steps)
-    return replace(terms, safety=replace(terms.safety, max_rounds=max(0, terms.safety.max_rounds - used)))
 
 
 def _joined(first: Proposal, then: Proposal) -> Proposal:
@@ -160,7 +169,23 @@ def _helps(proposal: Proposal, intent: Intent) -> bool:
     return bool(proposal.steps) and _help(proposal, intent)[1:] > (health, -before.debt_value)
 
 
-def _is_trifle(proposal: Proposal) -> bool:
+def _trifling(proposal: Proposal, intent: Intent) -> str:
+    """Return why a way that does not suffice is not done alone; nothing where it is.
+
+    While it is mined nothing else can be sent: it must be worth more than that wait. Near liquidation little is much.
+    """
+    if proposal.is_sufficient:
+        return ""
+    if _moves_a_trifle(proposal):
+        return TRIFLE
+    before, after = intent.assessment.figures.health_factor, lending.health_factor(proposal.after.account)
+    if intent.rule.is_boost or before >= INFINITE or after >= INFINITE:
+        return ""
+    least = min(before * LATENESS // BPS, max(0, before - WAD) // 10)
+    return "" if after - before >= least else LATE
+
+
+def _moves_a_trifle(proposal: Proposal) -> bool:
     """Tell whether a way that does not suffice moves less than its gas costs: the last cents of a limit or a wallet."""
     return not proposal.is_sufficient and sum(step.spend for step in proposal.steps) < proposal.cost.gas
 

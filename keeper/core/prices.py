@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, Address, Bps
@@ -28,12 +30,14 @@ class OraclePrice:
 class SecondPrice:
     """The same price by an independent source: a Uniswap v3 average with its present spot, or a second feed.
 
-    ``answers`` holds every reading of that source in the market's base unit (average first, then spot).
+    ``answers`` holds every reading of that source in the market's base unit (average first, then spot). ``via`` is
+    the asset in terms of which a pool tells it: a wrong price of that one would make this one look wrong.
     """
 
     asset: Address
     origin: str
     answers: tuple[int, ...]
+    via: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,27 @@ class Sequencer:
     grace_s: int
 
 
+class Side(Enum):
+    """Which trades of an asset a doubt about its price forbids."""
+
+    BOTH = "both"
+    SELLING = "selling"
+    """Others pay less than the oracle says: a sale there would be a bad one."""
+    BUYING = "buying"
+    """Others ask more than the oracle says: a sale at the oracle's price or above cannot lose to them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One typed reason not to trust a price, with the figures that raised it."""
+    """One typed reason not to trust a price, with the figures that raised it, and the trades it forbids."""
 
     reason: Reason
     detail: str
+    side: Side = Side.BOTH
+
+    def forbids(self, side: Side) -> bool:
+        """Tell whether the doubt forbids selling, or buying."""
+        return self.side in (Side.BOTH, side)
 
 
 def price_doubts(price: OraclePrice, second: SecondPrice | None, max_deviation: Bps, now: int) -> tuple[Doubt, ...]:
@@ -70,8 +89,40 @@ def price_doubts(price: OraclePrice, second: SecondPrice | None, max_deviation: 
         is_within(price.answer, answer, max_deviation) for answer in second.answers if answer > 0
     ):
         readings = " and ".join(str(answer) for answer in second.answers) or "nothing"
-        doubts.append(Doubt(Reason.PRICE_DEVIATES, f"{price.symbol} oracle {price.answer}, {second.origin} {readings}"))
+        detail = f"{price.symbol} oracle {price.answer}, {second.origin} {readings}"
+        doubts.append(Doubt(Reason.PRICE_DEVIATES, detail, _side(price.answer, second.answers)))
     return tuple(doubts)
+
+
+def _side(oracle: int, answers: tuple[int, ...]) -> Side:
+    """Return which trades a deviation forbids: both where the readings are on either side, or none is usable."""
+    usable = [answer for answer in answers if answer > 0]
+    if not usable or min(usable) < oracle < max(usable):
+        return Side.BOTH
+    return Side.BUYING if usable[0] > oracle else Side.SELLING
+
+
+def each_its_own(
+    doubts: Mapping[Address, tuple[Doubt, ...]], seconds: Mapping[Address, SecondPrice], dollars: Collection[Address]
+) -> dict[Address, tuple[Doubt, ...]]:
+    """Return the doubts by asset without those that are another asset's: a doubt binds the trades of one asset.
+
+    A pool tells one price in terms of another. Where both look wrong by the same pool, one of them is, and a dollar
+    at a dollar is the last to be it; where the other looks wrong by a pool of its own as well, it is that one.
+    """
+
+    def is_anothers(asset: Address) -> bool:
+        via = seconds[asset].via if asset in seconds else None
+        if via is None or not any(d.reason is Reason.PRICE_DEVIATES for d in doubts.get(via, ())):
+            return False
+        back = seconds[via].via if via in seconds else None
+        return back != asset or (asset in dollars and via not in dollars)
+
+    own = {
+        asset: tuple(d for d in found if d.reason is not Reason.PRICE_DEVIATES or not is_anothers(asset))
+        for asset, found in doubts.items()
+    }
+    return {asset: found for asset, found in own.items() if found}
 
 
 def sequencer_doubts(sequencer: Sequencer | None, now: int) -> tuple[Doubt, ...]:

@@ -8,12 +8,18 @@ from keeper.core import lending
 from keeper.core.decisions import Intent, Safety
 from keeper.core.lending import Account
 from keeper.core.moves import GAS, Move
+from keeper.core.pace import STILL
 from keeper.core.positions import Holding, Wallet
 from keeper.core.quotes import Quotes
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, HealthFactorTarget, LtvTarget
+from keeper.core.slippage import BLOCKS
 from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_down, mul_div_up
 
+ATOMIC_FLOOR = Wad(WAD + 5 * WAD // 10_000)
+"""1.0005: no step of one transaction comes down to less. The protocol refuses 1 itself."""
+ATOMIC_ROUNDS = 3
+"""Times the owner's rounds that one transaction may have: none of them waits for a block."""
 AIM = 5
 """Basis points by which a plan aims past its target, so that interest until mining cannot undo it."""
 
@@ -30,6 +36,15 @@ class Terms:
     quotes: Quotes
     is_atomic: bool = False
     """Whether the whole plan is one transaction: nothing can happen between its steps."""
+
+    most_rounds: int | None = None
+    """Rounds that are left, where that is less than the owner's."""
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of withdraw, swap, repay that a plan may still have."""
+        most = self.safety.max_rounds * (ATOMIC_ROUNDS if self.is_atomic else 1)
+        return most if self.most_rounds is None else min(most, self.most_rounds)
 
     def with_quotes(self, quotes: Quotes) -> Terms:
         """Return the same terms with the pools' answers."""
@@ -111,15 +126,34 @@ def plan_floor(terms: Terms) -> Wad:
 
 
 def round_floor(account: lending.Account, terms: Terms) -> Wad:
-    """Return the health factor a round of a sale may come down to.
+    """Return the health factor a round of a sale of several transactions may come down to.
 
-    Where a round is several transactions it keeps half of the distance to liquidation: the market moves while they
-    are mined.
+    It keeps half of the distance to liquidation: the market moves while they are mined.
     """
     health, floor = lending.health_factor(account), plan_floor(terms)
-    if terms.is_atomic or health >= UINT256_MAX:
+    return floor if health >= UINT256_MAX else Wad(max(floor, WAD + (health - WAD) // 2))
+
+
+def between_floor(account: lending.Account, intent: Intent, terms: Terms) -> Wad:
+    """Return the health factor that steps of one transaction may come down to: nobody can act between them.
+
+    The owner's floor where there is room for it; below, a quarter of the distance to liquidation stays, and more
+    while prices fall: the transaction is mined blocks later, and reverts where health would not have sufficed.
+    """
+    health, floor = lending.health_factor(account), plan_floor(terms)
+    if health >= UINT256_MAX or health <= WAD:
         return floor
-    return Wad(max(floor, WAD + (health - WAD) // 2))
+    drifts = intent.assessment.drifts
+    falls = [drifts.get(b.asset, STILL).down for b in account.balances if b.is_collateral and b.supplied]
+    rises = [drifts.get(b.asset, STILL).up for b in account.balances if b.borrowed]
+    away = max(falls, default=0) + max(rises, default=0)
+    least = max(ATOMIC_FLOOR, min(floor, WAD + (health - WAD) // 4))
+    return Wad(max(ATOMIC_FLOOR, min(WAD + (health - WAD) // 2, mul_div_up(least, BPS + BLOCKS * away, BPS))))
+
+
+def end_floor(before: lending.Account, terms: Terms) -> Wad:
+    """Return the health factor a plan may not end below: the owner's floor, or what it was where that is less."""
+    return min(terms.safety.health_floor, lending.health_factor(before))
 
 
 def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:

@@ -84,6 +84,11 @@ class Reason(Enum):
     WALLET_EMPTY = ("wallet_empty", "the signer's wallet holds none of the asset", "fund the signer")
     NO_DEBT = ("no_debt", "there is no debt to repay", "")
     NO_COLLATERAL = ("no_collateral", "there is no collateral to sell", "")
+    COLLATERAL_STUCK = (
+        "collateral_stuck",
+        "collateral that counts for no loan keeps the rest inside",
+        "sell it, or stop using it as collateral, by hand",
+    )
     RESERVE_UNAVAILABLE = ("reserve_unavailable", "the reserve is paused, frozen or inactive", "wait for the protocol")
     CAP_REACHED = ("cap_reached", "the reserve's supply or borrow cap is reached", "use another asset")
     POOL_TOO_THIN = ("pool_too_thin", "no pool sells within `max_slippage_bps`", "wait, top up, or allow more slippage")

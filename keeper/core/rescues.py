@@ -19,6 +19,7 @@ from keeper.core.proposals import (
     affordable,
     cap_room,
     capital_cost,
+    end_floor,
     gas_cost,
     goal_of,
     paid,
@@ -133,7 +134,7 @@ def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms
     is_all = amount == before.borrowed and ready <= min(limit, before.supplied)
     owed = interest_owed(before.borrowed, amount, is_all=is_all)
     after = lending.after(state.account, asset, supply=-amount, debt=owed - amount)
-    if lending.health_factor(after) < terms.safety.health_floor:
+    if lending.health_factor(after) < end_floor(state.account, terms):
         return Rejected(label, Reason.FLOOR_TOO_NEAR, holding.reserve.symbol)
     move = RepayWithCollateral(asset, ready if is_all else Amount(amount))
     spend = worth(move.amount, holding)

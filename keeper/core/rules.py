@@ -10,7 +10,7 @@ from typing import assert_never
 from keeper.core import lending
 from keeper.core.pace import Drift
 from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition, Unreadable
-from keeper.core.prices import Doubt
+from keeper.core.prices import Doubt, Side
 from keeper.core.reasons import Reason
 from keeper.core.units import RAY, Address, Bps, Usd, Wad, Wei, ratio_text
 
@@ -161,10 +161,31 @@ class Assessment:
     verdicts: tuple[Verdict, ...]
     doubts: tuple[Doubt, ...]
     """What forbids every trade of this position."""
-    doubted: frozenset[Address] = frozenset()
-    """Assets whose own price is in doubt: they are neither sold nor bought."""
+    doubted: Mapping[Address, tuple[Doubt, ...]] = field(default_factory=dict)
+    """Assets whose own price is in doubt: each binds trades of that asset alone, and those that it forbids."""
     drifts: Mapping[Address, Drift] = field(default_factory=dict)
     """How fast prices move now."""
+
+    @property
+    def all_doubts(self) -> tuple[Doubt, ...]:
+        """Everything that speaks against a trade."""
+        return (*self.doubts, *(doubt for found in self.doubted.values() for doubt in found))
+
+    def doubt_of(self, sell: Address, buy: Address) -> Doubt | None:
+        """Return what forbids selling one asset for another."""
+        own = [d for d in self.doubted.get(sell, ()) if d.forbids(Side.SELLING)]
+        own += [d for d in self.doubted.get(buy, ()) if d.forbids(Side.BUYING)]
+        return next(iter((*self.doubts, *own)), None)
+
+    def doubt_against(self, action: Action) -> Doubt | None:
+        """Return what forbids every trade an action could make here; None where one is free of doubt."""
+        if not action.trades or (not self.doubts and not self.doubted):
+            return None
+        collateral = [h.reserve.asset for h in self.position.held if h.is_collateral and h.scaled_supply]
+        debts = [h.reserve.asset for h in self.position.held if h.scaled_debt]
+        pairs = [(c, d) for c in collateral for d in debts if c != d]
+        found = [self.doubt_of(*((d, c) if action is Action.LEVERAGE_UP else (c, d))) for c, d in pairs]
+        return found[0] if found and all(found) else next(iter(self.doubts), None)
 
     @property
     def fired(self) -> tuple[Rule, ...]:
@@ -185,7 +206,7 @@ def assess(
     position: LendingPosition | Unreadable,
     rules: tuple[Rule, ...],
     doubts: tuple[Doubt, ...],
-    doubted: frozenset[Address] = frozenset(),
+    doubted: Mapping[Address, tuple[Doubt, ...]] | None = None,
     drifts: Mapping[Address, Drift] | None = None,
 ) -> Assessment | Unjudged:
     """Judge a position by its rules. The account must reproduce the protocol's figures to the wei."""
@@ -200,7 +221,7 @@ def assess(
         return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, detail))
     figures = lending.figures(account)
     verdicts = tuple(_judge(rule, position, figures) for rule in rules if rule.position == position.name)
-    return Assessment(position, account, figures, verdicts, doubts, doubted, drifts or {})
+    return Assessment(position, account, figures, verdicts, doubts, doubted or {}, drifts or {})
 
 
 def measure(trigger: Trigger, position: LendingPosition, figures: AccountFigures) -> int | None:

@@ -9,10 +9,13 @@ from keeper.core import lending
 from keeper.core.decisions import Intent
 from keeper.core.lending import Account, Sale
 from keeper.core.moves import Repay, Swap, Withdraw
+from keeper.core.openings import Opening, opened
 from keeper.core.pairs import (
     LEAST_ROUND,
+    LEAST_ROUND_OF_ONE,
     Pair,
     Rounds,
+    all_pairs,
     largest_within,
     per_round,
     sale_pairs,
@@ -25,6 +28,8 @@ from keeper.core.proposals import (
     State,
     Step,
     Terms,
+    between_floor,
+    end_floor,
     gas_cost,
     goal_of,
     liquidity,
@@ -49,24 +54,51 @@ def deleverages(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal
     if not terms.signer_is_owner:
         yield Rejected("deleverage", Reason.NOT_ALLOWED_FOR_GUARDIAN)
         return
-    pairs = sale_pairs(intent, state.account)
     same = tuple(same_asset_repayments(intent, state, terms))
     yield from same
-    if not pairs and not same:
+    doubtful, pairs = _doubtful(intent, state.account), sale_pairs(intent, state.account)
+    yield from doubtful
+    if not pairs and not same and not doubtful:
         yield Rejected("deleverage", Reason.NO_DEBT if not _has_debt(state.account) else Reason.NO_COLLATERAL)
+    opening = opened(intent, state, terms)
     for pair in pairs:
-        whole = _deleverage(pair, intent, state, terms)
-        yield whole
-        if isinstance(whole, Proposal) and _swaps(whole.steps) > 1:
-            # should the pool not carry all rounds, the first alone still helps
-            one = replace(terms, safety=replace(terms.safety, max_rounds=1))
-            first = _deleverage(pair, intent, state, one)
-            if isinstance(first, Proposal):
-                yield replace(first, label=f"{first.label}, one round", is_fallback=True)
+        sell = opening.account.of(pair.sell.reserve.asset)
+        if not sell.is_collateral:
+            continue  # it is what is taken out of the way
+        if opening.blocked and pair.sell.reserve.ltv:
+            yield Rejected(_label(pair), Reason.COLLATERAL_STUCK, ", ".join(opening.blocked))
+            continue
+        yield from _ways(pair, intent, state, terms, opening)
 
 
-def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal | Rejected:
-    label = f"sell {pair.sell.reserve.symbol} to repay {pair.buy.reserve.symbol}"
+def _ways(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Opening) -> Iterator[Proposal | Rejected]:
+    whole = _deleverage(pair, intent, state, terms, opening)
+    yield whole
+    if isinstance(whole, Proposal) and _swaps(whole.steps) > 1:
+        # should the pool not carry all rounds, the first alone still helps
+        first = _deleverage(pair, intent, state, replace(terms, most_rounds=1), opening)
+        if isinstance(first, Proposal):
+            yield replace(first, label=f"{first.label}, one round", is_fallback=True)
+
+
+def _doubtful(intent: Intent, account: Account) -> tuple[Rejected, ...]:
+    """Return the pairs that may not be traded for a doubt about one of the two."""
+    found = []
+    for pair in all_pairs(intent, account):
+        doubt = intent.assessment.doubt_of(pair.sell.reserve.asset, pair.buy.reserve.asset)
+        if doubt:
+            found.append(Rejected(_label(pair), Reason.DOUBTFUL_PRICE, doubt.detail))
+    return tuple(found)
+
+
+def _label(pair: Pair) -> str:
+    return f"sell {pair.sell.reserve.symbol} to repay {pair.buy.reserve.symbol}"
+
+
+def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Opening) -> Proposal | Rejected:
+    label, lead = _label(pair), tuple[Step, ...]()
+    if pair.sell.reserve.ltv:  # what counts for no loan needs no way opened to leave
+        lead, state = opening.steps, replace(state, account=opening.account)
     for holding in (pair.sell, pair.buy):
         if not holding.reserve.is_active or holding.reserve.is_paused:
             return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
@@ -81,17 +113,18 @@ def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms) -> Propo
     if found is None:
         return Rejected(label, Reason.POOL_TOO_THIN, f"nothing within {slippage} bps of the oracle")
     rounds, quote = found.rounds, found.quote
-    if not rounds.steps:
-        floor = ratio_text(terms.safety.health_floor)
-        return Rejected(label, rounds.stopped_by or Reason.FLOOR_TOO_NEAR, f"floor {floor}")
-    moves = tuple(step.move for step in rounds.steps)
+    floor = end_floor(state.account, terms)
+    if not rounds.steps or lending.health_factor(rounds.account) < floor:
+        return Rejected(label, rounds.stopped_by or Reason.FLOOR_TOO_NEAR, f"floor {ratio_text(floor)}")
+    steps = (*lead, *rounds.steps)
+    moves = tuple(step.move for step in steps)
     share = mul_div_up(quote.sold, rounds.bought, found.sale.bought)
     trading = max(0, worth(share, pair.sell) - worth(rounds.bought, pair.buy))
     left = spent(state, sum(step.spend for step in rounds.steps))
     return Proposal(
         actions=(Action.DELEVERAGE,),
         label=label,
-        steps=rounds.steps,
+        steps=steps,
         cost=Cost(gas_cost(moves, terms), Usd(trading), Usd(0)),
         after=State(rounds.account, state.wallet, left),
         is_sufficient=goal_of(intent)(lending.figures(rounds.account)),
@@ -127,11 +160,13 @@ def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: State, intent: Int
     sell, repay = pair.sell.reserve.asset, pair.buy.reserve.asset
     account, left, steps, stopped = state.account, sale, list[Step](), None
     most = per_round(pair, intent)
-    for _ in range(terms.safety.max_rounds):
-        free = lending.withdrawable(account, sell, round_floor(account, terms))
+    between = between_floor(account, intent, terms)
+    least = LEAST_ROUND_OF_ONE if terms.is_atomic else LEAST_ROUND
+    for _ in range(terms.rounds):
+        free = lending.withdrawable(account, sell, between if terms.is_atomic else round_floor(account, terms))
         available = liquidity(pair.sell, intent, account)
         amount = min(left.sold, free, available, most)
-        if amount * LEAST_ROUND < min(sale.sold, most) and amount < left.sold:
+        if amount * least < min(sale.sold, most) and amount < left.sold:
             stopped = Reason.FLOOR_TOO_NEAR if free <= available else Reason.LIQUIDITY_SHORT
             break
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold

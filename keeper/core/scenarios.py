@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keeper.core import lending
-from keeper.core.positions import Arithmetic, LendingPosition
+from keeper.core.positions import Arithmetic, Holding, LendingPosition
 from keeper.core.quotes import Quote, Quotes
 from keeper.core.rules import Assessment, Measure, Rule, matters, measure
 from keeper.core.units import BPS, USD, Address, Amount, Bps, largest, mul_div_up
@@ -45,8 +45,8 @@ def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
     held = [h for h in position.held if matters(position, h.reserve.asset)]
     falling = [h.reserve for h in held if h.is_collateral and not h.scaled_debt]
     rising = [h.reserve for h in held if h.scaled_debt and not (h.is_collateral and h.scaled_supply)]
-    down = tuple(r.asset for r in falling if not _is_dollar(r.price.answer))
-    up = tuple(r.asset for r in rising if not _is_dollar(r.price.answer))
+    down = tuple(r.asset for r in falling if not is_dollar_price(r.price.answer))
+    up = tuple(r.asset for r in rising if not is_dollar_price(r.price.answer))
     if not down and not up:
         down = tuple(r.asset for r in falling)
     alone = [Scenario((asset,), is_fall=True) for asset in down] if len(down) > 1 else []
@@ -109,5 +109,11 @@ def _watched(assessed: Assessment, rule: Rule) -> Address | None:
     return found[0] if len(found) == 1 else None
 
 
-def _is_dollar(price: int) -> bool:
+def is_dollar(holding: Holding) -> bool:
+    """Tell whether the oracle says that an asset is worth about a dollar."""
+    return is_dollar_price(holding.reserve.price.answer)
+
+
+def is_dollar_price(price: int) -> bool:
+    """Tell whether a price is about a dollar."""
     return abs(price - USD) * STEADY <= USD

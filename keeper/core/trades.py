@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from keeper.core.boosts import boost_wanted
 from keeper.core.decisions import Intent
 from keeper.core.pairs import (
     boost_pairs,
     sale_pairs,
+    without_stuck,
 )
 from keeper.core.proposals import (
     State,
@@ -24,7 +27,9 @@ def quotes_needed(intent: Intent, state: State, terms: Terms) -> tuple[QuoteRequ
     for action in intent.actions:
         if action is Action.DELEVERAGE and terms.signer_is_owner:
             for pair in sale_pairs(intent, state.account):
-                sale = sale_wanted(pair, intent, state, UINT256_MAX)
+                # without what may have to get out of the way first, which takes a larger sale
+                bare = replace(state, account=without_stuck(intent, state.account, pair))
+                sale = sale_wanted(pair, intent, bare, UINT256_MAX)
                 requests.append(QuoteRequest(pair.sell.reserve.asset, pair.buy.reserve.asset, sale.bought))
         if action is Action.LEVERAGE_UP and terms.signer_is_owner:
             for pair in boost_pairs(intent, state.account):

@@ -10,7 +10,7 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
 from keeper.core import lending
-from keeper.core.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Withdraw
+from keeper.core.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Unpledge, Withdraw
 from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, LendingPosition, Wallet
 from keeper.core.reasons import Reason
@@ -261,6 +261,8 @@ def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[
 def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]) -> bool:
     """Tell whether the following move can only succeed with what this one brings in."""
     match move, following:
+        case Unpledge(), Withdraw():
+            return True
         case ((Withdraw() | Borrow()), Swap(route, sold_, _)):
             return route.tokens[0] == move.asset and leftover.get(move.asset, 0) < sold_
         case Swap(route, _, _), (Repay(asset, amount, _) | Supply(asset, amount)):

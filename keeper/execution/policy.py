@@ -151,7 +151,9 @@ def _market_flow(
         raise ValueError(f"{move.beneficiary} is not the owner")
     if move.takes_out and grant.signer != grant.owner:
         raise ValueError("a guardian never takes anything out")
-    if move.function in ("withdraw", "borrow"):
+    if move.function == "setUserUseReserveAsCollateral" and reserves[move.asset].ltv:
+        raise ValueError(f"{reserves[move.asset].symbol} counts for loans: it stays collateral")
+    if move.function in ("withdraw", "borrow", "setUserUseReserveAsCollateral"):
         return _Flow()
     amount = move.amount
     if amount == UINT256_MAX and move.function == "repay":

@@ -76,7 +76,7 @@ async def _unwind(house: House, snapshot: Snapshot, assessed: BookAssessment) ->
         return  # what is short, or held elsewhere, is not cured by selling here
     seen = judge(house, snapshot, position)
     signer = house.watch.positions[position.name].spender
-    if not isinstance(seen, Assessment) or seen.doubts:
+    if not isinstance(seen, Assessment) or seen.doubt_against(Action.DELEVERAGE):
         return
     intent = await _intent(house, assessed, seen, excess)
     now = snapshot.block.timestamp

@@ -1,10 +1,10 @@
-"""Aave v3 calldata: a keeper's five calls, made and read back."""
+"""Aave v3 calldata: a keeper's six calls, made and read back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.moves import Borrow, Repay, RepayWithCollateral, Supply, Withdraw
+from keeper.core.moves import Borrow, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.units import UINT256_MAX, Address, Wei
 from keeper.venues.aave_v3 import Market
 from keeper.venues.abi import address, load
@@ -14,7 +14,7 @@ _POOL = load("aave_v3_pool")
 VARIABLE_RATE = 2
 NO_REFERRAL = 0
 
-MarketMove = Supply | Withdraw | Borrow | Repay | RepayWithCollateral
+MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
 
 
 def encode_move(market: Market, move: MarketMove, owner: Address, signer: Address) -> Call:
@@ -31,6 +31,9 @@ def encode_move(market: Market, move: MarketMove, owner: Address, signer: Addres
         case Withdraw(asset, wanted):
             data = _POOL.withdraw.encode(asset, UINT256_MAX if wanted is None else wanted, owner)
             return Call(market.pool, data, Wei(0), f"withdraw {symbol}")
+        case Unpledge(asset):
+            data = _POOL.setUserUseReserveAsCollateral.encode(asset, False)
+            return Call(market.pool, data, Wei(0), f"stop counting {symbol} as collateral")
         case Borrow(asset, amount):
             data = _POOL.borrow.encode(asset, amount, VARIABLE_RATE, NO_REFERRAL, owner)
             return Call(market.pool, data, Wei(0), f"borrow {symbol}")
@@ -55,7 +58,12 @@ class DecodedCall:
 
 
 def decode_call(calldata: bytes) -> DecodedCall:
-    """Return what a call to the pool does. Raises ValueError for any function but the five a keeper needs."""
+    """Return what a call to the pool does. Raises ValueError for any function but the six a keeper needs."""
+    if calldata[:4] == _POOL.setUserUseReserveAsCollateral.selector:
+        asset, counts = _POOL.setUserUseReserveAsCollateral.decode_inputs(calldata)
+        if counts:
+            raise ValueError("a keeper switches no collateral on")
+        return DecodedCall("setUserUseReserveAsCollateral", address(asset), 0, None, takes_out=True)
     for function in (_POOL.supply, _POOL.withdraw, _POOL.borrow, _POOL.repay, _POOL.repayWithATokens):
         if calldata[:4] != function.selector:
             continue

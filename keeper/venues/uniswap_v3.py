@@ -188,7 +188,7 @@ def average_probe(reference: Reference, window_s: int) -> Probe[Callable[[int], 
 
         def priced(quote_price: int) -> SecondPrice:
             readings = tuple(int(_price(tick, reference) * quote_price) for tick in ticks)
-            return SecondPrice(reference.asset, "Uniswap v3 average and spot", readings)
+            return SecondPrice(reference.asset, "Uniswap v3 average and spot", readings, reference.quote)
 
         return priced
 

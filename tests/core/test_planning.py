@@ -210,10 +210,10 @@ def test_of_partial_ways_the_most_helpful_goes_first() -> None:
 
 
 def test_wallet_and_sale_are_combined_where_neither_suffices() -> None:
-    """The wallet first, since it trades nothing; then as much of a sale as is still needed."""
+    """The wallet first, since it trades nothing; then as much of a sale as is still needed, and no call for nothing."""
     depth = {at("USDC"): units("USDC", 7_000)}
     plan = best(loop(), held=wallet(USDC=3_000, WETH="0.1"), depth=depth)
-    assert plan.label == "repay USDC, then top up WETH, then sell WETH to repay USDC"
+    assert plan.label == "repay USDC, then sell WETH to repay USDC"
     assert not plan.is_partial
     assert plan.projected.health_factor >= wad("1.60")
     assert_approvals_are_exact(plan)

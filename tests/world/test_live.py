@@ -147,7 +147,9 @@ def stale(world: World) -> None:
 
 
 def apart(world: World) -> None:
-    world.set_price("WETH", "1700", reference=False)
+    """The oracle stands well above what others pay; it is the other side that may be sold to."""
+    world.set_price("WETH", "1700")
+    world.set_price("WETH", "1890", reference=False)
 
 
 def sequencer(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from armed_stage import SELL, Stage, rule, staged
-from scenes import Scene
+from scenes import BITCOIN, DOLLAR, ETHER, Scene
 
 from keeper.core.reasons import Reason
 
@@ -103,3 +103,93 @@ async def test_a_sandwich_takes_no_more_than_the_bound_from_the_oracle_s_price(s
         lost -= scene.world.balance("WETH", scene.owner)
         repaid = debt - scene.world.debt("USDC", scene.owner)
     assert lost * 1700 / 10**18 <= repaid / 10**6 * 1.0301 + 1
+
+
+# --- the means of rescue ---------------------------------------------------------------------------------------------
+
+BATCHES = pytest.mark.parametrize("batch", [True, False])
+
+
+def with_batch(scene: Scene, batch: bool) -> None:
+    scene.write()
+    if batch:
+        scene.config.write_text(scene.config.read_text().replace('name = "me"', 'name = "me"\nbatch = true', 1))
+
+
+def gas_at(scene: Scene, gwei: int) -> None:
+    scene.world.rpc("anvil_setNextBlockBaseFeePerGas", hex(gwei * 10**9))
+    scene.world.mine()
+    scene.world.rpc("anvil_setNextBlockBaseFeePerGas", hex(gwei * 10**9))
+
+
+@BATCHES
+def test_three_dollars_that_count_for_no_loan_do_not_block_a_rescue(scene: Scene, batch: bool) -> None:
+    """8 WETH, three dollars of collateral whose LTV went to zero, 40 gwei: it is out of the way and the sale follows."""
+    world = scene.world
+    scene.rules = rule(SELL)
+    scene.open({"WETH": 8 * ETHER, "WBTC": BITCOIN // 20_000}, {"USDC": 10_500 * DOLLAR}).crash("1898")
+    world.configure("configureReserveAsCollateral", world.addresses["tokens"]["WBTC"], 0, 7800, 10500)
+    assert 1.19 < scene.health() < 1.21
+    with_batch(scene, batch)
+    gas_at(scene, 40)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), (row["decision"], row.get("alternatives"))
+    assert row["plan"]["label"] == "sell WETH to repay USDC"
+    assert row["plan"]["steps"][0]["move"] == "Unpledge"
+    assert scene.health() == pytest.approx(1.6, rel=5e-3)
+    assert world.supplied("WBTC", scene.owner) >= BITCOIN // 20_000 - 1, "it stays the owner's, supplied"
+
+
+@BATCHES
+def test_the_first_plan_of_two_collaterals_restores(scene: Scene, batch: bool) -> None:
+    """50 WETH and 1 WBTC at health 1.09: one run, back to the target."""
+    scene.rules = rule(SELL).replace('max_spend_per_day_usd = "20000"', 'max_spend_per_day_usd = "2000000"')
+    scene.open({"WETH": 50 * ETHER, "WBTC": BITCOIN}, {"USDC": 118_000 * DOLLAR}).crash("1975")
+    assert 1.08 < scene.health() < 1.10
+    with_batch(scene, batch)
+    code, row = scene.once("--live")
+    assert row["outcome"]["kind"] in ("restored", "partial"), row
+    assert scene.health() > 1.5, row["plan"]["label"]
+    assert code == (0 if row["outcome"]["kind"] == "restored" else 3)
+
+
+@pytest.mark.parametrize("price", ["1575", "1583", "1597"])
+def test_a_gap_to_the_edge_is_rescued_by_one_transaction(scene: Scene, price: str) -> None:
+    """Health 1.005, 1.01 and 1.02 after a gap: below the floor only inside a transaction in which nobody can act."""
+    scene.rules = rule(SELL)
+    scene.open().crash(price)
+    assert 1.004 < scene.health() < 1.021
+    with_batch(scene, batch=True)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row
+    assert scene.health() > 1.59
+
+
+def test_call_by_call_a_gap_to_the_edge_holds_and_says_why(scene: Scene) -> None:
+    """Several transactions never go below the owner's floor."""
+    scene.rules = rule(SELL)
+    scene.open().crash("1583")
+    with_batch(scene, batch=False)
+    code, row = scene.once("--live")
+    assert (code, row["decision"]["reason"]) == (3, "floor_too_near")
+
+
+def test_a_pool_that_pays_more_than_the_oracle_is_sold_to(scene: Scene) -> None:
+    """The oracle fell by four per cent and the pool lags: the sale goes out, at a price the oracle would not pay."""
+    scene.rules = rule(SELL)
+    scene.open().crash("1890")
+    scene.world.set_price("WETH", "1800", reference=False)
+    with_batch(scene, batch=True)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row
+
+
+def test_a_pool_that_pays_suspiciously_little_is_not_sold_to(scene: Scene) -> None:
+    """The oracle stands four per cent above what others pay."""
+    scene.rules = rule(SELL)
+    scene.open().crash("1800")
+    scene.world.set_price("WETH", "1880", reference=False)
+    assert scene.health() < 1.25
+    with_batch(scene, batch=True)
+    code, row = scene.once("--live")
+    assert (code, row["decision"]["reason"]) == (3, "price_deviates")
