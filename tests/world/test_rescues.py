@@ -124,7 +124,10 @@ def gas_at(scene: Scene, gwei: int) -> None:
 
 @BATCHES
 def test_three_dollars_that_count_for_no_loan_do_not_block_a_rescue(scene: Scene, batch: bool) -> None:
-    """8 WETH, three dollars of collateral whose LTV went to zero, 40 gwei: it is out of the way and the sale follows."""
+    """8 WETH, three dollars of collateral whose LTV went to zero, 40 gwei: switched off, and the sale follows.
+
+    Call by call the gas of all rounds is more than the danger is worth at this fee: then the first of them goes.
+    """
     world = scene.world
     scene.rules = rule(SELL)
     scene.open({"WETH": 8 * ETHER, "WBTC": BITCOIN // 20_000}, {"USDC": 10_500 * DOLLAR}).crash("1898")
@@ -133,10 +136,11 @@ def test_three_dollars_that_count_for_no_loan_do_not_block_a_rescue(scene: Scene
     with_batch(scene, batch)
     gas_at(scene, 40)
     code, row = scene.once("--live")
-    assert (code, row["outcome"]["kind"]) == (0, "restored"), (row["decision"], row.get("alternatives"))
-    assert row["plan"]["label"] == "sell WETH to repay USDC"
+    kind = row["outcome"]["kind"]
+    assert (code, kind) in ([(0, "restored")] if batch else [(0, "restored"), (3, "partial")]), row["outcome"]
+    assert row["plan"]["label"].startswith("sell WETH to repay USDC")
     assert row["plan"]["steps"][0]["move"] == "Unpledge"
-    assert scene.health() == pytest.approx(1.6, rel=5e-3)
+    assert scene.health() > (1.59 if kind == "restored" else 1.24)
     assert world.supplied("WBTC", scene.owner) >= BITCOIN // 20_000 - 1, "it stays the owner's, supplied"
 
 
