@@ -30,6 +30,7 @@ from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.house import House
 from keeper.journal import open_journal
+from keeper.journal.private import made_private
 from keeper.observe import AppriseAlarm, Observer
 from keeper.perp_memory import PerpMemory
 from keeper.settings import Settings
@@ -76,6 +77,8 @@ async def opened(
         network = settings.network
         blocks = Blocks(node, network.chain_id, network.multicall3, _caps(settings))
         journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
+        if is_live:
+            _tell_exposed(settings, observer, journal.exposed)
         near, all_close = _closeness(settings, in_full=in_full or is_look)
         watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close)
         parts.push_async_callback(watch.close)
@@ -134,6 +137,14 @@ def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, Keysto
         password = find_password(signer.name, signer.password_file, signer.password_credential, prompt)
         keys[signer.address] = open_keystore(signer.name, signer.address, signer.keystore, password)
     return keys
+
+
+def _tell_exposed(settings: Settings, observer: Observer, journal: tuple[str, ...]) -> None:
+    """Alarm for each file with keys, passwords or signed bytes that others could use, once they cannot any more."""
+    signing = [s for s in settings.signers if s.keystore]
+    files = {path for s in signing for path in (s.keystore, s.password_file) if path is not None}
+    for said in (*journal, *(word for path in sorted(files) for word in made_private(path))):
+        observer.raise_alarm(f"exposed:{said}", "A file of the keeper was open to others", said)
 
 
 def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:

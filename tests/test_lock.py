@@ -1,5 +1,6 @@
 """A second keeper on the same signer refuses to start."""
 
+import json
 import os
 import signal
 import subprocess
@@ -114,3 +115,85 @@ def test_the_owner_chooses_where_state_is_kept(monkeypatch: pytest.MonkeyPatch, 
     assert state_directory() == tmp_path / "xdg" / "position-keeper"
     monkeypatch.setenv("KEEPER_STATE_DIR", str(tmp_path / "own"))
     assert SignerLock(1, SIGNER).path.parent == tmp_path / "own" / "locks"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lock_that_is_a_link_is_refused_and_what_it_points_at_stays(tmp_path: Path, there: bool) -> None:
+    """Whoever may write the folder must not have the keeper empty a file of its choice, or make one."""
+    lock, victim = SignerLock(1, SIGNER, tmp_path / "locks"), tmp_path / "keystore.json"
+    (tmp_path / "locks").mkdir(mode=0o700)
+    if there:
+        victim.write_text('{"pid": 1, "crypto": "everything"}')
+    lock.path.symlink_to(victim)
+    with pytest.raises(LockDirectoryError, match="link"):
+        lock.acquire()
+    assert victim.exists() == there
+    assert not there or victim.read_text() == '{"pid": 1, "crypto": "everything"}'
+
+
+def test_a_lock_with_another_name_is_refused_and_stays(tmp_path: Path) -> None:
+    """A hard link follows no link and is the victim all the same."""
+    lock, victim = SignerLock(1, SIGNER, tmp_path), tmp_path / "victim"
+    victim.write_text("precious")
+    lock.path.hardlink_to(victim)
+    with pytest.raises(LockDirectoryError, match="file of its own"):
+        lock.acquire()
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", ["precious", '{"crypto": {}}', "x" * 5000, "[" * 4000, '{"pid": "a"}'])
+def test_what_no_keeper_wrote_is_not_overwritten(tmp_path: Path, content: str) -> None:
+    """Also where it was put in the lock's place by mistake."""
+    lock = SignerLock(1, SIGNER, tmp_path)
+    lock.path.write_text(content)
+    with pytest.raises(LockDirectoryError, match="no keeper wrote"):
+        lock.acquire()
+    assert lock.path.read_text() == content
+
+
+@pytest.mark.parametrize("left", ["", "\0" * 64, '{"pid": 12345, "started": "2026-01-01"}'])
+def test_what_a_crash_leaves_is_taken_over(tmp_path: Path, left: str) -> None:
+    """A power cut may leave zeros, an earlier keeper its own words, longer than ours."""
+    lock = SignerLock(1, SIGNER, tmp_path)
+    lock.path.write_text(left + " " * (200 if left.startswith("{") else 0))
+    with lock:
+        assert json.loads(lock.path.read_text())["pid"] == os.getpid()
+
+
+def test_a_pipe_in_the_locks_place_is_refused_at_once(tmp_path: Path) -> None:
+    """Opening one may wait for ever."""
+    lock = SignerLock(1, SIGNER, tmp_path)
+    os.mkfifo(lock.path)
+    with pytest.raises(LockDirectoryError):
+        lock.acquire()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_a_folder_that_others_may_write_holds_no_lock(tmp_path: Path, mode: int) -> None:
+    """They could take the file away, and a second keeper would find the signer free."""
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(LockDirectoryError, match="chmod go-w"):
+        SignerLock(1, SIGNER, folder).acquire()
+
+
+def test_a_lock_open_to_others_is_closed(tmp_path: Path) -> None:
+    """It says which process to kill."""
+    lock = SignerLock(1, SIGNER, tmp_path)
+    lock.path.touch()
+    lock.path.chmod(0o666)
+    with lock:
+        assert lock.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_lock_of_another_user_is_refused(tmp_path: Path, what: str) -> None:
+    """Whoever owns it can change it under us."""
+    lock = SignerLock(1, SIGNER, tmp_path / "locks")
+    lock.path.parent.mkdir(mode=0o700)
+    lock.path.touch()
+    os.chown(lock.path.parent if what == "folder" else lock.path, 12345, 12345)
+    with pytest.raises(LockDirectoryError, match="another user"):
+        lock.acquire()

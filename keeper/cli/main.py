@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from importlib.metadata import version
 from typing import Annotated
 
@@ -68,7 +69,8 @@ ROUNDS = 8
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. What it makes is its user's alone: journal, locks, whatever libraries write."""
+    os.umask(0o077)
     app()
 
 

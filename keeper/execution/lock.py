@@ -6,12 +6,21 @@ It reaches as far as the directory does: keepers on two machines do not see each
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Self
+
+from keeper.venues.quantities import plain
+
+LARGEST = 4096
+"""Bytes a lock's file holds at most."""
+_OPENING = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Follows no link, and waits for nobody at the other end of a pipe."""
 
 
 class SignerLockedError(Exception):
@@ -82,9 +91,16 @@ class SignerLock:
     def _open(self) -> int:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _check_folder(self.path.parent)
+            descriptor = os.open(self.path, _OPENING, 0o600)
         except OSError as failure:
             raise LockDirectoryError(self.path, failure) from failure
+        try:
+            _check_file(descriptor)
+        except OSError as failure:
+            os.close(descriptor)
+            raise LockDirectoryError(self.path, failure) from failure
+        return descriptor
 
 
 def state_directory() -> Path:
@@ -98,14 +114,39 @@ def state_directory() -> Path:
 def write_holder(descriptor: int) -> None:
     """Leave word for whoever finds the lock taken; the lock itself does not depend on it."""
     started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "started": started}).encode(), 0)
+    said = json.dumps({"pid": os.getpid(), "started": started}).encode()
+    os.pwrite(descriptor, said, 0)
+    os.ftruncate(descriptor, len(said))
 
 
 def read_holder(descriptor: int) -> tuple[int | None, str]:
     """Process id and start of the holder; (None, "") while it has not written them yet."""
     try:
-        found = json.loads(os.pread(descriptor, 4096, 0))
-        return int(found["pid"]), str(found["started"])
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(os.pread(descriptor, LARGEST, 0))
+        return int(found["pid"]), plain(str(found["started"])[:40])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None, ""
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise OSError when others could exchange the lock's file: then two keepers may each hold one."""
+    found = folder.stat()
+    if found.st_uid not in (os.geteuid(), 0):
+        raise OSError(errno.EPERM, f"its folder belongs to another user ({found.st_uid})")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+        raise OSError(errno.EPERM, "its folder may be written by others (chmod go-w)")
+
+
+def _check_file(descriptor: int) -> None:
+    """Raise OSError unless it is a lock of ours and nothing else's file: it is about to be written."""
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        raise OSError(errno.EPERM, "it is no file of its own (a link, a pipe or a device)")
+    if found.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, f"it belongs to another user ({found.st_uid})")
+    # what a power cut left is nothing but zeros
+    is_empty = not os.pread(descriptor, LARGEST, 0).strip(b"\0")
+    if found.st_size > LARGEST or not (is_empty or read_holder(descriptor)[0]):
+        raise OSError(errno.EEXIST, "it holds something that no keeper wrote")
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & stat.S_IRWXU)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from keeper.journal.bursts import Bursts
 from keeper.journal.decisions import Decisions
 from keeper.journal.facts import Facts
 from keeper.journal.migrate import bring_up_to_date
+from keeper.journal.private import begun_private
 from keeper.journal.store import Store, connect
 from keeper.journal.transactions import Transactions
 
@@ -31,6 +33,8 @@ class Journal:
     transactions: Transactions
     bursts: Bursts
     facts: Facts
+    exposed: tuple[str, ...] = ()
+    """What others could do with the journal's files before it was opened, in words."""
 
     @property
     def tally(self) -> int:
@@ -54,10 +58,11 @@ async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, p
     ``patience_s`` is how long a use waits for another program's lock. Raises JournalError, SchemaTooNewError.
     """
     store = connect(address, clock, patience_s)
+    exposed = begun_private(Path(store.engine.url.database or "")) if store.is_file else ()
     try:
         await bring_up_to_date(store)
     except BaseException:
         await store.close()
         raise
     transactions = Transactions(store)
-    return Journal(store, Decisions(store), transactions, Bursts(transactions), Facts(store))
+    return Journal(store, Decisions(store), transactions, Bursts(transactions), Facts(store), exposed)

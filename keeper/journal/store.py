@@ -39,6 +39,11 @@ class Store:
     """The same database for whole transactions in a thread, where that is faster."""
     tally: Tally = field(default_factory=Tally)
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine's, and not a server or memory."""
+        return self.engine.url.get_backend_name() == "sqlite" and self.engine.url.database not in (None, "", ":memory:")
+
     @asynccontextmanager
     async def reading(self, action: str) -> AsyncIterator[AsyncConnection]:
         """A consistent view; never waits for a writer on SQLite. Raises JournalError."""
@@ -132,7 +137,7 @@ def sqlite_url(path: str) -> URL:
     """The file's URL; its folder is made."""
     file = Path(path).expanduser()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as failure:
         raise from_database("be opened", failure) from failure
     return URL.create("sqlite+aiosqlite", database=str(file))
