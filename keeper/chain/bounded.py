@@ -25,6 +25,7 @@ _MOST: Final = MappingProxyType(
         "eth_call": 8 * _MEBI,
         "eth_getBlockByHash": 4 * _MEBI,
         "eth_getBlockByNumber": 4 * _MEBI,
+        "eth_getBlockReceipts": 16 * _MEBI,
         "eth_getLogs": 16 * _MEBI,
         "eth_getTransactionByHash": 2 * _MEBI,
         "eth_getTransactionReceipt": 8 * _MEBI,

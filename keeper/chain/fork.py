@@ -20,6 +20,7 @@ from keeper.chain.blocks import Blocks
 from keeper.chain.client import READING, Node
 from keeper.chain.errors import NodeAwayError, NodeError, NodeRefusedError
 from keeper.chain.gas import gas_limit
+from keeper.chain.passage import Passage
 from keeper.chain.simulation import (
     NO_CODES,
     CannotPayError,
@@ -61,10 +62,10 @@ def find_anvil() -> Path | None:
 
 
 class Fork:
-    """An async context manager: anvil forked from ``url`` at a block, stopped on leaving."""
+    """An async context manager: anvil forked from ``url`` at a block, stopped on leaving. It is not shown ``url``."""
 
     def __init__(self, url: str, block: BlockRef, multicall: Address) -> None:
-        self._url = url
+        self._passage = Passage(url)
         self._block = block
         self._multicall = multicall
         self._process: asyncio.subprocess.Process | None = None
@@ -75,14 +76,16 @@ class Fork:
         if anvil is None:
             raise AnvilMissingError("no anvil was found: put it on PATH or name it in KEEPER_ANVIL")
         port = _free_port()
+        await self._passage.__aenter__()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                str(anvil), "--port", str(port), "--fork-url", self._url,
+                str(anvil), "--host", "127.0.0.1", "--port", str(port), "--fork-url", self._passage.url,
                 "--fork-block-number", str(self._block.number), "--no-storage-caching", "--quiet",
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=sys.platform != "win32",
+                start_new_session=sys.platform != "win32", env=_without_ours(),
             )  # fmt: skip
         except OSError as error:
+            await self._stop()
             raise AnvilMissingError(f"{anvil} cannot be run ({error.strerror}): correct KEEPER_ANVIL or PATH") from None
         self._node = Node(f"http://127.0.0.1:{port}", timeout_s=60, allowed=_FORK_METHODS)
         try:
@@ -148,6 +151,12 @@ class Fork:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
+        await self._passage.__aexit__(None, None, None)
+
+
+def _without_ours() -> dict[str, str]:
+    """Return the environment without the keeper's own settings, addresses with tokens among them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KEEPER_")}
 
 
 async def _send(node: Node, sender: Address, call: Call, price: Wei) -> Simulated:
