@@ -70,6 +70,15 @@ class Aftermath:
         if left and all(decision and decision.position in needless for decision in decisions):
             await executor.lane.call_off(self.cap, judged_at)
 
+    async def use_up_grant(self, executor: Executor) -> None:
+        """End a delegation that was called off: strangers could still make it. Raises NodeError, SendFailedError."""
+        granted = await executor.lane.unused_grant()
+        if granted is not None:
+            title = "A delegation that was called off could still be made by others: its nonce is used up"
+            signer = executor.lane.signer.address
+            self.observer.raise_alarm(f"grant:{signer}:{granted.nonce}", title, f"{signer}, nonce {granted.nonce + 1}")
+            await executor.lane.use_up(granted, self.cap)
+
     async def close_interrupted(self) -> None:
         """Write down and tell which plans were cut short; what is still needed is decided anew from the chain."""
         reason = Reason.INTERRUPTED

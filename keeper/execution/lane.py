@@ -18,6 +18,7 @@ from keeper.chain.fees import Fees
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
+from keeper.execution import grants
 from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
 from keeper.execution.ready import Ready, payable, read_ready
@@ -27,6 +28,7 @@ from keeper.execution.tx_state import TxState
 from keeper.journal import Journal, Transaction
 from keeper.venues.ports import Call
 
+USE_UP = "use up a delegation that was called off"
 __all__ = ["Guidance", "Lane", "Outgoing", "PlanChangedError", "SendFailedError"]
 
 
@@ -54,6 +56,8 @@ class Lane:
         self._journal = journal
         self._flight = Flight(self._dispatch, self._market, timings, poll_s, clock, self._wishes)
         self._has_unconfirmed = True
+        self._may_have_granted = True
+        """Whether an authorization may have been signed whose nonce is not seen to be used."""
         self._ready: Ready | None = None
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
 
@@ -103,6 +107,7 @@ class Lane:
         ``Flight.follow``, and SendFailedError when the fee limit or the balance forbids any offer.
         """
         await self._leave_leftovers()
+        self._may_have_granted |= any(item.delegate for item in outgoing)
         rows = await self._signed_from_ready(outgoing, guidance) or await self._signed(outgoing, guidance)
         self._has_unconfirmed = True
         # side by side, so that a burst reaches the same block
@@ -184,6 +189,7 @@ class Lane:
         """
         if not self._has_unconfirmed and not is_reorg:
             return ()
+        self._may_have_granted |= is_reorg
         reopened = await self._dispatch.reopen(await self._dispatch.mined_nonce())
         taken, rows = [row.attempts[-1].hash for row in reopened], await self._dispatch.unconfirmed()
         for row in rows:
@@ -199,6 +205,26 @@ class Lane:
                 await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
         self._has_unconfirmed = bool(rows or reopened)
         return tuple(taken)
+
+    async def unused_grant(self) -> Transaction | None:
+        """Return what was signed with an authorization that is good still, though another took its nonce (EIP-7702).
+
+        None while anything is pending. Asks the node only where there may be one. Raises NodeError.
+        """
+        if not self._may_have_granted or await self._dispatch.open_rows():
+            return None
+        before = await self._dispatch.mined_nonce() - 1
+        rows = await self._journal.transactions.at_nonce(self._blocks.chain_id, self.signer.address, before)
+        found = grants.unused(rows)
+        self._may_have_granted = found is not None
+        return found
+
+    async def use_up(self, granted: Transaction, ceiling: Wei | None) -> None:
+        """Sign and send a transfer of nothing at an authorization's nonce. Raises SendFailedError, NodeError."""
+        item = replace(self._flight.nothing(granted), call=replace(self._flight.nothing(granted).call, purpose=USE_UP))
+        offer = await self._offer(ceiling, [item], ())
+        await self._dispatch.broadcast(await self._dispatch.sign(item, granted.nonce + 1, offer))
+        self._has_unconfirmed = True
 
     async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
         """Return what was signed for a decision, by nonce."""

@@ -103,7 +103,7 @@ async def test_batches_and_nonsense_are_answered(bench: Bench) -> None:
     async with Passage(server.url) as passage:
         _, answers = await post(passage.url, [ask("eth_chainId")] * (MOST_AT_ONCE + 5))
         assert len(answers) == MOST_AT_ONCE
-        for nonsense in (None, 5, {}, {"method": 5}, {"id": 1, "method": "eth_call", "params": {}}):
+        for nonsense in (None, 5, {}, {"method": 5}, {"id": 1, "method": "eth_call", "params": "x"}):
             assert (await post(passage.url, nonsense))[1]["error"]["code"] == -32600
         _, refused = await post(passage.url, ask("eth_call", {}, "latest"))
         assert refused["error"] == server.refusals["eth_call"]
