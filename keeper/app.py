@@ -204,6 +204,7 @@ def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor
         created=house.logs.created,
         keep=keep,
         outcomes=house.logs.outcomes,
+        carried_out=house.logs.carried_out,
         cap=settings.max_fee,
         patience_s=settings.daemon.order_patience_s,
         poll_s=poll_s,

@@ -159,7 +159,8 @@ def _used(known: Known, positions: Sequence[Position]) -> dict[Address, aave_v3.
 
 
 def _changing(position: Position) -> Unreadable:
-    doubt = Doubt(Reason.POSITION_UNREADABLE, "the account's reserves changed while they were read")
+    what = "prices or the position changed while it was" if position.is_perp else "reserves changed while they were"
+    doubt = Doubt(Reason.POSITION_UNREADABLE, f"the account's {what} read")
     return Unreadable(position.name, position.owner, doubt)
 
 

@@ -46,6 +46,13 @@ class VenueLogs:
             return ()
         return book.causes(logs)
 
+    async def carried_out(self, name: str, since: int) -> tuple[str, ...]:
+        """Return the keys of orders that made a position smaller since a block. Raises NodeError."""
+        book = self.seat(name).order_book
+        if book is None:
+            return ()
+        return book.carried_out([log for wanted in book.by_itself() for log in await self._logs(since, wanted)])
+
     async def _logs(self, since: int, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         """Return logs since a block; of the first blocks alone where the node refuses so many."""
         begin = max(0, since)

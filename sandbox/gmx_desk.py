@@ -76,6 +76,7 @@ class GmxDesk:
         trigger: Decimal | int = 0,
         acceptable: Decimal | int | None = None,
         auto_cancel: bool = False,
+        path: Sequence[str] = (),
     ) -> str:
         """Leave an order; `kind` as GMX numbers them. Accepts any price unless one is given. Its key."""
         gas_price = int(self.chain.w3.eth.get_block("latest").get("baseFeePerGas", 0)) * 2 + 10**9
@@ -83,7 +84,7 @@ class GmxDesk:
         token = self.node.addresses["tokens"][symbol]
         buys = is_long == (kind in (INCREASE, 3, 8))
         bound = (MAX if buys else 0) if acceptable is None else int(Decimal(acceptable) * PRICE)
-        addresses = (owner, NOBODY, NOBODY, NOBODY, self.market, token, [])
+        addresses = (owner, NOBODY, NOBODY, NOBODY, self.market, token, list(path))
         numbers = (int(size_usd * FLOAT), margin, int(trigger * PRICE), bound, fee, 0, 0, 0)
         params = (addresses, numbers, kind, 0, is_long, False, auto_cancel, b"\0" * 32, [])
         parts = [self.router.encode_abi("sendWnt", [self.addresses["order_vault"], fee])]

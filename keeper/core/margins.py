@@ -89,6 +89,8 @@ class PerpLeg:
     """Wad a year of the notional; positive is what this side pays; without a size, what a long would."""
     oracle: OraclePrice
     """The index price as the oracle tells it, for its age; ``answer`` in 10^-8 dollars for one whole underlying."""
+    pending_impact: int = 0
+    """Dollars that earlier trades left to be settled with the part that is closed (GMX v2); negative is a loss."""
 
     @property
     def is_long(self) -> bool:

@@ -13,6 +13,7 @@ from keeper.core.perp_moves import PerpMove, TradeQuote
 from keeper.core.positions import Wallet
 from keeper.core.proposals import Cost, Rejected
 from keeper.core.units import (
+    BPS,
     UINT256_MAX,
     Address,
     Amount,
@@ -20,6 +21,9 @@ from keeper.core.units import (
     Wad,
     Wei,
 )
+
+NEARLY = 1_000
+"""Basis points by which a margin ratio may be short of its promise and still be a near miss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,18 @@ class PerpPromise:
 
     def is_met(self, position: PerpPosition) -> bool:
         """Tell whether a position keeps the promise."""
-        if self.market is not None:
-            size = next((leg.size for leg in position.legs if leg.market == self.market), 0)
-            has_turned = size != 0 and self.is_long is not None and (size > 0) != self.is_long
-            if has_turned or not self.least_size <= abs(size) <= self.most_size:
-                return False
-        return perps.margin_ratio(position) >= self.least_ratio
+        return self._is_of_size(position) and perps.margin_ratio(position) >= self.least_ratio
+
+    def is_nearly_met(self, position: PerpPosition) -> bool:
+        """Tell whether the sizes are as promised, and the margin ratio is short of it by ``NEARLY`` at most."""
+        return self._is_of_size(position) and perps.margin_ratio(position) * BPS >= self.least_ratio * (BPS - NEARLY)
+
+    def _is_of_size(self, position: PerpPosition) -> bool:
+        if self.market is None:
+            return True
+        size = next((leg.size for leg in position.legs if leg.market == self.market), 0)
+        has_turned = size != 0 and self.is_long is not None and (size > 0) != self.is_long
+        return not has_turned and self.least_size <= abs(size) <= self.most_size
 
     def __str__(self) -> str:
         return self.text

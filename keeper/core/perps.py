@@ -160,7 +160,8 @@ class TradeCost:
 def reduced(position: PerpPosition, market: str, size: int, cost: TradeCost) -> PerpPosition:
     """Return the position after ``size`` (unsigned) of a leg is closed at the mark price and its cost is paid.
 
-    Profit or loss, pending payments and cost of the closed part move into the margin. Rounded against the account.
+    Profit or loss, pending payments and cost of the closed part move into the margin; of a loss that earlier trades
+    left pending, the closed part's share as well, of a gain nothing. Rounded against the account.
     """
     leg = position.leg(market)
     whole = abs(leg.size)
@@ -178,9 +179,11 @@ def reduced(position: PerpPosition, market: str, size: int, cost: TradeCost) -> 
         funding_owed=0,
         borrowing_owed=0,
         closing_cost=mul_div_up(leg.closing_cost, rest, whole),
+        pending_impact=leg.pending_impact * rest // whole,
     )
+    settled = mul_div_up(max(0, -leg.pending_impact), size, whole)
     realized = unrealized_pnl(leg) - unrealized_pnl(changed)
-    paid = leg.funding_owed + leg.borrowing_owed + cost.of(notional(leg) - notional(changed))
+    paid = leg.funding_owed + leg.borrowing_owed + settled + cost.of(notional(leg) - notional(changed))
     return replace(position.with_leg(changed), margin=position.margin + realized - paid)
 
 

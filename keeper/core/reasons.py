@@ -40,7 +40,7 @@ class Reason(Enum):
     NO_POSITION = ("no_position", "the account has nothing in this market", "check `owner` and the network file")
     FIGURES_DISAGREE = (
         "figures_disagree",
-        "our health factor differs from the protocol's own",
+        "our figures differ from the protocol's own",
         "nothing is sent until they agree; report the market's version",
     )
     RULE_UNDECIDABLE = (
@@ -91,7 +91,11 @@ class Reason(Enum):
     )
     RESERVE_UNAVAILABLE = ("reserve_unavailable", "the reserve is paused, frozen or inactive", "wait for the protocol")
     CAP_REACHED = ("cap_reached", "the reserve's supply or borrow cap is reached", "use another asset")
-    POOL_TOO_THIN = ("pool_too_thin", "no pool sells within `max_slippage_bps`", "wait, top up, or allow more slippage")
+    POOL_TOO_THIN = (
+        "pool_too_thin",
+        "no market trades within `max_slippage_bps`",
+        "wait, top up, or allow more slippage",
+    )
     FLOOR_TOO_NEAR = (
         "floor_too_near",
         "no collateral can be withdrawn above the health floor",
@@ -152,6 +156,11 @@ class Reason(Enum):
     # outcomes
     RULE_FIRED = ("rule_fired", "a rule asks for action", "")
     RESTORED = ("restored", "the position is back at its target", "")
+    NEAR_MISS = (
+        "near_miss",
+        "the plan was carried out, and came a little short of its target",
+        "the rest is made up for at once",
+    )
     UPKEPT = ("upkept", "the orders that rest with the venue are what the rules want", "")
     PARTIAL = ("partial", "the plan helped as far as the limits allow", "raise the limits or fund the wallet")
     REHEARSED = ("rehearsed", "the plan works on this block; dry run sends nothing", "use --live to send")

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
+from keeper.core import perps
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import AddMargin, AllowMargin, TakeMargin, Trade
 from keeper.core.perp_plans import PerpPlan
 from keeper.core.reasons import Reason
-from keeper.core.units import Wei
+from keeper.core.units import Wei, ratio_text
 from keeper.execution import policy
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
@@ -30,6 +31,8 @@ Keep = Callable[[str, tuple[str, ...], int, int, bool], Awaitable[None]]
 """Remembers orders of a position: their keys, the decision, the block, whether they rest."""
 Created = Callable[[str, str], Awaitable[tuple[str, ...]]]
 """Return the keys of the orders that a mined transaction (position, hash) left with the venue."""
+CarriedOut = Callable[[str, int], Awaitable[tuple[str, ...]]]
+"""Return the keys of orders, whoever placed them, that made a position smaller since a block."""
 LOOKS = 5
 """Times a node is asked before what it does not show is believed not to be there."""
 
@@ -76,6 +79,7 @@ class PerpExecutor:
     patience_s: float
     """How long an order that waits for the venue's keepers is followed before the plan ends without it."""
     poll_s: float
+    carried_out: CarriedOut | None = None
     is_wanted: Callable[[], bool] = bool
     """Tells whether another plan waits for the signer: then an order that waits is left to be looked after later."""
 
@@ -97,7 +101,8 @@ class PerpExecutor:
                 )
                 unfilled = await self._follow(position.name, waiting, got[0].block_number)
                 if unfilled:
-                    return replace(unfilled, hashes=tuple(r.hash for r in receipts))
+                    unfilled = replace(unfilled, hashes=tuple(r.hash for r in receipts))
+                    return await self._forestalled(plan, waiting, unfilled) or unfilled
                 waiting = ()
             return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
@@ -167,6 +172,26 @@ class PerpExecutor:
                 waited += self.poll_s
         return None
 
+    async def _forestalled(self, plan: PerpPlan, keys: tuple[str, ...], unfilled: PerpOutcome) -> PerpOutcome | None:
+        """Return a success where another order of the account did what the plan promised, a moment before it.
+
+        A stop that rests with the venue has its price at the same moment as the rule: whichever is carried out first,
+        the other finds nothing left. Only an order that is told of counts: a liquidation keeps no promise.
+        """
+        if self.carried_out is None or unfilled.reason is not Reason.ORDER_FAILED or unfilled.waiting:
+            return None
+        try:
+            others = set(await self.carried_out(plan.before.name, plan.before.block.number)) - set(keys)
+            now = await self.read(plan.before.name, None)
+        except (NodeError, ReadFailedError):
+            return None
+        is_kept = plan.postcondition.is_met(at_prices(now, plan.before))
+        if not others or not is_kept or any(order.key in keys for order in now.orders):
+            return None
+        which = ", ".join(sorted(key[:10] for key in others))
+        detail = f"{plan.postcondition}: order {which} was carried out first; {unfilled.detail}"
+        return replace(unfilled, kind="restored", reason=Reason.RESTORED, detail=detail, after=now, failed_orders=0)
+
     async def _verify(self, plan: PerpPlan, receipts: Sequence[Receipt]) -> PerpOutcome:
         """Compare the chain with the promise, at the prices the plan was decided on."""
         hashes = tuple(r.hash for r in receipts)
@@ -176,8 +201,12 @@ class PerpExecutor:
         while not plan.postcondition.is_met(at_prices(now, plan.before)) and seat.is_delayed and looks < LOOKS:
             await asyncio.sleep(self.poll_s)  # the node that told of the execution may be ahead of this one
             now, looks = await self.read(plan.before.name, None), looks + 1
-        if not plan.postcondition.is_met(at_prices(now, plan.before)):
-            return PerpOutcome("failed", Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}", now, hashes)
+        then = at_prices(now, plan.before)
+        if not plan.postcondition.is_met(then):
+            detail = f"wanted {plan.postcondition}, came to margin ratio {ratio_text(perps.margin_ratio(then))}"
+            if plan.postcondition.is_nearly_met(then):
+                return PerpOutcome("partial", Reason.NEAR_MISS, detail, now, hashes)
+            return PerpOutcome("failed", Reason.POSTCONDITION_FAILED, detail, now, hashes)
         kind: OutcomeKind = "partial" if plan.is_partial else "restored"
         reason = Reason.UPKEPT if plan.is_upkeep else Reason.PARTIAL if plan.is_partial else Reason.RESTORED
         return PerpOutcome(kind, reason, str(plan.postcondition), now, hashes)

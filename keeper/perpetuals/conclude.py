@@ -20,10 +20,13 @@ from keeper.house import House
 from keeper.journal import JournalError, NewDecision
 from keeper.perpetuals import report
 from keeper.perpetuals.look import PerpLook
+from keeper.perpetuals.make_up import rest_of
 from keeper.perpetuals.trial import PerpPrepared, grant_of
 from keeper.report import rejected
 
 FIGURE = "margin ratio"
+MAKE_UPS = 2
+"""Plans that may follow a near miss at once."""
 
 
 async def conclude_holds(
@@ -92,6 +95,20 @@ async def _record(house: House, snapshot: Snapshot, prepared: PerpPrepared) -> i
 
 
 async def _send(house: House, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int) -> PerpOutcome:
+    """Send a plan, and what a near miss left over at once: its rule may not fire again before it is far off."""
+    outcome = await _carry_out(house, snapshot, prepared, decision_id)
+    for _ in range(MAKE_UPS):
+        if outcome.reason is not Reason.NEAR_MISS:
+            break
+        found = await rest_of(house, prepared.plan.intent)
+        if found is None:
+            break
+        snapshot, prepared = found
+        outcome = await _carry_out(house, snapshot, prepared, await _record(house, snapshot, prepared))
+    return outcome
+
+
+async def _carry_out(house: House, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int) -> PerpOutcome:
     plan = prepared.plan
     signer = house.watch.positions[plan.before.name].spender
     executor = house.perp_executors.get(signer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from keeper.chain.errors import NodeError
 from keeper.core.legs import LATE_S
 from keeper.core.legs import failed as order_failed
@@ -57,13 +59,27 @@ async def _settle_left(house: House, snapshot: Snapshot, position: PerpPosition)
         outcome = found.get(order.key)
         if outcome is not None:
             house.perps.expected.add(position.name)
-            await _tell(house, position, order, outcome.kind, outcome.detail)
+            first = await _forestalled(house, position, order, known) if outcome.kind == "cancelled" else None
+            kind, detail = (
+                ("executed", f"{first}; it was {outcome.kind}: {outcome.detail}")
+                if first
+                else (outcome.kind, outcome.detail)
+            )
+            await _tell(house, position, order, kind, detail)
         elif order.key in listed or order.block >= snapshot.block.number:  # what is newer than the look is not gone
             still.append(order)
         else:
             await _tell(house, position, order, "gone", "the venue neither lists it nor says what became of it")
     if tuple(still) != known:
         await house.perps.set_left(position.name, still)
+
+
+async def _forestalled(house: House, position: PerpPosition, order: Left, known: Iterable[Left]) -> str | None:
+    """Return that another order of the account left nothing to do for one that found nothing; None where none did."""
+    if position.held:
+        return None
+    others = set(await house.logs.carried_out(position.name, order.block)) - {left.key for left in known}
+    return f"order {', '.join(sorted(key[:10] for key in others))} was carried out first" if others else None
 
 
 async def _tell(house: House, position: PerpPosition, order: Left, kind: str, detail: str) -> None:

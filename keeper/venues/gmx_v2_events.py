@@ -79,7 +79,9 @@ _ALL = (EVENT_LOG, EVENT_LOG_1, EVENT_LOG_2)
 
 ORDER_EVENTS = ("OrderCreated", "OrderUpdated", "OrderExecuted", "OrderCancelled", "OrderFrozen")
 POSITION_EVENTS = ("PositionIncrease", "PositionDecrease")
-FEE_EVENTS = ("PositionFeesCollected",)
+DUE = "PositionFeesInfo"
+"""What an insolvent close would have cost; what is told as collected is nothing then."""
+FEE_EVENTS = ("PositionFeesCollected", DUE)
 
 Topics = Sequence[str | Sequence[str] | None]
 

@@ -14,7 +14,7 @@ from typing import Any
 from keeper.core.units import Address
 from keeper.venues.abi import custom_error, revert_reason
 from keeper.venues.gmx_v2_answers import LIQUIDATION
-from keeper.venues.gmx_v2_events import FEE_EVENTS, POSITION_EVENTS, Event
+from keeper.venues.gmx_v2_events import DUE, FEE_EVENTS, POSITION_EVENTS, Event
 
 _ADL = 1
 _BY_OWNER, _AUTO = "USER_INITIATED_CANCEL", "AUTO_CANCEL"
@@ -51,8 +51,10 @@ class Refusal:
 class Fill:
     """How a position changed. Dollars have 30 decimals; ``size_tokens`` in index, collateral in collateral tokens.
 
-    ``cost`` is what fees, funding and borrowing took, in collateral tokens; None when no fee event was among the logs.
-    ``pnl`` is realized profit or loss; ``impact`` the price impact settled (of an increase: stored for later).
+    ``cost`` is what fees, funding and borrowing took, in collateral tokens, also where too little was left to pay it;
+    None when no fee event was among the logs. ``pnl`` is realized profit or loss; ``impact`` the price impact settled
+    (of an increase: stored for later); ``impact_diff`` what was taken of a loss beyond the cap on it, on top, and may
+    be claimed later.
     """
 
     order_key: str
@@ -74,6 +76,7 @@ class Fill:
     cost: int | None
     block_number: int
     transaction_hash: str
+    impact_diff: int = 0
 
     @property
     def is_closed(self) -> bool:
@@ -153,8 +156,14 @@ def created_keys(events: Sequence[Event], account: Address) -> tuple[str, ...]:
 def fills(events: Sequence[Event]) -> tuple[Fill, ...]:
     """Return every change of a position among events, with its cause."""
     adl = {e.key() for e in events if e.name == "OrderExecuted" and e.values.get("secondaryOrderType") == _ADL}
-    costs = {e.key("orderKey"): e.values.get("totalCostAmount") for e in events if e.name in FEE_EVENTS}
+    costs = _costs(events)
     return tuple(_fill(e, adl, costs) for e in events if e.name in POSITION_EVENTS and _is_whole(e))
+
+
+def _costs(events: Sequence[Event]) -> dict[str, Any]:
+    """Return what fills cost by order key. Of an insolvent one the fees collected are told as none, those due apart."""
+    told = sorted((e for e in events if e.name in FEE_EVENTS), key=lambda e: e.name == DUE)
+    return {e.key("orderKey"): e.values.get("totalCostAmount") for e in told}
 
 
 def behind_our_back(events: Sequence[Event], account: Address) -> tuple[Fill | Cancelled, ...]:
@@ -214,4 +223,5 @@ def _fill(event: Event, adl: set[str], costs: dict[str, Any]) -> Fill:
         cost=costs.get(key),
         block_number=event.block_number,
         transaction_hash=event.transaction_hash,
+        impact_diff=values.get("values.priceImpactDiffUsd", values.get("priceImpactDiffUsd", 0)),
     )

@@ -22,12 +22,14 @@ from keeper.venues.gmx_v2_answers import (
     FullClose,
     LiquidationCheck,
     MarketInfo,
+    OrderRow,
     RawPosition,
     full_close,
     liquidation_check,
     market_info,
     raw_position,
 )
+from keeper.venues.gmx_v2_fees import INCREASES
 from keeper.venues.ports import Answer, Probe, ReadFailedError
 
 NOBODY = Address("0x" + "00" * 20)
@@ -112,10 +114,19 @@ def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrice
 
 
 def own_orders(scope: Scope, answer: Answer) -> tuple[VenueOrder, ...]:
-    """Return the orders that would change the position, of all the account's orders."""
-    found = (row.order() for row in decode_orders(answer) if not row.swap_path)
-    mine = (scope.market.token, scope.collateral, scope.is_long)
-    return tuple(o for o in found if o and (o.market, o.collateral, o.is_long) == mine)
+    """Return the orders that would change the position, or may, of all the account's orders.
+
+    Also those that swap on their way: a decrease swaps what it pays out; an increase may swap any token into the
+    position's collateral, and counts whatever token it begins with.
+    """
+    found = ((row, row.order()) for row in decode_orders(answer))
+    return tuple(order for row, order in found if order and _may_change(scope, row, order))
+
+
+def _may_change(scope: Scope, row: OrderRow, order: VenueOrder) -> bool:
+    if (order.market, order.is_long) != (scope.market.token, scope.is_long):
+        return False
+    return order.collateral == scope.collateral or (order.kind in INCREASES and bool(row.swap_path))
 
 
 def _bounds_keys(scope: Scope) -> tuple[bytes, ...]:
@@ -230,6 +241,7 @@ def _held(
         closing_cost=fees * price - impact + closing.uncapped_pnl_usd - closing.pnl_usd,
         funding_rate=_rate(market, bounds, is_long=scope.is_long),
         oracle=leg.oracle,
+        pending_impact=closing.pending_impact_usd,
     )
     equity = check.remaining + (_stored_cost(scope, stored, market, bounds, price) - _pending_cost(closing)) * price
     return PerpPosition(

@@ -37,6 +37,7 @@ from keeper.venues.gmx_v2_outcomes import (
     Frozen,
     behind_our_back,
     created_keys,
+    fills,
     outcome_of,
 )
 from keeper.venues.gmx_v2_positions import Scope, position_probe
@@ -84,7 +85,7 @@ class GmxSeat:
     @property
     def order_book(self) -> OrderBook | None:
         """The exchange's events."""
-        return GmxOrderBook(self.scope.market.deployment, self.scope.owner)
+        return GmxOrderBook(self.scope.market.deployment, self.scope.owner, self.scope)
 
     def probe(self, name: str, block: BlockRef) -> Probe[PerpPosition]:
         """Return the reads of the position, of prices and of fee terms. Decoding raises PricesMovedError."""
@@ -219,6 +220,8 @@ class GmxOrderBook:
 
     deployment: Deployment
     owner: Address
+    scope: Scope | None = None
+    """The one position that is meant; None for all of the owner's."""
     names: tuple[str, ...] = field(default=ORDER_EVENTS)
 
     def filter(self, keys: Sequence[str]) -> dict[str, Any]:
@@ -240,7 +243,19 @@ class GmxOrderBook:
         """Return liquidations and deleveraging, in words."""
         done = behind_our_back(self._events(logs), self.owner)
         words = {Cause.LIQUIDATION: "liquidated", Cause.ADL: "auto-deleveraged"}
-        return tuple(f"{words[d.cause]} in {d.transaction_hash}" for d in done if isinstance(d, Fill))
+        mine = (d for d in done if isinstance(d, Fill) and self._is_meant(d))
+        return tuple(f"{words[d.cause]} in {d.transaction_hash}" for d in mine)
+
+    def carried_out(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+        """Return the keys of the owner's orders that made the position smaller; not what the exchange did by itself."""
+        done = (f for f in fills(self._events(logs)) if f.account == self.owner and self._is_meant(f))
+        return tuple(f.order_key for f in done if f.cause is Cause.ORDER and not f.is_increase)
+
+    def _is_meant(self, fill: Fill) -> bool:
+        if self.scope is None:
+            return True
+        mine = (self.scope.market.token, self.scope.collateral, self.scope.is_long)
+        return (fill.market, fill.collateral, fill.is_long) == mine
 
     def outcome(self, key: str, logs: Sequence[dict[str, Any]]) -> OrderOutcome | None:
         """Return what became of an order; None while nothing was said, which proves nothing."""

@@ -169,6 +169,9 @@ class OrderBook(Protocol):
     def causes(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         """Return what the venue did by itself, in words, the oldest first."""
 
+    def carried_out(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+        """Return the keys of the owner's orders, whoever placed them, that made the position smaller."""
+
     def outcome(self, key: str, logs: Sequence[dict[str, Any]]) -> OrderOutcome | None:
         """Return what became of an order; None while nothing was said."""
 

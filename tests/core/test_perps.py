@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from perp_strategies import a_leg, a_position, amounts, cross, positions
 
 from keeper.core import perps
-from keeper.core.margins import FACTOR, PerpPosition
+from keeper.core.margins import FACTOR, MarginBasis, PerpPosition
 from keeper.core.perps import TradeCost
 from keeper.core.units import INFINITE, WAD, Wad, mul_div_up
 
@@ -195,3 +195,39 @@ def test_funding_is_rounded_against_us(position: PerpPosition) -> None:
     """What is paid from above, what is received from below: both sides of a market never sum to a gain."""
     mirrored = tuple(replace(leg, size=-leg.size, funding_rate=-leg.funding_rate) for leg in position.legs)
     assert perps.funding_per_day(position) + perps.funding_per_day(replace(position, legs=mirrored)) in range(4)
+
+
+# --- what earlier trades left pending --------------------------------------------------------------------------------
+
+
+def stored(pending: int, equity: int = 6_239) -> PerpPosition:
+    """A long of 100,000 dollars that is worth so much, with impact of its opening still to be settled."""
+    leg = a_leg(size=50 * WAD, entry_notional=100_000 * WAD, pending_impact=pending * WAD)
+    return a_position(leg, margin=equity * WAD, basis=MarginBasis.ENTRY, equity_step=1)
+
+
+def test_a_loss_that_opening_left_pending_is_settled_with_the_part_that_is_closed() -> None:
+    """Half is closed: half of the 377 dollars goes with it. Leverage is 8.24 then, and not the 7.99 of before."""
+    half = 50 * WAD * 5_015 // 10_000
+    after = perps.reduced(stored(-377), "ETH", half, TradeCost(0))
+    assert perps.equity(after) == (6_239 * WAD - mul_div_up(377 * WAD, half, 50 * WAD))
+    assert round(perps.leverage(after) / WAD, 2) == 8.24
+    assert round(perps.leverage(perps.reduced(stored(0), "ETH", half, TradeCost(0))) / WAD, 2) == 7.99
+    assert after.legs[0].pending_impact == -377 * WAD + mul_div_up(377 * WAD, half, 50 * WAD)
+
+
+def test_a_gain_that_opening_left_pending_is_not_counted_on() -> None:
+    """It is settled up to what the pool holds, and that may be nothing."""
+    half = 25 * WAD
+    assert perps.equity(perps.reduced(stored(377), "ETH", half, TradeCost(0))) == 6_239 * WAD
+
+
+@given(st.integers(0, 2_000), st.integers(0, 50))
+def test_more_is_closed_where_a_loss_is_pending(pending: int, more: int) -> None:
+    """The size that reaches a ratio is found with it, and does reach it."""
+    ratio = Wad(WAD // 8 + more * WAD // 1000)
+    size, plain = (perps.size_to_reach(of, "ETH", ratio, TradeCost(0)) for of in (stored(-pending), stored(0)))
+    assert plain is not None
+    if size is not None:
+        assert size >= plain
+        assert perps.margin_ratio(perps.reduced(stored(-pending), "ETH", size, TradeCost(0))) >= ratio

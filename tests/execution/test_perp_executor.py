@@ -44,6 +44,7 @@ class Venue:
     kept: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     collateral: Any = LOW.collateral
+    carried_out: Any = None
 
     def decode(self, position: PerpPosition, call: Call) -> tuple[PerpAct, ...]:
         (leg,) = position.legs
@@ -76,7 +77,8 @@ class Venue:
         grant = PerpGrant(Grant(31337, OWNER, OWNER, limits(), Usd(0), NOW), may_increase=False, most_fee=Wei(0))
         lane: Any = self
         seat: Any = self
-        made = PerpExecutor(lane, lambda _: seat, self.read, self.created, self.keep, self.outcomes, None, 10, 1)
+        logs = (self.created, self.keep, self.outcomes)
+        made = PerpExecutor(lane, lambda _: seat, self.read, *logs, None, 10, 1, self.carried_out)
         calls = [Call(LOW.legs[0].market, b"", Wei(0), "trade") for _ in self.plan.steps]
         return await made.execute(self.plan, calls, PerpOrder(1, grant, None, (100_000,) * len(calls)))
 
@@ -127,6 +129,49 @@ async def test_a_cancelled_or_frozen_order_is_a_failure_with_its_reason(kind: st
     assert f"{kind}: price too far" in outcome.detail
 
 
+EMPTY = OrderOutcome("cancelled", "EmptyPosition")
+
+
+async def executed_with(at: Venue, carried_out: Any) -> PerpOutcome:
+    """As ``execute``, with the venue's word on what other orders of the account did."""
+    at.carried_out = carried_out
+    return await at.execute()
+
+
+async def test_a_stop_of_ours_that_was_first_is_a_success() -> None:
+    """The order found nothing left to do, because the one that rested had done it: the promise is kept."""
+
+    async def carried_out(name: str, since: int) -> tuple[str, ...]:
+        assert (name, since) == (LOW.name, LOW.block.number)
+        return ("0xbbbbbbbbbbbb",)
+
+    outcome = await executed_with(venue(EMPTY), carried_out)
+    assert (outcome.kind, outcome.reason, outcome.failed_orders) == ("restored", Reason.RESTORED, 0)
+    assert "0xbbbbbbbb was carried out first" in outcome.detail
+    assert outcome.hashes
+
+
+@pytest.mark.parametrize("others", [(), ("0xaa",), AWAY])
+async def test_an_order_that_found_nothing_is_a_failure_unless_another_is_known_to_have_done_it(others: Any) -> None:
+    """A liquidation leaves nothing either, and keeps no promise; nor does what cannot be told."""
+
+    async def carried_out(_: str, __: int) -> tuple[str, ...]:
+        return _next([others])
+
+    outcome = await executed_with(venue(EMPTY), carried_out)
+    assert (outcome.kind, outcome.reason, outcome.failed_orders) == ("failed", Reason.ORDER_FAILED, 1)
+
+
+async def test_another_order_that_did_not_keep_the_promise_makes_no_success() -> None:
+    """The position is as it was: something else was done."""
+
+    async def carried_out(_: str, __: int) -> tuple[str, ...]:
+        return ("0xbb",)
+
+    outcome = await executed_with(venue(EMPTY, shows=[LOW]), carried_out)
+    assert (outcome.kind, outcome.reason) == ("failed", Reason.ORDER_FAILED)
+
+
 async def test_an_order_of_which_nothing_is_heard_is_late_and_still_waits(slept: list[float]) -> None:
     """Patience ends; the order does not: it is looked after from then on."""
     outcome = await venue(None).execute()
@@ -167,6 +212,17 @@ async def test_a_promise_is_looked_at_again_where_the_node_may_lag() -> None:
     broken = await replace(at, says=[DONE], shows=[LOW]).execute()
     assert (broken.kind, broken.reason) == ("failed", Reason.POSTCONDITION_FAILED)
     assert LOOKS > 1
+
+
+async def test_a_near_miss_helped_and_is_no_failure() -> None:
+    """The size is what was promised, the ratio a little less: a partial success, whose rest is made up for."""
+    at = venue()
+    short_of = replace(at.plan.projected, margin=at.plan.projected.margin * 97 // 100)
+    outcome = await replace(at, shows=[short_of]).execute()
+    assert (outcome.kind, outcome.reason) == ("partial", Reason.NEAR_MISS)
+    assert "came to margin ratio" in outcome.detail
+    far = replace(at.plan.projected, margin=at.plan.projected.margin // 2)
+    assert (await replace(at, shows=[far]).execute()).reason is Reason.POSTCONDITION_FAILED
 
 
 async def test_where_trades_are_done_at_once_no_order_is_followed() -> None:

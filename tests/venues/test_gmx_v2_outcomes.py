@@ -224,6 +224,29 @@ def test_a_liquidation_is_noticed() -> None:
     assert created_keys(events, TRADER) == ()
 
 
+def test_an_insolvent_close_reports_what_it_cost() -> None:
+    """What is collected is told as nothing then, for all went to the pool; what was due is told apart, before it."""
+    events = decode_events(AT, logs_of(step("12", 93)))
+    collected = next(e for e in events if e.name == "PositionFeesCollected")
+    due = replace(collected, name="PositionFeesInfo", values=collected.values | {"totalCostAmount": 48_000_000})
+    none = replace(collected, values=collected.values | {"totalCostAmount": 0})
+    rest = [e for e in events if e is not collected]
+    for insolvent in ([due, none, *rest], [none, due, *rest]):
+        (found,) = fills(insolvent)
+        assert (found.cost, found.cause) == (48_000_000, Cause.LIQUIDATION)
+
+
+def test_what_is_taken_of_a_loss_beyond_its_cap_is_told() -> None:
+    """Taken now, and perhaps claimed later: the owner's collateral is less by it."""
+    events = decode_events(AT, logs_of(step("05", 123)))
+    capped = [
+        replace(e, values=e.values | {"values.priceImpactDiffUsd": 7 * 10**30}) if e.name == "PositionDecrease" else e
+        for e in events
+    ]
+    assert [f.impact_diff for f in fills(events)] == [0]
+    assert [f.impact_diff for f in fills(capped)] == [7 * 10**30]
+
+
 def test_deleveraging_is_noticed() -> None:
     """An ordinary decrease but for the secondary type of its execution."""
     s = step("05", 123)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 from eth_abi.abi import encode
@@ -25,10 +27,12 @@ from gmx_recordings import (
 
 from keeper.core import perps
 from keeper.core.margins import OrderKind, PerpPosition
-from keeper.core.units import Address
+from keeper.core.units import Address, Wei
+from keeper.venues import gmx_v2_positions
 from keeper.venues.abi import load
 from keeper.venues.gmx_v2 import MarketPrices
-from keeper.venues.gmx_v2_positions import Scope, position_probe
+from keeper.venues.gmx_v2_answers import OrderRow
+from keeper.venues.gmx_v2_positions import Scope, own_orders, position_probe
 from keeper.venues.ports import Answer, Read, ReadFailedError
 
 READER, DATA = load("gmx_v2_reader"), load("gmx_v2_data_store")
@@ -119,6 +123,7 @@ def test_a_position_is_told_as_it_is(name: str, s: Step, check: Step) -> None:
     assert leg.funding_owed == int(fees["funding"]["fundingFeeAmount"]) * price
     assert leg.borrowing_owed == int(fees["borrowing"]["borrowingFeeAmount"]) * price
     assert leg.closing_cost == int(fees["positionFeeAmount"]) * price
+    assert leg.pending_impact == int(told["executionPriceResult"]["proportionalPendingImpactUsd"])
 
 
 @pytest.mark.parametrize(("name", "s", "check"), CASES)
@@ -247,3 +252,61 @@ def test_a_view_that_does_not_answer_is_no_empty_position(silent: int) -> None:
     answers[silent] = None
     with pytest.raises(ReadFailedError):
         probe.decode(answers)
+
+
+# --- the account's own orders ----------------------------------------------------------------------------------------
+
+
+def row(**changes: Any) -> OrderRow:
+    held = HELD_BY_OWNER
+    usual = OrderRow(
+        key="0x" + "0a" * 32,
+        account=held.owner,
+        receiver=held.owner,
+        market=MARKET.token,
+        collateral=USDC.address,
+        swap_path=(),
+        type=4,
+        size_usd=10**30,
+        collateral_amount=0,
+        trigger_price=0,
+        acceptable_price=0,
+        execution_fee=Wei(0),
+        least_output=0,
+        updated_at=1,
+        valid_from=0,
+        is_long=False,
+        is_frozen=False,
+        auto_cancels=False,
+    )
+    return replace(usual, **changes)
+
+
+HELD_BY_OWNER = Scope(MARKET, Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"), USDC.address, is_long=False)
+ELSEWHERE = Address("0x" + "99" * 20)
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({}, True),
+        ({"swap_path": (MARKET.token,)}, True),
+        ({"swap_path": (MARKET.token, ELSEWHERE), "type": 6}, True),
+        ({"type": 2, "collateral": WETH.address, "swap_path": (MARKET.token,)}, True),
+        ({"type": 3, "collateral": ELSEWHERE, "swap_path": (MARKET.token,)}, True),
+        ({"type": 2, "collateral": WETH.address}, False),
+        ({"type": 4, "collateral": WETH.address, "swap_path": (MARKET.token,)}, False),
+        ({"is_long": True, "swap_path": (MARKET.token,)}, False),
+        ({"market": ELSEWHERE, "swap_path": (MARKET.token,)}, False),
+        ({"type": 0, "swap_path": (MARKET.token,)}, False),
+    ],
+)
+def test_every_order_that_may_change_the_position_counts(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], counts: bool
+) -> None:
+    """Also one that swaps on its way: else a second close would be ordered beside the owner's own."""
+    monkeypatch.setattr(gmx_v2_positions, "decode_orders", lambda _: (row(**change),))
+    found = own_orders(HELD_BY_OWNER, b"")
+    assert bool(found) is counts
+    if found:
+        assert found[0].swaps == len(change.get("swap_path", ()))

@@ -225,6 +225,28 @@ def test_a_liquidation_is_told_and_nothing_crashes(scene: Scene) -> None:
     assert rows["short"]["decision"]["reason"] == "healthy", rows["short"]
 
 
+class Dearer(GmxKeeper):
+    """Takes more for the first order than was told when it was left."""
+
+    def act(self, block: int) -> None:
+        desk = self.world.gmx
+        if desk.orders():
+            for is_better in (True, False):
+                desk.set_uint("POSITION_FEE_FACTOR", 10**30 // 300, desk.market, is_better)
+        super().act(block)
+
+
+def test_a_near_miss_is_made_up_for_at_once(scene: Scene) -> None:
+    """The position is short of its target and past its trigger: the same rule finishes what it began."""
+    kept(opened(scene), rule('"reduce"', restore='{ margin_ratio = "0.18" }'))
+    scene.world.set_price("WETH", "2400")
+    with Dearer(scene.world, poll_s=0.05):
+        _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("restored", "restored"), rows["short"]
+    ends = [(d["outcome_kind"], d["outcome"]["reason"]) for d in scene.data("journal") if d["kind"] == "act"]
+    assert ends == [("restored", "restored"), ("partial", "near_miss")]
+
+
 # --- stops that rest -------------------------------------------------------------------------------------------------
 
 STOP = {"name": "stop", "when": 'stop_loss = "2600"', "restore": '"close"', "more": "rest = true"}
@@ -311,6 +333,39 @@ def test_a_stop_that_froze_in_a_gap_leaves_the_rule_free_to_close(scene: Scene) 
         _, rows = once(scene, "--live")
     assert made(rows["short"]) == ("restored", "restored"), rows["short"]
     assert not world.gmx.positions()
+
+
+class StopFirst(GmxKeeper):
+    """Comes once the keeper's own order is there, and carries out what rested before it first."""
+
+    def act(self, block: int) -> None:
+        if len(self.world.gmx.orders()) > 1 or not self.world.gmx.positions():
+            super().act(block)
+
+
+def test_the_stop_that_is_carried_out_just_before_the_close_is_a_success(scene: Scene) -> None:
+    """Both have their price at the same moment; the second finds nothing, and nothing failed."""
+    world = scene.world
+    kept(opened(scene, 3_000), rule('"close"', **STOP))
+    once(scene, "--live")
+    (stop,) = world.gmx.orders()
+    world.set_price("WETH", "2610")
+    with StopFirst(world, poll_s=0.05):
+        _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("restored", "restored"), rows["short"]
+    assert f"order {stop[:10]} was carried out first" in rows["short"]["outcome"]["detail"]
+    assert not world.gmx.positions()
+
+
+def test_the_owner_s_own_order_with_a_swap_path_is_waited_for(scene: Scene) -> None:
+    """It closes the position as well: no second close beside it."""
+    world = scene.world
+    kept(opened(scene), rule('"close"', name="stop", when='stop_loss = "2150"', restore='"close"'))
+    world.gmx.order(scene.owner, 4, 6_000, path=(world.gmx.market,))
+    world.set_price("WETH", "2200")
+    _, rows = once(scene, "--live")
+    assert made(rows["short"]) == ("hold", "order_pending"), rows["short"]
+    assert len(world.gmx.orders()) == 1
 
 
 # --- books -----------------------------------------------------------------------------------------------------------

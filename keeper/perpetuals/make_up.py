@@ -1,0 +1,44 @@
+"""What a plan came short of is made up for at once, by the same rule: its trigger may well be past by then."""
+
+from __future__ import annotations
+
+from keeper.chain.errors import NodeError
+from keeper.core.decisions import Hold, left_today
+from keeper.core.hedge_rules import HedgeIntent
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_decisions import PerpIntent, pending_order
+from keeper.core.perp_rules import PerpAssessment
+from keeper.core.positions import Snapshot
+from keeper.house import House
+from keeper.journal import JournalError
+from keeper.perpetuals.judge import judge_perp
+from keeper.perpetuals.trial import PerpPrepared, first_that_works
+from keeper.perpetuals.ways import find_perp_plans
+from keeper.venues.ports import ReadFailedError
+
+
+async def rest_of(house: House, intent: PerpIntent | HedgeIntent) -> tuple[Snapshot, PerpPrepared] | None:
+    """Return a plan for what is still missing, rehearsed at the newest block; None where there is none, or no way.
+
+    Within the limits of the rule, and only where nothing is in doubt. Never raises for what a node does.
+    """
+    if not isinstance(intent, PerpIntent):
+        return None  # a book is judged anew by its band
+    try:
+        snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+        position = next((p for p in snapshot.positions if p.name == intent.position), None)
+        if not isinstance(position, PerpPosition) or pending_order(position):
+            return None
+        assessed = await judge_perp(house, snapshot, position)
+        if not isinstance(assessed, PerpAssessment) or assessed.doubts or intent.target.is_met(position):
+            return None
+        memory = await house.recall_of((intent.rule,), snapshot.block)
+        rest = PerpIntent(assessed, intent.rule, intent.target, intent.rule.acts, (), left_today(intent.rule, memory))
+        ways = await find_perp_plans(house, snapshot, rest)
+        prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways)
+    except (NodeError, ReadFailedError, JournalError):
+        return None
+    if isinstance(prepared, Hold):
+        house.observer.held(prepared.position, prepared.rule, prepared.reason, prepared.detail, is_quiet=False)
+        return None
+    return snapshot, prepared
