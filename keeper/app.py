@@ -25,7 +25,7 @@ from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
 from keeper.execution.lock import SignerLock
 from keeper.execution.perp_executor import PerpExecutor
-from keeper.execution.rehearsal import ForkSimulator, NodeSimulator
+from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, Upon
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.house import House
@@ -88,7 +88,7 @@ async def opened(
             watch=watch,
             journal=journal,
             observer=observer,
-            simulator=NodeSimulator(blocks, fork),
+            simulator=Upon(NodeSimulator(blocks, fork)),
             rules=settings.rules,
             perps=PerpMemory(
                 journal,
@@ -185,7 +185,8 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes
     async def read_position(name: str, number: int | None) -> LendingPosition:
         return await read_patiently(house.watch, name, number, settings.daemon.poll_s)
 
-    return Executor(lane, lambda: house.venues, read_position, settings.safety.health_floor, settings.max_fee)
+    floor, cap = settings.safety.health_floor, settings.max_fee
+    return Executor(lane, lambda: house.venues, read_position, floor, cap, lambda: lane.signer.address in house.wanted)
 
 
 def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor:

@@ -14,7 +14,7 @@ from keeper.core.rules import Action, Assessment, Rule
 from keeper.core.scenarios import Scenario, fires_at, rungs, scenarios
 from keeper.core.units import Bps
 from keeper.execution.armed import Armed, watched_for
-from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Refused
+from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Refused, Upon
 from keeper.house import House
 from keeper.journal import JournalError
 from keeper.ladder import site_of
@@ -45,7 +45,7 @@ class Arming:
         self._wants_rates = wants_rates
         self._task: asyncio.Task[None] | None = None
         self._may_go = asyncio.Event()
-        known = house.simulator
+        known = house.simulator.alone if isinstance(house.simulator, Upon) else house.simulator
         self._simulator = known if isinstance(known, NodeSimulator) else NodeSimulator(house.watch.blocks, NoFork())
 
     def pause(self) -> None:

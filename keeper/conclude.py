@@ -84,16 +84,16 @@ async def conclude_plan(
         await _finish(house, intent, prepared.plan.label, entry, outcome)
         return outcome
     task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, entry))
-    house.in_flight[signer] = task
-    house.busy[signer] = intent.position
-    task.add_done_callback(lambda done: landed(house, signer, done))
+    house.in_flight.begin(signer, intent.position, task)
+    if executor is not None:
+        executor.lane.convoy.expect(task)
+    task.add_done_callback(lambda done: landed(house, done))
     return task
 
 
-def landed(house: House, signer: Address, task: asyncio.Task[Any]) -> None:
+def landed(house: House, task: asyncio.Task[Any]) -> None:
     """Free the lane; a defect in the sending is as loud as one in a cycle."""
-    house.in_flight.pop(signer, None)
-    house.busy.pop(signer, None)
+    house.in_flight.end(task)
     error = None if task.cancelled() else task.exception()
     house.sending_errors = 0 if error is None else house.sending_errors + 1
     if error is not None:

@@ -13,18 +13,21 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.errors import NodeError, NodesDisagreeError
 from keeper.conclude import conclude_holds, conclude_plan
-from keeper.core.decisions import Hold, Intent, decide, gravest
+from keeper.core.decisions import Decided, Hold, Intent, decide, gravest
+from keeper.core.joint import urgency
 from keeper.core.margins import PerpPosition
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
+from keeper.core.units import Address
 from keeper.execution.executor import Outcome
 from keeper.fitting import fitting
 from keeper.house import House
 from keeper.journal import JournalError
 from keeper.perpetuals.keep import PerpResult, keep_book, keep_perp
 from keeper.prepare import judge, rehearsed_now
+from keeper.together import calls_go_ahead, goes_ahead, going_together
 from keeper.trial import Prepared
 from keeper.venues.ports import ReadFailedError
 
@@ -56,33 +59,80 @@ class Result:
 async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...]:
     """Judge every position and book at a block, and act where a rule asks for it. Raises NodeError: nothing was read.
 
-    Books come last: what was just decided about their positions keeps the signer busy.
+    Who has most to lose comes first; what comes later meets what was decided before it, and goes out with it. Books
+    come last: their delta waits for what was just decided about their positions.
     """
     house.lineage.saw(block)
     house.ask_around(block)
     house.warm_up()
     house.watch.follow(house.rules)
+    house.begin(block)
     house.seen = snapshot = await house.watch.snapshot(block)
     house.saw(snapshot)
-    results: list[Result | PerpResult] = []
+    lending, perps = list[LendingPosition | Unreadable](), list[PerpPosition | Unreadable]()
     for position in snapshot.positions:
         if isinstance(position, PerpPosition) or (isinstance(position, Unreadable) and house.is_perp(position.name)):
-            results.append(await keep_perp(house, snapshot, position))
+            perps.append(position)
         else:
-            results.append(await keep(house, snapshot, position))
-    results += [await keep_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
-    house.watch.keep_close(r.name for r in results if isinstance(r, Result) and not r.is_healthy)
-    return tuple(results)
+            lending.append(position)
+    found = dict[str, Result | PerpResult]()
+    with going_together(house, {house.watch.positions[p.name].spender for p in perps}) as convoys:
+        seen = [await look(house, snapshot, position) for position in lending]
+        convoys.expect([one.signer for one in seen if isinstance(one, Seen) and one.decided.intents])
+        for one in sorted(seen, key=_urgency):  # results keep the settings' order
+            result = one if isinstance(one, Result) else await keep(house, snapshot, one)
+            found[result.name] = result
+        for perp in perps:
+            found[perp.name] = perp_result = await keep_perp(house, snapshot, perp)
+            if isinstance(perp_result.outcome, asyncio.Task) and perp_result.prepared:
+                house.in_flight.joins(perp_result.outcome)
+                sent, signer = perp_result.prepared, house.watch.positions[perp.name].spender
+                calls_go_ahead(house, block, signer, sent.calls, sent.gas_used)
+        books = [await keep_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
+    house.watch.keep_close(r.name for r in found.values() if isinstance(r, Result) and not r.is_healthy)
+    return (*(found[position.name] for position in snapshot.positions), *books)
 
 
-async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
-    """Take one position the whole way: judged, decided, planned, rehearsed, sent, and written down.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A position that was judged, and what its rules ask for; nothing is planned yet."""
+
+    name: str
+    signer: Address
+    assessed: Assessment | Unjudged
+    decided: Decided[Intent]
+
+
+def _urgency(one: Seen | Result) -> tuple[bool, bool, int, int]:
+    """Order positions of one block: who has most to lose comes first, who asks for nothing comes last."""
+    if isinstance(one, Result) or not one.decided.intents:
+        return True, False, 0, 0
+    return (False, *min(urgency(intent) for intent in one.decided.intents))
+
+
+async def look(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Seen | Result:
+    """Judge a position and decide what its rules ask for; in the dark where the journal does not say what was done."""
+    try:
+        return await _seen(house, snapshot, position)
+    except JournalError as error:
+        return _in_the_dark(house, position.name, Reason.JOURNAL_AWAY, error)
+
+
+async def _seen(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Seen:
+    assessed = judge(house, snapshot, position)
+    signer = house.watch.positions[position.name].spender
+    decided = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
+    return Seen(position.name, signer, assessed, decided)
+
+
+async def keep(house: House, snapshot: Snapshot, seen: Seen) -> Result:
+    """Take one position the rest of the way: planned, rehearsed, sent, and written down.
 
     One position's trouble is not another's: what cannot be asked or written down becomes a Hold, and is told.
     """
+    signer = seen.signer
     try:
-        result = await consider(house, snapshot, position)
-        signer = house.watch.positions[position.name].spender
+        result = await prepared_for(house, snapshot, seen)
         if any(hold.reason is Reason.SIGNER_BUSY for hold in result.holds):
             house.wanted.add(signer)
         if isinstance(result.decision, Hold):
@@ -90,14 +140,17 @@ async def keep(house: House, snapshot: Snapshot, position: LendingPosition | Unr
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
         outcome = await conclude_plan(house, snapshot, result.decision, result.prepared, signer)
+        goes_ahead(house, snapshot.block, signer, result.prepared)
+        if isinstance(outcome, asyncio.Task):
+            house.in_flight.joins(outcome)
         await conclude_holds(house, snapshot, result.assessed, result.holds)  # the rescue went first
         return replace(result, outcome=outcome)
     except NodesDisagreeError as error:
-        return _in_the_dark(house, position.name, Reason.NODES_DISAGREE, error)
+        return _in_the_dark(house, seen.name, Reason.NODES_DISAGREE, error)
     except (NodeError, ReadFailedError) as error:
-        return _in_the_dark(house, position.name, Reason.NODE_AWAY, error)
+        return _in_the_dark(house, seen.name, Reason.NODE_AWAY, error)
     except JournalError as error:
-        return _in_the_dark(house, position.name, Reason.JOURNAL_AWAY, error)
+        return _in_the_dark(house, seen.name, Reason.JOURNAL_AWAY, error)
 
 
 def _in_the_dark(house: House, name: str, reason: Reason, error: Exception) -> Result:
@@ -108,16 +161,18 @@ def _in_the_dark(house: House, name: str, reason: Reason, error: Exception) -> R
 
 async def consider(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
     """Return what would be done about one position and why, down to the rehearsed calls. Sends nothing."""
-    assessed = judge(house, snapshot, position)
-    signer = house.watch.positions[position.name].spender
-    decided = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
-    holds = decided.holds
-    for intent in decided.intents:
-        prepared = await fitting(house, snapshot, intent, signer) or await rehearsed_now(
-            house, snapshot, intent, signer
-        )
+    return await prepared_for(house, snapshot, await _seen(house, snapshot, position))
+
+
+async def prepared_for(house: House, snapshot: Snapshot, seen: Seen) -> Result:
+    """Return the plan for what a position's rules ask for, rehearsed upon those before it; else why there is none."""
+    holds, signer = seen.decided.holds, seen.signer
+    for intent in seen.decided.intents:
+        # what was made ready beforehand knows nothing of what goes before it at this block
+        armed = None if house.ahead else await fitting(house, snapshot, intent, signer)
+        prepared = armed or await rehearsed_now(house, snapshot, intent, signer)
         if isinstance(prepared, Prepared):
-            return Result(position.name, assessed, intent, prepared, others=holds)
+            return Result(seen.name, seen.assessed, intent, prepared, others=holds)
         holds = (*holds, prepared)
     lead = gravest(holds)
-    return Result(position.name, assessed, lead, others=tuple(h for h in holds if h is not lead))
+    return Result(seen.name, seen.assessed, lead, others=tuple(h for h in holds if h is not lead))

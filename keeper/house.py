@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
+from keeper.chain.simulation import Turn
 from keeper.core.decisions import Bounded, Memory, Safety, failures_count_s
+from keeper.core.joint import Ahead, wallet_after
 from keeper.core.lineage import Lineage
 from keeper.core.pace import Pace
-from keeper.core.positions import BlockRef, LendingPosition, Snapshot
+from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Wallet
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Rule, Unjudged
 from keeper.core.units import Address, Bps, Usd, Wei
@@ -18,7 +20,8 @@ from keeper.execution.armed import Armed
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor
 from keeper.execution.perp_executor import PerpExecutor
-from keeper.execution.rehearsal import Simulator
+from keeper.execution.rehearsal import Simulator, Upon
+from keeper.flights import Flights
 from keeper.journal import Journal
 from keeper.journal.decisions import Doing, Mode
 from keeper.journal.past import Past, Recollection
@@ -62,9 +65,10 @@ class House:
     """Signer → batch account it may delegate to, where the owner said so."""
     executors: dict[Address, Executor] = field(default_factory=dict)
     perp_executors: dict[Address, PerpExecutor] = field(default_factory=dict)
-    in_flight: dict[Address, asyncio.Task[Any]] = field(default_factory=dict)
-    busy: dict[Address, str] = field(default_factory=dict)
-    """Signer → the position whose plan is under way."""
+    in_flight: Flights = field(default_factory=Flights)
+    """Plans under way, in live mode."""
+    ahead: list[Ahead] = field(default_factory=list)
+    """Plans decided at the block that is being judged, in their order: what comes later meets what they leave."""
     wanted: set[Address] = field(default_factory=set)
     """Signers that a rule needs while a plan for something else is under way."""
     armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
@@ -93,6 +97,25 @@ class House:
     def __post_init__(self) -> None:
         self.recollection = Recollection(self.journal, self.remembers)
         self.opinions = Opinions(self.second_opinion) if self.second_opinion else None
+
+    def begin(self, block: BlockRef) -> None:
+        """A block begins to be judged: nothing was decided at it yet."""
+        self.ahead = []
+        self.wanted = set()  # who waits says so again
+        self.in_flight.settle()
+        if isinstance(self.simulator, Upon):
+            self.simulator.begin(block)
+
+    def goes_ahead(self, block: BlockRef, ahead: Ahead, turn: Turn) -> None:
+        """A plan of this block is decided: what is planned after it, is planned upon it."""
+        self.ahead.append(ahead)
+        if isinstance(self.simulator, Upon):
+            self.simulator.add(block, turn)
+
+    def wallet(self, snapshot: Snapshot, signer: Address) -> Wallet:
+        """Return what a signer can spend at a block, after what was decided before at the same block."""
+        wallet = snapshot.wallets[signer]
+        return wallet_after(wallet, self.ahead) if self.ahead else wallet
 
     def rules_of(self, position: str) -> tuple[Rule, ...]:
         """Return the rules of one position, in their order."""
@@ -129,7 +152,8 @@ class House:
             if past.acted_at is not None:
                 acted[key] = past.acted_at
             failed[key], spent[rule.name] = past.failed, Usd(past.spent)
-        return Memory(acted, spent, failed, dict(self.busy), self.may_sign)
+        flights = self.in_flight
+        return Memory(acted, spent, failed, flights.busy(), flights.names(), self.may_sign)
 
     def warm_up(self) -> None:
         """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.
@@ -139,7 +163,7 @@ class House:
         if not self.warms_up:
             return
         signers = {self.watch.positions[name].spender for name, ready in self.armed.items() if ready}
-        for signer in signers - self.in_flight.keys():
+        for signer in signers - self.in_flight.signers():
             executor = self.executors.get(signer)
             if executor is not None and (self.warming is None or self.warming.done()):
                 self.warming = asyncio.create_task(executor.lane.warm_up(self.batches.get(signer)))
@@ -177,5 +201,5 @@ class House:
     async def settle(self) -> None:
         """Wait for every plan under way."""
         while self.in_flight:
-            await asyncio.wait(list(self.in_flight.values()))
+            await asyncio.wait(self.in_flight.tasks())
             await asyncio.sleep(0)

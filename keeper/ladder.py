@@ -72,13 +72,14 @@ class Site:
         if not intents:
             return []
         terms = [terms_of(self.house, self.snapshot, i, self.signer, has_batch=self.batch is not None) for i in intents]
-        lowest = quotes_needed(_tight(intents[-1], step), state_of(self.snapshot, intents[-1], self.signer), terms[-1])
+        wallet = self.snapshot.wallets[self.signer]
+        lowest = quotes_needed(_tight(intents[-1], step), state_of(wallet, intents[-1]), terms[-1])
         quotes = await self.house.watch.quotes(self.snapshot.block, lowest) if lowest else Quotes()
         rungs_ = list[Rung]()
         for intent, term in zip(intents, terms, strict=True):
             tight, there = _tight(intent, step), intent.assessment
             followed = quotes_at(quotes, account, there.account, slippage_of(tight.rule, there).widened)
-            state = state_of(self.snapshot, intent, self.signer)
+            state = state_of(wallet, intent)
             # pools may be there before the oracle, or stay behind
             for charged in dict.fromkeys((followed, quotes)):
                 found = plans(tight, state, term.with_quotes(charged), self.allowances)

@@ -10,7 +10,7 @@ from keeper.core.decisions import Hold, Intent, Memory, asked_for, decide
 from keeper.core.margins import PerpPosition
 from keeper.core.moves import GAS
 from keeper.core.planning import Plan, plans
-from keeper.core.positions import LendingPosition, Snapshot, Unreadable
+from keeper.core.positions import LendingPosition, Snapshot, Unreadable, Wallet
 from keeper.core.prices import each_its_own, price_doubts, sequencer_doubts
 from keeper.core.proposals import State, Terms
 from keeper.core.quotes import Quotes
@@ -21,8 +21,11 @@ from keeper.core.trades import quotes_needed
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
 from keeper.execution.rehearsal import Refused
 from keeper.house import House
+from keeper.together import quotes_upon, stands_first
 from keeper.trial import Prepared, ask_others, batch_of, try_plan
 
+SHARES = (1, 2, 4)
+"""Parts of what a trade wants that are tried beside others in the same pool."""
 TRIALS = 4
 """Plans that are tried, best first, before a position is given up for this block."""
 
@@ -50,9 +53,18 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
 
 
 async def rehearsed_now(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | Hold:
-    """Return the best plan that works on the snapshot's own block. Raises NodeError."""
-    ways = await find_plans(house, snapshot, intent, signer)
-    return ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
+    """Return the best plan that works on the snapshot's own block, upon what was decided before at it.
+
+    Where it would take of a pool what an earlier one needs, it is made smaller. Raises NodeError.
+    """
+    found: Prepared | Hold | None = None
+    for share in SHARES:
+        ways = await find_plans(house, snapshot, intent, signer, share)
+        found = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
+        if isinstance(found, Prepared) or found.reason is not Reason.POOL_SHARED:
+            return found
+    assert found is not None  # noqa: S101 - there are shares to try
+    return found
 
 
 def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
@@ -72,16 +84,21 @@ def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadab
     return assess(position, house.rules_of(position.name), against, doubted, drifts)
 
 
-async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> tuple[Plan, ...] | Hold:
-    """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances."""
+async def find_plans(
+    house: House, snapshot: Snapshot, intent: Intent, signer: Address, share: int = 1
+) -> tuple[Plan, ...] | Hold:
+    """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances.
+
+    Trades are at most the ``share``-th part of what is wanted.
+    """
     position, watch, block = intent.assessment.position, house.watch, snapshot.block
     ceiling = lowest(house.max_fee, intent.rule.limits.max_fee)
     if offer(block.base_fee, LEAST_TIP, ceiling) is None:
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
-    state = state_of(snapshot, intent, signer)
+    state = state_of(house.wallet(snapshot, signer), intent)
     terms = terms_of(house, snapshot, intent, signer, has_batch=await batch_of(house, block, signer) is not None)
     requests = quotes_needed(intent, state, terms)
-    quotes = await watch.quotes(block, requests) if requests else terms.quotes
+    quotes = (await quotes_upon(house, block, signer, requests)).part(share) if requests else terms.quotes
     assets = [h.reserve.asset for h in position.holdings]
     allowances = await watch.allowances(block, signer, assets)
     found = plans(intent, state, terms.with_quotes(quotes), allowances)
@@ -95,10 +112,10 @@ async def find_plans(house: House, snapshot: Snapshot, intent: Intent, signer: A
     return payable
 
 
-def state_of(snapshot: Snapshot, intent: Intent, signer: Address) -> State:
+def state_of(wallet: Wallet, intent: Intent) -> State:
     """Return the account and the means to help it."""
     left = UINT256_MAX if intent.left_today is None else intent.left_today
-    return State(intent.assessment.account, snapshot.wallets[signer], left)
+    return State(intent.assessment.account, wallet, left)
 
 
 def terms_of(house: House, snapshot: Snapshot, intent: Intent, signer: Address, *, has_batch: bool) -> Terms:
@@ -125,7 +142,9 @@ async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan
     batch = await batch_of(house, snapshot.block, signer)
     await ask_others(house, snapshot.block, ways[0])
     for plan in ways[:TRIALS]:
-        result = await try_plan(house, snapshot, plan, signer, batch)
+        result: Prepared | Refused = await try_plan(house, snapshot, plan, signer, batch)
+        if isinstance(result, Prepared):
+            result = await stands_first(house, snapshot.block, signer, result) or result
         if isinstance(result, Prepared):
             house.observer.rehearsed(
                 plan.intent.position, plan.label, result.rehearsed.where, result.rehearsed.after.health_factor

@@ -18,7 +18,7 @@ from keeper.core.moves import Spender
 from keeper.core.planning import Allowances
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt
-from keeper.core.quotes import QuoteRequest, Quotes, sizes
+from keeper.core.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps
@@ -137,16 +137,22 @@ class Watch:
 
     async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
         """Return what the pools would charge, at several sizes and by every route."""
+        if self.uniswap is None:
+            return Quotes()
+        return Quotes(await self.blocks.read(block, self.quote_probe(requests)))
+
+    def quote_probe(self, requests: Iterable[QuoteRequest]) -> Probe[tuple[Quote, ...]]:
+        """Return what to ask the pools; nothing where the network file names no Uniswap."""
         where = self.uniswap
         if where is None:
-            return Quotes()
+            return Probe((), lambda _: ())
         asked = [
             (size, route)
             for request in requests
             for size in sizes(request)
             for route in uniswap_v3.routes(self.known.pools, request.sell, request.buy, self.known.hubs)
         ]
-        return Quotes(await self.blocks.read(block, uniswap_v3.quote_probe(where, asked)))
+        return uniswap_v3.quote_probe(where, asked)
 
     async def allowances(self, block: BlockRef, spender: Address, assets: Iterable[Address]) -> Allowances:
         """Return what a wallet has approved already, to the market and to the router."""

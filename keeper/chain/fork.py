@@ -27,6 +27,7 @@ from keeper.chain.simulation import (
     Codes,
     Simulated,
     Simulation,
+    Turn,
     as_request,
     price_at,
     says_no_funds,
@@ -107,13 +108,17 @@ class Fork:
         reads: Sequence[Read],
         code: Codes = NO_CODES,
         price: Wei | None = None,
+        before: Sequence[Turn] = (),
     ) -> Simulation:
         """Send calls as ``sender`` (impersonated) one after the other, stop at the first failure, then read.
+
+        ``before`` is what others of ours send in the same block.
 
         Gas is paid at ``price``, or at the next block's, and never below its base fee. Raises CannotPayError.
         """
         node = self._node
         assert node is not None, "enter the fork first"  # noqa: S101 - misuse, not input
+        done = [await self._take(turn, price or Wei(0)) for turn in before]
         await node.request("anvil_impersonateAccount", sender)
         for at, put in code.items():
             await node.request("anvil_setCode", at, "0x" + put.hex())
@@ -124,7 +129,16 @@ class Fork:
                 break
         blocks = Blocks(node, self._block.chain_id, self._multicall)
         answers = await blocks.answers(await blocks.head(), reads)
-        return Simulation(tuple(outcomes), tuple(answers))
+        return Simulation(tuple(outcomes), tuple(answers), tuple(one for made in done for one in made))
+
+    async def _take(self, turn: Turn, price: Wei) -> list[Simulated]:
+        """Send what somebody of ours will have sent before."""
+        node = self._node
+        assert node is not None, "enter the fork first"  # noqa: S101 - misuse, not input
+        await node.request("anvil_impersonateAccount", turn.sender)
+        for at, put in turn.code.items():
+            await node.request("anvil_setCode", at, "0x" + put.hex())
+        return [await _send(node, turn.sender, call, price) for call in turn.calls]
 
     async def _wait_until_up(self, node: Node) -> None:
         deadline = asyncio.get_running_loop().time() + _START_LIMIT_S

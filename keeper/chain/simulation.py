@@ -8,7 +8,7 @@ wallet.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -54,11 +54,24 @@ class Simulated:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What somebody of ours will have sent before: it is run first, and its state is what the rest meets."""
+
+    sender: Address
+    calls: tuple[Call, ...]
+    limits: tuple[int, ...]
+    """Gas limit of each call."""
+    code: Codes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """What became of all calls, and the answers to the reads after the last."""
 
     calls: tuple[Simulated, ...]
     answers: tuple[Answer, ...]
+    before: tuple[Simulated, ...] = ()
+    """What became of the calls of turns before."""
 
 
 def price_at(base_fee: Wei) -> Wei:
@@ -75,17 +88,20 @@ async def simulate(
     multicall: Address,
     code: Codes = NO_CODES,
     price: Wei | None = None,
+    before: Sequence[Turn] = (),
 ) -> Simulation:
     """Run calls one after the other on the state of ``block``, then the reads. Raises NodeError.
 
-    ``code`` is put at accounts first: at the sender's what an EIP-7702 delegation will do, at a price source another
-    price. Gas is paid at ``price``, or at the next block's, from the sender's balance. Where that is too small for the
-    usual limit, or a call wants more, the gas is measured first, and the limits are those it would be sent with.
+    ``before`` is what others of ours send in the same block: it is run first. ``code`` is put at accounts first: at the
+    sender's what an EIP-7702 delegation will do, at a price source another price. Gas is paid at ``price``, or at the
+    next block's, from the sender's balance. Where that is too small for the usual limit, or a call wants more, the gas
+    is measured first, and the limits are those it would be sent with.
 
     Raises SimulationUnsupportedError where the node does not know the method, StaleAnswerError when it built on
     another block, CannotPayError when the sender cannot pay for what was measured.
     """
-    run = _Run(node, block, sender, tuple(calls), tuple(reads), multicall, code, price or price_at(block.base_fee))
+    at = price or price_at(block.base_fee)
+    run = _Run(node, block, sender, tuple(calls), tuple(reads), multicall, code, at, tuple(before))
     try:
         found = await run.paid([USUAL_GAS] * len(calls))
     except CannotPayError:
@@ -116,6 +132,7 @@ class _Run:
     multicall: Address
     code: Codes
     price: Wei
+    before: tuple[Turn, ...] = ()
 
     async def paid(self, limits: Sequence[int]) -> Simulation:
         """Run at the real price, each call with its limit. Raises CannotPayError."""
@@ -123,11 +140,17 @@ class _Run:
         requests = [
             as_request(self.sender, c) | paid | {"gas": hex(g)} for c, g in zip(self.calls, limits, strict=True)
         ]
-        return await self._ask(requests)
+        turns = [
+            as_request(turn.sender, c) | paid | {"gas": hex(g)}
+            for turn in self.before
+            for c, g in zip(turn.calls, turn.limits, strict=True)
+        ]
+        return await self._ask([*turns, *requests])
 
     async def free(self) -> Simulation:
         """Run with all the gas there is, for nothing: what comes of it shows what is used."""
-        return await self._ask([as_request(self.sender, c) for c in self.calls])
+        turns = [as_request(turn.sender, c) for turn in self.before for c in turn.calls]
+        return await self._ask([*turns, *(as_request(self.sender, c) for c in self.calls)])
 
     async def _ask(self, requests: Sequence[dict[str, str]]) -> Simulation:
         final = {"from": self.sender, "to": self.multicall, "data": "0x" + multicall3.encode(self.reads).hex()}
@@ -135,8 +158,9 @@ class _Run:
             "blockOverrides": {"baseFeePerGas": hex(self.block.base_fee)},
             "calls": [*requests, final],
         }
-        if self.code:
-            built["stateOverrides"] = {at: {"code": "0x" + put.hex()} for at, put in self.code.items()}
+        codes = {at: put for turn in self.before for at, put in turn.code.items()} | dict(self.code)
+        if codes:
+            built["stateOverrides"] = {at: {"code": "0x" + put.hex()} for at, put in codes.items()}
         payload = {"blockStateCalls": [built], "validation": False}
         try:
             result = await self.node.request("eth_simulateV1", payload, hex(self.block.number))
@@ -145,7 +169,8 @@ class _Run:
                 raise CannotPayError(error.message) from error
             # whatever the reason it gives, this node does not simulate; a fork does
             raise SimulationUnsupportedError(error.detail) from error
-        return _decode(self.node.name, self.block, result, len(self.calls), len(self.reads))
+        count = len(requests)
+        return _decode(self.node.name, self.block, result, (count - len(self.calls), count), len(self.reads))
 
 
 def says_no_funds(error: NodeRefusedError) -> bool:
@@ -158,7 +183,8 @@ def as_request(sender: Address, call: Call) -> dict[str, str]:
     return {"from": sender, "to": call.to, "data": "0x" + call.data.hex(), "value": hex(call.value)}
 
 
-def _decode(name: str, block: BlockRef, result: Any, count: int, reads: int) -> Simulation:
+def _decode(name: str, block: BlockRef, result: Any, counts: tuple[int, int], reads: int) -> Simulation:
+    before, count = counts
     try:
         (built,) = result
         # anvil leaves the parent out and keeps the number; the number is then the proof
@@ -169,7 +195,8 @@ def _decode(name: str, block: BlockRef, result: Any, count: int, reads: int) -> 
         if len(outcomes) != count or quantity(final["status"], 1) != 1:
             raise NodeAwayError(name, "eth_simulateV1", "the reads after the plan failed")
         answers = multicall3.decode(octets(final["returnData"]), reads)
-        return Simulation(tuple(_outcome(o) for o in outcomes), tuple(answers))
+        made = tuple(_outcome(o) for o in outcomes)
+        return Simulation(made[before:], tuple(answers), made[:before])
     except (KeyError, TypeError, ValueError) as error:
         raise NodeAwayError(name, "eth_simulateV1", f"unexpected answer ({error})") from None
 

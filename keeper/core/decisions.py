@@ -76,7 +76,9 @@ class Memory:
     failed: dict[tuple[str, str], int] = field(default_factory=dict)
     """(position, rule) → plans that signed something and failed within its cooldown."""
     busy: dict[Address, str] = field(default_factory=dict)
-    """Signer → the position whose plan it is carrying out."""
+    """Signer → a position whose plan it is carrying out since an earlier block."""
+    flying: frozenset[str] = frozenset()
+    """Positions and books with a plan under way, whoever signs it."""
     may_sign: bool = True
 
 
@@ -234,6 +236,8 @@ def not_now(
     rule: Bounded, name: str, now: int, memory: Memory, signer: Address, *, is_emergency: bool
 ) -> tuple[Reason, str] | None:
     """Return why a fired rule may not act on the position ``name`` at the block's time ``now``."""
+    if name in memory.flying:
+        return Reason.IN_FLIGHT, ""
     if signer in memory.busy:
         other = memory.busy[signer]
         return (Reason.IN_FLIGHT, "") if other == name else (Reason.SIGNER_BUSY, other)

@@ -168,7 +168,8 @@ def _one(assessed: BookAssessment, perp: PerpPosition, memory: Memory, signer: A
     rule, book = assessed.rule, assessed.exposure.book.name
     book_ = assessed.exposure.book
     # whoever signs it: a plan under way for any member is about to change the delta
-    changing = next((x for x in memory.busy.values() if x in (book, *book_.positions, *book_.hedges)), None)
+    under_way = memory.flying | set(memory.busy.values())
+    changing = next((x for x in (book, *book_.positions, *book_.hedges) if x in under_way), None)
     if changing:
         return Hold(book, rule.name, Reason.IN_FLIGHT, changing)
     is_late = assessed.naked.tries > 0 or assessed.naked.is_spent(rule.budget)

@@ -33,6 +33,15 @@ class Quotes:
 
     answers: tuple[Quote, ...] = ()
 
+    def part(self, share: int) -> Quotes:
+        """Return the answers for at most the ``share``-th part of the most that was asked for, pair by pair."""
+        most = dict[tuple[Address, Address], int]()
+        for quote in self.answers:
+            pair = (quote.route.tokens[0], quote.route.tokens[-1])
+            most[pair] = max(most.get(pair, 0), quote.bought)
+        kept = (q for q in self.answers if q.bought * share <= most[q.route.tokens[0], q.route.tokens[-1]])
+        return Quotes(tuple(kept)) if share > 1 else self
+
     def between(self, sell: Address, buy: Address) -> tuple[Quote, ...]:
         """Return the answers for a pair."""
         return tuple(q for q in self.answers if q.route.tokens[0] == sell and q.route.tokens[-1] == buy)

@@ -12,11 +12,16 @@ class Reason(Enum):
     HEALTHY = ("healthy", "no rule asks for anything", "")
     AT_TARGET = ("at_target", "the target is already met", "")
     COOLDOWN = ("cooldown", "the rule acted a short while ago", "wait, or shorten `cooldown`")
-    IN_FLIGHT = ("in_flight", "an earlier plan of this signer is still being carried out", "wait for its outcome")
+    IN_FLIGHT = ("in_flight", "an earlier plan of this position is still being carried out", "wait for its outcome")
     SIGNER_BUSY = (
         "signer_busy",
-        "the signer is carrying out another position's plan",
-        "give each position a signer of its own to have both kept at once",
+        "the signer is still carrying out another position's plan, of an earlier block",
+        "wait: both are decided together as soon as it is mined",
+    )
+    GIVES_WAY = (
+        "gives_way",
+        "another position needs the signer: the next round is decided together with it",
+        "set `batch = true`, which makes one transaction of all rounds",
     )
     ORDER_PENDING = (
         "order_pending",
@@ -95,6 +100,11 @@ class Reason(Enum):
         "pool_too_thin",
         "no market trades within `max_slippage_bps`",
         "wait, top up, or allow more slippage",
+    )
+    POOL_SHARED = (
+        "pool_shared",
+        "another position of ours needs the same pool at this block",
+        "decided anew on the next block; the most endangered goes first",
     )
     FLOOR_TOO_NEAR = (
         "floor_too_near",

@@ -79,6 +79,8 @@ class Executor:
     floor: Wad
     cap: Wei | None
     """Highest fee per gas the owner allows for anything, cancellations too."""
+    is_wanted: Callable[[], bool] = bool
+    """Tells whether another position waits for the signer: then both are decided together, before a next round."""
 
     async def execute(
         self,
@@ -108,6 +110,7 @@ class Executor:
             policy.check_script(script, order.grant.signer)
             for burst in _bursts(plan, script, rehearsed, order):
                 if receipts:
+                    self._give_way()
                     await self._keep_floor(plan, [script.calls[item.step] for item in burst])
                 receipts += await self.lane.send(burst, guidance)
                 # between bursts the position is half way: the rest is finished, not reconsidered
@@ -177,6 +180,11 @@ class Executor:
         with contextlib.suppress(policy.PolicyError, SendFailedError, NodeError, ReadFailedError, JournalError):
             await self.bring_back(order.decision_id, plan.intent.position, order.ceiling)
 
+    def _give_way(self) -> None:
+        """Stop between two rounds where another position waits for the signer. Raises SendFailedError."""
+        if self.is_wanted():
+            raise SendFailedError(Reason.GIVES_WAY, "what was done stands")
+
     async def _keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
         """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
         position = plan.intent.assessment.position
@@ -219,7 +227,7 @@ class Executor:
         except (NodeError, ReadFailedError):
             detail += "; the position could not be read afterwards"
         # the market moved under a later round: what was done stands, the rest is decided anew
-        is_cut_short = bool(receipts) and reason is Reason.FLOOR_TOO_NEAR
+        is_cut_short = bool(receipts) and reason in (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
         kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in _CALLED_OFF else "failed"
         return Outcome(kind, reason, detail, after, tuple(r.hash for r in receipts))
 

@@ -19,6 +19,7 @@ from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
 from keeper.execution import grants
+from keeper.execution.convoy import Convoy
 from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
 from keeper.execution.ready import Ready, payable, read_ready
@@ -33,7 +34,7 @@ __all__ = ["Guidance", "Lane", "Outgoing", "PlanChangedError", "SendFailedError"
 
 
 class Lane:
-    """Used by one task at a time."""
+    """Carries one burst at a time; several plans' parts go out together in it: see ``convoy``."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Lane:
         """Whether an authorization may have been signed whose nonce is not seen to be used."""
         self._ready: Ready | None = None
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
+        self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
 
     async def reconcile(self, patience_s: float | None = None) -> tuple[Transaction, ...]:
         """Take up what an earlier run left signed or pending: say it again, and follow it to its end; return it.
@@ -101,6 +103,13 @@ class Lane:
             await asyncio.wait([task])
 
     async def send(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
+        """Send, with whatever else of this signer is ready by then; return the receipts of what was asked for.
+
+        Raises as ``carry``.
+        """
+        return await self.convoy.send(outgoing, guidance)
+
+    async def carry(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
         """Sign all, write all down, send all, at consecutive nonces; return their receipts.
 
         What is still pending from an earlier plan is replaced at its own nonces, never queued behind. Raises as

@@ -14,6 +14,7 @@ from keeper.chain.simulation import (
     Codes,
     Simulation,
     SimulationUnsupportedError,
+    Turn,
     simulate,
 )
 from keeper.core.planning import Plan
@@ -57,10 +58,12 @@ class Simulator(Protocol):
         reads: Sequence[Read],
         code: Codes = NO_CODES,
         price: Wei | None = None,
+        before: Sequence[Turn] = (),
     ) -> Simulation:
         """Run the calls one after the other, then the reads; ``code`` is put at accounts first.
 
-        The sender pays for gas, at ``price`` or else at the next block's. Raises CannotPayError when it cannot.
+        The sender pays for gas, at ``price`` or else at the next block's. ``before`` is run first: what others of ours
+        send in the same block. Raises CannotPayError when the sender cannot pay.
         """
 
 
@@ -81,10 +84,11 @@ class ForkSimulator:
         reads: Sequence[Read],
         code: Codes = NO_CODES,
         price: Wei | None = None,
+        before: Sequence[Turn] = (),
     ) -> Simulation:
         """Start a fork, run, stop it. Raises AnvilMissingError, CannotPayError, NodeError."""
         async with Fork(self._url, block, self._multicall) as fork:
-            return await fork.run(sender, calls, reads, code, price)
+            return await fork.run(sender, calls, reads, code, price, before)
 
 
 class NodeSimulator:
@@ -103,14 +107,16 @@ class NodeSimulator:
         reads: Sequence[Read],
         code: Codes = NO_CODES,
         price: Wei | None = None,
+        before: Sequence[Turn] = (),
     ) -> Simulation:
         """Simulate. Raises NodeError, CannotPayError, AnvilMissingError when neither way is open."""
         try:
-            found = await simulate(self._blocks.node, block, sender, calls, reads, self._blocks.multicall, code, price)
+            multicall = self._blocks.multicall
+            found = await simulate(self._blocks.node, block, sender, calls, reads, multicall, code, price, before)
         except SimulationUnsupportedError as refused:
             self.where = self._fork.where
             try:
-                return await self._fork.run(block, sender, calls, reads, code, price)
+                return await self._fork.run(block, sender, calls, reads, code, price, before)
             except AnvilMissingError as missing:
                 raise AnvilMissingError(f"the node does not simulate ({refused}), and {missing}") from None
         self.where = "eth_simulateV1"
@@ -137,9 +143,54 @@ class Overridden:
         reads: Sequence[Read],
         code: Codes = NO_CODES,
         price: Wei | None = None,
+        before: Sequence[Turn] = (),
     ) -> Simulation:
         """Run with these codes and those."""
-        return await self._simulator.run(block, sender, calls, reads, {**self._codes, **code}, price)
+        return await self._simulator.run(block, sender, calls, reads, {**self._codes, **code}, price, before)
+
+
+@dataclass(slots=True)
+class Upon:
+    """Rehearses upon what was decided before at the same block: each plan meets the state that those leave.
+
+    At another block there is nothing before.
+    """
+
+    alone: Simulator
+    block_hash: str = ""
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """Where the last run was."""
+        return self.alone.where
+
+    def begin(self, block: BlockRef) -> None:
+        """A block begins to be judged: nothing was decided at it yet."""
+        self.block_hash, self.turns = block.hash, ()
+
+    def add(self, block: BlockRef, turn: Turn) -> None:
+        """From now on what is rehearsed at this block meets this as well."""
+        if block.hash == self.block_hash:
+            self.turns = (*self.turns, turn)
+
+    def at(self, block: BlockRef) -> tuple[Turn, ...]:
+        """Return what was decided before at a block."""
+        return self.turns if block.hash == self.block_hash else ()
+
+    async def run(
+        self,
+        block: BlockRef,
+        sender: Address,
+        calls: Sequence[Call],
+        reads: Sequence[Read],
+        code: Codes = NO_CODES,
+        price: Wei | None = None,
+        before: Sequence[Turn] = (),
+    ) -> Simulation:
+        """Run upon what was decided before, and ``before``."""
+        ahead = (*self.at(block), *before)
+        return await self.alone.run(block, sender, calls, reads, code, price, ahead)
 
 
 class NoFork:
@@ -155,6 +206,7 @@ class NoFork:
         reads: Sequence[Read],
         code: Codes = NO_CODES,
         price: Wei | None = None,
+        before: Sequence[Turn] = (),
     ) -> Simulation:
         """Refuse. Raises AnvilMissingError."""
         raise AnvilMissingError("a fork is too slow for this")

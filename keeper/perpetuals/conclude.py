@@ -64,10 +64,12 @@ async def conclude_plan(
     signer = house.watch.positions[prepared.plan.before.name].spender
     house.wanted.discard(signer)
     task = asyncio.create_task(_send(house, snapshot, prepared, decision_id))
-    house.in_flight[signer] = task
-    house.busy[signer] = intent.position
+    house.in_flight.begin(signer, intent.position, task)
+    executor = house.executors.get(signer)
+    if executor is not None:
+        executor.lane.convoy.expect(task)
     house.perps.expected.add(prepared.plan.before.name)
-    task.add_done_callback(lambda done: landed(house, signer, done))
+    task.add_done_callback(lambda done: landed(house, done))
     return task
 
 

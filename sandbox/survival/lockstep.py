@@ -1,7 +1,7 @@
 """The keeper in lockstep: the next block comes only after it has judged the last and handed over what it sends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,12 @@ from typing import Any
 from keeper import app
 from keeper.core.positions import BlockRef
 from keeper.daemon import AnyResult, Daemon
+from keeper.execution.lane import Lane
 from keeper.house import House
 from keeper.settings import load
 from sandbox.survival.cells import POLL_S
 
 PATIENCE_S = 20.0
-UNMOVED_S = 0.15
-"""A plan that neither pauses nor ends for so long waits for another one's."""
 _sleep = asyncio.sleep
 
 
@@ -44,16 +43,18 @@ class Gate:
             if not waits.done():
                 waits.set_result(None)
 
-    async def quiet(self, tasks: Any) -> None:
-        """Wait until each of the tasks has ended or pauses."""
+    async def quiet(self, lanes: Sequence[Lane], tasks: Callable[[], Sequence[asyncio.Task[Any]]]) -> None:
+        """Wait until each of the tasks has ended, or it or whoever carries its burst pauses."""
         loop = asyncio.get_running_loop()
-        until, before, since = loop.time() + PATIENCE_S, -1, loop.time()
-        while busy := [t for t in tasks() if not t.done() and not self._pauses(t)]:
-            now = loop.time()
-            if len(busy) != before:
-                before, since = len(busy), now
-            others = any(self._pauses(t) for t in tasks())
-            if now > until or (others and now - since > UNMOVED_S):
+        until = loop.time() + PATIENCE_S
+        while loop.time() < until:
+            carried = {
+                part.task
+                for lane in lanes
+                if (carrying := lane.convoy._carrying) is not None and self._pauses(carrying)
+                for part in (*lane.convoy._aboard, *lane.convoy._waiting)
+            }
+            if all(t.done() or t in carried or self._pauses(t) for t in tasks()):
                 return
             await _sleep(0.002)
 
@@ -86,14 +87,15 @@ class Keeper:
         self.clock["now"] = float(timestamp)
         head = await self.house.watch.blocks.head()
         await self.daemon.one(head)
-        await self.gate.quiet(self._under_way)
+        lanes = [executor.lane for executor in self.house.executors.values()]
+        await self.gate.quiet(lanes, self._under_way)
         self.gate.open()
         await _sleep(0)
-        await self.gate.quiet(self._under_way)
+        await self.gate.quiet(lanes, self._under_way)
         return self.daemon.found
 
     def _under_way(self) -> list[asyncio.Task[Any]]:
-        return list(self.house.in_flight.values())
+        return self.house.in_flight.tasks()
 
 
 @asynccontextmanager
@@ -108,8 +110,8 @@ async def keeping(config: Path) -> AsyncIterator[Keeper]:
             for executor in house.executors.values():
                 executor.lane._flight._clock = lambda: keeper.clock["now"]
             yield keeper
-            for task in list(house.in_flight.values()):
+            for task in house.in_flight.tasks():
                 task.cancel()
-            await asyncio.gather(*house.in_flight.values(), return_exceptions=True)
+            await asyncio.gather(*house.in_flight.tasks(), return_exceptions=True)
     finally:
         asyncio.sleep = _sleep
