@@ -46,7 +46,9 @@ class Arming:
         self._task: asyncio.Task[None] | None = None
         self._may_go = asyncio.Event()
         known = house.simulator.alone if isinstance(house.simulator, Upon) else house.simulator
-        self._simulator = known if isinstance(known, NodeSimulator) else NodeSimulator(house.watch.blocks, NoFork())
+        if house.mode == "dry_run" or not isinstance(known, NodeSimulator):  # a fork is too much for a look at things
+            known = NodeSimulator(house.watch.blocks, NoFork())
+        self._simulator = known
 
     def pause(self) -> None:
         """A block is about to be judged: what is under way waits."""
