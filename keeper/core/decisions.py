@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -21,12 +21,14 @@ from keeper.core.rules import (
     Target,
     Unjudged,
 )
-from keeper.core.units import USD, WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
+from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
 
 TRIES = 3
 """Plans of a rule that may fail on chain within its cooldown; each costs gas and gains nothing."""
 EMERGENCY_TRIES = 12
 """The same while the position is near liquidation."""
+NEW_LOW = 10
+"""Basis points of health by which prices must be worse than before to count as a new low."""
 LEAST_SPEND = USD
 """A dollar: what is left of a limit below this rescues nobody and still costs gas."""
 
@@ -80,6 +82,8 @@ class Memory:
     flying: frozenset[str] = frozenset()
     """Positions and books with a plan under way, whoever signs it."""
     may_sign: bool = True
+    acted_on: Mapping[tuple[str, str], Mapping[Address, int]] = field(default_factory=dict)
+    """(position, rule) → the prices on which it last acted with success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +197,10 @@ def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, sign
 
 def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
     is_emergency = not rule.is_boost and assessed.figures.health_factor <= safety.emergency_health
-    name, now = assessed.position.name, assessed.position.block.timestamp
-    refusal = _needless(rule, assessed) or not_now(rule, name, now, memory, signer, is_emergency=is_emergency)
+    name, now, is_new = assessed.position.name, assessed.position.block.timestamp, _is_new_low(rule, assessed, memory)
+    refusal = _needless(rule, assessed) or not_now(
+        rule, name, now, memory, signer, is_emergency=is_emergency, is_new=is_new
+    )
     if refusal or rule.target is None:
         reason, detail = refusal or (Reason.ALERT_ONLY, "")
         return Hold(assessed.position.name, rule.name, reason, detail, rule.is_boost)
@@ -233,9 +239,12 @@ def _is_met(rule: Rule, assessed: Assessment) -> bool:
 
 
 def not_now(
-    rule: Bounded, name: str, now: int, memory: Memory, signer: Address, *, is_emergency: bool
+    rule: Bounded, name: str, now: int, memory: Memory, signer: Address, *, is_emergency: bool, is_new: bool = False
 ) -> tuple[Reason, str] | None:
-    """Return why a fired rule may not act on the position ``name`` at the block's time ``now``."""
+    """Return why a fired rule may not act on the position ``name`` at the block's time ``now``.
+
+    Neither an emergency nor a new danger (``is_new``: prices are worse than those it acted on) waits for a cooldown.
+    """
     if name in memory.flying:
         return Reason.IN_FLIGHT, ""
     if signer in memory.busy:
@@ -244,7 +253,7 @@ def not_now(
     if not memory.may_sign:
         return Reason.SIGNING_STOPPED, ""
     waited = _cooldown_left(rule, name, now, memory)
-    if waited and not is_emergency:
+    if waited and not is_emergency and not is_new:
         return Reason.COOLDOWN, f"{waited} s left"
     failed = memory.failed.get((name, rule.name), 0)
     if failed >= (EMERGENCY_TRIES if is_emergency else TRIES):
@@ -276,6 +285,18 @@ def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
     if rule.is_boost:  # and after a rescue: what brought the position up is not undone a minute later
         last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)
     return 0 if last is None else max(0, last + rule.cooldown_s - now)
+
+
+def _is_new_low(rule: Rule, assessed: Assessment, memory: Memory) -> bool:
+    """Tell whether prices are worse for the position as it is now than those on which the rule last acted.
+
+    A cooldown keeps a rule from going back and forth; a market that goes on falling is a new danger.
+    """
+    before = memory.acted_on.get((assessed.position.name, rule.name))
+    if rule.is_boost or not before:
+        return False
+    then = lending.health_factor(lending.at_prices(assessed.account, before))
+    return then > assessed.figures.health_factor * (BPS + NEW_LOW) // BPS
 
 
 def _rescues(boost: Rule, assessed: Assessment) -> list[Rule]:

@@ -6,7 +6,7 @@ Formulas follow Aave v3 ``GenericLogic.calculateUserAccountData`` (v3.0 to v3.6;
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition
@@ -186,6 +186,11 @@ def without_collateral(account: Account, asset: Address) -> Account:
     return replace(
         account, balances=tuple(replace(b, is_collateral=False) if b.asset == asset else b for b in account.balances)
     )
+
+
+def at_prices(account: Account, prices: Mapping[Address, int]) -> Account:
+    """Return the account at other prices; where none is given, at its own."""
+    return replace(account, balances=tuple(replace(b, price=prices.get(b.asset, b.price)) for b in account.balances))
 
 
 def value_down(balance: Balance, amount: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, or_, select, update
@@ -144,6 +145,20 @@ class Decisions:
         matching = and_(about(position, rule), decisions.c.mode == mode, decisions.c.kind == doing, reached)
         found = await self._read(newest(matching).limit(1))
         return found[0].block_timestamp if found else None
+
+    async def prices_of_last_restored(self, position: str, rule: str, mode: Mode = "live") -> dict[str, int]:
+        """The prices (10^-8) on which the newest decision that reached its target was made, by asset.
+
+        Empty where there is none, or what was written of it has no prices. Raises JournalError.
+        """
+        reached = decisions.c.outcome_kind == ("restored" if mode == "live" else "rehearsed")
+        matching = and_(about(position, rule), decisions.c.mode == mode, decisions.c.kind == "act", reached)
+        found = await self._read(newest(matching).limit(1))
+        try:
+            balances = found[0].inputs["position"]["balances"] if found else ()  # type: ignore[call-overload]
+            return {str(b["asset"]): int(Decimal(b["price_usd"]).scaleb(8)) for b in balances}
+        except (KeyError, TypeError, ArithmeticError):
+            return {}
 
     async def failed_since(self, position: str, rule: str, timestamp: int, doing: Doing = "act") -> int:
         """How many live plans of a rule failed on chain, at block time ``timestamp`` or later; upkeep counts apart.

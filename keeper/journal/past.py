@@ -20,6 +20,8 @@ class Past:
     acted_at: int | None
     failed: int
     spent: int
+    prices: dict[str, int]
+    """Prices on which it last acted with success, by asset."""
 
 
 @dataclass(slots=True)
@@ -60,4 +62,5 @@ class Recollection:
             await decisions.last_restored_at(position, rule, self.mode, doing),
             await decisions.failed_since(position, rule, now - failures_count_s, doing),
             await self.journal.transactions.spent_usd(chain_id, since_timestamp=now - DAY_S, rule=rule, mode=self.mode),
+            await decisions.prices_of_last_restored(position, rule, self.mode) if doing == "act" else {},
         )

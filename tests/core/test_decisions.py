@@ -116,6 +116,22 @@ def test_the_emergency_bound_itself_counts() -> None:
     assert above.reason is Reason.COOLDOWN
 
 
+@pytest.mark.parametrize(("dollars_then", "waits"), [("2100", False), ("2010", False), ("2000", True), ("1900", True)])
+def test_a_new_low_after_a_rescue_is_a_new_danger_and_does_not_wait(dollars_then: str, waits: bool) -> None:
+    """Ether at 2,000: worse than what the rule acted on, it acts again; no worse, the cooldown keeps it from a swing."""
+    past = replace(acted(1), acted_on={("loop", "protect"): {at("WETH"): usd(dollars_then)}})
+    if waits:
+        assert held(loop(), rule(), past=past).reason is Reason.COOLDOWN
+    else:
+        assert meant(loop(), rule(), past=past)
+
+
+def test_a_position_that_its_owner_made_worse_waits_for_the_cooldown() -> None:
+    """More debt at the same prices is no fall of the market."""
+    past = replace(acted(1), acted_on={("loop", "protect"): {at("WETH"): usd(2000), at("USDC"): usd(1)}})
+    assert held(loop(dollars="14500"), rule(), past=past).reason is Reason.COOLDOWN
+
+
 def test_no_emergency_lifts_a_boosts_cooldown() -> None:
     """Adding leverage is never urgent."""
     boost = rule(

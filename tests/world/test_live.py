@@ -294,18 +294,30 @@ def spent(scene: Scene) -> float:
     return sum(float(t["spend_usd"]) for row in scene.data("journal") for t in row["transactions"])
 
 
-def test_a_cooldown_survives_a_restart(scene: Scene) -> None:
-    """Restored a while ago and below the trigger again, but in no emergency: the next run waits, quietly."""
+def test_a_new_low_after_a_rescue_does_not_wait_for_the_cooldown(scene: Scene) -> None:
+    """Restored a while ago, and the market goes on falling: a new danger, also after a restart."""
     scene.rules = RULE.replace('cooldown = "10m"', 'cooldown = "1h"')
     scene.open().crash()
     scene.once("--live")
     scene.crash("1450")
     assert 1.1 < scene.health() < 1.25
+    assert outcome(scene.once("--live")[1]) == "restored"
+
+
+def test_a_cooldown_survives_a_restart(scene: Scene) -> None:
+    """Restored a while ago and below the trigger again at the same prices, in no emergency: the next run waits."""
+    scene.rules = RULE.replace('cooldown = "10m"', 'cooldown = "1h"')
+    scene.open().crash()
+    scene.once("--live")
+    scene.world.borrow(scene.owner, "USDC", 2_200 * DOLLAR)
+    away = scene.world.token("USDC").functions.transfer(scene.world.role("lp"), 2_200 * DOLLAR)
+    scene.world.chain.send(away, scene.owner)
+    assert 1.1 < scene.health() < 1.25
     before = scene.nonce()
     code, row = scene.once("--live")
     assert (code, row["decision"]["reason"]) == (0, "cooldown")
     assert scene.nonce() == before
-    scene.crash("1280")
+    scene.crash("1740")
     assert scene.health() < 1.1
     assert outcome(scene.once("--live")[1]) == "restored", "an emergency does not wait"
 
