@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keeper.core import lending
+from keeper.core import distances, lending
 from keeper.core.decisions import Hold, Intent
 from keeper.core.moves import Approve, Move, Swap
 from keeper.core.planning import Plan
@@ -58,6 +58,7 @@ def assessment(of: Assessment | Unjudged) -> Data:
         **position(of.position, of.account),
         "readable": True,
         "figures": figures(of.figures),
+        "liquidates": _liquidates(of),
         "rounding": of.account.arithmetic.value,
         "rules": [_verdict(v) for v in of.verdicts],
         "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in of.all_doubts],
@@ -172,9 +173,26 @@ def outcome(of: Outcome) -> Data:
     }
 
 
+def _liquidates(of: Assessment) -> Data:
+    """Return the least move of one price that liquidates, and of all against the position at once."""
+    least = next(iter(distances.price_moves(of.account)), None)
+    if least is None:
+        return {"least_move": None, "all_at_once": None}
+    symbol = of.position.holding(least.asset).reserve.symbol
+    one = {"asset": least.asset, "symbol": symbol, "when": _way(least), "move": decimal_of(least.share, 18, 6)}
+    return {
+        "least_move": one | {"price_usd": decimal_of(least.price, 8)},
+        "all_at_once": decimal_of(distances.together(of.account), 18, 6),
+    }
+
+
+def _way(move: distances.PriceMove) -> str:
+    return "rises" if move.is_rise else "falls"
+
+
 def _balance(reserve: Reserve, is_collateral: bool, account: lending.Account | None) -> Data:
     balance = account.of(reserve.asset) if account else None
-    low = lending.liquidation_price(account, reserve.asset) if account else None
+    move = next((m for m in distances.price_moves(account) if m.asset == reserve.asset), None) if account else None
     price = reserve.price
     return {
         "symbol": reserve.symbol,
@@ -185,7 +203,9 @@ def _balance(reserve: Reserve, is_collateral: bool, account: lending.Account | N
         "price_usd": decimal_of(price.answer, 8),
         "price_updated_at": price.updated_at,
         "price_round": None if price.round_id is None else str(price.round_id),
-        "liquidation_price_usd": None if low is None else decimal_of(low, 8),
+        "liquidation_price_usd": None if move is None else decimal_of(move.price, 8),
+        "liquidation_when": None if move is None else _way(move),
+        "liquidation_move": None if move is None else decimal_of(move.share, 18, 6),
         "liquidation_threshold_bps": reserve.liquidation_threshold,
         "is_frozen": reserve.is_frozen,
         "is_paused": reserve.is_paused,

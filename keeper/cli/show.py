@@ -119,7 +119,7 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
         as_json_text(console, data)
         return
     console.print(f"{house.watch.network.name}, block {snapshot.block.number}, {time_text(snapshot.block.timestamp)}")
-    table = Table("position", "health", "collateral", "debt", "falls by", "rules", box=None, pad_edge=False)
+    table = Table("position", "health", "collateral", "debt", "liquidated when", "rules", box=None, pad_edge=False)
     for one in judged:
         table.add_row(*_status_row(report.assessment(one)))
     if judged:
@@ -271,9 +271,11 @@ def _print_figures(console: Console, seen: Data) -> None:
     table = Table("asset", "supplied", "borrowed", "price", "liquidation at", box=None, pad_edge=False)
     for b in seen["balances"]:
         supplied = f"{brief(b['supplied'])}{'' if b['is_collateral'] or not brief(b['supplied']) else ' (idle)'}"
-        low = b["liquidation_price_usd"]
-        table.add_row(b["symbol"], supplied, brief(b["borrowed"]), short(b["price_usd"]), short(low) if low else "–")
+        table.add_row(b["symbol"], supplied, brief(b["borrowed"]), short(b["price_usd"]), _liquidation(b))
     console.print(table)
+    if (least := seen["liquidates"]["least_move"]) is not None:
+        at_once = f"{percent(seen['liquidates']['all_at_once'])} where all move against it at once"
+        console.print(f"liquidated when {moves(least)}, or by {at_once}", markup=False, soft_wrap=True)
     for rule in seen["rules"]:
         verdict = f"measures nothing: {rule['doubt']}" if rule["doubt"] else "fires" if rule["fired"] else "rests"
         measured = "–" if rule["doubt"] else short(rule["measured"])
@@ -283,13 +285,29 @@ def _print_figures(console: Console, seen: Data) -> None:
         console.print(f"price in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
 
 
+def _liquidation(balance: Data) -> str:
+    price, sign = balance["liquidation_price_usd"], "+" if balance["liquidation_when"] == "rises" else "-"
+    return f"{short(price)} ({sign}{percent(balance['liquidation_move'])})" if price else "–"
+
+
+def moves(least: Data) -> str:
+    """Return a price's move that liquidates, for people."""
+    return f"{least['symbol']} {least['when']} by {percent(least['move'])}"
+
+
+def percent(share: str) -> str:
+    """Return a share for people."""
+    return f"{float(share) * 100:.1f} %"
+
+
 def _status_row(one: Data) -> tuple[str, ...]:
     if not one["readable"]:
         return one["name"], "unknown", "", "", "", ""
     f = one["figures"]
     fired = [r["rule"] for r in one["rules"] if r["fired"]]
     rules = show_perps.rules_text(fired, one["rules"])
-    distance = f"{float(f['liquidation_distance']) * 100:.1f} %" if f["health_factor"] else "never"
+    least = one["liquidates"]["least_move"]
+    distance = moves(least) if f["health_factor"] and least else "never"
     return one["name"], short(f["health_factor"]), money(f["collateral_usd"]), money(f["debt_usd"]), distance, rules
 
 

@@ -10,6 +10,7 @@ from core_builders import (
     NOW,
     OWNER,
     assessed,
+    at,
     holding,
     limits,
     loop,
@@ -118,7 +119,7 @@ def test_the_emergency_bound_itself_counts() -> None:
 
 @pytest.mark.parametrize(("dollars_then", "waits"), [("2100", False), ("2010", False), ("2000", True), ("1900", True)])
 def test_a_new_low_after_a_rescue_is_a_new_danger_and_does_not_wait(dollars_then: str, waits: bool) -> None:
-    """Ether at 2,000: worse than what the rule acted on, it acts again; no worse, the cooldown keeps it from a swing."""
+    """Ether at 2,000: worse than what the rule acted on, it acts again; no worse, it waits."""
     past = replace(acted(1), acted_on={("loop", "protect"): {at("WETH"): usd(dollars_then)}})
     if waits:
         assert held(loop(), rule(), past=past).reason is Reason.COOLDOWN
