@@ -30,6 +30,7 @@ from keeper.house import House
 from keeper.journal import JournalError
 from keeper.perpetuals.keep import PerpResult
 from keeper.settings import Settings
+from keeper.survey import AmbiguousNameError
 from keeper.venues.ports import ReadFailedError
 
 AnyResult = Result | PerpResult
@@ -61,7 +62,10 @@ class Daemon:
         """Whether a plan may have left something outside its position."""
 
     async def run(self) -> None:
-        """Run until it is told to stop; what is in flight is finished first. Raises WrongChainError."""
+        """Run until it is told to stop; what is in flight is finished first.
+
+        Raises WrongChainError, AmbiguousNameError: at the start, for what no waiting would mend.
+        """
         house, settings = self._house, self._settings
         if settings.daemon.metrics_port:
             house.observer.serve_metrics(settings.daemon.metrics_port)
@@ -155,6 +159,8 @@ class Daemon:
             self._house.observer.sending_resumed()
 
     def _failed(self, error: Exception) -> None:
+        if isinstance(error, AmbiguousNameError):
+            raise error  # no block will make it clear what the owner means
         self._failures += 1
         self._good = 0
         self._house.observer.cycle_failed(error, self._failures)

@@ -165,7 +165,7 @@ def _changing(position: Position) -> Unreadable:
 
 
 def _second_feeds(network: Network, listings: Iterable[aave_v3.Listing]) -> list[Probe[SecondPrice]]:
-    named = [(x.asset, network.asset(x.symbol).second_feed) for x in listings]
+    named = [(x.asset, network.asset(x.symbol, x.asset).second_feed) for x in listings]
     return [chainlink.second_feed_probe(asset, feed) for asset, feed in named if feed]
 
 

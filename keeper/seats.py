@@ -46,7 +46,9 @@ def _gmx_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
     )
 
     def heartbeat_s(token: gmx_v2.Token) -> int:
-        return network.asset(token.symbol).heartbeat_s or token.heartbeat_s or network.default_heartbeat_s
+        return (
+            network.asset(token.symbol, token.address).heartbeat_s or token.heartbeat_s or network.default_heartbeat_s
+        )
 
     market = gmx_v2.with_heartbeats(market, heartbeat_s)
     takes = {t.symbol.lower(): t.address for t in (market.short, market.long)}

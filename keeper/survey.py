@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Blocks
+from keeper.core.books import Book
+from keeper.core.names import unclear
 from keeper.core.positions import BlockRef
 from keeper.core.rules import Rule
 from keeper.core.units import Address
@@ -14,6 +16,14 @@ from keeper.settings.model import Network, Position
 from keeper.venues import aave_v3, chainlink, uniswap_v3
 from keeper.venues.aave_v3 import Market, Scope
 from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError
+
+
+class AmbiguousNameError(Exception):
+    """Settings call an asset by a symbol that several have: which is meant is for the owner to say."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +48,24 @@ class Known:
 class Survey:
     """Finds out, in as few rounds as it takes, each of them one read."""
 
-    def __init__(self, blocks: Blocks, network: Network, positions: Sequence[Position], rules: Sequence[Rule]) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        network: Network,
+        positions: Sequence[Position],
+        rules: Sequence[Rule],
+        books: Sequence[Book] = (),
+    ) -> None:
         self._blocks = blocks
         self._network = network
         self._positions = {p.name: p for p in positions}
-        self._named = dict[str, list[str]]()
+        self._named, self._given = dict[str, list[str]](), dict[str, str]()
         for rule in rules:
             if rule.trigger.asset:
                 self._named.setdefault(rule.position, []).append(rule.trigger.asset)
+                self._given[f"rule {rule.name!r} of {rule.position!r}: when.asset"] = rule.trigger.asset
+        self._given |= {f"network file: price_safety.assets.{name}": name for name in network.assets}
+        self._given |= {f"book {book.name!r}: follows": name for book in books for name in book.follows}
 
     @property
     def uniswap(self) -> uniswap_v3.Deployment | None:
@@ -55,15 +75,24 @@ class Survey:
             return None
         return uniswap_v3.Deployment(where.factory, where.quoter_v2, where.swap_router_02, where.fee_tiers)
 
-    async def discover(self, block: BlockRef, names: Iterable[str]) -> Known:
-        """Find everything, and what these positions use. Raises NodeError, ReadFailedError."""
+    async def discover(self, block: BlockRef, names: Iterable[str], *, is_first: bool = True) -> Known:
+        """Find everything, and what these positions use. Raises NodeError, ReadFailedError.
+
+        The first time AmbiguousNameError where settings use a symbol that several assets have. Later on, where another
+        is listed while the keeper runs, what was said by that symbol holds for none of them, and its rules say so.
+        """
         blocks, network = self._blocks, self._network
         market = await blocks.discover(block, aave_v3.discover_market(network.pool_addresses_provider))
+        if is_first and (faults := unclear(self._given, market.listings)):
+            raise AmbiguousNameError(faults)
         feeds = await blocks.discover(block, chainlink.discover_feeds([x.source for x in market.listings]))
         market = aave_v3.with_feeds(
             market,
-            {x.asset: network.asset(x.symbol).feed or feeds.get(x.source) for x in market.listings},
-            {x.asset: network.asset(x.symbol).heartbeat_s or network.default_heartbeat_s for x in market.listings},
+            {x.asset: network.asset(x.symbol, x.asset).feed or feeds.get(x.source) for x in market.listings},
+            {
+                x.asset: network.asset(x.symbol, x.asset).heartbeat_s or network.default_heartbeat_s
+                for x in market.listings
+            },
         )
         return await self.extended(block, Known(market, {}, {}, {}, (), (), ()), names)
 
@@ -111,6 +140,6 @@ class Survey:
         found = [
             uniswap_v3.reference_for(asset, [*used, *hub], pools, lambda a: listed[a].decimals)
             for asset in used
-            if not self._network.asset(listed[asset].symbol).second_feed
+            if not self._network.asset(listed[asset].symbol, asset).second_feed
         ]
         return pools, tuple(r for r in found if r), tuple(hub)

@@ -62,7 +62,7 @@ class Watch:
         in_books = {name for book in books for name in (*book.positions, *book.hedges)}
         self._pinned = [p for p in positions if p.is_perp or p.name in in_books]
         """Positions that are always read in full."""
-        self._survey = Survey(blocks, network, positions, rules)
+        self._survey = Survey(blocks, network, positions, rules, books)
         self._signers = tuple(dict.fromkeys(p.spender for p in positions if p.signer))
         self._known: Known | None = None
         self._is_outdated = False
@@ -261,7 +261,8 @@ class Watch:
         return known
 
     async def _discover(self, block: BlockRef, positions: Sequence[Position]) -> Known:
-        known = self._known = await self._survey.discover(block, dict.fromkeys(p.name for p in positions))
+        names, is_first = dict.fromkeys(p.name for p in positions), self._known is None
+        known = self._known = await self._survey.discover(block, names, is_first=is_first)
         self._is_outdated = False
         if self._fleet is not None:
             self._glance = Bundle([aave_v3.account_read(known.market, p.owner) for p in self._ships])

@@ -24,6 +24,7 @@ from keeper.journal import JournalError
 from keeper.observe import configure_logging
 from keeper.settings import Settings, SettingsError, load
 from keeper.side_by_side import shared
+from keeper.survey import AmbiguousNameError
 from keeper.venues.ports import ReadFailedError
 
 
@@ -115,7 +116,7 @@ def guarded(work: Callable[[], Awaitable[Exit]]) -> Exit:
 
     try:
         return asyncio.run(awaited())
-    except (KeyUnavailableError, WrongChainError, SignerLockedError, LockDirectoryError) as error:
+    except (KeyUnavailableError, WrongChainError, AmbiguousNameError, SignerLockedError, LockDirectoryError) as error:
         fail(Exit.BAD_SETTINGS, str(error))
     except (NodeError, ReadFailedError, JournalError, SendFailedError, AnvilMissingError) as error:
         fail(Exit.FAILED, str(error))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from keeper.core import perps
 from keeper.core.margins import PerpPosition
+from keeper.core.names import plain
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -46,10 +47,10 @@ class Book:
     hedges: tuple[str, ...]
     follows: Mapping[str, str] = field(default_factory=dict)
 
-    def underlying(self, symbol: str) -> str | None:
+    def underlying(self, symbol: str, asset: str = "") -> str | None:
         """Return what an asset follows; None when nobody said."""
-        key = symbol.lower()
-        return self.follows.get(key) or FOLLOWS.get(key)
+        key, own = plain(symbol).lower(), str(asset).lower()
+        return self.follows.get(own) or self.follows.get(key) or FOLLOWS.get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class _Held:
     symbol: str
     value: int | None
     """Base units, signed; None where there is some, and its price is not known."""
+    asset: str = ""
+    """Its address, where it is a token that has one here."""
 
 
 Member = LendingPosition | PerpPosition | Unreadable
@@ -117,7 +120,7 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
 
 def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Part | Doubt | None:
     """Return what a holding adds, why it cannot be told, or None for what adds nothing."""
-    follows = book.underlying(item.symbol)
+    follows = book.underlying(item.symbol, item.asset)
     if item.value is None:
         return None if follows == STABLE else Doubt(Reason.PRICE_NOT_POSITIVE, f"no price of {item.symbol}")
     if follows is None:
@@ -149,7 +152,8 @@ def _lent(position: LendingPosition) -> Iterator[_Held]:
         reserve = holding.reserve
         supplied = mul_div_down(holding.scaled_supply, reserve.supply_index, RAY)
         owed = mul_div_down(holding.scaled_debt, reserve.debt_index, RAY)
-        yield _Held(position.name, reserve.symbol, _worth(supplied - owed, reserve.price.answer, reserve.unit))
+        worth = _worth(supplied - owed, reserve.price.answer, reserve.unit)
+        yield _Held(position.name, reserve.symbol, worth, reserve.asset)
 
 
 def _in_wallets(book: Book, snapshot: Snapshot, native_symbol: str) -> Iterator[_Held]:
@@ -161,7 +165,7 @@ def _in_wallets(book: Book, snapshot: Snapshot, native_symbol: str) -> Iterator[
         for asset, amount in wallet.tokens.items():
             listed = snapshot.assets.get(asset)
             if listed is not None:
-                yield _Held("wallet", listed.symbol, _worth(amount, listed.price, 10**listed.decimals))
+                yield _Held("wallet", listed.symbol, _worth(amount, listed.price, 10**listed.decimals), asset)
 
 
 def _behind(position: PerpPosition) -> Iterator[_Held]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
-from keeper.core import lending
+from keeper.core import lending, names
 from keeper.core.pace import Drift
 from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition, Unreadable
 from keeper.core.prices import Doubt, Side
@@ -43,7 +43,7 @@ class Measure(Enum):
 class Trigger:
     """Fires when ``measure`` is strictly below or above ``bound``.
 
-    Bounds are Wad, except prices: 10^-8 of the market's base unit for one whole ``asset`` (a symbol).
+    Bounds are Wad, except prices: 10^-8 of the market's base unit for one whole ``asset`` (an address or a symbol).
     """
 
     measure: Measure
@@ -242,10 +242,16 @@ def measure(trigger: Trigger, position: LendingPosition, figures: AccountFigures
 def _judge(rule: Rule, position: LendingPosition, figures: AccountFigures) -> Verdict:
     value = measure(rule.trigger, position, figures)
     if value is None:
-        held = ", ".join(h.reserve.symbol for h in position.held)
-        doubt = Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: asset {rule.trigger.asset}, position has {held}")
+        doubt = Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: {_no_one_asset(rule.trigger.asset, position)}")
         return Verdict(rule, None, fired=False, doubt=doubt)
     return Verdict(rule, value, fired=rule.trigger.fires_at(value))
+
+
+def _no_one_asset(given: str | None, position: LendingPosition) -> str:
+    several = names.meant(given, (h.reserve for h in position.holdings)) if given else ()
+    if len(several) > 1:
+        return f"asset {given} means {' and '.join(r.asset for r in several)}"
+    return f"asset {given}, position has {', '.join(h.reserve.symbol for h in position.held)}"
 
 
 def matters(position: LendingPosition, asset: Address) -> bool:
@@ -263,7 +269,7 @@ def matters(position: LendingPosition, asset: Address) -> bool:
 
 def _price(asset: str | None, position: LendingPosition) -> int | None:
     if asset:
-        named = [h.reserve for h in position.holdings if h.reserve.symbol.lower() == asset.lower()]
+        named = list(names.meant(asset, (h.reserve for h in position.holdings)))
     else:
         named = [h.reserve for h in position.held if h.is_collateral and matters(position, h.reserve.asset)]
     return named[0].price.answer if len(named) == 1 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from keeper.core import lending
+from keeper.core import lending, names
 from keeper.core.positions import Arithmetic, Holding, LendingPosition
 from keeper.core.quotes import Quote, Quotes
 from keeper.core.rules import Assessment, Measure, Rule, matters, measure
@@ -103,7 +103,7 @@ def _watched(assessed: Assessment, rule: Rule) -> Address | None:
     """Return the one asset whose price a rule measures."""
     name, position = rule.trigger.asset, assessed.position
     if name:
-        found = [h.reserve.asset for h in position.holdings if h.reserve.symbol.lower() == name.lower()]
+        found = [r.asset for r in names.meant(name, (h.reserve for h in position.holdings))]
     else:
         found = [h.reserve.asset for h in position.held if h.is_collateral and matters(position, h.reserve.asset)]
     return found[0] if len(found) == 1 else None

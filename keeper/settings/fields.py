@@ -83,6 +83,12 @@ def as_text(value: Any) -> str:
     return value
 
 
+def as_asset(value: Any) -> str:
+    """Return an asset's symbol, or its checksummed address. Raises ValueError with the remedy."""
+    text = as_text(value).strip()
+    return str(as_address(text)) if text.lower().startswith("0x") else text
+
+
 def as_url(value: Any) -> str:
     """Return the address of a node. Raises ValueError with the remedy, never with the address: it may carry a key."""
     try:
@@ -111,4 +117,6 @@ Period = Annotated[Decimal, PlainValidator(as_period)]
 Number = Annotated[Decimal, PlainValidator(as_decimal)]
 Whole = Annotated[int, BeforeValidator(as_whole)]
 Text = Annotated[str, BeforeValidator(as_text)]
+AssetName = Annotated[str, PlainValidator(as_asset)]
+"""A symbol, or an address: which is the only name of an asset that no other can have."""
 Url = Annotated[str, BeforeValidator(as_url)]

@@ -94,9 +94,9 @@ class Network:
     perp_v2: PerpV2Settings | None = None
     gmx_v2: GmxSettings | None = None
 
-    def asset(self, symbol: str) -> AssetSafety:
-        """Return what the file says of an asset; the defaults when it says nothing."""
-        return self.assets.get(symbol.lower(), AssetSafety())
+    def asset(self, symbol: str, address: str = "") -> AssetSafety:
+        """Return what the file says of an asset, by its address or its symbol; the defaults when it says nothing."""
+        return self.assets.get(address.lower()) or self.assets.get(symbol.lower()) or AssetSafety()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from keeper.settings.fields import AddressField, Number, Period, Text
+from keeper.settings.fields import AddressField, AssetName, Number, Period, Text
 
 
 class Table(BaseModel):
@@ -75,7 +75,7 @@ class BookTable(Table):
     positions: tuple[Text, ...] = Field(min_length=1)
     hedge: tuple[Text, ...] = Field(min_length=1)
     wallets: tuple[Text, ...] = ()
-    follows: dict[str, Text] = {}
+    follows: dict[AssetName, Text] = {}
     unwind: Text | None = None
     naked_budget: NakedTable = NakedTable()
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from keeper.settings.fields import Number, Period, Seconds, Text, Whole
+from keeper.settings.fields import AssetName, Number, Period, Seconds, Text, Whole
 from keeper.settings.perp_schema import DeltaTable, Table
 
 
@@ -27,7 +27,7 @@ class WhenTable(Table):
     trailing_stop: Number | None = None
     funding_above: Number | None = None
     delta_outside: DeltaTable | None = None
-    asset: Text | None = None
+    asset: AssetName | None = None
     market: Text | None = None
     window: Period | None = None
 

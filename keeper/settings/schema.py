@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from keeper.chain.health import Role
-from keeper.settings.fields import AddressField, Number, Period, Seconds, Text, Url, Whole
+from keeper.settings.fields import AddressField, AssetName, Number, Period, Seconds, Text, Url, Whole
 from keeper.settings.perp_schema import BookTable, GmxTable, PerpV2Table, Table
 from keeper.settings.rule_schema import RuleTable
 
@@ -46,7 +46,7 @@ class PriceSafetyTable(Table):
     default_heartbeat: Period = Decimal(25 * 3600)
     max_deviation_bps: Whole = Field(default=300, ge=1, le=5000)
     twap_window: Period = Decimal(300)
-    assets: dict[str, AssetTable] = Field(default_factory=dict)
+    assets: dict[AssetName, AssetTable] = Field(default_factory=dict)
 
 
 class NetworkFile(Table):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from keeper.core import names
 from keeper.core.positions import AccountFigures, BlockRef, Holding, LendingPosition, Reserve
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
@@ -60,9 +61,10 @@ class Market:
                 return listing
         raise KeyError(asset)
 
-    def named(self, symbol: str) -> Listing | None:
-        """Return a reserve by its symbol, letter case aside."""
-        return next((x for x in self.listings if x.symbol.lower() == symbol.lower()), None)
+    def named(self, name: str) -> Listing | None:
+        """Return a reserve by its address, or by a symbol that no other has; letter case aside."""
+        found = names.meant(name, self.listings)
+        return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,14 @@ def discover_market(provider: Address) -> Discovery[Market]:
             _ERC20.symbol.read(asset),
         )
     )
-    listings = tuple(_listing(asset, answers[3 * i : 3 * i + 3]) for i, asset in enumerate(assets))
+    listings = _told_apart([_listing(asset, answers[3 * i : 3 * i + 3]) for i, asset in enumerate(assets)])
     return Market(pool, oracle, base_unit, listings, governed_by)
+
+
+def _told_apart(listings: Sequence[Listing]) -> tuple[Listing, ...]:
+    """Return reserves with names of their own: of several of one symbol each is called by its address as well."""
+    several = {asset for assets in names.shared(listings).values() for asset in assets}
+    return tuple(replace(x, symbol=names.apart(x.symbol, x.asset)) if x.asset in several else x for x in listings)
 
 
 def with_feeds(market: Market, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> Market:
@@ -134,14 +142,14 @@ def discover_scope(
     answers = yield tuple(reads)
     (flags,) = _POOL.getUserConfiguration.decode(answers[0])
     (emode,) = _POOL.getUserEMode.decode(answers[1])
-    width, wanted = 2 + len(spenders), {symbol.lower() for symbol in named}
+    width, wanted = 2 + len(spenders), {x.asset for name in named for x in names.meant(name, market.listings)}
     used = []
     for i, listing in enumerate(market.listings):
         mine = answers[2 + i * width : 2 + (i + 1) * width]
         has_any = any(_TOKEN.scaledBalanceOf.decode(a)[0] for a in mine[:2])
         # a token that cannot tell a balance is no money to count on
         funded = any((_ERC20.balanceOf.decode_or_none(a) or (0,))[0] for a in mine[2:])
-        if has_any or funded or _flags_of(flags[0], listing) or listing.symbol.lower() in wanted:
+        if has_any or funded or _flags_of(flags[0], listing) or listing.asset in wanted:
             used.append(listing)
     return Scope(owner, emode, tuple(used))
 

@@ -244,3 +244,26 @@ def test_no_input_gets_more_than_a_value_error(value: object) -> None:
     for reads in (as_address, as_decimal, as_seconds):
         with suppress(ValueError):
             reads(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"]
+)
+def test_an_address_names_an_asset_wherever_a_symbol_does(load_text: Load, value: str) -> None:
+    """In its checksummed form from then on."""
+    changed = ('{ health_factor_below = "1.25" }', f'{{ price_below = "0.9", asset = "{value}" }}')
+    assert load_text(changed).rules[0].trigger.asset == "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB49", "fails its checksum"),
+        ("0xA0b8", "is not an address"),
+        ("", "is not a text"),
+    ],
+)
+def test_an_asset_s_address_with_a_slip_is_refused(faults: Faults, value: str, said: str) -> None:
+    """It would mean nothing, and the rule would never fire."""
+    (fault,) = faults(('{ health_factor_below = "1.25" }', f'{{ price_below = "0.9", asset = "{value}" }}'))
+    assert said in fault
