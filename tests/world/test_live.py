@@ -147,9 +147,12 @@ def stale(world: World) -> None:
 
 
 def apart(world: World) -> None:
-    """The oracle stands well above what others pay; it is the other side that may be sold to."""
+    """The oracle stands well above what pools pay; it is the other side that may be sold to."""
     world.set_price("WETH", "1700")
-    world.set_price("WETH", "1890", reference=False)
+    world.align_pools()
+    world.warp(600)
+    world.set_price("WETH", "1890")
+    world.refresh_feeds()
 
 
 def sequencer(world: World) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
+from armed_stage import staged
 from scenes import RULE, Scene
 
+from keeper.core.decisions import Hold
+from keeper.core.reasons import Reason
 from sandbox.world import World
 
 pytestmark = pytest.mark.world
@@ -88,19 +92,21 @@ def test_an_address_says_which_in_rules_and_in_the_network_file(two: tuple[Scene
     assert [r["fired"] for r in position["rules"]] == [True]
 
 
-def test_a_symbol_that_begins_to_mean_two_while_the_keeper_runs_is_loud(scene: Scene) -> None:
+async def test_a_symbol_that_begins_to_mean_two_while_the_keeper_runs_is_loud(scene: Scene) -> None:
     """No start is there to refuse: the rule cannot be judged, and both addresses are told."""
     scene.rules = watching("USDC")
-    scene.open()
-    with scene.running() as keeper:
-        keeper.wait_for('"block"')
+    scene.open().write()
+    async with staged(scene) as stage:
+        assert (await stage.look()).decision.reason is Reason.HEALTHY  # type: ignore[union-attr]
         other = rename(scene.world, "DAI", "USDC")
-        scene.world.configure("setSupplyCap", scene.world.addresses["tokens"]["WETH"], 10**6)
-        for _ in range(40):
+        stage.house.watch.forget()
+        for _ in range(3):  # found out anew off the path
+            await stage.look()
+            await asyncio.sleep(0.2)
             scene.world.mine()
-            if "rule_undecidable" in keeper.log:
-                break
-            keeper.wait_for('"block"')
-        log = keeper.wait_for("rule_undecidable")
-        assert other in log
-        assert keeper.process.poll() is None
+        held = (await stage.look()).decision
+    assert isinstance(held, Hold)
+    assert held.reason is Reason.RULE_UNDECIDABLE
+    assert not held.is_quiet
+    assert other in held.detail
+    assert str(scene.world.addresses["tokens"]["USDC"]) in held.detail
