@@ -180,7 +180,8 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes
     )
     private_s = settings.private_blocks * block_time
     wire = private_first(node, private_s, time.monotonic)
-    lane = Lane(node, house.watch.blocks, house.journal, key, timings, settings.daemon.poll_s, time.monotonic, wire)
+    poll_s, cap = settings.daemon.poll_s, settings.max_fee
+    lane = Lane(node, house.watch.blocks, house.journal, key, timings, poll_s, time.monotonic, wire, cap)
 
     async def read_position(name: str, number: int | None) -> LendingPosition:
         return await read_patiently(house.watch, name, number, settings.daemon.poll_s)

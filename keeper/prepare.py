@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from keeper.chain.fees import LEAST_TIP, lowest, offer
+from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.core.decisions import Hold, Intent, Memory, asked_for, decide
 from keeper.core.margins import PerpPosition
 from keeper.core.moves import GAS
@@ -93,7 +93,7 @@ async def find_plans(
     """
     position, watch, block = intent.assessment.position, house.watch, snapshot.block
     ceiling = lowest(house.max_fee, intent.rule.limits.max_fee)
-    if offer(block.base_fee, LEAST_TIP, ceiling) is None:
+    if not is_payable(block.base_fee, ceiling):
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
     state = state_of(house.wallet(snapshot, signer), intent)
     terms = terms_of(house, snapshot, intent, signer, has_batch=await batch_of(house, block, signer) is not None)

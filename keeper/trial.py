@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.chain.errors import NodesDisagreeError
-from keeper.chain.fees import LEAST_TIP, lowest, offer
+from keeper.chain.fees import is_payable, lowest
 from keeper.core.planning import Plan
 from keeper.core.positions import BlockRef, Snapshot, Wallet
 from keeper.core.reasons import Reason
@@ -60,7 +60,7 @@ def priced(house: House, snapshot: Snapshot, plan: Plan, script: Script, result:
     """Return a rehearsed plan with what gas may cost at this block, or why no offer is possible."""
     block = snapshot.block
     at_stake, ceiling = _ceiling(house, snapshot, plan, result)
-    if offer(block.base_fee, LEAST_TIP, ceiling):
+    if is_payable(block.base_fee, ceiling):
         return Prepared(plan, script, result, at_stake, ceiling)
     detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
     return Refused(Reason.FEE_LIMIT, detail)

@@ -7,14 +7,11 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from keeper.chain.client import Decode, Upstream
+from keeper.chain import rejections
+from keeper.chain.client import Decode, Upstream, each
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
-from keeper.chain.fees import usual_tip
 from keeper.core.units import Address, Wei
 from keeper.venues.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
-
-_FEE_BLOCKS = 10
-_ALREADY_THERE = ("already known", "already imported", "known transaction", "alreadyknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,21 @@ async def nonce_at(node: Upstream, account: Address, block_hash: str) -> int:
     """Return how many transactions of an account were mined up to a block."""
     method = "eth_getTransactionCount"
     return _number(node, method, await node.request(method, account, {"blockHash": block_hash}))
+
+
+async def nonce_by(node: Upstream, account: Address, number: int) -> int:
+    """Return how many transactions of an account were mined up to a block of the node's own history."""
+    return _number(node, "eth_getTransactionCount", await node.request("eth_getTransactionCount", account, hex(number)))
+
+
+async def counts(node: Upstream, account: Address) -> list[int]:
+    """Return what every node says is mined of an account."""
+    return await each(node, _as_count, "eth_getTransactionCount", account, "latest")
+
+
+async def counts_at(node: Upstream, account: Address, block_hash: str) -> list[int]:
+    """Return what every node says was mined of an account up to a block."""
+    return await each(node, _as_count, "eth_getTransactionCount", account, {"blockHash": block_hash})
 
 
 async def balance(node: Upstream, account: Address) -> Wei:
@@ -84,15 +96,6 @@ def _receipt(found: dict[str, Any], hash_: str, sender: str | None, to: str | No
     )
 
 
-async def tip(node: Upstream) -> Wei:
-    """Return the usual tip of recent blocks; the least one where the node cannot tell."""
-    try:
-        history = await node.request("eth_feeHistory", hex(_FEE_BLOCKS), "latest", [50])
-        return usual_tip([[quantity(r, MOST_WEI) for r in block] for block in history.get("reward") or []])
-    except (NodeRefusedError, AttributeError, TypeError, ValueError):
-        return usual_tip([])
-
-
 async def send(node: Upstream, raw: str) -> None:
     """Hand signed bytes to the node. Bytes it already has are a success. Raises NodeError."""
     method = "eth_sendRawTransaction"
@@ -117,11 +120,19 @@ def taken(method: str, raw: str) -> Decode[str]:
 
 def has_already(error: NodeRefusedError) -> bool:
     """Tell whether a node refused bytes because it has them: that is a success."""
-    return any(text in error.message.lower() for text in _ALREADY_THERE)
+    return rejections.read(error.message).cause is rejections.Cause.ALREADY_KNOWN
 
 
 def _number(node: Upstream, method: str, value: Any, most: int = LARGEST) -> int:
+    return _quantity(node.name, method, value, most)
+
+
+def _as_count(name: str, value: Any) -> int:
+    return _quantity(name, "eth_getTransactionCount", value)
+
+
+def _quantity(name: str, method: str, value: Any, most: int = LARGEST) -> int:
     try:
         return quantity(value, most)
     except ValueError as error:
-        raise NodeAwayError(node.name, method, f"not a number: {error}") from None
+        raise NodeAwayError(name, method, f"not a number: {error}") from None

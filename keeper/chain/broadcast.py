@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keeper.chain import rejections
 from keeper.chain.accounts import has_already
 from keeper.chain.errors import ForbiddenMethodError, NodeError, NodeRefusedError
 from keeper.chain.health import Role
@@ -31,7 +32,7 @@ class Sent:
     def raise_unless_taken(self) -> None:
         """Raise NodeError when no node took the bytes: a refusal rather than a silence, for it says why."""
         if not self.is_taken and self.failed:
-            raise next((e for e in self.failed if isinstance(e, NodeRefusedError)), self.failed[0])
+            raise rejections.weightiest(self.failed) or self.failed[0]
 
 
 async def broadcast(members: Sequence[Member], raw: str, tasks: Tasks, grace_s: float, *, public: bool) -> Sent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeBusyError, NodeRefusedError
 from keeper.chain.health import host_of
@@ -20,6 +20,7 @@ READING: Final = frozenset(
         "eth_blockNumber",
         "eth_call",
         "eth_chainId",
+        "eth_estimateGas",
         "eth_feeHistory",
         "eth_getBalance",
         "eth_getBlockByHash",
@@ -57,6 +58,21 @@ class Upstream(Protocol):
 
     async def ask(self, decode: Decode[T], method: str, *params: Any) -> T:
         """Return a result as ``decode`` reads it. What it raises counts against the node that answered."""
+
+
+@runtime_checkable
+class Several(Protocol):
+    """Nodes that act as one, and can be asked for what each of them says."""
+
+    async def each(self, decode: Decode[T], method: str, *params: Any) -> list[T]:
+        """Return what every node that reads says. Raises NodeError when none of them answers."""
+
+
+async def each(node: Upstream, decode: Decode[T], method: str, *params: Any) -> list[T]:
+    """Return what every node says, one answer where there is one node. Raises NodeError when none answers."""
+    if isinstance(node, Several):
+        return await node.each(decode, method, *params)
+    return [decode(node.name, await node.request(method, *params))]
 
 
 class Node:

@@ -30,26 +30,9 @@ def usual_tip(rewards: Sequence[Sequence[int]]) -> Wei:
     return Wei(max(LEAST_TIP, paid[len(paid) // 2])) if paid else LEAST_TIP
 
 
-def offer(base_fee: Wei, tip: Wei, ceiling: Wei | None) -> Fees | None:
-    """Return fees that stay good while the base fee doubles, within ``ceiling``; None when the ceiling is too low."""
-    wanted = tip + 2 * base_fee
-    if ceiling is None or wanted <= ceiling:
-        return Fees(Wei(wanted), tip)
-    if base_fee + LEAST_TIP > ceiling:
-        return None
-    return Fees(ceiling, Wei(min(tip, ceiling - base_fee)))
-
-
-def replacement(old: Fees, fresh: Fees, ceiling: Wei | None) -> Fees | None:
-    """Return fees that replace an attempt at the same nonce: both at least 12.5 % up, or fresh if that is more.
-
-    None when the ceiling forbids what nodes require (10 %; 12.5 % with a margin for rounding).
-    """
-    max_fee = max(fresh.max_fee, _raised(old.max_fee))
-    tip = max(fresh.tip, _raised(old.tip))
-    if ceiling is not None and max_fee > ceiling:
-        return None
-    return Fees(Wei(max_fee), Wei(tip))
+def is_payable(base_fee: Wei, ceiling: Wei | None) -> bool:
+    """Tell whether anything could be mined at a base fee within a ceiling."""
+    return ceiling is None or base_fee + LEAST_TIP <= ceiling
 
 
 def lowest(*ceilings: Wei | None) -> Wei | None:
@@ -57,5 +40,6 @@ def lowest(*ceilings: Wei | None) -> Wei | None:
     return min((c for c in ceilings if c is not None), default=None)
 
 
-def _raised(value: int) -> int:
+def raised(value: int) -> int:
+    """Return an eighth more, rounded up: what a replacement must offer at least."""
     return -(-value * 9 // 8)

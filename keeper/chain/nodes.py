@@ -270,6 +270,16 @@ class Nodes:
             raise self._heads.error(o for o in outcomes if isinstance(o, NodeError))
         return max(counts)
 
+    async def each(self, decode: Decode[T], method: str, *params: Any) -> list[T]:
+        """Return what every healthy node says: those that answer soon after the first. Raises NodeError: none did."""
+        begun = [self._tasks.begin(m.ask(decode, method, *params)) for m in self._heads.healthy()]
+        await first_and_grace(begun, GRACE_S)
+        outcomes = [task.result() for task in begun if task.done()]
+        answers = [o for o in outcomes if not isinstance(o, NodeError)]
+        if not answers:
+            raise self._heads.error(o for o in outcomes if isinstance(o, NodeError))
+        return answers
+
     def status(self) -> list[NodeStatus]:
         """Return what is known of each node, in the order of the settings."""
         return [

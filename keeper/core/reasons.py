@@ -154,6 +154,27 @@ class Reason(Enum):
     CANCELLED = ("cancelled", "the transaction was cancelled by hand", "")
     SUPERSEDED = ("superseded", "another plan took the place of this one", "")
     SENDING_FAILED = ("sending_failed", "the node did not take the transaction", "check the node")
+    OUTBID = (
+        "outbid",
+        "another program's transaction waits at the signer's nonce and offers more than may be paid",
+        "let only one program use this signer; raise `max_fee_gwei`, or cancel the other transaction",
+    )
+    GAS_REFUSED = (
+        "gas_refused",
+        "the node wants another gas limit than may be given",
+        "see its words: a rollup may charge its parent chain's part as gas; decided anew",
+    )
+    TYPE_REFUSED = (
+        "type_refused",
+        "the node does not take transactions of this kind",
+        "take `batch = true` out where it was a batch (EIP-7702); else use another node",
+    )
+    POOL_FULL = ("pool_full", "the node's pool of transactions is full", "raise `max_fee_gwei`, or use another node")
+    RECEIPT_MISSING = (
+        "receipt_missing",
+        "the signer's nonce was used, and no node has shown yet by what",
+        "it is looked for, and counts as spent until it is found; check the node",
+    )
     NODE_AWAY = ("node_away", "the node does not answer", "check `rpc_url` and the node")
     NODES_DISAGREE = (
         "nodes_disagree",

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
-from keeper.chain import accounts
+from keeper.chain import accounts, rejections
 from keeper.chain.accounts import Receipt
 from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees
+from keeper.chain.rejections import Cause, Refusal
 from keeper.core.units import Address, Wei
+from keeper.execution.nonces import Nonces
+from keeper.execution.pricing import UNSENT, Offer
 from keeper.execution.signer import Envelope, KeystoreSigner, delegate_in
+from keeper.execution.traces import Trace, trace
 from keeper.execution.tx_state import TxState, moved
 from keeper.journal import Entry, Journal, NewAttempt, NewDecision, NewTransaction, Transaction
 from keeper.journal.transactions import State
@@ -19,11 +24,20 @@ from keeper.venues.ports import Call
 
 SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
 EARLIER_LANDED = "an earlier intent at the same nonce was mined"
+STRANDED = "the nonces below it are free: the nonce it was signed for was told too high"
 DEEPEST = 64
 """Nonces a reorg is believed to free; a node that misses more only lags."""
 
 Wire = Callable[[int, str], Awaitable[None]]
 """Hands signed bytes of a nonce to whoever should have them now. Raises NodeError."""
+
+
+class Heard(Enum):
+    """What came of handing bytes over, where they were not refused."""
+
+    TAKEN = "taken"
+    SILENCE = "silence"
+    """No node answered: they may have been taken all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +61,14 @@ class Dispatch:
     def __init__(self, node: Upstream, chain_id: int, journal: Journal, signer: KeystoreSigner, wire: Wire) -> None:
         self.node = node
         self.signer = signer
+        self.nonces = Nonces(node, chain_id, signer.address, journal.transactions)
         self._chain_id = chain_id
         self._journal = journal.transactions
         self._bursts = journal.bursts
         self._wire = wire
 
     async def sign(
-        self, outgoing: Outgoing, nonce: int, fees: Fees, replaces: Transaction | None = None
+        self, outgoing: Outgoing, nonce: int, fees: Offer, replaces: Transaction | None = None
     ) -> Transaction:
         """Sign a call and write it down, durable before any wire. Raises JournalError, NonceTakenError."""
         row, attempt = self._signed(outgoing, nonce, fees)
@@ -65,7 +80,7 @@ class Dispatch:
         return await self._row(nonce, written)
 
     async def sign_all(
-        self, outgoing: Sequence[Outgoing], first: int, fees: Fees, entry: Entry
+        self, outgoing: Sequence[Outgoing], first: int, fees: Offer, entry: Entry
     ) -> tuple[Transaction, ...]:
         """Sign calls at consecutive nonces that are free; write them and their decision down in one durable commit.
 
@@ -82,9 +97,9 @@ class Dispatch:
         where = {"chain_id": self._chain_id, "block_number": 0, "block_hash": "", "block_timestamp": 0}
         what = {"position": "", "rule": "", "mode": "live", "kind": "act", "reason": "", "summary": "", "inputs": {}}
         decision = NewDecision(**where, **what, plan={}, rehearsal={})  # type: ignore[arg-type]  # plain data, once
-        await self._bursts.warm_up(Entry(decision), [self._signed(item, nonce, Fees(Wei(1), Wei(1)))])
+        await self._bursts.warm_up(Entry(decision), [self._signed(item, nonce, UNSENT)])
 
-    def _signed(self, outgoing: Outgoing, nonce: int, fees: Fees) -> tuple[NewTransaction, NewAttempt]:
+    def _signed(self, outgoing: Outgoing, nonce: int, fees: Offer) -> tuple[NewTransaction, NewAttempt]:
         envelope = Envelope(self._chain_id, nonce, outgoing.gas_limit, fees, outgoing.delegate)
         signed = self.signer.sign(outgoing.call, envelope)
         row = NewTransaction(
@@ -102,26 +117,43 @@ class Dispatch:
         )
         return row, _attempt(signed.hash, signed.raw, fees)
 
-    async def broadcast(self, transaction: Transaction) -> None:
-        """Hand the newest bytes to the node. A refusal is noted, not raised: they will be said again."""
+    async def broadcast(self, transaction: Transaction) -> Heard | Refusal:
+        """Hand the newest bytes to the node, and return what it said. A refusal is noted, not raised."""
         newest = transaction.attempts[-1]
         try:
             await self._wire(transaction.nonce, newest.raw)
         except NodeError as error:
-            await self._journal.mark_refused(newest.hash, error.detail)
-        else:
-            await self._journal.mark_broadcast(newest.hash)
+            refusal = rejections.of(error)
+            if refusal is None or refusal.cause is not Cause.ALREADY_KNOWN:
+                await self._journal.mark_refused(newest.hash, error.detail)
+                return refusal or Heard.SILENCE
+        await self._journal.mark_broadcast(newest.hash)
+        return Heard.TAKEN
 
-    async def bid_more(self, transaction: Transaction, fees: Fees) -> Transaction:
-        """Sign the same call at the same nonce with a higher offer, write it down, and hand it to the node."""
+    async def resign(self, transaction: Transaction, fees: Offer, gas_limit: int | None = None) -> Transaction:
+        """Sign the same call at its nonce with another offer, or more gas, and write it down. Hands nothing over."""
         call = Call(Address(transaction.to), bytes.fromhex(transaction.data[2:]), Wei(transaction.value), "")
         delegate = delegate_in(transaction.attempts[0].raw)
-        envelope = Envelope(self._chain_id, transaction.nonce, transaction.gas_limit, fees, delegate)
-        signed = self.signer.sign(call, envelope)
-        await self._journal.add_attempt(transaction.id, _attempt(signed.hash, signed.raw, fees))
-        raised = await self._row(transaction.nonce, transaction.id)
-        await self.broadcast(raised)
-        return raised
+        limit = gas_limit or transaction.gas_limit
+        signed = self.signer.sign(call, Envelope(self._chain_id, transaction.nonce, limit, fees, delegate))
+        if any(attempt.hash == signed.hash for attempt in transaction.attempts):
+            return transaction
+        await self._journal.add_attempt(transaction.id, _attempt(signed.hash, signed.raw, fees), gas_limit)
+        return await self._row(transaction.nonce, transaction.id)
+
+    async def estimate(self, transaction: Transaction) -> int | None:
+        """Return the gas a node reckons the call takes, what a rollup charges included; None where it cannot say."""
+        call = {"from": self.signer.address, "to": transaction.to, "data": transaction.data}
+        try:
+            return int(str(await self.node.request("eth_estimateGas", {**call, "value": hex(transaction.value)})), 16)
+        except (NodeError, ValueError):
+            return None
+
+    async def trace(self, transaction: Transaction) -> Trace:
+        """Return by what a nonce was used, where that can be shown. Raises JournalError."""
+        rows = await self._journal.at_nonce(self._chain_id, self.signer.address, transaction.nonce)
+        newest_first = [attempt.hash for row in rows for attempt in row.attempts][::-1]
+        return await trace(self.node, self.signer.address, transaction.nonce, newest_first)
 
     async def look(self, transaction: Transaction) -> tuple[Transaction, Receipt | None]:
         """Seek a receipt for every hash ever signed at the nonce, and write down what is found.
@@ -156,7 +188,8 @@ class Dispatch:
         for nonce in range(mined, end) if end - mined <= DEEPEST else ():
             rows = await self._journal.at_nonce(self._chain_id, self.signer.address, nonce)
             for row in rows:
-                if TxState(row.state).has_landed and (await self._receipt_among(rows)) is None:
+                is_used = TxState(row.state).has_landed or row.state == "unseen"
+                if is_used and (await self._receipt_among(rows)) is None:
                     await self.settle(row, TxState.PENDING)
                     taken.append(replace(row, state="pending"))
         for row in taken:
@@ -173,7 +206,7 @@ class Dispatch:
 
     async def _settle_loser(self, row: Transaction, winner: Transaction) -> None:
         """Write down an intent whose nonce went to another of ours."""
-        if TxState(row.state).is_open or TxState(row.state).has_landed:
+        if TxState(row.state).is_open or TxState(row.state).has_landed or row.state == "unseen":
             await self.settle(row, TxState.EXPIRED, error=EARLIER_LANDED)
         elif row.state == "replaced" and is_cancellation(winner) and winner.replaces == row.id:
             await self.settle(row, TxState.CANCELLED, error="cancelled")
@@ -203,9 +236,19 @@ class Dispatch:
         """Return what is mined but could still be reorganised."""
         return await self._journal.unfinished(self._chain_id, self.signer.address, {"mined"})
 
+    async def unseen(self) -> tuple[Transaction, ...]:
+        """Return what may have landed: its nonce is used, by what no node has shown."""
+        return await self._journal.unfinished(self._chain_id, self.signer.address, {"unseen"})
+
+    async def is_covered(self, nonces: range) -> bool:
+        """Tell whether something of ours is at each of these nonces, which the chain has free: then it is pending."""
+        states: set[State] = {"signed", "pending", "unseen", "mined", "confirmed", "reverted"}
+        held = {r.nonce for r in await self._journal.unfinished(self._chain_id, self.signer.address, states, nonces)}
+        return len(held) >= len(nonces)
+
     async def mined_nonce(self) -> int:
-        """Return how many transactions of the signer are mined. Raises NodeError."""
-        return await accounts.nonce(self.node, self.signer.address, pending=False)
+        """Return how many transactions of the signer are mined, as far as nodes are believed. Raises NodeError."""
+        return (await self.nonces.mined()).number
 
     async def _row(self, nonce: int, id_: int) -> Transaction:
         rows: Sequence[Transaction] = await self._journal.at_nonce(self._chain_id, self.signer.address, nonce)

@@ -10,27 +10,35 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from keeper.chain import accounts, fees
+from keeper.chain import accounts
 from keeper.chain.accounts import Receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Upstream
-from keeper.chain.fees import Fees
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
 from keeper.execution import grants
 from keeper.execution.convoy import Convoy
-from keeper.execution.dispatch import Dispatch, Outgoing, Wire, fees_of, is_cancellation
+from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
-from keeper.execution.ready import Ready, payable, read_ready
+from keeper.execution.pricing import Asked, NoOffer, Offer, Pricing
+from keeper.execution.ready import Ready, read_ready
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
+from keeper.execution.traces import Foreign
 from keeper.execution.tx_state import TxState
 from keeper.journal import Journal, Transaction
 from keeper.venues.ports import Call
 
 USE_UP = "use up a delegation that was called off"
 __all__ = ["Guidance", "Lane", "Outgoing", "PlanChangedError", "SendFailedError"]
+
+MOST_FILLERS = 4
+"""Nonces below our first pending one that are used up to let it through; beyond a wider gap it is given up."""
+FILLERS_SHARE = 20
+"""All fillers together cost at most a twentieth of what the signer has for gas."""
+LOOKS_A_HEAD = 16
+"""Transactions of unknown fate that are looked for at each head."""
 
 
 class Lane:
@@ -46,6 +54,7 @@ class Lane:
         poll_s: float,
         clock: Callable[[], float],
         wire: Wire | None = None,
+        cap: Wei | None = None,
     ) -> None:
         async def to_node(_: int, raw: str) -> None:
             await accounts.send(node, raw)
@@ -55,11 +64,14 @@ class Lane:
         self._dispatch = Dispatch(node, blocks.chain_id, journal, signer, wire or to_node)
         self._blocks = blocks
         self._journal = journal
-        self._flight = Flight(self._dispatch, self._market, timings, poll_s, clock, self._wishes)
+        self._pricing = Pricing(node, blocks, signer.address, cap)
+        self._flight = Flight(self._dispatch, self._quote, timings, poll_s, clock, self._wishes)
         self._has_unconfirmed = True
         self._may_have_granted = True
         """Whether an authorization may have been signed whose nonce is not seen to be used."""
         self._ready: Ready | None = None
+        self.found: list[Transaction] = []
+        """What was unseen and has landed after all, for whoever tells of outcomes: taken off the list there."""
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
 
@@ -80,15 +92,12 @@ class Lane:
             self._leftovers.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _take_up(self, patience_s: float | None) -> tuple[Transaction, ...]:
-        rows = await self._dispatch.open_rows()
+        rows = await self._fill_gap(await self._dispatch.open_rows())
         if not rows:
             return ()
-        await self._fill_gap(rows)
-        for row in rows:
-            await self._dispatch.broadcast(row)
-        no_more = Guidance(ceiling=Wei(0), cancel_ceiling=None, give_up_s=patience_s)
+        no_more = Guidance(ceiling=Wei(0), cancel_ceiling=None, give_up_s=patience_s, one_by_one=self._one_by_one)
         try:
-            await self._flight.follow(rows, no_more)
+            await self._flight.fly(rows, no_more)
         except SendFailedError as error:
             if error.reason is Reason.NOT_MINED:
                 raise
@@ -119,9 +128,7 @@ class Lane:
         self._may_have_granted |= any(item.delegate for item in outgoing)
         rows = await self._signed_from_ready(outgoing, guidance) or await self._signed(outgoing, guidance)
         self._has_unconfirmed = True
-        # side by side, so that a burst reaches the same block
-        await asyncio.gather(*(self._dispatch.broadcast(row) for row in rows))
-        receipts = await self._flight.follow(rows, guidance)
+        receipts = await self._flight.fly(rows, replace(guidance, one_by_one=self._one_by_one))
         return receipts[: len(outgoing)]
 
     async def _signed(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Transaction, ...]:
@@ -129,19 +136,19 @@ class Lane:
         if guidance.entry is not None:
             id_ = await self._journal.decisions.written(guidance.entry)
             outgoing = [replace(item, decision_id=id_) for item in outgoing]
-        pending = await self._settled_first(guidance)
+        pending, first = await self._settled_first(guidance)
         offer = await self._offer(guidance.ceiling, outgoing, pending)
-        first = pending[0].nonce if pending else await self._next_nonce()
+        at = {row.nonce: row for row in pending}
         rows = list[Transaction]()
-        for i, item in enumerate(outgoing):
-            rows.append(await self._dispatch.sign(item, first + i, offer, pending[i] if i < len(pending) else None))
-        for leftover in pending[len(outgoing) :]:
+        for nonce, item in enumerate(outgoing, first):
+            rows.append(await self._dispatch.sign(item, nonce, offer, at.pop(nonce, None)))
+        for leftover in at.values():
             rows.append(await self._dispatch.sign(self._flight.nothing(leftover), leftover.nonce, offer, leftover))
         return tuple(rows)
 
     async def make_ready(self, block: BlockRef) -> None:
         """Fetch what the next send needs. Raises NodeError, JournalError."""
-        self._ready = await read_ready(self._dispatch, self.node, self._journal, block)
+        self._ready = await read_ready(self._dispatch, self._pricing, self._journal, block)
 
     async def warm_up(self, delegate: Address | None) -> None:
         """See ``Dispatch.warm_up``. Raises JournalError."""
@@ -160,35 +167,50 @@ class Lane:
         if ready is None or block is None or entry is None or not ready.serves(block, self._journal.tally):
             return ()
         gas = sum(item.gas_limit for item in outgoing)
-        offer = payable(block.base_fee, ready.tip, guidance.ceiling, guidance.balance, gas)
-        return await self._dispatch.sign_all(outgoing, ready.nonce, offer, entry) if offer else ()
+        market = replace(ready.market, base_fee=block.base_fee)
+        carried = Wei(sum(item.call.value for item in outgoing))
+        offer = self._pricing.at(market, guidance.ceiling, self._pricing.purse(guidance.balance, gas, carried))
+        return await self._dispatch.sign_all(outgoing, ready.nonce, offer, entry) if isinstance(offer, Offer) else ()
 
-    async def _settled_first(self, guidance: Guidance) -> tuple[Transaction, ...]:
-        """Return what is pending and may be replaced, once what is not so any more is written down.
+    async def _settled_first(self, guidance: Guidance) -> tuple[tuple[Transaction, ...], int]:
+        """Return what is pending and may be replaced, and the next nonce, once what has changed is written down.
 
         A plan holds for the state it was made on: where the signer's nonce is not what it was then, be it by this
         lane, by a reorg or by a keeper elsewhere with the same key, it is refused (STALE_STATE). A burst that
         continues a plan waits for what a reorg took of it.
         """
-        mined = await self._dispatch.mined_nonce()
+        count = await self._dispatch.nonces.mined()
+        count = await self._dispatch.nonces.prove(count)
+        mined = count.number
         taken = await self._dispatch.reopen(mined)
         pending = await self._dispatch.open_rows()
         if guidance.continues:
             if pending:
-                await self._flight.follow(pending, guidance)
-            return ()
+                await self._flight.follow(pending, replace(guidance, one_by_one=self._one_by_one))
+                mined = await self._dispatch.mined_nonce()
+            return (), mined
         landed = [row for row in pending if row.nonce < mined]
         for row in landed:
             await self._dispatch.look(row)
         if taken or landed:
             raise SendFailedError(Reason.STALE_STATE, f"{len(taken)} transactions reorganised, {len(landed)} mined")
         if guidance.decided_at is not None:
-            then = await accounts.nonce_at(self.node, self.signer.address, guidance.decided_at.hash)
-            first = pending[0].nonce if pending else mined
-            if then != first:
+            then = await self._dispatch.nonces.at(guidance.decided_at.hash)
+            if then.number != mined:
                 number = guidance.decided_at.number
-                raise SendFailedError(Reason.STALE_STATE, f"nonce {first} is next, {then} was at block {number}")
-        return pending
+                raise SendFailedError(Reason.STALE_STATE, f"nonce {mined} is next, {then.number} was at block {number}")
+        return await self._reachable(pending, mined), mined
+
+    async def _reachable(self, rows: Sequence[Transaction], mined: int) -> tuple[Transaction, ...]:
+        """Return the rows that the chain may come to; give up those far above: their nonces were told too high."""
+        reached, end = list[Transaction](), mined
+        for row in rows:
+            if row.nonce - end > MOST_FILLERS:
+                await self._dispatch.settle(row, TxState.EXPIRED, error=STRANDED)
+                continue
+            reached.append(row)
+            end = row.nonce + 1
+        return tuple(reached)
 
     async def tend(self, head: BlockRef, confirmations: int, *, is_reorg: bool = False) -> tuple[str, ...]:
         """See to what is mined until a reorg can no longer take it away; return what a reorg took.
@@ -196,15 +218,21 @@ class Lane:
         Asks the node nothing when everything is confirmed, unless the head came on another history (``is_reorg``).
         Raises NodeError.
         """
+        self._pricing.saw(head)
         if not self._has_unconfirmed and not is_reorg:
             return ()
         self._may_have_granted |= is_reorg
-        reopened = await self._dispatch.reopen(await self._dispatch.mined_nonce())
+        mined = await self._dispatch.mined_nonce()
+        reopened = await self._dispatch.reopen(mined)
         taken, rows = [row.attempts[-1].hash for row in reopened], await self._dispatch.unconfirmed()
         for row in rows:
             hash_ = row.attempts[-1].hash
             now, receipt = await self._dispatch.look(row)
             if receipt is None and TxState(now.state).has_landed:
+                if row.nonce < mined:
+                    # used still, so no reorg freed it: the receipt is late, or its node does not keep it
+                    await self._dispatch.settle(now, TxState.UNSEEN, error=Reason.RECEIPT_MISSING.short)
+                    continue
                 await self._dispatch.settle(now, TxState.PENDING)
                 await self._dispatch.broadcast(row)
                 taken.append(hash_)
@@ -212,8 +240,20 @@ class Lane:
                 continue  # an earlier intent landed in its place
             elif receipt.succeeded and head.number - receipt.block_number + 1 >= confirmations:
                 await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
-        self._has_unconfirmed = bool(rows or reopened)
+        unseen = await self._look_for_the_unseen()
+        self._has_unconfirmed = bool(rows or reopened or unseen)
         return tuple(taken)
+
+    async def _look_for_the_unseen(self) -> int:
+        """Look once more for what landed without a receipt; return how many are unseen still. Raises NodeError."""
+        rows = (await self._dispatch.unseen())[-LOOKS_A_HEAD:]
+        for row in rows:
+            now, receipt = await self._dispatch.look(row)
+            if receipt is not None:
+                self.found.append(now)
+            elif now.state == "unseen" and isinstance(found := await self._dispatch.trace(row), Foreign):
+                await self._dispatch.settle(row, TxState.EXPIRED, error=f"{SPENT_ELSEWHERE} ({found.hash})")
+        return len(await self._dispatch.unseen())
 
     async def unused_grant(self) -> Transaction | None:
         """Return what was signed with an authorization that is good still, though another took its nonce (EIP-7702).
@@ -254,7 +294,7 @@ class Lane:
         begun = [r for d in {r.decision_id for r in pending} for r in await self.of_decision(d) if r.spend_usd]
         if not pending or pending[0].nonce != mined or any(TxState(r.state).has_landed for r in begun):
             return 0
-        if await accounts.nonce_at(self.node, self.signer.address, judged_at.hash) != mined:
+        if (await self._dispatch.nonces.at(judged_at.hash)).number != mined:
             return 0
         nothing = [self._flight.nothing(row) for row in pending]
         offer = await self._offer(ceiling, nothing, pending)
@@ -273,46 +313,51 @@ class Lane:
 
     # --- nonces ------------------------------------------------------------------------------------------------------
 
-    async def _next_nonce(self) -> int:
-        """Return the chain's next nonce, never below one past what we know to be mined: a node may lag."""
-        mined = await self._dispatch.unconfirmed()
-        known = max((row.nonce + 1 for row in mined), default=0)
-        return max(known, await self._dispatch.mined_nonce())
+    @property
+    def _one_by_one(self) -> bool:
+        """Whether a node said that it takes one transaction of this account at a time."""
+        return self._flight.met_one_by_one
 
-    async def _fill_gap(self, rows: Sequence[Transaction]) -> None:
-        """Use up nonces below our first pending one that nothing is known to be at: else it would wait for ever."""
-        missing = range(await self._dispatch.mined_nonce(), rows[0].nonce)
-        offer = await self._market(None) if missing else None
-        if not missing or offer is None:
-            return
+    async def _fill_gap(self, rows: Sequence[Transaction]) -> tuple[Transaction, ...]:
+        """Use up nonces below our first pending one that nothing is known to be at: else it would wait for ever.
+
+        Few, and for little: what waits above a wider gap, or a dearer one, is given up. Returns what may land.
+        """
+        if not rows:
+            return ()
+        mined = await self._dispatch.mined_nonce()
+        reached = await self._reachable(rows, mined)
+        missing = range(mined, reached[0].nonce) if reached else range(0)
+        if not missing:
+            return reached
+        market, balance = await self._pricing.market(), await self._pricing.balance()
+        purse = self._pricing.purse(Wei(balance // FILLERS_SHARE), CANCEL_GAS * len(missing))
+        offer = self._pricing.at(market, None, purse)
+        if isinstance(offer, NoOffer):
+            for row in reached:
+                await self._dispatch.settle(row, TxState.EXPIRED, error=f"{STRANDED}; filling them: {offer.detail}")
+            return ()
         filler = Call(self.signer.address, b"", Wei(0), "fill a gap in the nonces")
         for nonce in missing:
-            item = Outgoing(filler, rows[0].decision_id, rows[0].step, 0, CANCEL_GAS)
+            item = Outgoing(filler, reached[0].decision_id, reached[0].step, 0, CANCEL_GAS)
             await self._dispatch.broadcast(await self._dispatch.sign(item, nonce, offer))
+        return reached
 
     # --- fees --------------------------------------------------------------------------------------------------------
 
-    async def _market(self, ceiling: Wei | None) -> Fees | None:
-        head = await self._blocks.head()
-        return fees.offer(head.base_fee, await accounts.tip(self.node), ceiling)
+    async def _quote(self, ceiling: Wei | None, rows: Sequence[Transaction], asked: Asked) -> Offer | NoOffer:
+        """Return what may be offered for rows that are signed already. Raises NodeError."""
+        gas, carried = sum(row.gas_limit for row in rows), Wei(sum(row.value for row in rows))
+        return await self._pricing.ask(ceiling, gas, asked, carried)
 
-    async def _offer(self, ceiling: Wei | None, outgoing: Sequence[Outgoing], pending: Sequence[Transaction]) -> Fees:
+    async def _offer(self, ceiling: Wei | None, outgoing: Sequence[Outgoing], pending: Sequence[Transaction]) -> Offer:
         """Return fees within the ceiling and the balance, and enough to replace what is pending."""
-        head, tip = await self._blocks.head(), await accounts.tip(self.node)
-        offer = fees.offer(head.base_fee, tip, ceiling)
-        if offer is None:
-            raise SendFailedError(Reason.FEE_LIMIT, f"base fee {head.base_fee} wei, allowed {ceiling} wei")
-        balance, gas = await accounts.balance(self.node, self.signer.address), sum(o.gas_limit for o in outgoing)
-        payable = Wei(balance // gas)
-        if payable < offer.max_fee:
-            offer = fees.offer(head.base_fee, tip, payable)
-        if offer is None:
-            raise SendFailedError(Reason.NO_GAS_MONEY, f"{self.signer.address} holds {balance} wei for {gas} gas")
-        for row in pending:
-            higher = fees.replacement(fees_of(row), offer, ceiling)
-            if higher is None:
-                raise SendFailedError(Reason.FEE_LIMIT, f"replacing {row.purpose} costs more than {ceiling} wei a gas")
-            offer = higher
+        gas = sum(o.gas_limit for o in outgoing) + CANCEL_GAS * max(0, len(pending) - len(outgoing))
+        carried = Wei(sum(o.call.value for o in outgoing))
+        asked = Asked(over=tuple(fees_of(row) for row in pending))
+        offer = await self._pricing.ask(ceiling, gas, asked, carried)
+        if isinstance(offer, NoOffer):
+            raise SendFailedError(offer.reason, offer.detail)
         return offer
 
     # --- by hand -----------------------------------------------------------------------------------------------------

@@ -1,22 +1,20 @@
-"""What a lane has ready before it is needed: nonce and tip of a block at which nothing of ours was pending."""
+"""What a lane has ready before it is needed: nonce and fee market of a block at which nothing of ours was pending."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
-from keeper.chain import accounts
-from keeper.chain.client import Upstream
-from keeper.chain.fees import Fees, offer
+from keeper.chain.fee_market import Market
 from keeper.core.positions import BlockRef
-from keeper.core.units import Wei
 from keeper.execution.dispatch import Dispatch
+from keeper.execution.pricing import Pricing
 from keeper.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The signer's next nonce after ``block``, and the usual tip. Good for one use.
+    """The signer's next nonce after ``block``, and the fee market there. Good for one use.
 
     It can only be too low, never too high: a nonce that was used since makes nodes refuse the bytes, and what follows
     is the usual course of a nonce taken elsewhere.
@@ -24,7 +22,7 @@ class Ready:
 
     block: BlockRef
     nonce: int
-    tip: Wei
+    market: Market
     tally: int
     """The journal's count when it was read: whatever is signed or settled since makes this worthless."""
 
@@ -33,7 +31,7 @@ class Ready:
         return tally == self.tally and self.block.hash in (decided_at.hash, decided_at.parent_hash)
 
 
-async def read_ready(dispatch: Dispatch, node: Upstream, journal: Journal, block: BlockRef) -> Ready | None:
+async def read_ready(dispatch: Dispatch, pricing: Pricing, journal: Journal, block: BlockRef) -> Ready | None:
     """Return what a send after ``block`` needs; None while anything of ours is open or a reorg's work is not done.
 
     Raises NodeError, JournalError.
@@ -42,18 +40,12 @@ async def read_ready(dispatch: Dispatch, node: Upstream, journal: Journal, block
     if await dispatch.open_rows():
         return None
     highest = await journal.transactions.highest_nonce(block.chain_id, me)
-    then, mined, tip = await asyncio.gather(
-        accounts.nonce_at(node, me, block.hash), dispatch.mined_nonce(), accounts.tip(node)
+    then, mined, market = await asyncio.gather(
+        dispatch.nonces.at(block.hash), dispatch.nonces.mined(), pricing.market(block)
     )
+    if mined.is_doubtful:
+        mined = then = await dispatch.nonces.prove(mined)
     # the same for everybody, and beyond all that the journal knows to have landed: else the usual way finds out why
-    if then != mined or (highest is not None and then <= highest):
+    if mined.is_doubtful or then.number != mined.number or (highest is not None and then.number <= highest):
         return None
-    return Ready(block, then, tip, tally)
-
-
-def payable(base_fee: Wei, tip: Wei, ceiling: Wei | None, balance: Wei, gas: int) -> Fees | None:
-    """Return an offer within the ceiling and the balance; None when there is none."""
-    wanted = offer(base_fee, tip, ceiling)
-    if wanted is not None and wanted.max_fee * gas > balance:
-        return offer(base_fee, tip, Wei(balance // gas))
-    return wanted
+    return Ready(block, then.number, market, tally)

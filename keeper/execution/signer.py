@@ -87,6 +87,11 @@ class KeystoreSigner:
         return self._granted[1]
 
 
+def delegates(raw: str) -> bool:
+    """Tell whether signed bytes delegate the account (EIP-7702), which takes a nonce of its own."""
+    return raw.startswith("0x" + DELEGATING.hex())
+
+
 def delegate_in(raw: str) -> Address | None:
     """Return the account contract that signed bytes delegate to, None for an ordinary transaction."""
     data = bytes.fromhex(raw[2:])

@@ -4,7 +4,8 @@ planned ─► signed ─► pending ─► mined ─► confirmed
               │         │  ▲      │
               │         │  └──────┘  a reorg takes the receipt away
               ├─────────┼─► reverted         status 0, may be reorganised too
-              ├─────────┼─► expired          its nonce was spent by something else
+              ├─────────┼─► expired          its nonce was spent by something else, as a block shows
+              ├─────────┼─► unseen           its nonce is used, by what no node has shown yet; looked for, and counted
               └─────────┴─► replaced ─► cancelled | expired | mined | reverted
 
 What a reorg took back is pending again, also what had reverted, and what counted as confirmed before a reorg deeper
@@ -23,6 +24,7 @@ class TxState(Enum):
     SIGNED = "signed"
     PENDING = "pending"
     REPLACED = "replaced"
+    UNSEEN = "unseen"
     MINED = "mined"
     CONFIRMED = "confirmed"
     REVERTED = "reverted"
@@ -42,9 +44,12 @@ class TxState(Enum):
 
 _NEXT: dict[TxState, frozenset[TxState]] = {
     TxState.PLANNED: frozenset({TxState.SIGNED}),
-    TxState.SIGNED: frozenset({TxState.PENDING, TxState.MINED, TxState.REVERTED, TxState.EXPIRED, TxState.REPLACED}),
-    TxState.PENDING: frozenset({TxState.MINED, TxState.REVERTED, TxState.EXPIRED, TxState.REPLACED}),
-    TxState.MINED: frozenset({TxState.CONFIRMED, TxState.PENDING, TxState.REVERTED, TxState.EXPIRED}),
+    TxState.SIGNED: frozenset(
+        {TxState.PENDING, TxState.MINED, TxState.REVERTED, TxState.EXPIRED, TxState.REPLACED, TxState.UNSEEN}
+    ),
+    TxState.PENDING: frozenset({TxState.MINED, TxState.REVERTED, TxState.EXPIRED, TxState.REPLACED, TxState.UNSEEN}),
+    TxState.UNSEEN: frozenset({TxState.MINED, TxState.REVERTED, TxState.EXPIRED, TxState.PENDING}),
+    TxState.MINED: frozenset({TxState.CONFIRMED, TxState.PENDING, TxState.REVERTED, TxState.EXPIRED, TxState.UNSEEN}),
     TxState.REVERTED: frozenset({TxState.PENDING, TxState.MINED, TxState.EXPIRED}),
     TxState.REPLACED: frozenset({TxState.CANCELLED, TxState.EXPIRED, TxState.MINED, TxState.REVERTED}),
     TxState.EXPIRED: frozenset({TxState.MINED, TxState.REVERTED}),

@@ -31,6 +31,9 @@ NO_FAULT_OF_THE_PLAN = (
     "stale_state",
     "fee_limit",
     "no_gas_money",
+    "outbid",
+    "pool_full",
+    "receipt_missing",
 )
 """Reasons for which a plan failed that say nothing of its calls."""
 SIGNED = exists().where(transactions.c.decision_id == decisions.c.id, transactions.c.state != "planned")

@@ -19,9 +19,13 @@ from keeper.journal.store import Store
 _INSERT = insert(transactions).returning(transactions.c.id)
 _INSERT_ATTEMPT = insert(attempts).returning(attempts.c.id)
 
-State = Literal["planned", "signed", "pending", "replaced", "mined", "confirmed", "reverted", "expired", "cancelled"]
+State = Literal[
+    "planned", "signed", "pending", "replaced", "unseen", "mined", "confirmed", "reverted", "expired", "cancelled"
+]
 
 UNFINISHED: frozenset[State] = frozenset({"signed", "pending"})
+UNDECIDED: frozenset[State] = frozenset({*UNFINISHED, "replaced", "unseen"})
+"""What may have landed, or may yet: it counts as spent until it is known that it did not."""
 LANDED: frozenset[State] = frozenset({"mined", "confirmed"})
 GAVE_UP_NONCE: frozenset[State] = frozenset({"replaced", "expired", "cancelled"})
 """States outside the unique index: another intent may live at the nonce."""
@@ -113,12 +117,15 @@ class Transactions:
                 raise NoSuchRowError("replace a transaction", f"unfinished transaction {replaced_id}")
             return (await connection.run_sync(self.insert, transaction, attempt, replaced_id))[0]
 
-    async def add_attempt(self, transaction_id: int, attempt: NewAttempt) -> int:
-        """Write further signed bytes of the same intent, with other fees; call it before the wire.
+    async def add_attempt(self, transaction_id: int, attempt: NewAttempt, gas_limit: int | None = None) -> int:
+        """Write further signed bytes of the same intent, with other fees or more gas; call it before the wire.
 
         Returns the attempt's id. Raises JournalError.
         """
         async with self.store.writing("add an attempt") as connection:
+            if gas_limit is not None:
+                row = {"gas_limit": gas_limit, "updated_at": self.store.clock()}
+                await connection.execute(update(transactions).where(transactions.c.id == transaction_id).values(row))
             return await connection.run_sync(self._insert_attempt, transaction_id, attempt)
 
     async def mark_broadcast(self, transaction_hash: str) -> None:
@@ -175,10 +182,13 @@ class Transactions:
                 raise NonceTakenError(*found) from clash
 
     async def unfinished(
-        self, chain_id: int, signer: str, states: Collection[State] = UNFINISHED
+        self, chain_id: int, signer: str, states: Collection[State] = UNFINISHED, nonces: range | None = None
     ) -> tuple[Transaction, ...]:
         """What has been signed and is not settled, by nonce, to be taken up again at a start. Raises JournalError."""
-        return await self._read(and_(of_signer(chain_id, signer), transactions.c.state.in_(states)))
+        matching = and_(of_signer(chain_id, signer), transactions.c.state.in_(states))
+        if nonces is not None:
+            matching = and_(matching, transactions.c.nonce >= nonces.start, transactions.c.nonce < nonces.stop)
+        return await self._read(matching)
 
     async def at_nonce(self, chain_id: int, signer: str, nonce: int) -> tuple[Transaction, ...]:
         """Every intent that was ever at a nonce: a receipt is sought for the hashes of all. Raises JournalError."""
@@ -194,9 +204,11 @@ class Transactions:
         found = await self._read(transactions.c.id.in_(newest))
         return tuple(sorted(found, key=lambda transaction: transaction.id, reverse=True))
 
-    async def highest_nonce(self, chain_id: int, signer: str) -> int | None:
-        """The highest nonce that was signed for and not given back. Raises JournalError."""
-        signed = and_(of_signer(chain_id, signer), transactions.c.state.not_in({"planned", "expired"}))
+    async def highest_nonce(self, chain_id: int, signer: str, *, landed: bool = False) -> int | None:
+        """The highest nonce that was signed for and not given back, or ``landed``. Raises JournalError."""
+        states = transactions.c.state
+        counts = states.in_({*LANDED, "reverted"}) if landed else states.not_in({"planned", "expired"})
+        signed = and_(of_signer(chain_id, signer), counts)
         async with self.store.reading("read the highest nonce") as connection:
             found = await connection.scalar(select(func.max(transactions.c.nonce)).where(signed))
             return None if found is None else int(found)
@@ -288,7 +300,7 @@ def may_be_spent(intents: Iterable[tuple[str | None, State, int]], rule: str | N
     """
     everything = list(intents)
     decided = [intent for intent in everything if intent[1] in LANDED or intent[1] == "reverted"]
-    open_still = decided or [intent for intent in everything if intent[1] in UNFINISHED or intent[1] == "replaced"]
+    open_still = decided or [intent for intent in everything if intent[1] in UNDECIDED]
     costs = (spend for its_rule, state, spend in open_still if state != "reverted" and rule in {None, its_rule})
     return max(costs, default=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from keeper.chain.fees import LEAST_TIP, lowest, offer
+from keeper.chain.fees import is_payable, lowest
 from keeper.chain.fork import AnvilMissingError
 from keeper.chain.simulation import CannotPayError
 from keeper.core import perps
@@ -105,7 +105,7 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
     ceiling = _ceiling(house, snapshot, plan, sum(gas))
     if seat.is_delayed:  # an order's fee is checked against the gas price paid: no more than it was reckoned at
         ceiling = lowest(ceiling, gas_price)
-    if offer(block.base_fee, LEAST_TIP, ceiling) is None:
+    if not is_payable(block.base_fee, ceiling):
         detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
         return Refused(Reason.FEE_LIMIT, detail)
     return PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from keeper.chain import accounts
-from keeper.chain.fees import LEAST_TIP
+from keeper.chain import fee_market
 from keeper.chain.simulation import price_at
 from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import HedgeIntent
@@ -63,8 +62,8 @@ async def gas_price_for(house: House, block: BlockRef) -> Wei:
     Room for the base fee to double and for some higher offers: an order that brings too little for the price its own
     transaction pays is refused (GMX InsufficientExecutionFee); what it brings too much comes back. Raises NodeError.
     """
-    tip = max(LEAST_TIP, await accounts.tip(house.watch.blocks.node))
-    return Wei(2 * (block.base_fee + tip))
+    market = await fee_market.read(house.watch.blocks.node, block.base_fee)
+    return Wei(min(market.most, 2 * (block.base_fee + market.tip)))
 
 
 def market_price(block: BlockRef, reckoned: Wei) -> Wei:

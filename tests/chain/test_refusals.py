@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rpc_server import Bench, hash_of, head_of
 
-from keeper.chain import accounts
+from keeper.chain import fee_market
 from keeper.chain.errors import (
     BlockMissingError,
     MethodMissingError,
@@ -241,7 +241,7 @@ async def test_a_json_rpc_error_inside_an_http_error_decides(bench: Bench, statu
     block = BlockRef(31337, 100, hash_of(100), hash_of(99), 1_700_001_200, Wei(1))
     with pytest.raises(SimulationUnsupportedError, match="not available"):
         await simulate(nodes, block, WHO, [], [], multicall3.ADDRESS)
-    assert await accounts.tip(nodes) > 0
+    assert (await fee_market.read(nodes, Wei(1))).tip > 0
     assert nodes.members[0].record.failures == 0
 
 

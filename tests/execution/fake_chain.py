@@ -49,6 +49,14 @@ class FakeChain:
     reverting: set[str] = field(default_factory=set)
     is_away: bool = False
     hides_receipts: bool = False
+    hides_transactions: bool = False
+    hides_blocks: bool = False
+    used: list[tuple[int, str, int, str]] = field(default_factory=list)
+    gas_needed: int = 21_000
+    tip: int = GWEI
+    """What recent blocks are said to have paid."""
+    refuses: Any = None
+    """Returns what the node says against a transaction (Seen), None to take it."""
     forgets: bool = False
     """Takes transactions and drops them at once."""
 
@@ -62,14 +70,39 @@ class FakeChain:
     async def ask(self, decode: Any, method: str, *params: Any) -> Any:
         return decode(self.name, await self.request(method, *params))
 
-    def _eth_getTransactionCount(self, account: str, _: str) -> str:  # noqa: N802
+    def _eth_getTransactionCount(self, account: str, at: Any) -> str:  # noqa: N802
+        if isinstance(at, str) and at.startswith("0x"):
+            return hex(sum(sender == account for _, sender, *_ in self.used_by(int(at, 16))))
         return hex(self.nonces.get(account, 0))
+
+    def _eth_blockNumber(self) -> str:  # noqa: N802
+        return hex(self.number)
+
+    def _eth_getTransactionByHash(self, hash_: str) -> dict[str, Any] | None:  # noqa: N802
+        if self.hides_transactions:
+            return None
+        if hash_ in self.mined:
+            return {"hash": hash_, "blockNumber": hex(self.mined[hash_][0])}
+        return {"hash": hash_, "blockNumber": None} if any(s.hash == hash_ for s in self.pool.values()) else None
+
+    def _eth_getBlockByNumber(self, number: str, _: bool) -> dict[str, Any] | None:  # noqa: N802
+        if self.hides_blocks:
+            return None
+        there = [used for used in self.used if used[0] == int(number, 16)]
+        return {"transactions": [{"from": s, "nonce": hex(n), "hash": h} for _, s, n, h in there]}
+
+    def _eth_estimateGas(self, _: dict[str, str]) -> str:  # noqa: N802
+        return hex(self.gas_needed)
+
+    def used_by(self, number: int) -> list[tuple[int, str, int, str]]:
+        """What was mined up to a block: block, sender, nonce, hash."""
+        return [used for used in self.used if used[0] <= number]
 
     def _eth_getBalance(self, *_: Any) -> str:  # noqa: N802
         return hex(self.balance)
 
     def _eth_feeHistory(self, *_: Any) -> dict[str, Any]:  # noqa: N802
-        return {"reward": [[hex(GWEI)]] * 10}
+        return {"reward": [[hex(self.tip)]] * 10, "baseFeePerGas": [hex(self.base_fee)] * 11}
 
     def _eth_getTransactionReceipt(self, hash_: str) -> dict[str, Any] | None:  # noqa: N802
         if self.hides_receipts or hash_ not in self.mined:
@@ -90,6 +123,8 @@ class FakeChain:
     def _eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802
         seen = _decoded(raw)
         self.log.append(seen)
+        if self.refuses and (text := self.refuses(seen)):
+            raise NodeRefusedError(self.name, "eth_sendRawTransaction", -32000, text, None)
         if seen.hash in self.mined or self.pool.get((seen.sender, seen.nonce), seen).hash != seen.hash:
             self._check_replacement(seen)
         elif (seen.sender, seen.nonce) in self.pool:
@@ -118,6 +153,7 @@ class FakeChain:
                 if seen.nonce == self.nonces.get(seen.sender, 0) and seen.max_fee >= self.base_fee:
                     self.nonces[seen.sender] = seen.nonce + 1
                     self.mined[seen.hash] = (self.number, seen.data not in self.reverting)
+                    self.used.append((self.number, seen.sender, seen.nonce, seen.hash))
                     del self.pool[key]
 
     def mine_foreign(self, account: str) -> None:
@@ -126,11 +162,13 @@ class FakeChain:
         self.pool.pop((account, nonce), None)
         self.nonces[account] = nonce + 1
         self.number += 1
+        self.used.append((self.number, account, nonce, f"0xf0{nonce:062x}"))
 
     def reorganise(self, hash_: str) -> None:
         """A mined transaction was never mined after all, and did not return to the pool."""
         del self.mined[hash_]
         seen = next(s for s in self.log if s.hash == hash_)
+        self.used = [used for used in self.used if used[3] != hash_]
         self.nonces[seen.sender] = seen.nonce
 
     def drop(self) -> None:

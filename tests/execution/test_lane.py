@@ -43,12 +43,12 @@ class Rig:
     async def states(self) -> list[str]:
         return [t.state for t in await self.journal.transactions.of_decision(self.decision)]
 
-    def new_lane(self) -> Lane:
+    def new_lane(self, cap: Wei | None = None) -> Lane:
         """The lane of a keeper that was restarted: nothing in memory, the same journal."""
         signer = KeystoreSigner(Account.from_key("0x" + "42" * 32))
         blocks: Any = FakeBlocks(self.chain)
         node: Any = self.chain
-        return Lane(node, blocks, self.journal, signer, TIMINGS, 1.0, self.clock)
+        return Lane(node, blocks, self.journal, signer, TIMINGS, 1.0, self.clock, cap=cap)
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ async def test_a_nonce_used_from_elsewhere_is_recognised_only_when_no_receipt_co
 
 async def test_a_restart_says_again_what_was_left_and_signs_nothing_new(rig: Rig) -> None:
     """Killed after the journal, before the wire: the same bytes go out, once."""
-    await rig.lane._dispatch.sign(rig.out(), 0, await rig.lane._market(None))  # type: ignore[arg-type]
+    await rig.lane._dispatch.sign(rig.out(), 0, await rig.lane._pricing.ask(None, 100_000))  # type: ignore[arg-type]
     assert rig.chain.log == []
     rig.clock.at = [(2, rig.chain.mine)]
     left = await rig.new_lane().reconcile()
@@ -249,7 +249,7 @@ async def test_a_restart_says_again_what_was_left_and_signs_nothing_new(rig: Rig
 
 async def test_a_gap_below_the_first_pending_nonce_is_filled(rig: Rig) -> None:
     """A signed nonce 2 waits for ever unless 0 and 1 are used up."""
-    await rig.lane._dispatch.sign(rig.out(), 2, await rig.lane._market(None))  # type: ignore[arg-type]
+    await rig.lane._dispatch.sign(rig.out(), 2, await rig.lane._pricing.ask(None, 100_000))  # type: ignore[arg-type]
     rig.clock.at = [(2, rig.chain.mine)]
     await rig.new_lane().reconcile()
     assert rig.chain.nonces[rig.me] == 3

@@ -1,0 +1,114 @@
+"""Which nonce is next: what nodes tell, held against one another and against what we signed and saw mined.
+
+Too low a nonce is harmless: nodes refuse it and say why. Too high a one waits for ever, with the rescue. So a count
+beyond what we ever signed is built on only when most nodes say it, or it is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.chain import accounts
+from keeper.chain.client import Upstream
+from keeper.core.units import Address
+from keeper.execution.signer import delegates
+from keeper.execution.traces import Foreign, trace
+from keeper.journal.transactions import Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal knows of a signer: one past the highest nonce seen mined, and past the highest signed."""
+
+    landed: int
+    signed: int | None
+    """None where nothing was ever signed: then only nodes can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many transactions of a signer are believed to be mined. ``told`` is what was not believed, if anything."""
+
+    number: int
+    told: int | None = None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a node tells more than could be held against anything."""
+        return self.told is not None
+
+
+def believed(told: Sequence[int], known: Known, proved: int = 0) -> Count:
+    """Return the count to build on. ``proved`` is one that was shown to be true before.
+
+    Of counts that we may have caused the highest is right: a node that lags tells less. More than we ever signed needs
+    most nodes to say so; from a node alone it is not believed until it is proved. Where nothing was ever signed the
+    lower median counts.
+    """
+    ranked = sorted(told)
+    if known.signed is None and not proved:
+        return Count(ranked[(len(ranked) - 1) // 2])
+    most = max(known.signed or 0, proved)
+    beyond = [count for count in ranked if count > most]
+    if not beyond:
+        return Count(ranked[-1])
+    if len(ranked) > 1 and 2 * len(beyond) > len(ranked):
+        return Count(beyond[0])
+    plausible = [count for count in ranked if count <= most]
+    return Count(plausible[-1]) if plausible else Count(most, beyond[0])
+
+
+class Nonces:
+    """One signer's counts on one chain."""
+
+    def __init__(self, node: Upstream, chain_id: int, signer: Address, journal: Transactions) -> None:
+        self._node = node
+        self._chain_id = chain_id
+        self._signer = signer
+        self._journal = journal
+        self._proved = 0
+
+    async def mined(self) -> Count:
+        """Return how many transactions of the signer are mined. Raises NodeError, JournalError."""
+        told, known = await accounts.counts(self._node, self._signer), await self._known()
+        count = believed(told, known, self._proved)
+        if count.number < known.landed and await self._is_mined_still(known.landed - 1):
+            return Count(known.landed)  # what we saw mined is mined still: whoever tells less is behind, or lies
+        return count
+
+    async def at(self, block_hash: str) -> Count:
+        """Return how many were mined up to a block. Raises NodeError, JournalError."""
+        told = await accounts.counts_at(self._node, self._signer, block_hash)
+        return believed(told, await self._known(), self._proved)
+
+    async def prove(self, count: Count) -> Count:
+        """Return a doubtful count once it is shown to be true: the foreign transaction before it is in a block."""
+        if count.told is None:
+            return count
+        before = await trace(self._node, self._signer, count.told - 1, ())
+        return self.trust(count.told) if isinstance(before, Foreign) else count
+
+    def trust(self, told: int) -> Count:
+        """Believe a count from here on: a node refused a lower nonce as used, or a block shows it."""
+        self._proved = max(self._proved, told)
+        return Count(told)
+
+    async def _known(self) -> Known:
+        landed = await self._journal.highest_nonce(self._chain_id, self._signer, landed=True)
+        signed = await self._journal.highest_nonce(self._chain_id, self._signer)
+        return Known(
+            0 if landed is None else landed + 1, None if signed is None else signed + await self._takes(signed)
+        )
+
+    async def _takes(self, nonce: int) -> int:
+        """Return how many nonces what we signed at one takes: a delegation takes the next as well (EIP-7702)."""
+        rows = await self._journal.at_nonce(self._chain_id, self._signer, nonce)
+        return 2 if any(delegates(attempt.raw) for row in rows for attempt in row.attempts) else 1
+
+    async def _is_mined_still(self, nonce: int) -> bool:
+        for row in await self._journal.at_nonce(self._chain_id, self._signer, nonce):
+            for attempt in row.attempts:
+                if await accounts.receipt(self._node, attempt.hash, self._signer, row.to):
+                    return True
+        return False

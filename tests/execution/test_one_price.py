@@ -1,0 +1,86 @@
+"""No signing path exists beside the one price: read from the code itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+KEEPER = Path(__file__).parents[2] / "keeper"
+
+
+def calls(name: str) -> Iterator[tuple[str, str]]:
+    """Yield file and function of every call of a name, as itself or as an attribute."""
+    for path in KEEPER.rglob("*.py"):
+        where = path.relative_to(KEEPER).as_posix()
+        for function, node in _walk(ast.parse(path.read_text(encoding="utf-8")), ""):
+            if isinstance(node, ast.Call) and _called(node) == name:
+                yield where, function
+
+
+def _walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:
+    for child in ast.iter_child_nodes(node):
+        inside = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
+        yield inside, child
+        yield from _walk(child, inside)
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+
+
+def names(name: str) -> set[str]:
+    """Return the files that name something at all: imported, called, or handed on."""
+    found = set[str]()
+    for path in KEEPER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_it = isinstance(node, ast.Name) and node.id == name
+            is_it = is_it or (isinstance(node, ast.Attribute) and node.attr == name)
+            is_it = is_it or (isinstance(node, ast.alias) and node.name.rsplit(".", 1)[-1] == name)
+            if is_it:
+                found.add(path.relative_to(KEEPER).as_posix())
+    return found
+
+
+def test_an_offer_is_made_by_price_alone() -> None:
+    """And by the constant for bytes that warm up and never leave."""
+    assert set(calls("Offer")) == {("execution/pricing.py", "price"), ("execution/pricing.py", "")}
+
+
+def test_what_is_signed_is_signed_in_one_place() -> None:
+    """An envelope is filled in `dispatch` alone, and there only from an Offer."""
+    assert {where for where, _ in calls("Envelope")} == {"execution/dispatch.py"}
+    assert names("unsafe_sign_hash") == names("sign_authorization") == {"execution/signer.py"}
+    for other in ("sign_transaction", "signTransaction", "sign_message", "sign_typed_data", "signHash"):
+        assert names(other) == set()
+
+
+def test_dispatch_takes_offers_only() -> None:
+    """Whoever signs has an Offer in hand: the type says so, and mypy holds everybody to it."""
+    tree = ast.parse((KEEPER / "execution" / "dispatch.py").read_text(encoding="utf-8"))
+    signing = {"sign", "sign_all", "_signed", "resign"}
+    seen = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in signing:
+            types = [ast.unparse(a.annotation) for a in node.args.args if a.arg == "fees" and a.annotation]
+            assert types == ["Offer"], node.name
+            seen.add(node.name)
+    assert seen == signing
+
+
+def test_bytes_go_on_the_wire_through_dispatch_alone() -> None:
+    """The lane's wire is used where what is signed was written down."""
+    senders = {"chain/nodes.py", "chain/client.py", "chain/accounts.py", "chain/member.py", "chain/broadcast.py"}
+    spelled = {
+        path.relative_to(KEEPER).as_posix()
+        for path in KEEPER.rglob("*.py")
+        if any(
+            isinstance(node, ast.Constant) and node.value == "eth_sendRawTransaction"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        )
+    }
+    assert spelled <= senders | {"settings/schema.py", "settings/model.py", "settings/load.py"}
+    assert {where for where, _ in calls("_wire")} == {"execution/dispatch.py"}
