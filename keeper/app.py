@@ -31,6 +31,7 @@ from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_pa
 from keeper.house import House
 from keeper.journal import open_journal
 from keeper.journal.private import made_private
+from keeper.lent_memory import LentMemory
 from keeper.observe import AppriseAlarm, Observer
 from keeper.perp_memory import PerpMemory
 from keeper.settings import Settings
@@ -98,6 +99,7 @@ async def opened(
                 settings.hedge_rules,
                 is_look,
             ),
+            lent=LentMemory(journal, f"{network.chain_id}:{'live' if is_live or is_look else 'dry_run'}", is_look),
             safety=settings.safety,
             swap_deadline_s=settings.swap_deadline_s,
             max_fee=settings.max_fee,
@@ -106,6 +108,7 @@ async def opened(
             second_opinion=node if len(node.members) > 1 else None,
             remembers="live" if is_live or is_look else "dry_run",
         )
+        await house.recall_alarms()
         house.executors = {a: _executor(house, settings, key, node) for a, key in keys.items()}
         house.perp_executors = {
             a: _perp_executor(house, settings, executor.lane) for a, executor in house.executors.items()
@@ -158,7 +161,8 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
 
     def tell(name: str, why: Aside, detail: str) -> None:
         if len(settings.nodes) > 1:  # of one alone the daemon tells
-            observer.raise_alarm(f"node:{name}:{why.value}", f"Node {name} is not asked: {why.value}", detail)
+            title, over = f"Node {name} is not asked: {why.value}", f"node {name} is asked again"
+            observer.raise_alarm(f"node:{name}:{why.value}", title, detail, subject=f"node:{name}", name=over)
 
     members = []
     for node in settings.nodes:

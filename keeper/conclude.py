@@ -13,11 +13,14 @@ from keeper.core.positions import BlockRef, Snapshot, Wallet
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.core.units import Address, Usd
+from keeper.deeds import outcome_said
 from keeper.execution.executor import Order, Outcome
 from keeper.execution.redecision import Change, Drop, Keep, verdict
 from keeper.house import House
 from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Kind
+from keeper.notices import notices_of, standing_of
+from keeper.observe import Ended
 from keeper.prepare import look_again
 from keeper.trial import Prepared, grant_of
 from keeper.venues.ports import ReadFailedError
@@ -29,23 +32,28 @@ CHANGES = 5
 
 
 async def conclude_holds(
-    house: House, snapshot: Snapshot, assessed: Assessment | Unjudged, holds: Sequence[Hold]
+    house: House,
+    snapshot: Snapshot,
+    assessed: Assessment | Unjudged,
+    holds: Sequence[Hold],
+    acting: str | None = None,
 ) -> None:
-    """Write down and tell every alert and refusal."""
+    """Tell every alert and refusal, and write them down: a journal that fails silences no alarm.
+
+    ``acting`` is the rule whose plan is on its way.
+    """
     name = assessed.name if isinstance(assessed, Unjudged) else assessed.position.name
-    await tell_holds(house, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
+    house.observer.judged(name, notices_of(assessed, holds), standing_of(assessed), acting)
+    await write_holds(house, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
 
 
-async def tell_holds(
+async def write_holds(
     house: House, block: BlockRef, subject: str, holds: Sequence[Hold], inputs: Callable[[], report.Data]
 ) -> None:
-    """Write down and tell what the rules of a subject came to, each under its own name; a repeated one is not written.
+    """Write down what the rules of a subject came to, each under its own name; a repeated one is not written again.
 
-    A ``subject`` is a position, or a book under one of its rules. All are told before any is written: a journal that
-    fails silences no alarm. Raises JournalError.
+    A ``subject`` is a position, or a book under one of its rules. Raises JournalError.
     """
-    for hold in holds:
-        house.observer.held(hold.position, hold.rule, hold.reason, hold.detail, is_quiet=hold.is_quiet)
     said = house.said.get(subject, frozenset())
     for hold in holds:
         key = (hold.rule, hold.reason)
@@ -81,7 +89,7 @@ async def conclude_plan(
     house.said[intent.position] = frozenset()
     if house.mode == "dry_run":
         outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
-        await _finish(house, intent, prepared.plan.label, entry, outcome)
+        await _finish(house, prepared, entry, outcome)
         return outcome
     task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, entry))
     house.in_flight.begin(signer, intent.position, task)
@@ -133,7 +141,7 @@ async def _send(house: House, wallet: Wallet, prepared: Prepared, entry: Entry) 
     for _ in range(CHANGES):
         look = SecondLook(house, prepared)
         outcome = await _send_one(house, wallet, prepared, entry, look, displaced)
-        await _finish(house, prepared.plan.intent, prepared.plan.label, entry, outcome)
+        await _finish(house, prepared, entry, outcome)
         following = await _next_after(house, outcome, look, prepared)
         if following is None:
             break
@@ -191,14 +199,17 @@ class SecondLook:
         return verdict(plan, now, ceiling, has_begun=has_begun)
 
 
-async def _finish(house: House, intent: Intent, label: str, entry: Entry, outcome: Outcome) -> None:
+async def _finish(house: House, prepared: Prepared, entry: Entry, outcome: Outcome) -> None:
+    intent = prepared.plan.intent
     health = outcome.after.health_factor if outcome.after else None
-    house.observer.concluded(intent.position, label, outcome.kind, outcome.reason, outcome.detail, health)
+    plan = prepared.plan
+    end = Ended(intent.position, intent.rule.name, plan.label, outcome.kind, outcome.reason, outcome.detail)
+    house.observer.concluded(end, health, outcome_said(plan, outcome), subject=intent.position)
     try:
         decision_id = await house.journal.decisions.written(entry)
         await house.journal.decisions.record_outcome(decision_id, outcome.kind, report.outcome(outcome))
     except JournalError as error:
-        house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error), is_quiet=False)
+        house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error))
 
 
 class _Where(TypedDict):

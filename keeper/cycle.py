@@ -25,6 +25,7 @@ from keeper.execution.executor import Outcome
 from keeper.fitting import fitting
 from keeper.house import House
 from keeper.journal import JournalError
+from keeper.noticed import closed_or_missing, notice
 from keeper.perpetuals.keep import PerpResult, keep_book, keep_perp
 from keeper.prepare import judge, rehearsed_now
 from keeper.together import calls_go_ahead, goes_ahead, going_together
@@ -97,10 +98,15 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
 class Seen:
     """A position that was judged, and what its rules ask for; nothing is planned yet."""
 
-    name: str
+    position: LendingPosition | Unreadable
     signer: Address
     assessed: Assessment | Unjudged
     decided: Decided[Intent]
+
+    @property
+    def name(self) -> str:
+        """The position's name."""
+        return self.position.name
 
 
 def _urgency(one: Seen | Result) -> tuple[bool, bool, int, int]:
@@ -120,9 +126,11 @@ async def look(house: House, snapshot: Snapshot, position: LendingPosition | Unr
 
 async def _seen(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Seen:
     assessed = judge(house, snapshot, position)
+    if isinstance(assessed, Unjudged) and assessed.doubt.reason is Reason.NO_POSITION:
+        assessed = await closed_or_missing(house, assessed)
     signer = house.watch.positions[position.name].spender
     decided = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
-    return Seen(position.name, signer, assessed, decided)
+    return Seen(position, signer, assessed, decided)
 
 
 async def keep(house: House, snapshot: Snapshot, seen: Seen) -> Result:
@@ -137,13 +145,16 @@ async def keep(house: House, snapshot: Snapshot, seen: Seen) -> Result:
             house.wanted.add(signer)
         if isinstance(result.decision, Hold):
             await conclude_holds(house, snapshot, result.assessed, result.holds)
+            await _notice(house, seen)
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
+        # the rescue goes first
         outcome = await conclude_plan(house, snapshot, result.decision, result.prepared, signer)
         goes_ahead(house, snapshot.block, signer, result.prepared)
         if isinstance(outcome, asyncio.Task):
             house.in_flight.joins(outcome)
-        await conclude_holds(house, snapshot, result.assessed, result.holds)  # the rescue went first
+        await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
+        await _notice(house, seen)
         return replace(result, outcome=outcome)
     except NodesDisagreeError as error:
         return _in_the_dark(house, seen.name, Reason.NODES_DISAGREE, error)
@@ -153,9 +164,15 @@ async def keep(house: House, snapshot: Snapshot, seen: Seen) -> Result:
         return _in_the_dark(house, seen.name, Reason.JOURNAL_AWAY, error)
 
 
+async def _notice(house: House, seen: Seen) -> None:
+    """Tell of what somebody else did to a position: after what its rules ask for."""
+    if isinstance(seen.position, LendingPosition):
+        await notice(house, seen.position, seen.assessed)
+
+
 def _in_the_dark(house: House, name: str, reason: Reason, error: Exception) -> Result:
     """Tell that a position could not be seen to at this block. Nothing was sent: the journal comes before the wire."""
-    house.observer.held(name, None, reason, str(error), is_quiet=False)
+    house.observer.held(name, None, reason, str(error))
     return Result(name, Unjudged(name, Doubt(reason, str(error))), Hold(name, None, reason, str(error)))
 
 

@@ -13,6 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from keeper.arming import Arming
 from keeper.arrivals import Arrivals
 from keeper.chain.errors import NodeError
+from keeper.chain.nodes import Nodes
 from keeper.core.decisions import NEEDLESS, Hold, asked_for
 from keeper.core.hedge_rules import BookAssessment
 from keeper.core.perp_rules import PerpAssessment
@@ -115,6 +116,7 @@ class Daemon:
             self._failed(error)
         else:
             self._went_well()
+        await self._remember()
         self._arming.begin([r.assessed for r in results if isinstance(r.assessed, Assessment)])
         if self._prune_due:
             self._prune_due = False
@@ -125,6 +127,9 @@ class Daemon:
         results = await cycle(self._house, head)
         if self._house.perps.is_used:
             self._house.observer.perps(_margins(results), _deltas(results))
+        node = self._house.watch.blocks.node
+        if isinstance(node, Nodes) and len(node.members) > 1:
+            self._house.observer.nodes({one.name: one.state for one in node.status()})
         self._house.observer.block(head.number, _health(results), time.monotonic() - begun, len(self._afar))
         for result in results:
             if isinstance(result.outcome, asyncio.Task):
@@ -152,6 +157,7 @@ class Daemon:
             self._fell_short = True
 
     def _went_well(self) -> None:
+        self._house.observer.cycle_went_well()
         self._failures = 0
         self._good += 1
         if self._good >= GOOD_TO_SIGN_AGAIN and not self._house.may_sign:
@@ -180,7 +186,9 @@ class Daemon:
                 await self._bring_back(signer, executor)
             except SendFailedError as error:
                 # it stays pending and is said again; a plan that is needed takes its nonce
-                self._house.observer.raise_alarm(f"reconcile:{signer}", "A transaction of an earlier run", str(error))
+                self._house.observer.raise_alarm(
+                    f"reconcile:{signer}", "A transaction of an earlier run is not settled", str(error)
+                )
             else:
                 if left:
                     self._house.observer.reconciled(signer, len(left))
@@ -265,6 +273,11 @@ class Daemon:
 
     def _want_prune(self) -> None:
         self._prune_due = True
+
+    async def _remember(self) -> None:
+        """Write down what the owner was told. That it cannot be is told elsewhere, and costs an alarm told twice."""
+        with contextlib.suppress(JournalError):
+            await self._house.remember_alarms()
 
     async def _prune(self) -> None:
         try:

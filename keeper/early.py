@@ -19,7 +19,7 @@ from keeper.core import lending
 from keeper.core.accrual import Answered, Rates, carried_on, is_as_foretold, is_same_account
 from keeper.core.decisions import decide
 from keeper.core.positions import BlockRef, LendingPosition, Snapshot
-from keeper.core.units import Address
+from keeper.core.units import Address, decimal_of, usd_text
 from keeper.fitting import fitting
 from keeper.house import House
 from keeper.journal import JournalError
@@ -205,7 +205,7 @@ class Early:
             for asset, price in prices.items():
                 told = self._told.get(hash_, {}).get(asset)
                 if told is None or told.answer != price:
-                    return f"{asset} came to {price} and no event told of it"
+                    return f"{asset} came to {usd_text(price)} and no event said so"
         return None
 
     def _difference(self, foretold: Mapping[str, LendingPosition], read: Snapshot) -> str | None:
@@ -219,14 +219,15 @@ class Early:
             for holding in position.held:
                 asset, price = holding.reserve.asset, holding.reserve.price.answer
                 if asset in told and told[asset].answer != price:
-                    return f"{holding.reserve.symbol}: the event said {told[asset].answer}, the oracle {price}"
+                    said = f"the event said {usd_text(told[asset].answer)}, the oracle {usd_text(price)}"
+                    return f"{holding.reserve.symbol}: {said}"
                 known = {h.reserve.asset: h.reserve.price.answer for h in expected.held}
                 if asset not in told and known.get(asset, price) != price:
                     missing[asset] = price
             if missing:
                 self._owed.setdefault(read.block.hash, {}).update(missing)
             elif is_same_account(expected, position) and not is_as_foretold(expected, position):
-                ours, theirs = expected.reported.health_factor, position.reported.health_factor
+                ours, theirs = (decimal_of(of.reported.health_factor, 18) for of in (expected, position))
                 return f"{position.name}: health factor {ours} was foretold, the protocol says {theirs}"
         return None
 

@@ -25,6 +25,7 @@ from keeper.flights import Flights
 from keeper.journal import Journal
 from keeper.journal.decisions import Doing, Mode
 from keeper.journal.past import Past, Recollection
+from keeper.lent_memory import LentMemory
 from keeper.observe import Observer
 from keeper.opinions import Opinions, SecondOpinion
 from keeper.perp_memory import PerpMemory
@@ -57,6 +58,8 @@ class House:
     """Whose cooldowns and limits count: a dry run has its own, a look at things sees the live ones."""
     perps: PerpMemory
     """Rules about perpetual positions and books, and what was seen of these."""
+    lent: LentMemory
+    """What lending positions held when last looked at."""
     fee_share: Bps
     """Share of the expected loss from liquidation that gas may cost."""
     second_opinion: SecondOpinion | None = None
@@ -199,6 +202,20 @@ class House:
     async def spent_today(self, rule: Ruled, block: BlockRef) -> Usd:
         """Return the dollars a rule moved in the last 24 hours of chain time."""
         return Usd((await self.past_of(rule, block)).spent)
+
+    async def recall_alarms(self) -> None:
+        """Take up what the owner was told before a restart. Raises JournalError."""
+        self.observer.recall(await self.journal.facts.get(self._alarms_key))
+
+    async def remember_alarms(self) -> None:
+        """Write down what the owner was told, if there is anything new of it. Raises JournalError."""
+        told = self.observer.take_memory()
+        if told is not None and not self.perps.is_look:
+            await self.journal.facts.set(self._alarms_key, told)
+
+    @property
+    def _alarms_key(self) -> str:
+        return f"alarms:{self.perps.scope}"
 
     async def settle(self) -> None:
         """Wait for every plan under way."""

@@ -10,16 +10,27 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
+from keeper.alarms import Alarms, Heard
+from keeper.console import rendered
+from keeper.core.conditions import News
+from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
-from keeper.core.units import INFINITE, WAD, decimal_of, ratio_text, usd_text
+from keeper.core.units import INFINITE, WAD, decimal_of, duration, ratio_text, usd_text
+from keeper.pulse import Pulse
 
 MOST_SHOWN = 20
 """Positions named on the line of a block."""
+QUIET_S = 900.0
+"""A line that would only repeat what was logged is summed up this often."""
+NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
+CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
+"""Troubles that a judged block speaks against, unless they came up with it."""
 
 
 class Alarm(Protocol):
@@ -46,6 +57,23 @@ class AppriseAlarm:
         return bool(self._apprise.notify(title=title, body=body))
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a plan of a rule ended."""
+
+    position: str
+    rule: str | None
+    label: str
+    kind: str
+    reason: Reason
+    detail: str
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it did what it could, or was not needed any more: no fault."""
+        return self.kind in ("restored", "partial", "rehearsed", "cancelled")
+
+
 class Observer:
     """Tells the log, the metrics and the owner. ``mode`` is on every line: dry_run or live.
 
@@ -57,15 +85,18 @@ class Observer:
         mode: str,
         alarm: Alarm | None = None,
         repeat_s: int = 3600,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
         called: str = "",
     ) -> None:
         self._log = structlog.get_logger().bind(mode=mode, **({"network": called} if called else {}))
         self._title = f"keeper · {called}" if called else "keeper"
         self._alarm = alarm
-        self._repeat_s = repeat_s
         self._clock = clock
-        self._alarmed: dict[str, float] = {}
+        self._known = Alarms(repeat_s, clock)
+        self._lines = Alarms(QUIET_S, clock)
+        self._pulse = Pulse(QUIET_S, clock)
+        self._raised = set[str]()
+        """Troubles that came up since the last block."""
         self._post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alarm")
         self.alarms: list[str] = []
         """Titles of the last alarms raised, newest last."""
@@ -129,7 +160,7 @@ class Observer:
     def block(self, number: int, health: dict[str, int], seconds: float, afar: int = 0) -> None:
         """One block was judged; of ``afar`` more positions by the protocol's figures alone, and no rule can fire.
 
-        Of many only the lowest are shown.
+        Of many only the lowest are shown. Only what moved is news; blocks that say nothing new are summed up.
         """
         self._block.set(number)
         self._cycle.set(seconds)
@@ -143,53 +174,124 @@ class Observer:
         shown = {name: ratio_text(health[name]) for name in lowest}
         more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
         perps = {"perps": self._perps} if self._perps else {}
-        self._log.info("block", number=number, health=shown, **perps, **more, ms=round(seconds * 1000))
+        passed = self._pulse.beat(health, seconds)
+        log = self._log.debug if passed is None else self._log.info
+        since = {"blocks": passed.blocks, "slowest_ms": passed.slowest_ms} if passed and passed.blocks > 1 else {}
+        log("block", number=number, health=shown, **perps, **more, ms=round(seconds * 1000), **since)
+        for key in CLEARED_BY_A_BLOCK:
+            if key not in self._raised:
+                self._lines.gone(key)
+                self.clear_alarm(key, f"Block {number} was judged.")
+        self._raised.clear()
 
     def node_away(self, detail: str, attempt: int) -> None:
         """The node does not answer; positions are unknown until it does."""
-        self._log.error("node_away", detail=detail, attempt=attempt)
-        self.raise_alarm("node_away", "The node does not answer", f"{detail}. The positions are not being watched.")
+        self._line("error", "node_away", "node_away", detail=detail, attempt=attempt)
+        body = sentence(detail, "The positions are not being watched", Reason.NODE_AWAY.remedy)
+        self.raise_alarm("node_away", "The node does not answer", body, name="the node answers again")
 
     def no_new_block(self, seconds: float, number: int) -> None:
         """The node answers, but the chain stands still for it."""
-        self._log.error("no_new_block", number=number, seconds=round(seconds))
-        self.raise_alarm(
-            "no_new_block",
-            "No new block",
-            f"Block {number} has been the newest for {round(seconds)} s: is the node stuck? Nothing newer is watched.",
+        self._line("error", "no_new_block", "no_new_block", number=number, seconds=round(seconds))
+        body = sentence(
+            f"Block {number} has been the newest for {duration(seconds)}: is the node stuck?",
+            "Nothing newer is watched",
         )
+        self.raise_alarm("no_new_block", "No new block", body, name="there are new blocks again")
 
     def node_back(self, seconds: float) -> None:
-        """The node answers again."""
-        self._log.info("node_back", away_s=round(seconds, 1))
-        self._alarmed.pop("node_away", None)
+        """The node answers again: the owner hears of it once it has stayed for a while."""
+        self._line("info", "node_back", "node_back", away_s=round(seconds, 1))
+        self.clear_alarm("node_away", "The positions are watched again.")
+
+    def nodes(self, standing: dict[str, str]) -> None:
+        """How each of several nodes is doing: one that is asked again is news."""
+        for name, state in standing.items():
+            if state != "fine":
+                continue
+            for key in self._known.keys_of(f"node:{name}"):
+                self.clear_alarm(key, f"Node {name} is asked again.")
 
     def cycle_failed(self, error: BaseException, in_a_row: int) -> None:
         """A cycle ended in an error nobody foresaw."""
-        self._log.error("cycle_failed", error=f"{type(error).__name__}: {error}", in_a_row=in_a_row, exc_info=error)
-        self.raise_alarm("cycle_failed", "The keeper failed to judge a block", f"{type(error).__name__}: {error}")
+        text = f"{type(error).__name__}: {error}"
+        self._line("error", f"cycle_failed:{text}", "cycle_failed", error=text, in_a_row=in_a_row, exc_info=error)
+        body = sentence(text, "Positions are looked at again at the next block", "See the log; report it if it stays")
+        self.raise_alarm("cycle_failed", "The keeper failed to judge a block", body, name="blocks are judged again")
+
+    def cycle_went_well(self) -> None:
+        """A block was judged without a fault."""
+        self.clear_alarm("cycle_failed", "The last blocks were judged without a fault.")
 
     def sending_stopped(self, in_a_row: int) -> None:
         """Too many failures in a row: nothing is signed until some cycles went well."""
         self._log.critical("sending_stopped", in_a_row=in_a_row)
-        self.raise_alarm("sending_stopped", "The keeper stopped signing", f"{in_a_row} failed cycles in a row.")
+        body = sentence(f"{in_a_row} cycles failed in a row", "Nothing is sent", Reason.SIGNING_STOPPED.remedy)
+        self.raise_alarm("sending_stopped", "The keeper stopped signing", body, name="the keeper signs again")
 
     def sending_resumed(self) -> None:
         """Enough cycles went well again."""
         self._log.warning("sending_resumed")
-        self._alarmed.pop("sending_stopped", None)
+        if "sending_stopped" in self._known.keys_of(""):
+            self._known.settled(["sending_stopped"])
+            self._tell("All clear: the keeper signs again", "Enough blocks in a row were judged without a fault.")
 
     # --- a position --------------------------------------------------------------------------------------------------
 
-    def held(self, position: str, rule: str | None, reason: Reason, detail: str, *, is_quiet: bool) -> None:
-        """The keeper decided not to act. Loud only when something is wrong."""
-        self._decided.labels(position, reason.code).inc()
-        if is_quiet:
-            self._log.debug("held", position=position, rule=rule, reason=reason.code, detail=detail)
+    def judged(self, subject: str, notices: Sequence[Notice], standing: str, acting: str | None = None) -> None:
+        """A position, or a book under a rule, was judged: what holds now, each rule under its own name.
+
+        What a rule was held for is over when it rests: not while it is ``acting``, nor while it is held for something
+        else. ``standing`` is how it stands now, empty where nobody knows, and then nothing is over.
+        """
+        there, firing = set[str](), {acting} if acting else set[str | None]()
+        for notice in notices:
+            hold = notice.hold
+            self._decided.labels(hold.position, hold.reason.code).inc()
+            if hold.reason is Reason.HEALTHY:
+                continue
+            key = f"{subject}:{hold.rule}:{hold.reason.code}"
+            there.add(key)
+            if hold.rule and hold.reason is not Reason.AT_TARGET:
+                firing.add(hold.rule)
+            self._heard_of(key, subject, notice)
+        if standing:
+            self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), standing)
+
+    def _over(self, subject: str, there: set[str], firing: tuple[str, ...], standing: str) -> None:
+        staying = there | {key for key in self._known.keys_of(subject) if key.startswith(firing)}
+        ended = {heard.condition.name: heard for heard in self._known.gone_but(subject, staying)}
+        for heard in ended.values():
+            self._tell(*heard.worded("", standing))
+        for heard in self._lines.gone_but(subject, there):
+            self._log.info("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
+
+    def _heard_of(self, key: str, subject: str, notice: Notice) -> None:
+        hold = notice.hold
+        told = {"position": hold.position, "rule": hold.rule, "reason": hold.reason.code, "detail": hold.detail}
+        if hold.is_quiet:
+            self._line("info", key, "held", subject=subject, name=notice.name, **told)
             return
-        self._log.warning("held", position=position, rule=rule, reason=reason.code, detail=detail)
-        remedy = f" {reason.remedy}." if reason.remedy else ""
-        self.raise_alarm(f"{position}:{reason.code}", f"{position}: {reason.short}", f"{detail}.{remedy}".lstrip("."))
+        heard = self._known.seen(key, notice.name, subject=subject, repeat_s=notice.repeat_s, distance=notice.distance)
+        if heard is None:
+            self._log.debug("held", **told)
+            return
+        self._log.warning("held", **told, **_counted(heard))
+        self._tell(*heard.worded(notice.title, notice.body))
+
+    def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
+        """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
+
+        What is no position's own is one trouble, however many positions it keeps in the dark.
+        """
+        self._decided.labels(position, reason.code).inc()
+        whose = f"{position}:{rule}"
+        self._line(
+            "warning", f"{whose}:{reason.code}", "held", position=position, rule=rule, reason=reason.code, detail=detail
+        )
+        key = f"held:{reason.code}" if reason in NO_POSITION_S else f"held:{whose}:{reason.code}"
+        title = _capital(reason.short) if reason in NO_POSITION_S else f"{position}: {reason.short}"
+        self.raise_alarm(key, title, sentence(f"{position}: {detail}", reason.remedy), name=f"{title}: no more")
 
     def planned(self, position: str, rule: str, label: str, cost: int, *, is_partial: bool) -> None:
         """A plan was chosen."""
@@ -203,11 +305,11 @@ class Observer:
 
     def armed(self, position: str, block: int, count: int) -> None:
         """Plans are ready for prices that have not come yet."""
-        self._log.info("armed", position=position, block=block, plans=count)
+        self._line("info", f"armed:{position}:{count > 0}", "armed", position=position, block=block, plans=count)
 
     def not_armed(self, block: int, detail: str) -> None:
         """Nothing new could be made ready at a block: what fires is rehearsed as usual."""
-        self._log.info("not_armed", block=block, detail=detail)
+        self._line("info", "not_armed", "not_armed", block=block, detail=detail)
 
     def early_on(self, block: int) -> None:
         """The oracle's own events may be acted on."""
@@ -215,7 +317,7 @@ class Observer:
 
     def early_off(self, why: str, blocks: int) -> None:
         """What the oracle's events foretold was not what was read: they are not acted on for a while."""
-        self._log.error("early_off", detail=why)
+        self._line("error", "early_off", "early_off", detail=why)
         self.raise_alarm(
             "early", "Oracle events are not acted on", f"{why}. Off until {blocks} blocks were as foretold."
         )
@@ -226,48 +328,109 @@ class Observer:
 
     def refused(self, position: str, label: str, reason: Reason, detail: str) -> None:
         """A plan does not work on its block."""
-        self._log.warning("refused", position=position, plan=label, reason=reason.code, detail=detail)
+        key = f"refused:{position}:{label}:{reason.code}"
+        self._line("warning", key, "refused", position=position, plan=label, reason=reason.code, detail=detail)
 
     def concluded(
         self,
-        position: str,
-        label: str,
-        kind: str,
-        reason: Reason,
-        detail: str,
+        end: Ended,
         health: int | None,
+        said: tuple[str, str] | None = None,
         *,
+        subject: str = "",
         figure: str = "health factor",
     ) -> None:
-        """A plan was carried out, or failed to be. ``health`` is the figure named (Wad), None where it is not known."""
-        self._outcomes.labels(position, kind).inc()
-        after = ratio_text(health) if health is not None else "unknown"
-        log = self._log.info if kind in ("restored", "rehearsed") else self._log.error
-        told = {f"{figure.split(maxsplit=1)[0]}_after": after}
-        log("concluded", position=position, plan=label, kind=kind, reason=reason.code, detail=detail, **told)
-        # what was really done is always told; the same failure again and again is not
-        key = None if kind in ("restored", "partial") else f"{position}:{kind}:{reason.code}"
-        self.raise_alarm(key, f"{position}: {reason.short}", f"{label}. {figure.capitalize()} now {after}. {detail}")
+        """A plan was carried out, or failed to be. ``health`` is the figure named (Wad), None where it is not known.
 
-    # --- alarms ------------------------------------------------------------------------------------------------------
+        ``said`` is how its owner reads it. What was really done is always told, and settles what its rule was held
+        for; the same failure again and again is one trouble.
+        """
+        self._outcomes.labels(end.position, end.kind).inc()
+        after = ratio_text(health) if health is not None else "unknown"
+        log = self._log.info if end.is_well else self._log.error
+        told = {f"{figure.split(maxsplit=1)[0]}_after": after}
+        log(
+            "concluded",
+            position=end.position,
+            plan=end.label,
+            kind=end.kind,
+            reason=end.reason.code,
+            detail=end.detail,
+            **told,
+        )
+        shown = f"{figure.capitalize()} now {after}"
+        title, body = said or (f"{end.position}: {end.reason.short}", sentence(end.label, shown, end.detail))
+        of_rule = [key for key in self._known.keys_of(subject) if key.startswith(f"{subject}:{end.rule}:")]
+        if end.reason is Reason.SUPERSEDED:
+            return  # what took its place says more
+        if end.kind in ("restored", "partial"):
+            self._known.settled(of_rule)
+            self._tell(f"All clear: {title}" if of_rule and end.kind == "restored" else title, body)
+            return
+        name = f"{end.position}: rule {end.rule}: no longer fires"
+        self.raise_alarm(f"{subject}:{end.rule}:{end.kind}:{end.reason.code}", title, body, subject=subject, name=name)
+
+    def noticed(self, position: str, reason: Reason, title: str, body: str) -> None:
+        """A position changed without a plan of ours: liquidated, closed or changed from outside."""
+        self._decided.labels(position, reason.code).inc()
+        log = self._log.error if reason is Reason.LIQUIDATED else self._log.warning
+        log("noticed", position=position, reason=reason.code)
+        self.raise_alarm(None, title, body)
 
     def order_done(self, position: str, key: str, detail: str) -> None:
         """An order that a plan had left with the venue was carried out after all."""
         self._log.info("order_done", position=position, order=key, detail=detail)
+        if f"order:{key}" in self._known.keys_of(f"orders:{position}"):
+            self._known.settled([f"order:{key}"])
+            self._tell(f"All clear: {position}: the late order was carried out", detail)
 
-    def raise_alarm(self, key: str | None, title: str, body: str) -> None:
-        """Tell the owner; the same key not again within the repeat time. Delivery never holds the keeper up."""
-        now = self._clock()
-        if key is not None:
-            last = self._alarmed.get(key)
-            if last is not None and now - last < self._repeat_s:
-                return
-            self._alarmed[key] = now
-        self._log.warning("alarm", title=title, body=body)
+    # --- alarms ------------------------------------------------------------------------------------------------------
+
+    def raise_alarm(self, key: str | None, title: str, body: str, *, subject: str = "", name: str = "") -> None:
+        """Tell the owner. One trouble, by its key, is told when it begins, and summed up once in a while.
+
+        Without a key it is an event, and always told. ``name`` is what is said when it is over. Delivery never holds
+        the keeper up.
+        """
+        if key is None:
+            self._tell(title, body)
+            return
+        self._raised.add(key)
+        heard = self._known.seen(key, name or f"{title}: no more", subject=subject)
+        if heard is not None:
+            self._tell(*heard.worded(title, body))
+
+    def clear_alarm(self, key: str, body: str) -> None:
+        """A trouble is not there at this moment; when it has been away for a while the owner hears that it is over."""
+        heard = self._known.gone(key)
+        if heard is not None:
+            self._tell(*heard.worded("", body))
+
+    def over(self, subject: str, body: str) -> None:
+        """Nothing of a subject is wrong at this moment."""
+        for heard in self._known.gone_but(subject, ()):
+            self._tell(*heard.worded("", body))
+
+    def take_memory(self) -> list[dict[str, Any]] | None:
+        """Return what the owner was told, to be written down, when there is something new of it."""
+        return self._known.take_changes()
+
+    def recall(self, written: object) -> None:
+        """Take up what the owner was told before a restart."""
+        self._known.recall(written)
+
+    def _tell(self, title: str, body: str) -> None:
+        self._log.warning("alarm", title=title, body=body.replace("\n", " "))
         self.alarms = [*self.alarms[-99:], title]
         self._alarms.inc()
         if self._alarm is not None:
             self._post.submit(self._deliver, self._alarm, f"{self._title} · {title}", body)
+
+    def _line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **told: Any) -> None:
+        """Log what is new; what only repeats is counted, and logged again once in a while with the count."""
+        heard = self._lines.seen(key, name or event, subject=subject)
+        log = self._log.debug if heard is None else getattr(self._log, level)
+        log(event, **told, **(_counted(heard) if heard else {}))
 
     def close(self) -> None:
         """Wait until the last alarms are out."""
@@ -283,9 +446,17 @@ class Observer:
             self._log.error("alarm_failed", title=title)
 
 
+def _counted(heard: Heard) -> dict[str, int]:
+    return {"times": heard.times, "for_s": round(heard.lasted_s)} if heard.news is News.STILL else {}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def configure_logging(*, as_json: bool, verbose: bool) -> None:
-    """Send log lines to standard error: for people on a terminal, JSON otherwise."""
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=12)
+    """Send log lines to standard error: sentences for people on a terminal, JSON otherwise."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else rendered
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

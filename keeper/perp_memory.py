@@ -16,6 +16,8 @@ from keeper.journal import Journal
 
 MOST_KEYS = 64
 """Keys of own resting orders that are remembered; a venue holds fewer for a position."""
+LOOK_BACK = 5000
+"""Blocks in which it is sought why a position shrank, where nobody wrote down when it was last seen."""
 FOLLOWED = (PerpMeasure.TRAILING_STOP, PerpMeasure.FUNDING)
 
 
@@ -28,6 +30,16 @@ class Left:
     block: int
     since: int
     """Unix seconds; zero where it was not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """A leg that lost size: signed sizes before and now, and the block of the last look."""
+
+    symbol: str
+    before: int
+    now: int
+    since: int
 
 
 @dataclass(slots=True)
@@ -45,6 +57,8 @@ class PerpMemory:
     trails: dict[str, Trail] = field(default_factory=dict)
     naked: dict[str, Naked] = field(default_factory=dict)
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
+    looked: dict[str, int] = field(default_factory=dict)
+    """Position → the block of the last look at its sizes."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What was read of the journal, and written to it."""
     expected: set[str] = field(default_factory=set)
@@ -97,29 +111,36 @@ class PerpMemory:
         await self._write(self._key("naked", key), plain if naked != Naked() else None)
         self.naked[key] = naked
 
-    async def shrunk(self, position: PerpPosition) -> list[tuple[str, int, int]]:
-        """Return the legs that lost size since the last look without a plan of ours: symbol, before, now.
+    async def shrunk(self, position: PerpPosition) -> tuple[Shrunk, ...]:
+        """Return the legs that lost size since the last look, unless a plan of ours is known to have changed them.
 
-        What was last seen is kept in the journal, so that a liquidation while the keeper was down is told as well.
+        What was last seen, and when it changed, is kept in the journal: a liquidation while the keeper was down is told
+        as well.
         """
-        key = self._key("sizes", position.name)
+        key, at = self._key("sizes", position.name), self._key("sizes_at", position.name)
         before = self.sizes.get(position.name)
         if before is None:
             found = await self._get(key)
             before = {k: int(v) for k, v in found.items()} if isinstance(found, dict) else {}
+        since = self.looked.get(position.name)
+        if since is None:
+            kept = await self._get(at)
+            since = kept if isinstance(kept, int) else position.block.number - LOOK_BACK
+        self.looked[position.name] = position.block.number
         now = {leg.symbol: leg.size for leg in position.legs if leg.size}
         is_ours = position.name in self.expected
         self.expected.discard(position.name)
         if now != before:
             await self._write(key, {k: str(v) for k, v in now.items()})
+            await self._write(at, position.block.number)
         self.sizes[position.name] = now
         if is_ours:
-            return []
-        return [
-            (symbol, size, now.get(symbol, 0))
+            return ()
+        return tuple(
+            Shrunk(symbol, size, now.get(symbol, 0), max(0, since))
             for symbol, size in before.items()
             if abs(now.get(symbol, 0)) < abs(size) or (now.get(symbol, 0) > 0) != (size > 0)
-        ]
+        )
 
     async def may_be_empty(self, name: str) -> bool:
         """Tell whether a position without size is no surprise: a book's hedge, or one that had a size once."""

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from keeper.chain.blocks import Blocks
-from keeper.chain.errors import NodeError, NodeRefusedError
+from keeper.chain.errors import NodeRefusedError
+from keeper.core.occurrences import Occurrence
+from keeper.core.units import Address
+from keeper.venues import aave_v3_events
+from keeper.venues.aave_v3 import Market
 from keeper.venues.ports import OrderOutcome, PerpSeat
 
+MOST_PAGES = 256
+"""Requests for one range of blocks."""
 NARROW = 900
 """Blocks of logs that hardly any node refuses; an order's end is told soon after its beginning."""
 
@@ -35,16 +41,31 @@ class VenueLogs:
         logs = await self._logs(since, book.filter(keys))
         return {key: book.outcome(key, logs) for key in keys}
 
-    async def causes(self, name: str, since: int) -> tuple[str, ...]:
-        """Return what a venue did to a position by itself since a block, in words; nothing where it cannot be told."""
-        book = self.seat(name).order_book
-        if book is None:
-            return ()
-        try:
-            logs = [log for wanted in book.by_itself() for log in await self._logs(since, wanted)]
-        except NodeError:
-            return ()
-        return book.causes(logs)
+    async def of_account(self, market: Market, owner: Address, begin: int, end: int) -> tuple[Occurrence, ...]:
+        """Return what a lending market's events say of an account, first to last block. Raises NodeError."""
+        asked = aave_v3_events.account_filters(market, owner)
+        logs = [log for wanted in asked for log in await self.paged(begin, end, wanted)]
+        return aave_v3_events.occurrences(market, logs)
+
+    async def happened(self, name: str, begin: int, end: int) -> tuple[Occurrence, ...]:
+        """Return what a venue's events say of a position, first to last block. Raises NodeError."""
+        chronicle = self.seat(name).chronicle
+        return chronicle.told([log for wanted in chronicle.asked() for log in await self.paged(begin, end, wanted)])
+
+    async def paged(self, begin: int, end: int, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return logs of a range of blocks: in parts where the node refuses so many at once. Raises NodeError."""
+        found, at, step = list[dict[str, Any]](), begin, max(1, end - begin + 1)
+        for _ in range(MOST_PAGES):
+            if at > end:
+                return found
+            try:
+                found += await self._between(at, hex(min(end, at + step - 1)), wanted)
+                at += step
+            except NodeRefusedError:
+                if step == 1:
+                    raise
+                step = max(1, step // 4)
+        return found
 
     async def carried_out(self, name: str, since: int) -> tuple[str, ...]:
         """Return the keys of orders that made a position smaller since a block. Raises NodeError."""

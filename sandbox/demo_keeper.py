@@ -112,7 +112,7 @@ class Keeper:
         """Start it and wait until it has judged its first block."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                self._command("run", "--live"),
+                self._command("run", "--live", "--verbose"),
                 cwd=self.home,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,

@@ -125,6 +125,7 @@ def once(configs: Configs = None, live: Live = False, as_json: Json = False, ver
             if not any(hold.reason is Reason.SIGNER_BUSY for r in results for hold in r.holds):
                 break
         await daemon.look_back()
+        await house.remember_alarms()
         results = tuple(seen.values())
         show.results(out, house.mode, results, outcomes, as_json=as_json)
         return _verdict(results, outcomes)
@@ -227,7 +228,7 @@ def _verdict(results: tuple[AnyResult, ...], outcomes: dict[str, AnyOutcome | No
 
 def _code(result: AnyResult, outcome: AnyOutcome | None) -> Exit:
     if isinstance(result.assessed, Unjudged):
-        return Exit.FAILED
+        return Exit.FINE if result.assessed.doubt.reason is Reason.CLOSED else Exit.FAILED
     if isinstance(result.decision, Hold):
         return Exit.IN_DANGER if result.decision.leaves_in_danger else Exit.FINE
     if outcome is None or outcome.helped or result.decision.rule.is_boost:

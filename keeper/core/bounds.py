@@ -13,7 +13,7 @@ from keeper.core.decisions import Intent
 from keeper.core.moves import Approve, Borrow, Move, Repay, RepayWithCollateral, Supply, Swap, Unpledge, Withdraw
 from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, BlockRef, LendingPosition, Reserve, Wallet
-from keeper.core.units import BPS, Address, Bps, Wad, ratio_text
+from keeper.core.units import BPS, Address, Bps, Wad, ratio_text, usd_text
 
 MOST_INTEREST = 1000
 """An index may have grown by a thousandth since: more is not interest of a few blocks."""
@@ -62,7 +62,8 @@ def project(plan: Plan, bounds: Bounds, now: Intent, wallet: Wallet, floor: Wad)
             continue
         low, high = bounds.prices[holding.reserve.asset]
         if not low <= holding.reserve.price.answer <= high:
-            raise OutOfBoundsError(f"{holding.reserve.symbol} at {holding.reserve.price.answer} is beyond the rung")
+            price = usd_text(holding.reserve.price.answer)
+            raise OutOfBoundsError(f"{holding.reserve.symbol} at {price} is beyond the rung")
     account, tokens = now.assessment.account, dict[Address, int](wallet.tokens)
     reserves = {h.reserve.asset: h.reserve for h in position.holdings}
     for move in moves:

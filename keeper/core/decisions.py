@@ -109,6 +109,7 @@ class Hold:
             return self.is_boost
         return self.reason in (
             Reason.HEALTHY,
+            Reason.CLOSED,
             Reason.AT_TARGET,
             Reason.UNMEASURED,
             Reason.IN_FLIGHT,

@@ -11,7 +11,16 @@ from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp_plans import PerpPlan, PerpPromise, PerpStep, PerpTerms
-from keeper.core.perp_pricing import base_usd, cost_share, dearest, gas_cost, value_of, with_margin, worst_price
+from keeper.core.perp_pricing import (
+    base_usd,
+    cost_share,
+    dearest,
+    gas_cost,
+    price_base,
+    value_of,
+    with_margin,
+    worst_price,
+)
 from keeper.core.perp_rules import PerpMeasure, PerpRule, fires, leg_of, measure
 from keeper.core.proposals import Cost, Rejected
 from keeper.core.reasons import Reason
@@ -29,6 +38,7 @@ from keeper.core.units import (
     mul_div_down,
     mul_div_up,
     ratio_text,
+    usd_text,
 )
 
 YEAR_S = 365 * 86_400
@@ -110,7 +120,8 @@ def _plan(intent: HedgeIntent, terms: PerpTerms, rules: Sequence[PerpRule]) -> P
     if quote is None or quote.notional <= 0 or not wanted:
         return Rejected(label, Reason.POOL_TOO_THIN, "the venue quotes nothing")
     if not _is_fair(intent, quote.notional, abs(quote.size_change)):
-        detail = f"price {quote.price} against the index {leg.index_price}"
+        price, index = (usd_text(price_base(position, leg, of)) for of in (quote.price, leg.index_price))
+        detail = f"price {price} against the index {index}"
         return Rejected(label, Reason.POOL_TOO_THIN, detail)
     sized = _sized(intent, terms, wanted)
     is_less = sized is not None and abs(sized.change) * WAD < rule.least_trade * leg.size_unit

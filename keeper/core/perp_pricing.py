@@ -46,6 +46,11 @@ def base_usd(position: PerpPosition, dollars: int) -> int:
     return mul_div_up(dollars, USD, position.usd_unit)
 
 
+def price_base(position: PerpPosition, leg: PerpLeg, price: int) -> int:
+    """Return a price in base units (10^-8 dollars) of one whole underlying, rounded down."""
+    return mul_div_down(price * leg.size_unit, USD, leg.price_scale * position.usd_unit)
+
+
 def cost_share(quote: TradeQuote) -> TradeCost:
     """Return the share of a quoted trade that fee and impact take, from above; a gain from impact is not counted on."""
     return TradeCost(mul_div_up(quote.fee + max(0, quote.impact), FACTOR, quote.notional) if quote.notional else 0)

@@ -13,7 +13,7 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits, Unjudged
 from keeper.core.trails import Trail
-from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, mul_div_up, ratio_text
+from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, mul_div_up, ratio_text, usd_text
 
 
 class PerpAction(Enum):
@@ -175,10 +175,16 @@ def assess_perp(
         return Unjudged(position.name, Doubt(Reason.NO_POSITION, f"{position.owner} has no size and no margin"))
     figures = perps.figures(position)
     if figures != position.reported:
-        detail = f"ours {figures.equity} over {figures.requirement}, venue's {position.reported.equity} over "
-        return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, f"{detail}{position.reported.requirement}"))
+        ours, theirs = (_figures_text(position, of) for of in (figures, position.reported))
+        return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, f"ours {ours}, venue's {theirs}"))
     verdicts = tuple(_judge(rule, position, trail) for rule in rules if rule.position == position.name)
     return PerpAssessment(position, figures, verdicts, doubts)
+
+
+def _figures_text(position: PerpPosition, of: PerpFigures) -> str:
+    """Return worth and requirement with every digit: a difference of one must show."""
+    digits = len(str(position.usd_unit)) - 1
+    return f"equity ${decimal_of(of.equity, digits)} over ${decimal_of(of.requirement, digits)}"
 
 
 def leg_of(trigger: PerpTrigger, position: PerpPosition) -> PerpLeg | None:
@@ -285,7 +291,7 @@ def _judge(rule: PerpRule, position: PerpPosition, trail: Trail) -> PerpVerdict:
     if rule.trigger.measure.is_of_a_leg and leg is None:
         return PerpVerdict(rule, None, fired=False)
     if leg is not None and rule.trigger.measure.is_of_a_price and price_usd(leg) <= 0:
-        doubt = Doubt(Reason.PRICE_NOT_POSITIVE, f"{leg.symbol} answers {price_usd(leg)}")
+        doubt = Doubt(Reason.PRICE_NOT_POSITIVE, f"{leg.symbol} answers {usd_text(price_usd(leg))}")
         return PerpVerdict(rule, None, fired=False, doubt=doubt)
     if value is None:
         return PerpVerdict(rule, None, fired=False, doubt=_not_yet(rule))

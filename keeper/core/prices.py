@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, Address, Bps
+from keeper.core.units import BPS, Address, Bps, duration, usd_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def price_doubts(price: OraclePrice, second: SecondPrice | None, max_deviation: 
     """
     doubts = []
     if price.answer <= 0:
-        return (Doubt(Reason.PRICE_NOT_POSITIVE, f"{price.symbol} answers {price.answer}"),)
+        return (Doubt(Reason.PRICE_NOT_POSITIVE, f"{price.symbol} answers {usd_text(price.answer)}"),)
     if price.updated_at is None:
         doubts.append(Doubt(Reason.PRICE_AGE_UNKNOWN, f"{price.symbol}: no round behind {price.source}"))
     elif now - price.updated_at > price.heartbeat_s:
@@ -88,8 +88,8 @@ def price_doubts(price: OraclePrice, second: SecondPrice | None, max_deviation: 
     if second is not None and not any(
         is_within(price.answer, answer, max_deviation) for answer in second.answers if answer > 0
     ):
-        readings = " and ".join(str(answer) for answer in second.answers) or "nothing"
-        detail = f"{price.symbol} oracle {price.answer}, {second.origin} {readings}"
+        readings = " and ".join(usd_text(answer) for answer in second.answers) or "nothing"
+        detail = f"{price.symbol}: oracle {usd_text(price.answer)}, {second.origin} {readings}"
         doubts.append(Doubt(Reason.PRICE_DEVIATES, detail, _side(price.answer, second.answers)))
     return tuple(doubts)
 
@@ -130,7 +130,7 @@ def sequencer_doubts(sequencer: Sequencer | None, now: int) -> tuple[Doubt, ...]
     if sequencer is None:
         return ()
     if not sequencer.is_up:
-        return (Doubt(Reason.SEQUENCER_DOWN, f"down since {sequencer.since}"),)
+        return (Doubt(Reason.SEQUENCER_DOWN, f"down for {duration(max(0, now - sequencer.since))}"),)
     if now - sequencer.since <= sequencer.grace_s:
         return (Doubt(Reason.SEQUENCER_RESTARTED, f"up for {now - sequencer.since} s, grace {sequencer.grace_s} s"),)
     return ()

@@ -63,6 +63,18 @@ class Reason(Enum):
         "the target would leave the rule still firing",
         "move the target away from the trigger",
     )
+    CLOSED = ("closed", "the position is closed", "")
+    LIQUIDATED = (
+        "liquidated",
+        "the position was liquidated",
+        "see what is left of it; it goes on being watched",
+    )
+    DELEVERAGED = ("deleveraged", "the venue reduced the position by itself", "see what is left of it and its hedge")
+    CHANGED_OUTSIDE = (
+        "changed_outside",
+        "the position was changed, and not by this keeper",
+        "if it was not you, somebody else holds the key of its owner",
+    )
     # prices
     PRICE_NOT_POSITIVE = ("price_not_positive", "the oracle answers zero or less", "wait for the feed")
     PRICE_STALE = ("price_stale", "the feed is older than its heartbeat", "wait for the feed, or correct `heartbeat`")

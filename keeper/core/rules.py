@@ -12,7 +12,7 @@ from keeper.core.pace import Drift
 from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition, Unreadable
 from keeper.core.prices import Doubt, Side
 from keeper.core.reasons import Reason
-from keeper.core.units import RAY, Address, Bps, Usd, Wad, Wei, ratio_text
+from keeper.core.units import RAY, Address, Bps, Usd, Wad, Wei, decimal_of, ratio_text
 
 
 class Action(Enum):
@@ -217,7 +217,9 @@ def assess(
     account = lending.identify(position)
     if account is None:
         ours = lending.figures(lending.account_of(position, Arithmetic.DIRECTED))
-        detail = f"ours {ours.health_factor}, protocol {position.reported.health_factor}"
+        detail = (
+            f"ours {decimal_of(ours.health_factor, 18)}, protocol {decimal_of(position.reported.health_factor, 18)}"
+        )
         return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, detail))
     figures = lending.figures(account)
     verdicts = tuple(_judge(rule, position, figures) for rule in rules if rule.position == position.name)

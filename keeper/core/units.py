@@ -25,6 +25,7 @@ WAD = 10**18
 RAY = 10**27
 BPS = 10_000
 USD = 10**8
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 UINT256_MAX = 2**256 - 1
 INFINITE = Wad(UINT256_MAX)
 """The health factor of an account without debt, as the protocol reports it."""
@@ -105,3 +106,19 @@ def gwei_text(value: int) -> str:
 def wei_text(value: int) -> str:
     """Return an amount of native currency for people."""
     return f"{decimal_of(value, 18, 6)} native"
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people: ``40 s``, ``12 min``, ``3 h 5 min``, ``2 d 4 h``."""
+    whole = max(0, int(seconds))
+    if whole < 2 * MINUTE_S:
+        return f"{whole} s"
+    if whole < HOUR_S:
+        return f"{whole // MINUTE_S} min"
+    if whole < DAY_S:
+        return _two(whole // HOUR_S, "h", whole % HOUR_S // MINUTE_S, "min")
+    return _two(whole // DAY_S, "d", whole % DAY_S // HOUR_S, "h")
+
+
+def _two(large: int, unit: str, small: int, smaller: str) -> str:
+    return f"{large} {unit} {small} {smaller}" if small else f"{large} {unit}"

@@ -13,7 +13,7 @@ from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.policy import PolicyError
 from keeper.journal import Decision, Journal
-from keeper.observe import Observer
+from keeper.observe import Ended, Observer
 
 DAY_S = 86_400
 LOOK_BACK = 50
@@ -85,7 +85,8 @@ class Aftermath:
         for decision in await self.journal.decisions.unresolved():
             outcome = {"kind": "failed", "reason": reason.code, "detail": reason.short}
             await self.journal.decisions.record_outcome(decision.id, "failed", outcome)
-            self.observer.concluded(decision.position, decision.summary, "failed", reason, "decided anew", None)
+            end = Ended(decision.position, decision.rule, decision.summary, "failed", reason, "decided anew")
+            self.observer.concluded(end, None, subject=decision.position)
 
     async def carry_on(self, now: int) -> tuple[Rule, ...]:
         """Return the rules; one whose newest plan moved money and was cut short fires until its target is met.

@@ -138,5 +138,6 @@ def _check_price(act: PerpAct, leg: PerpLeg, grant: PerpGrant) -> None:
     else:
         bad = act.worst_price < mul_div_down(leg.index_price, BPS - slippage, BPS) - 1
     if bad:
-        detail = f"may trade at {act.worst_price}, index {leg.index_price}: more than max_slippage_bps"
+        away = abs(act.worst_price - leg.index_price) * BPS // max(1, leg.index_price)
+        detail = f"may trade {away} bps from the index price of {leg.symbol}: more than max_slippage_bps"
         raise PolicyError(Reason.POLICY_FORBIDS, detail)

@@ -23,6 +23,8 @@ State = Literal[
     "planned", "signed", "pending", "replaced", "unseen", "mined", "confirmed", "reverted", "expired", "cancelled"
 ]
 
+MOST_ASKED = 500
+"""Hashes that are looked up at once."""
 UNFINISHED: frozenset[State] = frozenset({"signed", "pending"})
 UNDECIDED: frozenset[State] = frozenset({*UNFINISHED, "replaced", "unseen"})
 """What may have landed, or may yet: it counts as spent until it is known that it did not."""
@@ -193,6 +195,15 @@ class Transactions:
     async def at_nonce(self, chain_id: int, signer: str, nonce: int) -> tuple[Transaction, ...]:
         """Every intent that was ever at a nonce: a receipt is sought for the hashes of all. Raises JournalError."""
         return await self._read(and_(of_signer(chain_id, signer), transactions.c.nonce == nonce))
+
+    async def own_of(self, hashes: Collection[str]) -> frozenset[str]:
+        """Return which of these hashes were signed here. Raises JournalError."""
+        wanted = sorted(hashes)[:MOST_ASKED]
+        if not wanted:
+            return frozenset()
+        async with self.store.reading("read whose transactions these are") as connection:
+            found = await connection.scalars(select(attempts.c.hash).where(attempts.c.hash.in_(wanted)))
+            return frozenset(str(x) for x in found)
 
     async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
         """What was signed for a decision, by nonce. Raises JournalError."""

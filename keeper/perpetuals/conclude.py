@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from keeper.conclude import landed, tell_holds, where
+from keeper.conclude import landed, where, write_holds
 from keeper.core import perps
 from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule
@@ -18,9 +18,11 @@ from keeper.core.units import Usd
 from keeper.execution.perp_executor import PerpOrder, PerpOutcome
 from keeper.house import House
 from keeper.journal import JournalError, NewDecision
+from keeper.observe import Ended
 from keeper.perpetuals import report
 from keeper.perpetuals.look import PerpLook
 from keeper.perpetuals.make_up import rest_of
+from keeper.perpetuals.notices import notices_of, outcome_said, standing_of
 from keeper.perpetuals.trial import PerpPrepared, grant_of
 from keeper.report import rejected
 
@@ -34,9 +36,14 @@ async def conclude_holds(
     snapshot: Snapshot,
     assessed: PerpAssessment | BookAssessment | Unjudged,
     holds: Sequence[Hold],
+    acting: str | None = None,
 ) -> None:
-    """Write down and tell every alert and refusal."""
-    await tell_holds(house, snapshot.block, _name(assessed), holds, lambda: report.inputs(snapshot, assessed))
+    """Tell every alert and refusal, and write them down: a journal that fails silences no alarm.
+
+    ``acting`` is the rule whose plan is on its way.
+    """
+    house.observer.judged(_name(assessed), notices_of(assessed, holds), standing_of(assessed), acting)
+    await write_holds(house, snapshot.block, _name(assessed), holds, lambda: report.inputs(snapshot, assessed))
 
 
 def subject(rule: PerpRule | HedgeRule) -> str:
@@ -130,13 +137,12 @@ async def _carry_out(house: House, snapshot: Snapshot, prepared: PerpPrepared, d
 async def _finish(house: House, prepared: PerpPrepared, decision_id: int, outcome: PerpOutcome) -> None:
     intent, plan = prepared.plan.intent, prepared.plan
     ratio = perps.margin_ratio(outcome.after) if outcome.after else None
-    house.observer.concluded(
-        intent.position, plan.label, outcome.kind, outcome.reason, outcome.detail, ratio, figure=FIGURE
-    )
+    end = Ended(intent.position, intent.rule.name, plan.label, outcome.kind, outcome.reason, outcome.detail)
+    house.observer.concluded(end, ratio, outcome_said(plan, outcome), subject=subject(intent.rule), figure=FIGURE)
     try:
         await house.journal.decisions.record_outcome(decision_id, outcome.kind, report.outcome(outcome))
     except JournalError as error:
-        house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error), is_quiet=False)
+        house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error))
 
 
 async def _remember(house: House, prepared: PerpPrepared, decision_id: int, outcome: PerpOutcome) -> None:
@@ -155,4 +161,4 @@ async def _remember(house: House, prepared: PerpPrepared, decision_id: int, outc
             naked = await house.perps.naked_of(plan.intent.rule)
             await house.perps.set_naked(plan.intent.rule, order_failed(naked))
     except JournalError as error:
-        house.observer.held(plan.intent.position, None, Reason.JOURNAL_AWAY, str(error), is_quiet=False)
+        house.observer.held(plan.intent.position, None, Reason.JOURNAL_AWAY, str(error))

@@ -16,6 +16,7 @@ from keeper.core.rules import Unjudged
 from keeper.core.trails import Trail
 from keeper.core.units import Bps
 from keeper.house import House
+from keeper.perpetuals.notices import price_text
 from keeper.venues import aave_v3
 from keeper.venues.ports import joined
 
@@ -56,7 +57,8 @@ def perp_doubts(
         is_apart = not is_within(leg.mark_price, leg.index_price, Bps(2 * bound))
         is_better = is_better_than_index(leg, buys=buys if hedged else not leg.is_long)
         if is_apart and not (is_better and hedged in (None, leg.symbol.upper())):
-            detail = f"{leg.symbol} mark {leg.mark_price}, index {leg.index_price}"
+            mark, index = (price_text(position, leg, price) for price in (leg.mark_price, leg.index_price))
+            detail = f"{leg.symbol} mark {mark}, index {index}"
             doubts.append(Doubt(Reason.PRICE_DEVIATES, detail))
     return tuple(doubts)
 

@@ -10,7 +10,7 @@ from keeper.core.books import Book
 from keeper.core.decisions import Hold, gravest
 from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
 from keeper.core.margins import PerpPosition
-from keeper.core.perp_decisions import PerpIntent, decide_perp, pending_order
+from keeper.core.perp_decisions import PerpIntent, decide_perp
 from keeper.core.perp_rules import PerpAssessment
 from keeper.core.positions import Snapshot, Unreadable
 from keeper.core.prices import Doubt
@@ -21,15 +21,13 @@ from keeper.house import House
 from keeper.journal import JournalError
 from keeper.perpetuals.conclude import conclude_holds, conclude_plan
 from keeper.perpetuals.judge import judge_book, judge_perp
+from keeper.perpetuals.noticed import notice
 from keeper.perpetuals.orders import look_after_orders
 from keeper.perpetuals.stops import keep_stops, take_back
 from keeper.perpetuals.trial import PerpPrepared, first_that_works
 from keeper.perpetuals.unwind import gives_up, stand_by
 from keeper.perpetuals.ways import find_hedge_plans, find_perp_plans
 from keeper.venues.ports import ReadFailedError
-
-CAUSES_BLOCKS = 5000
-"""Blocks in which the reason is sought why a position shrank: while the keeper was down, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | U
         result = await consider_perp(house, snapshot, position)
         if isinstance(position, PerpPosition):
             back = await look_after_orders(house, snapshot, position)
-            await _notice(house, position)
+            await notice(house, position)
             if back is not None:
                 await take_back(house, snapshot, position, back)
                 result = _after_that(house, result)
@@ -68,8 +66,8 @@ async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | U
                 await keep_stops(house, snapshot, position)
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
-        outcome = await conclude_plan(house, snapshot, result.prepared)
-        await conclude_holds(house, snapshot, result.assessed, result.holds)  # the rescue went first
+        outcome = await conclude_plan(house, snapshot, result.prepared)  # the rescue goes first
+        await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
         return replace(result, outcome=outcome)
     except (NodeError, ReadFailedError, JournalError) as error:
         return _in_the_dark(house, position.name, error)
@@ -103,7 +101,9 @@ async def keep_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRul
             return result
         await stand_by(house, snapshot, result.assessed, None)
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
-        return replace(result, outcome=await conclude_plan(house, snapshot, result.prepared))
+        outcome = await conclude_plan(house, snapshot, result.prepared)
+        await conclude_holds(house, snapshot, result.assessed, result.holds, rule.name)
+        return replace(result, outcome=outcome)
     except (NodeError, ReadFailedError, JournalError) as error:
         return _in_the_dark(house, book.name, error)
 
@@ -139,24 +139,11 @@ def _after_that(house: House, result: PerpResult) -> PerpResult:
     return result
 
 
-async def _notice(house: House, position: PerpPosition) -> None:
-    """Tell of size that went without a plan of ours: closed by hand, liquidated, auto-deleveraged."""
-    lost = await house.perps.shrunk(position)
-    if house.watch.positions[position.name].spender in house.in_flight or pending_order(position):
-        house.perps.expected.add(position.name)  # what is under way may show at the next block
-    for symbol, before, now in lost:
-        what = "is gone" if not now else f"shrank from {before} to {now}"
-        title = f"{position.name}: {symbol} {what}, and not by this keeper"
-        told = await house.logs.causes(position.name, position.block.number - CAUSES_BLOCKS)
-        why = told[-1] if told else "closed by hand, liquidated or deleveraged"
-        house.observer.raise_alarm(f"shrunk:{position.name}:{symbol}", title, why)
-
-
 def _in_the_dark(house: House, name: str, error: Exception) -> PerpResult:
     """Tell that a position could not be seen to at this block. Nothing was sent: the journal comes before the wire."""
     if isinstance(error, JournalError):
         reason = Reason.JOURNAL_AWAY
     else:
         reason = Reason.NODES_DISAGREE if isinstance(error, NodesDisagreeError) else Reason.NODE_AWAY
-    house.observer.held(name, None, reason, str(error), is_quiet=False)
+    house.observer.held(name, None, reason, str(error))
     return PerpResult(name, Unjudged(name, Doubt(reason, str(error))), Hold(name, None, reason, str(error)))

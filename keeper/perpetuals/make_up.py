@@ -39,6 +39,6 @@ async def rest_of(house: House, intent: PerpIntent | HedgeIntent) -> tuple[Snaps
     except (NodeError, ReadFailedError, JournalError):
         return None
     if isinstance(prepared, Hold):
-        house.observer.held(prepared.position, prepared.rule, prepared.reason, prepared.detail, is_quiet=False)
+        house.observer.held(prepared.position, prepared.rule, prepared.reason, prepared.detail)
         return None
     return snapshot, prepared

@@ -8,10 +8,14 @@ from keeper.chain.errors import NodeError
 from keeper.core.legs import LATE_S
 from keeper.core.legs import failed as order_failed
 from keeper.core.margins import PerpPosition, VenueOrder
+from keeper.core.notices import sentence
 from keeper.core.positions import Snapshot
+from keeper.core.reasons import Reason
+from keeper.core.units import duration
 from keeper.house import House
 from keeper.journal.decisions import OutcomeKind
 from keeper.perp_memory import Left
+from keeper.perpetuals.notices import dollars, position_text
 from keeper.perpetuals.origins import adopt
 
 CANCEL_AFTER_S = 300
@@ -40,9 +44,16 @@ async def look_after_orders(house: House, snapshot: Snapshot, position: PerpPosi
         if order.is_frozen and order.key in own:
             return order
         if age > LATE_S:
-            whose = "" if order.key in own else "; it is not the keeper's, which waits for it"
-            what = f"{order.kind.value} of {position.name} waits since {age} s{whose}"
-            house.observer.raise_alarm(f"order:{order.key}", "An order is late", what)
+            whose = "" if order.key in own else "it is not the keeper's own, which waits for it"
+            kind = order.kind.value.replace("_", " ")
+            what = sentence(
+                f"the {kind} order for {dollars(position, order.size_usd)} has waited {duration(age)}",
+                whose,
+                Reason.ORDER_LATE.remedy,
+                position_text(position),
+            )
+            title, subject = f"An order is late: {position.name}", f"orders:{position.name}"
+            house.observer.raise_alarm(f"order:{order.key}", title, what, subject=subject)
         if age > CANCEL_AFTER_S and order.key in own:
             return order
     return None
@@ -89,7 +100,9 @@ async def _tell(house: House, position: PerpPosition, order: Left, kind: str, de
     if kind == "executed":
         house.observer.order_done(position.name, order.key, detail)
         return
-    house.observer.raise_alarm(f"order:{order.key}", f"An order of {position.name} was {kind}", detail)
+    title, subject = f"An order of {position.name} was {kind}", f"orders:{position.name}"
+    body = sentence(detail, position_text(position), Reason.ORDER_FAILED.remedy)
+    house.observer.raise_alarm(f"order:{order.key}:{kind}", title, body, subject=subject)
     for rule in house.perps.hedge_rules:
         book = next(b for b in house.perps.books if b.name == rule.book)
         if position.name in book.hedges:

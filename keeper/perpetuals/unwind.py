@@ -8,11 +8,14 @@ from keeper.core.decisions import Hold, Intent, left_today, not_now
 from keeper.core.hedge_rules import BookAssessment
 from keeper.core.legs import Leg, Step
 from keeper.core.margins import PerpPosition
+from keeper.core.notices import sentence
 from keeper.core.positions import LendingPosition, Snapshot
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Assessment, CloseTarget, LtvTarget, Measure, Rule, Trigger
-from keeper.core.units import WAD, Wad, decimal_of, mul_div_down
+from keeper.core.units import WAD, Wad, mul_div_down
 from keeper.house import House
+from keeper.notices import clipped
+from keeper.perpetuals.notices import delta_text, standing_of
 from keeper.perpetuals.orders import CANCEL_AFTER_S
 from keeper.prepare import find_plans, first_that_works, judge
 
@@ -34,14 +37,20 @@ async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, h
     ``hold`` is why no hedge is traded at this block; None when one is on its way.
     """
     naked, rule = assessed.naked, assessed.rule
+    subject = f"naked:{rule.book}:{rule.name}"
+    if naked.since is None:
+        house.observer.over(subject, standing_of(assessed))
     if naked.since is None or not rule.may_act:
         return
     step = _step(snapshot, assessed)
     if naked.tries or step is Step.UNWIND or (hold is not None and hold.reason not in QUIET):
-        amount = f"{decimal_of(assessed.delta, 18, 4)} {rule.underlying}, band {decimal_of(rule.band, 18, 4)}"
-        why = f"; {hold.reason.short}{f': {hold.detail}' if hold.detail else ''}" if hold else ""
-        body = f"delta {amount}; {legs.budget_text(naked, rule.budget)}; {naked.tries} orders failed{why}"
-        house.observer.raise_alarm(f"naked:{rule.book}:{step.value}", f"{rule.book} is not hedged: {step.value}", body)
+        due = step.value.replace("_", " ")
+        why = f"{hold.reason.short}{f' ({clipped(hold.detail)})' if hold.detail else ''}" if hold else ""
+        tried = f"{naked.tries} orders failed, next: {due}"
+        body = sentence(f"rule {rule.name}: {delta_text(assessed)}", tried, why, hold.reason.remedy if hold else "")
+        title = f"{rule.book} is not hedged: {due}"
+        name = f"{rule.book} is hedged again (rule {rule.name})"
+        house.observer.raise_alarm(f"{subject}:{step.value}", title, body, subject=subject, name=name)
     if step is not Step.UNWIND or hold is None or hold.reason in NOT_YET:
         return
     if not assessed.exposure.doubts:  # a delta that leaves somebody out is no reason to sell anything
@@ -86,7 +95,9 @@ async def _unwind(house: House, snapshot: Snapshot, assessed: BookAssessment) ->
     ways = await find_plans(house, snapshot, intent, signer)
     prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
     if isinstance(prepared, Hold):
-        house.observer.raise_alarm(f"unwind:{rule.book}", f"{rule.book} cannot be unwound", prepared.detail)
+        body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", prepared.reason.remedy)
+        subject, title = f"naked:{rule.book}:{rule.name}", f"{rule.book} cannot be unwound"
+        house.observer.raise_alarm(f"unwind:{rule.book}:{rule.name}", title, body, subject=subject)
         return
     await conclude_plan(house, snapshot, intent, prepared, signer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keeper.core import perps
 from keeper.core.decisions import TRIES, Hold
 from keeper.core.margins import PerpPosition
+from keeper.core.notices import sentence
 from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import CancelOrder, PerpMove, PlaceOrder
 from keeper.core.perp_plans import PerpPlan, PerpPromise, PerpStep
@@ -14,7 +15,9 @@ from keeper.core.proposals import Cost
 from keeper.core.rules import Limits
 from keeper.core.units import Bps, Usd, Wad
 from keeper.house import House
+from keeper.notices import clipped
 from keeper.perpetuals.conclude import conclude_plan
+from keeper.perpetuals.notices import position_text
 from keeper.perpetuals.trial import first_that_works
 
 ORDERS = "orders"
@@ -40,7 +43,9 @@ async def carry_out(
         return
     prepared = await first_that_works(house, snapshot, (plan,))
     if isinstance(prepared, Hold):
-        house.observer.raise_alarm(f"upkeep:{position.name}:{rule.name}", f"Could not {plan.label}", prepared.detail)
+        title = f"{position.name}: could not {plan.label}"
+        body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", position_text(position))
+        house.observer.raise_alarm(f"upkeep:{position.name}:{rule.name}", title, body)
         return
     await conclude_plan(house, snapshot, prepared)
     house.upkept[f"{position.name}:{rule.name}"] = plan.label

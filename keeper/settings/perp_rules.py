@@ -53,7 +53,7 @@ def build_perp_rule(table: RuleTable) -> PerpRule:
         trigger=trigger,
         target=_target(table.restore, trigger),
         actions=tuple(dict.fromkeys(PerpAction(a) for a in table.actions)),
-        cooldown_s=ceil(table.cooldown),
+        cooldown_s=table.pause_s,
         limits=limits_of(table.limits),
         rests=table.rest,
     )
@@ -79,7 +79,7 @@ def build_hedge_rule(table: RuleTable, book: BookTable) -> HedgeRule:
         unwinds=book.unwind if "unwind" in table.actions else None,
         budget=NakedBudget(Wad(scaled(book.naked_budget.size, WAD)), ceil(book.naked_budget.time)),
         funding_horizon_s=ceil(table.funding_horizon) if table.funding_horizon else 7 * 86_400,
-        cooldown_s=ceil(table.cooldown),
+        cooldown_s=table.pause_s,
         limits=limits_of(table.limits),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import ceil
 from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -147,6 +148,15 @@ class RuleTable(Table):
         if (self.position is None) == (self.book is None):
             raise ValueError("position: name a position, or a `book`; one of them")
         return self
+
+    @property
+    def pause_s(self) -> int:
+        """How long a rule rests once it acted; of one that only alerts how long until it is said again.
+
+        Zero for the latter where it names none: then `alerts.repeat` counts.
+        """
+        is_named = "cooldown" in self.model_fields_set
+        return 0 if set(self.actions) == {"alert"} and not is_named else ceil(self.cooldown)
 
     @property
     def about(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from math import ceil
 
 from keeper.core.rules import (
     Action,
@@ -86,7 +85,7 @@ def build_rule(table: RuleTable) -> Rule:
         trigger=_trigger(table.when),
         target=_target(table.restore),
         actions=tuple(dict.fromkeys(_actions(table))),
-        cooldown_s=ceil(table.cooldown),
+        cooldown_s=table.pause_s,
         limits=limits_of(table.limits),
     )
 

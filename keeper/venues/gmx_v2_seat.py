@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keeper.core.margins import OrderKind, PerpPosition
+from keeper.core.occurrences import Occurrence, What
 from keeper.core.perp_moves import ClaimFunding, PerpMove, TradeQuote
 from keeper.core.positions import BlockRef
-from keeper.core.units import Address, Wei
+from keeper.core.units import Address, Wei, usd_text
 from keeper.venues.abi import address, load
 from keeper.venues.gmx_v2 import Deployment, MarketPrices, price_probe
 from keeper.venues.gmx_v2_events import (
@@ -35,7 +36,6 @@ from keeper.venues.gmx_v2_outcomes import (
     Executed,
     Fill,
     Frozen,
-    behind_our_back,
     created_keys,
     fills,
     outcome_of,
@@ -45,6 +45,7 @@ from keeper.venues.gmx_v2_quotes import quote_probe, rehearsal
 from keeper.venues.ports import (
     Answer,
     Call,
+    Chronicle,
     OrderBook,
     OrderOutcome,
     PerpAct,
@@ -81,6 +82,11 @@ class GmxSeat:
     def spender(self) -> Address:
         """The Router, which the ExchangeRouter draws tokens through."""
         return self.scope.market.deployment.router
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """The exchange's events."""
+        return GmxChronicle(self.scope)
 
     @property
     def order_book(self) -> OrderBook | None:
@@ -215,6 +221,34 @@ class _Log:
 
 
 @dataclass(frozen=True, slots=True)
+class GmxChronicle:
+    """What the exchange's events say of one position: of its market, collateral and side."""
+
+    scope: Scope
+
+    def asked(self) -> tuple[dict[str, Any], ...]:
+        """Return the requests for all that happened to the account's orders and positions."""
+        emitter = self.scope.market.deployment.event_emitter
+        return tuple({"address": emitter, "topics": list(topics)} for topics in account_filters(self.scope.owner))
+
+    def told(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+        """Return every reduction, the oldest first."""
+        events = decode_events(self.scope.market.deployment, [_log(log) for log in logs])
+        return tuple(_occurrence(f) for f in fills(events) if self._is_ours(f) and not f.is_increase)
+
+    def _is_ours(self, fill: Fill) -> bool:
+        scope = self.scope
+        wanted = (scope.owner, scope.market.token, scope.collateral, scope.is_long)
+        return (fill.account, fill.market, fill.collateral, fill.is_long) == wanted
+
+
+def _occurrence(fill: Fill) -> Occurrence:
+    what = {Cause.LIQUIDATION: What.LIQUIDATED, Cause.ADL: What.DELEVERAGED}.get(fill.cause, What.TRADED)
+    words = f"{usd_text(fill.size_usd // 10**22)} {what.value} in {fill.transaction_hash}"
+    return Occurrence(what, words, fill.block_number, fill.transaction_hash, fill.order_key)
+
+
+@dataclass(frozen=True, slots=True)
 class GmxOrderBook:
     """What the exchange's events say of an owner's orders."""
 
@@ -238,13 +272,6 @@ class GmxOrderBook:
         return tuple(
             {"address": self.deployment.event_emitter, "topics": list(topics)} for topics in account_filters(self.owner)
         )
-
-    def causes(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-        """Return liquidations and deleveraging, in words."""
-        done = behind_our_back(self._events(logs), self.owner)
-        words = {Cause.LIQUIDATION: "liquidated", Cause.ADL: "auto-deleveraged"}
-        mine = (d for d in done if isinstance(d, Fill) and self._is_meant(d))
-        return tuple(f"{words[d.cause]} in {d.transaction_hash}" for d in mine)
 
     def carried_out(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         """Return the keys of the owner's orders that made the position smaller; not what the exchange did by itself."""

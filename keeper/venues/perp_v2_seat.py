@@ -11,7 +11,8 @@ from keeper.core.units import Address, Wei, mul_div_down, mul_div_up
 from keeper.venues import perp_v2_account, perp_v2_calls, perp_v2_quotes
 from keeper.venues.abi import address, load
 from keeper.venues.perp_v2 import RATIO, Deployment, Scope
-from keeper.venues.ports import Call, OrderBook, PerpAct, Probe
+from keeper.venues.perp_v2_events import PerpV2Chronicle
+from keeper.venues.ports import Call, Chronicle, OrderBook, PerpAct, Probe
 
 _ERC20 = load("erc20")
 
@@ -39,6 +40,11 @@ class PerpV2Seat:
     def spender(self) -> Address:
         """The vault."""
         return self.deployment.vault
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """The ClearingHouse's events."""
+        return PerpV2Chronicle(self.deployment, self.scope)
 
     @property
     def order_book(self) -> OrderBook | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.core.margins import PerpPosition
+from keeper.core.occurrences import Occurrence
 from keeper.core.perp_moves import PerpMove, TradeQuote
 from keeper.core.positions import BlockRef
 from keeper.core.prices import Doubt
@@ -150,8 +151,22 @@ class PerpSeat(Protocol):
         """Return a call that always reverts, and the error that means its order could be executed now; None without."""
 
     @property
+    def chronicle(self) -> Chronicle:
+        """What reads the venue's logs about the position."""
+
+    @property
     def order_book(self) -> OrderBook | None:
         """What reads the venue's logs about orders; None where trades are done at once."""
+
+
+class Chronicle(Protocol):
+    """A venue's word on what happened to a position, from its logs alone."""
+
+    def asked(self) -> tuple[dict[str, Any], ...]:
+        """Return the ``address`` and ``topics`` of the eth_getLogs requests that find it."""
+
+    def told(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+        """Return what happened, by whomever, the oldest first."""
 
 
 class OrderBook(Protocol):
@@ -165,9 +180,6 @@ class OrderBook(Protocol):
 
     def by_itself(self) -> tuple[dict[str, Any], ...]:
         """Return what to ask eth_getLogs for to learn what the venue did to the account by itself."""
-
-    def causes(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-        """Return what the venue did by itself, in words, the oldest first."""
 
     def carried_out(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         """Return the keys of the owner's orders, whoever placed them, that made the position smaller."""

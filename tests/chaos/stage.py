@@ -91,7 +91,7 @@ class Process:
             log.write(f'{{"event": "life", "place": "{self.place}"}}\n'.encode())
             log.flush()
             environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and k[:7] != "KEEPER_"}
-            command = [sys.executable, str(LAUNCH), self.place, "run", "--live", "-c", "keeper.toml"]
+            command = [sys.executable, str(LAUNCH), self.place, "run", "--live", "--verbose", "-c", "keeper.toml"]
             self.popen = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
 
     @property

@@ -23,7 +23,7 @@ from keeper.core.rules import (
     Verdict,
     assess,
 )
-from keeper.core.units import BPS, INFINITE, USD, WAD, Wad
+from keeper.core.units import BPS, INFINITE, USD, WAD, Wad, decimal_of
 
 
 def when(measure: Measure, bound: int, asset: str | None = None, *, is_below: bool = True) -> Rule:
@@ -134,7 +134,7 @@ def test_figures_that_disagree_by_one_unit_are_unjudged(field: str) -> None:
     found = assess(wrong, (rule(),), ())
     assert isinstance(found, Unjudged)
     assert found.doubt.reason is Reason.FIGURES_DISAGREE
-    assert str(wrong.reported.health_factor) in found.doubt.detail
+    assert decimal_of(wrong.reported.health_factor, 18) in found.doubt.detail
 
 
 def test_doubts_are_carried_into_the_assessment() -> None:

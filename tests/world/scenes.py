@@ -148,12 +148,12 @@ poll = "0.1s"
         return found.exit_code, row
 
     @contextlib.contextmanager
-    def running(self, *options: str) -> Iterator[Keeper]:
-        """The daemon in a process of its own, ended when left."""
+    def running(self, *options: str, verbose: bool = True) -> Iterator[Keeper]:
+        """The daemon in a process of its own, ended when left; its log has a line for each block where ``verbose``."""
         if not self.config.exists():
             self.write()
         log = (self.folder / f"log-{time.monotonic_ns()}").open("w+")
-        command = [sys.executable, "-m", "keeper", "run", *options, "-c", str(self.config)]
+        command = [sys.executable, "-m", "keeper", "run", *options, *["--verbose"] * verbose, "-c", str(self.config)]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ))
         try:
             yield Keeper(process, Path(log.name))

@@ -385,7 +385,7 @@ def test_killed_between_journal_and_wire_it_is_sent_once(scene: Scene) -> None:
     near(scene, REPAY, dollars=20_000)
     before = scene.nonce()
     launch = Path(__file__).parents[1] / "chaos" / "launch.py"
-    command = [sys.executable, str(launch), "after_journal_at_once:1", "run", "--live", "-c", str(scene.config)]
+    command = [sys.executable, str(launch), "after_journal_at_once:1", "run", "--live", "-v", "-c", str(scene.config)]
     log = scene.folder / "killed"
     with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, cwd=scene.folder) as process:
         give_up = time.monotonic() + 30

@@ -48,7 +48,7 @@ class Running:
         self.log = log
         options = [option for config in configs for option in ("--config", str(config))]
         with log.open("w") as out:
-            command = [sys.executable, "-m", "keeper", "run", *options]
+            command = [sys.executable, "-m", "keeper", "run", "--verbose", *options]
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ))
 
     def lines(self) -> list[dict[str, object]]:

@@ -1,0 +1,28 @@
+"""What the owner hears of a rule at one block: a title, a body, and when it is news. Pure data and plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.decisions import Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One hold in words. The owner hears of it unless the hold is quiet; the log has it either way."""
+
+    hold: Hold
+    title: str
+    body: str
+    name: str
+    """What it is called once it is over."""
+    repeat_s: float | None = None
+    """How often it is said again while it lasts; None for the owner's usual."""
+    distance: int | None = None
+    """How far from liquidation the position is (Wad share): nearer is news."""
+
+
+def sentence(*parts: str) -> str:
+    """Return parts as sentences: each begins in upper case and ends with one full stop; empty ones are left out."""
+    whole = [part.strip().rstrip(".") for part in parts]
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in whole if part)

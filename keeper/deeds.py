@@ -1,0 +1,143 @@
+"""What came of a lending plan, as its owner reads it: what was done with which amounts, dollars before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import assert_never
+
+from keeper.core import lending
+from keeper.core.moves import Approve, Borrow, Move, Repay, RepayWithCollateral, Supply, Swap, Unpledge, Withdraw
+from keeper.core.notices import sentence
+from keeper.core.planning import Plan
+from keeper.core.positions import AccountFigures, Reserve
+from keeper.core.units import Address, ratio_text, usd_text
+from keeper.execution.executor import Outcome
+from keeper.notices import clipped, fired_text, percent, trimmed
+
+MOST_HASHES = 3
+"""Transactions that an alarm names."""
+Says = tuple[str, str]
+"""Title and body."""
+
+
+def outcome_said(plan: Plan, outcome: Outcome) -> Says:
+    """Return what came of a plan, as an alarm says it."""
+    intent, rule = plan.intent, plan.intent.rule
+    verdict = next((v for v in intent.assessment.verdicts if v.rule.name == rule.name and v.fired), None)
+    fired = f"rule {rule.name}: {fired_text(verdict)}" if verdict else f"rule {rule.name}"
+    change = f"health factor {ratio_text(plan.before.health_factor)} → " + (
+        ratio_text(outcome.after.health_factor) if outcome.after else "unknown"
+    )
+    title = title_of(intent.position, rule.name, outcome.kind, outcome.reason.short, change, is_boost=rule.is_boost)
+    done = listed(deeds(plan), outcome.kind)
+    figures = _before_after(plan.before, outcome.after) if outcome.after else ""
+    return title, sentence(fired, done, figures, cost_text(plan), *aftermath_said(outcome), sent_text(outcome.hashes))
+
+
+def title_of(position: str, rule: str, kind: str, why: str, change: str, *, is_boost: bool = False) -> str:
+    """Return the title of what came of a plan: help, help in part and failure are told apart; a boost is no rescue."""
+    match kind:
+        case "restored":
+            return f"{position}: rule {rule} {'added leverage' if is_boost else 'helped'}: {change}"
+        case "partial":
+            return f"{position}: rule {rule} {'added some leverage' if is_boost else 'helped in part'}: {change}"
+        case "rehearsed":
+            would = "would add leverage" if is_boost else "would help"
+            return f"{position}: rule {rule} {would}: {change} (dry run, nothing was sent)"
+        case "cancelled":
+            return f"{position}: the plan of rule {rule} was called off: {why}"
+        case _:
+            return f"{position}: the plan of rule {rule} failed: {why}"
+
+
+def listed(done: list[str], kind: str) -> str:
+    """Return deeds in a row, with how far they came."""
+    lead = {"restored": "", "partial": "", "rehearsed": "the plan: "}.get(kind, "the plan was: ")
+    return f"{lead}{', '.join(done)}" if done else ""
+
+
+def aftermath_said(outcome: Outcome) -> tuple[str, ...]:
+    """Return why a plan fell short, how the position stands, and what the owner can do."""
+    distance = ""
+    if outcome.after and outcome.after.debt_value:
+        share = lending.liquidation_distance(outcome.after)
+        distance = f"liquidation when all collateral falls by {percent(share)}" if share else "it can be liquidated now"
+    if outcome.kind in ("restored", "rehearsed"):
+        return (distance,)
+    why = "" if outcome.kind == "partial" else f"why: {outcome.reason.short} ({clipped(outcome.detail)})"
+    return why.replace(" ()", ""), distance, outcome.reason.remedy
+
+
+def cost_text(plan: Plan) -> str:
+    """Return what a plan was reckoned to cost."""
+    cost = plan.cost
+    return f"reckoned cost {usd_text(cost.gas + cost.trading)} (gas {usd_text(cost.gas)})"
+
+
+def sent_text(hashes: tuple[str, ...]) -> str:
+    """Return which transactions were mined."""
+    if not hashes:
+        return ""
+    more = f" and {len(hashes) - MOST_HASHES} more" if len(hashes) > MOST_HASHES else ""
+    named = ", ".join(hashes[-MOST_HASHES:])
+    return f"{len(hashes)} transaction{'s' if len(hashes) > 1 else ''}: {named}{more}"
+
+
+def deeds(plan: Plan) -> list[str]:
+    """Return what a plan does, each kind of move with each asset once, amounts with their symbols and dollars."""
+    reserves = {h.reserve.asset: h.reserve for h in plan.intent.assessment.position.holdings}
+    total = dict[tuple[str, Address, Address | None], list[int]]()
+    for verb, asset, amount, other, bought in (found for s in plan.steps for found in _moved(s.move)):
+        sums = total.setdefault((verb, asset, other), [0, 0])
+        sums[0], sums[1] = sums[0] + amount, sums[1] + bought
+    said = list[str]()
+    for (verb, asset, other), (amount, bought) in total.items():
+        got = f" for {amount_text(reserves[other], bought)}" if other else f" ({worth(reserves[asset], amount)})"
+        said.append(
+            f"{verb} {amount_text(reserves[asset], amount)}{got}" if amount else f"{verb} all {_of(reserves, asset)}"
+        )
+    return said
+
+
+def amount_text(reserve: Reserve, amount: int) -> str:
+    """Return an amount with its symbol: ``2.5 WETH``."""
+    whole, _, part = trimmed(amount, reserve.decimals).partition(".")
+    return f"{int(whole):,}.{part} {reserve.symbol}"
+
+
+def worth(reserve: Reserve, amount: int) -> str:
+    """Return what an amount is worth in dollars."""
+    return usd_text(amount * reserve.price.answer // reserve.unit)
+
+
+def _of(reserves: dict[Address, Reserve], asset: Address) -> str:
+    return reserves[asset].symbol
+
+
+def _before_after(before: AccountFigures, after: AccountFigures) -> str:
+    def change(name: str, of: Callable[[AccountFigures], int]) -> str:
+        return f"{name} {usd_text(of(before))} → {usd_text(of(after))}"
+
+    return f"{change('debt', lambda f: f.debt_value)}, {change('collateral', lambda f: f.collateral_value)}"
+
+
+def _moved(move: Move) -> Iterator[tuple[str, Address, int, Address | None, int]]:
+    match move:
+        case Approve():
+            return
+        case Supply(asset, amount):
+            yield "supplied", asset, amount, None, 0
+        case Withdraw(asset, some):
+            yield "withdrew", asset, some or 0, None, 0
+        case Borrow(asset, amount):
+            yield "borrowed", asset, amount, None, 0
+        case Repay(asset, amount, _):
+            yield "repaid", asset, amount, None, 0
+        case RepayWithCollateral(asset, amount):
+            yield "repaid from the supply", asset, amount, None, 0
+        case Unpledge(asset):
+            yield "stopped counting as collateral", asset, 0, None, 0
+        case Swap(route, sold, bought):
+            yield "sold", route.tokens[0], sold, route.tokens[-1], bought
+        case _:
+            assert_never(move)
