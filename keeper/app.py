@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,18 +24,18 @@ from keeper.core.units import Address, Bps
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
-from keeper.execution.lock import SignerLock
+from keeper.execution.lock import LockDirectoryError, SignerLock
 from keeper.execution.perp_executor import PerpExecutor
 from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, Upon
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.house import House
-from keeper.journal import open_journal
 from keeper.journal.private import made_private
 from keeper.lent_memory import LentMemory
+from keeper.memory import remembered
 from keeper.observe import AppriseAlarm, Observer
 from keeper.perp_memory import PerpMemory
-from keeper.settings import Settings
+from keeper.settings import Settings, SettingsError, Signer
 from keeper.venues.ports import PricesMovedError, Probe
 from keeper.watch import ALL_CLOSE, NEAR, Watch
 
@@ -70,14 +71,14 @@ async def opened(
     async with AsyncExitStack() as parts:
         keys = open_keys(settings, prompt) if is_live else {}
         for address in keys:
-            parts.enter_context(SignerLock(settings.network.chain_id, address, settings.daemon.state_dir))
-        observer = _observer(settings, called, is_live=is_live)
+            parts.enter_context(_lock(settings, address))
+        observer = _observer(settings, called, is_live=is_live, is_look=is_look)
         parts.callback(observer.close)
         node = nodes(settings, observer, is_live=is_live)
         parts.push_async_callback(node.close)
         network = settings.network
         blocks = Blocks(node, network.chain_id, network.multicall3, _caps(settings))
-        journal = await parts.enter_async_context(await open_journal(settings.journal_url.reveal()))
+        journal = await parts.enter_async_context(await remembered(settings))
         if is_live:
             _tell_exposed(settings, observer, journal.exposed)
         near, all_close = _closeness(settings, in_full=in_full or is_look)
@@ -131,14 +132,11 @@ def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, Keysto
             continue
         if signer is None:
             raise KeyUnavailableError(
-                f"position {position.name!r} has rules that act but no signer: --live needs [[signers]] with a keystore"
+                f"{settings.path}: position {position.name!r} has rules that act but no signer: --live needs "
+                "[[signers]] with a keystore"
             )
-        if signer.address in keys:
-            continue
-        if signer.keystore is None:
-            raise KeyUnavailableError(f"signer {signer.name!r} has no keystore: --live cannot sign without one")
-        password = find_password(signer.name, signer.password_file, signer.password_credential, prompt)
-        keys[signer.address] = open_keystore(signer.name, signer.address, signer.keystore, password)
+        if signer.address not in keys:
+            keys[signer.address] = open_key(settings, signer, prompt)
     return keys
 
 
@@ -148,6 +146,35 @@ def _tell_exposed(settings: Settings, observer: Observer, journal: tuple[str, ..
     files = {path for s in signing for path in (s.keystore, s.password_file) if path is not None}
     for said in (*journal, *(word for path in sorted(files) for word in made_private(path))):
         observer.raise_alarm(f"exposed:{said}", "A file of the keeper was open to others", said)
+
+
+def open_key(settings: Settings, signer: Signer, prompt: Prompt | None) -> KeystoreSigner:
+    """Open one signer's keystore with its password. Raises KeyUnavailableError, which names the file and the place."""
+    if signer.keystore is None:
+        raise KeyUnavailableError(
+            f"{settings.path}: signer {signer.name!r} has no keystore: --live cannot sign without one"
+        )
+    try:
+        password = find_password(signer.name, signer.password_file, signer.password_credential, prompt)
+        return open_keystore(signer.name, signer.address, signer.keystore, password)
+    except KeyUnavailableError as error:
+        raise KeyUnavailableError(f"{settings.path}: {error}") from None
+
+
+def has_credentials() -> bool:
+    """Tell whether systemd credentials can be read: only where the unit's own process runs."""
+    return bool(os.environ.get("CREDENTIALS_DIRECTORY"))
+
+
+def _lock(settings: Settings, address: Address) -> SignerLock:
+    """Take a signer's lock. Raises SignerLockedError; SettingsError where there is no place for its file."""
+    lock = SignerLock(settings.network.chain_id, address, settings.daemon.state_dir)
+    try:
+        lock.acquire()
+    except LockDirectoryError as error:
+        where = f"{settings.path}: daemon.state_dir" if settings.daemon.state_dir else "KEEPER_STATE_DIR (environment)"
+        raise SettingsError([f"{where}: {error}"]) from None
+    return lock
 
 
 def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
@@ -273,7 +300,7 @@ def _batches(settings: Settings) -> dict[Address, Address]:
     return {s.address: contract for s in settings.signers if s.may_batch and contract}
 
 
-def _observer(settings: Settings, called: str, *, is_live: bool) -> Observer:
-    urls = [u.reveal() for u in settings.alerts.urls]
+def _observer(settings: Settings, called: str, *, is_live: bool, is_look: bool) -> Observer:
+    urls = [] if is_look else [u.reveal() for u in settings.alerts.urls]  # who looks at the screen needs no alarm
     alarm = AppriseAlarm(urls) if urls else None
     return Observer("live" if is_live else "dry_run", alarm, settings.alerts.repeat_s, called=called)

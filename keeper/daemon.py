@@ -67,9 +67,7 @@ class Daemon:
 
         Raises WrongChainError, AmbiguousNameError: at the start, for what no waiting would mend.
         """
-        house, settings = self._house, self._settings
-        if settings.daemon.metrics_port:
-            house.observer.serve_metrics(settings.daemon.metrics_port)
+        house = self._house
         house.watch.listen()
         with self._housekeeping():
             async for head in self._arrivals.heads():
@@ -135,6 +133,8 @@ class Daemon:
             if isinstance(result.outcome, asyncio.Task):
                 result.outcome.add_done_callback(self._landed)
         self._doubt_what_is_known(results)
+        for flaw in self._house.watch.known.flaws:
+            self._house.observer.raise_alarm(f"flaw:{flaw}", "Something cannot be done", flaw)
         self._house.rules = self._aftermath.at_rest(_needless(results) | self._afar)
         if any(hold.reason is Reason.NODE_AWAY for result in results for hold in result.holds):
             self._arrivals.again()  # a position could not be seen to: the block is not done with

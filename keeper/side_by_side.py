@@ -7,23 +7,11 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from keeper.app import Prompt, opened
 from keeper.daemon import Daemon
-from keeper.settings import Settings
-
-
-def shared(chains: Sequence[Settings]) -> list[str]:
-    """Return what two files must not have in common, as faults."""
-    faults = list[str]()
-    seen = dict[tuple[str, object], Path]()
-    for settings in chains:
-        own = {"journal": settings.journal_url.reveal(), "daemon.metrics_port": settings.daemon.metrics_port}
-        for what, value in {**own, "file": settings.path.resolve()}.items():
-            if value is not None and (first := seen.setdefault((what, value), settings.path)) is not settings.path:
-                faults.append(f"{settings.path}: {what}: is the same as in {first}; each chain needs its own")
-    return faults
+from keeper.house import House
+from keeper.settings import Settings, SettingsError
 
 
 async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt | None) -> None:
@@ -38,6 +26,7 @@ async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt 
         for settings in chains:
             name = settings.network.name if len(chains) > 1 else ""
             house = await stack.enter_async_context(opened(settings, is_live=is_live, prompt=prompt, called=name))
+            _serve_metrics(house, settings)
             daemons.append(Daemon(house, settings))
 
         def stop() -> None:
@@ -49,6 +38,18 @@ async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt 
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
+
+
+def _serve_metrics(house: House, settings: Settings) -> None:
+    """Serve the metrics of a chain where it is asked for. Raises SettingsError when the port is not to be had."""
+    port = settings.daemon.metrics_port
+    if port is None:
+        return
+    try:
+        house.observer.serve_metrics(port)
+    except OSError as error:
+        what = str(error.strerror).lower()
+        raise SettingsError([f"{settings.path}: daemon.metrics_port: {port} cannot be used: {what}"]) from None
 
 
 async def _kept(daemon: Daemon) -> Exception | None:

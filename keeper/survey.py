@@ -9,6 +9,8 @@ from keeper.chain.blocks import Blocks
 from keeper.core.books import Book
 from keeper.core.names import unclear
 from keeper.core.positions import BlockRef
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
 from keeper.core.units import Address
 from keeper.seats import discover_seat
@@ -41,6 +43,8 @@ class Known:
     references: tuple[uniswap_v3.Reference, ...]
     hubs: tuple[Address, ...]
     """Where trades without a pool of their own meet: the wrapped native token and the market's deepest dollar."""
+    flaws: tuple[str, ...] = ()
+    """What is wrong in the network file and does not blind: with it, something cannot be done."""
     used: dict[Address, aave_v3.Listing] = field(default_factory=dict)
     """The reserves that matter to any of these positions, by asset."""
 
@@ -82,7 +86,7 @@ class Survey:
         is listed while the keeper runs, what was said by that symbol holds for none of them, and its rules say so.
         """
         blocks, network = self._blocks, self._network
-        market = await blocks.discover(block, aave_v3.discover_market(network.pool_addresses_provider))
+        market = await self._market(block)
         if is_first and (faults := unclear(self._given, market.listings)):
             raise AmbiguousNameError(faults)
         feeds = await blocks.discover(block, chainlink.discover_feeds([x.source for x in market.listings]))
@@ -108,8 +112,32 @@ class Survey:
         more = replace(known, scopes={**known.scopes, **dict(zip(new, found, strict=True))}, used=used)
         if known.scopes and used.keys() == known.used.keys():
             return more
-        pools, references, hubs = await self._pools(block, more)
+        more = replace(more, flaws=await self._flaws(block))
+        try:
+            pools, references, hubs = await self._pools(block, more)
+        except ReadFailedError:
+            if not more.flaws:
+                raise
+            return more
         return replace(more, pools=pools, references=references, hubs=hubs)
+
+    async def _market(self, block: BlockRef) -> Market:
+        """Find the lending market. Raises ReadFailedError, which names the address to correct."""
+        provider = self._network.pool_addresses_provider
+        try:
+            return await self._blocks.discover(block, aave_v3.discover_market(provider))
+        except ReadFailedError as error:
+            where = f"the network file of {self._network.name}: aave_v3.pool_addresses_provider {provider}"
+            detail = f"{where} is not one of this chain ({error.doubt.detail}); correct it"
+            raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, detail)) from None
+
+    async def _flaws(self, block: BlockRef) -> tuple[str, ...]:
+        """Find what is wrong with the place of swaps: without it everything else still is kept."""
+        if self.uniswap is None:
+            return ()
+        faults = await self._blocks.discover(block, uniswap_v3.discover_faults(self.uniswap))
+        where = f"the network file of {self._network.name}: uniswap_v3"
+        return tuple(f"{where}.{fault}: no sale or purchase will work; correct it" for fault in faults)
 
     async def _with_seats(self, block: BlockRef, known: Known, positions: Sequence[Position]) -> Known:
         seats, lost = dict(known.seats), dict(known.lost)

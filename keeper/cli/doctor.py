@@ -1,90 +1,178 @@
-"""``keeper doctor``: is everything there that a rescue will need? Reads only."""
+"""``keeper doctor``: is everything there that a rescue will need? Sends nothing; a test alarm only if asked to."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from keeper import app
+from keeper.alarm_address import silenced
 from keeper.chain.errors import NodeError
 from keeper.chain.fork import find_anvil
 from keeper.chain.simulation import SimulationUnsupportedError, simulate
-from keeper.core.positions import Unreadable
+from keeper.cli import doctor_rules
+from keeper.cli.doctor_nodes import examine_nodes
+from keeper.cli.words import short_address
+from keeper.core.positions import BlockRef, Snapshot, Unreadable
 from keeper.core.units import wei_text
+from keeper.execution.signer import KeyUnavailableError
 from keeper.house import House
-from keeper.settings import Settings, Signer
+from keeper.observe import AppriseAlarm
+from keeper.settings import Settings, Signer, futile, surroundings
 from keeper.venues import batch_account
+from keeper.venues.ports import ReadFailedError
 
 LEAST_NATIVE = 10**16
 """0.01 of the native token: less may not pay for one deleverage in a crash."""
+DELIVERY_S = 30
+"""How long one test alarm may take."""
+Prompt = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at."""
+    """One thing looked at. What is not ``needed`` is told and does not count."""
 
     topic: str
     is_fine: bool
     text: str
+    needed: bool = True
 
 
-async def examine(house: House, settings: Settings) -> list[Finding]:
-    """Return what was found, in the order an owner would fix it. Raises NodeError when there is no node at all."""
-    blocks = house.watch.blocks
-    await blocks.check_chain()
-    block = await blocks.head()
-    snapshot = await house.watch.snapshot(block)
-    findings = [Finding("node", True, f"chain {block.chain_id}, block {block.number}")]
-    findings.append(await _simulation(house, settings))
-    anvil = find_anvil()
-    text = str(anvil.name) if anvil else "not found: dry runs need it; put it on PATH or name it in KEEPER_ANVIL"
-    findings.append(Finding("anvil", anvil is not None, text))
-    for position in snapshot.positions:
-        unread = position.doubt.detail if isinstance(position, Unreadable) else ""
-        is_read = not isinstance(position, Unreadable) and not position.is_empty
-        what = "read" if is_read else unread or "has nothing in this market, or cannot be read: check `owner`"
-        findings.append(Finding(f"position {position.name}", is_read, what))
-    for address, wallet in snapshot.wallets.items():
-        enough = wallet.native >= LEAST_NATIVE
-        findings.append(Finding(f"gas money of {address}", enough, wei_text(wallet.native)))
+async def examine(house: House, settings: Settings, prompt: Prompt | None, *, send_test: bool) -> list[Finding]:
+    """Return what was found, in the order an owner would fix it. What one part lacks hides nothing of another."""
+    findings = [Finding("settings", False, line) for line in (*futile(settings), *surroundings(settings))]
+    findings += [Finding(*found) for found in await examine_nodes(house.watch.blocks, settings)]
+    try:
+        await house.watch.blocks.check_chain()
+        block = await house.watch.blocks.head()
+        findings += await _on_chain(house, settings, block)
+    except NodeError as error:
+        findings.append(Finding("chain", False, str(error)))
     for signer in settings.signers:
-        findings += await _signer(house, settings, signer)
-    findings.append(
-        Finding("alarms", bool(settings.alerts.urls), f"{len(settings.alerts.urls)} addresses ([alerts] urls)")
-    )
+        findings.append(_key(settings, signer, prompt))
+    return [*findings, *await _alarms(settings, send_test=send_test)]
+
+
+async def _on_chain(house: House, settings: Settings, block: BlockRef) -> list[Finding]:
+    """Return what a block tells: the positions, who pays, how plans are rehearsed. Raises NodeError."""
+    findings = list[Finding]()
+    try:
+        snapshot = await house.watch.snapshot(block)
+    except ReadFailedError as error:
+        findings.append(Finding("market", False, error.doubt.detail))
+        snapshot = None
+    if snapshot is not None:
+        findings += [Finding("market", False, flaw) for flaw in house.watch.known.flaws]
+        findings += [_position(p.name, p) for p in snapshot.positions]
+        findings += [Finding(*found) for found in doctor_rules.examine_rules(house, snapshot)]
+        findings += _gas_money(snapshot, settings)
+    findings.append(await _rehearsal(house, settings, block))
+    for signer in settings.signers:
+        findings.append(await _account(house, settings, signer, block))
     return findings
 
 
-async def _simulation(house: House, settings: Settings) -> Finding:
-    blocks = house.watch.blocks
-    block = await blocks.head()
+def _position(name: str, position: object) -> Finding:
+    topic = f"position {name}"
+    if isinstance(position, Unreadable):
+        return Finding(topic, False, position.doubt.detail)
+    if getattr(position, "is_empty", False):
+        return Finding(topic, False, "has nothing in this market: check `owner` and the network file")
+    return Finding(topic, True, "read")
+
+
+def _gas_money(snapshot: Snapshot, settings: Settings) -> list[Finding]:
+    names = {s.address: s.name for s in settings.signers}
+    return [
+        Finding(
+            f"gas money of {names.get(address, short_address(address))}",
+            wallet.native >= LEAST_NATIVE,
+            wei_text(wallet.native)
+            + ("" if wallet.native >= LEAST_NATIVE else f": less than {wei_text(LEAST_NATIVE)} may not pay a rescue"),
+        )
+        for address, wallet in snapshot.wallets.items()
+    ]
+
+
+async def _rehearsal(house: House, settings: Settings, block: BlockRef) -> Finding:
+    """Say how plans are rehearsed: by the node, else on a fork; without either nothing is ever sent."""
+    topic, blocks, anvil = "rehearsal", house.watch.blocks, find_anvil()
     try:
         await simulate(blocks.node, block, settings.positions[0].spender, [], [], blocks.multicall)
     except SimulationUnsupportedError:
-        return Finding("eth_simulateV1", False, "the node has none: plans are rehearsed on an anvil fork, more slowly")
+        if anvil is not None:
+            return Finding(topic, True, f"the node has no eth_simulateV1: on a fork by {anvil.name}, more slowly")
+        remedy = "name a node that has it, or put anvil on the PATH or its place in KEEPER_ANVIL"
+        return Finding(topic, False, f"impossible, so nothing would be done: the node has no eth_simulateV1; {remedy}")
     except NodeError as error:
-        return Finding("eth_simulateV1", False, str(error))
-    return Finding("eth_simulateV1", True, "plans are rehearsed by the node itself")
+        return Finding(topic, False, str(error))
+    return Finding(topic, True, "by the node itself (eth_simulateV1)")
 
 
-async def _signer(house: House, settings: Settings, signer: Signer) -> list[Finding]:
-    topic = f"signer {signer.name}"
+# --- signers ---------------------------------------------------------------------------------------------------------
+
+
+def _key(settings: Settings, signer: Signer, prompt: Prompt | None) -> Finding:
+    """Open a signer's key as ``run --live`` will, and let it go again."""
+    topic = f"key of {signer.name}"
     if signer.keystore is None:
-        return [Finding(topic, False, "no keystore: cannot sign with --live")]
-    found = [Finding(topic, signer.keystore.exists(), f"keystore {signer.keystore.name}")]
-    blocks = house.watch.blocks
-    code = await blocks.code(await blocks.head(), signer.address)
+        return Finding(topic, False, "no `keystore`: cannot sign with --live")
+    if signer.password_credential is not None and not app.has_credentials():
+        return Finding(topic, True, "not tried: its password is a systemd credential, which only the unit sees")
+    try:
+        app.open_key(settings, signer, prompt)
+    except KeyUnavailableError as error:
+        return Finding(topic, False, str(error))
+    return Finding(topic, True, f"{signer.keystore.name} opens with its password: {short_address(signer.address)}")
+
+
+async def _account(house: House, settings: Settings, signer: Signer, block: BlockRef) -> Finding:
+    """Say how a signer's plans go out: in one transaction or call by call. Raises NodeError."""
+    topic, blocks = f"account of {signer.name}", house.watch.blocks
+    code = await blocks.code(block, signer.address)
     delegate = batch_account.delegate_of(code)
     wanted = settings.network.batch_account if signer.may_batch else None
-    if wanted and not await blocks.code(await blocks.head(), wanted):
-        text, fine = f"`batch_account` {wanted} has no code on this chain: take `batch` out", False
-    elif wanted and not delegate and not code:
-        text, fine = f"will delegate to {wanted} with its first batch (EIP-7702)", True
-    elif delegate:
-        text, fine = (
-            f"delegates to {delegate}{'' if delegate == wanted else ', which these settings do not name'}",
-            (delegate == wanted),
-        )
-    elif code:
-        text, fine = "is a contract of its own: plans go out call by call", not wanted
-    else:
-        text, fine = "plain account: plans go out call by call (`batch = true` makes them one transaction)", True
-    return [*found, Finding(f"{topic}, account", fine, text)]
+    if wanted and not await blocks.code(block, wanted):
+        return Finding(topic, False, f"`batch_account` {wanted} has no code on this chain: take `batch` out")
+    if wanted and not delegate and not code:
+        return Finding(topic, True, f"will delegate to {wanted} with its first batch (EIP-7702)")
+    if delegate:
+        stray = "" if delegate == wanted else ", which these settings do not name"
+        return Finding(topic, delegate == wanted, f"delegates to {delegate}{stray}")
+    if code:
+        return Finding(topic, not wanted, "is a contract of its own: plans go out call by call")
+    return Finding(topic, True, "plain: plans go out call by call (`batch = true` makes them one transaction)")
+
+
+# --- alarms ----------------------------------------------------------------------------------------------------------
+
+
+async def _alarms(settings: Settings, *, send_test: bool) -> list[Finding]:
+    urls = [url.reveal() for url in settings.alerts.urls]
+    if not urls:
+        return [Finding("alarms", False, "no address: only the log will tell ([alerts] urls)", needed=False)]
+    if not send_test:
+        return [Finding("alarms", True, f"{_counted(len(urls))}, not tried: --send-test sends a test to each")]
+    return [await _delivered(f"alarm {i} of {len(urls)}", url, settings) for i, url in enumerate(urls, 1)]
+
+
+async def _delivered(topic: str, url: str, settings: Settings) -> Finding:
+    """Send a test to one address, of which only the kind is shown."""
+    kind = url.partition("://")[0]
+    body = f"This is a test by `keeper doctor --send-test` of the keeper on {settings.network.name}. All is as it was."
+    try:
+        async with asyncio.timeout(DELIVERY_S):
+            with silenced():
+                sent = await asyncio.to_thread(AppriseAlarm([url]).notify, "keeper · test alarm", body)
+    except TimeoutError:
+        return Finding(topic, False, f"{kind}: no answer within {DELIVERY_S} s")
+    except (OSError, ValueError, TypeError) as error:
+        return Finding(topic, False, f"{kind}: not delivered ({type(error).__name__}): check the address")
+    why = "" if sent else ": not delivered: check the address and its token, and that this machine may reach it"
+    return Finding(topic, sent, f"{kind}{why or ': a test was delivered'}")
+
+
+def _counted(number: int) -> str:
+    return f"{number} address{'es' if number != 1 else ''}"

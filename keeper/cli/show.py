@@ -11,7 +11,7 @@ from rich.table import Table
 
 from keeper import report
 from keeper.chain.nodes import Nodes, NodeStatus
-from keeper.cli import show_perps
+from keeper.cli import show_holdings, show_perps
 from keeper.cli.doctor import Finding
 from keeper.cli.show_journal import decision_row
 from keeper.cli.words import as_json_text, brief, money, short, time_text
@@ -21,6 +21,7 @@ from keeper.core.margins import PerpPosition
 from keeper.core.perp_rules import PerpAssessment
 from keeper.core.positions import Snapshot, Unreadable
 from keeper.core.rules import Assessment, Unjudged
+from keeper.core.units import Address
 from keeper.cycle import Result
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
@@ -29,68 +30,17 @@ from keeper.perpetuals import report as perp_report
 from keeper.perpetuals.judge import carry_of, judge_book, judge_perp
 from keeper.perpetuals.keep import PerpResult
 from keeper.prepare import judge
-from keeper.settings import Settings
 
 Data = dict[str, Any]
-
-
-def settings(console: Console, of: Settings, *, as_json: bool) -> None:
-    """Print what the settings say, without secrets."""
-    data: Data = {
-        "network": of.network.name,
-        "chain_id": of.network.chain_id,
-        "positions": [
-            {"name": p.name, "owner": p.owner, "signer": p.signer.name if p.signer else None} for p in of.positions
-        ],
-        "rules": [
-            {"name": r.name, "position": r.position, "actions": [a.value for a in r.actions], "target": str(r.target)}
-            for r in of.rules
-        ]
-        + [
-            {"name": p.name, "position": p.position, "actions": [a.value for a in p.actions], "target": str(p.target)}
-            for p in of.perp_rules
-        ]
-        + [
-            {"name": h.name, "book": h.book, "actions": ["hedge"] if h.may_act else ["alert"], "target": str(h.target)}
-            for h in of.hedge_rules
-        ],
-        "books": [{"name": b.name, "positions": list(b.positions), "hedge": list(b.hedges)} for b in of.books],
-        "nodes": [{"name": n.name, "roles": sorted(role.value for role in n.roles)} for n in of.nodes],
-        "alerts": len(of.alerts.urls),
-    }
-    if as_json:
-        as_json_text(console, data)
-        return
-    console.print(f"{of.path}: fine. {of.network.name} (chain {of.network.chain_id})")
-    table = Table("position", "owner", "signs", "rules", box=None, pad_edge=False)
-    for p in of.positions:
-        named = [r.name for r in of.rules if r.position == p.name]
-        named += [r.name for r in of.perp_rules if r.position == p.name]
-        rules = ", ".join(named) or "none: only watched"
-        role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
-        table.add_row(p.name, p.owner, role, rules)
-    console.print(table)
-    for book in of.books:
-        hedging = ", ".join(r.name for r in of.hedge_rules if r.book == book.name) or "none: only watched"
-        members = ", ".join(dict.fromkeys((*book.positions, *book.hedges)))
-        console.print(f"book {book.name}: {members}; rules: {hedging}", soft_wrap=True, markup=False)
-    nodes = "; ".join(f"{n.name} ({', '.join(sorted(r.value for r in n.roles))})" for n in of.nodes)
-    console.print(f"nodes: {nodes}", soft_wrap=True, markup=False)
-    if not of.alerts.urls:
-        console.print(
-            "No alarms are configured: only the log and the journal will tell ([alerts] urls).",
-            style="yellow",
-            markup=False,
-        )
 
 
 def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
     """Print what ``keeper doctor`` found."""
     if as_json:
-        as_json_text(console, [{"topic": f.topic, "fine": f.is_fine, "text": f.text} for f in of])
+        as_json_text(console, [{"topic": f.topic, "fine": f.is_fine, "needed": f.needed, "text": f.text} for f in of])
         return
     for one in of:
-        console.print(f"{'fine' if one.is_fine else 'look'}  {one.topic}: {one.text}", soft_wrap=True, markup=False)
+        console.print(f"{'fine' if one.is_fine else 'look'}  {one.topic}: {one.text}", soft_wrap=True)
 
 
 async def status(console: Console, house: House, snapshot: Snapshot, *, as_json: bool) -> None:
@@ -110,10 +60,12 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
                     "address": w.address,
                     "native_wei": str(w.native),
                     "tokens": {a: str(amount) for a, amount in w.tokens.items()},
+                    "holds": show_holdings.tokens(house, w),
                 }
                 for w in snapshot.wallets.values()
             ],
             "last_decisions": {n: decision_row(d) for n, d in last.items() if d},
+            "flaws": list(house.watch.known.flaws),
             "nodes": [asdict(node) for node in _nodes(house)],
         }
         as_json_text(console, data)
@@ -125,13 +77,23 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
     if judged:
         console.print(table)
     show_perps.print_all(console, perps, carried)
+    show_holdings.prices(console, [report.assessment(one) for one in judged])
+    show_holdings.wallets(console, house, snapshot, _names(house))
     if len(nodes := _nodes(house)) > 1:
         _print_nodes(console, nodes)
+    for flaw in house.watch.known.flaws:
+        console.print(flaw, style="yellow", soft_wrap=True)
     for one in judged:
         for line in _concerns(report.assessment(one)):
-            console.print(line, style="yellow", soft_wrap=True, markup=False)
+            console.print(line, style="yellow", soft_wrap=True)
     for line in [line for other in (*perps, *books) for line in show_perps.concerns(other)]:
-        console.print(line, style="yellow", soft_wrap=True, markup=False)
+        console.print(line, style="yellow", soft_wrap=True)
+
+
+def _names(house: House) -> dict[Address, str]:
+    """Return what to call who pays: a signer's name, or the owner of a position."""
+    owners = {p.owner: f"owner of {p.name}" for p in reversed(house.watch.positions.values())}
+    return owners | {p.signer.address: p.signer.name for p in house.watch.positions.values() if p.signer}
 
 
 async def _judged(
@@ -239,20 +201,20 @@ def _result(of: Result, outcome: Outcome | None) -> Data:
 
 def _print_result(console: Console, row: Data) -> None:
     decision, health = row["decision"], row["health_factor"]
-    console.print(f"[bold]{row['name']}[/bold]  health factor {short(health)}")
+    console.print(f"{row['name']}  health factor {short(health)}")
     if decision["kind"] == "hold":
-        console.print(f"  holds: {decision['text']}", markup=False)
+        console.print(f"  holds: {decision['text']}")
         for key in ("detail", "remedy"):
             if decision[key]:
-                console.print(f"  {key}: {decision[key]}", soft_wrap=True, markup=False)
+                console.print(f"  {key}: {decision[key]}", soft_wrap=True)
         return
     plan, rehearsal, outcome = row["plan"], row["rehearsal"], row["outcome"]
     partial = " (partial: all that the limits allow)" if plan["is_partial"] else ""
-    console.print(f"  rule {decision['rule']} fires; target {decision['target']}", markup=False)
-    console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True, markup=False)
+    console.print(f"  rule {decision['rule']} fires; target {decision['target']}")
+    console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True)
     after = rehearsal["after"]
     how = rehearsal.get("how", "rehearsed")
-    console.print(f"  {how} by {rehearsal['where']}: {rehearsal['gas_used']} gas", soft_wrap=True, markup=False)
+    console.print(f"  {how} by {rehearsal['where']}: {rehearsal['gas_used']} gas", soft_wrap=True)
     table = Table("", "before", "after", box=None, pad_edge=False, show_header=True)
     for label, key in (
         ("  health factor", "health_factor"),
@@ -262,9 +224,9 @@ def _print_result(console: Console, row: Data) -> None:
         table.add_row(label, short(plan["before"][key]), short(after[key]))
     console.print(table)
     if outcome:
-        console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True, markup=False)
+        console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True)
         for hash_ in outcome["transactions"]:
-            console.print(f"    {hash_}", markup=False)
+            console.print(f"    {hash_}")
 
 
 def _print_figures(console: Console, seen: Data) -> None:
@@ -280,9 +242,9 @@ def _print_figures(console: Console, seen: Data) -> None:
         verdict = f"measures nothing: {rule['doubt']}" if rule["doubt"] else "fires" if rule["fired"] else "rests"
         measured = "–" if rule["doubt"] else short(rule["measured"])
         comparison = f"{measured} {rule['side']} {short(rule['bound'])}"
-        console.print(f"rule {rule['rule']}: {rule['measure']} {comparison}? {verdict}", markup=False)
+        console.print(f"rule {rule['rule']}: {rule['measure']} {comparison}? {verdict}")
     for doubt in seen["doubts"]:
-        console.print(f"price in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
+        console.print(f"price in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow")
 
 
 def _liquidation(balance: Data) -> str:

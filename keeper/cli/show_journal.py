@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from keeper.cli.words import as_json_text, time_text
+from keeper.cli.words import as_json_text, cut, time_text
 from keeper.core.units import decimal_of
 from keeper.journal import Journal
 
@@ -52,19 +51,20 @@ async def journal(console: Console, memory: Journal, limit: int, position: str |
     if not rows:
         console.print("The journal is empty: nothing was decided yet.")
         return
-    table = Table("time", "block", "position", "rule", "mode", "decision", "outcome", "txs", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(
-            time_text(row["block_timestamp"]),
-            str(row["block"]),
-            row["position"],
-            row["rule"] or "",
-            row["mode"],
-            row["summary"],
-            row["outcome_kind"] or "",
-            str(len(row["transactions"])),
-        )
-    console.print(table)
+        _print(console, row)
+
+
+def _print(console: Console, row: Data) -> None:
+    """Print a decision in two lines: when and what about; what was decided and what came of it."""
+    dry = "  dry run" if row["mode"] == "dry_run" else ""
+    about = f"{row['position']}, {row['rule']}" if row["rule"] else row["position"]
+    sent = len(row["transactions"])
+    came = f" → {row['outcome_kind'].replace('_', ' ')}" if row["outcome_kind"] else ""
+    came += f", {sent} transaction{'s' if sent != 1 else ''}" if sent else ""
+    first = f"{time_text(row['block_timestamp'])}  block {row['block']}  {about}{dry}"
+    console.print(cut(first, console.width), soft_wrap=True)
+    console.print(f"  {cut(row['summary'], console.width - 2 - len(came))}{came}", soft_wrap=True)
 
 
 def decision_row(of: Any) -> Data:

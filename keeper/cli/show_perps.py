@@ -48,19 +48,19 @@ def print_result(console: Console, row: Data) -> None:
     """Print what one cycle saw, decided and did about a perpetual position or a book."""
     figure = f"margin ratio {percent(row['margin_ratio'])}" if "margin_ratio" in row else ""
     figure = f"delta {short(row['delta'])}" if "delta" in row else figure
-    console.print(f"[bold]{row['name']}[/bold]  {figure}")
+    console.print(f"{row['name']}  {figure}")
     decision = row["decision"]
     if decision["kind"] == "hold":
-        console.print(f"  holds: {decision['text']}", markup=False)
+        console.print(f"  holds: {decision['text']}")
         for key in ("detail", "remedy"):
             if decision[key]:
-                console.print(f"  {key}: {decision[key]}", soft_wrap=True, markup=False)
+                console.print(f"  {key}: {decision[key]}", soft_wrap=True)
         return
     plan, rehearsal, outcome = row["plan"], row["rehearsal"], row["outcome"]
     partial = " (partial: all that the limits allow)" if plan["is_partial"] else ""
-    console.print(f"  rule {decision['rule']} fires; target {decision['target']}", markup=False)
-    console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True, markup=False)
-    console.print(f"  rehearsed by {rehearsal['where']}: {rehearsal['gas_used']} gas", markup=False)
+    console.print(f"  rule {decision['rule']} fires; target {decision['target']}")
+    console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True)
+    console.print(f"  rehearsed by {rehearsal['where']}: {rehearsal['gas_used']} gas")
     table = Table("", "before", "after", box=None, pad_edge=False)
     before, after = plan["before"], rehearsal["after"]
     table.add_row("  margin ratio", percent(before["margin_ratio"]), percent(after["margin_ratio"]))
@@ -68,9 +68,9 @@ def print_result(console: Console, row: Data) -> None:
     table.add_row("  notional $", before["notional_usd"], after["notional_usd"])
     console.print(table)
     if outcome:
-        console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True, markup=False)
+        console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True)
         for hash_ in outcome["transactions"]:
-            console.print(f"    {hash_}", markup=False)
+            console.print(f"    {hash_}")
 
 
 def print_all(
@@ -147,10 +147,10 @@ def concerns(of: PerpAssessment | BookAssessment | Unjudged) -> list[str]:
 def print_seen(console: Console, seen: Data) -> None:
     """Print figures and rules of a perpetual position or a book, as explain shows them."""
     for part in seen.get("parts", ()):
-        console.print(f"{part['holder']}: {short(part['delta'])} {part['underlying']} as {part['asset']}", markup=False)
+        console.print(f"{part['holder']}: {short(part['delta'])} {part['underlying']} as {part['asset']}")
     if seen.get("carry"):
         for line in seen["carry"]["lines"]:
-            console.print(line, soft_wrap=True, markup=False)
+            console.print(line, soft_wrap=True)
     for leg in seen.get("legs", ()):
         if leg["side"] != "none":
             low = leg["liquidation_price_usd"]
@@ -166,13 +166,13 @@ def print_seen(console: Console, seen: Data) -> None:
     for order in seen.get("orders", ()):
         state = "frozen" if order["is_frozen"] else "rests" if order["trigger_price"] else "waits for the venue"
         at = f" at {order['trigger_price']}" if order["trigger_price"] else ""
-        console.print(f"order {order['kind']}{at}, ${order['size_usd']}: {state}", markup=False)
+        console.print(f"order {order['kind']}{at}, ${order['size_usd']}: {state}")
     for rule in seen.get("rules", ()):
         verdict = f"measures nothing: {rule['doubt']}" if rule["doubt"] else "fires" if rule["fired"] else "rests"
         measured = f"{rule['measure']} {rule['measured'] or '–'}, bound {rule['bound']}"
-        console.print(f"rule {rule['rule']}: {measured}: {verdict}", soft_wrap=True, markup=False)
+        console.print(f"rule {rule['rule']}: {measured}: {verdict}", soft_wrap=True)
     for doubt in seen.get("doubts", ()):
-        console.print(f"in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow", markup=False)
+        console.print(f"in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow")
 
 
 def percent(value: str | None) -> str:

@@ -42,3 +42,13 @@ def money(value: str) -> str:
 def time_text(timestamp: int) -> str:
     """Return a unix time in UTC."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def cut(line: str, width: int) -> str:
+    """Return a line no longer than a terminal is wide; what is cut off is in --json."""
+    return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+
+
+def short_address(address: str) -> str:
+    """Return an address as people compare it: its beginning and its end."""
+    return f"{address[:6]}…{address[-4:]}"

@@ -147,5 +147,7 @@ def find_password(
         return prompt(f"Password of signer {name!r}: ")
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:  # its text holds the bytes, so the cause is dropped
+        raise KeyUnavailableError(f"signer {name!r}: password file {file} is not UTF-8: save it anew so") from None
     except OSError as error:
         raise KeyUnavailableError(f"signer {name!r}: password file {file}: {error.strerror}") from None

@@ -18,6 +18,12 @@ REMEDIES = (
     ("connect", "Check that the database in the journal's URL is running and reachable."),
     ("serializable", "Store amounts in the journal's JSON as text."),
 )
+LASTING = (
+    "unable to open", "not a database", "readonly", "read-only", "is not a database it can use", "is not installed",
+    "password", "does not exist", "url cannot be read", "is a directory", "not a directory", "permission denied",
+    "file exists", "name too long",
+)  # fmt: skip
+"""Signs of what no second try heals: the address is wrong, or this user has no right to it."""
 OTHERWISE = "Nothing is signed while the journal cannot be written; see the database's own log."
 
 
@@ -29,6 +35,11 @@ class JournalError(Exception):
         self.action = action
         self.cause = cause
         self.remedy = remedy
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether, at opening, no second try would help."""
+        return any(sign in self.cause.lower() for sign in LASTING)
 
 
 class NonceTakenError(JournalError):
@@ -63,6 +74,11 @@ class SchemaTooNewError(JournalError):
         )
         self.found = found
         self.known = known
+
+    @property
+    def is_lasting(self) -> bool:
+        """Always: this keeper will not grow newer by trying again."""
+        return True
 
 
 def from_database(action: str, failure: SQLAlchemyError | OSError) -> JournalError:

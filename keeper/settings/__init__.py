@@ -1,7 +1,11 @@
 """TOML and environment in, frozen and fully validated settings out; every fault with its field and its remedy."""
 
+from keeper.settings.futile import futile
 from keeper.settings.load import SettingsError, load
 from keeper.settings.model import Alerts, Daemon, Network, NodeSettings, Position, Settings, Signer, UniswapSettings
+from keeper.settings.notes import notes
+from keeper.settings.shared import shared
+from keeper.settings.surroundings import surroundings
 
 __all__ = [
     "Alerts",
@@ -13,5 +17,9 @@ __all__ = [
     "SettingsError",
     "Signer",
     "UniswapSettings",
+    "futile",
     "load",
+    "notes",
+    "shared",
+    "surroundings",
 ]

@@ -11,6 +11,13 @@ from pydantic import BaseModel, ValidationError
 from keeper.settings.rule_schema import RESTORE_KINDS, SLIPPAGE_KINDS
 
 Location = tuple[Any, ...]
+_MOST_SHOWN = 1000
+
+
+def in_one_line(text: str) -> str:
+    """Return a text as one line that any terminal can show: the unseen is written out, what is long is cut."""
+    seen = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return seen if len(seen) <= _MOST_SHOWN else f"{seen[: _MOST_SHOWN - 1]}…"
 
 
 def field_faults(error: ValidationError, raw: Any, model: type[BaseModel]) -> Iterator[str]:

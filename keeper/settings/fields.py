@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_checksum_address
 from pydantic import BeforeValidator, PlainValidator
 
+from keeper.alarm_address import is_understood
 from keeper.core.units import Address
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -18,6 +20,10 @@ _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Deci
 _MOST_DIGITS = 28  # what decimal arithmetic carries without rounding
 _MOST_SECONDS = Decimal(10 * 365 * 86400)
 _MOST_SHOWN = 60
+_MOST_IN_A_NAME = 80
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Kinds of characters that a line cannot show: they break it, or turn it round."""
+DATABASES = ("sqlite", "postgresql", "postgres")
 
 
 def as_address(value: Any) -> Address:
@@ -33,6 +39,15 @@ def as_address(value: Any) -> Address:
     if is_checksum_formatted_address(value) and to_checksum_address(value) != value:
         raise ValueError(f"{value} fails its checksum: a character is wrong; copy it again")
     return Address(str(to_checksum_address(value)))
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address."""
+    try:
+        as_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def as_seconds(value: Any) -> Decimal:
@@ -80,6 +95,11 @@ def as_text(value: Any) -> str:
     """Return a text that is not empty. Raises ValueError with the remedy."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{_short(value)} is not a text: write something in quotes")
+    unseen = next((c for c in value if unicodedata.category(c) in _UNSEEN), None)
+    if unseen is not None:
+        raise ValueError(
+            f"has a character that cannot be seen (U+{ord(unseen):04X}): a line break or the like; take it out"
+        )
     return value
 
 
@@ -87,6 +107,14 @@ def as_asset(value: Any) -> str:
     """Return an asset's symbol, or its checksummed address. Raises ValueError with the remedy."""
     text = as_text(value).strip()
     return str(as_address(text)) if text.lower().startswith("0x") else text
+
+
+def as_name(value: Any) -> str:
+    """Return what something is called: it stands in lines, in tables and in metrics. Raises ValueError."""
+    name = as_text(value)
+    if len(name) > _MOST_IN_A_NAME:
+        raise ValueError(f"has {len(name)} characters; a name has {_MOST_IN_A_NAME} at most")
+    return name
 
 
 def as_url(value: Any) -> str:
@@ -99,6 +127,37 @@ def as_url(value: Any) -> str:
     if not usable:
         raise ValueError("must be a node's address that begins with http(s):// or ws(s)://")
     return str(value).strip()
+
+
+def as_journal_url(value: Any) -> str:
+    """Return a journal's path or URL. Raises ValueError with the remedy, without the URL: it may carry a password."""
+    text = as_text(value).strip()
+    scheme, is_url, rest = text.partition("://")
+    if not is_url:
+        return text
+    remedy = "write a path, sqlite:///path or postgresql://user@host/name"
+    if scheme.partition("+")[0] not in DATABASES:
+        raise ValueError(f"{_short(scheme + '://')} is not a database the journal can be kept in: {remedy}")
+    try:
+        is_sound = rest.strip("/") != "" if scheme.startswith("sqlite") else urlsplit(text).port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        is_sound = False
+    if not is_sound or (scheme.startswith("sqlite") and not rest.startswith("/")):
+        raise ValueError(f"is not a URL of that database: {remedy}")
+    return text
+
+
+def as_alarm_url(value: Any) -> str:
+    """Return an address that alarms can go to. Raises ValueError with the remedy; of the address only how it begins."""
+    text = as_text(value).strip()
+    if not is_understood(text):
+        scheme, is_url, _ = text.partition("://")
+        what = f"{_short(scheme + '://')} …" if is_url else "is no URL, and"
+        raise ValueError(
+            f"{what} is not an address that alarms can go to: write one that Apprise understands, like "
+            "mailtos://user:password@host or ntfys://host/topic"
+        )
+    return text
 
 
 def urls_in(text: str) -> list[str]:
@@ -119,4 +178,7 @@ Whole = Annotated[int, BeforeValidator(as_whole)]
 Text = Annotated[str, BeforeValidator(as_text)]
 AssetName = Annotated[str, PlainValidator(as_asset)]
 """A symbol, or an address: which is the only name of an asset that no other can have."""
+Name = Annotated[str, BeforeValidator(as_name)]
+AlarmUrl = Annotated[str, BeforeValidator(as_alarm_url)]
+JournalUrl = Annotated[str, BeforeValidator(as_journal_url)]
 Url = Annotated[str, BeforeValidator(as_url)]

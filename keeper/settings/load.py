@@ -17,9 +17,9 @@ from keeper.chain.health import Role, host_of
 from keeper.core.decisions import Safety
 from keeper.core.units import WAD, Bps, Wad, Wei, scaled
 from keeper.settings import schema
-from keeper.settings.faults import field_faults
+from keeper.settings.faults import field_faults, in_one_line
 from keeper.settings.fields import urls_in
-from keeper.settings.meaning import contradictions
+from keeper.settings.meaning import contradictions, environment_faults
 from keeper.settings.model import (
     Alerts,
     AssetSafety,
@@ -46,8 +46,8 @@ class SettingsError(Exception):
     """The settings cannot be used. ``faults`` are lines of ``file: field: what is wrong and what to do``."""
 
     def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+        self.faults = [in_one_line(fault) for fault in dict.fromkeys(faults)]
+        super().__init__("\n".join(self.faults))
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +60,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     faults = list[str]()
     file = _checked(raw, schema.KeeperFile, path, faults)
     faults += [f"{path}: {fault}" for fault in contradictions(raw, env)]
+    faults += environment_faults(env)
     network = _network_file(raw, path, faults)
     if faults or file is None or network is None:
         raise SettingsError(faults)
@@ -83,8 +84,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError([f"{path}: there is no such file; {hint}"]) from None
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and integers of thousands of digits
-        raise SettingsError([f"{path}: is not valid TOML: {error}"]) from None
+    except UnicodeDecodeError:
+        raise SettingsError([f"{path}: is not valid TOML: it is not UTF-8 text; save it anew as UTF-8"]) from None
+    except (ValueError, ArithmeticError, RecursionError) as error:  # also numbers of thousands of digits
+        what = "a number in it is beyond all bounds" if isinstance(error, ArithmeticError) else error
+        raise SettingsError([f"{path}: is not valid TOML: {what}"]) from None
 
 
 def _checked(raw: dict[str, Any], model: type[_Model], path: Path, faults: list[str]) -> _Model | None:
@@ -110,9 +114,12 @@ def _network_file(raw: dict[str, Any], config: Path, faults: list[str]) -> schem
 
 def _network_path(named: str, config: Path) -> Path:
     """Return the network file: a path beside the owner's file, else a bare name of one that ships with the keeper."""
-    own = _beside(config, named)
-    if own.is_file():
-        return own
+    own = beside(config, named)
+    try:
+        if own.is_file():
+            return own
+    except OSError as error:  # a name too long for any file
+        raise SettingsError([f"{config}: network.file: cannot be looked for: {error.strerror}"]) from None
     shipped = {path.stem: path for path in resources.folder("networks").glob("*.toml")}
     if found := shipped.get(named.removesuffix(".toml")):
         return found
@@ -120,9 +127,12 @@ def _network_path(named: str, config: Path) -> Path:
     raise SettingsError([f"{config}: network.file: {own} does not exist; name a file, or one of: {names}"])
 
 
-def _beside(config: Path, named: str) -> Path:
-    """Return a path as the owner means it: relative to the file it is written in."""
-    return config.parent / Path(named).expanduser()
+def beside(config: Path, named: str) -> Path:
+    """Return a path as the owner means it: relative to the file it is written in; ~ is the user's own folder."""
+    try:
+        return config.parent / Path(named).expanduser()
+    except RuntimeError:  # ~somebody who is not known here: then it is a file's name
+        return config.parent / named
 
 
 def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping[str, str], path: Path) -> Settings:
@@ -137,6 +147,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         private_blocks=file.network.private_blocks,
         max_lag_blocks=file.network.max_lag_blocks,
         journal_url=Secret(env.get("KEEPER_JOURNAL_URL") or _journal_url(file.journal.url, path)),
+        journal_source="KEEPER_JOURNAL_URL (environment)" if env.get("KEEPER_JOURNAL_URL") else f"{path}: journal.url",
         positions=tuple(_position(p, signers) for p in file.positions),
         rules=tuple(build_rule(rule) for rule in file.rules if kind_of(rule, venues) == "lending"),
         perp_rules=tuple(build_perp_rule(rule) for rule in file.rules if kind_of(rule, venues) == "perp"),
@@ -169,7 +180,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             order_patience_s=float(daemon.order_patience),
             confirmations=daemon.confirmations,
             keep_holds_days=daemon.keep_holds_days,
-            state_dir=_beside(path, daemon.state_dir) if daemon.state_dir else None,
+            state_dir=beside(path, daemon.state_dir) if daemon.state_dir else None,
         ),
         path=path,
     )
@@ -201,8 +212,8 @@ def _signer(table: schema.SignerTable, path: Path) -> Signer:
     return Signer(
         name=table.name,
         address=table.address,
-        keystore=_beside(path, table.keystore) if table.keystore else None,
-        password_file=_beside(path, table.password_file) if table.password_file else None,
+        keystore=beside(path, table.keystore) if table.keystore else None,
+        password_file=beside(path, table.password_file) if table.password_file else None,
         password_credential=table.password_credential,
         may_batch=table.batch,
     )
@@ -212,9 +223,9 @@ def _journal_url(url: str, path: Path) -> str:
     """Return the journal's URL; a bare path or sqlite:///relative is beside the settings file."""
     scheme, separator, rest = url.partition(":///")
     if "://" not in url:
-        return f"sqlite:///{_beside(path, url).resolve()}"
+        return f"sqlite:///{beside(path, url).resolve()}"
     if separator and scheme == "sqlite" and rest and not rest.startswith("/"):
-        return f"sqlite:///{_beside(path, rest).resolve()}"
+        return f"sqlite:///{beside(path, rest).resolve()}"
     return url
 
 

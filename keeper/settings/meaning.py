@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from keeper.settings.fields import as_address, as_url, urls_in
+from keeper.settings.fields import as_address, as_alarm_url, as_journal_url, as_url, is_address, urls_in
 from keeper.settings.perp_rules import hedge_rule_faults, least_ratio_of, perp_rule_faults
 from keeper.settings.rule_schema import RestoreTable, RuleTable
 from keeper.settings.rules import kind_of, rule_faults
@@ -49,11 +49,22 @@ def _node_faults(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
         yield from _unread(network)
     for name in _repeated(_text(table, "name") for _, table in _nodes(network)):
         yield f"network.nodes: the name {name!r} is used twice"
-    for url in dict.fromkeys(named):
-        try:
-            as_url(url)
-        except ValueError as fault:
-            yield f"KEEPER_RPC_URL (environment): {fault}"
+
+
+def environment_faults(env: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with variables that come before the file; never what they hold."""
+    for variable, as_one in (
+        ("KEEPER_RPC_URL", as_url),
+        ("KEEPER_JOURNAL_URL", as_journal_url),
+        ("KEEPER_ALERT_URLS", as_alarm_url),
+    ):
+        text = env.get(variable, "")
+        several = {"KEEPER_RPC_URL": urls_in(text), "KEEPER_ALERT_URLS": text.split()}.get(variable, [text])
+        for value in dict.fromkeys(one for one in several if one):
+            try:
+                as_one(value)
+            except ValueError as fault:
+                yield f"{variable} (environment): {fault}"
 
 
 def _unread(network: Raw) -> Iterator[str]:
@@ -101,7 +112,7 @@ def _book_faults(raw: Raw) -> Iterator[str]:
             yield f"books[{i}].unwind: {unwind!r} is not among the book's positions; add it there"
         wallets = table.get("wallets")
         for wallet in wallets if isinstance(wallets, list) else []:
-            if isinstance(wallet, str) and wallet not in signers and not _is_address(wallet):
+            if isinstance(wallet, str) and wallet not in signers and not is_address(wallet):
                 yield f"books[{i}].wallets: {wallet!r} is neither a signer's name nor an address"
 
 
@@ -138,14 +149,6 @@ def _hedges(book: Raw) -> list[str]:
     named = book.get("hedge")
     listed = [named] if isinstance(named, str) else named if isinstance(named, list) else []
     return list(dict.fromkeys(name for name in listed if isinstance(name, str)))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        as_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _rules(raw: Raw) -> Iterator[str]:
@@ -204,7 +207,7 @@ def _nowhere_in_its_book(raw: Raw, i: int, rule: RuleTable) -> Iterator[str]:
 def _named_market(position: Raw) -> str | None:
     """Return the one market of a position by name; None where it is given by address, or may be any."""
     market = _text(position, "market")
-    is_one = _text(position, "venue") == "gmx_v2" and market is not None and not _is_address(market)
+    is_one = _text(position, "venue") == "gmx_v2" and market is not None and not is_address(market)
     return market.upper() if is_one and market else None
 
 

@@ -196,6 +196,8 @@ class Settings:
     max_lag_blocks: int
     """Blocks behind the others after which a node is not read from."""
     journal_url: Secret
+    journal_source: str
+    """Where it was written, for whoever has to correct it."""
     positions: tuple[Position, ...]
     rules: tuple[Rule, ...]
     perp_rules: tuple[PerpRule, ...]

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from keeper.settings.fields import AddressField, AssetName, Number, Period, Text
+from keeper.settings.fields import AddressField, AssetName, Name, Number, Period, Text
 
 
 class Table(BaseModel):
@@ -71,7 +71,7 @@ def _listed(value: Any) -> Any:
 class BookTable(Table):
     """[[books]]: positions and wallets whose exposure is held together."""
 
-    name: Text
+    name: Name
     positions: tuple[Text, ...] = Field(min_length=1)
     hedge: tuple[Text, ...] = Field(min_length=1)
     wallets: tuple[Text, ...] = ()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from keeper.settings.fields import AssetName, Number, Period, Seconds, Text, Whole
+from keeper.settings.fields import AssetName, Name, Number, Period, Seconds, Text, Whole
 from keeper.settings.perp_schema import DeltaTable, Table
 
 
@@ -130,7 +130,7 @@ ActionName = Literal[
 class RuleTable(Table):
     """[[rules]]. About a position, or about a book."""
 
-    name: Text
+    name: Name
     position: Text | None = None
     book: Text | None = None
     when: WhenTable

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from keeper.chain.health import Role
-from keeper.settings.fields import AddressField, AssetName, Number, Period, Seconds, Text, Url, Whole
+from keeper.settings.fields import (
+    AddressField,
+    AlarmUrl,
+    AssetName,
+    JournalUrl,
+    Name,
+    Number,
+    Period,
+    Seconds,
+    Text,
+    Url,
+    Whole,
+)
 from keeper.settings.perp_schema import BookTable, GmxTable, PerpV2Table, Table
 from keeper.settings.rule_schema import RuleTable
 
@@ -27,7 +39,7 @@ class UniswapTable(Table):
     factory: AddressField
     quoter_v2: AddressField
     swap_router_02: AddressField
-    fee_tiers: tuple[Whole, ...] = (100, 500, 3000, 10000)
+    fee_tiers: tuple[Annotated[Whole, Field(ge=1, lt=1_000_000)], ...] = (100, 500, 3000, 10000)
 
 
 class AssetTable(Table):
@@ -52,8 +64,8 @@ class PriceSafetyTable(Table):
 class NetworkFile(Table):
     """One chain and one market."""
 
-    name: Text
-    chain_id: Whole = Field(ge=1)
+    name: Name
+    chain_id: Whole = Field(ge=1, lt=2**63)
     multicall3: AddressField
     wrapped_native: AddressField
     block_time: Period
@@ -72,7 +84,7 @@ class NodeTable(Table):
     """[[network.nodes]]: one node, and what it is for."""
 
     url: Url
-    name: Text | None = None
+    name: Name | None = None
     roles: tuple[Role, ...] = Field(default=(Role.READ, Role.SEND), min_length=1)
     method: Literal["eth_sendRawTransaction", "eth_sendPrivateTransaction"] = "eth_sendRawTransaction"
     requests_per_second: Number | None = None
@@ -101,13 +113,13 @@ class NetworkTable(Table):
 class JournalTable(Table):
     """[journal]."""
 
-    url: Text = "keeper.sqlite"
+    url: JournalUrl = "keeper.sqlite"
 
 
 class SignerTable(Table):
     """[[signers]]."""
 
-    name: Text
+    name: Name
     address: AddressField
     keystore: Text | None = None
     password_file: Text | None = None
@@ -125,7 +137,7 @@ class SignerTable(Table):
 class PositionTable(Table):
     """[[positions]]."""
 
-    name: Text
+    name: Name
     venue: Literal["aave_v3", "perp_v2", "gmx_v2"]
     owner: AddressField
     signer: Text | None = None
@@ -177,7 +189,7 @@ class SafetyTable(Table):
 class AlertsTable(Table):
     """[alerts]."""
 
-    urls: tuple[Text, ...] = ()
+    urls: tuple[AlarmUrl, ...] = ()
     repeat: Seconds = Decimal(3600)
 
 
@@ -194,7 +206,7 @@ class DaemonTable(Table):
     confirm: Period | None = None
     order_patience: Period = Decimal(90)
     confirmations: Whole = Field(default=3, ge=1, le=1000)
-    keep_holds_days: Whole = Field(default=90, ge=1)
+    keep_holds_days: Whole = Field(default=90, ge=1, le=36_500)
     state_dir: Text | None = None
 
 

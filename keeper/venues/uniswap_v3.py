@@ -13,7 +13,7 @@ from keeper.core.prices import SecondPrice
 from keeper.core.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.abi import address, load
-from keeper.venues.ports import Answer, Call, Discovery, Probe
+from keeper.venues.ports import Answer, Call, Discovery, Probe, Read
 
 _FACTORY = load("uniswap_v3_factory")
 _POOL = load("uniswap_v3_pool")
@@ -22,6 +22,10 @@ _ROUTER = load("uniswap_v3_swap_router_02")
 _ERC20 = load("erc20")
 _TWO_OF_TWO = b"".join(word.to_bytes(32, "big") for word in (64, 160, 2))
 """How the answer of ``observe`` about two times begins: where its two lists are, and how long the first is."""
+WORD = 32
+FEE_TO_ASK_WITH = 3000
+_FACTORY_OF = bytes.fromhex("c45a0155")
+"""The selector of factory(), which every contract of Uniswap's periphery answers."""
 QUOTE_GAS = 400_000
 """What a quote takes, roughly: the swap is really made, and undone."""
 
@@ -55,6 +59,26 @@ class Pool:
     def other(self, asset: Address) -> Address:
         """Return the asset on the other side."""
         return self.token1 if asset == self.token0 else self.token0
+
+
+def discover_faults(deployment: Deployment) -> Discovery[tuple[str, ...]]:
+    """Find which of the addresses are not what they are said to be: quoter and router name their factory."""
+    named = {"quoter_v2": deployment.quoter, "swap_router_02": deployment.router}
+    a, b = sorted((deployment.quoter, deployment.router), key=lambda at: int(at, 16))
+    pool, *owners = yield (
+        _FACTORY.getPool.read(deployment.factory, a, b, FEE_TO_ASK_WITH),
+        *(Read(at, _FACTORY_OF) for at in named.values()),
+    )
+    faults = (
+        [] if pool is not None and len(pool) == WORD else [f"factory {deployment.factory} is no Uniswap v3 factory"]
+    )
+    for (key, at), owner in zip(named.items(), owners, strict=True):
+        said = address(owner[-20:]) if owner is not None and len(owner) == WORD else None
+        if said is None:
+            faults.append(f"{key} {at} does not answer as one")
+        elif said != deployment.factory and not faults:
+            faults.append(f"{key} {at} belongs to another factory, {said}")
+    return tuple(faults)
 
 
 def discover_pools(deployment: Deployment, assets: Sequence[Address], window_s: int) -> Discovery[tuple[Pool, ...]]:

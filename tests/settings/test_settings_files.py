@@ -324,7 +324,7 @@ def test_secrets_do_not_show_themselves(load_text: Load) -> None:
     env = {
         "KEEPER_RPC_URL": URL,
         "KEEPER_JOURNAL_URL": "postgresql://u:s3cret@db/k",
-        "KEEPER_ALERT_URLS": "tgram://s3cret",
+        "KEEPER_ALERT_URLS": "json://s3cret",
     }
     settings = load_text(env=env)
     shown = f"{settings!r} {settings} {settings.rpc_url} {settings.alerts}"

@@ -1,0 +1,18 @@
+"""What ``keeper check`` does: everything about the settings that can be found without a node."""
+
+from __future__ import annotations
+
+from keeper.cli import show_settings
+from keeper.cli.common import Exit, err, out
+from keeper.settings import Settings, futile, surroundings
+
+
+def check_all(chains: list[Settings], *, as_json: bool) -> Exit:
+    """Print what the settings say; 2 when something in them can never work, or what they name is not there."""
+    faults = list(dict.fromkeys(line for of in chains for line in (*futile(of), *surroundings(of))))
+    if not faults:
+        for settings in chains:
+            show_settings.settings(out, settings, as_json=as_json)
+        return Exit.FINE
+    err.print("\n".join(faults), style="red", soft_wrap=True)
+    return Exit.BAD_SETTINGS

@@ -1,0 +1,94 @@
+"""Rules held against what is there: those that measure nothing, and those that could do nothing if they fired now."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from keeper.core.margins import FACTOR, PerpPosition
+from keeper.core.perp_rules import PerpMeasure, PerpRule
+from keeper.core.positions import LendingPosition, Snapshot
+from keeper.core.rules import Action, Assessment, Measure, Rule
+from keeper.core.units import BPS, WAD, decimal_of
+from keeper.house import House
+from keeper.prepare import judge
+
+Found = tuple[str, bool, str]
+
+
+def examine_rules(house: House, snapshot: Snapshot) -> Iterator[Found]:
+    """Yield what is wrong with rules at a block; or once that nothing is."""
+    found = list[Found]()
+    for position in snapshot.positions:
+        if isinstance(position, LendingPosition):
+            found += _lending(house, snapshot, position)
+        elif isinstance(position, PerpPosition):
+            found += [f for rule in house.perps.rules if rule.position == position.name for f in _perp(rule, position)]
+    yield from found
+    if not found and (house.rules or house.perps.rules):
+        yield "rules", True, "each measures something, and could act if it fired now"
+
+
+def _lending(house: House, snapshot: Snapshot, position: LendingPosition) -> Iterator[Found]:
+    assessed = judge(house, snapshot, position)
+    if not isinstance(assessed, Assessment):
+        return
+    for verdict in assessed.verdicts:
+        topic = f"rule {verdict.rule.name}"
+        if verdict.measured is None:
+            yield topic, False, f"measures nothing{_meant(house, verdict.rule)}"
+        elif line := _too_late(verdict.rule, position) or _penniless(house, snapshot, verdict.rule):
+            yield topic, False, line
+
+
+def _meant(house: House, rule: Rule) -> str:
+    asset = rule.trigger.asset
+    symbols = sorted({x.symbol for x in house.watch.known.market.listings})
+    if asset is None:
+        return ': the position has several collaterals; name one: when = { …, asset = "…" }'
+    named = [s for s in symbols if s.lower() == asset.lower()]
+    if named:
+        return f": the market lists {asset!r} more than once, or the position does not use it"
+    close = difflib.get_close_matches(asset.upper(), [s.upper() for s in symbols], n=1, cutoff=0.5)
+    likely = [s for s in symbols if s.upper() == f"W{asset.upper()}"] or [s for s in symbols if s.upper() in close]
+    hint = f"did you mean {likely[0]!r}?" if likely else f"it lists {', '.join(symbols)}"
+    return f": the market has no {asset!r}; {hint}"
+
+
+def _too_late(rule: Rule, position: LendingPosition) -> str | None:
+    threshold = position.reported.average_threshold * WAD // BPS
+    if rule.trigger.measure is not Measure.LTV or not threshold or rule.trigger.bound < threshold:
+        return None
+    return f"fires too late: the position is liquidated at a loan-to-value of {decimal_of(threshold, 18, 4)} already"
+
+
+def _penniless(house: House, snapshot: Snapshot, rule: Rule) -> str | None:
+    """Return that a rule has nothing to act with: only its signer's wallet could help, and it is empty."""
+    acting = {a for a in rule.actions if a is not Action.ALERT}
+    place = house.watch.positions[rule.position]
+    needs_wallet = {Action.TOP_UP, Action.REPAY} if place.spender != place.owner else {Action.TOP_UP}
+    wallet = snapshot.wallets.get(place.spender)
+    if not acting or not acting <= needs_wallet or wallet is None or any(wallet.tokens.values()):
+        return None
+    return f"can do nothing now: the wallet of {place.spender} holds no token of this market; send it some"
+
+
+def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Found]:
+    topic, bound, measure = f"rule {rule.name}", rule.trigger.bound, rule.trigger.measure
+    symbols = sorted({leg.symbol for leg in position.legs})
+    market = rule.trigger.market
+    if measure.is_of_a_leg and market and market.lower() not in {s.lower() for s in symbols}:
+        there = f"the position has {', '.join(symbols)}" if any(symbols) else "the market does not name itself"
+        yield topic, False, f"measures nothing: there is no {market!r} here; {there}; leave `market` out, or correct it"
+    elif measure.is_of_a_leg and not market and len(symbols) > 1:
+        yield topic, False, f"measures nothing: name one of its markets, {', '.join(symbols)}"
+    least = position.maintenance * WAD // FACTOR
+    at = decimal_of(least, 18, 4)
+    if measure is PerpMeasure.MARGIN_RATIO and bound <= least:
+        yield topic, False, f"fires too late: the venue liquidates at a margin ratio of {at} already"
+    elif measure is PerpMeasure.LEVERAGE and least and bound >= WAD * WAD // least:
+        yield (
+            topic,
+            False,
+            f"fires too late: the venue liquidates at a margin ratio of {at}, before that leverage",
+        )

@@ -1,0 +1,98 @@
+"""What ``keeper run`` and ``keeper once`` do."""
+
+from __future__ import annotations
+
+import asyncio
+
+from keeper.cli import show
+from keeper.cli.common import Exit, each, err, finish, out, prompt
+from keeper.cli.guard import guarded, in_house
+from keeper.core.decisions import Hold, Intent
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged, measure
+from keeper.cycle import Result, cycle
+from keeper.daemon import Daemon
+from keeper.execution.executor import Outcome
+from keeper.execution.perp_executor import PerpOutcome
+from keeper.house import House
+from keeper.perpetuals.keep import PerpResult
+from keeper.settings import Settings, futile
+from keeper.side_by_side import keep_all
+
+AnyResult = Result | PerpResult
+AnyOutcome = Outcome | PerpOutcome
+ROUNDS = 8
+"""Blocks that `keeper once` judges at most, while positions wait for one signer."""
+
+
+def run(chains: list[Settings], *, live: bool) -> None:
+    """Keep every chain's positions until it is told to stop."""
+    _warn(chains)
+
+    async def work() -> Exit:
+        await keep_all(chains, is_live=live, prompt=prompt())
+        return Exit.FINE
+
+    finish(guarded(work))
+
+
+def once(chains: list[Settings], *, live: bool, as_json: bool) -> None:
+    """Judge one block of every chain, and act on it."""
+    _warn(chains)
+    each(chains, lambda s: in_house(s, lambda house: _once(house, s, as_json=as_json), is_live=live))
+
+
+def _warn(chains: list[Settings]) -> None:
+    """Say what can never work: `keeper check` refuses it, here the rest goes on."""
+    for line in [line for settings in chains for line in futile(settings)]:
+        err.print(f"look: {line}", style="yellow", soft_wrap=True)
+
+
+async def _once(house: House, settings: Settings, *, as_json: bool) -> Exit:
+    await house.watch.blocks.check_chain()
+    daemon, seen, outcomes = Daemon(house, settings), dict[str, AnyResult](), dict[str, AnyOutcome | None]()
+    await daemon.reconcile()
+    for _ in range(ROUNDS):
+        results = await cycle(house, await house.watch.blocks.head())
+        seen |= {r.name: r for r in results if r.name not in outcomes}
+        outcomes |= {r.name: await _awaited(r) for r in results if r.outcome is not None and r.name not in outcomes}
+        if not any(hold.reason is Reason.SIGNER_BUSY for r in results for hold in r.holds):
+            break
+    await daemon.look_back()
+    await house.remember_alarms()
+    results = tuple(seen.values())
+    show.results(out, house.mode, results, outcomes, as_json=as_json)
+    return verdict(results, outcomes)
+
+
+# --- what came of it -------------------------------------------------------------------------------------------------
+
+
+def verdict(results: tuple[AnyResult, ...], outcomes: dict[str, AnyOutcome | None]) -> Exit:
+    """Return 3 when a rule that protects fired and the position was not brought back, 1 when one is unknown."""
+    codes = {_code(result, outcomes.get(result.name)) for result in results}
+    return max(codes, default=Exit.FINE)
+
+
+def _code(result: AnyResult, outcome: AnyOutcome | None) -> Exit:
+    if isinstance(result.assessed, Unjudged):
+        return Exit.FINE if result.assessed.doubt.reason is Reason.CLOSED else Exit.FAILED
+    if isinstance(result.decision, Hold):
+        return Exit.IN_DANGER if result.decision.leaves_in_danger else Exit.FINE
+    if outcome is None or outcome.helped or result.decision.rule.is_boost:
+        return Exit.FINE
+    if isinstance(result.decision, Intent) and isinstance(outcome, Outcome) and _is_helped(result.decision, outcome):
+        return Exit.FINE
+    return Exit.IN_DANGER
+
+
+def _is_helped(intent: Intent, outcome: Outcome) -> bool:
+    """Tell whether the promise was kept, or part of it was enough for the rule to rest."""
+    if outcome.helped or outcome.after is None:
+        return outcome.helped
+    value = measure(intent.rule.trigger, intent.assessment.position, outcome.after)
+    return value is not None and not intent.rule.trigger.fires_at(value)
+
+
+async def _awaited(result: AnyResult) -> AnyOutcome | None:
+    return await result.outcome if isinstance(result.outcome, asyncio.Task) else result.outcome

@@ -1,0 +1,93 @@
+"""What ``keeper status``, ``explain`` and ``doctor`` do: they look, and send nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from keeper.chain.errors import BlockMissingError, StaleAnswerError
+from keeper.cli import show
+from keeper.cli.common import Exit, each, fail, finish, out, prompt
+from keeper.cli.doctor import examine
+from keeper.cli.guard import in_house
+from keeper.cli.keeping import AnyResult, verdict
+from keeper.core.hedge_rules import BookAssessment
+from keeper.core.margins import PerpPosition
+from keeper.core.positions import Snapshot, Unreadable
+from keeper.cycle import consider
+from keeper.house import House
+from keeper.perpetuals.judge import carry_of
+from keeper.perpetuals.keep import consider_book, consider_perp
+from keeper.settings import Settings
+from keeper.venues.ports import PricesMovedError
+
+TRIES = 6
+"""Blocks a look is tried at before it fails."""
+
+
+def status(chains: list[Settings], *, as_json: bool) -> None:
+    """Show the positions of every chain."""
+
+    async def look(house: House, snapshot: Snapshot) -> Exit:
+        await show.status(out, house, snapshot, as_json=as_json)
+        return Exit.FINE
+
+    async def work(house: House) -> Exit:
+        return await _at_one_block(house, look)
+
+    each(chains, lambda settings: in_house(settings, work, is_live=False, is_look=True))
+
+
+def explain(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Explain what would be done about one position or book."""
+    known = [p.name for p in settings.positions] + [rule.book for rule in settings.hedge_rules]
+    if name not in known:
+        fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no position {name!r}; known: {', '.join(known)}")
+
+    async def look(house: House, snapshot: Snapshot) -> Exit:
+        result = await _considered(house, snapshot, name)
+        book = result.assessed if isinstance(result.assessed, BookAssessment) else None
+        earned = await carry_of(house, snapshot, book) if book else None
+        show.explanation(out, snapshot, result, earned, as_json=as_json)
+        return verdict((result,), {})
+
+    async def work(house: House) -> Exit:
+        return await _at_one_block(house, look)
+
+    finish(in_house(settings, work, is_live=False, is_look=True))
+
+
+def doctor(settings: Settings, *, send_test: bool, as_json: bool) -> None:
+    """Look whether everything is there."""
+
+    async def work(house: House) -> Exit:
+        findings = await examine(house, settings, prompt(), send_test=send_test)
+        show.findings(out, findings, as_json=as_json)
+        return Exit.FINE if all(f.is_fine for f in findings if f.needed) else Exit.FAILED
+
+    finish(in_house(settings, work, is_live=False, is_look=True))
+
+
+async def _at_one_block(house: House, look: Callable[[House, Snapshot], Awaitable[Exit]]) -> Exit:
+    """Look at the newest block, and at a newer one when the node has moved on meanwhile.
+
+    Nothing is printed before all is read. Raises NodeError when it was so ``TRIES`` times in a row.
+    """
+    await house.watch.blocks.check_chain()
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(StaleAnswerError, BlockMissingError, PricesMovedError):
+            return await look(house, await house.watch.snapshot(await house.watch.blocks.head()))
+        await asyncio.sleep(house.watch.network.block_time_s / 4 if house.watch.network.block_time_s < 2 else 0.5)
+    return await look(house, await house.watch.snapshot(await house.watch.blocks.head()))
+
+
+async def _considered(house: House, snapshot: Snapshot, name: str) -> AnyResult:
+    """Return what would be done about a position or a book."""
+    for rule in house.perps.hedge_rules:
+        if rule.book == name:
+            return await consider_book(house, snapshot, house.perps.book(name), rule)
+    (seen,) = [p for p in snapshot.positions if p.name == name]
+    if isinstance(seen, PerpPosition) or (isinstance(seen, Unreadable) and house.is_perp(name)):
+        return await consider_perp(house, snapshot, seen)
+    return await consider(house, snapshot, seen)

@@ -1,0 +1,56 @@
+"""Prices and wallets, as ``keeper status`` shows them under the positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from keeper.cli.words import Data, brief, short, short_address
+from keeper.core.positions import Snapshot, Wallet
+from keeper.core.units import Address, decimal_of
+from keeper.house import House
+
+MOST_ROWS = 20
+"""More are in --json."""
+
+
+def prices(console: Console, positions: Sequence[Data]) -> None:
+    """Print the oracle's price of every asset in use, and where each position is liquidated by it alone."""
+    rows = [(b, p["name"]) for p in positions if p["readable"] for b in p["balances"]]
+    if not rows:
+        return
+    table = Table("price", "$", "liquidated at", "position", box=None, pad_edge=False)
+    for balance, name in rows[:MOST_ROWS]:
+        low = balance["liquidation_price_usd"]
+        table.add_row(balance["symbol"], short(balance["price_usd"]), short(low) if low else "–", name)
+    console.print()
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        console.print(f"and {len(rows) - MOST_ROWS} more: --json lists all")
+
+
+def wallets(console: Console, house: House, snapshot: Snapshot, names: Mapping[Address, str]) -> None:
+    """Print what those who pay have: the coin for gas, and tokens of the market."""
+    if not snapshot.wallets:
+        return
+    table = Table("wallet", "gas money", "tokens", box=None, pad_edge=False)
+    for wallet in list(snapshot.wallets.values())[:MOST_ROWS]:
+        whose = " ".join(filter(None, (names.get(wallet.address), short_address(wallet.address))))
+        held = ", ".join(f"{brief(t['amount'])} {t['symbol']}" for t in tokens(house, wallet))
+        table.add_row(whose, brief(decimal_of(wallet.native, 18)) or "0", held or "–")
+    console.print()
+    console.print(table)
+    if len(snapshot.wallets) > MOST_ROWS:
+        console.print(f"and {len(snapshot.wallets) - MOST_ROWS} more: --json lists all")
+
+
+def tokens(house: House, wallet: Wallet) -> list[Data]:
+    """Return the tokens a wallet has some of, by symbol."""
+    listed = {x.asset: x for x in house.watch.known.market.listings}
+    return [
+        {"symbol": listed[asset].symbol, "amount": decimal_of(amount, listed[asset].decimals)}
+        for asset, amount in wallet.tokens.items()
+        if amount and asset in listed
+    ]

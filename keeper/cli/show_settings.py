@@ -1,0 +1,54 @@
+"""What ``keeper check`` prints of settings that are fine."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from keeper.cli.words import Data, as_json_text
+from keeper.settings import Settings, notes
+
+
+def settings(console: Console, of: Settings, *, as_json: bool) -> None:
+    """Print what the settings say, without secrets."""
+    data: Data = {
+        "network": of.network.name,
+        "chain_id": of.network.chain_id,
+        "positions": [
+            {"name": p.name, "owner": p.owner, "signer": p.signer.name if p.signer else None} for p in of.positions
+        ],
+        "rules": [
+            {"name": r.name, "position": r.position, "actions": [a.value for a in r.actions], "target": str(r.target)}
+            for r in of.rules
+        ]
+        + [
+            {"name": p.name, "position": p.position, "actions": [a.value for a in p.actions], "target": str(p.target)}
+            for p in of.perp_rules
+        ]
+        + [
+            {"name": h.name, "book": h.book, "actions": ["hedge"] if h.may_act else ["alert"], "target": str(h.target)}
+            for h in of.hedge_rules
+        ],
+        "books": [{"name": b.name, "positions": list(b.positions), "hedge": list(b.hedges)} for b in of.books],
+        "nodes": [{"name": n.name, "roles": sorted(role.value for role in n.roles)} for n in of.nodes],
+        "alerts": len(of.alerts.urls),
+        "notes": notes(of),
+    }
+    if as_json:
+        as_json_text(console, data)
+        return
+    console.print(f"{of.path}: fine. {of.network.name} (chain {of.network.chain_id})")
+    for p in of.positions:
+        named = [r.name for r in of.rules if r.position == p.name]
+        named += [r.name for r in of.perp_rules if r.position == p.name]
+        rules = ", ".join(named) or "none: only watched"
+        role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
+        console.print(f"{p.name}: {p.owner}, {role} signs", soft_wrap=True)
+        console.print(f"  rules: {rules}", soft_wrap=True)
+    for book in of.books:
+        hedging = ", ".join(r.name for r in of.hedge_rules if r.book == book.name) or "none: only watched"
+        members = ", ".join(dict.fromkeys((*book.positions, *book.hedges)))
+        console.print(f"book {book.name}: {members}; rules: {hedging}", soft_wrap=True)
+    nodes = "; ".join(f"{n.name} ({', '.join(sorted(r.value for r in n.roles))})" for n in of.nodes)
+    console.print(f"nodes: {nodes}", soft_wrap=True)
+    for note in notes(of):
+        console.print(note, style="yellow", soft_wrap=True)

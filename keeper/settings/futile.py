@@ -1,0 +1,260 @@
+"""What is written well and still can never work: found from the settings alone, before any node is asked.
+
+`keeper check` refuses it. A running keeper only says it, for what else the file asks for is still worth doing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+
+from keeper.core.decisions import LEAST_SPEND, Bounded
+from keeper.core.perp_rules import PerpAction, PerpMeasure, PerpRule
+from keeper.core.rules import Action, HealthFactorTarget, Measure, Rule, Trigger
+from keeper.core.units import WAD, decimal_of, usd_text
+from keeper.settings.faults import in_one_line
+from keeper.settings.fields import is_address
+from keeper.settings.model import Position, Settings
+
+MOST_HEALTH = 10 * WAD
+"""A health factor above this is debt of a tenth: as a bound it is more likely a slip of the point."""
+MOST_LTV = WAD * 98 // 100
+"""No reserve's liquidation threshold is as high."""
+MOST_LEVERAGE = 1000 * WAD
+LEAST_FEE = 10**7
+"""0.01 gwei, what the least offer adds to the base fee."""
+FOR_ANYBODY = frozenset({Action.TOP_UP, Action.REPAY, Action.ALERT})
+NATIVE = {"ETH": "WETH", "BTC": "WBTC", "POL": "WPOL", "MATIC": "WPOL", "AVAX": "WAVAX", "BNB": "WBNB"}
+"""Coins that no lending market lists by that name, and what it lists in their place."""
+
+
+def futile(of: Settings) -> list[str]:
+    """Return what can never work, each with the file, the place and the remedy."""
+    found = [*_rules(of), *_perp_rules(of), *_positions(of), *_daemon(of)]
+    return [in_one_line(f"{of.path}: {line}") for line in found]
+
+
+def _rules(of: Settings) -> Iterator[str]:
+    positions = {p.name: p for p in of.positions}
+    for rule in of.rules:
+        for line in (
+            *_never_allowed(rule, positions[rule.position], of),
+            *_out_of_reach(rule.trigger),
+            *_senseless_target(rule, of),
+            *_unknown_asset(rule.trigger, of),
+            *_limits(rule),
+        ):
+            yield f"rule {rule.name!r}: {line}"
+
+
+def _perp_rules(of: Settings) -> Iterator[str]:
+    positions = {p.name: p for p in of.positions}
+    for rule in of.perp_rules:
+        for line in (
+            *_never_allowed_perp(rule, positions[rule.position]),
+            *_out_of_reach_perp(rule),
+            *_unknown_market(rule, positions[rule.position], of),
+            *_limits(rule),
+        ):
+            yield f"rule {rule.name!r}: {line}"
+    for hedge in of.hedge_rules:
+        book = next(b for b in of.books if b.name == hedge.book)
+        guarded = [name for name in book.hedges if _is_guarded(positions[name])]
+        if unknown := _unknown_underlying(hedge.underlying, [positions[name] for name in book.hedges], of):
+            yield f"rule {hedge.name!r}: {unknown}"
+        if hedge.may_act and len(guarded) == len(book.hedges):
+            yield f"rule {hedge.name!r}: a guardian cannot trade, and no hedge of {book.name!r} has its owner as signer"
+        yield from (f"rule {hedge.name!r}: {line}" for line in _limits(hedge))
+    yield from _crossed_stops(of)
+
+
+# --- who may do what -------------------------------------------------------------------------------------------------
+
+
+def _is_guarded(position: Position) -> bool:
+    return position.signer is not None and position.signer.address != position.owner
+
+
+def _never_allowed(rule: Rule, position: Position, of: Settings) -> Iterator[str]:
+    acting = [a for a in rule.actions if a is not Action.ALERT]
+    trades = [a for a in acting if a.trades]
+    if _is_guarded(position) and acting and not FOR_ANYBODY & set(acting):
+        yield (
+            f"a guardian may only top up and repay, so {_words(acting)} is never done; let the owner of "
+            f"{position.name!r} sign, or allow top_up or repay"
+        )
+    elif trades and trades == acting and of.network.uniswap_v3 is None:
+        yield f"{_words(trades)} needs Uniswap, and the network file has no [uniswap_v3]; allow top_up or repay"
+
+
+def _never_allowed_perp(rule: PerpRule, position: Position) -> Iterator[str]:
+    acting = [a for a in rule.actions if a is not PerpAction.ALERT]
+    allowed = {PerpAction.ADD_MARGIN} if position.venue == "perp_v2" else set[PerpAction]()
+    if _is_guarded(position) and acting and not allowed & set(acting):
+        can = "may only add margin" if allowed else "can do nothing on gmx_v2"
+        yield f"a guardian {can}, so {_words(acting)} is never done; let the owner of {position.name!r} sign"
+
+
+# --- bounds that are never reached, or always ------------------------------------------------------------------------
+
+
+def _out_of_reach(trigger: Trigger) -> Iterator[str]:
+    bound, measure = trigger.bound, trigger.measure
+    if measure is Measure.HEALTH_FACTOR and bound <= WAD and not trigger.is_below:
+        yield f"a health factor above {_ratio(bound)} is every one that is alive; write a bound above 1"
+    elif measure is Measure.HEALTH_FACTOR and bound <= WAD:
+        yield f"a health factor of {_ratio(bound)} is too late: liquidation begins at 1; write a bound above it"
+    elif measure is Measure.HEALTH_FACTOR and bound > MOST_HEALTH:
+        always = "fires always" if trigger.is_below else "never fires"
+        yield f"a health factor of {_ratio(bound)} as bound {always}; {_meant(bound)}"
+    elif measure is Measure.LTV and bound > MOST_LTV:
+        yield f"a loan-to-value of {_ratio(bound)} is too late: every market liquidates before; write a lower bound"
+    elif measure is Measure.LIQUIDATION_DISTANCE and bound > WAD - WAD * WAD // MOST_HEALTH:
+        yield f'a distance of {_ratio(bound)} as bound fires always; 20 % is "0.20"'
+
+
+def _out_of_reach_perp(rule: PerpRule) -> Iterator[str]:
+    bound, measure = rule.trigger.bound, rule.trigger.measure
+    if measure is PerpMeasure.LEVERAGE and bound <= WAD:
+        yield f"a leverage of {_ratio(bound)} as bound fires always; write one above 1"
+    elif measure is PerpMeasure.LEVERAGE and bound > MOST_LEVERAGE:
+        yield f"a leverage of {_ratio(bound)} as bound never fires: every venue liquidates before"
+    elif measure is PerpMeasure.MARGIN_RATIO and bound < WAD // 1000:
+        yield f'a margin ratio of {_ratio(bound)} is too late: every venue liquidates before; 8 % is "0.08"'
+
+
+def _senseless_target(rule: Rule, of: Settings) -> Iterator[str]:
+    if not isinstance(rule.target, HealthFactorTarget):
+        return
+    goal = rule.target.health_factor
+    if goal < of.safety.health_floor:
+        yield (
+            f"no plan may end below safety.health_factor_floor ({_ratio(of.safety.health_floor)}), so the target of "
+            f"{_ratio(goal)} is never reached; raise the target"
+        )
+    elif goal > MOST_HEALTH and not rule.is_boost:
+        yield f'the target of {_ratio(goal)} would repay almost everything; {_meant(goal)}, or "close"'
+
+
+def _limits(rule: Bounded) -> Iterator[str]:
+    limits = rule.limits
+    for key, limit in (
+        ("max_spend_per_tx_usd", limits.max_spend_per_tx),
+        ("max_spend_per_day_usd", limits.max_spend_per_day),
+    ):
+        if limit is not None and limit < LEAST_SPEND:
+            yield f"limits.{key} of {usd_text(limit)} leaves nothing to act with; write dollars, at least 1"
+    if limits.max_fee is not None and limits.max_fee <= LEAST_FEE:
+        yield "limits.max_fee_gwei is at most 0.01: no transaction is ever mined for that; write gwei, like 200"
+
+
+def _crossed_stops(of: Settings) -> Iterator[str]:
+    """Yield pairs of stops of one position between which no price lies: one of them always fires."""
+    for position in (p for p in of.positions if p.is_long is not None):
+        own = [r for r in of.perp_rules if r.position == position.name]
+        stops = [r for r in own if r.trigger.measure is PerpMeasure.STOP_LOSS]
+        takes = [r for r in own if r.trigger.measure is PerpMeasure.TAKE_PROFIT]
+        for stop, take in ((s, t) for s in stops for t in takes):
+            low, high = (stop, take) if position.is_long else (take, stop)
+            if low.trigger.bound >= high.trigger.bound:
+                side = "below" if position.is_long else "above"
+                yield (
+                    f"rules {stop.name!r} and {take.name!r}: one of them always fires; the stop_loss of a "
+                    f"{'long' if position.is_long else 'short'} lies {side} its take_profit"
+                )
+
+
+# --- names that the network does not know ----------------------------------------------------------------------------
+
+
+def _unknown_asset(trigger: Trigger, of: Settings) -> Iterator[str]:
+    asset = trigger.asset
+    if asset is None or asset.lower() in of.network.assets or is_address(asset):
+        return
+    if listed := NATIVE.get(asset.upper()):
+        yield f"no lending market lists {asset!r}; did you mean {listed!r}?"
+    elif close := _close(asset, [name.upper() for name in of.network.assets]):
+        yield f"{asset!r} is not known to the network file; did you mean {close!r}?"
+
+
+def _unknown_market(rule: PerpRule, position: Position, of: Settings) -> Iterator[str]:
+    market = rule.trigger.market
+    if market is None or position.venue != "perp_v2":
+        return
+    if of.network.perp_v2 is not None and of.network.perp_v2.markets and market not in of.network.perp_v2.markets:
+        yield f"there is no market {market!r}{_known(market, of.network.perp_v2.markets)}"
+
+
+def _unknown_underlying(underlying: str, hedges: Sequence[Position], of: Settings) -> str | None:
+    """Return that no hedge of a book trades what its rule is about; nothing where markets are named by address."""
+    known = set[str]()
+    for hedge in hedges:
+        if hedge.market and is_address(hedge.market):
+            return None
+        listed = of.network.perp_v2.markets if of.network.perp_v2 else {}
+        known |= {hedge.market.upper()} if hedge.market else set(listed)
+    if not known or underlying in known:
+        return None
+    return f"no hedge of the book trades {underlying!r}{_known(underlying, known)}"
+
+
+def _positions(of: Settings) -> Iterator[str]:
+    venues = {"perp_v2": of.network.perp_v2, "gmx_v2": of.network.gmx_v2}
+    for position in of.positions:
+        where = f"position {position.name!r}"
+        if int(position.owner, 16) == 0:
+            yield f"{where}: `owner` is the zero address, which holds nothing; write your own"
+        if not position.is_perp:
+            continue
+        venue = venues[position.venue]
+        if venue is None:
+            yield f"{where}: the network file of {of.network.name} has no [{position.venue}]; it cannot be read"
+        elif position.market and not is_address(position.market) and position.market.upper() not in venue.markets:
+            yield f"{where}: there is no market {position.market!r}{_known(position.market, venue.markets)}"
+    for signer in of.signers:
+        if int(signer.address, 16) == 0:
+            yield f"signer {signer.name!r}: `address` is the zero address, which nobody signs for; write your own"
+
+
+# --- times -----------------------------------------------------------------------------------------------------------
+
+
+def _daemon(of: Settings) -> Iterator[str]:
+    block_s, daemon = of.network.block_time_s, of.daemon
+    if of.swap_deadline_s <= block_s:
+        yield f"safety.swap_deadline: {of.swap_deadline_s} s is over before the next block; no sale would ever succeed"
+    if daemon.confirm_s < block_s:
+        yield f"daemon.confirm: {daemon.confirm_s:g} s is shorter than a block: every transaction would count as stuck"
+    if daemon.rpc_timeout_s < 0.05:
+        yield f'daemon.rpc_timeout: {daemon.rpc_timeout_s:g} s is too short for any node; write seconds, like "10s"'
+    if of.max_fee is not None and of.max_fee <= LEAST_FEE:
+        yield "safety.max_fee_gwei is at most 0.01: no transaction is ever mined for that; write gwei, like 500"
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _words(actions: Sequence[Action] | Sequence[PerpAction]) -> str:
+    return " or ".join(a.value for a in actions)
+
+
+def _ratio(value: int) -> str:
+    return decimal_of(value, 18).rstrip("0").rstrip(".")
+
+
+def _meant(value: int) -> str:
+    """Return the number with its point put where a health factor has it."""
+    digits = _ratio(value).replace(".", "").rstrip("0")
+    guess = f"{digits[0]}.{digits[1:].ljust(2, '0')}"
+    return f'did you mean "{guess}"?' if guess[0] in "123" else "write one like 1.25"
+
+
+def _close(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name.upper(), list(known), n=1, cutoff=0.7)), None)
+
+
+def _known(name: str, known: Iterable[str]) -> str:
+    listed = sorted(known)
+    if close := _close(name, listed):
+        return f"; did you mean {close!r}?"
+    return f"; known: {', '.join(listed)}" if listed else ""
