@@ -8,8 +8,8 @@ from dataclasses import replace
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.core.decisions import Hold, Intent, Memory, asked_for, decide
 from keeper.core.margins import PerpPosition
-from keeper.core.moves import GAS
-from keeper.core.planning import Plan, plans
+from keeper.core.moves import gas_of
+from keeper.core.planning import Plan, is_drip, plans
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable, Wallet
 from keeper.core.prices import each_its_own, price_doubts, sequencer_doubts
 from keeper.core.proposals import State, Terms
@@ -42,7 +42,7 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     known = await house.recall(assessed, snapshot.block)
     spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
     signer = house.watch.positions[name].spender
-    decided = decide(assessed, Memory(spent_today=spent), house.safety, signer)
+    decided = decide(assessed, Memory(spent_today=spent, gas_paid=known.gas_paid), house.safety, signer)
     holds = decided.holds
     for intent in decided.intents:
         found = await rehearsed_now(house, snapshot, intent, signer)
@@ -104,9 +104,10 @@ async def find_plans(
     found = plans(intent, state, terms.with_quotes(quotes), allowances)
     if isinstance(found, Hold):
         return found
-    payable = tuple(plan for plan in found if gas_needed(plan, block.base_fee) <= state.wallet.native)
+    needs = [gas_needed(plan, block.base_fee, is_atomic=terms.is_atomic) for plan in found]
+    payable = tuple(plan for plan, needed in zip(found, needs, strict=True) if needed <= state.wallet.native)
     if not payable:
-        needed = min(gas_needed(plan, block.base_fee) for plan in found)
+        needed = min(needs)
         detail = f"{signer} holds {wei_text(state.wallet.native)}, the plan takes about {wei_text(needed)}"
         return intent.hold(Reason.NO_GAS_MONEY, detail)
     return payable
@@ -131,9 +132,9 @@ def terms_of(house: House, snapshot: Snapshot, intent: Intent, signer: Address, 
     )
 
 
-def gas_needed(plan: Plan, base_fee: Wei) -> Wei:
+def gas_needed(plan: Plan, base_fee: Wei, *, is_atomic: bool) -> Wei:
     """Return what a plan's gas costs at the present base fee, from above."""
-    return Wei(sum(GAS[type(step.move)] for step in plan.steps) * (base_fee + LEAST_TIP))
+    return Wei(gas_of([step.move for step in plan.steps], is_atomic=is_atomic) * (base_fee + LEAST_TIP))
 
 
 async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
@@ -142,6 +143,8 @@ async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan
     batch = await batch_of(house, snapshot.block, signer)
     await ask_others(house, snapshot.block, ways[0])
     for plan in ways[:TRIALS]:
+        if any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, house.safety):
+            continue
         result: Prepared | Refused = await try_plan(house, snapshot, plan, signer, batch)
         if isinstance(result, Prepared):
             result = await stands_first(house, snapshot.block, signer, result) or result

@@ -11,7 +11,7 @@ from keeper.core.positions import BlockRef, Snapshot, Wallet
 from keeper.core.reasons import Reason
 from keeper.core.slippage import slippage_of
 from keeper.core.stakes import Stake, fee_ceiling, stake, trigger_health
-from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down
+from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down, mul_div_up, usd_text
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
@@ -63,6 +63,8 @@ def priced(house: House, snapshot: Snapshot, plan: Plan, script: Script, result:
     if is_payable(block.base_fee, ceiling):
         return Prepared(plan, script, result, at_stake, ceiling)
     detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
+    if at_stake is not None and at_stake.is_used_up and at_stake.budget is not None:
+        detail += f": gas of this danger has cost {usd_text(at_stake.paid)} of {usd_text(at_stake.budget)}"
     return Refused(Reason.FEE_LIMIT, detail)
 
 
@@ -89,7 +91,8 @@ def _ceiling(house: House, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed)
         )
         return None, lowest(cap, worth)
     begins = trigger_health(rule.trigger, assessed.figures)
-    found = stake(assessed.position, assessed.account, assessed.figures, begins, house.fee_share)
+    paid = Usd(mul_div_up(plan.intent.gas_paid, snapshot.native_price, WAD))
+    found = stake(assessed.position, assessed.account, assessed.figures, begins, house.fee_share, paid)
     return found, fee_ceiling(found, gas, snapshot.native_price, cap)
 
 

@@ -21,8 +21,9 @@ from keeper.core.rules import (
     Target,
     Unjudged,
 )
-from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, mul_div_down, mul_div_up, ratio_text
+from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, Wei, mul_div_down, mul_div_up, ratio_text
 
+NO_GAS = Wei(0)
 TRIES = 3
 """Plans of a rule that may fail on chain within its cooldown; each costs gas and gains nothing."""
 EMERGENCY_TRIES = 12
@@ -84,6 +85,8 @@ class Memory:
     may_sign: bool = True
     acted_on: Mapping[tuple[str, str], Mapping[Address, int]] = field(default_factory=dict)
     """(position, rule) → the prices on which it last acted with success."""
+    gas_paid: dict[str, Wei] = field(default_factory=dict)
+    """Position → what rescues have paid for gas since its danger began, over all plans and restarts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ class Intent:
     actions: tuple[Action, ...]
     forbidden: tuple[tuple[Action, Doubt], ...]
     left_today: Usd | None
+    gas_paid: Wei = NO_GAS
+    """What gas has cost since this danger began."""
 
     @property
     def position(self) -> str:
@@ -211,7 +216,8 @@ def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safet
     if not allowed and forbidden:
         doubt = forbidden[0][1]
         return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
-    return Intent(assessed, rule, rule.target, allowed, forbidden, left_today(rule, memory))
+    paid = NO_GAS if rule.is_boost else memory.gas_paid.get(name, NO_GAS)
+    return Intent(assessed, rule, rule.target, allowed, forbidden, left_today(rule, memory), paid)
 
 
 def _acting(rule: Rule) -> tuple[Action, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -107,3 +108,25 @@ GAS: dict[type[Move], int] = {
     Swap: 180_000,
 }
 """Gas to weigh candidates by, from above (measured on Aave v3.6 and Uniswap v3); the limit comes from the rehearsal."""
+AGAIN: dict[type[Move], int] = {
+    Approve: 12_000,
+    Supply: 80_000,
+    Withdraw: 90_000,
+    Borrow: 110_000,
+    Repay: 80_000,
+    RepayWithCollateral: 100_000,
+    Swap: 80_000,
+    Unpledge: 60_000,
+}
+"""The same for a move of a kind that the same transaction made before: what it touches is warm by then."""
+
+
+def gas_of(moves: Sequence[Move], *, is_atomic: bool) -> int:
+    """Return what moves take in gas, from above: each in a transaction of its own, or all in one."""
+    if not is_atomic:
+        return sum(GAS[type(move)] for move in moves)
+    made, total = set[type[Move]](), 0
+    for move in moves:
+        total += AGAIN[type(move)] if type(move) in made else GAS[type(move)]
+        made.add(type(move))
+    return total

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from keeper.core import boosts, lending, rescues, sales
-from keeper.core.decisions import Hold, Intent
+from keeper.core.decisions import Hold, Intent, Safety
 from keeper.core.moves import Approve, Repay, RepayWithCollateral, Spender, Supply
 from keeper.core.positions import AccountFigures
 from keeper.core.proposals import Cost, Proposal, Rejected, State, Step, Terms
@@ -57,6 +57,14 @@ class Plan:
     def spend(self) -> Usd:
         """Dollars the plan moves."""
         return Usd(sum(step.spend for step in self.steps))
+
+
+def is_drip(plan: Plan, safety: Safety) -> bool:
+    """Tell whether a plan only puts off what a whole one would settle, while there is time for the whole one.
+
+    Where gas is too dear for the best plan a smaller one is no bargain: many of them cost more than it.
+    """
+    return plan.is_partial and plan.before.health_factor > safety.emergency_health
 
 
 Allowances = dict[tuple[Address, Spender], Amount]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from keeper.core import lending
 from keeper.core.decisions import Intent, Safety
 from keeper.core.lending import Account
-from keeper.core.moves import GAS, Move
+from keeper.core.moves import Move, gas_of
 from keeper.core.pace import STILL
 from keeper.core.positions import Holding, Wallet
 from keeper.core.quotes import Quotes
@@ -158,7 +158,7 @@ def end_floor(before: lending.Account, terms: Terms) -> Wad:
 
 def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:
     """Return what the moves' gas costs, rounded up."""
-    gas = sum(GAS[type(move)] for move in moves)
+    gas = gas_of(moves, is_atomic=terms.is_atomic)
     return Usd(mul_div_up(gas * terms.fee_per_gas, terms.native_price, WAD))
 
 

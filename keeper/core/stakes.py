@@ -9,6 +9,7 @@ from keeper.core.positions import AccountFigures, LendingPosition
 from keeper.core.rules import Measure, Trigger
 from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 
+NOTHING = Usd(0)
 LEAST_NEARNESS = WAD // 20
 """A rule that fired is worth something even far from liquidation."""
 
@@ -23,12 +24,34 @@ class Stake:
     expected_loss: Usd
     share: Bps
     most_fee: Usd
+    budget: Usd | None = None
+    """What gas may cost over the whole danger, however many plans it takes: the share of all that could be lost."""
+    paid: Usd = NOTHING
+    """What it has cost since the danger began."""
+
+    @property
+    def left(self) -> Usd:
+        """What this plan's gas may cost: by how near liquidation is, and by what is left for the whole danger."""
+        left = self.most_fee if self.budget is None else min(self.most_fee, self.budget - self.paid)
+        return Usd(max(0, left))
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it is the danger's budget that binds."""
+        return self.left < self.most_fee
 
 
 def stake(
-    position: LendingPosition, account: Account, figures: AccountFigures, trigger_health: Wad, share: Bps
+    position: LendingPosition,
+    account: Account,
+    figures: AccountFigures,
+    trigger_health: Wad,
+    share: Bps,
+    paid: Usd = NOTHING,
 ) -> Stake:
     """Return what may be paid for gas: ``share`` of bonus × collateral at risk × nearness.
+
+    All plans of one danger together are bounded by the same without the nearness; ``paid`` is what they cost so far.
 
     At risk is what a liquidator may take: the debt plus bonus, at most the collateral (Aave LiquidationLogic with a
     full close factor, from above). Nearness grows linearly from the trigger's health factor to 1 at liquidation.
@@ -38,7 +61,8 @@ def stake(
     at_risk = min(figures.collateral_value, figures.debt_value * (BPS + bonus) // BPS)
     nearness = near(figures.health_factor, trigger_health)
     loss = at_risk * bonus // BPS * nearness // WAD
-    return Stake(Usd(at_risk), bonus, nearness, Usd(loss), share, Usd(loss * share // BPS))
+    budget = Usd(at_risk * bonus // BPS * share // BPS)
+    return Stake(Usd(at_risk), bonus, nearness, Usd(loss), share, Usd(loss * share // BPS), budget, paid)
 
 
 def near(health: Wad, trigger: Wad) -> Wad:
@@ -70,7 +94,7 @@ def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None) -> Wei 
     """
     if not native_price or not gas:
         return cap
-    per_gas = Wei(mul_div_down(of.most_fee, WAD, native_price * gas))
+    per_gas = Wei(mul_div_down(of.left, WAD, native_price * gas))
     return per_gas if cap is None else min(per_gas, cap)
 
 

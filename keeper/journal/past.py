@@ -22,6 +22,8 @@ class Past:
     spent: int
     prices: dict[str, int]
     """Prices on which it last acted with success, by asset."""
+    gas_paid: int = 0
+    """Wei that plans about the position have paid for gas since its danger began."""
 
 
 @dataclass(slots=True)
@@ -63,4 +65,5 @@ class Recollection:
             await decisions.failed_since(position, rule, now - failures_count_s, doing),
             await self.journal.transactions.spent_usd(chain_id, since_timestamp=now - DAY_S, rule=rule, mode=self.mode),
             await decisions.prices_of_last_restored(position, rule, self.mode) if doing == "act" else {},
+            await self.journal.transactions.gas_paid(chain_id, position, now, self.mode),
         )

@@ -19,6 +19,10 @@ from keeper.journal.store import Store
 _INSERT = insert(transactions).returning(transactions.c.id)
 _INSERT_ATTEMPT = insert(attempts).returning(attempts.c.id)
 
+CALM_S = 6 * 3600
+"""Seconds of chain time without a plan after which a danger is over."""
+LONGEST_DANGER_S = 7 * 86_400
+"""No further back than this does one danger reach."""
 State = Literal[
     "planned", "signed", "pending", "replaced", "unseen", "mined", "confirmed", "reverted", "expired", "cancelled"
 ]
@@ -223,6 +227,30 @@ class Transactions:
         async with self.store.reading("read the highest nonce") as connection:
             found = await connection.scalar(select(func.max(transactions.c.nonce)).where(signed))
             return None if found is None else int(found)
+
+    async def gas_paid(self, chain_id: int, position: str, now: int, mode: Mode = "live") -> int:
+        """What gas has cost a position since its danger began, in wei: all that was mined, what reverted too.
+
+        A danger is a run of plans no two of which are ``CALM_S`` apart, and that came so near to ``now``. Raises
+        JournalError.
+        """
+        columns = (decisions.c.block_timestamp, transactions.c.gas_used, transactions.c.effective_gas_price)
+        query = select(*columns).join_from(transactions, decisions)
+        query = query.where(
+            transactions.c.chain_id == chain_id,
+            decisions.c.position == position,
+            decisions.c.mode == mode,
+            decisions.c.block_timestamp >= now - LONGEST_DANGER_S,
+            transactions.c.gas_used.is_not(None),
+        ).order_by(decisions.c.block_timestamp.desc())
+        async with self.store.reading("add up what gas cost") as connection:
+            rows = (await connection.execute(query)).all()
+        paid, last = 0, now
+        for timestamp, used, price in rows:
+            if last - timestamp > CALM_S:
+                break
+            paid, last = paid + used * (price or 0), min(last, timestamp)
+        return paid
 
     async def spent_usd(
         self,

@@ -12,7 +12,7 @@ from keeper.core.notices import sentence
 from keeper.core.positions import LendingPosition, Snapshot
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Assessment, CloseTarget, LtvTarget, Measure, Rule, Trigger
-from keeper.core.units import WAD, Wad, mul_div_down
+from keeper.core.units import WAD, Wad, Wei, mul_div_down
 from keeper.house import House
 from keeper.notices import clipped
 from keeper.perpetuals.notices import delta_text, standing_of
@@ -128,4 +128,5 @@ async def _intent(house: House, assessed: BookAssessment, seen: Assessment, exce
         limits=rule.limits,
     )
     memory = await house.recall_of((lending_rule,), seen.position.block)
-    return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left_today(lending_rule, memory))
+    paid = memory.gas_paid.get(seen.position.name, Wei(0))
+    return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left_today(lending_rule, memory), paid)

@@ -1,14 +1,17 @@
 """A hosted service, as simple as can be: fixed thresholds, one sale a block, 0.25 % of what it swaps.
 
 It sees a block, and its one transaction is in the next, after the liquidator. It sells at the pools' price there, pays
-their fee, and loses its turn when that is more than a percent below what it saw. It is given the best of everything
-else: no failed transaction costs it gas, and size moves no price.
+their fee and what its size, and that of others it sells for in the same block, moves them; it loses its turn when the
+price is more than a percent below what it saw. It is given the best of everything else: no failed transaction costs it
+gas, and no sale needs a round.
 """
 
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 SERVICE_FEE, POOL_FEE, MOST_SLIPPAGE = Decimal("0.0025"), Decimal("0.0005"), Decimal("0.01")
+DEPTH_USD = Decimal(40_000_000)
+"""Of the deepest pool, on each side, over the whole price range."""
 GAS = 600_000
 """A flash loan, a swap, a repayment and a withdrawal."""
 CLOSE_ALL_BELOW, SMALL_USD = Decimal("0.95"), Decimal(2000)
@@ -30,10 +33,18 @@ class Hosted:
     _wants: tuple[Decimal, Decimal] | None = field(default=None)
     """Dollars to sell, and the oracle's price they were worked out at."""
 
-    def block(self, price: Decimal, pool: Decimal, gas_usd: Decimal) -> None:
-        """Live through one block: `price` is the oracle's, `pool` where pools stand, per unit of collateral."""
+    @property
+    def wanted(self) -> Decimal:
+        """Dollars it is about to sell."""
+        return self._wants[0] if self._wants else Decimal(0)
+
+    def block(self, price: Decimal, pool: Decimal, gas_usd: Decimal, crowd: Decimal = Decimal(0)) -> None:
+        """Live through one block: `price` is the oracle's, `pool` where pools stand, per unit of collateral.
+
+        `crowd` is what is sold in that block altogether, in dollars.
+        """
         self._liquidate(price)
-        self._sell(price, pool, gas_usd)
+        self._sell(price, pool / (1 + max(crowd, self.wanted) / DEPTH_USD), gas_usd)
         self._look(price)
 
     def health(self, price: Decimal) -> Decimal:

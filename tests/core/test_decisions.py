@@ -28,7 +28,7 @@ from keeper.core.positions import LendingPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, CloseTarget, HealthFactorTarget, LtvTarget, Measure, Rule, Trigger, Unjudged
-from keeper.core.units import WAD, Wad
+from keeper.core.units import WAD, Wad, Wei
 
 STALE = Doubt(Reason.PRICE_STALE, "WETH is 7200 s old")
 HEALTHY = loop(dollars="9000")
@@ -343,3 +343,10 @@ def test_a_rule_that_cannot_be_judged_does_not_stop_the_others() -> None:
 def test_distance_and_health_agree_on_what_the_bound_means() -> None:
     """Guard of the numbers above: 1.60 is 37.5 % away."""
     assert lending.liquidation_distance_at(wad("1.60")) == wad("0.375")
+
+
+def test_what_gas_has_cost_in_this_danger_goes_with_the_decision() -> None:
+    """It is the position's, whichever rule paid it; a boost has no danger."""
+    past = memory(gas_paid={"loop": Wei(7)})
+    assert meant(EMERGENCY, rule(), past=past).gas_paid == 7
+    assert meant(EMERGENCY, rule()).gas_paid == 0

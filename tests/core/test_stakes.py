@@ -59,3 +59,20 @@ def test_every_trigger_has_the_health_factor_at_which_it_begins() -> None:
     assert trigger_health(Trigger(Measure.LTV, False, WAD * 83 // 166), figures) == 166 * WAD // 100
     assert trigger_health(Trigger(Measure.LIQUIDATION_DISTANCE, True, WAD // 5), figures) == 125 * WAD // 100
     assert trigger_health(Trigger(Measure.PRICE, True, 1500 * USD, "WETH"), figures) == 2 * WAD
+
+
+def test_a_danger_has_one_budget_whatever_the_number_of_plans() -> None:
+    """What earlier plans paid is taken off; the share of all that could be lost is never exceeded."""
+    found = assessed(loop("10", "13000"))
+    whole = 13_650 * USD * 500 // BPS // 2
+    fresh = stake(found.position, found.account, found.figures, Wad(2 * WAD), Bps(5000))
+    assert fresh.budget == whole
+    assert fresh.left == fresh.most_fee
+    assert not fresh.is_used_up
+    for paid in (0, whole // 2, whole - USD, whole, 2 * whole):
+        later = stake(found.position, found.account, found.figures, Wad(2 * WAD), Bps(5000), Usd(paid))
+        assert later.left <= max(0, whole - paid)
+        assert fee_ceiling(later, 10**6, 2000 * USD, None) == later.left * 10**18 // (2000 * USD * 10**6)
+    spent = stake(found.position, found.account, found.figures, Wad(2 * WAD), Bps(5000), Usd(whole))
+    assert spent.left == 0
+    assert spent.is_used_up

@@ -238,3 +238,26 @@ async def test_signed_bytes_survive_the_death_of_the_keeper(address: str, way: s
         (found,) = await journal.transactions.unfinished(1, SIGNER)
         assert (found.nonce, found.attempts[0].raw) == (7, attempt(7).raw)
         assert await journal.transactions.spent_usd(1, since_timestamp=NOON) == THOUSAND
+
+
+async def test_gas_of_one_danger_is_added_up_over_plans_and_reverts(journal: Journal) -> None:
+    """A run of plans without six hours of calm; another position's, and an earlier danger's, are not part of it."""
+    hour, nonce = 3600, iter(range(100))
+
+    async def paid(timestamp: int, gas: int, state: Any = "mined", **about: Any) -> None:
+        id_ = await journal.decisions.record(decision(block_timestamp=timestamp, **about))
+        number = next(nonce)
+        row = await journal.transactions.add_signed(transaction(id_, number), attempt(number + 1))
+        await journal.transactions.settle(
+            row, state, block_number=1, block_hash="0x1", gas_used=gas, effective_gas_price=10**12
+        )
+
+    await paid(NOON - 20 * hour, 5)  # an earlier danger
+    await paid(NOON - 9 * hour, 7)
+    await paid(NOON - 4 * hour, 11, "reverted")
+    await paid(NOON - 60, 13)
+    await paid(NOON - 30, 17, position="another")
+    about = decision().position
+    assert await journal.transactions.gas_paid(1, about, NOON) == 31 * 10**12
+    assert await journal.transactions.gas_paid(1, about, NOON + 7 * hour) == 0, "calm since"
+    assert await journal.transactions.gas_paid(10, about, NOON) == 0
