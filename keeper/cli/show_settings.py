@@ -5,7 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 
 from keeper.cli.words import Data, as_json_text
+from keeper.core.units import decimal_of
 from keeper.settings import Settings, notes
+from keeper.settings.caps import fixed_caps
 
 
 def settings(console: Console, of: Settings, *, as_json: bool) -> None:
@@ -31,6 +33,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         "books": [{"name": b.name, "positions": list(b.positions), "hedge": list(b.hedges)} for b in of.books],
         "nodes": [{"name": n.name, "roles": sorted(role.value for role in n.roles)} for n in of.nodes],
         "alerts": len(of.alerts.urls),
+        "fixed_fee_limits": [{"where": c.where, "max_fee_gwei": decimal_of(c.most, 9)} for c in fixed_caps(of)],
         "notes": notes(of),
     }
     if as_json:
@@ -50,5 +53,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         console.print(f"book {book.name}: {members}; rules: {hedging}", soft_wrap=True)
     nodes = "; ".join(f"{n.name} ({', '.join(sorted(r.value for r in n.roles))})" for n in of.nodes)
     console.print(f"nodes: {nodes}", soft_wrap=True)
+    for cap in fixed_caps(of):
+        console.print(str(cap), style="yellow", soft_wrap=True, markup=False)
     for note in notes(of):
         console.print(note, style="yellow", soft_wrap=True)

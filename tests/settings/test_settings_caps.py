@@ -1,0 +1,56 @@
+"""A fixed fee limit is the owner's explicit choice, and `keeper check` says what it could cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from conftest import Load
+from typer.testing import CliRunner
+
+from keeper.cli.main import app
+from keeper.settings.caps import fixed_caps
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "keeper.example.toml"
+FIXED = '\n[rules.limits]\nmax_fee_gwei = "200"\n[safety]\nmax_fee_gwei = "500"\n'
+
+
+def test_the_shipped_limit_follows_the_stake() -> None:
+    """The example fixes none: a million-dollar position is not left to die at 400 gwei."""
+    settings = json.loads(CliRunner().invoke(app, ["check", "-c", str(EXAMPLE), "--json"]).stdout)
+    assert settings["fixed_fee_limits"] == []
+
+
+def test_left_out_there_is_no_fixed_limit(load_text: Load) -> None:
+    """Neither a rule's nor the owner's for all."""
+    settings = load_text()
+    assert fixed_caps(settings) == ()
+    assert settings.max_fee is None
+    assert settings.rules[0].limits.max_fee is None
+
+
+def test_check_says_what_a_fixed_limit_could_cost(load_text: Load, good: str, tmp_path: Path) -> None:
+    """Every one by its place: what a rescue costs at it, and what is lost above it."""
+    load_text(text=good + FIXED)
+    found = CliRunner().invoke(app, ["check", "-c", str(tmp_path / "keeper.toml")])
+    said = " ".join(found.stdout.split())
+    assert "[safety]: max_fee_gwei is fixed at 500.000 gwei" in said
+    assert "rule protect: max_fee_gwei is fixed at 200.000 gwei" in said
+    assert "0.14 of the native coin in one transaction" in said.replace("0.140", "0.14")
+    assert "5,000 to 10,000 dollars of every 100,000 dollars of debt" in said
+    assert "Left out, the limit follows the stake." in said
+
+
+def test_a_boost_s_limit_keeps_no_rescue_back(load_text: Load, good: str) -> None:
+    """Nothing is said of it."""
+    boost = """
+[[rules]]
+name = "boost"
+position = "eth-loop"
+when = { health_factor_above = "2.40" }
+restore = { health_factor = "1.90" }
+actions = ["leverage_up"]
+[rules.limits]
+max_fee_gwei = "20"
+"""
+    assert fixed_caps(load_text(text=good + boost)) == ()
