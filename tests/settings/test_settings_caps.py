@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from conftest import Load
 from typer.testing import CliRunner
 
 from keeper.cli.main import app
+from keeper.settings import Settings
 from keeper.settings.caps import fixed_caps
+
+Load = Callable[..., Settings]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "keeper.example.toml"
 FIXED = '\n[rules.limits]\nmax_fee_gwei = "200"\n[safety]\nmax_fee_gwei = "500"\n'
