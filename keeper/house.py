@@ -150,17 +150,19 @@ class House:
     async def recall_of(self, fired: Iterable[Ruled], block: BlockRef) -> Memory:
         """Return what the journal knows of rules, whatever they are about."""
         acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
-        acted_on = dict[tuple[str, str], dict[Address, int]]()
+        acted_on, outrun = dict[tuple[str, str], dict[Address, int]](), dict[tuple[str, str], int]()
         paid = dict[str, Wei]()
         for rule in fired:
             key, past = (rule.position, rule.name), await self.past_of(rule, block)
             if past.acted_at is not None:
                 acted[key] = past.acted_at
             failed[key], spent[rule.name] = past.failed, Usd(past.spent)
+            outrun[key] = past.outrun
             acted_on[key] = {Address(asset): price for asset, price in past.prices.items()}
             paid[rule.position] = Wei(past.gas_paid)
         flights = self.in_flight
-        return Memory(acted, spent, failed, flights.busy(), flights.names(), self.may_sign, acted_on, paid)
+        busy, flying = flights.busy(), flights.names()
+        return Memory(acted, spent, failed, busy, flying, self.may_sign, acted_on, paid, outrun)
 
     def warm_up(self) -> None:
         """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.

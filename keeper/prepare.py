@@ -42,7 +42,8 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     known = await house.recall(assessed, snapshot.block)
     spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
     signer = house.watch.positions[name].spender
-    decided = decide(assessed, Memory(spent_today=spent, gas_paid=known.gas_paid), house.safety, signer)
+    anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
+    decided = decide(assessed, anew, house.safety, signer)
     holds = decided.holds
     for intent in decided.intents:
         found = await rehearsed_now(house, snapshot, intent, signer)

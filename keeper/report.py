@@ -14,6 +14,7 @@ from keeper.core.planning import Plan
 from keeper.core.positions import AccountFigures, LendingPosition, Reserve, Snapshot
 from keeper.core.proposals import Cost, Rejected
 from keeper.core.rules import Assessment, Measure, Unjudged, Verdict
+from keeper.core.slippage import slippage_of
 from keeper.core.stakes import Stake
 from keeper.core.units import INFINITE, Address, Wei, decimal_of, ratio_text
 from keeper.execution.encoding import PlannedCall
@@ -98,7 +99,14 @@ def decision(of: Hold | Intent) -> Data:
         "actions": [a.value for a in of.actions],
         "forbidden": [{"action": a.value, "reason": d.reason.code, "detail": d.detail} for a, d in of.forbidden],
         "left_today_usd": None if of.left_today is None else decimal_of(of.left_today, 8, 2),
+        "slippage_bps": _slippage(of),
     }
+
+
+def _slippage(of: Intent) -> Data:
+    """Return what a sale may lose: as a rule, by now, at most."""
+    found = slippage_of(of.rule, of.assessment, of.outrun)
+    return {"usual": found.usual, "now": found.widened, "worst": found.worst}
 
 
 def plan(of: Plan, calls: tuple[PlannedCall, ...] = ()) -> Data:

@@ -119,7 +119,7 @@ def grant_of(house: House, block: BlockRef, plan: Plan, signer: Address, spent: 
         limits=plan.intent.rule.limits,
         spent_today=spent,
         deadline=block.timestamp + house.swap_deadline_s,
-        slippage=slippage_of(plan.intent.rule, plan.intent.assessment),
+        slippage=slippage_of(plan.intent.rule, plan.intent.assessment, plan.intent.outrun),
     )
 
 

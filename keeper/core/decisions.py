@@ -87,6 +87,8 @@ class Memory:
     """(position, rule) → the prices on which it last acted with success."""
     gas_paid: dict[str, Wei] = field(default_factory=dict)
     """Position → what rescues have paid for gas since its danger began, over all plans and restarts."""
+    outrun: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(position, rule) → plans that the price outran within its cooldown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Intent:
     left_today: Usd | None
     gas_paid: Wei = NO_GAS
     """What gas has cost since this danger began."""
+    outrun: int = 0
+    """Plans of this danger that the price outran: each lets the next give more, up to the owner's worst."""
 
     @property
     def position(self) -> str:
@@ -217,7 +221,8 @@ def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safet
         doubt = forbidden[0][1]
         return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
     paid = NO_GAS if rule.is_boost else memory.gas_paid.get(name, NO_GAS)
-    return Intent(assessed, rule, rule.target, allowed, forbidden, left_today(rule, memory), paid)
+    left, outrun = left_today(rule, memory), memory.outrun.get((name, rule.name), 0)
+    return Intent(assessed, rule, rule.target, allowed, forbidden, left, paid, outrun)
 
 
 def _acting(rule: Rule) -> tuple[Action, ...]:

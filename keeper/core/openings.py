@@ -48,6 +48,6 @@ def opened(intent: Intent, state: State, terms: Terms) -> Opening:
 
 def _sells(holding: Holding, intent: Intent, state: State, terms: Terms) -> bool:
     """Tell whether a pool takes an asset for any debt at a price within the bound."""
-    bounds = slippage_of(intent.rule, intent.assessment)
+    bounds = slippage_of(intent.rule, intent.assessment, intent.outrun)
     pairs = [p for p in all_pairs(intent, state.account) if p.sell.reserve.asset == holding.reserve.asset]
     return any(largest_within(p, state, terms, bounds.of(p.sell.reserve, p.buy.reserve)) for p in pairs)

@@ -217,7 +217,7 @@ def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
 
 def bound_of(pair: Pair, intent: Intent) -> Bps:
     """Return what a sale may lose now against the oracle's price."""
-    return slippage_of(intent.rule, intent.assessment).of(pair.sell.reserve, pair.buy.reserve)
+    return slippage_of(intent.rule, intent.assessment, intent.outrun).of(pair.sell.reserve, pair.buy.reserve)
 
 
 def _has_debt(account: Account) -> bool:

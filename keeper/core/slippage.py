@@ -39,14 +39,17 @@ class Slippage:
         return Bps(max(self.usual, min(self.widened + BLOCKS * away, self.worst, bonus)))
 
 
-def slippage_of(rule: Rule, assessed: Assessment) -> Slippage:
-    """Return the bounds of what a rule may sell now. A boost has no need to hurry: its usual is all it has."""
+def slippage_of(rule: Rule, assessed: Assessment, outrun: int = 0) -> Slippage:
+    """Return the bounds of what a rule may sell now. A boost has no need to hurry: its usual is all it has.
+
+    Each plan that the price outran (``outrun``) brings what the next may lose half of the way to the worst.
+    """
     usual = rule.limits.max_slippage
     if rule.is_boost:
         return Slippage(usual, usual, usual, {})
     worst = rule.limits.worst
     begins = min(BEGINS, trigger_health(rule.trigger, assessed.figures))
-    near = nearness(assessed.figures.health_factor, begins)
+    near = max(nearness(assessed.figures.health_factor, begins), WAD - (WAD >> min(outrun, 60)))
     widened = Bps(usual + mul_div_up(worst - usual, near, WAD))
     return Slippage(usual, widened, worst, assessed.drifts)
 

@@ -21,8 +21,9 @@ OutcomeKind = Literal["restored", "partial", "failed", "cancelled", "rehearsed",
 Json = Mapping[str, Any] | Sequence[Any]
 
 SECONDS_A_DAY = 86_400
+PRICE_MOVED = "price_moved"
 NO_FAULT_OF_THE_PLAN = (
-    "price_moved",
+    PRICE_MOVED,
     "interrupted",
     "journal_away",
     "node_away",
@@ -177,6 +178,17 @@ class Decisions:
         async with self.store.reading("count failed plans") as connection:
             outcomes = (await connection.scalars(select(decisions.c.outcome).where(matching))).all()
         return sum((made or {}).get("reason") not in NO_FAULT_OF_THE_PLAN for made in outcomes)
+
+    async def price_moved_since(self, position: str, rule: str, timestamp: int) -> int:
+        """How many live plans of a rule were refused for the price, at block time ``timestamp`` or later.
+
+        Raises JournalError.
+        """
+        failed = and_(decisions.c.mode == "live", decisions.c.outcome_kind == "failed", SIGNED)
+        matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
+        async with self.store.reading("count plans the price outran") as connection:
+            outcomes = (await connection.scalars(select(decisions.c.outcome).where(matching))).all()
+        return sum((made or {}).get("reason") == PRICE_MOVED for made in outcomes)
 
     async def prune(self, days: int) -> int:
         """Forget holds older than this many days, never one that has transactions; return how many.

@@ -24,6 +24,8 @@ class Past:
     """Prices on which it last acted with success, by asset."""
     gas_paid: int = 0
     """Wei that plans about the position have paid for gas since its danger began."""
+    outrun: int = 0
+    """Plans that were refused for the price, of those that would still count."""
 
 
 @dataclass(slots=True)
@@ -66,4 +68,5 @@ class Recollection:
             await self.journal.transactions.spent_usd(chain_id, since_timestamp=now - DAY_S, rule=rule, mode=self.mode),
             await decisions.prices_of_last_restored(position, rule, self.mode) if doing == "act" else {},
             await self.journal.transactions.gas_paid(chain_id, position, now, self.mode),
+            await decisions.price_moved_since(position, rule, now - failures_count_s) if doing == "act" else 0,
         )

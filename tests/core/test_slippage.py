@@ -69,6 +69,15 @@ def test_a_debt_that_rises_is_allowed_for_as_well() -> None:
     assert slippage.of(USDC, WETH) == 80
 
 
+def test_each_plan_that_the_price_outran_brings_the_next_half_of_the_way_to_the_worst() -> None:
+    """Wherever health is, and never past it."""
+    limits = Limits(Bps(50), worst_slippage=Bps(300))
+    found = intent(loop(dollars="13300"), replace(SELL, limits=limits))
+    bounds = [slippage_of(found.rule, found.assessment, n).of(WETH, USDC) for n in (0, 1, 2, 3, 200)]
+    assert bounds[0] < 60
+    assert bounds[1:] == [175, 238, 269, 300]
+
+
 def test_a_boost_never_widens() -> None:
     """Nothing is at stake."""
     of = loop(dollars="8000")

@@ -71,6 +71,7 @@ async def test_a_revert_for_the_price_is_asked_for_anew_at_once(scene: Scene, ba
         block = await stage.house.watch.blocks.head()
         past = await stage.house.past_of(stage.house.rules[0], block)
         assert past.failed == 0
+        assert past.outrun == sum(row == ("failed", "price_moved") for row in found)
     assert scene.health() > 1.2
 
 
