@@ -26,7 +26,7 @@ from keeper.trial import Prepared, ask_others, batch_of, try_plan
 
 SHARES = (1, 2, 4)
 """Parts of what a trade wants that are tried beside others in the same pool."""
-TRIALS = 4
+TRIALS = 6
 """Plans that are tried, best first, before a position is given up for this block."""
 
 
