@@ -9,7 +9,7 @@ pytestmark = pytest.mark.world
 
 
 def test_a_debt_that_rises_is_shown_as_the_risk_it_is(scene: Scene) -> None:
-    """100,000 USDC supplied, 0.7 WBTC owed: where WBTC comes to the price that is told, health is one, and not before."""
+    """100,000 USDC supplied, 0.7 WBTC owed: at the price that is told health is one, and not before."""
     scene.open({"USDC": 100_000 * DOLLAR}, {"WBTC": BITCOIN * 7 // 10})
     (position,) = scene.data("status")["positions"]
     (bitcoin,) = [b for b in position["balances"] if b["symbol"] == "WBTC"]
