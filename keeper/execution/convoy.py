@@ -177,7 +177,8 @@ class Convoy:
         rows = {row.step: row for row in await self.rows(part.decision_id) if row.step in steps and row.block_hash}
         reverted = next((row for row in rows.values() if row.state == TxState.REVERTED.value), None)
         if reverted is not None:
-            return SendFailedError(Reason.REVERTED, f"{reverted.purpose} ({reverted.attempts[-1].hash})")
+            detail = f"{reverted.purpose} ({reverted.attempts[-1].hash})"
+            return SendFailedError(Reason.REVERTED, detail, (reverted, _receipt(reverted, succeeded=False)))
         if rows.keys() != steps or not all(TxState(row.state).has_landed for row in rows.values()):
             return None
         return tuple(_receipt(rows[item.step]) for item in part.outgoing)
@@ -233,11 +234,11 @@ def _lowest(ceilings: Sequence[Wei | None]) -> Wei | None:
     return min((c for c in ceilings if c is not None), default=None)
 
 
-def _receipt(row: Transaction) -> Receipt:
+def _receipt(row: Transaction, *, succeeded: bool = True) -> Receipt:
     """Return the receipt of a mined row, as the journal has it."""
     return Receipt(
         hash=row.attempts[-1].hash,
-        succeeded=True,
+        succeeded=succeeded,
         block_number=row.block_number or 0,
         block_hash=row.block_hash or "",
         gas_used=row.gas_used or 0,
@@ -258,6 +259,6 @@ def _fail(part: Part, error: Exception) -> None:
         case PlanChangedError():
             part.done.set_exception(PlanChangedError(error.pending))
         case SendFailedError():
-            part.done.set_exception(SendFailedError(error.reason, error.detail))
+            part.done.set_exception(SendFailedError(error.reason, error.detail, error.reverted))
         case _:
             part.done.set_exception(error)
