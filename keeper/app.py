@@ -82,7 +82,8 @@ async def opened(
         if is_live:
             _tell_exposed(settings, observer, journal.exposed)
         near, all_close = _closeness(settings, in_full=in_full or is_look)
-        watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close)
+        told = observer.raise_alarm
+        watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close, told)
         parts.push_async_callback(watch.close)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
         house = House(

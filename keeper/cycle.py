@@ -28,6 +28,7 @@ from keeper.journal import JournalError
 from keeper.noticed import closed_or_missing, notice
 from keeper.perpetuals.keep import PerpResult, keep_book, keep_perp
 from keeper.prepare import judge, rehearsed_now
+from keeper.second_look import is_near
 from keeper.together import calls_go_ahead, goes_ahead, going_together
 from keeper.trial import Prepared
 from keeper.venues.ports import ReadFailedError
@@ -91,6 +92,7 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
                 calls_go_ahead(house, block, signer, sent.calls, sent.gas_used)
         books = [await keep_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
     house.watch.keep_close(r.name for r in found.values() if isinstance(r, Result) and not r.is_healthy)
+    house.watch.compare_first(r.name for r in found.values() if is_near(r.assessed))
     return (*(found[position.name] for position in snapshot.positions), *books)
 
 

@@ -21,6 +21,8 @@ async def fitting(house: House, snapshot: Snapshot, intent: Intent, signer: Addr
     The fresh snapshot decides: see ``core.bounds`` for what must still hold. Nobody is asked anything; where there are
     several nodes their answers, asked for beside the read, are waited for. Raises NodesDisagreeError.
     """
+    if intent.position in snapshot.otherwise:
+        return None
     for armed in house.armed.get(intent.position, ()):
         try:
             prepared = _fitted(house, snapshot, intent, signer, armed)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keeper.core.margins import PerpPosition
-from keeper.core.positions import BlockRef, LendingPosition, Listed, Unreadable, Wallet
+from keeper.core.positions import BlockRef, LendingPosition, Listed, Otherwise, Unreadable, Wallet
 from keeper.core.prices import Doubt, SecondPrice, Sequencer
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
@@ -35,6 +35,8 @@ class Seen:
     """Positions that use what was not read: they must be discovered again. The empty name is new money in a wallet."""
     moved: set[str]
     """Those of them of which nothing is outdated but the prices their venue was asked with: asking again will do."""
+    otherwise: Mapping[str, Otherwise] = field(default_factory=dict)
+    """Positions of which another node tells otherwise."""
 
 
 class Page:
@@ -84,6 +86,17 @@ class Page:
         named = {s.lower(): market.named(s) for s in symbols}
         self._prices = {s: sheet.add(_price(market, x.asset)) for s, x in named.items() if x}
         self.reads = tuple(sheet.reads)
+        self.at = self._places | {name: slot.places for name, (_, slot) in self._seats.items()}
+        """Where the answers that make up each position are."""
+
+    def told_by(
+        self, block: BlockRef, answers: Sequence[Answer]
+    ) -> dict[str, LendingPosition | PerpPosition | Unreadable]:
+        """Return each position as another node's answers tell it; without those that cannot be told from them."""
+        try:
+            return self.decode(block, answers).positions
+        except (ReadFailedError, ValueError, ArithmeticError, LookupError):
+            return {}  # whatever it is, it is no position
 
     def fits(self, block: BlockRef, known: Known, positions: Sequence[Position], also: tuple[Read, ...]) -> bool:
         """Whether this is the page of these positions at a block."""

@@ -11,7 +11,7 @@ from keeper.core.margins import PerpPosition
 from keeper.core.moves import gas_of
 from keeper.core.planning import Plan, is_drip, plans
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable, Wallet
-from keeper.core.prices import each_its_own, price_doubts, sequencer_doubts
+from keeper.core.prices import Doubt, each_its_own, price_doubts, sequencer_doubts
 from keeper.core.proposals import State, Terms
 from keeper.core.quotes import Quotes
 from keeper.core.reasons import Reason
@@ -71,6 +71,24 @@ async def rehearsed_now(house: House, snapshot: Snapshot, intent: Intent, signer
 def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
     """Judge a position by the rules, with what speaks against trading at this block.
 
+    Where another node tells otherwise of it the worse of the two figures binds, and nothing may be traded: topping up
+    and repaying can be had for either.
+    """
+    other = snapshot.otherwise.get(position.name)
+    if other is None or isinstance(other.position, PerpPosition):
+        return _judge(house, snapshot, position, ())
+    doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
+    ours, theirs = (_judge(house, snapshot, p, doubt) for p in (position, other.position))
+    if isinstance(ours, Assessment) and isinstance(theirs, Assessment):
+        return min(ours, theirs, key=lambda judged: judged.figures.health_factor)
+    return ours if isinstance(ours, Assessment) else theirs
+
+
+def _judge(
+    house: House, snapshot: Snapshot, position: LendingPosition | Unreadable, doubts: tuple[Doubt, ...]
+) -> Assessment | Unjudged:
+    """Judge a position by the rules, with ``doubts`` beside what speaks against trading at this block.
+
     A doubt about an asset forbids trades of that asset, on the side that would lose; one about the chain forbids all.
     """
     if isinstance(position, Unreadable):
@@ -81,7 +99,7 @@ def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadab
         for h in position.held
     }
     doubted = each_its_own(found, snapshot.seconds, {asset for asset in found if is_dollar(position.holding(asset))})
-    against, drifts = sequencer_doubts(snapshot.sequencer, now), house.pace.drifts()
+    against, drifts = (*doubts, *sequencer_doubts(snapshot.sequencer, now)), house.pace.drifts()
     return assess(position, house.rules_of(position.name), against, doubted, drifts)
 
 

@@ -69,11 +69,16 @@ def priced(house: House, snapshot: Snapshot, plan: Plan, script: Script, result:
 
 
 async def ask_others(house: House, block: BlockRef, plan: Plan) -> None:
-    """Ask other nodes for the block and for the figures that decide. Raises NodesDisagreeError."""
+    """Ask other nodes for the block and for the figures that decide. Raises NodesDisagreeError.
+
+    Where they are known to differ on the figures the plan trades nothing, and is made for the worse: see ``judge``.
+    """
     others = house.second_opinion
     if others is None:
         return
     await others.agree(block)
+    if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
+        return
     read, answer = aave_v3.account_call(house.venues.market, plan.intent.assessment.position)
     if not await others.confirm(block, read.to, "0x" + read.data.hex(), "0x" + answer.hex()):
         raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {block.number}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keeper.chain.blocks import Blocks
@@ -23,6 +24,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps
 from keeper.page import Page, Seen
+from keeper.second_look import SecondLook, Warn
 from keeper.settings.model import Network, Position
 from keeper.survey import Known, Survey
 from keeper.venues import aave_v3, erc20, uniswap_v3
@@ -50,6 +52,7 @@ class Watch:
         books: Sequence[Book] = (),
         near: Bps = NEAR,
         all_close: int = ALL_CLOSE,
+        warn: Warn = lambda *_: None,
     ) -> None:
         self.blocks = blocks
         self.network = network
@@ -57,6 +60,7 @@ class Watch:
         self.also: tuple[Read, ...] = ()
         """What armed plans want read with everything else: quotes and allowances they rest on."""
         self._rules, self._near = tuple(rules), near
+        self._second = SecondLook(blocks, network.block_time_s, warn)
         self._wallets = tuple(dict.fromkeys(wallet for book in books for wallet in book.wallets))
         """Wallets of books: read beside those that spend."""
         in_books = {name for book in books for name in (*book.positions, *book.hedges)}
@@ -110,6 +114,10 @@ class Watch:
         """Read these positions in full at the next block as well, whatever their figures say."""
         if self._fleet is not None:
             self._fleet.keep(names)
+
+    def compare_first(self, names: Iterable[str]) -> None:
+        """Have another node's word on these positions at the next block, whatever else it is asked."""
+        self._second.near(names)
 
     async def close(self) -> None:
         """Stop what goes on in the background."""
@@ -181,13 +189,18 @@ class Watch:
             page = self._page = self._page_of(block, known, close)
             self._joined = Bundle((*page.reads, *self._glance.reads))
             self._apart = None if self.blocks.is_one_call(self._joined) else Bundle(page.reads)
+        look = self._second.begin(block, page, self._glance)
         if self._apart is None:
             answers = await self.blocks.answers(block, self._joined)
-            return page.decode(block, answers), answers[len(page.reads) :]
-        closely, figures = await asyncio.gather(
-            self.blocks.answers(block, self._apart), self.blocks.answers(block, self._glance)
-        )
-        return page.decode(block, closely), figures
+            closely, figures = answers[: len(page.reads)], answers[len(page.reads) :]
+        else:
+            closely, figures = await asyncio.gather(
+                self.blocks.answers(block, self._apart), self.blocks.answers(block, self._glance)
+            )
+        seen = page.decode(block, closely)
+        if look is not None:
+            seen = replace(seen, otherwise=await self._second.compared(look, block, page, closely, figures))
+        return seen, figures
 
     async def _complete(
         self, block: BlockRef, close: Sequence[Position], seen: Seen, figures: Sequence[Answer]
@@ -217,6 +230,7 @@ class Watch:
             assets=seen.assets,
             afar=afar,
             also=seen.also,
+            otherwise=seen.otherwise,
         )
 
     async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> Seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -33,6 +34,18 @@ AT_ONCE = 16
 """Calls under way side by side."""
 _REMEMBERED = 20_000
 _GAS_LEFT = "0x5a60005260206000f3"  # GAS, MSTORE at 0, RETURN 32 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A read that another node was asked beside ours."""
+
+    block: BlockRef
+    data: str
+    ours: str
+    """The node that our reads go to."""
+    node: str
+    task: asyncio.Task[list[Answer] | NodeError]
 
 
 class Blocks:
@@ -173,6 +186,38 @@ class Blocks:
             return await self._pieces(block, chunks[0])
         found = await asyncio.gather(*(self._pieces(block, chunk) for chunk in chunks))
         return [piece for pieces in found for piece in pieces]
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is more than one node to read from."""
+        return isinstance(self.node, Nodes) and self.node.has_others
+
+    def beside(self, block: BlockRef, bundle: Bundle, after_s: float) -> Asked | None:
+        """Begin to ask another node than the one our reads go to, after a moment; None where none is fit to be asked.
+
+        Its answers are proven to be the block's, or an error is the result.
+        """
+        chunks = bundle.chunks(self.caps, self.multicall)
+        pair = self.node.another(block.number) if isinstance(self.node, Nodes) and chunks else None
+        if pair is None or not isinstance(self.node, Nodes):
+            return None
+        chunk, (ours, other) = chunks[0], pair
+
+        def decode(name: str, result: Any) -> list[Answer]:
+            data = _proven(name, block, result, len(chunk.reads))
+            try:
+                return multicall3.decode(data, len(chunk.reads) + 2)[2:]
+            except ValueError as error:
+                raise NodeAwayError(name, "eth_call", f"Multicall3 answered nonsense ({error})") from None
+
+        call = {"to": self.multicall, "data": chunk.data}
+        task = self.node.ask_one(other, after_s, decode, "eth_call", call, {"blockHash": block.hash})
+        return Asked(block, chunk.data, ours, other, task)
+
+    def find_the_liar(self, asked: Asked) -> None:
+        """Of three nodes or more, set aside those that most others contradict, in the background."""
+        if isinstance(self.node, Nodes):
+            self.node.settle(asked.block, self.multicall, asked.data)
 
     async def code(self, block: BlockRef, account: Address) -> bytes:
         """Return an account's code at a block; empty for a plain account."""

@@ -38,6 +38,23 @@ class Chunk:
             yield self.reads[i : i + size]
 
 
+@dataclass(slots=True)
+class Room:
+    """What is left of one eth_call."""
+
+    reads: int
+    gas: int
+    size: int
+
+    def takes(self, more: Sequence[Read]) -> bool:
+        """Take reads if there is room for all of them, and tell whether."""
+        gas, size = sum(read.gas for read in more), sum(_size(read) for read in more)
+        if len(more) > self.reads or gas > self.gas or size > self.size:
+            return False
+        self.reads, self.gas, self.size = self.reads - len(more), self.gas - gas, self.size - size
+        return True
+
+
 class Caps:
     """What one eth_call may be: what the owner allows, or less where a node refused or starved it."""
 
@@ -62,6 +79,10 @@ class Caps:
                 begin, gas, size = i, read.gas, _size(read)
         if begin < len(reads):
             yield tuple(reads[begin:])
+
+    def room(self) -> Room:
+        """Return an empty call, to be filled."""
+        return Room(self.reads, self._budget, self.size)
 
     def refused(self, chunk: Chunk) -> None:
         """Learn that a call was too much: half of it is the most from now on."""

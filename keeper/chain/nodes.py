@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -211,6 +211,45 @@ class Nodes:
             for member in different:
                 member.leave(Aside.LYING, f"answered otherwise than the others at block {block.number}")
         return not different
+
+    @property
+    def has_others(self) -> bool:
+        """Whether several nodes are read from."""
+        return len(self._heads.readers) > 1
+
+    def another(self, turn: int) -> tuple[str, str] | None:
+        """Return the node that reads go to and one of the others that are healthy, in turns; None where none is."""
+        try:
+            first, *others = self._heads.healthy(self._current.name if self._current else None)
+        except NodeError:
+            return None
+        return (first.name, others[turn % len(others)].name) if others else None
+
+    def ask_one(
+        self, name: str, after_s: float, decode: Decode[T], method: str, *params: Any
+    ) -> asyncio.Task[T | NodeError]:
+        """Begin to ask one node after a moment, as patiently as any."""
+        (member,) = (m for m in self._heads.readers if m.name == name)
+
+        async def work() -> T:
+            await asyncio.sleep(after_s)
+            return await patiently(lambda: member.ask(decode, method, *params), Patience(self._block_s))
+
+        return self._tasks.begin(work())
+
+    def settle(self, block: BlockRef, to: Address, data: str) -> None:
+        """Ask all nodes, where there are three or more, and set aside the few that differ from most. Does not wait."""
+
+        async def work() -> None:
+            begun = self.poll(block, to, data)
+            await at_most(begun.values(), HEDGE_S)
+            said = [str(t.result()).lower() for t in begun.values() if t.done() and isinstance(t.result(), str)]
+            most, count = Counter(said).most_common(1)[0] if said else ("", 0)
+            if 2 * count > len(said) > 2:
+                await self.borne_out(block, begun, most)
+
+        if len(self._heads.readers) > 2:
+            self._tasks.begin(work())
 
     # --- reads -------------------------------------------------------------------------------------------------------
 

@@ -100,6 +100,7 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
     ]
     missing = names.keys() - {m.name for m in members}
     doubts += [Doubt(Reason.POSITION_UNREADABLE, name) for name in sorted(missing)]
+    doubts += [Doubt(Reason.NODES_DISAGREE, f"{n}: {o.detail}") for n, o in snapshot.otherwise.items() if n in names]
     lent = [m for m in members if isinstance(m, LendingPosition)]
     traded = [m for m in members if isinstance(m, PerpPosition)]
     doubts += [Doubt(Reason.POSITION_UNREADABLE, f"wallet {w}") for w in book.wallets if w not in snapshot.wallets]

@@ -18,6 +18,7 @@ __all__ = [
     "Holding",
     "LendingPosition",
     "Listed",
+    "Otherwise",
     "Reserve",
     "Snapshot",
     "Unreadable",
@@ -144,6 +145,14 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Otherwise:
+    """A position as another node tells it, where that is not as ours does. Nobody can tell which of them is right."""
+
+    position: LendingPosition | PerpPosition | Unreadable
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """An asset of the market and its oracle price in base units, zero when the oracle has none."""
 
@@ -167,5 +176,7 @@ class Snapshot:
     """Positions of a large fleet that were judged by the protocol's figures alone: no rule of theirs can fire."""
     also: Mapping[object, bytes | None] = field(default_factory=dict)
     """Answers to what armed plans asked to be read beside everything else, by their reads."""
+    otherwise: Mapping[str, Otherwise] = field(default_factory=dict)
+    """Positions of which another node tells otherwise, by name: of those the worse figure binds."""
     assets: dict[Address, Listed] = field(default_factory=dict)
     """What wallets of books may hold, with its price; empty where there are no such wallets."""

@@ -9,6 +9,7 @@ from keeper.core.hedge_rules import BookAssessment, HedgeRule, blindness
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_pricing import is_better_than_index
 from keeper.core.perp_rules import PerpAssessment, assess_perp
+from keeper.core.perps import margin_ratio
 from keeper.core.positions import LendingPosition, Snapshot, Unreadable
 from keeper.core.prices import Doubt, is_within, price_doubts, sequencer_doubts
 from keeper.core.reasons import Reason
@@ -27,10 +28,23 @@ HEDGE_FEE = Bps(10)
 async def judge_perp(
     house: House, snapshot: Snapshot, position: PerpPosition | Unreadable
 ) -> PerpAssessment | Unjudged:
-    """Judge a position by the rules. Raises JournalError."""
+    """Judge a position by the rules; where another node tells otherwise, by the worse figure. Raises JournalError."""
+    other = snapshot.otherwise.get(position.name)
+    if other is None or isinstance(other.position, LendingPosition):
+        return await _judge_perp(house, snapshot, position, ())
+    doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
+    ours, theirs = [await _judge_perp(house, snapshot, p, doubt) for p in (position, other.position)]
+    if isinstance(ours, PerpAssessment) and isinstance(theirs, PerpAssessment):
+        return min(ours, theirs, key=lambda judged: margin_ratio(judged.position))
+    return ours if isinstance(ours, PerpAssessment) else theirs
+
+
+async def _judge_perp(
+    house: House, snapshot: Snapshot, position: PerpPosition | Unreadable, more: tuple[Doubt, ...]
+) -> PerpAssessment | Unjudged:
     if isinstance(position, Unreadable):
         return assess_perp(position, house.perps.rules, Trail(), ())
-    doubts = perp_doubts(house, snapshot, position)
+    doubts = (*more, *perp_doubts(house, snapshot, position))
     trail, may_be_empty = (
         await house.perps.trail(position, is_sure=not doubts),
         await house.perps.may_be_empty(position.name),
