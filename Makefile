@@ -1,7 +1,7 @@
 # The project's commands. Each one sets up what it needs first; once set up that takes about a second.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos survival check bench clean lock tools world
+.PHONY: help setup demo test unit chaos survival check bench clean lock tools world
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -32,6 +32,9 @@ demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=hedg
 
 test: setup ## all tests (ARGS="tests/core -x" for some)
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+unit: $(VENV)/.keeper ## the quick tests: no chain, no database server, no Node.js (ARGS as above)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not world and not server" $(ARGS)
 
 chaos: setup ## faults, kills and reorgs by seed (SEEDS=200, or SEED=123 for one)
 	@$(PY) tests/chaos/run.py $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) --workers $(WORKERS) $(ARGS)

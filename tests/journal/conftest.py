@@ -33,7 +33,7 @@ def postgresql() -> Iterator[str]:
 numbers = count(1)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty journal may be made."""
     if request.param == "sqlite":

@@ -1,0 +1,70 @@
+"""How it is run for months: what a restart heals is restarted, what only the owner can heal is not."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+DECISIONS = Path(__file__).parents[1] / "docs" / "decisions"
+
+
+def under(folder: Path, script: str) -> dict[str, str]:
+    """An environment in which `keeper` is this script."""
+    (folder / "keeper").write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    (folder / "keeper").chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(("code", "ends"), [(0, 0), (1, 1), (2, 0), (3, 3), (137, 137)])
+def test_a_container_is_started_again_unless_settings_are_bad(tmp_path: Path, code: int, ends: int) -> None:
+    """`restart: on-failure` looks at the code alone; 2 must not look like a failure, and is said."""
+    found = subprocess.run(
+        ["sh", DEPLOY / "entrypoint.sh", "run", "--live"],
+        env=under(tmp_path, f'[ "$*" = "run --live" ] && exit {code}'),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == ends
+    assert ("bad settings" in found.stderr) == (code == 2)
+
+
+def test_a_container_that_is_stopped_lets_the_keeper_finish(tmp_path: Path) -> None:
+    """SIGTERM goes on to it, and its end is waited for."""
+    script = "trap 'sleep 0.5; echo finished; exit 0' TERM; echo begun; while :; do sleep 0.1; done"
+    with subprocess.Popen(
+        ["sh", DEPLOY / "entrypoint.sh", "run"], env=under(tmp_path, script), stdout=subprocess.PIPE, text=True
+    ) as container:
+        assert container.stdout
+        assert container.stdout.readline() == "begun\n"
+        time.sleep(0.1)
+        container.send_signal(signal.SIGTERM)
+        assert container.stdout.readline() == "finished\n"
+        assert container.wait(10) == 0
+
+
+def test_units_and_services_leave_bad_settings_alone() -> None:
+    """systemd by its own word, compose by the script."""
+    unit = (DEPLOY / "position-keeper.service").read_text(encoding="utf-8")
+    assert "Restart=on-failure\nRestartPreventExitStatus=2\n" in unit
+    compose = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    assert "keeper-entrypoint" in compose
+    assert "restart: on-failure" in compose
+    assert "COPY deploy/entrypoint.sh /usr/local/bin/keeper-entrypoint" in (DEPLOY / "Dockerfile").read_text()
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    """One missing looks like one withdrawn; titles carry the number of their file."""
+    files = sorted(DECISIONS.glob("*.md"))
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    for file in files:
+        title = re.match(r"# (\d+)\. ", file.read_text(encoding="utf-8"))
+        assert title, file.name
+        assert int(title[1]) == int(file.name[:4])
