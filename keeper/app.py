@@ -106,6 +106,7 @@ async def opened(
             swap_deadline_s=settings.swap_deadline_s,
             max_fee=settings.max_fee,
             fee_share=settings.fee_share,
+            trades_unrehearsed=settings.trades_unrehearsed,
             batches=_batches(settings),
             second_opinion=node if len(node.members) > 1 else None,
             remembers="live" if is_live or is_look else "dry_run",

@@ -62,6 +62,8 @@ class House:
     """What lending positions held when last looked at."""
     fee_share: Bps
     """Share of the expected loss from liquidation that gas may cost."""
+    trades_unrehearsed: bool = False
+    """Whether orders may be left with an exchange that lets none be tried."""
     second_opinion: SecondOpinion | None = None
     """Other nodes to ask before money moves, where there are any."""
     batches: dict[Address, Address] = field(default_factory=dict)

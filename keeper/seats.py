@@ -8,7 +8,7 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
-from keeper.venues import gmx_v2, gmx_v2_fees, gmx_v2_seat, perp_v2, perp_v2_seat
+from keeper.venues import gmx_v2, gmx_v2_fees, gmx_v2_seat, gmx_v2_trials, perp_v2, perp_v2_seat
 from keeper.venues.abi import address
 from keeper.venues.gmx_v2_positions import Scope
 from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError
@@ -58,10 +58,11 @@ def _gmx_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
         fits = f"{market.long.symbol} or {market.short.symbol}"
         raise _none(f"{position.collateral} is no collateral of this market; it takes {fits}")
     scope = Scope(market, position.owner, collateral, position.is_long)
+    trials = yield from gmx_v2_trials.discover_trials(deployment, network.multicall3)
     told, fees = gmx_v2.price_probe(market), gmx_v2_fees.fee_probe(deployment)
     answers = yield (*told.reads, *fees.reads)
     prices = told.decode(answers[: len(told.reads)])
-    return gmx_v2_seat.GmxSeat(scope, prices, fees.decode(answers[len(told.reads) :]))
+    return gmx_v2_seat.GmxSeat(scope, prices, fees.decode(answers[len(told.reads) :]), trials)
 
 
 def _perp_v2(network: Network, position: Position) -> Discovery[PerpSeat]:

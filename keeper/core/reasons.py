@@ -139,6 +139,11 @@ class Reason(Enum):
         "the node does not simulate and no anvil was found",
         "use a node with eth_simulateV1, or install anvil",
     )
+    VENUE_UNTRIED = (
+        "venue_untried",
+        "this version of the exchange lets no order be tried before it is left",
+        "set `trade_unrehearsed = true` in [safety] to trade by quote and bounds alone",
+    )
     STALE_STATE = ("stale_state", "the chain moved on before the plan could be sent", "decided anew on the next block")
     REVERTED = ("reverted", "a transaction of the plan reverted on chain", "see its reason; decided anew")
     PRICE_MOVED = (

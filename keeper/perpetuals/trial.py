@@ -13,6 +13,7 @@ from keeper.core.decisions import Hold
 from keeper.core.hedge_rules import HedgeIntent
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_decisions import is_emergency
+from keeper.core.perp_moves import Trade
 from keeper.core.perp_plans import PerpPlan
 from keeper.core.perp_pricing import base_usd
 from keeper.core.positions import BlockRef, Snapshot
@@ -167,11 +168,15 @@ async def _rehearse(
     after = probe.decode(done.answers)
     gas = tuple(outcome.gas_used for outcome in done.calls)
     if seat.is_delayed:
-        unfit = await _as_if_executed(house, calls, seat, block, signer, price)
+        known = {order.key for order in plan.before.orders}
+        keys = tuple(order.key for order in after.orders if order.key not in known)
+        if not keys and any(step.spend for step in plan.steps):
+            return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
+        if not seat.can_try and not house.trades_unrehearsed and any(isinstance(s.move, Trade) for s in plan.steps):
+            return Refused(Reason.VENUE_UNTRIED, plan.label)
+        unfit = await _as_if_executed(house, calls, seat, block, signer, price, keys)
         if unfit:
             return unfit
-        if len(after.orders) <= len(plan.before.orders) and any(step.spend for step in plan.steps):
-            return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
         return gas, house.simulator.where, plan.projected
     if not plan.postcondition.is_met(after):
         came = f"came to margin ratio {ratio_text(perps.margin_ratio(after))}"
@@ -180,17 +185,28 @@ async def _rehearse(
 
 
 async def _as_if_executed(
-    house: House, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, signer: Address, price: Wei
+    house: House,
+    calls: tuple[Call, ...],
+    seat: PerpSeat,
+    block: BlockRef,
+    signer: Address,
+    price: Wei,
+    keys: Sequence[str],
 ) -> Refused | None:
-    """Return why the venue's keepers could not execute an order now: each is run as if they did, on the same block."""
+    """Return why the venue's keepers could not execute an order now: each is run as if they did, on the same block.
+
+    Where the venue lets none be tried, what is left are the quote and the order's own bounds.
+    """
     for i, call in enumerate(calls):
-        asked = seat.as_if_executed(call, block.timestamp)
-        if asked is None:
+        try:
+            attempt = seat.as_if_executed(calls[: i + 1], block.timestamp, keys)
+        except ValueError as unlisted:
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {unlisted}")
+        if attempt is None:
             continue
-        told, fine = asked
-        done = await house.simulator.run(block, signer, (*calls[:i], told), (), price=price)
+        done = await house.simulator.run(block, signer, attempt.calls, (), price=price)
         error = done.calls[-1].error or ""
-        if fine not in error:
+        if attempt.fine not in error:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {error or 'the venue did not say'}")
     return None
 

@@ -166,6 +166,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         fee_share=Bps(safety.fee_share_of_loss_bps),
         arm_within=Bps(safety.arm_within_bps),
         is_early=safety.act_on_oracle_events,
+        trades_unrehearsed=safety.trade_unrehearsed,
         max_fee=None if safety.max_fee_gwei is None else Wei(scaled(safety.max_fee_gwei, GWEI)),
         alerts=Alerts(tuple(Secret(u) for u in urls), ceil(file.alerts.repeat)),
         daemon=Daemon(

@@ -216,6 +216,8 @@ class Settings:
     alerts: Alerts
     daemon: Daemon
     path: Path
+    trades_unrehearsed: bool = False
+    """Whether orders may be left with an exchange that lets none be tried: by quote and bounds alone."""
 
     @property
     def rpc_url(self) -> Secret:

@@ -174,6 +174,7 @@ class SafetyTable(Table):
     max_fee_gwei: Number | None = None
     arm_within_bps: Whole = Field(default=500, ge=0, le=3000)
     act_on_oracle_events: bool = False
+    trade_unrehearsed: bool = False
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from keeper.core.margins import PerpPosition
 from keeper.core.perp_moves import TradeQuote
-from keeper.core.units import Wei, mul_div_down, mul_div_up
+from keeper.core.units import Address, Wei, mul_div_down, mul_div_up
 from keeper.venues import gmx_v2_keys as keys
 from keeper.venues.abi import custom_error, revert_reason
 from keeper.venues.gmx_v2 import DATA, READER, MarketPrices
@@ -18,6 +18,7 @@ from keeper.venues.gmx_v2_formulas import apply_factor
 from keeper.venues.gmx_v2_orders import ROUTER
 from keeper.venues.gmx_v2_outcomes import Refusal
 from keeper.venues.gmx_v2_positions import Scope
+from keeper.venues.gmx_v2_trials import HANDLER
 from keeper.venues.ports import Answer, Call, Probe
 
 _WOULD_EXECUTE = "EndOfOracleSimulation"
@@ -80,6 +81,22 @@ def acceptable(price: int, slippage_bps: int, *, is_long: bool, is_increase: boo
     return mul_div_up(price, 10_000 - slippage_bps, 10_000)
 
 
+def rehearsal_of(scope: Scope, handler: Address, key: str, prices: MarketPrices, timestamp: int) -> Call:
+    """Return a call that has an order executed that was left before, at ``prices``; it always reverts.
+
+    The OrderHandler lets anybody try it. ``timestamp`` is the block's.
+    """
+    data = HANDLER.simulateExecuteOrder.encode(bytes.fromhex(key[2:]), simulated(scope, prices, timestamp))
+    return Call(handler, data, Wei(0), "an order as if executed now")
+
+
+def simulated(scope: Scope, prices: MarketPrices, timestamp: int) -> tuple[object, ...]:
+    """Return prices as the exchange takes them for a trial: each token's once, and from when they are."""
+    told = dict(zip((t.address for t in scope.market.tokens), prices.struct, strict=True))
+    then = timestamp + _AHEAD_S
+    return (list(told), list(told.values()), then, then)
+
+
 def rehearsal(scope: Scope, call: Call, prices: MarketPrices, timestamp: int) -> Call:
     """Return a call that leaves an order and has it executed at once, at ``prices``; it always reverts.
 
@@ -87,10 +104,8 @@ def rehearsal(scope: Scope, call: Call, prices: MarketPrices, timestamp: int) ->
     Raises ValueError for a call that creates no order.
     """
     (parts,) = ROUTER.multicall.decode_inputs(call.data)
-    told = dict(zip((t.address for t in scope.market.tokens), prices.struct, strict=True))
-    then = timestamp + _AHEAD_S
-    simulated = (list(told), list(told.values()), then, then)
-    data = ROUTER.multicall.encode([*parts, ROUTER.simulateExecuteLatestOrder.encode(simulated)])
+    tried = ROUTER.simulateExecuteLatestOrder.encode(simulated(scope, prices, timestamp))
+    data = ROUTER.multicall.encode([*parts, tried])
     return Call(call.to, data, Wei(call.value), f"{call.purpose}: as if executed now")
 
 

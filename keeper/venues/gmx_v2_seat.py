@@ -41,9 +41,11 @@ from keeper.venues.gmx_v2_outcomes import (
     outcome_of,
 )
 from keeper.venues.gmx_v2_positions import Scope, position_probe
-from keeper.venues.gmx_v2_quotes import quote_probe, rehearsal
+from keeper.venues.gmx_v2_quotes import quote_probe, rehearsal, rehearsal_of
+from keeper.venues.gmx_v2_trials import BY_ROUTER, Trials, Way, last_key
 from keeper.venues.ports import (
     Answer,
+    Attempt,
     Call,
     Chronicle,
     OrderBook,
@@ -67,6 +69,7 @@ class GmxSeat:
     scope: Scope
     prices: MarketPrices
     terms: FeeTerms
+    trials: Trials = BY_ROUTER
 
     @property
     def is_delayed(self) -> bool:
@@ -153,15 +156,34 @@ class GmxSeat:
         """Return the gas limit a cancellation must have although it uses less."""
         return least_gas_of(move)
 
-    def as_if_executed(self, call: Call, timestamp: int) -> tuple[Call, str] | None:
-        """Return a call that leaves an order and has it executed at once, and the error that means it could be."""
+    @property
+    def can_try(self) -> bool:
+        """Whether this generation of the exchange simulates orders."""
+        return self.trials.way is not Way.NONE
+
+    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> Attempt | None:
+        """Return the calls, and after them or in the last of them the execution of the order it leaves."""
+        left = [self._left_by(call) for call in calls]
+        if not any(not order.kind.rests for order in left[-1]):
+            return None
+        match self.trials:
+            case Trials(Way.ROUTER):
+                return Attempt((*calls[:-1], rehearsal(self.scope, calls[-1], self.prices, timestamp)), WOULD_EXECUTE)
+            case Trials(Way.HANDLER, handler) if handler is not None:
+                key = last_key([len(orders) for orders in left], keys)
+                if key is None:
+                    raise ValueError("the exchange does not list the order that was left")
+                tried = rehearsal_of(self.scope, handler, key, self.prices, timestamp)
+                return Attempt((*calls, tried), WOULD_EXECUTE)
+            case _:
+                return None
+
+    def _left_by(self, call: Call) -> tuple[OrderRequest, ...]:
+        """Return the orders a call leaves; none of what is no call to the exchange."""
         try:
-            decoded = decode_call(self.scope.market.deployment, call.data, call.value)
+            return decode_call(self.scope.market.deployment, call.data, call.value).orders
         except ValueError:
-            return None
-        if not any(not order.kind.rests for order in decoded.orders):
-            return None
-        return rehearsal(self.scope, call, self.prices, timestamp), WOULD_EXECUTE
+            return ()
 
     def _order(self, position: PerpPosition, order: OrderRequest) -> PerpAct:
         """Return what an order does: margin alone where its size is zero."""

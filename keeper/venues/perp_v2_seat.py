@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.margins import PerpPosition
@@ -12,7 +13,7 @@ from keeper.venues import perp_v2_account, perp_v2_calls, perp_v2_quotes
 from keeper.venues.abi import address, load
 from keeper.venues.perp_v2 import RATIO, Deployment, Scope
 from keeper.venues.perp_v2_events import PerpV2Chronicle
-from keeper.venues.ports import Call, Chronicle, OrderBook, PerpAct, Probe
+from keeper.venues.ports import Attempt, Call, Chronicle, OrderBook, PerpAct, Probe
 
 _ERC20 = load("erc20")
 
@@ -108,9 +109,14 @@ class PerpV2Seat:
             deadline=found.deadline,
         )
 
-    def as_if_executed(self, call: Call, timestamp: int) -> tuple[Call, str] | None:
+    @property
+    def can_try(self) -> bool:
+        """Nothing is left to be tried: what is rehearsed is the trade itself."""
+        return True
+
+    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> Attempt | None:
         """Return None: the rehearsal executes."""
-        del call, timestamp
+        del calls, timestamp, keys
         return None
 
     def least_gas(self, move: PerpMove) -> int:

@@ -147,8 +147,16 @@ class PerpSeat(Protocol):
     def least_gas(self, move: PerpMove) -> int:
         """Return the gas limit a call needs at least, whatever it uses; zero where there is no such bound."""
 
-    def as_if_executed(self, call: Call, timestamp: int) -> tuple[Call, str] | None:
-        """Return a call that always reverts, and the error that means its order could be executed now; None without."""
+    @property
+    def can_try(self) -> bool:
+        """Whether an order can be tried as if the venue's keepers executed it now."""
+
+    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> Attempt | None:
+        """Return what to run to have the last call's order executed at once; None where it leaves none to be filled.
+
+        ``keys`` are those of the orders the calls leave when they are run on the same state, in their order. Raises
+        ValueError where the order is not among them.
+        """
 
     @property
     def chronicle(self) -> Chronicle:
@@ -186,6 +194,14 @@ class OrderBook(Protocol):
 
     def outcome(self, key: str, logs: Sequence[dict[str, Any]]) -> OrderOutcome | None:
         """Return what became of an order; None while nothing was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Calls of which the last always reverts, and the error that means that its order could be executed now."""
+
+    calls: tuple[Call, ...]
+    fine: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scenes import DOLLAR, ETHER, Scene
 
+from keeper.venues.abi import load
 from keeper.venues.gmx_v2_moves import Execution
 from sandbox.gmx_actors import GmxKeeper
 from sandbox.world import World
@@ -150,6 +151,31 @@ def test_a_dry_run_orders_nothing(scene: Scene) -> None:
     _, rows = once(scene)
     assert made(rows["short"]) == ("rehearsed", "rehearsed"), rows["short"]
     assert (scene.nonce(), scene.world.gmx.orders()) == (before, [])
+
+
+def without_simulation(world: World) -> None:
+    """The exchange as a later generation may be: nothing in its router simulates an order any more."""
+    at, moved = world.gmx.addresses["exchange_router"], "0x" + "c0de" * 10
+    world.rpc("anvil_setCode", moved, world.rpc("eth_getCode", at, "latest"))
+    selector = load("gmx_v2_exchange_router").simulateExecuteLatestOrder.selector.hex()
+    passes_on = f"365f5f375f5f365f73{moved[2:]}5af43d5f5f3e6037573d5ffd5b3d5ff3"  # all else, in its own name
+    world.rpc("anvil_setCode", at, f"0x5f3560e01c63{selector}14603b57{passes_on}5b5f5ffd")
+
+
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_an_exchange_that_lets_no_order_be_tried_is_traded_at_only_if_the_owner_says_so(
+    scene: Scene, *, is_allowed: bool
+) -> None:
+    """By quote and bounds alone then; else the position is held with that reason."""
+    kept(opened(scene), rule('"reduce"'))
+    without_simulation(scene.world)
+    if is_allowed:
+        scene.rules += "[safety]\ntrade_unrehearsed = true\n"
+    scene.world.set_price("WETH", "2400")
+    with filling(scene.world):
+        _, rows = once(scene, "--live")
+    wanted = ("restored", "restored") if is_allowed else ("hold", "venue_untried")
+    assert made(rows["short"]) == wanted, rows["short"]
 
 
 # --- what is not -----------------------------------------------------------------------------------------------------
