@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -36,7 +36,7 @@ from keeper.memory import remembered
 from keeper.observe import AppriseAlarm, Observer
 from keeper.perp_memory import PerpMemory
 from keeper.settings import Settings, SettingsError, Signer
-from keeper.venues.ports import PricesMovedError, Probe
+from keeper.venues.ports import PricesMovedError, Probe, ReadFailedError, ScopeOutdatedError
 from keeper.watch import ALL_CLOSE, NEAR, Watch
 
 Prompt = Callable[[str], str]
@@ -248,12 +248,25 @@ def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor
 
 
 async def read_patiently(watch: Watch, name: str, number: int | None, pause_s: float) -> LendingPosition:
-    """Read a lending position as ``patiently`` does."""
-    return await patiently(watch, lambda block: watch.position_probe(name, block), number, pause_s)
+    """Read a lending position as ``patiently`` does; where it uses what it did not use before, find that first."""
+
+    async def anew(block: BlockRef) -> None:
+        await watch.find_anew(name, block)
+
+    return await patiently(watch, lambda block: watch.position_probe(name, block), number, pause_s, anew)
 
 
-async def patiently(watch: Watch, probe: Callable[[BlockRef], Probe[T]], number: int | None, pause_s: float) -> T:
+async def patiently(
+    watch: Watch,
+    probe: Callable[[BlockRef], Probe[T]],
+    number: int | None,
+    pause_s: float,
+    anew: Callable[[BlockRef], Awaitable[None]] | None = None,
+) -> T:
     """Read at a block, or at the head; again after a hiccup of the node, for a plan may be half sent.
+
+    An answer that is missing is asked for again as well: many reads at once starve some nodes. ``anew`` finds out what
+    a position uses, where that has changed.
 
     Raises NodeError, ReadFailedError when it fails ``READINGS`` times in a row.
     """
@@ -261,10 +274,14 @@ async def patiently(watch: Watch, probe: Callable[[BlockRef], Probe[T]], number:
         try:
             block = await (watch.blocks.head() if number is None else watch.blocks.block_at(number))
             return await watch.blocks.read(block, probe(block))
-        except (NodeError, PricesMovedError) as error:
+        except (NodeError, ReadFailedError) as error:
             if attempt == READINGS - 1:
                 raise
-            if isinstance(error, NodeError):
+            if isinstance(error, PricesMovedError):
+                continue
+            if isinstance(error, ScopeOutdatedError) and anew is not None:
+                await anew(block)
+            else:
                 await asyncio.sleep(pause_s)
     raise AssertionError("unreachable")
 

@@ -176,6 +176,11 @@ class Watch:
         """Return the probe of one position alone, as rehearsal and verification use it."""
         return aave_v3.position_probe(self.known.market, self.known.scopes[name], name, block, {})
 
+    async def find_anew(self, name: str, block: BlockRef) -> None:
+        """Find out what one position uses by now. Raises NodeError, ReadFailedError."""
+        rest = {other: scope for other, scope in self.known.scopes.items() if other != name}
+        self._known = await self._survey.extended(block, replace(self.known, scopes=rest), [name])
+
     def seat(self, name: str) -> PerpSeat:
         """Return the seat of a perpetual position. Raises KeyError when it was not found."""
         return self.known.seats[name]

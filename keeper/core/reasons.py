@@ -210,6 +210,11 @@ class Reason(Enum):
         "the rest is made up for at once",
     )
     UPKEPT = ("upkept", "the orders that rest with the venue are what the rules want", "")
+    UNVERIFIED = (
+        "unverified",
+        "the plan was mined and every call succeeded, but the position could not be read afterwards",
+        "check the node; the position is judged anew on the next block",
+    )
     PARTIAL = ("partial", "the plan helped as far as the limits allow", "raise the limits or fund the wallet")
     REHEARSED = ("rehearsed", "the plan works on this block; dry run sends nothing", "use --live to send")
 

@@ -115,7 +115,6 @@ class Executor:
                 receipts += await self.lane.send(burst, guidance)
                 # between bursts the position is half way: the rest is finished, not reconsidered
                 guidance = Guidance(order.ceiling, self.cap, continues=True)
-            return await self._verify(plan, receipts)
         except (policy.PolicyError, SendFailedError) as error:
             if error.reason is not Reason.REVERTED:
                 return await self._fell_short(plan, receipts, error.reason, error.detail)
@@ -130,6 +129,17 @@ class Executor:
             return await self._fell_short(plan, receipts, error.doubt.reason, error.doubt.detail)
         except JournalError as error:
             return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
+        return await self._verified(plan, receipts)
+
+    async def _verified(self, plan: Plan, receipts: Sequence[Receipt]) -> Outcome:
+        """Verify what was mined. Every call of it succeeded: where nothing can be read, that is what is said."""
+        try:
+            return await self._verify(plan, receipts)
+        except NodeError as error:
+            why = str(error)
+        except ReadFailedError as error:
+            why = f"{error.doubt.reason.short}: {error.doubt.detail}"
+        return Outcome("partial", Reason.UNVERIFIED, why, None, tuple(r.hash for r in receipts))
 
     async def bring_back(
         self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None

@@ -19,6 +19,7 @@ from sandbox.world import World
 
 SYMBOLS = ("WETH", "wstETH", "WBTC", "USDC")
 TIP = 10**9
+MOST_DECISIONS = 1000
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Line:
     reverted: int = 0
     fired: list[int] = field(default_factory=list)
     """Blocks at which a rule asked for action while the position stood above liquidation."""
+    outcomes: dict[str, int] = field(default_factory=dict)
+    """By kind and reason, what the journal says came of its plans."""
     holds: list[tuple[int, str, str]] = field(default_factory=list)
     """Block, reason, detail of each hold that left it in danger."""
     health: list[float] = field(default_factory=list)
@@ -72,6 +75,7 @@ async def play(
     config = write(folder, world, cells, {})
     async with keeping(config) as keeper:
         await stage.run(keeper, tell)
+        await stage.read_journal(keeper)
     return Played(course, stage.lines, len(course.prices), stage.first)
 
 
@@ -109,6 +113,14 @@ class _Stage:
             found = await keeper.judge(int(self.world.w3.eth.get_block(number)["timestamp"]))
             self._note(found, number)
             tell(i + 1, total)
+
+    async def read_journal(self, keeper: Keeper) -> None:
+        """Count what the journal says of each position's plans."""
+        for line in self.lines:
+            for decision in await keeper.house.journal.decisions.recent(MOST_DECISIONS, line.cell.name):
+                if decision.outcome_kind is not None:
+                    key = f"{decision.outcome_kind}: {(decision.outcome or {}).get('reason', '?')}"
+                    line.outcomes[key] = line.outcomes.get(key, 0) + 1
 
     def _prices(self, share: Decimal) -> dict[str, Decimal]:
         """Every symbol's price; other kinds of collateral move with the one that falls, staked ether by its ratio."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from sandbox.survival.play import Line, Played
 
 TOLERANCE_USD, TOLERANCE = Decimal(2), Decimal("0.05")
+BLIND = ("position_unreadable", "node_away", "figures_disagree")
 EMPTY_USD = Decimal(25)
 
 
@@ -27,6 +28,7 @@ class Verdict:
     alone: Decimal
     hosted: Decimal
     hosted_liquidated: int
+    outcomes: dict[str, int]
     why: str
     is_fault: bool
 
@@ -46,6 +48,9 @@ def _verdict(played: Played, line: Line) -> Verdict:
     if not is_fault and line.cost > model + max(TOLERANCE_USD, model * TOLERANCE):
         dearer, is_fault = _dearer(line)
         why = "; ".join(filter(None, (why, dearer)))
+    blind = sum(n for key, n in line.outcomes.items() if key.endswith(BLIND))
+    if blind:
+        why, is_fault = "; ".join(filter(None, (why, f"{blind} plans could not be read afterwards"))), True
     return Verdict(
         course=played.course.name,
         cell=line.cell.setting.name,
@@ -61,6 +66,7 @@ def _verdict(played: Played, line: Line) -> Verdict:
         alone=line.alone_lost,
         hosted=line.hosted.cost,
         hosted_liquidated=line.hosted.liquidated,
+        outcomes=line.outcomes,
         why=why,
         is_fault=is_fault,
     )

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.demo_scene import read_equity, read_liquidations
 from sandbox.survival.model import Hosted
 from sandbox.survival.paths import STILL, Course, fall, gap, history
+from sandbox.world import World
 
 
 def test_a_fall_goes_down_by_the_same_share_each_block() -> None:
@@ -93,3 +95,21 @@ def test_a_crash_in_lockstep_spares_who_has_means_and_not_the_twin() -> None:
     assert done.returncode == 0, done.stdout
     assert [row["liquidated"] for row in rows] == [0, 0]
     assert all(row["alone"] > 100 and row["cost"] < row["hosted"] for row in rows)
+
+
+@pytest.mark.world
+def test_what_is_lost_to_a_liquidation_includes_the_protocol_s_share() -> None:
+    """A tenth of the bonus goes to the protocol: it is as lost to the owner as what the liquidator gets."""
+    with World.start() as world:
+        owner, begin = world.account(0).address, world.w3.eth.block_number
+        world.open_position(owner, {"WETH": 10 * 10**18}, {"USDC": 14_000 * 10**6})
+        world.set_price("WETH", 1650)
+        world.mint("USDC", world.role("liquidator"), 7_000 * 10**6)
+        before = read_equity(world, owner, world.w3.eth.block_number, world.w3.eth.block_number)
+        pair = world.token("WETH").address, world.token("USDC").address
+        call = world.pool.functions.liquidationCall(*pair, owner, 7_000 * 10**6, False)
+        world.chain.send(call, world.role("liquidator"))
+        (found,) = read_liquidations(world, begin)
+        lost = before - read_equity(world, owner, world.w3.eth.block_number, world.w3.eth.block_number)
+    assert abs(found.penalty_usd - Decimal(350)) < Decimal("0.1"), "the whole bonus of 5 %"
+    assert abs(found.penalty_usd - lost) < Decimal("0.1")

@@ -1,0 +1,85 @@
+"""A plan that was mined is never written down as failed for want of a reading."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from core_builders import intent, loop, rule, state, terms, wad, wallet
+
+from keeper import app
+from keeper.chain.accounts import Receipt
+from keeper.chain.errors import NodeAwayError
+from keeper.core.planning import Plan, plans
+from keeper.core.positions import LendingPosition
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action
+from keeper.core.units import Wad, Wei
+from keeper.execution.executor import Executor
+from keeper.venues.ports import PricesMovedError, ReadFailedError, ScopeOutdatedError
+
+MISSING = ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, "getUserAccountData reverted or is not there"))
+AWAY = NodeAwayError("node", "eth_call", "no answer")
+RECEIPT = Receipt("0xaa", True, 101, "0xbb", 21_000, Wei(1))
+
+
+def a_plan() -> Plan:
+    wanted = intent(loop("10", "13000"), rule(actions=(Action.TOP_UP,)))
+    found = plans(wanted, state(wanted, wallet(WETH=50)), terms(), {})
+    assert isinstance(found, tuple)
+    return found[0]
+
+
+@pytest.mark.parametrize("error", [MISSING, AWAY])
+async def test_what_was_mined_and_cannot_be_read_did_not_fail(error: Exception) -> None:
+    """Every call of it succeeded: it is told as unverified, uses up no try, and the position is judged anew."""
+
+    async def read(_: str, __: int | None) -> LendingPosition:
+        raise error
+
+    executor = Executor(SimpleNamespace(), SimpleNamespace(), read, Wad(wad("1.02")), None)  # type: ignore[arg-type]
+    outcome = await executor._verified(a_plan(), [RECEIPT])
+    assert (outcome.kind, outcome.reason) == ("partial", Reason.UNVERIFIED)
+    assert outcome.hashes == ("0xaa",)
+
+
+class _Watch:
+    """Answers with these, one after the other."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.found: list[str] = []
+        self.blocks = self
+        self.known = SimpleNamespace()
+
+    async def block_at(self, number: int) -> int:
+        return number
+
+    def position_probe(self, name: str, block: int) -> str:
+        return f"{name} at {block}"
+
+    async def find_anew(self, name: str, block: int) -> None:
+        self.found.append(f"{name} at {block}")
+
+    async def read(self, _: int, probe: str) -> str:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return probe
+
+
+@pytest.mark.parametrize("error", [MISSING, AWAY, PricesMovedError(), ScopeOutdatedError()])
+async def test_a_reading_that_fails_is_tried_again_before_it_counts(error: Exception) -> None:
+    """Many reads at once starve some nodes; what a position uses anew is found first."""
+    watch = _Watch(error, error, "fine")
+    assert await app.read_patiently(watch, "loop", 7, 0.0) == "loop at 7"  # type: ignore[arg-type, comparison-overlap]
+    is_new = isinstance(error, ScopeOutdatedError) and not isinstance(error, PricesMovedError)
+    assert watch.found == (["loop at 7"] * 2 if is_new else [])
+
+
+async def test_a_reading_that_never_comes_says_why() -> None:
+    """Not for ever."""
+    with pytest.raises(ReadFailedError):
+        await app.read_patiently(_Watch(*[MISSING] * 9), "loop", 7, 0.0)  # type: ignore[arg-type]
