@@ -96,6 +96,11 @@ class Alarms:
                 self._known[key] = replace(known, quiet_since=now, over_at=now)
                 self._is_changed = True
 
+    def is_there(self, key: str) -> bool:
+        """Tell whether a trouble is known and not over."""
+        known = self._known.get(key)
+        return known is not None and known.over_at is None
+
     def keys_of(self, subject: str) -> list[str]:
         """Return the troubles of a subject that are not over."""
         return [k for k, c in self._known.items() if c.subject == subject and c.over_at is None]

@@ -87,7 +87,7 @@ def _why(hold: Hold, fired: str) -> str:
         case Reason.ALERT_ONLY:
             return "" if fired else hold.detail
         case Reason.COOLDOWN:
-            return f"the cooldown holds the rescue back, {hold.detail}"
+            return f"the cooldown holds the rescue back, {clipped(hold.detail)}"
         case _:
             return f"why: {hold.reason.short}{f' ({clipped(hold.detail)})' if hold.detail else ''}"
 

@@ -28,6 +28,8 @@ MOST_SHOWN = 20
 """Positions named on the line of a block."""
 QUIET_S = 900.0
 """A line that would only repeat what was logged is summed up this often."""
+PASSING_S = 20.0
+"""An alert that begins in the middle of a plan of ours is told when it outlasts this, or the plan."""
 NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
 CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
 """Troubles that a judged block speaks against, unless they came up with it."""
@@ -97,6 +99,8 @@ class Observer:
         self._pulse = Pulse(QUIET_S, clock)
         self._raised = set[str]()
         """Troubles that came up since the last block."""
+        self._passing: dict[str, float] = {}
+        """When an alert was first seen in the middle of a plan of ours."""
         self._post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alarm")
         self.alarms: list[str] = []
         """Titles of the last alarms raised, newest last."""
@@ -245,6 +249,7 @@ class Observer:
         else. ``standing`` is how it stands now, empty where nobody knows, and then nothing is over.
         """
         there, firing = set[str](), {acting} if acting else set[str | None]()
+        is_flying = any(notice.hold.reason is Reason.IN_FLIGHT for notice in notices)
         for notice in notices:
             hold = notice.hold
             self._decided.labels(hold.position, hold.reason.code).inc()
@@ -252,11 +257,23 @@ class Observer:
                 continue
             key = f"{subject}:{hold.rule}:{hold.reason.code}"
             there.add(key)
+            if is_flying and self._is_passing(key, notice):
+                continue
             if hold.rule and hold.reason is not Reason.AT_TARGET:
                 firing.add(hold.rule)
             self._heard_of(key, subject, notice)
+        for key in [k for k in self._passing if k.startswith(f"{subject}:") and (not is_flying or k not in there)]:
+            del self._passing[key]
         if standing:
             self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), standing)
+
+    def _is_passing(self, key: str, notice: Notice) -> bool:
+        """Tell whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""
+        if notice.hold.reason is not Reason.ALERT_ONLY or self._known.is_there(key):
+            return False
+        is_near = notice.distance is not None and notice.distance <= WAD // 20
+        since = self._passing.setdefault(key, self._clock())
+        return not is_near and 0 <= self._clock() - since < PASSING_S
 
     def _over(self, subject: str, there: set[str], firing: tuple[str, ...], standing: str) -> None:
         staying = there | {key for key in self._known.keys_of(subject) if key.startswith(firing)}

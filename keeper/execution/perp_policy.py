@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from keeper.core.margins import OrderKind, PerpLeg, PerpPosition
 from keeper.core.perp_pricing import base_usd, value_of
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, UINT256_MAX, Amount, Wei, mul_div_down, mul_div_up, usd_text
+from keeper.core.units import BPS, UINT256_MAX, Amount, Wei, mul_div_down, mul_div_up, usd_text, wei_text
 from keeper.execution.policy import Grant, PolicyError
 from keeper.venues.ports import Call, PerpAct, PerpSeat
 
@@ -57,7 +57,7 @@ def check_perp(calls: Sequence[Call], chain_id: int, grant: PerpGrant, seat: Per
 def _check_value(call: Call, acts: Sequence[PerpAct], grant: PerpGrant) -> None:
     orders = sum(act.kind in ("trade", "order", "update", "deposit") for act in acts)
     if call.value > orders * grant.most_fee:
-        raise ValueError(f"carries {call.value} wei, allowed {orders * grant.most_fee}")
+        raise ValueError(f"carries {wei_text(call.value)}, allowed {wei_text(orders * grant.most_fee)}")
 
 
 def _dollars(act: PerpAct, grant: PerpGrant, seat: PerpSeat, position: PerpPosition) -> int:

@@ -17,6 +17,11 @@ def alert(name: str, below: str, cooldown_s: int = 0) -> Rule:
     return rule(name=name, trigger=trigger, target=None, actions=(Action.ALERT,), cooldown_s=cooldown_s)
 
 
+FLIES = rule(
+    name="protect",
+    trigger=Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.80")),
+    target=HealthFactorTarget(wad("2.00")),
+)
 THREE = (alert("high", "1.70"), alert("low", "1.40"), alert("last", "1.10"))
 
 
@@ -177,3 +182,17 @@ def test_partial_help_and_a_plan_called_off_are_no_errors(stage: Stage) -> None:
         stage.observer.concluded(Ended("loop", "protect", "repay USDC", kind, reason, ""), wad("1.3"), subject="loop")
     ended = [line for line in stage.lines if line["event"] == "concluded"]
     assert {line["level"] for line in ended} == {"info"}
+
+
+def test_the_middle_of_a_plan_of_ours_is_no_alert_unless_it_lasts(stage: Stage) -> None:
+    """Collateral is out and its debt not yet repaid: for a block health is lower than it was and than it will be."""
+    watch, acting = alert("watch", "1.70"), rule(name="protect")
+    flying = Memory(busy={OWNER: "loop"})
+    seen(stage, "9500", acting, watch, past=flying)
+    for after_s in (2, 2):
+        seen(stage, "10400", FLIES, watch, past=flying, after_s=after_s)
+    seen(stage, "9000", acting, watch)
+    assert stage.phone.told == []
+    for _ in range(14):
+        seen(stage, "10400", FLIES, watch, past=flying, after_s=2)
+    assert [t for t in stage.titles if "(rule watch)" in t]
