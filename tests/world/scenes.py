@@ -175,7 +175,7 @@ class Keeper:
     def log(self) -> str:
         return self.path.read_text()
 
-    def wait_for(self, text: str, seconds: float = 15.0, count: int = 1) -> str:
+    def wait_for(self, text: str, seconds: float = 60.0, count: int = 1) -> str:
         """Return the log once a text is in it."""
         give_up = time.monotonic() + seconds
         while self.log.count(text) < count:
