@@ -39,7 +39,7 @@ class Heard:
     @property
     def _summary(self) -> str:
         if self.news is News.OVER:
-            return f"It lasted {duration(self.lasted_s)}."
+            return f"It lasted {duration(self.lasted_s) if self.lasted_s >= 1 else 'a moment'}."
         seen = f"came and went {self.spells} times" if self.spells > 1 else f"seen {self.times} times"
         return f"For {duration(self.lasted_s)} now; {seen} since you last heard of it."
 

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import MutableMapping
+from string import Formatter
 from typing import Any
 
 COLOURS = {"warning": "\033[33m", "error": "\033[31m", "critical": "\033[1;31m", "debug": "\033[2m"}
 PLAIN = "\033[0m"
 SUBJECTS = ("position", "book")
 WORDS = {
-    "alarm": "ALARM",
-    "armed": "plans are ready for a price that has not come",
-    "block": "block",
-    "concluded": "plan ended",
-    "held": "holds",
-    "node_away": "the node does not answer",
-    "node_back": "the node answers again",
-    "planned": "plan chosen",
-    "refused": "plan does not work",
-    "rehearsed": "plan rehearsed",
-    "started": "started",
+    "armed": "{plans} plans are ready for a price that has not come",
+    "block": "block {number}: health {health}",
+    "concluded": "plan ended, {kind}: {plan}",
+    "held": "rule {rule} holds ({reason}): {detail}",
+    "node_away": "the node does not answer: {detail}",
+    "node_back": "the node answers again, it was away for {away_s} s",
+    "over": "over: {was}",
+    "planned": "rule {rule} fires, plan: {plan}, costs {cost}",
+    "refused": "plan does not work: {plan}: {detail}",
+    "rehearsed": "plan works in rehearsal: {plan}",
+    "started": "started on {network} at block {block}: {positions}",
     "stopped": "stopped, nothing left in flight",
 }
-"""Events that read better in other words; the rest are their own name."""
+"""Events as sentences; what a sentence does not name follows it, in the order it was given."""
 
 
 def rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Return one line: ``22:41:07 live  eth-loop: holds, rule protect, reason cooldown, detail 540 s left``."""
+    """Return one line: ``22:41:07 live  eth-loop: rule protect holds (cooldown): 540 s left``."""
     told = dict(event)
     time, level, name = (str(told.pop(key, "")) for key in ("timestamp", "level", "event"))
     head = " ".join(str(told.pop(key)) for key in ("mode", "network") if told.get(key) and name != "started")
@@ -44,8 +45,13 @@ def _alarm(told: dict[str, Any]) -> str:
 
 def _sentence(name: str, told: dict[str, Any]) -> str:
     told.pop("exc_info", None)
-    figures = [f"{key.replace('_', ' ')} {_value(value)}" for key, value in told.items() if value not in (None, "")]
-    return ", ".join([WORDS.get(name, name.replace("_", " ")), *figures])
+    template = WORDS.get(name, name.replace("_", " "))
+    named = {field for _, field, _, _ in Formatter().parse(template) if field}
+    if not named <= told.keys():
+        template, named = name.replace("_", " "), set[str]()
+    lead = template.format(**{key: _value(told[key]) for key in named}).rstrip(": ").replace("rule None holds", "holds")
+    rest = {k: v for k, v in told.items() if k not in named and v not in (None, "", False)}
+    return ", ".join([lead, *(f"{key.replace('_', ' ')} {_value(value)}" for key, value in rest.items())])
 
 
 def _value(value: Any) -> str:

@@ -14,8 +14,17 @@ from keeper.core.units import Address, ratio_text, usd_text
 from keeper.execution.executor import Outcome
 from keeper.notices import clipped, fired_text, percent, trimmed
 
-MOST_HASHES = 3
-"""Transactions that an alarm names."""
+DONE = ("restored", "partial")
+"""Ends of a plan after which what it meant to do was done."""
+PAST = {
+    "supply": "supplied",
+    "withdraw": "withdrew",
+    "borrow": "borrowed",
+    "repay": "repaid",
+    "repay from the supply": "repaid from the supply",
+    "no longer count as collateral": "no longer counts as collateral",
+    "sell": "sold",
+}
 Says = tuple[str, str]
 """Title and body."""
 
@@ -29,7 +38,7 @@ def outcome_said(plan: Plan, outcome: Outcome) -> Says:
         ratio_text(outcome.after.health_factor) if outcome.after else "unknown"
     )
     title = title_of(intent.position, rule.name, outcome.kind, outcome.reason.short, change, is_boost=rule.is_boost)
-    done = listed(deeds(plan), outcome.kind)
+    done = listed(deeds(plan, is_done=outcome.kind in DONE), outcome.kind)
     figures = _before_after(plan.before, outcome.after) if outcome.after else ""
     return title, sentence(fired, done, figures, cost_text(plan), *aftermath_said(outcome), sent_text(outcome.hashes))
 
@@ -52,7 +61,7 @@ def title_of(position: str, rule: str, kind: str, why: str, change: str, *, is_b
 
 def listed(done: list[str], kind: str) -> str:
     """Return deeds in a row, with how far they came."""
-    lead = {"restored": "", "partial": "", "rehearsed": "the plan: "}.get(kind, "the plan was: ")
+    lead = "" if kind in DONE else "the plan: "
     return f"{lead}{', '.join(done)}" if done else ""
 
 
@@ -78,40 +87,42 @@ def sent_text(hashes: tuple[str, ...]) -> str:
     """Return which transactions were mined."""
     if not hashes:
         return ""
-    more = f" and {len(hashes) - MOST_HASHES} more" if len(hashes) > MOST_HASHES else ""
-    named = ", ".join(hashes[-MOST_HASHES:])
-    return f"{len(hashes)} transaction{'s' if len(hashes) > 1 else ''}: {named}{more}"
+    return f"transaction {hashes[0]}" if len(hashes) == 1 else f"{len(hashes)} transactions, the last {hashes[-1]}"
 
 
-def deeds(plan: Plan) -> list[str]:
-    """Return what a plan does, each kind of move with each asset once, amounts with their symbols and dollars."""
+def deeds(plan: Plan, *, is_done: bool = True) -> list[str]:
+    """Return what a plan does, each kind of move with each asset once, amounts with their symbols and dollars.
+
+    What is taken out to be sold is said once, as sold.
+    """
     reserves = {h.reserve.asset: h.reserve for h in plan.intent.assessment.position.holdings}
+    moved = [found for step in plan.steps for found in _moved(step.move)]
+    sold = {asset for verb, asset, _, other, _ in moved if verb == "sell" and other}
     total = dict[tuple[str, Address, Address | None], list[int]]()
-    for verb, asset, amount, other, bought in (found for s in plan.steps for found in _moved(s.move)):
+    for verb, asset, amount, other, bought in moved:
+        if verb in ("withdraw", "borrow") and asset in sold:
+            continue
         sums = total.setdefault((verb, asset, other), [0, 0])
         sums[0], sums[1] = sums[0] + amount, sums[1] + bought
     said = list[str]()
     for (verb, asset, other), (amount, bought) in total.items():
         got = f" for {amount_text(reserves[other], bought)}" if other else f" ({worth(reserves[asset], amount)})"
-        said.append(
-            f"{verb} {amount_text(reserves[asset], amount)}{got}" if amount else f"{verb} all {_of(reserves, asset)}"
-        )
+        word = PAST[verb] if is_done else verb
+        what = f"{amount_text(reserves[asset], amount)}{got}" if amount else f"all {reserves[asset].symbol}"
+        said.append(f"{word} {what}")
     return said
 
 
 def amount_text(reserve: Reserve, amount: int) -> str:
     """Return an amount with its symbol: ``2.5 WETH``."""
-    whole, _, part = trimmed(amount, reserve.decimals).partition(".")
+    places = 2 if amount >= 100 * reserve.unit else 6
+    whole, _, part = trimmed(amount, reserve.decimals, most=places).partition(".")
     return f"{int(whole):,}.{part} {reserve.symbol}"
 
 
 def worth(reserve: Reserve, amount: int) -> str:
     """Return what an amount is worth in dollars."""
     return usd_text(amount * reserve.price.answer // reserve.unit)
-
-
-def _of(reserves: dict[Address, Reserve], asset: Address) -> str:
-    return reserves[asset].symbol
 
 
 def _before_after(before: AccountFigures, after: AccountFigures) -> str:
@@ -126,18 +137,18 @@ def _moved(move: Move) -> Iterator[tuple[str, Address, int, Address | None, int]
         case Approve():
             return
         case Supply(asset, amount):
-            yield "supplied", asset, amount, None, 0
+            yield "supply", asset, amount, None, 0
         case Withdraw(asset, some):
-            yield "withdrew", asset, some or 0, None, 0
+            yield "withdraw", asset, some or 0, None, 0
         case Borrow(asset, amount):
-            yield "borrowed", asset, amount, None, 0
+            yield "borrow", asset, amount, None, 0
         case Repay(asset, amount, _):
-            yield "repaid", asset, amount, None, 0
+            yield "repay", asset, amount, None, 0
         case RepayWithCollateral(asset, amount):
-            yield "repaid from the supply", asset, amount, None, 0
+            yield "repay from the supply", asset, amount, None, 0
         case Unpledge(asset):
-            yield "stopped counting as collateral", asset, 0, None, 0
+            yield "no longer count as collateral", asset, 0, None, 0
         case Swap(route, sold, bought):
-            yield "sold", route.tokens[0], sold, route.tokens[-1], bought
+            yield "sell", route.tokens[0], sold, route.tokens[-1], bought
         case _:
             assert_never(move)

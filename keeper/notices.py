@@ -61,7 +61,9 @@ def hold_notice(hold: Hold, subject: str, fired: str, standing: str, advice: str
     """Return a hold of a fired rule in words: the same for whatever is kept."""
     title, why = _title(hold, subject, fired), _why(hold, fired)
     rule = f"rule {hold.rule}" if hold.rule else ""
-    body = sentence(f"{rule}: {fired}" if rule and fired else rule, standing, why, advice or hold.reason.remedy)
+    first = f"{rule}: {fired}" if rule and fired else rule
+    is_said = hold.reason is Reason.ALERT_ONLY and bool(fired)  # in the title, word by word
+    body = sentence("" if is_said else first, standing, why, advice or hold.reason.remedy)
     name = f"{subject}: {rule or hold.reason.short}: {_over(hold)}"
     return Notice(hold, title, body, name, more.get("repeat_s"), _whole(more.get("distance")))
 

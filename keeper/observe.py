@@ -91,6 +91,7 @@ class Observer:
         called: str = "",
     ) -> None:
         self._log = structlog.get_logger().bind(mode=mode, **({"network": called} if called else {}))
+        self._mode = mode
         self._title = f"keeper · {called}" if called else "keeper"
         self._alarm = alarm
         self._clock = clock
@@ -281,20 +282,20 @@ class Observer:
         for heard in ended.values():
             self._tell(*heard.worded("", standing))
         for heard in self._lines.gone_but(subject, there):
-            self._log.info("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
+            self._log.debug("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
 
     def _heard_of(self, key: str, subject: str, notice: Notice) -> None:
         hold = notice.hold
         told = {"position": hold.position, "rule": hold.rule, "reason": hold.reason.code, "detail": hold.detail}
-        if hold.is_quiet:
+        # where nothing is sent nothing was acted on: that a rescue was rehearsed a while ago holds back nobody's help
+        if hold.is_quiet or (hold.reason is Reason.COOLDOWN and self._mode != "live"):
             self._line("info", key, "held", subject=subject, name=notice.name, **told)
             return
         heard = self._known.seen(key, notice.name, subject=subject, repeat_s=notice.repeat_s, distance=notice.distance)
         if heard is None:
             self._log.debug("held", **told)
             return
-        self._log.warning("held", **told, **_counted(heard))
-        self._tell(*heard.worded(notice.title, notice.body))
+        self._tell(*heard.worded(notice.title, notice.body), **told)
 
     def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
         """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
@@ -313,12 +314,13 @@ class Observer:
     def planned(self, position: str, rule: str, label: str, cost: int, *, is_partial: bool) -> None:
         """A plan was chosen."""
         self._decided.labels(position, Reason.RULE_FIRED.code).inc()
-        self._log.warning("planned", position=position, rule=rule, plan=label, cost=usd_text(cost), partial=is_partial)
+        told = {"position": position, "rule": rule, "plan": label, "cost": usd_text(cost), "partial": is_partial}
+        self._step("warning", "planned", f"{position}:{rule}", **told)
 
     def rehearsed(self, position: str, label: str, where: str, health: int, *, figure: str = "health factor") -> None:
         """A plan works on its block. ``health`` is the figure named (Wad)."""
         after = {f"{figure.split(maxsplit=1)[0]}_after": ratio_text(health)}
-        self._log.info("rehearsed", position=position, plan=label, where=where, **after)
+        self._step("info", "rehearsed", f"{position}:{label}", position=position, plan=label, where=where, **after)
 
     def armed(self, position: str, block: int, count: int) -> None:
         """Plans are ready for prices that have not come yet."""
@@ -364,10 +366,11 @@ class Observer:
         """
         self._outcomes.labels(end.position, end.kind).inc()
         after = ratio_text(health) if health is not None else "unknown"
-        log = self._log.info if end.is_well else self._log.error
         told = {f"{figure.split(maxsplit=1)[0]}_after": after}
-        log(
+        self._step(
+            "info" if end.is_well else "error",
             "concluded",
+            f"{end.position}:{end.rule}:{end.kind}:{end.reason.code}",
             position=end.position,
             plan=end.label,
             kind=end.kind,
@@ -390,9 +393,7 @@ class Observer:
     def noticed(self, position: str, reason: Reason, title: str, body: str) -> None:
         """A position changed without a plan of ours: liquidated, closed or changed from outside."""
         self._decided.labels(position, reason.code).inc()
-        log = self._log.error if reason is Reason.LIQUIDATED else self._log.warning
-        log("noticed", position=position, reason=reason.code)
-        self.raise_alarm(None, title, body)
+        self._tell(title, body, position=position, reason=reason.code)
 
     def order_done(self, position: str, key: str, detail: str) -> None:
         """An order that a plan had left with the venue was carried out after all."""
@@ -436,12 +437,19 @@ class Observer:
         """Take up what the owner was told before a restart."""
         self._known.recall(written)
 
-    def _tell(self, title: str, body: str) -> None:
-        self._log.warning("alarm", title=title, body=body.replace("\n", " "))
+    def _tell(self, title: str, body: str, **of: str | None) -> None:
+        self._log.warning("alarm", title=title, body=body.replace("\n", " "), **of)
         self.alarms = [*self.alarms[-99:], title]
         self._alarms.inc()
         if self._alarm is not None:
             self._post.submit(self._deliver, self._alarm, f"{self._title} · {title}", body)
+
+    def _step(self, level: str, event: str, what: str, **told: Any) -> None:
+        """Log a step of a plan: each one where it is carried out; in dry run, where it comes again, once in a while."""
+        if self._mode == "live":
+            getattr(self._log, level)(event, **told)
+        else:
+            self._line(level, f"{event}:{what}", event, **told)
 
     def _line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **told: Any) -> None:
         """Log what is new; what only repeats is counted, and logged again once in a while with the count."""

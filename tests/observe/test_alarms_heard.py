@@ -64,7 +64,8 @@ def test_the_owner_hears_what_was_measured_and_what_can_be_done(stage: Stage) ->
     stage.observer.close()
     ((title, body),) = stage.phone.told
     assert title == "loop: health factor 1.6600 is below 1.70 (rule watch)"
-    for words in ("Rule watch", "collateral $20,000.00", "debt $10,000.00", "WETH falls to $1,204.81", "39.75 % below"):
+    figures = ("Health factor 1.6600", "collateral $20,000.00", "debt $10,000.00")
+    for words in (*figures, "WETH falls to $1,204.81", "39.75 % below"):
         assert words in body, body
     assert "Repay about $235.2" in body
     assert "supply about $481.9" in body

@@ -107,9 +107,7 @@ def test_a_line_for_people_reads_from_the_position_on() -> None:
         "level": "warning",
         "timestamp": "2026-11-27T22:41:07.123Z",
     }
-    assert rendered(None, "warning", event) == (
-        "22:41:07 live  eth-loop: holds, rule protect, reason cooldown, detail 540 s left"
-    )
+    assert rendered(None, "warning", event) == ("22:41:07 live  eth-loop: rule protect holds (cooldown): 540 s left")
     told = {"mode": "live", "title": "No new block", "body": "Is it stuck?", "event": "alarm", "level": "warning"}
     assert rendered(None, "warning", told | {"timestamp": "2026-11-27T01:00:00Z"}).endswith(
         "live  ALARM No new block. Is it stuck?"
