@@ -295,7 +295,8 @@ class Observer:
         if heard is None:
             self._log.debug("held", **told)
             return
-        self._tell(*heard.worded(notice.title, notice.body), **told)
+        title, body = heard.worded(notice.title, notice.body)
+        self._tell(title, body, **told)
 
     def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
         """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
