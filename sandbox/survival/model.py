@@ -30,6 +30,8 @@ class Hosted:
     liquidated: int = 0
     acted: int = 0
     cost: Decimal = Decimal(0)
+    gas: Decimal = Decimal(0)
+    """Of the cost."""
     _wants: tuple[Decimal, Decimal] | None = field(default=None)
     """Dollars to sell, and the oracle's price they were worked out at."""
 
@@ -78,6 +80,7 @@ class Hosted:
         self.units -= sold
         self.debt -= min(got, self.debt)
         self.cost += sold * price - got + gas_usd
+        self.gas += gas_usd
         self.acted += 1
 
     def _look(self, price: Decimal) -> None:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from sandbox.survival.play import Line, Played
 
 TOLERANCE_USD, TOLERANCE = Decimal(2), Decimal("0.05")
 BLIND = ("position_unreadable", "node_away", "figures_disagree")
 EMPTY_USD = Decimal(25)
+ONE_ROUND = Decimal("0.005")
+"""About what one round of a sale call by call makes good in a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +86,29 @@ def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
     if "deleverage" not in line.cell.setting.actions and line.wallet[at - 1] < EMPTY_USD:
         return f"the wallet was used up, {line.sent} sent", False
     held = [h for h in line.holds if in_time[0] <= h[0] < first]
+    steepest = max(1 - then / now for now, then in pairwise(played.course.prices))
+    if _sells_by_call(line) and steepest >= ONE_ROUND:
+        speed = f"the price falls by up to {steepest * 100:.1f} % a block"
+        return f"call by call, as its owner set it: one round a block, and {speed}; batch = true sells at once", False
     reasons = dict.fromkeys(f"{reason}{f' ({detail[:90]})' if detail else ''}" for _, reason, detail in held)
     asked = f"asked for help {len(in_time)} blocks in time, {line.sent} sent, {line.reverted} reverted"
     return f"{asked}, {before:.3f} before; held: {'; '.join(list(reasons)[-3:]) or 'never'}", True
 
 
+def _sells_by_call(line: Line) -> bool:
+    return not line.cell.setting.is_batch and "deleverage" in line.cell.setting.actions
+
+
 def _dearer(line: Line) -> tuple[str, bool]:
     assert line.hosted
-    trading = line.cost - line.gas - line.lost
-    parts = f"gas {line.gas:.0f}, trading {trading:.0f}, liquidations {line.lost:.0f} against {line.hosted.cost:.0f}"
-    if line.liquidated and not line.hosted.liquidated:
+    trading, model = line.cost - line.gas - line.lost, line.hosted
+    parts = f"gas {line.gas:.0f}, trading {trading:.0f}, liquidations {line.lost:.0f} against {model.cost:.0f}"
+    if line.liquidated and not model.liquidated:
+        if _sells_by_call(line):
+            return parts, False
         return f"liquidated where the model was not: {parts}", True
-    if not line.cell.setting.is_batch and line.gas > line.hosted.cost * Decimal("0.4"):
+    if not line.cell.setting.is_batch and line.gas > model.cost * Decimal("0.4"):
         return f"call by call, as its owner set it: {parts}", False
+    if not line.reverted and line.cost - line.gas <= max(model.cost - model.gas, Decimal(0)) + TOLERANCE_USD:
+        return f"rounds take more gas than the model's flash loan: {parts}", False
     return parts, True
