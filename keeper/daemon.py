@@ -238,6 +238,7 @@ class Daemon:
                     self._fell_short = True
                 else:
                     await self._aftermath.call_off(executor, _needless(results) | self._afar, head)
+                await self._aftermath.found(executor, _needless(results) | self._afar)
                 await self._aftermath.use_up_grant(executor)
                 is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError) as error:

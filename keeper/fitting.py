@@ -51,7 +51,8 @@ def _fitted(house: House, snapshot: Snapshot, intent: Intent, signer: Address, a
         raise OutOfBoundsError("it would end below the floor")
     check_around(armed, snapshot.also)
     plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)
-    if gas_needed(plan, block.base_fee, is_atomic=armed.script.batch is not None) > wallet.native:
+    is_atomic = armed.script.batch is not None
+    if gas_needed(plan, block.base_fee, house.tolls.last, is_atomic=is_atomic) > wallet.native:
         raise OutOfBoundsError("the signer may not be able to pay for the gas")
     found = gate(house, block, plan, armed.script, signer)
     if found is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from keeper.chain.simulation import Turn
+from keeper.chain.tolls import Tolls
 from keeper.core.decisions import Bounded, Memory, Safety, failures_count_s
 from keeper.core.joint import Ahead, wallet_after
 from keeper.core.lineage import Lineage
@@ -93,6 +94,8 @@ class House:
     upkept: dict[str, str] = field(default_factory=dict)
     """Position and rule → the upkeep that was last rehearsed for it in dry run: once is enough."""
     recollection: Recollection = field(init=False)
+    tolls: Tolls = field(init=False)
+    """What a rollup charges for its parent chain."""
     _sorted: tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]] | None = None
     sending_errors: int = 0
     """Defects in a row in the sending."""
@@ -102,6 +105,7 @@ class House:
     def __post_init__(self) -> None:
         self.recollection = Recollection(self.journal, self.remembers)
         self.opinions = Opinions(self.second_opinion) if self.second_opinion else None
+        self.tolls = Tolls(self.watch.blocks.node)
 
     def begin(self, block: BlockRef) -> None:
         """A block begins to be judged: nothing was decided at it yet."""

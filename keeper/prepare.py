@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
+from keeper.chain.tolls import TYPICAL, Toll
 from keeper.core.decisions import Hold, Intent, Memory, asked_for, decide
 from keeper.core.margins import PerpPosition
 from keeper.core.moves import gas_of
@@ -114,6 +115,7 @@ async def find_plans(
     ceiling = lowest(house.max_fee, intent.rule.limits.max_fee)
     if not is_payable(block.base_fee, ceiling):
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
+    await house.tolls.now()
     state = state_of(house.wallet(snapshot, signer), intent)
     terms = terms_of(house, snapshot, intent, signer, has_batch=await batch_of(house, block, signer) is not None)
     requests = quotes_needed(intent, state, terms)
@@ -123,7 +125,7 @@ async def find_plans(
     found = plans(intent, state, terms.with_quotes(quotes), allowances)
     if isinstance(found, Hold):
         return found
-    needs = [gas_needed(plan, block.base_fee, is_atomic=terms.is_atomic) for plan in found]
+    needs = [gas_needed(plan, block.base_fee, house.tolls.last, is_atomic=terms.is_atomic) for plan in found]
     payable = tuple(plan for plan, needed in zip(found, needs, strict=True) if needed <= state.wallet.native)
     if not payable:
         needed = min(needs)
@@ -145,15 +147,22 @@ def terms_of(house: House, snapshot: Snapshot, intent: Intent, signer: Address, 
         safety=house.safety,
         signer_is_owner=signer == intent.assessment.position.owner,
         fee_per_gas=Wei(base_fee + base_fee // 4),
+        toll=toll_of(house.tolls.last, base_fee),
         native_price=snapshot.native_price,
         quotes=Quotes(),
         is_atomic=has_batch and intent.rule.limits.max_spend_per_tx is None,
     )
 
 
-def gas_needed(plan: Plan, base_fee: Wei, *, is_atomic: bool) -> Wei:
-    """Return what a plan's gas costs at the present base fee, from above."""
-    return Wei(gas_of([step.move for step in plan.steps], is_atomic=is_atomic) * (base_fee + LEAST_TIP))
+def gas_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei:
+    """Return what a plan's gas costs at the present base fee, from above, and what a rollup charges on top."""
+    gas = gas_of([step.move for step in plan.steps], is_atomic=is_atomic)
+    return Wei(gas * (base_fee + LEAST_TIP) + len(plan.steps) * toll_of(toll, base_fee))
+
+
+def toll_of(toll: Toll, base_fee: Wei) -> Wei:
+    """Return what a rollup charges for its parent chain, for one call of a plan."""
+    return Wei(toll.wei_for(TYPICAL) + toll.gas_for(TYPICAL) * (base_fee + LEAST_TIP))
 
 
 async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:

@@ -13,6 +13,7 @@ from typing import Any
 from keeper.chain.client import Upstream, each
 from keeper.chain.errors import NodeError
 from keeper.chain.fees import LEAST_TIP, usual_tip
+from keeper.chain.tolls import NO_TOLL, Toll
 from keeper.core.units import Wei
 from keeper.venues.quantities import MOST_WEI, quantity
 
@@ -48,6 +49,8 @@ class Market:
     usual: Wei
     """The base fee of recent blocks, by most witnesses."""
     most: Wei
+    toll: Toll = NO_TOLL
+    """What a rollup charges for its parent chain."""
 
     @property
     def first_tip(self) -> Wei:

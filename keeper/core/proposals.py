@@ -24,6 +24,9 @@ AIM = 5
 """Basis points by which a plan aims past its target, so that interest until mining cannot undo it."""
 
 
+NO_TOLL = Wei(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a plan is weighed with, besides the intent itself."""
@@ -37,6 +40,8 @@ class Terms:
     is_atomic: bool = False
     """Whether the whole plan is one transaction: nothing can happen between its steps."""
 
+    toll: Wei = NO_TOLL
+    """What a rollup charges for its parent chain, for one call."""
     most_rounds: int | None = None
     """Rounds that are left, where that is less than the owner's."""
 
@@ -159,7 +164,7 @@ def end_floor(before: lending.Account, terms: Terms) -> Wad:
 def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:
     """Return what the moves' gas costs, rounded up."""
     gas = gas_of(moves, is_atomic=terms.is_atomic)
-    return Usd(mul_div_up(gas * terms.fee_per_gas, terms.native_price, WAD))
+    return Usd(mul_div_up(gas * terms.fee_per_gas + len(moves) * terms.toll, terms.native_price, WAD))
 
 
 def capital_cost(spend: int, terms: Terms) -> Usd:

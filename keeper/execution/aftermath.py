@@ -13,6 +13,8 @@ from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.policy import PolicyError
 from keeper.journal import Decision, Journal
+from keeper.journal.decisions import OutcomeKind
+from keeper.journal.transactions import UNDECIDED
 from keeper.observe import Ended, Observer
 
 DAY_S = 86_400
@@ -62,6 +64,23 @@ class Aftermath:
             if decision and decision.outcome_kind in ("restored", "partial"):
                 outcome = {"kind": "failed", "reason": reason.code, "detail": "a reorg took its transactions back"}
                 await self.journal.decisions.record_outcome(id_, "failed", outcome)
+
+    async def found(self, executor: Executor, needless: Collection[str]) -> None:
+        """Write down what came of plans whose receipts came late: a plan that was taken for failed has landed."""
+        lane = executor.lane
+        for id_ in {row.decision_id for row in lane.take_found()}:
+            decision, rows = await self.journal.decisions.get(id_), await lane.of_decision(id_)
+            known = decision is None or decision.outcome_kind in ("restored", "partial")
+            if decision is None or known or any(row.state in UNDECIDED for row in rows):
+                continue
+            reason = Reason.RESTORED if decision.position in needless else Reason.PARTIAL
+            if any(row.state == "reverted" for row in rows):
+                reason = Reason.REVERTED
+            kind = kind_of(reason)
+            outcome = {"kind": kind, "reason": reason.code, "detail": "its receipts came late"}
+            await self.journal.decisions.record_outcome(id_, kind, outcome)
+            end = Ended(decision.position, decision.rule, decision.summary, kind, reason, "its receipts came late")
+            self.observer.concluded(end, None, subject=decision.position)
 
     async def call_off(self, executor: Executor, needless: Collection[str], judged_at: BlockRef) -> None:
         """Cancel what was left pending for positions that need nothing. Raises NodeError, SendFailedError."""
@@ -126,6 +145,11 @@ def until_target(rule: Rule) -> Rule:
         return rule
     nearly = target.health_factor * SHORT_OF_TARGET // 100
     return replace(rule, trigger=replace(trigger, bound=max(trigger.bound, nearly)))
+
+
+def kind_of(reason: Reason) -> OutcomeKind:
+    """Return how a plan ended whose receipts came late."""
+    return "restored" if reason is Reason.RESTORED else "partial" if reason is Reason.PARTIAL else "failed"
 
 
 def _is_cut_short(of: Decision) -> bool:

@@ -153,6 +153,8 @@ class Executor:
         Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
         """
         rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
+        if any(r.state == "unseen" for r in rows):
+            return 0  # it may have brought back all of it
         left = outside(rows, self.venues(), held)
         if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
             return 0

@@ -14,6 +14,7 @@ from keeper.chain import accounts
 from keeper.chain.accounts import Receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Upstream
+from keeper.chain.tolls import Toll
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
@@ -21,7 +22,7 @@ from keeper.execution import grants
 from keeper.execution.convoy import Convoy
 from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
-from keeper.execution.pricing import Asked, NoOffer, Offer, Pricing
+from keeper.execution.pricing import Asked, NoOffer, Offer, Pricing, Purse
 from keeper.execution.ready import Ready, read_ready
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
@@ -70,8 +71,7 @@ class Lane:
         self._may_have_granted = True
         """Whether an authorization may have been signed whose nonce is not seen to be used."""
         self._ready: Ready | None = None
-        self.found: list[Transaction] = []
-        """What was unseen and has landed after all, for whoever tells of outcomes: taken off the list there."""
+        self._found: list[Transaction] = []
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
 
@@ -137,7 +137,7 @@ class Lane:
             id_ = await self._journal.decisions.written(guidance.entry)
             outgoing = [replace(item, decision_id=id_) for item in outgoing]
         pending, first = await self._settled_first(guidance)
-        offer = await self._offer(guidance.ceiling, outgoing, pending)
+        offer, outgoing = await self._offer(guidance.ceiling, outgoing, pending)
         at = {row.nonce: row for row in pending}
         rows = list[Transaction]()
         for nonce, item in enumerate(outgoing, first):
@@ -166,10 +166,9 @@ class Lane:
         block, entry = guidance.decided_at, guidance.entry
         if ready is None or block is None or entry is None or not ready.serves(block, self._journal.tally):
             return ()
-        gas = sum(item.gas_limit for item in outgoing)
         market = replace(ready.market, base_fee=block.base_fee)
-        carried = Wei(sum(item.call.value for item in outgoing))
-        offer = self._pricing.at(market, guidance.ceiling, self._pricing.purse(guidance.balance, gas, carried))
+        outgoing = tolled(outgoing, market.toll)
+        offer = self._pricing.at(market, guidance.ceiling, self._purse(guidance.balance, outgoing, market.toll))
         return await self._dispatch.sign_all(outgoing, ready.nonce, offer, entry) if isinstance(offer, Offer) else ()
 
     async def _settled_first(self, guidance: Guidance) -> tuple[tuple[Transaction, ...], int]:
@@ -250,7 +249,7 @@ class Lane:
         for row in rows:
             now, receipt = await self._dispatch.look(row)
             if receipt is not None:
-                self.found.append(now)
+                self._found.append(now)
             elif now.state == "unseen" and isinstance(found := await self._dispatch.trace(row), Foreign):
                 await self._dispatch.settle(row, TxState.EXPIRED, error=f"{SPENT_ELSEWHERE} ({found.hash})")
         return len(await self._dispatch.unseen())
@@ -271,7 +270,7 @@ class Lane:
     async def use_up(self, granted: Transaction, ceiling: Wei | None) -> None:
         """Sign and send a transfer of nothing at an authorization's nonce. Raises SendFailedError, NodeError."""
         item = replace(self._flight.nothing(granted), call=replace(self._flight.nothing(granted).call, purpose=USE_UP))
-        offer = await self._offer(ceiling, [item], ())
+        offer, (item,) = await self._offer(ceiling, [item], ())
         await self._dispatch.broadcast(await self._dispatch.sign(item, granted.nonce + 1, offer))
         self._has_unconfirmed = True
 
@@ -296,12 +295,16 @@ class Lane:
             return 0
         if (await self._dispatch.nonces.at(judged_at.hash)).number != mined:
             return 0
-        nothing = [self._flight.nothing(row) for row in pending]
-        offer = await self._offer(ceiling, nothing, pending)
+        offer, nothing = await self._offer(ceiling, [self._flight.nothing(row) for row in pending], pending)
         for row, item in zip(pending, nothing, strict=True):
             await self._dispatch.broadcast(await self._dispatch.sign(item, row.nonce, offer, row))
         self._has_unconfirmed = True
         return len(pending)
+
+    def take_found(self) -> tuple[Transaction, ...]:
+        """Return what was unseen and has landed after all, once."""
+        found, self._found = tuple(self._found), []
+        return found
 
     async def is_clear(self) -> bool:
         """Tell whether nothing is signed or pending."""
@@ -330,16 +333,16 @@ class Lane:
         missing = range(mined, reached[0].nonce) if reached else range(0)
         if not missing:
             return reached
-        market, balance = await self._pricing.market(), await self._pricing.balance()
-        purse = self._pricing.purse(Wei(balance // FILLERS_SHARE), CANCEL_GAS * len(missing))
-        offer = self._pricing.at(market, None, purse)
+        market, balance = await self._pricing.ready()
+        filler = Call(self.signer.address, b"", Wei(0), "fill a gap in the nonces")
+        item = Outgoing(filler, reached[0].decision_id, reached[0].step, 0, CANCEL_GAS)
+        fillers = tolled([item] * len(missing), market.toll)
+        offer = self._pricing.at(market, None, self._purse(Wei(balance // FILLERS_SHARE), fillers, market.toll))
         if isinstance(offer, NoOffer):
             for row in reached:
                 await self._dispatch.settle(row, TxState.EXPIRED, error=f"{STRANDED}; filling them: {offer.detail}")
             return ()
-        filler = Call(self.signer.address, b"", Wei(0), "fill a gap in the nonces")
-        for nonce in missing:
-            item = Outgoing(filler, reached[0].decision_id, reached[0].step, 0, CANCEL_GAS)
+        for nonce, item in zip(missing, fillers, strict=True):
             await self._dispatch.broadcast(await self._dispatch.sign(item, nonce, offer))
         return reached
 
@@ -347,18 +350,32 @@ class Lane:
 
     async def _quote(self, ceiling: Wei | None, rows: Sequence[Transaction], asked: Asked) -> Offer | NoOffer:
         """Return what may be offered for rows that are signed already. Raises NodeError."""
-        gas, carried = sum(row.gas_limit for row in rows), Wei(sum(row.value for row in rows))
-        return await self._pricing.ask(ceiling, gas, asked, carried)
+        market, balance = await self._pricing.ready()
+        gas, sizes = sum(row.gas_limit for row in rows), [len(row.data) // 2 for row in rows]
+        beside = Wei(sum(row.value for row in rows) + sum(market.toll.wei_for(size) for size in sizes))
+        return self._pricing.at(market, ceiling, self._pricing.purse(balance, gas, beside), asked)
 
-    async def _offer(self, ceiling: Wei | None, outgoing: Sequence[Outgoing], pending: Sequence[Transaction]) -> Offer:
-        """Return fees within the ceiling and the balance, and enough to replace what is pending."""
-        gas = sum(o.gas_limit for o in outgoing) + CANCEL_GAS * max(0, len(pending) - len(outgoing))
-        carried = Wei(sum(o.call.value for o in outgoing))
-        asked = Asked(over=tuple(fees_of(row) for row in pending))
-        offer = await self._pricing.ask(ceiling, gas, asked, carried)
+    async def _offer(
+        self, ceiling: Wei | None, outgoing: Sequence[Outgoing], pending: Sequence[Transaction]
+    ) -> tuple[Offer, Sequence[Outgoing]]:
+        """Return fees within the ceiling and the balance, and enough to replace what is pending.
+
+        Returns what is to be signed as well: with the gas that a rollup charges for its parent chain. Raises
+        SendFailedError, NodeError.
+        """
+        market, balance = await self._pricing.ready()
+        outgoing = tolled(outgoing, market.toll)
+        leftovers = [self._flight.nothing(row) for row in pending[len(outgoing) :]]
+        purse = self._purse(balance, [*outgoing, *leftovers], market.toll)
+        offer = self._pricing.at(market, ceiling, purse, Asked(over=tuple(fees_of(row) for row in pending)))
         if isinstance(offer, NoOffer):
             raise SendFailedError(offer.reason, offer.detail)
-        return offer
+        return offer, outgoing
+
+    def _purse(self, balance: Wei, outgoing: Sequence[Outgoing], toll: Toll) -> Purse:
+        gas = sum(item.gas_limit for item in outgoing)
+        beside = sum(item.call.value + toll.wei_for(len(item.call.data)) for item in outgoing)
+        return self._pricing.purse(balance, gas, Wei(beside))
 
     # --- by hand -----------------------------------------------------------------------------------------------------
 
@@ -372,6 +389,13 @@ class Lane:
         if mine:
             await self._journal.facts.set(key, None)
         return mine
+
+
+def tolled(outgoing: Sequence[Outgoing], toll: Toll) -> Sequence[Outgoing]:
+    """Return calls with the gas that a rollup charges for its parent chain on top of what they use."""
+    if not toll.gas:
+        return outgoing
+    return [replace(item, gas_limit=item.gas_limit + toll.gas_for(len(item.call.data))) for item in outgoing]
 
 
 def wish_key(chain_id: int, signer: str) -> str:

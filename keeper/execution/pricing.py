@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.chain import accounts, fee_market
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Upstream
 from keeper.chain.fee_market import Market
 from keeper.chain.fees import LEAST_TIP, Fees, raised
+from keeper.chain.tolls import Tolls
 from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei, gwei_text, wei_text
@@ -110,6 +111,7 @@ class Pricing:
         self._blocks = blocks
         self._signer = signer
         self._cap = cap
+        self._tolls = Tolls(node)
         self._seen: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 
     def saw(self, block: BlockRef) -> None:
@@ -122,16 +124,18 @@ class Pricing:
         if block is None:
             block = await self._blocks.head()
         self.saw(block)
-        return await fee_market.read(self._node, block.base_fee, [fee for _, fee in self._seen])
+        seen = [fee for _, fee in self._seen]
+        market, toll = await asyncio.gather(fee_market.read(self._node, block.base_fee, seen), self._tolls.now())
+        return replace(market, toll=toll)
+
+    async def ready(self) -> tuple[Market, Wei]:
+        """Return the market at the newest block, and what the signer has for gas. Raises NodeError."""
+        market, balance = await asyncio.gather(self.market(), self.balance())
+        return market, balance
 
     async def balance(self) -> Wei:
         """Return what the signer has for gas. Raises NodeError."""
         return await accounts.balance(self._node, self._signer)
-
-    async def ask(self, ceiling: Wei | None, gas: int, asked: Asked = Asked(), extra: Wei = NOTHING) -> Offer | NoOffer:
-        """Return an offer for so much gas at the newest block. Raises NodeError."""
-        market, balance = await asyncio.gather(self.market(), self.balance())
-        return self.at(market, ceiling, self.purse(balance, gas, extra), asked)
 
     def purse(self, balance: Wei, gas: int, extra: Wei = NOTHING) -> Purse:
         """Return what a send is paid out of."""

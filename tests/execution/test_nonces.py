@@ -16,6 +16,7 @@ from keeper.core.units import Wei
 from keeper.execution.flight import SendFailedError
 from keeper.execution.lane import FILLERS_SHARE, MOST_FILLERS
 from keeper.execution.nonces import Count, Known, believed
+from keeper.execution.pricing import Asked
 
 # --- pure ------------------------------------------------------------------------------------------------------------
 
@@ -145,7 +146,7 @@ async def test_what_waits_above_a_wide_gap_is_given_up_at_a_start(rig: Rig) -> N
 
 
 async def offer(rig: Rig) -> Any:  # noqa: F811
-    return await rig.lane._pricing.ask(None, 100_000)
+    return await rig.lane._quote(None, (), Asked())
 
 
 @pytest.mark.parametrize("tip", [GWEI, 200_000 * GWEI, 1_110_001 * GWEI])

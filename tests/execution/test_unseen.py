@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from fake_chain import FakeBlocks
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.core.reasons import Reason
+from keeper.execution.aftermath import Aftermath
 from keeper.execution.flight import SendFailedError
+from keeper.observe import Observer
 
 
 async def spent(rig: Rig) -> int:  # noqa: F811
@@ -64,7 +69,7 @@ async def test_the_outcome_is_restored_when_the_receipt_appears(rig: Rig, restar
     show(rig)
     await lane.tend(await FakeBlocks(rig.chain).head(), 3)
     assert await rig.states() == ["mined"]
-    assert [row.nonce for row in lane.found] == [0]
+    assert [row.nonce for row in lane.take_found()] == [0]
     assert await spent(rig) == 5
 
 
@@ -117,3 +122,23 @@ async def test_a_receipt_that_a_node_lost_again_is_not_a_reorg(rig: Rig) -> None
     show(rig)
     await rig.lane.tend(await FakeBlocks(rig.chain).head(), 3)
     assert await rig.states() == ["mined"]
+
+
+@pytest.mark.parametrize(("is_healthy", "kind"), [(True, "restored"), (False, "partial")])
+async def test_a_plan_taken_for_failed_is_told_to_have_landed(rig: Rig, is_healthy: bool, kind: str) -> None:  # noqa: F811
+    """Its outcome is written over: restored where the position needs nothing now, else partial."""
+    hide(rig, transactions=True, blocks=True)
+    rig.clock.at = [(2, rig.chain.mine)]
+    with pytest.raises(SendFailedError):
+        await rig.lane.send([rig.out()], guidance())
+    await rig.journal.decisions.record_outcome(rig.decision, "failed", {"reason": "receipt_missing"})
+    show(rig)
+    lane = rig.new_lane()
+    await lane.tend(await FakeBlocks(rig.chain).head(), 3)
+    observer = Observer("live", None, 3600)
+    aftermath = Aftermath(rig.journal, observer, (), {}, None)
+    executor: Any = SimpleNamespace(lane=lane)
+    await aftermath.found(executor, {"p"} if is_healthy else set())
+    decision = await rig.journal.decisions.get(rig.decision)
+    assert decision is not None
+    assert decision.outcome_kind == kind

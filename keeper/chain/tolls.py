@@ -1,0 +1,117 @@
+"""What a rollup charges for its parent chain: beside the gas (OP stack) or as gas (Arbitrum). Nothing elsewhere.
+
+Asked for a sample of incompressible bytes, so that what is worked out from it for a call is an upper bound: the OP
+stack by ``GasPriceOracle.getL1Fee(bytes)``, Arbitrum by ``NodeInterface.gasEstimateL1Component(address,bool,bytes)``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from keeper.chain.client import Upstream
+from keeper.chain.errors import NodeError, NodeRefusedError
+from keeper.core.units import Address, Wei
+
+ORACLE = Address("0x420000000000000000000000000000000000000F")
+NODE_INTERFACE = Address("0x00000000000000000000000000000000000000C8")
+SAMPLE = b"".join(keccak(bytes([i])) for i in range(32))
+"""1,024 bytes that nothing makes smaller."""
+ENVELOPE = 150
+"""Bytes of a signed transaction besides its calldata."""
+TYPICAL = 300
+"""Bytes of calldata of one step of a plan."""
+LEAST = 128
+"""Bytes that are charged for at least: what a compressed transaction never goes below."""
+MARGIN_PERCENT = 25
+FRESH_S = 20.0
+"""The parent chain's price moves with its blocks."""
+_FEE = keccak(text="getL1Fee(bytes)")[:4] + encode(["bytes"], [SAMPLE])
+_GAS = keccak(text="gasEstimateL1Component(address,bool,bytes)")[:4] + encode(
+    ["address", "bool", "bytes"], [ORACLE, False, SAMPLE]
+)
+
+
+class Kind(Enum):
+    """How a chain charges for its parent."""
+
+    NONE = "none"
+    OP_STACK = "OP stack"
+    ARBITRUM = "Arbitrum"
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """The charge for the sample: wei beside the gas, or gas."""
+
+    wei: int = 0
+    gas: int = 0
+
+    def wei_for(self, calldata: int) -> Wei:
+        """Return what is charged beside the gas for a call of so many bytes, from above."""
+        return Wei(_share(self.wei, calldata))
+
+    def gas_for(self, calldata: int) -> int:
+        """Return the gas that is charged on top for a call of so many bytes, from above."""
+        return _share(self.gas, calldata)
+
+
+NO_TOLL = Toll()
+
+
+class Tolls:
+    """One chain's tolls: recognised once, then asked for when they are needed and not fresh. Never raises."""
+
+    def __init__(self, node: Upstream, clock: Callable[[], float] = time.monotonic) -> None:
+        self._node = node
+        self._clock = clock
+        self._kind: Kind | None = None
+        self._read_at = float("-inf")
+        self.last = NO_TOLL
+        """The newest that is known."""
+
+    async def now(self) -> Toll:
+        """Return the toll; the one before where the node does not say."""
+        if self._kind is Kind.NONE or self._clock() - self._read_at < FRESH_S:
+            return self.last
+        for kind in (Kind.OP_STACK, Kind.ARBITRUM) if self._kind is None else (self._kind,):
+            try:
+                found = await self._ask(kind)
+            except NodeError:
+                return self.last
+            if found is not None:
+                self._kind, self.last, self._read_at = kind, found, self._clock()
+                return found
+        if self._kind is None:
+            self._kind = Kind.NONE
+        return self.last
+
+    async def _ask(self, kind: Kind) -> Toll | None:
+        """Return what a kind of rollup answers; None where there is no such contract."""
+        to, data = (ORACLE, _FEE) if kind is Kind.OP_STACK else (NODE_INTERFACE, _GAS)
+        try:
+            answer = await self._node.request("eth_call", {"to": to, "data": "0x" + data.hex()}, "latest")
+        except NodeRefusedError:
+            return None  # it reverts: whatever is there is no oracle
+        words = _words(answer)
+        if kind is Kind.OP_STACK:
+            return Toll(wei=words[0]) if len(words) == 1 else None
+        return Toll(gas=words[0]) if len(words) == 3 else None
+
+
+def _words(answer: object) -> list[int]:
+    try:
+        raw = bytes.fromhex(str(answer)[2:])
+    except ValueError:
+        return []
+    return [int.from_bytes(raw[i : i + 32], "big") for i in range(0, len(raw), 32)] if len(raw) % 32 == 0 else []
+
+
+def _share(of_sample: int, calldata: int) -> int:
+    size = max(LEAST, calldata + ENVELOPE)
+    return -(-of_sample * size * (100 + MARGIN_PERCENT) // (100 * len(SAMPLE)))
