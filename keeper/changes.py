@@ -65,8 +65,8 @@ class Changes:
     async def _look(self, since: BlockRef, block: BlockRef) -> None:
         """Ask for the logs of the blocks in between. What cannot be told is taken for a change."""
         try:
-            asked = {"fromBlock": hex(since.number + 1), "toBlock": hex(block.number), "address": list(self._addresses)}
-            found = await self._blocks.node.request("eth_getLogs", asked)
+            wanted = {"address": list(self._addresses)}
+            found = await self._blocks.pages.all(since.number + 1, block.number, wanted)
         except NodeError:
             found = None
         self._looked, self._has_gap = block, False

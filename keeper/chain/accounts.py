@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 from keeper.chain import rejections
 from keeper.chain.client import Decode, Upstream, each
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
+from keeper.chain.pushes import as_log
 from keeper.core.units import Address, Wei
 from keeper.venues.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
 
@@ -78,6 +79,26 @@ async def receipt(
             return _receipt(found, hash_, sender, to)
         except (KeyError, TypeError, ValueError) as error:
             raise NodeAwayError(name, method, f"the receipt is incomplete or not the one asked for ({error})") from None
+
+    return await node.ask(decode, method, hash_)
+
+
+async def logs_of(node: Upstream, hash_: str) -> list[dict[str, Any]]:
+    """Return the logs of a mined transaction, none while it is not mined. Raises NodeError for another's."""
+    method = "eth_getTransactionReceipt"
+
+    def decode(name: str, found: Any) -> list[dict[str, Any]]:
+        if found is None:
+            return []
+        try:
+            _receipt(found, hash_, None, None)
+            logs = list(found["logs"])
+            others = [log for log in logs if as_log(log).transaction_hash != hash_.lower()]
+        except (KeyError, TypeError, ValueError) as error:
+            raise NodeAwayError(name, method, f"the receipt is incomplete or not the one asked for ({error})") from None
+        if others:
+            raise NodeAwayError(name, method, "the receipt holds a log of another transaction")
+        return logs
 
     return await node.ask(decode, method, hash_)
 

@@ -19,6 +19,7 @@ from keeper.chain.errors import (
     StaleAnswerError,
     WrongChainError,
 )
+from keeper.chain.logs import LogPages
 from keeper.chain.nodes import Nodes
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
 from keeper.core.positions import BlockRef
@@ -56,6 +57,8 @@ class Blocks:
         self.chain_id = chain_id
         self.multicall = multicall
         self.caps = caps or Caps(reads=500, gas=30_000_000, size=2_000_000)
+        self.pages = LogPages(node)
+        """Logs of many blocks."""
         self._failing = set[Read]()
         """Reads that failed with gas to spare: that is how they are."""
         self._under_way = asyncio.Semaphore(AT_ONCE)
