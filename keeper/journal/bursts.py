@@ -45,7 +45,8 @@ class Bursts:
             id_ = insert_decision(connection, entry.decision, now)
         for transaction, attempt in burst:
             row = replace(transaction, decision_id=id_)
-            rows.append(_as_written(row, attempt, self.transactions.insert(connection, row, attempt, None), now))
+            ids = self.transactions.insert(connection, row, attempt, None)
+            rows.append(replace(_as_written(row, attempt, ids, now), decided_at=entry.decision.block_timestamp))
         return tuple(rows)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select, text, update
 
 from keeper.journal.errors import NoSuchRowError
-from keeper.journal.schema import decisions, transactions
+from keeper.journal.schema import IS_OPEN, decisions, transactions
 from keeper.journal.store import Store
 
 Mode = Literal["dry_run", "live"]
@@ -22,6 +22,10 @@ Json = Mapping[str, Any] | Sequence[Any]
 
 SECONDS_A_DAY = 86_400
 PRICE_MOVED = "price_moved"
+MOST_FAILURES = 200
+"""Failed plans that are looked at for what they failed of, the newest ones."""
+PRUNED_AT_ONCE = 2000
+"""Holds forgotten in one commit."""
 NO_FAULT_OF_THE_PLAN = (
     PRICE_MOVED,
     "interrupted",
@@ -71,6 +75,8 @@ class Decision(NewDecision):
     outcome: Json | None
     outcome_kind: OutcomeKind | None
     created_at: int
+    repeats: int = 0
+    """Plans that failed after this one in the same way, unsigned: counted here, and not written down again."""
 
 
 @dataclass(slots=True)
@@ -106,6 +112,8 @@ class Decisions:
             changed = await connection.execute(update(decisions).where(decisions.c.id == decision_id).values(row))
             if changed.rowcount == 0:
                 raise NoSuchRowError("record an outcome", f"decision {decision_id}")
+            if kind == "failed":
+                await connection.run_sync(_count_if_repeated, decision_id, outcome)
 
     async def get(self, decision_id: int) -> Decision | None:
         """One decision by id. Raises JournalError."""
@@ -135,8 +143,7 @@ class Decisions:
 
         Raises JournalError.
         """
-        open_still = or_(decisions.c.outcome_kind.is_(None), decisions.c.outcome_kind == "in_flight")
-        matching = and_(decisions.c.mode == "live", SIGNED, open_still)
+        matching = and_(text(IS_OPEN), SIGNED)
         return await self._read(select(decisions).where(matching).order_by(decisions.c.id))
 
     async def last_restored_at(self, position: str, rule: str, mode: Mode = "live", doing: Doing = "act") -> int | None:
@@ -147,8 +154,9 @@ class Decisions:
         """
         reached = decisions.c.outcome_kind == ("restored" if mode == "live" else "rehearsed")
         matching = and_(about(position, rule), decisions.c.mode == mode, decisions.c.kind == doing, reached)
-        found = await self._read(newest(matching).limit(1))
-        return found[0].block_timestamp if found else None
+        async with self.store.reading("read when a rule was last met") as connection:
+            found = await connection.scalar(select(func.max(decisions.c.block_timestamp)).where(matching))
+            return None if found is None else int(found)
 
     async def prices_of_last_restored(self, position: str, rule: str, mode: Mode = "live") -> dict[str, int]:
         """The prices (10^-8) on which the newest decision that reached its target was made, by asset.
@@ -175,8 +183,10 @@ class Decisions:
             decisions.c.mode == "live", decisions.c.kind == doing, decisions.c.outcome_kind == "failed", SIGNED
         )
         matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
+        newest_first = decisions.c.block_timestamp.desc()
+        query = select(decisions.c.outcome).where(matching).order_by(newest_first).limit(MOST_FAILURES)
         async with self.store.reading("count failed plans") as connection:
-            outcomes = (await connection.scalars(select(decisions.c.outcome).where(matching))).all()
+            outcomes = (await connection.scalars(query)).all()
         return sum((made or {}).get("reason") not in NO_FAULT_OF_THE_PLAN for made in outcomes)
 
     async def price_moved_since(self, position: str, rule: str, timestamp: int) -> int:
@@ -193,12 +203,18 @@ class Decisions:
     async def prune(self, days: int) -> int:
         """Forget holds older than this many days, never one that has transactions; return how many.
 
-        Raises JournalError.
+        A part at a time, so that a block which must write waits for one part at most. Raises JournalError.
         """
-        oldest = self.store.clock() - days * SECONDS_A_DAY
+        oldest, forgotten = self.store.clock() - days * SECONDS_A_DAY, 0
         old_holds = and_(decisions.c.kind == "hold", decisions.c.created_at < oldest, ~BOUND)
-        async with self.store.writing("forget old holds") as connection:
-            return int((await connection.execute(delete(decisions).where(old_holds))).rowcount)
+        some = select(decisions.c.id).where(old_holds).limit(PRUNED_AT_ONCE)
+        part = delete(decisions).where(decisions.c.id.in_(some))
+        while True:
+            async with self.store.writing("forget old holds") as connection:
+                count = int((await connection.execute(part)).rowcount)
+            forgotten += count
+            if count < PRUNED_AT_ONCE:
+                return forgotten
 
     async def _read(self, query: Select[Any]) -> tuple[Decision, ...]:
         async with self.store.reading("read decisions") as connection:
@@ -214,6 +230,32 @@ def insert_decision(connection: Connection, decision: NewDecision, now: int) -> 
     row = {f.name: getattr(decision, f.name) for f in fields(NewDecision)}
     written = connection.execute(_INSERT, row | {"created_at": now})
     return int(written.scalar_one())
+
+
+def _count_if_repeated(connection: Connection, decision_id: int, outcome: Json) -> None:
+    """Where the plan before failed in the same way, and neither was signed for: count this one there, and drop its row.
+
+    A state that fails block after block would fill the journal with rows that say what the first of them said.
+    """
+    this = connection.execute(select(*_SAME, BOUND).where(decisions.c.id == decision_id)).one()
+    acts = decisions.c.kind.in_(("act", "upkeep"))
+    before = and_(decisions.c.position == this.position, decisions.c.rule == this.rule, decisions.c.id < decision_id)
+    columns = (decisions.c.id, decisions.c.outcome, *_SAME, BOUND)
+    newest_before = select(*columns).where(before, acts).order_by(decisions.c.id.desc()).limit(1)
+    found = connection.execute(newest_before).one_or_none()
+    if found is None or this[-1] or tuple(found[2:]) != tuple(this) or reason_of(found.outcome) != reason_of(outcome):
+        return
+    connection.execute(delete(decisions).where(decisions.c.id == decision_id))
+    again = {"repeats": decisions.c.repeats + 1, "outcome": outcome}
+    connection.execute(update(decisions).where(decisions.c.id == found.id).values(again))
+
+
+_SAME = (decisions.c.position, decisions.c.rule, decisions.c.mode, decisions.c.kind, decisions.c.outcome_kind)
+
+
+def reason_of(outcome: Json | None) -> Any:
+    """Return the reason an outcome gives; None where it gives none."""
+    return outcome.get("reason") if isinstance(outcome, Mapping) else None
 
 
 def about(position: str | None, rule: str | None) -> ColumnElement[bool]:

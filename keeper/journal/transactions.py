@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,8 @@ from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError
 from keeper.journal.schema import attempts, decisions, transactions
 from keeper.journal.store import Store
 
-_INSERT = insert(transactions).returning(transactions.c.id)
+_DECIDED_AT = select(decisions.c.block_timestamp).where(decisions.c.id == bindparam("decided_by")).scalar_subquery()
+_INSERT = insert(transactions).values(decided_at=_DECIDED_AT).returning(transactions.c.id)
 _INSERT_ATTEMPT = insert(attempts).returning(attempts.c.id)
 
 CALM_S = 6 * 3600
@@ -93,6 +94,8 @@ class Transaction(NewTransaction):
     created_at: int
     updated_at: int
     attempts: tuple[Attempt, ...]
+    decided_at: int | None = None
+    """Its decision's block timestamp: what the limits of a day go by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,7 @@ class Transactions:
 
     async def recent(self, limit: int) -> tuple[Transaction, ...]:
         """The newest ones, newest first. Raises JournalError."""
-        newest = select(transactions.c.id).order_by(transactions.c.id.desc()).limit(limit)
+        newest = select(transactions.c.id).where(transactions.c.id > 0).order_by(transactions.c.id.desc()).limit(limit)
         found = await self._read(transactions.c.id.in_(newest))
         return tuple(sorted(found, key=lambda transaction: transaction.id, reverse=True))
 
@@ -224,8 +227,9 @@ class Transactions:
         states = transactions.c.state
         counts = states.in_({*LANDED, "reverted"}) if landed else states.not_in({"planned", "expired"})
         signed = and_(of_signer(chain_id, signer), counts)
+        highest = select(transactions.c.nonce).where(signed).order_by(transactions.c.nonce.desc()).limit(1)
         async with self.store.reading("read the highest nonce") as connection:
-            found = await connection.scalar(select(func.max(transactions.c.nonce)).where(signed))
+            found = await connection.scalar(highest)
             return None if found is None else int(found)
 
     async def gas_paid(self, chain_id: int, position: str, now: int, mode: Mode = "live") -> int:
@@ -240,9 +244,9 @@ class Transactions:
             transactions.c.chain_id == chain_id,
             decisions.c.position == position,
             decisions.c.mode == mode,
-            decisions.c.block_timestamp >= now - LONGEST_DANGER_S,
+            transactions.c.decided_at >= now - LONGEST_DANGER_S,
             transactions.c.gas_used.is_not(None),
-        ).order_by(decisions.c.block_timestamp.desc())
+        ).order_by(transactions.c.decided_at.desc())
         async with self.store.reading("add up what gas cost") as connection:
             rows = (await connection.execute(query)).all()
         paid, last = 0, now
@@ -270,7 +274,7 @@ class Transactions:
         query = select(decisions.c.rule, *columns).join_from(transactions, decisions)
         query = query.where(
             transactions.c.chain_id == chain_id,
-            decisions.c.block_timestamp >= since_timestamp,
+            transactions.c.decided_at >= since_timestamp,
             decisions.c.mode == mode,
         )
         if signer is not None:
@@ -288,6 +292,7 @@ class Transactions:
         """Insert both within a transaction under way; return the id of each. Raises NonceTakenError, NoSuchRowError."""
         now = self.store.clock()
         row = {**asdict(transaction), "replaces": replaces, "state": "signed", "created_at": now, "updated_at": now}
+        row["decided_by"] = transaction.decision_id
         try:
             written = connection.execute(_INSERT, row)
         except IntegrityError as clash:
@@ -317,12 +322,15 @@ class Transactions:
         return int(owner)
 
     async def _read(self, matching: ColumnElement[bool]) -> tuple[Transaction, ...]:
-        ours = select(transactions).where(matching).order_by(transactions.c.nonce, transactions.c.id)
-        theirs = select(attempts).join(transactions).where(matching).order_by(attempts.c.id)
+        # put in order here: asked for it, a database takes the index that has the order, and reads the whole lane
+        ours = select(transactions).where(matching)
+        theirs = select(attempts).join(transactions).where(matching)
         async with self.store.reading("read transactions") as connection:
-            rows = (await connection.execute(ours)).mappings().all()
+            found = (await connection.execute(ours)).mappings().all()
+            rows = sorted(found, key=lambda row: (row["nonce"], row["id"]))
             signed: dict[int, list[Attempt]] = defaultdict(list)
-            for row in (await connection.execute(theirs)).mappings():
+            bytes_ = (await connection.execute(theirs)).mappings().all()
+            for row in sorted(bytes_, key=lambda row: int(row["id"])):
                 signed[row["transaction_id"]].append(Attempt(**row))
         return tuple(Transaction(**row, attempts=tuple(signed[row["id"]])) for row in rows)
 

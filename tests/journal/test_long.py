@@ -1,0 +1,249 @@
+"""A journal of years costs an acting block no more than one of a day, and no state that fails fills it."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, event, text
+
+from keeper.journal import Entry, Journal, open_journal
+from keeper.journal.decisions import PRUNED_AT_ONCE
+from keeper.journal.migrate import config
+from keeper.journal.past import Recollection
+from keeper.journal.store import connect
+from tests.journal.conftest import NOON, SIGNER, Clock, attempt, decision, transaction
+
+TABLES = ("decisions", "transactions", "attempts", "facts")
+
+
+@contextmanager
+def statements(journal: Journal) -> Iterator[list[tuple[str, Any]]]:
+    """Every statement that goes to the database meanwhile."""
+    seen = list[tuple[str, Any]]()
+
+    def note(_c: object, _u: object, statement: str, parameters: Any, *_: object) -> None:
+        seen.append((statement, parameters))
+
+    engines = [journal.store.engine.sync_engine, *([journal.store.quick] if journal.store.quick else [])]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def scans(journal: Journal, asked: list[tuple[str, Any]]) -> list[str]:
+    """Which of them read a whole table, by SQLite's own plan."""
+    found = list[str]()
+    async with journal.store.reading("explain") as connection:
+
+        def explain(sync: Connection) -> None:
+            for statement, parameters in asked:
+                if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+                    rows = sync.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                    whole = [r[3] for r in rows if r[3].startswith("SCAN ") and r[3].split()[1] in TABLES]
+                    # the index of what is open holds nothing else
+                    whole = [x for x in whole if "ix_decisions_open" not in x]
+                    found.extend(f"{line}: {statement}" for line in whole)
+
+        await connection.run_sync(explain)
+    return found
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, clock: Clock) -> Any:
+    async with await open_journal(str(tmp_path / "j.db"), clock=clock) as opened:
+        yield opened
+
+
+async def acting_block(journal: Journal) -> None:
+    """All that one block of a live keeper asks and writes, from the rule's past to the outcome."""
+    of, rows = journal.decisions, journal.transactions
+    await Recollection(journal, "live").of("eth-loop", "protect", 1, NOON + 100, 3600)
+    await rows.spent_usd(1, since_timestamp=NOON, signer=SIGNER)
+    await rows.highest_nonce(1, SIGNER)
+    await rows.unfinished(1, SIGNER)
+    await rows.unfinished(1, SIGNER, {"mined"})
+    entry = Entry(decision(block_timestamp=NOON + 100))
+    (row,) = await journal.bursts.add(entry, [(transaction(0, nonce=10**7), attempt(10**7))])
+    await rows.mark_broadcast(row.attempts[0].hash)
+    await rows.at_nonce(1, SIGNER, row.nonce)
+    await rows.settle(row.id, "mined", block_number=7)
+    await rows.of_decision(entry.id or 0)
+    await of.record_outcome(entry.id or 0, "restored", {"reason": "restored"})
+    held = await of.record(decision(kind="hold", block_timestamp=NOON + 101))
+    await of.get(held)
+    failed = await of.record(decision(block_timestamp=NOON + 102))
+    await of.record_outcome(failed, "failed", {"reason": "stale_state"})
+    await of.last("eth-loop")
+    await of.last("eth-loop", "protect")
+    await of.recent(50)
+    await of.recent(50, "eth-loop")
+    await of.unresolved()
+    await rows.recent(50)
+    await journal.facts.get("a")
+    await journal.facts.set("a", {"b": 1})
+
+
+async def test_no_question_of_an_acting_block_reads_a_whole_table(sqlite: Journal) -> None:
+    """SQLite's own plan says so for each of them; so does forgetting old holds."""
+    with statements(sqlite) as asked:
+        await acting_block(sqlite)
+        await sqlite.decisions.prune(1)
+    assert len(asked) > 25
+    assert await scans(sqlite, asked) == []
+
+
+async def test_the_check_sees_a_scan(sqlite: Journal) -> None:
+    """Else it would prove nothing."""
+    with statements(sqlite) as asked:
+        async with sqlite.store.reading("scan") as connection:
+            await connection.execute(text("SELECT count(*) FROM decisions WHERE summary = 'x'"))
+    assert len(await scans(sqlite, asked)) == 1
+
+
+async def filled(journal: Journal, count: int) -> None:
+    """Rows of one position, one rule and one signer, all of the last day, nearly all of which nothing came of."""
+
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            "INSERT INTO decisions (chain_id, block_number, block_hash, block_timestamp, position, rule, mode, kind, "
+            "reason, summary, inputs, alternatives, outcome_kind, outcome, created_at) "
+            "SELECT 1, i, '0x', ? - i % 80000, 'eth-loop', 'protect', 'live', iif(i % 2, 'act', 'hold'), 'r', 's', "
+            "'{}', '[]', iif(i % 2, 'failed', NULL), iif(i % 2, '{\"reason\": \"stale_state\"}', NULL), ? FROM n",
+            (count, NOON, NOON),
+        )
+        connection.exec_driver_sql(
+            'INSERT INTO transactions (decision_id, step, chain_id, signer, nonce, "to", value, data, purpose, '
+            "spend_usd, state, gas_limit, created_at, updated_at, decided_at) "
+            "SELECT id, 0, 1, ?, id, '0x', '0', '0x', 'p', '1', iif(id % 10, 'expired', 'confirmed'), 1, ?, ?, "
+            "block_timestamp - 90000 FROM decisions WHERE id % 5 = 0",
+            (SIGNER, NOON, NOON),
+        )
+
+    async with journal.store.writing("fill") as connection:
+        await connection.run_sync(fill)
+
+
+async def test_a_block_takes_as_long_with_many_rows_as_with_few(sqlite: Journal, tmp_path: Path) -> None:
+    """Two hundred thousand rows here; a million took 3 s more before. Measured as the least of three."""
+
+    async def least(journal: Journal) -> float:
+        took = list[float]()
+        for _ in range(3):
+            began = time.perf_counter()
+            await Recollection(journal, "live").of("eth-loop", "protect", 1, NOON + 100, 3600)
+            await journal.transactions.highest_nonce(1, SIGNER)
+            await journal.transactions.unfinished(1, SIGNER)
+            await journal.decisions.unresolved()
+            took.append(time.perf_counter() - began)
+        return min(took)
+
+    few = await least(sqlite)
+    await filled(sqlite, 200_000)
+    assert await least(sqlite) < few + 0.05
+
+
+# --- states that fail ------------------------------------------------------------------------------------------------
+
+
+async def test_a_state_that_fails_block_after_block_is_one_row_and_a_count(journal: Journal) -> None:
+    """The row says what came of the newest try, and how often it was so."""
+    for i in range(50):
+        written = await journal.decisions.record(decision(block_number=100 + i, block_timestamp=NOON + i))
+        await journal.decisions.record_outcome(written, "failed", {"reason": "fee_limit", "detail": f"try {i}"})
+    (only,) = await journal.decisions.recent(100)
+    assert (only.block_number, only.repeats, only.outcome) == (100, 49, {"reason": "fee_limit", "detail": "try 49"})
+
+
+SIGN: Callable[[Journal, int], Awaitable[Any]] = lambda journal, id_: journal.transactions.add_signed(  # noqa: E731
+    transaction(id_), attempt(1)
+)
+
+
+@pytest.mark.parametrize("signed", ["first", "second"])
+async def test_what_was_signed_for_keeps_its_row(journal: Journal, signed: str) -> None:
+    """Its transactions name it, and limits and tries count it."""
+    for which in ("first", "second"):
+        written = await journal.decisions.record(decision())
+        if which == signed:
+            await SIGN(journal, written)
+        await journal.decisions.record_outcome(written, "failed", {"reason": "reverted"})
+    assert [d.repeats for d in await journal.decisions.recent(100)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "other", [{"position": "b"}, {"rule": "b"}, {"rule": None}, {"mode": "dry_run"}, {"kind": "upkeep"}]
+)
+async def test_another_state_has_its_own_row(journal: Journal, other: dict[str, Any]) -> None:
+    """Of another position, rule, mode or kind."""
+    for changes in ({}, other):
+        written = await journal.decisions.record(decision(**changes))
+        await journal.decisions.record_outcome(written, "failed", {"reason": "fee_limit"})
+    assert len(await journal.decisions.recent(100)) == 2
+
+
+async def test_another_reason_has_its_own_row(journal: Journal) -> None:
+    """And so has the same one when it comes back after another."""
+    for reason in ("fee_limit", "stale_state", "fee_limit"):
+        written = await journal.decisions.record(decision())
+        await journal.decisions.record_outcome(written, "failed", {"reason": reason})
+    assert len(await journal.decisions.recent(100)) == 3
+
+
+async def test_forgetting_goes_in_parts_and_to_the_end(sqlite: Journal, clock: Clock) -> None:
+    """More than one part's worth is forgotten at once all the same."""
+
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO decisions "
+            "(chain_id, block_number, block_hash, block_timestamp, position, mode, kind, reason, summary, inputs, "
+            "alternatives, created_at) SELECT 1, i, '0x', i, 'p', 'live', 'hold', 'r', 's', '{}', '[]', ? FROM n",
+            (2 * PRUNED_AT_ONCE + 5, NOON),
+        )
+
+    async with sqlite.store.writing("fill") as connection:
+        await connection.run_sync(fill)
+    clock.now += 3 * 86_400
+    assert await sqlite.decisions.prune(1) == 2 * PRUNED_AT_ONCE + 5
+    assert await sqlite.decisions.recent(10) == ()
+
+
+async def test_a_journal_of_the_first_schema_keeps_its_spends(address: str, clock: Clock) -> None:
+    """What was spent before the keeper was renewed counts against the day's limit afterwards."""
+    store = connect(address, clock, 5)
+    async with store.writing("be as before") as connection:
+
+        def old(sync: Connection) -> None:
+            settings = config()
+            settings.attributes["connection"] = sync
+            command.upgrade(settings, "0001")
+            sync.execute(
+                text(
+                    "INSERT INTO decisions (id, chain_id, block_number, block_hash, block_timestamp, position, rule, "
+                    "mode, kind, reason, summary, inputs, alternatives, created_at) VALUES (1, 1, 1, '0x', :at, "
+                    "'eth-loop', 'protect', 'live', 'act', 'r', 's', '{}', '[]', 1)"
+                ),
+                {"at": NOON},
+            )
+            sync.execute(
+                text(
+                    'INSERT INTO transactions (id, decision_id, step, chain_id, signer, nonce, "to", value, data, '
+                    "purpose, spend_usd, state, gas_limit, created_at, updated_at) VALUES "
+                    "(1, 1, 0, 1, :signer, 0, '0x', '0', '0x', 'p', '77', 'confirmed', 1, 1, 1)"
+                ),
+                {"signer": SIGNER},
+            )
+
+        await connection.run_sync(old)
+    await store.close()
+    async with await open_journal(address, clock=clock) as journal:
+        assert await journal.transactions.spent_usd(1, since_timestamp=NOON) == 77
+        assert await journal.transactions.spent_usd(1, since_timestamp=NOON + 1) == 0
+        (row,) = await journal.transactions.of_decision(1)
+        assert row.decided_at == NOON
