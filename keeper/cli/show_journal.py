@@ -61,6 +61,7 @@ def _print(console: Console, row: Data) -> None:
     about = f"{row['position']}, {row['rule']}" if row["rule"] else row["position"]
     sent = len(row["transactions"])
     came = f" → {row['outcome_kind'].replace('_', ' ')}" if row["outcome_kind"] else ""
+    came += f" ×{row['repeats'] + 1}" if row["repeats"] else ""
     came += f", {sent} transaction{'s' if sent != 1 else ''}" if sent else ""
     first = f"{time_text(row['block_timestamp'])}  block {row['block']}  {about}{dry}"
     console.print(cut(first, console.width), soft_wrap=True)
@@ -80,4 +81,5 @@ def decision_row(of: Any) -> Data:
         "reason": of.reason,
         "summary": of.summary,
         "outcome_kind": of.outcome_kind,
+        "repeats": of.repeats,
     }
