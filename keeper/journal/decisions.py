@@ -194,10 +194,12 @@ class Decisions:
 
         Raises JournalError.
         """
-        failed = and_(decisions.c.mode == "live", decisions.c.outcome_kind == "failed", SIGNED)
+        acts = decisions.c.kind.in_(("act", "upkeep"))
+        failed = and_(decisions.c.mode == "live", acts, decisions.c.outcome_kind == "failed", SIGNED)
         matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
+        query = select(decisions.c.outcome).where(matching).order_by(decisions.c.id.desc()).limit(MOST_FAILURES)
         async with self.store.reading("count plans the price outran") as connection:
-            outcomes = (await connection.scalars(select(decisions.c.outcome).where(matching))).all()
+            outcomes = (await connection.scalars(query)).all()
         return sum((made or {}).get("reason") == PRICE_MOVED for made in outcomes)
 
     async def prune(self, days: int) -> int:
