@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from keeper.core.books import exposure
+from keeper.core.hedge_rules import HedgeRule, blindness
 from keeper.core.margins import FACTOR, PerpPosition
-from keeper.core.perp_rules import PerpMeasure, PerpRule
+from keeper.core.perp_rules import PerpMeasure, PerpRule, is_named
 from keeper.core.positions import LendingPosition, Snapshot
 from keeper.core.rules import Action, Assessment, Measure, Rule
 from keeper.core.units import BPS, WAD, decimal_of
@@ -24,8 +26,9 @@ def examine_rules(house: House, snapshot: Snapshot) -> Iterator[Found]:
             found += _lending(house, snapshot, position)
         elif isinstance(position, PerpPosition):
             found += [f for rule in house.perps.rules if rule.position == position.name for f in _perp(rule, position)]
+    found += [blind for rule in house.perps.hedge_rules for blind in _book(house, snapshot, rule)]
     yield from found
-    if not found and (house.rules or house.perps.rules):
+    if not found and (house.rules or house.perps.rules or house.perps.hedge_rules):
         yield "rules", True, "each measures something, and could act if it fired now"
 
 
@@ -73,11 +76,20 @@ def _penniless(house: House, snapshot: Snapshot, rule: Rule) -> str | None:
     return f"can do nothing now: the wallet of {place.spender} holds no token of this market; send it some"
 
 
+def _book(house: House, snapshot: Snapshot, rule: HedgeRule) -> Iterator[Found]:
+    book = house.perps.book(rule.book)
+    hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
+    seen = exposure(book, snapshot, house.native_symbol)
+    blind = None if seen.doubts else blindness(seen, rule, hedges)
+    if blind:
+        yield f"rule {rule.name}", False, f"measures nothing: {blind.detail}"
+
+
 def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Found]:
     topic, bound, measure = f"rule {rule.name}", rule.trigger.bound, rule.trigger.measure
     symbols = sorted({leg.symbol for leg in position.legs})
     market = rule.trigger.market
-    if measure.is_of_a_leg and market and market.lower() not in {s.lower() for s in symbols}:
+    if measure.is_of_a_leg and market and not any(is_named(leg, market) for leg in position.legs):
         there = f"the position has {', '.join(symbols)}" if any(symbols) else "the market does not name itself"
         yield topic, False, f"measures nothing: there is no {market!r} here; {there}; leave `market` out, or correct it"
     elif measure.is_of_a_leg and not market and len(symbols) > 1:

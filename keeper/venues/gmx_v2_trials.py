@@ -24,7 +24,8 @@ from keeper.venues.gmx_v2 import Deployment
 from keeper.venues.ports import Answer, Discovery, Read
 
 ROUTER, HANDLER = load("gmx_v2_exchange_router"), load("gmx_v2_order_handler")
-_NO_PRICES: tuple[object, ...] = ([], [], 0, 0)
+_SENSELESS: tuple[object, ...] = (["0x" + "00" * 20], [], 0, 0)
+"""A token without its price: refused before anything else is looked at (InvalidPrimaryPricesForSimulation)."""
 _ASKED_GAS = 3_000_000
 
 
@@ -49,7 +50,7 @@ BY_ROUTER = Trials(Way.ROUTER)
 
 def discover_trials(deployment: Deployment, multicall: Address) -> Discovery[Trials]:
     """Find the way an exchange has; ``Way.NONE`` where it has none that is known."""
-    latest = Read(deployment.exchange_router, ROUTER.simulateExecuteLatestOrder.encode(_NO_PRICES))
+    latest = Read(deployment.exchange_router, ROUTER.simulateExecuteLatestOrder.encode(_SENSELESS))
     answers = yield (_tried(multicall, latest), ROUTER.orderHandler.read(deployment.exchange_router))
     if _is_there(answers[0]):
         return BY_ROUTER
@@ -57,7 +58,7 @@ def discover_trials(deployment: Deployment, multicall: Address) -> Discovery[Tri
     if told is None or not int(told[0], 16):
         return Trials(Way.NONE)
     handler = address(told[0])
-    one = Read(handler, HANDLER.simulateExecuteOrder.encode(bytes(32), _NO_PRICES))
+    one = Read(handler, HANDLER.simulateExecuteOrder.encode(bytes(32), _SENSELESS))
     answers = yield (_tried(multicall, one),)
     return Trials(Way.HANDLER, handler) if _is_there(answers[0]) else Trials(Way.NONE)
 

@@ -72,6 +72,10 @@ class ScopeOutdatedError(ReadFailedError):
 class PricesMovedError(ScopeOutdatedError):
     """The figures were asked at prices that have moved since: read the block once more, with the new ones."""
 
+    def __init__(self) -> None:
+        what = "prices moved while the position was read; read again"
+        ReadFailedError.__init__(self, Doubt(Reason.POSITION_UNREADABLE, what))
+
 
 def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
     """Return one probe that reads all and decodes each with its own answers."""

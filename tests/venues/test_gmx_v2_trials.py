@@ -23,8 +23,17 @@ HANDLER = Address(ADDRESSES["OrderHandler"])
 PRICES = prices_of(step("02", 36)["args"]["prices"])
 ROUTER_ABI, HANDLER_ABI = load("gmx_v2_exchange_router"), load("gmx_v2_order_handler")
 LATEST, ONE = ROUTER_ABI.simulateExecuteLatestOrder.selector, HANDLER_ABI.simulateExecuteOrder.selector
-EMPTY_ORDER = bytes.fromhex("16307797")
+WRONG_PRICES = bytes.fromhex("663de023" + f"{1:064x}{0:064x}")
 KEYS = ["0x" + f"{i:02x}" * 32 for i in (1, 2, 3)]
+
+
+SENSELESS = (["0x" + "00" * 20], [], 0, 0)
+LATEST_ASKED = ROUTER_ABI.simulateExecuteLatestOrder.encode(SENSELESS)
+ONE_ASKED = HANDLER_ABI.simulateExecuteOrder.encode(bytes(32), SENSELESS)
+
+
+def tried(at: Address, data: bytes) -> bytes:
+    return multicall3.encode((Read(at, data),))
 
 
 def exchange(*, latest: bytes = b"", one: bytes = b"", handler: Address | None = HANDLER) -> object:
@@ -37,6 +46,7 @@ def exchange(*, latest: bytes = b"", one: bytes = b"", handler: Address | None =
         assert read.to == multicall3.ADDRESS
         said = latest if LATEST in read.data else one if ONE in read.data else None
         assert said is not None
+        assert read.data in (tried(AT.exchange_router, LATEST_ASKED), tried(HANDLER, ONE_ASKED))
         return encode(["(bool,bytes)[]"], [[(False, said)]])
 
     return answer
@@ -45,8 +55,8 @@ def exchange(*, latest: bytes = b"", one: bytes = b"", handler: Address | None =
 @pytest.mark.parametrize(
     ("at", "found"),
     [
-        (exchange(latest=EMPTY_ORDER, one=EMPTY_ORDER), BY_ROUTER),
-        (exchange(one=EMPTY_ORDER), Trials(Way.HANDLER, HANDLER)),
+        (exchange(latest=WRONG_PRICES, one=WRONG_PRICES), BY_ROUTER),
+        (exchange(one=WRONG_PRICES), Trials(Way.HANDLER, HANDLER)),
         (exchange(), Trials(Way.NONE)),
         (exchange(handler=None), Trials(Way.NONE)),
         (exchange(handler=Address("0x" + "00" * 20)), Trials(Way.NONE)),
