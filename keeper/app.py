@@ -82,8 +82,8 @@ async def opened(
         if is_live:
             _tell_exposed(settings, observer, journal.exposed)
         near, all_close = _closeness(settings, in_full=in_full or is_look)
-        told = observer.raise_alarm
-        watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close, told)
+        heard = observer.raise_alarm, observer.clear_alarm
+        watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close, heard)
         parts.push_async_callback(watch.close)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
         house = House(
@@ -202,8 +202,13 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
             pace = Pace(node.requests_per_second)
             connection = Node(node.url.reveal(), timeout_s=timeout_s, allowed=may, name=node.name, pace=pace)
             members.append(Member(connection, settings.network.chain_id, time.monotonic, tell, roles, node.send_method))
-    block_time_s, warn = settings.network.block_time_s, observer.raise_alarm
-    return Nodes(members, max_lag_blocks=settings.max_lag_blocks, block_time_s=block_time_s, warn=warn)
+    return Nodes(
+        members,
+        max_lag_blocks=settings.max_lag_blocks,
+        block_time_s=settings.network.block_time_s,
+        warn=observer.raise_alarm,
+        calm=observer.clear_alarm,
+    )
 
 
 def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor:

@@ -23,6 +23,7 @@ from keeper.page import Page
 from keeper.venues.ports import Answer
 
 Warn = Callable[[str, str, str], None]
+Calm = Callable[[str, str], None]
 NEAR: Final = 1000
 """A rule is near within so many basis points of its bound."""
 PATIENCE_S: Final = (0.5, 2.0)
@@ -42,12 +43,15 @@ class Look:
 
 
 class SecondLook:
-    """Compares our read with another node's. ``warn`` is told where they differ: a key, a title, the detail."""
+    """Compares our read with another node's. ``warn`` is told where they differ: a key, a title, the detail.
 
-    def __init__(self, blocks: Blocks, block_time_s: float, warn: Warn) -> None:
+    ``calm`` is told that they do not any more.
+    """
+
+    def __init__(self, blocks: Blocks, block_time_s: float, warn: Warn, calm: Calm = lambda *_: None) -> None:
         self._blocks = blocks
         self._patience_s = min(max(block_time_s / 4, PATIENCE_S[0]), PATIENCE_S[1])
-        self._warn = warn
+        self._warn, self._calm = warn, calm
         self._near = frozenset[str]()
         self._turn = 0
         self._was_late = False
@@ -108,6 +112,8 @@ class SecondLook:
         names = [*self._names(page, own, theirs), *(f"position {i + 1} of the fleet" for i in strays)]
         if names or theirs != list(own):
             self._tell(look, names)
+        else:
+            self._calm("nodes:figures", f"{look.asked.node} and {look.asked.ours} tell the same figures.")
         return theirs if theirs != list(own) else None
 
     def _tell(self, look: Look, names: Sequence[str]) -> None:

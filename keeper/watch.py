@@ -24,7 +24,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps
 from keeper.page import Page, Seen
-from keeper.second_look import SecondLook, Warn
+from keeper.second_look import Calm, SecondLook, Warn
 from keeper.settings.model import Network, Position
 from keeper.survey import Known, Survey
 from keeper.venues import aave_v3, erc20, uniswap_v3
@@ -52,7 +52,7 @@ class Watch:
         books: Sequence[Book] = (),
         near: Bps = NEAR,
         all_close: int = ALL_CLOSE,
-        warn: Warn = lambda *_: None,
+        heard: tuple[Warn, Calm] = (lambda *_: None, lambda *_: None),
     ) -> None:
         self.blocks = blocks
         self.network = network
@@ -60,7 +60,7 @@ class Watch:
         self.also: tuple[Read, ...] = ()
         """What armed plans want read with everything else: quotes and allowances they rest on."""
         self._rules, self._near = tuple(rules), near
-        self._second = SecondLook(blocks, network.block_time_s, warn)
+        self._second = SecondLook(blocks, network.block_time_s, *heard)
         self._wallets = tuple(dict.fromkeys(wallet for book in books for wallet in book.wallets))
         """Wallets of books: read beside those that spend."""
         in_books = {name for book in books for name in (*book.positions, *book.hedges)}

@@ -83,7 +83,7 @@ class Blocks:
         try:
             found = await self.node.request("eth_call", {"data": _GAS_LEFT}, "latest")
             self.caps.granted = quantity(found) if len(found) == 2 + 64 else None
-        except (NodeRefusedError, TypeError, ValueError):
+        except (NodeRefusedError, BlockMissingError, TypeError, ValueError):
             self.caps.granted = None
 
     def follow(self, wake: Callable[[], None], patience_s: float) -> None:

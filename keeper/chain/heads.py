@@ -18,6 +18,9 @@ from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 Warn = Callable[[str, str, str], None]
 """Told what the owner must know of the nodes together: a key to repeat it by, a title, the detail."""
 
+Calm = Callable[[str, str], None]
+"""Told that this is over: the key, and how it is now."""
+
 _HEAD = "eth_getBlockByNumber"
 LONE_S = 15.0
 """How long a node that alone can be asked must name a head far ahead before it is believed."""
@@ -36,6 +39,7 @@ class Heads:
         tasks: Tasks,
         block_time_s: float = 12.0,
         warn: Warn = lambda *_: None,
+        calm: Calm = lambda *_: None,
     ) -> None:
         self.readers = tuple(readers)
         self._by_name = {m.name: m for m in readers}
@@ -43,7 +47,7 @@ class Heads:
         self._clock = clock
         self._tasks = tasks
         self._block_time_s = block_time_s
-        self._warn = warn
+        self._warn, self._calm = warn, calm
         self._polls = dict[str, asyncio.Task[Header | NodeError]]()
         self._headers = dict[str, Header]()
         self._handed: Handed | None = None
@@ -89,6 +93,7 @@ class Heads:
         far = {r.name for r in self._far_ahead()}
         if not far:
             self._far_since = None
+            self._calm("node:far", "No node names a block further ahead than time allows.")
         elif self._handed and self._is_patience_with_far_out():
             far.clear()
         return health.next_head(self._handed, [m.record for m in healthy if m.name not in far])
@@ -192,6 +197,8 @@ class Heads:
         if left:
             names = ", ".join(r.name for r in left)
             self._warn("node:last", "Every node is set aside", f"{names} must be believed all the same: none is left.")
+        else:
+            self._calm("node:last", "There is a node again whose word counts.")
 
     def _nothing_newer(self, healthy: list[Member]) -> Header:
         """Return the head handed out before: no newer one may be followed yet. Not for longer than a minute."""

@@ -25,7 +25,7 @@ from keeper.chain.errors import (
     NodeRefusedError,
     NodesDisagreeError,
 )
-from keeper.chain.heads import Heads, Warn
+from keeper.chain.heads import Calm, Heads, Warn
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Clock, Member, as_is, as_number
 from keeper.chain.patience import Patience, for_a_block, patiently
@@ -64,13 +64,14 @@ class Nodes:
         clock: Clock = time.monotonic,
         block_time_s: float = 12.0,
         warn: Warn = lambda *_: None,
+        calm: Calm = lambda *_: None,
     ) -> None:
         self.members = tuple(members)
         readers = [m for m in members if Role.READ in m.roles]
         if not readers:
             raise ValueError("no node with the role `read`")
         self._tasks = Tasks()
-        self._heads = Heads(readers, max_lag_blocks, clock, self._tasks, block_time_s, warn)
+        self._heads = Heads(readers, max_lag_blocks, clock, self._tasks, block_time_s, warn, calm)
         self._block_s = for_a_block(block_time_s)
         self._current: Member | None = None
 

@@ -26,6 +26,8 @@ _TOO_MANY: Final = 429
 _REVERTED: Final = 3
 _SELECTOR: Final = len("0x") + 8  # the least data of a revert that says something
 _INVALID_PARAMS: Final = -32602
+_INVALID_CALLS: Final = range(-38025, -38009)
+"""eth_simulateV1 on what is simulated: no funds, no such nonce, a fee below the base fee."""
 _BUSY_CODES: Final = (_TOO_MANY, -32005, -32605)
 _NO_METHOD_CODES: Final = (-32601, -32604)
 
@@ -183,7 +185,7 @@ def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: f
         return _busy(node, method, detail, words, raw, after_s)
     if code in _NO_METHOD_CODES or any(text in words for text in _NO_METHOD) or _NO_METHOD_PATTERN.search(words):
         return MethodMissingError(node, method, code, message, data)
-    is_final = code == _INVALID_PARAMS and not is_too_heavy(message)
+    is_final = (code == _INVALID_PARAMS or code in _INVALID_CALLS) and not is_too_heavy(message)
     return NodeRefusedError(node, method, code, message, data, is_final=is_final)
 
 

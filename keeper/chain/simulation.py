@@ -162,15 +162,18 @@ class _Run:
         if codes:
             built["stateOverrides"] = {at: {"code": "0x" + put.hex()} for at, put in codes.items()}
         payload = {"blockStateCalls": [built], "validation": False}
+        count = len(requests)
+
+        def decode(name: str, result: Any) -> Simulation:
+            return _decode(name, self.block, result, (count - len(self.calls), count), len(self.reads))
+
         try:
-            result = await self.node.request("eth_simulateV1", payload, hex(self.block.number))
+            return await self.node.ask(decode, "eth_simulateV1", payload, hex(self.block.number))
         except (NodeRefusedError, BlockMissingError) as error:
             if isinstance(error, NodeRefusedError) and says_no_funds(error):
                 raise CannotPayError(error.message) from error
             # whatever the reason it gives, this node does not simulate; a fork does
             raise SimulationUnsupportedError(error.detail) from error
-        count = len(requests)
-        return _decode(self.node.name, self.block, result, (count - len(self.calls), count), len(self.reads))
 
 
 def says_no_funds(error: NodeRefusedError) -> bool:

@@ -216,7 +216,10 @@ class SocketWire:
                 if subscription is not None:
                     subscription.on_push(params.get("result"))
             return
-        pending = line.pending.pop(message["id"], None) if isinstance(message.get("id"), int) else None
+        id_of = message.get("id")
+        if id_of is None and "error" in message and len(line.pending) == 1:
+            id_of = next(iter(line.pending))  # a node that has had enough may not even look at the request
+        pending = line.pending.pop(id_of, None) if isinstance(id_of, int) else None
         if pending is None:
             return
         subscription, id_ = pending.subscription, message.get("result")

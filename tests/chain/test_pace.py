@@ -178,6 +178,19 @@ async def test_over_websocket_the_pace_is_kept_too() -> None:
     await fake.stop()
 
 
+async def test_an_error_that_names_no_request_belongs_to_the_only_one() -> None:
+    """Some gateways refuse before they read what was asked."""
+    fake = FakeNode()
+    refused = {"jsonrpc": "2.0", "id": None, "error": {"code": 429, "message": "slow down"}}
+    fake.reply = lambda _: json.dumps(refused).encode()
+    await fake.start()
+    node = Node(fake.url, timeout_s=5)
+    with pytest.raises(NodeBusyError):
+        await node.request("eth_chainId")
+    await node.close()
+    await fake.stop()
+
+
 async def test_a_websocket_that_is_refused_for_its_pace_is_a_busy_node() -> None:
     """With the time it names."""
     fake = FakeNode()

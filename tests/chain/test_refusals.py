@@ -104,6 +104,7 @@ FINAL: list[tuple[str, int, str, Any]] = [
     ("geth", -32602, "invalid argument 0: json: cannot unmarshal hex string without 0x prefix", None),
     ("reth", -32602, "invalid type: integer `5`, expected a string", None),
     ("besu", -32602, "Invalid params", None),
+    ("geth", -38014, "insufficient funds for gas * price + value", None),
 ]
 ELSEWHERE: list[tuple[str, int, str, Any]] = [
     ("geth", -32000, "execution reverted", None),
