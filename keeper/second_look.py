@@ -29,7 +29,7 @@ NEAR: Final = 1000
 PATIENCE_S: Final = (0.5, 2.0)
 """The least and the most that the other node is waited for after ours; between them, a quarter of a block."""
 NO_PATIENCE_S: Final = 0.2
-"""The same after it was too late at the block before."""
+"""The same while its answer of a block before is still out."""
 AFTER_OURS_S: Final = 0.001
 
 
@@ -54,7 +54,8 @@ class SecondLook:
         self._warn, self._calm = warn, calm
         self._near = frozenset[str]()
         self._turn = 0
-        self._was_late = False
+        self._is_late = False
+        """Whether an answer of before is still out."""
         self._laid: tuple[object, Bundle] | None = None
         self._whole: tuple[object, tuple[int, ...]] | None = None
         """What is asked where all of it goes into one call, and for what that is so."""
@@ -84,10 +85,10 @@ class SecondLook:
         later is compared all the same.
         """
         task = look.asked.task
-        await asyncio.wait({task}, timeout=NO_PATIENCE_S if self._was_late else self._patience_s)
-        self._was_late = not task.done()
-        if self._was_late:
-            task.add_done_callback(lambda _: self._differing(look, page, own, figures))
+        await asyncio.wait({task}, timeout=NO_PATIENCE_S if self._is_late else self._patience_s)
+        if not task.done():
+            self._is_late = True
+            task.add_done_callback(lambda _: self._heard_late(look, page, own, figures))
             return {}
         theirs = self._differing(look, page, own, figures)
         if theirs is None:
@@ -95,6 +96,10 @@ class SecondLook:
         found = page.told_by(block, theirs)
         detail = f"{look.asked.node} says otherwise than {look.asked.ours} at block {block.number}"
         return {name: Otherwise(found[name], detail) for name in self._names(page, own, theirs) if name in found}
+
+    def _heard_late(self, look: Look, page: Page, own: Sequence[Answer], figures: Sequence[Answer]) -> None:
+        self._is_late = False
+        self._differing(look, page, own, figures)
 
     def _differing(
         self, look: Look, page: Page, own: Sequence[Answer], figures: Sequence[Answer]

@@ -133,6 +133,28 @@ async def test_one_that_is_late_is_not_waited_for_and_heard_all_the_same(bench: 
     assert alarms == ["Two nodes tell different figures"]
 
 
+async def test_one_that_was_late_once_is_waited_for_as_before_when_it_has_answered(bench: Bench) -> None:
+    """One hiccup does not take its word away; only while it hangs is it waited for less."""
+    servers, nodes, blocks = await three(bench)
+    await blocks.answers(BLOCK, [read(0), read(1)])
+    other = servers[1] if nodes.name == "n0" else servers[0]
+    second, wanted = SecondLook(blocks, 1, lambda *_: None), page(2)
+
+    async def compared() -> tuple[list[str], float]:
+        look = second.begin(BLOCK, wanted, Bundle(()))
+        own, begun = await blocks.answers(BLOCK, wanted.reads), time.monotonic()
+        assert look is not None
+        return list(await second.compared(look, BLOCK, wanted, own, [])), time.monotonic() - begun
+
+    other.delay_s, other.call_result = 1.2, answer(5, 7)
+    assert (await compared())[0] == []
+    found, waited = await compared()
+    assert (found, waited < 0.4) == ([], True)
+    await asyncio.sleep(1.3)
+    other.delay_s = 0.35
+    assert (await compared())[0] == ["p1"]
+
+
 @pytest.mark.parametrize("result", ["0x", "0x" + "00" * 64, answer(1)[:-64], "0x" + "ff" * 640])
 async def test_nonsense_from_the_other_node_is_no_disagreement(bench: Bench, result: str) -> None:
     """It is a failure of that node."""
