@@ -101,7 +101,7 @@ async def conclude_plan(
 
 def landed(house: House, task: asyncio.Task[Any]) -> None:
     """Free the lane; a defect in the sending is as loud as one in a cycle."""
-    house.in_flight.end(task)
+    house.landed(task)
     error = None if task.cancelled() else task.exception()
     house.sending_errors = 0 if error is None else house.sending_errors + 1
     if error is not None:

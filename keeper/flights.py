@@ -43,10 +43,11 @@ class Flights:
         """From now on all that is under way keeps its signer busy."""
         self._fresh = set()
 
-    def end(self, task: asyncio.Task[Any]) -> None:
-        """It came to its end."""
-        self._under_way.pop(task, None)
+    def end(self, task: asyncio.Task[Any]) -> str | None:
+        """It came to its end; return the position or book it was about."""
         self._fresh.discard(task)
+        ended = self._under_way.pop(task, None)
+        return ended.name if ended else None
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """Return the tasks that send."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from keeper.chain.simulation import Turn
 from keeper.chain.tolls import Tolls
@@ -75,6 +75,8 @@ class House:
     """Plans under way, in live mode."""
     ahead: list[Ahead] = field(default_factory=list)
     """Plans decided at the block that is being judged, in their order: what comes later meets what they leave."""
+    aloft: dict[str, Ahead] = field(default_factory=dict)
+    """Position → the plan that is being sent for it: what it needs of a wallet is no other's."""
     wanted: set[Address] = field(default_factory=set)
     """Signers that a rule needs while a plan for something else is under way."""
     armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
@@ -118,13 +120,23 @@ class House:
     def goes_ahead(self, block: BlockRef, ahead: Ahead, turn: Turn) -> None:
         """A plan of this block is decided: what is planned after it, is planned upon it."""
         self.ahead.append(ahead)
+        if ahead.plan.intent.position in self.in_flight.names():
+            self.aloft[ahead.plan.intent.position] = ahead
         if isinstance(self.simulator, Upon):
             self.simulator.add(block, turn)
 
-    def wallet(self, snapshot: Snapshot, signer: Address) -> Wallet:
-        """Return what a signer can spend at a block, after what was decided before at the same block."""
+    def wallet(self, snapshot: Snapshot, signer: Address, position: str) -> Wallet:
+        """Return what a signer can spend on a position: without what is decided or on its way for others."""
+        others = self.aloft | {one.plan.intent.position: one for one in self.ahead}
+        others.pop(position, None)
         wallet = snapshot.wallets[signer]
-        return wallet_after(wallet, self.ahead) if self.ahead else wallet
+        return wallet_after(wallet, others.values()) if others else wallet
+
+    def landed(self, task: asyncio.Task[Any]) -> None:
+        """A plan came to its end."""
+        name = self.in_flight.end(task)
+        if name is not None:
+            self.aloft.pop(name, None)
 
     def rules_of(self, position: str) -> tuple[Rule, ...]:
         """Return the rules of one position, in their order."""

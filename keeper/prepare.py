@@ -116,7 +116,7 @@ async def find_plans(
     if not is_payable(block.base_fee, ceiling):
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
     await house.tolls.now()
-    state = state_of(house.wallet(snapshot, signer), intent)
+    state = state_of(house.wallet(snapshot, signer, position.name), intent)
     terms = terms_of(house, snapshot, intent, signer, has_batch=await batch_of(house, block, signer) is not None)
     requests = quotes_needed(intent, state, terms)
     quotes = (await quotes_upon(house, block, signer, requests)).part(share) if requests else terms.quotes

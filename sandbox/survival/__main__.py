@@ -59,8 +59,9 @@ def run(folder: Path, only: str, position: str, *, is_quick: bool) -> list[Verdi
         for i, course in enumerate(courses):
             snapshot, begun = world.snapshot(), time.monotonic()
             tell = _progress(f"[{i + 1}/{len(courses)}] {course.name}", begun)
-            found += verdicts(asyncio.run(play(world, course, settled, Path(temporary) / str(i), tell)))
-            print(file=sys.stderr)
+            these = verdicts(asyncio.run(play(world, course, settled, Path(temporary) / str(i), tell)))
+            found += these
+            print(f"; {table.line(these)}", file=sys.stderr, flush=True)
             world.rpc("anvil_dropAllTransactions")  # what waits in the pool survives a revert
             world.revert(snapshot)
             world.rpc("evm_setAutomine", True)

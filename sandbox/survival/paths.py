@@ -78,7 +78,7 @@ def courses(folder: Path, *, is_quick: bool) -> Iterator[Course]:
         yield Course("fall 2 % lag", fall("24", "2"), "lag")
         yield Course("gap 12 % gas ×100", gap("12"), gas=100)
         return
-    for speed in ("0.2", "0.5", "1", "2", "4"):
+    for speed in ("4", "2", "1", "0.5"):
         yield Course(f"fall {speed} %", fall("26", speed))
     for pools in ("lag", "lead"):
         for speed in ("0.5", "2"):
@@ -90,7 +90,8 @@ def courses(folder: Path, *, is_quick: bool) -> Iterator[Course]:
         yield Course(f"fall {speed} % gas ×100", fall("26", speed), gas=100)
     yield Course("gap 10 % gas ×100", gap("10"), gas=100)
     yield Course("depeg 1 %", fall("5", "1"), symbol="wstETH")
-    for file in sorted(folder.glob("*.csv")):
-        name = file.stem.removeprefix("eth-usd-1h-").removesuffix("-crash")
-        for speed in ("0.5", "2"):
+    for speed in ("2", "0.5"):
+        for file in sorted(folder.glob("*.csv")):
+            name = file.stem.removeprefix("eth-usd-1h-").removesuffix("-crash")
             yield Course(f"{name} {speed} %", history(file, speed))
+    yield Course("fall 0.2 %", fall("26", "0.2"))

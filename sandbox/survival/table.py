@@ -56,6 +56,14 @@ def summary(found: Sequence[Verdict]) -> Table:
     return table
 
 
+def line(found: Sequence[Verdict]) -> str:
+    """One crash in a line."""
+    mine, model = sum(v.liquidated > 0 for v in found), sum(v.hosted_liquidated > 0 for v in found)
+    cost, theirs = (sum((getattr(v, of) for v in found), Decimal(0)) for of in ("cost", "hosted"))
+    faults = sum(v.is_fault for v in found)
+    return f"liquidated {mine}, the model {model}; {cost:.0f} $, the model {theirs:.0f} $; {faults} faults"
+
+
 def data(found: Sequence[Verdict]) -> list[dict[str, Any]]:
     """The same as plain data; dollars as numbers with cents."""
     rows = [asdict(v) for v in found]

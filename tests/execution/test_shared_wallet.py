@@ -1,0 +1,47 @@
+"""What one wallet can spend on a position, while plans for others of its positions are decided or on their way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+from core_builders import OWNER, intent, loop, rule, state, terms, wallet
+
+from keeper.core.joint import Ahead
+from keeper.core.planning import Plan, plans
+from keeper.core.rules import Action
+from keeper.core.units import Wei
+from keeper.house import House
+
+HELD = wallet(WETH=50)
+
+
+def a_plan(position: str) -> Plan:
+    wanted = intent(loop("10", "13000"), rule(actions=(Action.TOP_UP,)))
+    found = plans(wanted, state(wanted, HELD), terms(), {})
+    assert isinstance(found, tuple)
+    named = replace(wanted.assessment.position, name=position)
+    about = replace(wanted, assessment=replace(wanted.assessment, position=named))
+    return replace(found[0], intent=about)
+
+
+def left(position: str, *, ahead: tuple[str, ...] = (), aloft: tuple[str, ...] = ()) -> int:
+    """WETH that may be spent on a position."""
+    house = SimpleNamespace(
+        ahead=[Ahead(OWNER, a_plan(name), Wei(0)) for name in ahead],
+        aloft={name: Ahead(OWNER, a_plan(name), Wei(0)) for name in aloft},
+    )
+    snapshot = SimpleNamespace(wallets={OWNER: HELD})
+    (amount,) = House.wallet(house, snapshot, OWNER, position).tokens.values()  # type: ignore[arg-type]
+    return amount
+
+
+def test_what_others_need_is_not_there() -> None:
+    """Decided at this block, or on its way since an earlier one; each counts once, one's own plan never."""
+    (whole,) = HELD.tokens.values()
+    one = whole - left("a", ahead=("b",))
+    assert 0 < one < whole
+    assert left("a") == whole
+    assert left("a", aloft=("b",)) == left("a", ahead=("b",), aloft=("b",)) == whole - one
+    assert left("a", ahead=("b",), aloft=("c",)) == whole - 2 * one
+    assert left("a", ahead=("a",), aloft=("a",)) == whole, "a second look is not in its own way"
