@@ -101,7 +101,9 @@ async def opened(
                 settings.hedge_rules,
                 is_look,
             ),
-            lent=LentMemory(journal, f"{network.chain_id}:{'live' if is_live or is_look else 'dry_run'}", is_look),
+            lent=LentMemory(
+                journal, f"{network.chain_id}:{network.name}:{'live' if is_live or is_look else 'dry_run'}", is_look
+            ),
             safety=settings.safety,
             swap_deadline_s=settings.swap_deadline_s,
             max_fee=settings.max_fee,

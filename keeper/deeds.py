@@ -37,6 +37,9 @@ def outcome_said(plan: Plan, outcome: Outcome) -> Says:
     change = f"health factor {ratio_text(plan.before.health_factor)} → " + (
         ratio_text(outcome.after.health_factor) if outcome.after else "unknown"
     )
+    if outcome.kind == "partial" and outcome.after is None:
+        title = f"{intent.position}: {outcome.reason.short} (rule {rule.name})"
+        return title, sentence(fired, outcome.detail, outcome.reason.remedy, sent_text(outcome.hashes))
     title = title_of(intent.position, rule.name, outcome.kind, outcome.reason.short, change, is_boost=rule.is_boost)
     done = listed(deeds(plan, is_done=outcome.kind in DONE), outcome.kind)
     figures = _before_after(plan.before, outcome.after) if outcome.after else ""

@@ -237,7 +237,7 @@ class House:
 
     @property
     def _alarms_key(self) -> str:
-        return f"alarms:{self.perps.scope}"
+        return f"alarms:{self.perps.scope}:{self.watch.network.name}"
 
     async def settle(self) -> None:
         """Wait for every plan under way."""

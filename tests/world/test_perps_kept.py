@@ -120,6 +120,21 @@ def test_a_squeezed_short_is_reduced_live(scene: Scene) -> None:
     assert -3 * ETHER < desk.size(scene.owner) < 0
 
 
+def test_our_own_reduction_is_no_stranger_s_after_a_restart(scene: Scene) -> None:
+    """What was sent is in the journal, and the venue's event names its transaction; what a stranger did is told."""
+    desk = scene.world.perp
+    desk.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
+    perps(scene, MARGIN.format(actions='"reduce"'))
+    squeeze(scene.world, "2400")
+    once(scene, "--live")
+    again = scene.keeper("once", "--json", "--live")
+    assert "not by this keeper" not in again.stderr, again.stderr
+    desk.close(scene.owner)
+    told = scene.keeper("once", "--json", "--live").stderr
+    assert "is gone, and not by this keeper" in told, told
+    assert "ETH traded in 0x" in told, told
+
+
 def test_margin_from_the_wallet_comes_first_where_it_is_cheaper(scene: Scene) -> None:
     """Approved exactly, deposited, and the size untouched."""
     desk = scene.world.perp
