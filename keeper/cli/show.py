@@ -183,6 +183,7 @@ def _result(of: Result, outcome: Outcome | None) -> Data:
         "name": of.name,
         "health_factor": None,
         "decision": report.decision(of.decision),
+        "others": [report.decision(hold) for hold in of.others],
         "plan": None,
         "alternatives": [],
         "rehearsal": None,
@@ -202,6 +203,7 @@ def _result(of: Result, outcome: Outcome | None) -> Data:
 def _print_result(console: Console, row: Data) -> None:
     decision, health = row["decision"], row["health_factor"]
     console.print(f"{row['name']}  health factor {short(health)}")
+    show_perps.print_others(console, row)
     if decision["kind"] == "hold":
         console.print(f"  holds: {decision['text']}")
         for key in ("detail", "remedy"):

@@ -28,6 +28,7 @@ def result(of: PerpResult, outcome: PerpOutcome | None) -> Data:
     row: Data = {
         "name": of.name,
         "decision": report.decision(of.decision),
+        "others": [report.decision(hold) for hold in of.others],
         "plan": None,
         "alternatives": [],
         "rehearsal": None,
@@ -44,11 +45,20 @@ def result(of: PerpResult, outcome: PerpOutcome | None) -> Data:
     return row
 
 
+def print_others(console: Console, row: Data) -> None:
+    """Print what the other rules came to: none speaks for another."""
+    for other in row["others"]:
+        whose = f"rule {other['rule']}: " if other["rule"] else ""
+        detail = f": {other['detail']}" if other["detail"] else ""
+        console.print(f"  also: {whose}{other['text']}{detail}", soft_wrap=True)
+
+
 def print_result(console: Console, row: Data) -> None:
     """Print what one cycle saw, decided and did about a perpetual position or a book."""
     figure = f"margin ratio {percent(row['margin_ratio'])}" if "margin_ratio" in row else ""
     figure = f"delta {short(row['delta'])}" if "delta" in row else figure
     console.print(f"{row['name']}  {figure}")
+    print_others(console, row)
     decision = row["decision"]
     if decision["kind"] == "hold":
         console.print(f"  holds: {decision['text']}")
