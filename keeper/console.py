@@ -34,8 +34,8 @@ def rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     head = " ".join(str(told.pop(key)) for key in ("mode", "network") if told.get(key) and name != "started")
     trace = told.pop("exception", None)
     subject = next((str(told.pop(key)) for key in SUBJECTS if told.get(key)), "")
-    text = _alarm(told) if name == "alarm" else _sentence(name, told)
-    line = f"{_clock(time)} {head}  {f'{subject}: ' if subject else ''}{text}"
+    text = _alarm(told) if name == "alarm" else f"{f'{subject}: ' if subject else ''}{_sentence(name, told)}"
+    line = f"{_clock(time)} {head}  {text}"
     return _coloured(level, line) + (f"\n{trace}" if trace else "")
 
 

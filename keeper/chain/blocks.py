@@ -23,7 +23,7 @@ from keeper.chain.logs import LogPages
 from keeper.chain.nodes import Nodes
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
 from keeper.core.positions import BlockRef
-from keeper.core.units import Address, Wei
+from keeper.core.units import Address, Wei, duration
 from keeper.venues import multicall3
 from keeper.venues.ports import Answer, Discovery, Probe, Read
 from keeper.venues.quantities import MOST_WEI, hash32, octets, quantity
@@ -35,6 +35,9 @@ AT_ONCE = 16
 """Calls under way side by side."""
 _REMEMBERED = 20_000
 _GAS_LEFT = "0x5a60005260206000f3"  # GAS, MSTORE at 0, RETURN 32 bytes
+
+MOST_SHOWN = 10**9
+"""Numbers of a node beyond this are not repeated: no chain and no time is so far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,9 +315,20 @@ def _proven(node: str, block: BlockRef, result: Any, count: int) -> bytes:
     except (ValueError, TypeError) as error:
         raise NodeAwayError(node, "eth_call", f"Multicall3 answered nonsense ({error})") from None
     if proof != [block.timestamp, block.chain_id]:
-        detail = f"asked for block {block.number} of {block.timestamp}, answered from {proof[0]} on chain {proof[1]}"
-        raise StaleAnswerError(node, "eth_call", detail)
+        raise StaleAnswerError(
+            node, "eth_call", f"asked for block {block.number}, answered from {_other(block, *proof)}"
+        )
     return data
+
+
+def _other(block: BlockRef, timestamp: int, chain_id: int) -> str:
+    """Return in words which block another than the one asked for is."""
+    if chain_id != block.chain_id:
+        return f"another chain ({chain_id})" if chain_id < MOST_SHOWN else "nonsense"
+    away = timestamp - block.timestamp
+    if abs(away) >= MOST_SHOWN:
+        return "nonsense"
+    return f"one that is {duration(abs(away))} {'newer' if away > 0 else 'older'}"
 
 
 def _int(node: str, method: str, value: Any) -> int:
