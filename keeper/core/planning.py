@@ -126,6 +126,8 @@ def _combinations(singles: list[Proposal], intent: Intent, state: State, terms: 
     """
     nothing = Proposal((), "", (), Cost(Usd(0), Usd(0), Usd(0)), state, is_sufficient=False)
     paid = [p for p in singles if not any(a.trades for a in p.actions) and not p.is_sufficient and p.steps]
+    if not paid and any(p.is_sufficient for p in singles):
+        return []
     trading = tuple(action for action in intent.actions if action.trades)
     begun = [(nothing, intent.actions), *((p, trading) for p in paid if trading)]
     found = {(p := _combine(first, actions, intent, terms)).label: p for first, actions in begun}

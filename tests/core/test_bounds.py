@@ -63,7 +63,7 @@ def bounds(of: LendingPosition, rung: dict[Address, int] | None = None, step: in
 # --- any plan --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(worlds(), st.integers(9_000, 10_500), st.integers(9_900, 10_100))
 def test_what_fits_keeps_its_promise_on_the_fresh_state(world: Any, eth: int, dollar: int) -> None:
     """Whatever the prices came to: the figures are those of the moves on the fresh account, and meet the promise."""
