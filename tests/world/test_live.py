@@ -322,7 +322,8 @@ def test_a_cooldown_survives_a_restart(scene: Scene) -> None:
     assert scene.nonce() == before
     scene.crash("1740")
     assert scene.health() < 1.1
-    assert outcome(scene.once("--live")[1]) == "restored", "an emergency does not wait"
+    _, row = scene.once("--live")
+    assert outcome(row) == "restored", ("an emergency does not wait", row["outcome"])
 
 
 # --- the daemon ------------------------------------------------------------------------------------------------------

@@ -137,6 +137,7 @@ def test_three_dollars_that_count_for_no_loan_do_not_block_a_rescue(scene: Scene
     with_batch(scene, batch)
     gas_at(scene, 40)
     code, row = scene.once("--live")
+    assert row["outcome"], row["decision"]
     kind = row["outcome"]["kind"]
     assert (code, kind) in ([(0, "restored")] if batch else [(0, "restored"), (3, "partial")]), row["outcome"]
     assert row["plan"]["label"].startswith("sell WETH to repay USDC")
