@@ -312,15 +312,14 @@ def test_a_cooldown_survives_a_restart(scene: Scene) -> None:
     scene.rules = RULE.replace('cooldown = "10m"', 'cooldown = "1h"')
     scene.open().crash()
     scene.once("--live")
-    scene.world.borrow(scene.owner, "USDC", 2_200 * DOLLAR)
-    away = scene.world.token("USDC").functions.transfer(scene.world.role("lp"), 2_200 * DOLLAR)
-    scene.world.chain.send(away, scene.owner)
+    weth = scene.world.addresses["tokens"]["WETH"]
+    scene.world.configure("configureReserveAsCollateral", weth, 6000, 6200, 10500)
     assert 1.1 < scene.health() < 1.25
     before = scene.nonce()
     code, row = scene.once("--live")
     assert (code, row["decision"]["reason"]) == (0, "cooldown")
     assert scene.nonce() == before
-    scene.crash("1740")
+    scene.crash("1690")
     assert scene.health() < 1.1
     _, row = scene.once("--live")
     assert outcome(row) == "restored", ("an emergency does not wait", row["outcome"])
