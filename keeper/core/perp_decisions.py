@@ -34,6 +34,8 @@ class PerpIntent:
     actions: tuple[PerpAction, ...]
     forbidden: tuple[tuple[PerpAction, Doubt], ...]
     left_today: Usd | None
+    finishes: bool = False
+    """Whether it only makes up for what an earlier plan of the rule came short of: its trigger may be past."""
 
     @property
     def position(self) -> str:

@@ -26,7 +26,7 @@ class PerpLook:
     async def __call__(self, has_begun: bool) -> Keep | Drop | Change:
         """Return keep or drop. Once a part is mined the rest is finished. Raises NodeError when nothing can be seen."""
         keep, intent = Keep(self.sent.ceiling), self.sent.plan.intent
-        if has_begun:
+        if has_begun or self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
             return keep
         snapshot = await self.house.watch.snapshot(await self.house.watch.blocks.head())
         reason = await self._needless(snapshot, intent)
@@ -42,6 +42,8 @@ class PerpLook:
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
         if intent.rule not in house.perps.rules or not isinstance(position, PerpPosition):
             return None
+        if intent.finishes:
+            return Reason.AT_TARGET if intent.target.is_met(position) else None
         assessed = await judge_perp(house, snapshot, position)
         signer = house.watch.positions[intent.position].spender
         now = decide_perp(assessed, Memory(), house.safety, signer)

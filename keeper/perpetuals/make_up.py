@@ -33,7 +33,8 @@ async def rest_of(house: House, intent: PerpIntent | HedgeIntent) -> tuple[Snaps
         if not isinstance(assessed, PerpAssessment) or assessed.doubts or intent.target.is_met(position):
             return None
         memory = await house.recall_of((intent.rule,), snapshot.block)
-        rest = PerpIntent(assessed, intent.rule, intent.target, intent.rule.acts, (), left_today(intent.rule, memory))
+        rule, left = intent.rule, left_today(intent.rule, memory)
+        rest = PerpIntent(assessed, rule, intent.target, rule.acts, (), left, finishes=True)
         ways = await find_perp_plans(house, snapshot, rest)
         prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways)
     except (NodeError, ReadFailedError, JournalError):

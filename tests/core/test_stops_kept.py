@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from perp_builders import long, perp_rule, resting, short
+from core_builders import wad
+from perp_builders import assessed_perp, long, perp_rule, resting, short, snapshot
 
+from keeper.core.margins import PerpPosition
+from keeper.core.perp_decisions import PerpIntent
 from keeper.core.perp_moves import CancelOrder, PlaceOrder, UpdateOrder
-from keeper.core.perp_rules import ExitTarget, PerpAction, PerpMeasure
-from keeper.core.units import WAD
+from keeper.core.perp_rules import ExitTarget, MarginTarget, PerpAction, PerpMeasure
+from keeper.core.positions import Snapshot
+from keeper.core.units import WAD, Wei
+from keeper.execution.redecision import Drop, Keep
+from keeper.perpetuals.look import PerpLook
 from keeper.perpetuals.stops import changes, wanted_order
+from keeper.perpetuals.trial import PerpPrepared
+from keeper.perpetuals.upkeep import plan_of
 
 HEDGE = short(margin="5000")
 
@@ -79,3 +89,37 @@ def test_no_order_is_changed_or_revived_that_would_be_carried_out_at_once(change
     """What froze would freeze again at every block, a full fee each time; nor is it taken back."""
     at = replace(short(price="2600"), orders=(resting(**change),))
     assert moves(at, stop(), own=("0x01",)) == []
+
+
+async def test_a_stop_on_its_way_is_not_given_up_because_its_rule_rests() -> None:
+    """That its rule asks for nothing yet is why it is placed: dearer gas is no reason to leave the position without."""
+    (placed,) = moves(HEDGE, stop())
+    plan = plan_of(HEDGE, stop(), placed)  # type: ignore[arg-type]
+    sent = PerpPrepared(plan, (), "here", (), HEDGE, Wei(7), Wei(7))
+    nobody: Any = None
+    assert await PerpLook(nobody, sent)(has_begun=False) == Keep(Wei(7))
+
+
+@pytest.mark.parametrize(("margin", "found"), [("1000", Keep), ("5000", Drop)])
+async def test_what_finishes_a_plan_is_kept_until_its_target_is_met(margin: str, found: type) -> None:
+    """Its trigger is past, or there would be no near miss: that is no reason to give the rest up."""
+    now = short(margin=margin)
+    rule = perp_rule(bound="0.10", to="0.30")
+    intent = PerpIntent(assessed_perp(now, rule), rule, MarginTarget(wad("0.30"), ""), (), (), None, finishes=True)
+    plan = replace(plan_of(now, rule, CancelOrder("0x01")), intent=intent, is_upkeep=False)
+    house: Any = SimpleNamespace(perps=SimpleNamespace(rules=(rule,)), watch=Watching(now))
+    assert isinstance(await PerpLook(house, PerpPrepared(plan, (), "", (), now, None, Wei(7)))(has_begun=False), found)
+
+
+class Watching:
+    """Shows one position."""
+
+    def __init__(self, position: PerpPosition) -> None:
+        self._seen = snapshot(position)
+        self.blocks = self
+
+    async def head(self) -> None:
+        return None
+
+    async def snapshot(self, _: object) -> Snapshot:
+        return self._seen
