@@ -14,3 +14,11 @@ def folder(name: str) -> Path:
         if place.is_dir():
             return place
     raise FileNotFoundError(f"{name} is missing from the installation; reinstall position-keeper")
+
+
+def example() -> str:
+    """Return the settings file to begin with, in which every key is told. Raises FileNotFoundError as above."""
+    for place in (_PACKAGE / "_data", _PACKAGE.parent / "config"):
+        if (file := place / "keeper.example.toml").is_file():
+            return file.read_text(encoding="utf-8")
+    raise FileNotFoundError("keeper.example.toml is missing from the installation; reinstall position-keeper")

@@ -58,6 +58,14 @@ def _root(
 
 
 @app.command()
+def example() -> None:
+    """Print a settings file to begin with, every key explained: keeper example > keeper.toml."""
+    from keeper import resources
+
+    typer.echo(resources.example(), nl=False)
+
+
+@app.command()
 def check(configs: Configs = None, as_json: Json = False) -> None:
     """Check the settings, and what they name on this machine: no node is asked, no key is opened."""
     from keeper.cli.check import check_all

@@ -80,7 +80,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except FileNotFoundError:
-        hint = "pass --config FILE or start from config/keeper.example.toml"
+        hint = "pass --config FILE, or write one to begin with: keeper example > keeper.toml"
         raise SettingsError([f"{path}: there is no such file; {hint}"]) from None
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from bad_values import EXAMPLE
+from typer.testing import CliRunner
+
+from keeper.cli.main import app
 
 HEAVY = ("web3", "eth_account", "sqlalchemy", "alembic", "aiohttp", "websockets", "apscheduler", "numpy", "structlog")
 PROBE = """
 import sys
+from pathlib import Path
 from keeper.cli import main
 try:
     main()
@@ -32,16 +38,24 @@ def test_a_command_that_asks_nobody_imports_next_to_nothing(words: list[str], mo
 
 
 @pytest.mark.parametrize("words", [["journal"], ["tx", "list"]], ids=" ".join)
-def test_what_only_reads_the_journal_opens_no_client(words: list[str], tmp_path: pytest.TempPathFactory) -> None:
+def test_what_only_reads_the_journal_opens_no_client(words: list[str], tmp_path: Path) -> None:
     """The database, and nothing that talks to a node or signs."""
-    config = f"{tmp_path}/keeper.toml"
-    with open(config, "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(
-            '[network]\nfile = "ethereum"\nrpc_url = "http://127.0.0.1:9"\n[[positions]]\nname = "p"\n'
-            'venue = "aave_v3"\nowner = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"\n'
-        )
-    command = [sys.executable, "-c", PROBE, *words, "-c", config]
+    config = tmp_path / "keeper.toml"
+    config.write_text(
+        '[network]\nfile = "ethereum"\nrpc_url = "http://127.0.0.1:9"\n[[positions]]\nname = "p"\n'
+        'venue = "aave_v3"\nowner = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"\n',
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-c", PROBE, *words, "-c", str(config)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = set(found.stderr.split())
     assert "sqlalchemy" in loaded
     assert sorted(loaded & {"web3", "eth_account", "aiohttp", "websockets", "apscheduler"}) == []
+
+
+def test_a_file_to_begin_with_comes_with_the_program(tmp_path: Path) -> None:
+    """Who installed the wheel has no other: it is the example, and it is what the message of a missing file names."""
+    found = CliRunner().invoke(app, ["example"])
+    assert (found.exit_code, found.stdout) == (0, EXAMPLE.read_text(encoding="utf-8"))
+    missing = CliRunner().invoke(app, ["check", "-c", str(tmp_path / "keeper.toml")])
+    assert missing.stderr.endswith("write one to begin with: keeper example > keeper.toml\n")

@@ -68,7 +68,7 @@ def test_every_shipped_network_loads_by_its_name(load_text: Load, name: str, end
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     """The first thing a new owner meets."""
-    with pytest.raises(SettingsError, match=r"there is no such file; pass --config FILE or start from config/keeper"):
+    with pytest.raises(SettingsError, match=r"write one to begin with: keeper example > keeper\.toml"):
         load(tmp_path / "keeper.toml", {})
 
 
