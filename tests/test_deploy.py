@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,12 @@ def test_decisions_are_numbered_without_a_gap() -> None:
         title = re.match(r"# (\d+)\. ", file.read_text(encoding="utf-8"))
         assert title, file.name
         assert int(title[1]) == int(file.name[:4])
+
+
+def test_the_image_is_made_from_all_that_the_wheel_takes_in() -> None:
+    """A file the wheel includes and the context leaves out fails the build, on the owner's machine."""
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    taken = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    let_in = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").split()
+    assert [path for path in taken if f"!{path}" not in let_in] == []
+    assert "!deploy/entrypoint.sh" in let_in
