@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypedDict
 
 from keeper import report
@@ -45,6 +46,15 @@ async def conclude_holds(
     name = assessed.name if isinstance(assessed, Unjudged) else assessed.position.name
     house.observer.judged(name, notices_of(assessed, holds), standing_of(assessed), acting)
     await write_holds(house, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
+
+
+@contextmanager
+def once_sent(house: House, name: str) -> Iterator[None]:
+    """What is written after a plan went out is no reason to lose sight of it: a journal that is away is told."""
+    try:
+        yield
+    except JournalError as error:
+        house.observer.held(name, None, Reason.JOURNAL_AWAY, str(error))
 
 
 async def write_holds(

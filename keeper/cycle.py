@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from keeper.chain.errors import NodeError, NodesDisagreeError
-from keeper.conclude import conclude_holds, conclude_plan
+from keeper.conclude import conclude_holds, conclude_plan, once_sent
 from keeper.core.decisions import Decided, Hold, Intent, decide, gravest
 from keeper.core.joint import urgency
 from keeper.core.margins import PerpPosition
@@ -155,8 +155,9 @@ async def keep(house: House, snapshot: Snapshot, seen: Seen) -> Result:
         goes_ahead(house, snapshot.block, signer, result.prepared)
         if isinstance(outcome, asyncio.Task):
             house.in_flight.joins(outcome)
-        await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
-        await _notice(house, seen)
+        with once_sent(house, seen.name):
+            await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
+            await _notice(house, seen)
         return replace(result, outcome=outcome)
     except NodesDisagreeError as error:
         return _in_the_dark(house, seen.name, Reason.NODES_DISAGREE, error)

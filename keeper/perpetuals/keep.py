@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from keeper.chain.errors import NodeError, NodesDisagreeError
+from keeper.conclude import once_sent
 from keeper.core.books import Book
 from keeper.core.decisions import Hold, gravest
 from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
@@ -67,7 +68,8 @@ async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | U
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
         outcome = await conclude_plan(house, snapshot, result.prepared)  # the rescue goes first
-        await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
+        with once_sent(house, position.name):
+            await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
         return replace(result, outcome=outcome)
     except (NodeError, ReadFailedError, JournalError) as error:
         return _in_the_dark(house, position.name, error)
@@ -102,7 +104,8 @@ async def keep_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRul
         await stand_by(house, snapshot, result.assessed, None)
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
         outcome = await conclude_plan(house, snapshot, result.prepared)
-        await conclude_holds(house, snapshot, result.assessed, result.holds, rule.name)
+        with once_sent(house, book.name):
+            await conclude_holds(house, snapshot, result.assessed, result.holds, rule.name)
         return replace(result, outcome=outcome)
     except (NodeError, ReadFailedError, JournalError) as error:
         return _in_the_dark(house, book.name, error)
