@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
-from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeBusyError, NodeRefusedError
+from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeBusyError, NodeError, NodeRefusedError
 from keeper.chain.health import host_of
 from keeper.chain.http import HttpWire
 from keeper.chain.pace import Pace
 from keeper.chain.pushes import Header, OnGap, OnLog, Pushed, Topics, as_log
 from keeper.chain.refusals import refusal
+from keeper.chain.secrets import Secrets
 from keeper.chain.socket import SocketWire
 from keeper.core.units import Address
 
@@ -90,6 +91,7 @@ class Node:
         self.name = name or host_of(url)
         self.pace = pace or Pace()
         self._allowed = allowed
+        self._secrets = Secrets(url)
         kind = _WIRES.get(url.partition("://")[0].lower())
         if kind is None:
             raise ValueError("a node's address begins with http(s):// or ws(s)://")
@@ -115,7 +117,7 @@ class Node:
             raise ForbiddenMethodError(f"{method} on a connection that may not use it")
         sent = await self.pace.turn(self.name, method, is_urgent=method not in READING)
         try:
-            result = await self._exchange(method, params)
+            result = await self._told(method, params)
         except NodeBusyError as error:
             self.pace.refused(sent, error)
             raise
@@ -132,6 +134,14 @@ class Node:
         if answer.get("error") is not None:
             raise refusal(self.name, method, answer["error"])
         return answer.get("result")
+
+    async def _told(self, method: str, params: tuple[Any, ...]) -> Any:
+        """Return what ``_exchange`` does; nothing of our own address is in what it raises."""
+        try:
+            return await self._exchange(method, params)
+        except NodeError as error:
+            self._secrets.hide(error)
+            raise
 
     async def close(self) -> None:
         """End every subscription, and close the connection."""

@@ -16,8 +16,11 @@ from keeper.core.reasons import Reason
 from keeper.core.units import USD, Address, Amount, Bps, Ray, Wad
 from keeper.venues.abi import Function, address, load
 from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
+from keeper.venues.quantities import plain
 
 _PROVIDER = load("aave_v3_addresses_provider")
+LONGEST_SYMBOL = 32
+"""Characters of a token's symbol that are shown."""
 _POOL = load("aave_v3_pool")
 _ORACLE = load("aave_v3_oracle")
 _TOKEN = load("aave_v3_token")
@@ -440,12 +443,15 @@ def _listing(asset: Address, answers: Sequence[Answer]) -> Listing:
 
 
 def _symbol(answer: Answer, asset: Address) -> str:
-    """Return a token's symbol; some old tokens answer 32 bytes instead of a string, some nothing."""
+    """Return a token's symbol; some old tokens answer 32 bytes instead of a string, some nothing.
+
+    A token calls itself what it likes: in one line, short, and nothing that a terminal obeys.
+    """
     text = _ERC20.symbol.decode_or_none(answer)
     if text:
-        return str(text[0])
+        return plain(str(text[0])).strip()[:LONGEST_SYMBOL] or asset[:8]
     if answer and len(answer) == 32:
-        return answer.rstrip(b"\0").decode("ascii", "replace")
+        return plain(answer.rstrip(b"\0").decode("ascii", "replace")).strip() or asset[:8]
     return asset[:8]
 
 
