@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eth_utils.address import is_hex_address
 
 from keeper.core.prices import Doubt
@@ -51,18 +53,24 @@ def _gmx_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
         )
 
     market = gmx_v2.with_heartbeats(market, heartbeat_s)
-    takes = {t.symbol.lower(): t.address for t in (market.short, market.long)}
-    takes |= {t.address.lower(): t.address for t in (market.short, market.long)}
-    collateral = takes.get((position.collateral or "").lower())
-    if collateral is None:
-        fits = f"{market.long.symbol} or {market.short.symbol}"
-        raise _none(f"{position.collateral} is no collateral of this market; it takes {fits}")
+    collateral = collateral_of(position.collateral or "", (market.long, market.short))
     scope = Scope(market, position.owner, collateral, position.is_long)
     trials = yield from gmx_v2_trials.discover_trials(deployment, network.multicall3)
     told, fees = gmx_v2.price_probe(market), gmx_v2_fees.fee_probe(deployment)
     answers = yield (*told.reads, *fees.reads)
     prices = told.decode(answers[: len(told.reads)])
     return gmx_v2_seat.GmxSeat(scope, prices, fees.decode(answers[len(told.reads) :]), trials)
+
+
+def collateral_of(given: str, tokens: Sequence[gmx_v2.Token]) -> Address:
+    """Return the token that is meant, by address or by a symbol of one. Raises ReadFailedError, with every address."""
+    found = {t.address for t in tokens if given.lower() in (t.symbol.lower(), t.address.lower())}
+    if len(found) > 1:
+        raise _none(f"{given} is the symbol of {' and '.join(sorted(found))}: write the address")
+    if not found:
+        fits = " or ".join(dict.fromkeys(t.symbol for t in tokens))
+        raise _none(f"{given} is no collateral of this market; it takes {fits}")
+    return found.pop()
 
 
 def _perp_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
