@@ -135,7 +135,7 @@ def keeper(world: World, folder: Path, proxy: Proxy, *, early: bool) -> Iterator
     safety = f"[safety]\nact_on_oracle_events = {str(early).lower()}\n"
     path.write_text(path.read_text().replace('["deleverage"]', '["repay"]') + safety)
     (folder / "bench.sqlite").unlink(missing_ok=True)
-    with process([sys.executable, "-m", "keeper", "run", "--live", "-c", str(path)], folder) as said:
+    with process([sys.executable, "-m", "keeper", "run", "--live", "--verbose", "-c", str(path)], folder) as said:
         said.wait_for('"event": "armed"')
         world.mine()
         said.wait_for('"event": "armed"', 2)
