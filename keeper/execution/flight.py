@@ -273,6 +273,7 @@ class Flight:
         match await self._dispatch.trace(row):
             case Foreign(hash_):
                 await self._dispatch.settle(row, TxState.EXPIRED, error=f"{SPENT_ELSEWHERE} ({hash_})")
+                self._dispatch.nonces.trust(row.nonce + 1)
                 course.taken = course.taken or row
                 return replace(row, state="expired")
             case InPool():

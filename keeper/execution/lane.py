@@ -71,6 +71,8 @@ class Lane:
         self._may_have_granted = True
         """Whether an authorization may have been signed whose nonce is not seen to be used."""
         self._ready: Ready | None = None
+        self._doubted = 0
+        """What a node told of the nonce when the last plan was signed, and was not believed; zero for nothing."""
         self._found: list[Transaction] = []
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
@@ -128,8 +130,24 @@ class Lane:
         self._may_have_granted |= any(item.delegate for item in outgoing)
         rows = await self._signed_from_ready(outgoing, guidance) or await self._signed(outgoing, guidance)
         self._has_unconfirmed = True
-        receipts = await self._flight.fly(rows, replace(guidance, one_by_one=self._one_by_one))
+        try:
+            receipts = await self._flight.fly(rows, replace(guidance, one_by_one=self._one_by_one))
+        except SendFailedError as error:
+            if not await self._was_below_a_true_count(rows[0], error):
+                raise
+            rows = await self._signed(outgoing, guidance)
+            receipts = await self._flight.fly(rows, replace(guidance, one_by_one=self._one_by_one))
         return receipts[: len(outgoing)]
+
+    async def _was_below_a_true_count(self, row: Transaction, error: SendFailedError) -> bool:
+        """Tell whether a plan was signed below a count that was doubted, and was true: no node took it, it goes again.
+
+        Raises NodeError, JournalError.
+        """
+        if error.reason not in (Reason.NONCE_TAKEN, Reason.RECEIPT_MISSING) or not self._doubted:
+            return False
+        now = await self._dispatch.nonces.mined()
+        return row.nonce < self._doubted <= now.number
 
     async def _signed(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Transaction, ...]:
         """Sign and write down, the node asked for everything a signature covers."""
@@ -180,7 +198,7 @@ class Lane:
         """
         count = await self._dispatch.nonces.mined()
         count = await self._dispatch.nonces.prove(count)
-        mined = count.number
+        mined, self._doubted = count.number, count.told or 0
         taken = await self._dispatch.reopen(mined)
         pending = await self._dispatch.open_rows()
         if guidance.continues:
@@ -252,6 +270,7 @@ class Lane:
                 self._found.append(now)
             elif now.state == "unseen" and isinstance(found := await self._dispatch.trace(row), Foreign):
                 await self._dispatch.settle(row, TxState.EXPIRED, error=f"{SPENT_ELSEWHERE} ({found.hash})")
+                self._dispatch.nonces.trust(row.nonce + 1)
         return len(await self._dispatch.unseen())
 
     async def unused_grant(self) -> Transaction | None:

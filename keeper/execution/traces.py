@@ -14,8 +14,8 @@ from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeError
 from keeper.core.units import Address
 
-DEPTH = 127
-"""Blocks back whose state every node keeps."""
+DEPTHS = (127, 5_000, 200_000, 50_000_000)
+"""Blocks back that are searched, one after the other: every node keeps the state of 128, an archive of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,15 @@ async def trace(node: Upstream, signer: Address, nonce: int, hashes: Collection[
 async def _in_its_block(node: Upstream, signer: Address, nonce: int) -> str | None:
     """Return the hash of the signer's transaction at a nonce, found in the block where the count passed it."""
     try:
-        head = int(str(await node.request("eth_blockNumber")), 16)
-        low, high = max(0, head - DEPTH), head
-        if await accounts.nonce_by(node, signer, low) > nonce or await accounts.nonce_by(node, signer, high) <= nonce:
+        high = head = int(str(await node.request("eth_blockNumber")), 16)
+        if await accounts.nonce_by(node, signer, head) <= nonce:
+            return None
+        for depth in DEPTHS:
+            low = max(0, head - depth)
+            if await accounts.nonce_by(node, signer, low) <= nonce:
+                break
+            high = low
+        else:
             return None
         while high - low > 1:
             middle = (low + high) // 2

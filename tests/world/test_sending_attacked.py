@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -113,3 +114,29 @@ def test_what_a_rollup_charges_beside_the_gas_is_in_the_money_check(scene: Scene
     _, row = scene.once("--live")
     assert row["decision"]["reason"] == "no_gas_money", row["decision"]
     assert scene.nonce() == before
+
+
+@pytest.mark.parametrize("more", [1, 55])
+def test_one_node_of_two_that_tells_more_nonces_holds_nothing_up(
+    scene: Scene, proxy: RpcProxy, more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every plan was stale before: now journal and other node are heard, and the rescue goes out at its nonce."""
+
+    def adds(request: Request, onward: Callable[[], Answer]) -> Answer:
+        status, kind, body = onward()
+        if request["method"] == "eth_getTransactionCount":
+            answer = json.loads(body)
+            answer["result"] = hex(int(answer["result"], 16) + more)
+            body = json.dumps(answer).encode()
+        return status, kind, body
+
+    scene.open(keep_debt=True).crash()
+    code, row = scene.once("--live")  # so that the journal knows the signer
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    scene.crash("1450")
+    monkeypatch.setenv("KEEPER_RPC_URL", f"{scene.world.url} {proxy.url}")
+    proxy.around = adds
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert scene.nonce() > before
