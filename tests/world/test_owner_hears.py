@@ -98,7 +98,7 @@ def test_a_rescue_and_an_alert_are_both_heard_and_so_is_a_fall_during_the_cooldo
             scene.world.mine()
             keeper.wait_for(f'"number": {scene.world.w3.eth.block_number}')
         said = titles(keeper.log)
-    assert sum("(rule watch)" in title for title in said) == 1, said
+    assert 1 <= sum("(rule watch)" in title for title in said) <= 2, said  # twice where it was over in between
     assert sum("fires again during its cooldown" in title for title in said) == 1, said
     helped = next(alarm for alarm in alarms(keeper.log) if "rule protect helped" in alarm["title"])
     for words in ("Rule protect: health factor", "sold", "WETH for", "USDC", "Debt $9,000.00 → $7,", "transactions"):
