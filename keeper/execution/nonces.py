@@ -68,6 +68,7 @@ class Nonces:
         self._signer = signer
         self._journal = journal
         self._proved = 0
+        self._sought = 0
 
     async def mined(self) -> Count:
         """Return how many transactions of the signer are mined. Raises NodeError, JournalError."""
@@ -83,9 +84,13 @@ class Nonces:
         return believed(told, await self._known(), self._proved)
 
     async def prove(self, count: Count) -> Count:
-        """Return a doubtful count once it is shown to be true: the foreign transaction before it is in a block."""
-        if count.told is None:
+        """Return a doubtful count once it is shown to be true: the foreign transaction before it is in a block.
+
+        Sought once for each count that is told: a proof takes many requests, and a refusal proves it as well.
+        """
+        if count.told is None or count.told == self._sought:
             return count
+        self._sought = count.told
         before = await trace(self._node, self._signer, count.told - 1, ())
         return self.trust(count.told) if isinstance(before, Foreign) else count
 
