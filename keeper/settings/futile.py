@@ -169,11 +169,14 @@ def _crossed_stops(of: Settings) -> Iterator[str]:
 
 def _unknown_asset(trigger: Trigger, of: Settings) -> Iterator[str]:
     asset = trigger.asset
-    if asset is None or asset.lower() in of.network.assets or is_address(asset):
+    if asset is None or is_address(asset):
         return
-    if listed := NATIVE.get(asset.upper()):
+    known, listed = of.network.assets, NATIVE.get(asset.upper())
+    if listed and (
+        asset.lower() not in known or listed.lower() in known
+    ):  # a perpetual's underlying is named there too
         yield f"no lending market lists {asset!r}; did you mean {listed!r}?"
-    elif close := _close(asset, [name.upper() for name in of.network.assets]):
+    elif asset.lower() not in known and (close := _close(asset, [name.upper() for name in known])):
         yield f"{asset!r} is not known to the network file; did you mean {close!r}?"
 
 

@@ -224,3 +224,13 @@ def test_every_file_of_several_is_checked(check: Check, tmp_path: Path) -> None:
     assert found.exit_code == 2
     assert "a guardian may only" in found.stderr
     assert "guardian.json does not exist" in found.stderr
+
+
+def test_a_coin_is_no_asset_though_a_perpetual_has_it_as_its_underlying(check: Check, tmp_path: Path) -> None:
+    """Networks with both name both in price_safety; a lending market lists the wrapped one alone."""
+    shipped = (bad_values.EXAMPLE.parent / "networks" / "ethereum.toml").read_text(encoding="utf-8")
+    own = shipped + '\n[price_safety.assets.ETH]\nheartbeat = "70m"\n'
+    (tmp_path / "own.toml").write_text(own, encoding="utf-8")
+    found = check(('"ethereum"', '"own.toml"'), (BELOW, '{ price_below = "1500", asset = "ETH" }'))
+    assert found.exit_code == 2
+    assert "did you mean 'WETH'?" in found.stderr
