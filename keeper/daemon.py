@@ -97,6 +97,7 @@ class Daemon:
         try:
             if self._fell_short:
                 await self.look_back()
+            await self._house.hear_of_plans()
             results = await self._judge(head)
             if self._early:
                 self._early.reconcile()

@@ -33,6 +33,9 @@ from keeper.perp_memory import PerpMemory
 from keeper.venue_logs import VenueLogs
 from keeper.watch import Watch
 
+LOOK_S = 0.3
+"""How long a block waits to be judged for what it may have mined of ours."""
+
 
 class Ruled(Bounded, Protocol):
     """Any rule: it is about something by name."""
@@ -238,6 +241,26 @@ class House:
     @property
     def _alarms_key(self) -> str:
         return f"alarms:{self.perps.scope}:{self.watch.network.name}"
+
+    async def hear_of_plans(self) -> None:
+        """A block came: let what is on its way see whether it was mined, before anything is decided on it.
+
+        What landed frees its position and its signer a block earlier. Nobody waits for long.
+        """
+        lanes = [e.lane for s, e in self.executors.items() if s in self.in_flight and e.lane.is_carrying]
+        if not lanes:
+            return
+        signers = {lane.signer.address for lane in lanes}
+        for lane in lanes:
+            lane.look_now()
+        clock = asyncio.get_running_loop().time
+        until = clock() + LOOK_S
+        while clock() < until:
+            carrying = {lane.signer.address for lane in lanes if lane.is_carrying}
+            is_looked = all(lane.is_pausing for lane in lanes if lane.is_carrying)
+            if is_looked and not any(signer in self.in_flight for signer in signers - carrying):
+                return
+            await asyncio.sleep(0.002)
 
     async def settle(self) -> None:
         """Wait for every plan under way."""

@@ -97,9 +97,13 @@ class Convoy:
         self._expected.discard(task)
         self._depart()
 
+    @property
+    def is_carrying(self) -> bool:
+        """Whether a burst is on its way."""
+        return self._carrying is not None and not self._carrying.done()
+
     def _depart(self) -> None:
-        is_under_way = self._carrying is not None and not self._carrying.done()
-        if self._waiting and not (is_under_way or self._is_held or self._expected):
+        if self._waiting and not (self.is_carrying or self._is_held or self._expected):
             self._carrying = asyncio.create_task(self._carry())
             self._carrying.add_done_callback(self._arrived)
 

@@ -156,6 +156,9 @@ class Flight:
         self._poll_s = poll_s
         self._clock = clock
         self._wishes = wishes
+        self.news = asyncio.Event()
+        """Set when a block came: what is under way looks at once."""
+        self.is_pausing = False
         self.met_one_by_one = False
         """Whether a node refused a second transaction of this account: it is delegated."""
 
@@ -209,7 +212,19 @@ class Flight:
             case Move.BUMP if not course.is_used_up:
                 await self._second_look(course, guidance)
             case _:
-                await asyncio.sleep(self._poll_s)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait until it is time to look again, or until somebody says that a block came."""
+        waits = {asyncio.ensure_future(asyncio.sleep(self._poll_s)), asyncio.ensure_future(self.news.wait())}
+        self.is_pausing = True
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.is_pausing = False
+            self.news.clear()
+            for wait in waits:
+                wait.cancel()
 
     async def _give_up(self, course: Course) -> None:
         """End a flight that took too long, with what is known by then. Raises SendFailedError."""

@@ -120,6 +120,20 @@ class Lane:
         """
         return await self.convoy.send(outgoing, guidance)
 
+    @property
+    def is_carrying(self) -> bool:
+        """Whether a burst is on its way."""
+        return self.convoy.is_carrying
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the burst on its way was looked at, and waits for another block."""
+        return self._flight.is_pausing and not self._flight.news.is_set()
+
+    def look_now(self) -> None:
+        """A block came: look at what is on its way at once."""
+        self._flight.news.set()
+
     async def carry(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
         """Sign all, write all down, send all, at consecutive nonces; return their receipts.
 

@@ -61,7 +61,7 @@ class Cell:
         self.name = self.setting.name.replace(" ", "-").replace(",", "")
 
 
-SMALL, USUAL, BIG = (("WETH", "2"),), (("WETH", "20"),), (("WETH", "600"),)
+SMALL, USUAL, BIG = (("WETH", "2"),), (("WETH", "20"),), (("WETH", "150"),)
 SALE, WALLET, ALL = ("deleverage",), ("top_up", "repay"), ("top_up", "repay", "deleverage")
 WIDE, TIGHT = "max_slippage_bps = 300", "max_slippage_bps = 50"
 

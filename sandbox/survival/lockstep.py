@@ -51,7 +51,7 @@ class Gate:
             carried = {
                 part.task
                 for lane in lanes
-                if (carrying := lane.convoy._carrying) is not None and self._pauses(carrying)
+                if lane.is_carrying and lane.is_pausing
                 for part in (*lane.convoy._aboard, *lane.convoy._waiting)
             }
             if all(t.done() or t in carried or self._pauses(t) for t in tasks()):

@@ -1,9 +1,8 @@
 """A hosted service, as simple as can be: fixed thresholds, one sale a block, 0.25 % of what it swaps.
 
 It sees a block, and its one transaction is in the next, after the liquidator. It sells at the pools' price there, pays
-their fee and what its size, and that of others it sells for in the same block, moves them; it loses its turn when the
-price is more than a percent below what it saw. It is given the best of everything else: no failed transaction costs it
-gas, and no sale needs a round.
+their fee and what its own size moves them; it loses its turn when the price is more than a percent below what it saw.
+It is given the best of all else: no failed transaction costs it gas, no sale needs a round, and nobody else sells.
 """
 
 from dataclasses import dataclass, field
@@ -35,18 +34,10 @@ class Hosted:
     _wants: tuple[Decimal, Decimal] | None = field(default=None)
     """Dollars to sell, and the oracle's price they were worked out at."""
 
-    @property
-    def wanted(self) -> Decimal:
-        """Dollars it is about to sell."""
-        return self._wants[0] if self._wants else Decimal(0)
-
-    def block(self, price: Decimal, pool: Decimal, gas_usd: Decimal, crowd: Decimal = Decimal(0)) -> None:
-        """Live through one block: `price` is the oracle's, `pool` where pools stand, per unit of collateral.
-
-        `crowd` is what is sold in that block altogether, in dollars.
-        """
+    def block(self, price: Decimal, pool: Decimal, gas_usd: Decimal) -> None:
+        """Live through one block: `price` is the oracle's, `pool` where pools stand, per unit of collateral."""
         self._liquidate(price)
-        self._sell(price, pool / (1 + max(crowd, self.wanted) / DEPTH_USD), gas_usd)
+        self._sell(price, pool, gas_usd)
         self._look(price)
 
     def health(self, price: Decimal) -> Decimal:
@@ -76,7 +67,7 @@ class Hosted:
         if pool < seen * (1 - MOST_SLIPPAGE) or self.debt <= 1:
             return
         sold = min(dollars / seen, self.units)
-        got = sold * pool * (1 - POOL_FEE) * (1 - SERVICE_FEE)
+        got = sold * pool / (1 + dollars / DEPTH_USD) * (1 - POOL_FEE) * (1 - SERVICE_FEE)
         self.units -= sold
         self.debt -= min(got, self.debt)
         self.cost += sold * price - got + gas_usd

@@ -152,7 +152,6 @@ class _Stage:
         for receipt in receipts:
             signers.setdefault(receipt["from"].lower(), []).append(receipt)
         losses = [loss for loss in self.market.seizures if loss.block == number]
-        crowd = sum((line.hosted.wanted for line in self.lines if line.hosted), Decimal(0))
         for line in self.lines:
             cell, owner = line.cell, line.cell.owner.address
             # one signer's positions share what it gave and paid; what a liquidator took is each one's own
@@ -178,7 +177,7 @@ class _Stage:
                     line.alone_lost += loss.dollars
             line.health.append(after.health[owner])
             line.wallet.append(after.wallet[cell.signer.address])
-            self._host(line, prices, i, crowd)
+            self._host(line, prices, i)
 
     def _open_hosted(self, sheet: Sheet, prices: Mapping[str, Decimal]) -> None:
         for line in self.lines:
@@ -194,13 +193,13 @@ class _Stage:
                 target=Decimal(setting.target),
             )
 
-    def _host(self, line: Line, prices: Mapping[str, Decimal], i: int, crowd: Decimal) -> None:
+    def _host(self, line: Line, prices: Mapping[str, Decimal], i: int) -> None:
         assert line.hosted
         symbol = line.cell.setting.collateral[0][0]
         gas = Decimal(GAS * (self._base_fee(i) + TIP)).scaleb(-18) * prices[NATIVE]
         # debt in ether falls with it: in dollars of the start only the ratio counts
         scale = self.start[line.cell.setting.debt] / prices[line.cell.setting.debt]
-        line.hosted.block(prices[symbol] * scale, self._pools(i)[symbol] * scale, gas * scale, crowd)
+        line.hosted.block(prices[symbol] * scale, self._pools(i)[symbol] * scale, gas * scale)
 
     # --- what was thought ---------------------------------------------------------------------------------------------
 

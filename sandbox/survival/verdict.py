@@ -9,6 +9,8 @@ from sandbox.survival.play import Line, Played
 TOLERANCE_USD, TOLERANCE = Decimal(2), Decimal("0.05")
 BLIND = ("position_unreadable", "node_away", "figures_disagree")
 EMPTY_USD = Decimal(25)
+WORST = Decimal("0.03")
+"""The worst slippage that ships: a sale quoted at one block and mined in the next bears no more."""
 ONE_ROUND = Decimal("0.005")
 """About what one round of a sale call by call makes good in a block."""
 
@@ -87,6 +89,11 @@ def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
         return f"the wallet was used up, {line.sent} sent", False
     held = [h for h in line.holds if in_time[0] <= h[0] < first]
     steepest = max(1 - then / now for now, then in pairwise(played.course.prices))
+    if line.reverted and steepest > WORST and line.hosted and line.hosted.liquidated:
+        speed = f"{steepest * 100:.1f} % a block"
+        return f"falls by {speed}, past the worst slippage of {WORST * 100:.0f} %; the model was liquidated too", False
+    if played.course.gas > 1 and held and held[-1][1] == "fee_limit":
+        return f"gas ×{played.course.gas} cost more than its share of the expected loss, until the gap came", False
     if _sells_by_call(line) and steepest >= ONE_ROUND:
         speed = f"the price falls by up to {steepest * 100:.1f} % a block"
         return f"call by call, as its owner set it: one round a block, and {speed}; batch = true sells at once", False

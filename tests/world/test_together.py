@@ -112,6 +112,20 @@ async def test_one_wallet_is_spent_once(stage: Stage) -> None:
     assert stage.world.balance("WETH", stage.cells[0].signer.address) < 10**15
 
 
+async def test_a_signer_is_free_at_the_block_that_mined_its_plan(stage: Stage) -> None:
+    """The second falls under its trigger as the first one's rescue is mined: it is decided there, not a block later."""
+    stage.open(*guarded("1.15", "1.19"))
+    signer = stage.cells[0].signer.address
+    async with keeping(stage.config) as keeper:
+        stage.block("0.97")
+        await stage.judge(keeper)
+        assert stage.sent(stage.block("0.935"), signer)
+        await stage.judge(keeper)
+        assert stage.sent(stage.block("0.935"), signer)
+        await stage.judge(keeper)
+    assert stage.health(stage.cells[1]) == pytest.approx(1.25, abs=0.01)
+
+
 async def test_one_that_fails_takes_no_other_with_it_and_is_decided_anew(stage: Stage) -> None:
     """A reserve is paused before the block: who relied on it fails alone, and is rescued once it can be."""
     bitcoin = Setting(
