@@ -101,10 +101,11 @@ async def stands_first(house: House, block: BlockRef, signer: Address, prepared:
     """
     upon, mine = house.simulator, pools_of(prepared.plan)
     others = [one for one in house.ahead if one.signer != signer and pools_of(one.plan) & mine]
-    if not isinstance(upon, Upon) or not others:
-        return None
+    turns = upon.at(block) if isinstance(upon, Upon) else ()
+    if not isinstance(upon, Upon) or not others or not turns:
+        return None  # a second look, at a block at which nothing was decided, has nobody before it
+    *before, last = turns
     try:
-        *before, last = upon.at(block)
         done = await upon.alone.run(
             block, last.sender, last.calls, (), last.code, before=(turn_of(signer, prepared), *before)
         )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
-from core_builders import OWNER, intent, loop, rule, state, terms, wallet
+from core_builders import OWNER, at, intent, loop, rule, state, terms, wallet
 
 from keeper.core.joint import Ahead
+from keeper.core.moves import Route, Swap
 from keeper.core.planning import Plan, plans
 from keeper.core.rules import Action
-from keeper.core.units import Wei
+from keeper.core.units import Address, Amount, Wei
+from keeper.execution.rehearsal import NoFork, Upon
 from keeper.house import House
+from keeper.together import stands_first
 
 HELD = wallet(WETH=50)
 
@@ -45,3 +48,22 @@ def test_what_others_need_is_not_there() -> None:
     assert left("a", aloft=("b",)) == left("a", ahead=("b",), aloft=("b",)) == whole - one
     assert left("a", ahead=("b",), aloft=("c",)) == whole - 2 * one
     assert left("a", ahead=("a",), aloft=("a",)) == whole, "a second look is not in its own way"
+
+
+async def test_a_second_look_at_another_block_has_nobody_before_it() -> None:
+    """What was decided at the block that is being judged is no part of one that nothing was decided at."""
+    swap = Swap(Route((at("WETH"), at("USDC")), (500,)), Amount(1), Amount(1))
+
+    def selling(name: str) -> Plan:
+        plan = a_plan(name)
+        return replace(plan, steps=(replace(plan.steps[0], move=swap),))
+
+    judged = selling("a").intent.assessment.position.block
+    upon = Upon(NoFork())
+    upon.begin(judged)
+    house = SimpleNamespace(simulator=upon, ahead=[Ahead(OWNER, selling("a"), Wei(0))])
+    prepared = SimpleNamespace(plan=selling("b"))
+    other = Address("0x" + "77" * 20)
+    later = replace(judged, number=judged.number + 1, hash="0x" + "99" * 32)
+    assert await stands_first(house, later, other, prepared) is None  # type: ignore[arg-type]
+    assert await stands_first(house, judged, other, prepared) is None  # type: ignore[arg-type]
