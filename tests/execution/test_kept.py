@@ -24,6 +24,7 @@ from keeper.venues import batch_account
 from keeper.venues.abi import address
 
 RECEIPT = Receipt("0xaa", True, 101, "0xbb", 21_000, Wei(1))
+ASSET = "0x" + "d" * 40
 CONTRACT, OTHER, SIGNER = (address("0x" + c * 40) for c in "abc")
 
 
@@ -100,6 +101,15 @@ async def test_no_later_burst_takes_health_below_the_floor(kind: str) -> None:
     assert stopped.value.reason is Reason.FLOOR_TOO_NEAR
 
 
+async def test_nothing_leaves_on_figures_that_are_not_the_protocols() -> None:
+    """Whether the floor holds is not known then."""
+    now = loop("20", "13000")
+    now = replace(now, reported=replace(now.reported, health_factor=Wad(now.reported.health_factor + 10**15)))
+    with pytest.raises(SendFailedError) as stopped:
+        await executor(now, [])._keep_floor(a_plan(), planned(Withdraw(address(ASSET), Amount(1))))
+    assert stopped.value.reason is Reason.FIGURES_DISAGREE
+
+
 async def test_a_burst_that_stays_above_the_floor_goes_on() -> None:
     """And what takes nothing out asks nothing."""
     now, asked = loop("20", "13000"), list[int | None]()
@@ -136,4 +146,5 @@ async def test_a_batch_never_goes_over_a_foreign_delegation(code: bytes, is_used
     """Calls sent to an account that runs other code than was audited may do anything: plans go out call by call."""
     found = await batch_of(house(code, {SIGNER: CONTRACT}), SimpleNamespace(), SIGNER)  # type: ignore[arg-type]
     assert (found is not None) == is_used
+    assert found is None or found.is_delegated == bool(code)
     assert await batch_of(house(code, {}), SimpleNamespace(), SIGNER) is None  # type: ignore[arg-type]

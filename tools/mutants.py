@@ -1,0 +1,507 @@
+"""The most dangerous lines, each with a change that must not go unnoticed, and the fast tests that should notice it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A line of a file, found once in it; what it is changed to; the tests, as pytest takes them."""
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = (
+    # keeper/core/decisions.py
+    Mutant(
+        "keeper/core/decisions.py",
+        "return self.rule is not None and not self.is_boost and not self.is_quiet and not is_told_only",
+        "return self.rule is not None or not self.is_boost and not self.is_quiet and not is_told_only",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decisions.py",
+        "return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))",
+        "return Decided(tuple(found) and (Hold(name, None, Reason.HEALTHY),))",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decisions.py",
+        "if refusal or rule.target is None:",
+        "if refusal and rule.target is None:",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decisions.py",
+        "if not allowed and forbidden:",
+        "if allowed and forbidden:",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decisions.py",
+        "if any(_acting(r) and not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):",
+        "if any(_acting(r) or not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decisions.py", "if not memory.may_sign:", "if memory.may_sign:", "tests/core/test_decisions.py"
+    ),
+    Mutant(
+        "keeper/core/decisions.py",
+        "if left is not None and left < LEAST_SPEND:",
+        "if left is not None and left <= LEAST_SPEND:",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decisions.py",
+        "last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)",
+        "last = max((at for (position, _), at in memory.acted_at.items() if position != name), default=None)",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decisions.py",
+        "elif isinstance(target, LtvTarget) and target.ltv and threshold:",
+        "elif isinstance(target, LtvTarget) or target.ltv and threshold:",
+        "tests/core/test_decisions.py",
+    ),
+    # keeper/core/rules.py
+    Mutant(
+        "keeper/core/rules.py",
+        "return value < self.bound if self.is_below else value > self.bound",
+        "return value <= self.bound if self.is_below else value > self.bound",
+        "tests/core/test_rules.py tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/rules.py",
+        "return of.debt_value == 0",
+        "return of.debt_value != 0",
+        "tests/core/test_rules.py tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/rules.py",
+        "if not action.trades or (not self.doubts and not self.doubted):",
+        "if action.trades or (not self.doubts and not self.doubted):",
+        "tests/core/test_rules.py tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/rules.py",
+        "return Assessment(position, account, figures, verdicts, doubts, doubted or {}, drifts or {})",
+        "return Assessment(position, account, figures, verdicts, doubts, doubted and {}, drifts or {})",
+        "tests/core/test_rules.py tests/core/test_decisions.py",
+    ),
+    # keeper/core/prices.py
+    Mutant("keeper/core/prices.py", "if price.answer <= 0:", "if price.answer < 0:", "tests/core/test_prices.py"),
+    # keeper/core/stakes.py
+    Mutant(
+        "keeper/core/stakes.py",
+        "left = self.most_fee if self.budget is None else min(self.most_fee, self.budget - self.paid)",
+        "left = self.most_fee if self.budget is None else max(self.most_fee, self.budget - self.paid)",
+        "tests/core/test_stakes.py",
+    ),
+    Mutant(
+        "keeper/core/stakes.py",
+        "return self.left < self.most_fee",
+        "return self.left <= self.most_fee",
+        "tests/core/test_stakes.py",
+    ),
+    Mutant(
+        "keeper/core/stakes.py",
+        "return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, trigger.bound))",
+        "return Wad(mul_div_up(figures.average_threshold * WAD // BPS, WAD, trigger.bound))",
+        "tests/core/test_stakes.py",
+    ),
+    Mutant(
+        "keeper/core/stakes.py",
+        "return per_gas if cap is None else min(per_gas, cap)",
+        "return per_gas if cap is None else max(per_gas, cap)",
+        "tests/core/test_stakes.py",
+    ),
+    Mutant(
+        "keeper/core/stakes.py",
+        "if not native_price or not gas:",
+        "if native_price or not gas:",
+        "tests/core/test_stakes.py",
+    ),
+    # keeper/execution/policy.py
+    Mutant(
+        "keeper/execution/policy.py",
+        "if chain_id != grant.chain_id:",
+        "if chain_id == grant.chain_id:",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'raise PolicyError(Reason.POLICY_FORBIDS, "a batch goes from the signer to itself")',
+        "pass",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "elif call.to == venues.market.pool:",
+        "elif call.to != venues.market.pool:",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: sends native currency")',
+        "pass",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {error}") from error',
+        "pass",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'raise ValueError(f"{move.asset} is not an asset of the position")',
+        "pass",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "if move.takes_out and grant.signer != grant.owner:",
+        "if move.takes_out and grant.signer == grant.owner:",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'if move.function == "setUserUseReserveAsCollateral" and reserves[move.asset].ltv:',
+        'if move.function != "setUserUseReserveAsCollateral" and reserves[move.asset].ltv:',
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "if recipient != grant.owner or grant.signer != grant.owner:",
+        "if recipient == grant.owner or grant.signer != grant.owner:",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'raise ValueError(f"deadline {deadline} is later than {grant.deadline}")',
+        "pass",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "if not swap.sold or not swap.bought:",
+        "if swap.sold or not swap.bought:",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "raise PolicyError(Reason.POLICY_FORBIDS, detail)",
+        "pass",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant("keeper/execution/policy.py", "if sent != plain:", "if sent == plain:", "tests/execution/test_policy.py"),
+    Mutant(
+        "keeper/execution/policy.py",
+        "if amount >= UINT256_MAX // 2:",
+        "if amount > UINT256_MAX // 2:",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "if spender not in (venues.market.pool, router):",
+        "if spender in (venues.market.pool, router):",
+        "tests/execution/test_policy.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'raise ValueError(f"{asset} is not an asset of the position")',
+        "pass",
+        "tests/execution/test_policy.py",
+    ),
+    # keeper/execution/executor.py
+    Mutant(
+        "keeper/execution/executor.py",
+        "account = account or lending.identify(await self.read_position(position.name, None))",
+        "account = account and lending.identify(await self.read_position(position.name, None))",
+        "tests/execution/test_kept.py",
+    ),
+    Mutant(
+        "keeper/execution/executor.py",
+        "if not isinstance(move, Withdraw | Borrow):",
+        "if isinstance(move, Withdraw | Borrow):",
+        "tests/execution/test_kept.py",
+    ),
+    Mutant(
+        "keeper/execution/executor.py",
+        "account = lending.after(account, move.asset, supply=-(held if amount is None else min(held, amount)))",
+        "account = lending.after(account, move.asset, supply=-(held if amount is None else max(held, amount)))",
+        "tests/execution/test_kept.py",
+    ),
+    Mutant(
+        "keeper/execution/executor.py",
+        'raise SendFailedError(Reason.FLOOR_TOO_NEAR, f"{planned.call.purpose}: health {ratio_text(health)}")',
+        "pass",
+        "tests/execution/test_kept.py",
+    ),
+    Mutant(
+        "keeper/execution/executor.py",
+        "now = await self.read_position(plan.intent.position, max(r.block_number for r in receipts))",
+        "now = await self.read_position(plan.intent.position, min(r.block_number for r in receipts))",
+        "tests/execution/test_kept.py",
+    ),
+    Mutant(
+        "keeper/execution/executor.py",
+        "if not plan.postcondition.is_met(promised):",
+        "if plan.postcondition.is_met(promised):",
+        "tests/execution/test_kept.py",
+    ),
+    # keeper/execution/lock.py
+    Mutant(
+        "keeper/execution/lock.py",
+        "if found.st_uid not in (os.geteuid(), 0):",
+        "if found.st_uid in (os.geteuid(), 0):",
+        'tests/test_lock.py -k "not keeper"',
+    ),
+    Mutant(
+        "keeper/execution/lock.py",
+        'self.path = (directory or state_directory() / "locks") / f"{chain_id}-{signer.lower()}.lock"',
+        'self.path = (directory and state_directory() / "locks") / f"{chain_id}-{signer.lower()}.lock"',
+        'tests/test_lock.py -k "not keeper"',
+    ),
+    Mutant(
+        "keeper/execution/lock.py",
+        'raise OSError(errno.EPERM, f"its folder belongs to another user ({found.st_uid})")',
+        "pass",
+        'tests/test_lock.py -k "not keeper"',
+    ),
+    Mutant(
+        "keeper/execution/lock.py",
+        'raise OSError(errno.EPERM, "its folder may be written by others (chmod go-w)")',
+        "pass",
+        'tests/test_lock.py -k "not keeper"',
+    ),
+    Mutant(
+        "keeper/execution/lock.py",
+        "if found.st_uid != os.geteuid():",
+        "if found.st_uid == os.geteuid():",
+        'tests/test_lock.py -k "not keeper"',
+    ),
+    # keeper/execution/pricing.py
+    Mutant(
+        "keeper/execution/pricing.py",
+        "return Wei(max(0, self.balance - self.extra) // max(1, self.gas))",
+        "return Wei(min(0, self.balance - self.extra) // max(1, self.gas))",
+        "tests/execution/test_pricing.py",
+    ),
+    Mutant(
+        "keeper/execution/pricing.py",
+        "minable = market.base_fee + max(LEAST_TIP, asked.least_tip)",
+        "minable = market.base_fee + min(LEAST_TIP, asked.least_tip)",
+        "tests/execution/test_pricing.py",
+    ),
+    Mutant(
+        "keeper/execution/pricing.py",
+        "wish = asked.wished or Fees(NOTHING, NOTHING)",
+        "wish = asked.wished and Fees(NOTHING, NOTHING)",
+        "tests/execution/test_pricing.py",
+    ),
+    Mutant(
+        "keeper/execution/pricing.py",
+        "cap = max(least_cap, 2 * market.base_fee + tip, wish.max_fee)",
+        "cap = min(least_cap, 2 * market.base_fee + tip, wish.max_fee)",
+        "tests/execution/test_pricing.py",
+    ),
+    Mutant(
+        "keeper/execution/pricing.py",
+        "cap, tip = payable, max(least_tip, min(tip, payable - market.base_fee))",
+        "cap, tip = payable, max(least_tip, max(tip, payable - market.base_fee))",
+        "tests/execution/test_pricing.py",
+    ),
+    Mutant(
+        "keeper/execution/pricing.py",
+        "payable = allowed if purse is None else min(allowed, purse.per_gas)",
+        "payable = allowed if purse is None else max(allowed, purse.per_gas)",
+        "tests/execution/test_pricing.py",
+    ),
+    # keeper/execution/send_state.py
+    Mutant(
+        "keeper/execution/send_state.py",
+        "if now - self.started_at >= timings.give_up_s:",
+        "if now - self.started_at > timings.give_up_s:",
+        "tests/execution/test_send_state.py",
+    ),
+    Mutant(
+        "keeper/execution/send_state.py",
+        "if now - self.said_at >= timings.rebroadcast_s:",
+        "if now - self.said_at > timings.rebroadcast_s:",
+        "tests/execution/test_send_state.py",
+    ),
+    Mutant(
+        "keeper/execution/send_state.py",
+        "if now - self.offered_at >= timings.bump_s:",
+        "if now - self.offered_at > timings.bump_s:",
+        "tests/execution/test_send_state.py",
+    ),
+    # keeper/execution/redecision.py
+    Mutant(
+        "keeper/execution/redecision.py",
+        "if [kind for kind, _ in ours] != [kind for kind, _ in theirs]:",
+        "if [kind for kind, _ in ours] == [kind for kind, _ in theirs]:",
+        "tests/execution/test_redecision.py",
+    ),
+    Mutant(
+        "keeper/execution/redecision.py",
+        "return (type(move), move.asset), move.amount or 0",
+        "return (type(move), move.asset), move.amount and 0",
+        "tests/execution/test_redecision.py",
+    ),
+    Mutant(
+        "keeper/execution/redecision.py",
+        "return [_weight(step.move) for step in plan.steps if not isinstance(step.move, Approve)]",
+        "return [_weight(step.move) for step in plan.steps if isinstance(step.move, Approve)]",
+        "tests/execution/test_redecision.py",
+    ),
+    # keeper/chain/accounts.py
+    Mutant(
+        "keeper/chain/accounts.py",
+        "if wanted is not None and str(found[field]).lower() != wanted.lower():",
+        "if wanted is not None and str(found[field]).lower() == wanted.lower():",
+        "tests/chain/test_answers_believed.py",
+    ),
+    Mutant(
+        "keeper/chain/accounts.py",
+        'gas_price=Wei(quantity(found.get("effectiveGasPrice") or "0x0", MOST_WEI)),',
+        'gas_price=Wei(quantity(found.get("effectiveGasPrice") and "0x0", MOST_WEI)),',
+        "tests/chain/test_answers_believed.py",
+    ),
+    Mutant(
+        "keeper/chain/accounts.py",
+        'raise ValueError(f"{field} is {shown(found[field])}")',
+        "pass",
+        "tests/chain/test_answers_believed.py",
+    ),
+    Mutant(
+        "keeper/chain/accounts.py",
+        'succeeded=quantity(found["status"], 1) == 1,',
+        'succeeded=quantity(found["status"], 1) != 1,',
+        "tests/chain/test_answers_believed.py",
+    ),
+    # keeper/venues/quantities.py
+    Mutant(
+        "keeper/venues/quantities.py",
+        'raise ValueError(f"{shown(value)} is more than can be")',
+        "pass",
+        "tests/venues/test_quantities.py",
+    ),
+    Mutant(
+        "keeper/venues/quantities.py",
+        "if not isinstance(value, str) or not _QUANTITY.fullmatch(value):",
+        "if isinstance(value, str) or not _QUANTITY.fullmatch(value):",
+        "tests/venues/test_quantities.py",
+    ),
+    Mutant(
+        "keeper/venues/quantities.py",
+        'raise ValueError(f"{shown(value)} is not a quantity")',
+        "pass",
+        "tests/venues/test_quantities.py",
+    ),
+    Mutant(
+        "keeper/venues/quantities.py",
+        'raise ValueError(f"{shown(value)} is not a hash")',
+        "pass",
+        "tests/venues/test_quantities.py",
+    ),
+    Mutant(
+        "keeper/venues/quantities.py",
+        'if not isinstance(value, str) or not value.startswith("0x"):',
+        'if isinstance(value, str) or not value.startswith("0x"):',
+        "tests/venues/test_quantities.py",
+    ),
+    Mutant(
+        "keeper/venues/quantities.py",
+        "if not isinstance(value, str) or not _HASH.fullmatch(value):",
+        "if isinstance(value, str) or not _HASH.fullmatch(value):",
+        "tests/venues/test_quantities.py",
+    ),
+    # keeper/chain/bounded.py
+    Mutant(
+        "keeper/chain/bounded.py",
+        'raise UnfitAnswerError(f"not JSON ({type(error).__name__})") from None',
+        "pass",
+        'tests/chain/test_bounded.py -k "nested_200 or brackets or quotes or deepest or unfit"',
+    ),
+    # keeper/journal/private.py
+    Mutant(
+        "keeper/journal/private.py",
+        "if found.st_uid != os.geteuid():",
+        "if found.st_uid == os.geteuid():",
+        "tests/journal/test_private.py",
+    ),
+    Mutant(
+        "keeper/journal/private.py",
+        "if not stat.S_ISREG(found.st_mode) or any(at in folder.parents or at == folder for at in _handed_over()):",
+        "if not stat.S_ISREG(found.st_mode) or any(at in folder.parents or at != folder for at in _handed_over()):",
+        "tests/journal/test_private.py",
+    ),
+    Mutant(
+        "keeper/journal/private.py",
+        "if there.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not there.st_mode & stat.S_ISVTX:",
+        "if there.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or not there.st_mode & stat.S_ISVTX:",
+        "tests/journal/test_private.py",
+    ),
+    # keeper/journal/transactions.py
+    Mutant(
+        "keeper/journal/transactions.py",
+        'decided = [intent for intent in everything if intent[1] in LANDED or intent[1] == "reverted"]',
+        'decided = [intent for intent in everything if intent[1] in LANDED or intent[1] != "reverted"]',
+        "tests/journal/test_transactions.py -k sqlite",
+    ),
+    Mutant(
+        "keeper/journal/transactions.py",
+        'costs = (spend for its_rule, state, spend in open_still if state != "reverted" and rule in {None, its_rule})',
+        'costs = (spend for its_rule, state, spend in open_still if state == "reverted" and rule in {None, its_rule})',
+        "tests/journal/test_transactions.py -k sqlite",
+    ),
+    Mutant(
+        "keeper/journal/transactions.py",
+        "open_still = decided or [intent for intent in everything if intent[1] in UNDECIDED]",
+        "open_still = decided and [intent for intent in everything if intent[1] in UNDECIDED]",
+        "tests/journal/test_transactions.py -k sqlite",
+    ),
+    Mutant(
+        "keeper/journal/transactions.py",
+        "return max(costs, default=0)",
+        "return min(costs, default=0)",
+        "tests/journal/test_transactions.py -k sqlite",
+    ),
+    # keeper/core/units.py
+    Mutant(
+        "keeper/core/units.py",
+        "if low > high or not holds(high):",
+        "if low >= high or not holds(high):",
+        "tests/core/test_units.py",
+    ),
+    Mutant(
+        "keeper/core/units.py",
+        "if low > high or not holds(low):",
+        "if low >= high or not holds(low):",
+        "tests/core/test_units.py",
+    ),
+    Mutant(
+        "keeper/core/units.py",
+        'return "∞" if value >= INFINITE else decimal_of(value, 18, 4)',
+        'return "∞" if value > INFINITE else decimal_of(value, 18, 4)',
+        "tests/core/test_units.py",
+    ),
+    Mutant(
+        "keeper/trial.py",
+        "return Batch(contract, delegated == contract) if",
+        "return Batch(contract, delegated != contract) if",
+        "tests/execution/test_kept.py",
+    ),
+    Mutant(
+        "keeper/execution/executor.py",
+        "raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)",
+        "pass",
+        "tests/execution/test_kept.py",
+    ),
+)
