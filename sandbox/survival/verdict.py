@@ -83,6 +83,8 @@ def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
     in_time = [b for b in line.fired if b <= first - 2]
     at = first - played.first
     before = line.health[at - 1] if at else line.health[0]
+    if before >= float(line.cell.setting.trigger):
+        return f"no rule asked for anything at the last block before: {before:.3f}", False
     if not in_time:
         return f"no block between: {before:.3f} at the last before it was liquidated", False
     if "deleverage" not in line.cell.setting.actions and line.wallet[at - 1] < EMPTY_USD:
