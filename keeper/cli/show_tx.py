@@ -59,7 +59,7 @@ def _amounts(of: Transaction, decision: Decision | None) -> list[str]:
     plan = decision.plan if decision else None
     steps = plan.get("steps", []) if isinstance(plan, dict) else []
     own = [s for s in steps if isinstance(s, dict) and s.get("data") == of.data and s.get("to") == of.to]
-    return [f"{brief(s['amount'])} {s['asset']}" for s in own if s.get("amount") and s.get("asset")]
+    return [f"{brief(s['amount'])} {s['asset']}" for s in own if s.get("asset") and brief(s.get("amount"))]
 
 
 def _print(console: Console, row: Data) -> None:
@@ -82,8 +82,16 @@ def _print(console: Console, row: Data) -> None:
 def _fee(row: Data) -> str:
     """Return what was paid for gas, else what is offered at most."""
     if row["fee_paid"] is not None:
-        return f"fee {brief(row['fee_paid']) or '0'} ({_gwei(row['gas_price_gwei'])})"
+        return f"fee {_small(row['fee_paid'])} ({_gwei(row['gas_price_gwei'])})"
     return f"offers {_gwei(row['max_fee_gwei'])}" if row["max_fee_gwei"] else "no fee yet"
+
+
+def _small(value: str) -> str:
+    """Return an amount of the chain's coin with its first digits, however small: a fee on a rollup is no nothing."""
+    whole, _, part = value.partition(".")
+    zeros = len(part) - len(part.lstrip("0"))
+    kept = part[: zeros + 3 if whole == "0" else 6].rstrip("0")
+    return f"{int(whole):,}.{kept}" if kept else whole
 
 
 def _gwei(value: str) -> str:

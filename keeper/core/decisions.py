@@ -21,7 +21,7 @@ from keeper.core.rules import (
     Target,
     Unjudged,
 )
-from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, Wei, mul_div_down, mul_div_up, ratio_text
+from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, Wei, mul_div_down, mul_div_up, ratio_text, usd_text
 
 NO_GAS = Wei(0)
 TRIES = 3
@@ -288,8 +288,10 @@ def left_today(rule: Bounded, memory: Memory) -> Usd | None:
 
 
 def _measured(rule: Rule, assessed: Assessment) -> str:
-    value = next(v.measured for v in assessed.verdicts if v.rule is rule)
-    return f"{rule.trigger.measure.value} {ratio_text(value) if value is not None else '?'}"
+    value, measure = next(v.measured for v in assessed.verdicts if v.rule is rule), rule.trigger.measure
+    if value is None:
+        return f"{measure.value} ?"
+    return f"{measure.value} {usd_text(value) if measure is Measure.PRICE else ratio_text(value)}"
 
 
 def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
