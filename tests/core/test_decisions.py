@@ -293,6 +293,16 @@ def test_a_boost_that_would_fire_again_is_refused() -> None:
     assert not found.leaves_in_danger, "a boost that does not come is no danger"
 
 
+def test_a_price_that_fired_a_rule_is_told_in_dollars() -> None:
+    """Prices have eight decimals and ratios eighteen: told as a ratio a price is nothing."""
+    watch = replace(
+        rule(actions=(Action.ALERT,), to=None),
+        trigger=Trigger(Measure.PRICE, is_below=True, bound=10**15, asset="WETH"),
+    )
+    assert held(loop(), watch).detail.startswith("price $")
+    assert held(loop(), watch).detail != "price $0.00"
+
+
 @pytest.mark.parametrize("by", [rule(actions=(Action.ALERT,)), rule(actions=(Action.ALERT,), to=None), rule(to=None)])
 def test_a_rule_that_may_only_alert_says_what_it_measured(by: Rule) -> None:
     """No target, or no action but the alert."""
