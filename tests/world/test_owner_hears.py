@@ -93,7 +93,7 @@ def test_a_rescue_and_an_alert_are_both_heard_and_so_is_a_fall_during_the_cooldo
     scene.open({"WETH": 10 * ETHER}, {"USDC": 9_000 * DOLLAR}).crash("1850")
     with scene.running("--live") as keeper:
         keeper.wait_for("rule protect helped")
-        scene.world.set_price("WETH", "1671")  # health 1.717: no new low, so the cooldown holds
+        scene.world.withdraw(scene.owner, "WETH", ETHER * 88 // 100)  # health 1.717, no new low of prices: it holds
         for _ in range(5):
             scene.world.mine()
             keeper.wait_for(f'"number": {scene.world.w3.eth.block_number}')
