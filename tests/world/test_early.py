@@ -99,7 +99,7 @@ async def test_an_event_sends_what_was_made_ready_and_nothing_is_read(scene: Sce
         path.stage.come()
         (how,) = await path.unread()
         assert how.endswith(HOW)
-        assert "eth_call" not in asked[: asked.index("eth_getTransactionCount")]
+        assert "eth_call" not in asked[: asked.index("eth_getTransactionReceipt")]  # which is asked for what was sent
         await cycle(path.stage.house, await path.stage.house.watch.blocks.block_at(path.shot_at))
         path.early.reconcile()
         await path.block()

@@ -101,7 +101,7 @@ def test_a_rescue_and_an_alert_are_both_heard_and_so_is_a_fall_during_the_cooldo
     assert 1 <= sum("(rule watch)" in title for title in said) <= 2, said  # twice where it was over in between
     assert sum("fires again during its cooldown" in title for title in said) == 1, said
     helped = next(alarm for alarm in alarms(keeper.log) if "rule protect helped" in alarm["title"])
-    for words in ("Rule protect: health factor", "sold", "WETH for", "USDC", "Debt $9,000.00 → $7,", "transactions"):
+    for words in ("Rule protect: health factor", "Sold", "WETH for", "USDC", "Debt $9,000.00 → $7,", "transactions"):
         assert words in helped["body"], helped["body"]
 
 
