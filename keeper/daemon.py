@@ -59,6 +59,8 @@ class Daemon:
         self._early = Early(house, self._landed) if settings.is_early else None
         house.warms_up = self._early is None  # else it would stand in the way of what needs no read
         self._disagreeing = set[str]()
+        self._reorged = set[Address]()
+        """Signers whose past is to be looked at on the history there is now."""
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -228,12 +230,16 @@ class Daemon:
 
         What an earlier plan left pending is called off once nothing asks for it any more.
         """
-        house, is_reorg = self._house, await self._is_reorg(head)
+        house = self._house
+        if await self._is_reorg(head):
+            self._reorged |= set(house.executors)
         for signer, executor in house.executors.items():
             if signer in house.in_flight:
                 continue
             try:
+                is_reorg = signer in self._reorged
                 taken = await executor.lane.tend(head, self._settings.daemon.confirmations, is_reorg=is_reorg)
+                self._reorged.discard(signer)
                 if taken:
                     await self._aftermath.undone(executor)
                     self._fell_short = True

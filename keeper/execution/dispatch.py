@@ -240,6 +240,11 @@ class Dispatch:
         """Return what may have landed: its nonce is used, by what no node has shown."""
         return await self._journal.unfinished(self._chain_id, self.signer.address, {"unseen"})
 
+    async def costless(self, nonces: range) -> tuple[Transaction, ...]:
+        """Return what reverted or never landed at these nonces, as far as the chain has shown."""
+        states: set[State] = {"reverted", "expired", "cancelled"}
+        return await self._journal.unfinished(self._chain_id, self.signer.address, states, nonces)
+
     async def is_covered(self, nonces: range) -> bool:
         """Tell whether something of ours is at each of these nonces, which the chain has free: then it is pending."""
         states: set[State] = {"signed", "pending", "unseen", "mined", "confirmed", "reverted"}

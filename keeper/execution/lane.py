@@ -272,8 +272,27 @@ class Lane:
             elif receipt.succeeded and head.number - receipt.block_number + 1 >= confirmations:
                 await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
         unseen = await self._look_for_the_unseen()
-        self._has_unconfirmed = bool(rows or reopened or unseen)
+        fresh = await self._look_at_what_cost_nothing(head, confirmations, mined, is_reorg=is_reorg)
+        self._has_unconfirmed = bool(rows or reopened or unseen or fresh)
         return tuple(taken)
+
+    async def _look_at_what_cost_nothing(
+        self, head: BlockRef, confirmations: int, mined: int, *, is_reorg: bool
+    ) -> int:
+        """Look again at what reverted, and after a reorg at what another outran: on this history it may have landed.
+
+        Returns how much of it a reorg may still change. Raises NodeError.
+        """
+        rows, fresh = await self._dispatch.costless(range(max(0, mined - LOOKS_A_HEAD), mined)), 0
+        for row in rows:
+            is_fresh = row.block_number is not None and head.number - row.block_number + 1 < confirmations
+            fresh += is_fresh
+            if not is_fresh and not is_reorg:
+                continue
+            now, receipt = await self._dispatch.look(row)
+            if receipt is not None and receipt.succeeded:
+                self._found.append(now)
+        return fresh
 
     async def _look_for_the_unseen(self) -> int:
         """Look once more for what landed without a receipt; return how many are unseen still. Raises NodeError."""
