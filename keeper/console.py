@@ -7,6 +7,8 @@ from collections.abc import MutableMapping
 from string import Formatter
 from typing import Any
 
+from keeper.core.notices import printable
+
 COLOURS = {"warning": "\033[33m", "error": "\033[31m", "critical": "\033[1;31m", "debug": "\033[2m"}
 PLAIN = "\033[0m"
 SUBJECTS = ("position", "book")
@@ -36,7 +38,8 @@ def rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     subject = next((str(told.pop(key)) for key in SUBJECTS if told.get(key)), "")
     text = _alarm(told) if name == "alarm" else f"{f'{subject}: ' if subject else ''}{_sentence(name, told)}"
     line = f"{_clock(time)} {head}  {text}"
-    return _coloured(level, line) + (f"\n{trace}" if trace else "")
+    shown = [_coloured(level, printable(line)), *(printable(part) for part in str(trace or "").splitlines())]
+    return "\n".join(shown)
 
 
 def _alarm(told: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from keeper.alarms import Alarms, Heard
 from keeper.console import rendered
 from keeper.core.conditions import News
-from keeper.core.notices import Notice, sentence
+from keeper.core.notices import Notice, printable, sentence
 from keeper.core.reasons import Reason
 from keeper.core.units import INFINITE, WAD, decimal_of, duration, ratio_text, usd_text
 from keeper.pulse import Pulse
@@ -28,6 +28,9 @@ MOST_SHOWN = 20
 """Positions named on the line of a block."""
 QUIET_S = 900.0
 """A line that would only repeat what was logged is summed up this often."""
+DELIVERY_TRIES = 3
+DELIVERY_AGAIN_S = 3.0
+"""Between tries to deliver an alarm at an address: the next one is an hour away, or never comes."""
 PASSING_S = 20.0
 """An alert that begins in the middle of a plan of ours is told when it outlasts this, or the plan."""
 NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
@@ -48,15 +51,17 @@ class AppriseAlarm:
     def __init__(self, urls: Sequence[str]) -> None:
         import apprise  # noqa: PLC0415 - a second of import time that only users of alarms pay
 
-        self._apprise = apprise.Apprise()
+        asset = apprise.AppriseAsset(default_service_retry=DELIVERY_TRIES - 1, default_service_wait=DELIVERY_AGAIN_S)
+        self._as_text = apprise.NotifyFormat.TEXT
+        self._apprise = apprise.Apprise(asset=asset)
         for url in urls:
             if not self._apprise.add(url):
                 scheme = url.split(":", 1)[0]
                 raise ValueError(f"alerts.urls: a {scheme}:// address is not one Apprise understands")
 
     def notify(self, title: str, body: str) -> bool:
-        """Deliver to every address."""
-        return bool(self._apprise.notify(title=title, body=body))
+        """Deliver to every address, as text: what a node or a token says is no markup. Refused, it is said again."""
+        return bool(self._apprise.notify(title=title, body=body, body_format=self._as_text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +444,7 @@ class Observer:
         self._known.recall(written)
 
     def _tell(self, title: str, body: str, **of: str | None) -> None:
+        title, body = printable(title), "\n".join(printable(line) for line in body.splitlines())
         self._log.warning("alarm", title=title, body=body.replace("\n", " "), **of)
         self.alarms = [*self.alarms[-99:], title]
         self._alarms.inc()
@@ -465,7 +471,7 @@ class Observer:
     def _deliver(self, alarm: Alarm, title: str, body: str) -> None:
         try:
             delivered = alarm.notify(title, body)
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - a hundred plugins deliver; a defect of one is in the log, not lost
             self._log.error("alarm_failed", title=title, error=type(error).__name__)
             return
         if not delivered:

@@ -26,3 +26,8 @@ def sentence(*parts: str) -> str:
     """Return parts as sentences: each begins in upper case and ends with one full stop; empty ones are left out."""
     whole = [part.strip().rstrip(".") for part in parts]
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in whole if part)
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, with nothing that a terminal obeys or that turns its reading direction."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
