@@ -142,7 +142,7 @@ def round_floor(account: lending.Account, terms: Terms) -> Wad:
 def between_floor(account: lending.Account, intent: Intent, terms: Terms) -> Wad:
     """Return the health factor that steps of one transaction may come down to: nobody can act between them.
 
-    The owner's floor where there is room for it; below, a quarter of the distance to liquidation stays, and more
+    The owner's floor where there is room for it; below, a quarter of the distance to liquidation stays, and up to three
     while prices fall: the transaction is mined blocks later, and reverts where health would not have sufficed.
     """
     health, floor = lending.health_factor(account), plan_floor(terms)
@@ -153,7 +153,10 @@ def between_floor(account: lending.Account, intent: Intent, terms: Terms) -> Wad
     rises = [drifts.get(b.asset, STILL).up for b in account.balances if b.borrowed]
     away = max(falls, default=0) + max(rises, default=0)
     least = max(ATOMIC_FLOOR, min(floor, WAD + (health - WAD) // 4))
-    return Wad(max(ATOMIC_FLOOR, min(WAD + (health - WAD) // 2, mul_div_up(least, BPS + BLOCKS * away, BPS))))
+    # where not even one block of the fall can be borne, keeping more would only take more rounds
+    is_borne = health * (BPS - away) > WAD * BPS
+    most = WAD + (health - WAD) * (3 if is_borne else 2) // 4
+    return Wad(max(ATOMIC_FLOOR, min(most, mul_div_up(least, BPS, max(1, BPS - BLOCKS * away)))))
 
 
 def end_floor(before: lending.Account, terms: Terms) -> Wad:

@@ -98,7 +98,7 @@ class CloseTarget:
 
 Target = HealthFactorTarget | LtvTarget | CloseTarget
 
-WORST_OF_USUAL = 6
+WORST_OF_USUAL = 10
 MOST_SLIPPAGE = 2_000
 """Basis points: no settings file may allow more."""
 
@@ -118,7 +118,7 @@ class Limits:
 
     @property
     def worst(self) -> Bps:
-        """The owner's worst, never tighter than the usual; left out: six times the usual, at most a fifth."""
+        """The owner's worst, never tighter than the usual; left out: ten times the usual, at most a fifth."""
         derived = min(WORST_OF_USUAL * self.max_slippage, MOST_SLIPPAGE)
         return Bps(max(self.max_slippage, derived if self.worst_slippage is None else self.worst_slippage))
 

@@ -32,11 +32,12 @@ class Slippage:
     def of(self, sell: Reserve, buy: Reserve) -> Bps:
         """Return what a sale may lose: wider for what prices move until it is mined, never more than liquidation costs.
 
-        The owner's usual holds in any case.
+        Against the price of now liquidation costs its bonus and the block of the fall that it comes after. The owner's
+        usual holds in any case.
         """
         away = self.drifts.get(sell.asset, STILL).down + self.drifts.get(buy.asset, STILL).up
-        bonus = max(0, sell.liquidation_bonus - BPS)
-        return Bps(max(self.usual, min(self.widened + BLOCKS * away, self.worst, bonus)))
+        liquidated = max(0, sell.liquidation_bonus - BPS) + away
+        return Bps(max(self.usual, min(self.widened + BLOCKS * away, self.worst, liquidated)))
 
 
 def slippage_of(rule: Rule, assessed: Assessment, outrun: int = 0) -> Slippage:

@@ -7,15 +7,17 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 from rich.console import Console
 
 from sandbox.survival import cells, paths, table
+from sandbox.survival.cells import Cell
 from sandbox.survival.play import play
-from sandbox.survival.verdict import Verdict, verdicts
+from sandbox.survival.verdict import Verdict, beside, verdicts
 from sandbox.world import World
 
 PRICES = Path("../shared/data/prices")
@@ -57,15 +59,43 @@ def run(folder: Path, only: str, position: str, *, is_quick: bool) -> list[Verdi
         world.warp(600)
         world.refresh_feeds()
         for i, course in enumerate(courses):
-            snapshot, begun = world.snapshot(), time.monotonic()
-            tell = _progress(f"[{i + 1}/{len(courses)}] {course.name}", begun)
-            these = verdicts(asyncio.run(play(world, course, settled, Path(temporary) / str(i), tell)))
+            tell = _progress(f"[{i + 1}/{len(courses)}] {course.name}", time.monotonic())
+            stage = _Stage(world, course, Path(temporary) / str(i))
+            these = stage.with_reasons(settled, stage.played(settled, tell))
             found += these
             print(f"; {table.line(these)}", file=sys.stderr, flush=True)
-            world.rpc("anvil_dropAllTransactions")  # what waits in the pool survives a revert
-            world.revert(snapshot)
-            world.rpc("evm_setAutomine", True)
     return found
+
+
+@dataclass
+class _Stage:
+    """One crash that can be played again from its beginning."""
+
+    world: World
+    course: paths.Course
+    folder: Path
+    _played: int = 0
+
+    def played(self, cells: Sequence[Cell], tell: Callable[[int, int], None] = lambda *_: None) -> list[Verdict]:
+        """Play it with these positions, and put the world back."""
+        snapshot, self._played = self.world.snapshot(), self._played + 1
+        found = verdicts(asyncio.run(play(self.world, self.course, cells, self.folder / str(self._played), tell)))
+        self.world.rpc("anvil_dropAllTransactions")  # what waits in the pool survives a revert
+        self.world.revert(snapshot)
+        self.world.rpc("evm_setAutomine", True)
+        return found
+
+    def with_reasons(self, cells: Sequence[Cell], found: Sequence[Verdict]) -> list[Verdict]:
+        """Play each fault again with nobody else's sales in its pools: what goes well then was the crowd's doing."""
+        return [
+            beside(v, next(a for a in self.played(_group(cell, cells)) if a.cell == v.cell)) if v.is_fault else v
+            for cell, v in zip(cells, found, strict=True)
+        ]
+
+
+def _group(cell: Cell, cells: Sequence[Cell]) -> list[Cell]:
+    """A position and those of the same signer."""
+    return [c for c in cells if c.signer.address == cell.signer.address]
 
 
 def _progress(name: str, begun: float) -> Callable[[int, int], None]:

@@ -97,7 +97,10 @@ def settings(*, is_quick: bool) -> list[Setting]:
         found.append(Setting("fixed cap 1.15", "1.15", "1.10", "1.20", SALE, is_batch=True, fee='max_fee_gwei = "500"'))
         loop = (("wstETH", "20"),)
         found.append(Setting("loop 1.03", "1.03", "1.025", "1.05", SALE, loop, "WETH", emode=1, is_batch=True))
-        found.append(Setting("loop calls 1.06", "1.06", "1.05", "1.09", SALE, loop, "WETH", emode=1))
+        for batch, way in ((True, "batch"), (False, "calls")):
+            found.append(
+                Setting(f"loop {way} 1.06", "1.06", "1.05", "1.09", SALE, loop, "WETH", is_batch=batch, emode=1)
+            )
     return found
 
 

@@ -10,6 +10,7 @@ from keeper.core.decisions import Hold
 from keeper.core.reasons import Reason
 from keeper.cycle import Result
 from sandbox.survival.cells import Cell, write
+from sandbox.survival.crowd import crowded
 from sandbox.survival.ledger import NATIVE, Reader, Sheet
 from sandbox.survival.lockstep import Keeper, keeping
 from sandbox.survival.market import CALM_BASE_FEE, Borrower, Market
@@ -32,6 +33,8 @@ class Line:
     lost: Decimal = Decimal(0)
     """Of that, what liquidations took."""
     gas: Decimal = Decimal(0)
+    crowd: Decimal = Decimal(0)
+    """Of the cost, what others of this crash took by selling into the same pools before it in the same block."""
     liquidated: list[int] = field(default_factory=list)
     alone: list[int] = field(default_factory=list)
     """The same of its twin that nobody keeps."""
@@ -151,6 +154,9 @@ class _Stage:
         signers: dict[str, list[Any]] = {}
         for receipt in receipts:
             signers.setdefault(receipt["from"].lower(), []).append(receipt)
+        crowd = crowded(
+            self.world, receipts, self._pools(i), prices, {x.cell.signer.address.lower() for x in self.lines}
+        )
         losses = [loss for loss in self.market.seizures if loss.block == number]
         for line in self.lines:
             cell, owner = line.cell, line.cell.owner.address
@@ -165,6 +171,7 @@ class _Stage:
                 / (Decimal(10) ** 18 * share)
                 * prices[NATIVE]
             )
+            line.crowd += crowd.get(cell.signer.address.lower(), Decimal(0)) / share
             line.sent += len(mine)
             line.reverted += sum(int(r["status"], 16) != 1 for r in mine)
             for loss in losses:

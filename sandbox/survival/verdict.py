@@ -1,18 +1,14 @@
 """What a crash shows of one position: fine, explained, or a fault."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import pairwise
 
 from sandbox.survival.play import Line, Played
 
 TOLERANCE_USD, TOLERANCE = Decimal(2), Decimal("0.05")
 BLIND = ("position_unreadable", "node_away", "figures_disagree")
 EMPTY_USD = Decimal(25)
-WORST = Decimal("0.03")
-"""The worst slippage that ships: a sale quoted at one block and mined in the next bears no more."""
-ONE_ROUND = Decimal("0.005")
-"""About what one round of a sale call by call makes good in a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +21,7 @@ class Verdict:
     cost: Decimal
     gas: Decimal
     lost: Decimal
+    crowd: Decimal
     sent: int
     reverted: int
     lowest: float
@@ -43,6 +40,15 @@ def verdicts(played: Played) -> list[Verdict]:
     return [_verdict(played, line) for line in played.lines]
 
 
+def beside(found: Verdict, alone: Verdict) -> Verdict:
+    """Return a fault as explained where the same position alone, in the same crash, had none."""
+    if alone.is_fault:
+        return replace(found, why=f"{found.why}; alone as well: {alone.why}")
+    came_to = "liquidated" if alone.liquidated else "not liquidated"
+    words = f"others of this table sold into its pool in its block; alone: {came_to}, cost {alone.cost:.0f} in all"
+    return replace(found, why=f"{words} ({found.why})", is_fault=False)
+
+
 def _verdict(played: Played, line: Line) -> Verdict:
     assert line.hosted
     why, is_fault = "", False
@@ -51,7 +57,7 @@ def _verdict(played: Played, line: Line) -> Verdict:
     # what pools that lag may give beyond the oracle is not owed to anybody
     model = max(line.hosted.cost, Decimal(0))
     if not is_fault and line.cost > model + max(TOLERANCE_USD, model * TOLERANCE):
-        dearer, is_fault = _dearer(line)
+        dearer, is_fault = _dearer(line, is_explained=bool(why))
         why = "; ".join(filter(None, (why, dearer)))
     blind = sum(n for key, n in line.outcomes.items() if key.endswith(BLIND))
     if blind:
@@ -63,6 +69,7 @@ def _verdict(played: Played, line: Line) -> Verdict:
         cost=line.cost,
         gas=line.gas,
         lost=line.lost,
+        crowd=line.crowd,
         sent=line.sent,
         reverted=line.reverted,
         lowest=min(line.health),
@@ -90,34 +97,48 @@ def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
     if "deleverage" not in line.cell.setting.actions and line.wallet[at - 1] < EMPTY_USD:
         return f"the wallet was used up, {line.sent} sent", False
     held = [h for h in line.holds if in_time[0] <= h[0] < first]
-    steepest = max(1 - then / now for now, then in pairwise(played.course.prices))
-    if line.reverted and steepest > WORST and line.hosted and line.hosted.liquidated:
-        speed = f"{steepest * 100:.1f} % a block"
-        return f"falls by {speed}, past the worst slippage of {WORST * 100:.0f} %; the model was liquidated too", False
-    if played.course.gas > 1 and held and held[-1][1] == "fee_limit":
+    if played.course.gas > 1 and _is_for_fees(line, held):
         return f"gas ×{played.course.gas} cost more than its share of the expected loss, until the gap came", False
-    if _sells_by_call(line) and steepest >= ONE_ROUND:
-        speed = f"the price falls by up to {steepest * 100:.1f} % a block"
-        return f"call by call, as its owner set it: one round a block, and {speed}; batch = true sells at once", False
+    twin = _batch_twin(line, played)
+    if twin is not None and not twin.liquidated:
+        name = twin.cell.setting.name
+        return f"call by call, as its owner set it: one round a block; {name} was not liquidated", False
     reasons = dict.fromkeys(f"{reason}{f' ({detail[:90]})' if detail else ''}" for _, reason, detail in held)
     asked = f"asked for help {len(in_time)} blocks in time, {line.sent} sent, {line.reverted} reverted"
     return f"{asked}, {before:.3f} before; held: {'; '.join(list(reasons)[-3:]) or 'never'}", True
 
 
-def _sells_by_call(line: Line) -> bool:
-    return not line.cell.setting.is_batch and "deleverage" in line.cell.setting.actions
+def _is_for_fees(line: Line, held: Sequence[tuple[int, str, str]]) -> bool:
+    """Tell whether what held it until it was liquidated was what gas cost, and nothing else."""
+    failed = {key for key in line.outcomes if key.startswith("failed")}
+    return {reason for _, reason, _ in held} <= {"fee_limit", "in_flight"} and failed <= {"failed: fee_limit"}
 
 
-def _dearer(line: Line) -> tuple[str, bool]:
+def _batch_twin(line: Line, played: Played) -> Line | None:
+    """The same position with the same means, whose owner lets it sell in one transaction."""
+    name = line.cell.setting.name
+    if " calls " not in name:
+        return None
+    return next((x for x in played.lines if x.cell.setting.name == name.replace(" calls ", " batch ")), None)
+
+
+def _dearer(line: Line, *, is_explained: bool) -> tuple[str, bool]:
+    """Explain what cost more than the model; `is_explained`: that it was liquidated is."""
     assert line.hosted
     trading, model = line.cost - line.gas - line.lost, line.hosted
     parts = f"gas {line.gas:.0f}, trading {trading:.0f}, liquidations {line.lost:.0f} against {model.cost:.0f}"
     if line.liquidated and not model.liquidated:
-        if _sells_by_call(line):
-            return parts, False
-        return f"liquidated where the model was not: {parts}", True
+        return f"liquidated where the model was not: {parts}", not is_explained
+    most = model.cost + max(TOLERANCE_USD, model.cost * TOLERANCE)
+    if line.crowd and line.cost - line.crowd <= most:
+        return f"{line.crowd:.0f} of it for selling behind others of this table in one block and pool: {parts}", False
+    if "deleverage" not in line.cell.setting.actions and is_explained and line.cost - line.lost <= TOLERANCE_USD:
+        return f"as its owner set it, nothing is sold: the debt stays whole, and so does the penalty: {parts}", False
     if not line.cell.setting.is_batch and line.gas > model.cost * Decimal("0.4"):
         return f"call by call, as its owner set it: {parts}", False
-    if not line.reverted and line.cost - line.gas <= max(model.cost - model.gas, Decimal(0)) + TOLERANCE_USD:
+    if (
+        not line.reverted
+        and line.cost - line.gas - line.crowd <= max(model.cost - model.gas, Decimal(0)) + TOLERANCE_USD
+    ):
         return f"rounds take more gas than the model's flash loan: {parts}", False
-    return parts, True
+    return f"{parts}, {line.crowd:.0f} of it behind others", True

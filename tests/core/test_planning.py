@@ -319,7 +319,7 @@ def test_a_thin_pool_sells_what_it_can_within_the_slippage() -> None:
     assert plan.is_partial
 
 
-@pytest.mark.parametrize(("cost_bps", "depth"), [(130, None), (10, {})])
+@pytest.mark.parametrize(("cost_bps", "depth"), [(180, None), (10, {})])
 def test_a_pool_too_thin_or_too_dear_sells_nothing(cost_bps: int, depth: dict[Address, int] | None) -> None:
     """Beyond what slippage allows at health 1.186, from the oracle's price, or with no answer at all."""
     assert refused(loop(), only(DELEVERAGE), cost_bps=cost_bps, depth=depth).reason is Reason.POOL_TOO_THIN

@@ -44,8 +44,8 @@ def test_the_bound_widens_from_usual_to_worst_as_liquidation_nears() -> None:
 
 
 def test_a_bare_number_derives_the_worst_from_it() -> None:
-    """Six times the usual at the edge; the settings of before need no new line."""
-    assert bound("16600", bonus=12_000) == 300
+    """Ten times the usual at the edge; the settings of before need no new line."""
+    assert bound("16600", bonus=12_000) == 500
     assert bound("16600", usual=500, bonus=20_000) == 2_000
 
 
@@ -55,11 +55,23 @@ def test_no_sale_may_cost_more_than_liquidation_would(bonus: int) -> None:
     assert bound("16600", worst=300, bonus=bonus) == max(50, bonus - BPS)
 
 
+@pytest.mark.parametrize(("fall", "expected"), [(0, 100), (50, 150), (100, 200), (900, 500)])
+def test_against_the_price_of_now_liquidation_costs_a_block_of_the_fall_as_well(fall: int, expected: int) -> None:
+    """Staked ether, a bonus of 1 %, that loses 1 % a block: within the bonus alone no sale would ever be mined."""
+    assert bound("16600", bonus=10_100, fall=fall) == expected
+
+
 def test_a_price_that_falls_is_allowed_for_until_the_sale_is_mined() -> None:
     """Half a per cent a block, two blocks: a hundred basis points more, and the worst all the same."""
     still, falling = bound("14000", worst=300), bound("14000", worst=300, fall=50)
     assert falling == still + 100
     assert bound("14000", worst=300, fall=500) == 300
+
+
+@pytest.mark.parametrize(("fall", "dollars"), [(200, "15000"), (400, "15000"), (400, "14000")])
+def test_what_ships_follows_a_price_that_falls_by_four_per_cent_a_block(fall: int, dollars: str) -> None:
+    """Wherever health is: a block of the fall, the pool's fee, and half a per cent for the sale's own size."""
+    assert bound(dollars, fall=fall) >= fall + 5 + 50
 
 
 def test_a_debt_that_rises_is_allowed_for_as_well() -> None:
@@ -104,7 +116,7 @@ def test_the_bound_lies_between_the_owners_usual_and_worst(
     widened = Bps(usual + (limits.worst - usual) * near // WAD)
     slippage = Slippage(Bps(usual), widened, limits.worst, {at("WETH"): Drift(Bps(fall), Bps(fall))})
     found = slippage.of(replace(WETH, liquidation_bonus=Bps(bonus)), USDC)
-    assert usual <= found <= max(usual, min(limits.worst, bonus - BPS))
+    assert usual <= found <= max(usual, min(limits.worst, bonus - BPS + fall))
 
 
 def plan_at(cost_bps: int, fall: int = 0, dollars: str = "14000") -> Plan:

@@ -172,6 +172,16 @@ def test_while_prices_fall_one_transaction_keeps_more_distance() -> None:
     assert min(s.health_after for s in plan.steps) >= wad("1.04")
 
 
+@pytest.mark.parametrize(("dollars", "fall"), [("15660", 200), ("15660", 400), ("15300", 500)])
+def test_a_plan_bears_a_block_of_a_fast_fall_between_decision_and_inclusion(dollars: str, fall: int) -> None:
+    """Health 1.06, a price that falls by 4 % a block, seen once (half of it) or longer: no step goes below 1 then."""
+    wanted = intent(loop(dollars=dollars), SELL)
+    falling = replace(wanted.assessment, drifts={at("WETH"): Drift(Bps(fall), Bps(0))})
+    plan = first(replace(wanted, assessment=falling), on=ATOMIC)
+    assert min(s.health_after for s in plan.steps) * (100 - max(4, fall // 100)) > wad("1") * 100
+    assert not plan.is_partial
+
+
 def test_repaying_out_of_the_same_asset_helps_below_the_floor() -> None:
     """It can only raise health."""
     of = position(holding("WETH", "10"), holding("USDC", 2_000, 17_900))

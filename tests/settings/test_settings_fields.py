@@ -171,8 +171,8 @@ def test_limits_have_bounds_of_their_own(faults: Faults, good: str, line: str, s
 @pytest.mark.parametrize(
     ("value", "usual", "worst"),
     [
-        ("50", 50, 300),
-        ("{ usual = 50 }", 50, 300),
+        ("50", 50, 500),
+        ("{ usual = 50 }", 50, 500),
         ("{ usual = 50, worst = 120 }", 50, 120),
         ("{ usual = 50, worst = 50 }", 50, 50),
     ],
