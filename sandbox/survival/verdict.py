@@ -57,7 +57,7 @@ def _verdict(played: Played, line: Line) -> Verdict:
     # what pools that lag may give beyond the oracle is not owed to anybody
     model = max(line.hosted.cost, Decimal(0))
     if not is_fault and line.cost > model + max(TOLERANCE_USD, model * TOLERANCE):
-        dearer, is_fault = _dearer(line, is_explained=bool(why))
+        dearer, is_fault = _dearer(line, _batch_twin(line, played), is_explained=bool(why))
         why = "; ".join(filter(None, (why, dearer)))
     blind = sum(n for key, n in line.outcomes.items() if key.endswith(BLIND))
     if blind:
@@ -97,8 +97,9 @@ def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
     if "deleverage" not in line.cell.setting.actions and line.wallet[at - 1] < EMPTY_USD:
         return f"the wallet was used up, {line.sent} sent", False
     held = [h for h in line.holds if in_time[0] <= h[0] < first]
-    if played.course.gas > 1 and _is_for_fees(line, held):
-        return f"gas ×{played.course.gas} cost more than its share of the expected loss, until the gap came", False
+    dear = _held_for_gas(held)
+    if played.course.gas > 1 and dear:
+        return f"gas ×{played.course.gas} cost more than its share of what was at stake: {dear}", False
     twin = _batch_twin(line, played)
     if twin is not None and not twin.liquidated:
         name = twin.cell.setting.name
@@ -108,10 +109,12 @@ def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
     return f"{asked}, {before:.3f} before; held: {'; '.join(list(reasons)[-3:]) or 'never'}", True
 
 
-def _is_for_fees(line: Line, held: Sequence[tuple[int, str, str]]) -> bool:
-    """Tell whether what held it until it was liquidated was what gas cost, and nothing else."""
-    failed = {key for key in line.outcomes if key.startswith("failed")}
-    return {reason for _, reason, _ in held} <= {"fee_limit", "in_flight"} and failed <= {"failed: fee_limit"}
+def _held_for_gas(held: Sequence[tuple[int, str, str]]) -> str:
+    """Return in the keeper's words what gas cost, where that held a position first of all; the floor may come after."""
+    reasons = [(reason, detail) for _, reason, detail in held if reason != "in_flight"]
+    if not reasons or reasons[0][0] != "fee_limit" or {r for r, _ in reasons} - {"fee_limit", "floor_too_near"}:
+        return ""
+    return reasons[0][1].split("; ")[0][:110]
 
 
 def _batch_twin(line: Line, played: Played) -> Line | None:
@@ -122,7 +125,7 @@ def _batch_twin(line: Line, played: Played) -> Line | None:
     return next((x for x in played.lines if x.cell.setting.name == name.replace(" calls ", " batch ")), None)
 
 
-def _dearer(line: Line, *, is_explained: bool) -> tuple[str, bool]:
+def _dearer(line: Line, twin: Line | None, *, is_explained: bool) -> tuple[str, bool]:
     """Explain what cost more than the model; `is_explained`: that it was liquidated is."""
     assert line.hosted
     trading, model = line.cost - line.gas - line.lost, line.hosted
@@ -132,8 +135,10 @@ def _dearer(line: Line, *, is_explained: bool) -> tuple[str, bool]:
     most = model.cost + max(TOLERANCE_USD, model.cost * TOLERANCE)
     if line.crowd and line.cost - line.crowd <= most:
         return f"{line.crowd:.0f} of it for selling behind others of this table in one block and pool: {parts}", False
-    if "deleverage" not in line.cell.setting.actions and is_explained and line.cost - line.lost <= TOLERANCE_USD:
+    if "deleverage" not in line.cell.setting.actions and is_explained and trading <= TOLERANCE_USD:
         return f"as its owner set it, nothing is sold: the debt stays whole, and so does the penalty: {parts}", False
+    if twin is not None and not twin.liquidated and twin.cost <= most:
+        return f"call by call, as its owner set it: {parts}; {twin.cell.setting.name} cost {twin.cost:.0f}", False
     if not line.cell.setting.is_batch and line.gas > model.cost * Decimal("0.4"):
         return f"call by call, as its owner set it: {parts}", False
     if (
