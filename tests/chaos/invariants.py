@@ -11,8 +11,8 @@ from stage import Stage
 
 TRIGGER, OVERSHOT = 1.25, 1.68
 DUST_USD = 5.0
-WORST_SLIPPAGE = 0.03
-"""What is taken out and not sold is what the price might have cost: six times the usual, near liquidation."""
+WORST_SLIPPAGE = 0.05
+"""What is taken out and not sold is what the price might have cost: ten times the usual, near liquidation."""
 BAD_SETTINGS = 2
 APPROVE = "095ea7b3"
 LANDED = {"mined": True, "confirmed": True, "reverted": False}
