@@ -74,6 +74,10 @@ class Guidance:
     """Whether only the lowest pending nonce is handed over: a delegated account may have one in a node's pool."""
 
 
+LOOK_HOLDS_S = 2.0
+"""How long a look at the position is good for: a later higher offer, whoever asks for it, takes another."""
+
+
 @dataclass(slots=True)
 class Course:
     """How far a flight has come."""
@@ -94,6 +98,8 @@ class Course:
     taken_once: set[int] = field(default_factory=set)
     """Nonces of which some node has, or may have, bytes."""
     answered: int = 0
+    looked_at: float = 0.0
+    """When the plan was last found right."""
     ceiling: Wei | None = None
     one_by_one: bool = False
     dropped: Reason | None = None
@@ -180,7 +186,8 @@ class Flight:
         return await self._follow(self._course(rows, guidance), rows, guidance)
 
     def _course(self, rows: tuple[Transaction, ...], guidance: Guidance) -> Course:
-        course = Course(rows, SendState.begun(fees_of(rows[0]), self._clock()), ceiling=guidance.ceiling)
+        now = self._clock()
+        course = Course(rows, SendState.begun(fees_of(rows[0]), now), looked_at=now, ceiling=guidance.ceiling)
         course.first_gas = {row.nonce: row.gas_limit for row in rows}
         course.taken_once = {row.nonce for row in rows if any(a.broadcast_at for a in row.attempts)}
         course.one_by_one = guidance.one_by_one
@@ -353,6 +360,9 @@ class Flight:
                 course.repeats[row.id, refusal.cause],
             )
             step = answers.step(refusal, of) if course.answered < answers.MOST_ANSWERS else Wait()
+            is_due = isinstance(step, OfferMore) and self._clock() - course.looked_at > LOOK_HOLDS_S
+            if is_due and not await self._is_still_right(course, guidance):
+                return True
             said = await self._take(step, course, row, refusal, guidance) or said
         return said
 
@@ -455,17 +465,25 @@ class Flight:
     # --- deciding ----------------------------------------------------------------------------------------------------
 
     async def _second_look(self, course: Course, guidance: Guidance) -> None:
-        """Ask what would be decided now, before more is offered. Raises PlanChangedError."""
+        """Offer more, if the plan is still right. Raises PlanChangedError."""
+        if await self._is_still_right(course, guidance):
+            await self._bid_more(course, course.ceiling if course.dropped is None else guidance.cancel_ceiling)
+
+    async def _is_still_right(self, course: Course, guidance: Guidance) -> bool:
+        """Ask what would be decided now, before more is offered; cancel what is not needed. Raises PlanChangedError."""
         asked = await self._ask(guidance, has_begun=bool(course.receipts), is_dropped=course.dropped is not None)
+        course.looked_at = self._clock()
         match asked:
             case Change():
                 raise PlanChangedError(course.pending)
             case Drop():
+                course.refused.clear()
                 await self._cancel(course, guidance, Reason.NO_LONGER_NEEDED)
+                return False
             case Keep(ceiling):
                 if course.dropped is None:
                     course.ceiling = ceiling
-                await self._bid_more(course, ceiling)
+                return True
 
     async def _ask(self, guidance: Guidance, *, has_begun: bool, is_dropped: bool) -> Keep | Drop | Change:
         if is_dropped:

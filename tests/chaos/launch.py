@@ -39,8 +39,8 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "after_receipt": (accounts, "receipt", "found"),
     "after_settled": (Dispatch, "settle", "after"),
     "between_steps": (Lane, "send", "after"),
-    "before_bump": (Dispatch, "bid_more", "before"),
-    "after_bump": (Dispatch, "bid_more", "after"),
+    "before_bump": (Dispatch, "resign", "before"),
+    "after_bump": (Dispatch, "resign", "after"),
     "reconcile": (Flight, "follow", "before"),
     "tend": (Lane, "tend", "after"),
 }

@@ -120,8 +120,8 @@ def recovers(stage: Stage) -> None:
         stage.places.append("-")
     is_killed = stage.dice.random() < 0.4
     with stage.stuck("1850"):
-        # high enough to last through a start: there what was left is said again before anything is decided
-        stage.world.rpc("anvil_setNextBlockBaseFeePerGas", hex((30 if is_killed else 3) * 10**10))
+        # more than this rescue may pay, and enough to last through a start: there what was left is said again first
+        stage.world.rpc("anvil_setNextBlockBaseFeePerGas", hex(30 * 10**10))
         stage.world.mine()
     before = stage.holdings()
     if is_killed:

@@ -12,6 +12,7 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from keeper.core.reasons import Reason
 from keeper.execution.answers import GAS_MOST_TIMES, MOST_ANSWERS, SILENT_SAME
 from keeper.execution.flight import SendFailedError
+from keeper.execution.redecision import Drop
 
 
 def said_most(rig: Rig) -> int:  # noqa: F811
@@ -73,6 +74,25 @@ async def test_a_fee_cap_below_the_base_fee_follows_it_at_once(rig: Rig) -> None
     await rig.lane.send([rig.out()], guidance(ceiling=90 * GWEI))
     assert rig.chain.log[-1].max_fee >= wanted
     assert len(rig.chain.log) == 2
+
+
+async def test_a_refusal_that_comes_late_is_answered_by_more_only_while_the_plan_is_right(rig: Rig) -> None:  # noqa: F811
+    """The base fee rose above what was taken, and the price came back: cancelled, and no more is bid for a sale."""
+    asked = list[bool]()
+    wanted = 60 * GWEI
+    text = f"max fee per gas less than block base fee: address 0xab, maxFeePerGas: 1 baseFee: {wanted}"
+
+    async def look(has_begun: bool) -> Drop:
+        asked.append(has_begun)
+        return Drop(Reason.HEALTHY)
+
+    rig.chain.refuses = lambda seen: text if len(rig.chain.log) > 1 and seen.max_fee < wanted else None
+    rig.clock.at = [(30, rig.chain.mine)]
+    with pytest.raises(SendFailedError) as failed:
+        await rig.lane.send([rig.out()], guidance(ceiling=90 * GWEI, reconsider=look))
+    assert failed.value.reason is Reason.NO_LONGER_NEEDED
+    assert asked
+    assert {seen.data for seen in rig.chain.log[2:]} == {"0x"}
 
 
 # --- a stranger at our nonce -----------------------------------------------------------------------------------------
