@@ -89,7 +89,7 @@ async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...
             if isinstance(perp_result.outcome, asyncio.Task) and perp_result.prepared:
                 house.in_flight.joins(perp_result.outcome)
                 sent, signer = perp_result.prepared, house.watch.positions[perp.name].spender
-                calls_go_ahead(house, block, signer, sent.calls, sent.gas_used)
+                calls_go_ahead(house, block, perp.name, signer, sent.calls, sent.gas_used)
         books = [await keep_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
     house.watch.keep_close(r.name for r in found.values() if isinstance(r, Result) and not r.is_healthy)
     house.watch.compare_first(r.name for r in found.values() if is_near(r.assessed))

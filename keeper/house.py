@@ -126,7 +126,7 @@ class House:
         if ahead.plan.intent.position in self.in_flight.names():
             self.aloft[ahead.plan.intent.position] = ahead
         if isinstance(self.simulator, Upon):
-            self.simulator.add(block, turn)
+            self.simulator.add(block, ahead.plan.intent.position, turn)
 
     def wallet(self, snapshot: Snapshot, signer: Address, position: str) -> Wallet:
         """Return what a signer can spend on a position: without what is decided or on its way for others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from keeper.core.rules import Assessment, Unjudged, assess
 from keeper.core.scenarios import is_dollar
 from keeper.core.trades import quotes_needed
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
-from keeper.execution.rehearsal import Refused
+from keeper.execution.rehearsal import Refused, Upon
 from keeper.house import House
 from keeper.together import quotes_upon, stands_first
 from keeper.trial import Prepared, ask_others, batch_of, try_plan
@@ -46,11 +47,12 @@ async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold
     anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
     decided = decide(assessed, anew, house.safety, signer)
     holds = decided.holds
-    for intent in decided.intents:
-        found = await rehearsed_now(house, snapshot, intent, signer)
-        if isinstance(found, Prepared):
-            return replace(found, wallet=snapshot.wallets[signer])
-        holds = (*holds, found)
+    with house.simulator.again(name) if isinstance(house.simulator, Upon) else contextlib.nullcontext():
+        for intent in decided.intents:
+            found = await rehearsed_now(house, snapshot, intent, signer)
+            if isinstance(found, Prepared):
+                return replace(found, wallet=snapshot.wallets[signer])
+            holds = (*holds, found)
     return asked_for(holds)
 
 

@@ -77,12 +77,12 @@ def goes_ahead(house: House, block: BlockRef, signer: Address, prepared: Prepare
 
 
 def calls_go_ahead(
-    house: House, block: BlockRef, signer: Address, calls: Sequence[Call], gas_used: Sequence[int]
+    house: House, block: BlockRef, name: str, signer: Address, calls: Sequence[Call], gas_used: Sequence[int]
 ) -> None:
     """Let what is decided next meet the state that a perpetual plan of this block leaves."""
     limits = tuple(max(gas_limit(gas), call.least_gas) for gas, call in zip(gas_used, calls, strict=True))
     if isinstance(house.simulator, Upon):
-        house.simulator.add(block, Turn(signer, tuple(calls), limits))
+        house.simulator.add(block, name, Turn(signer, tuple(calls), limits))
 
 
 def turn_of(signer: Address, prepared: Prepared) -> Turn:

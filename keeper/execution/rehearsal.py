@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -149,16 +151,21 @@ class Overridden:
         return await self._simulator.run(block, sender, calls, reads, {**self._codes, **code}, price, before)
 
 
+_again: ContextVar[str] = ContextVar("again", default="")
+"""The position that this task looks at again."""
+
+
 @dataclass(slots=True)
 class Upon:
     """Rehearses upon what was decided before at the same block: each plan meets the state that those leave.
 
-    At another block there is nothing before.
+    At another block there is nothing before, and a plan that is looked at again is not before itself.
     """
 
     alone: Simulator
     block_hash: str = ""
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[tuple[str, Turn], ...] = ()
+    """Position or book → what its plan sends, in their order."""
 
     @property
     def where(self) -> str:
@@ -169,14 +176,25 @@ class Upon:
         """A block begins to be judged: nothing was decided at it yet."""
         self.block_hash, self.turns = block.hash, ()
 
-    def add(self, block: BlockRef, turn: Turn) -> None:
+    def add(self, block: BlockRef, name: str, turn: Turn) -> None:
         """From now on what is rehearsed at this block meets this as well."""
         if block.hash == self.block_hash:
-            self.turns = (*self.turns, turn)
+            self.turns = (*self.turns, (name, turn))
 
     def at(self, block: BlockRef) -> tuple[Turn, ...]:
         """Return what was decided before at a block."""
-        return self.turns if block.hash == self.block_hash else ()
+        if block.hash != self.block_hash:
+            return ()
+        return tuple(turn for name, turn in self.turns if name != _again.get())
+
+    @contextlib.contextmanager
+    def again(self, name: str) -> Iterator[None]:
+        """Within, for the task that asks only, a position is looked at again: its own plan is not before it."""
+        token = _again.set(name)
+        try:
+            yield
+        finally:
+            _again.reset(token)
 
     async def run(
         self,

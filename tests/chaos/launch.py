@@ -41,7 +41,7 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "between_steps": (Lane, "send", "after"),
     "before_bump": (Dispatch, "resign", "before"),
     "after_bump": (Dispatch, "resign", "after"),
-    "reconcile": (Flight, "follow", "before"),
+    "reconcile": (Flight, "fly", "before"),
     "tend": (Lane, "tend", "after"),
 }
 

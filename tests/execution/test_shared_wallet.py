@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from core_builders import OWNER, at, intent, loop, rule, state, terms, wallet
 
+from keeper.chain.simulation import Turn
 from keeper.core.joint import Ahead
 from keeper.core.moves import Route, Swap
 from keeper.core.planning import Plan, plans
@@ -67,3 +68,16 @@ async def test_a_second_look_at_another_block_has_nobody_before_it() -> None:
     later = replace(judged, number=judged.number + 1, hash="0x" + "99" * 32)
     assert await stands_first(house, later, other, prepared) is None  # type: ignore[arg-type]
     assert await stands_first(house, judged, other, prepared) is None  # type: ignore[arg-type]
+
+
+def test_a_second_look_at_the_same_block_is_not_upon_its_own_plan() -> None:
+    """Else a rescue that waits would look as if it were done, and be given up for another."""
+    block = a_plan("a").intent.assessment.position.block
+    upon = Upon(NoFork())
+    upon.begin(block)
+    mine, other = Turn(OWNER, (), ()), Turn(Address("0x" + "77" * 20), (), ())
+    upon.add(block, "a", mine)
+    upon.add(block, "b", other)
+    with upon.again("a"):
+        assert upon.at(block) == (other,)
+    assert upon.at(block) == (mine, other)
