@@ -111,10 +111,15 @@ def _liquidated(line: Line, played: Played) -> tuple[str, bool]:
 
 def _held_for_gas(held: Sequence[tuple[int, str, str]]) -> str:
     """Return in the keeper's words what gas cost, where that held a position first of all; the floor may come after."""
-    reasons = [(reason, detail) for _, reason, detail in held if reason != "in_flight"]
+    reasons = [(_of_gas(reason, detail), detail) for _, reason, detail in held if reason != "in_flight"]
     if not reasons or reasons[0][0] != "fee_limit" or {r for r, _ in reasons} - {"fee_limit", "floor_too_near"}:
         return ""
     return reasons[0][1].split("; ")[0][:110]
+
+
+def _of_gas(reason: str, detail: str) -> str:
+    """A plan left out as moving less than its gas costs was left out for gas."""
+    return "fee_limit" if reason == "insufficient" and "less than its gas" in detail else reason
 
 
 def _batch_twin(line: Line, played: Played) -> Line | None:
@@ -130,6 +135,8 @@ def _dearer(line: Line, twin: Line | None, *, is_explained: bool) -> tuple[str, 
     assert line.hosted
     trading, model = line.cost - line.gas - line.lost, line.hosted
     parts = f"gas {line.gas:.0f}, trading {trading:.0f}, liquidations {line.lost:.0f} against {model.cost:.0f}"
+    if line.liquidated and line.cost > line.alone_lost + TOLERANCE_USD + line.alone_lost * TOLERANCE:
+        return f"dearer than no keeper at all, {line.alone_lost:.0f}: {parts}", True
     if line.liquidated and not model.liquidated:
         return f"liquidated where the model was not: {parts}", not is_explained
     most = model.cost + max(TOLERANCE_USD, model.cost * TOLERANCE)

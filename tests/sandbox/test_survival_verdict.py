@@ -53,7 +53,7 @@ def test_what_call_by_call_costs_more_is_excused_where_one_transaction_cost_no_m
     """The model's 40 dollars: the twin's 30 excuse 60, its 90 do not."""
     calls = line("sale calls 1.15", batch=False, liquidated=True, cost=60)
     assert calls.hosted
-    calls.hosted.liquidated = 1
+    calls.hosted.liquidated, calls.alone_lost = 1, Decimal(100)
     found = [judged(calls, line("sale batch 1.15", cost=cost))[0][0] for cost in (30, 90)]
     assert found == [False, True]
 
@@ -68,6 +68,18 @@ def test_gas_is_an_excuse_only_where_it_was_dear_and_what_held_first() -> None:
         (verdict,) = verdicts(Played(replace(COURSE, gas=gas), [of], 30, 100))
         found.append(verdict.is_fault)
     assert found == [False, True, True, True]
+
+
+def test_who_was_liquidated_and_paid_more_than_without_a_keeper_is_a_fault_whatever_explains_it() -> None:
+    """Gas that saved nothing: 130 dollars against the 100 of the same position with no keeper."""
+    of = line("sale batch 1.15", liquidated=True)
+    of.alone_lost, of.holds = Decimal(100), [(106, "fee_limit", "at stake is enough for 21 gwei")]
+    found = []
+    for cost in (102, 130):
+        of.cost = Decimal(cost)
+        (verdict,) = verdicts(Played(replace(COURSE, gas=100), [of], 30, 100))
+        found.append(verdict.is_fault)
+    assert found == [False, True]
 
 
 def test_selling_behind_others_excuses_no_more_than_it_cost() -> None:
