@@ -135,8 +135,10 @@ def _dearer(line: Line, twin: Line | None, *, is_explained: bool) -> tuple[str, 
     assert line.hosted
     trading, model = line.cost - line.gas - line.lost, line.hosted
     parts = f"gas {line.gas:.0f}, trading {trading:.0f}, liquidations {line.lost:.0f} against {model.cost:.0f}"
-    if line.liquidated and line.cost > line.alone_lost + TOLERANCE_USD + line.alone_lost * TOLERANCE:
-        return f"dearer than no keeper at all, {line.alone_lost:.0f}: {parts}", True
+    alone = max(line.alone_lost, Decimal(0))
+    is_restored = any(key.startswith("restored") for key in line.outcomes)
+    if line.liquidated and not is_restored and line.cost - line.crowd > alone + max(TOLERANCE_USD, alone * TOLERANCE):
+        return f"paid, not saved, and dearer than no keeper at all, {alone:.0f}: {parts}", True
     if line.liquidated and not model.liquidated:
         return f"liquidated where the model was not: {parts}", not is_explained
     most = model.cost + max(TOLERANCE_USD, model.cost * TOLERANCE)

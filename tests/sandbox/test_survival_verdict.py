@@ -80,6 +80,9 @@ def test_who_was_liquidated_and_paid_more_than_without_a_keeper_is_a_fault_whate
         (verdict,) = verdicts(Played(replace(COURSE, gas=100), [of], 30, 100))
         found.append(verdict.is_fault)
     assert found == [False, True]
+    of.outcomes = {"restored: restored": 1}
+    (verdict,) = verdicts(Played(replace(COURSE, gas=100), [of], 30, 100))
+    assert not verdict.is_fault, "what a liquidation left was brought back to its target: that costs something"
 
 
 def test_selling_behind_others_excuses_no_more_than_it_cost() -> None:
