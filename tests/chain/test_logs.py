@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rpc_server import BOTH, Bench, Server, hash_of
 
-from keeper.chain import accounts
+from keeper.chain import accounts, patience
 from keeper.chain.errors import NodeAwayError, NodeBusyError, NodeError, NodeRefusedError
 from keeper.chain.logs import MOST_KEPT, MOST_LOGS, MOST_PAGES, PAGE, SETTLED, LogPages
 
@@ -145,6 +145,7 @@ async def test_a_block_that_is_refused_alone_is_an_error(bench: Bench, monkeypat
 async def test_a_busy_node_is_left_alone_and_asked_for_less_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some say so of a range that is too long."""
     server = await archive(bench, monkeypatch)
+    monkeypatch.setattr(patience, "BUSY_S", 0.5)
     server.span, server.says = 4000, {"code": -32005, "message": "rate limit exceeded"}
     pages = LogPages(bench.nodes(server))
     for _ in range(2):
