@@ -58,7 +58,10 @@ def test_the_figures_add_up(played: dict[str, Any]) -> None:
     assert equity["end"] - equity["start"] == pytest.approx(delta["open_moves_usd"] - costs["total"], abs=2)
     parts = sum(costs[name] for name in ("gas", "perp_fees", "perp_impact", "funding", "sales"))
     assert costs["total"] == pytest.approx(parts, abs=0.05)
-    assert 0 < costs["perp_fees"] < costs["total"] < 0.01 * equity["start"]
+    assert costs["perp_fees"] > 0
+    assert (
+        costs["total"] < 0.01 * equity["start"]
+    )  # less than nothing where pools lagged behind the fall: they paid more
     outside = sum(stretch["blocks"] for stretch in delta["excursions"])
     assert delta["share_inside"] == pytest.approx(1 - outside / delta["blocks"], abs=1e-4)
     bought = sum(trade["size"] for trade in hedged["perp_trades"])
