@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.effort import Effort
 from bench.rows import Row
 from bench.scene import open_loop, opened, write_settings
-from keeper.cycle import cycle
+from keeper.engine.cycle import cycle
 from sandbox.world import World
 
 

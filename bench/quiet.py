@@ -17,9 +17,9 @@ from bench.effort import Effort
 from bench.proxy import Proxy
 from bench.rows import Row
 from bench.scene import write_settings
-from keeper.app import opened
-from keeper.daemon import Daemon
-from keeper.house import House
+from keeper.engine.house import House
+from keeper.service.app import opened
+from keeper.service.daemon import Daemon
 from keeper.settings import load
 from sandbox.world import World
 

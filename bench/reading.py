@@ -18,7 +18,7 @@ from bench.effort import Effort
 from bench.rows import Row
 from bench.scene import opened, write_settings
 from keeper.chain.blocks import AT_ONCE
-from keeper.house import House
+from keeper.engine.house import House
 from sandbox.world import World
 
 COUNTS = {1: 60, 100: 40, 1000: 20, 10_000: 10}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from eth_account import Account
 
-from keeper import app
-from keeper.house import House
+from keeper.engine.house import House
+from keeper.service import app
 from keeper.settings import load
 from sandbox.world import World
 

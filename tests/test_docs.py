@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper.core.reasons import Reason
+from tools import picture
 from tools.reasons import PAGE, page
 
 ROOT = Path(__file__).parents[1]
@@ -37,34 +38,15 @@ def test_what_a_document_names_is_there(name: str) -> None:
     assert missing == []
 
 
-WHOLE = {"settings", "cli", "journal", "_data"}
-"""Folders of keeper/ that the picture describes as a whole."""
-
-
 def test_the_house_in_the_picture_is_the_house() -> None:
-    """docs/architecture.md names every module of keeper/ by its path, and none that is not there."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    there = {path.relative_to(ROOT / "keeper").as_posix() for path in (ROOT / "keeper").rglob("*.py")}
-    modules = {x for x in there if Path(x).name not in {"__init__.py", "__main__.py"} and x.split("/")[0] not in WHOLE}
-    assert set(drawn(text)) == modules
+    """docs/architecture.md draws every module of keeper/ with its own first line, and none that is not there."""
+    text = picture.PAGE.read_text(encoding="utf-8")
+    assert picture.page(text) == text, "draw it anew: python -m tools.picture"
 
 
-def drawn(text: str) -> list[str]:
-    """Return the paths of the modules in the picture of keeper/: a folder's modules are indented below its line."""
-    lines = text.partition("\n    keeper/\n")[2].partition("\n    sandbox/")[0].splitlines()
-    folders, found = list[tuple[int, str]](), list[str]()
-    for line in lines:
-        depth = len(line) - len(line.lstrip())
-        folders = [(d, name) for d, name in folders if d < depth]
-        folder = re.match(r"\w+/(?=\s|$)", line.strip())
-        if folder:
-            folders.append((depth, folder[0]))
-        found += ["".join(name for _, name in folders) + module for module in re.findall(r"\w+\.py", line)]
-    return found
-
-
-def test_a_module_is_not_drawn_because_another_has_its_name() -> None:
-    """Paths are compared and not names: `perpetuals/report.py` is not there because `report.py` is."""
-    core = "      core/     pure\n        a.py  b.py    two    c.py   one\n"
-    text = f"\n    keeper/\n      report.py   data\n{core}      z.py\n    sandbox/\n"
-    assert drawn(text) == ["report.py", "core/a.py", "core/b.py", "core/c.py", "z.py"]
+def test_the_picture_leaves_no_package_out() -> None:
+    """A package that is not drawn is a room without a door."""
+    keeper = ROOT / "keeper"
+    packages = {path.parent.relative_to(keeper).as_posix() for path in keeper.rglob("__init__.py")} - {"."}
+    inside = {p for p in packages if p.split("/")[0] in picture.WHOLE and "/" in p}
+    assert set(picture.PACKAGES) == packages - inside

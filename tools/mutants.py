@@ -15,54 +15,52 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = (
-    # keeper/core/decisions.py
+    # keeper/core/decide.py
     Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "return self.rule is not None and not self.is_boost and not self.is_quiet and not is_told_only",
         "return self.rule is not None or not self.is_boost and not self.is_quiet and not is_told_only",
         "tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))",
         "return Decided(tuple(found) and (Hold(name, None, Reason.HEALTHY),))",
         "tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "if refusal or rule.target is None:",
         "if refusal and rule.target is None:",
         "tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "if not allowed and forbidden:",
         "if allowed and forbidden:",
         "tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "if any(_acting(r) and not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):",
         "if any(_acting(r) or not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):",
         "tests/core/test_decisions.py",
     ),
+    Mutant("keeper/core/decide.py", "if not memory.may_sign:", "if memory.may_sign:", "tests/core/test_decisions.py"),
     Mutant(
-        "keeper/core/decisions.py", "if not memory.may_sign:", "if memory.may_sign:", "tests/core/test_decisions.py"
-    ),
-    Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "if left is not None and left < LEAST_SPEND:",
         "if left is not None and left <= LEAST_SPEND:",
         "tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)",
         "last = max((at for (position, _), at in memory.acted_at.items() if position != name), default=None)",
         "tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/decisions.py",
+        "keeper/core/decide.py",
         "elif isinstance(target, LtvTarget) and target.ltv and threshold:",
         "elif isinstance(target, LtvTarget) or target.ltv and threshold:",
         "tests/core/test_decisions.py",
@@ -94,36 +92,36 @@ MUTANTS = (
     ),
     # keeper/core/prices.py
     Mutant("keeper/core/prices.py", "if price.answer <= 0:", "if price.answer < 0:", "tests/core/test_prices.py"),
-    # keeper/core/stakes.py
+    # keeper/core/fee_budget.py
     Mutant(
-        "keeper/core/stakes.py",
+        "keeper/core/fee_budget.py",
         "left = self.most_fee if self.budget is None else min(self.most_fee, self.budget - self.paid)",
         "left = self.most_fee if self.budget is None else max(self.most_fee, self.budget - self.paid)",
-        "tests/core/test_stakes.py",
+        "tests/core/test_fee_budget.py",
     ),
     Mutant(
-        "keeper/core/stakes.py",
+        "keeper/core/fee_budget.py",
         "return self.left < self.most_fee",
         "return self.left <= self.most_fee",
-        "tests/core/test_stakes.py",
+        "tests/core/test_fee_budget.py",
     ),
     Mutant(
-        "keeper/core/stakes.py",
+        "keeper/core/fee_budget.py",
         "return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, trigger.bound))",
         "return Wad(mul_div_up(figures.average_threshold * WAD // BPS, WAD, trigger.bound))",
-        "tests/core/test_stakes.py",
+        "tests/core/test_fee_budget.py",
     ),
     Mutant(
-        "keeper/core/stakes.py",
+        "keeper/core/fee_budget.py",
         "return per_gas if cap is None else min(per_gas, cap)",
         "return per_gas if cap is None else max(per_gas, cap)",
-        "tests/core/test_stakes.py",
+        "tests/core/test_fee_budget.py",
     ),
     Mutant(
-        "keeper/core/stakes.py",
+        "keeper/core/fee_budget.py",
         "if not native_price or not gas:",
         "if native_price or not gas:",
-        "tests/core/test_stakes.py",
+        "tests/core/test_fee_budget.py",
     ),
     # keeper/execution/policy.py
     Mutant(
@@ -341,24 +339,24 @@ MUTANTS = (
         "if now - self.offered_at > timings.bump_s:",
         "tests/execution/test_send_state.py",
     ),
-    # keeper/execution/redecision.py
+    # keeper/execution/recheck.py
     Mutant(
-        "keeper/execution/redecision.py",
+        "keeper/execution/recheck.py",
         "if [kind for kind, _ in ours] != [kind for kind, _ in theirs]:",
         "if [kind for kind, _ in ours] == [kind for kind, _ in theirs]:",
-        "tests/execution/test_redecision.py",
+        "tests/execution/test_recheck.py",
     ),
     Mutant(
-        "keeper/execution/redecision.py",
+        "keeper/execution/recheck.py",
         "return (type(move), move.asset), move.amount or 0",
         "return (type(move), move.asset), move.amount and 0",
-        "tests/execution/test_redecision.py",
+        "tests/execution/test_recheck.py",
     ),
     Mutant(
-        "keeper/execution/redecision.py",
+        "keeper/execution/recheck.py",
         "return [_weight(step.move) for step in plan.steps if not isinstance(step.move, Approve)]",
         "return [_weight(step.move) for step in plan.steps if isinstance(step.move, Approve)]",
-        "tests/execution/test_redecision.py",
+        "tests/execution/test_recheck.py",
     ),
     # keeper/chain/accounts.py
     Mutant(
@@ -385,42 +383,42 @@ MUTANTS = (
         'succeeded=quantity(found["status"], 1) != 1,',
         "tests/chain/test_answers_believed.py",
     ),
-    # keeper/venues/quantities.py
+    # keeper/venues/codec/quantities.py
     Mutant(
-        "keeper/venues/quantities.py",
+        "keeper/venues/codec/quantities.py",
         'raise ValueError(f"{shown(value)} is more than can be")',
         "pass",
-        "tests/venues/test_quantities.py",
+        "tests/venues/codec/test_quantities.py",
     ),
     Mutant(
-        "keeper/venues/quantities.py",
+        "keeper/venues/codec/quantities.py",
         "if not isinstance(value, str) or not _QUANTITY.fullmatch(value):",
         "if isinstance(value, str) or not _QUANTITY.fullmatch(value):",
-        "tests/venues/test_quantities.py",
+        "tests/venues/codec/test_quantities.py",
     ),
     Mutant(
-        "keeper/venues/quantities.py",
+        "keeper/venues/codec/quantities.py",
         'raise ValueError(f"{shown(value)} is not a quantity")',
         "pass",
-        "tests/venues/test_quantities.py",
+        "tests/venues/codec/test_quantities.py",
     ),
     Mutant(
-        "keeper/venues/quantities.py",
+        "keeper/venues/codec/quantities.py",
         'raise ValueError(f"{shown(value)} is not a hash")',
         "pass",
-        "tests/venues/test_quantities.py",
+        "tests/venues/codec/test_quantities.py",
     ),
     Mutant(
-        "keeper/venues/quantities.py",
+        "keeper/venues/codec/quantities.py",
         'if not isinstance(value, str) or not value.startswith("0x"):',
         'if isinstance(value, str) or not value.startswith("0x"):',
-        "tests/venues/test_quantities.py",
+        "tests/venues/codec/test_quantities.py",
     ),
     Mutant(
-        "keeper/venues/quantities.py",
+        "keeper/venues/codec/quantities.py",
         "if not isinstance(value, str) or not _HASH.fullmatch(value):",
         "if isinstance(value, str) or not _HASH.fullmatch(value):",
-        "tests/venues/test_quantities.py",
+        "tests/venues/codec/test_quantities.py",
     ),
     # keeper/chain/bounded.py
     Mutant(
@@ -493,7 +491,7 @@ MUTANTS = (
         "tests/core/test_units.py",
     ),
     Mutant(
-        "keeper/trial.py",
+        "keeper/engine/preflight.py",
         "return Batch(contract, delegated == contract) if",
         "return Batch(contract, delegated != contract) if",
         "tests/execution/test_kept.py",

@@ -12,7 +12,7 @@ from keeper.chain.client import Decode, Upstream, each
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
 from keeper.chain.pushes import as_log
 from keeper.core.units import Address, Wei
-from keeper.venues.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
+from keeper.venues.codec.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
 
 
 @dataclass(frozen=True, slots=True)

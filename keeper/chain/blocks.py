@@ -22,11 +22,11 @@ from keeper.chain.errors import (
 from keeper.chain.logs import LogPages
 from keeper.chain.nodes import Nodes
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei, duration
-from keeper.venues import multicall3
+from keeper.venues.codec.quantities import MOST_WEI, hash32, octets, quantity
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Answer, Discovery, Probe, Read
-from keeper.venues.quantities import MOST_WEI, hash32, octets, quantity
 
 T = TypeVar("T")
 Piece = tuple[Chunk, bytes]

@@ -13,7 +13,7 @@ from typing import Final
 from keeper.chain.errors import NodeRefusedError, TooBigError
 from keeper.chain.refusals import is_too_heavy
 from keeper.core.units import Address
-from keeper.venues import multicall3
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Read
 
 AMPLE: Final = 4

@@ -15,7 +15,7 @@ from keeper.chain.errors import NodeError
 from keeper.chain.fees import LEAST_TIP, usual_tip
 from keeper.chain.tolls import NO_TOLL, Toll
 from keeper.core.units import Wei
-from keeper.venues.quantities import MOST_WEI, quantity
+from keeper.venues.codec.quantities import MOST_WEI, quantity
 
 BLOCKS = 10
 """Blocks whose base fees and tips are asked for."""

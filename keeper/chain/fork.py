@@ -32,11 +32,11 @@ from keeper.chain.simulation import (
     price_at,
     says_no_funds,
 )
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
-from keeper.venues.abi import revert_reason
+from keeper.venues.codec.abi import revert_reason
+from keeper.venues.codec.quantities import MOST_WEI, octets, quantity
 from keeper.venues.ports import Call, Read
-from keeper.venues.quantities import MOST_WEI, octets, quantity
 
 _FORK_METHODS = READING | {
     "anvil_impersonateAccount",

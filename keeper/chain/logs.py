@@ -16,7 +16,7 @@ from typing import Any, Final
 from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeAwayError, NodeBusyError, NodeRefusedError, OversizedError
 from keeper.chain.pushes import as_log
-from keeper.venues.quantities import quantity
+from keeper.venues.codec.quantities import quantity
 
 PAGE: Final = 10_000
 """Blocks that are asked for at once at most: what large providers grant."""

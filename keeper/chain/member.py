@@ -22,7 +22,7 @@ from keeper.chain.errors import (
 from keeper.chain.health import Aside, Head, Record, Role
 from keeper.chain.patience import Patience, patiently
 from keeper.chain.pushes import Header, Pushed
-from keeper.venues.quantities import hash32, quantity
+from keeper.venues.codec.quantities import hash32, quantity
 
 T = TypeVar("T")
 Clock = Callable[[], float]

@@ -31,7 +31,7 @@ from keeper.chain.member import Clock, Member, as_is, as_number
 from keeper.chain.patience import Patience, for_a_block, patiently
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Several, Told, Topics
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 
 T = TypeVar("T")

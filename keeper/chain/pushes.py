@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from keeper.core.units import Address
-from keeper.venues.abi import address
-from keeper.venues.quantities import hash32, octets, quantity
+from keeper.venues.codec.abi import address
+from keeper.venues.codec.quantities import hash32, octets, quantity
 
 REMEMBERED = 4096
 Header = dict[str, Any]

@@ -20,7 +20,7 @@ from keeper.chain.errors import (
     NodeRefusedError,
     TooBigError,
 )
-from keeper.venues.quantities import plain
+from keeper.venues.codec.quantities import plain
 
 _TOO_MANY: Final = 429
 _REVERTED: Final = 3

@@ -16,12 +16,12 @@ from keeper.chain.client import Upstream
 from keeper.chain.errors import BlockMissingError, NodeAwayError, NodeRefusedError, StaleAnswerError
 from keeper.chain.fees import LEAST_TIP
 from keeper.chain.gas import gas_limit
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
-from keeper.venues import multicall3
-from keeper.venues.abi import revert_reason
+from keeper.venues.codec.abi import revert_reason
+from keeper.venues.codec.quantities import hash32, octets, plain, quantity
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Answer, Call, Read
-from keeper.venues.quantities import hash32, octets, plain, quantity
 
 Codes = Mapping[Address, bytes]
 """Code to put at accounts before calls are run."""

@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keeper import app
-from keeper.alarm_address import silenced
 from keeper.chain.errors import NodeError
 from keeper.chain.fork import find_anvil
 from keeper.chain.simulation import SimulationUnsupportedError, simulate
 from keeper.cli import doctor_rules
 from keeper.cli.doctor_nodes import examine_nodes
 from keeper.cli.words import short_address
-from keeper.core.positions import BlockRef, Snapshot, Unreadable
+from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
 from keeper.core.units import wei_text
+from keeper.engine.house import House
 from keeper.execution.signer import KeyUnavailableError
-from keeper.house import House
-from keeper.observe import AppriseAlarm
+from keeper.observe.alarm_address import silenced
+from keeper.observe.observer import AppriseAlarm
+from keeper.service import app
 from keeper.settings import Settings, Signer, futile, surroundings
-from keeper.venues import batch_account
+from keeper.venues.contracts import batch_account
 from keeper.venues.ports import ReadFailedError
 
 LEAST_NATIVE = 10**16

@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from keeper.core.books import exposure
-from keeper.core.hedge_rules import HedgeRule, blindness
-from keeper.core.margins import FACTOR, PerpPosition
-from keeper.core.perp_rules import PerpMeasure, PerpRule, is_named
-from keeper.core.positions import LendingPosition, Snapshot
+from keeper.core.book.position import exposure
+from keeper.core.book.rules import HedgeRule, blindness
+from keeper.core.perp.position import FACTOR, PerpPosition
+from keeper.core.perp.rules import PerpMeasure, PerpRule, is_named
 from keeper.core.rules import Action, Assessment, Measure, Rule
+from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import BPS, WAD, decimal_of
-from keeper.house import House
-from keeper.prepare import judge
+from keeper.engine.house import House
+from keeper.engine.plan import judge
 
 Found = tuple[str, bool, str]
 

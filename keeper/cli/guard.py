@@ -17,7 +17,7 @@ from keeper.cli.common import Exit, fail, prompt
 from keeper.settings.faults import in_one_line
 
 if TYPE_CHECKING:
-    from keeper.house import House
+    from keeper.engine.house import House
     from keeper.settings import Settings
 
 
@@ -25,7 +25,7 @@ def in_house(
     settings: Settings, work: Callable[[House], Awaitable[Exit]], *, is_live: bool, is_look: bool = False
 ) -> Exit:
     """Build the house, do the work in it, take it down."""
-    from keeper import app  # noqa: PLC0415 - for those that need a house
+    from keeper.service import app  # noqa: PLC0415 - for those that need a house
 
     async def inside() -> Exit:
         async with app.opened(settings, is_live=is_live, is_look=is_look, prompt=prompt(), in_full=True) as house:
@@ -65,7 +65,7 @@ def code_of(error: Exception) -> Exit | None:
     from keeper.execution.signer import KeyUnavailableError  # noqa: PLC0415
     from keeper.journal import JournalError  # noqa: PLC0415
     from keeper.settings import SettingsError  # noqa: PLC0415
-    from keeper.survey import AmbiguousNameError  # noqa: PLC0415
+    from keeper.snapshot.discovery import AmbiguousNameError  # noqa: PLC0415
     from keeper.venues.ports import ReadFailedError  # noqa: PLC0415
 
     wrong = (SettingsError, KeyUnavailableError, WrongChainError, AmbiguousNameError)

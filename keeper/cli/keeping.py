@@ -7,17 +7,17 @@ import asyncio
 from keeper.cli import show
 from keeper.cli.common import Exit, each, err, finish, out, prompt
 from keeper.cli.guard import guarded, in_house
-from keeper.core.decisions import Hold, Intent
+from keeper.core.decide import Hold, Intent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, measure
-from keeper.cycle import Result, cycle
-from keeper.daemon import Daemon
+from keeper.engine.cycle import Result, cycle
+from keeper.engine.house import House
+from keeper.engine.perp.keep import PerpResult
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
-from keeper.house import House
-from keeper.perpetuals.keep import PerpResult
+from keeper.service.chains import keep_all
+from keeper.service.daemon import Daemon
 from keeper.settings import Settings, futile
-from keeper.side_by_side import keep_all
 
 AnyResult = Result | PerpResult
 AnyOutcome = Outcome | PerpOutcome

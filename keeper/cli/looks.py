@@ -12,13 +12,13 @@ from keeper.cli.common import Exit, each, fail, finish, out, prompt
 from keeper.cli.doctor import examine
 from keeper.cli.guard import in_house
 from keeper.cli.keeping import AnyResult, verdict
-from keeper.core.hedge_rules import BookAssessment
-from keeper.core.margins import PerpPosition
-from keeper.core.positions import Snapshot, Unreadable
-from keeper.cycle import consider
-from keeper.house import House
-from keeper.perpetuals.judge import carry_of
-from keeper.perpetuals.keep import consider_book, consider_perp
+from keeper.core.book.rules import BookAssessment
+from keeper.core.perp.position import PerpPosition
+from keeper.core.snapshot import Snapshot, Unreadable
+from keeper.engine.cycle import consider
+from keeper.engine.house import House
+from keeper.engine.perp.assess import carry_of
+from keeper.engine.perp.keep import consider_book, consider_perp
 from keeper.settings import Settings
 from keeper.venues.ports import PricesMovedError
 

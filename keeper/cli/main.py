@@ -133,7 +133,7 @@ def journal(
     settings = settings_of(config)
     from keeper.cli import show_journal
     from keeper.cli.guard import guarded
-    from keeper.memory import remembered
+    from keeper.service.journal_file import remembered
 
     async def work() -> Exit:
         async with await remembered(settings) as memory:

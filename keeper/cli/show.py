@@ -9,27 +9,27 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from keeper import report
 from keeper.chain.nodes import Nodes, NodeStatus
 from keeper.cli import show_holdings, show_perps
 from keeper.cli.doctor import Finding
 from keeper.cli.show_journal import decision_row
 from keeper.cli.words import as_json_text, brief, money, short, time_text
-from keeper.core.carry import Carry
-from keeper.core.hedge_rules import BookAssessment
-from keeper.core.margins import PerpPosition
-from keeper.core.perp_rules import PerpAssessment
-from keeper.core.positions import Snapshot, Unreadable
+from keeper.core.book.carry import Carry
+from keeper.core.book.rules import BookAssessment
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Assessment, Unjudged
+from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Address
-from keeper.cycle import Result
+from keeper.engine import report
+from keeper.engine.cycle import Result
+from keeper.engine.house import House
+from keeper.engine.perp import report as perp_report
+from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
+from keeper.engine.perp.keep import PerpResult
+from keeper.engine.plan import judge
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
-from keeper.house import House
-from keeper.perpetuals import report as perp_report
-from keeper.perpetuals.judge import carry_of, judge_book, judge_perp
-from keeper.perpetuals.keep import PerpResult
-from keeper.prepare import judge
 
 Data = dict[str, Any]
 

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from keeper.cli.words import Data, brief, short, short_address
-from keeper.core.positions import Snapshot, Wallet
+from keeper.core.snapshot import Snapshot, Wallet
 from keeper.core.units import Address, decimal_of
-from keeper.house import House
+from keeper.engine.house import House
 
 MOST_ROWS = 20
 """More are in --json."""

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from keeper import report as lending
-from keeper.core.carry import Carry
-from keeper.core.hedge_rules import BookAssessment
-from keeper.core.perp_rules import PerpAssessment
+from keeper.core.book.carry import Carry
+from keeper.core.book.rules import BookAssessment
+from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
+from keeper.engine import report as lending
+from keeper.engine.perp import report
+from keeper.engine.perp.keep import PerpResult
+from keeper.engine.report import Data
 from keeper.execution.perp_executor import PerpOutcome
-from keeper.perpetuals import report
-from keeper.perpetuals.keep import PerpResult
-from keeper.report import Data
 
 
 def data_of(of: PerpAssessment | BookAssessment | Unjudged) -> Data:

@@ -18,7 +18,7 @@ def list_(config: Config = DEFAULT, limit: Limit = 20, as_json: Json = False) ->
     settings = settings_of(config)
     from keeper.cli import show_tx
     from keeper.cli.guard import guarded
-    from keeper.memory import remembered
+    from keeper.service.journal_file import remembered
 
     async def work() -> Exit:
         async with await remembered(settings) as journal:

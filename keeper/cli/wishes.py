@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keeper import app as house_of
 from keeper.cli.common import Exit, fail, finish, out, prompt, settings_of
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text
@@ -12,7 +11,8 @@ from keeper.execution.lane import SendFailedError, wish_key
 from keeper.execution.lock import SignerLockedError
 from keeper.execution.tx_state import TxState
 from keeper.journal import Journal, Transaction
-from keeper.memory import remembered
+from keeper.service import app as house_of
+from keeper.service.journal_file import remembered
 from keeper.settings import Settings
 
 

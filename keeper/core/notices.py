@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.decisions import Hold
+from keeper.core.decide import Hold
 
 
 @dataclass(frozen=True, slots=True)

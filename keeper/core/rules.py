@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
-from keeper.core import lending, names
+from keeper.core import names
+from keeper.core.lending import figures as lending
 from keeper.core.pace import Drift
-from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition, Unreadable
 from keeper.core.prices import Doubt, Side
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import AccountFigures, Arithmetic, LendingPosition, Unreadable
 from keeper.core.units import RAY, Address, Bps, Usd, Wad, Wei, decimal_of, ratio_text
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.core.bounds import Bounds, OutOfBoundsError
-from keeper.core.moves import Approve, Move, Route, Spender, Swap
-from keeper.core.planning import Plan
-from keeper.core.quotes import Quote, QuoteRequest
+from keeper.core.armed.bounds import Bounds, OutOfBoundsError
+from keeper.core.lending.moves import Approve, Move, Route, Spender, Swap
+from keeper.core.lending.plan import Plan
+from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount
 from keeper.execution.encoding import Script, Venues
 from keeper.execution.rehearsal import Rehearsed
-from keeper.venues import erc20, uniswap_v3
+from keeper.venues.contracts import erc20
+from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.ports import Answer, Probe, Read
 
 Answers = Mapping[object, Answer]

@@ -16,7 +16,7 @@ from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
-from keeper.execution.redecision import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep
 from keeper.execution.tx_state import TxState
 from keeper.journal import Entry, Transaction
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.moves import Approve, Move, Spender, Swap
-from keeper.core.planning import Plan
-from keeper.core.proposals import Step
+from keeper.core.lending.moves import Approve, Move, Spender, Swap
+from keeper.core.lending.plan import Plan
+from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
-from keeper.venues import aave_v3_calls, batch_account, erc20, uniswap_v3
-from keeper.venues.aave_v3 import Market
+from keeper.venues.aave_v3 import calls as aave_v3_calls
+from keeper.venues.aave_v3.market import Market
+from keeper.venues.contracts import batch_account, erc20
+from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.ports import Call
 
 

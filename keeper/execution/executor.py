@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
-from keeper.core import lending
-from keeper.core.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Unpledge, Withdraw
-from keeper.core.planning import Plan
-from keeper.core.positions import AccountFigures, LendingPosition, Wallet
+from keeper.core.lending import figures as lending
+from keeper.core.lending.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Unpledge, Withdraw
+from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
+from keeper.core.snapshot import AccountFigures, LendingPosition, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
 from keeper.execution.encoding import PlannedCall, Script, Venues, encode_moves
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
+from keeper.execution.leftovers import outside, payments
 from keeper.execution.rehearsal import Rehearsed
 from keeper.execution.reverted import why_reverted
-from keeper.execution.unfinished import outside, payments
 from keeper.journal import Entry, JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError

@@ -11,14 +11,14 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees
 from keeper.chain.rejections import Cause, Refusal
-from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
 from keeper.execution import answers
 from keeper.execution.answers import LookAgain, MoreGas, OfferLess, OfferMore, OneByOne, Refused, Stop, Wait
 from keeper.execution.dispatch import EARLIER_LANDED, SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, fees_of
 from keeper.execution.pricing import Asked, NoOffer, Offer
-from keeper.execution.redecision import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep
 from keeper.execution.send_state import Move, SendState, Timings
 from keeper.execution.traces import Foreign, InPool, Ours
 from keeper.execution.tx_state import TxState

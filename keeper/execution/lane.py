@@ -15,8 +15,8 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Upstream
 from keeper.chain.tolls import Toll
-from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.execution import grants
 from keeper.execution.convoy import Convoy

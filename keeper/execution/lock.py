@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from keeper.venues.quantities import plain
+from keeper.venues.codec.quantities import plain
 
 LARGEST = 4096
 """Bytes a lock's file holds at most."""

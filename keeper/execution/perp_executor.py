@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
-from keeper.core import perps
-from keeper.core.margins import PerpPosition
-from keeper.core.perp_moves import AddMargin, AllowMargin, TakeMargin, Trade
-from keeper.core.perp_plans import PerpPlan
+from keeper.core.perp import margin as perps
+from keeper.core.perp.moves import AddMargin, AllowMargin, TakeMargin, Trade
+from keeper.core.perp.plan import PerpPlan
+from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei, ratio_text
 from keeper.execution import policy

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.margins import OrderKind, PerpLeg, PerpPosition
-from keeper.core.perp_pricing import base_usd, value_of
+from keeper.core.perp.position import OrderKind, PerpLeg, PerpPosition
+from keeper.core.perp.pricing import base_usd, value_of
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Wei, mul_div_down, mul_div_up, usd_text, wei_text
 from keeper.execution.policy import Grant, PolicyError

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.core.moves import Swap
-from keeper.core.positions import Reserve
+from keeper.core.lending.moves import Swap
+from keeper.core.lending.slippage import Slippage
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
-from keeper.core.slippage import Slippage
+from keeper.core.snapshot import Reserve
 from keeper.core.units import BPS, UINT256_MAX, Address, Bps, Usd, mul_div_down, mul_div_up, usd_text
 from keeper.execution.encoding import Script, Venues
-from keeper.venues import aave_v3_calls, batch_account, uniswap_v3
-from keeper.venues.abi import address, load
+from keeper.venues.aave_v3 import calls as aave_v3_calls
+from keeper.venues.codec.abi import address, load
+from keeper.venues.contracts import batch_account
+from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.ports import Call
 
 _ERC20 = load("erc20")

@@ -17,8 +17,8 @@ from keeper.chain.client import Upstream
 from keeper.chain.fee_market import Market
 from keeper.chain.fees import LEAST_TIP, Fees, raised
 from keeper.chain.tolls import Tolls
-from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei, gwei_text, wei_text
 
 NOTHING = Wei(0)

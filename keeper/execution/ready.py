@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from keeper.chain.fee_market import Market
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.execution.dispatch import Dispatch
 from keeper.execution.pricing import Pricing
 from keeper.journal import Journal

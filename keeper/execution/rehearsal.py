@@ -19,9 +19,9 @@ from keeper.chain.simulation import (
     Turn,
     simulate,
 )
-from keeper.core.planning import Plan
-from keeper.core.positions import AccountFigures, BlockRef, LendingPosition
+from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import AccountFigures, BlockRef, LendingPosition
 from keeper.core.units import Address, Wei, ratio_text
 from keeper.execution.encoding import Script
 from keeper.venues.ports import Call, Probe, Read

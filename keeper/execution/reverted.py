@@ -7,8 +7,8 @@ from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeError, NodeRefusedError
 from keeper.core.reasons import Reason
 from keeper.journal import Transaction
-from keeper.venues import uniswap_v3
-from keeper.venues.abi import error_selector, inner_error, revert_reason
+from keeper.venues.codec.abi import error_selector, inner_error, revert_reason
+from keeper.venues.exchanges import uniswap_v3
 
 PRICE_REFUSALS = ("Too much requested", "STF")
 """What Uniswap's router says when a swap would cost more than it may: more than it was told, or than was approved."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from keeper.core.hedge_rules import HedgeRule
-from keeper.core.perp_rules import PerpRule
+from keeper.core.book.rules import HedgeRule
+from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
 from keeper.core.units import Wei, decimal_of, gwei_text
 from keeper.settings.model import Settings

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_checksum_address
 from pydantic import BeforeValidator, PlainValidator
 
-from keeper.alarm_address import is_understood
 from keeper.core.units import Address
+from keeper.observe.alarm_address import is_understood
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
-from keeper.core.decisions import LEAST_SPEND, Bounded
-from keeper.core.perp_rules import PerpAction, PerpMeasure, PerpRule
+from keeper.core.decide import LEAST_SPEND, Bounded
+from keeper.core.perp.rules import PerpAction, PerpMeasure, PerpRule
 from keeper.core.rules import Action, HealthFactorTarget, Measure, Rule, Trigger
 from keeper.core.units import WAD, decimal_of, usd_text
 from keeper.settings.faults import in_one_line

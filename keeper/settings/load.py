@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from keeper import resources
 from keeper.chain.health import Role, host_of
-from keeper.core.decisions import Safety
+from keeper.core.decide import Safety
 from keeper.core.units import WAD, Bps, Wad, Wei, scaled
 from keeper.settings import schema
 from keeper.settings.faults import field_faults, in_one_line

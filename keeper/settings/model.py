@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keeper.chain.health import Role
-from keeper.core.books import Book
-from keeper.core.decisions import Safety
-from keeper.core.hedge_rules import HedgeRule
-from keeper.core.perp_rules import PerpRule
+from keeper.core.book.position import Book
+from keeper.core.book.rules import HedgeRule
+from keeper.core.decide import Safety
+from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps, Wei
 

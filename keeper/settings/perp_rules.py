@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import ceil
 
-from keeper.core.books import Book
-from keeper.core.hedge_rules import HedgeRule
-from keeper.core.legs import NakedBudget
-from keeper.core.perp_rules import (
+from keeper.core.book.position import Book
+from keeper.core.book.rules import HedgeRule
+from keeper.core.book.unhedged import NakedBudget
+from keeper.core.perp.rules import (
     ExitTarget,
     MarginTarget,
     PerpAction,

@@ -6,12 +6,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from keeper.core.margins import PerpPosition
 from keeper.core.occurrences import Occurrence
-from keeper.core.perp_moves import PerpMove, TradeQuote
-from keeper.core.positions import BlockRef
+from keeper.core.perp.moves import PerpMove, TradeQuote
+from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from eth_abi.abi import decode
 
-from keeper.venues import multicall3
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Read
 from sandbox.world import World
 

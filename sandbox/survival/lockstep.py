@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keeper import app
-from keeper.core.positions import BlockRef
-from keeper.daemon import AnyResult, Daemon
+from keeper.core.snapshot import BlockRef
+from keeper.engine.house import House
 from keeper.execution.lane import Lane
-from keeper.house import House
+from keeper.service import app
+from keeper.service.daemon import AnyResult, Daemon
 from keeper.settings import load
 from sandbox.survival.cells import POLL_S
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keeper.chain.chunks import Bundle, Caps, is_too_big, laid_out
 from keeper.chain.errors import NodeRefusedError, TooBigError
 from keeper.core.units import Address
-from keeper.venues import multicall3
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Read
 
 TO = Address("0x" + "11" * 20)

@@ -24,7 +24,7 @@ from keeper.chain.heads import LONE_S
 from keeper.chain.health import ASIDE_S, Aside
 from keeper.chain.member import methods_of
 from keeper.chain.nodes import Nodes
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues.ports import Read
 

@@ -12,7 +12,7 @@ from keeper.chain.blocks import Blocks
 from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.health import Aside
 from keeper.core.units import Address
-from keeper.venues import erc20, multicall3
+from keeper.venues.contracts import erc20, multicall3
 from sandbox.world import World
 
 pytestmark = pytest.mark.world

@@ -14,7 +14,7 @@ from rpc_server import Bench, hash_of
 from keeper.chain.errors import NodeAwayError
 from keeper.chain.fork import AnvilMissingError, Fork
 from keeper.chain.passage import MOST_AT_ONCE, PASSED, Passage
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 
 MULTICALL = Address("0xcA11bde05977b3631167028862bE2a173976CA11")

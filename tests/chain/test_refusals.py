@@ -18,9 +18,9 @@ from keeper.chain.errors import (
 )
 from keeper.chain.refusals import refusal, wait_in
 from keeper.chain.simulation import SimulationUnsupportedError, simulate
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
-from keeper.venues import multicall3
+from keeper.venues.contracts import multicall3
 
 HASH = "0x" + "ab" * 32
 REVERT = "0x08c379a0" + "00" * 64

@@ -19,9 +19,9 @@ from keeper.chain.simulation import (
     price_at,
     simulate,
 )
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
-from keeper.venues import multicall3
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Call
 
 SENDER, THERE, CALLER = (Address("0x" + f"{i:040x}") for i in (1, 2, 3))

@@ -13,7 +13,7 @@ from prometheus_client import start_http_server
 from typer.testing import CliRunner, Result
 
 from keeper.cli.main import app
-from keeper.observe import Observer
+from keeper.observe.observer import Observer
 
 OWNER = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 GUARDIAN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"

@@ -7,23 +7,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from keeper.core import lending
-from keeper.core.decisions import Intent, Memory, Safety
-from keeper.core.moves import Route
-from keeper.core.positions import (
-    AccountFigures,
-    Arithmetic,
-    BlockRef,
-    Holding,
-    LendingPosition,
-    Reserve,
-    Wallet,
-)
+from keeper.core.decide import Intent, Memory, Safety
+from keeper.core.lending import figures as lending
+from keeper.core.lending.moves import Route
+from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
+from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.prices import Doubt, OraclePrice
-from keeper.core.proposals import State, Terms
-from keeper.core.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.rules import Action, Assessment, HealthFactorTarget, Limits, Measure, Rule, Trigger, assess
-from keeper.core.trades import quotes_needed
+from keeper.core.snapshot import AccountFigures, Arithmetic, BlockRef, Holding, LendingPosition, Reserve, Wallet
 from keeper.core.units import RAY, UINT256_MAX, WAD, Address, Amount, Bps, Ray, Usd, Wad, Wei
 
 OWNER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")

@@ -7,10 +7,10 @@ from dataclasses import replace
 from core_builders import at, holding, intent, limits, position, quoted, rule, safety, state, terms, usd, wallet
 from hypothesis import strategies as st
 
-from keeper.core.decisions import Intent
-from keeper.core.moves import Spender
-from keeper.core.planning import Allowances
-from keeper.core.proposals import State, Terms
+from keeper.core.decide import Intent
+from keeper.core.lending.moves import Spender
+from keeper.core.lending.plan import Allowances
+from keeper.core.lending.proposals import State, Terms
 from keeper.core.rules import Action, CloseTarget, Measure, Trigger
 from keeper.core.units import BPS, WAD, Amount
 

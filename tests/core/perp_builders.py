@@ -9,18 +9,19 @@ from typing import Any
 from core_builders import BLOCK, NOW, OWNER, at, limits, loop, safety, usd, wad
 from perp_strategies import a_leg, a_position
 
-from keeper.core import perps
-from keeper.core.books import Book, exposure
-from keeper.core.decisions import Hold, Memory
-from keeper.core.hedge_rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
-from keeper.core.hedging import hedge_plans, trade_wanted
-from keeper.core.legs import Naked, NakedBudget
-from keeper.core.margins import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
-from keeper.core.perp_decisions import PerpIntent, decide_perp
-from keeper.core.perp_moves import TradeQuote
-from keeper.core.perp_planning import perp_plans
-from keeper.core.perp_plans import PerpPlan, PerpTerms
-from keeper.core.perp_rules import (
+from keeper.core.book.hedging import hedge_plans, trade_wanted
+from keeper.core.book.position import Book, exposure
+from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
+from keeper.core.book.unhedged import Naked, NakedBudget
+from keeper.core.decide import Hold, Memory
+from keeper.core.perp import margin as perps
+from keeper.core.perp.candidates import perp_plans
+from keeper.core.perp.decide import PerpIntent, decide_perp
+from keeper.core.perp.high_water import Trail
+from keeper.core.perp.moves import TradeQuote
+from keeper.core.perp.plan import PerpPlan, PerpTerms
+from keeper.core.perp.position import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
+from keeper.core.perp.rules import (
     MarginTarget,
     PerpAction,
     PerpAssessment,
@@ -30,10 +31,9 @@ from keeper.core.perp_rules import (
     PerpTrigger,
     assess_perp,
 )
-from keeper.core.positions import LendingPosition, Listed, Snapshot, Unreadable, Wallet
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.trails import Trail
+from keeper.core.snapshot import LendingPosition, Listed, Snapshot, Unreadable, Wallet
 from keeper.core.units import USD, WAD, Amount, Usd, Wei
 
 DOUBT = Doubt(Reason.PRICE_STALE, "old")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core_builders import BLOCK
 from hypothesis import strategies as st
 
-from keeper.core.margins import FACTOR, Factor, MarginBasis, PerpFigures, PerpLeg, PerpPosition
+from keeper.core.perp.position import FACTOR, Factor, MarginBasis, PerpFigures, PerpLeg, PerpPosition
 from keeper.core.prices import OraclePrice
 from keeper.core.units import WAD, Address, Amount
 

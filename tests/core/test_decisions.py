@@ -22,12 +22,12 @@ from core_builders import (
     wad,
 )
 
-from keeper.core import lending
-from keeper.core.decisions import EMERGENCY_TRIES, TRIES, Hold, Intent, Memory, decide
-from keeper.core.positions import LendingPosition
+from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Intent, Memory, decide
+from keeper.core.lending import figures as lending
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, CloseTarget, HealthFactorTarget, LtvTarget, Measure, Rule, Trigger, Unjudged
+from keeper.core.snapshot import LendingPosition
 from keeper.core.units import WAD, Wad, Wei
 
 STALE = Doubt(Reason.PRICE_STALE, "WETH is 7200 s old")

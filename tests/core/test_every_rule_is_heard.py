@@ -9,9 +9,9 @@ import pytest
 from core_builders import NOW, OWNER, assessed, loop, memory, rule, safety, wad
 from perp_builders import SIGNER, assessed_perp, perp_rule, short
 
-from keeper.core.decisions import Decided, Hold, Intent, Memory, asked_for, decide, gravest
-from keeper.core.perp_decisions import decide_perp
-from keeper.core.perp_rules import PerpAction
+from keeper.core.decide import Decided, Hold, Intent, Memory, asked_for, decide, gravest
+from keeper.core.perp.decide import decide_perp
+from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, HealthFactorTarget, Measure, Rule, Trigger
 from keeper.core.units import Wad

@@ -7,9 +7,9 @@ from dataclasses import replace
 from core_builders import at, holding, position, rule, usd
 
 from keeper.core import names
-from keeper.core.positions import LendingPosition
 from keeper.core.reasons import Reason
 from keeper.core.rules import Measure, Trigger, Unjudged, Verdict, assess
+from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address
 
 BRIDGED, NATIVE = holding("USDC", 0, 9_000), holding("DAI", 0, 100)

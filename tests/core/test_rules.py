@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 from core_builders import OWNER, assessed, holding, limits, loop, position, rule, wad
 
-from keeper.core import lending
-from keeper.core.positions import LendingPosition, Unreadable
+from keeper.core.lending import figures as lending
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import (
@@ -23,6 +22,7 @@ from keeper.core.rules import (
     Verdict,
     assess,
 )
+from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.core.units import BPS, INFINITE, USD, WAD, Wad, decimal_of
 
 

@@ -12,15 +12,15 @@ from perp_builders import BOOK, assessed_perp, decided, hedge_decision, hedge_ru
 from perp_strategies import a_position
 
 from keeper.cli.show_perps import rules_text
-from keeper.core.books import exposure
-from keeper.core.decisions import Hold, Memory, decide
-from keeper.core.hedge_rules import BookAssessment, HedgeRule, blindness
-from keeper.core.legs import Naked
-from keeper.core.perp_rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
+from keeper.core.book.position import exposure
+from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
+from keeper.core.book.unhedged import Naked
+from keeper.core.decide import Hold, Memory, decide
+from keeper.core.perp.high_water import Trail
+from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.rules import Measure, Trigger
-from keeper.core.trails import Trail
-from keeper.perpetuals import report
+from keeper.engine.perp import report
 
 from core_builders import OWNER, safety  # isort: skip
 

@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
-from keeper.core.positions import BlockRef
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
 
 GWEI = 10**9

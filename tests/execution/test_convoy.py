@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from keeper.chain.accounts import Receipt
-from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.execution.convoy import Convoy
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
-from keeper.execution.redecision import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep
 from keeper.journal import Transaction
 from keeper.venues.ports import Call
 

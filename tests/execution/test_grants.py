@@ -11,7 +11,7 @@ from keeper.core.units import Address, Wei
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.flight import SendFailedError
 from keeper.execution.lane import USE_UP
-from keeper.execution.redecision import Drop
+from keeper.execution.recheck import Drop
 from keeper.execution.signer import delegate_in
 
 DELEGATE = Address("0x4Cd241E8d1510e30b2076397afc7508Ae59C66c9")

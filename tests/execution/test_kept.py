@@ -10,18 +10,18 @@ import pytest
 from core_builders import intent, loop, rule, state, terms, wad, wallet
 
 from keeper.chain.accounts import Receipt
-from keeper.core import lending
-from keeper.core.moves import Borrow, Withdraw
-from keeper.core.planning import Plan, plans
-from keeper.core.positions import LendingPosition
+from keeper.core.lending import figures as lending
+from keeper.core.lending.moves import Borrow, Withdraw
+from keeper.core.lending.plan import Plan, plans
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action
+from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Amount, Wad, Wei
+from keeper.engine.preflight import batch_of
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
-from keeper.trial import batch_of
-from keeper.venues import batch_account
-from keeper.venues.abi import address
+from keeper.venues.codec.abi import address
+from keeper.venues.contracts import batch_account
 
 RECEIPT = Receipt("0xaa", True, 101, "0xbb", 21_000, Wei(1))
 ASSET = "0x" + "d" * 40

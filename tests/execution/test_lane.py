@@ -19,7 +19,7 @@ from keeper.execution.dispatch import Outgoing
 from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.lane import Lane, wish_key
 from keeper.execution.pricing import Asked
-from keeper.execution.redecision import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
 from keeper.journal import Journal, NewDecision, open_journal

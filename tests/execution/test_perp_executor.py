@@ -12,9 +12,9 @@ from perp_builders import perp_intent, perp_rule, planned, short
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeAwayError
-from keeper.core.margins import PerpPosition
-from keeper.core.perp_plans import PerpPlan
-from keeper.core.perp_rules import PerpAction
+from keeper.core.perp.plan import PerpPlan
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.units import Usd, Wei
 from keeper.execution import perp_executor

@@ -9,7 +9,7 @@ import pytest
 from core_builders import NOW, OWNER, limits, usd, wad
 from perp_builders import resting, short
 
-from keeper.core.margins import OrderKind, PerpPosition
+from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.units import UINT256_MAX, WAD, Address, Usd, Wei
 from keeper.execution.perp_policy import PerpGrant, check_perp

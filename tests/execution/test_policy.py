@@ -29,21 +29,21 @@ from core_strategies import worlds
 from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, given, settings
 
-from keeper.core.decisions import Hold, Intent
-from keeper.core.moves import Route, Swap
-from keeper.core.planning import Allowances, Plan, plans
-from keeper.core.positions import LendingPosition
-from keeper.core.proposals import State, Terms
+from keeper.core.decide import Hold, Intent
+from keeper.core.lending.moves import Route, Swap
+from keeper.core.lending.plan import Allowances, Plan, plans
+from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.slippage import Slippage, slippage_of
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, CloseTarget, Measure, Rule, Trigger
-from keeper.core.slippage import Slippage, slippage_of
+from keeper.core.snapshot import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Amount, Bps, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, Venues, encode
 from keeper.execution.policy import Grant, PolicyError
-from keeper.venues import uniswap_v3
-from keeper.venues.aave_v3 import Listing, Market
-from keeper.venues.abi import load
+from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.codec.abi import load
+from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.ports import Call
 
 POOL = Address("0x87870Bca3F3fD6335C3F4ce8392D69350B4fA4E2")

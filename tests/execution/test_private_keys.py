@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from keeper import app
-from keeper.observe import Observer
+from keeper.observe.observer import Observer
+from keeper.service import app
 from keeper.settings import Settings
 
 

@@ -11,8 +11,8 @@ import pytest
 from fake_chain import FakeBlocks
 from test_lane import Rig, rig  # noqa: F401 - a fixture
 
-from keeper.core.positions import BlockRef
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
 from keeper.execution.flight import Guidance, SendFailedError
 from keeper.journal import Entry, NewDecision, NoSuchRowError

@@ -12,7 +12,7 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from keeper.core.reasons import Reason
 from keeper.execution.answers import GAS_MOST_TIMES, MOST_ANSWERS, SILENT_SAME
 from keeper.execution.flight import SendFailedError
-from keeper.execution.redecision import Drop
+from keeper.execution.recheck import Drop
 
 
 def said_most(rig: Rig) -> int:  # noqa: F811

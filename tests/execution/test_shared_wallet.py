@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from core_builders import OWNER, at, intent, loop, rule, state, terms, wallet
 
 from keeper.chain.simulation import Turn
-from keeper.core.joint import Ahead
-from keeper.core.moves import Route, Swap
-from keeper.core.planning import Plan, plans
+from keeper.core.lending.joint import Ahead
+from keeper.core.lending.moves import Route, Swap
+from keeper.core.lending.plan import Plan, plans
 from keeper.core.rules import Action
 from keeper.core.units import Address, Amount, Wei
+from keeper.engine.convoys import stands_first
+from keeper.engine.house import House
 from keeper.execution.rehearsal import NoFork, Upon
-from keeper.house import House
-from keeper.together import stands_first
 
 HELD = wallet(WETH=50)
 

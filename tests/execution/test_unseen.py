@@ -11,9 +11,9 @@ from fake_chain import FakeBlocks
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.core.reasons import Reason
-from keeper.execution.aftermath import Aftermath
 from keeper.execution.flight import SendFailedError
-from keeper.observe import Observer
+from keeper.execution.recovery import Aftermath
+from keeper.observe.observer import Observer
 
 BRIEFLY = replace(guidance(), give_up_s=60)
 

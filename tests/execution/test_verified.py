@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from core_builders import intent, loop, rule, state, terms, wad, wallet
 
-from keeper import app
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeAwayError
-from keeper.core.planning import Plan, plans
-from keeper.core.positions import LendingPosition
+from keeper.core.lending.plan import Plan, plans
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action
+from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Wad, Wei
 from keeper.execution.executor import Executor
+from keeper.service import app
 from keeper.venues.ports import PricesMovedError, ReadFailedError, ScopeOutdatedError
 
 MISSING = ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, "getUserAccountData reverted or is not there"))

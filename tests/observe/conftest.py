@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))  # builders of posit
 
 from owner_stage import Clock, Recorder, Stage
 
-from keeper.observe import Observer
+from keeper.observe.observer import Observer
 
 
 @pytest.fixture

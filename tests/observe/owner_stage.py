@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from keeper.observe import Observer
+from keeper.observe.observer import Observer
 
 
 @dataclass

@@ -20,21 +20,21 @@ from perp_builders import (
     short,
 )
 
-from keeper.core.decisions import Hold
-from keeper.core.margins import OrderKind, PerpLeg
-from keeper.core.perp_moves import CancelOrder, PerpMove, PlaceOrder, UpdateOrder
-from keeper.core.planning import Plan, plans
+from keeper.core.decide import Hold
+from keeper.core.lending.plan import Plan, plans
+from keeper.core.perp.moves import CancelOrder, PerpMove, PlaceOrder, UpdateOrder
+from keeper.core.perp.position import OrderKind, PerpLeg
 from keeper.core.prices import SecondPrice, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action
 from keeper.core.units import Address, Bps
-from keeper.deeds import outcome_said
+from keeper.engine.deeds import outcome_said
+from keeper.engine.notices import notices_of
+from keeper.engine.perp.notices import notices_of as perp_notices
+from keeper.engine.perp.notices import outcome_said as perp_said
+from keeper.engine.perp.upkeep import plan_of
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
-from keeper.notices import notices_of
-from keeper.perpetuals.notices import notices_of as perp_notices
-from keeper.perpetuals.notices import outcome_said as perp_said
-from keeper.perpetuals.upkeep import plan_of
 
 RAW = re.compile(r"(?<![\w.])\d{6,}(?![\w])")
 LOUD = [r for r in Reason if not Hold("p", "r", r).is_quiet]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from core_builders import OWNER, assessed, loop, memory, rule, safety, wad
 from owner_stage import Stage
 
-from keeper.core.decisions import Hold, Memory, decide
+from keeper.core.decide import Hold, Memory, decide
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Assessment, HealthFactorTarget, Measure, Rule, Trigger
-from keeper.notices import notices_of, standing_of
-from keeper.observe import Ended
+from keeper.engine.notices import notices_of, standing_of
+from keeper.observe.observer import Ended
 
 
 def alert(name: str, below: str, cooldown_s: int = 0) -> Rule:

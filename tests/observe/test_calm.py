@@ -6,11 +6,11 @@ import pytest
 from core_builders import assessed, loop, rule, wad
 from owner_stage import Stage
 
-from keeper.console import rendered
-from keeper.core.decisions import Hold
+from keeper.core.decide import Hold
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Measure, Trigger
-from keeper.notices import notices_of, standing_of
+from keeper.engine.notices import notices_of, standing_of
+from keeper.observe.console import rendered
 
 
 @pytest.mark.parametrize("block_s", [0.25, 2, 12])

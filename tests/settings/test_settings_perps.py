@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from keeper.core.perp_rules import ExitTarget, MarginTarget, PerpMeasure
+from keeper.core.perp.rules import ExitTarget, MarginTarget, PerpMeasure
 from keeper.core.units import USD, WAD
 from keeper.settings import Settings
 

@@ -8,11 +8,11 @@ from eth_abi.abi import encode
 
 from keeper.core.occurrences import Occurrence, What, strangers
 from keeper.core.units import Address
-from keeper.venues.aave_v3 import Listing, Market
-from keeper.venues.aave_v3_events import BORROW, LIQUIDATION_CALL, REPAY, SUPPLY, WITHDRAW, account_filters, occurrences
-from keeper.venues.perp_v2 import Deployment, Scope
-from keeper.venues.perp_v2 import Market as PerpMarket
-from keeper.venues.perp_v2_events import POSITION_CHANGED, POSITION_LIQUIDATED, PerpV2Chronicle
+from keeper.venues.aave_v3.events import BORROW, LIQUIDATION_CALL, REPAY, SUPPLY, WITHDRAW, account_filters, occurrences
+from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.perp_v2.events import POSITION_CHANGED, POSITION_LIQUIDATED, PerpV2Chronicle
+from keeper.venues.perp_v2.markets import Deployment, Scope
+from keeper.venues.perp_v2.markets import Market as PerpMarket
 
 OWNER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 WETH = Address("0x00000000000000000000000000000000000000A1")

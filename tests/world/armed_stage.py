@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from scenes import DOLLAR, Scene
 
-from keeper import app
-from keeper.arming import Arming
 from keeper.core.rules import Assessment
 from keeper.core.units import Bps
-from keeper.cycle import Result, cycle
-from keeper.house import House
+from keeper.engine.armed.arm import Arming
+from keeper.engine.cycle import Result, cycle
+from keeper.engine.house import House
+from keeper.service import app
 from keeper.settings import load
 
 NEAR, THERE = "1965", "1955"

@@ -12,9 +12,10 @@ from web3 import Web3
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
-from keeper.core.positions import LendingPosition
+from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address
-from keeper.venues import aave_v3, multicall3
+from keeper.venues.aave_v3 import market as aave_v3
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import joined
 from sandbox.positions import AccountData, accounts_data
 from sandbox.spec import WorldSpec

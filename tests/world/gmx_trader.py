@@ -8,27 +8,19 @@ from typing import Any
 
 from web3 import Web3
 
-from keeper.core.margins import OrderKind, PerpPosition
-from keeper.core.perp_moves import (
-    AllowMargin,
-    PerpMove,
-    PlaceOrder,
-    Trade,
-)
-from keeper.core.positions import BlockRef
+from keeper.core.perp.moves import AllowMargin, PerpMove, PlaceOrder, Trade
+from keeper.core.perp.position import OrderKind, PerpPosition
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Wei
-from keeper.venues import gmx_v2
-from keeper.venues.abi import address
-from keeper.venues.gmx_v2 import Deployment, Market, MarketPrices, price_probe
-from keeper.venues.gmx_v2_events import Event, decode_events
-from keeper.venues.gmx_v2_fees import fee_probe
-from keeper.venues.gmx_v2_moves import Execution, encode_move
-from keeper.venues.gmx_v2_outcomes import (
-    Outcome,
-    outcome_of,
-)
-from keeper.venues.gmx_v2_positions import Scope, position_probe
-from keeper.venues.gmx_v2_quotes import acceptable, size_usd_of
+from keeper.venues.codec.abi import address
+from keeper.venues.gmx_v2 import markets as gmx_v2
+from keeper.venues.gmx_v2.events import Event, decode_events
+from keeper.venues.gmx_v2.fees import fee_probe
+from keeper.venues.gmx_v2.markets import Deployment, Market, MarketPrices, price_probe
+from keeper.venues.gmx_v2.moves import Execution, encode_move
+from keeper.venues.gmx_v2.outcomes import Outcome, outcome_of
+from keeper.venues.gmx_v2.positions import Scope, position_probe
+from keeper.venues.gmx_v2.quotes import acceptable, size_usd_of
 from keeper.venues.ports import Answer, Call, Discovery, Probe, Read
 from sandbox.world import World
 

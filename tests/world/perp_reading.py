@@ -10,11 +10,15 @@ from typing import TypeVar
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
-from keeper.core.margins import PerpPosition
-from keeper.core.perp_moves import PerpMove, TradeQuote
+from keeper.core.perp.moves import PerpMove, TradeQuote
+from keeper.core.perp.position import PerpPosition
 from keeper.core.units import Address
-from keeper.venues import multicall3, perp_v2, perp_v2_account, perp_v2_calls, perp_v2_quotes
-from keeper.venues.perp_v2 import Deployment, Scope
+from keeper.venues.contracts import multicall3
+from keeper.venues.perp_v2 import calls as perp_v2_calls
+from keeper.venues.perp_v2 import markets as perp_v2
+from keeper.venues.perp_v2 import position as perp_v2_account
+from keeper.venues.perp_v2 import quotes as perp_v2_quotes
+from keeper.venues.perp_v2.markets import Deployment, Scope
 from keeper.venues.ports import joined
 from sandbox.errors import RevertedError
 from sandbox.spec import PerpMarket, Pool, Reserve, WorldSpec

@@ -13,12 +13,12 @@ from eth_utils.crypto import keccak
 from proxy import RpcProxy
 
 from bench.scene import write_settings
-from keeper.app import opened
-from keeper.changes import EVERY_S
 from keeper.core.rules import Assessment
-from keeper.cycle import cycle
-from keeper.house import House
+from keeper.engine.cycle import cycle
+from keeper.engine.house import House
+from keeper.service.app import opened
 from keeper.settings import load
+from keeper.snapshot.market_events import EVERY_S
 from sandbox.world import World
 
 pytestmark = pytest.mark.world

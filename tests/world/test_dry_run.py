@@ -12,10 +12,10 @@ import pytest
 from proxy import RpcProxy
 from scenes import DOLLAR, ETHER, Scene
 
-from keeper.app import opened
 from keeper.chain.client import READING
 from keeper.core.rules import Assessment
-from keeper.cycle import cycle
+from keeper.engine.cycle import cycle
+from keeper.service.app import opened
 from keeper.settings import load
 from sandbox.world import World
 

@@ -14,12 +14,12 @@ from scenes import Scene
 
 from keeper.chain.nodes import Nodes
 from keeper.chain.pushes import Log
-from keeper.core.decisions import Hold
+from keeper.core.decide import Hold
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
-from keeper.cycle import cycle
-from keeper.early import HOW, Early
-from keeper.venues.oracle_events import ANSWER_UPDATED
+from keeper.engine.armed.oracle_events import HOW, Early
+from keeper.engine.cycle import cycle
+from keeper.venues.aave_v3.oracle_events import ANSWER_UPDATED
 
 pytestmark = pytest.mark.world
 

@@ -13,14 +13,14 @@ from eth_utils.address import to_checksum_address
 from proxy import RpcProxy
 
 from bench.scene import write_settings
-from keeper.afar import IN_TURN, STAY
-from keeper.app import opened
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
-from keeper.cycle import cycle
-from keeper.house import House
+from keeper.engine.cycle import cycle
+from keeper.engine.house import House
+from keeper.service.app import opened
 from keeper.settings import load
-from keeper.watch import ALL_CLOSE
+from keeper.snapshot.reader import ALL_CLOSE
+from keeper.snapshot.screening import IN_TURN, STAY
 from sandbox.world import World
 
 pytestmark = pytest.mark.world

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from scenes import DOLLAR, ETHER, Scene
 
-from keeper.venues.abi import load
-from keeper.venues.gmx_v2_moves import Execution
+from keeper.venues.codec.abi import load
+from keeper.venues.gmx_v2.moves import Execution
 from sandbox.gmx_actors import GmxKeeper
 from sandbox.world import World
 

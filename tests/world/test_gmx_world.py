@@ -12,31 +12,14 @@ import pytest
 from gmx_trader import DOLLARS, MARGIN, NOW, PRICE, Trader
 from web3 import Web3
 
-from keeper.core import perps
-from keeper.core.margins import OrderKind
-from keeper.core.perp_moves import (
-    AddMargin,
-    AllowMargin,
-    CancelOrder,
-    ClaimFunding,
-    TakeMargin,
-    Trade,
-    UpdateOrder,
-)
+from keeper.core.perp import margin as perps
+from keeper.core.perp.moves import AddMargin, AllowMargin, CancelOrder, ClaimFunding, TakeMargin, Trade, UpdateOrder
+from keeper.core.perp.position import OrderKind
 from keeper.core.units import Amount, Wei
-from keeper.venues.gmx_v2 import claimable_probe
-from keeper.venues.gmx_v2_moves import Execution, encode_move, least_gas
-from keeper.venues.gmx_v2_outcomes import (
-    Cancelled,
-    Canceller,
-    Cause,
-    Executed,
-    Fill,
-    Frozen,
-    Pending,
-    behind_our_back,
-)
-from keeper.venues.gmx_v2_quotes import quote_probe, rehearsal, verdict
+from keeper.venues.gmx_v2.markets import claimable_probe
+from keeper.venues.gmx_v2.moves import Execution, encode_move, least_gas
+from keeper.venues.gmx_v2.outcomes import Cancelled, Canceller, Cause, Executed, Fill, Frozen, Pending, behind_our_back
+from keeper.venues.gmx_v2.quotes import quote_probe, rehearsal, verdict
 from sandbox.errors import RevertedError
 from sandbox.gmx_actors import GmxKeeper, GmxLiquidator
 from sandbox.world import World

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from crowd import read_all, settle, wishes
 
-from keeper.core import lending
-from keeper.core.positions import AccountFigures, Arithmetic, LendingPosition
+from keeper.core.lending import figures as lending
+from keeper.core.snapshot import AccountFigures, Arithmetic, LendingPosition
 from keeper.core.units import RAY
 from sandbox.positions import AccountData
 from sandbox.spec import DEFAULT, EMode, Reserve, WorldSpec

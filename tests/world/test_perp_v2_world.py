@@ -11,12 +11,12 @@ from decimal import Decimal
 import pytest
 from perp_reading import TWO_MARKETS, Seen, carry_out, quote, see, shake
 
-from keeper.core import perps
-from keeper.core.margins import PerpPosition
-from keeper.core.perp_moves import AddMargin, AllowMargin, CancelOrder, PerpMove, TakeMargin, Trade
+from keeper.core.perp import margin as perps
+from keeper.core.perp.moves import AddMargin, AllowMargin, CancelOrder, PerpMove, TakeMargin, Trade
+from keeper.core.perp.position import PerpPosition
 from keeper.core.units import WAD, Address, Amount
-from keeper.venues import perp_v2_calls
-from keeper.venues.perp_v2_account import free_margin
+from keeper.venues.perp_v2 import calls as perp_v2_calls
+from keeper.venues.perp_v2.position import free_margin
 from keeper.venues.ports import ReadFailedError, ScopeOutdatedError
 from sandbox.actors import PerpArbitrageur, PerpLiquidator
 from sandbox.errors import RevertedError

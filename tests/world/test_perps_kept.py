@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from scenes import DOLLAR, ETHER, Scene
 
-from keeper.app import opened
 from keeper.chain.errors import NodesDisagreeError
-from keeper.core.decisions import Hold
-from keeper.core.margins import PerpPosition
-from keeper.core.positions import BlockRef
+from keeper.core.decide import Hold
+from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
-from keeper.execution.redecision import Drop, Keep
-from keeper.perpetuals.keep import consider_perp, keep_perp
-from keeper.perpetuals.look import PerpLook
+from keeper.engine.perp.keep import consider_perp, keep_perp
+from keeper.engine.perp.recheck import PerpLook
+from keeper.execution.recheck import Drop, Keep
+from keeper.service.app import opened
 from keeper.settings import load
 from sandbox.world import World
 

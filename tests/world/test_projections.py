@@ -7,11 +7,12 @@ import pytest
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
-from keeper.core import lending
-from keeper.core.lending import Account
-from keeper.core.positions import AccountFigures
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Account
+from keeper.core.snapshot import AccountFigures
 from keeper.core.units import UINT256_MAX, WAD, Address, Wad
-from keeper.venues import aave_v3, multicall3
+from keeper.venues.aave_v3 import market as aave_v3
+from keeper.venues.contracts import multicall3
 from sandbox.errors import RevertedError
 from sandbox.world import World
 

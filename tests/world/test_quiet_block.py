@@ -14,9 +14,9 @@ from eth_utils.address import to_checksum_address
 
 from bench.proxy import Proxy
 from bench.scene import write_settings
-from keeper.app import opened
-from keeper.daemon import Daemon
-from keeper.house import House
+from keeper.engine.house import House
+from keeper.service.app import opened
+from keeper.service.daemon import Daemon
 from keeper.settings import load
 from sandbox.world import World
 

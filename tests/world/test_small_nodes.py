@@ -13,18 +13,18 @@ from eth_utils.address import to_checksum_address
 from proxy import RpcProxy
 
 from bench.scene import write_settings
-from keeper.app import opened
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import laid_out
 from keeper.chain.client import Node
 from keeper.chain.errors import NodeRefusedError
-from keeper.core.positions import BlockRef
 from keeper.core.rules import Assessment
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
-from keeper.cycle import cycle
-from keeper.house import House
+from keeper.engine.cycle import cycle
+from keeper.engine.house import House
+from keeper.service.app import opened
 from keeper.settings import load
-from keeper.venues import multicall3
+from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Answer, Read
 from sandbox.world import World
 

@@ -9,7 +9,7 @@ import pytest
 from armed_stage import staged
 from scenes import RULE, Scene
 
-from keeper.core.decisions import Hold
+from keeper.core.decide import Hold
 from keeper.core.reasons import Reason
 from sandbox.world import World
 

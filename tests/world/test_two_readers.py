@@ -13,7 +13,7 @@ from scenes import DOLLAR, ETHER, RULE, Scene
 from test_nodes_as_they_are import judged, with_two
 from test_perps_kept import MARGIN, perps, squeeze
 
-from keeper.venues.fixed_price import price_source
+from keeper.venues.feeds.fixed_price import price_source
 
 pytestmark = pytest.mark.world
 

@@ -1,0 +1,186 @@
+"""Within which bounds a plan that was rehearsed beforehand still is what was rehearsed: a new state, the same promise.
+
+Nothing is taken on trust from the time of arming: every figure that decides is worked out anew on the fresh account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.core.decide import Intent
+from keeper.core.lending import figures as lending
+from keeper.core.lending.moves import (
+    Approve,
+    Borrow,
+    Move,
+    Repay,
+    RepayWithCollateral,
+    Supply,
+    Swap,
+    Unpledge,
+    Withdraw,
+)
+from keeper.core.lending.plan import Plan
+from keeper.core.snapshot import AccountFigures, BlockRef, LendingPosition, Reserve, Wallet
+from keeper.core.units import BPS, Address, Bps, Wad, ratio_text, usd_text
+
+MOST_INTEREST = 1000
+"""An index may have grown by a thousandth since: more is not interest of a few blocks."""
+BLOCKS = 3
+"""Blocks for which what was armed may be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a plan was armed on: block, position at that block's own prices, and from where to where each price may."""
+
+    block: BlockRef
+    position: LendingPosition
+    prices: Mapping[Address, tuple[int, int]]
+
+
+class OutOfBoundsError(Exception):
+    """Why a plan made ready may not go out as it is: it is rehearsed as usual."""
+
+
+def price_bounds(armed: LendingPosition, rung: Mapping[Address, int], step: Bps) -> dict[Address, tuple[int, int]]:
+    """Return from where to where each price may be: between the armed block's and the rung's, and a step around."""
+    found = {}
+    for holding in armed.holdings:
+        asset, now = holding.reserve.asset, holding.reserve.price.answer
+        low, high = min(now, rung[asset]), max(now, rung[asset])
+        found[asset] = (low * (BPS - step) // BPS, -(-high * (BPS + step) // BPS))
+    return found
+
+
+def project(plan: Plan, bounds: Bounds, now: Intent, wallet: Wallet, floor: Wad) -> AccountFigures:
+    """Return the account's figures after a plan's moves on the fresh state. Raises OutOfBoundsError.
+
+    Same rule, limits and target; same balances but for interest; every price within its bounds; every balance,
+    allowance of the protocol and health floor on the way kept; the promise kept at the end.
+    """
+    position = now.assessment.position
+    if now.rule != plan.intent.rule or now.target != plan.intent.target:
+        raise OutOfBoundsError(f"rule {now.rule.name} is not the one it was armed for")
+    moves = [step.move for step in plan.steps]
+    _check_trades(moves, now)
+    _check_same(bounds.position, position)
+    matters = {h.reserve.asset for h in position.held} | {asset for move in moves for asset in _assets(move)}
+    for holding in position.holdings:
+        if holding.reserve.asset not in matters:
+            continue
+        low, high = bounds.prices[holding.reserve.asset]
+        if not low <= holding.reserve.price.answer <= high:
+            price = usd_text(holding.reserve.price.answer)
+            raise OutOfBoundsError(f"{holding.reserve.symbol} at {price} is beyond the rung")
+    account, tokens = now.assessment.account, dict[Address, int](wallet.tokens)
+    reserves = {h.reserve.asset: h.reserve for h in position.holdings}
+    for move in moves:
+        account = _moved(account, tokens, move, reserves, floor)
+    figures = lending.figures(account)
+    if not plan.postcondition.is_met(figures):
+        raise OutOfBoundsError(f"it would come to health factor {ratio_text(figures.health_factor)}")
+    return figures
+
+
+def _assets(move: Move) -> tuple[Address, ...]:
+    return move.route.tokens if isinstance(move, Swap) else (move.asset,)
+
+
+def _check_trades(moves: Sequence[Move], now: Intent) -> None:
+    """A price in doubt forbids trades, here as everywhere."""
+    trades = [(m.route.tokens[0], m.route.tokens[-1]) for m in moves if isinstance(m, Swap)]
+    doubt = next((d for sell, buy in trades if (d := now.assessment.doubt_of(sell, buy))), None)
+    if doubt or (trades and not any(action.trades for action in now.actions)):
+        raise OutOfBoundsError(doubt.detail if doubt else "it may not trade now")
+
+
+def _check_same(armed: LendingPosition, now: LendingPosition) -> None:
+    """The account is as it was armed, but for interest."""
+    if armed.owner != now.owner or armed.emode != now.emode or len(armed.holdings) != len(now.holdings):
+        raise OutOfBoundsError("the account is another one, or in another mode")
+    for a, b in zip(armed.holdings, now.holdings, strict=True):
+        balances = (a.scaled_supply, a.scaled_debt, a.is_collateral) == (
+            b.scaled_supply,
+            b.scaled_debt,
+            b.is_collateral,
+        )
+        if not balances or _settings(a.reserve) != _settings(b.reserve):
+            raise OutOfBoundsError(f"{b.reserve.symbol} of the account is not what it was")
+        for old, new in (
+            (a.reserve.supply_index, b.reserve.supply_index),
+            (a.reserve.debt_index, b.reserve.debt_index),
+        ):
+            if not old <= new <= old + old // MOST_INTEREST:
+                raise OutOfBoundsError(f"the index of {b.reserve.symbol} moved by more than interest")
+
+
+def _settings(of: Reserve) -> tuple[object, ...]:
+    bounds = (of.ltv, of.liquidation_threshold, of.supply_cap, of.borrow_cap)
+    flags = (of.is_active, of.is_frozen, of.is_paused, of.is_borrowable, of.is_siloed, of.is_isolated)
+    return (of.asset, of.decimals, of.price.source, *bounds, *flags)
+
+
+def _moved(  # noqa: C901, PLR0912 - one case for each move
+    account: lending.Account, tokens: dict[Address, int], move: Move, reserves: Mapping[Address, Reserve], floor: Wad
+) -> lending.Account:
+    """Return the account after one move, and take from and give to ``tokens`` what the wallet pays and receives."""
+    match move:
+        case Approve():
+            return account
+        case Swap(route, sold, bought):
+            _pay(tokens, route.tokens[0], sold)
+            tokens[route.tokens[-1]] = tokens.get(route.tokens[-1], 0) + bought
+            return account
+        case Supply(asset, amount):
+            _pay(tokens, asset, amount)
+            _check_cap(reserves[asset], amount)
+            if not account.of(asset).supplied:
+                account = lending.with_collateral(account, asset)
+            return lending.after(account, asset, supply=amount)
+        case Repay(asset, amount, is_all):
+            _pay(tokens, asset, amount)
+            owed = account.of(asset).borrowed
+            if is_all and amount < owed:
+                raise OutOfBoundsError(f"{owed} is owed, {amount} was to repay all")
+            return lending.after(account, asset, debt=-min(amount, owed))
+        case RepayWithCollateral(asset, amount):
+            balance = account.of(asset)
+            paid = min(amount, balance.borrowed)
+            if paid > balance.supplied:
+                raise OutOfBoundsError(f"{balance.supplied} is supplied, {paid} was to be repaid with it")
+            return _above(lending.after(account, asset, supply=-paid, debt=-paid), floor)
+        case Withdraw(asset, wanted):
+            supplied = account.of(asset).supplied
+            out = supplied if wanted is None else wanted
+            if out > min(supplied, reserves[asset].liquidity):
+                raise OutOfBoundsError(f"{out} is more than can be withdrawn")
+            tokens[asset] = tokens.get(asset, 0) + out
+            return _above(lending.after(account, asset, supply=-out), floor)
+        case Unpledge(asset):
+            return _above(lending.without_collateral(account, asset), floor)
+        case Borrow(asset, amount):
+            if amount > reserves[asset].liquidity:
+                raise OutOfBoundsError(f"{amount} is more than can be borrowed")
+            tokens[asset] = tokens.get(asset, 0) + amount
+            return _above(lending.after(account, asset, debt=amount), floor)
+
+
+def _pay(tokens: dict[Address, int], asset: Address, amount: int) -> None:
+    left = tokens.get(asset, 0) - amount
+    if left < 0:
+        raise OutOfBoundsError(f"the wallet lacks {-left} of {asset}")
+    tokens[asset] = left
+
+
+def _check_cap(reserve: Reserve, amount: int) -> None:
+    if reserve.supply_cap and reserve.total_supplied + amount > reserve.supply_cap * reserve.unit:
+        raise OutOfBoundsError(f"the cap of {reserve.symbol} is reached")
+
+
+def _above(account: lending.Account, floor: Wad) -> lending.Account:
+    health = lending.health_factor(account)
+    if health < floor:
+        raise OutOfBoundsError(f"on the way health would be {ratio_text(health)}, below the floor")
+    return account

@@ -1,0 +1,120 @@
+"""At which prices a rule would fire: what moves together, how far that is, and the rungs of a ladder from there on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from keeper.core import names
+from keeper.core.lending import figures as lending
+from keeper.core.lending.quotes import Quote, Quotes
+from keeper.core.rules import Assessment, Measure, Rule, matters, measure
+from keeper.core.snapshot import Arithmetic, Holding, LendingPosition
+from keeper.core.units import BPS, USD, Address, Amount, Bps, largest, mul_div_up
+
+PPM = 1_000_000
+STEADY = 33
+"""An asset within 1/33 of a dollar is not expected to move."""
+Prices = Mapping[Address, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Assets whose prices move by one common factor: down to ``factor`` parts in a million, or up by its inverse."""
+
+    moved: tuple[Address, ...]
+    is_fall: bool
+
+    def prices(self, of: LendingPosition, factor: int) -> dict[Address, int]:
+        """Return every price of a position once the moved ones have come as far as ``factor``, against us."""
+        prices = {h.reserve.asset: h.reserve.price.answer for h in of.holdings}
+        for asset in self.moved:
+            now = prices[asset]
+            prices[asset] = now * factor // PPM if self.is_fall else mul_div_up(now, PPM, factor)
+        return prices
+
+
+def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
+    """Return the moves that could make a rule fire: collateral falls together, each alone, or what is owed rises.
+
+    What is both collateral and debt moves nothing, and dollars only move where there is nothing else.
+    """
+    position = assessed.position
+    if rule.trigger.measure is Measure.PRICE:
+        asset = _watched(assessed, rule)
+        return (Scenario((asset,), rule.trigger.is_below),) if asset else ()
+    held = [h for h in position.held if matters(position, h.reserve.asset)]
+    falling = [h.reserve for h in held if h.is_collateral and not h.scaled_debt]
+    rising = [h.reserve for h in held if h.scaled_debt and not (h.is_collateral and h.scaled_supply)]
+    down = tuple(r.asset for r in falling if not is_dollar_price(r.price.answer))
+    up = tuple(r.asset for r in rising if not is_dollar_price(r.price.answer))
+    if not down and not up:
+        down = tuple(r.asset for r in falling)
+    alone = [Scenario((asset,), is_fall=True) for asset in down] if len(down) > 1 else []
+    return tuple([Scenario(m, is_fall) for m, is_fall in ((down, True), (up, False)) if m] + alone)
+
+
+def fires_at(assessed: Assessment, rule: Rule, scenario: Scenario, band: Bps) -> int | None:
+    """Return the factor nearest to now at which a rule fires, None beyond ``band`` basis points. PPM: it does now."""
+    arithmetic = assessed.account.arithmetic
+
+    def fires(factor: int) -> bool:
+        then = at_prices(assessed.position, scenario.prices(assessed.position, factor), arithmetic)
+        value = measure(rule.trigger, then, then.reported)
+        return value is not None and rule.trigger.fires_at(value)
+
+    return largest(PPM - band * PPM // BPS, PPM, fires)
+
+
+def rungs(factor: int, step: Bps, count: int) -> tuple[int, ...]:
+    """Return ``count`` factors below the one at which a rule fires, ``step`` basis points apart, nearest first.
+
+    A plan made for a rung is enough for every price between it and the rung above.
+    """
+    return tuple(factor * (BPS - step * k) // BPS for k in range(1, count + 1))
+
+
+def at_prices(position: LendingPosition, prices: Prices, arithmetic: Arithmetic) -> LendingPosition:
+    """Return a position as the protocol would report it at other prices."""
+    holdings = tuple(
+        replace(h, reserve=replace(h.reserve, price=replace(h.reserve.price, answer=prices[h.reserve.asset])))
+        for h in position.holdings
+    )
+    there = replace(position, holdings=holdings)
+    return replace(there, reported=lending.figures(lending.account_of(there, arithmetic)))
+
+
+def quotes_at(quotes: Quotes, now: lending.Account, then: lending.Account, slippage: Bps) -> Quotes:
+    """Return what pools would charge had they followed the prices from ``now`` to ``then``.
+
+    A pool often is there before the oracle: what it charges already is not counted twice, up to what would be fair.
+    """
+    return Quotes(tuple(_followed(quote, now, then, slippage) for quote in quotes.answers))
+
+
+def _followed(quote: Quote, now: lending.Account, then: lending.Account, slippage: Bps) -> Quote:
+    sell, buy = quote.route.tokens[0], quote.route.tokens[-1]
+    dearer, cheaper = now.of(sell).price * then.of(buy).price, then.of(sell).price * now.of(buy).price
+    followed = mul_div_up(quote.sold, dearer, cheaper)
+    fair = lending.sale_cost(then.of(sell), then.of(buy), quote.bought, slippage)
+    return replace(quote, sold=Amount(min(followed, max(quote.sold, fair))))
+
+
+def _watched(assessed: Assessment, rule: Rule) -> Address | None:
+    """Return the one asset whose price a rule measures."""
+    name, position = rule.trigger.asset, assessed.position
+    if name:
+        found = [r.asset for r in names.meant(name, (h.reserve for h in position.holdings))]
+    else:
+        found = [h.reserve.asset for h in position.held if h.is_collateral and matters(position, h.reserve.asset)]
+    return found[0] if len(found) == 1 else None
+
+
+def is_dollar(holding: Holding) -> bool:
+    """Tell whether the oracle says that an asset is worth about a dollar."""
+    return is_dollar_price(holding.reserve.price.answer)
+
+
+def is_dollar_price(price: int) -> bool:
+    """Tell whether a price is about a dollar."""
+    return abs(price - USD) * STEADY <= USD

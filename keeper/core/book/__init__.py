@@ -1,0 +1,1 @@
+"""Several positions judged as one: delta, unhedged time, carry."""

@@ -1,0 +1,347 @@
+"""From an assessment to a decision: hold with a reason, or an intent to act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from keeper.core.lending import figures as lending
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import (
+    Action,
+    Assessment,
+    CloseTarget,
+    HealthFactorTarget,
+    Limits,
+    LtvTarget,
+    Measure,
+    Rule,
+    Target,
+    Unjudged,
+)
+from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, Wei, mul_div_down, mul_div_up, ratio_text, usd_text
+
+NO_GAS = Wei(0)
+TRIES = 3
+"""Plans of a rule that may fail on chain within its cooldown; each costs gas and gains nothing."""
+EMERGENCY_TRIES = 12
+"""The same while the position is near liquidation."""
+NEW_LOW = 10
+"""Basis points of health by which prices must be worse than before to count as a new low."""
+LEAST_SPEND = USD
+"""A dollar: what is left of a limit below this rescues nobody and still costs gas."""
+
+
+class Bounded(Protocol):
+    """What every kind of rule has: a name, a pause, limits."""
+
+    @property
+    def name(self) -> str:
+        """How the owner calls it."""
+
+    @property
+    def cooldown_s(self) -> int:
+        """Seconds before it acts again."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it may spend."""
+
+    @property
+    def is_boost(self) -> bool:
+        """Whether it adds leverage rather than taking it away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The owner's bounds that hold for every rule."""
+
+    health_floor: Wad
+    """No step of a plan may leave the health factor below this."""
+    emergency_health: Wad
+    """At or below this health factor a cooldown no longer holds a rescue back."""
+    max_rounds: int
+    """Rounds of withdraw, swap, repay in one plan."""
+    capital_cost: Bps
+    """What it costs to tie up wallet funds, for weighing a top-up against a sale: share of the amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier cycles left behind, read from the journal."""
+
+    acted_at: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(position, rule) → block timestamp when it last reached its target."""
+    spent_today: dict[str, Usd] = field(default_factory=dict)
+    """Rule → dollars moved within the last 24 hours."""
+    failed: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(position, rule) → plans that signed something and failed within its cooldown."""
+    busy: dict[Address, str] = field(default_factory=dict)
+    """Signer → a position whose plan it is carrying out since an earlier block."""
+    flying: frozenset[str] = frozenset()
+    """Positions and books with a plan under way, whoever signs it."""
+    may_sign: bool = True
+    acted_on: Mapping[tuple[str, str], Mapping[Address, int]] = field(default_factory=dict)
+    """(position, rule) → the prices on which it last acted with success."""
+    gas_paid: dict[str, Wei] = field(default_factory=dict)
+    """Position → what rescues have paid for gas since its danger began, over all plans and restarts."""
+    outrun: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(position, rule) → plans that the price outran within its cooldown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A refusal to act, with its reason. A refusal is a result."""
+
+    position: str
+    rule: str | None
+    reason: Reason
+    detail: str = ""
+    is_boost: bool = False
+
+    @property
+    def leaves_in_danger(self) -> bool:
+        """Whether a rule that protects fired and nothing could be done."""
+        is_told_only = self.reason in (Reason.ALERT_ONLY, Reason.COOLDOWN)
+        return self.rule is not None and not self.is_boost and not self.is_quiet and not is_told_only
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is wrong: the owner need not hear of it. A rescue that its cooldown holds back is not."""
+        if self.reason is Reason.COOLDOWN:
+            return self.is_boost
+        return self.reason in (
+            Reason.HEALTHY,
+            Reason.CLOSED,
+            Reason.AT_TARGET,
+            Reason.UNMEASURED,
+            Reason.IN_FLIGHT,
+            Reason.ORDER_PENDING,
+            Reason.RESCUE_FIRST,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A rule fired and may be acted on: with these actions, within this budget."""
+
+    assessment: Assessment
+    rule: Rule
+    target: HealthFactorTarget | LtvTarget | CloseTarget
+    actions: tuple[Action, ...]
+    forbidden: tuple[tuple[Action, Doubt], ...]
+    left_today: Usd | None
+    gas_paid: Wei = NO_GAS
+    """What gas has cost since this danger began."""
+    outrun: int = 0
+    """Plans of this danger that the price outran: each lets the next give more, up to the owner's worst."""
+
+    @property
+    def position(self) -> str:
+        """The position's name."""
+        return self.assessment.position.name
+
+    def hold(self, reason: Reason, detail: str = "") -> Hold:
+        """Return the refusal this intent ends in."""
+        return Hold(self.position, self.rule.name, reason, detail, self.rule.is_boost)
+
+
+I_co = TypeVar("I_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(Generic[I_co]):
+    """What every fired rule of one position or book came to, each under its own name, in the order they are heard.
+
+    One of the ``intents`` is acted on: the first for which a way is found. Every hold is told, whatever is acted on:
+    an alert is independent of actions, and no rule speaks for another.
+    """
+
+    outcomes: tuple[Hold | I_co, ...]
+    """Never empty: where nothing fired, one Hold says so."""
+
+    @property
+    def intents(self) -> tuple[I_co, ...]:
+        """The rules that may act, in the order they are tried: one that finds no way never hides the next."""
+        return tuple(o for o in self.outcomes if not isinstance(o, Hold))
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """Every alert and every refusal."""
+        return tuple(o for o in self.outcomes if isinstance(o, Hold))
+
+    @property
+    def lead(self) -> Hold | I_co:
+        """What it comes to in one word: the first intent, else the gravest hold."""
+        return self.intents[0] if self.intents else gravest(self.holds)
+
+
+def gravest(holds: Sequence[Hold]) -> Hold:
+    """Return the hold that matters most: a rescue that cannot be had, then what the owner must hear, then the first."""
+    return max(holds, key=lambda hold: (hold.leaves_in_danger, not hold.is_quiet, hold.rule is not None))
+
+
+NEEDLESS = (Reason.HEALTHY, Reason.AT_TARGET, Reason.UNMEASURED)
+"""Holds that say that nothing is to be done."""
+
+
+def asked_for(holds: Sequence[Hold]) -> Hold:
+    """Return the gravest hold of rules that act: whether they still ask for anything. Alerts ask for nothing."""
+    acting = [hold for hold in holds if hold.reason is not Reason.ALERT_ONLY]
+    return gravest(acting) if acting else Hold(holds[0].position, None, Reason.HEALTHY)
+
+
+def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Decided[Intent]:
+    """Return what each fired rule of one position asks for or why it may not, and each rule that cannot be judged."""
+    if isinstance(assessed, Unjudged):
+        return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
+    name = assessed.position.name
+    found = [_decide_rule(rule, assessed, memory, safety, signer) for rule in assessed.fired]
+    found += [
+        Hold(name, v.rule.name, v.doubt.reason, v.doubt.detail, v.rule.is_boost) for v in assessed.verdicts if v.doubt
+    ]
+    return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))
+
+
+def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
+    is_emergency = not rule.is_boost and assessed.figures.health_factor <= safety.emergency_health
+    name, now, is_new = assessed.position.name, assessed.position.block.timestamp, _is_new_low(rule, assessed, memory)
+    refusal = _needless(rule, assessed) or not_now(
+        rule, name, now, memory, signer, is_emergency=is_emergency, is_new=is_new
+    )
+    if refusal or rule.target is None:
+        reason, detail = refusal or (Reason.ALERT_ONLY, "")
+        return Hold(assessed.position.name, rule.name, reason, detail, rule.is_boost)
+    acting = _acting(rule)
+    forbidden = tuple((a, doubt) for a in acting if (doubt := assessed.doubt_against(a)))
+    allowed = tuple(a for a in acting if a not in {a for a, _ in forbidden})
+    if not allowed and forbidden:
+        doubt = forbidden[0][1]
+        return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
+    paid = NO_GAS if rule.is_boost else memory.gas_paid.get(name, NO_GAS)
+    left, outrun = left_today(rule, memory), memory.outrun.get((name, rule.name), 0)
+    return Intent(assessed, rule, rule.target, allowed, forbidden, left, paid, outrun)
+
+
+def _acting(rule: Rule) -> tuple[Action, ...]:
+    return tuple(a for a in rule.actions if a is not Action.ALERT)
+
+
+def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
+    """Return why a fired rule asks for nothing that could be done."""
+    if not _acting(rule) or rule.target is None:
+        return Reason.ALERT_ONLY, _measured(rule, assessed)
+    if not rule.is_boost and _is_met(rule, assessed):
+        return Reason.AT_TARGET, str(rule.target)
+    if _still_fires_at_target(rule, assessed):
+        return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
+    if rule.is_boost:
+        if any(_acting(r) and not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):
+            return Reason.RESCUE_FIRST, ""
+        against = next((o for o in _rescues(rule, assessed) if _fires_at(o, rule.target, assessed)), None)
+        if against:
+            return Reason.TARGET_BEYOND_TRIGGER, f"rule {against.name} would fire at {rule.target}"
+    return None
+
+
+def _is_met(rule: Rule, assessed: Assessment) -> bool:
+    return rule.target is not None and rule.target.is_met(assessed.figures)
+
+
+def not_now(
+    rule: Bounded, name: str, now: int, memory: Memory, signer: Address, *, is_emergency: bool, is_new: bool = False
+) -> tuple[Reason, str] | None:
+    """Return why a fired rule may not act on the position ``name`` at the block's time ``now``.
+
+    Neither an emergency nor a new danger (``is_new``: prices are worse than those it acted on) waits for a cooldown.
+    """
+    if name in memory.flying:
+        return Reason.IN_FLIGHT, ""
+    if signer in memory.busy:
+        other = memory.busy[signer]
+        return (Reason.IN_FLIGHT, "") if other == name else (Reason.SIGNER_BUSY, other)
+    if not memory.may_sign:
+        return Reason.SIGNING_STOPPED, ""
+    waited = _cooldown_left(rule, name, now, memory)
+    if waited and not is_emergency and not is_new:
+        return Reason.COOLDOWN, f"{waited} s left"
+    failed = memory.failed.get((name, rule.name), 0)
+    if failed >= (EMERGENCY_TRIES if is_emergency else TRIES):
+        return Reason.TOO_MANY_FAILURES, f"{failed} within {failures_count_s(rule)} s"
+    left = left_today(rule, memory)
+    if left is not None and left < LEAST_SPEND:
+        return Reason.SPEND_LIMIT, "nothing left of today's limit"
+    return None
+
+
+def failures_count_s(rule: Bounded) -> int:
+    """Return how long a failed plan counts: the cooldown, and ten minutes where it is shorter."""
+    return max(rule.cooldown_s, 600)
+
+
+def left_today(rule: Bounded, memory: Memory) -> Usd | None:
+    """Return the dollars a rule may still move today; None without a limit."""
+    limit = rule.limits.max_spend_per_day
+    return None if limit is None else Usd(max(0, limit - memory.spent_today.get(rule.name, 0)))
+
+
+def _measured(rule: Rule, assessed: Assessment) -> str:
+    value, measure = next(v.measured for v in assessed.verdicts if v.rule is rule), rule.trigger.measure
+    if value is None:
+        return f"{measure.value} ?"
+    return f"{measure.value} {usd_text(value) if measure is Measure.PRICE else ratio_text(value)}"
+
+
+def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
+    last = memory.acted_at.get((name, rule.name))
+    if rule.is_boost:  # and after a rescue: what brought the position up is not undone a minute later
+        last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)
+    return 0 if last is None else max(0, last + rule.cooldown_s - now)
+
+
+def _is_new_low(rule: Rule, assessed: Assessment, memory: Memory) -> bool:
+    """Tell whether prices are worse for the position as it is now than those on which the rule last acted.
+
+    A cooldown keeps a rule from going back and forth; a market that goes on falling is a new danger.
+    """
+    before = memory.acted_on.get((assessed.position.name, rule.name))
+    if rule.is_boost or not before:
+        return False
+    then = lending.health_factor(lending.at_prices(assessed.account, before))
+    return then > assessed.figures.health_factor * (BPS + NEW_LOW) // BPS
+
+
+def _rescues(boost: Rule, assessed: Assessment) -> list[Rule]:
+    """Return the rules of the position that would undo a boost."""
+    return [v.rule for v in assessed.verdicts if not v.rule.is_boost and _acting(v.rule)]
+
+
+def _still_fires_at_target(rule: Rule, assessed: Assessment) -> bool:
+    """Tell whether a rule's trigger would fire at its own target, where the two are measured differently."""
+    return rule.target is not None and _fires_at(rule, rule.target, assessed)
+
+
+def _fires_at(rule: Rule, target: Target, assessed: Assessment) -> bool:
+    """Tell whether a rule's trigger would fire with the position at a target.
+
+    With one average threshold T: health factor = T / LTV, and distance = 1 - LTV / T.
+    """
+    threshold = assessed.figures.average_threshold * WAD // 10_000
+    health: int
+    if isinstance(target, HealthFactorTarget):
+        health = target.health_factor
+    elif isinstance(target, LtvTarget) and target.ltv and threshold:
+        health = mul_div_down(threshold, WAD, target.ltv)
+    else:
+        return False
+    match rule.trigger.measure:
+        case Measure.HEALTH_FACTOR:
+            return rule.trigger.fires_at(health)
+        case Measure.LIQUIDATION_DISTANCE:
+            return rule.trigger.fires_at(lending.liquidation_distance_at(Wad(health)))
+        case Measure.LTV if isinstance(target, HealthFactorTarget):
+            return bool(threshold) and rule.trigger.fires_at(mul_div_up(threshold, WAD, health))
+        case _:
+            return False

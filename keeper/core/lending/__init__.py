@@ -1,0 +1,1 @@
+"""Lending arithmetic: health, what moves it, and the cheapest plan."""

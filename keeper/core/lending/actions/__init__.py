@@ -1,0 +1,1 @@
+"""Ways to help a lending position."""

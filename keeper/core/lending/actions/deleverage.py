@@ -1,0 +1,224 @@
+"""Deleverage: sell collateral to repay debt, in rounds above a health floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from keeper.core.decide import Intent
+from keeper.core.lending import figures as lending
+from keeper.core.lending.actions.rescues import full_repayment, interest_owed, same_asset_repayments
+from keeper.core.lending.figures import Account, Sale
+from keeper.core.lending.moves import Repay, Swap, Withdraw
+from keeper.core.lending.openings import Opening, opened
+from keeper.core.lending.pairs import (
+    LEAST_ROUND,
+    LEAST_ROUND_OF_ONE,
+    Pair,
+    Rounds,
+    all_pairs,
+    largest_within,
+    per_round,
+    sale_pairs,
+    with_approvals,
+)
+from keeper.core.lending.proposals import (
+    Cost,
+    Proposal,
+    Rejected,
+    State,
+    Step,
+    Terms,
+    between_floor,
+    end_floor,
+    gas_cost,
+    goal_of,
+    liquidity,
+    round_floor,
+    spent,
+    within,
+    worth,
+)
+from keeper.core.lending.quotes import Quote
+from keeper.core.lending.slippage import slippage_of
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, CloseTarget
+from keeper.core.units import BPS, UINT256_MAX, Amount, Bps, Usd, mul_div_down, mul_div_up, ratio_text
+
+DUST = 50
+"""A rest of less than 1/50 is taken out with what is sold, where it may not stay."""
+
+
+def deleverages(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    """Yield one way per pair of collateral and debt."""
+    if not terms.signer_is_owner:
+        yield Rejected("deleverage", Reason.NOT_ALLOWED_FOR_GUARDIAN)
+        return
+    same = tuple(same_asset_repayments(intent, state, terms))
+    yield from same
+    doubtful, pairs = _doubtful(intent, state.account), sale_pairs(intent, state.account)
+    yield from doubtful
+    if not pairs and not same and not doubtful:
+        yield Rejected("deleverage", Reason.NO_DEBT if not _has_debt(state.account) else Reason.NO_COLLATERAL)
+    opening = opened(intent, state, terms)
+    for pair in pairs:
+        sell = opening.account.of(pair.sell.reserve.asset)
+        if not sell.is_collateral:
+            continue  # it is what is taken out of the way
+        if opening.blocked and pair.sell.reserve.ltv:
+            yield Rejected(_label(pair), Reason.COLLATERAL_STUCK, ", ".join(opening.blocked))
+            continue
+        yield from _ways(pair, intent, state, terms, opening)
+
+
+def _ways(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Opening) -> Iterator[Proposal | Rejected]:
+    whole = _deleverage(pair, intent, state, terms, opening)
+    yield whole
+    if isinstance(whole, Proposal) and _swaps(whole.steps) > 1:
+        # should the pool not carry all rounds, the first alone still helps
+        first = _deleverage(pair, intent, state, replace(terms, most_rounds=1), opening)
+        if isinstance(first, Proposal):
+            yield replace(first, label=f"{first.label}, one round", is_fallback=True)
+
+
+def _doubtful(intent: Intent, account: Account) -> tuple[Rejected, ...]:
+    """Return the pairs that may not be traded for a doubt about one of the two."""
+    found = []
+    for pair in all_pairs(intent, account):
+        doubt = intent.assessment.doubt_of(pair.sell.reserve.asset, pair.buy.reserve.asset)
+        if doubt:
+            found.append(Rejected(_label(pair), Reason.DOUBTFUL_PRICE, doubt.detail))
+    return tuple(found)
+
+
+def _label(pair: Pair) -> str:
+    return f"sell {pair.sell.reserve.symbol} to repay {pair.buy.reserve.symbol}"
+
+
+def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Opening) -> Proposal | Rejected:
+    label, lead = _label(pair), tuple[Step, ...]()
+    if pair.sell.reserve.ltv:  # what counts for no loan needs no way opened to leave
+        lead, state = opening.steps, replace(state, account=opening.account)
+    for holding in (pair.sell, pair.buy):
+        if not holding.reserve.is_active or holding.reserve.is_paused:
+            return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
+    if within(state.left_usd, pair.sell) == 0:
+        return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
+    slippage = bound_of(pair, intent)
+    found = _sized(pair, intent, state, terms, largest_within(pair, state, terms, slippage))
+    if found and _swaps(found.rounds.steps) > 1:
+        steady = largest_within(pair, state, terms, slippage, in_rounds=True)
+        if steady < found.sale.bought:
+            found = _sized(pair, intent, state, terms, steady)
+    if found is None:
+        return Rejected(label, Reason.POOL_TOO_THIN, f"nothing within {slippage} bps of the oracle")
+    rounds, quote = found.rounds, found.quote
+    floor = end_floor(state.account, terms)
+    if not rounds.steps or lending.health_factor(rounds.account) < floor:
+        return Rejected(label, rounds.stopped_by or Reason.FLOOR_TOO_NEAR, f"floor {ratio_text(floor)}")
+    steps = (*lead, *rounds.steps)
+    moves = tuple(step.move for step in steps)
+    share = mul_div_up(quote.sold, rounds.bought, found.sale.bought)
+    trading = max(0, worth(share, pair.sell) - worth(rounds.bought, pair.buy))
+    left = spent(state, sum(step.spend for step in rounds.steps))
+    return Proposal(
+        actions=(Action.DELEVERAGE,),
+        label=label,
+        steps=steps,
+        cost=Cost(gas_cost(moves, terms), Usd(trading), Usd(0)),
+        after=State(rounds.account, state.wallet, left),
+        is_sufficient=goal_of(intent)(lending.figures(rounds.account)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """A sale of a size the pools can bear, and its rounds."""
+
+    sale: Sale
+    quote: Quote
+    rounds: Rounds
+
+
+def _sized(pair: Pair, intent: Intent, state: State, terms: Terms, largest: int) -> _Sized | None:
+    """Return the sale that is wanted, at most ``largest``; None when the pools bear nothing of it."""
+    if not largest:
+        return None
+    wanted = sale_wanted(pair, intent, state, largest)
+    quote = terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
+    if quote is None:
+        return None
+    # bounded from the oracle's price alone: what a pool asks now it may not ask any more when the sale is mined
+    return _Sized(wanted, quote, _sale_rounds(pair, wanted, quote, state, intent, terms))
+
+
+def _swaps(steps: tuple[Step, ...]) -> int:
+    return sum(isinstance(step.move, Swap) for step in steps)
+
+
+def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: State, intent: Intent, terms: Terms) -> Rounds:
+    sell, repay = pair.sell.reserve.asset, pair.buy.reserve.asset
+    account, left, steps, stopped = state.account, sale, list[Step](), None
+    most = per_round(pair, intent)
+    between = between_floor(account, intent, terms)
+    least = LEAST_ROUND_OF_ONE if terms.is_atomic else LEAST_ROUND
+    for _ in range(terms.rounds):
+        free = lending.withdrawable(account, sell, between if terms.is_atomic else round_floor(account, terms))
+        available = liquidity(pair.sell, intent, account)
+        amount = min(left.sold, free, available, most)
+        if amount * least < min(sale.sold, most) and amount < left.sold:
+            stopped = Reason.FLOOR_TOO_NEAR if free <= available else Reason.LIQUIDITY_SHORT
+            break
+        bought = left.bought if amount == left.sold else left.bought * amount // left.sold
+        # what counts for no loan must leave whole: a rest of it would keep everything else inside
+        rest = account.of(sell).supplied - amount
+        is_whole = not pair.sell.reserve.ltv and 0 <= rest * DUST <= amount
+        out = amount + rest if is_whole else amount
+        withdrawn = lending.after(account, sell, supply=-out)
+        owed = withdrawn.of(repay).borrowed
+        is_all = bought >= full_repayment(owed)
+        paid = min(bought, owed)
+        account = lending.after(withdrawn, repay, debt=interest_owed(owed, paid, is_all=is_all) - paid)
+        low, health = lending.health_factor(withdrawn), lending.health_factor(account)
+        spend = worth(amount, pair.sell)
+        steps += [
+            Step(Withdraw(sell, None if is_whole else Amount(amount)), Usd(0), low),
+            Step(Swap(quote.route, Amount(amount), Amount(bought)), spend, low, _left_over(amount, bought, quote)),
+            Step(Repay(repay, Amount(bought), is_all=is_all), Usd(0), health),
+        ]
+        left = Sale(Amount(left.sold - amount), Amount(left.bought - bought))
+        if not left.bought or not left.sold:
+            break
+    approved = with_approvals(tuple(steps), lending.health_factor(state.account))
+    return Rounds(approved, account, Amount(sale.bought - left.bought), stopped)
+
+
+def _left_over(amount: int, bought: int, quote: Quote) -> Amount:
+    """Return what a swap of at most ``amount`` leaves unsold by what the pool asks now."""
+    return Amount(max(0, amount - mul_div_down(quote.sold, bought, quote.bought)))
+
+
+def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
+    """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
+    sell, buy = pair.sell.reserve.asset, pair.buy.reserve.asset
+    bps = bound_of(pair, intent)
+    # what is sold is rounded up to a whole unit, which of a dear asset is worth more than dust
+    left = state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - worth(1, pair.sell))
+    dollars = within(left, pair.buy)
+    limit = min(largest, dollars * BPS // (BPS + bps) if dollars < UINT256_MAX else UINT256_MAX)
+    if isinstance(intent.target, CloseTarget):
+        # interest accrues until the last repayment: buy a hair more than is owed now
+        owed = state.account.of(buy).borrowed
+        padded = lending.after(state.account, buy, debt=full_repayment(owed) - owed)
+        return lending.deleverage_most(padded, sell, buy, bps, limit)
+    sale = lending.deleverage_to_reach(state.account, sell, buy, goal_of(intent), bps, limit)
+    return sale or lending.deleverage_most(state.account, sell, buy, bps, limit)
+
+
+def bound_of(pair: Pair, intent: Intent) -> Bps:
+    """Return what a sale may lose now against the oracle's price."""
+    return slippage_of(intent.rule, intent.assessment, intent.outrun).of(pair.sell.reserve, pair.buy.reserve)
+
+
+def _has_debt(account: Account) -> bool:
+    return any(b.borrowed for b in account.balances)

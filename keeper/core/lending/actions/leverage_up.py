@@ -1,0 +1,133 @@
+"""The boost, deleverage's opposite: borrow to buy more collateral, in rounds within LTV and above the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keeper.core.decide import Intent
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Account, Sale
+from keeper.core.lending.moves import Borrow, Supply, Swap
+from keeper.core.lending.pairs import LEAST_ROUND, Pair, Rounds, boost_pairs, largest_within, per_round, with_approvals
+from keeper.core.lending.proposals import (
+    Cost,
+    Proposal,
+    Rejected,
+    State,
+    Step,
+    Terms,
+    gas_cost,
+    goal_of,
+    liquidity,
+    plan_floor,
+    spent,
+    within,
+    worth,
+)
+from keeper.core.lending.quotes import Quote
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action
+from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up
+
+
+def boosts(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    """Yield one way per pair of debt to raise and collateral to buy."""
+    if not terms.signer_is_owner:
+        yield Rejected("leverage up", Reason.NOT_ALLOWED_FOR_GUARDIAN)
+        return
+    pairs = boost_pairs(intent, state.account)
+    if not pairs:
+        yield Rejected("leverage up", Reason.NO_DEBT, "a boost raises a debt the position already has")
+    for pair in pairs:
+        yield _boost(pair, intent, state, terms)
+
+
+def _boost(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal | Rejected:
+    label = f"borrow {pair.sell.reserve.symbol} to buy {pair.buy.reserve.symbol}"
+    refusal = _refuse_boost(pair)
+    if refusal:
+        return Rejected(label, *refusal)
+    slippage = intent.rule.limits.max_slippage
+    largest = largest_within(pair, state, terms, slippage)
+    if not largest:
+        return Rejected(label, Reason.POOL_TOO_THIN, f"nothing within {slippage} bps of the oracle")
+    wanted = boost_wanted(pair, intent, state, largest)
+    quote = wanted and terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
+    if not wanted or not quote:
+        return Rejected(label, Reason.NOTHING_HELPS, "nothing can be borrowed above the target")
+    ceiling = min(wanted.sold, mul_div_up(quote.sold, BPS + slippage, BPS))
+    rounds = _boost_rounds(pair, Sale(Amount(ceiling), wanted.bought), quote, state, intent, terms)
+    if not rounds.steps:
+        return Rejected(label, Reason.FLOOR_TOO_NEAR, "nothing can be borrowed above the floor")
+    trading = max(0, worth(quote.sold, pair.sell) - worth(wanted.bought, pair.buy))
+    left = spent(state, sum(step.spend for step in rounds.steps))
+    return Proposal(
+        actions=(Action.LEVERAGE_UP,),
+        label=label,
+        steps=rounds.steps,
+        cost=Cost(gas_cost(tuple(s.move for s in rounds.steps), terms), Usd(trading), Usd(0)),
+        after=State(rounds.account, state.wallet, left),
+        is_sufficient=not intent.rule.trigger.fires_at(lending.figures(rounds.account).health_factor),
+    )
+
+
+def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: Intent, terms: Terms) -> Rounds:
+    borrow, buy = pair.sell.reserve.asset, pair.buy.reserve.asset
+    account, left, steps = state.account, deal, list[Step]()
+    most = per_round(pair, intent)
+    for _ in range(terms.rounds):
+        free = _borrowable(account, pair, intent)
+        amount = min(left.sold, free, most)
+        if amount * LEAST_ROUND < min(deal.sold, most) and amount < left.sold:
+            break
+        bought = left.bought if amount == left.sold else left.bought * amount // left.sold
+        in_debt = lending.after(account, borrow, debt=amount)
+        account = lending.after(in_debt, buy, supply=bought)
+        low, health = lending.health_factor(in_debt), lending.health_factor(account)
+        if low < plan_floor(terms):
+            break
+        steps += [
+            Step(Borrow(borrow, Amount(amount)), Usd(0), low),
+            Step(Swap(quote.route, Amount(amount), Amount(bought)), worth(amount, pair.sell), low),
+            Step(Supply(buy, Amount(bought)), Usd(0), health),
+        ]
+        left = Sale(Amount(left.sold - amount), Amount(left.bought - bought))
+        if not left.bought or not left.sold:
+            break
+    approved = with_approvals(tuple(steps), lending.health_factor(state.account))
+    return Rounds(approved, account, Amount(deal.bought - left.bought), None)
+
+
+def boost_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale | None:
+    """Return the largest purchase for which the target still holds, within dollars and pool."""
+    slippage = intent.rule.limits.max_slippage
+    limit = within(min(state.left_usd, lending.figures(state.account).collateral_value * 10), pair.sell)
+    if largest < UINT256_MAX:
+        sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+        limit = min(limit, lending.sale_cost(sell, buy, largest, slippage))
+    sell_asset, buy_asset = pair.sell.reserve.asset, pair.buy.reserve.asset
+    deal = lending.leverage_to_reach(state.account, sell_asset, buy_asset, goal_of(intent), slippage, limit)
+    return deal if deal and deal.bought <= largest else None
+
+
+def _borrowable(account: Account, pair: Pair, intent: Intent) -> int:
+    """Return how much can be borrowed now: by LTV, by the reserve's liquidity and by its cap."""
+    reserve, room = pair.sell.reserve, UINT256_MAX
+    if reserve.borrow_cap:
+        earlier = account.of(reserve.asset).borrowed - intent.assessment.account.of(reserve.asset).borrowed
+        room = (reserve.borrow_cap * reserve.unit - reserve.total_borrowed) * 999 // 1000
+        room = max(0, room - earlier)
+    by_ltv = lending.figures(account).available_borrows * 9999 // 10_000
+    return min(within(by_ltv, pair.sell), liquidity(pair.sell, intent, account), room)
+
+
+def _refuse_boost(pair: Pair) -> tuple[Reason, str] | None:
+    borrow, buy = pair.sell.reserve, pair.buy.reserve
+    for reserve in (borrow, buy):
+        if not reserve.is_active or reserve.is_frozen or reserve.is_paused:
+            return Reason.RESERVE_UNAVAILABLE, reserve.symbol
+    if not borrow.is_borrowable:
+        return Reason.RESERVE_UNAVAILABLE, f"{borrow.symbol} cannot be borrowed"
+    if buy.supply_cap and buy.total_supplied >= buy.supply_cap * buy.unit:
+        return Reason.CAP_REACHED, buy.symbol
+    return None

@@ -1,0 +1,218 @@
+"""Help that trades nothing: collateral top-up, repayment from the wallet, repayment with collateral."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from keeper.core.decide import Intent
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Account
+from keeper.core.lending.moves import Approve, Move, Repay, RepayWithCollateral, Spender, Supply
+from keeper.core.lending.proposals import (
+    Cost,
+    Proposal,
+    Rejected,
+    State,
+    Step,
+    Terms,
+    affordable,
+    cap_room,
+    capital_cost,
+    end_floor,
+    gas_cost,
+    goal_of,
+    paid,
+    per_transaction,
+    spent,
+    within,
+    worth,
+)
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, CloseTarget
+from keeper.core.snapshot import Holding
+from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, usd_text
+
+INTEREST_MARGIN = 1
+"""Basis points added to a full repayment: what interest may add until it is mined. Aave takes only what is owed."""
+
+
+def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    """Yield one way per asset in the wallet that counts as collateral."""
+    if isinstance(intent.target, CloseTarget):
+        yield Rejected("top up", Reason.NOTHING_HELPS, "collateral does not close a debt")
+        return
+    candidates = [h for h in intent.assessment.position.holdings if h.reserve.asset in state.wallet.tokens]
+    for holding in candidates:
+        label = f"top up {holding.reserve.symbol}"
+        refusal = _refuse_supply(holding, intent, state)
+        if refusal:
+            yield Rejected(label, *refusal)
+            continue
+        account = _as_collateral(state.account, holding)
+        room = cap_room(holding, intent, state)
+        limit = min(affordable(state, holding, intent), room)
+        if not limit:
+            yield Rejected(label, *_why_nothing(state, holding, room))
+            continue
+        asset = holding.reserve.asset
+        needed = lending.supply_to_reach(account, asset, goal_of(intent), limit)
+        amount = limit if needed is None else needed
+        after = lending.after(account, asset, supply=amount)
+        moves = (Approve(asset, Spender.MARKET, Amount(amount)), Supply(asset, Amount(amount)))
+        yield _funded(Action.TOP_UP, label, moves, holding, after, intent, state, terms)
+
+
+def repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    """Yield one way per debt payable from the wallet, and per debt payable with the same asset's supply."""
+    debts = [h for h in intent.assessment.position.holdings if state.account.of(h.reserve.asset).borrowed]
+    if not debts:
+        yield Rejected("repay", Reason.NO_DEBT)
+    for holding in debts:
+        yield _repay(intent, holding, state, terms)
+        if state.account.of(holding.reserve.asset).supplied:
+            yield _repay_with_collateral(intent, holding, state, terms)
+
+
+def same_asset_repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    """Yield, for a rule that may deleverage but not repay, what needs no swap: debts with supply of their own asset."""
+    if Action.REPAY in intent.actions:
+        return
+    for holding in intent.assessment.position.holdings:
+        balance = state.account.of(holding.reserve.asset)
+        if balance.borrowed and balance.supplied:
+            yield _repay_with_collateral(intent, holding, state, terms)
+
+
+def full_repayment(debt: int) -> Amount:
+    """Return what to have ready to repay everything owed, interest until mining included."""
+    return Amount(mul_div_up(debt, BPS + INTEREST_MARGIN, BPS) + 1)
+
+
+def interest_owed(debt: int, amount: int, *, is_all: bool) -> int:
+    """Return what is still owed of a debt repaid to the unit, where interest until mining cannot be paid as well."""
+    return full_repayment(debt) - debt if amount == debt and not is_all else 0
+
+
+def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
+    label = f"repay {holding.reserve.symbol}"
+    if not holding.reserve.is_active or holding.reserve.is_paused:
+        return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
+    asset, debt = holding.reserve.asset, state.account.of(holding.reserve.asset).borrowed
+    limit = affordable(state, holding, intent)
+    if not limit:
+        return Rejected(label, *_why_nothing(state, holding, UINT256_MAX))
+    needed = lending.repay_to_reach(state.account, asset, goal_of(intent), limit)
+    amount = min(limit, debt) if needed is None else needed
+    ready = full_repayment(debt)
+    is_all = amount == debt and ready <= limit
+    after = lending.after(state.account, asset, debt=interest_owed(debt, amount, is_all=is_all) - amount)
+    moves: tuple[Move, ...]
+    if is_all:
+        moves = (
+            Approve(asset, Spender.MARKET, ready),
+            Repay(asset, ready, is_all=True),
+            Approve(asset, Spender.MARKET, Amount(0)),
+        )
+    else:
+        moves = (Approve(asset, Spender.MARKET, Amount(amount)), Repay(asset, Amount(amount)))
+    return _funded(Action.REPAY, label, moves, holding, after, intent, state, terms)
+
+
+def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
+    label = f"repay {holding.reserve.symbol} with its own supply"
+    if not terms.signer_is_owner:
+        return Rejected(label, Reason.NOT_ALLOWED_FOR_GUARDIAN)
+    if not holding.reserve.is_active or holding.reserve.is_paused:
+        return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
+    asset, before = holding.reserve.asset, state.account.of(holding.reserve.asset)
+    limit = within(min(state.left_usd, per_transaction(intent)), holding)
+    if not limit:
+        return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
+    needed = lending.repay_with_collateral_to_reach(state.account, asset, goal_of(intent), limit)
+    amount = min(limit, before.borrowed, before.supplied) if needed is None else needed
+    ready = full_repayment(before.borrowed)
+    is_all = amount == before.borrowed and ready <= min(limit, before.supplied)
+    owed = interest_owed(before.borrowed, amount, is_all=is_all)
+    after = lending.after(state.account, asset, supply=-amount, debt=owed - amount)
+    if lending.health_factor(after) < end_floor(state.account, terms):
+        return Rejected(label, Reason.FLOOR_TOO_NEAR, holding.reserve.symbol)
+    move = RepayWithCollateral(asset, ready if is_all else Amount(amount))
+    spend = worth(move.amount, holding)
+    steps = (Step(move, spend, lending.health_factor(after)),)
+    return Proposal(
+        actions=(Action.REPAY,),
+        label=label,
+        steps=steps,
+        cost=Cost(gas_cost((move,), terms), Usd(0), Usd(0)),
+        after=State(after, state.wallet, spent(state, spend)),
+        is_sufficient=goal_of(intent)(lending.figures(after)),
+    )
+
+
+def _funded(
+    action: Action,
+    label: str,
+    moves: tuple[Move, ...],
+    holding: Holding,
+    after: Account,
+    intent: Intent,
+    state: State,
+    terms: Terms,
+) -> Proposal | Rejected:
+    """Return a proposal paid from the wallet; the spend belongs to the move that is not an approval."""
+    if not _improves(state.account, after):
+        return Rejected(label, Reason.NOTHING_HELPS, "the amount is too small to matter")
+    amount = next(m.amount for m in moves if isinstance(m, Supply | Repay))
+    spend, before, then = worth(amount, holding), lending.health_factor(state.account), lending.health_factor(after)
+    steps, reached = [], before
+    for move in moves:
+        is_payment = isinstance(move, Supply | Repay)
+        reached = then if is_payment else reached
+        steps.append(Step(move, spend if is_payment else Usd(0), reached))
+    wallet, left = paid(state, holding.reserve.asset, amount, spend)
+    return Proposal(
+        actions=(action,),
+        label=label,
+        steps=tuple(steps),
+        cost=Cost(gas_cost(moves, terms), Usd(0), capital_cost(spend, terms)),
+        after=State(after, wallet, left),
+        is_sufficient=goal_of(intent)(lending.figures(after)),
+    )
+
+
+def _improves(before: Account, after: Account) -> bool:
+    """Tell whether figures got better: health up, or debt down where health is infinite either way."""
+    old, new = lending.figures(before), lending.figures(after)
+    return new.health_factor > old.health_factor or new.debt_value < old.debt_value
+
+
+def _refuse_supply(holding: Holding, intent: Intent, state: State) -> tuple[Reason, str] | None:
+    reserve = holding.reserve
+    if not reserve.is_active or reserve.is_frozen or reserve.is_paused:
+        return Reason.RESERVE_UNAVAILABLE, reserve.symbol
+    if reserve.price.answer <= 0:
+        return Reason.PRICE_NOT_POSITIVE, reserve.symbol
+    if holding.is_collateral:
+        return None
+    if state.account.of(reserve.asset).supplied or not reserve.ltv or reserve.is_isolated:
+        return Reason.NOTHING_HELPS, f"{reserve.symbol} is not collateral of this account"
+    if any(h.is_collateral and h.reserve.is_isolated for h in intent.assessment.position.held):
+        return Reason.NOTHING_HELPS, "the account is in isolation mode"
+    return None
+
+
+def _as_collateral(account: Account, holding: Holding) -> Account:
+    """Return the account with a first supply of the asset counting as collateral, as Aave enables it by itself."""
+    return account if holding.is_collateral else lending.with_collateral(account, holding.reserve.asset)
+
+
+def _why_nothing(state: State, holding: Holding, room: int) -> tuple[Reason, str]:
+    held = state.wallet.tokens.get(holding.reserve.asset, 0)
+    if not held:
+        return Reason.WALLET_EMPTY, f"{holding.reserve.symbol} in {state.wallet.address}"
+    if not room:
+        return Reason.CAP_REACHED, holding.reserve.symbol
+    return Reason.SPEND_LIMIT, f"{usd_text(min(state.left_usd, UINT256_MAX))} left"
+
+
+Builder = Callable[[Intent, State, Terms], Iterator[Proposal | Rejected]]

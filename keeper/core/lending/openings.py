@@ -1,0 +1,53 @@
+"""What has to be out of the way before collateral may leave: a trifle of it must never keep all else inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.decide import Intent
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Account
+from keeper.core.lending.moves import Unpledge
+from keeper.core.lending.pairs import all_pairs, largest_within, stuck
+from keeper.core.lending.proposals import State, Step, Terms, between_floor, round_floor
+from keeper.core.lending.slippage import slippage_of
+from keeper.core.rules import matters
+from keeper.core.snapshot import Holding
+from keeper.core.units import Usd
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Steps that open the way for a sale, the account after them, and what still is in the way (symbols)."""
+
+    steps: tuple[Step, ...]
+    account: Account
+    blocked: tuple[str, ...]
+
+
+def opened(intent: Intent, state: State, terms: Terms) -> Opening:
+    """Return how collateral that counts for no loan (LTV 0) is taken out of the way of all other.
+
+    While an account has some, Aave lets nothing else leave. What is too little to matter, or cannot be sold, stops
+    counting as collateral where health allows; the rest is in the way until it is sold.
+    """
+    account, steps, blocked = state.account, list[Step](), list[str]()
+    for holding in stuck(intent, account):
+        reserve, without = holding.reserve, lending.without_collateral(account, holding.reserve.asset)
+        floor = between_floor(account, intent, terms) if terms.is_atomic else round_floor(account, terms)
+        is_free = reserve.is_active and not reserve.is_paused and lending.health_factor(without) >= floor
+        if is_free and (
+            not matters(intent.assessment.position, reserve.asset) or not _sells(holding, intent, state, terms)
+        ):
+            account = without
+            steps.append(Step(Unpledge(reserve.asset), Usd(0), lending.health_factor(without)))
+        else:
+            blocked.append(reserve.symbol)
+    return Opening(tuple(steps), account, tuple(blocked))
+
+
+def _sells(holding: Holding, intent: Intent, state: State, terms: Terms) -> bool:
+    """Tell whether a pool takes an asset for any debt at a price within the bound."""
+    bounds = slippage_of(intent.rule, intent.assessment, intent.outrun)
+    pairs = [p for p in all_pairs(intent, state.account) if p.sell.reserve.asset == holding.reserve.asset]
+    return any(largest_within(p, state, terms, bounds.of(p.sell.reserve, p.buy.reserve)) for p in pairs)

@@ -1,0 +1,138 @@
+"""What trades share: pairs of what is given and bought, rounds, and the exact approvals around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.decide import Intent
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Account, Balance
+from keeper.core.lending.moves import Approve, Repay, Spender, Supply, Swap
+from keeper.core.lending.proposals import State, Step, Terms, per_transaction, within
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Holding
+from keeper.core.units import Address, Amount, Bps, Usd, Wad
+
+LEAST_ROUND = 100
+"""A round that moves less than 1/100 of the whole, or of what one transaction may, is not worth its gas."""
+LEAST_ROUND_OF_ONE = 1000
+"""The same within one transaction: the first rounds near liquidation are small, and open the way to larger ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is given and what is bought."""
+
+    sell: Holding
+    buy: Holding
+
+
+def sale_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+    """Return every collateral that could be sold with every debt it could repay, none with a price in doubt."""
+    return tuple(
+        p
+        for p in all_pairs(intent, account)
+        if not intent.assessment.doubt_of(p.sell.reserve.asset, p.buy.reserve.asset)
+    )
+
+
+def all_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+    """Return the same, whatever is in doubt."""
+    held = [h for h in intent.assessment.position.held if h.reserve.price.answer > 0]
+    collateral = [h for h in held if _counts(account.of(h.reserve.asset))]
+    debts = [h for h in held if account.of(h.reserve.asset).borrowed]
+    return tuple(Pair(c, d) for c in collateral for d in debts if c.reserve.asset != d.reserve.asset)
+
+
+def stuck(intent: Intent, account: Account) -> tuple[Holding, ...]:
+    """Return collateral that counts for no loan (LTV 0): while an account has some, Aave lets nothing else leave."""
+    return tuple(
+        h for h in intent.assessment.position.held if not h.reserve.ltv and _counts(account.of(h.reserve.asset))
+    )
+
+
+def without_stuck(intent: Intent, account: Account, pair: Pair) -> Account:
+    """Return the account without such collateral, but for what is sold itself."""
+    for holding in stuck(intent, account):
+        if holding is not pair.sell:
+            account = lending.without_collateral(account, holding.reserve.asset)
+    return account
+
+
+def _counts(balance: Balance) -> bool:
+    return balance.is_collateral and balance.supplied > 0
+
+
+def boost_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+    """Return every debt that could be raised with every collateral it could buy: the ones already held."""
+    pairs = [Pair(p.buy, p.sell) for p in all_pairs(intent, account) if p.sell.reserve.ltv]
+    return tuple(p for p in pairs if not intent.assessment.doubt_of(p.sell.reserve.asset, p.buy.reserve.asset))
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Withdraw, swap, repay, as often as the position allows."""
+
+    steps: tuple[Step, ...]
+    account: Account
+    bought: Amount
+    stopped_by: Reason | None
+
+
+def per_round(pair: Pair, intent: Intent) -> int:
+    """Return the most one round may give up: what one transaction may spend."""
+    return within(per_transaction(intent), pair.sell)
+
+
+def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps, *, in_rounds: bool = False) -> int:
+    """Return the largest quoted amount that costs no more than the oracle's price plus slippage; zero if none.
+
+    ``in_rounds``: the last slice must be within it too. Impact grows along the way, so a sale that is fair as a whole
+    may not be fair at its end, and each round is bounded by itself.
+    """
+    sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+    answers = terms.quotes.between(sell.asset, buy.asset)
+    fair = [q.bought for q in answers if q.sold <= lending.sale_cost(sell, buy, q.bought, slippage)]
+    if in_rounds:
+        fair = [b for b in fair if _is_fair_to_the_end(pair, state, terms, slippage, b)]
+    return max(fair, default=0)
+
+
+def _is_fair_to_the_end(pair: Pair, state: State, terms: Terms, slippage: Bps, bought: int) -> bool:
+    """Tell whether the price at the end of a sale is within slippage, judged by its two halves.
+
+    With impact growing along the way the end is dearer than the second half by half of what that is dearer than the
+    first. The smallest quoted size has no half to compare with and counts as a whole.
+    """
+    sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+    answers = terms.quotes.between(sell.asset, buy.asset)
+    half = bought // 2
+    whole_cost = min(q.sold for q in answers if q.bought == bought)
+    half_cost = min((q.sold for q in answers if q.bought == half), default=None)
+    if half_cost is None or not half:
+        return True
+    second = whole_cost - half_cost
+    end = second + max(0, second - half_cost) // 2
+    return end <= lending.sale_cost(sell, buy, bought - half, slippage)
+
+
+def with_approvals(steps: tuple[Step, ...], health: Wad) -> tuple[Step, ...]:
+    """Return the steps led by exact approvals of all that they will spend, and followed by taking back a rest."""
+    swaps = [s.move for s in steps if isinstance(s.move, Swap)]
+    payments = [s.move for s in steps if isinstance(s.move, Repay | Supply)]
+    if not swaps:
+        return ()
+    given, received = swaps[0].route.tokens[0], swaps[0].route.tokens[-1]
+
+    def approve(asset: Address, spender: Spender, amount: int, at: Wad) -> Step:
+        return Step(Approve(asset, spender, Amount(amount)), Usd(0), at)
+
+    lead = (
+        approve(given, Spender.ROUTER, sum(swap.sold for swap in swaps), health),
+        approve(received, Spender.MARKET, sum(payment.amount for payment in payments), health),
+    )
+    last = steps[-1].health_after
+    tail = [approve(given, Spender.ROUTER, 0, last)]  # an exact-output swap rarely takes all it may
+    if any(isinstance(payment, Repay) and payment.is_all for payment in payments):
+        tail.append(approve(received, Spender.MARKET, 0, last))
+    return (*lead, *steps, *tail)

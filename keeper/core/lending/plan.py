@@ -1,0 +1,254 @@
+"""From an intent to plans: work out every allowed way; cheapest sufficient first, then the most helpful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from keeper.core.decide import Hold, Intent, Safety
+from keeper.core.lending import figures as lending
+from keeper.core.lending.actions import deleverage as sales
+from keeper.core.lending.actions import leverage_up as boosts
+from keeper.core.lending.actions import rescues
+from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply
+from keeper.core.lending.proposals import Cost, Proposal, Rejected, State, Step, Terms
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, Target
+from keeper.core.snapshot import AccountFigures
+from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, ratio_text
+
+PARTIAL_TOLERANCE = 10
+"""Basis points by which a partial plan may miss its projected health factor."""
+
+THEN = ", then "
+TRIFLE = "moves less than its gas costs"
+LATE = "moves health by less than it costs to be late with the rest"
+LATENESS = 30
+"""Basis points of health that a way which does not suffice must bring to be done alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postcondition:
+    """What must hold after the plan, at the prices it was decided on. Checked in rehearsal and again when mined."""
+
+    target: Target | None
+    least_health: Wad
+
+    def is_met(self, figures: AccountFigures) -> bool:
+        """Tell whether figures keep the promise."""
+        return figures.health_factor >= self.least_health and (self.target is None or self.target.is_met(figures))
+
+    def __str__(self) -> str:
+        return str(self.target) if self.target else f"health factor {ratio_text(self.least_health)} or more"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, why this way, and what must be true afterwards."""
+
+    intent: Intent
+    label: str
+    steps: tuple[Step, ...]
+    cost: Cost
+    before: AccountFigures
+    projected: AccountFigures
+    postcondition: Postcondition
+    is_partial: bool
+    rejected: tuple[Rejected, ...]
+
+    @property
+    def spend(self) -> Usd:
+        """Dollars the plan moves."""
+        return Usd(sum(step.spend for step in self.steps))
+
+
+def is_drip(plan: Plan, safety: Safety) -> bool:
+    """Tell whether a plan only puts off what a whole one would settle, while there is time for the whole one.
+
+    Where gas is too dear for the best plan a smaller one is no bargain: many of them cost more than it.
+    """
+    return plan.is_partial and plan.before.health_factor > safety.emergency_health
+
+
+Allowances = dict[tuple[Address, Spender], Amount]
+"""What was approved before: some tokens refuse to change an allowance that is not zero."""
+
+BUILDERS: dict[Action, rescues.Builder] = {
+    Action.TOP_UP: rescues.top_ups,
+    Action.REPAY: rescues.repayments,
+    Action.DELEVERAGE: sales.deleverages,
+    Action.LEVERAGE_UP: boosts.boosts,
+}
+
+
+def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) -> tuple[Plan, ...] | Hold:
+    """Return the plans worth rehearsing, best first, or why there are none.
+
+    First the sufficient ones by cost, ways combined among them; then the others by how much they help. Near
+    liquidation those that are out of danger soonest come first.
+    """
+    proposals, rejected = _sorted(_ways(intent, state, terms))
+    rejected += [Rejected(action.value, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
+    proposals += _combinations(proposals, intent, state, terms)
+    helping = [p for p in proposals if _helps(p, intent)]
+    rejected += [Rejected(p.label, Reason.INSUFFICIENT, why, p.cost) for p in helping if (why := _trifling(p, intent))]
+    helping = [p for p in helping if not _trifling(p, intent)]
+    ranked = sorted((p for p in helping if p.is_sufficient), key=lambda p: (p.cost.total, len(p.steps)))
+    ranked += sorted((p for p in helping if not p.is_sufficient), key=lambda p: _help(p, intent), reverse=True)
+    if intent.assessment.figures.health_factor <= terms.safety.emergency_health and not intent.rule.is_boost:
+        ranked.sort(key=lambda p: _lateness(p, terms))
+    if not ranked:
+        return intent.hold(*_why_none(rejected))
+    return tuple(_as_plan(p, intent, allowances, (*_others(ranked, p), *rejected)) for p in ranked)
+
+
+def _lateness(proposal: Proposal, terms: Terms) -> int:
+    """Rank near liquidation: what is safe once its first transaction that pays is mined goes before what is not.
+
+    The first round of a long sale helps as soon as a sale of one round would, and the rest follows.
+    """
+    paying = [s.health_after for s in proposal.steps if isinstance(s.move, Supply | Repay | RepayWithCollateral)]
+    soonest = paying[-1 if terms.is_atomic else 0] if paying else Wad(0)
+    return 0 if soonest > terms.safety.emergency_health else 1
+
+
+def _ways(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+    for action in intent.actions:
+        yield from BUILDERS[action](intent, state, terms)
+
+
+def _sorted(ways: Iterator[Proposal | Rejected]) -> tuple[list[Proposal], list[Rejected]]:
+    found = list(ways)
+    return [w for w in found if isinstance(w, Proposal)], [w for w in found if isinstance(w, Rejected)]
+
+
+def _combinations(singles: list[Proposal], intent: Intent, state: State, terms: Terms) -> list[Proposal]:
+    """Return ways one after the other: all that help, and each that the wallet pays with only a sale after it.
+
+    A smaller sale after a payment may be cheaper than a whole one, and tied up capital dearer: each is costed.
+    """
+    nothing = Proposal((), "", (), Cost(Usd(0), Usd(0), Usd(0)), state, is_sufficient=False)
+    paid = [p for p in singles if not any(a.trades for a in p.actions) and not p.is_sufficient and p.steps]
+    if not paid and any(p.is_sufficient for p in singles):
+        return []
+    trading = tuple(action for action in intent.actions if action.trades)
+    begun = [(nothing, intent.actions), *((p, trading) for p in paid if trading)]
+    found = {(p := _combine(first, actions, intent, terms)).label: p for first, actions in begun}
+    return [p for p in found.values() if THEN in p.label]
+
+
+def _combine(first: Proposal, actions: tuple[Action, ...], intent: Intent, terms: Terms) -> Proposal:
+    """Return a way with others after it, the ones that trade nothing before the others, until the target is met.
+
+    A pair is traded once: what the pools quoted is used up by then. Trades and payments share the rounds of one plan.
+    """
+    total = first
+    for action in (Action.REPAY, Action.TOP_UP, Action.DELEVERAGE, Action.LEVERAGE_UP):
+        while action in actions and not total.is_sufficient:
+            left = replace(terms, most_rounds=terms.rounds - sum(step.spend > 0 for step in total.steps))
+            if left.rounds <= 0:
+                break
+            found, _ = _sorted(BUILDERS[action](intent, total.after, left))
+            found = [p for p in found if not p.is_fallback and not _moves_a_trifle(p)]
+            found = [p for p in found if not (action.trades and p.label in total.label.split(THEN))]
+            best = max(found, key=lambda p: _help(p, intent), default=None)
+            if best is None or _help(best, intent) <= _help(total, intent):
+                break
+            total = _joined(total, best)
+    return total
+
+
+def _joined(first: Proposal, then: Proposal) -> Proposal:
+    cost = Cost(
+        Usd(first.cost.gas + then.cost.gas),
+        Usd(first.cost.trading + then.cost.trading),
+        Usd(first.cost.capital + then.cost.capital),
+    )
+    label = f"{first.label}{THEN}{then.label}" if first.label else then.label
+    actions = tuple(dict.fromkeys(first.actions + then.actions))
+    return Proposal(actions, label, first.steps + then.steps, cost, then.after, then.is_sufficient)
+
+
+def _help(proposal: Proposal, intent: Intent) -> tuple[bool, int, int]:
+    """Rank by sufficiency, then by health gained (given up, for a boost), then by debt left."""
+    figures = lending.figures(proposal.after.account)
+    health = -figures.health_factor if intent.rule.is_boost else figures.health_factor
+    return proposal.is_sufficient, health, -figures.debt_value
+
+
+def _helps(proposal: Proposal, intent: Intent) -> bool:
+    before = intent.assessment.figures
+    health = -before.health_factor if intent.rule.is_boost else before.health_factor
+    return bool(proposal.steps) and _help(proposal, intent)[1:] > (health, -before.debt_value)
+
+
+def _trifling(proposal: Proposal, intent: Intent) -> str:
+    """Return why a way that does not suffice is not done alone; nothing where it is.
+
+    While it is mined nothing else can be sent: it must be worth more than that wait. Near liquidation little is much.
+    """
+    if proposal.is_sufficient:
+        return ""
+    if _moves_a_trifle(proposal):
+        return TRIFLE
+    before, after = intent.assessment.figures.health_factor, lending.health_factor(proposal.after.account)
+    if intent.rule.is_boost or before >= INFINITE or after >= INFINITE:
+        return ""
+    least = min(before * LATENESS // BPS, max(0, before - WAD) // 10)
+    return "" if after - before >= least else LATE
+
+
+def _moves_a_trifle(proposal: Proposal) -> bool:
+    """Tell whether a way that does not suffice moves less than its gas costs: the last cents of a limit or a wallet."""
+    return not proposal.is_sufficient and sum(step.spend for step in proposal.steps) < proposal.cost.gas
+
+
+def _as_plan(chosen: Proposal, intent: Intent, allowances: Allowances, rejected: tuple[Rejected, ...]) -> Plan:
+    projected = lending.figures(chosen.after.account)
+    least = 0 if chosen.is_sufficient else projected.health_factor * (BPS - PARTIAL_TOLERANCE) // BPS
+    target = intent.target if chosen.is_sufficient or intent.rule.is_boost else None
+    return Plan(
+        intent=intent,
+        label=chosen.label,
+        steps=_clearing(chosen.steps, allowances),
+        cost=chosen.cost,
+        before=intent.assessment.figures,
+        projected=projected,
+        postcondition=Postcondition(target, Wad(least)),
+        is_partial=not chosen.is_sufficient,
+        rejected=rejected,
+    )
+
+
+def _clearing(steps: tuple[Step, ...], allowances: Allowances) -> tuple[Step, ...]:
+    """Return the steps with a leftover allowance set to zero before it is given anew."""
+    cleared, standing = list[Step](), dict(allowances)
+    for step in steps:
+        move = step.move
+        if isinstance(move, Approve):
+            key = (move.asset, move.spender)
+            if standing.get(key, 0) and move.amount:
+                cleared.append(replace(step, move=replace(move, amount=Amount(0))))
+            standing[key] = Amount(0)
+        cleared.append(step)
+    return tuple(cleared)
+
+
+def _others(ranked: list[Proposal], chosen: Proposal) -> tuple[Rejected, ...]:
+    return tuple(
+        Rejected(
+            p.label,
+            Reason.DEARER if p.is_sufficient else Reason.INSUFFICIENT,
+            f"health factor {ratio_text(lending.health_factor(p.after.account))}",
+            p.cost,
+        )
+        for p in ranked
+        if p is not chosen and not p.is_fallback
+    )
+
+
+def _why_none(rejected: list[Rejected]) -> tuple[Reason, str]:
+    """Return the one reason all ways share, else that nothing helps; every way's reason in the detail."""
+    reasons = {r.reason for r in rejected}
+    detail = "; ".join(f"{r.label}: {r.reason.short}{f' ({r.detail})' if r.detail else ''}" for r in rejected)
+    return (reasons.pop() if len(reasons) == 1 else Reason.NOTHING_HELPS), detail

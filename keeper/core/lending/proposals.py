@@ -1,0 +1,228 @@
+"""One way to help, worked out: the moves, what they cost, the account after them; or why it cannot be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from keeper.core.decide import Intent, Safety
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Account
+from keeper.core.lending.moves import Move, gas_of
+from keeper.core.lending.quotes import Quotes
+from keeper.core.lending.slippage import BLOCKS
+from keeper.core.pace import STILL
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, HealthFactorTarget, LtvTarget
+from keeper.core.snapshot import Holding, Wallet
+from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_down, mul_div_up
+
+ATOMIC_FLOOR = Wad(WAD + 5 * WAD // 10_000)
+"""1.0005: no step of one transaction comes down to less. The protocol refuses 1 itself."""
+ATOMIC_ROUNDS = 3
+"""Times the owner's rounds that one transaction may have: none of them waits for a block."""
+AIM = 5
+"""Basis points by which a plan aims past its target, so that interest until mining cannot undo it."""
+
+
+NO_TOLL = Wei(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a plan is weighed with, besides the intent itself."""
+
+    safety: Safety
+    signer_is_owner: bool
+    fee_per_gas: Wei
+    native_price: int
+    """Base units for one whole native token."""
+    quotes: Quotes
+    is_atomic: bool = False
+    """Whether the whole plan is one transaction: nothing can happen between its steps."""
+
+    toll: Wei = NO_TOLL
+    """What a rollup charges for its parent chain, for one call."""
+    most_rounds: int | None = None
+    """Rounds that are left, where that is less than the owner's."""
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of withdraw, swap, repay that a plan may still have."""
+        most = self.safety.max_rounds * (ATOMIC_ROUNDS if self.is_atomic else 1)
+        return most if self.most_rounds is None else min(most, self.most_rounds)
+
+    def with_quotes(self, quotes: Quotes) -> Terms:
+        """Return the same terms with the pools' answers."""
+        return replace(self, quotes=quotes)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An account and the means to help it, before or after some moves."""
+
+    account: Account
+    wallet: Wallet
+    left_usd: int
+    """Dollars that may still be moved; UINT256_MAX when unlimited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of a plan, the dollars it spends, and the health factor it leaves."""
+
+    move: Move
+    spend: Usd
+    health_after: Wad
+    left_over: Amount = Amount(0)  # noqa: RUF009 - a number
+    """Of a swap: what of the most it may give it would leave in the wallet by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a proposal costs, in base units (10^-8 dollars): gas, loss in trading, capital tied up."""
+
+    gas: Usd
+    trading: Usd
+    capital: Usd
+
+    @property
+    def total(self) -> Usd:
+        """The one currency proposals are compared in."""
+        return Usd(self.gas + self.trading + self.capital)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A worked-out way to help. ``is_sufficient``: the state after it meets the target."""
+
+    actions: tuple[Action, ...]
+    label: str
+    steps: tuple[Step, ...]
+    cost: Cost
+    after: State
+    is_sufficient: bool
+    is_fallback: bool = False
+    """A smaller part of another way, for when that does not work as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A way that was weighed and not taken."""
+
+    label: str
+    reason: Reason
+    detail: str = ""
+    cost: Cost | None = None
+
+
+def goal_of(intent: Intent) -> lending.Goal:
+    """Return the predicate a plan is solved for: the target, aimed a hair to the safe side."""
+    target = intent.target
+    if isinstance(target, HealthFactorTarget):
+        return HealthFactorTarget(Wad(mul_div_up(target.health_factor, BPS + AIM, BPS))).is_met
+    if isinstance(target, LtvTarget):
+        return LtvTarget(Wad(mul_div_down(target.ltv, BPS - AIM, BPS))).is_met
+    return target.is_met
+
+
+def plan_floor(terms: Terms) -> Wad:
+    """Return the health floor a plan is made with: a hair above the owner's, so that interest cannot break it."""
+    return Wad(mul_div_up(terms.safety.health_floor, BPS + AIM, BPS))
+
+
+def round_floor(account: lending.Account, terms: Terms) -> Wad:
+    """Return the health factor a round of a sale of several transactions may come down to.
+
+    It keeps half of the distance to liquidation: the market moves while they are mined.
+    """
+    health, floor = lending.health_factor(account), plan_floor(terms)
+    return floor if health >= UINT256_MAX else Wad(max(floor, WAD + (health - WAD) // 2))
+
+
+def between_floor(account: lending.Account, intent: Intent, terms: Terms) -> Wad:
+    """Return the health factor that steps of one transaction may come down to: nobody can act between them.
+
+    The owner's floor where there is room for it; below, a quarter of the distance to liquidation stays, and up to three
+    while prices fall: the transaction is mined blocks later, and reverts where health would not have sufficed.
+    """
+    health, floor = lending.health_factor(account), plan_floor(terms)
+    if health >= UINT256_MAX or health <= WAD:
+        return floor
+    drifts = intent.assessment.drifts
+    falls = [drifts.get(b.asset, STILL).down for b in account.balances if b.is_collateral and b.supplied]
+    rises = [drifts.get(b.asset, STILL).up for b in account.balances if b.borrowed]
+    away = max(falls, default=0) + max(rises, default=0)
+    least = max(ATOMIC_FLOOR, min(floor, WAD + (health - WAD) // 4))
+    # where not even one block of the fall can be borne, keeping more would only take more rounds
+    is_borne = health * (BPS - away) > WAD * BPS
+    most = WAD + (health - WAD) * (3 if is_borne else 2) // 4
+    return Wad(max(ATOMIC_FLOOR, min(most, mul_div_up(least, BPS, max(1, BPS - BLOCKS * away)))))
+
+
+def end_floor(before: lending.Account, terms: Terms) -> Wad:
+    """Return the health factor a plan may not end below: the owner's floor, or what it was where that is less."""
+    return min(terms.safety.health_floor, lending.health_factor(before))
+
+
+def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:
+    """Return what the moves' gas costs, rounded up."""
+    gas = gas_of(moves, is_atomic=terms.is_atomic)
+    return Usd(mul_div_up(gas * terms.fee_per_gas + len(moves) * terms.toll, terms.native_price, WAD))
+
+
+def capital_cost(spend: int, terms: Terms) -> Usd:
+    """Return what tying up wallet funds costs, rounded up."""
+    return Usd(mul_div_up(spend, terms.safety.capital_cost, BPS))
+
+
+def affordable(state: State, holding: Holding, intent: Intent) -> Amount:
+    """Return the most of an asset that the wallet holds and the dollars left, and per transaction, allow."""
+    dollars = min(state.left_usd, per_transaction(intent))
+    return Amount(min(state.wallet.tokens.get(holding.reserve.asset, 0), within(dollars, holding)))
+
+
+def per_transaction(intent: Intent) -> int:
+    """Return the dollars one transaction may move; UINT256_MAX when unlimited."""
+    cap = intent.rule.limits.max_spend_per_tx
+    return UINT256_MAX if cap is None else cap
+
+
+def spent(state: State, dollars: int) -> int:
+    """Return the dollars left after some were moved."""
+    return state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - dollars)
+
+
+def within(dollars: int, holding: Holding) -> int:
+    """Return how much of an asset ``dollars`` (base units) are, rounded down; unlimited stays unlimited."""
+    if dollars >= UINT256_MAX:
+        return UINT256_MAX
+    return mul_div_down(dollars, holding.reserve.unit, holding.reserve.price.answer)
+
+
+def cap_room(holding: Holding, intent: Intent, state: State) -> int:
+    """Return how much may still be supplied under the reserve's cap, earlier moves of the plan counted."""
+    reserve = holding.reserve
+    if not reserve.supply_cap:
+        return UINT256_MAX
+    # 0.1 % is left free: the cap counts accrued interest and treasury shares up to the very block
+    room = (reserve.supply_cap * reserve.unit - reserve.total_supplied) * 999 // 1000
+    asset = reserve.asset
+    return max(0, room - (state.account.of(asset).supplied - intent.assessment.account.of(asset).supplied))
+
+
+def liquidity(holding: Holding, intent: Intent, account: Account) -> int:
+    """Return what the reserve can pay out after a plan's moves so far: supplies and repayments add to it."""
+    before, now = (a.of(holding.reserve.asset) for a in (intent.assessment.account, account))
+    added = (now.supplied - before.supplied) - (now.borrowed - before.borrowed)
+    return max(0, holding.reserve.liquidity + added)
+
+
+def worth(amount: int, holding: Holding) -> Usd:
+    """Return what an amount is worth in base units, rounded up: spending counts against us."""
+    return Usd(mul_div_up(amount, holding.reserve.price.answer, holding.reserve.unit))
+
+
+def paid(state: State, asset: Address, amount: int, spend: int) -> tuple[Wallet, int]:
+    """Return wallet and dollars left after an amount left the wallet."""
+    tokens = {**state.wallet.tokens, asset: Amount(state.wallet.tokens.get(asset, 0) - amount)}
+    return Wallet(state.wallet.address, state.wallet.native, tokens), spent(state, spend)

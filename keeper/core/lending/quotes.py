@@ -1,0 +1,68 @@
+"""What pools would charge now: asked at a few sizes, read in one go, then used as upper bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.lending.moves import Route
+from keeper.core.units import Address, Amount, mul_div_up
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRequest:
+    """Ask what it costs to buy exactly ``bought`` of an asset with another."""
+
+    sell: Address
+    buy: Address
+    bought: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A pool's answer (Uniswap QuoterV2): ``sold`` buys ``bought`` through ``route``, fees and impact included."""
+
+    route: Route
+    sold: Amount
+    bought: Amount
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """All answers of one read."""
+
+    answers: tuple[Quote, ...] = ()
+
+    def part(self, share: int) -> Quotes:
+        """Return the answers for at most the ``share``-th part of the most that was asked for, pair by pair."""
+        most = dict[tuple[Address, Address], int]()
+        for quote in self.answers:
+            pair = (quote.route.tokens[0], quote.route.tokens[-1])
+            most[pair] = max(most.get(pair, 0), quote.bought)
+        kept = (q for q in self.answers if q.bought * share <= most[q.route.tokens[0], q.route.tokens[-1]])
+        return Quotes(tuple(kept)) if share > 1 else self
+
+    def between(self, sell: Address, buy: Address) -> tuple[Quote, ...]:
+        """Return the answers for a pair."""
+        return tuple(q for q in self.answers if q.route.tokens[0] == sell and q.route.tokens[-1] == buy)
+
+    def best(self, sell: Address, buy: Address, bought: int) -> Quote | None:
+        """Return the cheapest way to buy at least ``bought``, scaled down to it; None if no pool was asked for so much.
+
+        Impact grows with size, so a share of a larger quote never promises too little cost.
+        """
+        large_enough = [
+            Quote(q.route, Amount(mul_div_up(q.sold, bought, q.bought)), Amount(bought), q.gas)
+            for q in self.between(sell, buy)
+            if q.bought >= bought > 0
+        ]
+        return min(large_enough, key=lambda q: q.sold, default=None)
+
+
+SHARES = (1, 2, 4, 8, 16)
+
+
+def sizes(request: QuoteRequest) -> tuple[QuoteRequest, ...]:
+    """Return the request at its full size and at halves of it, so that a thin pool still shows what it can do."""
+    shares = {request.bought // share for share in SHARES} - {0}
+    return tuple(QuoteRequest(request.sell, request.buy, Amount(size)) for size in sorted(shares, reverse=True))

@@ -1,0 +1,64 @@
+"""What a sale may lose against the oracle's price: the owner's usual, wider as liquidation nears, never past the worst.
+
+One bound for planning and for the gate, both from the oracle's price: whoever moves a pool takes no more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keeper.core.fee_budget import trigger_health
+from keeper.core.pace import STILL, Drift
+from keeper.core.rules import Assessment, Rule
+from keeper.core.snapshot import Reserve
+from keeper.core.units import BPS, INFINITE, WAD, Address, Bps, Wad, mul_div_up
+
+BEGINS = Wad(125 * WAD // 100)
+"""The highest health factor at which a bound begins to widen, however early a rule fires."""
+BLOCKS = 2
+"""Blocks from a decision to its transaction: prices go on moving for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slippage:
+    """The bounds of one decision. ``widened`` lies between the owner's ``usual`` and ``worst``."""
+
+    usual: Bps
+    widened: Bps
+    worst: Bps
+    drifts: Mapping[Address, Drift]
+
+    def of(self, sell: Reserve, buy: Reserve) -> Bps:
+        """Return what a sale may lose: wider for what prices move until it is mined, never more than liquidation costs.
+
+        Against the price of now liquidation costs its bonus and the block of the fall that it comes after. The owner's
+        usual holds in any case.
+        """
+        away = self.drifts.get(sell.asset, STILL).down + self.drifts.get(buy.asset, STILL).up
+        liquidated = max(0, sell.liquidation_bonus - BPS) + away
+        return Bps(max(self.usual, min(self.widened + BLOCKS * away, self.worst, liquidated)))
+
+
+def slippage_of(rule: Rule, assessed: Assessment, outrun: int = 0) -> Slippage:
+    """Return the bounds of what a rule may sell now. A boost has no need to hurry: its usual is all it has.
+
+    Each plan that the price outran (``outrun``) brings what the next may lose half of the way to the worst.
+    """
+    usual = rule.limits.max_slippage
+    if rule.is_boost:
+        return Slippage(usual, usual, usual, {})
+    worst = rule.limits.worst
+    begins = min(BEGINS, trigger_health(rule.trigger, assessed.figures))
+    near = max(nearness(assessed.figures.health_factor, begins), WAD - (WAD >> min(outrun, 60)))
+    widened = Bps(usual + mul_div_up(worst - usual, near, WAD))
+    return Slippage(usual, widened, worst, assessed.drifts)
+
+
+def nearness(health: Wad, begins: Wad) -> Wad:
+    """Return how near liquidation is: nothing from ``begins`` on, growing evenly to 1 at a health factor of 1."""
+    if health <= WAD:
+        return Wad(WAD)
+    if health >= INFINITE or begins <= WAD or health >= begins:
+        return Wad(0)
+    return Wad(mul_div_up(begins - health, WAD, begins - WAD))

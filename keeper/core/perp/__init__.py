@@ -1,0 +1,1 @@
+"""Perpetual arithmetic: margin, rules, moves and plans."""

@@ -1,0 +1,107 @@
+"""From a perpetual position's assessment to a decision: hold with a reason, or an intent to act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.decide import Decided, Hold, Memory, Safety, left_today, not_now
+from keeper.core.perp import margin as perps
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpAction, PerpAssessment, PerpRule, PerpTarget, measured_text, target_fires
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
+from keeper.core.units import WAD, Address, Usd
+
+EMERGENCY_DISTANCE = WAD // 20
+"""A position that a move of 5 % liquidates does not wait for a cooldown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerpIntent:
+    """A rule fired and may be acted on: with these actions, within this budget."""
+
+    assessment: PerpAssessment
+    rule: PerpRule
+    target: PerpTarget
+    actions: tuple[PerpAction, ...]
+    forbidden: tuple[tuple[PerpAction, Doubt], ...]
+    left_today: Usd | None
+    finishes: bool = False
+    """Whether it only makes up for what an earlier plan of the rule came short of: its trigger may be past."""
+
+    @property
+    def position(self) -> str:
+        """The position's name."""
+        return self.assessment.position.name
+
+    @property
+    def perp(self) -> PerpPosition:
+        """The position that is traded."""
+        return self.assessment.position
+
+    def hold(self, reason: Reason, detail: str = "") -> Hold:
+        """Return the refusal this intent ends in."""
+        return Hold(self.position, self.rule.name, reason, detail)
+
+
+def decide_perp(
+    assessed: PerpAssessment | Unjudged, memory: Memory, safety: Safety, signer: Address
+) -> Decided[PerpIntent]:
+    """Return what each fired rule of one position asks for or why it may not, and each rule that cannot be judged."""
+    if isinstance(assessed, Unjudged):
+        return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
+    name = assessed.position.name
+    found = [_decide_rule(rule, assessed, memory, safety, signer) for rule in assessed.fired]
+    found += [Hold(name, v.rule.name, v.doubt.reason, v.doubt.detail) for v in assessed.verdicts if v.doubt]
+    return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))
+
+
+def pending_order(position: PerpPosition) -> str | None:
+    """Return the key of an order that waits for the venue's keepers, not for a price; None if there is none."""
+    return next((order.key for order in position.orders if not order.kind.rests and not order.is_frozen), None)
+
+
+def is_emergency(position: PerpPosition, safety: Safety) -> bool:
+    """Tell whether liquidation is so near that nothing holds a rescue back."""
+    if not position.held:
+        return False
+    near = perps.equity(position) * WAD <= perps.requirement(position) * safety.emergency_health
+    return near or perps.liquidation_distance(position) <= EMERGENCY_DISTANCE
+
+
+def _decide_rule(
+    rule: PerpRule, assessed: PerpAssessment, memory: Memory, safety: Safety, signer: Address
+) -> Hold | PerpIntent:
+    position = assessed.position
+    refusal = _needless(rule, assessed) or _waits(position)
+    if refusal is None:
+        now, is_near = position.block.timestamp, is_emergency(position, safety)
+        refusal = not_now(rule, position.name, now, memory, signer, is_emergency=is_near)
+    if refusal or rule.target is None:
+        reason, detail = refusal or (Reason.ALERT_ONLY, "")
+        return Hold(position.name, rule.name, reason, detail)
+    doubt = assessed.doubts[0] if assessed.doubts else None
+    forbidden = tuple((a, doubt) for a in rule.acts if a.trades and doubt)
+    allowed = tuple(a for a in rule.acts if not (a.trades and doubt))
+    if not allowed and doubt:
+        return Hold(position.name, rule.name, doubt.reason, doubt.detail)
+    return PerpIntent(assessed, rule, rule.target, allowed, forbidden, left_today(rule, memory))
+
+
+def _needless(rule: PerpRule, assessed: PerpAssessment) -> tuple[Reason, str] | None:
+    """Return why a fired rule asks for nothing that could be done."""
+    if not rule.acts or rule.target is None:
+        value = next(v.measured for v in assessed.verdicts if v.rule is rule)
+        return Reason.ALERT_ONLY, measured_text(rule.trigger, value)
+    if rule.target.is_met(assessed.position) and rule.trigger.measure.is_of_a_leg:
+        return Reason.AT_TARGET, str(rule.target)
+    if rule.target.is_met(assessed.position) or target_fires(rule.trigger, rule.target):
+        return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
+    return None
+
+
+def _waits(position: PerpPosition) -> tuple[Reason, str] | None:
+    """Return that an order of the account waits for the venue: what it will do is not known yet."""
+    key = pending_order(position)
+    return (Reason.ORDER_PENDING, key) if key else None

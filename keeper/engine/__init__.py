@@ -1,0 +1,1 @@
+"""One block's story, from what was read to what was sent and written down."""

@@ -1,0 +1,236 @@
+"""Acting on the oracle's own event, before anything is read: opt-in, armed plans only, one shot a block.
+
+What the event implies is worked out from the last block's read; each block's read then says whether that was right.
+Once it was not, this path is off, and says so, until ``CLEAN`` blocks in a row were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from keeper.chain.errors import NodeError
+from keeper.chain.nodes import Nodes
+from keeper.chain.pushes import Log, Pushed
+from keeper.core.armed.accrual import Answered, Rates, carried_on, is_as_foretold, is_same_account
+from keeper.core.decide import decide
+from keeper.core.lending import figures as lending
+from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
+from keeper.core.units import Address, decimal_of, usd_text
+from keeper.engine.armed.match import fitting
+from keeper.engine.house import House
+from keeper.engine.plan import judge
+from keeper.engine.submit import conclude_plan
+from keeper.journal import JournalError
+from keeper.venues.aave_v3 import oracle_events
+from keeper.venues.ports import ReadFailedError
+
+CLEAN = 50
+"""Blocks in a row on which all was as foretold, before this path is used again after it was not."""
+HOW = "priced by the oracle's own event, nothing read"
+
+Landed = Callable[[asyncio.Task[Any]], None]
+
+
+class Early:
+    """Follows the feeds of one house. ``landed`` is told of what was sent, as the daemon is of its own."""
+
+    def __init__(self, house: House, landed: Landed) -> None:
+        self._house = house
+        self._landed = landed
+        self._emitters: dict[Address, list[Address]] = {}
+        self._known: object = None
+        self._subscription: Pushed | None = None
+        self._told: dict[str, dict[Address, Answered]] = {}
+        """What was pushed, by block hash."""
+        self._owed: dict[str, dict[Address, int]] = {}
+        """Prices that were read and no event told of yet, by block hash: it may still be on its way."""
+        self._rates: tuple[str, dict[Address, Rates]] = ("", {})
+        self._head: BlockRef | None = None
+        self._before: Snapshot | None = None
+        self._shot_at = -1
+        self._unproven: BlockRef | None = None
+        """The block of a shot, until its read bore it out."""
+        self._wanting = 1
+        """Blocks as foretold that are still wanted before this path may be used."""
+        self._tasks = set[asyncio.Task[None]]()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether an event may be acted on now."""
+        return not self._wanting and self._subscription is not None and self._subscription.is_live
+
+    async def follow(self) -> None:
+        """Subscribe to the feeds that matter now; call it after a block, off the path. Raises NodeError."""
+        watch, node, seen = self._house.watch, self._house.watch.blocks.node, self._house.seen
+        if seen is None or watch.known is self._known or not isinstance(node, Nodes):
+            return
+        known = watch.known
+        listings = {x.asset: x for scope in known.scopes.values() for x in scope.listings}
+        self._emitters = await watch.blocks.read(seen.block, oracle_events.aggregators_probe(list(listings.values())))
+        await self.close()
+        topics = [oracle_events.ANSWER_UPDATED]
+        if self._emitters:
+            self._subscription = node.subscribe_logs(list(self._emitters), topics, self.on_log, self.on_gap)
+        self._known, self._wanting = known, max(1, self._wanting)
+
+    async def close(self) -> None:
+        """End the subscription."""
+        if self._subscription is not None:
+            self._subscription.cancel()
+            self._subscription = None
+
+    # --- an event and a head -----------------------------------------------------------------------------------------
+
+    def head(self, block: BlockRef) -> None:
+        """A block begins to be judged."""
+        self._head = block
+        if self._told.get(block.hash):
+            self._shoot(block)
+
+    def on_log(self, log: Log) -> None:
+        """A node pushed an event of a feed."""
+        assets = self._emitters.get(log.address, [])
+        try:
+            told = oracle_events.decode_answer(log.topics, log.data)
+        except ValueError:
+            return
+        if log.removed or not log.block_hash:
+            self._told.pop(log.block_hash, None)
+            return
+        self._told.setdefault(log.block_hash, {}).update(dict.fromkeys(assets, told))
+        while len(self._told) > 8:
+            del self._told[next(iter(self._told))]
+        if self._head is not None and self._head.hash == log.block_hash:
+            self._shoot(self._head)
+
+    def on_gap(self) -> None:
+        """Events may have been missed: a block must be as foretold again first."""
+        self._wanting = max(1, self._wanting)
+
+    def _shoot(self, block: BlockRef) -> None:
+        if self.is_on and self._shot_at < block.number:
+            task = asyncio.create_task(self._act(block))
+            self._tasks.add(task)
+            task.add_done_callback(self._acted)
+
+    def _acted(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._turn_off(f"{type(error).__name__}: {error}")
+
+    async def _act(self, block: BlockRef) -> None:
+        """Send what was made ready for the prices that were just told, for one position at most."""
+        house, last = self._house, self._house.seen
+        if last is None or last.block.hash != block.parent_hash or self._shot_at >= block.number:
+            return
+        snapshot = self._foretold(last, block, {name for name, plans in house.armed.items() if plans})
+        for position in snapshot.positions:
+            assert isinstance(position, LendingPosition)  # noqa: S101 - narrows the type; no other is foretold
+            assessed = judge(house, snapshot, position)
+            signer = house.watch.positions[position.name].spender
+            try:
+                intent = next(
+                    iter(decide(assessed, await house.recall(assessed, block), house.safety, signer).intents), None
+                )
+                prepared = await fitting(house, snapshot, intent, signer) if intent else None
+                if prepared is None or intent is None or self._shot_at >= block.number:
+                    continue
+                self._shot_at, self._unproven = block.number, block
+                rehearsed = replace(prepared.rehearsed, how=f"{prepared.rehearsed.how}, {HOW}")
+                sent = await conclude_plan(house, snapshot, intent, replace(prepared, rehearsed=rehearsed), signer)
+            except (JournalError, ReadFailedError, NodeError) as error:
+                house.observer.not_armed(block.number, str(error))
+                return
+            if isinstance(sent, asyncio.Task):
+                sent.add_done_callback(self._landed)
+            return
+
+    def _foretold(self, last: Snapshot, block: BlockRef, names: Collection[str] | None = None) -> Snapshot:
+        """Return those positions (or the named) that events tell everything of, as they will be read at a block."""
+        told = self._told.get(block.hash, {})
+        followed = {asset for assets in self._emitters.values() for asset in assets}
+        found = list[LendingPosition]()
+        for position in last.positions:
+            if not isinstance(position, LendingPosition) or (names is not None and position.name not in names):
+                continue
+            assets = {h.reserve.asset for h in position.held}
+            account, rates = lending.identify(position), self._rates_of(last)
+            if account is not None and assets <= followed and assets <= rates.keys():
+                found.append(carried_on(position, block, told, rates, account.arithmetic))
+        return replace(last, block=block, positions=tuple(found))
+
+    def _rates_of(self, snapshot: Snapshot) -> dict[Address, Rates]:
+        """Return what is known of the rates at a snapshot; decoded once, when it is reconciled."""
+        if self._rates[0] != snapshot.block.hash:
+            market = self._house.watch.known.market
+            assets = [x.asset for x in market.listings]
+            self._rates = (snapshot.block.hash, oracle_events.rates_in(market, assets, snapshot.also))
+        return self._rates[1]
+
+    # --- was it right? -----------------------------------------------------------------------------------------------
+
+    def reconcile(self) -> None:
+        """Compare the newest read with what would have been foretold for its block."""
+        read, before = self._house.seen, self._before
+        if read is None or (before is not None and before.block.hash == read.block.hash):
+            return
+        self._before = read
+        late = self._overdue()
+        if late:
+            self._turn_off(late)
+        acted_on, self._unproven = self._unproven, None
+        if acted_on is not None and acted_on.hash != read.block.hash:
+            late = f"block {acted_on.number} was acted on and never read"
+            self._turn_off(late)
+        if before is None or read.block.parent_hash != before.block.hash:
+            return
+        foretold = {p.name: p for p in self._foretold(before, read.block).positions if isinstance(p, LendingPosition)}
+        wrong = self._difference(foretold, read)
+        self._rates_of(read)
+        if wrong:
+            self._turn_off(wrong)
+        elif self._wanting and foretold and not late:
+            self._wanting -= 1
+            if not self._wanting:
+                self._house.observer.early_on(read.block.number)
+
+    def _overdue(self) -> str | None:
+        """Return a price of an earlier block that no event told of."""
+        owed, self._owed = self._owed, {}
+        for hash_, prices in owed.items():
+            for asset, price in prices.items():
+                told = self._told.get(hash_, {}).get(asset)
+                if told is None or told.answer != price:
+                    return f"{asset} came to {usd_text(price)} and no event said so"
+        return None
+
+    def _difference(self, foretold: Mapping[str, LendingPosition], read: Snapshot) -> str | None:
+        """Return in what a block's read differs from what its events and the block before foretold."""
+        told = self._told.get(read.block.hash, {})
+        for position in read.positions:
+            expected = foretold.get(position.name)
+            if expected is None or not isinstance(position, LendingPosition):
+                continue
+            missing = dict[Address, int]()
+            for holding in position.held:
+                asset, price = holding.reserve.asset, holding.reserve.price.answer
+                if asset in told and told[asset].answer != price:
+                    said = f"the event said {usd_text(told[asset].answer)}, the oracle {usd_text(price)}"
+                    return f"{holding.reserve.symbol}: {said}"
+                known = {h.reserve.asset: h.reserve.price.answer for h in expected.held}
+                if asset not in told and known.get(asset, price) != price:
+                    missing[asset] = price
+            if missing:
+                self._owed.setdefault(read.block.hash, {}).update(missing)
+            elif is_same_account(expected, position) and not is_as_foretold(expected, position):
+                ours, theirs = (decimal_of(of.reported.health_factor, 18) for of in (expected, position))
+                return f"{position.name}: health factor {ours} was foretold, the protocol says {theirs}"
+        return None
+
+    def _turn_off(self, why: str) -> None:
+        self._wanting = CLEAN
+        self._house.observer.early_off(why, CLEAN)

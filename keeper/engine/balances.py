@@ -1,0 +1,72 @@
+"""What lending positions held when last looked at: in the journal, so that what happened during a stop shows.
+
+Balances are scaled: interest changes none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from keeper.core.snapshot import LendingPosition
+from keeper.core.units import Address
+from keeper.journal import Journal
+
+Balances = dict[Address, tuple[int, int]]
+"""Asset → scaled supply and debt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """Balances as they were at a block."""
+
+    block: int
+    balances: Balances
+
+
+@dataclass(slots=True)
+class LentMemory:
+    """Written through to the journal; ``scope`` is chain and mode. Everything raises JournalError."""
+
+    journal: Journal
+    scope: str
+    is_look: bool = False
+    """Whether this is only a look at things: then nothing is written down."""
+    known: dict[str, Lent | None] = field(default_factory=dict)
+    looks: dict[str, int] = field(default_factory=dict)
+    """Position → times in a row that its events could not be had."""
+
+    async def of(self, name: str) -> Lent | None:
+        """Return what a position held when last looked at; None when it never was."""
+        if name not in self.known:
+            self.known[name] = _read(await self.journal.facts.get(self._key(name)))
+        return self.known[name]
+
+    async def keep(self, position: LendingPosition) -> None:
+        """Remember what a position holds; the disk is written to when balances changed."""
+        before, now = await self.of(position.name), balances_of(position)
+        if before is None and not now:
+            return  # never seen open: nothing there is no closed position
+        seen = Lent(position.block.number, now)
+        self.known[position.name] = seen
+        self.looks.pop(position.name, None)
+        if (before is None or before.balances != now) and not self.is_look:
+            plain = {asset: [str(supply), str(debt)] for asset, (supply, debt) in now.items()}
+            await self.journal.facts.set(self._key(position.name), {"block": seen.block, "balances": plain})
+
+    def _key(self, name: str) -> str:
+        return f"lent:{self.scope}:{name}"
+
+
+def balances_of(position: LendingPosition) -> Balances:
+    """Return the scaled balances that are not zero."""
+    return {h.reserve.asset: (h.scaled_supply, h.scaled_debt) for h in position.held}
+
+
+def _read(plain: object) -> Lent | None:
+    if not isinstance(plain, dict):
+        return None
+    try:
+        balances = {Address(a): (int(supply), int(debt)) for a, (supply, debt) in plain["balances"].items()}
+        return Lent(int(plain["block"]), balances)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

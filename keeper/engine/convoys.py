@@ -1,0 +1,118 @@
+"""Plans of one block, one upon another: what comes later is sized and rehearsed on the state the earlier leave."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from keeper.chain.fees import LEAST_TIP
+from keeper.chain.fork import AnvilMissingError
+from keeper.chain.gas import gas_limit
+from keeper.chain.simulation import CannotPayError, Turn
+from keeper.core.lending.joint import Ahead, pools_of
+from keeper.core.lending.quotes import QuoteRequest, Quotes
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address, Wei
+from keeper.engine.house import House
+from keeper.engine.preflight import Prepared
+from keeper.execution.rehearsal import Refused, Upon
+from keeper.venues.ports import Call
+
+
+@dataclass(slots=True)
+class Convoys:
+    """The signers whose plans of this block may be several: nothing of theirs goes out before all is decided."""
+
+    house: House
+    later: Collection[Address]
+    """Signers of what is decided last."""
+    _held: set[Address] = field(default_factory=set)
+
+    def expect(self, signers: Sequence[Address]) -> None:
+        """Hold back who may have several plans: whose names come twice, or once more later."""
+        for signer in set(signers):
+            executor = self.house.executors.get(signer)
+            if executor is not None and (signers.count(signer) > 1 or signer in self.later):
+                executor.lane.convoy.hold()
+                self._held.add(signer)
+
+    def release(self) -> None:
+        """All is decided: let them go."""
+        for signer in self._held:
+            self.house.executors[signer].lane.convoy.release()
+
+
+@contextlib.contextmanager
+def going_together(house: House, later: Collection[Address]) -> Iterator[Convoys]:
+    """Within, plans of one signer wait for one another."""
+    convoys = Convoys(house, later)
+    try:
+        yield convoys
+    finally:
+        convoys.release()
+
+
+async def quotes_upon(house: House, block: BlockRef, signer: Address, requests: Iterable[QuoteRequest]) -> Quotes:
+    """Return what the pools would charge after what was decided before at the same block. Raises NodeError."""
+    wanted = tuple(requests)
+    upon = house.simulator
+    if not isinstance(upon, Upon) or not upon.at(block) or not any(pools_of(one.plan) for one in house.ahead):
+        return await house.watch.quotes(block, wanted)
+    probe = house.watch.quote_probe(wanted)
+    try:
+        done = await upon.run(block, signer, (), probe.reads)
+    except (AnvilMissingError, CannotPayError):
+        return await house.watch.quotes(block, wanted)
+    return Quotes(probe.decode(done.answers))
+
+
+def goes_ahead(house: House, block: BlockRef, signer: Address, prepared: Prepared) -> None:
+    """Let what is decided next meet the state that a plan of this block leaves."""
+    used, script = sum(prepared.rehearsed.gas_used), prepared.script
+    turn = turn_of(signer, prepared)
+    fees = Wei(sum(turn.limits) * (2 * block.base_fee + LEAST_TIP) if used else 0)
+    house.goes_ahead(block, Ahead(signer, prepared.plan, fees), turn if script.sent else Turn(signer, (), ()))
+
+
+def calls_go_ahead(
+    house: House, block: BlockRef, name: str, signer: Address, calls: Sequence[Call], gas_used: Sequence[int]
+) -> None:
+    """Let what is decided next meet the state that a perpetual plan of this block leaves."""
+    limits = tuple(max(gas_limit(gas), call.least_gas) for gas, call in zip(gas_used, calls, strict=True))
+    if isinstance(house.simulator, Upon):
+        house.simulator.add(block, name, Turn(signer, tuple(calls), limits))
+
+
+def turn_of(signer: Address, prepared: Prepared) -> Turn:
+    """Return what a plan sends, as others meet it."""
+    script = prepared.script
+    used = zip(prepared.rehearsed.gas_used, script.sent, strict=True)
+    limits = tuple(max(gas_limit(gas), call.least_gas) for gas, call in used)
+    return Turn(signer, script.sent, limits, script.code_at(signer))
+
+
+async def stands_first(house: House, block: BlockRef, signer: Address, prepared: Prepared) -> Refused | None:
+    """Return why a plan may not go out beside those decided before: one of them would fail if this came first.
+
+    Signers do not choose their order within a block. Where they trade in one pool each must bear the others before it:
+    that the new one bears them was rehearsed; here it comes first.
+    """
+    upon, mine = house.simulator, pools_of(prepared.plan)
+    others = [one for one in house.ahead if one.signer != signer and pools_of(one.plan) & mine]
+    turns = upon.at(block) if isinstance(upon, Upon) else ()
+    if not isinstance(upon, Upon) or not others or not turns:
+        return None  # a second look, at a block at which nothing was decided, has nobody before it
+    *before, last = turns
+    try:
+        done = await upon.alone.run(
+            block, last.sender, last.calls, (), last.code, before=(turn_of(signer, prepared), *before)
+        )
+    except (AnvilMissingError, CannotPayError) as error:
+        return Refused(Reason.POOL_SHARED, str(error))
+    failed = next((one for one in (*done.before, *done.calls) if not one.succeeded), None)
+    if failed is None:
+        return None
+    names = ", ".join(one.plan.intent.position for one in others)
+    return Refused(Reason.POOL_SHARED, f"before {names} it would take what they need: {failed.error}")

@@ -1,0 +1,134 @@
+"""A lending position that changed without a plan of ours: liquidated, closed, or changed by its owner. Told once.
+
+The market is asked for its events only where balances changed: a quiet block costs nothing.
+"""
+
+from __future__ import annotations
+
+from keeper.chain.errors import NodeError
+from keeper.core.notices import sentence
+from keeper.core.occurrences import Occurrence, What, strangers
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import Assessment, Unjudged
+from keeper.core.snapshot import LendingPosition
+from keeper.core.units import RAY, USD, Address, mul_div_down, usd_text
+from keeper.engine import report
+from keeper.engine.balances import Balances, Lent, balances_of
+from keeper.engine.house import House
+from keeper.engine.notices import standing_of
+from keeper.engine.submit import where
+from keeper.journal import NewDecision
+
+MOST_LOOKS = 3
+"""Blocks at which the market's events are asked for before a change is told without them."""
+MOST_WORDS = 6
+"""Events that an alarm names."""
+
+
+async def notice(house: House, position: LendingPosition, assessed: Assessment | Unjudged) -> None:
+    """Tell of what changed in a position since it was last looked at, but by ours. Raises JournalError."""
+    name = position.name
+    before = await house.lent.of(name)
+    if before is None or before.balances == balances_of(position):
+        await house.lent.keep(position)
+        return
+    if house.watch.positions[name].spender in house.in_flight or before.block >= position.block.number:
+        return  # looked at once it has landed, and at a newer block than the last look
+    try:
+        market, last = house.watch.known.market, position.block.number
+        found = await house.logs.of_account(market, position.owner, before.block + 1, last)
+    except NodeError:
+        house.lent.looks[name] = house.lent.looks.get(name, 0) + 1
+        if house.lent.looks[name] < MOST_LOOKS:
+            return
+        await _tell(house, position, assessed, before, ())
+    else:
+        own = await house.journal.transactions.own_of({o.transaction for o in found})
+        foreign = strangers(found, own)
+        if foreign and _matters(foreign, position):
+            await _tell(house, position, assessed, before, foreign)
+        elif not found and _fallen(before.balances, balances_of(position)):
+            await _tell(house, position, assessed, before, ())
+    await house.lent.keep(position)
+
+
+async def closed_or_missing(house: House, of: Unjudged) -> Unjudged:
+    """Return why an account without balances is not judged: closed where it was open once, else perhaps a mistake."""
+    before = await house.lent.of(of.name)
+    return of if before is None else Unjudged(of.name, Doubt(Reason.CLOSED, of.doubt.detail))
+
+
+async def _tell(
+    house: House,
+    position: LendingPosition,
+    assessed: Assessment | Unjudged,
+    before: Lent,
+    found: tuple[Occurrence, ...],
+) -> None:
+    name, block = position.name, position.block
+    reason = Reason.LIQUIDATED if any(o.what is What.LIQUIDATED for o in found) else Reason.CHANGED_OUTSIDE
+    words = said(found)
+    title = title_of(name, reason, is_closed=position.is_empty)
+    body = sentence(words, dollars(before, position), standing_of(assessed), reason.remedy)
+    house.observer.noticed(name, reason, title, body)
+    await house.journal.decisions.record(
+        NewDecision(
+            **where(block),
+            position=name,
+            rule=None,
+            mode=house.mode,
+            kind="danger" if reason is Reason.LIQUIDATED else "alert",
+            reason=reason.code,
+            summary=f"{reason.short}: {words}",
+            inputs={"since_block": before.block, "position": report.assessment(assessed)},
+        )
+    )
+
+
+def title_of(name: str, reason: Reason, *, is_closed: bool) -> str:
+    """Return what happened in a few words."""
+    if reason is Reason.LIQUIDATED:
+        return f"{name} was liquidated{', and nothing is left of it' if is_closed else ''}"
+    return f"{name} was {'closed' if is_closed else 'changed'}, and not by this keeper"
+
+
+def said(found: tuple[Occurrence, ...]) -> str:
+    """Return what happened with amounts, and in which transactions."""
+    if not found:
+        return "no event of the market says how: a transfer, a reorg, or a node that does not give its logs"
+    words = [f"{o.words} (block {o.block}, {o.transaction})" for o in found[-MOST_WORDS:]]
+    more = f"{len(found) - MOST_WORDS} more before; " if len(found) > MOST_WORDS else ""
+    return more + "; ".join(words)
+
+
+def dollars(before: Lent, position: LendingPosition) -> str:
+    """Return collateral and debt before and after, at the prices of now."""
+    supplied = usd_text(_worth(position, before.balances, 0)), usd_text(_worth(position, balances_of(position), 0))
+    owed = usd_text(_worth(position, before.balances, 1)), usd_text(_worth(position, balances_of(position), 1))
+    return f"supplied {supplied[0]} → {supplied[1]}, debt {owed[0]} → {owed[1]}, at the prices of now"
+
+
+def _worth(position: LendingPosition, balances: Balances, side: int) -> int:
+    total = 0
+    for holding in position.holdings:
+        reserve = holding.reserve
+        scaled = balances.get(reserve.asset, (0, 0))[side]
+        amount = mul_div_down(scaled, reserve.debt_index if side else reserve.supply_index, RAY)
+        total += mul_div_down(amount, max(0, reserve.price.answer), reserve.unit)
+    return total
+
+
+def _matters(found: tuple[Occurrence, ...], position: LendingPosition) -> bool:
+    """Tell whether a change is worth an alarm: forced, taken out or borrowed; of gifts only what is worth a dollar."""
+    if any(o.what not in (What.SUPPLIED, What.REPAID) for o in found):
+        return True
+    prices: dict[Address, int] = {h.reserve.asset: h.reserve.price.answer for h in position.holdings}
+    units = {h.reserve.asset: h.reserve.unit for h in position.holdings}
+    moved = [(asset, amount) for o in found for asset, amount in o.moved]
+    return sum(mul_div_down(amount, prices.get(a, 0), units.get(a, 1)) for a, amount in moved) >= USD
+
+
+def _fallen(before: Balances, now: Balances) -> bool:
+    """Tell whether a supply fell by more than dust: without an event it went by a transfer."""
+    return any(now.get(asset, (0, 0))[0] * 100 < supply * 99 for asset, (supply, _) in before.items())

@@ -1,0 +1,1 @@
+"""The story of one block for perpetual positions and books."""

@@ -1,0 +1,45 @@
+"""What a plan came short of is made up for at once, by the same rule: its trigger may well be past by then."""
+
+from __future__ import annotations
+
+from keeper.chain.errors import NodeError
+from keeper.core.book.rules import HedgeIntent
+from keeper.core.decide import Hold, left_today
+from keeper.core.perp.decide import PerpIntent, pending_order
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpAssessment
+from keeper.core.snapshot import Snapshot
+from keeper.engine.house import House
+from keeper.engine.perp.assess import judge_perp
+from keeper.engine.perp.plan import find_perp_plans
+from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.journal import JournalError
+from keeper.venues.ports import ReadFailedError
+
+
+async def rest_of(house: House, intent: PerpIntent | HedgeIntent) -> tuple[Snapshot, PerpPrepared] | None:
+    """Return a plan for what is still missing, rehearsed at the newest block; None where there is none, or no way.
+
+    Within the limits of the rule, and only where nothing is in doubt. Never raises for what a node does.
+    """
+    if not isinstance(intent, PerpIntent):
+        return None  # a book is judged anew by its band
+    try:
+        snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+        position = next((p for p in snapshot.positions if p.name == intent.position), None)
+        if not isinstance(position, PerpPosition) or pending_order(position):
+            return None
+        assessed = await judge_perp(house, snapshot, position)
+        if not isinstance(assessed, PerpAssessment) or assessed.doubts or intent.target.is_met(position):
+            return None
+        memory = await house.recall_of((intent.rule,), snapshot.block)
+        rule, left = intent.rule, left_today(intent.rule, memory)
+        rest = PerpIntent(assessed, rule, intent.target, rule.acts, (), left, finishes=True)
+        ways = await find_perp_plans(house, snapshot, rest)
+        prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways)
+    except (NodeError, ReadFailedError, JournalError):
+        return None
+    if isinstance(prepared, Hold):
+        house.observer.held(prepared.position, prepared.rule, prepared.reason, prepared.detail)
+        return None
+    return snapshot, prepared

@@ -1,0 +1,247 @@
+"""What the owner of a perpetual position or a book reads: rule, measure, bound, liquidation, what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from keeper.core.book import unhedged as legs
+from keeper.core.book.rules import BookAssessment, HedgeIntent
+from keeper.core.decide import Hold
+from keeper.core.notices import Notice, sentence
+from keeper.core.perp import margin as perps
+from keeper.core.perp.moves import (
+    AddMargin,
+    AllowMargin,
+    CancelOrder,
+    ClaimFunding,
+    PerpMove,
+    PlaceOrder,
+    TakeMargin,
+    Trade,
+    UpdateOrder,
+)
+from keeper.core.perp.plan import PerpPlan
+from keeper.core.perp.position import PerpLeg, PerpPosition
+from keeper.core.perp.pricing import base_usd, price_base
+from keeper.core.perp.rules import PerpAssessment, PerpMeasure, PerpTrigger, PerpVerdict
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
+from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, usd_text
+from keeper.engine.deeds import Says, listed, sent_text, title_of
+from keeper.engine.notices import clipped, hold_notice, percent, trimmed
+from keeper.engine.notices import notices_of as unjudged_notices
+from keeper.execution.perp_executor import PerpOutcome
+
+UPKEEP = (PlaceOrder, UpdateOrder, CancelOrder)
+
+
+def notices_of(assessed: PerpAssessment | BookAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+    """Return each hold in words."""
+    if isinstance(assessed, Unjudged):
+        return unjudged_notices(assessed, holds)
+    if isinstance(assessed, BookAssessment):
+        return tuple(_of_book(assessed, hold) for hold in holds)
+    return tuple(_of_perp(assessed, hold) for hold in holds)
+
+
+def standing_of(assessed: PerpAssessment | BookAssessment | Unjudged) -> str:
+    """Return how a position or a book stands; empty where nobody knows."""
+    if isinstance(assessed, Unjudged):
+        return ""
+    if isinstance(assessed, BookAssessment):
+        return "" if assessed.exposure.doubts else sentence(delta_text(assessed))
+    return sentence(position_text(assessed.position))
+
+
+def position_text(of: PerpPosition) -> str:
+    """Return margin ratio, dollars, liquidation price and distance."""
+    if not of.held:
+        return f"no size, equity {dollars(of, perps.equity(of))}"
+    ratio = f"margin ratio {percent(min(perps.margin_ratio(of), INFINITE))}"
+    worth = f"equity {dollars(of, perps.equity(of))}, size {dollars(of, perps.basis(of))}"
+    return f"{ratio}, {worth}, {'; '.join(_leg_text(of, leg) for leg in of.held)}"
+
+
+def delta_text(of: BookAssessment) -> str:
+    """Return a book's delta against its band, and what of the budget for standing naked is used."""
+    rule = of.rule
+    side = "outside" if rule.is_outside(of.delta) else "within"
+    text = f"delta {_units(of.delta)} {rule.underlying} is {side} ±{_units(rule.band)}"
+    return text if of.naked.since is None else f"{text}; {legs.budget_text(of.naked, rule.budget)}"
+
+
+def outcome_said(plan: PerpPlan, outcome: PerpOutcome) -> Says:
+    """Return what came of a plan, as an alarm says it."""
+    intent, rule = plan.intent, plan.intent.rule
+    done = [deed for step in plan.steps if (deed := deed_of(plan.before, step.move))]
+    change = f"{change_text(plan, outcome.after)}"
+    is_well = outcome.kind in ("restored", "partial", "rehearsed")
+    if all(isinstance(step.move, UPKEEP) for step in plan.steps):
+        how = "" if is_well else f" failed: {outcome.reason.short}"
+        rehearsed = " (dry run, nothing was sent)" if outcome.kind == "rehearsed" else ""
+        title = f"{intent.position}: {', '.join(done)}{how}{rehearsed}"
+    else:
+        title = title_of(intent.position, rule.name, outcome.kind, outcome.reason.short, change)
+    after = position_text(outcome.after) if outcome.after else ""
+    why = "" if is_well else f"why: {outcome.reason.short}{f' ({clipped(outcome.detail)})' if outcome.detail else ''}"
+    remedy = "" if outcome.kind in ("restored", "rehearsed") else outcome.reason.remedy
+    fired = fired_of(plan)
+    return title, sentence(fired, listed(done, outcome.kind), after, why, remedy, sent_text(outcome.hashes))
+
+
+def fired_of(plan: PerpPlan) -> str:
+    """Return which rule asked for a plan, and by which figure."""
+    intent = plan.intent
+    if isinstance(intent, HedgeIntent):
+        return f"rule {intent.rule.name}: {delta_text(intent.assessment)}"
+    verdict = next((v for v in intent.assessment.verdicts if v.rule.name == intent.rule.name and v.fired), None)
+    return f"rule {intent.rule.name}: {fired_text(verdict)}" if verdict else ""
+
+
+def change_text(plan: PerpPlan, after: PerpPosition | None) -> str:
+    """Return the figure that was to change, before and after."""
+    if isinstance(plan.intent, HedgeIntent):
+        return f"{_units(plan.intent.change, signed=True)} {plan.intent.rule.underlying} on {plan.before.name}"
+    if after is not None and plan.before.held and not after.held:
+        return "closed"
+    came = percent(perps.margin_ratio(after)) if after else "unknown"
+    return f"margin ratio {percent(perps.margin_ratio(plan.before))} → {came}"
+
+
+def deed_of(of: PerpPosition, move: PerpMove) -> str:
+    """Return what one move does, with its amounts; nothing for what only prepares another."""
+    match move:
+        case AllowMargin():
+            return ""
+        case AddMargin():
+            return f"added {_margin(of, move.amount)} of margin"
+        case TakeMargin():
+            return f"took {_margin(of, move.amount)} of margin out"
+        case Trade():
+            return _traded(of, move)
+        case PlaceOrder():
+            leg = of.leg(move.market)
+            kind, size = move.kind.value.replace("_", " "), dollars(of, move.size_usd)
+            return f"placed a {kind} order at {price_text(of, leg, move.trigger_price)} for {size}"
+        case UpdateOrder():
+            leg = next((of.leg(o.market) for o in of.orders if o.key == move.key), of.legs[0])
+            size = dollars(of, move.size_usd)
+            return f"changed a resting order: now at {price_text(of, leg, move.trigger_price)} for {size}"
+        case CancelOrder():
+            return "took an order back"
+        case ClaimFunding():
+            return "claimed funding"
+        case _:
+            assert_never(move)
+
+
+def fired_text(verdict: PerpVerdict) -> str:
+    """Return a measure against its bound: ``margin ratio 8.11 % is below 12.00 %``."""
+    trigger, value = verdict.rule.trigger, verdict.measured
+    measured = "unknown" if value is None else _figure(trigger, value)
+    name = trigger.measure.value.replace("_", " ")
+    market = f" of {trigger.market}" if trigger.market else ""
+    match trigger.measure:
+        case PerpMeasure.MARGIN_RATIO | PerpMeasure.LIQUIDATION_DISTANCE:
+            return f"{name} {measured} is below {_figure(trigger, trigger.bound)}"
+        case PerpMeasure.LEVERAGE | PerpMeasure.FUNDING:
+            a_year = " a year" if trigger.measure is PerpMeasure.FUNDING else ""
+            return f"{name}{market} {measured}{a_year} is above {_figure(trigger, trigger.bound)}"
+        case PerpMeasure.TRAILING_STOP:
+            return f"price{market} is {measured} from its best, trailing stop {_figure(trigger, trigger.bound)}"
+        case PerpMeasure.STOP_LOSS | PerpMeasure.TAKE_PROFIT:
+            return f"price{market} {measured} has reached the {name} at {_figure(trigger, trigger.bound)}"
+
+
+def dollars(of: PerpPosition, amount: int) -> str:
+    """Return dollars of a venue's own precision for people."""
+    base = base_usd(of, abs(amount))
+    return usd_text(-base if amount < 0 else base)
+
+
+def price_text(of: PerpPosition, leg: PerpLeg, price: int) -> str:
+    """Return a price of one whole underlying for people."""
+    return usd_text(price_base(of, leg, price))
+
+
+def size_text(leg: PerpLeg, size: int) -> str:
+    """Return a leg's size for people, unsigned."""
+    return f"{_units(mul_div_down(abs(size), WAD, leg.size_unit))} {leg.symbol}"
+
+
+def _of_perp(assessed: PerpAssessment, hold: Hold) -> Notice:
+    verdict = next((v for v in assessed.verdicts if v.rule.name == hold.rule), None)
+    fired = fired_text(verdict) if verdict and verdict.fired else ""
+    is_alert = verdict is not None and hold.reason is Reason.ALERT_ONLY
+    position = assessed.position
+    return hold_notice(
+        hold,
+        hold.position,
+        fired,
+        standing_of(assessed),
+        _advice(position, verdict) if verdict and is_alert else "",
+        repeat_s=verdict.rule.cooldown_s or None if verdict and is_alert else None,
+        distance=perps.liquidation_distance(position) if position.held else None,
+    )
+
+
+def _of_book(assessed: BookAssessment, hold: Hold) -> Notice:
+    is_alert = hold.reason is Reason.ALERT_ONLY
+    rule = assessed.rule
+    fired = delta_text(assessed) if rule.is_outside(assessed.delta) and not assessed.exposure.doubts else ""
+    trade = f"trade {_units(rule.target - assessed.delta, signed=True)} {rule.underlying}, or give the rule an action"
+    repeat_s = rule.cooldown_s or None if is_alert else None
+    return hold_notice(hold, hold.position, fired, "", trade if is_alert and fired else "", repeat_s=repeat_s)
+
+
+def _advice(of: PerpPosition, verdict: PerpVerdict) -> str:
+    trigger = verdict.rule.trigger
+    if trigger.measure is PerpMeasure.MARGIN_RATIO and of.held:
+        missing = dollars(of, perps.margin_to_reach(of, Wad(trigger.bound)))
+        return f"add about {missing} of margin to be back at {_figure(trigger, trigger.bound)}, or reduce the size"
+    return f"decide yourself, or give rule {verdict.rule.name} an action"
+
+
+def _leg_text(of: PerpPosition, leg: PerpLeg) -> str:
+    side = "long" if leg.is_long else "short"
+    at = perps.liquidation_price(of, leg.market)
+    held = f"{side} {size_text(leg, leg.size)} at {price_text(of, leg, leg.mark_price)}"
+    if at is None:
+        return f"{held}, no price of its own liquidates it"
+    if perps.is_liquidatable(of):
+        return f"{held}, it can be liquidated now"
+    away = mul_div_down(abs(leg.mark_price - at), WAD, leg.mark_price)
+    return f"{held}, liquidation at {price_text(of, leg, at)}, {percent(away)} away"
+
+
+def _traded(of: PerpPosition, move: Trade) -> str:
+    leg = of.leg(move.market)
+    side, size = "long" if move.is_long else "short", size_text(leg, move.size_change)
+    worst = f"at {price_text(of, leg, move.worst_price)} or better"
+    margin = (
+        f", with {_margin(of, abs(move.margin))} of margin {'in' if move.margin > 0 else 'out'}" if move.margin else ""
+    )
+    if move.is_close:
+        return f"closed the {side} of {size} {worst}{margin}"
+    return f"{'increased' if move.is_increase else 'reduced'} the {side} by {size} {worst}{margin}"
+
+
+def _margin(of: PerpPosition, amount: int) -> str:
+    whole, _, part = trimmed(amount, of.collateral_decimals).partition(".")
+    return f"{int(whole):,}.{part} {of.collateral_symbol}"
+
+
+def _figure(trigger: PerpTrigger, value: int) -> str:
+    if trigger.measure in (PerpMeasure.STOP_LOSS, PerpMeasure.TAKE_PROFIT):
+        return usd_text(value)
+    if abs(value) >= INFINITE:
+        return "∞"
+    if trigger.measure is PerpMeasure.LEVERAGE:
+        return trimmed(value, 18, 2, 2)
+    return percent(value)
+
+
+def _units(amount: int, *, signed: bool = False) -> str:
+    text = decimal_of(amount, 18, 4)
+    return f"+{text}" if signed and amount > 0 else text

@@ -1,0 +1,88 @@
+"""From an intent to plans: what the venue would give now is asked, then the ways are worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from keeper.chain import fee_market
+from keeper.chain.simulation import price_at
+from keeper.core.book.hedging import hedge_plans, trade_wanted
+from keeper.core.book.rules import HedgeIntent
+from keeper.core.decide import Hold
+from keeper.core.perp.candidates import perp_plans, quotes_wanted
+from keeper.core.perp.decide import PerpIntent
+from keeper.core.perp.moves import TradeQuote
+from keeper.core.perp.plan import PerpPlan, PerpTerms
+from keeper.core.perp.position import PerpPosition
+from keeper.core.snapshot import BlockRef, Snapshot
+from keeper.core.units import Address, Wei
+from keeper.engine.house import House
+from keeper.venues.contracts import erc20
+from keeper.venues.ports import Answer, PerpSeat, Probe
+
+
+async def find_perp_plans(house: House, snapshot: Snapshot, intent: PerpIntent) -> tuple[PerpPlan, ...] | Hold:
+    """Return the plans worth rehearsing, best first. One read, for quotes and the allowance. Raises NodeError."""
+    return perp_plans(intent, await _terms(house, snapshot, intent.perp, quotes_wanted(intent)))
+
+
+async def find_hedge_plans(
+    house: House, snapshot: Snapshot, intents: Sequence[HedgeIntent]
+) -> tuple[PerpPlan, ...] | Hold:
+    """Return the trades worth rehearsing, over all hedges of the book, cheapest first. Raises NodeError."""
+    terms = {
+        intent.perp.name: await _terms(house, snapshot, intent.perp, {intent.leg.market: trade_wanted(intent)})
+        for intent in intents
+    }
+    return hedge_plans(intents, terms, house.perps.rules)
+
+
+async def _terms(house: House, snapshot: Snapshot, position: PerpPosition, wanted: Mapping[Address, int]) -> PerpTerms:
+    watch, block = house.watch, snapshot.block
+    seat, signer = watch.seat(position.name), watch.positions[position.name].spender
+    quotes = [(market, seat.quote_probe(position, market, change)) for market, change in wanted.items() if change]
+    allowance = erc20.allowance_probe(signer, seat.collateral, seat.spender)
+    answers = await watch.blocks.answers(block, [r for _, p in quotes for r in p.reads] + list(allowance.reads))
+    found, rest = _decoded(quotes, answers)
+    gas_price = await gas_price_for(house, block)
+    return PerpTerms(
+        safety=house.safety,
+        wallet=snapshot.wallets[signer],
+        quotes=found,
+        allowance=allowance.decode(rest),
+        fee_per_gas=gas_price,
+        execution_fee=fee_of(seat, gas_price),
+        native_price=max(1, snapshot.native_price),
+    )
+
+
+async def gas_price_for(house: House, block: BlockRef) -> Wei:
+    """Return the gas price that costs and execution fees are reckoned at: what we may come to pay, from above.
+
+    Room for the base fee to double and for some higher offers: an order that brings too little for the price its own
+    transaction pays is refused (GMX InsufficientExecutionFee); what it brings too much comes back. Raises NodeError.
+    """
+    market = await fee_market.read(house.watch.blocks.node, block.base_fee)
+    return Wei(min(market.most, 2 * (block.base_fee + market.tip)))
+
+
+def market_price(block: BlockRef, reckoned: Wei) -> Wei:
+    """Return what a transaction would pay for gas in the next block, of a price reckoned from above: its half."""
+    return max(price_at(block.base_fee), Wei(reckoned // 2))
+
+
+def fee_of(seat: PerpSeat, gas_price: Wei) -> Wei:
+    """Return what one order pays the venue's keepers; zero where trades are done at once."""
+    return seat.execution_fee(gas_price) if seat.is_delayed else Wei(0)
+
+
+def _decoded(
+    quotes: Sequence[tuple[Address, Probe[TradeQuote | None]]], answers: Sequence[Answer]
+) -> tuple[dict[Address, TradeQuote], Sequence[Answer]]:
+    found, at = dict[Address, TradeQuote](), 0
+    for market, probe in quotes:
+        quote = probe.decode(answers[at : at + len(probe.reads)])
+        at += len(probe.reads)
+        if quote is not None:
+            found[market] = quote
+    return found, answers[at:]

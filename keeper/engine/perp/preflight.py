@@ -1,0 +1,229 @@
+"""The trial of one plan at a perpetual venue: the gate, the rehearsal on its own block, what gas may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from keeper.chain.fees import is_payable, lowest
+from keeper.chain.fork import AnvilMissingError
+from keeper.chain.simulation import CannotPayError
+from keeper.core.book.rules import HedgeIntent
+from keeper.core.decide import Hold
+from keeper.core.perp import margin as perps
+from keeper.core.perp.decide import is_emergency
+from keeper.core.perp.moves import Trade
+from keeper.core.perp.plan import PerpPlan
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.pricing import base_usd
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef, Snapshot
+from keeper.core.units import (
+    BPS,
+    WAD,
+    Address,
+    Bps,
+    Usd,
+    Wei,
+    gwei_text,
+    mul_div_down,
+    mul_div_up,
+    ratio_text,
+    usd_text,
+    wei_text,
+)
+from keeper.engine.house import House
+from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
+from keeper.execution import policy
+from keeper.execution.perp_policy import FEE_SLACK, PerpGrant, check_perp
+from keeper.execution.rehearsal import Refused
+from keeper.venues.ports import Call, PerpSeat
+
+ORDERS_SHARE = Bps(400)
+"""Most of a position's size that its orders may carry for the venue's keepers; about half of it comes back."""
+TRIALS = 3
+"""Plans that are tried, best first, before a position is given up for this block."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerpPrepared:
+    """A plan that works on its block, its calls, and the better ones that did not work."""
+
+    plan: PerpPlan
+    calls: tuple[Call, ...]
+    where: str
+    gas_used: tuple[int, ...]
+    after: PerpPosition
+    ceiling: Wei | None
+    gas_price: Wei
+    """What execution fees were reckoned at."""
+    refused: tuple[tuple[PerpPlan, Refused], ...] = ()
+
+
+async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
+    """Return the first plan that passes its trial; a Hold with the first one's reason if none does.
+
+    Where there are several nodes they must have the same block. Raises NodesDisagreeError, NodeError.
+    """
+    refused = list[tuple[PerpPlan, Refused]]()
+    if house.second_opinion is not None:
+        await house.second_opinion.agree(snapshot.block)
+    for plan in ways[:TRIALS]:
+        result = await try_plan(house, snapshot, plan)
+        if isinstance(result, PerpPrepared):
+            house.observer.rehearsed(
+                plan.intent.position, plan.label, result.where, perps.margin_ratio(result.after), figure="margin ratio"
+            )
+            return replace(result, refused=tuple(refused))
+        house.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
+        refused.append((plan, result))
+    detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
+    return ways[0].intent.hold(refused[0][1].reason, detail)
+
+
+async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
+    """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
+    block, position = snapshot.block, plan.before
+    seat, place = house.watch.seat(position.name), house.watch.positions[position.name]
+    gas_price = await gas_price_for(house, block)
+    try:
+        calls = tuple(
+            seat.encode(position, step.move, place.spender, block.timestamp + house.swap_deadline_s, gas_price)
+            for step in plan.steps
+        )
+        check_perp(calls, block.chain_id, grant_of(house, block, plan, Usd(0), gas_price), seat, position)
+    except ValueError as error:
+        return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
+    except policy.PolicyError as error:
+        return Refused(error.reason, error.detail)
+    unpaid = _cannot_pay(snapshot, calls, place.spender, plan) or _too_dear(snapshot, calls, plan)
+    if unpaid:
+        return unpaid
+    result = await _rehearse(house, plan, calls, seat, block, market_price(block, gas_price))
+    if isinstance(result, Refused):
+        return result
+    gas, where, after = result
+    ceiling = _ceiling(house, snapshot, plan, sum(gas))
+    if seat.is_delayed:  # an order's fee is checked against the gas price paid: no more than it was reckoned at
+        ceiling = lowest(ceiling, gas_price)
+    if not is_payable(block.base_fee, ceiling):
+        detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
+        return Refused(Reason.FEE_LIMIT, detail)
+    return PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)
+
+
+def grant_of(house: House, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> PerpGrant:
+    """Return what a plan may do, from the settings alone."""
+    place = house.watch.positions[plan.before.name]
+    seat = house.watch.seat(plan.before.name)
+    rule = policy.Grant(
+        chain_id=block.chain_id,
+        owner=place.owner,
+        signer=place.spender,
+        limits=plan.intent.rule.limits,
+        spent_today=spent,
+        deadline=block.timestamp + house.swap_deadline_s,
+    )
+    most = Wei(fee_of(seat, gas_price) * FEE_SLACK)
+    return PerpGrant(rule, isinstance(plan.intent, HedgeIntent), most)
+
+
+def _cannot_pay(snapshot: Snapshot, calls: Sequence[Call], signer: str, plan: PerpPlan) -> Refused | None:
+    """Return that the signer lacks native currency for what the calls carry."""
+    wallet = next(w for a, w in snapshot.wallets.items() if a == signer)
+    value = sum(call.value for call in calls)
+    if value <= wallet.native:
+        return None
+    return Refused(Reason.NO_GAS_MONEY, f"{plan.label}: {wei_text(wallet.native)} for orders of {wei_text(value)}")
+
+
+def _too_dear(snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan) -> Refused | None:
+    """Return that what the orders carry for the venue's keepers is too much for the size they are about.
+
+    The ceiling on our own gas does not bound it: an order's execution takes several times the gas of leaving it.
+    """
+    value = sum(call.value for call in calls)
+    size = base_usd(plan.before, max(0, perps.basis(plan.before)))
+    paid, most = mul_div_up(value, snapshot.native_price, WAD), max(plan.spend, size) * ORDERS_SHARE // BPS
+    if paid <= most:
+        return None
+    return Refused(Reason.FEE_LIMIT, f"orders carry {usd_text(paid)} for their execution, at stake is {usd_text(most)}")
+
+
+async def _rehearse(
+    house: House, plan: PerpPlan, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, price: Wei
+) -> tuple[tuple[int, ...], str, PerpPosition] | Refused:
+    """Run the calls on their block at a gas price. A venue that fills later can only show that it took the orders."""
+    probe = seat.probe(plan.before.name, block)
+    signer = house.watch.positions[plan.before.name].spender
+    try:
+        done = await house.simulator.run(block, signer, calls, probe.reads, price=price)
+    except AnvilMissingError as error:
+        return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
+    except CannotPayError as error:
+        return Refused(Reason.NO_GAS_MONEY, f"{signer} cannot pay for {plan.label}: {error}")
+    for call, outcome in zip(calls, done.calls, strict=False):
+        if not outcome.succeeded:
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
+    after = probe.decode(done.answers)
+    gas = tuple(outcome.gas_used for outcome in done.calls)
+    if seat.is_delayed:
+        known = {order.key for order in plan.before.orders}
+        keys = tuple(order.key for order in after.orders if order.key not in known)
+        if not keys and any(step.spend for step in plan.steps):
+            return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
+        if not seat.can_try and not house.trades_unrehearsed and any(isinstance(s.move, Trade) for s in plan.steps):
+            return Refused(Reason.VENUE_UNTRIED, plan.label)
+        unfit = await _as_if_executed(house, calls, seat, block, signer, price, keys)
+        if unfit:
+            return unfit
+        return gas, house.simulator.where, plan.projected
+    if not plan.postcondition.is_met(after):
+        came = f"came to margin ratio {ratio_text(perps.margin_ratio(after))}"
+        return Refused(Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}, {came}")
+    return gas, house.simulator.where, after
+
+
+async def _as_if_executed(
+    house: House,
+    calls: tuple[Call, ...],
+    seat: PerpSeat,
+    block: BlockRef,
+    signer: Address,
+    price: Wei,
+    keys: Sequence[str],
+) -> Refused | None:
+    """Return why the venue's keepers could not execute an order now: each is run as if they did, on the same block.
+
+    Where the venue lets none be tried, what is left are the quote and the order's own bounds.
+    """
+    for i, call in enumerate(calls):
+        try:
+            attempt = seat.as_if_executed(calls[: i + 1], block.timestamp, keys)
+        except ValueError as unlisted:
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {unlisted}")
+        if attempt is None:
+            continue
+        done = await house.simulator.run(block, signer, attempt.calls, (), price=price)
+        error = done.calls[-1].error or ""
+        if attempt.fine not in error:
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {error or 'the venue did not say'}")
+    return None
+
+
+def _ceiling(house: House, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei | None:
+    """Return the fee per gas a plan is worth, within the owner's cap.
+
+    Near liquidation the share the owner set of the maintenance margin, which is what a liquidation takes; else a
+    hundredth of what is moved, or, where nothing is (an order placed or taken back), of the size it is about.
+    """
+    cap = lowest(house.max_fee, plan.intent.rule.limits.max_fee)
+    guarded = base_usd(plan.before, max(0, perps.basis(plan.before)))
+    moved = plan.spend or guarded  # an order placed or taken back moves nothing itself
+    if not snapshot.native_price or not gas or not moved:
+        return cap
+    worth = moved // 100
+    if is_emergency(plan.before, house.safety):
+        lost = base_usd(plan.before, perps.requirement(plan.before))
+        worth = max(worth, lost * house.fee_share // BPS)
+    return lowest(cap, Wei(mul_div_down(worth, WAD, snapshot.native_price * gas)))

@@ -1,0 +1,51 @@
+"""A second look, before more is offered for a plan that waits to be mined: is it still asked for?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.book.rules import HedgeIntent
+from keeper.core.decide import NEEDLESS, Memory, asked_for
+from keeper.core.perp.decide import PerpIntent, decide_perp
+from keeper.core.perp.position import PerpPosition
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Snapshot
+from keeper.engine.house import House
+from keeper.engine.perp.assess import judge_book, judge_perp
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.execution.recheck import Change, Drop, Keep
+
+
+@dataclass(frozen=True, slots=True)
+class PerpLook:
+    """Asked by the lane. What cannot be seen, or is in doubt, is no reason to give a rehearsed plan up."""
+
+    house: House
+    sent: PerpPrepared
+
+    async def __call__(self, has_begun: bool) -> Keep | Drop | Change:
+        """Return keep or drop. Once a part is mined the rest is finished. Raises NodeError when nothing can be seen."""
+        keep, intent = Keep(self.sent.ceiling), self.sent.plan.intent
+        if has_begun or self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
+            return keep
+        snapshot = await self.house.watch.snapshot(await self.house.watch.blocks.head())
+        reason = await self._needless(snapshot, intent)
+        return keep if reason is None else Drop(reason)
+
+    async def _needless(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> Reason | None:
+        """Return why nothing asks for the plan any more; None while something does, or it is not a rule's."""
+        house = self.house
+        if isinstance(intent, HedgeIntent):
+            book = await judge_book(house, snapshot, intent.assessment.exposure.book, intent.rule)
+            turned = (intent.rule.target - book.delta > 0) != (intent.change > 0)
+            return Reason.HEALTHY if not book.exposure.doubts and (not book.fired or turned) else None
+        position = next((p for p in snapshot.positions if p.name == intent.position), None)
+        if intent.rule not in house.perps.rules or not isinstance(position, PerpPosition):
+            return None
+        if intent.finishes:
+            return Reason.AT_TARGET if intent.target.is_met(position) else None
+        assessed = await judge_perp(house, snapshot, position)
+        signer = house.watch.positions[intent.position].spender
+        now = decide_perp(assessed, Memory(), house.safety, signer)
+        asked = None if now.intents else asked_for(now.holds)
+        return asked.reason if asked and asked.reason in NEEDLESS else None

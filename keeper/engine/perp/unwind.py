@@ -1,0 +1,132 @@
+"""A book that stands naked: told at every step, and its first leg unwound when the second cannot be had in time."""
+
+from __future__ import annotations
+
+from keeper.core.book import unhedged as legs
+from keeper.core.book.rules import BookAssessment
+from keeper.core.book.unhedged import Leg, Step
+from keeper.core.decide import Hold, Intent, left_today, not_now
+from keeper.core.notices import sentence
+from keeper.core.perp.position import PerpPosition
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, Assessment, CloseTarget, LtvTarget, Measure, Rule, Trigger
+from keeper.core.snapshot import LendingPosition, Snapshot
+from keeper.core.units import WAD, Wad, Wei, mul_div_down
+from keeper.engine.house import House
+from keeper.engine.notices import clipped
+from keeper.engine.perp.notices import delta_text, standing_of
+from keeper.engine.perp.orders import CANCEL_AFTER_S
+from keeper.engine.plan import find_plans, first_that_works, judge
+from keeper.engine.submit import conclude_plan
+
+QUIET = (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT, Reason.ALERT_ONLY)
+NOT_YET = (
+    Reason.HEALTHY,
+    Reason.AT_TARGET,
+    Reason.COOLDOWN,
+    Reason.IN_FLIGHT,
+    Reason.ORDER_PENDING,
+    Reason.SIGNER_BUSY,
+)
+"""Holds after which the hedge can still be had: these do not last, and nothing is unwound for them."""
+
+
+async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, hold: Hold | None) -> None:
+    """Tell how a book outside its band stands, and unwind its first leg when the time for the second is over.
+
+    ``hold`` is why no hedge is traded at this block; None when one is on its way.
+    """
+    naked, rule = assessed.naked, assessed.rule
+    subject = f"naked:{rule.book}:{rule.name}"
+    if naked.since is None:
+        house.observer.over(subject, standing_of(assessed))
+    if naked.since is None or not rule.may_act:
+        return
+    step = _step(snapshot, assessed)
+    if naked.tries or step is Step.UNWIND or (hold is not None and hold.reason not in QUIET):
+        due = step.value.replace("_", " ")
+        why = f"{hold.reason.short}{f' ({clipped(hold.detail)})' if hold.detail else ''}" if hold else ""
+        tried = f"{naked.tries} orders failed, next: {due}"
+        body = sentence(f"rule {rule.name}: {delta_text(assessed)}", tried, why, hold.reason.remedy if hold else "")
+        title = f"{rule.book} is not hedged: {due}"
+        name = f"{rule.book} is hedged again (rule {rule.name})"
+        house.observer.raise_alarm(f"{subject}:{step.value}", title, body, subject=subject, name=name)
+    if step is not Step.UNWIND or hold is None or hold.reason in NOT_YET:
+        return
+    if not assessed.exposure.doubts:  # a delta that leaves somebody out is no reason to sell anything
+        await _unwind(house, snapshot, assessed)
+
+
+def gives_up(assessed: BookAssessment) -> bool:
+    """Tell whether the hedge is not tried any more while the first leg can be unwound: see ``legs.is_over``."""
+    return assessed.rule.unwinds is not None and legs.is_over(assessed.naked, assessed.rule.budget)
+
+
+def _step(snapshot: Snapshot, assessed: BookAssessment) -> Step:
+    """Return what is due, from what the venues list."""
+    book, now = assessed.exposure.book, snapshot.block.timestamp
+    hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
+    waiting = [o for p in hedges for o in p.orders if not o.kind.rests]
+    leg, age = Leg.NONE, 0
+    if waiting:
+        oldest = min(waiting, key=lambda o: o.updated_at)
+        leg, age = (Leg.FROZEN if oldest.is_frozen else Leg.ORDERED), now - oldest.updated_at
+    elif assessed.naked.tries:
+        leg = Leg.FAILED
+    return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=age > CANCEL_AFTER_S)
+
+
+async def _unwind(house: House, snapshot: Snapshot, assessed: BookAssessment) -> None:
+    """Sell of the lending position what the hedge would have covered, and repay with it; through the usual stages."""
+    rule = assessed.rule
+    position = next((p for p in snapshot.positions if p.name == rule.unwinds), None)
+    excess = min(assessed.delta - rule.target, _own(assessed))
+    if not isinstance(position, LendingPosition) or excess <= 0:
+        return  # what is short, or held elsewhere, is not cured by selling here
+    seen = judge(house, snapshot, position)
+    signer = house.watch.positions[position.name].spender
+    if not isinstance(seen, Assessment) or seen.doubt_against(Action.DELEVERAGE):
+        return
+    intent = await _intent(house, assessed, seen, excess)
+    now = snapshot.block.timestamp
+    memory = await house.recall_of((intent.rule,), snapshot.block)
+    if not_now(intent.rule, position.name, now, memory, signer, is_emergency=False):
+        return
+    ways = await find_plans(house, snapshot, intent, signer)
+    prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
+    if isinstance(prepared, Hold):
+        body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", prepared.reason.remedy)
+        subject, title = f"naked:{rule.book}:{rule.name}", f"{rule.book} cannot be unwound"
+        house.observer.raise_alarm(f"unwind:{rule.book}:{rule.name}", title, body, subject=subject)
+        return
+    await conclude_plan(house, snapshot, intent, prepared, signer)
+
+
+def _own(assessed: BookAssessment) -> int:
+    """Return what the lending position itself is exposed to: no more than that can be sold of it."""
+    rule = assessed.rule
+    parts = (p for p in assessed.exposure.parts if p.holder == rule.unwinds)
+    return sum(p.delta for p in parts if p.underlying == rule.underlying)
+
+
+async def _intent(house: House, assessed: BookAssessment, seen: Assessment, excess: int) -> Intent:
+    """Return the intent to deleverage by the excess: the LTV that is left when so much is sold and repaid."""
+    rule, figures = assessed.rule, seen.figures
+    worth = mul_div_down(excess, assessed.exposure.prices[rule.underlying], WAD)
+    if worth >= figures.debt_value:
+        target: LtvTarget | CloseTarget = CloseTarget()
+    else:
+        rest = figures.collateral_value - worth
+        target = LtvTarget(Wad(mul_div_down(figures.debt_value - worth, WAD, max(1, rest))))
+    lending_rule = Rule(
+        name=f"{rule.name}: unwind",
+        position=seen.position.name,
+        trigger=Trigger(Measure.LTV, is_below=False, bound=0),
+        target=target,
+        actions=(Action.DELEVERAGE,),
+        cooldown_s=rule.cooldown_s,
+        limits=rule.limits,
+    )
+    memory = await house.recall_of((lending_rule,), seen.position.block)
+    paid = memory.gas_paid.get(seen.position.name, Wei(0))
+    return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left_today(lending_rule, memory), paid)

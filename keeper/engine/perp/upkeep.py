@@ -1,0 +1,74 @@
+"""Orders placed, changed and taken back at a venue: through the same gate, rehearsal, lane and journal as any plan."""
+
+from __future__ import annotations
+
+from keeper.core.decide import TRIES, Hold
+from keeper.core.lending.proposals import Cost
+from keeper.core.notices import sentence
+from keeper.core.perp import margin as perps
+from keeper.core.perp.decide import PerpIntent
+from keeper.core.perp.moves import CancelOrder, PerpMove, PlaceOrder
+from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import ExitTarget, PerpAction, PerpAssessment, PerpMeasure, PerpRule, PerpTrigger
+from keeper.core.rules import Limits
+from keeper.core.snapshot import Snapshot
+from keeper.core.units import Bps, Usd, Wad
+from keeper.engine.house import House
+from keeper.engine.notices import clipped
+from keeper.engine.perp.notices import position_text
+from keeper.engine.perp.preflight import first_that_works
+from keeper.engine.perp.submit import conclude_plan
+
+ORDERS = "orders"
+"""The name under which what belongs to no rule is journaled: a late order taken back, a stop without its rule."""
+
+
+async def carry_out(
+    house: House, snapshot: Snapshot, position: PerpPosition, rule: PerpRule | None, move: PerpMove
+) -> None:
+    """Send one upkeep move, or rehearse it in dry run; not while the signer is busy, nor after it failed too often.
+
+    It is written down as upkeep: that a stop was placed holds no rule back, and that it could not be placed disables
+    none.
+    """
+    signer = house.watch.positions[position.name].spender
+    if signer in house.in_flight or not house.may_sign:
+        return
+    rule = rule or _housekeeping(position.name)
+    plan = plan_of(position, rule, move)
+    if house.mode == "dry_run" and house.upkept.get(f"{position.name}:{rule.name}") == plan.label:
+        return
+    if (await house.past_of(rule, snapshot.block, "upkeep")).failed >= TRIES:
+        return
+    prepared = await first_that_works(house, snapshot, (plan,))
+    if isinstance(prepared, Hold):
+        title = f"{position.name}: could not {plan.label}"
+        body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", position_text(position))
+        house.observer.raise_alarm(f"upkeep:{position.name}:{rule.name}", title, body)
+        return
+    await conclude_plan(house, snapshot, prepared)
+    house.upkept[f"{position.name}:{rule.name}"] = plan.label
+
+
+def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:
+    """Return the plan of one upkeep move: it moves no dollars of ours and promises nothing but itself."""
+    what = {PlaceOrder: "place", CancelOrder: "take back"}.get(type(move), "change")
+    kind = f" {move.kind.value.replace('_', ' ')}" if isinstance(move, PlaceOrder) else " an"
+    assessed = PerpAssessment(position, perps.figures(position), (), ())
+    return PerpPlan(
+        intent=PerpIntent(assessed, rule, ExitTarget(), (), (), None),
+        label=f"{what}{kind} order of {position.name}",
+        steps=(PerpStep(move, Usd(0)),),
+        cost=Cost(Usd(0), Usd(0), Usd(0)),
+        before=position,
+        projected=position,
+        postcondition=PerpPromise("the venue holds the orders the rules want", Wad(0)),
+        is_partial=False,
+        is_upkeep=True,
+    )
+
+
+def _housekeeping(name: str) -> PerpRule:
+    trigger = PerpTrigger(PerpMeasure.MARGIN_RATIO, 0)
+    return PerpRule(ORDERS, name, trigger, None, (PerpAction.ALERT,), 600, Limits(Bps(0)))

@@ -1,0 +1,190 @@
+"""From an intent to a rehearsed plan: ask the pools, work out the ways, run the best that works on its own block."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from keeper.chain.fees import LEAST_TIP, is_payable, lowest
+from keeper.chain.tolls import TYPICAL, Toll
+from keeper.core.armed.scenarios import is_dollar
+from keeper.core.decide import Hold, Intent, Memory, asked_for, decide
+from keeper.core.lending.moves import gas_of
+from keeper.core.lending.plan import Plan, is_drip, plans
+from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.quotes import Quotes
+from keeper.core.lending.quotes_needed import quotes_needed
+from keeper.core.perp.position import PerpPosition
+from keeper.core.prices import Doubt, each_its_own, price_doubts, sequencer_doubts
+from keeper.core.reasons import Reason
+from keeper.core.rules import Assessment, Unjudged, assess
+from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
+from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
+from keeper.engine.convoys import quotes_upon, stands_first
+from keeper.engine.house import House
+from keeper.engine.preflight import Prepared, ask_others, batch_of, try_plan
+from keeper.execution.rehearsal import Refused, Upon
+
+SHARES = (1, 2, 4)
+"""Parts of what a trade wants that are tried beside others in the same pool."""
+TRIALS = 6
+"""Plans that are tried, best first, before a position is given up for this block."""
+
+
+async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold:
+    """Return what would be done about a position at the newest block, were nothing under way. Raises NodeError.
+
+    ``own_spend`` is what the plan under way was counted with: it must not stand in its own way.
+    """
+    snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+    house.saw(snapshot)
+    (position,) = [p for p in snapshot.positions if p.name == name and not isinstance(p, PerpPosition)]
+    assessed = judge(house, snapshot, position)
+    known = await house.recall(assessed, snapshot.block)
+    spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
+    signer = house.watch.positions[name].spender
+    anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
+    decided = decide(assessed, anew, house.safety, signer)
+    holds = decided.holds
+    with house.simulator.again(name) if isinstance(house.simulator, Upon) else contextlib.nullcontext():
+        for intent in decided.intents:
+            found = await rehearsed_now(house, snapshot, intent, signer)
+            if isinstance(found, Prepared):
+                return replace(found, wallet=snapshot.wallets[signer])
+            holds = (*holds, found)
+    return asked_for(holds)
+
+
+async def rehearsed_now(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | Hold:
+    """Return the best plan that works on the snapshot's own block, upon what was decided before at it.
+
+    Where it would take of a pool what an earlier one needs, it is made smaller. Raises NodeError.
+    """
+    found: Prepared | Hold | None = None
+    for share in SHARES:
+        ways = await find_plans(house, snapshot, intent, signer, share)
+        found = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
+        if isinstance(found, Prepared) or found.reason is not Reason.POOL_SHARED:
+            return found
+    assert found is not None  # noqa: S101 - there are shares to try
+    return found
+
+
+def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
+    """Judge a position by the rules, with what speaks against trading at this block.
+
+    Where another node tells otherwise of it the worse of the two figures binds, and nothing may be traded: topping up
+    and repaying can be had for either.
+    """
+    other = snapshot.otherwise.get(position.name)
+    if other is None or isinstance(other.position, PerpPosition):
+        return _judge(house, snapshot, position, ())
+    doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
+    ours, theirs = (_judge(house, snapshot, p, doubt) for p in (position, other.position))
+    if isinstance(ours, Assessment) and isinstance(theirs, Assessment):
+        return min(ours, theirs, key=lambda judged: judged.figures.health_factor)
+    return ours if isinstance(ours, Assessment) else theirs
+
+
+def _judge(
+    house: House, snapshot: Snapshot, position: LendingPosition | Unreadable, doubts: tuple[Doubt, ...]
+) -> Assessment | Unjudged:
+    """Judge a position by the rules, with ``doubts`` beside what speaks against trading at this block.
+
+    A doubt about an asset forbids trades of that asset, on the side that would lose; one about the chain forbids all.
+    """
+    if isinstance(position, Unreadable):
+        return assess(position, house.rules_of(position.name), ())
+    now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
+    found = {
+        h.reserve.asset: price_doubts(h.reserve.price, snapshot.seconds.get(h.reserve.asset), bound, now)
+        for h in position.held
+    }
+    doubted = each_its_own(found, snapshot.seconds, {asset for asset in found if is_dollar(position.holding(asset))})
+    against, drifts = (*doubts, *sequencer_doubts(snapshot.sequencer, now)), house.pace.drifts()
+    return assess(position, house.rules_of(position.name), against, doubted, drifts)
+
+
+async def find_plans(
+    house: House, snapshot: Snapshot, intent: Intent, signer: Address, share: int = 1
+) -> tuple[Plan, ...] | Hold:
+    """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances.
+
+    Trades are at most the ``share``-th part of what is wanted.
+    """
+    position, watch, block = intent.assessment.position, house.watch, snapshot.block
+    ceiling = lowest(house.max_fee, intent.rule.limits.max_fee)
+    if not is_payable(block.base_fee, ceiling):
+        return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
+    await house.tolls.now()
+    state = state_of(house.wallet(snapshot, signer, position.name), intent)
+    terms = terms_of(house, snapshot, intent, signer, has_batch=await batch_of(house, block, signer) is not None)
+    requests = quotes_needed(intent, state, terms)
+    quotes = (await quotes_upon(house, block, signer, requests)).part(share) if requests else terms.quotes
+    assets = [h.reserve.asset for h in position.holdings]
+    allowances = await watch.allowances(block, signer, assets)
+    found = plans(intent, state, terms.with_quotes(quotes), allowances)
+    if isinstance(found, Hold):
+        return found
+    needs = [gas_needed(plan, block.base_fee, house.tolls.last, is_atomic=terms.is_atomic) for plan in found]
+    payable = tuple(plan for plan, needed in zip(found, needs, strict=True) if needed <= state.wallet.native)
+    if not payable:
+        needed = min(needs)
+        detail = f"{signer} holds {wei_text(state.wallet.native)}, the plan takes about {wei_text(needed)}"
+        return intent.hold(Reason.NO_GAS_MONEY, detail)
+    return payable
+
+
+def state_of(wallet: Wallet, intent: Intent) -> State:
+    """Return the account and the means to help it."""
+    left = UINT256_MAX if intent.left_today is None else intent.left_today
+    return State(intent.assessment.account, wallet, left)
+
+
+def terms_of(house: House, snapshot: Snapshot, intent: Intent, signer: Address, *, has_batch: bool) -> Terms:
+    """Return what plans are weighed with, before any pool was asked."""
+    base_fee = snapshot.block.base_fee
+    return Terms(
+        safety=house.safety,
+        signer_is_owner=signer == intent.assessment.position.owner,
+        fee_per_gas=Wei(base_fee + base_fee // 4),
+        toll=toll_of(house.tolls.last, base_fee),
+        native_price=snapshot.native_price,
+        quotes=Quotes(),
+        is_atomic=has_batch and intent.rule.limits.max_spend_per_tx is None,
+    )
+
+
+def gas_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei:
+    """Return what a plan's gas costs at the present base fee, from above, and what a rollup charges on top."""
+    gas = gas_of([step.move for step in plan.steps], is_atomic=is_atomic)
+    return Wei(gas * (base_fee + LEAST_TIP) + len(plan.steps) * toll_of(toll, base_fee))
+
+
+def toll_of(toll: Toll, base_fee: Wei) -> Wei:
+    """Return what a rollup charges for its parent chain, for one call of a plan."""
+    return Wei(toll.wei_for(TYPICAL) + toll.gas_for(TYPICAL) * (base_fee + LEAST_TIP))
+
+
+async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
+    """Return the first plan that passes its trial; a Hold with the first one's reason if none does."""
+    refused = list[tuple[Plan, Refused]]()
+    batch = await batch_of(house, snapshot.block, signer)
+    await ask_others(house, snapshot.block, ways[0])
+    for plan in ways[:TRIALS]:
+        if any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, house.safety):
+            continue
+        result: Prepared | Refused = await try_plan(house, snapshot, plan, signer, batch)
+        if isinstance(result, Prepared):
+            result = await stands_first(house, snapshot.block, signer, result) or result
+        if isinstance(result, Prepared):
+            house.observer.rehearsed(
+                plan.intent.position, plan.label, result.rehearsed.where, result.rehearsed.after.health_factor
+            )
+            return replace(result, refused=tuple(refused))
+        house.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
+        refused.append((plan, result))
+    first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
+    detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
+    return ways[0].intent.hold(first.reason, detail)

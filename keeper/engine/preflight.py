@@ -1,0 +1,151 @@
+"""The trial of one plan before it may be sent: the gate, the rehearsal on its own block, what gas may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.chain.errors import NodesDisagreeError
+from keeper.chain.fees import is_payable, lowest
+from keeper.core.fee_budget import Stake, fee_ceiling, stake, trigger_health
+from keeper.core.lending.plan import Plan
+from keeper.core.lending.slippage import slippage_of
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef, Snapshot, Wallet
+from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down, mul_div_up, usd_text
+from keeper.engine.house import House
+from keeper.execution import policy
+from keeper.execution.encoding import Batch, Script, encode
+from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
+from keeper.venues.aave_v3 import market as aave_v3
+from keeper.venues.contracts import batch_account
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that works on its block, its calls, and the better ones that did not work."""
+
+    plan: Plan
+    script: Script
+    rehearsed: Rehearsed
+    stake: Stake | None
+    ceiling: Wei | None
+    """Highest fee per gas: what is at stake over the gas it takes, within the owner's cap."""
+    refused: tuple[tuple[Plan, Refused], ...] = ()
+    """Better ones that did not pass."""
+    wallet: Wallet | None = None
+    """The signer's, where the plan was made at another block than the one that is being judged."""
+
+
+async def try_plan(
+    house: House,
+    snapshot: Snapshot,
+    plan: Plan,
+    signer: Address,
+    batch: Batch | None,
+    simulator: Simulator | None = None,
+) -> Prepared | Refused:
+    """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
+    block = snapshot.block
+    script = encode(plan, house.venues, signer, block.timestamp + house.swap_deadline_s, _fits(batch, plan))
+    forbidden = gate(house, block, plan, script, signer)
+    if forbidden:
+        return forbidden
+    probe = house.watch.position_probe(plan.intent.position, block)
+    result = await rehearse(plan, script, signer, simulator or house.simulator, probe)
+    if isinstance(result, Refused):
+        return result
+    return priced(house, snapshot, plan, script, result)
+
+
+def priced(house: House, snapshot: Snapshot, plan: Plan, script: Script, result: Rehearsed) -> Prepared | Refused:
+    """Return a rehearsed plan with what gas may cost at this block, or why no offer is possible."""
+    block = snapshot.block
+    at_stake, ceiling = _ceiling(house, snapshot, plan, result)
+    if is_payable(block.base_fee, ceiling):
+        return Prepared(plan, script, result, at_stake, ceiling)
+    detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
+    if at_stake is not None and at_stake.is_used_up and at_stake.budget is not None:
+        detail += f": gas of this danger has cost {usd_text(at_stake.paid)} of {usd_text(at_stake.budget)}"
+    return Refused(Reason.FEE_LIMIT, detail)
+
+
+async def ask_others(house: House, block: BlockRef, plan: Plan) -> None:
+    """Ask other nodes for the block and for the figures that decide. Raises NodesDisagreeError.
+
+    Where they are known to differ on the figures the plan trades nothing, and is made for the worse: see ``judge``.
+    """
+    others = house.second_opinion
+    if others is None:
+        return
+    await others.agree(block)
+    if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
+        return
+    read, answer = aave_v3.account_call(house.venues.market, plan.intent.assessment.position)
+    if not await others.confirm(block, read.to, "0x" + read.data.hex(), "0x" + answer.hex()):
+        raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {block.number}")
+
+
+def _ceiling(house: House, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed) -> tuple[Stake | None, Wei | None]:
+    """Return what is at stake, and the fee per gas that it justifies; a boost risks nothing and has only the cap."""
+    rule, assessed = plan.intent.rule, plan.intent.assessment
+    cap = lowest(house.max_fee, rule.limits.max_fee)
+    gas = sum(rehearsed.gas_used)
+    if rule.is_boost:
+        # nothing is at stake: gas may cost a hundredth of what is moved
+        worth = (
+            Wei(mul_div_down(plan.spend // 100, WAD, snapshot.native_price * gas)) if snapshot.native_price else None
+        )
+        return None, lowest(cap, worth)
+    begins = trigger_health(rule.trigger, assessed.figures)
+    paid = Usd(mul_div_up(plan.intent.gas_paid, snapshot.native_price, WAD))
+    found = stake(assessed.position, assessed.account, assessed.figures, begins, house.fee_share, paid)
+    return found, fee_ceiling(found, gas, snapshot.native_price, cap)
+
+
+def gate(house: House, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
+    """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
+    position = plan.intent.assessment.position
+    reserves = {h.reserve.asset: h.reserve for h in position.holdings}
+    grant = grant_of(house, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
+    calls = [planned.call for planned in script.calls]
+    try:
+        policy.check(calls, block.chain_id, grant, house.venues, reserves, is_batch=script.batch is not None)
+        policy.check_script(script, signer)
+    except policy.PolicyError as error:
+        return Refused(error.reason, error.detail)
+    return None
+
+
+def grant_of(house: House, block: BlockRef, plan: Plan, signer: Address, spent: Usd) -> policy.Grant:
+    """Return what a plan's rule may do now."""
+    return policy.Grant(
+        chain_id=house.watch.network.chain_id,
+        owner=plan.intent.assessment.position.owner,
+        signer=signer,
+        limits=plan.intent.rule.limits,
+        spent_today=spent,
+        deadline=block.timestamp + house.swap_deadline_s,
+        slippage=slippage_of(plan.intent.rule, plan.intent.assessment, plan.intent.outrun),
+    )
+
+
+def _spent(plan: Plan) -> Usd:
+    """Return what the decision took as spent: the day's limit less what it left."""
+    limit, left = plan.intent.rule.limits.max_spend_per_day, plan.intent.left_today
+    return Usd(0) if limit is None or left is None else Usd(limit - left)
+
+
+def _fits(batch: Batch | None, plan: Plan) -> Batch | None:
+    """Return the batch, unless everything in one transaction would break the limit per transaction."""
+    most = plan.intent.rule.limits.max_spend_per_tx
+    return batch if most is None or plan.spend <= most else None
+
+
+async def batch_of(house: House, block: BlockRef, signer: Address) -> Batch | None:
+    """Return the batch account to use, if the owner set one and the account is free to delegate to it."""
+    contract = house.batches.get(signer)
+    if contract is None:
+        return None
+    code = await house.watch.blocks.code(block, signer)
+    delegated = batch_account.delegate_of(code)
+    return Batch(contract, delegated == contract) if not code or delegated == contract else None

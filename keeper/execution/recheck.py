@@ -1,0 +1,68 @@
+"""What to do with a transaction that is not mined when its offer must be raised: look again before paying more. Pure.
+
+Nobody else asks this question: a bot that bumps blindly pays a crash price for a rescue that is no longer needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.decide import Hold
+from keeper.core.lending.moves import Approve, Move, Swap
+from keeper.core.lending.plan import Plan
+from keeper.core.reasons import Reason
+from keeper.core.units import BPS, Wei
+
+SAME_WITHIN = 200
+"""Basis points by which amounts may differ before a plan counts as another one: smaller changes are not worth it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Still right: offer more, up to ``ceiling``."""
+
+    ceiling: Wei | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """No longer needed: cancel."""
+
+    why: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Needed, but otherwise: replace with another plan at the same nonces."""
+
+
+def verdict(sent: Plan, now: Plan | Hold, ceiling: Wei | None, *, has_begun: bool) -> Keep | Drop | Change:
+    """Return what becomes of a plan on its way, given what would be decided now.
+
+    Once a transaction of the burst is mined (``has_begun``) it is finished: half a round is worse than none. A Hold
+    that says the position needs nothing drops the plan; one that says nothing is known (a node away, a price in
+    doubt) is no reason to give up a rescue that was rehearsed.
+    """
+    if has_begun:
+        return Keep(ceiling)
+    if isinstance(now, Hold):
+        return Drop(now.reason) if now.reason in (Reason.HEALTHY, Reason.AT_TARGET) else Keep(ceiling)
+    return Keep(ceiling) if is_same(sent, now) else Change()
+
+
+def is_same(a: Plan, b: Plan) -> bool:
+    """Tell whether two plans make the same moves with nearly the same amounts; approvals follow from the rest."""
+    ours, theirs = _weights(a), _weights(b)
+    if [kind for kind, _ in ours] != [kind for kind, _ in theirs]:
+        return False
+    return all(abs(x - y) * BPS <= max(x, y) * SAME_WITHIN for (_, x), (_, y) in zip(ours, theirs, strict=True))
+
+
+def _weights(plan: Plan) -> list[tuple[object, int]]:
+    return [_weight(step.move) for step in plan.steps if not isinstance(step.move, Approve)]
+
+
+def _weight(move: Move) -> tuple[object, int]:
+    if isinstance(move, Swap):
+        return (type(move), move.route.tokens), move.bought
+    return (type(move), move.asset), move.amount or 0

@@ -1,0 +1,156 @@
+"""Plans cut short, by a kill, a full disk or a node: what they left is brought back, called off or continued."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from keeper.core.reasons import Reason
+from keeper.core.rules import HealthFactorTarget, Measure, Rule
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address, Amount, Wei
+from keeper.execution.executor import Executor
+from keeper.execution.lane import SendFailedError
+from keeper.execution.policy import PolicyError
+from keeper.journal import Decision, Journal
+from keeper.journal.decisions import OutcomeKind
+from keeper.journal.transactions import UNDECIDED
+from keeper.observe.observer import Ended, Observer
+
+DAY_S = 86_400
+LOOK_BACK = 50
+"""Decisions that are searched for plans cut short."""
+SHORT_OF_TARGET = 98
+"""Percent of a target's health factor at which a plan counts as finished: interest must not make another."""
+Key = tuple[str, str]
+"""Position and rule."""
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """Of live plans only. ``spenders`` tells who signs for which position. Everything raises JournalError."""
+
+    journal: Journal
+    observer: Observer
+    rules: tuple[Rule, ...]
+    spenders: Mapping[str, Address]
+    cap: Wei | None
+    continued: dict[Key, Rule] = field(default_factory=dict)
+    """The rules that fire until their targets are met, as they do so."""
+
+    async def cut_short(self, signer: Address, now: int) -> list[Decision]:
+        """Return a signer's plans of the last day that did not come to their end; the owner sees to older ones."""
+        recent = [d for d in await self.journal.decisions.recent(LOOK_BACK) if now - d.block_timestamp <= DAY_S]
+        return [d for d in recent if _is_cut_short(d) and self.spenders.get(d.position) == signer]
+
+    async def bring_back(self, decision: Decision, executor: Executor, held: Mapping[Address, Amount]) -> None:
+        """Return to a position what a plan left outside, so that what is decided next is decided rightly.
+
+        ``held`` is what the signer's wallet has: another plan may have used it since. What cannot be returned now is
+        told, and stands in nobody's way. Raises NodeError, ReadFailedError.
+        """
+        try:
+            if await executor.bring_back(decision.id, decision.position, self.cap, held):
+                self.observer.reconciled(executor.lane.signer.address, 1)
+        except (PolicyError, SendFailedError) as error:
+            title = "What a plan left outside stays there"
+            self.observer.raise_alarm(f"outside:{decision.id}", title, str(error))
+
+    async def undone(self, executor: Executor) -> None:
+        """Write down that a reorg took back what plans had done: they restored nothing, and start no cooldown."""
+        reason = Reason.INTERRUPTED
+        for id_ in {row.decision_id for row in await executor.lane.leftovers()}:
+            decision = await self.journal.decisions.get(id_)
+            if decision and decision.outcome_kind in ("restored", "partial"):
+                outcome = {"kind": "failed", "reason": reason.code, "detail": "a reorg took its transactions back"}
+                await self.journal.decisions.record_outcome(id_, "failed", outcome)
+
+    async def found(self, executor: Executor, needless: Collection[str]) -> None:
+        """Write down what came of plans whose receipts came late: a plan that was taken for failed has landed."""
+        lane = executor.lane
+        for id_ in {row.decision_id for row in lane.take_found()}:
+            decision, rows = await self.journal.decisions.get(id_), await lane.of_decision(id_)
+            known = decision is None or decision.outcome_kind in ("restored", "partial")
+            if decision is None or known or any(row.state in UNDECIDED for row in rows):
+                continue
+            reason = Reason.RESTORED if decision.position in needless else Reason.PARTIAL
+            if any(row.state == "reverted" for row in rows):
+                reason = Reason.REVERTED
+            kind = kind_of(reason)
+            outcome = {"kind": kind, "reason": reason.code, "detail": "its receipts came late"}
+            await self.journal.decisions.record_outcome(id_, kind, outcome)
+            end = Ended(decision.position, decision.rule, decision.summary, kind, reason, "its receipts came late")
+            self.observer.concluded(end, None, subject=decision.position)
+
+    async def call_off(self, executor: Executor, needless: Collection[str], judged_at: BlockRef) -> None:
+        """Cancel what was left pending for positions that need nothing. Raises NodeError, SendFailedError."""
+        left = await executor.lane.leftovers()
+        decisions = [await self.journal.decisions.get(id_) for id_ in {row.decision_id for row in left}]
+        if left and all(decision and decision.position in needless for decision in decisions):
+            await executor.lane.call_off(self.cap, judged_at)
+
+    async def use_up_grant(self, executor: Executor) -> None:
+        """End a delegation that was called off: strangers could still make it. Raises NodeError, SendFailedError."""
+        granted = await executor.lane.unused_grant()
+        if granted is not None:
+            title = "A delegation that was called off could still be made by others: its nonce is used up"
+            signer = executor.lane.signer.address
+            self.observer.raise_alarm(f"grant:{signer}:{granted.nonce}", title, f"{signer}, nonce {granted.nonce + 1}")
+            await executor.lane.use_up(granted, self.cap)
+
+    async def close_interrupted(self) -> None:
+        """Write down and tell which plans were cut short; what is still needed is decided anew from the chain."""
+        reason = Reason.INTERRUPTED
+        for decision in await self.journal.decisions.unresolved():
+            outcome = {"kind": "failed", "reason": reason.code, "detail": reason.short}
+            await self.journal.decisions.record_outcome(decision.id, "failed", outcome)
+            end = Ended(decision.position, decision.rule, decision.summary, "failed", reason, "decided anew")
+            self.observer.concluded(end, None, subject=decision.position)
+
+    async def carry_on(self, now: int) -> tuple[Rule, ...]:
+        """Return the rules; one whose newest plan moved money and was cut short fires until its target is met.
+
+        Else a position would stay half way between trigger and target. ``now`` is the chain's; it is forgotten when
+        the cooldown is over.
+        """
+        newest = dict[str, Decision]()
+        for decision in await self.journal.decisions.recent(LOOK_BACK):
+            if decision.kind == "act" and decision.mode == "live":
+                newest.setdefault(decision.position, decision)
+        for rule in self.rules:
+            decision_ = newest.get(rule.position)
+            if decision_ is None or decision_.rule != rule.name or not _is_cut_short(decision_):
+                continue
+            rows = await self.journal.transactions.of_decision(decision_.id)
+            has_moved = any(row.state in ("mined", "confirmed") and row.spend_usd for row in rows)
+            if has_moved and now - decision_.block_timestamp <= rule.cooldown_s:
+                self.continued[rule.position, rule.name] = until_target(rule)
+        return self._now()
+
+    def at_rest(self, positions: Collection[str]) -> tuple[Rule, ...]:
+        """Return the rules; of positions that need nothing they fire at their own triggers again."""
+        self.continued = {key: rule for key, rule in self.continued.items() if key[0] not in positions}
+        return self._now()
+
+    def _now(self) -> tuple[Rule, ...]:
+        if not self.continued:
+            return self.rules
+        return tuple(self.continued.get((rule.position, rule.name), rule) for rule in self.rules)
+
+
+def until_target(rule: Rule) -> Rule:
+    """Return a rule that fires until its target is nearly met, where both are a health factor to be raised."""
+    target, trigger = rule.target, rule.trigger
+    if rule.is_boost or not isinstance(target, HealthFactorTarget) or trigger.measure is not Measure.HEALTH_FACTOR:
+        return rule
+    nearly = target.health_factor * SHORT_OF_TARGET // 100
+    return replace(rule, trigger=replace(trigger, bound=max(trigger.bound, nearly)))
+
+
+def kind_of(reason: Reason) -> OutcomeKind:
+    """Return how a plan ended whose receipts came late."""
+    return "restored" if reason is Reason.RESTORED else "partial" if reason is Reason.PARTIAL else "failed"
+
+
+def _is_cut_short(of: Decision) -> bool:
+    return of.kind == "act" and of.mode == "live" and of.outcome_kind not in ("restored", "partial", "cancelled")

@@ -1,0 +1,1 @@
+"""What the owner and the log hear: log lines, alarms, metrics."""

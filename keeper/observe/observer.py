@@ -1,0 +1,502 @@
+"""One method per meaningful event: it becomes a log line, a metric and, where the owner must know, an alarm.
+
+The only user of structlog, Prometheus and Apprise.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+from keeper.core.conditions import News
+from keeper.core.notices import Notice, printable, sentence
+from keeper.core.reasons import Reason
+from keeper.core.units import INFINITE, WAD, decimal_of, duration, ratio_text, usd_text
+from keeper.observe.alarms import Alarms, Heard
+from keeper.observe.console import rendered
+from keeper.observe.pulse import Pulse
+
+MOST_SHOWN = 20
+"""Positions named on the line of a block."""
+QUIET_S = 900.0
+"""A line that would only repeat what was logged is summed up this often."""
+DELIVERY_TRIES = 3
+DELIVERY_AGAIN_S = 3.0
+"""Between tries to deliver an alarm at an address: the next one is an hour away, or never comes."""
+PASSING_S = 20.0
+"""An alert that begins in the middle of a plan of ours is told when it outlasts this, or the plan."""
+NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
+CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
+"""Troubles that a judged block speaks against, unless they came up with it."""
+
+
+class Alarm(Protocol):
+    """Somewhere an alarm can go. Must not block for long; a failure to deliver is logged."""
+
+    def notify(self, title: str, body: str) -> bool:
+        """Deliver, and tell whether it went out."""
+
+
+class AppriseAlarm:
+    """Telegram, Discord, Slack, mail, PagerDuty, ntfy and others, by URL."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        import apprise  # noqa: PLC0415 - a second of import time that only users of alarms pay
+
+        asset = apprise.AppriseAsset(default_service_retry=DELIVERY_TRIES - 1, default_service_wait=DELIVERY_AGAIN_S)
+        self._as_text = apprise.NotifyFormat.TEXT
+        self._apprise = apprise.Apprise(asset=asset)
+        for url in urls:
+            if not self._apprise.add(url):
+                scheme = url.split(":", 1)[0]
+                raise ValueError(f"alerts.urls: a {scheme}:// address is not one Apprise understands")
+
+    def notify(self, title: str, body: str) -> bool:
+        """Deliver to every address, as text: what a node or a token says is no markup. Refused, it is said again."""
+        return bool(self._apprise.notify(title=title, body=body, body_format=self._as_text))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a plan of a rule ended."""
+
+    position: str
+    rule: str | None
+    label: str
+    kind: str
+    reason: Reason
+    detail: str
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it did what it could, or was not needed any more: no fault."""
+        return self.kind in ("restored", "partial", "rehearsed", "cancelled")
+
+
+class Observer:
+    """Tells the log, the metrics and the owner. ``mode`` is on every line: dry_run or live.
+
+    So is what the chain is ``called``, where there are several in one process.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        alarm: Alarm | None = None,
+        repeat_s: int = 3600,
+        clock: Callable[[], float] = time.time,
+        called: str = "",
+    ) -> None:
+        self._log = structlog.get_logger().bind(mode=mode, **({"network": called} if called else {}))
+        self._mode = mode
+        self._title = f"keeper · {called}" if called else "keeper"
+        self._alarm = alarm
+        self._clock = clock
+        self._known = Alarms(repeat_s, clock)
+        self._lines = Alarms(QUIET_S, clock)
+        self._pulse = Pulse(QUIET_S, clock)
+        self._raised = set[str]()
+        """Troubles that came up since the last block."""
+        self._passing: dict[str, float] = {}
+        """When an alert was first seen in the middle of a plan of ours."""
+        self._post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alarm")
+        self.alarms: list[str] = []
+        """Titles of the last alarms raised, newest last."""
+        self.registry = CollectorRegistry()
+        self._live = Gauge("keeper_live", "1 when the keeper may send", registry=self.registry)
+        self._block = Gauge("keeper_block", "Newest block judged", registry=self.registry)
+        self._cycle = Gauge("keeper_cycle_seconds", "Duration of the last cycle", registry=self.registry)
+        self._health = Gauge("keeper_health_factor", "Health factor", ["position"], registry=self.registry)
+        self._margin = Gauge("keeper_margin_ratio", "Margin ratio", ["position"], registry=self.registry)
+        self._delta = Gauge("keeper_delta", "Delta of a book, whole underlyings", ["book"], registry=self.registry)
+        self._perps: dict[str, str] = {}
+        self._afar = Gauge("keeper_positions_afar", "Positions no rule can fire on", registry=self.registry)
+        self._shown = set[str]()
+        self._decided = Counter(
+            "keeper_decisions", "Decisions by reason", ["position", "reason"], registry=self.registry
+        )
+        self._outcomes = Counter("keeper_outcomes", "Outcomes of plans", ["position", "kind"], registry=self.registry)
+        self._alarms = Counter("keeper_alarms", "Alarms raised", registry=self.registry)
+        self._live.set(1 if mode == "live" else 0)
+
+    def serve_metrics(self, port: int) -> None:
+        """Serve Prometheus metrics on the loopback interface."""
+        start_http_server(port, addr="127.0.0.1", registry=self.registry)
+        self._log.info("metrics", port=port)
+
+    # --- the daemon --------------------------------------------------------------------------------------------------
+
+    def started(self, network: str, positions: Sequence[str], block: int) -> None:
+        """The daemon begins its work."""
+        shown = list(positions[:MOST_SHOWN])
+        more = {"more": len(positions) - len(shown)} if len(positions) > len(shown) else {}
+        self._log.info("started", network=network, positions=shown, **more, block=block)
+
+    def stopped(self) -> None:
+        """The daemon ends it, nothing left in flight."""
+        self._log.info("stopped")
+
+    def left(self, network: str, error: BaseException) -> None:
+        """A chain cannot be kept: the settings or its nodes are wrong. Others go on."""
+        self._log.critical("left", network=network, error=str(error))
+        self.raise_alarm("left", f"{network} is not watched any more", str(error))
+
+    def reconciled(self, signer: str, count: int) -> None:
+        """An earlier run left transactions behind, and they are settled."""
+        self._log.warning("reconciled", signer=signer, transactions=count)
+
+    def reorganised(self, signer: str, hashes: Sequence[str]) -> None:
+        """A reorg took mined transactions back; they are sent again."""
+        self._log.warning("reorganised", signer=signer, transactions=list(hashes))
+        self.raise_alarm(f"reorg:{signer}", "A reorg took transactions back", f"{', '.join(hashes)}: sent again.")
+
+    def perps(self, margins: dict[str, int], deltas: dict[str, int]) -> None:
+        """Perpetual positions and books of the block about to be told: margin ratios and deltas (Wad)."""
+        for gauge, values in ((self._margin, margins), (self._delta, deltas)):
+            gauge.clear()
+            for name, value in values.items():
+                gauge.labels(name).set(float("inf") if value >= INFINITE else value / WAD)
+        self._perps = {name: ratio_text(value) for name, value in margins.items()}
+        self._perps |= {name: decimal_of(value, 18, 4) for name, value in deltas.items()}
+
+    def block(self, number: int, health: dict[str, int], seconds: float, afar: int = 0) -> None:
+        """One block was judged; of ``afar`` more positions by the protocol's figures alone, and no rule can fire.
+
+        Of many only the lowest are shown. Only what moved is news; blocks that say nothing new are summed up.
+        """
+        self._block.set(number)
+        self._cycle.set(seconds)
+        self._afar.set(afar)
+        for name in self._shown - health.keys():
+            self._health.remove(name)
+        self._shown = set(health)
+        for name, value in health.items():
+            self._health.labels(name).set(float("inf") if value >= INFINITE else value / WAD)
+        lowest = sorted(health, key=health.__getitem__)[:MOST_SHOWN] if len(health) > MOST_SHOWN else health
+        shown = {name: ratio_text(health[name]) for name in lowest}
+        more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
+        perps = {"perps": self._perps} if self._perps else {}
+        passed = self._pulse.beat(health, seconds)
+        log = self._log.debug if passed is None else self._log.info
+        since = {"blocks": passed.blocks, "slowest_ms": passed.slowest_ms} if passed and passed.blocks > 1 else {}
+        log("block", number=number, health=shown, **perps, **more, ms=round(seconds * 1000), **since)
+        for key in CLEARED_BY_A_BLOCK:
+            if key not in self._raised:
+                self._lines.gone(key)
+                self.clear_alarm(key, f"Block {number} was judged.")
+        self._raised.clear()
+
+    def node_away(self, detail: str, attempt: int) -> None:
+        """The node does not answer; positions are unknown until it does."""
+        self._line("error", "node_away", "node_away", detail=detail, attempt=attempt)
+        body = sentence(detail, "The positions are not being watched", Reason.NODE_AWAY.remedy)
+        self.raise_alarm("node_away", "The node does not answer", body, name="the node answers again")
+
+    def no_new_block(self, seconds: float, number: int) -> None:
+        """The node answers, but the chain stands still for it."""
+        self._line("error", "no_new_block", "no_new_block", number=number, seconds=round(seconds))
+        body = sentence(
+            f"Block {number} has been the newest for {duration(seconds)}: is the node stuck?",
+            "Nothing newer is watched",
+        )
+        self.raise_alarm("no_new_block", "No new block", body, name="there are new blocks again")
+
+    def node_back(self, seconds: float) -> None:
+        """The node answers again: the owner hears of it once it has stayed for a while."""
+        self._line("info", "node_back", "node_back", away_s=round(seconds, 1))
+        self.clear_alarm("node_away", "The positions are watched again.")
+
+    def nodes(self, standing: dict[str, str]) -> None:
+        """How each of several nodes is doing: one that is asked again is news."""
+        for name, state in standing.items():
+            if state != "fine":
+                continue
+            for key in self._known.keys_of(f"node:{name}"):
+                self.clear_alarm(key, f"Node {name} is asked again.")
+
+    def cycle_failed(self, error: BaseException, in_a_row: int) -> None:
+        """A cycle ended in an error nobody foresaw."""
+        text = f"{type(error).__name__}: {error}"
+        self._line("error", f"cycle_failed:{text}", "cycle_failed", error=text, in_a_row=in_a_row, exc_info=error)
+        body = sentence(text, "Positions are looked at again at the next block", "See the log; report it if it stays")
+        self.raise_alarm("cycle_failed", "The keeper failed to judge a block", body, name="blocks are judged again")
+
+    def cycle_went_well(self) -> None:
+        """A block was judged without a fault."""
+        self.clear_alarm("cycle_failed", "The last blocks were judged without a fault.")
+
+    def sending_stopped(self, in_a_row: int) -> None:
+        """Too many failures in a row: nothing is signed until some cycles went well."""
+        self._log.critical("sending_stopped", in_a_row=in_a_row)
+        body = sentence(f"{in_a_row} cycles failed in a row", "Nothing is sent", Reason.SIGNING_STOPPED.remedy)
+        self.raise_alarm("sending_stopped", "The keeper stopped signing", body, name="the keeper signs again")
+
+    def sending_resumed(self) -> None:
+        """Enough cycles went well again."""
+        self._log.warning("sending_resumed")
+        if "sending_stopped" in self._known.keys_of(""):
+            self._known.settled(["sending_stopped"])
+            self._tell("All clear: the keeper signs again", "Enough blocks in a row were judged without a fault.")
+
+    # --- a position --------------------------------------------------------------------------------------------------
+
+    def judged(self, subject: str, notices: Sequence[Notice], standing: str, acting: str | None = None) -> None:
+        """A position, or a book under a rule, was judged: what holds now, each rule under its own name.
+
+        What a rule was held for is over when it rests: not while it is ``acting``, nor while it is held for something
+        else. ``standing`` is how it stands now, empty where nobody knows, and then nothing is over.
+        """
+        there, firing = set[str](), {acting} if acting else set[str | None]()
+        is_flying = any(notice.hold.reason is Reason.IN_FLIGHT for notice in notices)
+        for notice in notices:
+            hold = notice.hold
+            self._decided.labels(hold.position, hold.reason.code).inc()
+            if hold.reason is Reason.HEALTHY:
+                continue
+            key = f"{subject}:{hold.rule}:{hold.reason.code}"
+            there.add(key)
+            if is_flying and self._is_passing(key, notice):
+                continue
+            if hold.rule and hold.reason is not Reason.AT_TARGET:
+                firing.add(hold.rule)
+            self._heard_of(key, subject, notice)
+        for key in [k for k in self._passing if k.startswith(f"{subject}:") and (not is_flying or k not in there)]:
+            del self._passing[key]
+        if standing:
+            self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), standing)
+
+    def _is_passing(self, key: str, notice: Notice) -> bool:
+        """Tell whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""
+        if notice.hold.reason is not Reason.ALERT_ONLY or self._known.is_there(key):
+            return False
+        is_near = notice.distance is not None and notice.distance <= WAD // 20
+        since = self._passing.setdefault(key, self._clock())
+        return not is_near and 0 <= self._clock() - since < PASSING_S
+
+    def _over(self, subject: str, there: set[str], firing: tuple[str, ...], standing: str) -> None:
+        staying = there | {key for key in self._known.keys_of(subject) if key.startswith(firing)}
+        ended = {heard.condition.name: heard for heard in self._known.gone_but(subject, staying)}
+        for heard in ended.values():
+            self._tell(*heard.worded("", standing))
+        for heard in self._lines.gone_but(subject, there):
+            self._log.debug("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
+
+    def _heard_of(self, key: str, subject: str, notice: Notice) -> None:
+        hold = notice.hold
+        told = {"position": hold.position, "rule": hold.rule, "reason": hold.reason.code, "detail": hold.detail}
+        # where nothing is sent nothing was acted on: that a rescue was rehearsed a while ago holds back nobody's help
+        if hold.is_quiet or (hold.reason is Reason.COOLDOWN and self._mode != "live"):
+            self._line("info", key, "held", subject=subject, name=notice.name, **told)
+            return
+        heard = self._known.seen(key, notice.name, subject=subject, repeat_s=notice.repeat_s, distance=notice.distance)
+        if heard is None:
+            self._log.debug("held", **told)
+            return
+        title, body = heard.worded(notice.title, notice.body)
+        self._tell(title, body, **told)
+
+    def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
+        """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
+
+        What is no position's own is one trouble, however many positions it keeps in the dark.
+        """
+        self._decided.labels(position, reason.code).inc()
+        whose = f"{position}:{rule}"
+        self._line(
+            "warning", f"{whose}:{reason.code}", "held", position=position, rule=rule, reason=reason.code, detail=detail
+        )
+        key = f"held:{reason.code}" if reason in NO_POSITION_S else f"held:{whose}:{reason.code}"
+        title = _capital(reason.short) if reason in NO_POSITION_S else f"{position}: {reason.short}"
+        self.raise_alarm(key, title, sentence(f"{position}: {detail}", reason.remedy), name=f"{title}: no more")
+
+    def planned(self, position: str, rule: str, label: str, cost: int, *, is_partial: bool) -> None:
+        """A plan was chosen."""
+        self._decided.labels(position, Reason.RULE_FIRED.code).inc()
+        told = {"position": position, "rule": rule, "plan": label, "cost": usd_text(cost), "partial": is_partial}
+        self._step("warning", "planned", f"{position}:{rule}", **told)
+
+    def rehearsed(self, position: str, label: str, where: str, health: int, *, figure: str = "health factor") -> None:
+        """A plan works on its block. ``health`` is the figure named (Wad)."""
+        after = {f"{figure.split(maxsplit=1)[0]}_after": ratio_text(health)}
+        self._step("info", "rehearsed", f"{position}:{label}", position=position, plan=label, where=where, **after)
+
+    def armed(self, position: str, block: int, count: int) -> None:
+        """Plans are ready for prices that have not come yet."""
+        self._line("info", f"armed:{position}:{count > 0}", "armed", position=position, block=block, plans=count)
+
+    def not_armed(self, block: int, detail: str) -> None:
+        """Nothing new could be made ready at a block: what fires is rehearsed as usual."""
+        self._line("info", "not_armed", "not_armed", block=block, detail=detail)
+
+    def early_on(self, block: int) -> None:
+        """The oracle's own events may be acted on."""
+        self._log.info("early_on", block=block)
+
+    def early_off(self, why: str, blocks: int) -> None:
+        """What the oracle's events foretold was not what was read: they are not acted on for a while."""
+        self._line("error", "early_off", "early_off", detail=why)
+        self.raise_alarm(
+            "early", "Oracle events are not acted on", f"{why}. Off until {blocks} blocks were as foretold."
+        )
+
+    def unfit(self, position: str, label: str, detail: str) -> None:
+        """A plan made ready is not used, or cannot be had."""
+        self._log.debug("unfit", position=position, plan=label, detail=detail)
+
+    def refused(self, position: str, label: str, reason: Reason, detail: str) -> None:
+        """A plan does not work on its block."""
+        key = f"refused:{position}:{label}:{reason.code}"
+        self._line("warning", key, "refused", position=position, plan=label, reason=reason.code, detail=detail)
+
+    def concluded(
+        self,
+        end: Ended,
+        health: int | None,
+        said: tuple[str, str] | None = None,
+        *,
+        subject: str = "",
+        figure: str = "health factor",
+    ) -> None:
+        """A plan was carried out, or failed to be. ``health`` is the figure named (Wad), None where it is not known.
+
+        ``said`` is how its owner reads it. What was really done is always told, and settles what its rule was held
+        for; the same failure again and again is one trouble.
+        """
+        self._outcomes.labels(end.position, end.kind).inc()
+        after = ratio_text(health) if health is not None else "unknown"
+        told = {f"{figure.split(maxsplit=1)[0]}_after": after}
+        self._step(
+            "info" if end.is_well else "error",
+            "concluded",
+            f"{end.position}:{end.rule}:{end.kind}:{end.reason.code}",
+            position=end.position,
+            plan=end.label,
+            kind=end.kind,
+            reason=end.reason.code,
+            detail=end.detail,
+            **told,
+        )
+        shown = f"{figure.capitalize()} now {after}"
+        title, body = said or (f"{end.position}: {end.reason.short}", sentence(end.label, shown, end.detail))
+        of_rule = [key for key in self._known.keys_of(subject) if key.startswith(f"{subject}:{end.rule}:")]
+        if end.reason is Reason.SUPERSEDED:
+            return  # what took its place says more
+        if end.kind in ("restored", "partial"):
+            self._known.settled(of_rule)
+            self._tell(f"All clear: {title}" if of_rule and end.kind == "restored" else title, body)
+            return
+        name = f"{end.position}: rule {end.rule}: no longer fires"
+        self.raise_alarm(f"{subject}:{end.rule}:{end.kind}:{end.reason.code}", title, body, subject=subject, name=name)
+
+    def noticed(self, position: str, reason: Reason, title: str, body: str) -> None:
+        """A position changed without a plan of ours: liquidated, closed or changed from outside."""
+        self._decided.labels(position, reason.code).inc()
+        self._tell(title, body, position=position, reason=reason.code)
+
+    def order_done(self, position: str, key: str, detail: str) -> None:
+        """An order that a plan had left with the venue was carried out after all."""
+        self._log.info("order_done", position=position, order=key, detail=detail)
+        if f"order:{key}" in self._known.keys_of(f"orders:{position}"):
+            self._known.settled([f"order:{key}"])
+            self._tell(f"All clear: {position}: the late order was carried out", detail)
+
+    # --- alarms ------------------------------------------------------------------------------------------------------
+
+    def raise_alarm(self, key: str | None, title: str, body: str, *, subject: str = "", name: str = "") -> None:
+        """Tell the owner. One trouble, by its key, is told when it begins, and summed up once in a while.
+
+        Without a key it is an event, and always told. ``name`` is what is said when it is over. Delivery never holds
+        the keeper up.
+        """
+        if key is None:
+            self._tell(title, body)
+            return
+        self._raised.add(key)
+        heard = self._known.seen(key, name or f"{title}: no more", subject=subject)
+        if heard is not None:
+            self._tell(*heard.worded(title, body))
+
+    def clear_alarm(self, key: str, body: str) -> None:
+        """A trouble is not there at this moment; when it has been away for a while the owner hears that it is over."""
+        heard = self._known.gone(key)
+        if heard is not None:
+            self._tell(*heard.worded("", body))
+
+    def over(self, subject: str, body: str) -> None:
+        """Nothing of a subject is wrong at this moment."""
+        for heard in self._known.gone_but(subject, ()):
+            self._tell(*heard.worded("", body))
+
+    def take_memory(self) -> list[dict[str, Any]] | None:
+        """Return what the owner was told, to be written down, when there is something new of it."""
+        return self._known.take_changes()
+
+    def recall(self, written: object) -> None:
+        """Take up what the owner was told before a restart."""
+        self._known.recall(written)
+
+    def _tell(self, title: str, body: str, **of: str | None) -> None:
+        title, body = printable(title), "\n".join(printable(line) for line in body.splitlines())
+        self._log.warning("alarm", title=title, body=body.replace("\n", " "), **of)
+        self.alarms = [*self.alarms[-99:], title]
+        self._alarms.inc()
+        if self._alarm is not None:
+            self._post.submit(self._deliver, self._alarm, f"{self._title} · {title}", body)
+
+    def _step(self, level: str, event: str, what: str, **told: Any) -> None:
+        """Log a step of a plan: each one where it is carried out; in dry run, where it comes again, once in a while."""
+        if self._mode == "live":
+            getattr(self._log, level)(event, **told)
+        else:
+            self._line(level, f"{event}:{what}", event, **told)
+
+    def _line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **told: Any) -> None:
+        """Log what is new; what only repeats is counted, and logged again once in a while with the count."""
+        heard = self._lines.seen(key, name or event, subject=subject)
+        log = self._log.debug if heard is None else getattr(self._log, level)
+        log(event, **told, **(_counted(heard) if heard else {}))
+
+    def close(self) -> None:
+        """Wait until the last alarms are out."""
+        self._post.shutdown(wait=True)
+
+    def _deliver(self, alarm: Alarm, title: str, body: str) -> None:
+        try:
+            delivered = alarm.notify(title, body)
+        except Exception as error:  # noqa: BLE001 - a hundred plugins deliver; a defect of one is in the log, not lost
+            self._log.error("alarm_failed", title=title, error=type(error).__name__)
+            return
+        if not delivered:
+            self._log.error("alarm_failed", title=title)
+
+
+def _counted(heard: Heard) -> dict[str, int]:
+    return {"times": heard.times, "for_s": round(heard.lasted_s)} if heard.news is News.STILL else {}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def configure_logging(*, as_json: bool, verbose: bool) -> None:
+    """Send log lines to standard error: sentences for people on a terminal, JSON otherwise."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else rendered
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

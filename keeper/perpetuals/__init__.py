@@ -1,1 +1,0 @@
-"""The way of a perpetual position, and of a book of positions, through one cycle."""

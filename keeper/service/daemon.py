@@ -1,0 +1,313 @@
+"""The loop: one cycle for each head that arrives; housekeeping beside it; an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from keeper.chain.errors import NodeError
+from keeper.chain.nodes import Nodes
+from keeper.core.book.rules import BookAssessment
+from keeper.core.decide import NEEDLESS, Hold, asked_for
+from keeper.core.perp.margin import margin_ratio
+from keeper.core.perp.rules import PerpAssessment
+from keeper.core.reasons import Reason
+from keeper.core.rules import Assessment
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address
+from keeper.engine.armed.arm import Arming
+from keeper.engine.armed.oracle_events import Early
+from keeper.engine.cycle import Result, cycle
+from keeper.engine.house import House
+from keeper.engine.perp.keep import PerpResult
+from keeper.execution.executor import Executor
+from keeper.execution.lane import SendFailedError
+from keeper.execution.recovery import Aftermath
+from keeper.journal import JournalError
+from keeper.service.heads import Arrivals
+from keeper.settings import Settings
+from keeper.snapshot.discovery import AmbiguousNameError
+from keeper.venues.ports import ReadFailedError
+
+AnyResult = Result | PerpResult
+
+FAILURES_TO_STOP_SIGNING = 5
+GOOD_TO_SIGN_AGAIN = 5
+DISCOVER_EVERY_S = 1800
+PRUNE_EVERY_S = 6 * 3600
+
+
+class Daemon:
+    """Keeps the positions of one house until it is told to stop."""
+
+    def __init__(self, house: House, settings: Settings) -> None:
+        self._house = house
+        self._settings = settings
+        self._arrivals = Arrivals(house, settings, self.reconcile, self._failed)
+        self._prune_due = False
+        self._failures = 0
+        self._good = 0
+        self._last: BlockRef | None = None
+        spenders = {name: position.spender for name, position in house.watch.positions.items()}
+        self._aftermath = Aftermath(house.journal, house.observer, house.rules, spenders, house.max_fee)
+        self._arming = Arming(house, settings.arm_within, wants_rates=settings.is_early)
+        self._early = Early(house, self._landed) if settings.is_early else None
+        house.warms_up = self._early is None  # else it would stand in the way of what needs no read
+        self._disagreeing = set[str]()
+        self._reorged = set[Address]()
+        """Signers whose past is to be looked at on the history there is now."""
+        self._fell_short = False
+        """Whether a plan may have left something outside its position."""
+
+    async def run(self) -> None:
+        """Run until it is told to stop; what is in flight is finished first.
+
+        Raises WrongChainError, AmbiguousNameError: at the start, for what no waiting would mend.
+        """
+        house = self._house
+        house.watch.listen()
+        with self._housekeeping():
+            async for head in self._arrivals.heads():
+                await self.one(head)
+            await self._arming.close()
+            if self._early:
+                await self._early.close()
+            await house.settle()
+            for executor in house.executors.values():
+                await executor.lane.close()
+        house.observer.stopped()
+
+    def stop(self) -> None:
+        """Ask for an orderly end."""
+        self._arrivals.stop()
+
+    def left(self, error: Exception) -> None:
+        """Tell that the positions are not kept any more, and why."""
+        self._house.observer.left(self._settings.network.name, error)
+
+    async def one(self, head: BlockRef) -> None:
+        """Run one cycle. The one broad ``except`` of a loop is here: a daemon that dies watches nothing."""
+        self._arming.pause()
+        if self._early:
+            self._early.head(head)
+        results: tuple[AnyResult, ...] = ()
+        try:
+            if self._fell_short:
+                await self.look_back()
+            await self._house.hear_of_plans()
+            results = await self._judge(head)
+            if self._early:
+                self._early.reconcile()
+                await self._early.follow()
+            await self._tend(head, results)
+        except NodeError as error:
+            self._house.observer.node_away(str(error), 1)
+            self._arrivals.again()
+        except JournalError as error:
+            self._fell_short = True
+            self._failed(error)
+        except ReadFailedError as error:
+            self._failed(error)
+        except Exception as error:  # noqa: BLE001 - see above; repeated, it stops the signing and raises the alarm
+            self._failed(error)
+        else:
+            self._went_well()
+        await self._remember()
+        self._arming.begin([r.assessed for r in results if isinstance(r.assessed, Assessment)])
+        if self._prune_due:
+            self._prune_due = False
+            await self._prune()
+
+    async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
+        begun = time.monotonic()
+        results = await cycle(self._house, head)
+        if self._house.perps.is_used:
+            self._house.observer.perps(_margins(results), _deltas(results))
+        node = self._house.watch.blocks.node
+        if isinstance(node, Nodes) and len(node.members) > 1:
+            self._house.observer.nodes({one.name: one.state for one in node.status()})
+        self._house.observer.block(head.number, _health(results), time.monotonic() - begun, len(self._afar))
+        for result in results:
+            if isinstance(result.outcome, asyncio.Task):
+                result.outcome.add_done_callback(self._landed)
+        self._doubt_what_is_known(results)
+        for flaw in self._house.watch.known.flaws:
+            self._house.observer.raise_alarm(f"flaw:{flaw}", "Something cannot be done", flaw)
+        self._house.rules = self._aftermath.at_rest(_needless(results) | self._afar)
+        if any(hold.reason is Reason.NODE_AWAY for result in results for hold in result.holds):
+            self._arrivals.again()  # a position could not be seen to: the block is not done with
+        return results
+
+    def _doubt_what_is_known(self, results: tuple[AnyResult, ...]) -> None:
+        """Where our figures differ from the protocol's anew, the market may not be what it was."""
+        before, of = self._disagreeing, Reason.FIGURES_DISAGREE
+        self._disagreeing = {r.name for r in results if any(hold.reason is of for hold in r.holds)}
+        if self._disagreeing - before:
+            self._house.watch.forget()
+
+    @property
+    def _afar(self) -> frozenset[str]:
+        """The positions of a large fleet that no rule can ask anything for, by the newest block."""
+        return self._house.seen.afar if self._house.seen else frozenset()
+
+    def _landed(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled() or task.exception() or task.result().kind == "failed":
+            self._fell_short = True
+
+    def _went_well(self) -> None:
+        self._house.observer.cycle_went_well()
+        self._failures = 0
+        self._good += 1
+        if self._good >= GOOD_TO_SIGN_AGAIN and not self._house.may_sign:
+            self._house.may_sign = True
+            self._house.observer.sending_resumed()
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, AmbiguousNameError):
+            raise error  # no block will make it clear what the owner means
+        self._failures += 1
+        self._good = 0
+        self._house.observer.cycle_failed(error, self._failures)
+        if self._failures >= FAILURES_TO_STOP_SIGNING and self._house.may_sign:
+            self._house.may_sign = False
+            self._house.observer.sending_stopped(self._failures)
+
+    # --- start, end, housekeeping ------------------------------------------------------------------------------------
+
+    async def reconcile(self) -> None:
+        """Settle what an earlier run or an outage left behind, before anything new is decided."""
+        for signer, executor in self._house.executors.items():
+            if signer in self._house.in_flight:
+                continue
+            try:
+                left = await executor.lane.reconcile(self._patience_s())
+                await self._bring_back(signer, executor)
+            except SendFailedError as error:
+                # it stays pending and is said again; a plan that is needed takes its nonce
+                self._house.observer.raise_alarm(
+                    f"reconcile:{signer}", "A transaction of an earlier run is not settled", str(error)
+                )
+            else:
+                if left:
+                    self._house.observer.reconciled(signer, len(left))
+        if not self._house.in_flight:
+            await self._settle_interrupted()
+
+    async def look_back(self) -> None:
+        """After a plan fell short: once nothing is pending, return what it left outside, before anything is decided."""
+        executors, in_flight = self._house.executors, self._house.in_flight
+        for signer, executor in executors.items():
+            if signer in in_flight or not await executor.lane.is_clear():
+                return
+            await self._bring_back(signer, executor)
+        await self._settle_interrupted()
+        self._fell_short = False
+
+    async def _settle_interrupted(self) -> None:
+        """Write down what was cut short, and let its rules act on until their targets are met."""
+        if self._house.mode == "live":
+            await self._aftermath.close_interrupted()
+            head = await self._house.watch.blocks.head()
+            self._house.rules = await self._aftermath.carry_on(head.timestamp)
+
+    async def _bring_back(self, signer: Address, executor: Executor) -> None:
+        head = await self._house.watch.blocks.head()
+        for decision in await self._aftermath.cut_short(signer, head.timestamp):
+            snapshot = await self._house.watch.snapshot(await self._house.watch.blocks.head())
+            await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
+
+    def _patience_s(self) -> float:
+        """How long a start waits for what was left pending, before the positions are looked at again."""
+        return max(5.0, 2 * self._settings.network.block_time_s)
+
+    async def _tend(self, head: BlockRef, results: tuple[AnyResult, ...]) -> None:
+        """See mined transactions through to finality; what a reorg took is sent again and followed.
+
+        What an earlier plan left pending is called off once nothing asks for it any more.
+        """
+        house = self._house
+        if await self._is_reorg(head):
+            self._reorged |= set(house.executors)
+        for signer, executor in house.executors.items():
+            if signer in house.in_flight:
+                continue
+            try:
+                is_reorg = signer in self._reorged
+                taken = await executor.lane.tend(head, self._settings.daemon.confirmations, is_reorg=is_reorg)
+                self._reorged.discard(signer)
+                if taken:
+                    await self._aftermath.undone(executor)
+                    self._fell_short = True
+                else:
+                    await self._aftermath.call_off(executor, _needless(results) | self._afar, head)
+                await self._aftermath.found(executor, _needless(results) | self._afar)
+                await self._aftermath.use_up_grant(executor)
+                is_clear = await executor.lane.is_clear()
+            except (NodeError, JournalError, SendFailedError) as error:
+                house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
+                continue
+            if taken:
+                house.observer.reorganised(signer, taken)
+            if not is_clear:
+                executor.lane.follow_leftovers()
+        self._last = head
+
+    async def _is_reorg(self, head: BlockRef) -> bool:
+        """Tell whether a head is on another history than the one seen to before. Raises NodeError."""
+        last = self._last
+        if last is None or not self._house.executors or head.hash == last.hash:
+            return False
+        if head.number == last.number + 1:
+            return head.parent_hash != last.hash
+        return head.number <= last.number or (await self._house.watch.blocks.block_at(last.number)).hash != last.hash
+
+    @contextlib.contextmanager
+    def _housekeeping(self) -> Iterator[None]:
+        """Jobs only set flags: the scheduler cancels coroutines at shutdown, and nothing of ours may be cut short."""
+        scheduler = AsyncIOScheduler()
+        often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
+        scheduler.add_job(self._house.watch.forget, seconds=DISCOVER_EVERY_S, **often)
+        scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
+        scheduler.start()
+        try:
+            yield
+        finally:
+            scheduler.shutdown(wait=False)
+
+    def _want_prune(self) -> None:
+        self._prune_due = True
+
+    async def _remember(self) -> None:
+        """Write down what the owner was told. That it cannot be is told elsewhere, and costs an alarm told twice."""
+        with contextlib.suppress(JournalError):
+            await self._house.remember_alarms()
+
+    async def _prune(self) -> None:
+        try:
+            await self._house.journal.decisions.prune(self._settings.daemon.keep_holds_days)
+        except JournalError as error:
+            self._house.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
+
+
+def _needless(results: tuple[AnyResult, ...]) -> set[str]:
+    """Return the positions that no rule asks anything for but to be told."""
+    held = [r for r in results if isinstance(r.decision, Hold)]
+    return {r.name for r in held if asked_for(r.holds).reason in NEEDLESS}
+
+
+def _margins(results: tuple[AnyResult, ...]) -> dict[str, int]:
+    judged = [(r.name, r.assessed) for r in results]
+    return {name: margin_ratio(of.position) for name, of in judged if isinstance(of, PerpAssessment)}
+
+
+def _deltas(results: tuple[AnyResult, ...]) -> dict[str, int]:
+    return {r.name: r.assessed.delta for r in results if isinstance(r.assessed, BookAssessment)}
+
+
+def _health(results: tuple[AnyResult, ...]) -> dict[str, int]:
+    return {r.name: r.assessed.figures.health_factor for r in results if isinstance(r.assessed, Assessment)}

@@ -1,0 +1,62 @@
+"""What the logs of perpetual venues say: orders created, what became of them, what a venue did by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.chain import accounts
+from keeper.chain.blocks import Blocks
+from keeper.core.occurrences import Occurrence
+from keeper.core.units import Address
+from keeper.venues.aave_v3 import events as aave_v3_events
+from keeper.venues.aave_v3.market import Market
+from keeper.venues.ports import OrderOutcome, PerpSeat
+
+
+@dataclass(frozen=True, slots=True)
+class VenueLogs:
+    """Asks the node for logs; the seat of a position says for which, and what they mean."""
+
+    blocks: Blocks
+    seat: Callable[[str], PerpSeat]
+
+    async def created(self, name: str, hash_: str) -> tuple[str, ...]:
+        """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
+        book = self.seat(name).order_book
+        return book.created(await accounts.logs_of(self.blocks.node, hash_)) if book else ()
+
+    async def outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
+        """Return what became of orders since a block, by key; None while nothing was said. Raises NodeError."""
+        book = self.seat(name).order_book
+        if book is None or not keys:
+            return dict.fromkeys(keys)
+        logs = await self._logs(since, book.filter(keys))
+        return {key: book.outcome(key, logs) for key in keys}
+
+    async def of_account(self, market: Market, owner: Address, begin: int, end: int) -> tuple[Occurrence, ...]:
+        """Return what a lending market's events say of an account, first to last block. Raises NodeError."""
+        asked = aave_v3_events.account_filters(market, owner)
+        logs = [log for wanted in asked for log in await self.paged(begin, end, wanted)]
+        return aave_v3_events.occurrences(market, logs)
+
+    async def happened(self, name: str, begin: int, end: int) -> tuple[Occurrence, ...]:
+        """Return what a venue's events say of a position, first to last block. Raises NodeError."""
+        chronicle = self.seat(name).chronicle
+        return chronicle.told([log for wanted in chronicle.asked() for log in await self.paged(begin, end, wanted)])
+
+    async def paged(self, begin: int, end: int, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return every log of a range of blocks. Raises NodeError when some of them cannot be had."""
+        return await self.blocks.pages.all(max(0, begin), end, wanted)
+
+    async def carried_out(self, name: str, since: int) -> tuple[str, ...]:
+        """Return the keys of orders that made a position smaller since a block. Raises NodeError."""
+        book = self.seat(name).order_book
+        if book is None:
+            return ()
+        return book.carried_out([log for wanted in book.by_itself() for log in await self._logs(since, wanted)])
+
+    async def _logs(self, since: int, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return every log since a block. Raises NodeError when some of them cannot be had: absence proves nothing."""
+        return await self.paged(since, (await self.blocks.head()).number, wanted)

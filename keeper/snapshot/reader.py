@@ -1,0 +1,305 @@
+"""What is read at each block: everything that matters to each position, in one eth_call (in several, where it is much).
+
+What does not change from block to block is found out once, and anew off the path when the market changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from keeper.chain.blocks import Blocks
+from keeper.chain.chunks import Bundle
+from keeper.chain.errors import NodeError
+from keeper.core.book.position import Book
+from keeper.core.lending.moves import Spender
+from keeper.core.lending.plan import Allowances
+from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import Rule
+from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot, Unreadable
+from keeper.core.units import Address, Bps
+from keeper.settings.model import Network, Position
+from keeper.snapshot.discovery import Known, Survey
+from keeper.snapshot.layout import Page, Seen
+from keeper.snapshot.market_events import Changes
+from keeper.snapshot.second_reader import Calm, SecondLook, Warn
+from keeper.venues.aave_v3 import market as aave_v3
+from keeper.venues.contracts import erc20
+from keeper.venues.exchanges import uniswap_v3
+from keeper.venues.ports import Answer, PerpSeat, Probe, Read, ReadFailedError
+
+if TYPE_CHECKING:
+    from keeper.snapshot.screening import Fleet
+
+AT_A_TIME = 100
+"""Positions of a fleet whose reserves are found at once, in the background."""
+NEAR = Bps(300)
+ALL_CLOSE = 64
+"""Up to so many positions each is read in full at each block; of more, those that need it (``afar``)."""
+
+
+class Watch:
+    """Reads positions, wallets, prices and doubts of one network. ``near`` is how close to a trigger is close."""
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        network: Network,
+        positions: Sequence[Position],
+        rules: Sequence[Rule],
+        books: Sequence[Book] = (),
+        near: Bps = NEAR,
+        all_close: int = ALL_CLOSE,
+        heard: tuple[Warn, Calm] = (lambda *_: None, lambda *_: None),
+    ) -> None:
+        self.blocks = blocks
+        self.network = network
+        self.positions = {p.name: p for p in positions}
+        self.also: tuple[Read, ...] = ()
+        """What armed plans want read with everything else: quotes and allowances they rest on."""
+        self._rules, self._near = tuple(rules), near
+        self._second = SecondLook(blocks, network.block_time_s, *heard)
+        self._wallets = tuple(dict.fromkeys(wallet for book in books for wallet in book.wallets))
+        """Wallets of books: read beside those that spend."""
+        in_books = {name for book in books for name in (*book.positions, *book.hedges)}
+        self._pinned = [p for p in positions if p.is_perp or p.name in in_books]
+        """Positions that are always read in full."""
+        self._survey = Survey(blocks, network, positions, rules, books)
+        self._signers = tuple(dict.fromkeys(p.spender for p in positions if p.signer))
+        self._known: Known | None = None
+        self._is_outdated = False
+        self._renewal: asyncio.Task[None] | None = None
+        self._changes: Changes | None = None
+        self._page: Page | None = None
+        self._joined = Bundle(())
+        self._apart: Bundle | None = None
+        """The page's own reads, where they and the fleet's figures do not go into one call."""
+        self._fleet: Fleet | None = None
+        self._glance = Bundle(())
+        pinned = {p.name for p in self._pinned}
+        self._ships = [p for p in positions if p.name not in pinned] if len(positions) > all_close else []
+        """Positions that are judged from afar, where there are many."""
+        if self._ships:
+            self._begin_fleet()
+
+    @property
+    def known(self) -> Known:
+        """What discovery found. Raises RuntimeError before the first snapshot."""
+        if self._known is None:
+            raise RuntimeError("take a snapshot first")
+        return self._known
+
+    @property
+    def uniswap(self) -> uniswap_v3.Deployment | None:
+        """Where swaps go, None when the network file names no Uniswap."""
+        return self._survey.uniswap
+
+    def forget(self) -> None:
+        """Discover anew, off the path, from the next snapshot on: the market, its feeds or pools may have changed."""
+        self._is_outdated = True
+        self.blocks.caps.relax()
+
+    def listen(self) -> None:
+        """From now on find out anew what the market says has changed."""
+        self._changes = self._changes or Changes(self.blocks, self.forget)
+
+    def follow(self, rules: tuple[Rule, ...]) -> None:
+        """Judge from afar by these rules from now on."""
+        if self._fleet is not None:
+            self._fleet.follow(rules)
+
+    def keep_close(self, names: Iterable[str]) -> None:
+        """Read these positions in full at the next block as well, whatever their figures say."""
+        if self._fleet is not None:
+            self._fleet.keep(names)
+
+    def compare_first(self, names: Iterable[str]) -> None:
+        """Have another node's word on these positions at the next block, whatever else it is asked."""
+        self._second.near(names)
+
+    async def close(self) -> None:
+        """Stop what goes on in the background."""
+        if self._changes is not None:
+            await self._changes.close()
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.wait([self._renewal])
+
+    async def snapshot(self, block: BlockRef) -> Snapshot:
+        """Return everything at one block, in one read; a second one when a position uses something new, or came near.
+
+        Raises NodeError, ReadFailedError.
+        """
+        close = self._close()
+        known = await self._known_for(block, close)
+        if self._changes is not None:
+            self._changes.saw(block, known.market.governed_by)
+        seen, figures = await self._read(block, known, close)
+        if seen.outdated:
+            if seen.outdated != seen.moved:
+                known = await self._discover(block, close)
+            seen, figures = await self._read(block, known, close)
+        return await self._complete(block, close, seen, figures)
+
+    async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
+        """Return what the pools would charge, at several sizes and by every route."""
+        if self.uniswap is None:
+            return Quotes()
+        return Quotes(await self.blocks.read(block, self.quote_probe(requests)))
+
+    def quote_probe(self, requests: Iterable[QuoteRequest]) -> Probe[tuple[Quote, ...]]:
+        """Return what to ask the pools; nothing where the network file names no Uniswap."""
+        where = self.uniswap
+        if where is None:
+            return Probe((), lambda _: ())
+        asked = [
+            (size, route)
+            for request in requests
+            for size in sizes(request)
+            for route in uniswap_v3.routes(self.known.pools, request.sell, request.buy, self.known.hubs)
+        ]
+        return uniswap_v3.quote_probe(where, asked)
+
+    async def allowances(self, block: BlockRef, spender: Address, assets: Iterable[Address]) -> Allowances:
+        """Return what a wallet has approved already, to the market and to the router."""
+        whom = {Spender.MARKET: self.known.market.pool}
+        if self.uniswap:
+            whom[Spender.ROUTER] = self.uniswap.router
+        keys = [(asset, role) for asset in assets for role in whom]
+        probes = [erc20.allowance_probe(spender, asset, whom[role]) for asset, role in keys]
+        answers = await self.blocks.answers(block, [p.reads[0] for p in probes])
+        return {key: p.decode([a]) for key, p, a in zip(keys, probes, answers, strict=True)}
+
+    def position_probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
+        """Return the probe of one position alone, as rehearsal and verification use it."""
+        return aave_v3.position_probe(self.known.market, self.known.scopes[name], name, block, {})
+
+    async def find_anew(self, name: str, block: BlockRef) -> None:
+        """Find out what one position uses by now. Raises NodeError, ReadFailedError."""
+        rest = {other: scope for other, scope in self.known.scopes.items() if other != name}
+        self._known = await self._survey.extended(block, replace(self.known, scopes=rest), [name])
+
+    def seat(self, name: str) -> PerpSeat:
+        """Return the seat of a perpetual position. Raises KeyError when it was not found."""
+        return self.known.seats[name]
+
+    # --- one block ---------------------------------------------------------------------------------------------------
+
+    async def _read(self, block: BlockRef, known: Known, close: Sequence[Position]) -> tuple[Seen, list[Answer]]:
+        """Return what is seen of positions closely, and the figures of the whole fleet where there is one."""
+        page = self._page
+        if page is None or not page.fits(block, known, close, self.also):
+            page = self._page = self._page_of(block, known, close)
+            self._joined = Bundle((*page.reads, *self._glance.reads))
+            self._apart = None if self.blocks.is_one_call(self._joined) else Bundle(page.reads)
+        look = self._second.begin(block, page, self._glance)
+        if self._apart is None:
+            answers = await self.blocks.answers(block, self._joined)
+            closely, figures = answers[: len(page.reads)], answers[len(page.reads) :]
+        else:
+            closely, figures = await asyncio.gather(
+                self.blocks.answers(block, self._apart), self.blocks.answers(block, self._glance)
+            )
+        seen = page.decode(block, closely)
+        if look is not None:
+            seen = replace(seen, otherwise=await self._second.compared(look, block, page, closely, figures))
+        return seen, figures
+
+    async def _complete(
+        self, block: BlockRef, close: Sequence[Position], seen: Seen, figures: Sequence[Answer]
+    ) -> Snapshot:
+        """Return the snapshot, after reading those in full whose figures say that a rule may fire."""
+        found, fleet, afar = dict(seen.positions), self._fleet, frozenset[str]()
+        more, wallets, seconds = seen, dict(seen.wallets), dict(seen.seconds)
+        if fleet is not None:
+            sight = fleet.look(figures, seen.prices)
+            listed = self._ships
+            for i in sight.unreadable:
+                found.setdefault(listed[i].name, _without_figures(listed[i]))
+            late = [listed[i] for i in sight.may_fire if listed[i].name not in found]
+            if late:
+                more = await self._look_closely(block, late)
+                found |= more.positions
+                wallets |= more.wallets
+                seconds |= more.seconds
+            afar = frozenset(self.positions.keys() - found.keys())
+        return Snapshot(
+            block=block,
+            positions=tuple(found[name] for name in self.positions if name in found),
+            wallets=wallets,
+            seconds=seconds,
+            sequencer=seen.sequencer,
+            native_price=seen.native_price,
+            assets=seen.assets,
+            afar=afar,
+            also=seen.also,
+            otherwise=seen.otherwise,
+        )
+
+    async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> Seen:
+        """Read positions in full that came near since the block before."""
+        known = await self._known_for(block, positions)
+        page = Page(self.network, known, positions, block)
+        seen = page.decode(block, await self.blocks.answers(block, page.reads))
+        if seen.outdated:
+            known = await self._discover(block, [*positions, *(self._page.positions if self._page else ())])
+            page = Page(self.network, known, positions, block)
+            seen = page.decode(block, await self.blocks.answers(block, page.reads))
+        return seen
+
+    # --- what is close -----------------------------------------------------------------------------------------------
+
+    def _begin_fleet(self) -> None:
+        from keeper.snapshot.screening import Fleet  # noqa: PLC0415 - numpy is for those who need it
+
+        self._fleet = Fleet([p.name for p in self._ships], self._rules, self._near / 10_000)
+
+    def _close(self) -> list[Position]:
+        if self._fleet is None:
+            return list(self.positions.values())
+        return [*self._pinned, *(self._ships[i] for i in self._fleet.close(self._known.scopes if self._known else ()))]
+
+    def _page_of(self, block: BlockRef, known: Known, close: Sequence[Position]) -> Page:
+        symbols = self._fleet.symbols if self._fleet else ()
+        return Page(self.network, known, close, block, self._signers, self._wallets, self.also, symbols)
+
+    # --- discovery ---------------------------------------------------------------------------------------------------
+
+    async def _known_for(self, block: BlockRef, positions: Sequence[Position]) -> Known:
+        """Return what is known, of these positions too. What may be outdated serves until it is found anew."""
+        if self._known is None:
+            known = await self._discover(block, positions)
+        else:
+            known = self._known = await self._survey.extended(block, self._known, [p.name for p in positions])
+        if self._renewal is None or self._renewal.done():
+            rest = [p.name for p in self._ships if p.name not in known.scopes]
+            if self._is_outdated or rest:
+                self._renewal = asyncio.create_task(self._renew(block, positions, rest))
+        return known
+
+    async def _discover(self, block: BlockRef, positions: Sequence[Position]) -> Known:
+        names, is_first = dict.fromkeys(p.name for p in positions), self._known is None
+        known = self._known = await self._survey.discover(block, names, is_first=is_first)
+        self._is_outdated = False
+        if self._fleet is not None:
+            self._glance = Bundle([aave_v3.account_read(known.market, p.owner) for p in self._ships])
+        return known
+
+    async def _renew(self, block: BlockRef, positions: Sequence[Position], rest: Sequence[str]) -> None:
+        """Off the path: find the market anew where it may have changed, then what the rest of a fleet uses."""
+        try:
+            known = await self._discover(block, positions) if self._is_outdated else self.known
+            for i in range(0, len(rest), AT_A_TIME):
+                known = await self._survey.extended(block, self.known, rest[i : i + AT_A_TIME])
+                self._known = known
+        except (NodeError, ReadFailedError):
+            return  # the next block tries again
+
+
+def _without_figures(position: Position) -> Unreadable:
+    doubt = Doubt(Reason.POSITION_UNREADABLE, "getUserAccountData reverted or is not there")
+    return Unreadable(position.name, position.owner, doubt)

@@ -1,0 +1,1 @@
+"""Aave v3 and its forks: market, accounts, calls, events."""

@@ -1,0 +1,75 @@
+"""Aave v3 calldata: a keeper's six calls, made and read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.core.lending.moves import Borrow, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
+from keeper.core.units import UINT256_MAX, Address, Wei
+from keeper.venues.aave_v3.market import Market
+from keeper.venues.codec.abi import address, load
+from keeper.venues.ports import Call
+
+_POOL = load("aave_v3_pool")
+VARIABLE_RATE = 2
+NO_REFERRAL = 0
+
+MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
+
+
+def encode_move(market: Market, move: MarketMove, owner: Address, signer: Address) -> Call:
+    """Return the call of a move, always for the owner's account and with the owner as recipient.
+
+    "All" is the protocol's own value (2^256 - 1), except where a guardian repays for another: Aave refuses it
+    there (NoExplicitAmountToRepayOnBehalf) and takes no more than is owed of an explicit amount.
+    """
+    symbol = market.listing(move.asset).symbol
+    match move:
+        case Supply(asset, amount):
+            data = _POOL.supply.encode(asset, amount, owner, NO_REFERRAL)
+            return Call(market.pool, data, Wei(0), f"supply {symbol}")
+        case Withdraw(asset, wanted):
+            data = _POOL.withdraw.encode(asset, UINT256_MAX if wanted is None else wanted, owner)
+            return Call(market.pool, data, Wei(0), f"withdraw {symbol}")
+        case Unpledge(asset):
+            data = _POOL.setUserUseReserveAsCollateral.encode(asset, False)
+            return Call(market.pool, data, Wei(0), f"stop counting {symbol} as collateral")
+        case Borrow(asset, amount):
+            data = _POOL.borrow.encode(asset, amount, VARIABLE_RATE, NO_REFERRAL, owner)
+            return Call(market.pool, data, Wei(0), f"borrow {symbol}")
+        case Repay(asset, amount, is_all):
+            value = UINT256_MAX if is_all and signer == owner else amount
+            data = _POOL.repay.encode(asset, value, VARIABLE_RATE, owner)
+            return Call(market.pool, data, Wei(0), f"repay {symbol}")
+        case RepayWithCollateral(asset, amount):
+            data = _POOL.repayWithATokens.encode(asset, amount, VARIABLE_RATE)
+            return Call(market.pool, data, Wei(0), f"repay {symbol} with its own supply")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedCall:
+    """What calldata to the pool would do: for whom, and whether it takes anything out of the position."""
+
+    function: str
+    asset: Address
+    amount: int
+    beneficiary: Address | None
+    takes_out: bool
+
+
+def decode_call(calldata: bytes) -> DecodedCall:
+    """Return what a call to the pool does. Raises ValueError for any function but the six a keeper needs."""
+    if calldata[:4] == _POOL.setUserUseReserveAsCollateral.selector:
+        asset, counts = _POOL.setUserUseReserveAsCollateral.decode_inputs(calldata)
+        if counts:
+            raise ValueError("a keeper switches no collateral on")
+        return DecodedCall("setUserUseReserveAsCollateral", address(asset), 0, None, takes_out=True)
+    for function in (_POOL.supply, _POOL.withdraw, _POOL.borrow, _POOL.repay, _POOL.repayWithATokens):
+        if calldata[:4] != function.selector:
+            continue
+        args = function.decode_inputs(calldata)
+        places = {"supply": 2, "withdraw": 2, "borrow": 4, "repay": 3}
+        beneficiary = address(args[places[function.name]]) if function.name in places else None
+        takes_out = function.name in ("withdraw", "borrow", "repayWithATokens")
+        return DecodedCall(function.name, address(args[0]), args[1], beneficiary, takes_out)
+    raise ValueError(f"function 0x{calldata[:4].hex()} is not one a keeper calls")

@@ -1,0 +1,1 @@
+"""Bytes and words: ABI, quantities, text."""

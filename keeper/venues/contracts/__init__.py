@@ -1,0 +1,1 @@
+"""Contracts that belong to no venue: tokens, Multicall3, the batch account."""

@@ -1,0 +1,40 @@
+"""ERC-20: balances, allowances and exact approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keeper.core.units import Address, Amount, Wei
+from keeper.venues.codec.abi import load
+from keeper.venues.contracts import multicall3
+from keeper.venues.ports import Answer, Call, Probe
+
+_ERC20 = load("erc20")
+
+
+def wallet_probe(
+    owner: Address, assets: Sequence[Address], multicall: Address
+) -> Probe[tuple[Wei, dict[Address, Amount]]]:
+    """Return the probe of an account's native balance and its balances of tokens; zero balances are left out."""
+    reads = (multicall3.balance_of().read(multicall, owner), *(_ERC20.balanceOf.read(a, owner) for a in assets))
+
+    def decode(answers: Sequence[Answer]) -> tuple[Wei, dict[Address, Amount]]:
+        (native,) = multicall3.balance_of().decode(answers[0])
+        found = zip(assets, answers[1:], strict=True)
+        # a token that cannot tell a balance is no money to count on
+        amounts = {asset: Amount((_ERC20.balanceOf.decode_or_none(answer) or (0,))[0]) for asset, answer in found}
+        return Wei(native), {asset: amount for asset, amount in amounts.items() if amount}
+
+    return Probe(reads, decode)
+
+
+def allowance_probe(owner: Address, asset: Address, spender: Address) -> Probe[Amount]:
+    """Return the probe of what ``spender`` may take of an asset now."""
+    read = _ERC20.allowance.read(asset, owner, spender)
+    return Probe((read,), lambda answers: Amount(_ERC20.allowance.decode(answers[0])[0]))
+
+
+def encode_approve(asset: Address, symbol: str, spender: Address, amount: Amount, whom: str) -> Call:
+    """Return the call that sets an allowance to exactly ``amount``."""
+    purpose = f"approve {whom} to take {symbol}" if amount else f"take back {whom}'s allowance of {symbol}"
+    return Call(asset, _ERC20.approve.encode(spender, amount), Wei(0), purpose)

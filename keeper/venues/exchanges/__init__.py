@@ -1,0 +1,1 @@
+"""Where one asset is changed for another."""

@@ -1,0 +1,1 @@
+"""Prices from elsewhere: Chainlink feeds, and prices that are fixed."""

@@ -1,0 +1,1 @@
+"""GMX v2: markets, positions, orders, and what became of them."""

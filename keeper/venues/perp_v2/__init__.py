@@ -1,0 +1,1 @@
+"""Perp v2: markets, positions, calls, quotes."""

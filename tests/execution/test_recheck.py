@@ -1,0 +1,86 @@
+"""What becomes of a pending plan when it is looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from keeper.core.decide import Hold
+from keeper.core.lending.moves import Repay, Supply
+from keeper.core.lending.plan import Plan
+from keeper.core.lending.proposals import Step
+from keeper.core.reasons import Reason
+from keeper.core.units import Address, Amount, Usd, Wad, Wei
+from keeper.execution.recheck import Change, Drop, Keep, is_same, verdict
+from keeper.execution.tx_state import IllegalMoveError, TxState, moved
+
+USDC, WETH = Address("0x" + "01" * 20), Address("0x" + "02" * 20)
+
+
+def plan(*moves: Any) -> Plan:
+    made: Any = object.__new__(Plan)
+    object.__setattr__(made, "steps", tuple(Step(m, Usd(0), Wad(0)) for m in moves))
+    return made
+
+
+REPAY = plan(Repay(USDC, Amount(1_000_000)))
+
+
+def test_a_plan_that_is_still_right_is_kept_with_the_new_ceiling() -> None:
+    """More is offered, up to what is at stake now."""
+    assert verdict(REPAY, REPAY, Wei(7), has_begun=False) == Keep(Wei(7))
+
+
+@pytest.mark.parametrize("reason", [Reason.HEALTHY, Reason.AT_TARGET])
+def test_a_position_that_needs_nothing_drops_its_plan(reason: Reason) -> None:
+    """The market came back while the transaction was pending."""
+    assert verdict(REPAY, Hold("p", None, reason), None, has_begun=False) == Drop(reason)
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.NODE_AWAY, Reason.PRICE_STALE, Reason.POOL_TOO_THIN, Reason.REHEARSAL_FAILED, Reason.FEE_LIMIT]
+)
+def test_not_knowing_is_no_reason_to_give_up_a_rescue(reason: Reason) -> None:
+    """A hold that says nothing good of the position keeps the plan."""
+    assert verdict(REPAY, Hold("p", "r", reason), None, has_begun=False) == Keep(None)
+
+
+def test_amounts_that_moved_make_another_plan() -> None:
+    """Beyond two percent it is replaced; within, it is not worth it."""
+    near, far = plan(Repay(USDC, Amount(1_019_000))), plan(Repay(USDC, Amount(1_030_000)))
+    assert verdict(REPAY, near, None, has_begun=False) == Keep(None)
+    assert verdict(REPAY, far, None, has_begun=False) == Change()
+
+
+def test_other_moves_make_another_plan() -> None:
+    """The same amount of another asset, or another move, is not the same."""
+    assert not is_same(REPAY, plan(Repay(WETH, Amount(1_000_000))))
+    assert not is_same(REPAY, plan(Supply(USDC, Amount(1_000_000))))
+    assert not is_same(REPAY, plan(Repay(USDC, Amount(1_000_000)), Repay(WETH, Amount(1))))
+
+
+def test_what_has_begun_is_finished() -> None:
+    """Once a transaction of the burst is mined nothing changes its course."""
+    assert verdict(REPAY, Hold("p", None, Reason.HEALTHY), Wei(1), has_begun=True) == Keep(Wei(1))
+
+
+def test_states_only_lead_where_they_may() -> None:
+    """Confirmed is the end; nothing returns to signed; a mined one may be taken back by a reorg."""
+    assert moved(TxState.MINED, TxState.PENDING) is TxState.PENDING
+    assert moved(TxState.PENDING, TxState.PENDING) is TxState.PENDING
+    for old, new in (
+        (TxState.CONFIRMED, TxState.SIGNED),
+        (TxState.MINED, TxState.SIGNED),
+        (TxState.EXPIRED, TxState.PENDING),
+        (TxState.MINED, TxState.REPLACED),
+    ):
+        with pytest.raises(IllegalMoveError):
+            moved(old, new)
+
+
+def test_a_plan_is_compared_by_value() -> None:
+    """Replacing a step's spend changes nothing of what is sent."""
+    other = plan(*(replace(s.move) for s in REPAY.steps))
+    assert is_same(REPAY, other)

@@ -1,0 +1,155 @@
+"""GMX v2 as a seat: what the gate is told of its calls, and what its order book reads in a node's own logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from gmx_recordings import AT, MARKET, USDC, WETH, Step, every, function, parts, prices_of, raw, step, steps
+from test_gmx_v2_orders import STRAY, SWAPPING, TERMS
+from test_gmx_v2_positions import read
+
+from keeper.core.perp.moves import AddMargin, CancelOrder, PlaceOrder
+from keeper.core.perp.position import OrderKind
+from keeper.core.units import Address, Amount, Wei
+from keeper.venues.gmx_v2.account import GmxOrderBook, GmxSeat
+from keeper.venues.gmx_v2.orders import encode_cancel
+from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.ports import Call, PerpAct
+
+TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
+OTHER = Address("0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc")
+PRICES = prices_of(step("02", 36)["args"]["prices"])
+HELD = read("12_liquidation_by_price", step("12", 10))
+USD = 10**30
+
+
+def seat(*, is_long: bool = False, token: Address = USDC.address) -> GmxSeat:
+    return GmxSeat(Scope(MARKET, TRADER, token, is_long), PRICES, TERMS)
+
+
+def call_of(s: Step) -> Call:
+    return Call(AT.exchange_router, raw(s["calldata"]), Wei(int(s["value"])), "")
+
+
+def raw_logs(s: Step) -> list[dict[str, Any]]:
+    """As eth_getLogs gives them."""
+    return [
+        {
+            "address": e["address"].lower(),
+            "topics": e["topics"],
+            "data": e["data"],
+            "blockNumber": hex(int(s["block"])),
+            "transactionHash": s["hash"],
+            "logIndex": hex(int(e["logIndex"])),
+        }
+        for e in s["events"]
+    ]
+
+
+# --- the gate --------------------------------------------------------------------------------------------------------
+
+SENT = [
+    pytest.param(n, s, id=f"{n[:2]}-{s['i']}")
+    for n, s in every("tx")
+    if s["actor"] == "trader" and (n, s["i"]) not in SWAPPING | STRAY
+    if function(parts(s)[-1]) == "createOrder" and s["status"] == 1
+]
+
+
+@pytest.mark.parametrize(("name", "s"), SENT)
+def test_the_gate_is_told_whose_order_it_is_and_what_it_does(name: str, s: Step) -> None:
+    """For every order the recordings' trader left."""
+    first = next(p for p in parts(s) if function(p) == "createOrder")["args"]["params"]
+    mine = seat(is_long=first["isLong"], token=Address(first["addresses"]["initialCollateralToken"]))
+    acts = mine.decode(HELD, call_of(s))
+    assert {act.beneficiary for act in acts} == {TRADER}
+    assert {act.market for act in acts} == {MARKET.token}
+    assert {act.kind for act in acts} <= {"deposit", "withdraw", "trade", "order"}
+    sizes = [int(p["args"]["params"]["numbers"]["sizeDeltaUsd"]) for p in parts(s) if function(p) == "createOrder"]
+    assert [act.size_usd for act in acts] == sizes
+
+
+@pytest.mark.parametrize("other", [seat(is_long=True), seat(token=WETH.address)])
+def test_an_order_of_another_side_or_collateral_is_refused(other: GmxSeat) -> None:
+    """A position is one market, one collateral and one side."""
+    with pytest.raises(ValueError, match=r"another|not the collateral"):
+        other.decode(HELD, call_of(step("02", 38)))
+
+
+def test_an_order_for_somebody_else_is_refused() -> None:
+    """Whoever is named to receive anything must be the owner."""
+    stranger = GmxSeat(Scope(MARKET, OTHER, USDC.address, False), PRICES, TERMS)
+    with pytest.raises(ValueError, match="receive"):
+        stranger.decode(HELD, call_of(step("02", 38)))
+
+
+def test_only_orders_of_the_position_are_changed_or_taken_back() -> None:
+    """By their keys, as the venue lists them."""
+    mine, key = seat(), HELD.orders[0].key
+    own = mine.encode(HELD, CancelOrder(key), TRADER, 0, Wei(10**7))
+    assert mine.decode(HELD, own) == (PerpAct("cancel", TRADER, key=key),)
+    with pytest.raises(ValueError, match="not one of this position"):
+        mine.decode(HELD, encode_cancel(AT, "0x" + "11" * 32, ""))
+
+
+def test_nobody_but_the_owner_orders() -> None:
+    """An order belongs to whoever sends it: a guardian's margin would be a position of the guardian's."""
+    mine, move = seat(), AddMargin(MARKET.token, False, USDC.address, Amount(1))
+    with pytest.raises(ValueError, match="owner"):
+        mine.encode(HELD, move, OTHER, 0, Wei(1))
+
+
+def test_what_is_encoded_is_read_back() -> None:
+    """A stop of the whole position."""
+    mine, leg = seat(), HELD.legs[0]
+    move = PlaceOrder(OrderKind.STOP_LOSS, MARKET.token, False, leg.entry_notional, 3200 * 10**12, 3300 * 10**12)
+    call = mine.encode(HELD, move, TRADER, 0, Wei(2 * 10**7))
+    (act,) = mine.decode(HELD, call)
+    assert (act.kind, act.size_usd, act.worst_price, act.buys, act.is_whole) == (
+        "order",
+        20_000 * USD,
+        3300 * 10**12,
+        True,
+        True,
+    )
+    assert call.value == mine.execution_fee(Wei(2 * 10**7)) == 87 * 10**12
+
+
+# --- the order book --------------------------------------------------------------------------------------------------
+
+BOOK = GmxOrderBook(AT, TRADER)
+ENDS = {"OrderExecuted": "executed", "OrderCancelled": "cancelled", "OrderFrozen": "frozen"}
+KEEPERS = [pytest.param(n, s, id=f"{n[:2]}-{s['i']}") for n, s in every("tx") if s.get("outcome") in ENDS]
+
+
+@pytest.mark.parametrize(("name", "s"), KEEPERS)
+def test_an_outcome_is_read_from_a_node_s_logs(name: str, s: Step) -> None:
+    """Executed, cancelled or frozen, with the reason in words."""
+    if function(s) != "executeOrder":
+        pytest.skip("a liquidation: no order of the owner's")
+    found = BOOK.outcome(s["decoded_call"]["args"]["key"], raw_logs(s))
+    assert found
+    assert found.kind == ENDS[s["outcome"]]
+    if found.kind != "executed":
+        told = next(e for e in s["events"] if e.get("eventName") == s["outcome"])["reasonBytes_decoded"]
+        assert found.detail.startswith(told["signature"].split("(")[0])
+
+
+def test_the_request_asks_for_the_orders_and_nothing_else() -> None:
+    """One emitter, the names of what becomes of orders, the keys."""
+    asked = BOOK.filter(["0x" + "11" * 32])
+    recorded = next(s for s in steps("02", "rpc") if s["method"] == "eth_getLogs")["params"][0]
+    assert asked["address"] == recorded["address"]
+    assert asked["topics"][0] == recorded["topics"][0]
+    assert set(recorded["topics"][1]) <= set(asked["topics"][1])
+    assert asked["topics"][2] == ["0x" + "11" * 32]
+
+
+def test_a_transaction_says_which_orders_it_left() -> None:
+    """Three of scenario 07, in their order; none for another account."""
+    logs = raw_logs(step("07", 1))
+    keys = BOOK.created(logs)
+    assert len(keys) == 3
+    assert GmxOrderBook(AT, MARKET.token).created(logs) == ()
+    assert all(BOOK.outcome(key, logs) is None for key in keys)
