@@ -1,4 +1,4 @@
-"""Draw the house in docs/architecture.md from the modules' own first lines: `python -m tools.picture`. A test keeps it true."""
+"""Draw the house in docs/architecture.md from the modules' first lines: `python -m tools.picture`. A test keeps it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "    keeper/\n", "    sandbox/"
 
-PACKAGES = [
+PACKAGES = (
     "cli",
     "service",
     "engine",
@@ -35,7 +35,7 @@ PACKAGES = [
     "core/perp",
     "core/book",
     "core/armed",
-]
+)
 """From the owner inwards: the layers of the import contract, each package after the one it is in."""
 WHOLE = {"cli", "settings", "journal"}
 """Drawn as one line: what is in them explains itself."""
