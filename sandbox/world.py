@@ -155,6 +155,23 @@ class World(Node):
         if needed := [swap for swap in swaps if swap is not None]:
             self.chain.wait(prices.trade(self.chain, self.addresses, needed, trader), "moving pools")
 
+    def move_together(self, values: Mapping[str, Price]) -> None:
+        """Feeds, and every pool with them, in one block that is mined here: for worlds that mine nothing themselves.
+
+        Else whoever looks in between can sell into a pool at a price that is gone.
+        """
+        wanted, trader = {symbol: Decimal(value) for symbol, value in values.items()}, self.role("arbitrageur")
+        then = self.prices() | wanted
+        fair = [(pool, prices.fair_price(then, pool)) for pool in self.addresses["pools"]]
+        swaps = [prices.encode_swap(self.chain, self.addresses, pool, price, trader) for pool, price in fair]
+        calls = prices.encode_prices(self.chain, self.addresses, wanted, None, True)
+        sent = {"feeds": prices.send_together(self.chain, self.addresses, calls)}
+        if needed := [swap for swap in swaps if swap is not None]:
+            sent["pools"] = prices.trade(self.chain, self.addresses, needed, trader)
+        self.mine()
+        for what, transaction in sent.items():
+            self.chain.wait(transaction, f"moving {what}")
+
     def set_sequencer(self, up: bool, since: int | None = None) -> None:
         """The L2 sequencer's status, from `since` (a timestamp; now when None)."""
         feed = self.chain.at("SequencerFeed", self.addresses["sequencer_feed"])

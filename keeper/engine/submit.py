@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from keeper.chain.errors import NodeError
@@ -147,10 +148,12 @@ def _entry(house: House, block: BlockRef, inputs: report.Data, prepared: Prepare
 
 async def _send(house: House, wallet: Wallet, prepared: Prepared, entry: Entry) -> Outcome:
     """Send a plan; where another is right once more is to be offered, or the price moved away, send that at once."""
-    displaced = Usd(0)
+    displaced, gave_way = Usd(0), False
     for _ in range(CHANGES):
         look = SecondLook(house, prepared)
         outcome = await _send_one(house, wallet, prepared, entry, look, displaced)
+        outcome = replace(outcome, gave_way=gave_way)
+        gave_way |= outcome.may_have_left_something
         await _finish(house, prepared, entry, outcome)
         following = await _next_after(house, outcome, look, prepared)
         if following is None:

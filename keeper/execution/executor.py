@@ -47,11 +47,18 @@ class Outcome:
     detail: str
     after: AccountFigures | None
     hashes: tuple[str, ...] = ()
+    gave_way: bool = False
+    """Whether a plan of the same danger before it fell short, and this one went out in its place."""
 
     @property
     def helped(self) -> bool:
         """Whether the promise was kept."""
         return self.kind in ("restored", "rehearsed")
+
+    @property
+    def may_have_left_something(self) -> bool:
+        """Whether something taken out or bought may be outside the position still."""
+        return self.gave_way or self.kind in ("failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,10 @@ class Executor:
         except ReadFailedError as error:
             why = f"{error.doubt.reason.short}: {error.doubt.detail}"
         return Outcome("partial", Reason.UNVERIFIED, why, None, tuple(r.hash for r in receipts))
+
+    async def left_outside(self, decision_id: int) -> bool:
+        """Return whether, by the journal, mined calls of a plan left something outside. Raises JournalError."""
+        return bool(outside(await self.lane.of_decision(decision_id), self.venues()))
 
     async def bring_back(
         self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None

@@ -74,6 +74,7 @@ class Lane:
         self._doubted = 0
         """What a node told of the nonce when the last plan was signed, and was not believed; zero for nothing."""
         self._found: list[Transaction] = []
+        self._has_disproved = False
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
 
@@ -304,6 +305,7 @@ class Lane:
             elif now.state == "unseen" and isinstance(found := await self._dispatch.trace(row), Foreign):
                 await self._dispatch.settle(row, TxState.EXPIRED, error=f"{SPENT_ELSEWHERE} ({found.hash})")
                 self._dispatch.nonces.trust(row.nonce + 1)
+                self._has_disproved = True
         return len(await self._dispatch.unseen())
 
     async def unused_grant(self) -> Transaction | None:
@@ -357,6 +359,11 @@ class Lane:
         """Return what was unseen and has landed after all, once."""
         found, self._found = tuple(self._found), []
         return found
+
+    def take_disproved(self) -> bool:
+        """Return whether something unseen was shown never to have landed, once."""
+        has, self._has_disproved = self._has_disproved, False
+        return has
 
     async def is_clear(self) -> bool:
         """Tell whether nothing is signed or pending."""

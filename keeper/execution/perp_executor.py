@@ -54,6 +54,11 @@ class PerpOutcome:
         """Whether the promise was kept."""
         return self.kind in ("restored", "rehearsed")
 
+    @property
+    def may_have_left_something(self) -> bool:
+        """Whether something of it may be outside the position still."""
+        return self.kind == "failed"
+
 
 @dataclass(frozen=True, slots=True)
 class PerpOrder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,8 @@ LOOK_BACK = 50
 """Decisions that are searched for plans cut short."""
 SHORT_OF_TARGET = 98
 """Percent of a target's health factor at which a plan counts as finished: interest must not make another."""
+TRIES = 5
+"""Times what a plan left outside is returned before the owner is told that it stays there."""
 Key = tuple[str, str]
 """Position and rule."""
 
@@ -37,24 +40,40 @@ class Aftermath:
     cap: Wei | None
     continued: dict[Key, Rule] = field(default_factory=dict)
     """The rules that fire until their targets are met, as they do so."""
+    tried: Counter[int] = field(default_factory=Counter)
+    """By decision, how often its return was tried and did not come to its end."""
 
     async def cut_short(self, signer: Address, now: int) -> list[Decision]:
-        """Return a signer's plans of the last day that did not come to their end; the owner sees to older ones."""
-        recent = [d for d in await self.journal.decisions.recent(LOOK_BACK) if now - d.block_timestamp <= DAY_S]
-        return [d for d in recent if _is_cut_short(d) and self.spenders.get(d.position) == signer]
+        """Return a signer's plans of the last day that may have left something outside; the owner sees to older ones.
 
-    async def bring_back(self, decision: Decision, executor: Executor, held: Mapping[Address, Amount]) -> None:
+        One that was called off may have: a part of it, or of what it replaced, can have been mined before.
+        """
+        recent = [d for d in await self.journal.decisions.recent(LOOK_BACK) if now - d.block_timestamp <= DAY_S]
+        ends = ("restored", "partial")
+        return [d for d in recent if _is_unfinished(d, ends) and self.spenders.get(d.position) == signer]
+
+    async def bring_back(self, decision: Decision, executor: Executor, held: Mapping[Address, Amount]) -> bool:
         """Return to a position what a plan left outside, so that what is decided next is decided rightly.
 
-        ``held`` is what the signer's wallet has: another plan may have used it since. What cannot be returned now is
-        told, and stands in nobody's way. Raises NodeError, ReadFailedError.
+        ``held`` is what the signer's wallet has: another plan may have used it since. Returns whether nothing is left
+        to be tried: what another use of the key, a fee or a node prevented is tried again, a few times. What cannot
+        be returned is told, and stands in nobody's way. Raises NodeError, ReadFailedError.
         """
         try:
             if await executor.bring_back(decision.id, decision.position, self.cap, held):
                 self.observer.reconciled(executor.lane.signer.address, 1)
-        except (PolicyError, SendFailedError) as error:
-            title = "What a plan left outside stays there"
-            self.observer.raise_alarm(f"outside:{decision.id}", title, str(error))
+        except SendFailedError as error:
+            self.tried[decision.id] += 1
+            if self.tried[decision.id] < TRIES and error.reason is not Reason.REVERTED:
+                return False
+            self._stays_outside(decision, error)
+        except PolicyError as error:
+            self._stays_outside(decision, error)
+        return True
+
+    def _stays_outside(self, decision: Decision, error: Exception) -> None:
+        title = "What a plan left outside stays there"
+        self.observer.raise_alarm(f"outside:{decision.id}", title, str(error))
 
     async def undone(self, executor: Executor) -> None:
         """Write down that a reorg took back what plans had done: they restored nothing, and start no cooldown."""
@@ -153,4 +172,8 @@ def kind_of(reason: Reason) -> OutcomeKind:
 
 
 def _is_cut_short(of: Decision) -> bool:
-    return of.kind == "act" and of.mode == "live" and of.outcome_kind not in ("restored", "partial", "cancelled")
+    return _is_unfinished(of, ("restored", "partial", "cancelled"))
+
+
+def _is_unfinished(of: Decision, ends: Collection[str]) -> bool:
+    return of.kind == "act" and of.mode == "live" and of.outcome_kind not in ends

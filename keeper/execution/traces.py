@@ -11,11 +11,11 @@ from typing import Any
 
 from keeper.chain import accounts
 from keeper.chain.client import Upstream
-from keeper.chain.errors import NodeError
+from keeper.chain.errors import BlockMissingError, NodeError, NodeRefusedError
 from keeper.core.units import Address
 
-DEPTHS = (127, 5_000, 200_000, 50_000_000)
-"""Blocks back that are searched, one after the other: every node keeps the state of 128, an archive of all."""
+DEPTHS = (2, 8, 32, 127, 5_000, 200_000, 50_000_000)
+"""Blocks back that are searched, one after the other: most of what is sought is new, and few nodes keep old states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ async def _in_its_block(node: Upstream, signer: Address, nonce: int) -> str | No
             return None
         for depth in DEPTHS:
             low = max(0, head - depth)
-            if await accounts.nonce_by(node, signer, low) <= nonce:
+            if not await _is_passed(node, signer, nonce, low):
                 break
             high = low
         else:
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            if await accounts.nonce_by(node, signer, middle) > nonce:
+            if await _is_passed(node, signer, nonce, middle):
                 high = middle
             else:
                 low = middle
@@ -88,6 +88,17 @@ async def _in_its_block(node: Upstream, signer: Address, nonce: int) -> str | No
         if hash_:
             return hash_
     return None
+
+
+async def _is_passed(node: Upstream, signer: Address, nonce: int, number: int) -> bool:
+    """Return whether a nonce was used by a block; not where its state is not kept: then only later blocks can show it.
+
+    Raises NodeError where the node does not answer at all.
+    """
+    try:
+        return await accounts.nonce_by(node, signer, number) > nonce
+    except (NodeRefusedError, BlockMissingError):
+        return False
 
 
 def _hash_if(transaction: Any, signer: Address, nonce: int) -> str | None:

@@ -156,7 +156,7 @@ class Daemon:
         return self._house.seen.afar if self._house.seen else frozenset()
 
     def _landed(self, task: asyncio.Task[Any]) -> None:
-        if task.cancelled() or task.exception() or task.result().kind == "failed":
+        if task.cancelled() or task.exception() or task.result().may_have_left_something:
             self._fell_short = True
 
     def _went_well(self) -> None:
@@ -186,7 +186,7 @@ class Daemon:
                 continue
             try:
                 left = await executor.lane.reconcile(self._patience_s())
-                await self._bring_back(signer, executor)
+                self._fell_short |= not await self._bring_back(signer, executor)
             except SendFailedError as error:
                 # it stays pending and is said again; a plan that is needed takes its nonce
                 self._house.observer.raise_alarm(
@@ -200,13 +200,13 @@ class Daemon:
 
     async def look_back(self) -> None:
         """After a plan fell short: once nothing is pending, return what it left outside, before anything is decided."""
-        executors, in_flight = self._house.executors, self._house.in_flight
+        executors, in_flight, is_done = self._house.executors, self._house.in_flight, True
         for signer, executor in executors.items():
             if signer in in_flight or not await executor.lane.is_clear():
                 return
-            await self._bring_back(signer, executor)
+            is_done &= await self._bring_back(signer, executor)
         await self._settle_interrupted()
-        self._fell_short = False
+        self._fell_short = not is_done
 
     async def _settle_interrupted(self) -> None:
         """Write down what was cut short, and let its rules act on until their targets are met."""
@@ -215,11 +215,14 @@ class Daemon:
             head = await self._house.watch.blocks.head()
             self._house.rules = await self._aftermath.carry_on(head.timestamp)
 
-    async def _bring_back(self, signer: Address, executor: Executor) -> None:
-        head = await self._house.watch.blocks.head()
+    async def _bring_back(self, signer: Address, executor: Executor) -> bool:
+        head, is_done = await self._house.watch.blocks.head(), True
         for decision in await self._aftermath.cut_short(signer, head.timestamp):
+            if not await executor.left_outside(decision.id):
+                continue
             snapshot = await self._house.watch.snapshot(await self._house.watch.blocks.head())
-            await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
+            is_done &= await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
+        return is_done
 
     def _patience_s(self) -> float:
         """How long a start waits for what was left pending, before the positions are looked at again."""
@@ -246,6 +249,7 @@ class Daemon:
                 else:
                     await self._aftermath.call_off(executor, _needless(results) | self._afar, head)
                 await self._aftermath.found(executor, _needless(results) | self._afar)
+                self._fell_short |= executor.lane.take_disproved()
                 await self._aftermath.use_up_grant(executor)
                 is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError) as error:

@@ -120,8 +120,7 @@ def money(stage: Stage) -> Iterator[str]:
     if not -room <= change <= room:
         yield f"worth {worth(then):.2f} dollars before and {worth(now):.2f} after, {sold:.2f} moved"
     outside = (now["weth"] - then["weth"]) / 1e18 * price
-    # two keepers with one key may cut one another short: what that leaves outside is not bounded here
-    if is_finished(stage) and not stage.twin and outside > WORST_SLIPPAGE * sold + DUST_USD:
+    if is_finished(stage) and outside > WORST_SLIPPAGE * sold + DUST_USD:
         yield f"{outside:.2f} dollars of collateral were taken out and left outside"
     if is_finished(stage) and (left := (now["usdc"] - then["usdc"]) / 1e6) > 0.01 * sold + DUST_USD:
         yield f"{left:.2f} dollars were bought and not repaid"

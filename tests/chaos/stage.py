@@ -290,10 +290,14 @@ class Stage:
     # --- the chain ---
 
     def crash(self, price: str | None = None) -> str:
-        """The price falls, and the pools' averages with it; returns it."""
+        """The price falls, feed and pools in one block, and the pools' averages after it; returns it."""
         price = price or self.dice.choice(["1890", "1850", "1780", "1700", "1650"])
         before = float(self.world.price("WETH"))
-        self.scene.crash(price)
+        with self.no_blocks():
+            self.world.move_together({"WETH": price})
+            self.world.warp(600)
+        self.world.refresh_feeds()
+        self.world.align_pools()  # what staked tokens cost follows the feeds
         if self.rows("select 1 from transactions limit 1"):
             self.moved += abs(float(price) / before - 1)
         return price

@@ -59,6 +59,8 @@ class FakeChain:
     """What recent blocks are said to have paid."""
     refuses: Any = None
     """Returns what the node says against a transaction (Seen), None to take it."""
+    keeps: int | None = None
+    """States of so many blocks; older ones it refuses, as a pruned node does."""
     forgets: bool = False
     """Takes transactions and drops them at once."""
 
@@ -74,6 +76,8 @@ class FakeChain:
 
     def _eth_getTransactionCount(self, account: str, at: Any) -> str:  # noqa: N802
         if isinstance(at, str) and at.startswith("0x"):
+            if self.keeps is not None and int(at, 16) <= self.number - self.keeps:
+                raise NodeRefusedError(self.name, "eth_getTransactionCount", -32000, "missing trie node", None)
             return hex(sum(sender == account for _, sender, *_ in self.used_by(int(at, 16))))
         return hex(self.nonces.get(account, 0))
 

@@ -145,3 +145,17 @@ async def test_a_plan_taken_for_failed_is_told_to_have_landed(rig: Rig, is_healt
     decision = await rig.journal.decisions.get(rig.decision)
     assert decision is not None
     assert decision.outcome_kind == kind
+
+
+@pytest.mark.parametrize("keeps", [3, 10, 100, None])
+async def test_a_foreign_use_is_shown_by_a_node_that_keeps_few_states(rig: Rig, keeps: int | None) -> None:  # noqa: F811
+    """What is sought is a few blocks old: a node that forgot older ones can show it."""
+    hide(rig, blocks=True)
+    rig.clock.at = [(2, lambda: rig.chain.mine_foreign(rig.me))]
+    with pytest.raises(SendFailedError):
+        await rig.lane.send([rig.out()], BRIEFLY)
+    show(rig)
+    rig.chain.keeps = keeps
+    rig.chain.mine()
+    await rig.lane.tend(await FakeBlocks(rig.chain).head(), 3)
+    assert await rig.states() == ["expired"]

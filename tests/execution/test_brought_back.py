@@ -1,0 +1,111 @@
+"""What a plan cut short took out comes back: however it ended, and though the first tries come to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from core_builders import at, loop
+from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
+from test_policy import VENUES
+
+from keeper.core.lending.moves import Withdraw
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import LendingPosition
+from keeper.core.units import Amount, Wad
+from keeper.execution.dispatch import Outgoing
+from keeper.execution.executor import Executor, Outcome
+from keeper.execution.lane import SendFailedError
+from keeper.execution.recovery import TRIES, Aftermath
+from keeper.journal.decisions import OutcomeKind
+from keeper.observe.observer import Observer
+from keeper.venues.aave_v3 import calls as aave_v3_calls
+
+TAKEN = 10**18
+WETH = at("WETH")
+
+
+class Rescue:
+    """A plan of which one withdrawal was mined, and what sees to its end."""
+
+    def __init__(self, rig: Rig) -> None:  # noqa: F811
+        self.rig = rig
+        self.observer = Observer("live", None, 3600)
+        self.aftermath = Aftermath(rig.journal, self.observer, (), {"p": rig.lane.signer.address}, None)
+
+        async def read(_: str, __: int | None) -> LendingPosition:
+            return replace(loop("10", "13000"), owner=rig.lane.signer.address)
+
+        self.executor = Executor(rig.lane, lambda: VENUES, read, Wad(0), None)
+
+    async def take_out(self, end: OutcomeKind) -> None:
+        call = aave_v3_calls.encode_move(
+            VENUES.market, Withdraw(WETH, Amount(TAKEN)), self.rig.lane.signer.address, self.rig.lane.signer.address
+        )
+        self.rig.clock.at = [(self.rig.clock.now + 2, self.rig.chain.mine)]
+        await self.rig.lane.send([Outgoing(call, self.rig.decision, 2, 5, 300_000)], guidance())
+        await self.rig.journal.decisions.record_outcome(self.rig.decision, end, {})
+
+    async def returned(self) -> bool:
+        (decision,) = await self.aftermath.cut_short(self.rig.lane.signer.address, 1)
+        return await self.aftermath.bring_back(decision, self.executor, {WETH: Amount(TAKEN)})
+
+    @property
+    def supplied(self) -> list[str]:
+        data = [seen.data for hash_ in self.rig.chain.mined for seen in self.rig.chain.log if seen.hash == hash_]
+        return [d for d in data if d.startswith("0x617ba037")]
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+async def test_what_was_taken_out_is_returned_however_the_plan_ended(rig: Rig, end: OutcomeKind) -> None:  # noqa: F811
+    """A plan that gave way to another was called off, and a part of it can have been mined before."""
+    rescue = Rescue(rig)
+    await rescue.take_out(end)
+    assert await rescue.executor.left_outside(rig.decision)
+    rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
+    assert await rescue.returned()
+    (supply,) = rescue.supplied
+    assert f"{TAKEN:064x}" in supply
+    assert not await rescue.executor.left_outside(rig.decision)
+
+
+async def test_a_return_that_another_use_of_the_key_prevents_is_tried_again(rig: Rig) -> None:  # noqa: F811
+    """It is not done with, and nobody is alarmed, until it was tried a few times; then it is returned once."""
+    rescue = Rescue(rig)
+    await rescue.take_out("failed")
+    for _ in range(TRIES - 1):
+        rig.clock.at = [(rig.clock.now + 2, lambda: rig.chain.mine_foreign(rig.me))]
+        rig.clock.at += [(rig.clock.now + 4, lambda: rig.chain.mine_foreign(rig.me))]
+        rig.clock.at += [(rig.clock.now + 6, lambda: rig.chain.mine_foreign(rig.me))]
+        assert not await rescue.returned()
+    assert not rescue.observer._known.keys_of("")
+    rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
+    assert await rescue.returned()
+    assert len(rescue.supplied) == 1
+
+
+async def test_a_return_that_never_works_is_told_and_given_up(rig: Rig) -> None:  # noqa: F811
+    """It stands in nobody's way for ever, and not in silence."""
+    rescue = Rescue(rig)
+    await rescue.take_out("failed")
+
+    async def refuses(*_: Any) -> int:
+        raise SendFailedError(Reason.FEE_LIMIT, "no offer")
+
+    stand_in: Any = SimpleNamespace(bring_back=refuses, lane=rig.lane)
+    (decision,) = await rescue.aftermath.cut_short(rig.lane.signer.address, 1)
+    tried = [await rescue.aftermath.bring_back(decision, stand_in, {}) for _ in range(TRIES)]
+    assert tried == [False] * (TRIES - 1) + [True]
+    assert rescue.observer._known.keys_of("") == [f"outside:{rig.decision}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "gave_way", "may"),
+    [("restored", False, False), ("restored", True, True), ("cancelled", False, True), ("failed", False, True)],
+)
+def test_a_plan_that_went_out_for_another_hides_no_rest_of_it(kind: OutcomeKind, gave_way: bool, may: bool) -> None:
+    """The end of a danger well met says nothing of what the plan before left outside."""
+    outcome = Outcome(kind, Reason.RESTORED, "", None, (), gave_way)
+    assert outcome.may_have_left_something is may
