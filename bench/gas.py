@@ -30,12 +30,12 @@ async def deleverage(world: World, folder: Path, *, batch: bool) -> tuple[int, i
     world.warp(600)
     world.refresh_feeds()
     path = write_settings(folder, world, [owner], rpc_url=world.url, batch=batch)
-    async with opened(path, live=True) as house:
-        await cycle(house, await house.watch.blocks.head())
-        await house.settle()
-        (done,) = [d for d in await house.journal.decisions.recent(5) if d.kind == "act"]
+    async with opened(path, live=True) as engine:
+        await cycle(engine, await engine.reader.blocks.head())
+        await engine.settle()
+        (done,) = [d for d in await engine.journal.decisions.recent(5) if d.kind == "act"]
         assert done.outcome_kind == "restored", done.outcome
-        sent = await house.journal.transactions.of_decision(done.id)
+        sent = await engine.journal.transactions.of_decision(done.id)
     (folder / "bench.sqlite").unlink()
     world.revert(snapshot)
     return sum(t.gas_used or 0 for t in sent), len(sent)

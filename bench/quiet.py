@@ -17,7 +17,7 @@ from bench.effort import Effort
 from bench.proxy import Proxy
 from bench.rows import Row
 from bench.scene import write_settings
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.service.app import opened
 from keeper.service.daemon import Daemon
 from keeper.settings import load
@@ -37,13 +37,13 @@ async def measure(effort: Effort) -> list[Row]:
         crowd.settle(world, owners)
         for count in COUNTS:
             path = write_settings(fresh(temp, f"ws{count}"), world, owners[:count], rpc_url=proxy.ws_url)
-            async with daemon(path) as house:
-                counted, cpu = await quiet(world, house, proxy, runs)
+            async with daemon(path) as engine:
+                counted, cpu = await quiet(world, engine, proxy, runs)
                 requests += counted
-                idle = await resting(house, proxy, 1 if effort.is_quick else IDLE_S)
+                idle = await resting(engine, proxy, 1 if effort.is_quick else IDLE_S)
         path = write_settings(fresh(temp, "http"), world, owners[:10], rpc_url=proxy.url)
-        async with daemon(path) as house:
-            polled, _ = await quiet(world, house, proxy, runs=3, before=1)
+        async with daemon(path) as engine:
+            polled, _ = await quiet(world, engine, proxy, runs=3, before=1)
         floor = await bare_cpu(world, owners, runs)
     one = [1.0] * len(requests)
     note = f"requests a block over WebSocket, {', '.join(map(str, COUNTS))} positions, counted at a proxy"
@@ -64,19 +64,19 @@ def fresh(folder: str, name: str) -> Path:
 
 
 @asynccontextmanager
-async def daemon(path: Path) -> AsyncIterator[House]:
+async def daemon(path: Path) -> AsyncIterator[Engine]:
     settings = load(path, {})
-    async with opened(settings, is_live=False) as house:
-        keeper = Daemon(house, settings)
+    async with opened(settings, is_live=False) as engine:
+        keeper = Daemon(engine, settings)
         running = asyncio.create_task(keeper.run())
-        await until(lambda: judged(house) > 0)
-        yield house
+        await until(lambda: judged(engine) > 0)
+        yield engine
         keeper.stop()
         await running
 
 
 async def quiet(
-    world: World, house: House, proxy: Proxy, runs: int, before: int = 5
+    world: World, engine: Engine, proxy: Proxy, runs: int, before: int = 5
 ) -> tuple[list[float], list[float]]:
     """Requests and milliseconds of CPU of each of some blocks, after some that are not counted."""
     requests, cpu = list[float](), list[float]()
@@ -85,7 +85,7 @@ async def quiet(
         number = world.w3.eth.block_number + 1
         world.mine()
         bare = own_cpu()  # what mining took us; the head has not been taken yet, for nothing was awaited
-        await until(lambda: judged(house) == number)  # noqa: B023 - awaited at once
+        await until(lambda: judged(engine) == number)  # noqa: B023 - awaited at once
         used = (own_cpu() - bare) * 1000
         if run >= before:
             requests.append(float(sum(proxy.seen().values())))
@@ -93,7 +93,7 @@ async def quiet(
     return requests, cpu
 
 
-async def resting(house: House, proxy: Proxy, seconds: float) -> float:
+async def resting(engine: Engine, proxy: Proxy, seconds: float) -> float:
     """Percent of one core while nothing happens."""
     proxy.seen()
     begun = own_cpu()
@@ -105,10 +105,10 @@ async def bare_cpu(world: World, owners: list[str], runs: int) -> list[float]:
     """Milliseconds of CPU of nothing but the bytes: the same call over a bare WebSocket."""
     with tempfile.TemporaryDirectory() as temp:
         path = write_settings(Path(temp), world, owners, rpc_url=world.url)
-        async with opened(load(path, {}), is_live=False) as house:
-            await house.watch.snapshot(await house.watch.blocks.head())
-            (chunk,) = house.watch._joined.chunks(house.watch.blocks.caps, house.watch.blocks.multicall)
-            multicall = house.watch.blocks.multicall
+        async with opened(load(path, {}), is_live=False) as engine:
+            await engine.reader.snapshot(await engine.reader.blocks.head())
+            (chunk,) = engine.reader._joined.chunks(engine.reader.blocks.caps, engine.reader.blocks.multicall)
+            multicall = engine.reader.blocks.multicall
     params = [{"to": multicall, "data": chunk.data}, "latest"]
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": params})
     found = list[float]()
@@ -134,5 +134,5 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
             await asyncio.sleep(0.02)
 
 
-def judged(house: House) -> float:
-    return house.observer.registry.get_sample_value("keeper_block") or 0
+def judged(engine: Engine) -> float:
+    return engine.observer.registry.get_sample_value("keeper_block") or 0

@@ -18,7 +18,7 @@ from bench.effort import Effort
 from bench.rows import Row
 from bench.scene import opened, write_settings
 from keeper.chain.blocks import AT_ONCE
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from sandbox.world import World
 
 COUNTS = {1: 60, 100: 40, 1000: 20, 10_000: 10}
@@ -35,27 +35,27 @@ async def measure(effort: Effort) -> list[Row]:
         crowd.settle(world, owners)
         for count, runs in counts.items():
             path = write_settings(Path(temp), world, owners[:count], rpc_url=world.url)
-            async with opened(path, live=False) as house:
-                rows.append(await reading(world, house, count, effort.runs(runs)))
+            async with opened(path, live=False) as engine:
+                rows.append(await reading(world, engine, count, effort.runs(runs)))
             (Path(temp) / "bench.sqlite").unlink()
     return rows
 
 
-async def reading(world: World, house: House, count: int, runs: int) -> Row:
+async def reading(world: World, engine: Engine, count: int, runs: int) -> Row:
     ours, floor = list[float](), list[float]()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as bare:
-        await house.watch.snapshot(await house.watch.blocks.head())
-        while len(house.watch.known.scopes) < count:  # noqa: ASYNC110 - found in the background
+        await engine.reader.snapshot(await engine.reader.blocks.head())
+        while len(engine.reader.known.scopes) < count:  # noqa: ASYNC110 - found in the background
             await asyncio.sleep(0.1)
         for run in range(runs + WARM_UP):
             world.mine()
-            head = await house.watch.blocks.head()
-            with recorded(house) as calls:
+            head = await engine.reader.blocks.head()
+            with recorded(engine) as calls:
                 begun = time.perf_counter()
-                snapshot = await house.watch.snapshot(head)
+                snapshot = await engine.reader.snapshot(head)
                 took = (time.perf_counter() - begun) * 1000
             world.mine()
-            anew = await house.watch.blocks.head()  # each has a block that nobody has read yet
+            anew = await engine.reader.blocks.head()  # each has a block that nobody has read yet
             least = await raw(bare, world.url, [body(*call).replace(head.hash, anew.hash).encode() for call in calls])
             if run >= WARM_UP:
                 ours.append(took)
@@ -66,9 +66,9 @@ async def reading(world: World, house: House, count: int, runs: int) -> Row:
 
 
 @contextlib.contextmanager
-def recorded(house: House) -> Iterator[list[tuple[str, Any]]]:
+def recorded(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
     """The calls that are made meanwhile."""
-    (member,) = house.watch.blocks.node.members  # type: ignore[attr-defined]
+    (member,) = engine.reader.blocks.node.members  # type: ignore[attr-defined]
     calls, real = list[tuple[str, Any]](), member.node.request
 
     async def request(method: str, *params: Any) -> Any:

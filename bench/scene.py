@@ -1,4 +1,4 @@
-"""A world with positions, and a keeper's house in it, for measuring."""
+"""A world with positions, and a keeper's engine in it, for measuring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eth_account import Account
 
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.service import app
 from keeper.settings import load
 from sandbox.world import World
@@ -54,8 +54,8 @@ def write_settings(folder: Path, world: World, owners: list[str], *, rpc_url: st
 
 
 @asynccontextmanager
-async def opened(path: Path, *, live: bool) -> AsyncIterator[House]:
-    """The house of a settings file."""
-    async with app.opened(load(path, {}), is_live=live) as house:
-        await house.watch.blocks.check_chain()
-        yield house
+async def opened(path: Path, *, live: bool) -> AsyncIterator[Engine]:
+    """The engine of a settings file."""
+    async with app.opened(load(path, {}), is_live=live) as engine:
+        await engine.reader.blocks.check_chain()
+        yield engine

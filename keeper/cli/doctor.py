@@ -14,11 +14,11 @@ from keeper.cli.doctor_nodes import examine_nodes
 from keeper.cli.words import short_address
 from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
 from keeper.core.units import wei_text
-from keeper.engine.house import House
 from keeper.execution.signer import KeyUnavailableError
 from keeper.observe.alarm_address import silenced
 from keeper.observe.observer import AppriseAlarm
 from keeper.service import app
+from keeper.service.opened import Opened
 from keeper.settings import Settings, Signer, futile, surroundings
 from keeper.venues.contracts import batch_account
 from keeper.venues.ports import ReadFailedError
@@ -40,14 +40,14 @@ class Finding:
     needed: bool = True
 
 
-async def examine(house: House, settings: Settings, prompt: Prompt | None, *, send_test: bool) -> list[Finding]:
+async def examine(engine: Opened, settings: Settings, prompt: Prompt | None, *, send_test: bool) -> list[Finding]:
     """Return what was found, in the order an owner would fix it. What one part lacks hides nothing of another."""
     findings = [Finding("settings", False, line) for line in (*futile(settings), *surroundings(settings))]
-    findings += [Finding(*found) for found in await examine_nodes(house.watch.blocks, settings)]
+    findings += [Finding(*found) for found in await examine_nodes(engine.reader.blocks, settings)]
     try:
-        await house.watch.blocks.check_chain()
-        block = await house.watch.blocks.head()
-        findings += await _on_chain(house, settings, block)
+        await engine.reader.blocks.check_chain()
+        block = await engine.reader.blocks.head()
+        findings += await _on_chain(engine, settings, block)
     except NodeError as error:
         findings.append(Finding("chain", False, str(error)))
     for signer in settings.signers:
@@ -55,22 +55,22 @@ async def examine(house: House, settings: Settings, prompt: Prompt | None, *, se
     return [*findings, *await _alarms(settings, send_test=send_test)]
 
 
-async def _on_chain(house: House, settings: Settings, block: BlockRef) -> list[Finding]:
+async def _on_chain(engine: Opened, settings: Settings, block: BlockRef) -> list[Finding]:
     """Return what a block tells: the positions, who pays, how plans are rehearsed. Raises NodeError."""
     findings = list[Finding]()
     try:
-        snapshot = await house.watch.snapshot(block)
+        snapshot = await engine.reader.snapshot(block)
     except ReadFailedError as error:
         findings.append(Finding("market", False, error.doubt.detail))
         snapshot = None
     if snapshot is not None:
-        findings += [Finding("market", False, flaw) for flaw in house.watch.known.flaws]
+        findings += [Finding("market", False, flaw) for flaw in engine.reader.known.flaws]
         findings += [_position(p.name, p) for p in snapshot.positions]
-        findings += [Finding(*found) for found in doctor_rules.examine_rules(house, snapshot)]
+        findings += [Finding(*found) for found in doctor_rules.examine_rules(engine, snapshot)]
         findings += _gas_money(snapshot, settings)
-    findings.append(await _rehearsal(house, settings, block))
+    findings.append(await _rehearsal(engine, settings, block))
     for signer in settings.signers:
-        findings.append(await _account(house, settings, signer, block))
+        findings.append(await _account(engine, settings, signer, block))
     return findings
 
 
@@ -96,9 +96,9 @@ def _gas_money(snapshot: Snapshot, settings: Settings) -> list[Finding]:
     ]
 
 
-async def _rehearsal(house: House, settings: Settings, block: BlockRef) -> Finding:
+async def _rehearsal(engine: Opened, settings: Settings, block: BlockRef) -> Finding:
     """Say how plans are rehearsed: by the node, else on a fork; without either nothing is ever sent."""
-    topic, blocks, anvil = "rehearsal", house.watch.blocks, find_anvil()
+    topic, blocks, anvil = "rehearsal", engine.reader.blocks, find_anvil()
     try:
         await simulate(blocks.node, block, settings.positions[0].spender, [], [], blocks.multicall)
     except SimulationUnsupportedError:
@@ -128,9 +128,9 @@ def _key(settings: Settings, signer: Signer, prompt: Prompt | None) -> Finding:
     return Finding(topic, True, f"{signer.keystore.name} opens with its password: {short_address(signer.address)}")
 
 
-async def _account(house: House, settings: Settings, signer: Signer, block: BlockRef) -> Finding:
+async def _account(engine: Opened, settings: Settings, signer: Signer, block: BlockRef) -> Finding:
     """Say how a signer's plans go out: in one transaction or call by call. Raises NodeError."""
-    topic, blocks = f"account of {signer.name}", house.watch.blocks
+    topic, blocks = f"account of {signer.name}", engine.reader.blocks
     code = await blocks.code(block, signer.address)
     delegate = batch_account.delegate_of(code)
     wanted = settings.network.batch_account if signer.may_batch else None

@@ -12,41 +12,41 @@ from keeper.core.perp.rules import PerpMeasure, PerpRule, is_named
 from keeper.core.rules import Action, Assessment, Measure, Rule
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import BPS, WAD, decimal_of
-from keeper.engine.house import House
 from keeper.engine.plan import judge
+from keeper.service.opened import Opened
 
 Found = tuple[str, bool, str]
 
 
-def examine_rules(house: House, snapshot: Snapshot) -> Iterator[Found]:
+def examine_rules(engine: Opened, snapshot: Snapshot) -> Iterator[Found]:
     """Yield what is wrong with rules at a block; or once that nothing is."""
     found = list[Found]()
     for position in snapshot.positions:
         if isinstance(position, LendingPosition):
-            found += _lending(house, snapshot, position)
+            found += _lending(engine, snapshot, position)
         elif isinstance(position, PerpPosition):
-            found += [f for rule in house.perps.rules if rule.position == position.name for f in _perp(rule, position)]
-    found += [blind for rule in house.perps.hedge_rules for blind in _book(house, snapshot, rule)]
+            found += [f for rule in engine.perps.rules if rule.position == position.name for f in _perp(rule, position)]
+    found += [blind for rule in engine.perps.hedge_rules for blind in _book(engine, snapshot, rule)]
     yield from found
-    if not found and (house.rules or house.perps.rules or house.perps.hedge_rules):
+    if not found and (engine.state.rules or engine.perps.rules or engine.perps.hedge_rules):
         yield "rules", True, "each measures something, and could act if it fired now"
 
 
-def _lending(house: House, snapshot: Snapshot, position: LendingPosition) -> Iterator[Found]:
-    assessed = judge(house, snapshot, position)
+def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> Iterator[Found]:
+    assessed = judge(engine, snapshot, position)
     if not isinstance(assessed, Assessment):
         return
     for verdict in assessed.verdicts:
         topic = f"rule {verdict.rule.name}"
         if verdict.measured is None:
-            yield topic, False, f"measures nothing{_meant(house, verdict.rule)}"
-        elif line := _too_late(verdict.rule, position) or _penniless(house, snapshot, verdict.rule):
+            yield topic, False, f"measures nothing{_meant(engine, verdict.rule)}"
+        elif line := _too_late(verdict.rule, position) or _penniless(engine, snapshot, verdict.rule):
             yield topic, False, line
 
 
-def _meant(house: House, rule: Rule) -> str:
+def _meant(engine: Opened, rule: Rule) -> str:
     asset = rule.trigger.asset
-    symbols = sorted({x.symbol for x in house.watch.known.market.listings})
+    symbols = sorted({x.symbol for x in engine.reader.known.market.listings})
     if asset is None:
         return ': the position has several collaterals; name one: when = { …, asset = "…" }'
     named = [s for s in symbols if s.lower() == asset.lower()]
@@ -65,10 +65,10 @@ def _too_late(rule: Rule, position: LendingPosition) -> str | None:
     return f"fires too late: the position is liquidated at a loan-to-value of {decimal_of(threshold, 18, 4)} already"
 
 
-def _penniless(house: House, snapshot: Snapshot, rule: Rule) -> str | None:
+def _penniless(engine: Opened, snapshot: Snapshot, rule: Rule) -> str | None:
     """Return that a rule has nothing to act with: only its signer's wallet could help, and it is empty."""
     acting = {a for a in rule.actions if a is not Action.ALERT}
-    place = house.watch.positions[rule.position]
+    place = engine.reader.positions[rule.position]
     needs_wallet = {Action.TOP_UP, Action.REPAY} if place.spender != place.owner else {Action.TOP_UP}
     wallet = snapshot.wallets.get(place.spender)
     if not acting or not acting <= needs_wallet or wallet is None or any(wallet.tokens.values()):
@@ -76,10 +76,10 @@ def _penniless(house: House, snapshot: Snapshot, rule: Rule) -> str | None:
     return f"can do nothing now: the wallet of {place.spender} holds no token of this market; send it some"
 
 
-def _book(house: House, snapshot: Snapshot, rule: HedgeRule) -> Iterator[Found]:
-    book = house.perps.book(rule.book)
+def _book(engine: Opened, snapshot: Snapshot, rule: HedgeRule) -> Iterator[Found]:
+    book = engine.perps.book(rule.book)
     hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
-    seen = exposure(book, snapshot, house.native_symbol)
+    seen = exposure(book, snapshot, engine.native_symbol)
     blind = None if seen.doubts else blindness(seen, rule, hedges)
     if blind:
         yield f"rule {rule.name}", False, f"measures nothing: {blind.detail}"

@@ -11,12 +11,12 @@ from keeper.core.decide import Hold, Intent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, measure
 from keeper.engine.cycle import Result, cycle
-from keeper.engine.house import House
 from keeper.engine.perp.keep import PerpResult
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
 from keeper.service.chains import keep_all
 from keeper.service.daemon import Daemon
+from keeper.service.opened import Opened
 from keeper.settings import Settings, futile
 
 AnyResult = Result | PerpResult
@@ -39,7 +39,7 @@ def run(chains: list[Settings], *, live: bool) -> None:
 def once(chains: list[Settings], *, live: bool, as_json: bool) -> None:
     """Judge one block of every chain, and act on it."""
     _warn(chains)
-    each(chains, lambda s: in_house(s, lambda house: _once(house, s, as_json=as_json), is_live=live))
+    each(chains, lambda s: in_house(s, lambda engine: _once(engine, s, as_json=as_json), is_live=live))
 
 
 def _warn(chains: list[Settings]) -> None:
@@ -48,20 +48,20 @@ def _warn(chains: list[Settings]) -> None:
         err.print(f"look: {line}", style="yellow", soft_wrap=True)
 
 
-async def _once(house: House, settings: Settings, *, as_json: bool) -> Exit:
-    await house.watch.blocks.check_chain()
-    daemon, seen, outcomes = Daemon(house, settings), dict[str, AnyResult](), dict[str, AnyOutcome | None]()
+async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
+    await engine.reader.blocks.check_chain()
+    daemon, seen, outcomes = Daemon(engine, settings), dict[str, AnyResult](), dict[str, AnyOutcome | None]()
     await daemon.reconcile()
     for _ in range(ROUNDS):
-        results = await cycle(house, await house.watch.blocks.head())
+        results = await cycle(engine, await engine.reader.blocks.head())
         seen |= {r.name: r for r in results if r.name not in outcomes}
         outcomes |= {r.name: await _awaited(r) for r in results if r.outcome is not None and r.name not in outcomes}
         if not any(hold.reason is Reason.SIGNER_BUSY for r in results for hold in r.holds):
             break
     await daemon.look_back()
-    await house.remember_alarms()
+    await engine.remember_alarms()
     results = tuple(seen.values())
-    show.results(out, house.mode, results, outcomes, as_json=as_json)
+    show.results(out, engine.terms.mode, results, outcomes, as_json=as_json)
     return verdict(results, outcomes)
 
 

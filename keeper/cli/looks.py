@@ -16,9 +16,9 @@ from keeper.core.book.rules import BookAssessment
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.engine.cycle import consider
-from keeper.engine.house import House
 from keeper.engine.perp.assess import carry_of
 from keeper.engine.perp.keep import consider_book, consider_perp
+from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.venues.ports import PricesMovedError
 
@@ -29,12 +29,12 @@ TRIES = 6
 def status(chains: list[Settings], *, as_json: bool) -> None:
     """Show the positions of every chain."""
 
-    async def look(house: House, snapshot: Snapshot) -> Exit:
-        await show.status(out, house, snapshot, as_json=as_json)
+    async def look(engine: Opened, snapshot: Snapshot) -> Exit:
+        await show.status(out, engine, snapshot, as_json=as_json)
         return Exit.FINE
 
-    async def work(house: House) -> Exit:
-        return await _at_one_block(house, look)
+    async def work(engine: Opened) -> Exit:
+        return await _at_one_block(engine, look)
 
     each(chains, lambda settings: in_house(settings, work, is_live=False, is_look=True))
 
@@ -45,15 +45,15 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
     if name not in known:
         fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no position {name!r}; known: {', '.join(known)}")
 
-    async def look(house: House, snapshot: Snapshot) -> Exit:
-        result = await _considered(house, snapshot, name)
+    async def look(engine: Opened, snapshot: Snapshot) -> Exit:
+        result = await _considered(engine, snapshot, name)
         book = result.assessed if isinstance(result.assessed, BookAssessment) else None
-        earned = await carry_of(house, snapshot, book) if book else None
+        earned = await carry_of(engine, snapshot, book) if book else None
         show.explanation(out, snapshot, result, earned, as_json=as_json)
         return verdict((result,), {})
 
-    async def work(house: House) -> Exit:
-        return await _at_one_block(house, look)
+    async def work(engine: Opened) -> Exit:
+        return await _at_one_block(engine, look)
 
     finish(in_house(settings, work, is_live=False, is_look=True))
 
@@ -61,33 +61,33 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
 def doctor(settings: Settings, *, send_test: bool, as_json: bool) -> None:
     """Look whether everything is there."""
 
-    async def work(house: House) -> Exit:
-        findings = await examine(house, settings, prompt(), send_test=send_test)
+    async def work(engine: Opened) -> Exit:
+        findings = await examine(engine, settings, prompt(), send_test=send_test)
         show.findings(out, findings, as_json=as_json)
         return Exit.FINE if all(f.is_fine for f in findings if f.needed) else Exit.FAILED
 
     finish(in_house(settings, work, is_live=False, is_look=True))
 
 
-async def _at_one_block(house: House, look: Callable[[House, Snapshot], Awaitable[Exit]]) -> Exit:
+async def _at_one_block(engine: Opened, look: Callable[[Opened, Snapshot], Awaitable[Exit]]) -> Exit:
     """Look at the newest block, and at a newer one when the node has moved on meanwhile.
 
     Nothing is printed before all is read. Raises NodeError when it was so ``TRIES`` times in a row.
     """
-    await house.watch.blocks.check_chain()
+    await engine.reader.blocks.check_chain()
     for _ in range(TRIES - 1):
         with contextlib.suppress(StaleAnswerError, BlockMissingError, PricesMovedError):
-            return await look(house, await house.watch.snapshot(await house.watch.blocks.head()))
-        await asyncio.sleep(house.watch.network.block_time_s / 4 if house.watch.network.block_time_s < 2 else 0.5)
-    return await look(house, await house.watch.snapshot(await house.watch.blocks.head()))
+            return await look(engine, await engine.reader.snapshot(await engine.reader.blocks.head()))
+        await asyncio.sleep(engine.reader.network.block_time_s / 4 if engine.reader.network.block_time_s < 2 else 0.5)
+    return await look(engine, await engine.reader.snapshot(await engine.reader.blocks.head()))
 
 
-async def _considered(house: House, snapshot: Snapshot, name: str) -> AnyResult:
+async def _considered(engine: Opened, snapshot: Snapshot, name: str) -> AnyResult:
     """Return what would be done about a position or a book."""
-    for rule in house.perps.hedge_rules:
+    for rule in engine.perps.hedge_rules:
         if rule.book == name:
-            return await consider_book(house, snapshot, house.perps.book(name), rule)
+            return await consider_book(engine, snapshot, engine.perps.book(name), rule)
     (seen,) = [p for p in snapshot.positions if p.name == name]
-    if isinstance(seen, PerpPosition) or (isinstance(seen, Unreadable) and house.is_perp(name)):
-        return await consider_perp(house, snapshot, seen)
-    return await consider(house, snapshot, seen)
+    if isinstance(seen, PerpPosition) or (isinstance(seen, Unreadable) and engine.is_perp(name)):
+        return await consider_perp(engine, snapshot, seen)
+    return await consider(engine, snapshot, seen)

@@ -23,13 +23,13 @@ from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine import report
 from keeper.engine.cycle import Result
-from keeper.engine.house import House
 from keeper.engine.perp import report as perp_report
 from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
 from keeper.engine.perp.keep import PerpResult
 from keeper.engine.plan import judge
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
+from keeper.service.opened import Opened
 
 Data = dict[str, Any]
 
@@ -43,16 +43,16 @@ def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
         console.print(f"{'fine' if one.is_fine else 'look'}  {one.topic}: {one.text}", soft_wrap=True)
 
 
-async def status(console: Console, house: House, snapshot: Snapshot, *, as_json: bool) -> None:
+async def status(console: Console, engine: Opened, snapshot: Snapshot, *, as_json: bool) -> None:
     """Print the positions at one block."""
-    judged, perps = await _judged(house, snapshot)
-    books = [await judge_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
-    carried = [(b, await carry_of(house, snapshot, b)) for b in books]
-    last = {name: await house.journal.decisions.last(name) for name in house.watch.positions}
+    judged, perps = await _judged(engine, snapshot)
+    books = [await judge_book(engine, snapshot, engine.perps.book(r.book), r) for r in engine.perps.hedge_rules]
+    carried = [(b, await carry_of(engine, snapshot, b)) for b in books]
+    last = {name: await engine.journal.decisions.last(name) for name in engine.reader.positions}
     if as_json:
         data = {
             "block": {"number": snapshot.block.number, "timestamp": snapshot.block.timestamp},
-            "network": house.watch.network.name,
+            "network": engine.reader.network.name,
             "positions": [report.assessment(j) for j in judged] + [show_perps.data_of(p) for p in perps],
             "books": [perp_report.book(b, earned) for b, earned in carried],
             "wallets": [
@@ -60,17 +60,17 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
                     "address": w.address,
                     "native_wei": str(w.native),
                     "tokens": {a: str(amount) for a, amount in w.tokens.items()},
-                    "holds": show_holdings.tokens(house, w),
+                    "holds": show_holdings.tokens(engine, w),
                 }
                 for w in snapshot.wallets.values()
             ],
             "last_decisions": {n: decision_row(d) for n, d in last.items() if d},
-            "flaws": list(house.watch.known.flaws),
-            "nodes": [asdict(node) for node in _nodes(house)],
+            "flaws": list(engine.reader.known.flaws),
+            "nodes": [asdict(node) for node in _nodes(engine)],
         }
         as_json_text(console, data)
         return
-    console.print(f"{house.watch.network.name}, block {snapshot.block.number}, {time_text(snapshot.block.timestamp)}")
+    console.print(f"{engine.reader.network.name}, block {snapshot.block.number}, {time_text(snapshot.block.timestamp)}")
     table = Table("position", "health", "collateral", "debt", "liquidated when", "rules", box=None, pad_edge=False)
     for one in judged:
         table.add_row(*_status_row(report.assessment(one)))
@@ -78,10 +78,10 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
         console.print(table)
     show_perps.print_all(console, perps, carried)
     show_holdings.prices(console, [report.assessment(one) for one in judged])
-    show_holdings.wallets(console, house, snapshot, _names(house))
-    if len(nodes := _nodes(house)) > 1:
+    show_holdings.wallets(console, engine, snapshot, _names(engine))
+    if len(nodes := _nodes(engine)) > 1:
         _print_nodes(console, nodes)
-    for flaw in house.watch.known.flaws:
+    for flaw in engine.reader.known.flaws:
         console.print(flaw, style="yellow", soft_wrap=True)
     for one in judged:
         for line in _concerns(report.assessment(one)):
@@ -90,21 +90,21 @@ async def status(console: Console, house: House, snapshot: Snapshot, *, as_json:
         console.print(line, style="yellow", soft_wrap=True)
 
 
-def _names(house: House) -> dict[Address, str]:
+def _names(engine: Opened) -> dict[Address, str]:
     """Return what to call who pays: a signer's name, or the owner of a position."""
-    owners = {p.owner: f"owner of {p.name}" for p in reversed(house.watch.positions.values())}
-    return owners | {p.signer.address: p.signer.name for p in house.watch.positions.values() if p.signer}
+    owners = {p.owner: f"owner of {p.name}" for p in reversed(engine.reader.positions.values())}
+    return owners | {p.signer.address: p.signer.name for p in engine.reader.positions.values() if p.signer}
 
 
 async def _judged(
-    house: House, snapshot: Snapshot
+    engine: Opened, snapshot: Snapshot
 ) -> tuple[list[Assessment | Unjudged], list[PerpAssessment | Unjudged]]:
     judged, perps = list[Assessment | Unjudged](), list[PerpAssessment | Unjudged]()
     for p in snapshot.positions:
-        if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and house.is_perp(p.name)):
-            perps.append(await judge_perp(house, snapshot, p))
+        if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and engine.is_perp(p.name)):
+            perps.append(await judge_perp(engine, snapshot, p))
         else:
-            judged.append(judge(house, snapshot, p))
+            judged.append(judge(engine, snapshot, p))
     return judged, perps
 
 
@@ -156,8 +156,8 @@ def explanation(
     console.print("The calldata in full is in --json. Nothing was signed.")
 
 
-def _nodes(house: House) -> list[NodeStatus]:
-    node = house.watch.blocks.node
+def _nodes(engine: Opened) -> list[NodeStatus]:
+    node = engine.reader.blocks.node
     return node.status() if isinstance(node, Nodes) else []
 
 

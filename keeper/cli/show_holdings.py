@@ -10,7 +10,7 @@ from rich.table import Table
 from keeper.cli.words import Data, brief, short, short_address
 from keeper.core.snapshot import Snapshot, Wallet
 from keeper.core.units import Address, decimal_of
-from keeper.engine.house import House
+from keeper.service.opened import Opened
 
 MOST_ROWS = 20
 """More are in --json."""
@@ -31,14 +31,14 @@ def prices(console: Console, positions: Sequence[Data]) -> None:
         console.print(f"and {len(rows) - MOST_ROWS} more: --json lists all")
 
 
-def wallets(console: Console, house: House, snapshot: Snapshot, names: Mapping[Address, str]) -> None:
+def wallets(console: Console, engine: Opened, snapshot: Snapshot, names: Mapping[Address, str]) -> None:
     """Print what those who pay have: the coin for gas, and tokens of the market."""
     if not snapshot.wallets:
         return
     table = Table("wallet", "gas money", "tokens", box=None, pad_edge=False)
     for wallet in list(snapshot.wallets.values())[:MOST_ROWS]:
         whose = " ".join(filter(None, (names.get(wallet.address), short_address(wallet.address))))
-        held = ", ".join(f"{brief(t['amount'])} {t['symbol']}" for t in tokens(house, wallet))
+        held = ", ".join(f"{brief(t['amount'])} {t['symbol']}" for t in tokens(engine, wallet))
         table.add_row(whose, brief(decimal_of(wallet.native, 18)) or "0", held or "–")
     console.print()
     console.print(table)
@@ -46,9 +46,9 @@ def wallets(console: Console, house: House, snapshot: Snapshot, names: Mapping[A
         console.print(f"and {len(snapshot.wallets) - MOST_ROWS} more: --json lists all")
 
 
-def tokens(house: House, wallet: Wallet) -> list[Data]:
+def tokens(engine: Opened, wallet: Wallet) -> list[Data]:
     """Return the tokens a wallet has some of, by symbol."""
-    listed = {x.asset: x for x in house.watch.known.market.listings}
+    listed = {x.asset: x for x in engine.reader.known.market.listings}
     return [
         {"symbol": listed[asset].symbol, "amount": decimal_of(amount, listed[asset].decimals)}
         for asset, amount in wallet.tokens.items()

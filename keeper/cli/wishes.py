@@ -33,9 +33,9 @@ def ask(id_: int, what: str, config: Path, *, live: bool, as_json: bool) -> None
                 return Exit.FINE
             await journal.facts.set(wish_key(found.chain_id, found.signer), {str(id_): what})
         try:
-            async with house_of.opened(settings, is_live=True, prompt=prompt()) as house:
-                await house.watch.blocks.check_chain()
-                for executor in house.executors.values():
+            async with house_of.opened(settings, is_live=True, prompt=prompt()) as engine:
+                await engine.reader.blocks.check_chain()
+                for executor in engine.senders.values():
                     if executor.lane.signer.address == found.signer:
                         await executor.lane.reconcile()
         except SignerLockedError:

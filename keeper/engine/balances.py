@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address
-from keeper.journal import Journal
+from keeper.journal.ports import History
 
 Balances = dict[Address, tuple[int, int]]
 """Asset → scaled supply and debt."""
@@ -27,7 +27,7 @@ class Lent:
 class LentMemory:
     """Written through to the journal; ``scope`` is chain and mode. Everything raises JournalError."""
 
-    journal: Journal
+    journal: History
     scope: str
     is_look: bool = False
     """Whether this is only a look at things: then nothing is written down."""

@@ -15,9 +15,9 @@ from keeper.core.lending.quotes import QuoteRequest, Quotes
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.preflight import Prepared
-from keeper.execution.rehearsal import Refused, Upon
+from keeper.execution.rehearsal import Refused
 from keeper.venues.ports import Call
 
 
@@ -25,7 +25,7 @@ from keeper.venues.ports import Call
 class Convoys:
     """The signers whose plans of this block may be several: nothing of theirs goes out before all is decided."""
 
-    house: House
+    engine: Engine
     later: Collection[Address]
     """Signers of what is decided last."""
     _held: set[Address] = field(default_factory=set)
@@ -33,7 +33,7 @@ class Convoys:
     def expect(self, signers: Sequence[Address]) -> None:
         """Hold back who may have several plans: whose names come twice, or once more later."""
         for signer in set(signers):
-            executor = self.house.executors.get(signer)
+            executor = self.engine.senders.get(signer)
             if executor is not None and (signers.count(signer) > 1 or signer in self.later):
                 executor.lane.convoy.hold()
                 self._held.add(signer)
@@ -41,48 +41,47 @@ class Convoys:
     def release(self) -> None:
         """All is decided: let them go."""
         for signer in self._held:
-            self.house.executors[signer].lane.convoy.release()
+            self.engine.senders[signer].lane.convoy.release()
 
 
 @contextlib.contextmanager
-def going_together(house: House, later: Collection[Address]) -> Iterator[Convoys]:
+def going_together(engine: Engine, later: Collection[Address]) -> Iterator[Convoys]:
     """Within, plans of one signer wait for one another."""
-    convoys = Convoys(house, later)
+    convoys = Convoys(engine, later)
     try:
         yield convoys
     finally:
         convoys.release()
 
 
-async def quotes_upon(house: House, block: BlockRef, signer: Address, requests: Iterable[QuoteRequest]) -> Quotes:
+async def quotes_upon(engine: Engine, block: BlockRef, signer: Address, requests: Iterable[QuoteRequest]) -> Quotes:
     """Return what the pools would charge after what was decided before at the same block. Raises NodeError."""
     wanted = tuple(requests)
-    upon = house.simulator
-    if not isinstance(upon, Upon) or not upon.at(block) or not any(pools_of(one.plan) for one in house.ahead):
-        return await house.watch.quotes(block, wanted)
-    probe = house.watch.quote_probe(wanted)
+    upon = engine.rehearser
+    if not upon.at(block) or not any(pools_of(one.plan) for one in engine.state.ahead):
+        return await engine.reader.quotes(block, wanted)
+    probe = engine.reader.quote_probe(wanted)
     try:
         done = await upon.run(block, signer, (), probe.reads)
     except (AnvilMissingError, CannotPayError):
-        return await house.watch.quotes(block, wanted)
+        return await engine.reader.quotes(block, wanted)
     return Quotes(probe.decode(done.answers))
 
 
-def goes_ahead(house: House, block: BlockRef, signer: Address, prepared: Prepared) -> None:
+def goes_ahead(engine: Engine, block: BlockRef, signer: Address, prepared: Prepared) -> None:
     """Let what is decided next meet the state that a plan of this block leaves."""
     used, script = sum(prepared.rehearsed.gas_used), prepared.script
     turn = turn_of(signer, prepared)
     fees = Wei(sum(turn.limits) * (2 * block.base_fee + LEAST_TIP) if used else 0)
-    house.goes_ahead(block, Ahead(signer, prepared.plan, fees), turn if script.sent else Turn(signer, (), ()))
+    engine.goes_ahead(block, Ahead(signer, prepared.plan, fees), turn if script.sent else Turn(signer, (), ()))
 
 
 def calls_go_ahead(
-    house: House, block: BlockRef, name: str, signer: Address, calls: Sequence[Call], gas_used: Sequence[int]
+    engine: Engine, block: BlockRef, name: str, signer: Address, calls: Sequence[Call], gas_used: Sequence[int]
 ) -> None:
     """Let what is decided next meet the state that a perpetual plan of this block leaves."""
     limits = tuple(max(gas_limit(gas), call.least_gas) for gas, call in zip(gas_used, calls, strict=True))
-    if isinstance(house.simulator, Upon):
-        house.simulator.add(block, name, Turn(signer, tuple(calls), limits))
+    engine.rehearser.add(block, name, Turn(signer, tuple(calls), limits))
 
 
 def turn_of(signer: Address, prepared: Prepared) -> Turn:
@@ -93,16 +92,16 @@ def turn_of(signer: Address, prepared: Prepared) -> Turn:
     return Turn(signer, script.sent, limits, script.code_at(signer))
 
 
-async def stands_first(house: House, block: BlockRef, signer: Address, prepared: Prepared) -> Refused | None:
+async def stands_first(engine: Engine, block: BlockRef, signer: Address, prepared: Prepared) -> Refused | None:
     """Return why a plan may not go out beside those decided before: one of them would fail if this came first.
 
     Signers do not choose their order within a block. Where they trade in one pool each must bear the others before it:
     that the new one bears them was rehearsed; here it comes first.
     """
-    upon, mine = house.simulator, pools_of(prepared.plan)
-    others = [one for one in house.ahead if one.signer != signer and pools_of(one.plan) & mine]
-    turns = upon.at(block) if isinstance(upon, Upon) else ()
-    if not isinstance(upon, Upon) or not others or not turns:
+    upon, mine = engine.rehearser, pools_of(prepared.plan)
+    others = [one for one in engine.state.ahead if one.signer != signer and pools_of(one.plan) & mine]
+    turns = upon.at(block)
+    if not others or not turns:
         return None  # a second look, at a block at which nothing was decided, has nobody before it
     *before, last = turns
     try:

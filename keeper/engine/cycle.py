@@ -22,8 +22,8 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine.armed.match import fitting
 from keeper.engine.convoys import calls_go_ahead, goes_ahead, going_together
+from keeper.engine.engine import Engine
 from keeper.engine.foreign_changes import closed_or_missing, notice
-from keeper.engine.house import House
 from keeper.engine.perp.keep import PerpResult, keep_book, keep_perp
 from keeper.engine.plan import judge, rehearsed_now
 from keeper.engine.preflight import Prepared
@@ -58,41 +58,41 @@ class Result:
         return isinstance(self.decision, Hold) and self.decision.reason is Reason.HEALTHY
 
 
-async def cycle(house: House, block: BlockRef) -> tuple[Result | PerpResult, ...]:
+async def cycle(engine: Engine, block: BlockRef) -> tuple[Result | PerpResult, ...]:
     """Judge every position and book at a block, and act where a rule asks for it. Raises NodeError: nothing was read.
 
     Who has most to lose comes first; what comes later meets what was decided before it, and goes out with it. Books
     come last: their delta waits for what was just decided about their positions.
     """
-    house.lineage.saw(block)
-    house.ask_around(block)
-    house.warm_up()
-    house.watch.follow(house.rules)
-    house.begin(block)
-    house.seen = snapshot = await house.watch.snapshot(block)
-    house.saw(snapshot)
+    engine.state.lineage.saw(block)
+    engine.ask_around(block)
+    engine.warm_up()
+    engine.reader.follow(engine.state.rules)
+    engine.begin(block)
+    engine.state.seen = snapshot = await engine.reader.snapshot(block)
+    engine.state.saw(snapshot)
     lending, perps = list[LendingPosition | Unreadable](), list[PerpPosition | Unreadable]()
     for position in snapshot.positions:
-        if isinstance(position, PerpPosition) or (isinstance(position, Unreadable) and house.is_perp(position.name)):
+        if isinstance(position, PerpPosition) or (isinstance(position, Unreadable) and engine.is_perp(position.name)):
             perps.append(position)
         else:
             lending.append(position)
     found = dict[str, Result | PerpResult]()
-    with going_together(house, {house.watch.positions[p.name].spender for p in perps}) as convoys:
-        seen = [await look(house, snapshot, position) for position in lending]
+    with going_together(engine, {engine.reader.positions[p.name].spender for p in perps}) as convoys:
+        seen = [await look(engine, snapshot, position) for position in lending]
         convoys.expect([one.signer for one in seen if isinstance(one, Seen) and one.decided.intents])
         for one in sorted(seen, key=_urgency):  # results keep the settings' order
-            result = one if isinstance(one, Result) else await keep(house, snapshot, one)
+            result = one if isinstance(one, Result) else await keep(engine, snapshot, one)
             found[result.name] = result
         for perp in perps:
-            found[perp.name] = perp_result = await keep_perp(house, snapshot, perp)
+            found[perp.name] = perp_result = await keep_perp(engine, snapshot, perp)
             if isinstance(perp_result.outcome, asyncio.Task) and perp_result.prepared:
-                house.in_flight.joins(perp_result.outcome)
-                sent, signer = perp_result.prepared, house.watch.positions[perp.name].spender
-                calls_go_ahead(house, block, perp.name, signer, sent.calls, sent.gas_used)
-        books = [await keep_book(house, snapshot, house.perps.book(r.book), r) for r in house.perps.hedge_rules]
-    house.watch.keep_close(r.name for r in found.values() if isinstance(r, Result) and not r.is_healthy)
-    house.watch.compare_first(r.name for r in found.values() if is_near(r.assessed))
+                engine.state.in_flight.joins(perp_result.outcome)
+                sent, signer = perp_result.prepared, engine.reader.positions[perp.name].spender
+                calls_go_ahead(engine, block, perp.name, signer, sent.calls, sent.gas_used)
+        books = [await keep_book(engine, snapshot, engine.perps.book(r.book), r) for r in engine.perps.hedge_rules]
+    engine.reader.keep_close(r.name for r in found.values() if isinstance(r, Result) and not r.is_healthy)
+    engine.reader.compare_first(r.name for r in found.values() if is_near(r.assessed))
     return (*(found[position.name] for position in snapshot.positions), *books)
 
 
@@ -118,79 +118,79 @@ def _urgency(one: Seen | Result) -> tuple[bool, bool, int, int]:
     return (False, *min(urgency(intent) for intent in one.decided.intents))
 
 
-async def look(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Seen | Result:
+async def look(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Seen | Result:
     """Judge a position and decide what its rules ask for; in the dark where the journal does not say what was done."""
     try:
-        return await _seen(house, snapshot, position)
+        return await _seen(engine, snapshot, position)
     except JournalError as error:
-        return _in_the_dark(house, position.name, Reason.JOURNAL_AWAY, error)
+        return _in_the_dark(engine, position.name, Reason.JOURNAL_AWAY, error)
 
 
-async def _seen(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Seen:
-    assessed = judge(house, snapshot, position)
+async def _seen(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Seen:
+    assessed = judge(engine, snapshot, position)
     if isinstance(assessed, Unjudged) and assessed.doubt.reason is Reason.NO_POSITION:
-        assessed = await closed_or_missing(house, assessed)
-    signer = house.watch.positions[position.name].spender
-    decided = decide(assessed, await house.recall(assessed, snapshot.block), house.safety, signer)
+        assessed = await closed_or_missing(engine, assessed)
+    signer = engine.reader.positions[position.name].spender
+    decided = decide(assessed, await engine.recall(assessed, snapshot.block), engine.terms.safety, signer)
     return Seen(position, signer, assessed, decided)
 
 
-async def keep(house: House, snapshot: Snapshot, seen: Seen) -> Result:
+async def keep(engine: Engine, snapshot: Snapshot, seen: Seen) -> Result:
     """Take one position the rest of the way: planned, rehearsed, sent, and written down.
 
     One position's trouble is not another's: what cannot be asked or written down becomes a Hold, and is told.
     """
     signer = seen.signer
     try:
-        result = await prepared_for(house, snapshot, seen)
+        result = await prepared_for(engine, snapshot, seen)
         if any(hold.reason is Reason.SIGNER_BUSY for hold in result.holds):
-            house.wanted.add(signer)
+            engine.state.wanted.add(signer)
         if isinstance(result.decision, Hold):
-            await conclude_holds(house, snapshot, result.assessed, result.holds)
-            await _notice(house, seen)
+            await conclude_holds(engine, snapshot, result.assessed, result.holds)
+            await _notice(engine, seen)
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
         # the rescue goes first
-        outcome = await conclude_plan(house, snapshot, result.decision, result.prepared, signer)
-        goes_ahead(house, snapshot.block, signer, result.prepared)
+        outcome = await conclude_plan(engine, snapshot, result.decision, result.prepared, signer)
+        goes_ahead(engine, snapshot.block, signer, result.prepared)
         if isinstance(outcome, asyncio.Task):
-            house.in_flight.joins(outcome)
-        with once_sent(house, seen.name):
-            await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
-            await _notice(house, seen)
+            engine.state.in_flight.joins(outcome)
+        with once_sent(engine, seen.name):
+            await conclude_holds(engine, snapshot, result.assessed, result.holds, result.decision.rule.name)
+            await _notice(engine, seen)
         return replace(result, outcome=outcome)
     except NodesDisagreeError as error:
-        return _in_the_dark(house, seen.name, Reason.NODES_DISAGREE, error)
+        return _in_the_dark(engine, seen.name, Reason.NODES_DISAGREE, error)
     except (NodeError, ReadFailedError) as error:
-        return _in_the_dark(house, seen.name, Reason.NODE_AWAY, error)
+        return _in_the_dark(engine, seen.name, Reason.NODE_AWAY, error)
     except JournalError as error:
-        return _in_the_dark(house, seen.name, Reason.JOURNAL_AWAY, error)
+        return _in_the_dark(engine, seen.name, Reason.JOURNAL_AWAY, error)
 
 
-async def _notice(house: House, seen: Seen) -> None:
+async def _notice(engine: Engine, seen: Seen) -> None:
     """Tell of what somebody else did to a position: after what its rules ask for."""
     if isinstance(seen.position, LendingPosition):
-        await notice(house, seen.position, seen.assessed)
+        await notice(engine, seen.position, seen.assessed)
 
 
-def _in_the_dark(house: House, name: str, reason: Reason, error: Exception) -> Result:
+def _in_the_dark(engine: Engine, name: str, reason: Reason, error: Exception) -> Result:
     """Tell that a position could not be seen to at this block. Nothing was sent: the journal comes before the wire."""
-    house.observer.held(name, None, reason, str(error))
+    engine.observer.held(name, None, reason, str(error))
     return Result(name, Unjudged(name, Doubt(reason, str(error))), Hold(name, None, reason, str(error)))
 
 
-async def consider(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
+async def consider(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Result:
     """Return what would be done about one position and why, down to the rehearsed calls. Sends nothing."""
-    return await prepared_for(house, snapshot, await _seen(house, snapshot, position))
+    return await prepared_for(engine, snapshot, await _seen(engine, snapshot, position))
 
 
-async def prepared_for(house: House, snapshot: Snapshot, seen: Seen) -> Result:
+async def prepared_for(engine: Engine, snapshot: Snapshot, seen: Seen) -> Result:
     """Return the plan for what a position's rules ask for, rehearsed upon those before it; else why there is none."""
     holds, signer = seen.decided.holds, seen.signer
     for intent in seen.decided.intents:
         # what was made ready beforehand knows nothing of what goes before it at this block
-        armed = None if house.ahead else await fitting(house, snapshot, intent, signer)
-        prepared = armed or await rehearsed_now(house, snapshot, intent, signer)
+        armed = None if engine.state.ahead else await fitting(engine, snapshot, intent, signer)
+        prepared = armed or await rehearsed_now(engine, snapshot, intent, signer)
         if isinstance(prepared, Prepared):
             return Result(seen.name, seen.assessed, intent, prepared, others=holds)
         holds = (*holds, prepared)

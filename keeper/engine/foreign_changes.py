@@ -15,7 +15,7 @@ from keeper.core.snapshot import LendingPosition
 from keeper.core.units import RAY, USD, Address, mul_div_down, usd_text
 from keeper.engine import report
 from keeper.engine.balances import Balances, Lent, balances_of
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.notices import standing_of
 from keeper.engine.submit import where
 from keeper.journal import NewDecision
@@ -26,41 +26,41 @@ MOST_WORDS = 6
 """Events that an alarm names."""
 
 
-async def notice(house: House, position: LendingPosition, assessed: Assessment | Unjudged) -> None:
+async def notice(engine: Engine, position: LendingPosition, assessed: Assessment | Unjudged) -> None:
     """Tell of what changed in a position since it was last looked at, but by ours. Raises JournalError."""
     name = position.name
-    before = await house.lent.of(name)
+    before = await engine.lent.of(name)
     if before is None or before.balances == balances_of(position):
-        await house.lent.keep(position)
+        await engine.lent.keep(position)
         return
-    if house.watch.positions[name].spender in house.in_flight or before.block >= position.block.number:
+    if engine.reader.positions[name].spender in engine.state.in_flight or before.block >= position.block.number:
         return  # looked at once it has landed, and at a newer block than the last look
     try:
-        market, last = house.watch.known.market, position.block.number
-        found = await house.logs.of_account(market, position.owner, before.block + 1, last)
+        market, last = engine.reader.known.market, position.block.number
+        found = await engine.logs.of_account(market, position.owner, before.block + 1, last)
     except NodeError:
-        house.lent.looks[name] = house.lent.looks.get(name, 0) + 1
-        if house.lent.looks[name] < MOST_LOOKS:
+        engine.lent.looks[name] = engine.lent.looks.get(name, 0) + 1
+        if engine.lent.looks[name] < MOST_LOOKS:
             return
-        await _tell(house, position, assessed, before, ())
+        await _tell(engine, position, assessed, before, ())
     else:
-        own = await house.journal.transactions.own_of({o.transaction for o in found})
+        own = await engine.journal.transactions.own_of({o.transaction for o in found})
         foreign = strangers(found, own)
         if foreign and _matters(foreign, position):
-            await _tell(house, position, assessed, before, foreign)
+            await _tell(engine, position, assessed, before, foreign)
         elif not found and _fallen(before.balances, balances_of(position)):
-            await _tell(house, position, assessed, before, ())
-    await house.lent.keep(position)
+            await _tell(engine, position, assessed, before, ())
+    await engine.lent.keep(position)
 
 
-async def closed_or_missing(house: House, of: Unjudged) -> Unjudged:
+async def closed_or_missing(engine: Engine, of: Unjudged) -> Unjudged:
     """Return why an account without balances is not judged: closed where it was open once, else perhaps a mistake."""
-    before = await house.lent.of(of.name)
+    before = await engine.lent.of(of.name)
     return of if before is None else Unjudged(of.name, Doubt(Reason.CLOSED, of.doubt.detail))
 
 
 async def _tell(
-    house: House,
+    engine: Engine,
     position: LendingPosition,
     assessed: Assessment | Unjudged,
     before: Lent,
@@ -71,13 +71,13 @@ async def _tell(
     words = said(found)
     title = title_of(name, reason, is_closed=position.is_empty)
     body = sentence(words, dollars(before, position), standing_of(assessed), reason.remedy)
-    house.observer.noticed(name, reason, title, body)
-    await house.journal.decisions.record(
+    engine.observer.noticed(name, reason, title, body)
+    await engine.journal.decisions.record(
         NewDecision(
             **where(block),
             position=name,
             rule=None,
-            mode=house.mode,
+            mode=engine.terms.mode,
             kind="danger" if reason is Reason.LIQUIDATED else "alert",
             reason=reason.code,
             summary=f"{reason.short}: {words}",

@@ -12,7 +12,7 @@ from keeper.core.book.unhedged import Naked
 from keeper.core.perp.high_water import Sample, Trail
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpMeasure, PerpRule, leg_of, price_usd
-from keeper.journal import Journal
+from keeper.journal.ports import History
 
 MOST_KEYS = 64
 """Keys of own resting orders that are remembered; a venue holds fewer for a position."""
@@ -46,7 +46,7 @@ class Shrunk:
 class PerpMemory:
     """Rules about perpetual positions and books, and what was seen of these. Written through to the journal."""
 
-    journal: Journal
+    journal: History
     scope: str
     """Chain and mode: a dry run remembers apart from a live one."""
     rules: tuple[PerpRule, ...]

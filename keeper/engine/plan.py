@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,9 +21,9 @@ from keeper.core.rules import Assessment, Unjudged, assess
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
 from keeper.engine.convoys import quotes_upon, stands_first
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.preflight import Prepared, ask_others, batch_of, try_plan
-from keeper.execution.rehearsal import Refused, Upon
+from keeper.execution.rehearsal import Refused
 
 SHARES = (1, 2, 4)
 """Parts of what a trade wants that are tried beside others in the same pool."""
@@ -32,46 +31,46 @@ TRIALS = 6
 """Plans that are tried, best first, before a position is given up for this block."""
 
 
-async def look_again(house: House, name: str, own_spend: Usd) -> Prepared | Hold:
+async def look_again(engine: Engine, name: str, own_spend: Usd) -> Prepared | Hold:
     """Return what would be done about a position at the newest block, were nothing under way. Raises NodeError.
 
     ``own_spend`` is what the plan under way was counted with: it must not stand in its own way.
     """
-    snapshot = await house.watch.snapshot(await house.watch.blocks.head())
-    house.saw(snapshot)
+    snapshot = await engine.reader.snapshot(await engine.reader.head())
+    engine.state.saw(snapshot)
     (position,) = [p for p in snapshot.positions if p.name == name and not isinstance(p, PerpPosition)]
-    assessed = judge(house, snapshot, position)
-    known = await house.recall(assessed, snapshot.block)
+    assessed = judge(engine, snapshot, position)
+    known = await engine.recall(assessed, snapshot.block)
     spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
-    signer = house.watch.positions[name].spender
+    signer = engine.reader.positions[name].spender
     anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
-    decided = decide(assessed, anew, house.safety, signer)
+    decided = decide(assessed, anew, engine.terms.safety, signer)
     holds = decided.holds
-    with house.simulator.again(name) if isinstance(house.simulator, Upon) else contextlib.nullcontext():
+    with engine.rehearser.again(name):
         for intent in decided.intents:
-            found = await rehearsed_now(house, snapshot, intent, signer)
+            found = await rehearsed_now(engine, snapshot, intent, signer)
             if isinstance(found, Prepared):
                 return replace(found, wallet=snapshot.wallets[signer])
             holds = (*holds, found)
     return asked_for(holds)
 
 
-async def rehearsed_now(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | Hold:
+async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | Hold:
     """Return the best plan that works on the snapshot's own block, upon what was decided before at it.
 
     Where it would take of a pool what an earlier one needs, it is made smaller. Raises NodeError.
     """
     found: Prepared | Hold | None = None
     for share in SHARES:
-        ways = await find_plans(house, snapshot, intent, signer, share)
-        found = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
+        ways = await find_plans(engine, snapshot, intent, signer, share)
+        found = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways, signer)
         if isinstance(found, Prepared) or found.reason is not Reason.POOL_SHARED:
             return found
     assert found is not None  # noqa: S101 - there are shares to try
     return found
 
 
-def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
+def judge(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
     """Judge a position by the rules, with what speaks against trading at this block.
 
     Where another node tells otherwise of it the worse of the two figures binds, and nothing may be traded: topping up
@@ -79,55 +78,55 @@ def judge(house: House, snapshot: Snapshot, position: LendingPosition | Unreadab
     """
     other = snapshot.otherwise.get(position.name)
     if other is None or isinstance(other.position, PerpPosition):
-        return _judge(house, snapshot, position, ())
+        return _judge(engine, snapshot, position, ())
     doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
-    ours, theirs = (_judge(house, snapshot, p, doubt) for p in (position, other.position))
+    ours, theirs = (_judge(engine, snapshot, p, doubt) for p in (position, other.position))
     if isinstance(ours, Assessment) and isinstance(theirs, Assessment):
         return min(ours, theirs, key=lambda judged: judged.figures.health_factor)
     return ours if isinstance(ours, Assessment) else theirs
 
 
 def _judge(
-    house: House, snapshot: Snapshot, position: LendingPosition | Unreadable, doubts: tuple[Doubt, ...]
+    engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable, doubts: tuple[Doubt, ...]
 ) -> Assessment | Unjudged:
     """Judge a position by the rules, with ``doubts`` beside what speaks against trading at this block.
 
     A doubt about an asset forbids trades of that asset, on the side that would lose; one about the chain forbids all.
     """
     if isinstance(position, Unreadable):
-        return assess(position, house.rules_of(position.name), ())
-    now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
+        return assess(position, engine.state.rules_of(position.name), ())
+    now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
     found = {
         h.reserve.asset: price_doubts(h.reserve.price, snapshot.seconds.get(h.reserve.asset), bound, now)
         for h in position.held
     }
     doubted = each_its_own(found, snapshot.seconds, {asset for asset in found if is_dollar(position.holding(asset))})
-    against, drifts = (*doubts, *sequencer_doubts(snapshot.sequencer, now)), house.pace.drifts()
-    return assess(position, house.rules_of(position.name), against, doubted, drifts)
+    against, drifts = (*doubts, *sequencer_doubts(snapshot.sequencer, now)), engine.state.pace.drifts()
+    return assess(position, engine.state.rules_of(position.name), against, doubted, drifts)
 
 
 async def find_plans(
-    house: House, snapshot: Snapshot, intent: Intent, signer: Address, share: int = 1
+    engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address, share: int = 1
 ) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances.
 
     Trades are at most the ``share``-th part of what is wanted.
     """
-    position, watch, block = intent.assessment.position, house.watch, snapshot.block
-    ceiling = lowest(house.max_fee, intent.rule.limits.max_fee)
+    position, watch, block = intent.assessment.position, engine.reader, snapshot.block
+    ceiling = lowest(engine.terms.max_fee, intent.rule.limits.max_fee)
     if not is_payable(block.base_fee, ceiling):
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
-    await house.tolls.now()
-    state = state_of(house.wallet(snapshot, signer, position.name), intent)
-    terms = terms_of(house, snapshot, intent, signer, has_batch=await batch_of(house, block, signer) is not None)
+    await engine.fees.toll()
+    state = state_of(engine.state.wallet(snapshot, signer, position.name), intent)
+    terms = terms_of(engine, snapshot, intent, signer, has_batch=await batch_of(engine, block, signer) is not None)
     requests = quotes_needed(intent, state, terms)
-    quotes = (await quotes_upon(house, block, signer, requests)).part(share) if requests else terms.quotes
+    quotes = (await quotes_upon(engine, block, signer, requests)).part(share) if requests else terms.quotes
     assets = [h.reserve.asset for h in position.holdings]
     allowances = await watch.allowances(block, signer, assets)
     found = plans(intent, state, terms.with_quotes(quotes), allowances)
     if isinstance(found, Hold):
         return found
-    needs = [gas_needed(plan, block.base_fee, house.tolls.last, is_atomic=terms.is_atomic) for plan in found]
+    needs = [gas_needed(plan, block.base_fee, engine.fees.last_toll, is_atomic=terms.is_atomic) for plan in found]
     payable = tuple(plan for plan, needed in zip(found, needs, strict=True) if needed <= state.wallet.native)
     if not payable:
         needed = min(needs)
@@ -142,14 +141,14 @@ def state_of(wallet: Wallet, intent: Intent) -> State:
     return State(intent.assessment.account, wallet, left)
 
 
-def terms_of(house: House, snapshot: Snapshot, intent: Intent, signer: Address, *, has_batch: bool) -> Terms:
+def terms_of(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address, *, has_batch: bool) -> Terms:
     """Return what plans are weighed with, before any pool was asked."""
     base_fee = snapshot.block.base_fee
     return Terms(
-        safety=house.safety,
+        safety=engine.terms.safety,
         signer_is_owner=signer == intent.assessment.position.owner,
         fee_per_gas=Wei(base_fee + base_fee // 4),
-        toll=toll_of(house.tolls.last, base_fee),
+        toll=toll_of(engine.fees.last_toll, base_fee),
         native_price=snapshot.native_price,
         quotes=Quotes(),
         is_atomic=has_batch and intent.rule.limits.max_spend_per_tx is None,
@@ -167,23 +166,25 @@ def toll_of(toll: Toll, base_fee: Wei) -> Wei:
     return Wei(toll.wei_for(TYPICAL) + toll.gas_for(TYPICAL) * (base_fee + LEAST_TIP))
 
 
-async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
+async def first_that_works(
+    engine: Engine, snapshot: Snapshot, ways: Sequence[Plan], signer: Address
+) -> Prepared | Hold:
     """Return the first plan that passes its trial; a Hold with the first one's reason if none does."""
     refused = list[tuple[Plan, Refused]]()
-    batch = await batch_of(house, snapshot.block, signer)
-    await ask_others(house, snapshot.block, ways[0])
+    batch = await batch_of(engine, snapshot.block, signer)
+    await ask_others(engine, snapshot.block, ways[0])
     for plan in ways[:TRIALS]:
-        if any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, house.safety):
+        if any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, engine.terms.safety):
             continue
-        result: Prepared | Refused = await try_plan(house, snapshot, plan, signer, batch)
+        result: Prepared | Refused = await try_plan(engine, snapshot, plan, signer, batch)
         if isinstance(result, Prepared):
-            result = await stands_first(house, snapshot.block, signer, result) or result
+            result = await stands_first(engine, snapshot.block, signer, result) or result
         if isinstance(result, Prepared):
-            house.observer.rehearsed(
+            engine.observer.rehearsed(
                 plan.intent.position, plan.label, result.rehearsed.where, result.rehearsed.after.health_factor
             )
             return replace(result, refused=tuple(refused))
-        house.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
+        engine.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
         refused.append((plan, result))
     first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
     detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)

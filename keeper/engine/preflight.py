@@ -12,7 +12,7 @@ from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot, Wallet
 from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down, mul_div_up, usd_text
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
@@ -37,7 +37,7 @@ class Prepared:
 
 
 async def try_plan(
-    house: House,
+    engine: Engine,
     snapshot: Snapshot,
     plan: Plan,
     signer: Address,
@@ -46,21 +46,21 @@ async def try_plan(
 ) -> Prepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block = snapshot.block
-    script = encode(plan, house.venues, signer, block.timestamp + house.swap_deadline_s, _fits(batch, plan))
-    forbidden = gate(house, block, plan, script, signer)
+    script = encode(plan, engine.venues, signer, block.timestamp + engine.terms.swap_deadline_s, _fits(batch, plan))
+    forbidden = gate(engine, block, plan, script, signer)
     if forbidden:
         return forbidden
-    probe = house.watch.position_probe(plan.intent.position, block)
-    result = await rehearse(plan, script, signer, simulator or house.simulator, probe)
+    probe = engine.reader.position_probe(plan.intent.position, block)
+    result = await rehearse(plan, script, signer, simulator or engine.rehearser, probe)
     if isinstance(result, Refused):
         return result
-    return priced(house, snapshot, plan, script, result)
+    return priced(engine, snapshot, plan, script, result)
 
 
-def priced(house: House, snapshot: Snapshot, plan: Plan, script: Script, result: Rehearsed) -> Prepared | Refused:
+def priced(engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, result: Rehearsed) -> Prepared | Refused:
     """Return a rehearsed plan with what gas may cost at this block, or why no offer is possible."""
     block = snapshot.block
-    at_stake, ceiling = _ceiling(house, snapshot, plan, result)
+    at_stake, ceiling = _ceiling(engine, snapshot, plan, result)
     if is_payable(block.base_fee, ceiling):
         return Prepared(plan, script, result, at_stake, ceiling)
     detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
@@ -69,26 +69,26 @@ def priced(house: House, snapshot: Snapshot, plan: Plan, script: Script, result:
     return Refused(Reason.FEE_LIMIT, detail)
 
 
-async def ask_others(house: House, block: BlockRef, plan: Plan) -> None:
+async def ask_others(engine: Engine, block: BlockRef, plan: Plan) -> None:
     """Ask other nodes for the block and for the figures that decide. Raises NodesDisagreeError.
 
     Where they are known to differ on the figures the plan trades nothing, and is made for the worse: see ``judge``.
     """
-    others = house.second_opinion
+    others = engine.others
     if others is None:
         return
     await others.agree(block)
     if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
         return
-    read, answer = aave_v3.account_call(house.venues.market, plan.intent.assessment.position)
+    read, answer = aave_v3.account_call(engine.venues.market, plan.intent.assessment.position)
     if not await others.confirm(block, read.to, "0x" + read.data.hex(), "0x" + answer.hex()):
         raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {block.number}")
 
 
-def _ceiling(house: House, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed) -> tuple[Stake | None, Wei | None]:
+def _ceiling(engine: Engine, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed) -> tuple[Stake | None, Wei | None]:
     """Return what is at stake, and the fee per gas that it justifies; a boost risks nothing and has only the cap."""
     rule, assessed = plan.intent.rule, plan.intent.assessment
-    cap = lowest(house.max_fee, rule.limits.max_fee)
+    cap = lowest(engine.terms.max_fee, rule.limits.max_fee)
     gas = sum(rehearsed.gas_used)
     if rule.is_boost:
         # nothing is at stake: gas may cost a hundredth of what is moved
@@ -98,33 +98,33 @@ def _ceiling(house: House, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed)
         return None, lowest(cap, worth)
     begins = trigger_health(rule.trigger, assessed.figures)
     paid = Usd(mul_div_up(plan.intent.gas_paid, snapshot.native_price, WAD))
-    found = stake(assessed.position, assessed.account, assessed.figures, begins, house.fee_share, paid)
+    found = stake(assessed.position, assessed.account, assessed.figures, begins, engine.terms.fee_share, paid)
     return found, fee_ceiling(found, gas, snapshot.native_price, cap)
 
 
-def gate(house: House, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
+def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
     """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
     position = plan.intent.assessment.position
     reserves = {h.reserve.asset: h.reserve for h in position.holdings}
-    grant = grant_of(house, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
+    grant = grant_of(engine, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
     calls = [planned.call for planned in script.calls]
     try:
-        policy.check(calls, block.chain_id, grant, house.venues, reserves, is_batch=script.batch is not None)
+        policy.check(calls, block.chain_id, grant, engine.venues, reserves, is_batch=script.batch is not None)
         policy.check_script(script, signer)
     except policy.PolicyError as error:
         return Refused(error.reason, error.detail)
     return None
 
 
-def grant_of(house: House, block: BlockRef, plan: Plan, signer: Address, spent: Usd) -> policy.Grant:
+def grant_of(engine: Engine, block: BlockRef, plan: Plan, signer: Address, spent: Usd) -> policy.Grant:
     """Return what a plan's rule may do now."""
     return policy.Grant(
-        chain_id=house.watch.network.chain_id,
+        chain_id=engine.reader.network.chain_id,
         owner=plan.intent.assessment.position.owner,
         signer=signer,
         limits=plan.intent.rule.limits,
         spent_today=spent,
-        deadline=block.timestamp + house.swap_deadline_s,
+        deadline=block.timestamp + engine.terms.swap_deadline_s,
         slippage=slippage_of(plan.intent.rule, plan.intent.assessment, plan.intent.outrun),
     )
 
@@ -141,11 +141,11 @@ def _fits(batch: Batch | None, plan: Plan) -> Batch | None:
     return batch if most is None or plan.spend <= most else None
 
 
-async def batch_of(house: House, block: BlockRef, signer: Address) -> Batch | None:
+async def batch_of(engine: Engine, block: BlockRef, signer: Address) -> Batch | None:
     """Return the batch account to use, if the owner set one and the account is free to delegate to it."""
-    contract = house.batches.get(signer)
+    contract = engine.terms.batches.get(signer)
     if contract is None:
         return None
-    code = await house.watch.blocks.code(block, signer)
+    code = await engine.reader.code(block, signer)
     delegated = batch_account.delegate_of(code)
     return Batch(contract, delegated == contract) if not code or delegated == contract else None

@@ -16,7 +16,7 @@ from keeper.core.snapshot import BlockRef, Snapshot, Wallet
 from keeper.core.units import Address, Usd
 from keeper.engine import report
 from keeper.engine.deeds import outcome_said
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.notices import notices_of, standing_of
 from keeper.engine.plan import look_again
 from keeper.engine.preflight import Prepared, grant_of
@@ -34,7 +34,7 @@ CHANGES = 5
 
 
 async def conclude_holds(
-    house: House,
+    engine: Engine,
     snapshot: Snapshot,
     assessed: Assessment | Unjudged,
     holds: Sequence[Hold],
@@ -45,43 +45,43 @@ async def conclude_holds(
     ``acting`` is the rule whose plan is on its way.
     """
     name = assessed.name if isinstance(assessed, Unjudged) else assessed.position.name
-    house.observer.judged(name, notices_of(assessed, holds), standing_of(assessed), acting)
-    await write_holds(house, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
+    engine.observer.judged(name, notices_of(assessed, holds), standing_of(assessed), acting)
+    await write_holds(engine, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
 
 
 @contextmanager
-def once_sent(house: House, name: str) -> Iterator[None]:
+def once_sent(engine: Engine, name: str) -> Iterator[None]:
     """What is written after a plan went out is no reason to lose sight of it: a journal that is away is told."""
     try:
         yield
     except JournalError as error:
-        house.observer.held(name, None, Reason.JOURNAL_AWAY, str(error))
+        engine.observer.held(name, None, Reason.JOURNAL_AWAY, str(error))
 
 
 async def write_holds(
-    house: House, block: BlockRef, subject: str, holds: Sequence[Hold], inputs: Callable[[], report.Data]
+    engine: Engine, block: BlockRef, subject: str, holds: Sequence[Hold], inputs: Callable[[], report.Data]
 ) -> None:
     """Write down what the rules of a subject came to, each under its own name; a repeated one is not written again.
 
     A ``subject`` is a position, or a book under one of its rules. Raises JournalError.
     """
-    said = house.said.get(subject, frozenset())
+    said = engine.state.said.get(subject, frozenset())
     for hold in holds:
         key = (hold.rule, hold.reason)
         if key not in said:
-            await house.journal.decisions.record(_row(house, block, hold, inputs()))
-            house.said[subject] = said = said | {key}
-    house.said[subject] = frozenset((hold.rule, hold.reason) for hold in holds)
+            await engine.journal.decisions.record(_row(engine, block, hold, inputs()))
+            engine.state.said[subject] = said = said | {key}
+    engine.state.said[subject] = frozenset((hold.rule, hold.reason) for hold in holds)
 
 
-def _row(house: House, block: BlockRef, hold: Hold, inputs: report.Data) -> NewDecision:
+def _row(engine: Engine, block: BlockRef, hold: Hold, inputs: report.Data) -> NewDecision:
     is_alert = hold.reason in (Reason.ALERT_ONLY, Reason.COOLDOWN)
     kind: Kind = "hold" if hold.is_quiet else "alert" if is_alert else "danger"
     return NewDecision(
         **where(block),
         position=hold.position,
         rule=hold.rule,
-        mode=house.mode,
+        mode=engine.terms.mode,
         kind=kind,
         reason=hold.reason.code,
         summary=f"{hold.reason.short}{f': {hold.detail}' if hold.detail else ''}",
@@ -90,43 +90,43 @@ def _row(house: House, block: BlockRef, hold: Hold, inputs: report.Data) -> NewD
 
 
 async def conclude_plan(
-    house: House, snapshot: Snapshot, intent: Intent, prepared: Prepared, signer: Address
+    engine: Engine, snapshot: Snapshot, intent: Intent, prepared: Prepared, signer: Address
 ) -> Outcome | asyncio.Task[Outcome]:
     """Write down a plan, then send it in a task of its own; in dry run the rehearsal was all."""
-    entry = _entry(house, snapshot.block, report.inputs(snapshot, intent.assessment), prepared)
-    executor = house.executors.get(signer)
+    entry = _entry(engine, snapshot.block, report.inputs(snapshot, intent.assessment), prepared)
+    executor = engine.senders.get(signer)
     if executor is None or executor.lane.ready_nonce(snapshot.block) is None:
-        await house.journal.decisions.written(entry)  # else with the first bytes signed for it, in one commit
-    house.said[intent.position] = frozenset()
-    if house.mode == "dry_run":
+        await engine.journal.decisions.written(entry)  # else with the first bytes signed for it, in one commit
+    engine.state.said[intent.position] = frozenset()
+    if engine.terms.mode == "dry_run":
         outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
-        await _finish(house, prepared, entry, outcome)
+        await _finish(engine, prepared, entry, outcome)
         return outcome
-    task = asyncio.create_task(_send(house, snapshot.wallets[signer], prepared, entry))
-    house.in_flight.begin(signer, intent.position, task)
+    task = asyncio.create_task(_send(engine, snapshot.wallets[signer], prepared, entry))
+    engine.state.in_flight.begin(signer, intent.position, task)
     if executor is not None:
         executor.lane.convoy.expect(task)
-    task.add_done_callback(lambda done: landed(house, done))
+    task.add_done_callback(lambda done: landed(engine, done))
     return task
 
 
-def landed(house: House, task: asyncio.Task[Any]) -> None:
+def landed(engine: Engine, task: asyncio.Task[Any]) -> None:
     """Free the lane; a defect in the sending is as loud as one in a cycle."""
-    house.landed(task)
+    engine.state.landed(task)
     error = None if task.cancelled() else task.exception()
-    house.sending_errors = 0 if error is None else house.sending_errors + 1
+    engine.state.sending_errors = 0 if error is None else engine.state.sending_errors + 1
     if error is not None:
-        house.observer.cycle_failed(error, house.sending_errors)
-    if house.sending_errors >= SENDING_ERRORS and house.may_sign:
-        house.may_sign = False
-        house.observer.sending_stopped(house.sending_errors)
+        engine.observer.cycle_failed(error, engine.state.sending_errors)
+    if engine.state.sending_errors >= SENDING_ERRORS and engine.state.may_sign:
+        engine.state.may_sign = False
+        engine.observer.sending_stopped(engine.state.sending_errors)
 
 
-def _entry(house: House, block: BlockRef, inputs: report.Data, prepared: Prepared) -> Entry:
+def _entry(engine: Engine, block: BlockRef, inputs: report.Data, prepared: Prepared) -> Entry:
     """Return a plan as it goes into the journal, and tell it."""
     plan = prepared.plan
     intent = plan.intent
-    house.observer.planned(intent.position, intent.rule.name, plan.label, plan.cost.total, is_partial=plan.is_partial)
+    engine.observer.planned(intent.position, intent.rule.name, plan.label, plan.cost.total, is_partial=plan.is_partial)
     alternatives = [report.rejected(r) for r in plan.rejected]
     alternatives += [{"label": p.label, "reason": why.reason.code, "detail": why.detail} for p, why in prepared.refused]
     return Entry(
@@ -134,7 +134,7 @@ def _entry(house: House, block: BlockRef, inputs: report.Data, prepared: Prepare
             **where(block),
             position=intent.position,
             rule=intent.rule.name,
-            mode=house.mode,
+            mode=engine.terms.mode,
             kind="act",
             reason=Reason.RULE_FIRED.code,
             summary=f"{plan.label}{' (partial)' if plan.is_partial else ''}",
@@ -146,16 +146,16 @@ def _entry(house: House, block: BlockRef, inputs: report.Data, prepared: Prepare
     )
 
 
-async def _send(house: House, wallet: Wallet, prepared: Prepared, entry: Entry) -> Outcome:
+async def _send(engine: Engine, wallet: Wallet, prepared: Prepared, entry: Entry) -> Outcome:
     """Send a plan; where another is right once more is to be offered, or the price moved away, send that at once."""
     displaced, gave_way = Usd(0), False
     for _ in range(CHANGES):
-        look = SecondLook(house, prepared)
-        outcome = await _send_one(house, wallet, prepared, entry, look, displaced)
+        look = SecondLook(engine, prepared)
+        outcome = await _send_one(engine, wallet, prepared, entry, look, displaced)
         outcome = replace(outcome, gave_way=gave_way)
         gave_way |= outcome.may_have_left_something
-        await _finish(house, prepared, entry, outcome)
-        following = await _next_after(house, outcome, look, prepared)
+        await _finish(engine, prepared, entry, outcome)
+        following = await _next_after(engine, outcome, look, prepared)
         if following is None:
             break
         displaced = prepared.plan.spend if outcome.reason is Reason.SUPERSEDED else Usd(0)
@@ -163,34 +163,34 @@ async def _send(house: House, wallet: Wallet, prepared: Prepared, entry: Entry) 
         wallet = prepared.wallet or wallet
         assessed = prepared.plan.intent.assessment
         inputs: report.Data = {"position": report.assessment(assessed), "replaces_decision": entry.id}
-        entry = _entry(house, assessed.position.block, inputs, prepared)
+        entry = _entry(engine, assessed.position.block, inputs, prepared)
     return outcome
 
 
-async def _next_after(house: House, outcome: Outcome, look: SecondLook, sent: Prepared) -> Prepared | None:
+async def _next_after(engine: Engine, outcome: Outcome, look: SecondLook, sent: Prepared) -> Prepared | None:
     """Return what is sent at once in the place of a plan: what took its place, or one for the price as it is now."""
     if outcome.reason is Reason.SUPERSEDED and isinstance(look.seen, Prepared):
         return look.seen
     if outcome.reason is not Reason.PRICE_MOVED:
         return None
     try:
-        seen = await look_again(house, sent.plan.intent.position, Usd(0))
+        seen = await look_again(engine, sent.plan.intent.position, Usd(0))
     except (NodeError, ReadFailedError, JournalError):
         return None  # the next block decides anew
     return seen if isinstance(seen, Prepared) else None
 
 
 async def _send_one(
-    house: House, wallet: Wallet, prepared: Prepared, entry: Entry, look: SecondLook, displaced: Usd
+    engine: Engine, wallet: Wallet, prepared: Prepared, entry: Entry, look: SecondLook, displaced: Usd
 ) -> Outcome:
     """Send one plan. ``displaced`` is what the pending plan it replaces was counted with."""
     intent = prepared.plan.intent
-    block, signer = intent.assessment.position.block, house.watch.positions[intent.position].spender
-    executor = house.executors.get(signer)
+    block, signer = intent.assessment.position.block, engine.reader.positions[intent.position].spender
+    executor = engine.senders.get(signer)
     if executor is None:
         return Outcome("failed", Reason.NO_SIGNER, intent.position, None)
-    spent = Usd(max(0, await house.spent_today(intent.rule, block) - displaced))
-    grant = grant_of(house, block, prepared.plan, signer, spent)
+    spent = Usd(max(0, await engine.spent_today(intent.rule, block) - displaced))
+    grant = grant_of(engine, block, prepared.plan, signer, spent)
     order = Order(entry, grant, wallet, prepared.ceiling)
     return await executor.execute(prepared.plan, prepared.script, prepared.rehearsed, order, look)
 
@@ -198,31 +198,31 @@ async def _send_one(
 class SecondLook:
     """Asked before more is offered for a pending plan: is it still right? Keeps what it saw for the next plan."""
 
-    def __init__(self, house: House, sent: Prepared) -> None:
-        self._house = house
+    def __init__(self, engine: Engine, sent: Prepared) -> None:
+        self._engine = engine
         self._sent = sent
         self.seen: Prepared | Hold | None = None
 
     async def __call__(self, has_begun: bool) -> Keep | Drop | Change:
         """Return keep, drop or change. Raises NodeError when nothing can be seen."""
         plan = self._sent.plan
-        self.seen = await look_again(self._house, plan.intent.position, plan.spend)
+        self.seen = await look_again(self._engine, plan.intent.position, plan.spend)
         now = self.seen.plan if isinstance(self.seen, Prepared) else self.seen
         ceiling = self.seen.ceiling if isinstance(self.seen, Prepared) else self._sent.ceiling
         return verdict(plan, now, ceiling, has_begun=has_begun)
 
 
-async def _finish(house: House, prepared: Prepared, entry: Entry, outcome: Outcome) -> None:
+async def _finish(engine: Engine, prepared: Prepared, entry: Entry, outcome: Outcome) -> None:
     intent = prepared.plan.intent
     health = outcome.after.health_factor if outcome.after else None
     plan = prepared.plan
     end = Ended(intent.position, intent.rule.name, plan.label, outcome.kind, outcome.reason, outcome.detail)
-    house.observer.concluded(end, health, outcome_said(plan, outcome), subject=intent.position)
+    engine.observer.concluded(end, health, outcome_said(plan, outcome), subject=intent.position)
     try:
-        decision_id = await house.journal.decisions.written(entry)
-        await house.journal.decisions.record_outcome(decision_id, outcome.kind, report.outcome(outcome))
+        decision_id = await engine.journal.decisions.written(entry)
+        await engine.journal.decisions.record_outcome(decision_id, outcome.kind, report.outcome(outcome))
     except JournalError as error:
-        house.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error))
+        engine.observer.held(intent.position, intent.rule.name, Reason.JOURNAL_AWAY, str(error))
 
 
 class _Where(TypedDict):

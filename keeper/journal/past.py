@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from keeper.journal.decisions import Doing, Mode
-from keeper.journal.open import Journal
+from keeper.journal.ports import History
 
 DAY_S = 86_400
 KEPT_S = 120
@@ -32,7 +32,7 @@ class Past:
 class Recollection:
     """Pasts by position and rule. One that is kept was read at an earlier block, and so counts no less than it must."""
 
-    journal: Journal
+    journal: History
     mode: Mode
     _kept: dict[tuple[str, str, Doing], Past] = field(default_factory=dict)
     _tally: int = -1

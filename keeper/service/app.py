@@ -22,20 +22,23 @@ from keeper.core.rules import Action
 from keeper.core.snapshot import BlockRef, LendingPosition
 from keeper.core.units import Address, Bps
 from keeper.engine.balances import LentMemory
+from keeper.engine.engine import Terms
 from keeper.engine.history import PerpMemory
-from keeper.engine.house import House
+from keeper.engine.state import State
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
 from keeper.execution.lock import LockDirectoryError, SignerLock
 from keeper.execution.perp_executor import PerpExecutor
-from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, Upon
+from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Upon
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.journal.private import made_private
 from keeper.observe.observer import AppriseAlarm, Observer
 from keeper.service.journal_file import remembered
+from keeper.service.opened import NodeFees, Opened, RealClock
 from keeper.settings import Settings, SettingsError, Signer
+from keeper.snapshot.order_events import VenueLogs
 from keeper.snapshot.reader import ALL_CLOSE, NEAR, Watch
 from keeper.venues.ports import PricesMovedError, Probe, ReadFailedError, ScopeOutdatedError
 
@@ -58,8 +61,8 @@ async def opened(
     prompt: Prompt | None = None,
     called: str = "",
     in_full: bool = False,
-) -> AsyncIterator[House]:
-    """Build the house, and take it down in order. Only a live one holds keys, a lock, and a connection that can send.
+) -> AsyncIterator[Opened]:
+    """Build the engine, and take it down in order. Only a live one holds keys, a lock, and a connection that can send.
 
     ``called`` is what its lines and alarms name it by, beside others. ``in_full`` reads every position in full, however
     many there are.
@@ -86,40 +89,51 @@ async def opened(
         watch = Watch(blocks, network, settings.positions, settings.rules, settings.books, near, all_close, heard)
         parts.push_async_callback(watch.close)
         fork = ForkSimulator(settings.rpc_url.reveal(), network.multicall3)
-        house = House(
-            mode="live" if is_live else "dry_run",
-            watch=watch,
+        scope = "live" if is_live or is_look else "dry_run"
+        simulator = NodeSimulator(blocks, fork)
+        engine = Opened(
+            terms=_terms(settings, is_live=is_live, is_look=is_look),
+            state=State(settings.rules),
+            reader=watch,
+            rehearser=Upon(simulator),
+            rehearser_ahead=simulator if is_live else NodeSimulator(blocks, NoFork()),
             journal=journal,
+            logs=VenueLogs(blocks, watch.seat),
+            fees=NodeFees(node),
+            feed=node,
+            clock=RealClock(),
             observer=observer,
-            simulator=Upon(NodeSimulator(blocks, fork)),
-            rules=settings.rules,
             perps=PerpMemory(
                 journal,
-                f"{network.chain_id}:{'live' if is_live or is_look else 'dry_run'}",
+                f"{network.chain_id}:{scope}",
                 settings.perp_rules,
                 settings.books,
                 settings.hedge_rules,
                 is_look,
             ),
-            lent=LentMemory(
-                journal, f"{network.chain_id}:{network.name}:{'live' if is_live or is_look else 'dry_run'}", is_look
-            ),
-            safety=settings.safety,
-            swap_deadline_s=settings.swap_deadline_s,
-            max_fee=settings.max_fee,
-            fee_share=settings.fee_share,
-            trades_unrehearsed=settings.trades_unrehearsed,
-            batches=_batches(settings),
-            second_opinion=node if len(node.members) > 1 else None,
-            remembers="live" if is_live or is_look else "dry_run",
+            lent=LentMemory(journal, f"{network.chain_id}:{network.name}:{scope}", is_look),
+            others=node if len(node.members) > 1 else None,
         )
-        await house.recall_alarms()
-        house.executors = {a: _executor(house, settings, key, node) for a, key in keys.items()}
-        house.perp_executors = {
-            a: _perp_executor(house, settings, executor.lane) for a, executor in house.executors.items()
+        await engine.recall_alarms()
+        engine.senders = {a: _executor(engine, settings, key, node) for a, key in keys.items()}
+        engine.perp_senders = {
+            a: _perp_executor(engine, settings, executor.lane) for a, executor in engine.senders.items()
         }
-        yield house
-        await house.settle()
+        yield engine
+        await engine.settle()
+
+
+def _terms(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:
+    return Terms(
+        mode="live" if is_live else "dry_run",
+        safety=settings.safety,
+        swap_deadline_s=settings.swap_deadline_s,
+        max_fee=settings.max_fee,
+        remembers="live" if is_live or is_look else "dry_run",
+        fee_share=settings.fee_share,
+        trades_unrehearsed=settings.trades_unrehearsed,
+        batches=_batches(settings),
+    )
 
 
 def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, KeystoreSigner]:
@@ -213,7 +227,7 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
     )
 
 
-def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor:
+def _executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor:
     block_time = settings.network.block_time_s
     timings = Timings(
         rebroadcast_s=max(2.0, block_time), bump_s=max(6.0, 4 * block_time), give_up_s=settings.daemon.confirm_s
@@ -221,36 +235,38 @@ def _executor(house: House, settings: Settings, key: KeystoreSigner, node: Nodes
     private_s = settings.private_blocks * block_time
     wire = private_first(node, private_s, time.monotonic)
     poll_s, cap = settings.daemon.poll_s, settings.max_fee
-    lane = Lane(node, house.watch.blocks, house.journal, key, timings, poll_s, time.monotonic, wire, cap)
+    lane = Lane(node, engine.reader.blocks, engine.journal, key, timings, poll_s, time.monotonic, wire, cap)
 
     async def read_position(name: str, number: int | None) -> LendingPosition:
-        return await read_patiently(house.watch, name, number, settings.daemon.poll_s)
+        return await read_patiently(engine.reader, name, number, settings.daemon.poll_s)
 
     floor, cap = settings.safety.health_floor, settings.max_fee
-    return Executor(lane, lambda: house.venues, read_position, floor, cap, lambda: lane.signer.address in house.wanted)
+    return Executor(
+        lane, lambda: engine.venues, read_position, floor, cap, lambda: lane.signer.address in engine.state.wanted
+    )
 
 
-def _perp_executor(house: House, settings: Settings, lane: Lane) -> PerpExecutor:
-    watch, poll_s = house.watch, settings.daemon.poll_s
+def _perp_executor(engine: Opened, settings: Settings, lane: Lane) -> PerpExecutor:
+    watch, poll_s = engine.reader, settings.daemon.poll_s
 
     async def read(name: str, number: int | None) -> PerpPosition:
         return await patiently(watch, lambda block: watch.seat(name).probe(name, block), number, poll_s)
 
     async def keep(name: str, keys: tuple[str, ...], decision_id: int, block: int, rests: bool) -> None:
-        await house.perps.created(name, keys, decision_id, block, rests=rests)
+        await engine.perps.created(name, keys, decision_id, block, rests=rests)
 
     return PerpExecutor(
         lane=lane,
         seat=watch.seat,
         read=read,
-        created=house.logs.created,
+        created=engine.logs.created,
         keep=keep,
-        outcomes=house.logs.outcomes,
-        carried_out=house.logs.carried_out,
+        outcomes=engine.logs.outcomes,
+        carried_out=engine.logs.carried_out,
         cap=settings.max_fee,
         patience_s=settings.daemon.order_patience_s,
         poll_s=poll_s,
-        is_wanted=lambda: lane.signer.address in house.wanted,
+        is_wanted=lambda: lane.signer.address in engine.state.wanted,
     )
 
 

@@ -1,4 +1,4 @@
-"""Several chains in one process: a house and a loop each. One's trouble is its own; the end is for all."""
+"""Several chains in one process: a engine and a loop each. One's trouble is its own; the end is for all."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 
-from keeper.engine.house import House
 from keeper.service.app import Prompt, opened
 from keeper.service.daemon import Daemon
+from keeper.service.opened import Opened
 from keeper.settings import Settings, SettingsError
 
 
 async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt | None) -> None:
     """Keep the positions of every chain until SIGTERM or SIGINT; what is in flight is finished first.
 
-    Nothing is begun unless every house can be opened (keys, locks, journals: see ``app.opened``). After that a chain
+    Nothing is begun unless every engine can be opened (keys, locks, journals: see ``app.opened``). After that a chain
     that cannot be kept is told of and left, and the others go on; what ended it is raised when all have ended. With
     one chain it is raised at once.
     """
@@ -25,9 +25,9 @@ async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt 
         daemons = list[Daemon]()
         for settings in chains:
             name = settings.network.name if len(chains) > 1 else ""
-            house = await stack.enter_async_context(opened(settings, is_live=is_live, prompt=prompt, called=name))
-            _serve_metrics(house, settings)
-            daemons.append(Daemon(house, settings))
+            engine = await stack.enter_async_context(opened(settings, is_live=is_live, prompt=prompt, called=name))
+            _serve_metrics(engine, settings)
+            daemons.append(Daemon(engine, settings))
 
         def stop() -> None:
             for daemon in daemons:
@@ -40,13 +40,13 @@ async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt 
                 raise outcome
 
 
-def _serve_metrics(house: House, settings: Settings) -> None:
+def _serve_metrics(engine: Opened, settings: Settings) -> None:
     """Serve the metrics of a chain where it is asked for. Raises SettingsError when the port is not to be had."""
     port = settings.daemon.metrics_port
     if port is None:
         return
     try:
-        house.observer.serve_metrics(port)
+        engine.observer.serve_metrics(port)
     except OSError as error:
         what = str(error.strerror).lower()
         raise SettingsError([f"{settings.path}: daemon.metrics_port: {port} cannot be used: {what}"]) from None

@@ -23,13 +23,13 @@ from keeper.core.units import Address
 from keeper.engine.armed.arm import Arming
 from keeper.engine.armed.oracle_events import Early
 from keeper.engine.cycle import Result, cycle
-from keeper.engine.house import House
 from keeper.engine.perp.keep import PerpResult
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.recovery import Aftermath
 from keeper.journal import JournalError
 from keeper.service.heads import Arrivals
+from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
 from keeper.venues.ports import ReadFailedError
@@ -43,21 +43,21 @@ PRUNE_EVERY_S = 6 * 3600
 
 
 class Daemon:
-    """Keeps the positions of one house until it is told to stop."""
+    """Keeps the positions of one engine until it is told to stop."""
 
-    def __init__(self, house: House, settings: Settings) -> None:
-        self._house = house
+    def __init__(self, engine: Opened, settings: Settings) -> None:
+        self._engine = engine
         self._settings = settings
-        self._arrivals = Arrivals(house, settings, self.reconcile, self._failed)
+        self._arrivals = Arrivals(engine, settings, self.reconcile, self._failed)
         self._prune_due = False
         self._failures = 0
         self._good = 0
         self._last: BlockRef | None = None
-        spenders = {name: position.spender for name, position in house.watch.positions.items()}
-        self._aftermath = Aftermath(house.journal, house.observer, house.rules, spenders, house.max_fee)
-        self._arming = Arming(house, settings.arm_within, wants_rates=settings.is_early)
-        self._early = Early(house, self._landed) if settings.is_early else None
-        house.warms_up = self._early is None  # else it would stand in the way of what needs no read
+        spenders = {name: position.spender for name, position in engine.reader.positions.items()}
+        self._aftermath = Aftermath(engine.journal, engine.observer, engine.state.rules, spenders, engine.terms.max_fee)
+        self._arming = Arming(engine, settings.arm_within, wants_rates=settings.is_early)
+        self._early = Early(engine, self._landed) if settings.is_early else None
+        engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read
         self._disagreeing = set[str]()
         self._reorged = set[Address]()
         """Signers whose past is to be looked at on the history there is now."""
@@ -69,18 +69,18 @@ class Daemon:
 
         Raises WrongChainError, AmbiguousNameError: at the start, for what no waiting would mend.
         """
-        house = self._house
-        house.watch.listen()
+        engine = self._engine
+        engine.reader.listen()
         with self._housekeeping():
             async for head in self._arrivals.heads():
                 await self.one(head)
             await self._arming.close()
             if self._early:
                 await self._early.close()
-            await house.settle()
-            for executor in house.executors.values():
+            await engine.settle()
+            for executor in engine.senders.values():
                 await executor.lane.close()
-        house.observer.stopped()
+        engine.observer.stopped()
 
     def stop(self) -> None:
         """Ask for an orderly end."""
@@ -88,7 +88,7 @@ class Daemon:
 
     def left(self, error: Exception) -> None:
         """Tell that the positions are not kept any more, and why."""
-        self._house.observer.left(self._settings.network.name, error)
+        self._engine.observer.left(self._settings.network.name, error)
 
     async def one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of a loop is here: a daemon that dies watches nothing."""
@@ -99,14 +99,14 @@ class Daemon:
         try:
             if self._fell_short:
                 await self.look_back()
-            await self._house.hear_of_plans()
+            await self._engine.hear_of_plans()
             results = await self._judge(head)
             if self._early:
                 self._early.reconcile()
                 await self._early.follow()
             await self._tend(head, results)
         except NodeError as error:
-            self._house.observer.node_away(str(error), 1)
+            self._engine.observer.node_away(str(error), 1)
             self._arrivals.again()
         except JournalError as error:
             self._fell_short = True
@@ -125,20 +125,20 @@ class Daemon:
 
     async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
         begun = time.monotonic()
-        results = await cycle(self._house, head)
-        if self._house.perps.is_used:
-            self._house.observer.perps(_margins(results), _deltas(results))
-        node = self._house.watch.blocks.node
+        results = await cycle(self._engine, head)
+        if self._engine.perps.is_used:
+            self._engine.observer.perps(_margins(results), _deltas(results))
+        node = self._engine.reader.blocks.node
         if isinstance(node, Nodes) and len(node.members) > 1:
-            self._house.observer.nodes({one.name: one.state for one in node.status()})
-        self._house.observer.block(head.number, _health(results), time.monotonic() - begun, len(self._afar))
+            self._engine.observer.nodes({one.name: one.state for one in node.status()})
+        self._engine.observer.block(head.number, _health(results), time.monotonic() - begun, len(self._afar))
         for result in results:
             if isinstance(result.outcome, asyncio.Task):
                 result.outcome.add_done_callback(self._landed)
         self._doubt_what_is_known(results)
-        for flaw in self._house.watch.known.flaws:
-            self._house.observer.raise_alarm(f"flaw:{flaw}", "Something cannot be done", flaw)
-        self._house.rules = self._aftermath.at_rest(_needless(results) | self._afar)
+        for flaw in self._engine.reader.known.flaws:
+            self._engine.observer.raise_alarm(f"flaw:{flaw}", "Something cannot be done", flaw)
+        self._engine.state.rules = self._aftermath.at_rest(_needless(results) | self._afar)
         if any(hold.reason is Reason.NODE_AWAY for result in results for hold in result.holds):
             self._arrivals.again()  # a position could not be seen to: the block is not done with
         return results
@@ -148,59 +148,59 @@ class Daemon:
         before, of = self._disagreeing, Reason.FIGURES_DISAGREE
         self._disagreeing = {r.name for r in results if any(hold.reason is of for hold in r.holds)}
         if self._disagreeing - before:
-            self._house.watch.forget()
+            self._engine.reader.forget()
 
     @property
     def _afar(self) -> frozenset[str]:
         """The positions of a large fleet that no rule can ask anything for, by the newest block."""
-        return self._house.seen.afar if self._house.seen else frozenset()
+        return self._engine.state.seen.afar if self._engine.state.seen else frozenset()
 
     def _landed(self, task: asyncio.Task[Any]) -> None:
         if task.cancelled() or task.exception() or task.result().may_have_left_something:
             self._fell_short = True
 
     def _went_well(self) -> None:
-        self._house.observer.cycle_went_well()
+        self._engine.observer.cycle_went_well()
         self._failures = 0
         self._good += 1
-        if self._good >= GOOD_TO_SIGN_AGAIN and not self._house.may_sign:
-            self._house.may_sign = True
-            self._house.observer.sending_resumed()
+        if self._good >= GOOD_TO_SIGN_AGAIN and not self._engine.state.may_sign:
+            self._engine.state.may_sign = True
+            self._engine.observer.sending_resumed()
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, AmbiguousNameError):
             raise error  # no block will make it clear what the owner means
         self._failures += 1
         self._good = 0
-        self._house.observer.cycle_failed(error, self._failures)
-        if self._failures >= FAILURES_TO_STOP_SIGNING and self._house.may_sign:
-            self._house.may_sign = False
-            self._house.observer.sending_stopped(self._failures)
+        self._engine.observer.cycle_failed(error, self._failures)
+        if self._failures >= FAILURES_TO_STOP_SIGNING and self._engine.state.may_sign:
+            self._engine.state.may_sign = False
+            self._engine.observer.sending_stopped(self._failures)
 
     # --- start, end, housekeeping ------------------------------------------------------------------------------------
 
     async def reconcile(self) -> None:
         """Settle what an earlier run or an outage left behind, before anything new is decided."""
-        for signer, executor in self._house.executors.items():
-            if signer in self._house.in_flight:
+        for signer, executor in self._engine.senders.items():
+            if signer in self._engine.state.in_flight:
                 continue
             try:
                 left = await executor.lane.reconcile(self._patience_s())
                 self._fell_short |= not await self._bring_back(signer, executor)
             except SendFailedError as error:
                 # it stays pending and is said again; a plan that is needed takes its nonce
-                self._house.observer.raise_alarm(
+                self._engine.observer.raise_alarm(
                     f"reconcile:{signer}", "A transaction of an earlier run is not settled", str(error)
                 )
             else:
                 if left:
-                    self._house.observer.reconciled(signer, len(left))
-        if not self._house.in_flight:
+                    self._engine.observer.reconciled(signer, len(left))
+        if not self._engine.state.in_flight:
             await self._settle_interrupted()
 
     async def look_back(self) -> None:
         """After a plan fell short: once nothing is pending, return what it left outside, before anything is decided."""
-        executors, in_flight, is_done = self._house.executors, self._house.in_flight, True
+        executors, in_flight, is_done = self._engine.senders, self._engine.state.in_flight, True
         for signer, executor in executors.items():
             if signer in in_flight or not await executor.lane.is_clear():
                 return
@@ -210,17 +210,17 @@ class Daemon:
 
     async def _settle_interrupted(self) -> None:
         """Write down what was cut short, and let its rules act on until their targets are met."""
-        if self._house.mode == "live":
+        if self._engine.terms.mode == "live":
             await self._aftermath.close_interrupted()
-            head = await self._house.watch.blocks.head()
-            self._house.rules = await self._aftermath.carry_on(head.timestamp)
+            head = await self._engine.reader.blocks.head()
+            self._engine.state.rules = await self._aftermath.carry_on(head.timestamp)
 
     async def _bring_back(self, signer: Address, executor: Executor) -> bool:
-        head, is_done = await self._house.watch.blocks.head(), True
+        head, is_done = await self._engine.reader.blocks.head(), True
         for decision in await self._aftermath.cut_short(signer, head.timestamp):
             if not await executor.left_outside(decision.id):
                 continue
-            snapshot = await self._house.watch.snapshot(await self._house.watch.blocks.head())
+            snapshot = await self._engine.reader.snapshot(await self._engine.reader.blocks.head())
             is_done &= await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
         return is_done
 
@@ -233,11 +233,11 @@ class Daemon:
 
         What an earlier plan left pending is called off once nothing asks for it any more.
         """
-        house = self._house
+        engine = self._engine
         if await self._is_reorg(head):
-            self._reorged |= set(house.executors)
-        for signer, executor in house.executors.items():
-            if signer in house.in_flight:
+            self._reorged |= set(engine.senders)
+        for signer, executor in engine.senders.items():
+            if signer in engine.state.in_flight:
                 continue
             try:
                 is_reorg = signer in self._reorged
@@ -253,10 +253,10 @@ class Daemon:
                 await self._aftermath.use_up_grant(executor)
                 is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError) as error:
-                house.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
+                engine.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
                 continue
             if taken:
-                house.observer.reorganised(signer, taken)
+                engine.observer.reorganised(signer, taken)
             if not is_clear:
                 executor.lane.follow_leftovers()
         self._last = head
@@ -264,18 +264,18 @@ class Daemon:
     async def _is_reorg(self, head: BlockRef) -> bool:
         """Tell whether a head is on another history than the one seen to before. Raises NodeError."""
         last = self._last
-        if last is None or not self._house.executors or head.hash == last.hash:
+        if last is None or not self._engine.senders or head.hash == last.hash:
             return False
         if head.number == last.number + 1:
             return head.parent_hash != last.hash
-        return head.number <= last.number or (await self._house.watch.blocks.block_at(last.number)).hash != last.hash
+        return head.number <= last.number or (await self._engine.reader.blocks.block_at(last.number)).hash != last.hash
 
     @contextlib.contextmanager
     def _housekeeping(self) -> Iterator[None]:
         """Jobs only set flags: the scheduler cancels coroutines at shutdown, and nothing of ours may be cut short."""
         scheduler = AsyncIOScheduler()
         often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
-        scheduler.add_job(self._house.watch.forget, seconds=DISCOVER_EVERY_S, **often)
+        scheduler.add_job(self._engine.reader.forget, seconds=DISCOVER_EVERY_S, **often)
         scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
         scheduler.start()
         try:
@@ -289,13 +289,13 @@ class Daemon:
     async def _remember(self) -> None:
         """Write down what the owner was told. That it cannot be is told elsewhere, and costs an alarm told twice."""
         with contextlib.suppress(JournalError):
-            await self._house.remember_alarms()
+            await self._engine.remember_alarms()
 
     async def _prune(self) -> None:
         try:
-            await self._house.journal.decisions.prune(self._settings.daemon.keep_holds_days)
+            await self._engine.journal.decisions.prune(self._settings.daemon.keep_holds_days)
         except JournalError as error:
-            self._house.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
+            self._engine.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
 
 
 def _needless(results: tuple[AnyResult, ...]) -> set[str]:

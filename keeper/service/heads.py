@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from keeper.chain.errors import NodeError, WrongChainError
 from keeper.core.snapshot import BlockRef
-from keeper.engine.house import House
 from keeper.journal import JournalError
+from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.venues.ports import ReadFailedError
 
@@ -37,12 +37,12 @@ class Arrivals:
 
     def __init__(
         self,
-        house: House,
+        engine: Opened,
         settings: Settings,
         meet: Callable[[], Awaitable[None]],
         fail: Callable[[Exception], None],
     ) -> None:
-        self._house = house
+        self._engine = engine
         self._settings = settings
         self._meet = meet
         self._fail = fail
@@ -70,7 +70,7 @@ class Arrivals:
         flight is settled before anything new is decided. Raises WrongChainError at the first meeting; later on that
         is an outage.
         """
-        blocks, last = self._house.watch.blocks, ""
+        blocks, last = self._engine.reader.blocks, ""
         blocks.follow(self._news.set, self._patience_s)
         while not self._stop.is_set():
             self._news.clear()
@@ -100,7 +100,7 @@ class Arrivals:
 
         Whom to ask about anything else is known by the heads: after an outage they are asked for first.
         """
-        blocks = self._house.watch.blocks
+        blocks = self._engine.reader.blocks
         try:
             if not self._is_met:
                 if self._was_met:
@@ -113,7 +113,7 @@ class Arrivals:
             if isinstance(error, WrongChainError) and not self._was_met:
                 raise
             self._is_met = False
-            self._house.observer.node_away(str(error), self._away.once_more())
+            self._engine.observer.node_away(str(error), self._away.once_more())
             await self._await_news(self._pause_s(self._away.times))
             return None
         except (JournalError, ReadFailedError) as error:
@@ -134,7 +134,7 @@ class Arrivals:
     def _complain_if_stuck(self, head: BlockRef) -> None:
         silent_s = time.monotonic() - self._since
         if silent_s > self._stuck_s:
-            self._house.observer.no_new_block(silent_s, head.number)
+            self._engine.observer.no_new_block(silent_s, head.number)
 
     @property
     def _patience_s(self) -> float:
@@ -148,9 +148,9 @@ class Arrivals:
 
     def _met(self, head: BlockRef, away: Away) -> None:
         if away.times:
-            self._house.observer.node_back(time.monotonic() - away.since)
+            self._engine.observer.node_back(time.monotonic() - away.since)
         else:
-            self._house.observer.started(self._settings.network.name, list(self._house.watch.positions), head.number)
+            self._engine.observer.started(self._settings.network.name, list(self._engine.reader.positions), head.number)
 
     async def _await_news(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -17,7 +17,7 @@ class Table(BaseModel):
 
 
 class PerpV2Table(Table):
-    """[perp_v2]: everything else is asked of the clearing house; markets are base tokens by underlying."""
+    """[perp_v2]: everything else is asked of the clearing engine; markets are base tokens by underlying."""
 
     clearing_house: AddressField
     markets: dict[str, AddressField] = Field(default_factory=dict)

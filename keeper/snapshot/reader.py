@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Bundle
@@ -35,6 +35,7 @@ from keeper.venues.ports import Answer, PerpSeat, Probe, Read, ReadFailedError
 if TYPE_CHECKING:
     from keeper.snapshot.screening import Fleet
 
+T = TypeVar("T")
 AT_A_TIME = 100
 """Positions of a fleet whose reserves are found at once, in the background."""
 NEAR = Bps(300)
@@ -144,6 +145,22 @@ class Watch:
                 known = await self._discover(block, close)
             seen, figures = await self._read(block, known, close)
         return await self._complete(block, close, seen, figures)
+
+    async def head(self) -> BlockRef:
+        """Return the newest block. Raises NodeError."""
+        return await self.blocks.head()
+
+    async def read(self, block: BlockRef, probe: Probe[T]) -> T:
+        """Return what a probe finds at a block. Raises NodeError, ReadFailedError."""
+        return await self.blocks.read(block, probe)
+
+    async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
+        """Return the answers to reads at a block. Raises NodeError."""
+        return await self.blocks.answers(block, reads)
+
+    async def code(self, block: BlockRef, address: Address) -> bytes:
+        """Return an account's code at a block. Raises NodeError."""
+        return await self.blocks.code(block, address)
 
     async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
         """Return what the pools would charge, at several sizes and by every route."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.core.snapshot import BlockRef
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.execution.lane import Lane
 from keeper.service import app
 from keeper.service.daemon import AnyResult, Daemon
@@ -77,7 +77,7 @@ class Watched(Daemon):
 class Keeper:
     """A whole live keeper in this process, driven block by block."""
 
-    house: House
+    engine: Engine
     daemon: Watched
     gate: Gate
     clock: dict[str, float] = field(default_factory=dict)
@@ -85,9 +85,9 @@ class Keeper:
     async def judge(self, timestamp: int) -> tuple[AnyResult, ...]:
         """Judge the newest block to its end: decided, signed, handed over, and what was mined looked at."""
         self.clock["now"] = float(timestamp)
-        head = await self.house.watch.blocks.head()
+        head = await self.engine.reader.blocks.head()
         await self.daemon.one(head)
-        lanes = [executor.lane for executor in self.house.executors.values()]
+        lanes = [executor.lane for executor in self.engine.senders.values()]
         await self.gate.quiet(lanes, self._under_way)
         self.gate.open()
         await _sleep(0)
@@ -95,7 +95,7 @@ class Keeper:
         return self.daemon.found
 
     def _under_way(self) -> list[asyncio.Task[Any]]:
-        return self.house.in_flight.tasks()
+        return self.engine.state.in_flight.tasks()
 
 
 @asynccontextmanager
@@ -104,14 +104,14 @@ async def keeping(config: Path) -> AsyncIterator[Keeper]:
     gate, settings = Gate(), load(config, {})
     asyncio.sleep = gate.sleep  # type: ignore[assignment]  # the one pause of a plan under way
     try:
-        async with app.opened(settings, is_live=True) as house:
-            await house.watch.blocks.check_chain()
-            keeper = Keeper(house, Watched(house, settings), gate, {"now": 0.0})
-            for executor in house.executors.values():
+        async with app.opened(settings, is_live=True) as engine:
+            await engine.reader.blocks.check_chain()
+            keeper = Keeper(engine, Watched(engine, settings), gate, {"now": 0.0})
+            for executor in engine.senders.values():
                 executor.lane._flight._clock = lambda: keeper.clock["now"]
             yield keeper
-            for task in house.in_flight.tasks():
+            for task in engine.state.in_flight.tasks():
                 task.cancel()
-            await asyncio.gather(*house.in_flight.tasks(), return_exceptions=True)
+            await asyncio.gather(*engine.state.in_flight.tasks(), return_exceptions=True)
     finally:
         asyncio.sleep = _sleep

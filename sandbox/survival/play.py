@@ -120,7 +120,7 @@ class _Stage:
     async def read_journal(self, keeper: Keeper) -> None:
         """Count what the journal says of each position's plans."""
         for line in self.lines:
-            for decision in await keeper.engine.house.journal.decisions.recent(MOST_DECISIONS, line.cell.name):
+            for decision in await keeper.engine.journal.decisions.recent(MOST_DECISIONS, line.cell.name):
                 if decision.outcome_kind is not None:
                     key = f"{decision.outcome_kind}: {(decision.outcome or {}).get('reason', '?')}"
                     line.outcomes[key] = line.outcomes.get(key, 0) + 1

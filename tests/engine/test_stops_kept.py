@@ -107,8 +107,8 @@ async def test_what_finishes_a_plan_is_kept_until_its_target_is_met(margin: str,
     rule = perp_rule(bound="0.10", to="0.30")
     intent = PerpIntent(assessed_perp(now, rule), rule, MarginTarget(wad("0.30"), ""), (), (), None, finishes=True)
     plan = replace(plan_of(now, rule, CancelOrder("0x01")), intent=intent, is_upkeep=False)
-    house: Any = SimpleNamespace(perps=SimpleNamespace(rules=(rule,)), watch=Watching(now))
-    assert isinstance(await PerpLook(house, PerpPrepared(plan, (), "", (), now, None, Wei(7)))(has_begun=False), found)
+    engine: Any = SimpleNamespace(perps=SimpleNamespace(rules=(rule,)), reader=Watching(now))
+    assert isinstance(await PerpLook(engine, PerpPrepared(plan, (), "", (), now, None, Wei(7)))(has_begun=False), found)
 
 
 class Watching:
@@ -116,7 +116,6 @@ class Watching:
 
     def __init__(self, position: PerpPosition) -> None:
         self._seen = snapshot(position)
-        self.blocks = self
 
     async def head(self) -> None:
         return None

@@ -125,11 +125,11 @@ async def test_a_burst_that_stays_above_the_floor_goes_on() -> None:
 # --- a batch over a foreign delegation -------------------------------------------------------------------------------
 
 
-def house(code: bytes, batches: dict[str, str]) -> Any:
+def engine(code: bytes, batches: dict[str, str]) -> Any:
     async def answer(_: object, __: object) -> bytes:
         return code
 
-    return SimpleNamespace(batches=batches, watch=SimpleNamespace(blocks=SimpleNamespace(code=answer)))
+    return SimpleNamespace(terms=SimpleNamespace(batches=batches), reader=SimpleNamespace(code=answer))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def house(code: bytes, batches: dict[str, str]) -> Any:
 )
 async def test_a_batch_never_goes_over_a_foreign_delegation(code: bytes, is_used: bool) -> None:
     """Calls sent to an account that runs other code than was audited may do anything: plans go out call by call."""
-    found = await batch_of(house(code, {SIGNER: CONTRACT}), SimpleNamespace(), SIGNER)  # type: ignore[arg-type]
+    found = await batch_of(engine(code, {SIGNER: CONTRACT}), SimpleNamespace(), SIGNER)  # type: ignore[arg-type]
     assert (found is not None) == is_used
     assert found is None or found.is_delegated == bool(code)
-    assert await batch_of(house(code, {}), SimpleNamespace(), SIGNER) is None  # type: ignore[arg-type]
+    assert await batch_of(engine(code, {}), SimpleNamespace(), SIGNER) is None  # type: ignore[arg-type]

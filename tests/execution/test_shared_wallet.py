@@ -14,7 +14,7 @@ from keeper.core.lending.plan import Plan, plans
 from keeper.core.rules import Action
 from keeper.core.units import Address, Amount, Wei
 from keeper.engine.convoys import stands_first
-from keeper.engine.house import House
+from keeper.engine.state import State
 from keeper.execution.rehearsal import NoFork, Upon
 
 HELD = wallet(WETH=50)
@@ -31,12 +31,10 @@ def a_plan(position: str) -> Plan:
 
 def left(position: str, *, ahead: tuple[str, ...] = (), aloft: tuple[str, ...] = ()) -> int:
     """WETH that may be spent on a position."""
-    house = SimpleNamespace(
-        ahead=[Ahead(OWNER, a_plan(name), Wei(0)) for name in ahead],
-        aloft={name: Ahead(OWNER, a_plan(name), Wei(0)) for name in aloft},
-    )
+    state_ = State((), ahead=[Ahead(OWNER, a_plan(name), Wei(0)) for name in ahead])
+    state_.aloft = {name: Ahead(OWNER, a_plan(name), Wei(0)) for name in aloft}
     snapshot = SimpleNamespace(wallets={OWNER: HELD})
-    (amount,) = House.wallet(house, snapshot, OWNER, position).tokens.values()  # type: ignore[arg-type]
+    (amount,) = state_.wallet(snapshot, OWNER, position).tokens.values()  # type: ignore[arg-type]
     return amount
 
 
@@ -62,12 +60,12 @@ async def test_a_second_look_at_another_block_has_nobody_before_it() -> None:
     judged = selling("a").intent.assessment.position.block
     upon = Upon(NoFork())
     upon.begin(judged)
-    house = SimpleNamespace(simulator=upon, ahead=[Ahead(OWNER, selling("a"), Wei(0))])
+    engine = SimpleNamespace(rehearser=upon, state=State((), ahead=[Ahead(OWNER, selling("a"), Wei(0))]))
     prepared = SimpleNamespace(plan=selling("b"))
     other = Address("0x" + "77" * 20)
     later = replace(judged, number=judged.number + 1, hash="0x" + "99" * 32)
-    assert await stands_first(house, later, other, prepared) is None  # type: ignore[arg-type]
-    assert await stands_first(house, judged, other, prepared) is None  # type: ignore[arg-type]
+    assert await stands_first(engine, later, other, prepared) is None  # type: ignore[arg-type]
+    assert await stands_first(engine, judged, other, prepared) is None  # type: ignore[arg-type]
 
 
 def test_a_second_look_at_the_same_block_is_not_upon_its_own_plan() -> None:

@@ -12,7 +12,7 @@ from keeper.core.rules import Assessment
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import Result, cycle
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.service import app
 from keeper.settings import load
 
@@ -41,10 +41,10 @@ max_fee_gwei = "200"
 
 @dataclass
 class Stage:
-    """One house, looked at block by block."""
+    """One engine, looked at block by block."""
 
     scene: Scene
-    house: House
+    engine: Engine
     arming: Arming
     why: list[str] = field(default_factory=list)
     """Why plans made ready were not used."""
@@ -52,7 +52,7 @@ class Stage:
     async def look(self) -> Result:
         """Judge the newest block, and act; return what became of the first position."""
         self.arming.pause()
-        results = await cycle(self.house, await self.house.watch.blocks.head())
+        results = await cycle(self.engine, await self.engine.reader.blocks.head())
         self.last = results
         (first, *_) = results
         assert isinstance(first, Result)
@@ -63,24 +63,24 @@ class Stage:
         await self.look()
         self.arming.begin([r.assessed for r in self.last if isinstance(r.assessed, Assessment)])
         await self.arming.settled()
-        return len(self.house.armed.get("eth-loop", ()))
+        return len(self.engine.state.armed.get("eth-loop", ()))
 
     async def how(self) -> str:
         """Judge the newest block; return how the plan that went out was rehearsed, or why nothing did."""
         result = await self.look()
         found = result.prepared.rehearsed.how if result.prepared else result.decision.reason.code  # type: ignore[union-attr]
-        await self.house.settle()
+        await self.engine.settle()
         return found
 
     async def keep_up(self) -> None:
         """See the blocks that went by since, and have the lane ready on the last but one: only the state is another."""
-        blocks = self.house.watch.blocks
-        head, seen = await blocks.head(), self.house.seen
+        blocks = self.engine.reader.blocks
+        head, seen = await blocks.head(), self.engine.state.seen
         assert seen is not None
         for number in range(seen.block.number + 1, head.number):
             before = await blocks.block_at(number)
-            self.house.lineage.saw(before)
-            for executor in self.house.executors.values():
+            self.engine.state.lineage.saw(before)
+            for executor in self.engine.senders.values():
                 await executor.lane.make_ready(before)
 
     def come(self, price: str = THERE) -> None:
@@ -103,11 +103,11 @@ def near(scene: Scene, actions: str, *, dollars: int = 0, batch: bool = True) ->
 
 @asynccontextmanager
 async def staged(scene: Scene, *, is_live: bool = True) -> AsyncIterator[Stage]:
-    """Open the house of a scene."""
-    async with app.opened(load(scene.config, {}), is_live=is_live) as house:
-        await house.watch.blocks.check_chain()
-        arming = Arming(house, Bps(500), wants_rates=True)
-        stage = Stage(scene, house, arming)
-        house.observer.unfit = lambda _position, _label, why: stage.why.append(why)  # type: ignore[method-assign]
+    """Open the engine of a scene."""
+    async with app.opened(load(scene.config, {}), is_live=is_live) as engine:
+        await engine.reader.blocks.check_chain()
+        arming = Arming(engine, Bps(500), wants_rates=True)
+        stage = Stage(scene, engine, arming)
+        engine.observer.unfit = lambda _position, _label, why: stage.why.append(why)  # type: ignore[method-assign]
         yield stage
         await arming.close()

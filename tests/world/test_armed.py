@@ -39,7 +39,7 @@ async def test_an_acting_block_is_one_read_and_one_send(scene: Scene, proxy: Rpc
             "eth_call",
             "eth_sendRawTransaction",
         ]
-        (decision,) = [d for d in await stage.house.journal.decisions.recent(9) if d.kind == "act"]
+        (decision,) = [d for d in await stage.engine.journal.decisions.recent(9) if d.kind == "act"]
         assert decision.outcome_kind == "restored", decision.outcome
         assert "rehearsed with the oracle overridden" in decision.rehearsal["how"]  # type: ignore[index, call-overload]
     assert scene.health() >= 1.6
@@ -206,7 +206,7 @@ async def test_cooldown_and_limits_count_for_armed_plans(scene: Scene) -> None:
     near(scene, SELL)
     async with staged(scene) as stage:
         assert await stage.arm()
-        journal, block = stage.house.journal, await stage.house.watch.blocks.head()
+        journal, block = stage.engine.journal, await stage.engine.reader.blocks.head()
         done = NewDecision(
             chain_id=block.chain_id,
             block_number=block.number,
@@ -225,8 +225,8 @@ async def test_cooldown_and_limits_count_for_armed_plans(scene: Scene) -> None:
         stage.come()
         assert await stage.how() == Reason.COOLDOWN.code
         await journal.decisions.record_outcome(id_, "partial", {})
-        stage.house.rules = tuple(
-            replace(r, limits=replace(r.limits, max_spend_per_day=None)) for r in stage.house.rules
+        stage.engine.state.rules = tuple(
+            replace(r, limits=replace(r.limits, max_spend_per_day=None)) for r in stage.engine.state.rules
         )
         assert await stage.how() == AS_USUAL, "the limits are not those it was armed under"
 
@@ -236,7 +236,7 @@ async def test_a_limit_used_up_since_holds_an_armed_plan(scene: Scene) -> None:
     near(scene, SELL)
     async with staged(scene) as stage:
         assert await stage.arm()
-        journal, block = stage.house.journal, await stage.house.watch.blocks.head()
+        journal, block = stage.engine.journal, await stage.engine.reader.blocks.head()
         where = {"chain_id": block.chain_id, "block_number": block.number, "block_hash": block.hash}
         what = {"rule": "protect", "mode": "live", "kind": "act", "reason": "rule_fired", "summary": "", "inputs": {}}
         other = NewDecision(**where, **what, position="another", block_timestamp=block.timestamp)  # type: ignore[arg-type]
@@ -273,15 +273,15 @@ async def test_two_positions_of_one_signer_get_one_nonce_each_in_turn(scene: Sce
     before = scene.nonce()
     async with staged(scene) as stage:
         await stage.arm()
-        assert set(stage.house.armed) == {"eth-loop", "second"}
+        assert set(stage.engine.state.armed) == {"eth-loop", "second"}
         stage.come()
         await stage.look()
         assert all(isinstance(result.decision, Intent) for result in stage.last)
-        await stage.house.settle()
+        await stage.engine.settle()
         assert scene.nonce() == before + 2, "the transaction, and the delegation it carries"
         world.mine()
         await stage.look()
-        await stage.house.settle()
+        await stage.engine.settle()
     assert scene.health() >= 1.6
     assert float(world.health_factor(other)) >= 1.6
 

@@ -61,15 +61,15 @@ async def test_what_happens_between_the_decision_and_its_block_costs_the_owner_n
     endangered(scene, actions, batch=batch, dollars=8_000)
     async with staged(scene) as stage:
         await stage.look()
-        assert stage.house.in_flight
+        assert stage.engine.state.in_flight
         happen(scene)
         before, worth = scene.health(), net_worth(scene)
-        await stage.house.settle()
-        (act, *_) = [d for d in await stage.house.journal.decisions.recent(20) if d.kind == "act"]
+        await stage.engine.settle()
+        (act, *_) = [d for d in await stage.engine.journal.decisions.recent(20) if d.kind == "act"]
         assert act.outcome is not None, "each plan comes to an end"
         for _ in range(4):
             await stage.look()
-            await stage.house.settle()
+            await stage.engine.settle()
         assert scene.health() >= before - 0.001
         assert scene.health() > 1.24
     assert net_worth(scene) >= worth * 0.99
@@ -108,17 +108,17 @@ async def test_an_e_mode_that_governance_changes_is_judged_by_its_new_bounds(sce
     scene.write()
     async with staged(scene) as stage:
         await stage.look()
-        assert not stage.house.in_flight
+        assert not stage.engine.state.in_flight
         world.configure("setEModeCategory", 1, 8600, 8750, 10100, "changed")
         await stage.look()
-        await stage.house.settle()
+        await stage.engine.settle()
         seen = await stage.look()
         assert seen.decision.reason is not Reason.FIGURES_DISAGREE  # type: ignore[union-attr]
         assert scene.health() > 1.05
         world.configure("setAssetCollateralInEMode", world.token("wstETH").address, 1, False)
         for _ in range(4):
             seen = await stage.look()
-            await stage.house.settle()
+            await stage.engine.settle()
         assert scene.health() > 1.0, seen
         figures = seen.assessed.figures.health_factor  # type: ignore[union-attr]
         assert abs(figures / 1e18 - scene.health()) < 0.01
@@ -185,11 +185,11 @@ async def test_a_token_that_begins_to_lie_once_the_plan_is_decided_takes_nothing
     endangered(scene, SELL, batch=batch)
     async with staged(scene) as stage:
         await stage.look()
-        assert stage.house.in_flight
+        assert stage.engine.state.in_flight
         lies(scene, "USDC", selector, how)
         before, worth = scene.health(), net_worth(scene)
-        await stage.house.settle()
-        act = [d for d in await stage.house.journal.decisions.recent(20) if d.kind == "act"][-1]
+        await stage.engine.settle()
+        act = [d for d in await stage.engine.journal.decisions.recent(20) if d.kind == "act"][-1]
     assert act.outcome_kind is not None
     if scene.health() < 1.25:
         assert act.outcome_kind == "failed", act.outcome

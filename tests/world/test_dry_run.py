@@ -154,11 +154,11 @@ def test_a_quiet_block_costs_one_call_and_one_head(scene: Scene, proxy: RpcProxy
     scene.open().write()
 
     async def two_blocks() -> None:
-        async with opened(load(scene.config), is_live=False) as house:
-            await cycle(house, await house.watch.blocks.head())
+        async with opened(load(scene.config), is_live=False) as engine:
+            await cycle(engine, await engine.reader.blocks.head())
             scene.world.mine()
             proxy.forget()
-            (result,) = await cycle(house, await house.watch.blocks.head())
+            (result,) = await cycle(engine, await engine.reader.blocks.head())
             assert result.decision.reason.code == "healthy"  # type: ignore[union-attr]
 
     asyncio.run(two_blocks())
@@ -200,10 +200,10 @@ def test_what_an_account_begins_to_use_is_seen_at_the_next_block(scene: Scene, h
     scene.world.mint("USDC", scene.owner, 100 * DOLLAR)
 
     async def two_blocks() -> None:
-        async with opened(load(scene.config), is_live=False) as house:
-            await cycle(house, await house.watch.blocks.head())
+        async with opened(load(scene.config), is_live=False) as engine:
+            await cycle(engine, await engine.reader.blocks.head())
             happen(scene)
-            (result,) = await cycle(house, await house.watch.blocks.head())
+            (result,) = await cycle(engine, await engine.reader.blocks.head())
             assert isinstance(result.assessed, Assessment), result.assessed
             assert result.assessed.figures.health_factor == scene.world.account_data(scene.owner).health_factor
             symbols = {h.reserve.symbol for h in result.assessed.position.held}

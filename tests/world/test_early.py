@@ -41,7 +41,7 @@ class Following:
 
     async def look(self) -> None:
         """The newest block as the daemon takes it."""
-        self.early.head(await self.stage.house.watch.blocks.head())
+        self.early.head(await self.stage.engine.reader.blocks.head())
         await self.stage.arm()
         self.early.reconcile()
         await self.early.follow()
@@ -54,17 +54,17 @@ class Following:
 
     async def unread(self) -> list[str]:
         """The newest block's head only: nothing is read. Return how the plans that went out were rehearsed."""
-        head = await self.stage.house.watch.blocks.head()
+        head = await self.stage.engine.reader.blocks.head()
         self.shot_at = head.number
         self.early.head(head)
         await asyncio.sleep(0.3)
-        await self.stage.house.settle()
-        acts = [d for d in await self.stage.house.journal.decisions.recent(9) if d.kind == "act"]
+        await self.stage.engine.settle()
+        acts = [d for d in await self.stage.engine.journal.decisions.recent(9) if d.kind == "act"]
         return [d.rehearsal["how"] for d in acts]  # type: ignore[index, call-overload]
 
     async def tell(self, price: int) -> None:
         """A node tells of an answer that the oracle never gave, in the newest block."""
-        head = await self.stage.house.watch.blocks.head()
+        head = await self.stage.engine.reader.blocks.head()
         feed = Address(self.stage.scene.world.addresses["feeds"]["WETH"])
         topics = (ANSWER_UPDATED, f"0x{price * 10**8:064x}", f"0x{99:064x}")
         data = head.timestamp.to_bytes(32, "big")
@@ -77,7 +77,7 @@ async def following(scene: Scene, actions: str = REPAY) -> AsyncIterator[Followi
     scene.url = scene.world.url.replace("http", "ws", 1)
     near(scene, actions, dollars=20_000 if actions == REPAY else 0)
     async with staged(scene) as stage:
-        found = Following(stage, Early(stage.house, lambda _: None))
+        found = Following(stage, Early(stage.engine, lambda _: None))
         for _ in range(3):
             await found.block()
         await found.until(lambda: found.early.is_on)
@@ -88,7 +88,7 @@ async def following(scene: Scene, actions: str = REPAY) -> AsyncIterator[Followi
 async def test_an_event_sends_what_was_made_ready_and_nothing_is_read(scene: Scene) -> None:
     """The head and the log are enough: one transaction, rescued, and the journal says how."""
     async with following(scene) as path:
-        node: Any = path.stage.house.watch.blocks.node
+        node: Any = path.stage.engine.reader.blocks.node
         asked, ask = list[str](), node.ask
 
         async def noted(decode: Any, method: str, *params: Any) -> Any:
@@ -100,7 +100,7 @@ async def test_an_event_sends_what_was_made_ready_and_nothing_is_read(scene: Sce
         (how,) = await path.unread()
         assert how.endswith(HOW)
         assert "eth_call" not in asked[: asked.index("eth_getTransactionReceipt")]  # which is asked for what was sent
-        await cycle(path.stage.house, await path.stage.house.watch.blocks.block_at(path.shot_at))
+        await cycle(path.stage.engine, await path.stage.engine.reader.blocks.block_at(path.shot_at))
         path.early.reconcile()
         await path.block()
         assert path.early.is_on, "the block was as foretold"
@@ -122,12 +122,12 @@ async def test_a_wrong_event_costs_one_rescue_and_the_path(scene: Scene) -> None
     async with following(scene) as path:
         scene.world.mine()
         await path.tell(1955)
-        head = await path.stage.house.watch.blocks.head()
+        head = await path.stage.engine.reader.blocks.head()
         assert len(await path.unread()) == 1
-        await cycle(path.stage.house, head)
+        await cycle(path.stage.engine, head)
         path.early.reconcile()
         assert not path.early.is_on
-        assert OFF in path.stage.house.observer.alarms
+        assert OFF in path.stage.engine.observer.alarms
         scene.world.mine()
         await path.tell(1955)
         assert len(await path.unread()) == 1, "no second shot"
@@ -167,7 +167,7 @@ async def test_a_price_that_no_event_told_of_ends_the_path(scene: Scene, monkeyp
         await path.look()
         await path.block()
         assert not path.early.is_on
-        assert OFF in path.stage.house.observer.alarms
+        assert OFF in path.stage.engine.observer.alarms
 
 
 async def test_one_shot_a_block(scene: Scene) -> None:
@@ -186,7 +186,7 @@ async def test_a_gap_in_what_is_pushed_asks_for_a_block_as_foretold_first(scene:
         path.stage.come()
         assert await path.unread() == []
         await path.look()
-        await path.stage.house.settle()
+        await path.stage.engine.settle()
     assert scene.health() >= 1.6, "the usual way rescued it"
 
 
@@ -195,12 +195,12 @@ async def test_a_plan_under_way_is_not_doubled_by_the_read(scene: Scene) -> None
     async with following(scene) as path:
         path.stage.come()
         scene.world.rpc("evm_setAutomine", False)
-        path.early.head(await path.stage.house.watch.blocks.head())
-        await path.until(lambda: path.stage.house.in_flight)
+        path.early.head(await path.stage.engine.reader.blocks.head())
+        await path.until(lambda: path.stage.engine.state.in_flight)
         result = await path.stage.look()
         assert isinstance(result.decision, Hold)
         assert result.decision.reason is Reason.IN_FLIGHT
         scene.world.rpc("evm_setAutomine", True)
         scene.world.mine()
-        await path.stage.house.settle()
+        await path.stage.engine.settle()
     assert scene.health() >= 1.6

@@ -16,7 +16,7 @@ from bench.scene import write_settings
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment
 from keeper.engine.cycle import cycle
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.service.app import opened
 from keeper.settings import load
 from keeper.snapshot.reader import ALL_CLOSE
@@ -50,51 +50,51 @@ def fleet(world: World, proxy: RpcProxy, tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def house(path: Path) -> AsyncIterator[House]:
+async def engine(path: Path) -> AsyncIterator[Engine]:
     async with opened(load(path, {}), is_live=False) as parts:
-        await parts.watch.blocks.check_chain()
+        await parts.reader.blocks.check_chain()
         yield parts
 
 
 async def test_all_are_judged_and_few_are_read_in_full(world: World, proxy: RpcProxy, fleet: Path) -> None:
     """One request a block; whoever is closely read agrees to the wei; everybody's turn comes."""
-    async with house(fleet) as parts:
-        await cycle(parts, await parts.watch.blocks.head())
+    async with engine(fleet) as parts:
+        await cycle(parts, await parts.reader.blocks.head())
         await everything_found(parts)
         seen = set[str]()
         for _ in range(STAY * (COUNT // IN_TURN + 1)):
             world.mine()
-            head = await parts.watch.blocks.head()
+            head = await parts.reader.blocks.head()
             proxy.forget()
             results = await cycle(parts, head)
             closely = {r.name for r in results}
             assert len(closely) <= 2 * IN_TURN
-            assert closely.isdisjoint(parts.seen.afar)  # type: ignore[union-attr]
-            assert closely | parts.seen.afar == set(parts.watch.positions)  # type: ignore[union-attr]
+            assert closely.isdisjoint(parts.state.seen.afar)  # type: ignore[union-attr]
+            assert closely | parts.state.seen.afar == set(parts.reader.positions)  # type: ignore[union-attr]
             assert all(isinstance(r.assessed, Assessment) for r in results)
             seen |= closely
-        assert seen == set(parts.watch.positions)
+        assert seen == set(parts.reader.positions)
         proxy.forget()
         world.mine()
-        await cycle(parts, await parts.watch.blocks.head())
+        await cycle(parts, await parts.reader.blocks.head())
         assert proxy.methods["eth_call"] == 1
 
 
-async def everything_found(parts: House) -> None:
+async def everything_found(parts: Engine) -> None:
     async with asyncio.timeout(20):
-        while len(parts.watch.known.scopes) < COUNT:  # noqa: ASYNC110 - found in the background
+        while len(parts.reader.known.scopes) < COUNT:  # noqa: ASYNC110 - found in the background
             await asyncio.sleep(0.01)
 
 
 async def test_who_comes_near_is_judged_exactly_at_that_very_block(world: World, fleet: Path) -> None:
     """From far away past its trigger within one block: read in full at the same block, and told."""
-    async with house(fleet) as parts:
-        await cycle(parts, await parts.watch.blocks.head())
+    async with engine(fleet) as parts:
+        await cycle(parts, await parts.reader.blocks.head())
         world.mine()
-        await cycle(parts, await parts.watch.blocks.head())
-        assert f"p{COUNT - 1}" in parts.seen.afar  # type: ignore[union-attr]
+        await cycle(parts, await parts.reader.blocks.head())
+        assert f"p{COUNT - 1}" in parts.state.seen.afar  # type: ignore[union-attr]
         world.set_price("WETH", world.price("WETH") * Decimal("0.8"))
-        results = {r.name: r for r in await cycle(parts, await parts.watch.blocks.head())}
+        results = {r.name: r for r in await cycle(parts, await parts.reader.blocks.head())}
         judged = results[f"p{COUNT - 1}"]
         assert isinstance(judged.assessed, Assessment)
         assert judged.assessed.figures.health_factor == world.account_data(owner(COUNT - 1)).health_factor
@@ -103,18 +103,18 @@ async def test_who_comes_near_is_judged_exactly_at_that_very_block(world: World,
 
 async def test_an_oracle_that_fails_leaves_nobody_healthy(world: World, fleet: Path) -> None:
     """Every account reverts: all are unreadable, and none is asked in full for it."""
-    async with house(fleet) as parts:
-        await cycle(parts, await parts.watch.blocks.head())
-        code = world.rpc("eth_getCode", parts.watch.known.market.oracle, "latest")
-        world.rpc("anvil_setCode", parts.watch.known.market.oracle, "0x60006000fd")
+    async with engine(fleet) as parts:
+        await cycle(parts, await parts.reader.blocks.head())
+        code = world.rpc("eth_getCode", parts.reader.known.market.oracle, "latest")
+        world.rpc("anvil_setCode", parts.reader.known.market.oracle, "0x60006000fd")
         world.mine()
         for _ in range(2):
-            results = await cycle(parts, await parts.watch.blocks.head())
+            results = await cycle(parts, await parts.reader.blocks.head())
             assert len(results) == COUNT
             assert {r.decision.reason for r in results} == {Reason.POSITION_UNREADABLE}  # type: ignore[union-attr]
             world.mine()
-        world.rpc("anvil_setCode", parts.watch.known.market.oracle, code)
+        world.rpc("anvil_setCode", parts.reader.known.market.oracle, code)
         world.mine()
-        results = await cycle(parts, await parts.watch.blocks.head())
-        assert len(parts.seen.afar) + len(results) == COUNT  # type: ignore[union-attr]
+        results = await cycle(parts, await parts.reader.blocks.head())
+        assert len(parts.state.seen.afar) + len(results) == COUNT  # type: ignore[union-attr]
         assert {r.decision.reason for r in results} <= {Reason.HEALTHY}  # type: ignore[union-attr]

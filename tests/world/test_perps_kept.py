@@ -222,12 +222,12 @@ async def test_a_plan_that_waits_is_dropped_once_nothing_asks_for_it(scene: Scen
     desk.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
     perps(scene, MARGIN.format(actions='"reduce"')).write()
     squeeze(scene.world, "2400")
-    async with opened(load(scene.config, {}), is_live=False) as house:
-        snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+    async with opened(load(scene.config, {}), is_live=False) as engine:
+        snapshot = await engine.reader.snapshot(await engine.reader.blocks.head())
         (short,) = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
-        found = await consider_perp(house, snapshot, short)
+        found = await consider_perp(engine, snapshot, short)
         assert found.prepared is not None, found.decision
-        look = PerpLook(house, found.prepared)
+        look = PerpLook(engine, found.prepared)
         assert isinstance(await look(False), Keep)
         squeeze(scene.world, "2000")
         assert await look(False) == Drop(Reason.HEALTHY)
@@ -249,10 +249,10 @@ async def test_nodes_on_another_history_hold_a_perpetual_too(scene: Scene) -> No
     scene.world.perp.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
     perps(scene, MARGIN.format(actions='"reduce"')).write()
     squeeze(scene.world, "2400")
-    async with opened(load(scene.config, {}), is_live=False) as house:
-        house.second_opinion = Contrary()
-        snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+    async with opened(load(scene.config, {}), is_live=False) as engine:
+        engine.others = Contrary()
+        snapshot = await engine.reader.snapshot(await engine.reader.blocks.head())
         (short,) = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
-        result = await keep_perp(house, snapshot, short)
+        result = await keep_perp(engine, snapshot, short)
         assert isinstance(result.decision, Hold)
         assert result.decision.reason is Reason.NODES_DISAGREE

@@ -14,7 +14,7 @@ from eth_utils.address import to_checksum_address
 
 from bench.proxy import Proxy
 from bench.scene import write_settings
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.service.app import opened
 from keeper.service.daemon import Daemon
 from keeper.settings import load
@@ -66,13 +66,13 @@ def crowd(world: World, count: int) -> list[str]:
 
 
 @asynccontextmanager
-async def daemon(path: Path) -> AsyncIterator[House]:
+async def daemon(path: Path) -> AsyncIterator[Engine]:
     structlog.reset_defaults()  # a command of another test may have sent the log elsewhere
     settings = load(path, {})
-    async with opened(settings, is_live=False) as house:
-        keeper = Daemon(house, settings)
+    async with opened(settings, is_live=False) as engine:
+        keeper = Daemon(engine, settings)
         running = asyncio.create_task(keeper.run())
-        yield house
+        yield engine
         keeper.stop()
         await running
 
@@ -83,19 +83,19 @@ async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
             await asyncio.sleep(0.005)
 
 
-def judged(house: House) -> float:
-    return house.observer.registry.get_sample_value("keeper_block") or 0
+def judged(engine: Engine) -> float:
+    return engine.observer.registry.get_sample_value("keeper_block") or 0
 
 
-async def counted(world: World, house: House, proxy: Proxy, blocks: int) -> Counter[str]:
+async def counted(world: World, engine: Engine, proxy: Proxy, blocks: int) -> Counter[str]:
     """All requests of some blocks, mined one after the other, from the second that the daemon saw."""
     for warming in (True, False):
         for _ in range(1 if warming else blocks):
             world.mine()
             number = world.w3.eth.block_number
-            await until(lambda: judged(house) == number)  # noqa: B023 - awaited at once
+            await until(lambda: judged(engine) == number)  # noqa: B023 - awaited at once
         if warming:
-            await until(lambda: house.watch.blocks.are_told)
+            await until(lambda: engine.reader.blocks.are_told)
             proxy.seen()
     return proxy.seen()
 
@@ -106,9 +106,9 @@ async def test_over_websocket_a_quiet_block_costs_one_request(
 ) -> None:
     """The head is pushed; everything else is one eth_call, however many positions."""
     path = write_settings(tmp_path, world, crowd(world, count), rpc_url=passing.ws_url)
-    async with daemon(path) as house:
-        await until(lambda: judged(house) > 0)
-        assert await counted(world, house, passing, 5) == {"eth_call": 5}
+    async with daemon(path) as engine:
+        await until(lambda: judged(engine) > 0)
+        assert await counted(world, engine, passing, 5) == {"eth_call": 5}
 
 
 async def test_perpetual_positions_and_a_book_join_the_one_request(
@@ -121,22 +121,22 @@ async def test_perpetual_positions_and_a_book_join_the_one_request(
     path = write_settings(tmp_path, world, [owner], rpc_url=passing.ws_url)
     with path.open("a") as file:
         file.write(PERPS.format(owner=owner))
-    async with daemon(path) as house:
-        await until(lambda: judged(house) > 0)
-        assert await counted(world, house, passing, 5) == {"eth_call": 5}
-        assert house.observer.registry.get_sample_value("keeper_delta", {"book": "eth"}) == pytest.approx(-2, abs=0.01)
+    async with daemon(path) as engine:
+        await until(lambda: judged(engine) > 0)
+        assert await counted(world, engine, passing, 5) == {"eth_call": 5}
+        assert engine.observer.registry.get_sample_value("keeper_delta", {"book": "eth"}) == pytest.approx(-2, abs=0.01)
 
 
 async def test_over_http_it_costs_one_read_and_the_polls(world: World, passing: Proxy, tmp_path: Path) -> None:
     """Nothing but the head is asked more often than once a block."""
     path = write_settings(tmp_path, world, crowd(world, 10), rpc_url=passing.url)
-    async with daemon(path) as house:
-        await until(lambda: judged(house) > 0)
+    async with daemon(path) as engine:
+        await until(lambda: judged(engine) > 0)
         passing.seen()
         for _ in range(3):
             world.mine()
             number = world.w3.eth.block_number
-            await until(lambda: judged(house) == number)  # noqa: B023 - awaited at once
+            await until(lambda: judged(engine) == number)  # noqa: B023 - awaited at once
         seen = passing.seen()
     assert seen.keys() == {"eth_call", "eth_getBlockByNumber"}
     assert seen["eth_call"] == 3
@@ -147,12 +147,12 @@ async def test_a_node_without_subscriptions_is_polled(world: World, tmp_path: Pa
     with Proxy(world.url) as proxy:
         path = write_settings(tmp_path, world, crowd(world, 1), rpc_url=proxy.ws_url)
         path.write_text(path.read_text() + '\n[daemon]\npoll = "0.1s"\n')
-        async with daemon(path) as house:
-            await until(lambda: house.watch.blocks.are_told and judged(house) > 0)
+        async with daemon(path) as engine:
+            await until(lambda: engine.reader.blocks.are_told and judged(engine) > 0)
             proxy.hang_up()
             world.mine()
             number = world.w3.eth.block_number
-            await until(lambda: judged(house) == number)
-            await until(lambda: house.watch.blocks.are_told)
+            await until(lambda: judged(engine) == number)
+            await until(lambda: engine.reader.blocks.are_told)
             world.mine()
-            await until(lambda: judged(house) == number + 1)
+            await until(lambda: judged(engine) == number + 1)

@@ -29,12 +29,12 @@ def move(scene: Scene, price: float) -> None:
 
 async def rows(stage: Stage) -> list[tuple[str | None, str]]:
     """Outcome and its reason of every plan, the oldest first."""
-    found = [d for d in await stage.house.journal.decisions.recent(50) if d.kind == "act"]
+    found = [d for d in await stage.engine.journal.decisions.recent(50) if d.kind == "act"]
     return [(d.outcome_kind, str((d.outcome or {}).get("reason"))) for d in reversed(found)]  # type: ignore[union-attr]
 
 
 async def settled(stage: Stage) -> None:
-    await stage.house.settle()
+    await stage.engine.settle()
 
 
 @pytest.mark.parametrize("batch", [True, False])
@@ -47,7 +47,7 @@ async def test_a_sale_survives_a_fall_of_one_percent_until_it_is_mined(scene: Sc
             await stage.look()
             price *= 0.99
             move(scene, price)
-            if stage.house.in_flight:  # it was decided before the price moved, and is sent now
+            if stage.engine.state.in_flight:  # it was decided before the price moved, and is sent now
                 break
         await settled(stage)
         found = await rows(stage)
@@ -62,14 +62,14 @@ async def test_a_revert_for_the_price_is_asked_for_anew_at_once(scene: Scene, ba
     falling(scene, batch=batch, start="1930")
     async with staged(scene) as stage:
         await stage.look()
-        assert stage.house.in_flight
+        assert stage.engine.state.in_flight
         move(scene, 1815.0)
         await settled(stage)
         found = await rows(stage)
         assert found[0] == ("failed", "price_moved"), found
         assert found[-1][0] in ("restored", "partial"), found
-        block = await stage.house.watch.blocks.head()
-        past = await stage.house.past_of(stage.house.rules[0], block)
+        block = await stage.engine.reader.blocks.head()
+        past = await stage.engine.past_of(stage.engine.state.rules[0], block)
         assert past.failed == 0
         assert past.outrun == sum(row == ("failed", "price_moved") for row in found)
     assert scene.health() > 1.2
@@ -83,7 +83,7 @@ async def test_a_revert_for_the_price_says_what_the_chain_said(scene: Scene, bat
         await stage.look()
         move(scene, 1815.0)
         await settled(stage)
-        first = [d for d in await stage.house.journal.decisions.recent(50) if d.kind == "act"][-1]
+        first = [d for d in await stage.engine.journal.decisions.recent(50) if d.kind == "act"][-1]
     assert first.outcome is not None
     assert Reason.PRICE_MOVED.code in str(first.outcome)
     assert str(first.outcome["detail"]).endswith(f": {words}")  # type: ignore[call-overload, index]
@@ -95,7 +95,7 @@ async def test_a_sandwich_takes_no_more_than_the_bound_from_the_oracle_s_price(s
     falling(scene, batch=True, start="1700", slippage="{ usual = 50, worst = 300 }")
     async with staged(scene) as stage:
         await stage.look()
-        assert stage.house.in_flight
+        assert stage.engine.state.in_flight
         before = scene.world.supplied("WETH", scene.owner)
         debt = scene.world.debt("USDC", scene.owner)
         scene.world.set_pool_price("WETH", "USDC", str(1700 * 0.96))  # the oracle does not move

@@ -21,7 +21,7 @@ from keeper.core.rules import Assessment
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.cycle import cycle
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.service.app import opened
 from keeper.settings import load
 from keeper.venues.contracts import multicall3
@@ -62,9 +62,9 @@ def failing_deployments() -> faults.Fault:
 
 
 @asynccontextmanager
-async def house(path: Path) -> AsyncIterator[House]:
+async def engine(path: Path) -> AsyncIterator[Engine]:
     async with opened(load(path, {}), is_live=False) as parts:
-        await parts.watch.blocks.check_chain()
+        await parts.reader.blocks.check_chain()
         yield parts
 
 
@@ -93,19 +93,19 @@ async def test_a_node_that_takes_little_still_tells_everything(
     """Every account to the wei, and what was learnt is kept: later blocks are refused nothing."""
     path = write_settings(tmp_path, world, crowd, rpc_url=proxy.url)
     proxy.fault = fault
-    async with house(path) as parts:
-        results = await cycle(parts, await parts.watch.blocks.head())
+    async with engine(path) as parts:
+        results = await cycle(parts, await parts.reader.blocks.head())
         for _ in range(2):
             world.mine()
             proxy.forget()
-            results = await cycle(parts, await parts.watch.blocks.head())
+            results = await cycle(parts, await parts.reader.blocks.head())
         for owner, result in zip(crowd, results, strict=True):
             assert isinstance(result.assessed, Assessment), result.assessed
             assert result.assessed.figures.health_factor == world.account_data(owner).health_factor
         calls = proxy.methods["eth_call"]
         world.mine()
         proxy.forget()
-        await cycle(parts, await parts.watch.blocks.head())
+        await cycle(parts, await parts.reader.blocks.head())
         assert proxy.methods["eth_call"] == calls
 
 

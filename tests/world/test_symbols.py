@@ -99,7 +99,7 @@ async def test_a_symbol_that_begins_to_mean_two_while_the_keeper_runs_is_loud(sc
     async with staged(scene) as stage:
         assert (await stage.look()).decision.reason is Reason.HEALTHY  # type: ignore[union-attr]
         other = rename(scene.world, "DAI", "USDC")
-        stage.house.watch.forget()
+        stage.engine.reader.forget()
         for _ in range(3):  # found out anew off the path
             await stage.look()
             await asyncio.sleep(0.2)

@@ -14,9 +14,9 @@ from keeper.core.rules import Action, Assessment, Rule
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Bps
 from keeper.engine.armed.ladder import site_of
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.execution.armed import Armed, watched_for
-from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Refused, Upon
+from keeper.execution.rehearsal import ForkSimulator, NoFork, Refused
 from keeper.journal import JournalError
 from keeper.venues.aave_v3.oracle_events import rates_read
 from keeper.venues.ports import ReadFailedError
@@ -39,16 +39,13 @@ Trigger = tuple[Rule, Scenario, int]
 class Arming:
     """Makes plans ready after each block: one block at a time, and never while one is judged."""
 
-    def __init__(self, house: House, band: Bps, *, wants_rates: bool = False) -> None:
-        self._house = house
+    def __init__(self, engine: Engine, band: Bps, *, wants_rates: bool = False) -> None:
+        self._engine = engine
         self._band = band
         self._wants_rates = wants_rates
         self._task: asyncio.Task[None] | None = None
         self._may_go = asyncio.Event()
-        known = house.simulator.alone if isinstance(house.simulator, Upon) else house.simulator
-        if house.mode == "dry_run" or not isinstance(known, NodeSimulator):  # a fork is too much for a look at things
-            known = NodeSimulator(house.watch.blocks, NoFork())
-        self._simulator = known
+        self._simulator = engine.rehearser_ahead
 
     def pause(self) -> None:
         """A block is about to be judged: what is under way waits."""
@@ -57,7 +54,7 @@ class Arming:
     def begin(self, assessed: Sequence[Assessment]) -> None:
         """A block was judged: arm on it, unless the one before is still being armed on."""
         self._may_go.set()
-        snapshot = self._house.seen
+        snapshot = self._engine.state.seen
         if self._band and snapshot and assessed and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._arm_all(snapshot, assessed))
             self._task.add_done_callback(self._ended)
@@ -77,35 +74,35 @@ class Arming:
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._house.observer.cycle_failed(error, 1)
+            self._engine.observer.cycle_failed(error, 1)
 
     async def _arm_all(self, snapshot: Snapshot, assessed: Sequence[Assessment]) -> None:
-        house = self._house
+        engine = self._engine
         found_near = [(one, triggers) for one in assessed if (triggers := self._near(one))]
         nearest = sorted(found_near, key=lambda pair: -pair[1][0][2])[:POSITIONS]
         near = {one.position.name: (one, triggers) for one, triggers in nearest}
-        house.armed = {name: ready for name, ready in house.armed.items() if name in near}
+        engine.state.armed = {name: ready for name, ready in engine.state.armed.items() if name in near}
         try:
             await self._make_ready(snapshot, [one for one, _ in near.values()])
             for name, (one, triggers) in near.items():
-                if house.watch.positions[name].spender in house.in_flight:
+                if engine.reader.positions[name].spender in engine.state.in_flight:
                     continue
                 if not self._is_fresh(snapshot.block, one):
-                    house.armed[name] = tuple([armed async for armed in self._arm(snapshot, one, triggers)])
-                house.observer.armed(name, snapshot.block.number, len(house.armed[name]))
+                    engine.state.armed[name] = tuple([armed async for armed in self._arm(snapshot, one, triggers)])
+                engine.observer.armed(name, snapshot.block.number, len(engine.state.armed[name]))
         except (NodeError, JournalError, ReadFailedError) as error:
-            house.observer.not_armed(snapshot.block.number, str(error))
-        reads = [read for ready in house.armed.values() for armed in ready for read in armed.watched.reads]
+            engine.observer.not_armed(snapshot.block.number, str(error))
+        reads = [read for ready in engine.state.armed.values() for armed in ready for read in armed.watched.reads]
         if self._wants_rates:
             held = {h.reserve.asset for one, _ in near.values() for h in one.position.held}
-            reads += [rates_read(house.watch.known.market, asset) for asset in sorted(held)]
-        house.watch.also = tuple(dict.fromkeys(reads))
+            reads += [rates_read(engine.reader.known.market, asset) for asset in sorted(held)]
+        engine.reader.also = tuple(dict.fromkeys(reads))
 
     def _is_fresh(self, block: BlockRef, one: Assessment) -> bool:
         """Tell whether the ladder of the block before still stands: every other block is enough, unless it is moved."""
-        house, signer = self._house, self._house.watch.positions[one.position.name].spender
-        ready, executor = house.armed.get(one.position.name), house.executors.get(signer)
-        if not ready or house.lineage.distance(block, ready[0].bounds.block.hash, 1) is None:
+        engine, signer = self._engine, self._engine.reader.positions[one.position.name].spender
+        ready, executor = engine.state.armed.get(one.position.name), engine.senders.get(signer)
+        if not ready or engine.state.lineage.distance(block, ready[0].bounds.block.hash, 1) is None:
             return False
         bounds, nonce = ready[0].bounds, executor.lane.ready_nonce(block) if executor else ready[0].nonce
         if nonce != ready[0].nonce or not is_same_account(bounds.position, one.position):
@@ -115,15 +112,15 @@ class Arming:
 
     async def _make_ready(self, snapshot: Snapshot, near: Sequence[Assessment]) -> None:
         """Fetch nonce and tip of whoever may have to sign soon, and what the journal knows of rules that may fire."""
-        house, block = self._house, snapshot.block
-        for signer in dict.fromkeys(house.watch.positions[one.position.name].spender for one in near):
-            executor = house.executors.get(signer)
-            if executor and signer not in house.in_flight:
+        engine, block = self._engine, snapshot.block
+        for signer in dict.fromkeys(engine.reader.positions[one.position.name].spender for one in near):
+            executor = engine.senders.get(signer)
+            if executor and signer not in engine.state.in_flight:
                 await executor.lane.make_ready(block)
-        house.recollection.forget()
-        for rule in house.rules:
+        engine.recollection.forget()
+        for rule in engine.state.rules:
             if rule.position in {one.position.name for one in near}:
-                await house.past_of(rule, block)
+                await engine.past_of(rule, block)
 
     def _near(self, one: Assessment) -> list[Trigger]:
         """Return which acting rules would fire within the band, the nearest first."""
@@ -140,14 +137,14 @@ class Arming:
 
     async def _arm(self, snapshot: Snapshot, one: Assessment, triggers: Sequence[Trigger]) -> AsyncIterator[Armed]:
         """Yield plans that passed their trial, the nearest price first."""
-        site, tried = await site_of(self._house, snapshot, one), 0
+        site, tried = await site_of(self._engine, snapshot, one), 0
         for rule, scenario, factor in triggers:
             trades = any(action.trades for action in rule.actions)
             step = max(FINE, Bps(rule.limits.max_slippage // 4)) if trades else COARSE
             await self._may_go.wait()
             ladder = await site.ladder(scenario, rungs(factor, step, RUNGS), step)
             ways = [plan for rung in ladder for plan in rung.plans]
-            watched = watched_for(ways, self._house.venues, site.signer, site.allowances)
+            watched = watched_for(ways, self._engine.venues, site.signer, site.allowances)
             for rung in ladder:
                 for plan in rung.plans:
                     tried += 1
@@ -156,7 +153,7 @@ class Arming:
                     await self._may_go.wait()
                     prepared = await site.trial(rung, plan, self._simulator)
                     if isinstance(prepared, Refused):
-                        self._house.observer.unfit(one.position.name, plan.label, prepared.detail)
+                        self._engine.observer.unfit(one.position.name, plan.label, prepared.detail)
                         continue
                     bounds = Bounds(snapshot.block, one.position, price_bounds(one.position, rung.prices, step))
                     how = f"armed at block {snapshot.block.number} for {rung.name(scenario)}"

@@ -15,11 +15,11 @@ from keeper.core.lending.slippage import slippage_of
 from keeper.core.rules import Assessment, assess
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, decimal_of
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.plan import state_of, terms_of
 from keeper.engine.preflight import Prepared, batch_of, try_plan
 from keeper.execution.encoding import Batch
-from keeper.execution.rehearsal import NodeSimulator, Overridden, Refused
+from keeper.execution.rehearsal import Overridden, Refused, Simulator
 from keeper.venues.feeds.fixed_price import price_source
 
 WAYS = 2
@@ -49,7 +49,7 @@ class Rung:
 class Site:
     """One position at one block, and what all rungs of its ladders have in common."""
 
-    house: House
+    engine: Engine
     snapshot: Snapshot
     one: Assessment
     signer: Address
@@ -71,10 +71,12 @@ class Site:
                 intents.append(intent)
         if not intents:
             return []
-        terms = [terms_of(self.house, self.snapshot, i, self.signer, has_batch=self.batch is not None) for i in intents]
+        terms = [
+            terms_of(self.engine, self.snapshot, i, self.signer, has_batch=self.batch is not None) for i in intents
+        ]
         wallet = self.snapshot.wallets[self.signer]
         lowest = quotes_needed(_tight(intents[-1], step), state_of(wallet, intents[-1]), terms[-1])
-        quotes = await self.house.watch.quotes(self.snapshot.block, lowest) if lowest else Quotes()
+        quotes = await self.engine.reader.quotes(self.snapshot.block, lowest) if lowest else Quotes()
         rungs_ = list[Rung]()
         for intent, term in zip(intents, terms, strict=True):
             tight, there = _tight(intent, step), intent.assessment
@@ -90,12 +92,12 @@ class Site:
 
     async def _intent(self, then: LendingPosition) -> Intent | None:
         """Return what would be decided at other prices. Doubts are for the block on which it is decided."""
-        there = assess(then, self.house.rules, (), drifts=self.one.drifts)
-        memory = replace(await self.house.recall(there, self.snapshot.block), busy={})
-        intents = decide(there, memory, self.house.safety, self.signer).intents
+        there = assess(then, self.engine.state.rules, (), drifts=self.one.drifts)
+        memory = replace(await self.engine.recall(there, self.snapshot.block), busy={})
+        intents = decide(there, memory, self.engine.terms.safety, self.signer).intents
         return intents[0] if intents and not intents[0].rule.is_boost else None
 
-    async def trial(self, rung: Rung, plan: Plan, simulator: NodeSimulator) -> Prepared | Refused:
+    async def trial(self, rung: Rung, plan: Plan, simulator: Simulator) -> Prepared | Refused:
         """Return the plan ready to be sent at the rung's prices, the oracle made to answer them."""
         codes = {
             h.reserve.price.source: price_source(h.reserve.price.answer)
@@ -103,19 +105,19 @@ class Site:
             if h.reserve.price.answer != now.reserve.price.answer
         }
         there = Overridden(simulator, codes)
-        return await try_plan(self.house, rung.snapshot, plan, self.signer, self.batch, there)
+        return await try_plan(self.engine, rung.snapshot, plan, self.signer, self.batch, there)
 
 
-async def site_of(house: House, snapshot: Snapshot, one: Assessment) -> Site:
+async def site_of(engine: Engine, snapshot: Snapshot, one: Assessment) -> Site:
     """Return what all rungs share. Raises NodeError, ReadFailedError, JournalError."""
-    block, signer = snapshot.block, house.watch.positions[one.position.name].spender
+    block, signer = snapshot.block, engine.reader.positions[one.position.name].spender
     assets = [h.reserve.asset for h in one.position.holdings]
-    executor = house.executors.get(signer)
+    executor = engine.senders.get(signer)
     nonce = executor.lane.ready_nonce(block) if executor else None
-    batch = await batch_of(house, block, signer)
+    batch = await batch_of(engine, block, signer)
     if executor:
         await executor.lane.warm_up(batch.contract if batch and not batch.is_delegated else None)
-    return Site(house, snapshot, one, signer, nonce, batch, await house.watch.allowances(block, signer, assets))
+    return Site(engine, snapshot, one, signer, nonce, batch, await engine.reader.allowances(block, signer, assets))
 
 
 def _tight(intent: Intent, step: Bps) -> Intent:

@@ -9,13 +9,13 @@ from keeper.core.decide import Intent
 from keeper.core.lending.proposals import ATOMIC_FLOOR
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.plan import gas_needed
 from keeper.engine.preflight import Prepared, gate, priced
 from keeper.execution.armed import Armed, check_around
 
 
-async def fitting(house: House, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | None:
+async def fitting(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | None:
     """Return a plan made ready beforehand that is still right; None when one is to be rehearsed as usual.
 
     The fresh snapshot decides: see ``core.bounds`` for what must still hold. Nobody is asked anything; where there are
@@ -23,40 +23,40 @@ async def fitting(house: House, snapshot: Snapshot, intent: Intent, signer: Addr
     """
     if intent.position in snapshot.otherwise:
         return None
-    for armed in house.armed.get(intent.position, ()):
+    for armed in engine.state.armed.get(intent.position, ()):
         try:
-            prepared = _fitted(house, snapshot, intent, signer, armed)
+            prepared = _fitted(engine, snapshot, intent, signer, armed)
         except OutOfBoundsError as why:
-            house.observer.unfit(intent.position, armed.plan.label, str(why))
+            engine.observer.unfit(intent.position, armed.plan.label, str(why))
             continue
-        market = house.venues.market
-        if house.opinions is not None and not await house.opinions.are_one(market, intent.assessment.position):
+        market = engine.venues.market
+        if engine.quorum is not None and not await engine.quorum.are_one(market, intent.assessment.position):
             return None
         after = prepared.plan.projected.health_factor
-        house.observer.rehearsed(intent.position, prepared.plan.label, armed.rehearsed.how, after)
+        engine.observer.rehearsed(intent.position, prepared.plan.label, armed.rehearsed.how, after)
         return prepared
     return None
 
 
-def _fitted(house: House, snapshot: Snapshot, intent: Intent, signer: Address, armed: Armed) -> Prepared:
+def _fitted(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address, armed: Armed) -> Prepared:
     block, wallet = snapshot.block, snapshot.wallets[signer]
-    if house.lineage.distance(block, armed.bounds.block.hash, BLOCKS) is None:
+    if engine.state.lineage.distance(block, armed.bounds.block.hash, BLOCKS) is None:
         raise OutOfBoundsError(f"block {armed.bounds.block.number} is not one of the last {BLOCKS} before this one")
-    executor = house.executors.get(signer)
+    executor = engine.senders.get(signer)
     if executor and (armed.nonce is None or executor.lane.ready_nonce(block) != armed.nonce):
         raise OutOfBoundsError("the signer's nonce is not ready, or not what it was")
-    floor = house.safety.health_floor
+    floor = engine.terms.safety.health_floor
     figures = project(armed.plan, armed.bounds, intent, wallet, ATOMIC_FLOOR if armed.script.batch else floor)
     if figures.health_factor < min(floor, intent.assessment.figures.health_factor):
         raise OutOfBoundsError("it would end below the floor")
     check_around(armed, snapshot.also)
     plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)
     is_atomic = armed.script.batch is not None
-    if gas_needed(plan, block.base_fee, house.tolls.last, is_atomic=is_atomic) > wallet.native:
+    if gas_needed(plan, block.base_fee, engine.fees.last_toll, is_atomic=is_atomic) > wallet.native:
         raise OutOfBoundsError("the signer may not be able to pay for the gas")
-    found = gate(house, block, plan, armed.script, signer)
+    found = gate(engine, block, plan, armed.script, signer)
     if found is None:
-        prepared = priced(house, snapshot, plan, armed.script, armed.rehearsed)
+        prepared = priced(engine, snapshot, plan, armed.script, armed.rehearsed)
         if isinstance(prepared, Prepared):
             return prepared
         found = prepared

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from keeper.chain.errors import NodeError
-from keeper.chain.nodes import Nodes
 from keeper.chain.pushes import Log, Pushed
 from keeper.core.armed.accrual import Answered, Rates, carried_on, is_as_foretold, is_same_account
 from keeper.core.decide import decide
@@ -20,7 +19,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, decimal_of, usd_text
 from keeper.engine.armed.match import fitting
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.plan import judge
 from keeper.engine.submit import conclude_plan
 from keeper.journal import JournalError
@@ -35,10 +34,10 @@ Landed = Callable[[asyncio.Task[Any]], None]
 
 
 class Early:
-    """Follows the feeds of one house. ``landed`` is told of what was sent, as the daemon is of its own."""
+    """Follows the feeds of one engine. ``landed`` is told of what was sent, as the daemon is of its own."""
 
-    def __init__(self, house: House, landed: Landed) -> None:
-        self._house = house
+    def __init__(self, engine: Engine, landed: Landed) -> None:
+        self._engine = engine
         self._landed = landed
         self._emitters: dict[Address, list[Address]] = {}
         self._known: object = None
@@ -64,12 +63,12 @@ class Early:
 
     async def follow(self) -> None:
         """Subscribe to the feeds that matter now; call it after a block, off the path. Raises NodeError."""
-        watch, node, seen = self._house.watch, self._house.watch.blocks.node, self._house.seen
-        if seen is None or watch.known is self._known or not isinstance(node, Nodes):
+        watch, node, seen = self._engine.reader, self._engine.feed, self._engine.state.seen
+        if seen is None or watch.known is self._known:
             return
         known = watch.known
         listings = {x.asset: x for scope in known.scopes.values() for x in scope.listings}
-        self._emitters = await watch.blocks.read(seen.block, oracle_events.aggregators_probe(list(listings.values())))
+        self._emitters = await watch.read(seen.block, oracle_events.aggregators_probe(list(listings.values())))
         await self.close()
         topics = [oracle_events.ANSWER_UPDATED]
         if self._emitters:
@@ -124,26 +123,27 @@ class Early:
 
     async def _act(self, block: BlockRef) -> None:
         """Send what was made ready for the prices that were just told, for one position at most."""
-        house, last = self._house, self._house.seen
+        engine, last = self._engine, self._engine.state.seen
         if last is None or last.block.hash != block.parent_hash or self._shot_at >= block.number:
             return
-        snapshot = self._foretold(last, block, {name for name, plans in house.armed.items() if plans})
+        snapshot = self._foretold(last, block, {name for name, plans in engine.state.armed.items() if plans})
         for position in snapshot.positions:
             assert isinstance(position, LendingPosition)  # noqa: S101 - narrows the type; no other is foretold
-            assessed = judge(house, snapshot, position)
-            signer = house.watch.positions[position.name].spender
+            assessed = judge(engine, snapshot, position)
+            signer = engine.reader.positions[position.name].spender
             try:
                 intent = next(
-                    iter(decide(assessed, await house.recall(assessed, block), house.safety, signer).intents), None
+                    iter(decide(assessed, await engine.recall(assessed, block), engine.terms.safety, signer).intents),
+                    None,
                 )
-                prepared = await fitting(house, snapshot, intent, signer) if intent else None
+                prepared = await fitting(engine, snapshot, intent, signer) if intent else None
                 if prepared is None or intent is None or self._shot_at >= block.number:
                     continue
                 self._shot_at, self._unproven = block.number, block
                 rehearsed = replace(prepared.rehearsed, how=f"{prepared.rehearsed.how}, {HOW}")
-                sent = await conclude_plan(house, snapshot, intent, replace(prepared, rehearsed=rehearsed), signer)
+                sent = await conclude_plan(engine, snapshot, intent, replace(prepared, rehearsed=rehearsed), signer)
             except (JournalError, ReadFailedError, NodeError) as error:
-                house.observer.not_armed(block.number, str(error))
+                engine.observer.not_armed(block.number, str(error))
                 return
             if isinstance(sent, asyncio.Task):
                 sent.add_done_callback(self._landed)
@@ -166,7 +166,7 @@ class Early:
     def _rates_of(self, snapshot: Snapshot) -> dict[Address, Rates]:
         """Return what is known of the rates at a snapshot; decoded once, when it is reconciled."""
         if self._rates[0] != snapshot.block.hash:
-            market = self._house.watch.known.market
+            market = self._engine.reader.known.market
             assets = [x.asset for x in market.listings]
             self._rates = (snapshot.block.hash, oracle_events.rates_in(market, assets, snapshot.also))
         return self._rates[1]
@@ -175,7 +175,7 @@ class Early:
 
     def reconcile(self) -> None:
         """Compare the newest read with what would have been foretold for its block."""
-        read, before = self._house.seen, self._before
+        read, before = self._engine.state.seen, self._before
         if read is None or (before is not None and before.block.hash == read.block.hash):
             return
         self._before = read
@@ -196,7 +196,7 @@ class Early:
         elif self._wanting and foretold and not late:
             self._wanting -= 1
             if not self._wanting:
-                self._house.observer.early_on(read.block.number)
+                self._engine.observer.early_on(read.block.number)
 
     def _overdue(self) -> str | None:
         """Return a price of an earlier block that no event told of."""
@@ -233,4 +233,4 @@ class Early:
 
     def _turn_off(self, why: str) -> None:
         self._wanting = CLEAN
-        self._house.observer.early_off(why, CLEAN)
+        self._engine.observer.early_off(why, CLEAN)

@@ -16,7 +16,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Bps
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.perp.notices import price_text
 from keeper.venues.aave_v3 import market as aave_v3
 from keeper.venues.ports import joined
@@ -26,34 +26,34 @@ HEDGE_FEE = Bps(10)
 
 
 async def judge_perp(
-    house: House, snapshot: Snapshot, position: PerpPosition | Unreadable
+    engine: Engine, snapshot: Snapshot, position: PerpPosition | Unreadable
 ) -> PerpAssessment | Unjudged:
     """Judge a position by the rules; where another node tells otherwise, by the worse figure. Raises JournalError."""
     other = snapshot.otherwise.get(position.name)
     if other is None or isinstance(other.position, LendingPosition):
-        return await _judge_perp(house, snapshot, position, ())
+        return await _judge_perp(engine, snapshot, position, ())
     doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
-    ours, theirs = [await _judge_perp(house, snapshot, p, doubt) for p in (position, other.position)]
+    ours, theirs = [await _judge_perp(engine, snapshot, p, doubt) for p in (position, other.position)]
     if isinstance(ours, PerpAssessment) and isinstance(theirs, PerpAssessment):
         return min(ours, theirs, key=lambda judged: margin_ratio(judged.position))
     return ours if isinstance(ours, PerpAssessment) else theirs
 
 
 async def _judge_perp(
-    house: House, snapshot: Snapshot, position: PerpPosition | Unreadable, more: tuple[Doubt, ...]
+    engine: Engine, snapshot: Snapshot, position: PerpPosition | Unreadable, more: tuple[Doubt, ...]
 ) -> PerpAssessment | Unjudged:
     if isinstance(position, Unreadable):
-        return assess_perp(position, house.perps.rules, Trail(), ())
-    doubts = (*more, *perp_doubts(house, snapshot, position))
+        return assess_perp(position, engine.perps.rules, Trail(), ())
+    doubts = (*more, *perp_doubts(engine, snapshot, position))
     trail, may_be_empty = (
-        await house.perps.trail(position, is_sure=not doubts),
-        await house.perps.may_be_empty(position.name),
+        await engine.perps.trail(position, is_sure=not doubts),
+        await engine.perps.may_be_empty(position.name),
     )
-    return assess_perp(position, house.perps.rules, trail, doubts, may_be_empty=may_be_empty)
+    return assess_perp(position, engine.perps.rules, trail, doubts, may_be_empty=may_be_empty)
 
 
 def perp_doubts(
-    house: House, snapshot: Snapshot, position: PerpPosition, hedged: str | None = None, *, buys: bool = False
+    engine: Engine, snapshot: Snapshot, position: PerpPosition, hedged: str | None = None, *, buys: bool = False
 ) -> tuple[Doubt, ...]:
     """Return what speaks against trading: the sequencer, a stale index, mark and index too far apart.
 
@@ -61,7 +61,7 @@ def perp_doubts(
     still be empty. A gap does not forbid a trade at a market better than the index: there is the squeeze by funding,
     where who pays it must be able to get out. Such a trade is bounded by the better of market and index.
     """
-    now, bound = snapshot.block.timestamp, house.watch.network.max_deviation
+    now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
     doubts = list(sequencer_doubts(snapshot.sequencer, now))
     for leg in position.legs:
         if not leg.size and leg.symbol.upper() != hedged:
@@ -77,25 +77,25 @@ def perp_doubts(
     return tuple(doubts)
 
 
-async def judge_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRule) -> BookAssessment:
+async def judge_book(engine: Engine, snapshot: Snapshot, book: Book, rule: HedgeRule) -> BookAssessment:
     """Judge a book by a rule; the time it stands outside its band is counted and kept. Raises JournalError."""
-    seen = exposure(book, snapshot, house.native_symbol)
+    seen = exposure(book, snapshot, engine.native_symbol)
     delta, now = seen.delta(rule.underlying), snapshot.block.timestamp
-    naked = await house.perps.naked_of(rule)
+    naked = await engine.perps.naked_of(rule)
     if not seen.doubts:
         naked = legs.observed(naked, now, abs(delta - rule.target), is_outside=rule.is_outside(delta))
-        await house.perps.set_naked(rule, naked)
+        await engine.perps.set_naked(rule, naked)
     hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
     buys = delta < rule.target
-    doubts = tuple(d for perp in hedges for d in perp_doubts(house, snapshot, perp, rule.underlying, buys=buys))
+    doubts = tuple(d for perp in hedges for d in perp_doubts(engine, snapshot, perp, rule.underlying, buys=buys))
     return BookAssessment(seen, rule, delta, now, naked, doubts, blindness(seen, rule, hedges))
 
 
-async def carry_of(house: House, snapshot: Snapshot, of: BookAssessment) -> Carry:
+async def carry_of(engine: Engine, snapshot: Snapshot, of: BookAssessment) -> Carry:
     """Return what holding a book brings or costs in a day. One read, for the market's rates. Raises NodeError."""
-    market, names = house.watch.known.market, of.exposure.book.positions
+    market, names = engine.reader.known.market, of.exposure.book.positions
     lent = [p for p in snapshot.positions if isinstance(p, LendingPosition) and p.name in names]
     assets = dict.fromkeys(h.reserve.asset for p in lent for h in p.held)
     probe = joined([aave_v3.rates_probe(market, asset) for asset in assets])
-    found = await house.watch.blocks.read(snapshot.block, probe) if assets else ()
+    found = await engine.reader.read(snapshot.block, probe) if assets else ()
     return carry(of.exposure, snapshot, dict(zip(assets, found, strict=True)), HEDGE_FEE)

@@ -8,8 +8,8 @@ from keeper.core.occurrences import Occurrence, What, strangers
 from keeper.core.perp.decide import pending_order
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
+from keeper.engine.engine import Engine
 from keeper.engine.history import Shrunk
-from keeper.engine.house import House
 from keeper.engine.perp import report
 from keeper.engine.perp.notices import position_text, size_text
 from keeper.engine.submit import where
@@ -19,34 +19,34 @@ REASONS = {What.LIQUIDATED: Reason.LIQUIDATED, What.DELEVERAGED: Reason.DELEVERA
 UNKNOWN = "closed by hand, liquidated or deleveraged: the venue's events do not say which"
 
 
-async def notice(house: House, position: PerpPosition) -> None:
+async def notice(engine: Engine, position: PerpPosition) -> None:
     """Tell of size that went since the last look, but by ours. Raises JournalError.
 
     What is under way may show at the next block. After a restart the venue's events and the journal say whose it was.
     """
     name = position.name
-    lost = await house.perps.shrunk(position)
-    if house.watch.positions[name].spender in house.in_flight or pending_order(position):
-        house.perps.expected.add(name)
+    lost = await engine.perps.shrunk(position)
+    if engine.reader.positions[name].spender in engine.state.in_flight or pending_order(position):
+        engine.perps.expected.add(name)
     if not lost:
         return
     try:
-        found = await house.logs.happened(name, lost[0].since + 1, position.block.number)
+        found = await engine.logs.happened(name, lost[0].since + 1, position.block.number)
     except NodeError:
         found = ()
-    own = await house.journal.transactions.own_of({o.transaction for o in found})
-    stops = await house.perps.own_orders(name)
+    own = await engine.journal.transactions.own_of({o.transaction for o in found})
+    stops = await engine.perps.own_orders(name)
     foreign = strangers(found, own | stops)
     if foreign or not found:
-        await _tell(house, position, lost, foreign)
+        await _tell(engine, position, lost, foreign)
         return
     if any(o.order in stops for o in found):
         title = f"{name}: {lost[0].symbol} {_what(position, lost[0])}: a stop order left with the venue was carried out"
-        house.observer.raise_alarm(None, title, sentence(_words(found), position_text(position)))
+        engine.observer.raise_alarm(None, title, sentence(_words(found), position_text(position)))
 
 
 async def _tell(
-    house: House, position: PerpPosition, lost: tuple[Shrunk, ...], foreign: tuple[Occurrence, ...]
+    engine: Engine, position: PerpPosition, lost: tuple[Shrunk, ...], foreign: tuple[Occurrence, ...]
 ) -> None:
     name = position.name
     forced = next((o.what for o in foreign if o.what.is_forced), None)
@@ -55,13 +55,13 @@ async def _tell(
     words = _words(foreign) or UNKNOWN
     for leg in lost:
         title = f"{name}: {leg.symbol} {_what(position, leg)}, {by}"
-        house.observer.noticed(name, reason, title, sentence(words, position_text(position), reason.remedy))
-    await house.journal.decisions.record(
+        engine.observer.noticed(name, reason, title, sentence(words, position_text(position), reason.remedy))
+    await engine.journal.decisions.record(
         NewDecision(
             **where(position.block),
             position=name,
             rule=None,
-            mode=house.mode,
+            mode=engine.terms.mode,
             kind="danger" if forced else "alert",
             reason=reason.code,
             summary=f"{reason.short}: {words}",

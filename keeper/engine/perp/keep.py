@@ -16,7 +16,7 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot, Unreadable
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book, judge_perp
 from keeper.engine.perp.foreign_changes import notice
 from keeper.engine.perp.orders import look_after_orders
@@ -49,42 +49,42 @@ class PerpResult:
         return (self.decision, *self.others) if isinstance(self.decision, Hold) else self.others
 
 
-async def keep_perp(house: House, snapshot: Snapshot, position: PerpPosition | Unreadable) -> PerpResult:
+async def keep_perp(engine: Engine, snapshot: Snapshot, position: PerpPosition | Unreadable) -> PerpResult:
     """Take one perpetual position the whole way. Its trouble is not another's."""
     try:
-        result = await consider_perp(house, snapshot, position)
+        result = await consider_perp(engine, snapshot, position)
         if isinstance(position, PerpPosition):
-            back = await look_after_orders(house, snapshot, position)
-            await notice(house, position)
+            back = await look_after_orders(engine, snapshot, position)
+            await notice(engine, position)
             if back is not None:
-                await take_back(house, snapshot, position, back)
-                result = _after_that(house, result)
+                await take_back(engine, snapshot, position, back)
+                result = _after_that(engine, result)
         if any(hold.reason is Reason.SIGNER_BUSY for hold in result.holds):
-            house.wanted.add(house.watch.positions[position.name].spender)
+            engine.state.wanted.add(engine.reader.positions[position.name].spender)
         if isinstance(result.decision, Hold):
-            await conclude_holds(house, snapshot, result.assessed, result.holds)
+            await conclude_holds(engine, snapshot, result.assessed, result.holds)
             if isinstance(position, PerpPosition):
-                await keep_stops(house, snapshot, position)
+                await keep_stops(engine, snapshot, position)
             return result
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
-        outcome = await conclude_plan(house, snapshot, result.prepared)  # the rescue goes first
-        with once_sent(house, position.name):
-            await conclude_holds(house, snapshot, result.assessed, result.holds, result.decision.rule.name)
+        outcome = await conclude_plan(engine, snapshot, result.prepared)  # the rescue goes first
+        with once_sent(engine, position.name):
+            await conclude_holds(engine, snapshot, result.assessed, result.holds, result.decision.rule.name)
         return replace(result, outcome=outcome)
     except (NodeError, ReadFailedError, JournalError) as error:
-        return _in_the_dark(house, position.name, error)
+        return _in_the_dark(engine, position.name, error)
 
 
-async def consider_perp(house: House, snapshot: Snapshot, position: PerpPosition | Unreadable) -> PerpResult:
+async def consider_perp(engine: Engine, snapshot: Snapshot, position: PerpPosition | Unreadable) -> PerpResult:
     """Return what would be done about one position and why, down to the rehearsed calls. Sends nothing."""
-    assessed = await judge_perp(house, snapshot, position)
-    signer = house.watch.positions[position.name].spender
+    assessed = await judge_perp(engine, snapshot, position)
+    signer = engine.reader.positions[position.name].spender
     fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
-    decided = decide_perp(assessed, await house.recall_of(fired, snapshot.block), house.safety, signer)
+    decided = decide_perp(assessed, await engine.recall_of(fired, snapshot.block), engine.terms.safety, signer)
     holds = decided.holds
     for intent in decided.intents:
-        ways = await find_perp_plans(house, snapshot, intent)
-        prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways)
+        ways = await find_perp_plans(engine, snapshot, intent)
+        prepared = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
         if isinstance(prepared, PerpPrepared):
             return PerpResult(position.name, assessed, intent, prepared, others=holds)
         holds = (*holds, prepared)
@@ -92,61 +92,61 @@ async def consider_perp(house: House, snapshot: Snapshot, position: PerpPosition
     return PerpResult(position.name, assessed, lead, others=tuple(h for h in holds if h is not lead))
 
 
-async def keep_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRule) -> PerpResult:
+async def keep_book(engine: Engine, snapshot: Snapshot, book: Book, rule: HedgeRule) -> PerpResult:
     """Take one book the whole way: its delta, the trade that brings it back, and the first leg when that cannot be."""
     try:
-        result = await consider_book(house, snapshot, book, rule)
+        result = await consider_book(engine, snapshot, book, rule)
         assert isinstance(result.assessed, BookAssessment)  # noqa: S101 - a book is always assessed
         if isinstance(result.decision, Hold):
-            await conclude_holds(house, snapshot, result.assessed, result.holds)
-            await stand_by(house, snapshot, result.assessed, result.decision)
+            await conclude_holds(engine, snapshot, result.assessed, result.holds)
+            await stand_by(engine, snapshot, result.assessed, result.decision)
             return result
-        await stand_by(house, snapshot, result.assessed, None)
+        await stand_by(engine, snapshot, result.assessed, None)
         assert result.prepared  # noqa: S101 - an intent comes with its plan, else it became a Hold
-        outcome = await conclude_plan(house, snapshot, result.prepared)
-        with once_sent(house, book.name):
-            await conclude_holds(house, snapshot, result.assessed, result.holds, rule.name)
+        outcome = await conclude_plan(engine, snapshot, result.prepared)
+        with once_sent(engine, book.name):
+            await conclude_holds(engine, snapshot, result.assessed, result.holds, rule.name)
         return replace(result, outcome=outcome)
     except (NodeError, ReadFailedError, JournalError) as error:
-        return _in_the_dark(house, book.name, error)
+        return _in_the_dark(engine, book.name, error)
 
 
-async def consider_book(house: House, snapshot: Snapshot, book: Book, rule: HedgeRule) -> PerpResult:
+async def consider_book(engine: Engine, snapshot: Snapshot, book: Book, rule: HedgeRule) -> PerpResult:
     """Return what would be done about one book and why, down to the rehearsed calls. Sends nothing."""
-    assessed = await judge_book(house, snapshot, book, rule)
+    assessed = await judge_book(engine, snapshot, book, rule)
     hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
-    signers = {name: house.watch.positions[name].spender for name in book.hedges}
-    memory = await house.recall_of(assessed.fired, snapshot.block)
+    signers = {name: engine.reader.positions[name].spender for name in book.hedges}
+    memory = await engine.recall_of(assessed.fired, snapshot.block)
     decided = decide_hedge(assessed, hedges, memory, signers)
     if isinstance(decided.lead, Hold):
         return PerpResult(book.name, assessed, decided.lead)
     if gives_up(assessed):
         detail = f"{assessed.naked.tries} orders failed"
         return PerpResult(book.name, assessed, decided.lead.hold(Reason.TOO_MANY_FAILURES, detail))
-    ways = await find_hedge_plans(house, snapshot, decided.intents)
+    ways = await find_hedge_plans(engine, snapshot, decided.intents)
     if isinstance(ways, Hold):
         return PerpResult(book.name, assessed, ways)
-    prepared = await first_that_works(house, snapshot, ways)
+    prepared = await first_that_works(engine, snapshot, ways)
     if isinstance(prepared, Hold):
         return PerpResult(book.name, assessed, prepared)
     assert isinstance(prepared.plan.intent, HedgeIntent)  # noqa: S101 - hedge plans come from hedge intents
     return PerpResult(book.name, assessed, prepared.plan.intent, prepared)
 
 
-def _after_that(house: House, result: PerpResult) -> PerpResult:
+def _after_that(engine: Engine, result: PerpResult) -> PerpResult:
     """Return the result, held where an order is being taken back: a signer does one thing at a time."""
-    signer = house.watch.positions[result.name].spender
-    if isinstance(result.decision, PerpIntent) and signer in house.in_flight:
+    signer = engine.reader.positions[result.name].spender
+    if isinstance(result.decision, PerpIntent) and signer in engine.state.in_flight:
         held = result.decision.hold(Reason.IN_FLIGHT, "an order taken back")
         return PerpResult(result.name, result.assessed, held, others=result.others)
     return result
 
 
-def _in_the_dark(house: House, name: str, error: Exception) -> PerpResult:
+def _in_the_dark(engine: Engine, name: str, error: Exception) -> PerpResult:
     """Tell that a position could not be seen to at this block. Nothing was sent: the journal comes before the wire."""
     if isinstance(error, JournalError):
         reason = Reason.JOURNAL_AWAY
     else:
         reason = Reason.NODES_DISAGREE if isinstance(error, NodesDisagreeError) else Reason.NODE_AWAY
-    house.observer.held(name, None, reason, str(error))
+    engine.observer.held(name, None, reason, str(error))
     return PerpResult(name, Unjudged(name, Doubt(reason, str(error))), Hold(name, None, reason, str(error)))

@@ -9,7 +9,7 @@ from keeper.core.perp.decide import PerpIntent, pending_order
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.snapshot import Snapshot
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.plan import find_perp_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
@@ -17,7 +17,7 @@ from keeper.journal import JournalError
 from keeper.venues.ports import ReadFailedError
 
 
-async def rest_of(house: House, intent: PerpIntent | HedgeIntent) -> tuple[Snapshot, PerpPrepared] | None:
+async def rest_of(engine: Engine, intent: PerpIntent | HedgeIntent) -> tuple[Snapshot, PerpPrepared] | None:
     """Return a plan for what is still missing, rehearsed at the newest block; None where there is none, or no way.
 
     Within the limits of the rule, and only where nothing is in doubt. Never raises for what a node does.
@@ -25,21 +25,21 @@ async def rest_of(house: House, intent: PerpIntent | HedgeIntent) -> tuple[Snaps
     if not isinstance(intent, PerpIntent):
         return None  # a book is judged anew by its band
     try:
-        snapshot = await house.watch.snapshot(await house.watch.blocks.head())
+        snapshot = await engine.reader.snapshot(await engine.reader.head())
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
         if not isinstance(position, PerpPosition) or pending_order(position):
             return None
-        assessed = await judge_perp(house, snapshot, position)
+        assessed = await judge_perp(engine, snapshot, position)
         if not isinstance(assessed, PerpAssessment) or assessed.doubts or intent.target.is_met(position):
             return None
-        memory = await house.recall_of((intent.rule,), snapshot.block)
+        memory = await engine.recall_of((intent.rule,), snapshot.block)
         rule, left = intent.rule, left_today(intent.rule, memory)
         rest = PerpIntent(assessed, rule, intent.target, rule.acts, (), left, finishes=True)
-        ways = await find_perp_plans(house, snapshot, rest)
-        prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways)
+        ways = await find_perp_plans(engine, snapshot, rest)
+        prepared = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
     except (NodeError, ReadFailedError, JournalError):
         return None
     if isinstance(prepared, Hold):
-        house.observer.held(prepared.position, prepared.rule, prepared.reason, prepared.detail)
+        engine.observer.held(prepared.position, prepared.rule, prepared.reason, prepared.detail)
         return None
     return snapshot, prepared

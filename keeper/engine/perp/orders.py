@@ -12,8 +12,8 @@ from keeper.core.perp.position import PerpPosition, VenueOrder
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import duration
+from keeper.engine.engine import Engine
 from keeper.engine.history import Left
-from keeper.engine.house import House
 from keeper.engine.perp.notices import dollars, position_text
 from keeper.engine.perp.ownership import adopt
 from keeper.journal.decisions import OutcomeKind
@@ -22,21 +22,21 @@ CANCEL_AFTER_S = 300
 """GMX v2 REQUEST_EXPIRATION_TIME: a market order may be taken back by its owner after this."""
 
 
-async def look_after_orders(house: House, snapshot: Snapshot, position: PerpPosition) -> VenueOrder | None:
+async def look_after_orders(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> VenueOrder | None:
     """See what became of orders left behind; return one of ours to be taken back now, if there is one.
 
     The outcome is taken from the logs by order key; an order that is gone without a word is told as such. Logs that
     cannot be had are told, and hold nothing up: what was read of the position is what its orders did. Raises
     JournalError.
     """
-    await adopt(house, position)
-    if house.watch.positions[position.name].spender not in house.in_flight:  # else it is followed there
+    await adopt(engine, position)
+    if engine.reader.positions[position.name].spender not in engine.state.in_flight:  # else it is followed there
         try:
-            await _settle_left(house, snapshot, position)
+            await _settle_left(engine, snapshot, position)
         except NodeError as error:
             title = f"What became of an order of {position.name} cannot be told"
-            house.observer.raise_alarm(f"logs:{position.name}", title, str(error))
-    own, now = {order.key for order in await house.perps.left(position.name)}, snapshot.block.timestamp
+            engine.observer.raise_alarm(f"logs:{position.name}", title, str(error))
+    own, now = {order.key for order in await engine.perps.left(position.name)}, snapshot.block.timestamp
     for order in position.orders:
         age = now - order.updated_at
         if order.kind.rests:
@@ -53,57 +53,57 @@ async def look_after_orders(house: House, snapshot: Snapshot, position: PerpPosi
                 position_text(position),
             )
             title, subject = f"An order is late: {position.name}", f"orders:{position.name}"
-            house.observer.raise_alarm(f"order:{order.key}", title, what, subject=subject)
+            engine.observer.raise_alarm(f"order:{order.key}", title, what, subject=subject)
         if age > CANCEL_AFTER_S and order.key in own:
             return order
     return None
 
 
-async def _settle_left(house: House, snapshot: Snapshot, position: PerpPosition) -> None:
-    known = await house.perps.left(position.name)
+async def _settle_left(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> None:
+    known = await engine.perps.left(position.name)
     if not known:
         return
-    found = await house.logs.outcomes(position.name, tuple(o.key for o in known), min(o.block for o in known))
+    found = await engine.logs.outcomes(position.name, tuple(o.key for o in known), min(o.block for o in known))
     still = list[Left]()
     listed = {order.key for order in position.orders}
     for order in known:
         outcome = found.get(order.key)
         if outcome is not None:
-            house.perps.expected.add(position.name)
-            first = await _forestalled(house, position, order, known) if outcome.kind == "cancelled" else None
+            engine.perps.expected.add(position.name)
+            first = await _forestalled(engine, position, order, known) if outcome.kind == "cancelled" else None
             kind, detail = (
                 ("executed", f"{first}; it was {outcome.kind}: {outcome.detail}")
                 if first
                 else (outcome.kind, outcome.detail)
             )
-            await _tell(house, position, order, kind, detail)
+            await _tell(engine, position, order, kind, detail)
         elif order.key in listed or order.block >= snapshot.block.number:  # what is newer than the look is not gone
             still.append(order)
         else:
-            await _tell(house, position, order, "gone", "the venue neither lists it nor says what became of it")
+            await _tell(engine, position, order, "gone", "the venue neither lists it nor says what became of it")
     if tuple(still) != known:
-        await house.perps.set_left(position.name, still)
+        await engine.perps.set_left(position.name, still)
 
 
-async def _forestalled(house: House, position: PerpPosition, order: Left, known: Iterable[Left]) -> str | None:
+async def _forestalled(engine: Engine, position: PerpPosition, order: Left, known: Iterable[Left]) -> str | None:
     """Return that another order of the account left nothing to do for one that found nothing; None where none did."""
     if position.held:
         return None
-    others = set(await house.logs.carried_out(position.name, order.block)) - {left.key for left in known}
+    others = set(await engine.logs.carried_out(position.name, order.block)) - {left.key for left in known}
     return f"order {', '.join(sorted(key[:10] for key in others))} was carried out first" if others else None
 
 
-async def _tell(house: House, position: PerpPosition, order: Left, kind: str, detail: str) -> None:
+async def _tell(engine: Engine, position: PerpPosition, order: Left, kind: str, detail: str) -> None:
     late = {"reason": "executed_late" if kind == "executed" else "order_failed", "detail": f"{kind}: {detail}"}
     outcome: OutcomeKind = "restored" if kind == "executed" else "failed"
-    await house.journal.decisions.record_outcome(order.decision_id, outcome, {"kind": outcome, **late})
+    await engine.journal.decisions.record_outcome(order.decision_id, outcome, {"kind": outcome, **late})
     if kind == "executed":
-        house.observer.order_done(position.name, order.key, detail)
+        engine.observer.order_done(position.name, order.key, detail)
         return
     title, subject = f"An order of {position.name} was {kind}", f"orders:{position.name}"
     body = sentence(detail, position_text(position), Reason.ORDER_FAILED.remedy)
-    house.observer.raise_alarm(f"order:{order.key}:{kind}", title, body, subject=subject)
-    for rule in house.perps.hedge_rules:
-        book = next(b for b in house.perps.books if b.name == rule.book)
+    engine.observer.raise_alarm(f"order:{order.key}:{kind}", title, body, subject=subject)
+    for rule in engine.perps.hedge_rules:
+        book = next(b for b in engine.perps.books if b.name == rule.book)
         if position.name in book.hedges:
-            await house.perps.set_naked(rule, order_failed(await house.perps.naked_of(rule)))
+            await engine.perps.set_naked(rule, order_failed(await engine.perps.naked_of(rule)))

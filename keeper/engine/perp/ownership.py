@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keeper.chain.errors import NodeError
 from keeper.core.perp.position import PerpPosition
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 
 NEWEST = 32
 """Transactions of ours that are looked through for the order that nobody wrote down."""
@@ -12,23 +12,23 @@ MOST_LOOKS = 3
 """Times they are, before an order counts as the owner's: a node may lag with receipts."""
 
 
-async def adopt(house: House, position: PerpPosition) -> None:
+async def adopt(engine: Engine, position: PerpPosition) -> None:
     """Write down the position's orders that our own mined transactions left and nobody did. Raises JournalError.
 
     A keeper that was killed between the two knows its orders again; what stays unknown is the owner's.
     """
-    perps, name = house.perps, position.name
-    if house.mode != "live" or house.watch.positions[name].spender in house.in_flight:
+    perps, name = engine.perps, position.name
+    if engine.terms.mode != "live" or engine.reader.positions[name].spender in engine.state.in_flight:
         return
     known = await perps.own_orders(name) | {order.key for order in await perps.left(name)}
     unknown = {o.key: o for o in position.orders if o.key not in known and perps.looks.get(o.key, 0) < MOST_LOOKS}
     if not unknown:
         return
-    for row in await house.journal.transactions.recent(NEWEST):
+    for row in await engine.journal.transactions.recent(NEWEST):
         if row.state not in ("mined", "confirmed") or not row.purpose.startswith("order"):
             continue
         try:
-            made = [key for attempt in row.attempts for key in await house.logs.created(name, attempt.hash)]
+            made = [key for attempt in row.attempts for key in await engine.logs.created(name, attempt.hash)]
         except NodeError:
             return
         for key in unknown.keys() & set(made):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from keeper.chain import fee_market
 from keeper.chain.simulation import price_at
 from keeper.core.book.hedging import hedge_plans, trade_wanted
 from keeper.core.book.rules import HedgeIntent
@@ -16,37 +15,39 @@ from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Address, Wei
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.venues.contracts import erc20
 from keeper.venues.ports import Answer, PerpSeat, Probe
 
 
-async def find_perp_plans(house: House, snapshot: Snapshot, intent: PerpIntent) -> tuple[PerpPlan, ...] | Hold:
+async def find_perp_plans(engine: Engine, snapshot: Snapshot, intent: PerpIntent) -> tuple[PerpPlan, ...] | Hold:
     """Return the plans worth rehearsing, best first. One read, for quotes and the allowance. Raises NodeError."""
-    return perp_plans(intent, await _terms(house, snapshot, intent.perp, quotes_wanted(intent)))
+    return perp_plans(intent, await _terms(engine, snapshot, intent.perp, quotes_wanted(intent)))
 
 
 async def find_hedge_plans(
-    house: House, snapshot: Snapshot, intents: Sequence[HedgeIntent]
+    engine: Engine, snapshot: Snapshot, intents: Sequence[HedgeIntent]
 ) -> tuple[PerpPlan, ...] | Hold:
     """Return the trades worth rehearsing, over all hedges of the book, cheapest first. Raises NodeError."""
     terms = {
-        intent.perp.name: await _terms(house, snapshot, intent.perp, {intent.leg.market: trade_wanted(intent)})
+        intent.perp.name: await _terms(engine, snapshot, intent.perp, {intent.leg.market: trade_wanted(intent)})
         for intent in intents
     }
-    return hedge_plans(intents, terms, house.perps.rules)
+    return hedge_plans(intents, terms, engine.perps.rules)
 
 
-async def _terms(house: House, snapshot: Snapshot, position: PerpPosition, wanted: Mapping[Address, int]) -> PerpTerms:
-    watch, block = house.watch, snapshot.block
+async def _terms(
+    engine: Engine, snapshot: Snapshot, position: PerpPosition, wanted: Mapping[Address, int]
+) -> PerpTerms:
+    watch, block = engine.reader, snapshot.block
     seat, signer = watch.seat(position.name), watch.positions[position.name].spender
     quotes = [(market, seat.quote_probe(position, market, change)) for market, change in wanted.items() if change]
     allowance = erc20.allowance_probe(signer, seat.collateral, seat.spender)
-    answers = await watch.blocks.answers(block, [r for _, p in quotes for r in p.reads] + list(allowance.reads))
+    answers = await watch.answers(block, [r for _, p in quotes for r in p.reads] + list(allowance.reads))
     found, rest = _decoded(quotes, answers)
-    gas_price = await gas_price_for(house, block)
+    gas_price = await gas_price_for(engine, block)
     return PerpTerms(
-        safety=house.safety,
+        safety=engine.terms.safety,
         wallet=snapshot.wallets[signer],
         quotes=found,
         allowance=allowance.decode(rest),
@@ -56,13 +57,13 @@ async def _terms(house: House, snapshot: Snapshot, position: PerpPosition, wante
     )
 
 
-async def gas_price_for(house: House, block: BlockRef) -> Wei:
+async def gas_price_for(engine: Engine, block: BlockRef) -> Wei:
     """Return the gas price that costs and execution fees are reckoned at: what we may come to pay, from above.
 
     Room for the base fee to double and for some higher offers: an order that brings too little for the price its own
     transaction pays is refused (GMX InsufficientExecutionFee); what it brings too much comes back. Raises NodeError.
     """
-    market = await fee_market.read(house.watch.blocks.node, block.base_fee)
+    market = await engine.fees.market(block.base_fee)
     return Wei(min(market.most, 2 * (block.base_fee + market.tip)))
 
 

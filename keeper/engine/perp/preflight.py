@@ -32,7 +32,7 @@ from keeper.core.units import (
     usd_text,
     wei_text,
 )
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
 from keeper.execution import policy
 from keeper.execution.perp_policy import FEE_SLACK, PerpGrant, check_perp
@@ -60,38 +60,38 @@ class PerpPrepared:
     refused: tuple[tuple[PerpPlan, Refused], ...] = ()
 
 
-async def first_that_works(house: House, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
+async def first_that_works(engine: Engine, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
     """Return the first plan that passes its trial; a Hold with the first one's reason if none does.
 
     Where there are several nodes they must have the same block. Raises NodesDisagreeError, NodeError.
     """
     refused = list[tuple[PerpPlan, Refused]]()
-    if house.second_opinion is not None:
-        await house.second_opinion.agree(snapshot.block)
+    if engine.others is not None:
+        await engine.others.agree(snapshot.block)
     for plan in ways[:TRIALS]:
-        result = await try_plan(house, snapshot, plan)
+        result = await try_plan(engine, snapshot, plan)
         if isinstance(result, PerpPrepared):
-            house.observer.rehearsed(
+            engine.observer.rehearsed(
                 plan.intent.position, plan.label, result.where, perps.margin_ratio(result.after), figure="margin ratio"
             )
             return replace(result, refused=tuple(refused))
-        house.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
+        engine.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
         refused.append((plan, result))
     detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
     return ways[0].intent.hold(refused[0][1].reason, detail)
 
 
-async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
+async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block, position = snapshot.block, plan.before
-    seat, place = house.watch.seat(position.name), house.watch.positions[position.name]
-    gas_price = await gas_price_for(house, block)
+    seat, place = engine.reader.seat(position.name), engine.reader.positions[position.name]
+    gas_price = await gas_price_for(engine, block)
     try:
         calls = tuple(
-            seat.encode(position, step.move, place.spender, block.timestamp + house.swap_deadline_s, gas_price)
+            seat.encode(position, step.move, place.spender, block.timestamp + engine.terms.swap_deadline_s, gas_price)
             for step in plan.steps
         )
-        check_perp(calls, block.chain_id, grant_of(house, block, plan, Usd(0), gas_price), seat, position)
+        check_perp(calls, block.chain_id, grant_of(engine, block, plan, Usd(0), gas_price), seat, position)
     except ValueError as error:
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
     except policy.PolicyError as error:
@@ -99,11 +99,11 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
     unpaid = _cannot_pay(snapshot, calls, place.spender, plan) or _too_dear(snapshot, calls, plan)
     if unpaid:
         return unpaid
-    result = await _rehearse(house, plan, calls, seat, block, market_price(block, gas_price))
+    result = await _rehearse(engine, plan, calls, seat, block, market_price(block, gas_price))
     if isinstance(result, Refused):
         return result
     gas, where, after = result
-    ceiling = _ceiling(house, snapshot, plan, sum(gas))
+    ceiling = _ceiling(engine, snapshot, plan, sum(gas))
     if seat.is_delayed:  # an order's fee is checked against the gas price paid: no more than it was reckoned at
         ceiling = lowest(ceiling, gas_price)
     if not is_payable(block.base_fee, ceiling):
@@ -112,17 +112,17 @@ async def try_plan(house: House, snapshot: Snapshot, plan: PerpPlan) -> PerpPrep
     return PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)
 
 
-def grant_of(house: House, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> PerpGrant:
+def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> PerpGrant:
     """Return what a plan may do, from the settings alone."""
-    place = house.watch.positions[plan.before.name]
-    seat = house.watch.seat(plan.before.name)
+    place = engine.reader.positions[plan.before.name]
+    seat = engine.reader.seat(plan.before.name)
     rule = policy.Grant(
         chain_id=block.chain_id,
         owner=place.owner,
         signer=place.spender,
         limits=plan.intent.rule.limits,
         spent_today=spent,
-        deadline=block.timestamp + house.swap_deadline_s,
+        deadline=block.timestamp + engine.terms.swap_deadline_s,
     )
     most = Wei(fee_of(seat, gas_price) * FEE_SLACK)
     return PerpGrant(rule, isinstance(plan.intent, HedgeIntent), most)
@@ -151,13 +151,13 @@ def _too_dear(snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan) -> Refu
 
 
 async def _rehearse(
-    house: House, plan: PerpPlan, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, price: Wei
+    engine: Engine, plan: PerpPlan, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, price: Wei
 ) -> tuple[tuple[int, ...], str, PerpPosition] | Refused:
     """Run the calls on their block at a gas price. A venue that fills later can only show that it took the orders."""
     probe = seat.probe(plan.before.name, block)
-    signer = house.watch.positions[plan.before.name].spender
+    signer = engine.reader.positions[plan.before.name].spender
     try:
-        done = await house.simulator.run(block, signer, calls, probe.reads, price=price)
+        done = await engine.rehearser.run(block, signer, calls, probe.reads, price=price)
     except AnvilMissingError as error:
         return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
     except CannotPayError as error:
@@ -172,20 +172,24 @@ async def _rehearse(
         keys = tuple(order.key for order in after.orders if order.key not in known)
         if not keys and any(step.spend for step in plan.steps):
             return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
-        if not seat.can_try and not house.trades_unrehearsed and any(isinstance(s.move, Trade) for s in plan.steps):
+        if (
+            not seat.can_try
+            and not engine.terms.trades_unrehearsed
+            and any(isinstance(s.move, Trade) for s in plan.steps)
+        ):
             return Refused(Reason.VENUE_UNTRIED, plan.label)
-        unfit = await _as_if_executed(house, calls, seat, block, signer, price, keys)
+        unfit = await _as_if_executed(engine, calls, seat, block, signer, price, keys)
         if unfit:
             return unfit
-        return gas, house.simulator.where, plan.projected
+        return gas, engine.rehearser.where, plan.projected
     if not plan.postcondition.is_met(after):
         came = f"came to margin ratio {ratio_text(perps.margin_ratio(after))}"
         return Refused(Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}, {came}")
-    return gas, house.simulator.where, after
+    return gas, engine.rehearser.where, after
 
 
 async def _as_if_executed(
-    house: House,
+    engine: Engine,
     calls: tuple[Call, ...],
     seat: PerpSeat,
     block: BlockRef,
@@ -204,26 +208,26 @@ async def _as_if_executed(
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {unlisted}")
         if attempt is None:
             continue
-        done = await house.simulator.run(block, signer, attempt.calls, (), price=price)
+        done = await engine.rehearser.run(block, signer, attempt.calls, (), price=price)
         error = done.calls[-1].error or ""
         if attempt.fine not in error:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {error or 'the venue did not say'}")
     return None
 
 
-def _ceiling(house: House, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei | None:
+def _ceiling(engine: Engine, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei | None:
     """Return the fee per gas a plan is worth, within the owner's cap.
 
     Near liquidation the share the owner set of the maintenance margin, which is what a liquidation takes; else a
     hundredth of what is moved, or, where nothing is (an order placed or taken back), of the size it is about.
     """
-    cap = lowest(house.max_fee, plan.intent.rule.limits.max_fee)
+    cap = lowest(engine.terms.max_fee, plan.intent.rule.limits.max_fee)
     guarded = base_usd(plan.before, max(0, perps.basis(plan.before)))
     moved = plan.spend or guarded  # an order placed or taken back moves nothing itself
     if not snapshot.native_price or not gas or not moved:
         return cap
     worth = moved // 100
-    if is_emergency(plan.before, house.safety):
+    if is_emergency(plan.before, engine.terms.safety):
         lost = base_usd(plan.before, perps.requirement(plan.before))
-        worth = max(worth, lost * house.fee_share // BPS)
+        worth = max(worth, lost * engine.terms.fee_share // BPS)
     return lowest(cap, Wei(mul_div_down(worth, WAD, snapshot.native_price * gas)))

@@ -10,7 +10,7 @@ from keeper.core.perp.decide import PerpIntent, decide_perp
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book, judge_perp
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.execution.recheck import Change, Drop, Keep
@@ -20,7 +20,7 @@ from keeper.execution.recheck import Change, Drop, Keep
 class PerpLook:
     """Asked by the lane. What cannot be seen, or is in doubt, is no reason to give a rehearsed plan up."""
 
-    house: House
+    engine: Engine
     sent: PerpPrepared
 
     async def __call__(self, has_begun: bool) -> Keep | Drop | Change:
@@ -28,24 +28,24 @@ class PerpLook:
         keep, intent = Keep(self.sent.ceiling), self.sent.plan.intent
         if has_begun or self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
             return keep
-        snapshot = await self.house.watch.snapshot(await self.house.watch.blocks.head())
+        snapshot = await self.engine.reader.snapshot(await self.engine.reader.head())
         reason = await self._needless(snapshot, intent)
         return keep if reason is None else Drop(reason)
 
     async def _needless(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> Reason | None:
         """Return why nothing asks for the plan any more; None while something does, or it is not a rule's."""
-        house = self.house
+        engine = self.engine
         if isinstance(intent, HedgeIntent):
-            book = await judge_book(house, snapshot, intent.assessment.exposure.book, intent.rule)
+            book = await judge_book(engine, snapshot, intent.assessment.exposure.book, intent.rule)
             turned = (intent.rule.target - book.delta > 0) != (intent.change > 0)
             return Reason.HEALTHY if not book.exposure.doubts and (not book.fired or turned) else None
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
-        if intent.rule not in house.perps.rules or not isinstance(position, PerpPosition):
+        if intent.rule not in engine.perps.rules or not isinstance(position, PerpPosition):
             return None
         if intent.finishes:
             return Reason.AT_TARGET if intent.target.is_met(position) else None
-        assessed = await judge_perp(house, snapshot, position)
-        signer = house.watch.positions[intent.position].spender
-        now = decide_perp(assessed, Memory(), house.safety, signer)
+        assessed = await judge_perp(engine, snapshot, position)
+        signer = engine.reader.positions[intent.position].spender
+        now = decide_perp(assessed, Memory(), engine.terms.safety, signer)
         asked = None if now.intents else asked_for(now.holds)
         return asked.reason if asked and asked.reason in NEEDLESS else None

@@ -13,7 +13,7 @@ from keeper.core.perp.position import OrderKind, PerpLeg, PerpPosition, VenueOrd
 from keeper.core.perp.rules import PerpMeasure, PerpRule, fires, leg_of, price_usd
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import BPS, USD, Bps, mul_div_down
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.perp.upkeep import carry_out
 
 SIZE_WITHIN = Bps(50)
@@ -23,20 +23,20 @@ RESTING_SLIPPAGE = Bps(300)
 KINDS = {PerpMeasure.STOP_LOSS: OrderKind.STOP_LOSS, PerpMeasure.TAKE_PROFIT: OrderKind.TAKE_PROFIT}
 
 
-async def keep_stops(house: House, snapshot: Snapshot, position: PerpPosition) -> None:
+async def keep_stops(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> None:
     """Bring the resting orders in step with the position: one change a block, written down and told like any plan."""
-    rules = tuple(rule for rule in house.perps.rules_of(position.name) if rule.rests)
+    rules = tuple(rule for rule in engine.perps.rules_of(position.name) if rule.rests)
     if not rules and not any(_is_of_ours(order) for order in position.orders):
         return
-    own = await house.perps.own_orders(position.name)
+    own = await engine.perps.own_orders(position.name)
     for rule, move in changes(position, rules, own):
-        await carry_out(house, snapshot, position, rule, move)
+        await carry_out(engine, snapshot, position, rule, move)
         return
 
 
-async def take_back(house: House, snapshot: Snapshot, position: PerpPosition, order: VenueOrder) -> None:
+async def take_back(engine: Engine, snapshot: Snapshot, position: PerpPosition, order: VenueOrder) -> None:
     """Cancel an order that is late or frozen."""
-    await carry_out(house, snapshot, position, None, CancelOrder(order.key))
+    await carry_out(engine, snapshot, position, None, CancelOrder(order.key))
 
 
 def changes(

@@ -12,7 +12,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Assessment, CloseTarget, LtvTarget, Measure, Rule, Trigger
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import WAD, Wad, Wei, mul_div_down
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import delta_text, standing_of
 from keeper.engine.perp.orders import CANCEL_AFTER_S
@@ -31,7 +31,7 @@ NOT_YET = (
 """Holds after which the hedge can still be had: these do not last, and nothing is unwound for them."""
 
 
-async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, hold: Hold | None) -> None:
+async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment, hold: Hold | None) -> None:
     """Tell how a book outside its band stands, and unwind its first leg when the time for the second is over.
 
     ``hold`` is why no hedge is traded at this block; None when one is on its way.
@@ -39,7 +39,7 @@ async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, h
     naked, rule = assessed.naked, assessed.rule
     subject = f"naked:{rule.book}:{rule.name}"
     if naked.since is None:
-        house.observer.over(subject, standing_of(assessed))
+        engine.observer.over(subject, standing_of(assessed))
     if naked.since is None or not rule.may_act:
         return
     step = _step(snapshot, assessed)
@@ -50,11 +50,11 @@ async def stand_by(house: House, snapshot: Snapshot, assessed: BookAssessment, h
         body = sentence(f"rule {rule.name}: {delta_text(assessed)}", tried, why, hold.reason.remedy if hold else "")
         title = f"{rule.book} is not hedged: {due}"
         name = f"{rule.book} is hedged again (rule {rule.name})"
-        house.observer.raise_alarm(f"{subject}:{step.value}", title, body, subject=subject, name=name)
+        engine.observer.raise_alarm(f"{subject}:{step.value}", title, body, subject=subject, name=name)
     if step is not Step.UNWIND or hold is None or hold.reason in NOT_YET:
         return
     if not assessed.exposure.doubts:  # a delta that leaves somebody out is no reason to sell anything
-        await _unwind(house, snapshot, assessed)
+        await _unwind(engine, snapshot, assessed)
 
 
 def gives_up(assessed: BookAssessment) -> bool:
@@ -76,30 +76,30 @@ def _step(snapshot: Snapshot, assessed: BookAssessment) -> Step:
     return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=age > CANCEL_AFTER_S)
 
 
-async def _unwind(house: House, snapshot: Snapshot, assessed: BookAssessment) -> None:
+async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> None:
     """Sell of the lending position what the hedge would have covered, and repay with it; through the usual stages."""
     rule = assessed.rule
     position = next((p for p in snapshot.positions if p.name == rule.unwinds), None)
     excess = min(assessed.delta - rule.target, _own(assessed))
     if not isinstance(position, LendingPosition) or excess <= 0:
         return  # what is short, or held elsewhere, is not cured by selling here
-    seen = judge(house, snapshot, position)
-    signer = house.watch.positions[position.name].spender
+    seen = judge(engine, snapshot, position)
+    signer = engine.reader.positions[position.name].spender
     if not isinstance(seen, Assessment) or seen.doubt_against(Action.DELEVERAGE):
         return
-    intent = await _intent(house, assessed, seen, excess)
+    intent = await _intent(engine, assessed, seen, excess)
     now = snapshot.block.timestamp
-    memory = await house.recall_of((intent.rule,), snapshot.block)
+    memory = await engine.recall_of((intent.rule,), snapshot.block)
     if not_now(intent.rule, position.name, now, memory, signer, is_emergency=False):
         return
-    ways = await find_plans(house, snapshot, intent, signer)
-    prepared = ways if isinstance(ways, Hold) else await first_that_works(house, snapshot, ways, signer)
+    ways = await find_plans(engine, snapshot, intent, signer)
+    prepared = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways, signer)
     if isinstance(prepared, Hold):
         body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", prepared.reason.remedy)
         subject, title = f"naked:{rule.book}:{rule.name}", f"{rule.book} cannot be unwound"
-        house.observer.raise_alarm(f"unwind:{rule.book}:{rule.name}", title, body, subject=subject)
+        engine.observer.raise_alarm(f"unwind:{rule.book}:{rule.name}", title, body, subject=subject)
         return
-    await conclude_plan(house, snapshot, intent, prepared, signer)
+    await conclude_plan(engine, snapshot, intent, prepared, signer)
 
 
 def _own(assessed: BookAssessment) -> int:
@@ -109,7 +109,7 @@ def _own(assessed: BookAssessment) -> int:
     return sum(p.delta for p in parts if p.underlying == rule.underlying)
 
 
-async def _intent(house: House, assessed: BookAssessment, seen: Assessment, excess: int) -> Intent:
+async def _intent(engine: Engine, assessed: BookAssessment, seen: Assessment, excess: int) -> Intent:
     """Return the intent to deleverage by the excess: the LTV that is left when so much is sold and repaid."""
     rule, figures = assessed.rule, seen.figures
     worth = mul_div_down(excess, assessed.exposure.prices[rule.underlying], WAD)
@@ -127,6 +127,6 @@ async def _intent(house: House, assessed: BookAssessment, seen: Assessment, exce
         cooldown_s=rule.cooldown_s,
         limits=rule.limits,
     )
-    memory = await house.recall_of((lending_rule,), seen.position.block)
+    memory = await engine.recall_of((lending_rule,), seen.position.block)
     paid = memory.gas_paid.get(seen.position.name, Wei(0))
     return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left_today(lending_rule, memory), paid)

@@ -14,7 +14,7 @@ from keeper.core.perp.rules import ExitTarget, PerpAction, PerpAssessment, PerpM
 from keeper.core.rules import Limits
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Bps, Usd, Wad
-from keeper.engine.house import House
+from keeper.engine.engine import Engine
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import position_text
 from keeper.engine.perp.preflight import first_that_works
@@ -25,30 +25,30 @@ ORDERS = "orders"
 
 
 async def carry_out(
-    house: House, snapshot: Snapshot, position: PerpPosition, rule: PerpRule | None, move: PerpMove
+    engine: Engine, snapshot: Snapshot, position: PerpPosition, rule: PerpRule | None, move: PerpMove
 ) -> None:
     """Send one upkeep move, or rehearse it in dry run; not while the signer is busy, nor after it failed too often.
 
     It is written down as upkeep: that a stop was placed holds no rule back, and that it could not be placed disables
     none.
     """
-    signer = house.watch.positions[position.name].spender
-    if signer in house.in_flight or not house.may_sign:
+    signer = engine.reader.positions[position.name].spender
+    if signer in engine.state.in_flight or not engine.state.may_sign:
         return
     rule = rule or _housekeeping(position.name)
     plan = plan_of(position, rule, move)
-    if house.mode == "dry_run" and house.upkept.get(f"{position.name}:{rule.name}") == plan.label:
+    if engine.terms.mode == "dry_run" and engine.state.upkept.get(f"{position.name}:{rule.name}") == plan.label:
         return
-    if (await house.past_of(rule, snapshot.block, "upkeep")).failed >= TRIES:
+    if (await engine.past_of(rule, snapshot.block, "upkeep")).failed >= TRIES:
         return
-    prepared = await first_that_works(house, snapshot, (plan,))
+    prepared = await first_that_works(engine, snapshot, (plan,))
     if isinstance(prepared, Hold):
         title = f"{position.name}: could not {plan.label}"
         body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", position_text(position))
-        house.observer.raise_alarm(f"upkeep:{position.name}:{rule.name}", title, body)
+        engine.observer.raise_alarm(f"upkeep:{position.name}:{rule.name}", title, body)
         return
-    await conclude_plan(house, snapshot, prepared)
-    house.upkept[f"{position.name}:{rule.name}"] = plan.label
+    await conclude_plan(engine, snapshot, prepared)
+    engine.state.upkept[f"{position.name}:{rule.name}"] = plan.label
 
 
 def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:

@@ -1,0 +1,215 @@
+"""The engine of one chain: the ports it works with, the owner's terms, its state, and what the journal remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from keeper.chain.simulation import Turn
+from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
+from keeper.core.lending.joint import Ahead
+from keeper.core.rules import Assessment, Unjudged
+from keeper.core.snapshot import BlockRef, LendingPosition
+from keeper.core.units import Address, Bps, Usd, Wei
+from keeper.engine.balances import LentMemory
+from keeper.engine.history import PerpMemory
+from keeper.engine.ports import Clock, Feed, Fees, Logs, Reader
+from keeper.engine.state import State
+from keeper.execution.encoding import Venues
+from keeper.execution.executor import Executor
+from keeper.execution.perp_executor import PerpExecutor
+from keeper.execution.rehearsal import Simulator, Upon
+from keeper.journal.decisions import Doing, Mode
+from keeper.journal.past import Past, Recollection
+from keeper.journal.ports import History
+from keeper.observe.observer import Observer
+from keeper.snapshot.quorum import Opinions, SecondOpinion
+
+LOOK_S = 0.3
+"""How long a block waits to be judged for what it may have mined of ours."""
+PAUSE_S = 0.002
+
+
+class Ruled(Bounded, Protocol):
+    """Any rule: it is about something by name."""
+
+    @property
+    def position(self) -> str:
+        """The position or book it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the owner declared, beside the rules."""
+
+    mode: Mode
+    safety: Safety
+    swap_deadline_s: int
+    max_fee: Wei | None
+    remembers: Mode
+    """Whose cooldowns and limits count: a dry run has its own, a look at things sees the live ones."""
+    fee_share: Bps
+    """Share of the expected loss from liquidation that gas may cost."""
+    trades_unrehearsed: bool = False
+    """True when orders may be left with an exchange that lets none be tried."""
+    batches: dict[Address, Address] = field(default_factory=dict)
+    """Signer → batch account it may delegate to, where the owner said so."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """All that the story of a block works with. ``senders`` is empty in dry run: there is nothing that could send."""
+
+    terms: Terms
+    state: State
+    reader: Reader
+    rehearser: Upon
+    rehearser_ahead: Simulator
+    """Rehearses for prices that have not come; in dry run never on a fork, which is too much for a look at things."""
+    journal: History
+    logs: Logs
+    fees: Fees
+    feed: Feed
+    clock: Clock
+    observer: Observer
+    perps: PerpMemory
+    """Rules about perpetual positions and books, and what was seen of these."""
+    lent: LentMemory
+    """What lending positions held when last looked at."""
+    others: SecondOpinion | None = None
+    """Other nodes to ask before money moves, where there are any."""
+    quorum: Opinions | None = None
+    """What those nodes say of the block that is being read."""
+    senders: dict[Address, Executor] = field(default_factory=dict)
+    perp_senders: dict[Address, PerpExecutor] = field(default_factory=dict)
+    recollection: Recollection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recollection = Recollection(self.journal, self.terms.remembers)
+        self.quorum = Opinions(self.others) if self.others else None
+
+    @property
+    def venues(self) -> Venues:
+        """Where calls may go."""
+        return Venues(self.reader.known.market, self.reader.uniswap)
+
+    @property
+    def native_symbol(self) -> str:
+        """What the chain's native currency is called when it is wrapped."""
+        listed = {x.asset: x.symbol for x in self.reader.known.market.listings}
+        return listed.get(self.reader.network.wrapped_native, "native")
+
+    def is_perp(self, name: str) -> bool:
+        """Return True for a perpetual position."""
+        return self.reader.positions[name].is_perp
+
+    # --- one block ---------------------------------------------------------------------------------------------------
+
+    def begin(self, block: BlockRef) -> None:
+        """A block begins to be judged: nothing was decided at it yet."""
+        self.state.begin()
+        self.rehearser.begin(block)
+
+    def goes_ahead(self, block: BlockRef, ahead: Ahead, turn: Turn) -> None:
+        """A plan of this block is decided: what is planned after it, is planned and rehearsed upon it."""
+        self.state.goes_ahead(ahead)
+        self.rehearser.add(block, ahead.plan.intent.position, turn)
+
+    def ask_around(self, block: BlockRef) -> None:
+        """Ask other nodes, where there are any, about positions that have plans ready: beside the read."""
+        seen, armed = self.state.seen, self.state.armed
+        if self.quorum is not None and seen is not None:
+            near = [p for p in seen.positions if isinstance(p, LendingPosition) and armed.get(p.name)]
+            self.quorum.begin(block, self.reader.known.market, near)
+
+    def warm_up(self) -> None:
+        """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.
+
+        Only for signers of plans that are ready. It takes the coldness out of the first of a quiet day.
+        """
+        state = self.state
+        if not state.warms_up:
+            return
+        signers = {self.reader.positions[name].spender for name, ready in state.armed.items() if ready}
+        for signer in signers - state.in_flight.signers():
+            sender = self.senders.get(signer)
+            if sender is not None and (state.warming is None or state.warming.done()):
+                state.warming = asyncio.create_task(sender.lane.warm_up(self.terms.batches.get(signer)))
+                state.warming.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def hear_of_plans(self) -> None:
+        """A block came: let what is on its way see whether it was mined, before anything is decided on it.
+
+        What landed frees its position and its signer a block earlier. Nobody waits for long.
+        """
+        in_flight = self.state.in_flight
+        lanes = [e.lane for s, e in self.senders.items() if s in in_flight and e.lane.is_carrying]
+        if not lanes:
+            return
+        signers = {lane.signer.address for lane in lanes}
+        for lane in lanes:
+            lane.look_now()
+        until = self.clock.monotonic() + LOOK_S
+        while self.clock.monotonic() < until:
+            carrying = {lane.signer.address for lane in lanes if lane.is_carrying}
+            is_looked = all(lane.is_pausing for lane in lanes if lane.is_carrying)
+            if is_looked and not any(signer in in_flight for signer in signers - carrying):
+                return
+            await self.clock.sleep(PAUSE_S)
+
+    async def settle(self) -> None:
+        """Wait for every plan under way."""
+        while self.state.in_flight:
+            await asyncio.wait(self.state.in_flight.tasks())
+            await asyncio.sleep(0)
+
+    # --- what the journal remembers ----------------------------------------------------------------------------------
+
+    async def recall(self, assessed: Assessment | Unjudged, block: BlockRef) -> Memory:
+        """Return what the journal knows of the rules that fired; asks it nothing when none did."""
+        fired = assessed.fired if isinstance(assessed, Assessment) else ()
+        names = {r.position for r in fired if r.is_boost}
+        others = [r for name in names for r in self.state.rules_of(name) if r not in fired]
+        return await self.recall_of((*fired, *others), block)
+
+    async def recall_of(self, fired: Iterable[Ruled], block: BlockRef) -> Memory:
+        """Return what the journal knows of rules, whatever they are about."""
+        acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
+        acted_on, outrun = dict[tuple[str, str], dict[Address, int]](), dict[tuple[str, str], int]()
+        paid = dict[str, Wei]()
+        for rule in fired:
+            key, past = (rule.position, rule.name), await self.past_of(rule, block)
+            if past.acted_at is not None:
+                acted[key] = past.acted_at
+            failed[key], spent[rule.name] = past.failed, Usd(past.spent)
+            outrun[key] = past.outrun
+            acted_on[key] = {Address(asset): price for asset, price in past.prices.items()}
+            paid[rule.position] = Wei(past.gas_paid)
+        flights = self.state.in_flight
+        busy, flying = flights.busy(), flights.names()
+        return Memory(acted, spent, failed, busy, flying, self.state.may_sign, acted_on, paid, outrun)
+
+    async def past_of(self, rule: Ruled, block: BlockRef, doing: Doing = "act") -> Past:
+        """Return what the journal knows of a rule, or of upkeep for it; asked only when something was written since."""
+        now, counts_s = block.timestamp, failures_count_s(rule)
+        return await self.recollection.of(rule.position, rule.name, block.chain_id, now, counts_s, doing)
+
+    async def spent_today(self, rule: Ruled, block: BlockRef) -> Usd:
+        """Return the dollars a rule moved in the last 24 hours of chain time."""
+        return Usd((await self.past_of(rule, block)).spent)
+
+    async def recall_alarms(self) -> None:
+        """Take up what the owner heard before a restart. Raises JournalError."""
+        self.observer.recall(await self.journal.facts.get(self._alarms_key))
+
+    async def remember_alarms(self) -> None:
+        """Write down what the owner heard, if there is anything new of it. Raises JournalError."""
+        heard = self.observer.take_memory()
+        if heard is not None and not self.perps.is_look:
+            await self.journal.facts.set(self._alarms_key, heard)
+
+    @property
+    def _alarms_key(self) -> str:
+        return f"alarms:{self.perps.scope}:{self.reader.network.name}"

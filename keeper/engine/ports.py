@@ -1,0 +1,131 @@
+"""What the story asks of the world. Each of these can be a fake in a test; the engine asks nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from keeper.chain.fee_market import Market as FeeMarket
+from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
+from keeper.chain.tolls import Toll
+from keeper.core.lending.plan import Allowances
+from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
+from keeper.core.occurrences import Occurrence
+from keeper.core.rules import Rule
+from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
+from keeper.core.units import Address, Wei
+from keeper.settings.model import Network, Position
+from keeper.snapshot.discovery import Known
+from keeper.venues.aave_v3.market import Market
+from keeper.venues.exchanges import uniswap_v3
+from keeper.venues.ports import Answer, OrderOutcome, PerpSeat, Probe, Read
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time as the process has it. What a block says of time comes from the block alone."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others work for a while."""
+
+
+class Reader(Protocol):
+    """Reads pinned to a block, each with proof of the block that answered."""
+
+    positions: dict[str, Position]
+    network: Network
+    also: tuple[Read, ...]
+    """What armed plans want read with everything else."""
+
+    @property
+    def known(self) -> Known:
+        """What discovery found."""
+
+    @property
+    def uniswap(self) -> uniswap_v3.Deployment | None:
+        """Where swaps go."""
+
+    async def head(self) -> BlockRef:
+        """Return the newest block. Raises NodeError."""
+
+    async def snapshot(self, block: BlockRef) -> Snapshot:
+        """Return everything at one block, in one read. Raises NodeError, ReadFailedError."""
+
+    async def read(self, block: BlockRef, probe: Probe[T]) -> T:
+        """Return what a probe finds at a block. Raises NodeError, ReadFailedError."""
+
+    async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
+        """Return the answers to reads at a block. Raises NodeError."""
+
+    async def code(self, block: BlockRef, address: Address) -> bytes:
+        """Return an account's code at a block. Raises NodeError."""
+
+    async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
+        """Return what exchanges would charge. Raises NodeError."""
+
+    def quote_probe(self, requests: Iterable[QuoteRequest]) -> Probe[tuple[Quote, ...]]:
+        """Return what to ask exchanges."""
+
+    async def allowances(self, block: BlockRef, spender: Address, assets: Iterable[Address]) -> Allowances:
+        """Return what a wallet has approved already. Raises NodeError."""
+
+    def position_probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
+        """Return the probe of one lending position alone."""
+
+    def seat(self, name: str) -> PerpSeat:
+        """Return the account of a perpetual position."""
+
+    def follow(self, rules: tuple[Rule, ...]) -> None:
+        """Judge a large fleet by these rules from now on."""
+
+    def keep_close(self, names: Iterable[str]) -> None:
+        """Read these positions in full at the next block as well."""
+
+    def compare_first(self, names: Iterable[str]) -> None:
+        """Have another node's word on these positions first."""
+
+
+class Logs(Protocol):
+    """What venues said in their events."""
+
+    async def created(self, name: str, hash_: str) -> tuple[str, ...]:
+        """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
+
+    async def outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
+        """Return what became of orders since a block, by key. Raises NodeError."""
+
+    async def of_account(self, market: Market, owner: Address, begin: int, end: int) -> tuple[Occurrence, ...]:
+        """Return what a lending market's events say of an account. Raises NodeError."""
+
+    async def happened(self, name: str, begin: int, end: int) -> tuple[Occurrence, ...]:
+        """Return what a venue's events say of a position. Raises NodeError."""
+
+    async def carried_out(self, name: str, since: int) -> tuple[str, ...]:
+        """Return the keys of orders that made a position smaller since a block. Raises NodeError."""
+
+
+class Fees(Protocol):
+    """What gas costs now, and what a rollup charges on top."""
+
+    async def market(self, base_fee: Wei) -> FeeMarket:
+        """Return base fees and tips by several blocks and nodes. Raises NodeError."""
+
+    async def toll(self) -> Toll:
+        """Return what a rollup charges for its parent chain; the one before where the node does not say."""
+
+    @property
+    def last_toll(self) -> Toll:
+        """The newest toll that is known."""
+
+
+class Feed(Protocol):
+    """Events pushed by nodes as they happen."""
+
+    def subscribe_logs(
+        self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap = ...
+    ) -> Pushed | None:
+        """Begin to hear of events; ``on_gap`` is called when some may have been missed. None: no node can push."""

@@ -1,0 +1,91 @@
+"""What lasts from block to block, and is lost with the process: what must not be lost is in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from keeper.core.ancestry import Lineage
+from keeper.core.lending.joint import Ahead, wallet_after
+from keeper.core.pace import Pace
+from keeper.core.reasons import Reason
+from keeper.core.rules import Rule
+from keeper.core.snapshot import LendingPosition, Snapshot, Wallet
+from keeper.core.units import Address
+from keeper.engine.in_flight import Flights
+from keeper.execution.armed import Armed
+
+
+@dataclass(slots=True)
+class State:
+    """One engine's memory. Only the engine changes it, and only while it judges a block or a plan ends."""
+
+    rules: tuple[Rule, ...]
+    """The rules in force: one that waits for the outcome of a plan that a crash cut off is at rest."""
+    in_flight: Flights = field(default_factory=Flights)
+    """Plans under way, in live mode."""
+    ahead: list[Ahead] = field(default_factory=list)
+    """Plans decided at the block that is being judged, in their order: what comes later meets what they leave."""
+    aloft: dict[str, Ahead] = field(default_factory=dict)
+    """Position → the plan that is being sent for it: what it needs of a wallet is no other's."""
+    wanted: set[Address] = field(default_factory=set)
+    """Signers that a rule needs while a plan for something else is under way."""
+    armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
+    """Position → plans ready for prices that have not come yet, the likeliest first."""
+    seen: Snapshot | None = None
+    """The newest snapshot that was judged."""
+    lineage: Lineage = field(default_factory=Lineage)
+    pace: Pace = field(default_factory=Pace)
+    """How fast prices move now."""
+    said: dict[str, frozenset[tuple[str | None, Reason]]] = field(default_factory=dict)
+    """Position, or book under a rule → what was last written of its rules: a quiet month does not fill the journal."""
+    upkept: dict[str, str] = field(default_factory=dict)
+    """Position and rule → the upkeep that was last rehearsed for it in dry run: once is enough."""
+    sending_errors: int = 0
+    """Defects in a row in the sending."""
+    may_sign: bool = True
+    """Cleared when too much went wrong in a row."""
+    warms_up: bool = True
+    """True when a signature and a commit are rehearsed while a block is read."""
+    warming: asyncio.Task[None] | None = None
+    _sorted: tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]] | None = None
+
+    def begin(self) -> None:
+        """A block begins to be judged: nothing was decided at it yet."""
+        self.ahead = []
+        self.wanted = set()  # who waits asks again
+        self.in_flight.settle()
+
+    def goes_ahead(self, ahead: Ahead) -> None:
+        """A plan of this block is decided: what is planned after it, is planned upon it."""
+        self.ahead.append(ahead)
+        if ahead.plan.intent.position in self.in_flight.names():
+            self.aloft[ahead.plan.intent.position] = ahead
+
+    def landed(self, task: asyncio.Task[Any]) -> None:
+        """A plan came to its end."""
+        name = self.in_flight.end(task)
+        if name is not None:
+            self.aloft.pop(name, None)
+
+    def saw(self, snapshot: Snapshot) -> None:
+        """Remember the prices of a block."""
+        held = [h for p in snapshot.positions if isinstance(p, LendingPosition) for h in p.holdings]
+        self.pace.saw(snapshot.block.number, {h.reserve.asset: h.reserve.price.answer for h in held})
+
+    def wallet(self, snapshot: Snapshot, signer: Address, position: str) -> Wallet:
+        """Return what a signer can spend on a position: without what is decided or on its way for others."""
+        others = self.aloft | {one.plan.intent.position: one for one in self.ahead}
+        others.pop(position, None)
+        wallet = snapshot.wallets[signer]
+        return wallet_after(wallet, others.values()) if others else wallet
+
+    def rules_of(self, position: str) -> tuple[Rule, ...]:
+        """Return the rules of one position, in their order."""
+        if self._sorted is None or self._sorted[0] is not self.rules:
+            mine = dict[str, list[Rule]]()
+            for rule in self.rules:
+                mine.setdefault(rule.position, []).append(rule)
+            self._sorted = self.rules, {name: tuple(rules) for name, rules in mine.items()}
+        return self._sorted[1].get(position, ())

@@ -1,0 +1,85 @@
+"""The journal as others know it: an open one is a History, and so is a fake in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Protocol
+
+from keeper.journal.decisions import Decision, Doing, Entry, Json, Mode, NewDecision, OutcomeKind
+from keeper.journal.transactions import Transaction
+
+
+class Decisions(Protocol):
+    """The journal's decisions."""
+
+    async def record(self, decision: NewDecision) -> int:
+        """Write a decision and return its id. Raises JournalError."""
+
+    async def written(self, entry: Entry) -> int:
+        """Write an entry unless it is written, and return its id. Raises JournalError."""
+
+    async def record_outcome(self, decision_id: int, kind: OutcomeKind, outcome: Json) -> None:
+        """Write what came of a decision. Raises JournalError."""
+
+    async def last(self, position: str, rule: str | None = None) -> Decision | None:
+        """Return the newest decision about a position. Raises JournalError."""
+
+    async def last_restored_at(self, position: str, rule: str, mode: Mode = "live", doing: Doing = "act") -> int | None:
+        """Return when a rule last reached its target. Raises JournalError."""
+
+    async def prices_of_last_restored(self, position: str, rule: str, mode: Mode = "live") -> dict[str, int]:
+        """Return the prices on which it was. Raises JournalError."""
+
+    async def failed_since(self, position: str, rule: str, timestamp: int, doing: Doing = "act") -> int:
+        """Return how many plans of a rule failed on chain since. Raises JournalError."""
+
+    async def price_moved_since(self, position: str, rule: str, timestamp: int) -> int:
+        """Return how many plans of a rule were refused for the price since. Raises JournalError."""
+
+
+class Transactions(Protocol):
+    """The journal's transactions."""
+
+    async def own_of(self, hashes: Collection[str]) -> frozenset[str]:
+        """Return which of these hashes were signed here. Raises JournalError."""
+
+    async def recent(self, limit: int) -> tuple[Transaction, ...]:
+        """Return the newest ones. Raises JournalError."""
+
+    async def spent_usd(
+        self, chain_id: int, *, since_timestamp: int, rule: str | None = None, mode: Mode = "live"
+    ) -> int:
+        """Return the dollars moved since. Raises JournalError."""
+
+    async def gas_paid(self, chain_id: int, position: str, now: int, mode: Mode = "live") -> int:
+        """Return the wei that plans about a position paid for gas since its danger began. Raises JournalError."""
+
+
+class Facts(Protocol):
+    """The journal's small things to remember."""
+
+    async def get(self, key: str) -> Any | None:
+        """Return a value. Raises JournalError."""
+
+    async def set(self, key: str, value: Any) -> None:
+        """Remember a value; None forgets it. Raises JournalError."""
+
+
+class History(Protocol):
+    """The journal: what was decided, signed and seen, kept through crashes and restarts."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """Decisions and their outcomes."""
+
+    @property
+    def transactions(self) -> Transactions:
+        """What was signed."""
+
+    @property
+    def facts(self) -> Facts:
+        """Small things."""
+
+    @property
+    def tally(self) -> int:
+        """How often this process wrote."""
