@@ -218,9 +218,10 @@ class Daemon:
     async def _bring_back(self, signer: Address, executor: Executor) -> bool:
         head, is_done = await self._engine.reader.blocks.head(), True
         for decision in await self._aftermath.cut_short(signer, head.timestamp):
+            # what the calls of a plan did can be said only once the market is known
+            snapshot = await self._engine.reader.snapshot(await self._engine.reader.blocks.head())
             if not await executor.left_outside(decision.id):
                 continue
-            snapshot = await self._engine.reader.snapshot(await self._engine.reader.blocks.head())
             is_done &= await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
         return is_done
 
