@@ -6,11 +6,12 @@ the number of values are counted first, by scans that cost about what reading th
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Final
+
+import orjson
 
 from keeper.chain.errors import NodeAwayError, NodeError, OversizedError
 
@@ -36,6 +37,10 @@ LARGEST: Final = max(_MOST.values())
 """Bytes of the largest answer to anything."""
 _DIVISIBLE: Final = frozenset({"eth_call", "eth_getLogs"})
 _ESCAPES: Final = re.compile(rb"\\.", re.DOTALL)
+_ESCAPED: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""An escape; with a group where it is half of a surrogate pair: no text holds that, and what a contract says may."""
 _STRINGS: Final = re.compile(rb'"[^"]*"?')
 _NO_STRUCTURE: Final = bytes(b for b in range(256) if b not in b'"[]{}')
 _ENCODINGS: Final = frozenset({"gzip", "x-gzip", "deflate"})
@@ -59,7 +64,11 @@ def oversized(node: str, method: str, most: int = LARGEST) -> NodeError:
 
 
 def parsed(data: bytes) -> object:
-    """Return what JSON bytes say. Raises UnfitAnswerError; never touches the parser with what it may not survive."""
+    """Return what JSON bytes say. Raises UnfitAnswerError; never touches the parser with what it may not survive.
+
+    A whole number beyond 64 bits comes as a float, one beyond all floats is refused: what nodes mean they write as
+    text (``venues.codec.quantities``), and a number in its place is refused by whoever reads it.
+    """
     containers = data.count(b"[") + data.count(b"{")
     values = containers + data.count(b",")
     if values > MOST_VALUES or max(data.count(b'"'), data.count(b"\\")) > 4 * MOST_VALUES:
@@ -67,10 +76,16 @@ def parsed(data: bytes) -> object:
     if containers > DEEPEST and not is_shallow(data):
         raise UnfitAnswerError(f"nested deeper than {DEEPEST}")
     try:
-        # as UTF-8 and nothing else: in another encoding the scan would have seen other brackets than the parser
-        return json.loads(data.decode(), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        # it reads UTF-8 and nothing else: in another encoding the scan would have seen other brackets than the parser
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if (whole := _ESCAPED.sub(_without_halves, data)) != data:
+            return parsed(whole)
         raise UnfitAnswerError(f"not JSON ({type(error).__name__})") from None
+
+
+def _without_halves(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[1] else escape[0]
 
 
 def is_shallow(data: bytes) -> bool:
@@ -100,7 +115,3 @@ def unpacked(data: bytes, encoding: str, most: int) -> bytes | None:
     if not unpacker.eof:
         raise UnfitAnswerError(f"{encoding} cut short")
     return found
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")

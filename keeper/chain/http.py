@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import aiohttp
 from keeper.chain import bounded
 from keeper.chain.errors import NodeAwayError, NodeBusyError, TooBigError
 from keeper.chain.refusals import refusal, wait_in
+from keeper.chain.request import encoded
 
 TOO_LARGE = 413
 TOO_MANY = 429
@@ -47,9 +47,9 @@ class HttpWire:
 
         Raises NodeAwayError; NodeBusyError and TooBigError where the status says so and the body says nothing more.
         """
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, separators=(",", ":"))
+        body = encoded(1, method, params)
         try:
-            got = await self._post(body.encode(), bounded.most_bytes(method))
+            got = await self._post(body, bounded.most_bytes(method))
         except bounded.UnfitAnswerError as error:
             raise NodeAwayError(self._name, method, f"the answer cannot be read: {error}") from None
         except TimeoutError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from keeper.chain import bounded
 from keeper.chain.errors import NodeAwayError, NodeBusyError, NodeError, TooBigError
 from keeper.chain.http import TOO_MANY, seconds_of
+from keeper.chain.request import encoded
 
 QUEUED: Final = 4
 """Messages that may wait to be read: with the bound of each, the bound of what a node can make us hold."""
@@ -148,11 +148,11 @@ class SocketWire:
         self, line: _Line, method: str, params: tuple[Any, ...], subscription: Subscription | None
     ) -> object:
         id_ = next(self._ids)
-        body = json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}, separators=(",", ":"))
+        body = encoded(id_, method, params)
         pending = _Pending(method, len(body), asyncio.get_running_loop().create_future(), subscription)
         line.pending[id_] = pending
         try:
-            await line.socket.send(body)
+            await line.socket.send(body, text=True)
             return await pending.answer
         except ConnectionClosed:
             raise NodeAwayError(self._name, method, "the connection was lost") from None

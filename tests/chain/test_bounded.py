@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import subprocess
 import sys
 import time
@@ -17,9 +18,12 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from keeper.chain import bounded
+from keeper.chain.accounts import nonce, receipt
+from keeper.chain.blocks import Blocks
 from keeper.chain.bounded import DEEPEST, MOST_VALUES, UnfitAnswerError, parsed
 from keeper.chain.client import Node
-from keeper.chain.errors import NodeAwayError, NodeRefusedError, OversizedError, TooBigError
+from keeper.chain.errors import NodeAwayError, NodeError, NodeRefusedError, OversizedError, TooBigError
+from keeper.core.units import Address
 
 ROOT = Path(__file__).resolve().parents[2]
 WALK = """
@@ -131,7 +135,8 @@ def test_quotes_hide_no_brackets() -> None:
             parsed(data)
 
 
-NESTED = st.recursive(st.none() | st.integers() | st.text(max_size=8), lambda x: st.lists(x, max_size=3), max_leaves=20)
+WHOLE = st.integers(-(2**63), 2**64 - 1)
+NESTED = st.recursive(st.none() | WHOLE | st.text(max_size=8), lambda x: st.lists(x, max_size=3), max_leaves=20)
 
 
 @given(NESTED, st.booleans())
@@ -142,7 +147,56 @@ def test_what_is_within_bounds_is_parsed_as_ever(value: object, is_ascii: bool) 
         data.decode()
     except UnicodeDecodeError:
         return
-    assert parsed(data) == json.loads(data)
+    assert parsed(data) == json.loads(
+        re.sub(r"[\ud800-\udfff]", "\ufffd", json.dumps(json.loads(data), ensure_ascii=False))
+    )
+
+
+def test_half_a_surrogate_pair_is_a_mark_and_no_end_of_the_answer() -> None:
+    """A contract's words may hold one; what only looks like one, behind an escaped backslash, is left alone."""
+    said = parsed(rb'{"a":"\ud800 \udfff \\ud800 \ud83d\ude00 \uD83D\uD83D\uDE00"}')
+    assert said == {"a": "\ufffd \ufffd \\ud800 \U0001f600 \ufffd\U0001f600"}
+
+
+A = Address("0x" + "11" * 20)
+NUMBERS = (
+    "1" + "0" * 400,
+    "-1" + "0" * 400,
+    "1e400",
+    "1" * 20_000,
+    "1" + "0" * 30,
+    str(2**64),
+    "1.5",
+    "-1",
+    "7",
+    "true",
+)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_a_number_where_a_quantity_is_due_is_that_nodes_failure(number: str) -> None:
+    """However long: never a rounded quantity, never another kind of error. Nodes write quantities as text."""
+    content = b'{"jsonrpc":"2.0","id":1,"result":' + number.encode() + b"}"
+    async with answering(always(content)) as node:
+        blocks = Blocks(node, 1, A)
+        for asked in (
+            nonce(node, A, pending=True),
+            blocks.check_chain(),
+            blocks.head(),
+            receipt(node, "0x" + "22" * 32),
+        ):
+            with pytest.raises(NodeError):
+                await asked
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_a_number_is_no_words_of_a_refusal(number: str) -> None:
+    """An error's code, message and data may be anything; what is raised is an error of that node."""
+    error = b'{"code":%b,"message":%b,"data":%b}' % ((number.encode(),) * 3)
+    async with answering(always(b'{"jsonrpc":"2.0","id":1,"error":' + error + b"}")) as node:
+        with pytest.raises(NodeError) as refused:
+            await node.request("eth_blockNumber")
+    assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize("extra", [0, 1])
