@@ -1,0 +1,252 @@
+"""One block's story, told without a chain: judged, decided, planned, rehearsed, written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from core_builders import BLOCK, GUARDIAN, OWNER, at, limits, loop, rule, units, wad
+from paper import Others, Paper, engine_on, healthy, holding_dollars, next_block
+
+from keeper.chain.errors import NodeAwayError
+from keeper.core.decide import Hold, Intent
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.rules import Action, Unjudged
+from keeper.core.snapshot import LendingPosition, Otherwise, Unreadable
+from keeper.core.units import Wad, Wei
+from keeper.engine.cycle import cycle
+
+IN_DANGER = loop("10", "14000")
+SAFE = loop("10", "5000")
+
+
+def named(position: LendingPosition, name: str) -> LendingPosition:
+    return replace(position, name=name)
+
+
+async def test_a_healthy_position_costs_one_read_and_nothing_else() -> None:
+    """Nothing is quoted, nothing rehearsed."""
+    paper = Paper({"loop": SAFE}, holding_dollars())
+    (result,) = await cycle(engine_on(paper, rule()), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.HEALTHY
+    assert paper.asked == ["snapshot"]
+    assert paper.rehearsed == []
+
+
+async def test_a_fired_rule_becomes_a_rehearsed_plan_that_is_written_down() -> None:
+    """In dry run the rehearsal is the end of the way, and the journal says so."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    engine = engine_on(paper, rule())
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.decision, Intent)
+    assert result.prepared is not None
+    assert len(paper.rehearsed) == 1
+    (row,) = engine.journal.rows
+    assert (row.position, row.rule, row.kind, row.mode) == ("loop", "protect", "act", "dry_run")
+    assert engine.journal.outcomes == {1: ("rehearsed", engine.journal.outcomes[1][1])}
+
+
+async def test_a_plan_that_reverts_gives_way_to_the_next() -> None:
+    """The better one is kept beside it, with why it did not work."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    paper.reverts = lambda calls: "the pool is paused" if len(paper.rehearsed) == 1 else None
+    (result,) = await cycle(engine_on(paper, rule()), BLOCK)
+    assert result.prepared is not None
+    ((plan, refused),) = result.prepared.refused
+    assert refused.reason is Reason.REHEARSAL_FAILED
+    assert "the pool is paused" in refused.detail
+    assert plan.label != result.prepared.plan.label
+
+
+async def test_a_promise_that_is_not_kept_is_a_refusal() -> None:
+    """A plan that runs and does not bring the health it promised is not sent."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars(), after=lambda p: p)
+    (result,) = await cycle(engine_on(paper, rule()), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.POSTCONDITION_FAILED
+
+
+async def test_where_every_plan_fails_the_first_ones_reason_is_told() -> None:
+    """With what each of them came to."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars(), reverts=lambda calls: "no")
+    engine = engine_on(paper, rule())
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.REHEARSAL_FAILED
+    assert result.decision.detail.count("no") >= 2
+    (row,) = engine.journal.rows
+    assert row.kind == "danger"
+    assert engine.observer.alarms
+
+
+async def test_what_cannot_be_read_is_never_healthy() -> None:
+    """It is told, and it hides no other position."""
+    doubt = Doubt(Reason.POSITION_UNREADABLE, "the node did not answer")
+    paper = Paper({"loop": Unreadable("loop", OWNER, doubt), "b": named(SAFE, "b")}, holding_dollars())
+    unseen, seen = await cycle(engine_on(paper, rule(), rule(position="b")), BLOCK)
+    assert isinstance(unseen.assessed, Unjudged)
+    assert isinstance(unseen.decision, Hold)
+    assert unseen.decision.reason is Reason.POSITION_UNREADABLE
+    assert seen.is_healthy
+
+
+async def test_figures_that_are_not_the_protocols_bind_our_hands() -> None:
+    """Ours and its own must be equal before anything is done."""
+    wrong = replace(IN_DANGER, reported=replace(IN_DANGER.reported, health_factor=Wad(wad("1.19"))))
+    paper = Paper({"loop": wrong}, holding_dollars())
+    (result,) = await cycle(engine_on(paper, rule()), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.FIGURES_DISAGREE
+    assert paper.rehearsed == []
+
+
+async def test_a_node_that_is_away_for_one_position_is_not_for_another() -> None:
+    """The one that needs nothing more than the snapshot is judged; the other is told to be in the dark."""
+    paper = Paper({"loop": IN_DANGER, "b": named(SAFE, "b")}, holding_dollars())
+    paper.reading_fails = NodeAwayError("one", "eth_call", "timed out")
+    dark, seen = await cycle(engine_on(paper, rule(), rule(position="b")), BLOCK)
+    assert isinstance(dark.decision, Hold)
+    assert dark.decision.reason is Reason.NODE_AWAY
+    assert seen.is_healthy
+
+
+async def test_without_a_journal_nothing_is_planned() -> None:
+    """What was done before is not known, and what would be done could not be written down first."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars(), journal_is_away=True)
+    (result,) = await cycle(engine_on(paper, rule()), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.JOURNAL_AWAY
+    assert paper.rehearsed == []
+
+
+async def test_plans_of_one_block_are_rehearsed_one_upon_another() -> None:
+    """Who has most to lose is first, whatever the order of the settings; the second meets what the first leaves."""
+    small, large = loop("10", "14000"), loop("100", "140000")
+    paper = Paper({"small": named(small, "small"), "large": named(large, "large")}, holding_dollars("500000"))
+    results = await cycle(engine_on(paper, rule(position="small"), rule(position="large")), BLOCK)
+    assert [r.name for r in results] == ["small", "large"]
+    (first, before_first), (_, before_second) = paper.rehearsed
+    assert before_first == ()
+    (turn,) = before_second
+    assert turn.calls == first
+
+
+async def test_what_one_plan_takes_of_the_wallet_is_not_there_for_the_next() -> None:
+    """Two positions, dollars for one: the second does something else, or less."""
+    paper = Paper({"a": named(IN_DANGER, "a"), "b": named(IN_DANGER, "b")}, holding_dollars("4000"))
+    acting = (Action.REPAY,)
+    results = await cycle(
+        engine_on(paper, rule(position="a", actions=acting), rule(position="b", actions=acting)), BLOCK
+    )
+    spent = sum(r.prepared.plan.spend for r in results if r.prepared)
+    assert 0 < spent <= 4000 * 10**8
+
+
+async def test_another_node_with_another_block_stops_the_money() -> None:
+    """Not the watching: the next block is judged anew."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    (result,) = await cycle(engine_on(paper, rule(), others=Others(agrees=False)), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.NODES_DISAGREE
+
+
+async def test_another_node_with_other_figures_stops_the_money() -> None:
+    """The account's own figures are confirmed before anything is signed."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    (result,) = await cycle(engine_on(paper, rule(), others=Others(confirms=False)), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.NODES_DISAGREE
+
+
+async def test_where_nodes_differ_the_worse_figure_binds_and_nothing_is_sold() -> None:
+    """Topping up and repaying can be had for either."""
+    paper = Paper({"loop": SAFE}, holding_dollars())
+    paper.otherwise = {"loop": Otherwise(IN_DANGER, "two says 1.186")}
+    engine = engine_on(paper, rule(), others=Others())
+    (result,) = await cycle(engine, BLOCK)
+    assert result.prepared is not None
+    assert result.prepared.plan.label.startswith("repay")
+    (held,) = await cycle(engine_on(paper, rule(actions=(Action.DELEVERAGE,)), others=Others()), BLOCK)
+    assert isinstance(held.decision, Hold)
+
+
+async def test_a_wallet_without_gas_money_is_told_before_anything_is_signed() -> None:
+    """With what it holds and what the plan would take."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars(native=10**12))
+    (result,) = await cycle(engine_on(paper, rule()), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.NO_GAS_MONEY
+    assert paper.rehearsed == []
+
+
+async def test_a_base_fee_above_the_owners_cap_is_told() -> None:
+    """No quote is asked for a plan that cannot be paid."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    engine = engine_on(paper, rule(limits=limits(max_fee=10**9)), max_fee=Wei(10**9))
+    (result,) = await cycle(engine, next_block(base_fee=Wei(50 * 10**9)))
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.FEE_LIMIT
+    assert paper.asked == ["snapshot"]
+
+
+async def test_a_guardian_never_takes_collateral_out() -> None:
+    """Its plans pay from its own wallet, to the owner's account."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    (result,) = await cycle(engine_on(paper, rule(), signers={"loop": GUARDIAN}), BLOCK)
+    assert result.prepared is not None
+    assert {type(step.move).__name__ for step in result.prepared.plan.steps} <= {"Approve", "Repay", "Supply"}
+
+
+async def test_a_rule_that_only_alerts_plans_nothing_and_hides_nothing() -> None:
+    """Its alert stands beside the plan of the other."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    alert = rule(name="watch", actions=(Action.ALERT,), target=None)
+    (result,) = await cycle(engine_on(paper, alert, rule()), BLOCK)
+    assert result.prepared is not None
+    assert [hold.reason for hold in result.others] == [Reason.ALERT_ONLY]
+
+
+async def test_the_same_hold_is_written_once() -> None:
+    """A quiet month does not fill the journal."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars(), reverts=lambda calls: "no")
+    engine = engine_on(paper, rule())
+    await cycle(engine, BLOCK)
+    await cycle(engine, next_block())
+    assert len(engine.journal.rows) == 1
+
+
+async def test_a_rule_that_rests_after_it_acted_says_so() -> None:
+    """A cooldown counts from a target reached."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    engine = engine_on(paper, rule())
+    engine.journal.past["acted_at"] = BLOCK.timestamp - 10
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.COOLDOWN
+
+
+async def test_the_days_limit_bounds_the_plan() -> None:
+    """What is left of it, and no more."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    engine = engine_on(paper, rule(limits=limits(per_day="3000"), actions=(Action.REPAY,)))
+    engine.journal.past["spent"] = 2000 * 10**8
+    (result,) = await cycle(engine, BLOCK)
+    assert result.prepared is not None
+    assert result.prepared.plan.spend <= 1000 * 10**8
+
+
+@pytest.mark.parametrize("close", [True, False])
+async def test_who_is_not_healthy_is_read_in_full_next_time(close: bool) -> None:
+    """However many positions there are."""
+    paper = Paper({"loop": IN_DANGER if close else SAFE}, holding_dollars())
+    engine = engine_on(paper, rule())
+    await cycle(engine, BLOCK)
+    assert engine.reader.close == (["loop"] if close else [])
+
+
+def test_the_paper_world_is_not_kinder_than_the_chain() -> None:
+    """A rehearsal on paper shows what the test says, and nothing by itself."""
+    assert healthy(IN_DANGER, "1.7").reported.health_factor == wad("1.7")
+    assert holding_dollars().tokens == {at("USDC"): units("USDC", "50000")}
