@@ -29,7 +29,7 @@ TRIES = 3
 EMERGENCY_TRIES = 12
 """The same while the position is near liquidation."""
 NEW_LOW = 10
-"""Basis points of health by which prices must be worse than before to count as a new low."""
+"""Basis points of health, or of a perpetual size, by which prices must be worse than before to count as a new low."""
 LEAST_SPEND = USD
 """A dollar: what is left of a limit below this rescues nobody and still costs gas."""
 
@@ -84,7 +84,7 @@ class Memory:
     """Positions and books with a plan under way, whoever signs it."""
     may_sign: bool = True
     acted_on: Mapping[tuple[str, str], Mapping[Address, int]] = field(default_factory=dict)
-    """(position, rule) → the prices on which it last acted with success."""
+    """(position, rule) → the prices on which it last acted with success: assets' or perpetual markets' marks."""
     gas_paid: dict[str, Wei] = field(default_factory=dict)
     """Position → what rescues have paid for gas since its danger began, over all plans and restarts."""
     outrun: Mapping[tuple[str, str], int] = field(default_factory=dict)

@@ -159,17 +159,17 @@ class Decisions:
             return None if found is None else int(found)
 
     async def prices_of_last_restored(self, position: str, rule: str, mode: Mode = "live") -> dict[str, int]:
-        """The prices (10^-8) on which the newest decision that reached its target was made, by asset.
+        """The prices on which the newest decision that reached its target was made.
 
-        Empty where there is none, or what was written of it has no prices. Raises JournalError.
+        Of a lending position 10^-8 by asset, of a perpetual one the marks in the venue's own unit by market. Empty
+        where there is none, or what was written of it has no prices. Raises JournalError.
         """
         reached = decisions.c.outcome_kind == ("restored" if mode == "live" else "rehearsed")
         matching = and_(about(position, rule), decisions.c.mode == mode, decisions.c.kind == "act", reached)
         found = await self._read(newest(matching).limit(1))
         try:
-            balances = found[0].inputs["position"]["balances"] if found else ()  # type: ignore[call-overload]
-            return {str(b["asset"]): int(Decimal(b["price_usd"]).scaleb(8)) for b in balances}
-        except (KeyError, TypeError, ArithmeticError):
+            return _prices(found[0].inputs["position"]) if found else {}  # type: ignore[call-overload]
+        except (KeyError, TypeError, ValueError, ArithmeticError):
             return {}
 
     async def failed_since(self, position: str, rule: str, timestamp: int, doing: Doing = "act") -> int:
@@ -221,6 +221,13 @@ class Decisions:
     async def _read(self, query: Select[Any]) -> tuple[Decision, ...]:
         async with self.store.reading("read decisions") as connection:
             return tuple(Decision(**row) for row in (await connection.execute(query)).mappings())
+
+
+def _prices(position: Mapping[str, Any]) -> dict[str, int]:
+    """Return what was written of a position's prices; raises what a row of another shape makes it raise."""
+    if "legs" in position:
+        return {str(leg["address"]): int(leg["mark_price"]) for leg in position["legs"]}
+    return {str(b["asset"]): int(Decimal(b["price_usd"]).scaleb(8)) for b in position["balances"]}
 
 
 _INSERT = insert(decisions).returning(decisions.c.id)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,27 @@ async def test_a_cooldown_counts_from_what_reached_its_target(journal: Journal) 
     await journal.decisions.record_outcome(again, "restored", {})
     assert await journal.decisions.last_restored_at("eth-loop", "protect") == NOON + 60
     assert await journal.decisions.last_restored_at("eth-loop", "boost") is None
+
+
+@pytest.mark.parametrize(
+    ("position", "prices"),
+    [
+        ({"balances": [{"asset": "0xee", "price_usd": "1890.50000001"}]}, {"0xee": 189_050_000_001}),
+        ({"legs": [{"address": "0xaa", "mark_price": "1890000000000000000001"}]}, {"0xaa": 1890 * 10**18 + 1}),
+        ({"legs": [{"market": "ETH", "mark_price_usd": "1890.0000"}]}, {}),
+        ({"legs": [{"address": "0xaa", "mark_price": "?"}]}, {}),
+        ({}, {}),
+    ],
+)
+async def test_the_prices_a_rule_acted_on_are_those_of_its_newest_success(
+    journal: Journal, position: dict[str, Any], prices: dict[str, int]
+) -> None:
+    """Of assets or of perpetual markets, to the unit; none where an older program wrote the row."""
+    acted = await journal.decisions.record(decision(inputs={"position": position}))
+    await journal.decisions.record_outcome(acted, "restored", {})
+    failed = await journal.decisions.record(decision(inputs={"position": {"balances": []}}))
+    await journal.decisions.record_outcome(failed, "failed", {})
+    assert await journal.decisions.prices_of_last_restored("eth-loop", "protect") == prices
 
 
 async def test_failures_are_counted_since_a_time_and_only_where_something_was_signed(journal: Journal) -> None:

@@ -120,6 +120,21 @@ def test_a_squeezed_short_is_reduced_live(scene: Scene) -> None:
     assert -3 * ETHER < desk.size(scene.owner) < 0
 
 
+def test_a_new_high_against_a_short_does_not_wait_for_the_cooldown(scene: Scene) -> None:
+    """Reduced a while ago, and the market goes on rising: a new danger, also after a restart."""
+    desk = scene.world.perp
+    desk.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
+    perps(scene, MARGIN.format(actions='"reduce"').replace('cooldown = "10m"', 'cooldown = "3h"'))
+    squeeze(scene.world, "2400")
+    once(scene, "--live")
+    after_one = desk.size(scene.owner)
+    squeeze(scene.world, "2610")
+    assert 0.12 < desk.margin_ratio(scene.owner) < 0.15, "a rule that fires, and no emergency"
+    _, rows = once(scene, "--live")
+    assert (rows["short"]["outcome"] or rows["short"]["decision"])["kind"] == "restored", rows["short"]
+    assert after_one < desk.size(scene.owner) < 0
+
+
 def test_our_own_reduction_is_no_stranger_s_after_a_restart(scene: Scene) -> None:
     """What was sent is in the journal, and the venue's event names its transaction; what a stranger did is told."""
     desk = scene.world.perp

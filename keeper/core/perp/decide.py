@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.decide import Decided, Hold, Memory, Safety, left_today, not_now
+from keeper.core.decide import NEW_LOW, Decided, Hold, Memory, Safety, left_today, not_now
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAction, PerpAssessment, PerpRule, PerpTarget, measured_text, target_fires
+from keeper.core.perp.rules import (
+    PerpAction,
+    PerpAssessment,
+    PerpMeasure,
+    PerpRule,
+    PerpTarget,
+    measured_text,
+    target_fires,
+)
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
-from keeper.core.units import WAD, Address, Usd
+from keeper.core.units import BPS, WAD, Address, Usd
 
 EMERGENCY_DISTANCE = WAD // 20
 """A position that a move of 5 % liquidates does not wait for a cooldown."""
@@ -70,6 +78,21 @@ def is_emergency(position: PerpPosition, safety: Safety) -> bool:
     return near or perps.liquidation_distance(position) <= EMERGENCY_DISTANCE
 
 
+def is_new_low(rule: PerpRule, position: PerpPosition, memory: Memory) -> bool:
+    """Tell whether prices are worse for the position as it is now than those on which the rule last acted.
+
+    A cooldown keeps a rule from going back and forth; a market that goes on against the position is a new danger.
+    Funding is no price.
+    """
+    before = memory.acted_on.get((position.name, rule.name))
+    if not before or rule.trigger.measure is PerpMeasure.FUNDING:
+        return False
+    then = position
+    for leg in position.held:
+        then = perps.at_price(then, leg.market, before.get(leg.market, leg.mark_price))
+    return (perps.equity(then) - perps.equity(position)) * BPS > perps.basis(position) * NEW_LOW
+
+
 def _decide_rule(
     rule: PerpRule, assessed: PerpAssessment, memory: Memory, safety: Safety, signer: Address
 ) -> Hold | PerpIntent:
@@ -77,7 +100,8 @@ def _decide_rule(
     refusal = _needless(rule, assessed) or _waits(position)
     if refusal is None:
         now, is_near = position.block.timestamp, is_emergency(position, safety)
-        refusal = not_now(rule, position.name, now, memory, signer, is_emergency=is_near)
+        is_new = is_new_low(rule, position, memory)
+        refusal = not_now(rule, position.name, now, memory, signer, is_emergency=is_near, is_new=is_new)
     if refusal or rule.target is None:
         reason, detail = refusal or (Reason.ALERT_ONLY, "")
         return Hold(position.name, rule.name, reason, detail)

@@ -203,11 +203,13 @@ def _leg(of: PerpPosition, leg: PerpLeg) -> Data:
     low = perps.liquidation_price(of, leg.market) if leg.size else None
     return {
         "market": leg.symbol,
+        "address": leg.market,
         "side": "long" if leg.size > 0 else "short" if leg.size < 0 else "none",
         "size": decimal_of(leg.size * WAD // leg.size_unit, 18, 6),
         "notional_usd": _usd(of, perps.notional(leg)),
         "entry_price_usd": _price(of, leg, perps.entry_price(leg)),
         "mark_price_usd": _price(of, leg, leg.mark_price),
+        "mark_price": str(leg.mark_price),
         "index_price_usd": _price(of, leg, leg.index_price),
         "unrealized_pnl_usd": _usd(of, perps.unrealized_pnl(leg)),
         "funding_owed_usd": _usd(of, leg.funding_owed),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from core_builders import NOW, limits, safety, usd
+from core_builders import NOW, limits, safety, usd, wad
 from perp_builders import DOUBT, SIGNER, assessed_perp, decided, long, perp_rule, resting, short
 
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
-from keeper.core.perp.decide import PerpIntent, decide_perp, is_emergency, pending_order
+from keeper.core.perp.decide import PerpIntent, decide_perp, is_emergency, is_new_low, pending_order
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
 from keeper.core.reasons import Reason
@@ -73,6 +73,30 @@ def test_near_liquidation_no_cooldown_holds_and_more_tries_are_allowed() -> None
     assert not is_emergency(LOW, safety())
     assert reason(NEAR, memory=Memory(acted_at={KEY: NOW}, failed={KEY: EMERGENCY_TRIES - 1})) is None
     assert reason(NEAR, memory=Memory(failed={KEY: EMERGENCY_TRIES})) is Reason.TOO_MANY_FAILURES
+
+
+@pytest.mark.parametrize(("then", "waits"), [("1990", False), ("1997", False), ("2000", True), ("2020", True)])
+def test_a_price_worse_than_the_one_it_acted_on_does_not_wait_for_the_cooldown(then: str, waits: bool) -> None:
+    """A short at 2,000: acted on at less, it acts again at once; at no less, it waits."""
+    past = Memory(acted_at={KEY: NOW - 1}, acted_on={KEY: {LOW.legs[0].market: wad(then)}})
+    assert reason(LOW, memory=past) is (Reason.COOLDOWN if waits else None)
+
+
+def test_a_new_low_of_a_long_lies_below() -> None:
+    """The same move helps one side and harms the other."""
+    of, market = long(margin="700"), long().legs[0].market
+    for then, why in (("2020", None), ("1980", Reason.COOLDOWN)):
+        assert reason(of, memory=Memory(acted_at={KEY: NOW - 1}, acted_on={KEY: {market: wad(then)}})) is why
+
+
+def test_what_the_owner_or_funding_made_worse_waits_for_the_cooldown() -> None:
+    """No price moved: less margin is no new low, and a rule about funding looks at no price."""
+    same = Memory(acted_at={KEY: NOW - 1}, acted_on={KEY: {LOW.legs[0].market: wad("2000")}})
+    assert reason(LOW, memory=same) is Reason.COOLDOWN
+    funding = perp_rule(PerpMeasure.FUNDING, "0.10", ExitTarget(), [PerpAction.CLOSE])
+    lower = replace(same, acted_on={KEY: {LOW.legs[0].market: wad("1900")}})
+    assert is_new_low(RULE, LOW, lower)
+    assert not is_new_low(funding, LOW, lower)
 
 
 def test_a_position_without_size_is_no_emergency() -> None:
