@@ -1,17 +1,20 @@
-"""How much a rescue may cost in gas: a share of what liquidation would cost, rising as it comes nearer. Pure."""
+"""How much a rescue may cost in gas: a share of the loss that it averts, rising as liquidation comes nearer. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from keeper.core.lending.figures import Account
-from keeper.core.rules import Measure, Trigger
+from keeper.core.lending.outlook import awaited, fall_of
+from keeper.core.rules import Assessment, HealthFactorTarget, LtvTarget, Measure, Rule, Trigger
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 
 NOTHING = Usd(0)
 LEAST_NEARNESS = WAD // 20
 """A rule that fired is worth something even far from liquidation."""
+FAR = Wad(2 * WAD)
+"""What is safe where neither trigger nor target says it as a health factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Stake:
     bonus: Bps
     nearness: Wad
     expected_loss: Usd
+    averted: Usd
+    """What the plan takes of it: all, where it suffices."""
     share: Bps
     most_fee: Usd
     budget: Usd | None = None
@@ -31,7 +36,7 @@ class Stake:
 
     @property
     def left(self) -> Usd:
-        """What this plan's gas may cost: by how near liquidation is, and by what is left for the whole danger."""
+        """What this plan's gas may cost: by the loss it averts, and by what is left for the whole danger."""
         left = self.most_fee if self.budget is None else min(self.most_fee, self.budget - self.paid)
         return Usd(max(0, left))
 
@@ -42,36 +47,62 @@ class Stake:
 
 
 def stake(
-    position: LendingPosition,
-    account: Account,
-    figures: AccountFigures,
-    trigger_health: Wad,
-    share: Bps,
-    paid: Usd = NOTHING,
+    assessed: Assessment, safe: Wad, share: Bps, paid: Usd = NOTHING, after: AccountFigures | None = None
 ) -> Stake:
-    """Return what may be paid for gas: ``share`` of bonus × collateral at risk × nearness.
+    """Return what may be paid for gas: ``share`` of the expected loss that a plan averts.
 
-    All plans of one danger together are bounded by the same without the nearness; ``paid`` is what they cost so far.
+    The expected loss is bonus × collateral at risk × nearness. At risk is what a liquidator may take: the debt plus
+    bonus, at most the collateral (Aave LiquidationLogic with a full close factor, from above). The bonus is the
+    collateral's own, weighted by value, rounded up. Nearness counts the fall until a plan is mined.
 
-    At risk is what a liquidator may take: the debt plus bonus, at most the collateral (Aave LiquidationLogic with a
-    full close factor, from above). Nearness grows linearly from the trigger's health factor to 1 at liquidation.
-    The bonus is the collateral's own, weighted by value, rounded up.
+    A plan that suffices averts all of it; one that leaves the account with the figures ``after`` averts the difference,
+    so that many small ones are worth no more than the whole. All plans of one danger are bounded by the share of what
+    could be lost; ``paid`` is what they cost so far.
     """
-    bonus = _bonus(position, account)
-    at_risk = min(figures.collateral_value, figures.debt_value * (BPS + bonus) // BPS)
-    nearness = near(figures.health_factor, trigger_health)
-    loss = at_risk * bonus // BPS * nearness // WAD
+    figures, bonus = assessed.figures, _bonus(assessed.position, assessed.account)
+    at_risk, fall = _at_risk(figures, bonus), fall_of(assessed.account, assessed.drifts)
+    nearness = max(Wad(LEAST_NEARNESS), near(awaited(figures.health_factor, fall), safe))
+    loss = _expected(figures, bonus, nearness)
+    averted = loss
+    if after is not None and figures.health_factor < safe:
+        # a fall that goes on may take back all that a part wins, and one that ends leaves it: the better of both counts
+        averted = max(_averted(figures, after, bonus, safe, Bps(speed)) for speed in (0, fall))
     budget = Usd(at_risk * bonus // BPS * share // BPS)
-    return Stake(Usd(at_risk), bonus, nearness, Usd(loss), share, Usd(loss * share // BPS), budget, paid)
+    return Stake(at_risk, bonus, nearness, loss, averted, share, Usd(averted * share // BPS), budget, paid)
 
 
-def near(health: Wad, trigger: Wad) -> Wad:
-    """Return how near liquidation is: 1 at a health factor of 1, falling to ``LEAST_NEARNESS`` at the trigger."""
+def near(health: Wad, safe: Wad) -> Wad:
+    """Return how near liquidation is: 1 at a health factor of 1, falling evenly to nothing at ``safe``."""
     if health <= WAD:
         return Wad(WAD)
-    if health >= INFINITE or trigger <= WAD or health >= trigger:
-        return Wad(LEAST_NEARNESS)
-    return Wad(max(LEAST_NEARNESS, mul_div_down(trigger - health, WAD, trigger - WAD)))
+    if health >= INFINITE or safe <= WAD or health >= safe:
+        return Wad(0)
+    return Wad(mul_div_down(safe - health, WAD, safe - WAD))
+
+
+def safe_health(rule: Rule, figures: AccountFigures) -> Wad:
+    """Return the health factor at which a rule's danger is over: its target's, never less than its trigger's."""
+    match rule.target:
+        case HealthFactorTarget(health):
+            wanted = health
+        case LtvTarget(ltv) if ltv:
+            wanted = _health_at(ltv, figures)
+        case _:
+            wanted = FAR
+    return max(wanted, trigger_health(rule.trigger, figures))
+
+
+def _averted(before: AccountFigures, after: AccountFigures, bonus: Bps, safe: Wad, fall: Bps) -> Usd:
+    first, then = (_expected(of, bonus, near(awaited(of.health_factor, fall), safe)) for of in (before, after))
+    return Usd(max(0, first - then))
+
+
+def _expected(figures: AccountFigures, bonus: Bps, nearness: Wad) -> Usd:
+    return Usd(_at_risk(figures, bonus) * bonus // BPS * nearness // WAD)
+
+
+def _at_risk(figures: AccountFigures, bonus: Bps) -> Usd:
+    return Usd(min(figures.collateral_value, figures.debt_value * (BPS + bonus) // BPS))
 
 
 def trigger_health(trigger: Trigger, figures: AccountFigures) -> Wad:
@@ -80,11 +111,15 @@ def trigger_health(trigger: Trigger, figures: AccountFigures) -> Wad:
         case Measure.HEALTH_FACTOR:
             return Wad(trigger.bound)
         case Measure.LTV if trigger.bound:
-            return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, trigger.bound))
+            return _health_at(trigger.bound, figures)
         case Measure.LIQUIDATION_DISTANCE if trigger.bound < WAD:
             return Wad(mul_div_down(WAD, WAD, WAD - trigger.bound))
         case _:
-            return Wad(2 * WAD)
+            return FAR
+
+
+def _health_at(ltv: int, figures: AccountFigures) -> Wad:
+    return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, ltv))
 
 
 def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None) -> Wei | None:

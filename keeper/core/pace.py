@@ -12,6 +12,8 @@ REMEMBERED = 6
 """Blocks whose prices are kept."""
 SHORTEST = 2
 """Blocks of the shortest stretch: oracles answer in steps, and one step is no speed yet."""
+BLOCKS = 2
+"""Blocks from a decision to its transaction: prices go on moving for so long."""
 MOST = Bps(5_000)
 """A faster move than half a block is told as this: no bound would follow it."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fees import is_payable, lowest
-from keeper.core.fee_budget import Stake, fee_ceiling, stake, trigger_health
+from keeper.core.fee_budget import Stake, fee_ceiling, safe_health, stake
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
@@ -96,9 +96,9 @@ def _ceiling(engine: Engine, snapshot: Snapshot, plan: Plan, rehearsed: Rehearse
             Wei(mul_div_down(plan.spend // 100, WAD, snapshot.native_price * gas)) if snapshot.native_price else None
         )
         return None, lowest(cap, worth)
-    begins = trigger_health(rule.trigger, assessed.figures)
     paid = Usd(mul_div_up(plan.intent.gas_paid, snapshot.native_price, WAD))
-    found = stake(assessed.position, assessed.account, assessed.figures, begins, engine.terms.fee_share, paid)
+    after = rehearsed.after if plan.is_partial else None
+    found = stake(assessed, safe_health(rule, assessed.figures), engine.terms.fee_share, paid, after)
     return found, fee_ceiling(found, gas, snapshot.native_price, cap)
 
 

@@ -147,6 +147,7 @@ def fee(of: Stake | None, ceiling: Wei | None) -> Data:
             "bonus_bps": of.bonus,
             "nearness": decimal_of(of.nearness, 18, 4),
             "expected_loss_usd": decimal_of(of.expected_loss, 8, 2),
+            "averted_usd": decimal_of(of.averted, 8, 2),
             "share_bps": of.share,
             "most_fee_usd": decimal_of(of.most_fee, 8, 2),
             "danger_budget_usd": None if of.budget is None else decimal_of(of.budget, 8, 2),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from keeper.core.decide import Intent
-from keeper.core.fee_budget import stake, trigger_health
+from keeper.core.fee_budget import safe_health, stake
 from keeper.core.lending.moves import Borrow, Repay, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Plan
 from keeper.core.snapshot import Wallet
@@ -31,8 +31,7 @@ def urgency(intent: Intent) -> tuple[bool, int, int]:
     What would be lost grows with the size of a position and with its nearness to liquidation; a boost risks nothing.
     """
     assessed, rule = intent.assessment, intent.rule
-    begins = trigger_health(rule.trigger, assessed.figures)
-    lost = stake(assessed.position, assessed.account, assessed.figures, begins, Bps(BPS)).expected_loss
+    lost = stake(assessed, safe_health(rule, assessed.figures), Bps(BPS)).expected_loss
     return rule.is_boost, -lost, assessed.figures.health_factor
 
 

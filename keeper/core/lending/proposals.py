@@ -8,9 +8,9 @@ from keeper.core.decide import Intent, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import Move, gas_of
+from keeper.core.lending.outlook import fall_of
 from keeper.core.lending.quotes import Quotes
-from keeper.core.lending.slippage import BLOCKS
-from keeper.core.pace import STILL
+from keeper.core.pace import BLOCKS
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, HealthFactorTarget, LtvTarget
 from keeper.core.snapshot import Holding, Wallet
@@ -148,10 +148,7 @@ def between_floor(account: lending.Account, intent: Intent, terms: Terms) -> Wad
     health, floor = lending.health_factor(account), plan_floor(terms)
     if health >= UINT256_MAX or health <= WAD:
         return floor
-    drifts = intent.assessment.drifts
-    falls = [drifts.get(b.asset, STILL).down for b in account.balances if b.is_collateral and b.supplied]
-    rises = [drifts.get(b.asset, STILL).up for b in account.balances if b.borrowed]
-    away = max(falls, default=0) + max(rises, default=0)
+    away = fall_of(account, intent.assessment.drifts)
     least = max(ATOMIC_FLOOR, min(floor, WAD + (health - WAD) // 4))
     # where not even one block of the fall can be borne, keeping more would only take more rounds
     is_borne = health * (BPS - away) > WAD * BPS

@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keeper.core.fee_budget import trigger_health
-from keeper.core.pace import STILL, Drift
+from keeper.core.pace import BLOCKS, STILL, Drift
 from keeper.core.rules import Assessment, Rule
 from keeper.core.snapshot import Reserve
 from keeper.core.units import BPS, INFINITE, WAD, Address, Bps, Wad, mul_div_up
 
 BEGINS = Wad(125 * WAD // 100)
 """The highest health factor at which a bound begins to widen, however early a rule fires."""
-BLOCKS = 2
-"""Blocks from a decision to its transaction: prices go on moving for so long."""
 
 
 @dataclass(frozen=True, slots=True)
