@@ -193,6 +193,11 @@ class Reason(Enum):
         "it is looked for, and counts as spent until it is found; check the node",
     )
     NODE_AWAY = ("node_away", "the node does not answer", "check `rpc_url` and the node")
+    UNCONFIRMED = (
+        "unconfirmed",
+        "a plan is under way, and no node can say whether it is still right",
+        "it waits at what it offers, and nothing more is bid; check the node, or offer more with `keeper tx speed-up`",
+    )
     NODES_DISAGREE = (
         "nodes_disagree",
         "the nodes give different answers about what decides a spend",

@@ -20,8 +20,9 @@ from keeper.engine.engine import Engine
 from keeper.engine.notices import notices_of, standing_of
 from keeper.engine.plan import look_again
 from keeper.engine.preflight import Prepared, grant_of
+from keeper.engine.unconfirmed import unconfirmed
 from keeper.execution.executor import Order, Outcome
-from keeper.execution.recheck import Change, Drop, Keep, verdict
+from keeper.execution.recheck import Keep, Unsure, Verdict, verdict
 from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Kind
 from keeper.observe.observer import Ended
@@ -203,13 +204,27 @@ class SecondLook:
         self._sent = sent
         self.seen: Prepared | Hold | None = None
 
-    async def __call__(self, has_begun: bool) -> Keep | Drop | Change:
-        """Return keep, drop or change. Raises NodeError when nothing can be seen."""
+    async def __call__(self, has_begun: bool) -> Verdict:
+        """Return what becomes of the plan; the owner hears where nobody can say, and that nothing more is bid."""
+        sent = self._sent
+        if has_begun:
+            return Keep(sent.ceiling)
+        found = await self._looked()
+        if isinstance(found, Unsure):
+            unconfirmed(self._engine, sent.plan.intent.position, found)
+        return found
+
+    async def _looked(self) -> Verdict:
         plan = self._sent.plan
-        self.seen = await look_again(self._engine, plan.intent.position, plan.spend)
+        try:
+            self.seen = await look_again(self._engine, plan.intent.position, plan.spend)
+        except NodeError as error:
+            return Unsure(Reason.NODE_AWAY, str(error))
+        except ReadFailedError as error:
+            return Unsure(Reason.POSITION_UNREADABLE, error.doubt.detail)
         now = self.seen.plan if isinstance(self.seen, Prepared) else self.seen
         ceiling = self.seen.ceiling if isinstance(self.seen, Prepared) else self._sent.ceiling
-        return verdict(plan, now, ceiling, has_begun=has_begun)
+        return verdict(plan, now, ceiling, has_begun=False)
 
 
 async def _finish(engine: Engine, prepared: Prepared, entry: Entry, outcome: Outcome) -> None:

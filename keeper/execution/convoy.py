@@ -16,7 +16,7 @@ from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
-from keeper.execution.recheck import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep, Unsure, Verdict
 from keeper.execution.tx_state import TxState
 from keeper.journal import Entry, Transaction
 
@@ -26,7 +26,6 @@ Rows = Callable[[int], Awaitable[tuple[Transaction, ...]]]
 """What was signed for a decision, by nonce."""
 Write = Callable[[Entry], Awaitable[int]]
 """Writes a decision down, unless it is written, and returns its id."""
-Verdict = Keep | Drop | Change
 USUAL_TIP = 2 * 10**9
 """Wei per gas: where a plan's limit leaves no room for that above twice the base fee, gas is dear and it goes alone."""
 PATIENCE_S = 2.0
@@ -208,12 +207,16 @@ class Convoy:
     async def _reconsidered(self, parts: Sequence[Part]) -> Verdict:
         """Ask for each plan that has not landed whether it is still right.
 
-        One that is not makes all others be decided anew with it, for they share nonces; what landed has landed.
+        One that is not makes all others be decided anew with it, for they share nonces; what landed has landed. Where
+        nobody can confirm one of them no more is offered for any.
         """
         said = list[Verdict]()
         for part in parts:
             if part.guidance.reconsider is not None and await self._landed(part) is None:
                 said.append(await part.guidance.reconsider(False))
+        unsure = next((one for one in said if isinstance(one, Unsure)), None)
+        if unsure is not None:
+            return unsure
         keeps = [one for one in said if isinstance(one, Keep)]
         drops = [one for one in said if isinstance(one, Drop)]
         if len(keeps) == len(said):

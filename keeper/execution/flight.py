@@ -18,14 +18,14 @@ from keeper.execution import answers
 from keeper.execution.answers import LookAgain, MoreGas, OfferLess, OfferMore, OneByOne, Refused, Stop, Wait
 from keeper.execution.dispatch import EARLIER_LANDED, SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, fees_of
 from keeper.execution.pricing import Asked, NoOffer, Offer
-from keeper.execution.recheck import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep, Unsure, Verdict
 from keeper.execution.send_state import Move, SendState, Timings
 from keeper.execution.traces import Foreign, InPool, Ours
 from keeper.execution.tx_state import TxState
 from keeper.journal import Entry, Transaction
 from keeper.venues.ports import Call
 
-Reconsider = Callable[[bool], Awaitable[Keep | Drop | Change]]
+Reconsider = Callable[[bool], Awaitable[Verdict]]
 """Asks what would be decided now; told whether a transaction of the burst is mined already."""
 Quote = Callable[[Wei | None, Sequence[Transaction], Asked], Awaitable[Offer | NoOffer]]
 """What may be offered for rows now, within a ceiling. Raises NodeError."""
@@ -360,9 +360,12 @@ class Flight:
                 course.repeats[row.id, refusal.cause],
             )
             step = answers.step(refusal, of) if course.answered < answers.MOST_ANSWERS else Wait()
-            is_due = isinstance(step, OfferMore) and self._clock() - course.looked_at > LOOK_HOLDS_S
-            if is_due and not await self._is_still_right(course, guidance):
-                return True
+            if isinstance(step, OfferMore) and self._clock() - course.looked_at > LOOK_HOLDS_S:
+                match await self._recheck(course, guidance):
+                    case Drop():
+                        return True
+                    case Unsure():
+                        return self._leave(course, row)
             said = await self._take(step, course, row, refusal, guidance) or said
         return said
 
@@ -465,35 +468,45 @@ class Flight:
     # --- deciding ----------------------------------------------------------------------------------------------------
 
     async def _second_look(self, course: Course, guidance: Guidance) -> None:
-        """Offer more, if the plan is still right. Raises PlanChangedError."""
-        if await self._is_still_right(course, guidance):
-            await self._bid_more(course, course.ceiling if course.dropped is None else guidance.cancel_ceiling)
+        """Offer more, if the plan is still right; say it again where nobody can confirm it. Raises PlanChangedError."""
+        match await self._recheck(course, guidance):
+            case Keep():
+                await self._bid_more(course, course.ceiling if course.dropped is None else guidance.cancel_ceiling)
+            case Unsure():
+                await self._hold_still(course)
 
-    async def _is_still_right(self, course: Course, guidance: Guidance) -> bool:
+    async def _hold_still(self, course: Course) -> None:
+        """Say what is pending again in its time, and look anew with the next block: no more is offered meanwhile."""
+        now = self._clock()
+        if now - course.state.said_at >= self._timings.rebroadcast_s:
+            await self._say(course, course.pending)
+            course.state = course.state.said(now)
+        await self._pause()
+
+    async def _recheck(self, course: Course, guidance: Guidance) -> Keep | Drop | Unsure:
         """Ask what would be decided now, before more is offered; cancel what is not needed. Raises PlanChangedError."""
         asked = await self._ask(guidance, has_begun=bool(course.receipts), is_dropped=course.dropped is not None)
-        course.looked_at = self._clock()
         match asked:
             case Change():
                 raise PlanChangedError(course.pending)
             case Drop():
                 course.refused.clear()
                 await self._cancel(course, guidance, Reason.NO_LONGER_NEEDED)
-                return False
             case Keep(ceiling):
+                course.looked_at = self._clock()
                 if course.dropped is None:
                     course.ceiling = ceiling
-                return True
+        return asked
 
-    async def _ask(self, guidance: Guidance, *, has_begun: bool, is_dropped: bool) -> Keep | Drop | Change:
+    async def _ask(self, guidance: Guidance, *, has_begun: bool, is_dropped: bool) -> Verdict:
         if is_dropped:
             return Keep(guidance.cancel_ceiling)
         if guidance.reconsider is None:
             return Keep(guidance.ceiling)
         try:
             return await guidance.reconsider(has_begun)
-        except NodeError:
-            return Keep(guidance.ceiling)
+        except NodeError as error:
+            return Unsure(Reason.NODE_AWAY, str(error))
 
     async def _bid_more(self, course: Course, ceiling: Wei | None) -> None:
         """Offer more for all that is pending; say it again unchanged where the ceiling forbids more."""

@@ -36,16 +36,32 @@ class Change:
     """Needed, but otherwise: replace with another plan at the same nonces."""
 
 
-def verdict(sent: Plan, now: Plan | Hold, ceiling: Wei | None, *, has_begun: bool) -> Keep | Drop | Change:
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Nobody can confirm it: it waits at what it offers, and nothing more is bid until somebody can."""
+
+    reason: Reason
+    detail: str = ""
+
+
+Verdict = Keep | Drop | Change | Unsure
+
+UNKNOWN = (Reason.POSITION_UNREADABLE, Reason.FIGURES_DISAGREE, Reason.NODES_DISAGREE, Reason.NODE_AWAY)
+"""Holds that say nothing of the position."""
+
+
+def verdict(sent: Plan, now: Plan | Hold, ceiling: Wei | None, *, has_begun: bool) -> Verdict:
     """Return what becomes of a plan on its way, given what would be decided now.
 
     Once a transaction of the burst is mined (``has_begun``) it is finished: half a round is worse than none. A Hold
-    that says the position needs nothing drops the plan; one that says nothing is known (a node away, a price in
-    doubt) is no reason to give up a rescue that was rehearsed.
+    that says the position needs nothing drops the plan. One that says nothing is known of it is no reason to give up
+    a rescue that was rehearsed, and none to pay more for it; any other (a price in doubt, a limit) keeps it.
     """
     if has_begun:
         return Keep(ceiling)
     if isinstance(now, Hold):
+        if now.reason in UNKNOWN:
+            return Unsure(now.reason, now.detail)
         return Drop(now.reason) if now.reason in (Reason.HEALTHY, Reason.AT_TARGET) else Keep(ceiling)
     return Keep(ceiling) if is_same(sent, now) else Change()
 

@@ -15,7 +15,7 @@ from keeper.core.units import Address, Wei
 from keeper.execution.convoy import Convoy
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
-from keeper.execution.recheck import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep, Unsure, Verdict
 from keeper.journal import Transaction
 from keeper.venues.ports import Call
 
@@ -155,15 +155,16 @@ async def test_another_block_or_a_delegation_goes_apart() -> None:
         ([Drop(Reason.HEALTHY), Drop(Reason.HEALTHY)], {}, Drop(Reason.HEALTHY)),
         ([Keep(Wei(9)), Change()], {1: "reverted"}, Change()),
         ([Change(), Keep(Wei(7))], {1: "mined"}, Keep(Wei(7))),
+        ([Keep(Wei(9)), Unsure(Reason.NODE_AWAY)], {}, Unsure(Reason.NODE_AWAY)),
     ],
 )
 async def test_a_second_look_looks_at_each_that_is_still_on_its_way(
-    verdicts: list[Keep | Drop | Change], landed: dict[int, str], wanted: object
+    verdicts: list[Verdict], landed: dict[int, str], wanted: object
 ) -> None:
     """One that is no longer right makes all that share its nonces be decided anew; also after an earlier one failed."""
 
-    def asking(answer: Keep | Drop | Change) -> Guidance:
-        async def reconsider(_: bool) -> Keep | Drop | Change:
+    def asking(answer: Verdict) -> Guidance:
+        async def reconsider(_: bool) -> Verdict:
             return answer
 
         return replace(GUIDANCE, reconsider=reconsider)

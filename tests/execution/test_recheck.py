@@ -13,7 +13,7 @@ from keeper.core.lending.plan import Plan
 from keeper.core.lending.proposals import Step
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Usd, Wad, Wei
-from keeper.execution.recheck import Change, Drop, Keep, is_same, verdict
+from keeper.execution.recheck import UNKNOWN, Change, Drop, Keep, Unsure, is_same, verdict
 from keeper.execution.tx_state import IllegalMoveError, TxState, moved
 
 USDC, WETH = Address("0x" + "01" * 20), Address("0x" + "02" * 20)
@@ -40,11 +40,19 @@ def test_a_position_that_needs_nothing_drops_its_plan(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", [Reason.NODE_AWAY, Reason.PRICE_STALE, Reason.POOL_TOO_THIN, Reason.REHEARSAL_FAILED, Reason.FEE_LIMIT]
+    "reason", [Reason.PRICE_STALE, Reason.POOL_TOO_THIN, Reason.REHEARSAL_FAILED, Reason.FEE_LIMIT, Reason.SPEND_LIMIT]
 )
-def test_not_knowing_is_no_reason_to_give_up_a_rescue(reason: Reason) -> None:
-    """A hold that says nothing good of the position keeps the plan."""
+def test_a_position_still_in_danger_keeps_its_plan(reason: Reason) -> None:
+    """A hold that says nothing good of the position is no reason to give up a rescue."""
     assert verdict(REPAY, Hold("p", "r", reason), None, has_begun=False) == Keep(None)
+
+
+@pytest.mark.parametrize("reason", UNKNOWN, ids=str)
+def test_a_position_of_which_nothing_is_known_keeps_its_plan_and_bids_no_more(reason: Reason) -> None:
+    """Unknown is not healthy, and no state to pay more on; once begun, a round is finished."""
+    hold = Hold("p", "r", reason, "why")
+    assert verdict(REPAY, hold, Wei(7), has_begun=False) == Unsure(reason, "why")
+    assert verdict(REPAY, hold, Wei(7), has_begun=True) == Keep(Wei(7))
 
 
 def test_amounts_that_moved_make_another_plan() -> None:
