@@ -10,17 +10,14 @@ from keeper.cli.guard import guarded, in_house
 from keeper.core.decide import Hold, Intent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, measure
-from keeper.engine.cycle import Result, cycle
-from keeper.engine.perp.keep import PerpResult
+from keeper.engine.cycle import cycle
+from keeper.engine.result import AnyOutcome, Result
 from keeper.execution.executor import Outcome
-from keeper.execution.perp_executor import PerpOutcome
 from keeper.service.chains import keep_all
 from keeper.service.daemon import Daemon
 from keeper.service.opened import Opened
 from keeper.settings import Settings, futile
 
-AnyResult = Result | PerpResult
-AnyOutcome = Outcome | PerpOutcome
 ROUNDS = 8
 """Blocks that `keeper once` judges at most, while positions wait for one signer."""
 
@@ -50,7 +47,7 @@ def _warn(chains: list[Settings]) -> None:
 
 async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
     await engine.reader.blocks.check_chain()
-    daemon, seen, outcomes = Daemon(engine, settings), dict[str, AnyResult](), dict[str, AnyOutcome | None]()
+    daemon, seen, outcomes = Daemon(engine, settings), dict[str, Result](), dict[str, AnyOutcome | None]()
     await daemon.reconcile()
     for _ in range(ROUNDS):
         results = await cycle(engine, await engine.reader.blocks.head())
@@ -68,13 +65,13 @@ async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
 # --- what came of it -------------------------------------------------------------------------------------------------
 
 
-def verdict(results: tuple[AnyResult, ...], outcomes: dict[str, AnyOutcome | None]) -> Exit:
+def verdict(results: tuple[Result, ...], outcomes: dict[str, AnyOutcome | None]) -> Exit:
     """Return 3 when a rule that protects fired and the position was not brought back, 1 when one is unknown."""
     codes = {_code(result, outcomes.get(result.name)) for result in results}
     return max(codes, default=Exit.FINE)
 
 
-def _code(result: AnyResult, outcome: AnyOutcome | None) -> Exit:
+def _code(result: Result, outcome: AnyOutcome | None) -> Exit:
     if isinstance(result.assessed, Unjudged):
         return Exit.FINE if result.assessed.doubt.reason is Reason.CLOSED else Exit.FAILED
     if isinstance(result.decision, Hold):
@@ -94,5 +91,5 @@ def _is_helped(intent: Intent, outcome: Outcome) -> bool:
     return value is not None and not intent.rule.trigger.fires_at(value)
 
 
-async def _awaited(result: AnyResult) -> AnyOutcome | None:
+async def _awaited(result: Result) -> AnyOutcome | None:
     return await result.outcome if isinstance(result.outcome, asyncio.Task) else result.outcome

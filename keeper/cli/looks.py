@@ -11,13 +11,13 @@ from keeper.cli import show
 from keeper.cli.common import Exit, each, fail, finish, out, prompt
 from keeper.cli.doctor import examine
 from keeper.cli.guard import in_house
-from keeper.cli.keeping import AnyResult, verdict
+from keeper.cli.keeping import verdict
 from keeper.core.book.rules import BookAssessment
-from keeper.core.perp.position import PerpPosition
-from keeper.core.snapshot import Snapshot, Unreadable
+from keeper.core.snapshot import Snapshot
+from keeper.engine.cases import cases_of
 from keeper.engine.cycle import consider
 from keeper.engine.perp.assess import carry_of
-from keeper.engine.perp.keep import consider_book, consider_perp
+from keeper.engine.result import Result
 from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.venues.ports import PricesMovedError
@@ -82,12 +82,7 @@ async def _at_one_block(engine: Opened, look: Callable[[Opened, Snapshot], Await
     return await look(engine, await engine.reader.snapshot(await engine.reader.blocks.head()))
 
 
-async def _considered(engine: Opened, snapshot: Snapshot, name: str) -> AnyResult:
+async def _considered(engine: Opened, snapshot: Snapshot, name: str) -> Result:
     """Return what would be done about a position or a book."""
-    for rule in engine.perps.hedge_rules:
-        if rule.book == name:
-            return await consider_book(engine, snapshot, engine.perps.book(name), rule)
-    (seen,) = [p for p in snapshot.positions if p.name == name]
-    if isinstance(seen, PerpPosition) or (isinstance(seen, Unreadable) and engine.is_perp(name)):
-        return await consider_perp(engine, snapshot, seen)
-    return await consider(engine, snapshot, seen)
+    (case, *_) = [case for case in cases_of(engine, snapshot) if case.name == name]
+    return await case.open(consider)

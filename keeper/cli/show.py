@@ -22,11 +22,11 @@ from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine import report
-from keeper.engine.cycle import Result
 from keeper.engine.perp import report as perp_report
 from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
-from keeper.engine.perp.keep import PerpResult
 from keeper.engine.plan import judge
+from keeper.engine.preflight import Prepared
+from keeper.engine.result import Result
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
 from keeper.service.opened import Opened
@@ -111,7 +111,7 @@ async def _judged(
 def results(
     console: Console,
     mode: str,
-    of: Sequence[Result | PerpResult],
+    of: Sequence[Result],
     outcomes: Mapping[str, Outcome | PerpOutcome | None],
     *,
     as_json: bool,
@@ -122,15 +122,16 @@ def results(
         as_json_text(console, {"mode": mode, "positions": [row for _, row in rows]})
         return
     for result, row in rows:
-        (_print_result if isinstance(result, Result) else show_perps.print_result)(console, row)
+        (_print_result if result.family == "lending" else show_perps.print_result)(console, row)
 
 
-def explanation(
-    console: Console, snapshot: Snapshot, of: Result | PerpResult, earned: Carry | None, *, as_json: bool
-) -> None:
+def explanation(console: Console, snapshot: Snapshot, of: Result, earned: Carry | None, *, as_json: bool) -> None:
     """Print figures → rules → decision → plan → calldata of one position or book."""
-    is_lending = isinstance(of, Result)
-    seen = report.inputs(snapshot, of.assessed) if isinstance(of, Result) else perp_report.inputs(snapshot, of.assessed)
+    is_lending, assessed = of.family == "lending", of.assessed
+    if isinstance(assessed, Assessment) or (is_lending and isinstance(assessed, Unjudged)):
+        seen = report.inputs(snapshot, assessed)
+    else:
+        seen = perp_report.inputs(snapshot, assessed)
     data = {**seen, **_row(of, None)}
     if isinstance(of.assessed, BookAssessment):
         data["position"] = perp_report.book(of.assessed, earned)
@@ -172,10 +173,10 @@ def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _row(of: Result | PerpResult, outcome: Outcome | PerpOutcome | None) -> Data:
-    if isinstance(of, PerpResult):
-        return show_perps.result(of, outcome if isinstance(outcome, PerpOutcome) else None)
-    return _result(of, outcome if isinstance(outcome, Outcome) else None)
+def _row(of: Result, outcome: Outcome | PerpOutcome | None) -> Data:
+    if of.family == "lending":
+        return _result(of, outcome if isinstance(outcome, Outcome) else None)
+    return show_perps.result(of, outcome if isinstance(outcome, PerpOutcome) else None)
 
 
 def _result(of: Result, outcome: Outcome | None) -> Data:
@@ -191,7 +192,7 @@ def _result(of: Result, outcome: Outcome | None) -> Data:
     }
     if isinstance(of.assessed, Assessment):
         row["health_factor"] = report.figures(of.assessed.figures)["health_factor"]
-    if of.prepared:
+    if isinstance(of.prepared, Prepared):
         row["plan"] = report.plan(of.prepared.plan, of.prepared.script.calls) | report.fee(
             of.prepared.stake, of.prepared.ceiling
         )

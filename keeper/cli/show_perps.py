@@ -13,8 +13,9 @@ from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
 from keeper.engine import report as lending
 from keeper.engine.perp import report
-from keeper.engine.perp.keep import PerpResult
+from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.report import Data
+from keeper.engine.result import Result
 from keeper.execution.perp_executor import PerpOutcome
 
 
@@ -23,12 +24,12 @@ def data_of(of: PerpAssessment | BookAssessment | Unjudged) -> Data:
     return report.book(of) if isinstance(of, BookAssessment) else report.assessment(of)
 
 
-def result(of: PerpResult, outcome: PerpOutcome | None) -> Data:
+def result(of: Result, outcome: PerpOutcome | None) -> Data:
     """Return one position's or book's way through a cycle as plain data."""
     row: Data = {
         "name": of.name,
-        "decision": report.decision(of.decision),
-        "others": [report.decision(hold) for hold in of.others],
+        "decision": lending.decision(of.decision),
+        "others": [lending.decision(hold) for hold in of.others],
         "plan": None,
         "alternatives": [],
         "rehearsal": None,
@@ -38,7 +39,7 @@ def result(of: PerpResult, outcome: PerpOutcome | None) -> Data:
         row["margin_ratio"] = report.figures(of.assessed.position)["margin_ratio"]
     if isinstance(of.assessed, BookAssessment):
         row["delta"] = report.book(of.assessed)["delta"]
-    if of.prepared:
+    if isinstance(of.prepared, PerpPrepared):
         row["plan"] = report.plan(of.prepared.plan, of.prepared.calls, of.prepared.ceiling)
         row["rehearsal"] = report.rehearsal(of.prepared)
         row["alternatives"] = [lending.rejected(r) for r in of.prepared.plan.rejected]

@@ -11,7 +11,7 @@ from keeper.chain.simulation import Turn
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lending.joint import Ahead
 from keeper.core.rules import Assessment, Unjudged
-from keeper.core.snapshot import BlockRef, LendingPosition
+from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.balances import LentMemory
 from keeper.engine.history import PerpMemory
@@ -107,10 +107,20 @@ class Engine:
 
     # --- one block ---------------------------------------------------------------------------------------------------
 
-    def begin(self, block: BlockRef) -> None:
-        """A block begins to be judged: nothing was decided at it yet."""
+    async def snapshot(self, block: BlockRef) -> Snapshot:
+        """Return everything at a block that begins to be judged; what its reading may ask for begins beside it.
+
+        Raises NodeError, ReadFailedError.
+        """
+        self.state.lineage.saw(block)
+        self.ask_around(block)
+        self.warm_up()
+        self.reader.follow(self.state.rules)
         self.state.begin()
         self.rehearser.begin(block)
+        snapshot = await self.reader.snapshot(block)
+        self.state.saw(snapshot)
+        return snapshot
 
     def goes_ahead(self, block: BlockRef, ahead: Ahead, turn: Turn) -> None:
         """A plan of this block is decided: what is planned after it, is planned and rehearsed upon it."""

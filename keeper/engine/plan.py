@@ -37,7 +37,7 @@ async def look_again(engine: Engine, name: str, own_spend: Usd) -> Prepared | Ho
     ``own_spend`` is what the plan under way was counted with: it must not stand in its own way.
     """
     snapshot = await engine.reader.snapshot(await engine.reader.head())
-    engine.state.saw(snapshot)
+    engine.state.saw_prices(snapshot)
     (position,) = [p for p in snapshot.positions if p.name == name and not isinstance(p, PerpPosition)]
     assessed = judge(engine, snapshot, position)
     known = await engine.recall(assessed, snapshot.block)

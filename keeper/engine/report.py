@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold, Intent
 from keeper.core.fee_budget import Stake
 from keeper.core.lending import distances
@@ -15,6 +16,7 @@ from keeper.core.lending.moves import Approve, Move, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.lending.slippage import slippage_of
+from keeper.core.perp.decide import PerpIntent
 from keeper.core.rules import Assessment, Measure, Unjudged, Verdict
 from keeper.core.snapshot import AccountFigures, LendingPosition, Reserve, Snapshot
 from keeper.core.units import INFINITE, Address, Wei, decimal_of, ratio_text
@@ -82,7 +84,7 @@ def inputs(snapshot: Snapshot, of: Assessment | Unjudged) -> Data:
     }
 
 
-def decision(of: Hold | Intent) -> Data:
+def decision(of: Hold | Intent | PerpIntent | HedgeIntent) -> Data:
     """Return a decision: held and why, or what is meant to be done."""
     if isinstance(of, Hold):
         return {
@@ -93,15 +95,13 @@ def decision(of: Hold | Intent) -> Data:
             "detail": of.detail,
             "remedy": of.reason.remedy,
         }
-    return {
-        "kind": "act",
-        "rule": of.rule.name,
-        "target": str(of.target),
-        "actions": [a.value for a in of.actions],
-        "forbidden": [{"action": a.value, "reason": d.reason.code, "detail": d.detail} for a, d in of.forbidden],
-        "left_today_usd": None if of.left_today is None else decimal_of(of.left_today, 8, 2),
-        "slippage_bps": _slippage(of),
-    }
+    left = None if of.left_today is None else decimal_of(of.left_today, 8, 2)
+    base = {"kind": "act", "rule": of.rule.name, "target": str(of.target), "left_today_usd": left}
+    if isinstance(of, HedgeIntent):
+        return base | {"actions": ["hedge"]}
+    forbidden = [{"action": a.value, "reason": d.reason.code, "detail": d.detail} for a, d in of.forbidden]
+    more = {"slippage_bps": _slippage(of)} if isinstance(of, Intent) else {}
+    return base | {"actions": [a.value for a in of.actions], "forbidden": forbidden} | more
 
 
 def _slippage(of: Intent) -> Data:

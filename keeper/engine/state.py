@@ -70,6 +70,11 @@ class State:
             self.aloft.pop(name, None)
 
     def saw(self, snapshot: Snapshot) -> None:
+        """A block is being judged on this snapshot."""
+        self.seen = snapshot
+        self.saw_prices(snapshot)
+
+    def saw_prices(self, snapshot: Snapshot) -> None:
         """Remember the prices of a block."""
         held = [h for p in snapshot.positions if isinstance(p, LendingPosition) for h in p.holdings]
         self.pace.saw(snapshot.block.number, {h.reserve.asset: h.reserve.price.answer for h in held})

@@ -22,8 +22,8 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.armed.arm import Arming
 from keeper.engine.armed.oracle_events import Early
-from keeper.engine.cycle import Result, cycle
-from keeper.engine.perp.keep import PerpResult
+from keeper.engine.cycle import cycle
+from keeper.engine.result import Result
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.recovery import Aftermath
@@ -33,8 +33,6 @@ from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
 from keeper.venues.ports import ReadFailedError
-
-AnyResult = Result | PerpResult
 
 FAILURES_TO_STOP_SIGNING = 5
 GOOD_TO_SIGN_AGAIN = 5
@@ -95,7 +93,7 @@ class Daemon:
         self._arming.pause()
         if self._early:
             self._early.head(head)
-        results: tuple[AnyResult, ...] = ()
+        results: tuple[Result, ...] = ()
         try:
             if self._fell_short:
                 await self.look_back()
@@ -123,7 +121,7 @@ class Daemon:
             self._prune_due = False
             await self._prune()
 
-    async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
+    async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
         begun = time.monotonic()
         results = await cycle(self._engine, head)
         if self._engine.perps.is_used:
@@ -143,7 +141,7 @@ class Daemon:
             self._arrivals.again()  # a position could not be seen to: the block is not done with
         return results
 
-    def _doubt_what_is_known(self, results: tuple[AnyResult, ...]) -> None:
+    def _doubt_what_is_known(self, results: tuple[Result, ...]) -> None:
         """Where our figures differ from the protocol's anew, the market may not be what it was."""
         before, of = self._disagreeing, Reason.FIGURES_DISAGREE
         self._disagreeing = {r.name for r in results if any(hold.reason is of for hold in r.holds)}
@@ -229,7 +227,7 @@ class Daemon:
         """How long a start waits for what was left pending, before the positions are looked at again."""
         return max(5.0, 2 * self._settings.network.block_time_s)
 
-    async def _tend(self, head: BlockRef, results: tuple[AnyResult, ...]) -> None:
+    async def _tend(self, head: BlockRef, results: tuple[Result, ...]) -> None:
         """See mined transactions through to finality; what a reorg took is sent again and followed.
 
         What an earlier plan left pending is called off once nothing asks for it any more.
@@ -299,20 +297,20 @@ class Daemon:
             self._engine.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
 
 
-def _needless(results: tuple[AnyResult, ...]) -> set[str]:
+def _needless(results: tuple[Result, ...]) -> set[str]:
     """Return the positions that no rule asks anything for but to be told."""
     held = [r for r in results if isinstance(r.decision, Hold)]
     return {r.name for r in held if asked_for(r.holds).reason in NEEDLESS}
 
 
-def _margins(results: tuple[AnyResult, ...]) -> dict[str, int]:
+def _margins(results: tuple[Result, ...]) -> dict[str, int]:
     judged = [(r.name, r.assessed) for r in results]
     return {name: margin_ratio(of.position) for name, of in judged if isinstance(of, PerpAssessment)}
 
 
-def _deltas(results: tuple[AnyResult, ...]) -> dict[str, int]:
+def _deltas(results: tuple[Result, ...]) -> dict[str, int]:
     return {r.name: r.assessed.delta for r in results if isinstance(r.assessed, BookAssessment)}
 
 
-def _health(results: tuple[AnyResult, ...]) -> dict[str, int]:
+def _health(results: tuple[Result, ...]) -> dict[str, int]:
     return {r.name: r.assessed.figures.health_factor for r in results if isinstance(r.assessed, Assessment)}

@@ -9,9 +9,10 @@ from typing import Any
 
 from keeper.core.snapshot import BlockRef
 from keeper.engine.engine import Engine
+from keeper.engine.result import Result
 from keeper.execution.lane import Lane
 from keeper.service import app
-from keeper.service.daemon import AnyResult, Daemon
+from keeper.service.daemon import Daemon
 from keeper.settings import load
 from sandbox.survival.cells import POLL_S
 
@@ -66,9 +67,9 @@ class Gate:
 class Watched(Daemon):
     """The daemon, and what it found at the newest block."""
 
-    found: tuple[AnyResult, ...] = ()
+    found: tuple[Result, ...] = ()
 
-    async def _judge(self, head: BlockRef) -> tuple[AnyResult, ...]:
+    async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
         self.found = await super()._judge(head)
         return self.found
 
@@ -82,7 +83,7 @@ class Keeper:
     gate: Gate
     clock: dict[str, float] = field(default_factory=dict)
 
-    async def judge(self, timestamp: int) -> tuple[AnyResult, ...]:
+    async def judge(self, timestamp: int) -> tuple[Result, ...]:
         """Judge the newest block to its end: decided, signed, handed over, and what was mined looked at."""
         self.clock["now"] = float(timestamp)
         head = await self.engine.reader.blocks.head()

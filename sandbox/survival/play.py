@@ -8,7 +8,6 @@ from typing import Any
 
 from keeper.core.decide import Hold
 from keeper.core.reasons import Reason
-from keeper.engine.cycle import Result
 from sandbox.survival.cells import Cell, write
 from sandbox.survival.crowd import crowded
 from sandbox.survival.ledger import NATIVE, Reader, Sheet
@@ -214,7 +213,7 @@ class _Stage:
         by_name = {line.cell.name: line for line in self.lines}
         for result in found:
             line = by_name.get(result.name)
-            if line is None or not isinstance(result, Result):
+            if line is None:
                 continue
             decision = result.decision
             is_held = isinstance(decision, Hold)

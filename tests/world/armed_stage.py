@@ -11,8 +11,9 @@ from scenes import DOLLAR, Scene
 from keeper.core.rules import Assessment
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
-from keeper.engine.cycle import Result, cycle
+from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
+from keeper.engine.result import Result
 from keeper.service import app
 from keeper.settings import load
 

@@ -14,7 +14,8 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
-from keeper.engine.perp.keep import consider_perp, keep_perp
+from keeper.engine.cases import case_of
+from keeper.engine.cycle import consider, cycle
 from keeper.engine.perp.recheck import PerpLook
 from keeper.execution.recheck import Drop, Keep
 from keeper.service.app import opened
@@ -240,7 +241,7 @@ async def test_a_plan_that_waits_is_dropped_once_nothing_asks_for_it(scene: Scen
     async with opened(load(scene.config, {}), is_live=False) as engine:
         snapshot = await engine.reader.snapshot(await engine.reader.blocks.head())
         (short,) = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
-        found = await consider_perp(engine, snapshot, short)
+        found = await case_of(engine, snapshot, short).open(consider)
         assert found.prepared is not None, found.decision
         look = PerpLook(engine, found.prepared)
         assert isinstance(await look(False), Keep)
@@ -266,8 +267,7 @@ async def test_nodes_on_another_history_hold_a_perpetual_too(scene: Scene) -> No
     squeeze(scene.world, "2400")
     async with opened(load(scene.config, {}), is_live=False) as engine:
         engine.others = Contrary()
-        snapshot = await engine.reader.snapshot(await engine.reader.blocks.head())
-        (short,) = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
-        result = await keep_perp(engine, snapshot, short)
+        results = await cycle(engine, await engine.reader.blocks.head())
+        (result,) = [one for one in results if one.name == "short"]
         assert isinstance(result.decision, Hold)
         assert result.decision.reason is Reason.NODES_DISAGREE

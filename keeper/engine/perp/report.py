@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from keeper.core.book import unhedged as legs
 from keeper.core.book.carry import Carry
-from keeper.core.book.rules import BookAssessment, HedgeIntent
-from keeper.core.decide import Hold
+from keeper.core.book.rules import BookAssessment
 from keeper.core.perp import margin as perps
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.moves import AddMargin, AllowMargin, PerpMove, TakeMargin, Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpLeg, PerpPosition
@@ -138,20 +136,6 @@ def inputs(snapshot: Snapshot, of: PerpAssessment | BookAssessment | Unjudged) -
         "block": {"number": block.number, "hash": block.hash, "timestamp": block.timestamp},
         "base_fee_wei": str(block.base_fee),
         "position": book(of) if isinstance(of, BookAssessment) else assessment(of),
-    }
-
-
-def decision(of: Hold | PerpIntent | HedgeIntent) -> Data:
-    """Return a decision: held and why, or what is meant to be done."""
-    if isinstance(of, Hold):
-        return report.decision(of)
-    actions = [a.value for a in of.actions] if isinstance(of, PerpIntent) else ["hedge"]
-    return {
-        "kind": "act",
-        "rule": of.rule.name,
-        "target": str(of.target),
-        "actions": actions,
-        "left_today_usd": None if of.left_today is None else decimal_of(of.left_today, 8, 2),
     }
 
 

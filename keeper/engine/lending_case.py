@@ -1,0 +1,99 @@
+"""A lending position on its way through one block."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.core.decide import Decided, Hold, Intent, decide
+from keeper.core.lending.joint import urgency
+from keeper.core.reasons import Reason
+from keeper.core.rules import Assessment, Unjudged
+from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
+from keeper.core.units import Address
+from keeper.engine.armed.match import fitting
+from keeper.engine.case import Considered, T, Visit
+from keeper.engine.convoys import goes_ahead
+from keeper.engine.engine import Engine
+from keeper.engine.foreign_changes import closed_or_missing, notice
+from keeper.engine.plan import judge, rehearsed_now
+from keeper.engine.preflight import Prepared
+from keeper.engine.result import AnyOutcome, Family
+from keeper.engine.submit import conclude_holds, conclude_plan
+from keeper.execution.executor import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class LendingCase:
+    """One account in one market."""
+
+    engine: Engine
+    snapshot: Snapshot
+    position: LendingPosition | Unreadable
+    wave: int = 0
+    family: Family = "lending"
+
+    @property
+    def name(self) -> str:
+        """The position's name."""
+        return self.position.name
+
+    @property
+    def signer(self) -> Address:
+        """Who pays and signs for it."""
+        return self.engine.reader.positions[self.name].spender
+
+    async def assess(self) -> Assessment | Unjudged:
+        """Judge it; an account with nothing in it was closed by its owner, or never was. Raises JournalError."""
+        assessed = judge(self.engine, self.snapshot, self.position)
+        if isinstance(assessed, Unjudged) and assessed.doubt.reason is Reason.NO_POSITION:
+            return await closed_or_missing(self.engine, assessed)
+        return assessed
+
+    async def decide(self, assessed: Assessment | Unjudged) -> Decided[Intent]:
+        """Return what each fired rule comes to. Raises JournalError."""
+        memory = await self.engine.recall(assessed, self.snapshot.block)
+        return decide(assessed, memory, self.engine.terms.safety, self.signer)
+
+    def urgency(self, intent: Intent) -> tuple[bool, int, int]:
+        """Return the dollars to be lost, then the health factor."""
+        return urgency(intent)
+
+    async def prepare(self, intents: Sequence[Intent]) -> Prepared | Hold:
+        """Return a plan made ready beforehand that still fits, else the best that works now. Raises NodeError."""
+        (intent,) = intents
+        # what was made ready beforehand knows nothing of what goes before it at this block
+        armed = None if self.engine.state.ahead else await fitting(self.engine, self.snapshot, intent, self.signer)
+        return armed or await rehearsed_now(self.engine, self.snapshot, intent, self.signer)
+
+    def intent_of(self, prepared: Prepared, intents: Sequence[Intent]) -> Intent:
+        """Return the intent the plan is for."""
+        return intents[0]
+
+    async def tend(self, found: Considered[Intent, Prepared]) -> Considered[Intent, Prepared]:
+        """Return what it comes to: nothing is left with a lending market that had to be seen to."""
+        return found
+
+    async def submit(self, prepared: Prepared) -> Outcome | asyncio.Task[Outcome]:
+        """Write the plan down, then send it. Raises JournalError."""
+        return await conclude_plan(self.engine, self.snapshot, prepared.plan.intent, prepared, self.signer)
+
+    def goes_ahead(self, prepared: Prepared, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
+        """Let what is decided next meet what the plan leaves."""
+        goes_ahead(self.engine, self.snapshot.block, self.signer, prepared)
+        if isinstance(outcome, asyncio.Task):
+            self.engine.state.in_flight.joins(outcome)
+
+    async def conclude(self, assessed: Assessment | Unjudged, holds: Sequence[Hold], acting: str | None = None) -> None:
+        """Report and write down every alert and refusal. Raises JournalError."""
+        await conclude_holds(self.engine, self.snapshot, assessed, holds, acting)
+
+    async def follow_up(self, assessed: Assessment | Unjudged, decision: Hold | Intent) -> None:
+        """Report what somebody else did to it: after what its rules ask for. Raises JournalError."""
+        if isinstance(self.position, LendingPosition):
+            await notice(self.engine, self.position, assessed)
+
+    def open(self, visit: Visit[T]) -> T:
+        """Hand it over with its types."""
+        return visit(self)

@@ -1,0 +1,105 @@
+"""A book under one of its rules, on its way through one block: its delta, and the trade that brings it back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.core.book.position import Book
+from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
+from keeper.core.decide import Decided, Hold
+from keeper.core.perp.position import PerpPosition
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
+from keeper.core.snapshot import Snapshot
+from keeper.core.units import Address
+from keeper.engine.case import Considered, T, Visit
+from keeper.engine.engine import Engine
+from keeper.engine.perp.assess import judge_book
+from keeper.engine.perp.plan import find_hedge_plans
+from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.perp.submit import conclude_holds, conclude_plan
+from keeper.engine.perp.unwind import gives_up, stand_by
+from keeper.engine.result import AnyOutcome, Family
+from keeper.execution.perp_executor import PerpOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class BookCase:
+    """Positions that belong together, and the hedges that may trade for them."""
+
+    engine: Engine
+    snapshot: Snapshot
+    book: Book
+    rule: HedgeRule
+    wave: int = 2
+    family: Family = "book"
+
+    @property
+    def name(self) -> str:
+        """The book's name."""
+        return self.book.name
+
+    @property
+    def signer(self) -> Address:
+        """Who signs for the first of its hedges."""
+        return self.engine.reader.positions[self.book.hedges[0]].spender
+
+    async def assess(self) -> BookAssessment | Unjudged:
+        """Judge it by its rule; the time it stands outside its band is counted and kept. Raises JournalError."""
+        return await judge_book(self.engine, self.snapshot, self.book, self.rule)
+
+    async def decide(self, assessed: BookAssessment | Unjudged) -> Decided[HedgeIntent]:
+        """Return one intent for each hedge that could trade; none while the first leg is to be unwound instead."""
+        if isinstance(assessed, Unjudged):
+            return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
+        names = self.book.hedges
+        hedges = tuple(p for p in self.snapshot.positions if p.name in names and isinstance(p, PerpPosition))
+        signers = {name: self.engine.reader.positions[name].spender for name in names}
+        memory = await self.engine.recall_of(assessed.fired, self.snapshot.block)
+        decided = decide_hedge(assessed, hedges, memory, signers)
+        if decided.intents and gives_up(assessed):
+            detail = f"{assessed.naked.tries} orders failed"
+            return Decided((decided.intents[0].hold(Reason.TOO_MANY_FAILURES, detail),))
+        return decided
+
+    def urgency(self, intent: HedgeIntent) -> tuple[bool, int, int]:
+        """Return the same for all: a book is alone in its wave."""
+        return False, 0, 0
+
+    async def prepare(self, intents: Sequence[HedgeIntent]) -> PerpPrepared | Hold:
+        """Return the cheapest trade that works now, over all hedges. Raises NodeError."""
+        ways = await find_hedge_plans(self.engine, self.snapshot, intents)
+        return ways if isinstance(ways, Hold) else await first_that_works(self.engine, self.snapshot, ways)
+
+    def intent_of(self, prepared: PerpPrepared, intents: Sequence[HedgeIntent]) -> HedgeIntent:
+        """Return the intent of the hedge that trades."""
+        assert isinstance(prepared.plan.intent, HedgeIntent)  # noqa: S101 - hedge plans come from hedge intents
+        return prepared.plan.intent
+
+    async def tend(self, found: Considered[HedgeIntent, PerpPrepared]) -> Considered[HedgeIntent, PerpPrepared]:
+        """Return what it comes to: its hedges see to their own orders."""
+        return found
+
+    async def submit(self, prepared: PerpPrepared) -> PerpOutcome | asyncio.Task[PerpOutcome]:
+        """Write the plan down, then send it. Raises JournalError."""
+        return await conclude_plan(self.engine, self.snapshot, prepared)
+
+    def goes_ahead(self, prepared: PerpPrepared, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
+        """Nothing is decided after it on what it leaves: another book's hedge waits for the signer."""
+
+    async def conclude(
+        self, assessed: BookAssessment | Unjudged, holds: Sequence[Hold], acting: str | None = None
+    ) -> None:
+        """Report and write down every alert and refusal. Raises JournalError."""
+        await conclude_holds(self.engine, self.snapshot, assessed, holds, acting)
+
+    async def follow_up(self, assessed: BookAssessment | Unjudged, decision: Hold | HedgeIntent) -> None:
+        """Report how it stands outside its band; unwind its first leg when the time for the second is over."""
+        if isinstance(assessed, BookAssessment):
+            await stand_by(self.engine, self.snapshot, assessed, decision if isinstance(decision, Hold) else None)
+
+    def open(self, visit: Visit[T]) -> T:
+        """Hand it over with its types."""
+        return visit(self)

@@ -1,0 +1,112 @@
+"""A perpetual position on its way through one block."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.core.decide import Decided, Hold
+from keeper.core.perp.decide import PerpIntent, decide_perp
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpAssessment
+from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
+from keeper.core.snapshot import Snapshot, Unreadable
+from keeper.core.units import Address
+from keeper.engine.case import Considered, T, Visit
+from keeper.engine.convoys import calls_go_ahead
+from keeper.engine.engine import Engine
+from keeper.engine.perp.assess import judge_perp
+from keeper.engine.perp.foreign_changes import notice
+from keeper.engine.perp.orders import look_after_orders
+from keeper.engine.perp.plan import find_perp_plans
+from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.perp.stops import keep_stops, take_back
+from keeper.engine.perp.submit import conclude_holds, conclude_plan
+from keeper.engine.result import AnyOutcome, Family
+from keeper.execution.perp_executor import PerpOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class PerpCase:
+    """One account at a perpetual venue."""
+
+    engine: Engine
+    snapshot: Snapshot
+    position: PerpPosition | Unreadable
+    wave: int = 1
+    family: Family = "perp"
+
+    @property
+    def name(self) -> str:
+        """The position's name."""
+        return self.position.name
+
+    @property
+    def signer(self) -> Address:
+        """Who pays and signs for it."""
+        return self.engine.reader.positions[self.name].spender
+
+    async def assess(self) -> PerpAssessment | Unjudged:
+        """Judge it by its rules. Raises JournalError."""
+        return await judge_perp(self.engine, self.snapshot, self.position)
+
+    async def decide(self, assessed: PerpAssessment | Unjudged) -> Decided[PerpIntent]:
+        """Return what each fired rule comes to. Raises JournalError."""
+        fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
+        memory = await self.engine.recall_of(fired, self.snapshot.block)
+        return decide_perp(assessed, memory, self.engine.terms.safety, self.signer)
+
+    def urgency(self, intent: PerpIntent) -> tuple[bool, int, int]:
+        """Return the same for all: perpetual positions keep the settings' order."""
+        return False, 0, 0
+
+    async def prepare(self, intents: Sequence[PerpIntent]) -> PerpPrepared | Hold:
+        """Return the best plan that works now. Raises NodeError."""
+        (intent,) = intents
+        ways = await find_perp_plans(self.engine, self.snapshot, intent)
+        return ways if isinstance(ways, Hold) else await first_that_works(self.engine, self.snapshot, ways)
+
+    def intent_of(self, prepared: PerpPrepared, intents: Sequence[PerpIntent]) -> PerpIntent:
+        """Return the intent the plan is for."""
+        return intents[0]
+
+    async def tend(self, found: Considered[PerpIntent, PerpPrepared]) -> Considered[PerpIntent, PerpPrepared]:
+        """See what became of its orders, and take back one that is late: a signer does one thing at a time."""
+        if not isinstance(self.position, PerpPosition):
+            return found
+        late = await look_after_orders(self.engine, self.snapshot, self.position)
+        await notice(self.engine, self.position)
+        if late is None:
+            return found
+        await take_back(self.engine, self.snapshot, self.position, late)
+        if isinstance(found.decision, PerpIntent) and self.signer in self.engine.state.in_flight:
+            return Considered(found.decision.hold(Reason.IN_FLIGHT, "an order taken back"), None, found.others)
+        return found
+
+    async def submit(self, prepared: PerpPrepared) -> PerpOutcome | asyncio.Task[PerpOutcome]:
+        """Write the plan down, then send it. Raises JournalError."""
+        return await conclude_plan(self.engine, self.snapshot, prepared)
+
+    def goes_ahead(self, prepared: PerpPrepared, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
+        """Let what is decided next meet what the plan leaves."""
+        if isinstance(outcome, asyncio.Task):
+            self.engine.state.in_flight.joins(outcome)
+            block = self.snapshot.block
+            calls_go_ahead(self.engine, block, self.name, self.signer, prepared.calls, prepared.gas_used)
+
+    async def conclude(
+        self, assessed: PerpAssessment | Unjudged, holds: Sequence[Hold], acting: str | None = None
+    ) -> None:
+        """Report and write down every alert and refusal. Raises JournalError."""
+        await conclude_holds(self.engine, self.snapshot, assessed, holds, acting)
+
+    async def follow_up(self, assessed: PerpAssessment | Unjudged, decision: Hold | PerpIntent) -> None:
+        """Where nothing is sent for its rules, keep the stop orders that rest with the venue. Raises NodeError."""
+        if isinstance(decision, Hold) and isinstance(self.position, PerpPosition):
+            await keep_stops(self.engine, self.snapshot, self.position)
+
+    def open(self, visit: Visit[T]) -> T:
+        """Hand it over with its types."""
+        return visit(self)
