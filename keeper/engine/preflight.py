@@ -13,7 +13,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot, Wallet
 from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down, mul_div_up, usd_text
 from keeper.engine.engine import Engine
-from keeper.execution import policy
+from keeper.execution import executor, policy
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
 from keeper.venues.aave_v3 import market as aave_v3
@@ -104,13 +104,9 @@ def _ceiling(engine: Engine, snapshot: Snapshot, plan: Plan, rehearsed: Rehearse
 
 def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
     """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
-    position = plan.intent.assessment.position
-    reserves = {h.reserve.asset: h.reserve for h in position.holdings}
     grant = grant_of(engine, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
-    calls = [planned.call for planned in script.calls]
     try:
-        policy.check(calls, block.chain_id, grant, engine.venues, reserves, is_batch=script.batch is not None)
-        policy.check_script(script, signer)
+        executor.gate(script, plan.intent.assessment.position, grant, engine.venues)
     except policy.PolicyError as error:
         return Refused(error.reason, error.detail)
     return None
@@ -118,6 +114,7 @@ def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Ad
 
 def grant_of(engine: Engine, block: BlockRef, plan: Plan, signer: Address, spent: Usd) -> policy.Grant:
     """Return what a plan's rule may do now."""
+    bounds = slippage_of(plan.intent.rule, plan.intent.assessment, plan.intent.outrun)
     return policy.Grant(
         chain_id=engine.reader.network.chain_id,
         owner=plan.intent.assessment.position.owner,
@@ -125,7 +122,8 @@ def grant_of(engine: Engine, block: BlockRef, plan: Plan, signer: Address, spent
         limits=plan.intent.rule.limits,
         spent_today=spent,
         deadline=block.timestamp + engine.terms.swap_deadline_s,
-        slippage=slippage_of(plan.intent.rule, plan.intent.assessment, plan.intent.outrun),
+        may_lose=bounds.between(plan.intent.assessment.position),
+        may_take=any(action.trades for action in plan.intent.rule.actions),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from keeper.core.lending.moves import Approve, Move, Spender, Swap
@@ -10,10 +10,13 @@ from keeper.core.lending.plan import Plan
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
 from keeper.venues.aave_v3 import calls as aave_v3_calls
+from keeper.venues.aave_v3.effects import pool_decoder
 from keeper.venues.aave_v3.market import Market
 from keeper.venues.contracts import batch_account, erc20
+from keeper.venues.contracts.effects import batch_decoder, token_decoders
+from keeper.venues.effects import Call, Decoder
 from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Call
+from keeper.venues.exchanges.effects import router_decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,21 @@ class Script:
     def code_at(self, signer: Address) -> dict[Address, bytes]:
         """Return the code the signer's account has while a batch runs."""
         return {signer: batch_account.delegated_code(self.batch.contract)} if self.batch else {}
+
+
+def allow_list(
+    venues: Venues, assets: Collection[Address], signer: Address, *, is_batch: bool
+) -> Mapping[Address, Decoder]:
+    """Return the contracts that a plan about these assets may call, and what calls to each do."""
+    pool, spenders = venues.market.pool, [venues.market.pool]
+    found = {pool: pool_decoder(pool)}
+    if venues.uniswap:
+        router = venues.uniswap.router
+        found[router] = router_decoder(router, venues.uniswap.fee_tiers)
+        spenders.append(router)
+    if is_batch:
+        found[signer] = batch_decoder()
+    return {**found, **token_decoders(assets, spenders)}
 
 
 def encode(plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None) -> Script:

@@ -10,6 +10,7 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
 from keeper.core.lending import figures as lending
+from keeper.core.lending.grounds import grounds
 from keeper.core.lending.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
@@ -17,7 +18,7 @@ from keeper.core.rules import Limits
 from keeper.core.snapshot import AccountFigures, LendingPosition, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
-from keeper.execution.encoding import PlannedCall, Script, Venues, encode_moves
+from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.leftovers import outside, payments
@@ -99,7 +100,6 @@ class Executor:
     ) -> Outcome:
         """Send the plan and verify it. Never raises for what the chain or the node did: that is the outcome."""
         position = plan.intent.assessment.position
-        reserves = {h.reserve.asset: h.reserve for h in position.holdings}
         receipts = list[Receipt]()
         guidance = Guidance(
             order.ceiling,
@@ -110,11 +110,7 @@ class Executor:
             balance=order.wallet.native,
         )
         try:
-            calls = [planned.call for planned in script.calls]
-            is_batch = script.batch is not None
-            chain_id = position.block.chain_id
-            policy.check(calls, chain_id, order.grant, self.venues(), reserves, is_batch=is_batch)
-            policy.check_script(script, order.grant.signer)
+            gate(script, position, order.grant, self.venues())
             for burst in _bursts(plan, script, rehearsed, order):
                 if receipts:
                     self._give_way()
@@ -150,7 +146,7 @@ class Executor:
 
     async def left_outside(self, decision_id: int) -> bool:
         """Return whether, by the journal, mined calls of a plan left something outside. Raises JournalError."""
-        return bool(outside(await self.lane.of_decision(decision_id), self.venues()))
+        return bool(outside(await self.lane.of_decision(decision_id), self._everything()))
 
     async def bring_back(
         self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None
@@ -166,7 +162,7 @@ class Executor:
         rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
         if any(r.state == "unseen" for r in rows):
             return 0  # it may have brought back all of it
-        left = outside(rows, self.venues(), held)
+        left = outside(rows, self._everything(), held)
         if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
             return 0
         position = await self.read_position(name, None)
@@ -179,15 +175,20 @@ class Executor:
             if self.venues().uniswap:  # the swap that failed left its approval behind
                 moves.append(Approve(payment.asset, Spender.ROUTER, Amount(0)))
         calls = encode_moves(moves, self.venues(), position.owner, signer, 0)
-        chain_id, reserves = position.block.chain_id, {h.reserve.asset: h.reserve for h in position.holdings}
+        chain_id, known = position.block.chain_id, grounds(position)
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
-        policy.check(calls, chain_id, grant, self.venues(), reserves)
+        policy.check(calls, chain_id, grant, allow_list(self.venues(), known.assets, signer, is_batch=False), known)
         outgoing = [
             Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
             for i, (call, move) in enumerate(zip(calls, moves, strict=True))
         ]
         await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
         return len(due)
+
+    def _everything(self) -> policy.Allowed:
+        """Return what calls to all contracts of the network do, whatever the position."""
+        venues, signer = self.venues(), self.lane.signer.address
+        return allow_list(venues, [x.asset for x in venues.market.listings], signer, is_batch=False)
 
     async def _why(self, error: policy.PolicyError | SendFailedError) -> tuple[Reason, str]:
         """Return whether a revert was for the price, and what the chain says of it."""
@@ -253,6 +254,14 @@ class Executor:
         is_cut_short = bool(receipts) and reason in (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
         kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in _CALLED_OFF else "failed"
         return Outcome(kind, reason, detail, after, tuple(r.hash for r in receipts))
+
+
+def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:
+    """Raise PolicyError unless all that would be sent may be."""
+    known = grounds(position)
+    allowed = allow_list(venues, known.assets, grant.signer, is_batch=script.batch is not None)
+    policy.check(script.sent, position.block.chain_id, grant, allowed, known)
+    policy.check_sent(script.sent, [planned.call for planned in script.calls], allowed)
 
 
 def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from keeper.core.lending.moves import Repay, Supply
 from keeper.core.snapshot import LendingPosition
-from keeper.core.units import UINT256_MAX, Address, Amount
-from keeper.execution.encoding import Venues
+from keeper.core.units import Address, Amount, Wei
+from keeper.execution.policy import Allowed, opened
 from keeper.journal import Transaction
-from keeper.venues.aave_v3 import calls as aave_v3_calls
-from keeper.venues.exchanges import uniswap_v3
+from keeper.venues.effects import Borrows, Call, Leaf, Pays, Sells, Takes
 
 
 def outside(
-    rows: Iterable[Transaction], venues: Venues, held: Mapping[Address, Amount] | None = None
+    rows: Iterable[Transaction], allowed: Allowed, held: Mapping[Address, Amount] | None = None
 ) -> dict[Address, Amount]:
     """Return by asset what mined rows took out or bought and neither sold nor paid in; at most what is ``held``.
 
-    A batch does all or nothing and leaves nothing. A swap counts as selling the most it may.
+    ``allowed`` is the allow-list without the batch account: a batch does all or nothing and leaves nothing. A swap
+    counts as selling the most it may; what takes out or pays all there is leaves nothing that could be counted.
     """
     left = Counter[Address]()
     for row in rows:
-        if row.state not in ("mined", "confirmed"):
-            continue
-        data = bytes.fromhex(row.data[2:])
-        if row.to == venues.market.pool:
-            call = aave_v3_calls.decode_call(data)
-            if call.amount == UINT256_MAX:
-                left[call.asset] = 0
-            else:
-                left[call.asset] += call.amount if call.function in ("withdraw", "borrow") else -call.amount
-        elif venues.uniswap and row.to == venues.uniswap.router:
-            swap, _, _ = uniswap_v3.decode_swap(data)
-            left[swap.route.tokens[0]] -= swap.sold
-            left[swap.route.tokens[-1]] += swap.bought
+        if row.state in ("mined", "confirmed") and row.to in allowed:
+            call = Call(Address(row.to), bytes.fromhex(row.data[2:]), Wei(row.value), f"transaction {row.id}")
+            for _, leaf in opened(call, allowed):
+                for asset, amount in _moved(leaf):
+                    left[asset] = 0 if amount is None else left[asset] + amount
     if held is not None:
         left = Counter({asset: min(amount, held.get(asset, 0)) for asset, amount in left.items()})
     return {asset: Amount(amount) for asset, amount in left.items() if amount > 0}
@@ -45,3 +37,17 @@ def payments(left: dict[Address, Amount], position: LendingPosition) -> list[Sup
     """Return what brings it back: a debt in the asset is repaid, else it is supplied."""
     owing = {h.reserve.asset for h in position.holdings if h.scaled_debt}
     return [Repay(asset, amount) if asset in owing else Supply(asset, amount) for asset, amount in left.items()]
+
+
+def _moved(leaf: Leaf) -> Iterator[tuple[Address, int | None]]:
+    """Yield by asset what comes into the wallet; None where that is all there is."""
+    match leaf:
+        case Takes(asset, amount) | Borrows(asset, amount):
+            yield asset, amount
+        case Pays(asset, amount):
+            yield asset, None if amount is None else -amount
+        case Sells(asset, most, bought, least):
+            yield asset, -most
+            yield bought, least
+        case _:
+            return

@@ -10,6 +10,7 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
 from keeper.core.perp import margin as perps
+from keeper.core.perp.grounds import grounds
 from keeper.core.perp.moves import AddMargin, AllowMargin, TakeMargin, Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
@@ -18,7 +19,6 @@ from keeper.core.units import Wei, ratio_text
 from keeper.execution import policy
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
-from keeper.execution.perp_policy import PerpGrant, check_perp
 from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import Call, OrderOutcome, PerpSeat, ReadFailedError
@@ -65,7 +65,7 @@ class PerpOrder:
     """What a plan is sent under."""
 
     decision_id: int
-    grant: PerpGrant
+    grant: policy.Grant
     ceiling: Wei | None
     gas_used: tuple[int, ...]
 
@@ -96,7 +96,8 @@ class PerpExecutor:
         seat = self.seat(position.name)
         guidance = Guidance(order.ceiling, self.cap, reconsider, decided_at=position.block)
         try:
-            check_perp(calls, position.block.chain_id, order.grant, seat, position)
+            known = grounds(position)
+            policy.check(calls, position.block.chain_id, order.grant, seat.decoders(position), known)
             for burst in bursts(plan, calls, order, seat):
                 got = await self.lane.send(burst, guidance)
                 receipts += got

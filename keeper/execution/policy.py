@@ -1,28 +1,50 @@
-"""The last gate before a signature: decodes every call anew and lets nothing pass that is not on the list.
+"""The last gate before a signature: one for all venues. It reads what would be sent into effects and judges them alone.
 
-It trusts the planner in nothing: chain, target, function, recipient, allowance, slippage and dollars are read from
-the calldata itself.
+It trusts the planner in nothing: the decoders on its allow-list are written apart from the encoders, what calls other
+calls is opened down to the last leaf, and what cannot be read is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
-from keeper.core.lending.moves import Swap
-from keeper.core.lending.slippage import Slippage
+from keeper.core.grounds import Grounds, Held
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
-from keeper.core.snapshot import Reserve
-from keeper.core.units import BPS, UINT256_MAX, Address, Bps, Usd, mul_div_down, mul_div_up, usd_text
-from keeper.execution.encoding import Script, Venues
-from keeper.venues.aave_v3 import calls as aave_v3_calls
-from keeper.venues.codec.abi import address, load
-from keeper.venues.contracts import batch_account
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Call
+from keeper.core.units import BPS, UINT256_MAX, Address, Bps, Usd, Wei, mul_div_down, mul_div_up, usd_text, wei_text
+from keeper.execution.spends import Purse
+from keeper.venues.effects import (
+    Approves,
+    Borrows,
+    Call,
+    Cancels,
+    Carries,
+    Changes,
+    Claims,
+    Closes,
+    Decoder,
+    Leaf,
+    Nested,
+    Offsets,
+    Opens,
+    Orders,
+    Ours,
+    Pays,
+    Sells,
+    Takes,
+    Unpledges,
+)
 
-_ERC20 = load("erc20")
+NO_FEE = Wei(0)
+MOST_DEPTH = 3
+"""Calls in calls that are opened."""
+WITHOUT_LIMIT = UINT256_MAX // 2
+"""An allowance from here on is one without limit, whatever its number."""
+
+Allowed = Mapping[Address, Decoder]
+"""The allow-list: every contract that may be called, and what calls to it do."""
 
 
 class PolicyError(Exception):
@@ -44,168 +66,201 @@ class Grant:
     limits: Limits
     spent_today: Usd
     deadline: int
-    """Latest time a swap may still be executed, unix seconds."""
-    slippage: Slippage | None = None
-    """What a swap may lose against the oracle's price now; None: the rule's usual."""
+    """Latest time a trade may still be executed, unix seconds."""
+    may_lose: Callable[[Address, Address], Bps] | None = None
+    """What a sale of one asset for another may lose against the oracle's price now; None: the rule's usual."""
+    may_take: bool = False
+    """Whether anything may leave the position, be borrowed or sold: where the rule allows no trade, nothing is."""
+    may_open: bool = False
+    """Whether a perpetual position may be made larger: a hedge may."""
+    most_fee: Wei = NO_FEE
+    """Most native currency one order may carry for a venue's keepers."""
 
-    def may_lose(self, sell: Reserve, buy: Reserve) -> Bps:
-        """Return the bound of a swap, from the oracle's price."""
-        return self.limits.max_slippage if self.slippage is None else self.slippage.of(sell, buy)
-
-
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    """Dollars a call moves (base units): out of the wallet, or through a pool."""
-
-    paid: int = 0
-    sold: int = 0
-    bought: int = 0
+    def loss(self, sold: Address, bought: Address) -> Bps:
+        """Return what a sale may lose, from the oracle's price."""
+        return self.limits.max_slippage if self.may_lose is None else self.may_lose(sold, bought)
 
 
-def check(
-    calls: Sequence[Call],
-    chain_id: int,
-    grant: Grant,
-    venues: Venues,
-    reserves: Mapping[Address, Reserve],
-    *,
-    is_batch: bool = False,
-) -> None:
-    """Raise PolicyError unless every call is allowed and all of them stay within the limits."""
+def check(calls: Sequence[Call], chain_id: int, grant: Grant, allowed: Allowed, grounds: Grounds) -> None:
+    """Raise PolicyError unless all that the calls do is allowed, and within the limits. Each call is a transaction."""
     if chain_id != grant.chain_id:
         raise PolicyError(Reason.POLICY_FORBIDS, f"chain {chain_id} is not {grant.chain_id}")
-    flows = _flows(calls, grant, venues, reserves)
-    limits, dust = grant.limits, len(calls)  # rounding up adds at most one base unit a call
-    spends, credit = list[int](), 0
-    for flow in flows:
-        # what a swap brought in pays for what follows: one movement, not two
-        from_swap = min(credit, flow.paid)
-        credit += flow.bought - from_swap
-        spends.append(flow.sold + flow.paid - from_swap)
-    total = sum(spends)
+    purse, spends, count = Purse(grounds), list[int](), 0
+    for call in calls:
+        spent = 0
+        for leaf_call, leaf in opened(call, allowed):
+            count += 1
+            try:
+                _may(leaf, grant, grounds)
+                spent += purse.spend(leaf)
+            except ValueError as error:
+                raise PolicyError(Reason.POLICY_FORBIDS, f"{leaf_call.purpose}: {error}") from error
+        spends.append(spent)
+    for asset, spender, left in purse.left_standing():
+        detail = f"approves {left} of {grounds.asset(asset).symbol} to {spender} that no call pays"
+        raise PolicyError(Reason.POLICY_FORBIDS, detail)
+    _check_limits(spends, grant, dust=count + 1)  # rounding up adds at most one base unit a leaf
+
+
+def check_sent(sent: Sequence[Call], planned: Sequence[Call], allowed: Allowed) -> None:
+    """Raise PolicyError unless what is sent comes to just the calls that were planned, alone or in one batch."""
+    leaves = [leaf for call in sent for leaf in leaf_calls(call, allowed)]
+    if [(c.to, c.data, c.value) for c in leaves] != [(c.to, c.data, c.value) for c in planned]:
+        raise PolicyError(Reason.POLICY_FORBIDS, "what would be sent is not what was planned")
+
+
+def opened(call: Call, allowed: Allowed) -> Iterator[tuple[Call, Leaf]]:
+    """Yield what a call does down to its last leaf, each with the call that does it. Raises PolicyError."""
+    for leaf, effects in _leaves(call, allowed, 0):
+        for effect in effects:
+            yield leaf, effect
+
+
+def leaf_calls(call: Call, allowed: Allowed) -> Iterator[Call]:
+    """Yield the calls that are made in the end. Raises PolicyError for what cannot be opened."""
+    for leaf, _ in _leaves(call, allowed, 0):
+        yield leaf
+
+
+def _leaves(call: Call, allowed: Allowed, depth: int) -> Iterator[tuple[Call, tuple[Leaf, ...]]]:
+    if depth > MOST_DEPTH:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: calls within calls, more than {MOST_DEPTH} deep")
+    if call.to not in allowed:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {call.to} is not on the list")
+    try:
+        effects = allowed[call.to](call)
+    except ValueError as error:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {error}") from error
+    nested = [effect.call for effect in effects if isinstance(effect, Nested)]
+    own = tuple(effect for effect in effects if not isinstance(effect, Nested))
+    carried = sum(effect.amount for effect in own if isinstance(effect, Carries))
+    if call.value != carried:
+        what = f"carries {wei_text(call.value)} of native currency, for {wei_text(carried)} that it uses"
+        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {what}")
+    if (nested and own) or not effects:
+        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: a call that does nothing, or more than to call")
+    if own:
+        yield call, own
+    for inner in nested:
+        yield from _leaves(inner, allowed, depth + 1)
+
+
+def _check_limits(spends: Sequence[int], grant: Grant, dust: int) -> None:
+    limits, total = grant.limits, sum(spends)
     if limits.max_spend_per_day is not None and total + grant.spent_today > limits.max_spend_per_day + dust:
         left = limits.max_spend_per_day - grant.spent_today
         raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(total)} asked, {usd_text(left)} left today")
-    dearest = total if is_batch else max(spends, default=0)
-    if limits.max_spend_per_tx is not None and dearest > limits.max_spend_per_tx + dust:
-        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(dearest)} in one transaction")
+    if limits.max_spend_per_tx is not None and max(spends, default=0) > limits.max_spend_per_tx + dust:
+        raise PolicyError(Reason.SPEND_LIMIT, f"{usd_text(max(spends))} in one transaction")
 
 
-def check_script(script: Script, signer: Address) -> None:
-    """Raise PolicyError unless what is sent is what was checked: the calls themselves, or one batch of just those."""
-    plain = [(c.call.to, c.call.data, c.call.value) for c in script.calls]
-    if script.batch is None:
-        sent = [(c.to, c.data, c.value) for c in script.sent]
-    else:
-        (batch,) = script.sent
-        if batch.to != signer or batch.value:
-            raise PolicyError(Reason.POLICY_FORBIDS, "a batch goes from the signer to itself")
-        try:
-            sent = [(c.to, c.data, c.value) for c in batch_account.decode_batch(batch.data)]
-        except ValueError as error:
-            raise PolicyError(Reason.POLICY_FORBIDS, f"batch: {error}") from error
-    if sent != plain:
-        raise PolicyError(Reason.POLICY_FORBIDS, "what would be sent is not what was checked")
+# --- one effect ------------------------------------------------------------------------------------------------------
 
 
-def _flows(calls: Sequence[Call], grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve]) -> list[_Flow]:
-    """Return what each call moves. A repayment of everything moves at most what is left of the plan's approval."""
-    approved: dict[Address, int] = {}
-    flows = []
-    for call in calls:
-        flow = _flow(call, grant, venues, reserves, approved)
-        if call.to in reserves:
-            spender, amount = _ERC20.approve.decode_inputs(call.data)
-            if address(spender) == venues.market.pool:
-                approved[call.to] = amount
-        elif call.to == venues.market.pool:
-            move = aave_v3_calls.decode_call(call.data)
-            if move.function in ("supply", "repay") and move.asset in approved:
-                approved[move.asset] = max(0, approved[move.asset] - move.amount)
-        flows.append(flow)
-    return flows
+def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
+    """Raise ValueError for what may not be done, whatever it moves."""
+    match leaf:
+        case Approves(asset, _, amount):
+            grounds.asset(asset)
+            _refuse(amount >= WITHOUT_LIMIT, "an approval without limit")
+        case Carries(amount):
+            _refuse(amount > grant.most_fee, f"carries {wei_text(amount)}, allowed {wei_text(grant.most_fee)}")
+        case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells():
+            _check_owner(leaf, grant)
+            _check_money(leaf, grant, grounds)
+        case Opens() | Closes() | Orders() | Changes() | Cancels() | Claims():
+            _check_owner(leaf, grant)
+            _check_position(leaf, grant, grounds)
+        case _:
+            assert_never(leaf)
 
 
-def _flow(
-    call: Call, grant: Grant, venues: Venues, reserves: Mapping[Address, Reserve], approved: Mapping[Address, int]
-) -> _Flow:
-    if call.value:
-        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: sends native currency")
-    try:
-        if call.to == venues.market.pool:
-            return _market_flow(call, grant, reserves, approved)
-        if venues.uniswap and call.to == venues.uniswap.router:
-            return _swap_flow(call, grant, reserves)
-        if call.to in reserves:
-            return _check_approval(call, grant, venues)
-    except ValueError as error:
-        raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {error}") from error
-    raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {call.to} is not on the list")
+def _check_owner(leaf: Ours, grant: Grant) -> None:
+    """Where a call names nobody it is for whoever sends it."""
+    is_guardian, who = grant.signer != grant.owner, grant.signer if leaf.beneficiary is None else leaf.beneficiary
+    what = "a guardian only pays in: it never takes anything out and never trades"
+    _refuse(is_guardian and not isinstance(leaf, Pays), what)
+    _refuse(who != grant.owner, f"{who} is not the owner")
 
 
-def _market_flow(
-    call: Call, grant: Grant, reserves: Mapping[Address, Reserve], approved: Mapping[Address, int]
-) -> _Flow:
-    move = aave_v3_calls.decode_call(call.data)
-    if move.asset not in reserves:
-        raise ValueError(f"{move.asset} is not an asset of the position")
-    if move.beneficiary not in (grant.owner, None):
-        raise ValueError(f"{move.beneficiary} is not the owner")
-    if move.takes_out and grant.signer != grant.owner:
-        raise ValueError("a guardian never takes anything out")
-    if move.function == "setUserUseReserveAsCollateral" and reserves[move.asset].ltv:
-        raise ValueError(f"{reserves[move.asset].symbol} counts for loans: it stays collateral")
-    if move.function in ("withdraw", "borrow", "setUserUseReserveAsCollateral"):
-        return _Flow()
-    amount = move.amount
-    if amount == UINT256_MAX and move.function == "repay":
-        amount = approved.get(move.asset, amount)  # with no approval of this plan it is beyond any limit
-    return _Flow(paid=_value_up(amount, reserves[move.asset]))
+def _check_money(leaf: Pays | Offsets | Takes | Borrows | Unpledges | Sells, grant: Grant, grounds: Grounds) -> None:
+    asset = grounds.asset(leaf.asset)
+    _refuse(not grant.may_take and not isinstance(leaf, Pays | Offsets), "the rule lets nothing be taken out or sold")
+    if isinstance(leaf, Sells):
+        _check_sale(leaf, grant, grounds)
+    elif isinstance(leaf, Unpledges):
+        _refuse(asset.secures, f"{asset.symbol} counts for loans: it stays collateral")
 
 
-def _swap_flow(call: Call, grant: Grant, reserves: Mapping[Address, Reserve]) -> _Flow:
-    swap, recipient, deadline = uniswap_v3.decode_swap(call.data)
-    if recipient != grant.owner or grant.signer != grant.owner:
-        raise ValueError("a swap is the owner's own, to the owner")
-    if deadline > grant.deadline:
-        raise ValueError(f"deadline {deadline} is later than {grant.deadline}")
-    given, got = _reserve(swap.route.tokens[0], reserves), _reserve(swap.route.tokens[-1], reserves)
+def _check_position(leaf: Opens | Closes | Orders | Changes | Cancels | Claims, grant: Grant, grounds: Grounds) -> None:
+    match leaf:
+        case Opens() | Closes():
+            _check_trade(leaf, grant, grounds)
+        case Orders():
+            _refuse(leaf.opens, "an order that would make the position larger")
+            _check_side(leaf, grounds)
+        case Changes(order, size):
+            _check_change(order, size, grounds)
+        case Cancels(order):
+            grounds.order(order)
+        case Claims():
+            pass  # it only brings in
+        case _:
+            assert_never(leaf)
+
+
+def _check_sale(sale: Sells, grant: Grant, grounds: Grounds) -> None:
+    _refuse(sale.deadline > grant.deadline, f"deadline {sale.deadline} is later than {grant.deadline}")
+    given, got = grounds.asset(sale.asset), grounds.asset(sale.bought)
+    _refuse(not sale.most or not sale.least, "a swap of nothing")
     # either side comes with one smallest unit of slack: amounts are whole units, and of a dear asset one is no dust
-    sold, bought = _value_down(max(0, swap.sold - 1), given), _value_up(swap.bought, got)
-    _check_slippage(swap, sold, bought + _value_up(1, got), grant.may_lose(given, got))
-    return _Flow(sold=_value_up(swap.sold, given), bought=bought)
+    sold = given.value_down(max(0, sale.most - 1))
+    bought, bound = got.value_up(sale.least) + got.value_up(1), grant.loss(sale.asset, sale.bought)
+    what = f"gives up to {usd_text(sold)} for {usd_text(bought)}: more than max_slippage_bps, now {bound}"
+    _refuse(sold * BPS > bought * (BPS + bound), what)
 
 
-def _check_slippage(swap: Swap, sold: int, bought: int, bound: Bps) -> None:
-    if not swap.sold or not swap.bought:
-        raise ValueError("a swap of nothing")
-    if sold * BPS > bought * (BPS + bound):
-        detail = f"gives up to {usd_text(sold)} for {usd_text(bought)}: more than max_slippage_bps, now {bound}"
-        raise PolicyError(Reason.POLICY_FORBIDS, detail)
+def _check_trade(trade: Opens | Closes, grant: Grant, grounds: Grounds) -> None:
+    held = grounds.held(trade.market)
+    if isinstance(trade, Opens):
+        _refuse(not grant.may_open, "would make the position larger")
+        _refuse(bool(held.size) and trade.is_long != (held.size > 0), "would turn the position round")
+    else:
+        _check_side(trade, grounds)
+    if trade.deadline is not None:
+        _refuse(trade.deadline > grant.deadline, f"deadline {trade.deadline} is later than {grant.deadline}")
+    _refuse(trade.worst_price is None, "a trade without a bound on its price")
+    buys = trade.is_long if isinstance(trade, Opens) else not trade.is_long
+    _check_price(trade.worst_price or 0, held, grant.limits.max_slippage, buys=buys)
 
 
-def _check_approval(call: Call, grant: Grant, venues: Venues) -> _Flow:
-    spender, amount = _ERC20.approve.decode_inputs(call.data)
-    spender = address(spender)
-    router = venues.uniswap.router if venues.uniswap else None
-    if spender == router and grant.signer != grant.owner:
-        raise ValueError("a guardian never trades")
-    if spender not in (venues.market.pool, router):
-        raise ValueError(f"{spender} may not be approved")
-    if amount >= UINT256_MAX // 2:
-        raise ValueError("an approval without limit")
-    return _Flow()
+def _check_side(closing: Closes | Orders, grounds: Grounds) -> None:
+    """Raise ValueError unless there is so much to close on that side."""
+    held = grounds.held(closing.market)
+    _refuse(not held.size, "would make the position larger: there is none to close")
+    _refuse(closing.is_long != (held.size > 0), "would make the position larger: it closes the other side")
+    _refuse((closing.size or 0) > abs(held.size), "closes more than there is")
 
 
-def _reserve(asset: Address, reserves: Mapping[Address, Reserve]) -> Reserve:
-    if asset not in reserves:
-        raise ValueError(f"{asset} is not an asset of the position")
-    return reserves[asset]
+def _check_price(worst: int, held: Held, slippage: Bps, *, buys: bool) -> None:
+    """Raise ValueError for a bound worse than the slippage allows, measured from the index price."""
+    index = held.index_price
+    if buys:
+        bad = worst > mul_div_up(index, BPS + slippage, BPS) + 1
+    else:
+        bad = worst < mul_div_down(index, BPS - slippage, BPS) - 1
+    away = abs(worst - index) * BPS // max(1, index)
+    what = f"may trade {away} bps from the index price of {held.priced.symbol}: more than max_slippage_bps"
+    _refuse(bad, what)
 
 
-def _value_up(amount: int, reserve: Reserve) -> int:
-    return mul_div_up(amount, reserve.price.answer, reserve.unit)
+def _check_change(key: str, size: int, grounds: Grounds) -> None:
+    order = grounds.order(key)
+    held = grounds.held(order.market)
+    _refuse(not order.closes, f"an order of the kind {order.kind} is nothing to change")
+    _refuse(size > abs(held.size), "would close more than there is")
 
 
-def _value_down(amount: int, reserve: Reserve) -> int:
-    return mul_div_down(amount, reserve.price.answer, reserve.unit)
+def _refuse(is_so: bool, what: str) -> None:
+    if is_so:
+        raise ValueError(what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -13,6 +13,24 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
+from keeper.venues.effects import Call, Decoder
+
+__all__ = [
+    "Answer",
+    "Attempt",
+    "Call",
+    "Chronicle",
+    "Discovery",
+    "OrderBook",
+    "OrderOutcome",
+    "PerpSeat",
+    "PricesMovedError",
+    "Probe",
+    "Read",
+    "ReadFailedError",
+    "ScopeOutdatedError",
+    "joined",
+]
 
 T = TypeVar("T")
 
@@ -40,18 +58,6 @@ class Probe(Generic[T]):
 
 Discovery = Generator[tuple[Read, ...], Sequence[Answer], T]
 """Reads in several rounds: yields reads, is sent their answers, returns what it found."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Calldata ready to be rehearsed, signed and sent."""
-
-    to: Address
-    data: bytes
-    value: Wei
-    purpose: str
-    least_gas: int = field(default=0, compare=False)
-    """Gas limit it needs, whatever it uses; zero where what it uses tells."""
 
 
 class ReadFailedError(Exception):
@@ -92,32 +98,6 @@ def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
 # --- perpetual venues ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PerpAct:
-    """What a call to a perpetual venue does, decoded anew from its calldata: for the policy, which trusts no planner.
-
-    Sizes are unsigned: ``size`` in size units where the venue counts so, else ``size_usd`` in its dollars.
-    ``beneficiary`` is whom the call is for; None where that is the sender by construction.
-    """
-
-    kind: str
-    """``approve``, ``deposit``, ``withdraw``, ``trade``, ``order``, ``update``, ``cancel`` or ``claim``."""
-    beneficiary: Address | None = None
-    market: Address | None = None
-    asset: Address | None = None
-    amount: int = 0
-    size: int = 0
-    size_usd: int = 0
-    buys: bool = False
-    """Whether a trade raises the account's size (buys the underlying)."""
-    worst_price: int | None = None
-    """The bound on a trade's price, in the leg's precision; None when the call bears no price."""
-    is_whole: bool = False
-    """Whether the whole leg is closed."""
-    key: str | None = None
-    deadline: int | None = None
-
-
 class PerpSeat(Protocol):
     """One account at a perpetual venue, as discovery found it: which reads it takes, how moves become calls."""
 
@@ -145,8 +125,8 @@ class PerpSeat(Protocol):
     def encode(self, position: PerpPosition, move: PerpMove, signer: Address, deadline: int, gas_price: Wei) -> Call:
         """Return the call of one move. Raises ValueError for a move the venue does not have."""
 
-    def decode(self, position: PerpPosition, call: Call) -> tuple[PerpAct, ...]:
-        """Return what a call does. Raises ValueError when it is not one that this seat makes."""
+    def decoders(self, position: PerpPosition) -> Mapping[Address, Decoder]:
+        """Return the contracts that this seat's calls go to, and what calls to each do: the gate's allow-list."""
 
     def least_gas(self, move: PerpMove) -> int:
         """Return the gas limit a call needs at least, whatever it uses; zero where there is no such bound."""

@@ -16,14 +16,14 @@ from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
-from keeper.core.units import Usd, Wei
+from keeper.core.units import Address, Usd, Wei
 from keeper.execution import perp_executor
 from keeper.execution.flight import SendFailedError
 from keeper.execution.perp_executor import LOOKS, PerpExecutor, PerpOrder, PerpOutcome
-from keeper.execution.perp_policy import PerpGrant
 from keeper.execution.policy import Grant
 from keeper.journal import JournalError
-from keeper.venues.ports import Call, OrderOutcome, PerpAct
+from keeper.venues.effects import Call, Closes, Decoder, Takes
+from keeper.venues.ports import OrderOutcome
 
 LOW = replace(short(margin="700"), owner=OWNER)
 AWAY = NodeAwayError("fake", "eth_getLogs", "cannot be reached")
@@ -46,9 +46,10 @@ class Venue:
     collateral: Any = LOW.collateral
     carried_out: Any = None
 
-    def decode(self, position: PerpPosition, call: Call) -> tuple[PerpAct, ...]:
+    def decoders(self, position: PerpPosition) -> dict[Address, Decoder]:
         (leg,) = position.legs
-        return (PerpAct("trade", market=leg.market, size=1, buys=True, worst_price=leg.index_price),)
+        closes = Closes(leg.market, is_long=False, size=1, worst_price=leg.index_price)
+        return {leg.market: lambda _: (closes,)}
 
     def least_gas(self, _: object) -> int:
         return 0
@@ -74,7 +75,7 @@ class Venue:
         return _next(self.shows)
 
     async def execute(self) -> PerpOutcome:
-        grant = PerpGrant(Grant(31337, OWNER, OWNER, limits(), Usd(0), NOW), may_increase=False, most_fee=Wei(0))
+        grant = Grant(31337, OWNER, OWNER, limits(), Usd(0), NOW)
         lane: Any = self
         seat: Any = self
         logs = (self.created, self.keep, self.outcomes)
@@ -253,6 +254,7 @@ async def test_what_goes_wrong_in_sending_is_a_failure_and_never_raises(error: E
 async def test_what_the_gate_refuses_is_not_sent() -> None:
     """Nothing leaves."""
     at = venue()
-    at.decode = lambda *_: (PerpAct("withdraw", OWNER),)  # type: ignore[method-assign]
+    taken = (Takes(LOW.collateral, 1, OWNER),)
+    at.decoders = lambda _: {LOW.legs[0].market: lambda _: taken}  # type: ignore[method-assign]
     assert (await at.execute()).reason is Reason.POLICY_FORBIDS
     assert at.log == []

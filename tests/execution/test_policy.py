@@ -20,7 +20,6 @@ from core_builders import (
     rule,
     state,
     terms,
-    units,
     usd,
     wad,
     wallet,
@@ -30,19 +29,21 @@ from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, given, settings
 
 from keeper.core.decide import Hold, Intent
-from keeper.core.lending.moves import Route, Swap
+from keeper.core.lending.grounds import grounds
+from keeper.core.lending.moves import Route
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.slippage import Slippage, slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, CloseTarget, Measure, Rule, Trigger
+from keeper.core.rules import Action, CloseTarget, Limits, Measure, Rule, Trigger
 from keeper.core.snapshot import LendingPosition
-from keeper.core.units import UINT256_MAX, Address, Amount, Bps, Usd, Wei
+from keeper.core.units import UINT256_MAX, Address, Bps, Usd, Wei
 from keeper.execution import policy
-from keeper.execution.encoding import Batch, Script, Venues, encode
-from keeper.execution.policy import Grant, PolicyError
+from keeper.execution.encoding import Batch, Script, Venues, allow_list, encode
+from keeper.execution.policy import Allowed, Grant, PolicyError
 from keeper.venues.aave_v3.market import Listing, Market
 from keeper.venues.codec.abi import load
+from keeper.venues.contracts import batch_account
 from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.ports import Call
 
@@ -59,15 +60,19 @@ VENUES = Venues(
     Market(POOL, at("oracle"), 10**8, listings), uniswap_v3.Deployment(at("fac"), at("quo"), ROUTER, (500,))
 )
 POSITION = position(*(holding(s) for s in SYMBOLS))
-RESERVES = {h.reserve.asset: h.reserve for h in POSITION.holdings}
 
 
 def grant(signer: Address = OWNER, spent: int = 0, **caps: object) -> Grant:
-    return Grant(CHAIN, OWNER, signer, limits(**caps), Usd(spent), DEADLINE)  # type: ignore[arg-type]
+    return Grant(CHAIN, OWNER, signer, limits(**caps), Usd(spent), DEADLINE, may_take=True)  # type: ignore[arg-type]
+
+
+def allowed(of: LendingPosition = POSITION, signer: Address = OWNER, venues: Venues = VENUES) -> Allowed:
+    return allow_list(venues, grounds(of).assets, signer, is_batch=True)
 
 
 def check(*calls: Call, by: Grant | None = None, chain_id: int = CHAIN, venues: Venues = VENUES) -> None:
-    policy.check(calls, chain_id, by or grant(), venues, RESERVES)
+    by = by or grant()
+    policy.check(calls, chain_id, by, allowed(signer=by.signer, venues=venues), grounds(POSITION))
 
 
 def reason(*calls: Call, by: Grant | None = None, **more: object) -> Reason:
@@ -127,13 +132,24 @@ def swap(inner: Sequence[bytes] | None = None, deadline: int = DEADLINE, **more:
     return call(ROUTER, router.multicall.encode(deadline, orders))
 
 
-EVERY = [supply(), withdraw(), borrow(), repay(), repay_with_supply(), approve(), approve(spender=ROUTER), swap()]
+PAID = [supply(), withdraw(), borrow(), repay(), repay_with_supply(), swap()]
+EVERY = [*PAID, approve(), approve(spender=ROUTER)]
 
 
-@pytest.mark.parametrize("one", EVERY)
+@pytest.mark.parametrize("one", PAID)
 def test_what_a_keeper_does_for_its_owner_is_allowed(one: Call) -> None:
     """The list, call by call: the refusals below differ from these in one thing each."""
     check(one)
+
+
+def test_an_approval_is_for_what_is_paid_and_sold_and_no_more() -> None:
+    """To the market for a payment, to the router for a sale; one unit that nothing takes is refused."""
+    check(approve(10**9), repay(10**9))
+    check(approve(10**18, ROUTER, WETH), swap())
+    assert "that no call pays" in forbidden(approve(10**9 + 1), repay(10**9))
+    assert "that no call pays" in forbidden(approve(10**18 + 1, ROUTER, WETH), swap())
+    assert "that no call pays" in forbidden(approve(10**18, POOL, WETH), swap())
+    assert "that no call pays" in forbidden(repay(10**9), approve(10**9))
 
 
 # --- where to, and what ----------------------------------------------------------------------------------------------
@@ -228,20 +244,29 @@ def test_another_recipient_is_refused(other: Address) -> None:
 @pytest.mark.parametrize("one", [withdraw(), borrow(), repay_with_supply()])
 def test_a_guardian_takes_nothing_out(one: Call) -> None:
     """Not even to the owner."""
-    assert "a guardian never takes anything out" in forbidden(one, by=grant(GUARDIAN))
+    assert "never takes anything out" in forbidden(one, by=grant(GUARDIAN))
+
+
+@pytest.mark.parametrize("one", [withdraw(), borrow(), swap()])
+def test_a_rule_that_allows_no_trade_takes_nothing_out(one: Call) -> None:
+    """One that only tops up or repays moves money one way, whatever a plan says."""
+    check(one)
+    assert "lets nothing be taken out" in forbidden(one, by=replace(grant(), may_take=False))
+    check(supply(), repay(), repay_with_supply(), by=replace(grant(), may_take=False))
 
 
 def test_a_guardian_never_trades() -> None:
     """No swap, and no allowance for the router."""
     forbidden(swap(), by=grant(GUARDIAN))
     forbidden(swap(to=GUARDIAN), by=grant(GUARDIAN))
-    assert "never trades" in forbidden(approve(spender=ROUTER), by=grant(GUARDIAN))
+    forbidden(approve(spender=ROUTER), by=grant(GUARDIAN))
+    assert "never trades" in forbidden(approve(10**18, ROUTER, WETH), swap(), by=grant(GUARDIAN))
 
 
-@pytest.mark.parametrize("one", [supply(), repay(), approve()])
-def test_a_guardian_supplies_and_repays(one: Call) -> None:
+@pytest.mark.parametrize("calls", [[supply()], [repay()], [approve(), repay()]])
+def test_a_guardian_supplies_and_repays(calls: list[Call]) -> None:
     """That is what it is for."""
-    check(one, by=grant(GUARDIAN))
+    check(*calls, by=grant(GUARDIAN))
 
 
 # --- allowances ------------------------------------------------------------------------------------------------------
@@ -286,8 +311,10 @@ def test_the_slippage_is_the_rules_own() -> None:
 def test_near_liquidation_the_gate_lets_pass_what_the_bound_of_now_allows_and_no_more() -> None:
     """300 basis points from the oracle's price, whatever the pool asks; past that nothing is signed."""
     wide = Slippage(Bps(50), Bps(300), Bps(300), {})
-    check(swap(bought=1_945 * 10**6), by=replace(grant(), slippage=wide))
-    assert "max_slippage_bps" in forbidden(swap(bought=1_940 * 10**6), by=replace(grant(), slippage=wide))
+    check(swap(bought=1_945 * 10**6), by=replace(grant(), may_lose=wide.between(POSITION)))
+    assert "max_slippage_bps" in forbidden(
+        swap(bought=1_940 * 10**6), by=replace(grant(), may_lose=wide.between(POSITION))
+    )
 
 
 @pytest.mark.parametrize(("sold", "bought"), [(0, 10**6), (10**18, 0), (0, 0)])
@@ -380,6 +407,7 @@ def test_a_repayment_of_everything_with_the_supply_counts_in_full() -> None:
 
 # --- what we encode --------------------------------------------------------------------------------------------------
 
+BATCH = Batch(at("batch"), is_delegated=True)
 CLOSE = {"target": CloseTarget(), "trigger": Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH")}
 BOOST = rule(
     actions=(Action.LEVERAGE_UP,), to="1.90", trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("2.4"))
@@ -412,26 +440,24 @@ def test_everything_we_encode_passes(of: LendingPosition, by: Rule, left: str | 
     day = replace(by.limits, max_spend_per_day=budget)
     for plan in ways:
         calls = encode(plan, VENUES, signer, DEADLINE).calls
-        allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE, slippage_of(by, wanted.assessment))
-        reserves = {h.reserve.asset: h.reserve for h in of.holdings}
-        policy.check([c.call for c in calls], CHAIN, allowed, VENUES, reserves)
-        assert_spends_agree(plan, [c.call for c in calls], allowed)
+        granted = granted_by(wanted, signer, day)
+        policy.check([c.call for c in calls], CHAIN, granted, allowed(of, signer), grounds(of))
+        assert_spends_agree(plan, [c.call for c in calls], granted)
 
 
-def assert_spends_agree(plan: Plan, calls: Sequence[Call], allowed: Grant) -> None:
+def granted_by(wanted: Intent, signer: Address, day: Limits) -> Grant:
+    bounds = slippage_of(wanted.rule, wanted.assessment).between(wanted.assessment.position)
+    takes = any(action.trades for action in wanted.rule.actions)
+    return Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE, bounds, may_take=takes)
+
+
+def assert_spends_agree(plan: Plan, calls: Sequence[Call], by: Grant) -> None:
     """The policy reads the same dollars from the calldata as the plan counted: a limit just below it refuses."""
     dust = len(calls) + 2
-    tight = replace(allowed, limits=replace(allowed.limits, max_spend_per_day=Usd(plan.spend - dust * 2)))
+    tight = replace(by, limits=replace(by.limits, max_spend_per_day=Usd(plan.spend - dust * 2)))
     with pytest.raises(PolicyError) as refused:
-        policy.check(calls, CHAIN, tight, VENUES, RESERVES)
+        check(*calls, by=tight)
     assert refused.value.reason is Reason.SPEND_LIMIT
-
-
-def test_a_swap_decodes_to_what_was_encoded() -> None:
-    """The gate reads the very order that goes out."""
-    move = Swap(Route((WETH, at("DAI"), USDC), (500, 3000)), Amount(10**18), units("USDC", 1_990))
-    made = uniswap_v3.encode_swap(VENUES.uniswap, move, OWNER, DEADLINE, ("WETH", "USDC"))  # type: ignore[arg-type]
-    assert uniswap_v3.decode_swap(made.data) == (move, OWNER, DEADLINE)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -444,18 +470,18 @@ def test_no_plan_is_ever_refused_by_the_gate(world: tuple[Intent, State, Terms, 
         return
     signer = OWNER if on.signer_is_owner else GUARDIAN
     day = replace(wanted.rule.limits, max_spend_per_day=wanted.left_today)
-    bounds = slippage_of(wanted.rule, wanted.assessment)
-    allowed = Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE, bounds)
-    reserves = {h.reserve.asset: h.reserve for h in wanted.assessment.position.holdings}
+    of = wanted.assessment.position
+    granted, on_the_list = granted_by(wanted, signer, day), allowed(of, signer)
     for plan in ways:
-        script = encode(plan, VENUES, signer, DEADLINE)
-        policy.check([c.call for c in script.calls], CHAIN, allowed, VENUES, reserves)
-        policy.check_script(script, signer)
+        for batch in (None, BATCH):
+            script = encode(plan, VENUES, signer, DEADLINE, batch)
+            once = None if batch else day.max_spend_per_tx  # a batch is used where all of it is within the limit
+            by = replace(granted, limits=replace(day, max_spend_per_tx=once))
+            policy.check(script.sent, CHAIN, by, on_the_list, grounds(of))
+            policy.check_sent(script.sent, [c.call for c in script.calls], on_the_list)
 
 
-# --- what is sent is what was checked --------------------------------------------------------------------------------
-
-BATCH = Batch(at("batch"), is_delegated=True)
+# --- what is sent is what was planned --------------------------------------------------------------------------------
 
 
 def script(batch: Batch | None = None, signer: Address = OWNER) -> Script:
@@ -465,44 +491,69 @@ def script(batch: Batch | None = None, signer: Address = OWNER) -> Script:
     return encode(plan, VENUES, signer, DEADLINE, batch)
 
 
+def check_sent(made: Script) -> None:
+    check(*made.sent)
+    policy.check_sent(made.sent, [planned.call for planned in made.calls], allowed())
+
+
 @pytest.mark.parametrize("batch", [None, BATCH])
 def test_the_calls_themselves_or_one_batch_of_them_are_sent(batch: Batch | None) -> None:
-    """Either way, they are the ones that were checked."""
+    """Either way, each is judged as it is sent."""
     made = script(batch)
-    policy.check_script(made, OWNER)
+    check_sent(made)
     assert len(made.sent) == (1 if batch else len(made.calls))
 
 
 @pytest.mark.parametrize("batch", [None, BATCH])
-def test_anything_else_than_the_checked_calls_is_refused(batch: Batch | None) -> None:
-    """One less among the checked, another order of them."""
+def test_anything_else_than_the_planned_calls_is_refused(batch: Batch | None) -> None:
+    """One less among the planned, another order of them."""
     made = script(batch)
     for other in (made.calls[1:], tuple(reversed(made.calls))):
-        with pytest.raises(PolicyError, match="not what was checked"):
-            policy.check_script(replace(made, calls=other), OWNER)
+        with pytest.raises(PolicyError, match="not what was planned"):
+            check_sent(replace(made, calls=other))
 
 
 def test_a_batch_goes_from_the_signer_to_itself() -> None:
     """Not to another account, and with no value."""
-    made = script(BATCH)
-    (one,) = made.sent
-    for bad in (replace(one, to=STRANGER), replace(one, value=Wei(1))):
-        with pytest.raises(PolicyError, match="from the signer to itself"):
-            policy.check_script(replace(made, sent=(bad,)), OWNER)
+    (one,) = script(BATCH).sent
+    assert "is not on the list" in forbidden(replace(one, to=STRANGER))
+    assert "is not on the list" in forbidden(one, by=grant(GUARDIAN))
+    assert "native currency" in forbidden(replace(one, value=Wei(1)))
 
 
 def test_a_batch_is_decoded_and_not_believed() -> None:
-    """Bytes behind it, or another function."""
-    made = script(BATCH)
-    (one,) = made.sent
-    for data in (one.data + b"\0", one.data[:-1], b"", supply().data):
-        with pytest.raises(PolicyError):
-            policy.check_script(replace(made, sent=(replace(one, data=data),)), OWNER)
+    """Bytes behind it, another function, nothing in it."""
+    (one,) = script(BATCH).sent
+    for data in (one.data + b"\0", one.data[:-1], b"", supply().data, batched().data):
+        forbidden(replace(one, data=data))
+
+
+def batched(*calls: Call) -> Call:
+    return batch_account.encode_batch(OWNER, calls, "by hand")
+
+
+@pytest.mark.parametrize("deep", [1, 2, 3])
+def test_a_batch_is_opened_to_the_last_leaf(deep: int) -> None:
+    """However deep what is forbidden lies: a stranger's contract, a stranger's account, money of the native kind."""
+    for bad in (call(STRANGER, b""), withdraw(to=STRANGER), replace(repay(), value=Wei(1)), approve(spender=STRANGER)):
+        fine, one = batched(repay()), batched(repay(), bad)
+        for _ in range(deep - 1):
+            fine, one = batched(fine), batched(one)
+        check(fine)
+        forbidden(one)
+
+
+def test_calls_are_not_opened_without_end() -> None:
+    """Whoever nests deeper has something to hide."""
+    one = repay()
+    for _ in range(policy.MOST_DEPTH + 1):
+        one = batched(one)
+    assert "deep" in forbidden(one)
 
 
 def test_a_batch_is_one_transaction_to_the_limit() -> None:
     """Two payments of a thousand dollars each, in one."""
     two = (repay(1_000 * 10**6), repay(1_000 * 10**6))
-    policy.check(two, CHAIN, grant(per_tx="1000"), VENUES, RESERVES)
-    with pytest.raises(PolicyError):
-        policy.check(two, CHAIN, grant(per_tx="1000"), VENUES, RESERVES, is_batch=True)
+    check(*two, by=grant(per_tx="1000"))
+    assert reason(batched(*two), by=grant(per_tx="1000")) is Reason.SPEND_LIMIT
+    check(batched(*two), by=grant(per_tx="2000"))

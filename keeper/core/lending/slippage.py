@@ -5,13 +5,13 @@ One bound for planning and for the gate, both from the oracle's price: whoever m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keeper.core.fee_budget import trigger_health
 from keeper.core.pace import BLOCKS, STILL, Drift
 from keeper.core.rules import Assessment, Rule
-from keeper.core.snapshot import Reserve
+from keeper.core.snapshot import LendingPosition, Reserve
 from keeper.core.units import BPS, INFINITE, WAD, Address, Bps, Wad, mul_div_up
 
 BEGINS = Wad(125 * WAD // 100)
@@ -36,6 +36,10 @@ class Slippage:
         away = self.drifts.get(sell.asset, STILL).down + self.drifts.get(buy.asset, STILL).up
         liquidated = max(0, sell.liquidation_bonus - BPS) + away
         return Bps(max(self.usual, min(self.widened + BLOCKS * away, self.worst, liquidated)))
+
+    def between(self, position: LendingPosition) -> Callable[[Address, Address], Bps]:
+        """Return the same by asset, for the gate. Raises KeyError for an asset that was not read."""
+        return lambda sell, buy: self.of(position.holding(sell).reserve, position.holding(buy).reserve)
 
 
 def slippage_of(rule: Rule, assessed: Assessment, outrun: int = 0) -> Slippage:

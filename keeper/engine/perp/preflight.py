@@ -12,6 +12,7 @@ from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
 from keeper.core.perp import margin as perps
 from keeper.core.perp.decide import is_emergency
+from keeper.core.perp.grounds import grounds
 from keeper.core.perp.moves import Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
@@ -35,12 +36,13 @@ from keeper.core.units import (
 from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
 from keeper.execution import policy
-from keeper.execution.perp_policy import FEE_SLACK, PerpGrant, check_perp
 from keeper.execution.rehearsal import Refused
 from keeper.venues.ports import Call, PerpSeat
 
 ORDERS_SHARE = Bps(400)
 """Most of a position's size that its orders may carry for the venue's keepers; about half of it comes back."""
+FEE_SLACK = 3
+"""Times the execution fee reckoned at present gas that an order may carry; the venue returns what is left."""
 TRIALS = 3
 """Plans that are tried, best first, before a position is given up for this block."""
 
@@ -91,7 +93,8 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
             seat.encode(position, step.move, place.spender, block.timestamp + engine.terms.swap_deadline_s, gas_price)
             for step in plan.steps
         )
-        check_perp(calls, block.chain_id, grant_of(engine, block, plan, Usd(0), gas_price), seat, position)
+        grant = grant_of(engine, block, plan, Usd(0), gas_price)
+        policy.check(calls, block.chain_id, grant, seat.decoders(position), grounds(position))
     except ValueError as error:
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
     except policy.PolicyError as error:
@@ -112,20 +115,20 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     return PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)
 
 
-def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> PerpGrant:
+def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> policy.Grant:
     """Return what a plan may do, from the settings alone."""
     place = engine.reader.positions[plan.before.name]
     seat = engine.reader.seat(plan.before.name)
-    rule = policy.Grant(
+    return policy.Grant(
         chain_id=block.chain_id,
         owner=place.owner,
         signer=place.spender,
         limits=plan.intent.rule.limits,
         spent_today=spent,
         deadline=block.timestamp + engine.terms.swap_deadline_s,
+        may_open=isinstance(plan.intent, HedgeIntent),
+        most_fee=Wei(fee_of(seat, gas_price) * FEE_SLACK),
     )
-    most = Wei(fee_of(seat, gas_price) * FEE_SLACK)
-    return PerpGrant(rule, isinstance(plan.intent, HedgeIntent), most)
 
 
 def _cannot_pay(snapshot: Snapshot, calls: Sequence[Call], signer: str, plan: PerpPlan) -> Refused | None:

@@ -1,13 +1,11 @@
-"""Aave v3 calldata: a keeper's six calls, made and read back."""
+"""Aave v3 calldata: a keeper's six calls. ``effects`` reads them back for the gate."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from keeper.core.lending.moves import Borrow, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.units import UINT256_MAX, Address, Wei
 from keeper.venues.aave_v3.market import Market
-from keeper.venues.codec.abi import address, load
+from keeper.venues.codec.abi import load
 from keeper.venues.ports import Call
 
 _POOL = load("aave_v3_pool")
@@ -44,32 +42,3 @@ def encode_move(market: Market, move: MarketMove, owner: Address, signer: Addres
         case RepayWithCollateral(asset, amount):
             data = _POOL.repayWithATokens.encode(asset, amount, VARIABLE_RATE)
             return Call(market.pool, data, Wei(0), f"repay {symbol} with its own supply")
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedCall:
-    """What calldata to the pool would do: for whom, and whether it takes anything out of the position."""
-
-    function: str
-    asset: Address
-    amount: int
-    beneficiary: Address | None
-    takes_out: bool
-
-
-def decode_call(calldata: bytes) -> DecodedCall:
-    """Return what a call to the pool does. Raises ValueError for any function but the six a keeper needs."""
-    if calldata[:4] == _POOL.setUserUseReserveAsCollateral.selector:
-        asset, counts = _POOL.setUserUseReserveAsCollateral.decode_inputs(calldata)
-        if counts:
-            raise ValueError("a keeper switches no collateral on")
-        return DecodedCall("setUserUseReserveAsCollateral", address(asset), 0, None, takes_out=True)
-    for function in (_POOL.supply, _POOL.withdraw, _POOL.borrow, _POOL.repay, _POOL.repayWithATokens):
-        if calldata[:4] != function.selector:
-            continue
-        args = function.decode_inputs(calldata)
-        places = {"supply": 2, "withdraw": 2, "borrow": 4, "repay": 3}
-        beneficiary = address(args[places[function.name]]) if function.name in places else None
-        takes_out = function.name in ("withdraw", "borrow", "repayWithATokens")
-        return DecodedCall(function.name, address(args[0]), args[1], beneficiary, takes_out)
-    raise ValueError(f"function 0x{calldata[:4].hex()} is not one a keeper calls")

@@ -22,12 +22,6 @@ def encode_batch(account: Address, calls: Sequence[Call], purpose: str) -> Call:
     return Call(account, data, Wei(0), purpose)
 
 
-def decode_batch(calldata: bytes) -> tuple[Call, ...]:
-    """Return the calls in a batch. Raises ValueError when it is none."""
-    (calls,) = _ACCOUNT.executeBatch.decode_inputs(calldata)
-    return tuple(Call(address(to), data, Wei(value), "") for to, value, data in calls)
-
-
 def delegated_code(account_contract: Address) -> bytes:
     """Return the code an account has once it delegates."""
     return _DELEGATED + bytes.fromhex(account_contract[2:])

@@ -138,15 +138,6 @@ def path_of(route: Route) -> bytes:
     return b"".join(parts)
 
 
-def route_of(path: bytes) -> Route:
-    """Return the route of an exact-output path. Raises ValueError when the bytes are none."""
-    if len(path) < 43 or (len(path) - 20) % 23:
-        raise ValueError(f"{len(path)} bytes are no path")
-    tokens = [address(path[i : i + 20]) for i in range(0, len(path), 23)]
-    fees = [int.from_bytes(path[i : i + 3], "big") for i in range(20, len(path), 23)]
-    return Route(tuple(reversed(tokens)), tuple(reversed(fees)))
-
-
 def encode_swap(
     deployment: Deployment, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]
 ) -> Call:
@@ -154,15 +145,6 @@ def encode_swap(
     inner = _ROUTER.exactOutput.encode((path_of(swap.route), recipient, swap.bought, swap.sold))
     data = _ROUTER.multicall.encode(deadline, [inner])
     return Call(deployment.router, data, Wei(0), f"swap {symbols[0]} for {symbols[1]}")
-
-
-def decode_swap(calldata: bytes) -> tuple[Swap, Address, int]:
-    """Return swap, recipient and deadline of calldata made by ``encode_swap``. Raises ValueError on any other."""
-    deadline, inner = _ROUTER.multicall.decode_inputs(calldata)
-    if len(inner) != 1:
-        raise ValueError(f"{len(inner)} calls in one multicall")
-    ((path, recipient, bought, sold),) = _ROUTER.exactOutput.decode_inputs(inner[0])
-    return Swap(route_of(path), Amount(sold), Amount(bought)), address(recipient), deadline
 
 
 def swaps_in(calldata: bytes) -> bool:

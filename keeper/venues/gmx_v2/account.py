@@ -7,7 +7,7 @@ block is read once more with the new ones: ``PricesMovedError``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,14 @@ from keeper.core.perp.moves import ClaimFunding, PerpMove, TradeQuote
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei, usd_text
-from keeper.venues.codec.abi import address, load
+from keeper.venues.codec.abi import address
+from keeper.venues.effects import Decoder
+from keeper.venues.gmx_v2 import effects as gmx_v2_effects
 from keeper.venues.gmx_v2.events import EVENT_LOG_2, ORDER_EVENTS, Event, account_filters, decode_events, name_topic
 from keeper.venues.gmx_v2.fees import FeeTerms, fee_probe
 from keeper.venues.gmx_v2.markets import Deployment, MarketPrices, price_probe
 from keeper.venues.gmx_v2.moves import Execution, encode_move
 from keeper.venues.gmx_v2.moves import least_gas as least_gas_of
-from keeper.venues.gmx_v2.orders import AUTO_CANCELS, DecodedCall, OrderRequest, decode_call
 from keeper.venues.gmx_v2.outcomes import Cancelled, Cause, Executed, Fill, Frozen, created_keys, fills, outcome_of
 from keeper.venues.gmx_v2.positions import Scope, position_probe
 from keeper.venues.gmx_v2.quotes import quote_probe, rehearsal, rehearsal_of
@@ -34,12 +35,10 @@ from keeper.venues.ports import (
     Chronicle,
     OrderBook,
     OrderOutcome,
-    PerpAct,
     PricesMovedError,
     Probe,
 )
 
-_ERC20 = load("erc20")
 WOULD_EXECUTE = "EndOfOracleSimulation"
 
 
@@ -121,20 +120,9 @@ class GmxSeat:
             raise ValueError("only the owner of a GMX position can order anything for it")
         return encode_move(self.scope, move, Execution(self.terms, gas_price), position.orders)
 
-    def decode(self, position: PerpPosition, call: Call) -> tuple[PerpAct, ...]:
-        """Return what a call does. Raises ValueError when it is not one that this seat makes."""
-        if call.to == self.collateral:
-            spender, amount = _ERC20.approve.decode_inputs(call.data)
-            if address(spender) != self.spender:
-                raise ValueError(f"{spender} may not be approved")
-            return (PerpAct("approve", asset=self.collateral, amount=amount),)
-        at = self.scope.market.deployment
-        if call.to != at.exchange_router:
-            raise ValueError(f"{call.to} is not on the list")
-        found = decode_call(at, call.data, call.value)
-        if found.receivers - {self.scope.owner}:
-            raise ValueError(f"{', '.join(sorted(found.receivers))}: somebody else would receive")
-        return (*(self._order(position, o) for o in found.orders), *self._rest(position, found))
+    def decoders(self, position: PerpPosition) -> Mapping[Address, Decoder]:
+        """Return the collateral and the ExchangeRouter, and what calls to each do."""
+        return gmx_v2_effects.decoders(self.scope, position)
 
     def least_gas(self, move: PerpMove) -> int:
         """Return the gas limit a cancellation must have although it uses less."""
@@ -147,8 +135,8 @@ class GmxSeat:
 
     def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> Attempt | None:
         """Return the calls, and after them or in the last of them the execution of the order it leaves."""
-        left = [self._left_by(call) for call in calls]
-        if not any(not order.kind.rests for order in left[-1]):
+        left = [gmx_v2_effects.left_by(call, self.scope) for call in calls]
+        if all(left[-1]):  # none of them is to be filled at once
             return None
         match self.trials:
             case Trials(Way.ROUTER):
@@ -161,52 +149,6 @@ class GmxSeat:
                 return Attempt((*calls, tried), WOULD_EXECUTE)
             case _:
                 return None
-
-    def _left_by(self, call: Call) -> tuple[OrderRequest, ...]:
-        """Return the orders a call leaves; none of what is no call to the exchange."""
-        try:
-            return decode_call(self.scope.market.deployment, call.data, call.value).orders
-        except ValueError:
-            return ()
-
-    def _order(self, position: PerpPosition, order: OrderRequest) -> PerpAct:
-        """Return what an order does: margin alone where its size is zero."""
-        if (order.market, order.is_long) != (self.scope.market.token, self.scope.is_long):
-            raise ValueError("an order of another market or side")
-        if order.collateral != self.collateral:
-            raise ValueError(f"{order.collateral} is not the collateral")
-        if not order.size_usd:
-            kind = "deposit" if order.is_increase else "withdraw"
-            amount = order.collateral_amount
-            return PerpAct(kind, order.receiver, order.market, self.collateral, amount)
-        (leg,) = position.legs
-        return PerpAct(
-            "order" if order.kind.rests else "trade",
-            order.receiver,
-            order.market,
-            self.collateral,
-            order.collateral_amount if order.is_increase else 0,
-            size_usd=order.size_usd,
-            buys=order.is_increase == self.scope.is_long,
-            worst_price=order.acceptable_price,
-            is_whole=not order.is_increase and order.size_usd >= leg.entry_notional,
-        )
-
-    def _rest(self, position: PerpPosition, found: DecodedCall) -> tuple[PerpAct, ...]:
-        acts = list[PerpAct]()
-        if found.change:
-            acts.append(PerpAct("update", self.scope.owner, key=found.change.key, size_usd=found.change.size_usd))
-        if found.cancelled:
-            acts.append(PerpAct("cancel", self.scope.owner, key=found.cancelled))
-        known = {order.key: order for order in position.orders}
-        for act in acts:
-            if act.key not in known:
-                raise ValueError(f"order {act.key} is not one of this position")
-        if found.change and known[found.change.key].kind not in AUTO_CANCELS:
-            raise ValueError("only stops are changed: another order might grow the position")
-        if found.claims:
-            acts.append(PerpAct("claim", self.scope.owner))
-        return tuple(acts)
 
 
 def claim(seat: GmxSeat) -> ClaimFunding:

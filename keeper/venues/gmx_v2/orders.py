@@ -1,4 +1,4 @@
-"""GMX v2 orders on the wire: how they are made, and how calldata is read back.
+"""GMX v2 orders on the wire: how they are made. ``effects`` reads them back for the gate.
 
 An order is two transactions: ours leaves it with what it needs (the execution fee in wrapped native currency, the
 collateral of an increase), a keeper of the exchange executes it later. Everything of one order goes in one
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.perp.position import OrderKind
-from keeper.core.units import Address, Amount, Wei
-from keeper.venues.codec.abi import address, load
-from keeper.venues.gmx_v2.answers import KINDS, ORDER_TYPES
+from keeper.core.units import Address, Wei
+from keeper.venues.codec.abi import load
+from keeper.venues.gmx_v2.answers import ORDER_TYPES
 from keeper.venues.gmx_v2.fees import INCREASES
 from keeper.venues.gmx_v2.markets import Deployment
 from keeper.venues.ports import Call
@@ -21,7 +21,6 @@ from keeper.venues.ports import Call
 ROUTER = load("gmx_v2_exchange_router")
 NOBODY = Address("0x" + "00" * 20)
 NO_CODE = bytes(32)
-NO_FEE = Wei(0)
 CANCEL_GAS = 1_700_000
 """Least gas limit of a cancellation: it uses a third of it, but wants a reserve (InsufficientGasForCancellation)."""
 AUTO_CANCELS = (OrderKind.STOP_LOSS, OrderKind.TAKE_PROFIT)
@@ -135,122 +134,3 @@ def _params(request: OrderRequest) -> tuple[object, ...]:
     )
     kind = ORDER_TYPES[request.kind]
     return (addresses, numbers, kind, 0, request.is_long, False, request.auto_cancels, NO_CODE, [])
-
-
-# --- read back -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedCall:
-    """What calldata to the ExchangeRouter would do. Whoever lets it pass still has to like what it says.
-
-    ``sent`` is what leaves the wallet in tokens, ``fees`` what is paid for executions, ``receivers`` whoever is named
-    to get anything. Callbacks, interface fees, referral codes, swaps and data lists are never in it: they are refused.
-    """
-
-    orders: tuple[OrderRequest, ...] = ()
-    change: OrderChange | None = None
-    cancelled: str | None = None
-    claims: tuple[tuple[Address, Address], ...] = ()
-    sent: tuple[tuple[Address, Amount], ...] = ()
-    fees: Wei = NO_FEE
-    receivers: frozenset[Address] = frozenset()
-
-
-def decode_call(deployment: Deployment, calldata: bytes, value: Wei) -> DecodedCall:
-    """Return what a call to the ExchangeRouter does. Raises ValueError for anything a keeper does not do.
-
-    That includes a value other than what is sent on (what is left in the router is anybody's), money to other places
-    than the order vault, and money that no order of the same call uses.
-    """
-    if calldata[:4] == ROUTER.multicall.selector:
-        (parts,) = ROUTER.multicall.decode_inputs(calldata)
-        return _many(deployment, parts, value)
-    if value:
-        raise ValueError(f"{value} wei would stay in the router")
-    if calldata[:4] == ROUTER.claimFundingFees.selector:
-        markets, tokens, receiver = ROUTER.claimFundingFees.decode_inputs(calldata)
-        if len(markets) != len(tokens):
-            raise ValueError("a claim needs a token for each market")
-        claims = tuple((address(m), address(t)) for m, t in zip(markets, tokens, strict=True))
-        return DecodedCall(claims=claims, receivers=frozenset({address(receiver)}))
-    if calldata[:4] == ROUTER.cancelOrder.selector:
-        (key,) = ROUTER.cancelOrder.decode_inputs(calldata)
-        return DecodedCall(cancelled="0x" + key.hex())
-    return DecodedCall(change=_change(calldata))
-
-
-def _many(deployment: Deployment, parts: Sequence[bytes], value: Wei) -> DecodedCall:
-    orders, sent, fees, total = list[OrderRequest](), list[tuple[Address, Amount]](), 0, 0
-    change: OrderChange | None = None
-    native, paid = 0, list[tuple[Address, int]]()
-    for part in parts:
-        if part[:4] == ROUTER.sendWnt.selector:
-            native += _to_vault(deployment, *ROUTER.sendWnt.decode_inputs(part))
-        elif part[:4] == ROUTER.sendTokens.selector:
-            token, *rest = ROUTER.sendTokens.decode_inputs(part)
-            paid.append((address(token), _to_vault(deployment, *rest)))
-        elif part[:4] == ROUTER.createOrder.selector:
-            request = _request(part, native, paid)
-            orders.append(request)
-            sent += [(token, Amount(amount)) for token, amount in paid]
-            if request.is_native:
-                sent.append((request.collateral, Amount(request.collateral_amount)))
-            fees += request.execution_fee
-            total, native, paid = total + native, 0, []
-        else:
-            if change or orders or paid or not native:
-                raise ValueError("a change of an order goes alone, with its fee")
-            change = _change(part)
-            fees, total, native = native, native, 0
-    if native or paid or total != value:
-        raise ValueError("what is sent is not what the orders use")
-    receivers = frozenset(a for o in orders for a in (o.receiver, o.cancellation_receiver) if a != NOBODY)
-    return DecodedCall(tuple(orders), change, sent=tuple(sent), fees=Wei(fees), receivers=receivers)
-
-
-def _to_vault(deployment: Deployment, receiver: str, amount: int) -> int:
-    if address(receiver) != deployment.order_vault:
-        raise ValueError(f"money for {receiver}, which is not the order vault")
-    return amount
-
-
-def _change(calldata: bytes) -> OrderChange:
-    key, size, acceptable, trigger, output, valid_from, auto = ROUTER.updateOrder.decode_inputs(calldata)
-    return OrderChange("0x" + key.hex(), size, acceptable, trigger, auto, output, valid_from)
-
-
-def _request(calldata: bytes, native: int, paid: Sequence[tuple[Address, int]]) -> OrderRequest:
-    ((addresses, numbers, kind, swap_type, is_long, unwraps, auto_cancels, code, data),) = (
-        ROUTER.createOrder.decode_inputs(calldata)
-    )
-    receiver, cancellation, callback, interface, market, collateral, path = addresses
-    size, amount, trigger, acceptable, fee, callback_gas, output, valid_from = numbers
-    if kind not in KINDS:
-        raise ValueError(f"order type {kind} is none a keeper creates")
-    if path or swap_type or data or any(code) or callback_gas or unwraps:
-        raise ValueError("a swap, a code, data or unwrapping in an order")
-    if int(callback, 16) or int(interface, 16):
-        raise ValueError("a callback or an interface fee in an order")
-    request = OrderRequest(
-        kind=KINDS[kind],
-        market=address(market),
-        collateral=address(collateral),
-        is_long=is_long,
-        receiver=address(receiver),
-        size_usd=size,
-        acceptable_price=acceptable,
-        execution_fee=Wei(fee),
-        collateral_amount=amount,
-        trigger_price=trigger,
-        auto_cancels=auto_cancels,
-        is_native=native > fee,
-        least_output=output,
-        valid_from=valid_from,
-        cancellation_receiver=address(cancellation),
-    )
-    brings = amount if request.is_increase else 0
-    expected = [] if not brings or request.is_native else [(request.collateral, brings)]
-    if native != fee + (brings if request.is_native else 0) or list(paid) != expected:
-        raise ValueError("an order that does not use what is sent with it")
-    return request

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keeper.core.perp.moves import PerpMove, TradeQuote
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address, Wei, mul_div_down, mul_div_up
-from keeper.venues.codec.abi import address, load
+from keeper.core.units import Address, Wei
+from keeper.venues.effects import Decoder
 from keeper.venues.perp_v2 import calls as perp_v2_calls
+from keeper.venues.perp_v2 import effects as perp_v2_effects
 from keeper.venues.perp_v2 import position as perp_v2_account
 from keeper.venues.perp_v2 import quotes as perp_v2_quotes
 from keeper.venues.perp_v2.events import PerpV2Chronicle
-from keeper.venues.perp_v2.markets import RATIO, Deployment, Scope
-from keeper.venues.ports import Attempt, Call, Chronicle, OrderBook, PerpAct, Probe
-
-_ERC20 = load("erc20")
+from keeper.venues.perp_v2.markets import Deployment, Scope
+from keeper.venues.ports import Attempt, Call, Chronicle, OrderBook, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,43 +72,9 @@ class PerpV2Seat:
         """Return the call of one move. Raises ValueError for what only the owner may do, or the venue does not have."""
         return perp_v2_calls.encode_move(self.deployment, self.scope, move, signer, deadline)
 
-    def decode(self, position: PerpPosition, call: Call) -> tuple[PerpAct, ...]:
-        """Return what a call does. Raises ValueError when it is not one that this seat makes."""
-        if call.to == self.collateral:
-            spender, amount = _ERC20.approve.decode_inputs(call.data)
-            if address(spender) != self.spender:
-                raise ValueError(f"{spender} may not be approved")
-            return (PerpAct("approve", asset=self.collateral, amount=amount),)
-        found = perp_v2_calls.decode_call(call.data)
-        if isinstance(found, perp_v2_calls.MarginCall):
-            _expect(call.to, self.deployment.vault)
-            kind = "withdraw" if found.takes_out else "deposit"
-            return (PerpAct(kind, found.beneficiary, asset=found.asset, amount=found.amount),)
-        _expect(call.to, self.deployment.clearing_house)
-        return (self._trade(position, found),)
-
-    def _trade(self, position: PerpPosition, found: perp_v2_calls.TradeCall) -> PerpAct:
-        """Return a trade with the worst price it bears, before the exchange's fee."""
-        leg = next((x for x in position.legs if x.market == found.market), None)
-        if leg is None:
-            raise ValueError(f"{found.market} is not a market of the account")
-        change = -leg.size if found.size_change is None else found.size_change
-        if not change:
-            raise ValueError("a trade of nothing")
-        fee = self.scope.market(found.market).exchange_fee
-        if change < 0:
-            bound = mul_div_up(found.bound, RATIO, RATIO - fee)
-        else:
-            bound = mul_div_down(found.bound, RATIO - fee, RATIO)
-        return PerpAct(
-            "trade",
-            market=found.market,
-            size=abs(change),
-            buys=change > 0,
-            worst_price=perp_v2_calls.price_of(change, bound),
-            is_whole=found.size_change is None,
-            deadline=found.deadline,
-        )
+    def decoders(self, position: PerpPosition) -> Mapping[Address, Decoder]:
+        """Return the collateral, the vault and the clearing house, and what calls to each do."""
+        return perp_v2_effects.decoders(self.deployment, self.scope, position)
 
     @property
     def can_try(self) -> bool:
@@ -125,8 +90,3 @@ class PerpV2Seat:
         """Return zero: no call needs more than it uses."""
         del move
         return 0
-
-
-def _expect(to: Address, wanted: Address) -> None:
-    if to != wanted:
-        raise ValueError(f"{to} is not on the list")

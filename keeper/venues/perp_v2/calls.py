@@ -1,4 +1,4 @@
-"""Perpetual Protocol v2 calldata: a keeper's five calls, made and read back.
+"""Perpetual Protocol v2 calldata: a keeper's five calls. ``effects`` reads them back for the gate.
 
 Trades are of an exact size of the underlying, always bounded in dollars and in time. The bound holds against what is
 received or paid after the exchange's fee, so the fee is put into it: a trade at exactly the worst price goes through.
@@ -6,11 +6,9 @@ received or paid after the exchange's fee, so the fee is put into it: a trade at
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from keeper.core.perp.moves import AddMargin, AllowMargin, PerpMove, TakeMargin, Trade
 from keeper.core.units import WAD, Address, Wei, mul_div_down, mul_div_up
-from keeper.venues.codec.abi import address, load
+from keeper.venues.codec.abi import load
 from keeper.venues.contracts.erc20 import encode_approve
 from keeper.venues.perp_v2.markets import RATIO, Deployment, Market, Scope
 from keeper.venues.ports import Call
@@ -74,72 +72,3 @@ def _encode_trade(deployment: Deployment, market: Market, trade: Trade, deadline
     limit = bound(market, change, trade.worst_price)
     order_open = (base, sells, sells, abs(change), limit, deadline, NO_LIMIT, NO_REFERRAL)
     return Call(house, _HOUSE.openPosition.encode(order_open), Wei(0), f"{verb} {market.symbol} on Perp v2")
-
-
-# --- read back -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class MarginCall:
-    """Calldata to the vault: what it moves, and into whose account (None is the sender's)."""
-
-    function: str
-    asset: Address
-    amount: int
-    beneficiary: Address | None
-    takes_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TradeCall:
-    """Calldata to the clearing house, always on the sender's account.
-
-    ``size_change`` is signed; None closes whatever the size is. ``bound`` is dollars after the fee, never zero.
-    """
-
-    function: str
-    market: Address
-    size_change: int | None
-    bound: int
-    deadline: int
-
-
-def decode_call(calldata: bytes) -> MarginCall | TradeCall:
-    """Return what a call does. Raises ValueError for any function or form but those made here."""
-    for function in (_VAULT.deposit, _VAULT.withdraw):
-        if calldata[:4] == function.selector:
-            asset, amount = function.decode_inputs(calldata)
-            return MarginCall(function.name, address(asset), amount, None, function is _VAULT.withdraw)
-    if calldata[:4] == _VAULT.depositFor.selector:
-        owner, asset, amount = _VAULT.depositFor.decode_inputs(calldata)
-        return MarginCall("depositFor", address(asset), amount, address(owner), takes_out=False)
-    if calldata[:4] == _HOUSE.openPosition.selector:
-        ((base, sells, is_input, amount, limit, deadline, price_limit, referral),) = _HOUSE.openPosition.decode_inputs(
-            calldata
-        )
-        _refuse(sells != is_input, "a trade of an exact amount of dollars")
-        _refuse_form(limit, price_limit, referral)
-        return TradeCall("openPosition", address(base), -amount if sells else amount, limit, deadline)
-    if calldata[:4] == _HOUSE.closePosition.selector:
-        ((base, price_limit, limit, deadline, referral),) = _HOUSE.closePosition.decode_inputs(calldata)
-        _refuse_form(limit, price_limit, referral)
-        return TradeCall("closePosition", address(base), None, limit, deadline)
-    raise ValueError(f"function 0x{calldata[:4].hex()} is not one a keeper calls")
-
-
-def price_of(size_change: int, limit: int) -> int:
-    """Return the worst price, fee included, that a bound lets a trade have; rounded against us."""
-    if size_change < 0:
-        return mul_div_down(limit, WAD, -size_change)
-    return mul_div_up(limit, WAD, size_change)
-
-
-def _refuse_form(limit: int, price_limit: int, referral: bytes) -> None:
-    _refuse(limit == 0, "a trade without a bound")
-    _refuse(price_limit != NO_LIMIT, "a trade that may be filled in part")
-    _refuse(referral != NO_REFERRAL, "a referral")
-
-
-def _refuse(is_so: bool, what: str) -> None:
-    if is_so:
-        raise ValueError(f"{what} is not what a keeper sends")

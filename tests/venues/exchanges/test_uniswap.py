@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from keeper.core.lending.moves import Route
 from keeper.core.lending.quotes import QuoteRequest
-from keeper.core.units import Address, Amount
+from keeper.core.units import Address, Amount, Wei
 from keeper.venues.codec.abi import address, load
+from keeper.venues.effects import Call, Effect, Sells
 from keeper.venues.exchanges import uniswap_v3
+from keeper.venues.exchanges.effects import router_decoder
 from keeper.venues.exchanges.uniswap_v3 import Deployment, Pool, Reference
 from keeper.venues.ports import Answer, Read
 
@@ -34,10 +37,30 @@ routes = st.integers(2, 5).flatmap(
 )
 
 
+ROUTER, OWNER, ABI = WHERE.router, address("0x" + "0e" * 20), load("uniswap_v3_swap_router_02")
+FEES = range(2**24)
+
+
+def sale(path: bytes, fees: Collection[int] = FEES) -> Effect:
+    """What the gate is told of a swap by a path."""
+    data = ABI.multicall.encode(1, [ABI.exactOutput.encode((path, OWNER, 5, 7))])
+    (found,) = router_decoder(ROUTER, fees)(Call(ROUTER, data, Wei(0), ""))
+    return found
+
+
 @given(routes)
-def test_a_path_decodes_to_its_route(route: Route) -> None:
-    """Any length, any fee of three bytes."""
-    assert uniswap_v3.route_of(uniswap_v3.path_of(route)) == route
+def test_a_path_is_read_back_by_its_ends(route: Route) -> None:
+    """Any length, any fee of three bytes; what is sold and what is bought."""
+    path, (sold, *_, bought) = uniswap_v3.path_of(route), route.tokens
+    assert sale(path) == Sells(sold, 7, bought, 5, OWNER, ROUTER, 1)
+
+
+def test_a_pool_of_an_unknown_fee_is_refused() -> None:
+    """Only pools that were looked for are swapped through."""
+    path = uniswap_v3.path_of(Route((WETH, USDC, DAI), (500, 100)))
+    assert sale(path, (100, 500))
+    with pytest.raises(ValueError, match="a fee of 100"):
+        sale(path, WHERE.fee_tiers)
 
 
 def test_a_path_of_exact_output_begins_with_what_is_bought() -> None:
@@ -50,7 +73,7 @@ def test_a_path_of_exact_output_begins_with_what_is_bought() -> None:
 def test_bytes_of_another_length_are_no_path(size: int) -> None:
     """At least two tokens and a fee, and nothing left over."""
     with pytest.raises(ValueError, match="no path"):
-        uniswap_v3.route_of(b"\x01" * size)
+        sale(b"\x01" * size)
 
 
 # --- prices ----------------------------------------------------------------------------------------------------------

@@ -10,12 +10,11 @@ from test_gmx_v2_orders import STRAY, SWAPPING, TERMS
 from test_gmx_v2_positions import read
 
 from keeper.core.perp.moves import AddMargin, CancelOrder, PlaceOrder
-from keeper.core.perp.position import OrderKind
+from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import Address, Amount, Wei
+from keeper.venues.effects import Call, Cancels, Carries, Closes, Effect, Opens, Orders, Pays, Takes
 from keeper.venues.gmx_v2.account import GmxOrderBook, GmxSeat
-from keeper.venues.gmx_v2.orders import encode_cancel
 from keeper.venues.gmx_v2.positions import Scope
-from keeper.venues.ports import Call, PerpAct
 
 TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 OTHER = Address("0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc")
@@ -30,6 +29,11 @@ def seat(*, is_long: bool = False, token: Address = USDC.address) -> GmxSeat:
 
 def call_of(s: Step) -> Call:
     return Call(AT.exchange_router, raw(s["calldata"]), Wei(int(s["value"])), "")
+
+
+def effects(of: GmxSeat, position: PerpPosition, call: Call) -> tuple[Effect, ...]:
+    """What the gate is told of a call."""
+    return of.decoders(position)[call.to](call)
 
 
 def raw_logs(s: Step) -> list[dict[str, Any]]:
@@ -59,38 +63,47 @@ SENT = [
 
 @pytest.mark.parametrize(("name", "s"), SENT)
 def test_the_gate_is_told_whose_order_it_is_and_what_it_does(name: str, s: Step) -> None:
-    """For every order the recordings' trader left."""
-    first = next(p for p in parts(s) if function(p) == "createOrder")["args"]["params"]
-    mine = seat(is_long=first["isLong"], token=Address(first["addresses"]["initialCollateralToken"]))
-    acts = mine.decode(HELD, call_of(s))
-    assert {act.beneficiary for act in acts} == {TRADER}
-    assert {act.market for act in acts} == {MARKET.token}
-    assert {act.kind for act in acts} <= {"deposit", "withdraw", "trade", "order"}
-    sizes = [int(p["args"]["params"]["numbers"]["sizeDeltaUsd"]) for p in parts(s) if function(p) == "createOrder"]
-    assert [act.size_usd for act in acts] == sizes
+    """For every order the recordings' trader left; one paid in native currency is refused."""
+    creates = [p["args"]["params"] for p in parts(s) if function(p) == "createOrder"]
+    fees = [int(c["numbers"]["executionFee"]) for c in creates]
+    mine = seat(is_long=creates[0]["isLong"], token=Address(creates[0]["addresses"]["initialCollateralToken"]))
+    is_bounded = any(int(c["numbers"]["minOutputAmount"]) for c in creates)
+    if sum(fees) != int(s["value"]) or is_bounded:
+        with pytest.raises(ValueError, match=r"does not use what is sent with it|a least output"):
+            effects(mine, HELD, call_of(s))
+        return
+    found = effects(mine, HELD, call_of(s))
+    assert [e.amount for e in found if isinstance(e, Carries)] == fees
+    done = [e for e in found if not isinstance(e, Carries)]
+    assert {getattr(e, "beneficiary", None) for e in done} == {TRADER}
+    moved = [e for e in done if isinstance(e, Pays | Takes)]
+    assert [e.amount for e in moved] == [a for c in creates if (a := int(c["numbers"]["initialCollateralDeltaAmount"]))]
+    trades = [e for e in done if isinstance(e, Opens | Closes | Orders)]
+    assert [e.worst_price for e in trades] == [
+        int(c["numbers"]["acceptablePrice"]) for c in creates if int(c["numbers"]["sizeDeltaUsd"])
+    ]
+    assert {(e.market, e.is_long) for e in trades} <= {(MARKET.token, creates[0]["isLong"])}
 
 
 @pytest.mark.parametrize("other", [seat(is_long=True), seat(token=WETH.address)])
 def test_an_order_of_another_side_or_collateral_is_refused(other: GmxSeat) -> None:
     """A position is one market, one collateral and one side."""
     with pytest.raises(ValueError, match=r"another|not the collateral"):
-        other.decode(HELD, call_of(step("02", 38)))
+        effects(other, HELD, call_of(step("02", 38)))
 
 
-def test_an_order_for_somebody_else_is_refused() -> None:
-    """Whoever is named to receive anything must be the owner."""
+def test_an_order_for_somebody_else_is_told_as_theirs() -> None:
+    """Whoever is named to receive anything is told, whoever's seat it is: the gate wants the owner."""
     stranger = GmxSeat(Scope(MARKET, OTHER, USDC.address, False), PRICES, TERMS)
-    with pytest.raises(ValueError, match="receive"):
-        stranger.decode(HELD, call_of(step("02", 38)))
+    found = effects(stranger, HELD, call_of(step("02", 38)))
+    assert {e.beneficiary for e in found if not isinstance(e, Carries)} == {TRADER}  # type: ignore[union-attr]
 
 
-def test_only_orders_of_the_position_are_changed_or_taken_back() -> None:
-    """By their keys, as the venue lists them."""
+def test_an_order_is_taken_back_by_its_key() -> None:
+    """Whether it is the position's is the gate's to say."""
     mine, key = seat(), HELD.orders[0].key
     own = mine.encode(HELD, CancelOrder(key), TRADER, 0, Wei(10**7))
-    assert mine.decode(HELD, own) == (PerpAct("cancel", TRADER, key=key),)
-    with pytest.raises(ValueError, match="not one of this position"):
-        mine.decode(HELD, encode_cancel(AT, "0x" + "11" * 32, ""))
+    assert effects(mine, HELD, own) == (Cancels(key),)
 
 
 def test_nobody_but_the_owner_orders() -> None:
@@ -105,14 +118,9 @@ def test_what_is_encoded_is_read_back() -> None:
     mine, leg = seat(), HELD.legs[0]
     move = PlaceOrder(OrderKind.STOP_LOSS, MARKET.token, False, leg.entry_notional, 3200 * 10**12, 3300 * 10**12)
     call = mine.encode(HELD, move, TRADER, 0, Wei(2 * 10**7))
-    (act,) = mine.decode(HELD, call)
-    assert (act.kind, act.size_usd, act.worst_price, act.buys, act.is_whole) == (
-        "order",
-        20_000 * USD,
-        3300 * 10**12,
-        True,
-        True,
-    )
+    fee, stop = effects(mine, HELD, call)
+    assert stop == Orders(MARKET.token, False, None, 3200 * 10**12, 3300 * 10**12, False, TRADER, True)
+    assert fee == Carries(call.value)
     assert call.value == mine.execution_fee(Wei(2 * 10**7)) == 87 * 10**12
 
 

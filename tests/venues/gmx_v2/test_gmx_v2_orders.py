@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from gmx_recordings import AT, MARKET, USDC, WETH, Step, every, function, parts, raw, step, steps
+from perp_builders import a_leg, a_position
 
 from keeper.core.perp.moves import (
     AddMargin,
@@ -19,23 +20,23 @@ from keeper.core.perp.moves import (
     Trade,
     UpdateOrder,
 )
-from keeper.core.perp.position import OrderKind, VenueOrder
+from keeper.core.perp.position import OrderKind, PerpPosition, VenueOrder
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import load
+from keeper.venues.effects import Call, Cancels, Carries, Changes, Claims, Closes, Effect, Opens, Orders, Pays
 from keeper.venues.gmx_v2.answers import KINDS
+from keeper.venues.gmx_v2.effects import decoders
 from keeper.venues.gmx_v2.fees import FeeTerms, fee_probe
 from keeper.venues.gmx_v2.moves import Execution, encode_move, least_gas
 from keeper.venues.gmx_v2.orders import (
     OrderChange,
     OrderRequest,
-    decode_call,
     encode_cancel,
     encode_change,
     encode_claim,
     encode_orders,
 )
 from keeper.venues.gmx_v2.positions import Scope
-from keeper.venues.ports import Call
 
 TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 TERMS = FeeTerms(600_000, 250_000, 10**30, 3_000_000, 3_000_000, 1_000_000)
@@ -116,20 +117,67 @@ def test_a_transaction_is_made_byte_for_byte(name: str, s: Step) -> None:
     assert (call.to, call.data, call.value) == (AT.exchange_router, raw(s["calldata"]), int(s["value"]))
 
 
+def leg_of(of: Scope) -> PerpPosition:
+    size = 10**19 if of.is_long else -(10**19)
+    leg = replace(a_leg(size=size, entry_notional=30_000 * DOLLARS, price_scale=1), market=of.market.token)
+    return a_position(replace(leg, index_price=3000 * PRICE), collateral=of.collateral, usd_unit=DOLLARS)
+
+
+def effects(call: Call, of: Scope) -> tuple[Effect, ...]:
+    """What the gate is told of a call for a position of 30,000 dollars."""
+    return decoders(of, leg_of(of))[call.to](call)
+
+
+def scope_of(s: Step) -> Scope:
+    created = [p["args"]["params"] for p in parts(s) if function(p) == "createOrder"]
+    if not created:
+        return scope()
+    return scope(Address(created[0]["addresses"]["initialCollateralToken"]), is_long=created[0]["isLong"])
+
+
+def call_of(s: Step) -> Call:
+    return Call(AT.exchange_router, raw(s["calldata"]), Wei(int(s["value"])), "")
+
+
+def fits_a_keeper(s: Step) -> bool:
+    """Whether what the recordings' trader did is in the form of a keeper: paid in tokens, one collateral and side."""
+    created = [p["args"]["params"] for p in parts(s) if function(p) == "createOrder"]
+    sides = {(c["isLong"], c["addresses"]["initialCollateralToken"]) for c in created}
+    bare = all(c["numbers"]["minOutputAmount"] == "0" and c["numbers"]["validFromTime"] == "0" for c in created)
+    native = sum(int(p["args"]["amount"]) for p in parts(s) if function(p) == "sendWnt")
+    fees = sum(int(c["numbers"]["executionFee"]) for c in created)
+    return len(sides) <= 1 and bare and (not created or native == fees)
+
+
 @pytest.mark.parametrize(("name", "s"), CASES)
 def test_a_transaction_is_read_back_as_what_it_does(name: str, s: Step) -> None:
     """Orders, changes, money and receivers, from the calldata alone."""
-    found = decode_call(AT, raw(s["calldata"]), Wei(int(s["value"])))
-    inside = parts(s)
-    sends = [p["args"] for p in inside if function(p) == "sendTokens"]
-    tokens = [(Address(a["token"]), int(a["amount"])) for a in sends]
-    native = sum(int(p["args"]["amount"]) for p in inside if function(p) == "sendWnt")
-    beside = sum(amount for token, amount in found.sent if (token, amount) not in tokens)
-    assert list(found.orders) == requests_of(s)
-    assert found.fees + beside == native == int(s["value"])
-    assert [x for x in found.sent if x in tokens] == tokens
-    if function(inside[-1]) == "updateOrder":
-        assert found.change == change_of(inside[-1])
+    inside, call = parts(s), call_of(s)
+    if not fits_a_keeper(s):
+        with pytest.raises(ValueError, match=r"."):
+            effects(call, scope_of(s))
+        return
+    found = effects(call, scope_of(s))
+    assert sum(e.amount for e in found if isinstance(e, Carries)) == int(s["value"])
+    sends = [int(p["args"]["amount"]) for p in inside if function(p) == "sendTokens"]
+    assert [e.amount for e in found if isinstance(e, Pays)] == sends
+    match function(inside[-1]):
+        case "createOrder":
+            requests = [r for r in requests_of(s) if r.size_usd]
+            trades = [e for e in found if isinstance(e, Opens | Closes | Orders)]
+            assert [e.worst_price for e in trades] == [r.acceptable_price for r in requests]
+            assert {e.beneficiary for e in found if not isinstance(e, Carries)} == {r.receiver for r in requests_of(s)}  # type: ignore[union-attr]
+        case "updateOrder":
+            change = change_of(inside[-1])
+            (told,) = (e for e in found if isinstance(e, Changes))
+            wanted = (change.key, change.trigger_price, change.acceptable_price, change.auto_cancels)
+            assert (told.order, told.trigger_price, told.worst_price, told.goes_with_position) == wanted
+        case "cancelOrder":
+            assert found == (Cancels(inside[-1]["args"]["key"]),)
+        case _:
+            (claim,) = found
+            assert isinstance(claim, Claims)
+            assert claim.beneficiary == Address(inside[-1]["args"]["receiver"])
 
 
 @pytest.mark.parametrize(("name", "number"), sorted(SWAPPING | STRAY))
@@ -137,7 +185,7 @@ def test_what_a_keeper_never_does_is_not_read(name: str, number: int) -> None:
     """Swaps, money left in the router, money sent elsewhere."""
     s = step(name[:2], number)
     with pytest.raises(ValueError, match=r"."):
-        decode_call(AT, raw(s["calldata"]), Wei(int(s["value"])))
+        effects(call_of(s), scope_of(s))
 
 
 # --- from moves ------------------------------------------------------------------------------------------------------
@@ -288,10 +336,10 @@ def test_a_change_brings_what_the_order_lacks_of_the_fee_of_now(order: VenueOrde
     """updateOrder wants the fee of the present gas price for every order, frozen or not."""
     move = UpdateOrder(KEY, DOLLARS, 3300 * PRICE, 3333 * PRICE)
     call = encode_move(scope(), move, Execution(TERMS, Wei(gas_price)), (order,))
-    found = decode_call(AT, call.data, call.value)
-    assert (call.value, found.fees) == (sent, sent)
-    assert found.change is not None
-    assert found.change.key == KEY
+    *carried, change = effects(call, scope())
+    assert (call.value, carried) == (sent, [Carries(sent)] if sent else [])
+    assert isinstance(change, Changes)
+    assert change.order == KEY
 
 
 # --- the gate --------------------------------------------------------------------------------------------------------
@@ -313,10 +361,13 @@ def order(**changes: Any) -> OrderRequest:
 
 
 def test_all_receivers_are_told() -> None:
-    """So that the gate can see that each of them is the owner."""
+    """So that the gate can see that each of them is the owner; whoever gets a cancelled order back is the sender."""
     other = Address("0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc")
-    call = encode_orders(AT, [order(), order(receiver=other), order(cancellation_receiver=other)], "")
-    assert decode_call(AT, call.data, call.value).receivers == {TRADER, other}
+    call = encode_orders(AT, [order(), order(receiver=other)], "")
+    found = effects(call, scope())
+    assert [e.beneficiary for e in found if isinstance(e, Pays | Opens)] == [TRADER, TRADER, other, other]
+    with pytest.raises(ValueError, match="another receiver"):
+        effects(encode_orders(AT, [order(cancellation_receiver=other)], ""), scope())
 
 
 @pytest.mark.parametrize("off", [-1, 1, 10**18])
@@ -324,10 +375,10 @@ def test_a_value_other_than_what_is_sent_on_is_refused(off: int) -> None:
     """Less fails on chain; more stays in the router, where anybody can take it."""
     call = encode_orders(AT, [order()], "")
     with pytest.raises(ValueError, match="not what the orders use"):
-        decode_call(AT, call.data, Wei(call.value + off))
+        effects(replace(call, value=Wei(call.value + off)), scope())
     cancel = encode_cancel(AT, KEY, "")
     with pytest.raises(ValueError, match="stay in the router"):
-        decode_call(AT, cancel.data, Wei(1))
+        effects(replace(cancel, value=Wei(1)), scope())
 
 
 def inside(call: Call) -> list[bytes]:
@@ -342,7 +393,7 @@ def test_money_for_anywhere_but_the_vault_is_refused() -> None:
         [wnt, ROUTER.sendTokens.encode(USDC.address, TRADER, 10**6), create],
     ):
         with pytest.raises(ValueError, match="not the order vault"):
-            decode_call(AT, ROUTER.multicall.encode(bad), Wei(10**14))
+            effects(Call(AT.exchange_router, ROUTER.multicall.encode(bad), Wei(10**14), ""), scope())
 
 
 def test_money_that_no_order_uses_is_refused() -> None:
@@ -350,7 +401,7 @@ def test_money_that_no_order_uses_is_refused() -> None:
     wnt, tokens, create = inside(encode_orders(AT, [order()], ""))
     for bad in ([wnt, tokens], [wnt, tokens, tokens, create], [tokens, create, wnt], [wnt, create]):
         with pytest.raises(ValueError, match=r"."):
-            decode_call(AT, ROUTER.multicall.encode(bad), Wei(10**14))
+            effects(Call(AT.exchange_router, ROUTER.multicall.encode(bad), Wei(10**14), ""), scope())
 
 
 @pytest.mark.parametrize(
@@ -378,7 +429,7 @@ def test_what_a_keeper_does_not_use_is_refused_in_an_order(place: str, value: in
     )
     bad = ROUTER.multicall.encode([wnt, tokens, ROUTER.createOrder.encode(changed)])
     with pytest.raises(ValueError, match=r"."):
-        decode_call(AT, bad, Wei(10**14))
+        effects(Call(AT.exchange_router, bad, Wei(10**14), ""), scope())
 
 
 @pytest.mark.parametrize("kind", [0, 1, 7])
@@ -388,12 +439,33 @@ def test_swaps_and_liquidations_are_no_keeper_s_orders(kind: int) -> None:
     ((addresses, numbers, _, *rest),) = ROUTER.createOrder.decode_inputs(create)
     bad = ROUTER.multicall.encode([wnt, tokens, ROUTER.createOrder.encode((addresses, numbers, kind, *rest))])
     with pytest.raises(ValueError, match="order type"):
-        decode_call(AT, bad, Wei(10**14))
+        effects(Call(AT.exchange_router, bad, Wei(10**14), ""), scope())
 
 
 def test_the_whole_position_can_be_told_to_a_resting_order() -> None:
     """2^256 - 1 is cut to what there is when it is executed."""
     move = PlaceOrder(OrderKind.STOP_LOSS, MARKET.token, False, UINT256_MAX, 3300 * PRICE, 3333 * PRICE)
     call = encode_move(scope(), move, EXECUTION)
-    (found,) = decode_call(AT, call.data, call.value).orders
-    assert (found.size_usd, found.auto_cancels, found.kind) == (UINT256_MAX, True, OrderKind.STOP_LOSS)
+    fee, found = effects(call, scope())
+    assert isinstance(fee, Carries)
+    assert isinstance(found, Orders)
+    assert (found.size, found.goes_with_position, found.opens) == (None, True, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"least_output": 1}, "least output"),
+        ({"valid_from": 1}, "a time"),
+        ({"trigger_price": 1}, "trigger"),
+        ({"auto_cancels": True}, "trigger"),
+        ({"is_native": True}, "does not use"),
+        ({"market": USDC.address}, "another market"),
+        ({"is_long": True}, "another market or side"),
+        ({"collateral": WETH.address}, "is not the collateral"),
+    ],
+)
+def test_an_order_in_another_form_than_a_keeper_s_is_refused(changes: dict[str, Any], why: str) -> None:
+    """What our encoder could make and no move asks for."""
+    with pytest.raises(ValueError, match=why):
+        effects(encode_orders(AT, [order(**changes)], ""), scope())

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
+from perp_builders import a_leg, a_position
 
 from keeper.core.perp.moves import AddMargin, AllowMargin, ClaimFunding, PlaceOrder, TakeMargin, Trade
 from keeper.core.perp.position import OrderKind
-from keeper.core.units import WAD, Address, Amount
+from keeper.core.units import WAD, Address, Amount, Wei
 from keeper.venues.codec.abi import address, load, revert_reason
+from keeper.venues.effects import Approves, Call, Closes, Effect, Opens, Pays, Takes
 from keeper.venues.perp_v2 import calls as perp_v2_calls
-from keeper.venues.perp_v2.calls import MarginCall, TradeCall, decode_call, encode_move, price_of
+from keeper.venues.perp_v2.calls import encode_move
+from keeper.venues.perp_v2.effects import decoders
 from keeper.venues.perp_v2.markets import Deployment, Market, Scope
 
 HOUSE, VAULT = load("perp_v2_clearing_house"), load("perp_v2_vault")
@@ -31,19 +35,39 @@ prices = st.integers(10**15, 10**24)
 amounts = st.integers(1, 2**200).map(Amount)
 
 
-def made(move: Any, signer: Address = OWNER) -> perp_v2_calls.Call:
+def made(move: Any, signer: Address = OWNER) -> Call:
     return encode_move(WHERE, SCOPE, move, signer, DEADLINE)
 
 
-@given(sizes, prices, st.booleans())
-def test_a_trade_is_read_back_with_its_bound(size: int, worst: int, is_long: bool) -> None:
-    """To the clearing house, no value; exact size of the underlying, a bound, a deadline."""
-    call = made(Trade(BASE, is_long, size, 0, worst))
-    bound = perp_v2_calls.bound(MARKET, size, worst)
+def effects(call: Call, held: int = 0) -> tuple[Effect, ...]:
+    """What a call does to an account that holds so much."""
+    leg = replace(a_leg(size=held), market=BASE)
+    return decoders(WHERE, SCOPE, a_position(leg, collateral=USDC))[call.to](call)
+
+
+@given(sizes, prices)
+def test_a_trade_is_read_back_with_its_price(size: int, worst: int) -> None:
+    """To the clearing house, no value; an exact size of the underlying, a price before the fee, a deadline."""
+    call = made(Trade(BASE, size > 0, size, 0, worst))
     assert (call.to, call.value) == (WHERE.clearing_house, 0)
-    assert decode_call(call.data) == TradeCall("openPosition", BASE, size, bound, DEADLINE)
-    closing = made(Trade(BASE, is_long, size, 0, worst, is_close=True))
-    assert decode_call(closing.data) == TradeCall("closePosition", BASE, None, bound, DEADLINE)
+    (opens,) = effects(call)
+    assert isinstance(opens, Opens)
+    assert (opens.market, opens.is_long, opens.size, opens.deadline) == (BASE, size > 0, abs(size), DEADLINE)
+    (closes,) = effects(call, -2 * size)
+    assert isinstance(closes, Closes)
+    assert (closes.market, closes.is_long, closes.size, closes.deadline) == (BASE, size < 0, abs(size), DEADLINE)
+    (whole,) = effects(made(Trade(BASE, size < 0, size, 0, worst, is_close=True)), -size)
+    assert whole == replace(closes, size=None)
+    for trade in (opens, closes):
+        assert trade.worst_price is not None
+        assert abs(trade.worst_price - worst) <= 4 + 4 * WAD // abs(size)
+
+
+@given(sizes)
+def test_a_trade_is_told_by_what_it_does_to_what_is_held(size: int) -> None:
+    """The same calldata opens where the account holds nothing or that side, and closes where it holds the other."""
+    call = made(Trade(BASE, size > 0, size, 0, 2000 * WAD))
+    assert [type(effects(call, held)[0]) for held in (0, size, -size)] == [Opens, Opens, Closes]
 
 
 @given(sizes, prices)
@@ -61,26 +85,17 @@ def test_the_bound_lets_the_worst_price_through_and_nothing_worse(size: int, wor
         assert most + 1 + -(-(most + 1) * fee // (10**6 - fee)) > bound
 
 
-@given(sizes, prices)
-def test_the_price_of_a_bound_is_the_worst_with_the_fee(size: int, worst: int) -> None:
-    """A sale is worth at least that, a purchase costs at most that."""
-    told = price_of(size, perp_v2_calls.bound(MARKET, size, worst))
-    with_fee = worst * 999 // 1000 if size < 0 else worst * 1000 // 999
-    assert abs(told - with_fee) <= 4 + 4 * WAD // abs(size)
-
-
 @given(amounts)
 def test_margin_goes_in_for_the_owner_whoever_pays(amount: Amount) -> None:
     """The owner deposits into the own account, a guardian into the owner's; approvals are exact."""
     own, other = made(AddMargin(BASE, True, USDC, amount)), made(AddMargin(BASE, True, USDC, amount), GUARDIAN)
-    assert decode_call(own.data) == MarginCall("deposit", USDC, amount, None, takes_out=False)
-    assert decode_call(other.data) == MarginCall("depositFor", USDC, amount, OWNER, takes_out=False)
+    assert effects(own) == (Pays(USDC, amount, None, WHERE.vault),)
+    assert effects(other) == (Pays(USDC, amount, OWNER, WHERE.vault),)
     taken = made(TakeMargin(BASE, True, USDC, amount))
-    assert decode_call(taken.data) == MarginCall("withdraw", USDC, amount, None, takes_out=True)
+    assert effects(taken) == (Takes(USDC, amount, None),)
     assert {own.to, other.to, taken.to} == {WHERE.vault}
     allowed = made(AllowMargin(USDC, amount))
-    spender, approved = load("erc20").approve.decode_inputs(allowed.data)
-    assert (allowed.to, address(spender), approved) == (USDC, WHERE.vault, amount)
+    assert effects(allowed) == (Approves(USDC, WHERE.vault, amount),)
 
 
 @pytest.mark.parametrize("move", [TakeMargin(BASE, True, USDC, Amount(1)), Trade(BASE, True, -WAD, 0, 2000 * WAD)])
@@ -127,7 +142,7 @@ CLOSE = (BASE, 0, 1900 * WAD, DEADLINE, REFERRAL)
         (HOUSE.closePosition.encode((BASE, 2**96, *CLOSE[2:])), "filled in part"),
         (HOUSE.closePosition.encode((BASE, 0, 0, *CLOSE[3:])), "without a bound"),
         (HOUSE.closePosition.encode((*CLOSE[:4], b"\1" * 32)), "referral"),
-        (HOUSE.openPosition.encode(OPEN) + b"\0", "plain form"),
+        (HOUSE.openPosition.encode(OPEN) + b"\0", "behind the arguments"),
         (HOUSE.getAccountValue.encode(OWNER), "not one a keeper calls"),
         (b"", "not one a keeper calls"),
     ],
@@ -135,7 +150,7 @@ CLOSE = (BASE, 0, 1900 * WAD, DEADLINE, REFERRAL)
 def test_any_other_form_is_refused(calldata: bytes, why: str) -> None:
     """The gate lets through only what a keeper makes: an exact size, bounded, whole, plain."""
     with pytest.raises(ValueError, match=why):
-        decode_call(calldata)
+        effects(Call(WHERE.clearing_house, calldata, Wei(0), "by hand"), -WAD)
 
 
 def test_reverts_are_told_in_words_and_by_code() -> None:

@@ -1,0 +1,79 @@
+"""What effects spend, in their order: dollars that leave the wallet or are traded, and allowances that are used up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from keeper.core.grounds import Grounds
+from keeper.core.units import UINT256_MAX, Address
+from keeper.venues.effects import (
+    Approves,
+    Borrows,
+    Cancels,
+    Carries,
+    Changes,
+    Claims,
+    Closes,
+    Leaf,
+    Offsets,
+    Opens,
+    Orders,
+    Pays,
+    Sells,
+    Takes,
+    Unpledges,
+)
+
+
+@dataclass(slots=True)
+class Purse:
+    """What the effects of a plan allow, bring in and spend, so far."""
+
+    grounds: Grounds
+    standing: dict[tuple[Address, Address], int] = field(default_factory=dict)
+    """By asset and spender: what was allowed and nothing has taken yet."""
+    credit: int = 0
+    """Dollars that sales brought in and nothing has used yet: what they pay for is one movement, not two."""
+
+    def spend(self, leaf: Leaf) -> int:
+        """Return the dollars (base units) an effect moves. Raises ValueError for what is not the position's."""
+        match leaf:
+            case Approves(asset, spender, amount):
+                self.standing[asset, spender] = amount
+                return 0
+            case Pays():
+                return self._pay(leaf)
+            case Sells(asset, most, bought, least, _, through, _):
+                self._take(asset, through, most)
+                self.credit += self.grounds.asset(bought).value_up(least)
+                return self.grounds.asset(asset).value_up(most)
+            case Offsets(asset, amount):
+                return self.grounds.asset(asset).value_up(amount)
+            case Opens(market, _, size) | Closes(market, _, size) | Orders(market, _, size):
+                held = self.grounds.held(market)
+                return held.priced.value_up(abs(held.size) if size is None else size)
+            case Takes() | Borrows() | Unpledges() | Changes() | Cancels() | Claims() | Carries():
+                return 0
+            case _:
+                assert_never(leaf)
+
+    def left_standing(self) -> Iterator[tuple[Address, Address, int]]:
+        """Yield asset, spender and amount of every allowance that nothing takes."""
+        yield from ((asset, spender, left) for (asset, spender), left in self.standing.items() if left)
+
+    def _pay(self, payment: Pays) -> int:
+        """All that is owed takes at most what was allowed for it; with no such allowance it is beyond any limit."""
+        amount = payment.amount
+        if amount is None:
+            amount = self.standing.get((payment.asset, payment.through), UINT256_MAX)
+        self._take(payment.asset, payment.through, amount)
+        paid = self.grounds.asset(payment.asset).value_up(amount)
+        credited = min(self.credit, paid)
+        self.credit -= credited
+        return paid - credited
+
+    def _take(self, asset: Address, through: Address, amount: int) -> None:
+        if (asset, through) in self.standing:
+            self.standing[asset, through] = max(0, self.standing[asset, through] - amount)

@@ -1,0 +1,33 @@
+"""What calls to a token and to the batch account do: the gate's own reading of them, apart from what makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from keeper.core.units import Address, Wei
+from keeper.venues.codec.calldata import decoder, refuse
+from keeper.venues.effects import Approves, Call, Decoder, Effect, Nested
+
+
+def token_decoders(assets: Collection[Address], spenders: Collection[Address]) -> Mapping[Address, Decoder]:
+    """Return what calls to tokens do: of all that a token can, they approve one of the spenders."""
+    return {asset: _token(asset, frozenset(spenders)) for asset in assets}
+
+
+def batch_decoder() -> Decoder:
+    """Return what a call to a batch account does (ERC-7821's elder, ``Simple7702Account``): other calls, in order."""
+    return decoder({"executeBatch((address,uint256,bytes)[])": _batch})
+
+
+def _token(asset: Address, spenders: frozenset[Address]) -> Decoder:
+    def approve(spender: Address, amount: int) -> tuple[Effect, ...]:
+        if spender not in spenders:
+            raise ValueError(f"{spender} may not be approved")
+        return (Approves(asset, spender, amount),)
+
+    return decoder({"approve(address,uint256)": approve})
+
+
+def _batch(calls: Sequence[tuple[Address, int, bytes]]) -> tuple[Effect, ...]:
+    refuse(not calls, "a batch of nothing")
+    return tuple(Nested(Call(to, data, Wei(value), "in a batch")) for to, value, data in calls)

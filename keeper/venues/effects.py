@@ -1,0 +1,184 @@
+"""What a call is, and what it does: effects, the same few for every venue. The gate judges these and nothing else.
+
+A venue reads its own calldata into them by a decoder that is written apart from its encoder. Where a call names nobody
+(``beneficiary`` is None) it is for whoever sends it. Amounts are in smallest units, sizes unsigned in the market's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from keeper.core.units import Address, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Calldata ready to be rehearsed, signed and sent."""
+
+    to: Address
+    data: bytes
+    value: Wei
+    purpose: str
+    least_gas: int = field(default=0, compare=False)
+    """Gas limit it needs, whatever it uses; zero where what it uses tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approves:
+    """Lets ``spender`` take an asset from the sender's wallet: exactly ``amount``, whatever was allowed before."""
+
+    asset: Address
+    spender: Address
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pays:
+    """Moves an asset from the sender's wallet into somebody's position; ``through`` takes it, by its allowance."""
+
+    asset: Address
+    amount: int | None
+    """None: as much as is owed, and no more than the allowance."""
+    beneficiary: Address | None
+    through: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """Moves an asset out of the sender's position to somebody."""
+
+    asset: Address
+    amount: int | None
+    """None: all of it."""
+    beneficiary: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Borrows:
+    """Takes on a debt for somebody's account; the sender gets the asset."""
+
+    asset: Address
+    amount: int
+    beneficiary: Address | None
+    """Whose debt it becomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Pays the sender's debt with the sender's own supply of the same asset."""
+
+    asset: Address
+    amount: int
+    beneficiary: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpledges:
+    """Lets an asset of the sender's position secure nothing any more; it stays where it is."""
+
+    asset: Address
+    beneficiary: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sells:
+    """Sells at most ``most`` of the wallet's ``asset`` for at least ``least`` of ``bought``, until a deadline."""
+
+    asset: Address
+    most: int
+    bought: Address
+    least: int
+    beneficiary: Address | None
+    through: Address
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """Makes a position larger, or begins one. ``worst_price`` is in the market's precision; None: it bears none."""
+
+    market: Address
+    is_long: bool
+    size: int
+    worst_price: int | None
+    beneficiary: Address | None = None
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closes:
+    """Makes a position smaller; ``is_long`` is the side of the position that is closed."""
+
+    market: Address
+    is_long: bool
+    size: int | None
+    """None: all of it, whatever it has become."""
+    worst_price: int | None
+    beneficiary: Address | None = None
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Leaves an order with the venue that closes (or opens) by itself once the price passes ``trigger_price``."""
+
+    market: Address
+    is_long: bool
+    size: int | None
+    trigger_price: int
+    worst_price: int
+    opens: bool
+    beneficiary: Address | None = None
+    goes_with_position: bool = False
+    """Whether the venue takes it back when the position is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Gives an order that rests with the venue another size and other prices."""
+
+    order: str
+    size: int
+    trigger_price: int
+    worst_price: int
+    goes_with_position: bool
+    beneficiary: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancels:
+    """Takes an order back."""
+
+    order: str
+    beneficiary: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Collects what a venue owes beside the position: (market, token) by pair."""
+
+    what: tuple[tuple[Address, Address], ...]
+    beneficiary: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Carries:
+    """Sends native currency along, for the venue's keepers."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Makes another call, which is judged as if it had been sent by itself."""
+
+    call: Call
+
+
+Ours = Pays | Takes | Borrows | Offsets | Unpledges | Sells | Opens | Closes | Orders | Changes | Cancels | Claims
+"""What is done with somebody's position or money: each must be the owner's."""
+Leaf = Approves | Carries | Ours
+Effect = Leaf | Nested
+Decoder = Callable[[Call], tuple[Effect, ...]]
+"""What calls to one contract do. Raises ValueError for every call that a keeper does not make."""
