@@ -129,9 +129,9 @@ def explanation(console: Console, snapshot: Snapshot, of: Result, earned: Carry 
     """Print figures → rules → decision → plan → calldata of one position or book."""
     is_lending, assessed = of.family == "lending", of.assessed
     if isinstance(assessed, Assessment) or (is_lending and isinstance(assessed, Unjudged)):
-        seen = report.inputs(snapshot, assessed)
+        seen = report.inputs(snapshot, report.assessment(assessed))
     else:
-        seen = perp_report.inputs(snapshot, assessed)
+        seen = report.inputs(snapshot, perp_report.judged(assessed))
     data = {**seen, **_row(of, None)}
     if isinstance(of.assessed, BookAssessment):
         data["position"] = perp_report.book(of.assessed, earned)

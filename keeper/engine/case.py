@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.core.decide import Decided, Hold
+from keeper.core.notices import Notice
 from keeper.core.rules import Unjudged
+from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine.result import AnyAssessment, AnyIntent, AnyOutcome, AnyPrepared, Family
 
@@ -45,6 +47,10 @@ class Case(Protocol[A, I, R]):
         """Who would sign for it."""
 
     @property
+    def snapshot(self) -> Snapshot:
+        """Everything that was read at the block."""
+
+    @property
     def family(self) -> Family:
         """Which kind it is of, for those who show it."""
 
@@ -79,8 +85,18 @@ class Case(Protocol[A, I, R]):
     def goes_ahead(self, prepared: R, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
         """Let what is decided next at this block meet what this plan leaves."""
 
-    async def conclude(self, assessed: A | Unjudged, holds: Sequence[Hold], acting: str | None = None) -> None:
-        """Report every alert and refusal, and write them down. Raises JournalError."""
+    @property
+    def subject(self) -> str:
+        """Under what name is kept in mind what the owner heard: a book has several rules, each judged by itself."""
+
+    def notices(self, assessed: A | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+        """Return each hold as its owner reads it."""
+
+    def standing(self, assessed: A | Unjudged) -> str:
+        """Return how it stands, in a sentence; empty where nobody knows."""
+
+    def inputs(self, assessed: A | Unjudged) -> dict[str, Any]:
+        """Return everything a decision rests on, as plain data."""
 
     async def follow_up(self, assessed: A | Unjudged, decision: Hold | I) -> None:
         """See to what is due after the rules were heard. Raises NodeError, JournalError."""

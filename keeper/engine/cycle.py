@@ -24,7 +24,7 @@ from keeper.engine.cases import cases_of
 from keeper.engine.convoys import going_together
 from keeper.engine.engine import Engine
 from keeper.engine.result import AnyOutcome, Result
-from keeper.engine.submit import once_sent
+from keeper.engine.submit import conclude_holds, once_sent
 from keeper.journal import JournalError
 from keeper.snapshot.second_reader import is_near
 from keeper.venues.ports import ReadFailedError
@@ -99,13 +99,13 @@ async def keep(engine: Engine, case: Case[A, I, R], assessed: A | Unjudged, deci
             engine.state.wanted.add(case.signer)
         outcome: AnyOutcome | asyncio.Task[AnyOutcome] | None = None
         if found.prepared is None or isinstance(found.decision, Hold):
-            await case.conclude(assessed, found.holds)
+            await conclude_holds(engine, case, assessed, found.holds)
             await case.follow_up(assessed, found.decision)
         else:
             outcome = await case.submit(found.prepared)  # the rescue goes first
             case.goes_ahead(found.prepared, outcome)
             with once_sent(engine, case.name):
-                await case.conclude(assessed, found.holds, found.decision.rule.name)
+                await conclude_holds(engine, case, assessed, found.holds, found.decision.rule.name)
                 await case.follow_up(assessed, found.decision)
         return Result(case.name, case.family, assessed, found.decision, found.prepared, outcome, found.others)
     except (NodeError, ReadFailedError, JournalError) as error:

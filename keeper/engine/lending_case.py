@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from keeper.core.decide import Decided, Hold, Intent, decide
 from keeper.core.lending.joint import urgency
+from keeper.core.notices import Notice
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
@@ -17,10 +18,12 @@ from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import goes_ahead
 from keeper.engine.engine import Engine
 from keeper.engine.foreign_changes import closed_or_missing, notice
+from keeper.engine.notices import notices_of, standing_of
 from keeper.engine.plan import judge, rehearsed_now
 from keeper.engine.preflight import Prepared
+from keeper.engine.report import Data, assessment, inputs
 from keeper.engine.result import AnyOutcome, Family
-from keeper.engine.submit import conclude_holds, conclude_plan
+from keeper.engine.submit import conclude_plan
 from keeper.execution.executor import Outcome
 
 
@@ -85,9 +88,22 @@ class LendingCase:
         if isinstance(outcome, asyncio.Task):
             self.engine.state.in_flight.joins(outcome)
 
-    async def conclude(self, assessed: Assessment | Unjudged, holds: Sequence[Hold], acting: str | None = None) -> None:
-        """Report and write down every alert and refusal. Raises JournalError."""
-        await conclude_holds(self.engine, self.snapshot, assessed, holds, acting)
+    @property
+    def subject(self) -> str:
+        """The position."""
+        return self.name
+
+    def notices(self, assessed: Assessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+        """Return each hold as its owner reads it."""
+        return notices_of(assessed, holds)
+
+    def standing(self, assessed: Assessment | Unjudged) -> str:
+        """Return how it stands."""
+        return standing_of(assessed)
+
+    def inputs(self, assessed: Assessment | Unjudged) -> Data:
+        """Return everything a decision rests on."""
+        return inputs(self.snapshot, assessment(assessed))
 
     async def follow_up(self, assessed: Assessment | Unjudged, decision: Hold | Intent) -> None:
         """Report what somebody else did to it: after what its rules ask for. Raises JournalError."""

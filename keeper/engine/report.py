@@ -69,13 +69,13 @@ def assessment(of: Assessment | Unjudged) -> Data:
     }
 
 
-def inputs(snapshot: Snapshot, of: Assessment | Unjudged) -> Data:
-    """Return everything a decision rests on: block, prices with their rounds, figures."""
+def inputs(snapshot: Snapshot, judged: Data) -> Data:
+    """Return everything a decision rests on: block, prices with their rounds, and what was judged as plain data."""
     block = snapshot.block
     return {
         "block": {"number": block.number, "hash": block.hash, "timestamp": block.timestamp},
         "base_fee_wei": str(block.base_fee),
-        "position": assessment(of),
+        "position": judged,
         "second_prices": [
             {"asset": p.asset, "origin": p.origin, "answers": [decimal_of(a, 8) for a in p.answers]}
             for p in snapshot.seconds.values()

@@ -11,13 +11,13 @@ from typing import Any, TypedDict
 from keeper.chain.errors import NodeError
 from keeper.core.decide import Hold, Intent
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef, Snapshot, Wallet
 from keeper.core.units import Address, Usd
 from keeper.engine import report
+from keeper.engine.case import A, Case, I, R
 from keeper.engine.deeds import outcome_said
 from keeper.engine.engine import Engine
-from keeper.engine.notices import notices_of, standing_of
 from keeper.engine.plan import look_again
 from keeper.engine.preflight import Prepared, grant_of
 from keeper.engine.unconfirmed import unconfirmed
@@ -36,18 +36,18 @@ CHANGES = 5
 
 async def conclude_holds(
     engine: Engine,
-    snapshot: Snapshot,
-    assessed: Assessment | Unjudged,
+    block: BlockRef,
+    case: Case[A, I, R],
+    assessed: A | Unjudged,
     holds: Sequence[Hold],
-    acting: str | None = None,
+    acting: str | None,
 ) -> None:
-    """Tell every alert and refusal, and write them down: a journal that fails silences no alarm.
+    """Report every alert and refusal, and write them down: a journal that fails silences no alarm.
 
-    ``acting`` is the rule whose plan is on its way.
+    ``acting`` is the rule whose plan is on its way. Raises JournalError.
     """
-    name = assessed.name if isinstance(assessed, Unjudged) else assessed.position.name
-    engine.observer.judged(name, notices_of(assessed, holds), standing_of(assessed), acting)
-    await write_holds(engine, snapshot.block, name, holds, lambda: report.inputs(snapshot, assessed))
+    engine.observer.judged(case.subject, case.notices(assessed, holds), case.standing(assessed), acting)
+    await _write_holds(engine, case.snapshot.block, case.subject, holds, lambda: case.inputs(assessed))
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def once_sent(engine: Engine, name: str) -> Iterator[None]:
         engine.observer.held(name, None, Reason.JOURNAL_AWAY, str(error))
 
 
-async def write_holds(
+async def _write_holds(
     engine: Engine, block: BlockRef, subject: str, holds: Sequence[Hold], inputs: Callable[[], report.Data]
 ) -> None:
     """Write down what the rules of a subject came to, each under its own name; a repeated one is not written again.
@@ -94,7 +94,7 @@ async def conclude_plan(
     engine: Engine, snapshot: Snapshot, intent: Intent, prepared: Prepared, signer: Address
 ) -> Outcome | asyncio.Task[Outcome]:
     """Write down a plan, then send it in a task of its own; in dry run the rehearsal was all."""
-    entry = _entry(engine, snapshot.block, report.inputs(snapshot, intent.assessment), prepared)
+    entry = _entry(engine, snapshot.block, report.inputs(snapshot, report.assessment(intent.assessment)), prepared)
     executor = engine.senders.get(signer)
     if executor is None or executor.lane.ready_nonce(snapshot.block) is None:
         await engine.journal.decisions.written(entry)  # else with the first bytes signed for it, in one commit

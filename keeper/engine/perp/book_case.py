@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
 from keeper.core.decide import Decided, Hold
+from keeper.core.notices import Notice
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
@@ -17,10 +18,13 @@ from keeper.core.units import Address
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book
+from keeper.engine.perp.notices import notices_of, standing_of
 from keeper.engine.perp.plan import find_hedge_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
-from keeper.engine.perp.submit import conclude_holds, conclude_plan
+from keeper.engine.perp.report import judged
+from keeper.engine.perp.submit import conclude_plan, subject
 from keeper.engine.perp.unwind import gives_up, stand_by
+from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome, Family
 from keeper.execution.perp_executor import PerpOutcome
 
@@ -89,11 +93,22 @@ class BookCase:
     def goes_ahead(self, prepared: PerpPrepared, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
         """Nothing is decided after it on what it leaves: another book's hedge waits for the signer."""
 
-    async def conclude(
-        self, assessed: BookAssessment | Unjudged, holds: Sequence[Hold], acting: str | None = None
-    ) -> None:
-        """Report and write down every alert and refusal. Raises JournalError."""
-        await conclude_holds(self.engine, self.snapshot, assessed, holds, acting)
+    @property
+    def subject(self) -> str:
+        """The book under this rule."""
+        return subject(self.rule)
+
+    def notices(self, assessed: BookAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+        """Return each hold as its owner reads it."""
+        return notices_of(assessed, holds)
+
+    def standing(self, assessed: BookAssessment | Unjudged) -> str:
+        """Return how it stands."""
+        return standing_of(assessed)
+
+    def inputs(self, assessed: BookAssessment | Unjudged) -> Data:
+        """Return everything a decision rests on."""
+        return inputs(self.snapshot, judged(assessed))
 
     async def follow_up(self, assessed: BookAssessment | Unjudged, decision: Hold | HedgeIntent) -> None:
         """Report how it stands outside its band; unwind its first leg when the time for the second is over."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.decide import Decided, Hold
+from keeper.core.notices import Notice
 from keeper.core.perp.decide import PerpIntent, decide_perp
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment
@@ -19,11 +20,14 @@ from keeper.engine.convoys import calls_go_ahead
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.foreign_changes import notice
+from keeper.engine.perp.notices import notices_of, standing_of
 from keeper.engine.perp.orders import look_after_orders
 from keeper.engine.perp.plan import find_perp_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.perp.report import judged
 from keeper.engine.perp.stops import keep_stops, take_back
-from keeper.engine.perp.submit import conclude_holds, conclude_plan
+from keeper.engine.perp.submit import conclude_plan
+from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome, Family
 from keeper.execution.perp_executor import PerpOutcome
 
@@ -96,11 +100,22 @@ class PerpCase:
             block = self.snapshot.block
             calls_go_ahead(self.engine, block, self.name, self.signer, prepared.calls, prepared.gas_used)
 
-    async def conclude(
-        self, assessed: PerpAssessment | Unjudged, holds: Sequence[Hold], acting: str | None = None
-    ) -> None:
-        """Report and write down every alert and refusal. Raises JournalError."""
-        await conclude_holds(self.engine, self.snapshot, assessed, holds, acting)
+    @property
+    def subject(self) -> str:
+        """The position."""
+        return self.name
+
+    def notices(self, assessed: PerpAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+        """Return each hold as its owner reads it."""
+        return notices_of(assessed, holds)
+
+    def standing(self, assessed: PerpAssessment | Unjudged) -> str:
+        """Return how it stands."""
+        return standing_of(assessed)
+
+    def inputs(self, assessed: PerpAssessment | Unjudged) -> Data:
+        """Return everything a decision rests on."""
+        return inputs(self.snapshot, judged(assessed))
 
     async def follow_up(self, assessed: PerpAssessment | Unjudged, decision: Hold | PerpIntent) -> None:
         """Where nothing is sent for its rules, keep the stop orders that rest with the venue. Raises NodeError."""

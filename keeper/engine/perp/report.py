@@ -13,7 +13,6 @@ from keeper.core.perp.pricing import base_usd
 from keeper.core.perp.rules import PerpAssessment, PerpMeasure, PerpVerdict
 from keeper.core.prices import Doubt
 from keeper.core.rules import Unjudged
-from keeper.core.snapshot import Snapshot
 from keeper.core.units import INFINITE, WAD, Wei, decimal_of, usd_text
 from keeper.engine import report
 from keeper.engine.perp.preflight import PerpPrepared
@@ -129,14 +128,9 @@ def _base(dollars: int) -> str:
     return usd_text(-cents if dollars < 0 and cents else cents)
 
 
-def inputs(snapshot: Snapshot, of: PerpAssessment | BookAssessment | Unjudged) -> Data:
-    """Return everything a decision rests on."""
-    block = snapshot.block
-    return {
-        "block": {"number": block.number, "hash": block.hash, "timestamp": block.timestamp},
-        "base_fee_wei": str(block.base_fee),
-        "position": book(of) if isinstance(of, BookAssessment) else assessment(of),
-    }
+def judged(of: PerpAssessment | BookAssessment | Unjudged) -> Data:
+    """Return what was judged, a position or a book, as plain data."""
+    return book(of) if isinstance(of, BookAssessment) else assessment(of)
 
 
 def plan(of: PerpPlan, calls: tuple[Call, ...] = (), ceiling: Wei | None = None) -> Data:

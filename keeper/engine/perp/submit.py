@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
-from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule
+from keeper.core.book.rules import HedgeIntent, HedgeRule
 from keeper.core.book.unhedged import failed as order_failed
-from keeper.core.decide import Hold
 from keeper.core.perp import margin as perps
-from keeper.core.perp.rules import PerpAssessment, PerpRule
+from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Usd
 from keeper.engine.engine import Engine
 from keeper.engine.perp import report
 from keeper.engine.perp.make_up import rest_of
-from keeper.engine.perp.notices import notices_of, outcome_said, standing_of
+from keeper.engine.perp.notices import outcome_said
 from keeper.engine.perp.preflight import PerpPrepared, grant_of
 from keeper.engine.perp.recheck import PerpLook
-from keeper.engine.report import rejected
-from keeper.engine.submit import landed, where, write_holds
+from keeper.engine.report import inputs, rejected
+from keeper.engine.submit import landed, where
 from keeper.execution.perp_executor import PerpOrder, PerpOutcome
 from keeper.journal import JournalError, NewDecision
 from keeper.observe.observer import Ended
@@ -31,30 +28,9 @@ MAKE_UPS = 2
 """Plans that may follow a near miss at once."""
 
 
-async def conclude_holds(
-    engine: Engine,
-    snapshot: Snapshot,
-    assessed: PerpAssessment | BookAssessment | Unjudged,
-    holds: Sequence[Hold],
-    acting: str | None = None,
-) -> None:
-    """Tell every alert and refusal, and write them down: a journal that fails silences no alarm.
-
-    ``acting`` is the rule whose plan is on its way.
-    """
-    engine.observer.judged(_name(assessed), notices_of(assessed, holds), standing_of(assessed), acting)
-    await write_holds(engine, snapshot.block, _name(assessed), holds, lambda: report.inputs(snapshot, assessed))
-
-
 def subject(rule: PerpRule | HedgeRule) -> str:
     """Return under what name it is kept in mind what was written: a book has several rules, each judged by itself."""
     return f"{rule.book}:{rule.name}" if isinstance(rule, HedgeRule) else rule.position
-
-
-def _name(assessed: PerpAssessment | BookAssessment | Unjudged) -> str:
-    if isinstance(assessed, BookAssessment):
-        return subject(assessed.rule)
-    return assessed.name if isinstance(assessed, Unjudged) else assessed.position.name
 
 
 async def conclude_plan(
@@ -95,7 +71,7 @@ async def _record(engine: Engine, snapshot: Snapshot, prepared: PerpPrepared) ->
             kind="upkeep" if plan.is_upkeep else "act",
             reason=Reason.RULE_FIRED.code,
             summary=f"{plan.label}{' (partial)' if plan.is_partial else ''}",
-            inputs=report.inputs(snapshot, assessed),
+            inputs=inputs(snapshot, report.judged(assessed)),
             alternatives=alternatives,
             plan=report.plan(plan, prepared.calls, prepared.ceiling),
             rehearsal=report.rehearsal(prepared),
