@@ -26,15 +26,13 @@ class Convoys:
     """The signers whose plans of this block may be several: nothing of theirs goes out before all is decided."""
 
     engine: Engine
-    later: Collection[Address]
-    """Signers of what is decided last."""
     _held: set[Address] = field(default_factory=set)
 
-    def expect(self, signers: Sequence[Address]) -> None:
-        """Hold back who may have several plans: whose names come twice, or once more later."""
+    def expect(self, signers: Sequence[Address], later: Collection[Address]) -> None:
+        """Hold back who may have several plans: whose names come twice, or once more ``later`` in the block."""
         for signer in set(signers):
             executor = self.engine.senders.get(signer)
-            if executor is not None and (signers.count(signer) > 1 or signer in self.later):
+            if executor is not None and (signers.count(signer) > 1 or signer in later):
                 executor.lane.convoy.hold()
                 self._held.add(signer)
 
@@ -45,9 +43,9 @@ class Convoys:
 
 
 @contextlib.contextmanager
-def going_together(engine: Engine, later: Collection[Address]) -> Iterator[Convoys]:
+def going_together(engine: Engine) -> Iterator[Convoys]:
     """Within, plans of one signer wait for one another."""
-    convoys = Convoys(engine, later)
+    convoys = Convoys(engine)
     try:
         yield convoys
     finally:

@@ -45,10 +45,11 @@ async def cycle(engine: Engine, block: BlockRef) -> tuple[Result, ...]:
     snapshot = await engine.snapshot(block)
     cases, found = cases_of(engine, snapshot), dict[int, Result]()
     waves = [tuple(wave) for _, wave in groupby(sorted(cases, key=_wave), _wave)]
-    with going_together(engine, {case.signer for wave in waves[1:] for case in wave}) as convoys:
-        for wave in waves:
+    with going_together(engine) as convoys:
+        for i, wave in enumerate(waves, 1):
+            later = {case.signer for after in waves[i:] for case in after}
             ones = [await case.open(looked) for case in wave]
-            convoys.expect([one.case.signer for one in ones if one.wants_to_act])
+            convoys.expect([one.case.signer for one in ones if one.wants_to_act], later)
             for one in sorted(ones, key=lambda one: one.urgency):
                 found[id(one.case)] = await one.keep()
     results = tuple(found[id(case)] for case in cases)

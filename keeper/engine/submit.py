@@ -35,12 +35,7 @@ CHANGES = 5
 
 
 async def conclude_holds(
-    engine: Engine,
-    block: BlockRef,
-    case: Case[A, I, R],
-    assessed: A | Unjudged,
-    holds: Sequence[Hold],
-    acting: str | None,
+    engine: Engine, case: Case[A, I, R], assessed: A | Unjudged, holds: Sequence[Hold], acting: str | None = None
 ) -> None:
     """Report every alert and refusal, and write them down: a journal that fails silences no alarm.
 
