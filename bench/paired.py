@@ -148,8 +148,10 @@ class _Keeper:
 def _keeper(tree: Path, settings: Path) -> Iterator[_Keeper]:
     with tempfile.TemporaryDirectory() as temp:
         log = Path(temp) / "log"
-        own = Path(temp) / "keeper.toml"
         folder = settings.parent
+        (own := folder / tree.relative_to("/") / "keeper.toml").parent.mkdir(
+            parents=True, exist_ok=True
+        )  # a journal each
         own.write_text(
             settings.read_text()
             .replace('"network.toml"', f'"{folder}/network.toml"')

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, runtime_checkable
 
 from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeBusyError, NodeError, NodeRefusedError
 from keeper.chain.health import host_of
-from keeper.chain.http import HttpWire
 from keeper.chain.pace import Pace
 from keeper.chain.pushes import Header, OnGap, OnLog, Pushed, Topics, as_log
 from keeper.chain.refusals import refusal
 from keeper.chain.secrets import Secrets
-from keeper.chain.socket import SocketWire
 from keeper.core.units import Address
+
+if TYPE_CHECKING:
+    from keeper.chain.http import HttpWire
+    from keeper.chain.socket import SocketWire
 
 READING: Final = frozenset(
     {
@@ -39,8 +40,6 @@ READING: Final = frozenset(
 )
 """All that a connection may do in dry run. Nothing in this list changes a chain."""
 SENDING: Final = READING | {"eth_sendRawTransaction"}
-
-_WIRES: Final = MappingProxyType({"http": HttpWire, "https": HttpWire, "ws": SocketWire, "wss": SocketWire})
 
 T = TypeVar("T")
 Decode = Callable[[str, Any], T]
@@ -92,10 +91,8 @@ class Node:
         self.pace = pace or Pace()
         self._allowed = allowed
         self._secrets = Secrets(url)
-        kind = _WIRES.get(url.partition("://")[0].lower())
-        if kind is None:
-            raise ValueError("a node's address begins with http(s):// or ws(s)://")
-        self._wire: HttpWire | SocketWire = kind(url, timeout_s=timeout_s, name=self.name)
+        self._pushes = _socket(url, timeout_s, self.name)
+        self._wire: HttpWire | SocketWire = self._pushes or _http(url, timeout_s, self.name)
 
     def __repr__(self) -> str:
         return f"Node({self.name})"
@@ -152,7 +149,7 @@ class Node:
     @property
     def can_push(self) -> bool:
         """Whether the node can tell by itself what is new: over WebSocket, where the connection may read."""
-        return isinstance(self._wire, SocketWire) and self.may("eth_subscribe")
+        return self._pushes is not None and self.may("eth_subscribe")
 
     def subscribe_heads(self, on_head: Callable[[Header], None], on_gap: OnGap) -> Pushed | None:
         """Be told of each new head. None where the node cannot push: see ``chain.pushes``."""
@@ -179,6 +176,28 @@ class Node:
         return self._subscribe(("logs", {"address": list(addresses), "topics": list(topics)}), on_push, on_gap)
 
     def _subscribe(self, params: tuple[Any, ...], on_push: Callable[[Any], None], on_gap: OnGap) -> Pushed | None:
-        if not isinstance(self._wire, SocketWire) or not self.may("eth_subscribe"):
+        if self._pushes is None or not self.may("eth_subscribe"):
             return None
-        return self._wire.subscribe(params, on_push, on_gap)
+        return self._pushes.subscribe(params, on_push, on_gap)
+
+
+def _socket(url: str, timeout_s: float, name: str) -> SocketWire | None:
+    """Return the wire of a WebSocket's address; None for any other. A library is loaded by who speaks through it."""
+    if _scheme(url) not in ("ws", "wss"):
+        return None
+    from keeper.chain.socket import SocketWire  # noqa: PLC0415 - see above
+
+    return SocketWire(url, timeout_s=timeout_s, name=name)
+
+
+def _http(url: str, timeout_s: float, name: str) -> HttpWire:
+    """Return the wire of an address of HTTP. Raises ValueError for any other."""
+    if _scheme(url) not in ("http", "https"):
+        raise ValueError("a node's address begins with http(s):// or ws(s)://")
+    from keeper.chain.http import HttpWire  # noqa: PLC0415 - see above
+
+    return HttpWire(url, timeout_s=timeout_s, name=name)
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()

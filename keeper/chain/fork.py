@@ -20,7 +20,6 @@ from keeper.chain.blocks import Blocks
 from keeper.chain.client import READING, Node
 from keeper.chain.errors import NodeAwayError, NodeError, NodeRefusedError
 from keeper.chain.gas import gas_limit
-from keeper.chain.passage import Passage
 from keeper.chain.simulation import (
     NO_CODES,
     CannotPayError,
@@ -66,6 +65,8 @@ class Fork:
     """An async context manager: anvil forked from ``url`` at a block, stopped on leaving. It is not shown ``url``."""
 
     def __init__(self, url: str, block: BlockRef, multicall: Address) -> None:
+        from keeper.chain.passage import Passage  # noqa: PLC0415 - a web server, for who rehearses on a fork
+
         self._passage = Passage(url)
         self._block = block
         self._multicall = multicall

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -15,9 +12,9 @@ from keeper.chain import bounded
 from keeper.chain.errors import NodeAwayError, NodeBusyError, TooBigError
 from keeper.chain.refusals import refusal, wait_in
 from keeper.chain.request import encoded
+from keeper.chain.retry_after import TOO_MANY, seconds_of
 
 TOO_LARGE = 413
-TOO_MANY = 429
 UNAVAILABLE = 503
 _KINDS = frozenset({"", "application/json", "application/json-rpc", "text/json", "text/plain"})
 """Content types of JSON, as nodes name it. A web page is none."""
@@ -129,20 +126,6 @@ async def _at_most(answer: aiohttp.ClientResponse, most: int) -> bytes | None:
         if size > most:
             return None
     return b"".join(parts)
-
-
-def seconds_of(retry_after: str | None) -> float | None:
-    """Return the seconds of a Retry-After header, which holds seconds or a date; None where it makes no sense."""
-    if not retry_after:
-        return None
-    try:
-        return max(0.0, float(retry_after)) if math.isfinite(float(retry_after)) else None
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _json_rpc(answer: bytes) -> dict[str, Any] | None:

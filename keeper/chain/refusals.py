@@ -20,15 +20,15 @@ from keeper.chain.errors import (
     NodeRefusedError,
     TooBigError,
 )
+from keeper.chain.retry_after import TOO_MANY
 from keeper.venues.codec.quantities import plain
 
-_TOO_MANY: Final = 429
 _REVERTED: Final = 3
 _SELECTOR: Final = len("0x") + 8  # the least data of a revert that says something
 _INVALID_PARAMS: Final = -32602
 _INVALID_CALLS: Final = range(-38025, -38009)
 """eth_simulateV1 on what is simulated: no funds, no such nonce, a fee below the base fee."""
-_BUSY_CODES: Final = (_TOO_MANY, -32005, -32605)
+_BUSY_CODES: Final = (TOO_MANY, -32005, -32605)
 _NO_METHOD_CODES: Final = (-32601, -32604)
 
 _NO_BLOCK: Final = (
@@ -170,14 +170,14 @@ def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: f
     data, words = _revert_data(raw), _words(message, raw)
     detail = f"error {code}: {message}"
     if not _reads(method):
-        if status == _TOO_MANY or _is_busy(code, words):
+        if status == TOO_MANY or _is_busy(code, words):
             return _busy(node, method, detail, words, raw, after_s)
         return NodeRefusedError(node, method, code, message, data)
     if _is_reverted(code, data):
         return NodeRefusedError(node, method, code, message, data, is_final=True)
     if _is_without_block(words):
         return BlockMissingError(node, method, detail)
-    if status == _TOO_MANY or any(text in words for text in _BUSY):
+    if status == TOO_MANY or any(text in words for text in _BUSY):
         return _busy(node, method, detail, words, raw, after_s)
     if any(text in words for text in _TOO_BIG) or _RANGE_PATTERN.search(words):
         return TooBigError(node, method, code, message, data)

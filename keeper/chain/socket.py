@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from keeper.chain import bounded
 from keeper.chain.errors import NodeAwayError, NodeBusyError, NodeError, TooBigError
-from keeper.chain.http import TOO_MANY, seconds_of
 from keeper.chain.request import encoded
+from keeper.chain.retry_after import TOO_MANY, seconds_of
 
 QUEUED: Final = 4
 """Messages that may wait to be read: with the bound of each, the bound of what a node can make us hold."""

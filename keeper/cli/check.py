@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keeper.cli import show_settings
-from keeper.cli.common import Exit, err, out
+from keeper.cli.common import Exit, out, say
 from keeper.settings import Settings, futile, surroundings
 
 
@@ -12,7 +12,7 @@ def check_all(chains: list[Settings], *, as_json: bool) -> Exit:
     faults = list(dict.fromkeys(line for of in chains for line in (*futile(of), *surroundings(of))))
     if not faults:
         for settings in chains:
-            show_settings.settings(out, settings, as_json=as_json)
+            show_settings.settings(out(), settings, as_json=as_json)
         return Exit.FINE
-    err.print("\n".join(faults), style="red", soft_wrap=True)
+    say("\n".join(faults), colour="red")
     return Exit.BAD_SETTINGS

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from keeper.settings import Settings
 
 
@@ -24,8 +28,17 @@ class Exit(IntEnum):
     IN_DANGER = 3
 
 
-err = Console(stderr=True, highlight=False, markup=False, emoji=False)
-out = Console(highlight=False, markup=False, emoji=False)
+def out() -> Console:
+    """Return the terminal, or the file, that figures go to."""
+    from rich.console import Console  # noqa: PLC0415 - not for the daemon
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def say(text: str, *, colour: str, bold: bool = False) -> None:
+    """Print lines on standard error; in a colour where it is a terminal."""
+    typer.secho(text, err=True, fg=colour, bold=bold or None, color=False if os.environ.get("NO_COLOR") else None)
+
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", envvar="KEEPER_CONFIG", help="The settings file.", show_default=True)
@@ -71,6 +84,17 @@ def all_settings_of(configs: list[Path] | None) -> list[Settings]:
     return found
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """Load what stays for as long as the program runs: nothing of it is looked through for garbage, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def each(chains: list[Settings], do: Callable[[Settings], Exit]) -> NoReturn:
     """Do something for one chain after the other, whatever became of the one before; end with the gravest code."""
     codes = list[int]()
@@ -92,7 +116,7 @@ def log_to_stderr(*, verbose: bool) -> None:
 def warn_if_live(*, live: bool) -> None:
     """Say first whether anything can be sent."""
     text = "LIVE: transactions will be signed and sent." if live else "Dry run: nothing is sent."
-    err.print(text, style="bold red" if live else "green")
+    say(text, colour="red" if live else "green", bold=live)
 
 
 def prompt() -> Callable[[str], str] | None:
@@ -111,5 +135,5 @@ def finish(code: Exit) -> NoReturn:
 
 def fail(code: Exit, message: str) -> NoReturn:
     """End with a message on standard error and a code."""
-    err.print(message, style="red", soft_wrap=True)
+    say(message, colour="red")
     raise typer.Exit(int(code))

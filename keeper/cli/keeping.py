@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from keeper.cli import show
-from keeper.cli.common import Exit, each, err, finish, out, prompt
+from keeper.cli.common import Exit, each, finish, out, prompt, say
 from keeper.cli.guard import guarded, in_house
 from keeper.core.decide import Hold, Intent
 from keeper.core.reasons import Reason
@@ -42,7 +41,7 @@ def once(chains: list[Settings], *, live: bool, as_json: bool) -> None:
 def _warn(chains: list[Settings]) -> None:
     """Say what can never work: `keeper check` refuses it, here the rest goes on."""
     for line in [line for settings in chains for line in futile(settings)]:
-        err.print(f"look: {line}", style="yellow", soft_wrap=True)
+        say(f"look: {line}", colour="yellow")
 
 
 async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
@@ -58,7 +57,9 @@ async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
     await daemon.look_back()
     await engine.remember_alarms()
     results = tuple(seen.values())
-    show.results(out, engine.terms.mode, results, outcomes, as_json=as_json)
+    from keeper.cli import show  # noqa: PLC0415 - tables, not for the daemon
+
+    show.results(out(), engine.terms.mode, results, outcomes, as_json=as_json)
     return verdict(results, outcomes)
 
 

@@ -30,7 +30,7 @@ def status(chains: list[Settings], *, as_json: bool) -> None:
     """Show the positions of every chain."""
 
     async def look(engine: Opened, snapshot: Snapshot) -> Exit:
-        await show.status(out, engine, snapshot, as_json=as_json)
+        await show.status(out(), engine, snapshot, as_json=as_json)
         return Exit.FINE
 
     async def work(engine: Opened) -> Exit:
@@ -49,7 +49,7 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
         result = await _considered(engine, snapshot, name)
         book = result.assessed if isinstance(result.assessed, BookAssessment) else None
         earned = await carry_of(engine, snapshot, book) if book else None
-        show.explanation(out, snapshot, result, earned, as_json=as_json)
+        show.explanation(out(), snapshot, result, earned, as_json=as_json)
         return verdict((result,), {})
 
     async def work(engine: Opened) -> Exit:
@@ -63,7 +63,7 @@ def doctor(settings: Settings, *, send_test: bool, as_json: bool) -> None:
 
     async def work(engine: Opened) -> Exit:
         findings = await examine(engine, settings, prompt(), send_test=send_test)
-        show.findings(out, findings, as_json=as_json)
+        show.findings(out(), findings, as_json=as_json)
         return Exit.FINE if all(f.is_fine for f in findings if f.needed) else Exit.FAILED
 
     finish(in_house(settings, work, is_live=False, is_look=True))

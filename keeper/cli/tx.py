@@ -22,7 +22,7 @@ def list_(config: Config = DEFAULT, limit: Limit = 20, as_json: Json = False) ->
 
     async def work() -> Exit:
         async with await remembered(settings) as journal:
-            await show_tx.transactions(out, journal, settings, limit, as_json=as_json)
+            await show_tx.transactions(out(), journal, settings, limit, as_json=as_json)
         return Exit.FINE
 
     finish(guarded(work))

@@ -67,6 +67,6 @@ async def _open_transaction(journal: Journal, settings: Settings, id_: int) -> T
 
 def _tell(id_: int, text: str, state: str, *, as_json: bool) -> None:
     if as_json:
-        as_json_text(out, {"id": id_, "state": state, "text": text})
+        as_json_text(out(), {"id": id_, "state": state, "text": text})
     else:
-        out.print(f"transaction {id_}: {text}")
+        out().print(f"transaction {id_}: {text}")

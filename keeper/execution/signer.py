@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rlp
 from eth_typing import Hash32
@@ -17,8 +17,10 @@ from hexbytes import HexBytes
 
 from keeper.chain.fees import Fees
 from keeper.core.units import Address
-from keeper.execution.eth_keys import Account, LocalAccount, TypedTransaction
 from keeper.venues.ports import Call
+
+if TYPE_CHECKING:
+    from keeper.execution.eth_keys import LocalAccount
 
 ORDINARY, DELEGATING = b"\x02", b"\x04"
 """Transaction types: EIP-1559, EIP-7702."""
@@ -94,6 +96,8 @@ def delegates(raw: str) -> bool:
 
 def delegate_in(raw: str) -> Address | None:
     """Return the account contract that signed bytes delegate to, None for an ordinary transaction."""
+    from keeper.execution.eth_keys import TypedTransaction  # noqa: PLC0415 - see there: half a second of imports
+
     data = bytes.fromhex(raw[2:])
     if data[:1] != b"\x04":
         return None
@@ -103,6 +107,8 @@ def delegate_in(raw: str) -> Address | None:
 
 def open_keystore(name: str, address: Address, keystore: Path, password: str) -> KeystoreSigner:
     """Decrypt a v3 keystore and check that it is the declared account's. Raises KeyUnavailableError."""
+    from keeper.execution.eth_keys import Account  # noqa: PLC0415 - see there: half a second of imports
+
     try:
         content = json.loads(keystore.read_text(encoding="utf-8"))
     except FileNotFoundError:

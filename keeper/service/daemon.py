@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
 from typing import Any
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from keeper.chain.errors import NodeError
 from keeper.chain.nodes import Nodes
@@ -59,6 +56,7 @@ class Daemon:
         self._disagreeing = set[str]()
         self._reorged = set[Address]()
         """Signers whose past is to be looked at on the history there is now."""
+        self._keeps_house = False
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -69,9 +67,10 @@ class Daemon:
         """
         engine = self._engine
         engine.reader.listen()
-        with self._housekeeping():
+        with contextlib.ExitStack() as jobs:
             async for head in self._arrivals.heads():
                 await self.one(head)
+                self._begin_housekeeping(jobs)
             await self._arming.close()
             if self._early:
                 await self._early.close()
@@ -269,18 +268,22 @@ class Daemon:
             return head.parent_hash != last.hash
         return head.number <= last.number or (await self._engine.reader.blocks.block_at(last.number)).hash != last.hash
 
-    @contextlib.contextmanager
-    def _housekeeping(self) -> Iterator[None]:
-        """Jobs only set flags: the scheduler cancels coroutines at shutdown, and nothing of ours may be cut short."""
+    def _begin_housekeeping(self, jobs: contextlib.ExitStack) -> None:
+        """Begin once, after the first block, which does not wait for it.
+
+        Jobs only set flags: the scheduler cancels coroutines at shutdown, and nothing of ours may be cut short.
+        """
+        if self._keeps_house:
+            return
+        self._keeps_house = True
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler  # noqa: PLC0415 - see above
+
         scheduler = AsyncIOScheduler()
         often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
         scheduler.add_job(self._engine.reader.forget, seconds=DISCOVER_EVERY_S, **often)
         scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
         scheduler.start()
-        try:
-            yield
-        finally:
-            scheduler.shutdown(wait=False)
+        jobs.callback(scheduler.shutdown, wait=False)
 
     def _want_prune(self) -> None:
         self._prune_due = True

@@ -15,9 +15,9 @@ from websockets.http11 import Request, Response
 
 from keeper.chain.client import Node
 from keeper.chain.errors import NodeBusyError
-from keeper.chain.http import seconds_of
 from keeper.chain.nodes import Nodes
 from keeper.chain.pace import LONGEST_S, Pace
+from keeper.chain.retry_after import seconds_of
 
 AT = {"blockHash": hash_of(100)}
 

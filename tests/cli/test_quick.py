@@ -37,6 +37,21 @@ def test_a_command_that_asks_nobody_imports_next_to_nothing(words: list[str], mo
     assert sorted(loaded & {*HEAVY, *more}) == []
 
 
+def test_the_version_is_printed_by_next_to_nothing() -> None:
+    """Not even what reads the command line is loaded for it."""
+    found = subprocess.run([sys.executable, "-c", PROBE, "--version"], capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("keeper ")
+    assert sorted(set(found.stderr.split()) & {"typer", "rich", "pydantic", "keeper.cli.commands"}) == []
+
+
+def test_a_start_loads_no_more_than_it_uses() -> None:
+    """In dry run: no keys, no migrations, no wire but the node's own, no web server, no scheduler, no tables."""
+    late = {*HEAVY, "apprise", "py_ecc", "eth_keyfile", "ens", "mako"} - {"sqlalchemy", "structlog"}
+    code = "import sys, keeper.cli.keeping, keeper.service.app; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert sorted(set(found.stdout.split()) & late) == []
+
+
 @pytest.mark.parametrize("words", [["journal"], ["tx", "list"]], ids=" ".join)
 def test_what_only_reads_the_journal_opens_no_client(words: list[str], tmp_path: Path) -> None:
     """The database, and nothing that talks to a node or signs."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,12 +11,16 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 
 from keeper.journal import Journal, JournalError, SchemaTooNewError, open_journal
+from keeper.journal.migrate import config, revisions
 from keeper.journal.schema import metadata
 from keeper.journal.store import connect, parse
 from tests.journal.conftest import attempt, decision, transaction
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 async def test_an_empty_database_becomes_the_schema_of_the_code(journal: Journal) -> None:
@@ -50,6 +56,28 @@ async def test_a_journal_of_a_newer_keeper_is_refused(address: str) -> None:
     with pytest.raises(SchemaTooNewError, match="schema 9999") as refused:
         await open_journal(address)
     assert "newer keeper" in refused.value.remedy
+
+
+def test_the_names_of_the_migrations_are_their_chain() -> None:
+    """What is known of them without Alembic, by their files, is what Alembic would run, in its order."""
+    chain = [script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()]
+    assert revisions() == chain[::-1]
+
+
+async def test_a_journal_up_to_date_is_opened_without_alembic(address: str) -> None:
+    """A start pays for it only where there is something to migrate."""
+    await (await open_journal(address)).close()
+    program = f"""
+import asyncio, sys
+from keeper.journal import open_journal
+async def work():
+    await (await open_journal({address!r})).close()
+asyncio.run(work())
+print("alembic" in sys.modules)
+"""
+    command = [sys.executable, "-c", program]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"
 
 
 async def test_a_held_lock_is_an_error_with_a_remedy(address: str) -> None:

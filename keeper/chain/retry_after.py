@@ -1,0 +1,24 @@
+"""What an HTTP status says about asking again: which is meant as "too many", and for how long."""
+
+from __future__ import annotations
+
+import math
+import time
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+TOO_MANY: Final = 429
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, which holds seconds or a date; None where it makes no sense."""
+    if not retry_after:
+        return None
+    try:
+        return max(0.0, float(retry_after)) if math.isfinite(float(retry_after)) else None
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,155 @@
+"""The commands of ``keeper``. Exit codes: 0 fine, 1 failed, 2 bad settings, 3 in danger and could not be helped.
+
+Each command imports what it needs when it is called, so that ``--help``, ``--version`` and ``check`` are quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keeper.cli.common import (
+    DEFAULT,
+    Config,
+    Configs,
+    Exit,
+    Json,
+    Limit,
+    Live,
+    Verbose,
+    all_settings_of,
+    finish,
+    loading,
+    log_to_stderr,
+    out,
+    settings_of,
+    warn_if_live,
+)
+from keeper.cli.main import version
+from keeper.cli.tx import tx
+
+app = typer.Typer(
+    name="keeper",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Keeps leveraged on-chain positions alive: watches, decides, rehearses, signs, and explains itself.\n\n"
+    "Nothing is ever sent without [bold]--live[/bold]. Begin with `keeper check`, then `keeper status`, then "
+    "`keeper run`.\n\nExit codes: 0 fine, 1 failed, 2 bad settings, 3 a position is in danger and could not be helped.",
+)
+app.add_typer(tx, name="tx")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if show_version:
+        typer.echo(version())
+        raise typer.Exit
+
+
+@app.command()
+def example() -> None:
+    """Print a settings file to begin with, every key explained: keeper example > keeper.toml."""
+    from keeper import resources
+
+    typer.echo(resources.example(), nl=False)
+
+
+@app.command()
+def check(configs: Configs = None, as_json: Json = False) -> None:
+    """Check the settings, and what they name on this machine: no node is asked, no key is opened."""
+    from keeper.cli.check import check_all
+
+    finish(check_all(all_settings_of(configs), as_json=as_json))
+
+
+@app.command()
+def run(configs: Configs = None, live: Live = False, verbose: Verbose = False) -> None:
+    """Watch and keep the positions until stopped (SIGTERM or Ctrl-C finishes what is in flight first).
+
+    Several --config are several chains, side by side: what happens to one does not hold up another.
+    """
+    with loading():
+        chains = all_settings_of(configs)
+        from keeper.cli import keeping
+
+    log_to_stderr(verbose=verbose)
+    warn_if_live(live=live)
+    keeping.run(chains, live=live)
+
+
+@app.command()
+def once(configs: Configs = None, live: Live = False, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Judge the newest block once, act if a rule asks for it, wait for the outcome, and end."""
+    chains = all_settings_of(configs)
+    from keeper.cli import keeping
+
+    log_to_stderr(verbose=verbose)
+    warn_if_live(live=live)
+    keeping.once(chains, live=live, as_json=as_json)
+
+
+@app.command()
+def status(configs: Configs = None, as_json: Json = False) -> None:
+    """Show the positions as they are now: health, prices, distance to liquidation, rules, wallets."""
+    chains = all_settings_of(configs)
+    from keeper.cli import looks
+
+    log_to_stderr(verbose=False)
+    looks.status(chains, as_json=as_json)
+
+
+@app.command()
+def explain(
+    position: Annotated[str, typer.Argument(help="The position's or book's name in the settings.")],
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Explain what would be done about a position or a book now, and why, down to the calldata. Signs nothing."""
+    settings = settings_of(config)
+    from keeper.cli import looks
+
+    log_to_stderr(verbose=False)
+    looks.explain(settings, position, as_json=as_json)
+
+
+@app.command()
+def journal(
+    config: Config = DEFAULT,
+    limit: Limit = 20,
+    position: Annotated[str | None, typer.Option("--position", "-p", help="Only this position.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what was decided, sent and achieved, newest first. Asks no node."""
+    settings = settings_of(config)
+    from keeper.cli import show_journal
+    from keeper.cli.guard import guarded
+    from keeper.service.journal_file import remembered
+
+    async def work() -> Exit:
+        async with await remembered(settings) as memory:
+            await show_journal.journal(out(), memory, limit, position, as_json=as_json)
+        return Exit.FINE
+
+    finish(guarded(work))
+
+
+@app.command()
+def doctor(
+    config: Config = DEFAULT,
+    send_test: Annotated[bool, typer.Option("--send-test", help="Send a test to every alarm address as well.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look whether everything is there that a rescue will need: node, keys, gas money, rules, alarms.
+
+    Opens each signer's key, with its password, and signs nothing.
+    """
+    settings = settings_of(config)
+    from keeper.cli import looks
+
+    log_to_stderr(verbose=False)
+    looks.doctor(settings, send_test=send_test, as_json=as_json)
