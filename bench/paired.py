@@ -45,7 +45,7 @@ class Figure:
 
     def row(self) -> tuple[str, ...]:
         mine, other = statistics.median(self.ours), statistics.median(self.theirs)
-        cells = [mine, min(self.ours), other, min(self.theirs), mine / other]
+        cells = [mine, min(self.ours), other, min(self.theirs), mine / other if other else 1.0]
         return (self.name, self.unit, *(f"{cell:.4g}" for cell in cells), str(len(self.ours)))
 
 
