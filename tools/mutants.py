@@ -295,8 +295,8 @@ MUTANTS = (
     # keeper/execution/executor.py
     Mutant(
         "keeper/execution/executor.py",
-        "account = account or lending.identify(await self.read_position(position.name, None))",
-        "account = account and lending.identify(await self.read_position(position.name, None))",
+        "account = account or lending.proven(await self.read_position(position.name, None))",
+        "account = account and lending.proven(await self.read_position(position.name, None))",
         "tests/execution/test_kept.py",
     ),
     Mutant(

@@ -48,7 +48,7 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
     async def look(engine: Opened, snapshot: Snapshot) -> Exit:
         result = await _considered(engine, snapshot, name)
         book = result.assessed if isinstance(result.assessed, BookAssessment) else None
-        earned = await carry_of(engine, snapshot, book) if book else None
+        earned = carry_of(snapshot, book) if book else None
         show.explanation(out(), snapshot, result, earned, as_json=as_json)
         return verdict((result,), {})
 

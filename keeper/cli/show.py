@@ -47,7 +47,7 @@ async def status(console: Console, engine: Opened, snapshot: Snapshot, *, as_jso
     """Print the positions at one block."""
     judged, perps = await _judged(engine, snapshot)
     books = [await judge_book(engine, snapshot, engine.perps.book(r.book), r) for r in engine.perps.hedge_rules]
-    carried = [(b, await carry_of(engine, snapshot, b)) for b in books]
+    carried = [(b, carry_of(snapshot, b)) for b in books]
     last = {name: await engine.journal.decisions.last(name) for name in engine.reader.positions}
     if as_json:
         data = {

@@ -52,8 +52,8 @@ def stake(
     """Return what may be paid for gas: ``share`` of the expected loss that a plan averts.
 
     The expected loss is bonus × collateral at risk × nearness. At risk is what a liquidator may take: the debt plus
-    bonus, at most the collateral (Aave LiquidationLogic with a full close factor, from above). The bonus is the
-    collateral's own, weighted by value, rounded up. Nearness counts the fall until a plan is mined.
+    bonus, at most the collateral (with a full close factor, from above). The bonus is the collateral's own, weighted
+    by value, rounded up. Nearness counts the fall until a plan is mined.
 
     A plan that suffices averts all of it; one that leaves the account with the figures ``after`` averts the difference,
     so that many small ones are worth no more than the whole. All plans of one danger are bounded by the share of what
@@ -137,8 +137,8 @@ def _bonus(position: LendingPosition, account: Account) -> Bps:
     weighted = total = 0
     for holding in position.held:
         if holding.is_collateral:
-            balance = account.of(holding.reserve.asset)
-            value = mul_div_down(balance.supplied, balance.price, balance.unit)
+            now = account.of(holding.asset)
+            value = mul_div_down(now.supplied, now.price.answer, now.unit)
             total += value
-            weighted += value * max(0, holding.reserve.liquidation_bonus - BPS)
+            weighted += value * holding.penalty_bps
     return Bps(-(-weighted // total)) if total else Bps(0)

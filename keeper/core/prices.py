@@ -12,7 +12,7 @@ from keeper.core.units import BPS, Address, Bps, duration, usd_text
 
 @dataclass(frozen=True, slots=True)
 class OraclePrice:
-    """What the protocol's oracle says one whole token costs, in the market's base unit (10^8 a dollar on Aave).
+    """What the protocol's oracle says one whole token costs, in the market's own money.
 
     ``updated_at`` is the underlying feed's last round (unix seconds); None when no feed behind the source tells.
     """

@@ -12,8 +12,8 @@ from keeper.core.lending import figures as lending
 from keeper.core.pace import Drift
 from keeper.core.prices import Doubt, Side
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import AccountFigures, Arithmetic, LendingPosition, Unreadable
-from keeper.core.units import RAY, Address, Bps, Usd, Wad, Wei, decimal_of, ratio_text
+from keeper.core.snapshot import AccountFigures, LendingPosition, Unreadable
+from keeper.core.units import Address, Bps, Usd, Wad, Wei, decimal_of, ratio_text
 
 
 class Action(Enum):
@@ -182,8 +182,8 @@ class Assessment:
         """Return what forbids every trade an action could make here; None where one is free of doubt."""
         if not action.trades or (not self.doubts and not self.doubted):
             return None
-        collateral = [h.reserve.asset for h in self.position.held if h.is_collateral and h.scaled_supply]
-        debts = [h.reserve.asset for h in self.position.held if h.scaled_debt]
+        collateral = [h.asset for h in self.position.held if h.is_collateral and h.supplied]
+        debts = [h.asset for h in self.position.held if h.borrowed]
         pairs = [(c, d) for c in collateral for d in debts if c != d]
         found = [self.doubt_of(*((d, c) if action is Action.LEVERAGE_UP else (c, d))) for c, d in pairs]
         return found[0] if found and all(found) else next(iter(self.doubts), None)
@@ -215,14 +215,11 @@ def assess(
         return Unjudged(position.name, position.doubt)
     if position.is_empty:
         return Unjudged(position.name, Doubt(Reason.NO_POSITION, f"{position.owner} has no supply and no debt"))
-    account = lending.identify(position)
-    if account is None:
-        ours = lending.figures(lending.account_of(position, Arithmetic.DIRECTED))
-        detail = (
-            f"ours {decimal_of(ours.health_factor, 18)}, protocol {decimal_of(position.reported.health_factor, 18)}"
-        )
-        return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, detail))
+    account = lending.account_of(position)
     figures = lending.figures(account)
+    if figures != position.reported:
+        ours, theirs = (decimal_of(of.health_factor, 18) for of in (figures, position.reported))
+        return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, f"ours {ours}, protocol {theirs}"))
     verdicts = tuple(_judge(rule, position, figures) for rule in rules if rule.position == position.name)
     return Assessment(position, account, figures, verdicts, doubts, doubted or {}, drifts or {})
 
@@ -251,10 +248,10 @@ def _judge(rule: Rule, position: LendingPosition, figures: AccountFigures) -> Ve
 
 
 def _no_one_asset(given: str | None, position: LendingPosition) -> str:
-    several = names.meant(given, (h.reserve for h in position.holdings)) if given else ()
+    several = names.meant(given, position.holdings) if given else ()
     if len(several) > 1:
         return f"asset {given} means {' and '.join(r.asset for r in several)}"
-    return f"asset {given}, position has {', '.join(h.reserve.symbol for h in position.held)}"
+    return f"asset {given}, position has {', '.join(h.symbol for h in position.held)}"
 
 
 def matters(position: LendingPosition, asset: Address) -> bool:
@@ -262,17 +259,16 @@ def matters(position: LendingPosition, asset: Address) -> bool:
 
     Anyone may supply a unit of anything to anyone; that must not blind a rule or bind the keeper's hands.
     """
-    holding = position.holding(asset)
-    reserve, whole = holding.reserve, position.reported
-    supplied = holding.scaled_supply * reserve.supply_index // RAY * reserve.price.answer // reserve.unit
-    owed = holding.scaled_debt * reserve.debt_index // RAY * reserve.price.answer // reserve.unit
+    holding, whole = position.holding(asset), position.reported
+    supplied = lending.value_down(holding, holding.supplied)
+    owed = lending.value_down(holding, holding.borrowed)
     is_held = holding.is_collateral and supplied * 100 >= whole.collateral_value
     return (is_held and supplied > 0) or (owed > 0 and owed * 100 >= whole.debt_value)
 
 
 def _price(asset: str | None, position: LendingPosition) -> int | None:
     if asset:
-        named = list(names.meant(asset, (h.reserve for h in position.holdings)))
+        named = list(names.meant(asset, position.holdings))
     else:
-        named = [h.reserve for h in position.held if h.is_collateral and matters(position, h.reserve.asset)]
+        named = [h for h in position.held if h.is_collateral and matters(position, h.asset)]
     return named[0].price.answer if len(named) == 1 else None

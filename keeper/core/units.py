@@ -13,16 +13,13 @@ Wei = NewType("Wei", int)
 Amount = NewType("Amount", int)
 """A token's own smallest unit; its scale is the token's decimals."""
 Usd = NewType("Usd", int)
-"""Base currency of the lending oracle scaled to 10^-8 US dollars."""
+"""US dollars, 10^-8."""
 Wad = NewType("Wad", int)
 """A ratio, 10^-18."""
-Ray = NewType("Ray", int)
-"""An index, 10^-27."""
 Bps = NewType("Bps", int)
 """A ratio, 10^-4."""
 
 WAD = 10**18
-RAY = 10**27
 BPS = 10_000
 USD = 10**8
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -42,7 +39,7 @@ def mul_div_up(a: int, b: int, c: int) -> int:
 
 
 def mul_div_nearest(a: int, b: int, c: int) -> int:
-    """Return ``a * b / c`` rounded half up (Aave WadRayMath: ``(a * b + c / 2) / c``)."""
+    """Return ``a * b / c`` rounded half up (``(a * b + c / 2) / c``)."""
     return (a * b + c // 2) // c
 
 

@@ -1,18 +1,28 @@
 """What lending positions held when last looked at: in the journal, so that what happened during a stop shows.
 
-Balances are scaled: interest changes none of them.
+Compared is the principal, which interest does not change; the amounts beside it are for words.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from keeper.core.snapshot import LendingPosition
+from keeper.core.lending.position import LendingPosition, Principal
 from keeper.core.units import Address
 from keeper.journal.ports import History
 
-Balances = dict[Address, tuple[int, int]]
-"""Asset → scaled supply and debt."""
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One asset: what interest never changes, and the amounts it came to when it was looked at."""
+
+    principal: Principal
+    supplied: int = field(compare=False)
+    borrowed: int = field(compare=False)
+
+
+Balances = dict[Address, Balance]
+"""By asset; what is nothing is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class LentMemory:
         self.known[position.name] = seen
         self.looks.pop(position.name, None)
         if (before is None or before.balances != now) and not self.is_look:
-            plain = {asset: [str(supply), str(debt)] for asset, (supply, debt) in now.items()}
+            plain = {asset: _plain(balance) for asset, balance in now.items()}
             await self.journal.facts.set(self._key(position.name), {"block": seen.block, "balances": plain})
 
     def _key(self, name: str) -> str:
@@ -58,15 +68,26 @@ class LentMemory:
 
 
 def balances_of(position: LendingPosition) -> Balances:
-    """Return the scaled balances that are not zero."""
-    return {h.reserve.asset: (h.scaled_supply, h.scaled_debt) for h in position.held}
+    """Return the balances that are not zero."""
+    return {h.asset: Balance(h.principal, h.supplied, h.borrowed) for h in position.held}
+
+
+def _plain(of: Balance) -> list[str]:
+    return [str(number) for number in (of.principal.supply, of.principal.debt, of.supplied, of.borrowed)]
 
 
 def _read(plain: object) -> Lent | None:
     if not isinstance(plain, dict):
         return None
     try:
-        balances = {Address(a): (int(supply), int(debt)) for a, (supply, debt) in plain["balances"].items()}
+        balances = {Address(a): _balance(*(int(n) for n in numbers)) for a, numbers in plain["balances"].items()}
         return Lent(int(plain["block"]), balances)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _balance(supply: int, debt: int, supplied: int | None = None, borrowed: int | None = None) -> Balance:
+    """Return a balance as it was written; earlier versions wrote no amounts, and the principal is near them."""
+    return Balance(
+        Principal(supply, debt), supply if supplied is None else supplied, debt if borrowed is None else borrowed
+    )

@@ -19,7 +19,7 @@ from keeper.core.lending.moves import (
 )
 from keeper.core.lending.plan import Plan
 from keeper.core.notices import sentence
-from keeper.core.snapshot import AccountFigures, Reserve
+from keeper.core.snapshot import AccountFigures, Holding
 from keeper.core.units import Address, ratio_text, usd_text
 from keeper.engine.notices import clipped, fired_text, percent, trimmed
 from keeper.execution.executor import Outcome
@@ -108,7 +108,7 @@ def deeds(plan: Plan, *, is_done: bool = True) -> list[str]:
 
     What is taken out to be sold is said once, as sold.
     """
-    reserves = {h.reserve.asset: h.reserve for h in plan.intent.assessment.position.holdings}
+    reserves = {h.asset: h for h in plan.intent.assessment.position.holdings}
     moved = [found for step in plan.steps for found in _moved(step.move)]
     sold = {asset for verb, asset, _, other, _ in moved if verb == "sell" and other}
     total = dict[tuple[str, Address, Address | None], list[int]]()
@@ -126,16 +126,16 @@ def deeds(plan: Plan, *, is_done: bool = True) -> list[str]:
     return said
 
 
-def amount_text(reserve: Reserve, amount: int) -> str:
+def amount_text(of: Holding, amount: int) -> str:
     """Return an amount with its symbol: ``2.5 WETH``."""
-    places = 2 if amount >= 100 * reserve.unit else 6
-    whole, _, part = trimmed(amount, reserve.decimals, most=places).partition(".")
-    return f"{int(whole):,}.{part} {reserve.symbol}"
+    places = 2 if amount >= 100 * of.unit else 6
+    whole, _, part = trimmed(amount, of.decimals, most=places).partition(".")
+    return f"{int(whole):,}.{part} {of.symbol}"
 
 
-def worth(reserve: Reserve, amount: int) -> str:
+def worth(of: Holding, amount: int) -> str:
     """Return what an amount is worth in dollars."""
-    return usd_text(amount * reserve.price.answer // reserve.unit)
+    return usd_text(of.usd_down(amount))
 
 
 def _before_after(before: AccountFigures, after: AccountFigures) -> str:

@@ -12,7 +12,7 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import LendingPosition
-from keeper.core.units import RAY, USD, Address, mul_div_down, usd_text
+from keeper.core.units import USD, Address, mul_div_down, usd_text
 from keeper.engine import report
 from keeper.engine.balances import Balances, Lent, balances_of
 from keeper.engine.engine import Engine
@@ -112,10 +112,9 @@ def dollars(before: Lent, position: LendingPosition) -> str:
 def _worth(position: LendingPosition, balances: Balances, side: int) -> int:
     total = 0
     for holding in position.holdings:
-        reserve = holding.reserve
-        scaled = balances.get(reserve.asset, (0, 0))[side]
-        amount = mul_div_down(scaled, reserve.debt_index if side else reserve.supply_index, RAY)
-        total += mul_div_down(amount, max(0, reserve.price.answer), reserve.unit)
+        balance = balances.get(holding.asset)
+        if balance is not None and holding.price.answer > 0:
+            total += holding.usd_down(balance.borrowed if side else balance.supplied)
     return total
 
 
@@ -123,12 +122,15 @@ def _matters(found: tuple[Occurrence, ...], position: LendingPosition) -> bool:
     """Tell whether a change is worth an alarm: forced, taken out or borrowed; of gifts only what is worth a dollar."""
     if any(o.what not in (What.SUPPLIED, What.REPAID) for o in found):
         return True
-    prices: dict[Address, int] = {h.reserve.asset: h.reserve.price.answer for h in position.holdings}
-    units = {h.reserve.asset: h.reserve.unit for h in position.holdings}
+    prices: dict[Address, int] = {h.asset: h.price.answer for h in position.holdings}
+    units = {h.asset: h.unit for h in position.holdings}
     moved = [(asset, amount) for o in found for asset, amount in o.moved]
     return sum(mul_div_down(amount, prices.get(a, 0), units.get(a, 1)) for a, amount in moved) >= USD
 
 
 def _fallen(before: Balances, now: Balances) -> bool:
     """Tell whether a supply fell by more than dust: without an event it went by a transfer."""
-    return any(now.get(asset, (0, 0))[0] * 100 < supply * 99 for asset, (supply, _) in before.items())
+    return any(
+        (now[asset].principal.supply if asset in now else 0) * 100 < was.principal.supply * 99
+        for asset, was in before.items()
+    )

@@ -9,7 +9,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Measure, Rule, Trigger, Unjudged, Verdict
-from keeper.core.snapshot import Reserve
+from keeper.core.snapshot import Holding
 from keeper.core.units import BPS, INFINITE, WAD, decimal_of, mul_div_down, mul_div_up, ratio_text, usd_text
 
 MOST_DETAIL = 240
@@ -151,7 +151,7 @@ def _liquidation(assessed: Assessment) -> str:
     """Return the price of the largest collateral at which the position is liquidated, and how far that is."""
     if assessed.figures.health_factor < WAD:
         return "it can be liquidated now"
-    secured = [h.reserve for h in assessed.position.held if h.is_collateral and h.scaled_supply]
+    secured = [h for h in assessed.position.held if h.is_collateral and h.supplied]
     largest = max(secured, key=lambda r: _worth(assessed, r), default=None)
     low = lending.liquidation_price(assessed.account, largest.asset) if largest else None
     distance = percent(lending.liquidation_distance(assessed.figures))
@@ -167,8 +167,8 @@ def _fall(price: int, low: int) -> int:
     return mul_div_down(max(0, price - low), WAD, price) if price > 0 else 0
 
 
-def _worth(assessed: Assessment, reserve: Reserve) -> int:
-    return assessed.account.of(reserve.asset).supplied * reserve.price.answer // reserve.unit
+def _worth(assessed: Assessment, of: Holding) -> int:
+    return of.usd_down(assessed.account.of(of.asset).supplied)
 
 
 def _measure(trigger: Trigger) -> str:

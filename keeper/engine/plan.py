@@ -96,10 +96,7 @@ def _judge(
     if isinstance(position, Unreadable):
         return assess(position, engine.state.rules_of(position.name), ())
     now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
-    found = {
-        h.reserve.asset: price_doubts(h.reserve.price, snapshot.seconds.get(h.reserve.asset), bound, now)
-        for h in position.held
-    }
+    found = {h.asset: price_doubts(h.price, snapshot.seconds.get(h.asset), bound, now) for h in position.held}
     doubted = each_its_own(found, snapshot.seconds, {asset for asset in found if is_dollar(position.holding(asset))})
     against, drifts = (*doubts, *sequencer_doubts(snapshot.sequencer, now)), engine.state.pace.drifts()
     return assess(position, engine.state.rules_of(position.name), against, doubted, drifts)
@@ -121,7 +118,7 @@ async def find_plans(
     terms = terms_of(engine, snapshot, intent, signer, has_batch=await batch_of(engine, block, signer) is not None)
     requests = quotes_needed(intent, state, terms)
     quotes = (await quotes_upon(engine, block, signer, requests)).part(share) if requests else terms.quotes
-    assets = [h.reserve.asset for h in position.holdings]
+    assets = [h.asset for h in position.holdings]
     allowances = await watch.allowances(block, signer, assets)
     found = plans(intent, state, terms.with_quotes(quotes), allowances)
     if isinstance(found, Hold):

@@ -14,12 +14,13 @@ from keeper.core.lending import distances
 from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import Approve, Move, Swap
 from keeper.core.lending.plan import Plan
+from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.perp.decide import PerpIntent
 from keeper.core.rules import Assessment, Measure, Unjudged, Verdict
-from keeper.core.snapshot import AccountFigures, LendingPosition, Reserve, Snapshot
-from keeper.core.units import INFINITE, Address, Wei, decimal_of, ratio_text
+from keeper.core.snapshot import AccountFigures, LendingPosition, Snapshot
+from keeper.core.units import BPS, INFINITE, WAD, Address, Wei, decimal_of, mul_div_down, ratio_text
 from keeper.execution.encoding import PlannedCall
 from keeper.execution.executor import Outcome
 from keeper.execution.rehearsal import Refused, Rehearsed
@@ -48,8 +49,8 @@ def position(of: LendingPosition, account: lending.Account | None) -> Data:
         "name": of.name,
         "venue": of.venue,
         "owner": of.owner,
-        "emode": of.emode,
-        "balances": [_balance(h.reserve, h.is_collateral, account) for h in of.held],
+        **of.model.facts,
+        "balances": [_balance(h, account) for h in of.held],
         "protocol": figures(of.reported),
     }
 
@@ -63,7 +64,6 @@ def assessment(of: Assessment | Unjudged) -> Data:
         "readable": True,
         "figures": figures(of.figures),
         "liquidates": _liquidates(of),
-        "rounding": of.account.arithmetic.value,
         "rules": [_verdict(v) for v in of.verdicts],
         "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in of.all_doubts],
     }
@@ -112,7 +112,7 @@ def _slippage(of: Intent) -> Data:
 
 def plan(of: Plan, calls: tuple[PlannedCall, ...] = ()) -> Data:
     """Return a plan with its steps, cost and promise; with calldata where it was encoded."""
-    symbols = {h.reserve.asset: h.reserve for h in of.intent.assessment.position.holdings}
+    symbols = {h.asset: h for h in of.intent.assessment.position.holdings}
     steps = [
         {
             "move": type(s.move).__name__,
@@ -190,7 +190,7 @@ def _liquidates(of: Assessment) -> Data:
     least = next(iter(distances.price_moves(of.account)), None)
     if least is None:
         return {"least_move": None, "all_at_once": None}
-    symbol = of.position.holding(least.asset).reserve.symbol
+    symbol = of.position.holding(least.asset).symbol
     one = {"asset": least.asset, "symbol": symbol, "when": _way(least), "move": decimal_of(least.share, 18, 6)}
     return {
         "least_move": one | {"price_usd": decimal_of(least.price, 8)},
@@ -202,25 +202,30 @@ def _way(move: distances.PriceMove) -> str:
     return "rises" if move.is_rise else "falls"
 
 
-def _balance(reserve: Reserve, is_collateral: bool, account: lending.Account | None) -> Data:
-    balance = account.of(reserve.asset) if account else None
-    move = next((m for m in distances.price_moves(account) if m.asset == reserve.asset), None) if account else None
-    price = reserve.price
+def _balance(of: Holding, account: lending.Account | None) -> Data:
+    move = next((m for m in distances.price_moves(account) if m.asset == of.asset), None) if account else None
+    price = of.price
     return {
-        "symbol": reserve.symbol,
-        "asset": reserve.asset,
-        "supplied": decimal_of(balance.supplied, reserve.decimals) if balance else None,
-        "borrowed": decimal_of(balance.borrowed, reserve.decimals) if balance else None,
-        "is_collateral": is_collateral,
+        "symbol": of.symbol,
+        "asset": of.asset,
+        "supplied": decimal_of(of.supplied, of.decimals) if account else None,
+        "borrowed": decimal_of(of.borrowed, of.decimals) if account else None,
+        "is_collateral": of.is_collateral,
         "price_usd": decimal_of(price.answer, 8),
         "price_updated_at": price.updated_at,
         "price_round": None if price.round_id is None else str(price.round_id),
         "liquidation_price_usd": None if move is None else decimal_of(move.price, 8),
         "liquidation_when": None if move is None else _way(move),
         "liquidation_move": None if move is None else decimal_of(move.share, 18, 6),
-        "liquidation_threshold_bps": reserve.liquidation_threshold,
-        "is_frozen": reserve.is_frozen,
-        "is_paused": reserve.is_paused,
+        "liquidation_threshold_bps": mul_div_down(of.liquidation_factor, BPS, WAD),
+        "supply_rate": decimal_of(of.rates.supply, 18, 6),
+        "borrow_rate": decimal_of(of.rates.borrow, 18, 6),
+        "utilisation": decimal_of(of.rates.utilisation, 18, 6),
+        "barred": {
+            way: room.reason.code
+            for way in ("supply", "withdraw", "borrow", "repay")
+            if isinstance(room := getattr(of.room, way), Barred)
+        },
     }
 
 
@@ -247,7 +252,7 @@ def _cost(of: Cost) -> Data:
     }
 
 
-def _move(move: Move, reserves: dict[Address, Reserve]) -> Data:
+def _move(move: Move, reserves: dict[Address, Holding]) -> Data:
     if isinstance(move, Swap):
         given, got = reserves[move.route.tokens[0]], reserves[move.route.tokens[-1]]
         return {

@@ -77,7 +77,7 @@ class State:
     def saw_prices(self, snapshot: Snapshot) -> None:
         """Remember the prices of a block."""
         held = [h for p in snapshot.positions if isinstance(p, LendingPosition) for h in p.holdings]
-        self.pace.saw(snapshot.block.number, {h.reserve.asset: h.reserve.price.answer for h in held})
+        self.pace.saw(snapshot.block.number, {h.asset: h.price.answer for h in held})
 
     def wallet(self, snapshot: Snapshot, signer: Address, position: str) -> Wallet:
         """Return what a signer can spend on a position: without what is decided or on its way for others."""

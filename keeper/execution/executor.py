@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
@@ -217,7 +217,7 @@ class Executor:
             move = planned.step.move
             if not isinstance(move, Withdraw | Borrow):
                 continue
-            account = account or lending.identify(await self.read_position(position.name, None))
+            account = account or lending.proven(await self.read_position(position.name, None))
             if account is None:
                 raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)
             held, amount = account.of(move.asset).supplied, move.amount
@@ -233,7 +233,7 @@ class Executor:
         """Compare the chain with the promise, at the prices the plan was decided on."""
         hashes = tuple(r.hash for r in receipts)
         now = await self.read_position(plan.intent.position, max(r.block_number for r in receipts))
-        account = lending.identify(now)
+        account = lending.proven(now)
         if account is None:
             return Outcome("failed", Reason.FIGURES_DISAGREE, "after the plan", now.reported, hashes)
         promised = lending.figures(at_prices(account, plan.intent.assessment.position))
@@ -266,8 +266,8 @@ def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues:
 
 def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:
     """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
-    prices = {h.reserve.asset: h.reserve.price.answer for h in position.holdings}
-    return replace(account, balances=tuple(replace(b, price=prices.get(b.asset, b.price)) for b in account.balances))
+    prices = {h.asset: h.price.answer for h in position.holdings}
+    return lending.at_prices(account, prices)
 
 
 def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[list[int]]:

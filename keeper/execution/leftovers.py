@@ -35,7 +35,7 @@ def outside(
 
 def payments(left: dict[Address, Amount], position: LendingPosition) -> list[Supply | Repay]:
     """Return what brings it back: a debt in the asset is repaid, else it is supplied."""
-    owing = {h.reserve.asset for h in position.holdings if h.scaled_debt}
+    owing = {h.asset for h in position.holdings if h.borrowed}
     return [Repay(asset, amount) if asset in owing else Supply(asset, amount) for asset, amount in left.items()]
 
 

@@ -50,7 +50,7 @@ class Daemon:
         self._last: BlockRef | None = None
         spenders = {name: position.spender for name, position in engine.reader.positions.items()}
         self._aftermath = Aftermath(engine.journal, engine.observer, engine.state.rules, spenders, engine.terms.max_fee)
-        self._arming = Arming(engine, settings.arm_within, wants_rates=settings.is_early)
+        self._arming = Arming(engine, settings.arm_within)
         self._early = Early(engine, self._landed) if settings.is_early else None
         engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read
         self._disagreeing = set[str]()

@@ -15,8 +15,9 @@ from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.rules import Action, Assessment, HealthFactorTarget, Limits, Measure, Rule, Trigger, assess
-from keeper.core.snapshot import AccountFigures, Arithmetic, BlockRef, Holding, LendingPosition, Reserve, Wallet
-from keeper.core.units import RAY, UINT256_MAX, WAD, Address, Amount, Bps, Ray, Usd, Wad, Wei
+from keeper.core.snapshot import AccountFigures, BlockRef, Holding, LendingPosition, Wallet
+from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wad, Wei
+from keeper.venues.aave_v3.model import RAY, AaveModel, Arithmetic, Entry, Ledger, Ray, Reserve, holdings_of
 
 OWNER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 GUARDIAN = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
@@ -55,10 +56,6 @@ def reserve(symbol: str, **changes: Any) -> Reserve:
         ltv=Bps(ltv),
         liquidation_threshold=Bps(threshold),
         liquidation_bonus=Bps(10_500),
-        supply_index=Ray(RAY),
-        debt_index=Ray(RAY),
-        a_token=at("a" + symbol),
-        debt_token=at("d" + symbol),
         supply_cap=0,
         borrow_cap=0,
         total_supplied=units(symbol, 10**6),
@@ -75,24 +72,41 @@ def reserve(symbol: str, **changes: Any) -> Reserve:
     return replace(usual, **changes)
 
 
+LEDGER = Ledger(0, 0, Ray(RAY), Ray(RAY), Ray(RAY // 50), Ray(RAY // 25))
+"""Of an asset that earns 2 % and costs 4 % a year."""
+
+
 def holding(
     symbol: str,
     supplied: str | int | Decimal = 0,
     borrowed: str | int | Decimal = 0,
     is_collateral: bool | None = None,
     **changes: Any,
-) -> Holding:
+) -> Entry:
     """Whole tokens; what is supplied counts as collateral unless told otherwise."""
     counts = bool(Decimal(supplied)) if is_collateral is None else is_collateral
-    return Holding(reserve(symbol, **changes), units(symbol, supplied), units(symbol, borrowed), counts)
+    indices = {key: changes.pop(key) for key in ("supply_index", "debt_index") if key in changes}
+    ledger = replace(LEDGER, scaled_supply=units(symbol, supplied), scaled_debt=units(symbol, borrowed), **indices)
+    return Entry(reserve(symbol, **changes), ledger, counts)
 
 
-def position(*holdings: Holding, reported: AccountFigures | None = None, name: str = "loop") -> LendingPosition:
+def position(
+    *entries: Entry,
+    reported: AccountFigures | None = None,
+    name: str = "loop",
+    arithmetic: Arithmetic = Arithmetic.DIRECTED,
+) -> LendingPosition:
     """A position whose reported figures are those the protocol would give, unless told otherwise."""
-    figures = AccountFigures(0, 0, 0, Bps(0), Bps(0), Wad(0))
-    made = LendingPosition(name, "aave_v3", OWNER, BLOCK, 10**8, 0, holdings, figures)
-    own = lending.figures(lending.account_of(made, Arithmetic.DIRECTED))
-    return replace(made, reported=reported or own)
+    model = AaveModel(arithmetic, 0, {e.reserve.asset: e.ledger for e in entries})
+    holdings = holdings_of(entries, arithmetic)
+    return LendingPosition(name, "aave_v3", OWNER, BLOCK, holdings, model, reported or model.figures(holdings))
+
+
+def entry_of(of: Holding, **changes: Any) -> Entry:
+    """The entry that a holding was made of, its reserve ordinary but for its price and what is named."""
+    usual = holding(of.symbol, is_collateral=of.is_collateral, **changes)
+    ledger = replace(usual.ledger, scaled_supply=of.principal.supply, scaled_debt=of.principal.debt)
+    return replace(usual, reserve=replace(usual.reserve, price=of.price), ledger=ledger)
 
 
 def loop(eth: str = "10", dollars: str = "14000", **changes: Any) -> LendingPosition:

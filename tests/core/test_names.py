@@ -58,7 +58,7 @@ def test_a_symbol_of_one_asset_is_enough() -> None:
 
 def test_names_that_mean_several_are_told_with_where_they_stand() -> None:
     """The place, every address, the remedy; a name that means one, or nothing, is not."""
-    listed = [h.reserve for h in of_two().holdings]
+    listed = list(of_two().holdings)
     (fault,) = names.unclear({"rule 'x': when.asset": "UsdC", "elsewhere": "WETH", "there": "XYZ"}, listed)
     assert fault.startswith("rule 'x': when.asset: 'UsdC' is the symbol of 2 assets here")
     assert all(address in fault for address in two_of_a_name())

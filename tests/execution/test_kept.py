@@ -86,10 +86,10 @@ def planned(*moves: Any) -> Any:
 async def test_no_later_burst_takes_health_below_the_floor(kind: str) -> None:
     """The market moved since the first one: what leaves next is tried on the position as it is now."""
     now = loop("10", "13000")
-    account = lending.identify(now)
+    account = lending.proven(now)
     assert account is not None
-    collateral = next(b for b in account.balances if b.supplied)
-    debt = next(b for b in account.balances if b.borrowed)
+    collateral = next(b for b in account.holdings if b.supplied)
+    debt = next(b for b in account.holdings if b.borrowed)
     half = Amount(collateral.supplied // 2)
     moves = {
         "withdraw": [Withdraw(collateral.asset, half)],
@@ -113,9 +113,9 @@ async def test_nothing_leaves_on_figures_that_are_not_the_protocols() -> None:
 async def test_a_burst_that_stays_above_the_floor_goes_on() -> None:
     """And what takes nothing out asks nothing."""
     now, asked = loop("20", "13000"), list[int | None]()
-    account = lending.identify(now)
+    account = lending.proven(now)
     assert account is not None
-    asset = next(b.asset for b in account.balances if b.supplied)
+    asset = next(b.asset for b in account.holdings if b.supplied)
     await executor(now, asked)._keep_floor(a_plan(), planned(Withdraw(asset, Amount(10**17))))
     assert asked == [None]
     await executor(now, asked)._keep_floor(a_plan(), planned())

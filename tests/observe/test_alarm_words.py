@@ -156,7 +156,7 @@ def test_an_order_left_with_the_venue_is_said_as_that(move: Callable[[PerpLeg], 
 
 def test_doubts_of_prices_are_said_in_dollars() -> None:
     """An oracle's integers are nobody's business at three in the morning."""
-    price = assessed(loop(), rule()).position.holdings[0].reserve.price
+    price = assessed(loop(), rule()).position.holdings[0].price
     second = SecondPrice(Address(price.asset), "uniswap_v3", (9_651_207_000_000, 9_651_207_000_001))
     doubts = price_doubts(replace(price, answer=9_000_000_000_000), second, Bps(100), (price.updated_at or 0) + 1)
     assert "oracle $90,000.00, uniswap_v3 $96,512.07" in doubts[-1].detail

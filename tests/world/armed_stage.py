@@ -107,7 +107,7 @@ async def staged(scene: Scene, *, is_live: bool = True) -> AsyncIterator[Stage]:
     """Open the engine of a scene."""
     async with app.opened(load(scene.config, {}), is_live=is_live) as engine:
         await engine.reader.blocks.check_chain()
-        arming = Arming(engine, Bps(500), wants_rates=True)
+        arming = Arming(engine, Bps(500))
         stage = Stage(scene, engine, arming)
         engine.observer.unfit = lambda _position, _label, why: stage.why.append(why)  # type: ignore[method-assign]
         yield stage

@@ -206,7 +206,7 @@ def test_what_an_account_begins_to_use_is_seen_at_the_next_block(scene: Scene, h
             (result,) = await cycle(engine, await engine.reader.blocks.head())
             assert isinstance(result.assessed, Assessment), result.assessed
             assert result.assessed.figures.health_factor == scene.world.account_data(scene.owner).health_factor
-            symbols = {h.reserve.symbol for h in result.assessed.position.held}
+            symbols = {h.symbol for h in result.assessed.position.held}
             real = {s for s in scene.world.addresses["tokens"] if holds(scene, s)}
             assert symbols == real
 

@@ -19,7 +19,7 @@ from keeper.core.reasons import Reason
 from keeper.core.units import Address
 from keeper.engine.armed.oracle_events import HOW, Early
 from keeper.engine.cycle import cycle
-from keeper.venues.aave_v3.oracle_events import ANSWER_UPDATED
+from keeper.venues.feeds.oracle_events import ANSWER_UPDATED
 
 pytestmark = pytest.mark.world
 

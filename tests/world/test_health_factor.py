@@ -1,14 +1,14 @@
 """The real contract is the judge: our figures equal getUserAccountData to the wei, at the very block."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from crowd import read_all, settle, wishes
 
 from keeper.core.lending import figures as lending
-from keeper.core.snapshot import AccountFigures, Arithmetic, LendingPosition
-from keeper.core.units import RAY
+from keeper.core.snapshot import AccountFigures, LendingPosition
+from keeper.venues.aave_v3.model import RAY, AaveModel, Arithmetic
 from sandbox.positions import AccountData
 from sandbox.spec import DEFAULT, EMode, Reserve, WorldSpec
 from sandbox.world import World
@@ -71,9 +71,9 @@ def crowd(request: pytest.FixtureRequest) -> Crowd:
 def test_every_figure_equals_the_pools_own_to_the_wei(crowd: Crowd) -> None:
     """Collateral, debt, capacity, threshold, LTV and health factor: no tolerance, no account left out."""
     for position in crowd.positions:
-        account = lending.identify(position)
+        account, model = lending.proven(position), model_of(position)
         assert account is not None, f"{position.owner}: {position.held}"
-        assert account.arithmetic is Arithmetic.DIRECTED
+        assert model.arithmetic is Arithmetic.DIRECTED
         assert lending.figures(account) == AccountFigures(*crowd.judged[position.owner]), position.owner
 
 
@@ -81,21 +81,35 @@ def test_the_crowd_is_as_varied_as_it_claims(usual: Crowd, other: Crowd) -> None
     """The rule above is worth only what it was tried on: all of this was."""
     for crowd, spec, emodes in ((usual, DEFAULT, {0, 1, 2}), (other, OTHER, {0, 1, 2, 7})):
         held = [h for p in crowd.positions for h in p.held]
-        assert {h.reserve.symbol for h in held if h.scaled_supply} == {r.symbol for r in spec.reserves}
-        assert {h.reserve.symbol for h in held if h.scaled_debt} == {r.symbol for r in spec.reserves if r.borrowable}
-        assert {p.emode for p in crowd.positions if any(h.scaled_debt for h in p.held)} == emodes
-        assert any(h.scaled_supply and not h.is_collateral and h.reserve.liquidation_threshold for h in held)
-        assert any(sum(bool(h.scaled_debt) for h in p.held) == 3 for p in crowd.positions)
+        assert {h.symbol for h in held if h.supplied} == {r.symbol for r in spec.reserves}
+        assert {h.symbol for h in held if h.borrowed} == {r.symbol for r in spec.reserves if r.borrowable}
+        assert {model_of(p).emode for p in crowd.positions if any(h.borrowed for h in p.held)} == emodes
+        assert any(h.supplied and not h.is_collateral and h.liquidation_factor for h in held)
+        assert any(sum(bool(h.borrowed) for h in p.held) == 3 for p in crowd.positions)
         assert any(sum(h.is_collateral for h in p.held) >= 3 for p in crowd.positions)
-        assert any(h.scaled_supply and h.scaled_debt for h in held)
-        assert all(h.reserve.debt_index > RAY for h in held if h.scaled_debt), "interest accrued everywhere"
-        assert sum(h.reserve.supply_index > RAY for h in held if h.scaled_supply) > len(crowd.positions)
+        assert any(h.supplied and h.borrowed for h in held)
+        ledgers = [ledger for p in crowd.positions for ledger in model_of(p).ledgers.values()]
+        assert all(x.debt_index > RAY for x in ledgers if x.scaled_debt), "interest accrued everywhere"
+        assert sum(x.supply_index > RAY for x in ledgers if x.scaled_supply) > len(crowd.positions)
     assert len(usual.positions) + len(other.positions) >= 200
-    assert {h.reserve.decimals for p in other.positions for h in p.held} == {6, 8, 9, 12, 16, 18}
+    assert {h.decimals for p in other.positions for h in p.held} == {6, 8, 9, 12, 16, 18}
+
+
+def model_of(position: LendingPosition) -> AaveModel:
+    assert isinstance(position.model, AaveModel)
+    return position.model
+
+
+def rounded_nearest(of: LendingPosition) -> AccountFigures:
+    """The figures of a position had its market rounded half up."""
+    model = replace(model_of(of), arithmetic=Arithmetic.NEAREST)
+    amounts = [model.arithmetic.amounts(model.ledgers[h.asset]) for h in of.holdings]
+    pairs = zip(of.holdings, amounts, strict=True)
+    return model.figures(tuple(replace(h, supplied=supplied, borrowed=owed) for h, (supplied, owed) in pairs))
 
 
 def test_the_other_rounding_is_told_apart(crowd: Crowd) -> None:
     """The market's version is recognised by its figures alone: half up would miss them on most accounts."""
     with_debt = [p for p in crowd.positions if p.reported.debt_value]
-    missed = [p for p in with_debt if lending.figures(lending.account_of(p, Arithmetic.NEAREST)) != p.reported]
+    missed = [p for p in with_debt if rounded_nearest(p) != p.reported]
     assert len(missed) > len(with_debt) // 2

@@ -36,7 +36,7 @@ def seen(world: World, owner: str) -> Account:
         scope = await blocks.discover(head, aave_v3.discover_scope(market, Address(owner), [], symbols))
         position = await blocks.read(head, aave_v3.position_probe(market, scope, "p", head, {}))
         await node.close()
-        account = lending.identify(position)
+        account = lending.proven(position)
         assert account
         return account
 

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from keeper.core.lending import figures as lending
-from keeper.core.snapshot import Arithmetic, BlockRef, Holding, LendingPosition
-from keeper.core.units import RAY, Address, Ray, mul_div_nearest
+from keeper.core.lending.position import Holding, LendingPosition
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address
 
-YEAR_S = 365 * 86_400
 HEALTH_WITHIN = 10**9
 """A health factor carried on may differ from the protocol's by this part: the rounding of a block's interest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """What a reserve earns and costs a year, in ray (Aave ReserveData, both current rates)."""
-
-    supply: int
-    debt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +22,18 @@ class Answered:
     updated_at: int
 
 
-def carried_on(
-    position: LendingPosition,
-    block: BlockRef,
-    prices: Mapping[Address, Answered],
-    rates: Mapping[Address, Rates],
-    arithmetic: Arithmetic,
-) -> LendingPosition:
+def carried_on(position: LendingPosition, block: BlockRef, prices: Mapping[Address, Answered]) -> LendingPosition:
     """Return a position as it will be read at a later block, if nobody touches the account until then.
 
-    Supply grows linearly, debt as e^x to the third power (Aave MathUtils); over a block the two differ from the
-    protocol's own by rounding only. KeyError when a held reserve's rates are not known.
+    Interest is the model's to work out; over a block it differs from the protocol's own by rounding only.
     """
-    seconds = block.timestamp - position.block.timestamp
-    holdings = tuple(_carried(h, seconds, prices, rates) for h in position.holdings)
-    later = replace(position, block=block, holdings=holdings)
-    return replace(later, reported=lending.figures(lending.account_of(later, arithmetic)))
+    seconds, model = block.timestamp - position.block.timestamp, position.model
+    holdings = tuple(model.accrued(_told(h, prices.get(h.asset)), seconds) for h in position.holdings)
+    return replace(position, block=block, holdings=holdings, reported=model.figures(holdings))
 
 
 def is_same_account(a: LendingPosition, b: LendingPosition) -> bool:
-    """Tell whether nobody touched an account in between: its scaled balances are the same."""
+    """Tell whether nobody touched an account in between: what interest never changes is the same."""
     return [_touched(h) for h in a.held] == [_touched(h) for h in b.held]
 
 
@@ -61,24 +44,11 @@ def is_as_foretold(foretold: LendingPosition, read: LendingPosition) -> bool:
 
 
 def _touched(holding: Holding) -> tuple[object, ...]:
-    return holding.reserve.asset, holding.scaled_supply, holding.scaled_debt, holding.is_collateral
+    return holding.asset, holding.principal, holding.is_collateral
 
 
-def _carried(
-    holding: Holding, seconds: int, prices: Mapping[Address, Answered], rates: Mapping[Address, Rates]
-) -> Holding:
-    reserve = holding.reserve
-    told = prices.get(reserve.asset)
-    if told is not None:
-        price = replace(reserve.price, answer=told.answer, round_id=told.round_id, updated_at=told.updated_at)
-        reserve = replace(reserve, price=price)
-    if holding.scaled_supply or holding.scaled_debt:
-        rate = rates[reserve.asset]
-        earned, x = rate.supply * seconds // YEAR_S, rate.debt * seconds // YEAR_S
-        owed = x + mul_div_nearest(x, x // 2 + mul_div_nearest(x, x // 6, RAY), RAY)
-        reserve = replace(
-            reserve,
-            supply_index=Ray(mul_div_nearest(reserve.supply_index, RAY + earned, RAY)),
-            debt_index=Ray(mul_div_nearest(reserve.debt_index, RAY + owed, RAY)),
-        )
-    return replace(holding, reserve=reserve)
+def _told(holding: Holding, told: Answered | None) -> Holding:
+    if told is None:
+        return holding
+    price = replace(holding.price, answer=told.answer, round_id=told.round_id, updated_at=told.updated_at)
+    return replace(holding, price=price)

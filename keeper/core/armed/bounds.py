@@ -22,11 +22,12 @@ from keeper.core.lending.moves import (
     Withdraw,
 )
 from keeper.core.lending.plan import Plan
-from keeper.core.snapshot import AccountFigures, BlockRef, LendingPosition, Reserve, Wallet
-from keeper.core.units import BPS, Address, Bps, Wad, ratio_text, usd_text
+from keeper.core.lending.position import AccountFigures, Barred, Holding, LendingPosition
+from keeper.core.snapshot import BlockRef, Wallet
+from keeper.core.units import BPS, Address, Amount, Bps, Wad, ratio_text, usd_text
 
 MOST_INTEREST = 1000
-"""An index may have grown by a thousandth since: more is not interest of a few blocks."""
+"""A balance may have grown by a thousandth since: more is not interest of a few blocks."""
 BLOCKS = 3
 """Blocks for which what was armed may be used."""
 
@@ -48,7 +49,7 @@ def price_bounds(armed: LendingPosition, rung: Mapping[Address, int], step: Bps)
     """Return from where to where each price may be: between the armed block's and the rung's, and a step around."""
     found = {}
     for holding in armed.holdings:
-        asset, now = holding.reserve.asset, holding.reserve.price.answer
+        asset, now = holding.asset, holding.price.answer
         low, high = min(now, rung[asset]), max(now, rung[asset])
         found[asset] = (low * (BPS - step) // BPS, -(-high * (BPS + step) // BPS))
     return found
@@ -66,18 +67,18 @@ def project(plan: Plan, bounds: Bounds, now: Intent, wallet: Wallet, floor: Wad)
     moves = [step.move for step in plan.steps]
     _check_trades(moves, now)
     _check_same(bounds.position, position)
-    matters = {h.reserve.asset for h in position.held} | {asset for move in moves for asset in _assets(move)}
+    matters = {h.asset for h in position.held} | {asset for move in moves for asset in _assets(move)}
     for holding in position.holdings:
-        if holding.reserve.asset not in matters:
+        if holding.asset not in matters:
             continue
-        low, high = bounds.prices[holding.reserve.asset]
-        if not low <= holding.reserve.price.answer <= high:
-            price = usd_text(holding.reserve.price.answer)
-            raise OutOfBoundsError(f"{holding.reserve.symbol} at {price} is beyond the rung")
+        low, high = bounds.prices[holding.asset]
+        if not low <= holding.price.answer <= high:
+            price = usd_text(holding.price.answer)
+            raise OutOfBoundsError(f"{holding.symbol} at {price} is beyond the rung")
     account, tokens = now.assessment.account, dict[Address, int](wallet.tokens)
-    reserves = {h.reserve.asset: h.reserve for h in position.holdings}
+    rooms = {h.asset: h for h in position.holdings}
     for move in moves:
-        account = _moved(account, tokens, move, reserves, floor)
+        account = _moved(account, tokens, move, rooms, floor)
     figures = lending.figures(account)
     if not plan.postcondition.is_met(figures):
         raise OutOfBoundsError(f"it would come to health factor {ratio_text(figures.health_factor)}")
@@ -98,32 +99,26 @@ def _check_trades(moves: Sequence[Move], now: Intent) -> None:
 
 def _check_same(armed: LendingPosition, now: LendingPosition) -> None:
     """The account is as it was armed, but for interest."""
-    if armed.owner != now.owner or armed.emode != now.emode or len(armed.holdings) != len(now.holdings):
+    if armed.owner != now.owner or armed.model.facts != now.model.facts or len(armed.holdings) != len(now.holdings):
         raise OutOfBoundsError("the account is another one, or in another mode")
     for a, b in zip(armed.holdings, now.holdings, strict=True):
-        balances = (a.scaled_supply, a.scaled_debt, a.is_collateral) == (
-            b.scaled_supply,
-            b.scaled_debt,
-            b.is_collateral,
-        )
-        if not balances or _settings(a.reserve) != _settings(b.reserve):
-            raise OutOfBoundsError(f"{b.reserve.symbol} of the account is not what it was")
-        for old, new in (
-            (a.reserve.supply_index, b.reserve.supply_index),
-            (a.reserve.debt_index, b.reserve.debt_index),
-        ):
-            if not old <= new <= old + old // MOST_INTEREST:
-                raise OutOfBoundsError(f"the index of {b.reserve.symbol} moved by more than interest")
+        if (a.principal, a.is_collateral) != (b.principal, b.is_collateral) or _terms(a) != _terms(b):
+            raise OutOfBoundsError(f"{b.symbol} of the account is not what it was")
+        for old, new in ((a.supplied, b.supplied), (a.borrowed, b.borrowed)):
+            if not old <= new <= old + old // MOST_INTEREST + 1:
+                raise OutOfBoundsError(f"the balance of {b.symbol} moved by more than interest")
 
 
-def _settings(of: Reserve) -> tuple[object, ...]:
-    bounds = (of.ltv, of.liquidation_threshold, of.supply_cap, of.borrow_cap)
-    flags = (of.is_active, of.is_frozen, of.is_paused, of.is_borrowable, of.is_siloed, of.is_isolated)
-    return (of.asset, of.decimals, of.price.source, *bounds, *flags)
+def _terms(of: Holding) -> tuple[object, ...]:
+    """Return what the market says of an asset beside amounts: source of prices, factors, which ways are open."""
+    factors = (of.liquidation_factor, of.borrow_factor, of.holds_back)
+    ways = (of.room.supply, of.room.withdraw, of.room.borrow, of.room.repay)
+    are_open = tuple(way.reason if isinstance(way, Barred) else way > 0 for way in ways)
+    return (of.asset, of.decimals, of.price.source, *factors, *are_open)
 
 
-def _moved(  # noqa: C901, PLR0912 - one case for each move
-    account: lending.Account, tokens: dict[Address, int], move: Move, reserves: Mapping[Address, Reserve], floor: Wad
+def _moved(  # noqa: C901 - one case for each move
+    account: lending.Account, tokens: dict[Address, int], move: Move, rooms: Mapping[Address, Holding], floor: Wad
 ) -> lending.Account:
     """Return the account after one move, and take from and give to ``tokens`` what the wallet pays and receives."""
     match move:
@@ -135,7 +130,7 @@ def _moved(  # noqa: C901, PLR0912 - one case for each move
             return account
         case Supply(asset, amount):
             _pay(tokens, asset, amount)
-            _check_cap(reserves[asset], amount)
+            _check_room(rooms[asset].room.supply, amount, f"supplied of {rooms[asset].symbol}")
             if not account.of(asset).supplied:
                 account = lending.with_collateral(account, asset)
             return lending.after(account, asset, supply=amount)
@@ -154,15 +149,15 @@ def _moved(  # noqa: C901, PLR0912 - one case for each move
         case Withdraw(asset, wanted):
             supplied = account.of(asset).supplied
             out = supplied if wanted is None else wanted
-            if out > min(supplied, reserves[asset].liquidity):
-                raise OutOfBoundsError(f"{out} is more than can be withdrawn")
+            if out > supplied:
+                raise OutOfBoundsError(f"{out} is more than is supplied")
+            _check_room(rooms[asset].room.withdraw, out, f"withdrawn of {rooms[asset].symbol}")
             tokens[asset] = tokens.get(asset, 0) + out
             return _above(lending.after(account, asset, supply=-out), floor)
         case Unpledge(asset):
             return _above(lending.without_collateral(account, asset), floor)
         case Borrow(asset, amount):
-            if amount > reserves[asset].liquidity:
-                raise OutOfBoundsError(f"{amount} is more than can be borrowed")
+            _check_room(rooms[asset].room.borrow, amount, f"borrowed of {rooms[asset].symbol}")
             tokens[asset] = tokens.get(asset, 0) + amount
             return _above(lending.after(account, asset, debt=amount), floor)
 
@@ -174,9 +169,9 @@ def _pay(tokens: dict[Address, int], asset: Address, amount: int) -> None:
     tokens[asset] = left
 
 
-def _check_cap(reserve: Reserve, amount: int) -> None:
-    if reserve.supply_cap and reserve.total_supplied + amount > reserve.supply_cap * reserve.unit:
-        raise OutOfBoundsError(f"the cap of {reserve.symbol} is reached")
+def _check_room(room: Amount | Barred, amount: int, what: str) -> None:
+    if isinstance(room, Barred) or amount > room:
+        raise OutOfBoundsError(f"{amount} is more than can be {what}")
 
 
 def _above(account: lending.Account, floor: Wad) -> lending.Account:

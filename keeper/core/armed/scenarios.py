@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from keeper.core import names
 from keeper.core.lending import figures as lending
+from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.lending.quotes import Quote, Quotes
 from keeper.core.rules import Assessment, Measure, Rule, matters, measure
-from keeper.core.snapshot import Arithmetic, Holding, LendingPosition
 from keeper.core.units import BPS, USD, Address, Amount, Bps, largest, mul_div_up
 
 PPM = 1_000_000
@@ -27,7 +27,7 @@ class Scenario:
 
     def prices(self, of: LendingPosition, factor: int) -> dict[Address, int]:
         """Return every price of a position once the moved ones have come as far as ``factor``, against us."""
-        prices = {h.reserve.asset: h.reserve.price.answer for h in of.holdings}
+        prices = {h.asset: h.price.answer for h in of.holdings}
         for asset in self.moved:
             now = prices[asset]
             prices[asset] = now * factor // PPM if self.is_fall else mul_div_up(now, PPM, factor)
@@ -43,9 +43,9 @@ def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
     if rule.trigger.measure is Measure.PRICE:
         asset = _watched(assessed, rule)
         return (Scenario((asset,), rule.trigger.is_below),) if asset else ()
-    held = [h for h in position.held if matters(position, h.reserve.asset)]
-    falling = [h.reserve for h in held if h.is_collateral and not h.scaled_debt]
-    rising = [h.reserve for h in held if h.scaled_debt and not (h.is_collateral and h.scaled_supply)]
+    held = [h for h in position.held if matters(position, h.asset)]
+    falling = [h for h in held if h.is_collateral and not h.borrowed]
+    rising = [h for h in held if h.borrowed and not (h.is_collateral and h.supplied)]
     down = tuple(r.asset for r in falling if not is_dollar_price(r.price.answer))
     up = tuple(r.asset for r in rising if not is_dollar_price(r.price.answer))
     if not down and not up:
@@ -56,10 +56,9 @@ def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
 
 def fires_at(assessed: Assessment, rule: Rule, scenario: Scenario, band: Bps) -> int | None:
     """Return the factor nearest to now at which a rule fires, None beyond ``band`` basis points. PPM: it does now."""
-    arithmetic = assessed.account.arithmetic
 
     def fires(factor: int) -> bool:
-        then = at_prices(assessed.position, scenario.prices(assessed.position, factor), arithmetic)
+        then = at_prices(assessed.position, scenario.prices(assessed.position, factor))
         value = measure(rule.trigger, then, then.reported)
         return value is not None and rule.trigger.fires_at(value)
 
@@ -74,14 +73,10 @@ def rungs(factor: int, step: Bps, count: int) -> tuple[int, ...]:
     return tuple(factor * (BPS - step * k) // BPS for k in range(1, count + 1))
 
 
-def at_prices(position: LendingPosition, prices: Prices, arithmetic: Arithmetic) -> LendingPosition:
+def at_prices(position: LendingPosition, prices: Prices) -> LendingPosition:
     """Return a position as the protocol would report it at other prices."""
-    holdings = tuple(
-        replace(h, reserve=replace(h.reserve, price=replace(h.reserve.price, answer=prices[h.reserve.asset])))
-        for h in position.holdings
-    )
-    there = replace(position, holdings=holdings)
-    return replace(there, reported=lending.figures(lending.account_of(there, arithmetic)))
+    holdings = tuple(lending.priced(h, prices[h.asset]) for h in position.holdings)
+    return replace(position, holdings=holdings, reported=position.model.figures(holdings))
 
 
 def quotes_at(quotes: Quotes, now: lending.Account, then: lending.Account, slippage: Bps) -> Quotes:
@@ -94,25 +89,29 @@ def quotes_at(quotes: Quotes, now: lending.Account, then: lending.Account, slipp
 
 def _followed(quote: Quote, now: lending.Account, then: lending.Account, slippage: Bps) -> Quote:
     sell, buy = quote.route.tokens[0], quote.route.tokens[-1]
-    dearer, cheaper = now.of(sell).price * then.of(buy).price, then.of(sell).price * now.of(buy).price
+    dearer, cheaper = _price(now, sell) * _price(then, buy), _price(then, sell) * _price(now, buy)
     followed = mul_div_up(quote.sold, dearer, cheaper)
     fair = lending.sale_cost(then.of(sell), then.of(buy), quote.bought, slippage)
     return replace(quote, sold=Amount(min(followed, max(quote.sold, fair))))
+
+
+def _price(of: lending.Account, asset: Address) -> int:
+    return of.of(asset).price.answer
 
 
 def _watched(assessed: Assessment, rule: Rule) -> Address | None:
     """Return the one asset whose price a rule measures."""
     name, position = rule.trigger.asset, assessed.position
     if name:
-        found = [r.asset for r in names.meant(name, (h.reserve for h in position.holdings))]
+        found = [r.asset for r in names.meant(name, position.holdings)]
     else:
-        found = [h.reserve.asset for h in position.held if h.is_collateral and matters(position, h.reserve.asset)]
+        found = [h.asset for h in position.held if h.is_collateral and matters(position, h.asset)]
     return found[0] if len(found) == 1 else None
 
 
 def is_dollar(holding: Holding) -> bool:
     """Tell whether the oracle says that an asset is worth about a dollar."""
-    return is_dollar_price(holding.reserve.price.answer)
+    return is_dollar_price(holding.price.answer)
 
 
 def is_dollar_price(price: int) -> bool:

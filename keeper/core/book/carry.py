@@ -5,14 +5,13 @@ Rates are what the venues say now; they change. Dollars are base units (10^-8), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keeper.core.book.position import Exposure
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import LendingPosition, Snapshot
-from keeper.core.units import BPS, RAY, USD, WAD, Address, Bps, Ray, Wad, mul_div_up
+from keeper.core.units import BPS, USD, WAD, Bps, Wad, mul_div_up
 
 DAYS = 365
 
@@ -39,11 +38,8 @@ class Carry:
         return self.supplied - self.borrowed + self.funding
 
 
-def carry(exposure: Exposure, snapshot: Snapshot, rates: Mapping[Address, tuple[Ray, Ray]], fee: Bps) -> Carry:
-    """Return a book's carry. ``rates`` of the lending market: supply and borrow, a year, by asset.
-
-    ``fee`` is what a hedge trade costs, one way.
-    """
+def carry(exposure: Exposure, snapshot: Snapshot, fee: Bps) -> Carry:
+    """Return a book's carry. ``fee`` is what a hedge trade costs, one way."""
     book = exposure.book
     supplied = borrowed = funding = hedging = notional = 0
     names = {*book.positions, *book.hedges}
@@ -52,12 +48,9 @@ def carry(exposure: Exposure, snapshot: Snapshot, rates: Mapping[Address, tuple[
             continue
         if isinstance(member, LendingPosition):
             for holding in member.held:
-                earns, pays = rates.get(holding.reserve.asset, (0, 0))
-                price, unit = holding.reserve.price.answer, holding.reserve.unit
-                held = holding.scaled_supply * holding.reserve.supply_index // RAY * price // unit
-                owed = holding.scaled_debt * holding.reserve.debt_index // RAY * price // unit
-                supplied += held * earns // (RAY * DAYS)
-                borrowed += -(-(owed * pays) // (RAY * DAYS))
+                held, owed = holding.usd_down(holding.supplied), holding.usd_up(holding.borrowed)
+                supplied += held * holding.rates.supply // (WAD * DAYS)
+                borrowed += -(-(owed * holding.rates.borrow) // (WAD * DAYS))
         elif isinstance(member, PerpPosition):
             paid = _base_up(member, perps.funding_per_day(member))
             funding -= paid

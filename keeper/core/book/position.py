@@ -15,7 +15,7 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
-from keeper.core.units import RAY, USD, WAD, Address, mul_div_down
+from keeper.core.units import USD, WAD, Address
 
 STABLE = "USD"
 """What stablecoins follow: no exposure."""
@@ -139,7 +139,7 @@ def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Pa
 def _prices(book: Book, lent: list[LendingPosition], traded: list[PerpPosition], snapshot: Snapshot) -> dict[str, int]:
     """Return each underlying's price: the lending oracle's where it lists the plain asset, else the perp's index."""
     found = {leg.symbol.upper(): leg.oracle.answer for p in traded for leg in p.legs if leg.oracle.answer > 0}
-    listed = {h.reserve.symbol: h.reserve.price.answer for p in lent for h in p.holdings}
+    listed = {h.symbol: h.price.answer for p in lent for h in p.holdings}
     listed |= {x.symbol: x.price for x in snapshot.assets.values()}
     for symbol in PLAIN:
         if listed.get(symbol, 0) > 0:
@@ -148,13 +148,12 @@ def _prices(book: Book, lent: list[LendingPosition], traded: list[PerpPosition],
 
 
 def _lent(position: LendingPosition) -> Iterator[_Held]:
-    """Yield what is supplied less what is owed, in base units, rounded down."""
+    """Yield what is supplied less what is owed, in dollars, rounded down."""
     for holding in position.held:
-        reserve = holding.reserve
-        supplied = mul_div_down(holding.scaled_supply, reserve.supply_index, RAY)
-        owed = mul_div_down(holding.scaled_debt, reserve.debt_index, RAY)
-        worth = _worth(supplied - owed, reserve.price.answer, reserve.unit)
-        yield _Held(position.name, reserve.symbol, worth, reserve.asset)
+        net = holding.supplied - holding.borrowed
+        money = holding.money
+        worth = _worth(net, holding.price.answer * money.dollars, holding.unit * money.unit)
+        yield _Held(position.name, holding.symbol, worth, holding.asset)
 
 
 def _in_wallets(book: Book, snapshot: Snapshot, native_symbol: str) -> Iterator[_Held]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.lending.figures import Account, Balance, liquidation_price
-from keeper.core.units import BPS, WAD, Address, Wad, mul_div_down
+from keeper.core.lending.figures import Account, liquidation_price
+from keeper.core.lending.position import Holding
+from keeper.core.units import WAD, Address, Wad, mul_div_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +21,21 @@ class PriceMove:
 
 def price_moves(account: Account) -> tuple[PriceMove, ...]:
     """Return the move of each price that liquidates, the least first; nothing of prices that cannot do it alone."""
-    found = [move for b in account.balances if b.price > 0 and (move := _move(account, b))]
+    found = [move for b in account.holdings if b.price.answer > 0 and (move := _move(account, b))]
     return tuple(sorted(found, key=lambda move: move.share))
 
 
 def rise_price(account: Account, asset: Address) -> int | None:
-    """Return the highest price of one asset, others unchanged, at which health is 1 still, rounded down; base units.
+    """Return the highest price of one asset, others unchanged, at which health is 1 still, rounded down; market money.
 
     None when no rise of this price can do it: it is not owed, or secures more than is owed. Zero when collateral does
     not carry the debts as it is.
     """
     target = account.of(asset)
-    exposure = target.borrowed * BPS - (target.supplied * target.threshold if target.is_collateral else 0)
+    exposure = target.borrowed * WAD - (target.supplied * target.liquidation_factor if target.is_collateral else 0)
     if exposure <= 0:
         return None
-    others = [_exposure(b) for b in account.balances if b.asset != asset]
+    others = [_exposure(b) for b in account.holdings if b.asset != asset]
     return mul_div_down(max(0, sum(others)), target.unit, exposure)
 
 
@@ -43,25 +44,25 @@ def together(account: Account) -> Wad:
 
     What secures more than is owed of it falls by it, what is owed more than it secures rises by it.
     """
-    exposures = [_exposure(b) for b in account.balances]
+    exposures = [_exposure(b) for b in account.holdings]
     secured, owed = sum(e for e in exposures if e > 0), -sum(e for e in exposures if e < 0)
     if not owed:
         return Wad(WAD)
     return Wad(mul_div_down(secured - owed, WAD, secured + owed) if secured > owed else 0)
 
 
-def _exposure(balance: Balance) -> int:
-    """Return what a balance carries of the debt (negative: adds to it), base units times BPS, rounded down."""
-    secures = balance.supplied * balance.threshold if balance.is_collateral else 0
-    return (secures - balance.borrowed * BPS) * balance.price // balance.unit
+def _exposure(of: Holding) -> int:
+    """Return what a holding carries of the debt (negative: adds to it), market money times WAD, rounded down."""
+    secures = of.supplied * of.liquidation_factor if of.is_collateral else 0
+    return (secures - of.borrowed * WAD) * of.price.answer // of.unit
 
 
-def _move(account: Account, balance: Balance) -> PriceMove | None:
-    price = balance.price
-    low = liquidation_price(account, balance.asset)
+def _move(account: Account, of: Holding) -> PriceMove | None:
+    price = of.price.answer
+    low = liquidation_price(account, of.asset)
     if low is not None:
-        return PriceMove(balance.asset, low, Wad(max(0, (price - low) * WAD // price)), is_rise=False)
-    high = rise_price(account, balance.asset)
+        return PriceMove(of.asset, low, Wad(max(0, (price - low) * WAD // price)), is_rise=False)
+    high = rise_price(account, of.asset)
     if high is None:
         return None
-    return PriceMove(balance.asset, high, Wad(max(0, (high - price) * WAD // price)), is_rise=True)
+    return PriceMove(of.asset, high, Wad(max(0, (high - price) * WAD // price)), is_rise=True)

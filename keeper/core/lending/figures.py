@@ -1,7 +1,7 @@
-"""Lending arithmetic, integer and exact: ours must equal the protocol's to the wei.
+"""Lending arithmetic, integer and exact. What holdings come to is for the protocol's model to say (``LendingModel``).
 
-Formulas follow Aave v3 ``GenericLogic.calculateUserAccountData`` (v3.0 to v3.6; the two roundings are
-``Arithmetic``). Projections round against the owner: debt up, collateral down.
+The solvers change amounts and ask the model what they come to then; they need of it only that figures are monotone in
+every amount. So they are exact to the unit under each protocol's own rounding. Projections round against the owner.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.core.snapshot import AccountFigures, Arithmetic, LendingPosition
+from keeper.core.lending.position import AccountFigures, Holding, LendingModel, LendingPosition
 from keeper.core.units import (
     BPS,
     INFINITE,
-    RAY,
     WAD,
     Address,
     Amount,
@@ -21,38 +20,23 @@ from keeper.core.units import (
     Wad,
     largest,
     mul_div_down,
-    mul_div_nearest,
     mul_div_up,
     smallest,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """One asset of an account: amounts in smallest units, price in base units per whole token."""
-
-    asset: Address
-    price: int
-    unit: int
-    supplied: Amount
-    borrowed: Amount
-    is_collateral: bool
-    threshold: Bps
-    ltv: Bps
-
-
-@dataclass(frozen=True, slots=True)
 class Account:
-    """What the arithmetic needs of a position: balances by asset and the market's rounding."""
+    """What the arithmetic needs of a position: its holdings, and the protocol's model of them."""
 
-    balances: tuple[Balance, ...]
-    arithmetic: Arithmetic
+    holdings: tuple[Holding, ...]
+    model: LendingModel
 
-    def of(self, asset: Address) -> Balance:
-        """Return the balance of an asset; KeyError when the account has none."""
-        for balance in self.balances:
-            if balance.asset == asset:
-                return balance
+    def of(self, asset: Address) -> Holding:
+        """Return the holding of an asset; KeyError when the account has none."""
+        for holding in self.holdings:
+            if holding.asset == asset:
+                return holding
         raise KeyError(asset)
 
 
@@ -60,60 +44,20 @@ Goal = Callable[[AccountFigures], bool]
 """Tells whether figures satisfy a target; monotone in every action that helps."""
 
 
-def account_of(position: LendingPosition, arithmetic: Arithmetic) -> Account:
-    """Turn scaled balances and indices into amounts, rounded as the market rounds them."""
-    supply, debt = (_ray_floor, _ray_ceil) if arithmetic is Arithmetic.DIRECTED else (_ray_half_up, _ray_half_up)
-    return Account(
-        tuple(
-            Balance(
-                asset=h.reserve.asset,
-                price=h.reserve.price.answer,
-                unit=h.reserve.unit,
-                supplied=Amount(supply(h.scaled_supply, h.reserve.supply_index)),
-                borrowed=Amount(debt(h.scaled_debt, h.reserve.debt_index)),
-                is_collateral=h.is_collateral,
-                threshold=h.reserve.liquidation_threshold,
-                ltv=h.reserve.ltv,
-            )
-            for h in position.holdings
-        ),
-        arithmetic,
-    )
+def account_of(position: LendingPosition) -> Account:
+    """Return what the arithmetic needs of a position."""
+    return Account(position.holdings, position.model)
 
 
-def identify(position: LendingPosition) -> Account | None:
-    """Return the account under the rounding that reproduces the protocol's own figures exactly; None if neither does.
-
-    The market's version is never asked for: a figure that agrees to the wei is the better witness.
-    """
-    for arithmetic in Arithmetic:
-        account = account_of(position, arithmetic)
-        if figures(account) == position.reported:
-            return account
-    return None
+def proven(position: LendingPosition) -> Account | None:
+    """Return the same where our figures are the protocol's own, exactly; None where they differ."""
+    account = account_of(position)
+    return account if figures(account) == position.reported else None
 
 
 def figures(account: Account) -> AccountFigures:
-    """Return collateral, debt, LTV, threshold and health factor as Pool.getUserAccountData would."""
-    directed = account.arithmetic is Arithmetic.DIRECTED
-    collateral = debt = weighted_ltv = weighted_threshold = 0
-    for balance in account.balances:
-        if balance.is_collateral:
-            value = mul_div_down(balance.supplied, balance.price, balance.unit)
-            collateral += value
-            weighted_ltv += value * balance.ltv
-            weighted_threshold += value * balance.threshold
-        if balance.borrowed:
-            in_base = mul_div_up if directed else mul_div_down
-            debt += in_base(balance.borrowed, balance.price, balance.unit)
-    ltv, threshold = (weighted_ltv // collateral, weighted_threshold // collateral) if collateral else (0, 0)
-    if directed:
-        health = mul_div_nearest(weighted_threshold, WAD, debt) // BPS if debt else INFINITE
-        capacity = mul_div_down(collateral, ltv, BPS)
-    else:
-        health = mul_div_nearest(mul_div_nearest(collateral, threshold, BPS), WAD, debt) if debt else INFINITE
-        capacity = mul_div_nearest(collateral, ltv, BPS)
-    return AccountFigures(collateral, debt, max(0, capacity - debt), Bps(threshold), Bps(ltv), Wad(health))
+    """Return collateral, debt, LTV, threshold and health factor as the protocol would."""
+    return account.model.figures(account.holdings)
 
 
 def health_factor(account: Account) -> Wad:
@@ -141,20 +85,20 @@ def liquidation_distance_at(health: Wad) -> Wad:
 
 
 def liquidation_price(account: Account, asset: Address) -> int | None:
-    """Return the price of one asset, others unchanged, at which health falls below 1, rounded up; base units.
+    """Return the price of one asset, others unchanged, at which health falls below 1, rounded up; market money.
 
     None when no fall of this price can do it: the asset secures nothing, or the rest carries the debt. An asset
     that is both collateral and debt counts with its net exposure.
     """
     target = account.of(asset)
-    rest = figures(replace(account, balances=tuple(b for b in account.balances if b.asset != asset)))
+    rest = figures(replace(account, holdings=tuple(b for b in account.holdings if b.asset != asset)))
     carried = sum(
-        mul_div_down(b.supplied, b.price, b.unit) * b.threshold
-        for b in account.balances
+        mul_div_down(b.supplied, b.price.answer, b.unit) * b.liquidation_factor
+        for b in account.holdings
         if b.is_collateral and b.asset != asset
     )
-    exposure = (target.supplied * target.threshold if target.is_collateral else 0) - target.borrowed * BPS
-    missing = rest.debt_value * BPS - carried
+    exposure = (target.supplied * target.liquidation_factor if target.is_collateral else 0) - target.borrowed * WAD
+    missing = rest.debt_value * WAD - carried
     return mul_div_up(missing, target.unit, exposure) if exposure > 0 and missing > 0 else None
 
 
@@ -171,36 +115,47 @@ def after(account: Account, asset: Address, *, supply: int = 0, debt: int = 0) -
     if supplied < 0 or borrowed < 0:
         raise ValueError(f"{asset}: {supplied} supplied, {borrowed} borrowed")
     changed = replace(target, supplied=Amount(supplied), borrowed=Amount(borrowed))
-    return replace(account, balances=tuple(changed if b.asset == asset else b for b in account.balances))
+    return replace(account, holdings=tuple(changed if b.asset == asset else b for b in account.holdings))
 
 
 def with_collateral(account: Account, asset: Address) -> Account:
     """Return the account with an asset counting as collateral."""
     return replace(
-        account, balances=tuple(replace(b, is_collateral=True) if b.asset == asset else b for b in account.balances)
+        account, holdings=tuple(replace(b, is_collateral=True) if b.asset == asset else b for b in account.holdings)
     )
 
 
 def without_collateral(account: Account, asset: Address) -> Account:
     """Return the account with an asset supplied that counts as collateral no more."""
     return replace(
-        account, balances=tuple(replace(b, is_collateral=False) if b.asset == asset else b for b in account.balances)
+        account, holdings=tuple(replace(b, is_collateral=False) if b.asset == asset else b for b in account.holdings)
     )
 
 
 def at_prices(account: Account, prices: Mapping[Address, int]) -> Account:
     """Return the account at other prices; where none is given, at its own."""
-    return replace(account, balances=tuple(replace(b, price=prices.get(b.asset, b.price)) for b in account.balances))
+    return replace(account, holdings=tuple(priced(h, prices.get(h.asset, h.price.answer)) for h in account.holdings))
 
 
-def value_down(balance: Balance, amount: int) -> int:
-    """Return what an amount is worth in base units, rounded down."""
-    return mul_div_down(amount, balance.price, balance.unit)
+def priced(holding: Holding, answer: int) -> Holding:
+    """Return a holding at another price."""
+    return replace(holding, price=replace(holding.price, answer=answer))
 
 
-def sale_cost(sell: Balance, buy: Balance, bought: int, shortfall: Bps) -> Amount:
+def value_down(holding: Holding, amount: int) -> int:
+    """Return what an amount is worth in the market's own money, rounded down."""
+    return mul_div_down(amount, holding.price.answer, holding.unit)
+
+
+def amount_down(value: int, holding: Holding) -> Amount:
+    """Return how much of an asset is worth no more than ``value`` of the market's own money."""
+    return Amount(mul_div_down(value, holding.unit, holding.price.answer))
+
+
+def sale_cost(sell: Holding, buy: Holding, bought: int, shortfall: Bps) -> Amount:
     """Return how much of ``sell`` may go to buy ``bought``, at oracle prices plus at most ``shortfall``, rounded up."""
-    return Amount(-(-bought * buy.price * sell.unit * (BPS + shortfall) // (buy.unit * sell.price * BPS)))
+    given, got = sell.price.answer, buy.price.answer
+    return Amount(-(-bought * got * sell.unit * (BPS + shortfall) // (buy.unit * given * BPS)))
 
 
 def supply_to_reach(account: Account, asset: Address, goal: Goal, limit: int) -> Amount | None:
@@ -217,7 +172,7 @@ def repay_to_reach(account: Account, asset: Address, goal: Goal, limit: int) -> 
 
 
 def repay_with_collateral_to_reach(account: Account, asset: Address, goal: Goal, limit: int) -> Amount | None:
-    """Return the least debt to repay out of the same asset's supply (Aave repayWithATokens); None if not enough."""
+    """Return the least debt to repay out of the same asset's supply ; None if not enough."""
     balance = account.of(asset)
     most = min(limit, balance.borrowed, balance.supplied)
     found = smallest(0, most, lambda amount: goal(figures(after(account, asset, supply=-amount, debt=-amount))))
@@ -272,7 +227,8 @@ def leverage_to_reach(
     debt, collateral = account.of(borrow), account.of(buy)
 
     def purchase(borrowed: int) -> Sale:
-        gained = borrowed * debt.price * collateral.unit * BPS // (debt.unit * collateral.price * (BPS + shortfall))
+        worth, price = borrowed * debt.price.answer, collateral.price.answer
+        gained = worth * collateral.unit * BPS // (debt.unit * price * (BPS + shortfall))
         return Sale(Amount(borrowed), Amount(gained))
 
     def holds(borrowed: int) -> bool:
@@ -284,19 +240,10 @@ def leverage_to_reach(
 
 
 def withdrawable(account: Account, asset: Address, floor: Wad) -> Amount:
-    """Return the most collateral that may leave with health staying at ``floor`` or above; rounded down."""
-    supplied = account.of(asset).supplied
-    found = largest(0, supplied, lambda amount: health_factor(after(account, asset, supply=-amount)) >= floor)
-    return Amount(found or 0)
+    """Return the most collateral that may leave with health at ``floor`` or above, and that the market lets out."""
 
+    def may_leave(amount: int) -> bool:
+        left = figures(after(account, asset, supply=-amount))
+        return left.health_factor >= floor and account.model.lets_out(left)
 
-def _ray_floor(a: int, index: int) -> int:
-    return mul_div_down(a, index, RAY)
-
-
-def _ray_ceil(a: int, index: int) -> int:
-    return mul_div_up(a, index, RAY)
-
-
-def _ray_half_up(a: int, index: int) -> int:
-    return mul_div_nearest(a, index, RAY)
+    return Amount(largest(0, account.of(asset).supplied, may_leave) or 0)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from keeper.core.grounds import Grounds, Priced
-from keeper.core.snapshot import LendingPosition
+from keeper.core.lending.position import Holding, LendingPosition
 
 
 def grounds(position: LendingPosition) -> Grounds:
     """Return what effects on a position are judged by."""
-    reserves = [holding.reserve for holding in position.holdings]
-    return Grounds({r.asset: Priced(r.symbol, r.price.answer, r.unit, secures=bool(r.ltv)) for r in reserves})
+    return Grounds({holding.asset: _priced(holding) for holding in position.holdings})
+
+
+def _priced(of: Holding) -> Priced:
+    """Return the price of a holding in dollars, whatever its market counts in."""
+    dollars, unit = of.price.answer * of.money.dollars, of.unit * of.money.unit
+    return Priced(of.symbol, dollars, unit, secures=bool(of.borrow_factor))

@@ -80,7 +80,7 @@ class Repay:
 
 @dataclass(frozen=True, slots=True)
 class RepayWithCollateral:
-    """Repay debt with the same asset's supply (Aave repayWithATokens); of more than is owed only that is taken."""
+    """Repay debt with the same asset's supply; of more than is owed only that is taken."""
 
     asset: Address
     amount: Amount
@@ -107,7 +107,7 @@ GAS: dict[type[Move], int] = {
     RepayWithCollateral: 350_000,
     Swap: 180_000,
 }
-"""Gas to weigh candidates by, from above (measured on Aave v3.6 and Uniswap v3); the limit comes from the rehearsal."""
+"""Gas to weigh candidates by, from above (measured on the dearest markets); the limit comes from the rehearsal."""
 AGAIN: dict[type[Move], int] = {
     Approve: 12_000,
     Supply: 80_000,

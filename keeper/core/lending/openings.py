@@ -9,10 +9,10 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import Unpledge
 from keeper.core.lending.pairs import all_pairs, largest_within, stuck
+from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import State, Step, Terms, between_floor, round_floor
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.rules import matters
-from keeper.core.snapshot import Holding
 from keeper.core.units import Usd
 
 
@@ -26,28 +26,28 @@ class Opening:
 
 
 def opened(intent: Intent, state: State, terms: Terms) -> Opening:
-    """Return how collateral that counts for no loan (LTV 0) is taken out of the way of all other.
+    """Return how collateral that holds back all other is taken out of the way.
 
-    While an account has some, Aave lets nothing else leave. What is too little to matter, or cannot be sold, stops
-    counting as collateral where health allows; the rest is in the way until it is sold.
+    What is too little to matter, or cannot be sold, stops counting as collateral where health allows; the rest is in
+    the way until it is sold.
     """
     account, steps, blocked = state.account, list[Step](), list[str]()
     for holding in stuck(intent, account):
-        reserve, without = holding.reserve, lending.without_collateral(account, holding.reserve.asset)
+        without = lending.without_collateral(account, holding.asset)
         floor = between_floor(account, intent, terms) if terms.is_atomic else round_floor(account, terms)
-        is_free = reserve.is_active and not reserve.is_paused and lending.health_factor(without) >= floor
+        is_free = not isinstance(holding.room.withdraw, Barred) and lending.health_factor(without) >= floor
         if is_free and (
-            not matters(intent.assessment.position, reserve.asset) or not _sells(holding, intent, state, terms)
+            not matters(intent.assessment.position, holding.asset) or not _sells(holding, intent, state, terms)
         ):
             account = without
-            steps.append(Step(Unpledge(reserve.asset), Usd(0), lending.health_factor(without)))
+            steps.append(Step(Unpledge(holding.asset), Usd(0), lending.health_factor(without)))
         else:
-            blocked.append(reserve.symbol)
+            blocked.append(holding.symbol)
     return Opening(tuple(steps), account, tuple(blocked))
 
 
 def _sells(holding: Holding, intent: Intent, state: State, terms: Terms) -> bool:
     """Tell whether a pool takes an asset for any debt at a price within the bound."""
     bounds = slippage_of(intent.rule, intent.assessment, intent.outrun)
-    pairs = [p for p in all_pairs(intent, state.account) if p.sell.reserve.asset == holding.reserve.asset]
-    return any(largest_within(p, state, terms, bounds.of(p.sell.reserve, p.buy.reserve)) for p in pairs)
+    pairs = [p for p in all_pairs(intent, state.account) if p.sell.asset == holding.asset]
+    return any(largest_within(p, state, terms, bounds.of(p.sell, p.buy)) for p in pairs)

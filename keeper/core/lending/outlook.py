@@ -11,8 +11,8 @@ from keeper.core.units import BPS, INFINITE, Address, Bps, Wad
 
 def fall_of(account: Account, drifts: Mapping[Address, Drift]) -> Bps:
     """Return how far health falls a block, from above: the fastest collateral down and the fastest debt up."""
-    falls = [drifts.get(b.asset, STILL).down for b in account.balances if b.is_collateral and b.supplied]
-    rises = [drifts.get(b.asset, STILL).up for b in account.balances if b.borrowed]
+    falls = [drifts.get(b.asset, STILL).down for b in account.holdings if b.is_collateral and b.supplied]
+    rises = [drifts.get(b.asset, STILL).up for b in account.holdings if b.borrowed]
     return Bps(max(falls, default=0) + max(rises, default=0))
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account, Balance
+from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import Approve, Repay, Spender, Supply, Swap
+from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import State, Step, Terms, per_transaction, within
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import Holding
 from keeper.core.units import Address, Amount, Bps, Usd, Wad
 
 LEAST_ROUND = 100
@@ -29,44 +29,38 @@ class Pair:
 
 def sale_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
     """Return every collateral that could be sold with every debt it could repay, none with a price in doubt."""
-    return tuple(
-        p
-        for p in all_pairs(intent, account)
-        if not intent.assessment.doubt_of(p.sell.reserve.asset, p.buy.reserve.asset)
-    )
+    return tuple(p for p in all_pairs(intent, account) if not intent.assessment.doubt_of(p.sell.asset, p.buy.asset))
 
 
 def all_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
     """Return the same, whatever is in doubt."""
-    held = [h for h in intent.assessment.position.held if h.reserve.price.answer > 0]
-    collateral = [h for h in held if _counts(account.of(h.reserve.asset))]
-    debts = [h for h in held if account.of(h.reserve.asset).borrowed]
-    return tuple(Pair(c, d) for c in collateral for d in debts if c.reserve.asset != d.reserve.asset)
+    held = [h for h in intent.assessment.position.held if h.price.answer > 0]
+    collateral = [h for h in held if _counts(account.of(h.asset))]
+    debts = [h for h in held if account.of(h.asset).borrowed]
+    return tuple(Pair(c, d) for c in collateral for d in debts if c.asset != d.asset)
 
 
 def stuck(intent: Intent, account: Account) -> tuple[Holding, ...]:
-    """Return collateral that counts for no loan (LTV 0): while an account has some, Aave lets nothing else leave."""
-    return tuple(
-        h for h in intent.assessment.position.held if not h.reserve.ltv and _counts(account.of(h.reserve.asset))
-    )
+    """Return collateral that holds back all other: while it secures debts nothing else may leave."""
+    return tuple(h for h in intent.assessment.position.held if h.holds_back and _counts(account.of(h.asset)))
 
 
 def without_stuck(intent: Intent, account: Account, pair: Pair) -> Account:
     """Return the account without such collateral, but for what is sold itself."""
     for holding in stuck(intent, account):
         if holding is not pair.sell:
-            account = lending.without_collateral(account, holding.reserve.asset)
+            account = lending.without_collateral(account, holding.asset)
     return account
 
 
-def _counts(balance: Balance) -> bool:
-    return balance.is_collateral and balance.supplied > 0
+def _counts(holding: Holding) -> bool:
+    return holding.is_collateral and holding.supplied > 0
 
 
 def boost_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
     """Return every debt that could be raised with every collateral it could buy: the ones already held."""
-    pairs = [Pair(p.buy, p.sell) for p in all_pairs(intent, account) if p.sell.reserve.ltv]
-    return tuple(p for p in pairs if not intent.assessment.doubt_of(p.sell.reserve.asset, p.buy.reserve.asset))
+    pairs = [Pair(p.buy, p.sell) for p in all_pairs(intent, account) if p.sell.borrow_factor]
+    return tuple(p for p in pairs if not intent.assessment.doubt_of(p.sell.asset, p.buy.asset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +84,7 @@ def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps, *, in_
     ``in_rounds``: the last slice must be within it too. Impact grows along the way, so a sale that is fair as a whole
     may not be fair at its end, and each round is bounded by itself.
     """
-    sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+    sell, buy = state.account.of(pair.sell.asset), state.account.of(pair.buy.asset)
     answers = terms.quotes.between(sell.asset, buy.asset)
     fair = [q.bought for q in answers if q.sold <= lending.sale_cost(sell, buy, q.bought, slippage)]
     if in_rounds:
@@ -104,7 +98,7 @@ def _is_fair_to_the_end(pair: Pair, state: State, terms: Terms, slippage: Bps, b
     With impact growing along the way the end is dearer than the second half by half of what that is dearer than the
     first. The smallest quoted size has no half to compare with and counts as a whole.
     """
-    sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+    sell, buy = state.account.of(pair.sell.asset), state.account.of(pair.buy.asset)
     answers = terms.quotes.between(sell.asset, buy.asset)
     half = bought // 2
     whole_cost = min(q.sold for q in answers if q.bought == bought)

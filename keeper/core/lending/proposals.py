@@ -9,11 +9,12 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import Move, gas_of
 from keeper.core.lending.outlook import fall_of
+from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.quotes import Quotes
 from keeper.core.pace import BLOCKS
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, HealthFactorTarget, LtvTarget
-from keeper.core.snapshot import Holding, Wallet
+from keeper.core.snapshot import Wallet
 from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_down, mul_div_up
 
 ATOMIC_FLOOR = Wad(WAD + 5 * WAD // 10_000)
@@ -79,7 +80,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a proposal costs, in base units (10^-8 dollars): gas, loss in trading, capital tied up."""
+    """What a proposal costs, in 10^-8 dollars: gas, loss in trading, capital tied up."""
 
     gas: Usd
     trading: Usd
@@ -175,7 +176,7 @@ def capital_cost(spend: int, terms: Terms) -> Usd:
 def affordable(state: State, holding: Holding, intent: Intent) -> Amount:
     """Return the most of an asset that the wallet holds and the dollars left, and per transaction, allow."""
     dollars = min(state.left_usd, per_transaction(intent))
-    return Amount(min(state.wallet.tokens.get(holding.reserve.asset, 0), within(dollars, holding)))
+    return Amount(min(state.wallet.tokens.get(holding.asset, 0), within(dollars, holding)))
 
 
 def per_transaction(intent: Intent) -> int:
@@ -190,33 +191,35 @@ def spent(state: State, dollars: int) -> int:
 
 
 def within(dollars: int, holding: Holding) -> int:
-    """Return how much of an asset ``dollars`` (base units) are, rounded down; unlimited stays unlimited."""
-    if dollars >= UINT256_MAX:
-        return UINT256_MAX
-    return mul_div_down(dollars, holding.reserve.unit, holding.reserve.price.answer)
+    """Return how much of an asset ``dollars`` are, rounded down; unlimited stays unlimited."""
+    return UINT256_MAX if dollars >= UINT256_MAX else holding.amount_down(dollars)
 
 
-def cap_room(holding: Holding, intent: Intent, state: State) -> int:
-    """Return how much may still be supplied under the reserve's cap, earlier moves of the plan counted."""
-    reserve = holding.reserve
-    if not reserve.supply_cap:
-        return UINT256_MAX
-    # 0.1 % is left free: the cap counts accrued interest and treasury shares up to the very block
-    room = (reserve.supply_cap * reserve.unit - reserve.total_supplied) * 999 // 1000
-    asset = reserve.asset
-    return max(0, room - (state.account.of(asset).supplied - intent.assessment.account.of(asset).supplied))
+def supply_room(holding: Holding, intent: Intent, account: Account) -> int:
+    """Return how much may still be supplied, a plan's moves so far counted; zero where nothing may be."""
+    before, now = (a.of(holding.asset) for a in (intent.assessment.account, account))
+    return _less(holding.room.supply, now.supplied - before.supplied)
 
 
-def liquidity(holding: Holding, intent: Intent, account: Account) -> int:
-    """Return what the reserve can pay out after a plan's moves so far: supplies and repayments add to it."""
-    before, now = (a.of(holding.reserve.asset) for a in (intent.assessment.account, account))
-    added = (now.supplied - before.supplied) - (now.borrowed - before.borrowed)
-    return max(0, holding.reserve.liquidity + added)
+def withdraw_room(holding: Holding, intent: Intent, account: Account) -> int:
+    """Return what the market can pay out after a plan's moves so far: supplies and repayments add to it."""
+    before, now = (a.of(holding.asset) for a in (intent.assessment.account, account))
+    return _less(holding.room.withdraw, (now.borrowed - before.borrowed) - (now.supplied - before.supplied))
+
+
+def borrow_room(holding: Holding, intent: Intent, account: Account) -> int:
+    """Return how much may still be borrowed after a plan's moves so far; zero where nothing may be."""
+    before, now = (a.of(holding.asset) for a in (intent.assessment.account, account))
+    return _less(holding.room.borrow, now.borrowed - before.borrowed)
+
+
+def _less(room: Amount | Barred, used: int) -> int:
+    return 0 if isinstance(room, Barred) else UINT256_MAX if room >= UINT256_MAX else max(0, room - used)
 
 
 def worth(amount: int, holding: Holding) -> Usd:
-    """Return what an amount is worth in base units, rounded up: spending counts against us."""
-    return Usd(mul_div_up(amount, holding.reserve.price.answer, holding.reserve.unit))
+    """Return what an amount is worth in dollars, rounded up: spending counts against us."""
+    return holding.usd_up(amount)
 
 
 def paid(state: State, asset: Address, amount: int, spend: int) -> tuple[Wallet, int]:

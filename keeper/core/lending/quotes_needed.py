@@ -23,10 +23,10 @@ def quotes_needed(intent: Intent, state: State, terms: Terms) -> tuple[QuoteRequ
                 # without what may have to get out of the way first, which takes a larger sale
                 bare = replace(state, account=without_stuck(intent, state.account, pair))
                 sale = sale_wanted(pair, intent, bare, UINT256_MAX)
-                requests.append(QuoteRequest(pair.sell.reserve.asset, pair.buy.reserve.asset, sale.bought))
+                requests.append(QuoteRequest(pair.sell.asset, pair.buy.asset, sale.bought))
         if action is Action.LEVERAGE_UP and terms.signer_is_owner:
             for pair in boost_pairs(intent, state.account):
                 deal = boost_wanted(pair, intent, state, UINT256_MAX)
                 if deal:
-                    requests.append(QuoteRequest(pair.sell.reserve.asset, pair.buy.reserve.asset, deal.bought))
+                    requests.append(QuoteRequest(pair.sell.asset, pair.buy.asset, deal.bought))
     return tuple(r for r in requests if r.bought)

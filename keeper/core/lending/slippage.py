@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keeper.core.fee_budget import trigger_health
+from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.pace import BLOCKS, STILL, Drift
 from keeper.core.rules import Assessment, Rule
-from keeper.core.snapshot import LendingPosition, Reserve
-from keeper.core.units import BPS, INFINITE, WAD, Address, Bps, Wad, mul_div_up
+from keeper.core.units import INFINITE, WAD, Address, Bps, Wad, mul_div_up
 
 BEGINS = Wad(125 * WAD // 100)
 """The highest health factor at which a bound begins to widen, however early a rule fires."""
@@ -27,19 +27,19 @@ class Slippage:
     worst: Bps
     drifts: Mapping[Address, Drift]
 
-    def of(self, sell: Reserve, buy: Reserve) -> Bps:
+    def of(self, sell: Holding, buy: Holding) -> Bps:
         """Return what a sale may lose: wider for what prices move until it is mined, never more than liquidation costs.
 
-        Against the price of now liquidation costs its bonus and the block of the fall that it comes after. The owner's
-        usual holds in any case.
+        Against the price of now liquidation costs its penalty and the block of the fall that it comes after. The
+        owner's usual holds in any case.
         """
         away = self.drifts.get(sell.asset, STILL).down + self.drifts.get(buy.asset, STILL).up
-        liquidated = max(0, sell.liquidation_bonus - BPS) + away
+        liquidated = sell.penalty_bps + away
         return Bps(max(self.usual, min(self.widened + BLOCKS * away, self.worst, liquidated)))
 
     def between(self, position: LendingPosition) -> Callable[[Address, Address], Bps]:
         """Return the same by asset, for the gate. Raises KeyError for an asset that was not read."""
-        return lambda sell, buy: self.of(position.holding(sell).reserve, position.holding(buy).reserve)
+        return lambda sell, buy: self.of(position.holding(sell), position.holding(buy))
 
 
 def slippage_of(rule: Rule, assessed: Assessment, outrun: int = 0) -> Slippage:

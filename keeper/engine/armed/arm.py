@@ -18,7 +18,6 @@ from keeper.engine.engine import Engine
 from keeper.execution.armed import Armed, watched_for
 from keeper.execution.rehearsal import ForkSimulator, NoFork, Refused
 from keeper.journal import JournalError
-from keeper.venues.aave_v3.oracle_events import rates_read
 from keeper.venues.ports import ReadFailedError
 
 RUNGS = 8
@@ -39,10 +38,9 @@ Trigger = tuple[Rule, Scenario, int]
 class Arming:
     """Makes plans ready after each block: one block at a time, and never while one is judged."""
 
-    def __init__(self, engine: Engine, band: Bps, *, wants_rates: bool = False) -> None:
+    def __init__(self, engine: Engine, band: Bps) -> None:
         self._engine = engine
         self._band = band
-        self._wants_rates = wants_rates
         self._task: asyncio.Task[None] | None = None
         self._may_go = asyncio.Event()
         self._simulator = engine.rehearser_ahead
@@ -93,9 +91,6 @@ class Arming:
         except (NodeError, JournalError, ReadFailedError) as error:
             engine.observer.not_armed(snapshot.block.number, str(error))
         reads = [read for ready in engine.state.armed.values() for armed in ready for read in armed.watched.reads]
-        if self._wants_rates:
-            held = {h.reserve.asset for one, _ in near.values() for h in one.position.held}
-            reads += [rates_read(engine.reader.known.market, asset) for asset in sorted(held)]
         engine.reader.also = tuple(dict.fromkeys(reads))
 
     def _is_fresh(self, block: BlockRef, one: Assessment) -> bool:
@@ -107,8 +102,8 @@ class Arming:
         bounds, nonce = ready[0].bounds, executor.lane.ready_nonce(block) if executor else ready[0].nonce
         if nonce != ready[0].nonce or not is_same_account(bounds.position, one.position):
             return False
-        prices = {h.reserve.asset: h.reserve.price.answer for h in one.position.holdings}
-        return prices == {h.reserve.asset: h.reserve.price.answer for h in bounds.position.holdings}
+        prices = {h.asset: h.price.answer for h in one.position.holdings}
+        return prices == {h.asset: h.price.answer for h in bounds.position.holdings}
 
     async def _make_ready(self, snapshot: Snapshot, near: Sequence[Assessment]) -> None:
         """Fetch nonce and tip of whoever may have to sign soon, and what the journal knows of rules that may fire."""

@@ -37,11 +37,11 @@ class Rung:
     @property
     def prices(self) -> dict[Address, int]:
         """Every price of the position there."""
-        return {h.reserve.asset: h.reserve.price.answer for h in self.position.holdings}
+        return {h.asset: h.price.answer for h in self.position.holdings}
 
     def name(self, scenario: Scenario) -> str:
         """Return the prices that moved, for people."""
-        moved = [self.position.holding(asset).reserve for asset in scenario.moved]
+        moved = [self.position.holding(asset) for asset in scenario.moved]
         return " and ".join(f"{r.symbol} at {decimal_of(r.price.answer, 8, 2)}" for r in moved)
 
 
@@ -65,7 +65,7 @@ class Site:
         account, intents = self.one.account, list[Intent]()
         for factor in factors:
             position = self.one.position
-            then = at_prices(position, scenario.prices(position, factor), account.arithmetic)
+            then = at_prices(position, scenario.prices(position, factor))
             intent = await self._intent(then)
             if intent is not None:
                 intents.append(intent)
@@ -100,9 +100,9 @@ class Site:
     async def trial(self, rung: Rung, plan: Plan, simulator: Simulator) -> Prepared | Refused:
         """Return the plan ready to be sent at the rung's prices, the oracle made to answer them."""
         codes = {
-            h.reserve.price.source: price_source(h.reserve.price.answer)
+            h.price.source: price_source(h.price.answer)
             for h, now in zip(rung.position.holdings, self.one.position.holdings, strict=True)
-            if h.reserve.price.answer != now.reserve.price.answer
+            if h.price.answer != now.price.answer
         }
         there = Overridden(simulator, codes)
         return await try_plan(self.engine, rung.snapshot, plan, self.signer, self.batch, there)
@@ -111,7 +111,7 @@ class Site:
 async def site_of(engine: Engine, snapshot: Snapshot, one: Assessment) -> Site:
     """Return what all rungs share. Raises NodeError, ReadFailedError, JournalError."""
     block, signer = snapshot.block, engine.reader.positions[one.position.name].spender
-    assets = [h.reserve.asset for h in one.position.holdings]
+    assets = [h.asset for h in one.position.holdings]
     executor = engine.senders.get(signer)
     nonce = executor.lane.ready_nonce(block) if executor else None
     batch = await batch_of(engine, block, signer)

@@ -13,7 +13,7 @@ from typing import Any
 
 from keeper.chain.errors import NodeError
 from keeper.chain.pushes import Log, Pushed
-from keeper.core.armed.accrual import Answered, Rates, carried_on, is_as_foretold, is_same_account
+from keeper.core.armed.accrual import Answered, carried_on, is_as_foretold, is_same_account
 from keeper.core.decide import decide
 from keeper.core.lending import figures as lending
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
@@ -23,7 +23,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.plan import judge
 from keeper.engine.submit import conclude_plan
 from keeper.journal import JournalError
-from keeper.venues.aave_v3 import oracle_events
+from keeper.venues.feeds import oracle_events
 from keeper.venues.ports import ReadFailedError
 
 CLEAN = 50
@@ -46,7 +46,6 @@ class Early:
         """What was pushed, by block hash."""
         self._owed: dict[str, dict[Address, int]] = {}
         """Prices that were read and no event told of yet, by block hash: it may still be on its way."""
-        self._rates: tuple[str, dict[Address, Rates]] = ("", {})
         self._head: BlockRef | None = None
         self._before: Snapshot | None = None
         self._shot_at = -1
@@ -67,8 +66,11 @@ class Early:
         if seen is None or watch.known is self._known:
             return
         known = watch.known
-        listings = {x.asset: x for scope in known.scopes.values() for x in scope.listings}
-        self._emitters = await watch.read(seen.block, oracle_events.aggregators_probe(list(listings.values())))
+        plain = dict[Address, dict[Address, None]]()
+        for listing in (x for scope in known.scopes.values() for x in scope.listings if x.feed == x.source):
+            plain.setdefault(listing.source, {})[listing.asset] = None
+        feeds = {source: list(assets) for source, assets in plain.items()}
+        self._emitters = await watch.read(seen.block, oracle_events.aggregators_probe(feeds))
         await self.close()
         topics = [oracle_events.ANSWER_UPDATED]
         if self._emitters:
@@ -157,19 +159,10 @@ class Early:
         for position in last.positions:
             if not isinstance(position, LendingPosition) or (names is not None and position.name not in names):
                 continue
-            assets = {h.reserve.asset for h in position.held}
-            account, rates = lending.identify(position), self._rates_of(last)
-            if account is not None and assets <= followed and assets <= rates.keys():
-                found.append(carried_on(position, block, told, rates, account.arithmetic))
+            assets = {h.asset for h in position.held}
+            if assets <= followed and lending.proven(position) is not None:
+                found.append(carried_on(position, block, told))
         return replace(last, block=block, positions=tuple(found))
-
-    def _rates_of(self, snapshot: Snapshot) -> dict[Address, Rates]:
-        """Return what is known of the rates at a snapshot; decoded once, when it is reconciled."""
-        if self._rates[0] != snapshot.block.hash:
-            market = self._engine.reader.known.market
-            assets = [x.asset for x in market.listings]
-            self._rates = (snapshot.block.hash, oracle_events.rates_in(market, assets, snapshot.also))
-        return self._rates[1]
 
     # --- was it right? -----------------------------------------------------------------------------------------------
 
@@ -190,7 +183,6 @@ class Early:
             return
         foretold = {p.name: p for p in self._foretold(before, read.block).positions if isinstance(p, LendingPosition)}
         wrong = self._difference(foretold, read)
-        self._rates_of(read)
         if wrong:
             self._turn_off(wrong)
         elif self._wanting and foretold and not late:
@@ -217,11 +209,11 @@ class Early:
                 continue
             missing = dict[Address, int]()
             for holding in position.held:
-                asset, price = holding.reserve.asset, holding.reserve.price.answer
+                asset, price = holding.asset, holding.price.answer
                 if asset in told and told[asset].answer != price:
                     said = f"the event said {usd_text(told[asset].answer)}, the oracle {usd_text(price)}"
-                    return f"{holding.reserve.symbol}: {said}"
-                known = {h.reserve.asset: h.reserve.price.answer for h in expected.held}
+                    return f"{holding.symbol}: {said}"
+                known = {h.asset: h.price.answer for h in expected.held}
                 if asset not in told and known.get(asset, price) != price:
                     missing[asset] = price
             if missing:

@@ -18,8 +18,6 @@ from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Bps
 from keeper.engine.engine import Engine
 from keeper.engine.perp.notices import price_text
-from keeper.venues.aave_v3 import market as aave_v3
-from keeper.venues.ports import joined
 
 HEDGE_FEE = Bps(10)
 """What a hedge trade is reckoned to cost one way, in fee and impact, for the break-even: 0.1 %."""
@@ -91,11 +89,6 @@ async def judge_book(engine: Engine, snapshot: Snapshot, book: Book, rule: Hedge
     return BookAssessment(seen, rule, delta, now, naked, doubts, blindness(seen, rule, hedges))
 
 
-async def carry_of(engine: Engine, snapshot: Snapshot, of: BookAssessment) -> Carry:
-    """Return what holding a book brings or costs in a day. One read, for the market's rates. Raises NodeError."""
-    market, names = engine.reader.known.market, of.exposure.book.positions
-    lent = [p for p in snapshot.positions if isinstance(p, LendingPosition) and p.name in names]
-    assets = dict.fromkeys(h.reserve.asset for p in lent for h in p.held)
-    probe = joined([aave_v3.rates_probe(market, asset) for asset in assets])
-    found = await engine.reader.read(snapshot.block, probe) if assets else ()
-    return carry(of.exposure, snapshot, dict(zip(assets, found, strict=True)), HEDGE_FEE)
+def carry_of(snapshot: Snapshot, of: BookAssessment) -> Carry:
+    """Return what holding a book brings or costs in a day."""
+    return carry(of.exposure, snapshot, HEDGE_FEE)

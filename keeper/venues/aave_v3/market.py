@@ -1,7 +1,7 @@
 """Aave v3 and its forks: what an account has in a market, and the calls that change it.
 
 A market is found from its PoolAddressesProvider alone. Versions 3.0 to 3.6 differ in e-mode (one category per
-reserve, then bitmaps) and in rounding (see ``core.lending.identify``); nothing here asks for a version.
+reserve, then bitmaps) and in rounding (see ``model.identified``); nothing here asks for a version.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.core import names
+from keeper.core.lending.position import AccountFigures, LendingPosition
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import AccountFigures, BlockRef, Holding, LendingPosition, Reserve
-from keeper.core.units import USD, Address, Amount, Bps, Ray, Wad
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import USD, Address, Amount, Bps, Wad
+from keeper.venues.aave_v3.model import Entry, Ledger, Ray, Reserve, identified
 from keeper.venues.codec.abi import Function, address, load
 from keeper.venues.codec.quantities import plain
 from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
@@ -29,6 +31,8 @@ DOLLAR_WITHIN = 33
 _ERC20 = load("erc20")
 ACCOUNT_GAS = 80_000
 """What getUserAccountData takes of a usual account, roughly: 33,000 with two reserves, far more with many."""
+RESERVE_GAS = 40_000
+"""What getReserveData takes, roughly: nine slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,21 +212,14 @@ def decode_position(
     if emode != scope.emode or flags & ~covered:
         raise ScopeOutdatedError
     start = _ACCOUNT_READS + _EMODE_READS
-    holdings = []
+    entries = []
     for i, listing in enumerate(scope.listings):
         mine = answers[start + i * _PER_RESERVE : start + (i + 1) * _PER_RESERVE]
         if not _is_needless(listing, mine, flags):
-            holdings.append(_holding(listing, mine, flags, category, rounds.get(listing.asset)))
-    return LendingPosition(
-        name=name,
-        venue="aave_v3",
-        owner=scope.owner,
-        block=block,
-        base_unit=market.base_unit,
-        emode=emode,
-        holdings=tuple(holdings),
-        reported=AccountFigures(figures[0], figures[1], figures[2], Bps(figures[3]), Bps(figures[4]), Wad(figures[5])),
-    )
+            entries.append(_entry(listing, mine, flags, category, rounds.get(listing.asset)))
+    reported = AccountFigures(figures[0], figures[1], figures[2], Bps(figures[3]), Bps(figures[4]), Wad(figures[5]))
+    model, holdings = identified(entries, reported, emode)
+    return LendingPosition(name, "aave_v3", scope.owner, block, holdings, model, reported)
 
 
 def account_read(market: Market, owner: Address) -> Read:
@@ -312,7 +309,7 @@ def _category(emode: int, answers: Sequence[Answer]) -> _Category | None:
 
 def _reserve_reads(market: Market, owner: Address, listing: Listing) -> list[Read]:
     return [
-        _POOL.getConfiguration.read(market.pool, listing.asset),
+        _POOL.getReserveData.read(market.pool, listing.asset, gas=RESERVE_GAS),
         _POOL.getReserveNormalizedIncome.read(market.pool, listing.asset),
         _POOL.getReserveNormalizedVariableDebt.read(market.pool, listing.asset),
         _ORACLE.getAssetPrice.read(market.oracle, listing.asset),
@@ -331,28 +328,20 @@ def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> boo
     return answers[3] is None and not _flags_of(flags, listing) and balances == [(0,), (0,)]
 
 
-def _holding(
+def _entry(
     listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None, feed: FeedRound | None
-) -> Holding:
-    (config,) = _POOL.getConfiguration.decode(answers[0])[0]
+) -> Entry:
+    config, supply_rate, debt_rate = _reserve_data(answers[0])
     if answers[3] is None:
         raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"the oracle has no price for {listing.symbol}"))
     (income,), (debt_index,), (price,), (supply,), (debt,), (supplied,), (borrowed,), (cash,) = (
         f.decode(a) for f, a in zip(_RESERVE, answers[1:9], strict=True)
     )
     virtual = _POOL.getVirtualUnderlyingBalance.decode_or_none(answers[9])
-    in_category = category is not None and category.covers(listing, config)
-    reserve = _reserve(listing, config)
-    if category and in_category:
-        zero = bool(category.ltv_zero >> listing.index & 1)
-        reserve = replace(
-            reserve,
-            ltv=Bps(0 if zero else category.ltv),
-            liquidation_threshold=Bps(category.threshold),
-            liquidation_bonus=Bps(category.bonus),
-        )
-    reserve = replace(
-        reserve,
+    reserve = _reserve(
+        listing,
+        config,
+        category,
         price=OraclePrice(
             asset=listing.asset,
             symbol=listing.symbol,
@@ -362,24 +351,25 @@ def _holding(
             round_id=feed.round_id if feed else None,
             heartbeat_s=listing.heartbeat_s,
         ),
-        supply_index=Ray(income),
-        debt_index=Ray(debt_index),
-        total_supplied=Amount(supplied),
-        total_borrowed=Amount(borrowed),
-        liquidity=Amount(min(cash, virtual[0]) if virtual else cash),
-        is_borrowable=category.lends(listing, config) if category else reserve.is_borrowable,
+        totals=(Amount(supplied), Amount(borrowed), Amount(min(cash, virtual[0]) if virtual else cash)),
     )
-    return Holding(reserve, supply, debt, is_collateral=bool(_flags_of(flags, listing) & 2))
+    ledger = Ledger(supply, debt, Ray(income), Ray(debt_index), supply_rate, debt_rate)
+    return Entry(reserve, ledger, is_collateral=bool(_flags_of(flags, listing) & 2))
 
 
-def rates_probe(market: Market, asset: Address) -> Probe[tuple[Ray, Ray]]:
-    """Return the probe of what an asset's supply earns and its debt costs now: Ray a year, as the pool tells them."""
+_DATA_SIZE, _WORD = 15 * 32, 32
 
-    def decode(answers: Sequence[Answer]) -> tuple[Ray, Ray]:
-        data = _POOL.getReserveData.decode(answers[0])[0]
-        return Ray(data[2]), Ray(data[4])
 
-    return Probe((_POOL.getReserveData.read(market.pool, asset),), decode)
+def _reserve_data(answer: Answer) -> tuple[int, Ray, Ray]:
+    """Return a reserve's configuration word and its two rates. Raises ReadFailedError.
+
+    All it answers are single words, of which three are wanted: a fifteenth of what the general decoder would do.
+    """
+    if answer is None or len(answer) != _DATA_SIZE:
+        (config,), _, supply, _, debt, *_ = _POOL.getReserveData.decode(answer)[0]
+        return config, Ray(supply), Ray(debt)
+    config, supply, debt = (int.from_bytes(answer[i * _WORD : (i + 1) * _WORD], "big") for i in (0, 2, 4))
+    return config, Ray(supply), Ray(debt)
 
 
 _RESERVE = (
@@ -394,33 +384,39 @@ _RESERVE = (
 )
 
 
-def _reserve(listing: Listing, config: int) -> Reserve:
-    """Return what a reserve's configuration word says (Aave ReserveConfiguration), the rest still empty."""
+def _reserve(
+    listing: Listing,
+    config: int,
+    category: _Category | None,
+    price: OraclePrice,
+    totals: tuple[Amount, Amount, Amount],
+) -> Reserve:
+    """Return a reserve by its configuration word (Aave ReserveConfiguration), as it applies in a category."""
 
     def bit(position: int) -> bool:
         return bool(config >> position & 1)
 
+    ltv, threshold, bonus = config & 0xFFFF, config >> 16 & 0xFFFF, config >> 32 & 0xFFFF
+    if category is not None and category.covers(listing, config):
+        zero = bool(category.ltv_zero >> listing.index & 1)
+        ltv, threshold, bonus = (0 if zero else category.ltv), category.threshold, category.bonus
     return Reserve(
         asset=listing.asset,
         symbol=listing.symbol,
         decimals=config >> 48 & 0xFF,
-        price=OraclePrice(listing.asset, listing.symbol, 0, listing.source, None, None, listing.heartbeat_s),
-        ltv=Bps(config & 0xFFFF),
-        liquidation_threshold=Bps(config >> 16 & 0xFFFF),
-        liquidation_bonus=Bps(config >> 32 & 0xFFFF),
-        supply_index=Ray(0),
-        debt_index=Ray(0),
-        a_token=listing.a_token,
-        debt_token=listing.debt_token,
+        price=price,
+        ltv=Bps(ltv),
+        liquidation_threshold=Bps(threshold),
+        liquidation_bonus=Bps(bonus),
         borrow_cap=config >> 80 & (1 << 36) - 1,
         supply_cap=config >> 116 & (1 << 36) - 1,
-        total_supplied=Amount(0),
-        total_borrowed=Amount(0),
-        liquidity=Amount(0),
+        total_supplied=totals[0],
+        total_borrowed=totals[1],
+        liquidity=totals[2],
         is_active=bit(56),
         is_frozen=bit(57),
         is_paused=bit(60),
-        is_borrowable=bit(58),
+        is_borrowable=category.lends(listing, config) if category else bit(58),
         is_siloed=bit(62),
         is_isolated=bool(config >> 212 & (1 << 40) - 1),
         is_borrowable_in_isolation=bit(61),

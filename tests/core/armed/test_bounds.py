@@ -9,6 +9,7 @@ import pytest
 from core_builders import (
     BLOCK,
     at,
+    entry_of,
     holding,
     intent,
     loop,
@@ -27,7 +28,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keeper.core.ancestry import Lineage
-from keeper.core.armed.accrual import YEAR_S, Answered, Rates, carried_on, is_as_foretold, is_same_account
+from keeper.core.armed.accrual import Answered, carried_on, is_as_foretold, is_same_account
 from keeper.core.armed.bounds import Bounds, OutOfBoundsError, price_bounds, project
 from keeper.core.armed.scenarios import PPM, at_prices, fires_at, quotes_at, rungs, scenarios
 from keeper.core.decide import Intent
@@ -37,21 +38,22 @@ from keeper.core.lending.quotes import Quote, Quotes
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Measure, Trigger, assess
-from keeper.core.snapshot import Arithmetic, LendingPosition
-from keeper.core.units import BPS, RAY, Address, Amount, Bps, Ray
+from keeper.core.snapshot import LendingPosition
+from keeper.core.units import BPS, Address, Amount, Bps
+from keeper.venues.aave_v3.model import RAY, YEAR_S, AaveModel, Arithmetic, Ray
 
 FLOOR = safety().health_floor
 
 
 def prices(of: LendingPosition, **factors: int) -> dict[Address, int]:
     """The prices of a position, some multiplied by basis points."""
-    found = {h.reserve.asset: h.reserve.price.answer for h in of.holdings}
+    found = {h.asset: h.price.answer for h in of.holdings}
     return found | {at(symbol): found[at(symbol)] * bps // BPS for symbol, bps in factors.items()}
 
 
 def seen_at(now: Intent, where: dict[Address, int]) -> Intent:
     """The same intent on the same account at other prices."""
-    there = at_prices(now.assessment.position, where, now.assessment.account.arithmetic)
+    there = at_prices(now.assessment.position, where)
     assessed = assess(there, (now.rule,), ())
     return replace(now, assessment=assessed)  # type: ignore[arg-type]
 
@@ -79,8 +81,8 @@ def test_what_fits_keeps_its_promise_on_the_fresh_state(world: Any, eth: int, do
             continue
         assert plan.postcondition.is_met(figures)
         for holding_ in wanted.assessment.position.holdings:
-            low, high = armed.prices[holding_.reserve.asset]
-            assert low <= where[holding_.reserve.asset] <= high
+            low, high = armed.prices[holding_.asset]
+            assert low <= where[holding_.asset] <= high
 
 
 @settings(max_examples=150)
@@ -108,11 +110,8 @@ def made(actions: Any = (DELEVERAGE,), of: LendingPosition | None = None) -> tup
 
 def changed(of: Intent, index: int, **reserve: Any) -> Intent:
     """The same intent with something of one reserve changed."""
-    position_ = of.assessment.position
-    holdings = list(position_.holdings)
-    holdings[index] = replace(holdings[index], reserve=replace(holdings[index].reserve, **reserve))
-    there = replace(position_, holdings=tuple(holdings))
-    there = replace(there, reported=lending.figures(lending.account_of(there, Arithmetic.DIRECTED)))
+    holdings = of.assessment.position.holdings
+    there = position(*(entry_of(h, **(reserve if i == index else {})) for i, h in enumerate(holdings)))
     return replace(of, assessment=assess(there, (of.rule,), ()))  # type: ignore[arg-type]
 
 
@@ -220,7 +219,7 @@ def test_a_rule_fires_at_the_factor_found_and_not_above_it(dollars: int, band: i
     factor = fires_at(watched, watched.verdicts[0].rule, scenario, Bps(band))
 
     def fires(at_factor: int) -> bool:
-        there = at_prices(of, scenario.prices(of, at_factor), Arithmetic.DIRECTED)
+        there = at_prices(of, scenario.prices(of, at_factor))
         return watched.verdicts[0].rule.trigger.fires_at(there.reported.health_factor)
 
     if factor is None:
@@ -257,8 +256,8 @@ def test_a_rule_on_a_price_moves_that_price() -> None:
 def test_a_pool_that_is_there_before_the_oracle_is_not_counted_twice(oracle: int, pool: int) -> None:
     """What it is taken to charge is never less than now, nor more than both fair and what it charges."""
     now = intent(loop()).assessment.account
-    then = at_prices(loop(), prices(loop(), WETH=oracle), Arithmetic.DIRECTED)
-    there = lending.account_of(then, Arithmetic.DIRECTED)
+    then = at_prices(loop(), prices(loop(), WETH=oracle))
+    there = lending.account_of(then)
     route: Any = type("R", (), {"tokens": (at("WETH"), at("USDC"))})()
     bought = units("USDC", 1000)
     sold = lending.sale_cost(now.of(at("WETH")), now.of(at("USDC")), bought, Bps(5)) * BPS // pool
@@ -273,23 +272,41 @@ def test_a_pool_that_is_there_before_the_oracle_is_not_counted_twice(oracle: int
 @given(st.integers(0, 10**6), st.integers(0, RAY // 2), st.integers(1, 10**13))
 def test_a_position_carried_on_owes_more_and_never_less(seconds: int, rate: int, answer: int) -> None:
     """Prices are those told; indices grow as time passes; no time, no interest."""
-    of, later = loop(), replace(BLOCK, timestamp=BLOCK.timestamp + seconds)
-    rates = {h.reserve.asset: Rates(rate // 2, rate) for h in of.holdings}
+    of, later = lent_at(rate), replace(BLOCK, timestamp=BLOCK.timestamp + seconds)
     told = {at("WETH"): Answered(answer, 7, later.timestamp)}
-    there = carried_on(of, later, told, rates, Arithmetic.DIRECTED)
-    assert there.holding(at("WETH")).reserve.price.answer == answer
-    debt = there.holding(at("USDC")).reserve.debt_index
+    there = carried_on(of, later, told)
+    assert there.holding(at("WETH")).price.answer == answer
+    before, debt = (p.holding(at("USDC")).borrowed for p in (of, there))
     linear = RAY + rate * seconds // YEAR_S
-    assert debt >= linear - 1
-    assert (debt > RAY) == (rate * seconds >= YEAR_S)
+    assert debt >= before * (linear - 1) // RAY
+    assert (debt > before) == (rate * seconds >= YEAR_S)
+    assert there.holding(at("WETH")).supplied >= of.holding(at("WETH")).supplied
     assert is_same_account(of, there)
     assert is_as_foretold(there, there)
 
 
-def test_a_reserve_whose_rates_are_not_known_is_not_carried_on() -> None:
+def lent_at(rate: int) -> LendingPosition:
+    """The usual loop, its debt costing so much a year (ray) and its supply earning half."""
+    entries = [entry_of(h) for h in loop().holdings]
+    return position(*(replace(e, ledger=replace(e.ledger, debt_rate=rate, supply_rate=rate // 2)) for e in entries))
+
+
+@given(st.integers(0, 86_400), st.integers(0, 86_400), st.integers(0, RAY // 2))
+def test_interest_upon_interest_is_that_of_the_whole_time(first: int, more: int, rate: int) -> None:
+    """A holding carried on twice owes what one carried on once does, to a part in a billion."""
+    of = lent_at(rate)
+    for one in of.holdings:
+        once = of.model.accrued(one, first + more)
+        twice = of.model.accrued(of.model.accrued(one, first), more)
+        assert abs(twice.borrowed - once.borrowed) <= 2 + once.borrowed // 10**9
+        assert twice.supplied >= once.supplied - 2
+        assert once.borrowed >= one.borrowed
+
+
+def test_a_reserve_that_was_not_read_is_not_carried_on() -> None:
     """Unknown is not zero."""
     with pytest.raises(KeyError):
-        carried_on(loop(), BLOCK, {}, {}, Arithmetic.DIRECTED)
+        carried_on(replace(loop(), model=AaveModel(Arithmetic.DIRECTED)), BLOCK, {})
 
 
 # --- which block follows which ---------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from perp_builders import BOOK, DOUBT, in_kind, leg_at, listed, long, short, sna
 from perp_strategies import a_position
 
 from keeper.core.book.position import Book, Exposure, exposure
+from keeper.core.lending.figures import priced
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Unreadable, Wallet
-from keeper.core.units import WAD, Address, Wei
+from keeper.core.units import WAD, Address, Amount, Wei
 
 PURSE = Address("0x" + "77" * 20)
 
@@ -171,8 +172,8 @@ def test_a_market_is_the_same_however_it_is_written(written: str) -> None:
 def test_exposure_is_the_sum_of_its_parts(supplied: int, owed: int, size: int, price: int) -> None:
     """Of ether supplied, owed and traded, at any price, to a wei for each division."""
     lent: LendingPosition = loop()
-    weth = replace(lent.holdings[0].reserve, price=replace(lent.holdings[0].reserve.price, answer=price))
-    held = replace(lent.holdings[0], reserve=weth, scaled_supply=supplied, scaled_debt=owed)
+    weth = priced(lent.holdings[0], price)
+    held = replace(weth, supplied=Amount(supplied), borrowed=Amount(owed))
     hedge = a_position(replace(leg_at("1", "2000"), size=size))
     found = seen(replace(lent, holdings=(held, *lent.holdings[1:])), told(hedge))
     assert found.doubts == ()

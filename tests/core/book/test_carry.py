@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from core_builders import at, loop, usd, wad
+from core_builders import holding, position, usd, wad
 from hypothesis import given
 from hypothesis import strategies as st
 from perp_builders import BOOK, leg_at, long, short, snapshot, told
@@ -14,15 +14,24 @@ from perp_strategies import a_position
 from keeper.core.book.carry import Carry, carry
 from keeper.core.book.position import exposure
 from keeper.core.perp.position import PerpPosition
-from keeper.core.units import RAY, USD, WAD, Bps, Ray
+from keeper.core.snapshot import LendingPosition
+from keeper.core.units import USD, WAD, Bps
+from keeper.venues.aave_v3.model import RAY, Ray
 
 YEAR = 365
 
 
 def of(hedge: PerpPosition, supply: int = 0, borrow: int = 0, *more: Any, fee: int = 10, **book: Any) -> Carry:
-    held, named = snapshot(loop(), hedge, *more), replace(BOOK, **book)
-    rates = {at("WETH"): (Ray(supply), Ray(0)), at("USDC"): (Ray(0), Ray(borrow))}
-    return carry(exposure(named, held, "WETH"), held, rates, Bps(fee))
+    held, named = snapshot(lent_at(supply, borrow), hedge, *more), replace(BOOK, **book)
+    return carry(exposure(named, held, "WETH"), held, Bps(fee))
+
+
+def lent_at(supply: int, borrow: int) -> LendingPosition:
+    """The usual loop, its ether earning and its dollars costing so much a year."""
+    ether, dollars = holding("WETH", 10), holding("USDC", 0, 14_000)
+    earns = replace(ether.ledger, supply_rate=Ray(supply), debt_rate=Ray(0))
+    costs = replace(dollars.ledger, supply_rate=Ray(0), debt_rate=Ray(borrow))
+    return position(replace(ether, ledger=earns), replace(dollars, ledger=costs))
 
 
 def paying(rate: str, size: str = "-10") -> PerpPosition:

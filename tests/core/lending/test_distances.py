@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from keeper.core.lending import figures as lending
 from keeper.core.lending.distances import price_moves, rise_price, together
 from keeper.core.lending.figures import Account
-from keeper.core.snapshot import Arithmetic, LendingPosition
+from keeper.core.snapshot import LendingPosition
 from keeper.core.units import WAD
 
 
 def account(of: LendingPosition) -> Account:
-    return lending.account_of(of, Arithmetic.DIRECTED)
+    return lending.account_of(of)
 
 
 SHORT = position(holding("USDC", 100_000), holding("WBTC", 0, "0.7", price="84000"))

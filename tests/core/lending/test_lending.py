@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account, Balance, Goal
-from keeper.core.snapshot import AccountFigures, Arithmetic
-from keeper.core.units import BPS, INFINITE, RAY, UINT256_MAX, WAD, Address, Amount, Bps, Ray, Wad
+from keeper.core.lending.figures import Account, Goal
+from keeper.core.lending.position import AccountFigures, Holding
+from keeper.core.units import BPS, INFINITE, UINT256_MAX, WAD, Address, Amount, Bps, Wad
+from keeper.venues.aave_v3.model import BPS_WAD, RAY, AaveModel, Arithmetic, Ray, holdings_of, identified
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
@@ -23,23 +24,59 @@ LIMIT = 10**40
 
 
 @st.composite
-def balances(draw: st.DrawFn, asset: Address) -> Balance:
+def balances(draw: st.DrawFn, asset: Address) -> Holding:
     """One asset, worth 0 to about 10 million dollars on each side, of 6 to 18 decimals and any price."""
     decimals = draw(st.sampled_from([6, 8, 12, 18]))
     price = draw(st.integers(10**2, 10**13))
     unit = 10**decimals
     most = 10**15 * unit // price
     threshold = draw(st.integers(1, 9500))
-    return Balance(
-        asset=asset,
-        price=price,
-        unit=unit,
-        supplied=Amount(draw(st.just(0) | st.integers(0, most))),
-        borrowed=Amount(draw(st.just(0) | st.integers(0, most // 2))),
+    return balance(
+        asset,
+        price,
+        decimals,
+        draw(st.just(0) | st.integers(0, most)),
+        draw(st.just(0) | st.integers(0, most // 2)),
         is_collateral=draw(st.booleans()),
-        threshold=Bps(threshold),
-        ltv=Bps(draw(st.integers(0, threshold))),
+        threshold=threshold,
+        ltv=draw(st.integers(0, threshold)),
     )
+
+
+def balance(
+    asset: Address,
+    price: int,
+    decimals: int,
+    supplied: int,
+    borrowed: int,
+    *,
+    is_collateral: bool,
+    threshold: int,
+    ltv: int,
+) -> Holding:
+    """An asset like any other, but for what is named."""
+    usual = position(holding("WETH")).holdings[0]
+    return replace(
+        usual,
+        asset=asset,
+        decimals=decimals,
+        price=replace(usual.price, answer=price),
+        supplied=Amount(supplied),
+        borrowed=Amount(borrowed),
+        is_collateral=is_collateral,
+        liquidation_factor=Wad(threshold * BPS_WAD),
+        borrow_factor=Wad(ltv * BPS_WAD),
+    )
+
+
+def carried(account: Account, asset: Address) -> int:
+    """What a supply carries of the debt, smallest units times basis points."""
+    return account.of(asset).supplied * bps(account.of(asset).liquidation_factor)
+
+
+def bps(factor: int) -> int:
+    """A factor in whole basis points, as the contract has it."""
+    return factor // BPS_WAD
 
 
 @st.composite
@@ -47,31 +84,30 @@ def accounts(draw: st.DrawFn) -> Account:
     """Two to four assets under either rounding."""
     count = draw(st.integers(2, 4))
     found = tuple(draw(balances(asset)) for asset in NAMES[:count])
-    return Account(found, draw(st.sampled_from(Arithmetic)))
+    return Account(found, AaveModel(draw(st.sampled_from(Arithmetic))))
 
 
 @st.composite
 def indebted(draw: st.DrawFn) -> Account:
     """Collateral in the first asset, debt in the second, health between liquidation and comfort."""
     account = draw(accounts())
-    first, second, *others = account.balances
+    first, second, *others = account.holdings
     collateral = draw(st.integers(10**10, 10**15))
     threshold = draw(st.integers(3000, 9500))
     share = draw(st.integers(30, 99))
     debt = collateral * threshold * share // BPS // 100
     first = replace(
         first,
-        supplied=Amount(max(1, collateral * first.unit // first.price)),
+        supplied=Amount(max(1, collateral * first.unit // first.price.answer)),
         borrowed=Amount(0),
         is_collateral=True,
-        threshold=Bps(threshold),
-        ltv=Bps(threshold * 9 // 10),
+        liquidation_factor=Wad(threshold * BPS_WAD),
+        borrow_factor=Wad(threshold * 9 // 10 * BPS_WAD),
     )
-    second = replace(
-        second, supplied=Amount(0), borrowed=Amount(max(1, debt * second.unit // second.price)), is_collateral=False
-    )
+    owed = Amount(max(1, debt * second.unit // second.price.answer))
+    second = replace(second, supplied=Amount(0), borrowed=owed, is_collateral=False)
     others = [replace(o, borrowed=Amount(0)) for o in others]
-    return Account((first, second, *others), account.arithmetic)
+    return Account((first, second, *others), account.model)
 
 
 def at_least(health: int) -> Goal:
@@ -87,12 +123,17 @@ no_debt: Goal = lambda of: of.debt_value == 0  # noqa: E731
 
 def test_health_factor_of_the_textbook_loop() -> None:
     """10 ETH at 2,000 and a threshold of 83 % against 14,000: 1.1857."""
-    figures = lending.figures(lending.account_of(ten_ether(), Arithmetic.DIRECTED))
+    figures = lending.figures(lending.account_of(ten_ether()))
     assert figures.collateral_value == usd(20_000)
     assert figures.debt_value == usd(14_000)
     assert figures.health_factor == 16_600 * WAD // 14_000
     assert figures.available_borrows == usd(20_000) * 8050 // BPS - usd(14_000)
     assert (figures.average_threshold, figures.average_ltv) == (8300, 8050)
+
+
+def rounding(account: Account) -> Arithmetic:
+    assert isinstance(account.model, AaveModel)
+    return account.model.arithmetic
 
 
 def ten_ether() -> lending.LendingPosition:
@@ -101,12 +142,12 @@ def ten_ether() -> lending.LendingPosition:
 
 def directed(account: Account) -> AccountFigures:
     """Aave 3.6's GenericLogic in fractions: collateral floors, debt ceils, one division for the health factor."""
-    collateral = [b for b in account.balances if b.is_collateral]
-    values = [b.supplied * b.price // b.unit for b in collateral]
-    debt = sum(-(-b.borrowed * b.price // b.unit) for b in account.balances)
+    collateral = [b for b in account.holdings if b.is_collateral]
+    values = [b.supplied * b.price.answer // b.unit for b in collateral]
+    debt = sum(-(-b.borrowed * b.price.answer // b.unit) for b in account.holdings)
     total = sum(values)
-    weighted = sum(v * b.threshold for v, b in zip(values, collateral, strict=True))
-    ltv = sum(v * b.ltv for v, b in zip(values, collateral, strict=True)) // total if total else 0
+    weighted = sum(v * bps(b.liquidation_factor) for v, b in zip(values, collateral, strict=True))
+    ltv = sum(v * bps(b.borrow_factor) for v, b in zip(values, collateral, strict=True)) // total if total else 0
     health = int(Fraction(weighted * WAD, debt) + Fraction(1, 2)) // BPS if debt else INFINITE
     return AccountFigures(
         total,
@@ -128,13 +169,13 @@ def nearest(account: Account) -> AccountFigures:
         return (a * WAD + b // 2) // b
 
     collateral = debt = ltv = threshold = 0
-    for b in account.balances:
+    for b in account.holdings:
         if b.is_collateral:
-            value = b.supplied * b.price // b.unit
+            value = b.supplied * b.price.answer // b.unit
             collateral += value
-            ltv += value * b.ltv
-            threshold += value * b.threshold
-        debt += b.borrowed * b.price // b.unit
+            ltv += value * bps(b.borrow_factor)
+            threshold += value * bps(b.liquidation_factor)
+        debt += b.borrowed * b.price.answer // b.unit
     ltv = ltv // collateral if collateral else 0
     threshold = threshold // collateral if collateral else 0
     health = INFINITE if not debt else wad_div(percent_mul(collateral, threshold), debt)
@@ -148,16 +189,16 @@ def nearest(account: Account) -> AccountFigures:
 @given(accounts())
 def test_figures_are_those_of_an_independent_reading_of_the_contract(account: Account) -> None:
     """Both roundings against a second implementation of each."""
-    independent = directed if account.arithmetic is Arithmetic.DIRECTED else nearest
+    independent = directed if rounding(account) is Arithmetic.DIRECTED else nearest
     assert lending.figures(account) == independent(account)
 
 
 @pytest.mark.parametrize(("value", "debt"), [(249_274_778_776, 37_776_884_677), (235_683_651_157, 539_563_123_711)])
 def test_the_health_factor_is_divided_half_up_before_it_is_cut_to_basis_points(value: int, debt: int) -> None:
     """wadDiv first, then / 100_00: one account in twenty thousand tells the difference, and these two do."""
-    one = Balance(A, 10**8, 10**8, Amount(value), Amount(0), is_collateral=True, threshold=Bps(8300), ltv=Bps(0))
+    one = balance(A, 10**8, 8, value, 0, is_collateral=True, threshold=8300, ltv=0)
     other = replace(one, asset=B, supplied=Amount(0), borrowed=Amount(debt), is_collateral=False)
-    account = Account((one, other), Arithmetic.DIRECTED)
+    account = Account((one, other), AaveModel(Arithmetic.DIRECTED))
     assert lending.figures(account) == directed(account)
     assert lending.health_factor(account) == value * 8300 * WAD // debt // BPS + 1
 
@@ -166,13 +207,12 @@ def test_the_health_factor_is_divided_half_up_before_it_is_cut_to_basis_points(v
 @given(scaled=st.integers(0, 10**30), supply=st.integers(RAY, 3 * RAY), debt=st.integers(RAY, 3 * RAY))
 def test_balances_are_rounded_as_each_market_rounds_them(scaled: int, supply: int, debt: int) -> None:
     """Directed: supply floors and debt ceils. Nearest: rayMul, half up, for both."""
-    usual = holding("WETH")
-    reserve = replace(usual.reserve, supply_index=Ray(supply), debt_index=Ray(debt))
-    of = position(replace(usual, reserve=reserve, scaled_supply=scaled, scaled_debt=scaled))
-    (floored,) = lending.account_of(of, Arithmetic.DIRECTED).balances
+    usual = holding("WETH", supply_index=Ray(supply), debt_index=Ray(debt))
+    of = replace(usual, ledger=replace(usual.ledger, scaled_supply=scaled, scaled_debt=scaled))
+    (floored,) = holdings_of((of,), Arithmetic.DIRECTED)
     assert floored.supplied == scaled * supply // RAY
     assert floored.borrowed == -(-scaled * debt // RAY)
-    (rounded,) = lending.account_of(of, Arithmetic.NEAREST).balances
+    (rounded,) = holdings_of((of,), Arithmetic.NEAREST)
     assert rounded.supplied == (scaled * supply + RAY // 2) // RAY
     assert rounded.borrowed == (scaled * debt + RAY // 2) // RAY
 
@@ -182,34 +222,34 @@ def test_balances_are_rounded_as_each_market_rounds_them(scaled: int, supply: in
 def test_supplies_that_are_not_collateral_change_no_figure(account: Account) -> None:
     """They are the owner's, and secure nothing."""
     idle = replace(
-        account, balances=tuple(b if b.is_collateral else replace(b, supplied=Amount(0)) for b in account.balances)
+        account, holdings=tuple(b if b.is_collateral else replace(b, supplied=Amount(0)) for b in account.holdings)
     )
     assert lending.figures(idle) == lending.figures(account)
 
 
-def test_identify_tells_the_rounding_by_the_figures() -> None:
+def test_the_rounding_is_told_by_the_figures() -> None:
     """A market of either version is recognised, and a third rounding is not guessed at."""
-    awkward = replace(holding("WETH", "1.234567890123456789"), scaled_debt=0)
-    debt = holding("USDC", 0, "1234.567891")
-    reserve = replace(
-        debt.reserve, debt_index=Ray(RAY + 333_333_333_333), price=replace(debt.reserve.price, answer=99_987_654)
-    )
-    of = position(awkward, replace(debt, reserve=reserve))
+    awkward = holding("WETH", "1.234567890123456789")
+    debt = holding("USDC", 0, "1234.567891", debt_index=Ray(RAY + 333_333_333_333), price="0.99987654")
     for arithmetic in Arithmetic:
-        reported = lending.figures(lending.account_of(of, arithmetic))
-        found = lending.identify(replace(of, reported=reported))
-        assert found is not None
-        assert found.arithmetic is arithmetic
+        reported = position(awkward, debt, arithmetic=arithmetic).reported
+        model, holdings = identified((awkward, debt), reported, 0)
+        assert model.arithmetic is arithmetic
+        assert model.figures(holdings) == reported
+    of = position(awkward, debt)
     wrong = replace(of.reported, health_factor=Wad(of.reported.health_factor + 1))
-    assert lending.identify(replace(of, reported=wrong)) is None
+    model, holdings = identified((awkward, debt), wrong, 0)
+    assert model.figures(holdings) != wrong
+    assert lending.proven(replace(of, holdings=holdings, model=model, reported=wrong)) is None
 
 
 @pytest.mark.parametrize("field", ["collateral_value", "debt_value", "available_borrows", "average_ltv"])
-def test_identify_wants_every_figure_to_agree(field: str) -> None:
+def test_every_figure_has_to_agree(field: str) -> None:
     """One unit in any of them is a disagreement."""
     of = ten_ether()
     wrong = replace(of.reported, **{field: getattr(of.reported, field) + 1})
-    assert lending.identify(replace(of, reported=wrong)) is None
+    assert lending.proven(of) is not None
+    assert lending.proven(replace(of, reported=wrong)) is None
 
 
 # --- edges -----------------------------------------------------------------------------------------------------------
@@ -217,7 +257,7 @@ def test_identify_wants_every_figure_to_agree(field: str) -> None:
 
 def test_an_account_without_debt_is_infinitely_healthy() -> None:
     """As the protocol says it: 2^256 - 1; no LTV, the whole way to fall."""
-    figures = lending.figures(lending.account_of(position(holding("WETH", 10)), Arithmetic.DIRECTED))
+    figures = lending.figures(lending.account_of(position(holding("WETH", 10))))
     assert figures.health_factor == INFINITE
     assert lending.current_ltv(figures) == 0
     assert lending.liquidation_distance(figures) == WAD
@@ -226,7 +266,7 @@ def test_an_account_without_debt_is_infinitely_healthy() -> None:
 def test_debt_without_collateral_is_as_unsafe_as_can_be() -> None:
     """Health zero, LTV without bound, no distance left."""
     of = position(holding("WETH", 10, is_collateral=False), holding("USDC", 0, 5))
-    figures = lending.figures(lending.account_of(of, Arithmetic.DIRECTED))
+    figures = lending.figures(lending.account_of(of))
     assert figures.health_factor == 0
     assert lending.current_ltv(figures) == INFINITE
     assert lending.liquidation_distance(figures) == 0
@@ -234,7 +274,7 @@ def test_debt_without_collateral_is_as_unsafe_as_can_be() -> None:
 
 def test_a_missing_asset_is_an_error_and_not_zero() -> None:
     """Neither a balance nor a projection is made up for it."""
-    account = lending.account_of(ten_ether(), Arithmetic.DIRECTED)
+    account = lending.account_of(ten_ether())
     with pytest.raises(KeyError):
         account.of(at("WBTC"))
     with pytest.raises(KeyError):
@@ -244,7 +284,7 @@ def test_a_missing_asset_is_an_error_and_not_zero() -> None:
 @pytest.mark.parametrize(("supply", "debt"), [(-10 * WAD - 1, 0), (0, -1)])
 def test_a_balance_never_falls_below_zero(supply: int, debt: int) -> None:
     """Such a move cannot be made."""
-    account = lending.account_of(ten_ether(), Arithmetic.DIRECTED)
+    account = lending.account_of(ten_ether())
     with pytest.raises(ValueError, match="supplied"):
         lending.after(account, at("WETH"), supply=supply, debt=debt)
 
@@ -291,13 +331,13 @@ def test_liquidation_distance_at_the_ends() -> None:
 @given(indebted())
 def test_health_crosses_one_at_the_liquidation_price(account: Account) -> None:
     """One unit of price below it health is below 1; above it, flooring of values aside, it is not."""
-    assume(account.arithmetic is Arithmetic.DIRECTED)
+    assume(rounding(account) is Arithmetic.DIRECTED)
     crossing = lending.liquidation_price(account, A)
     assume(crossing is not None and crossing > 1)
     assert crossing
     assert health_at(account, A, crossing - 1) < WAD
     # each value is floored by less than one base unit, so one base unit of slack per asset is enough
-    slack = -(-len(NAMES) * account.of(A).unit * BPS // (account.of(A).supplied * account.of(A).threshold))
+    slack = -(-len(NAMES) * account.of(A).unit * BPS // carried(account, A))
     assert health_at(account, A, crossing + slack) >= WAD
 
 
@@ -305,36 +345,33 @@ def test_health_crosses_one_at_the_liquidation_price(account: Account) -> None:
 @given(indebted())
 def test_no_liquidation_price_means_no_price_liquidates(account: Account) -> None:
     """None only when even a price of nearly nothing leaves health at 1 or above, or the asset secures nothing."""
-    for asset in (b.asset for b in account.balances):
+    for asset in (b.asset for b in account.holdings):
         if lending.liquidation_price(account, asset) is None and account.of(asset).is_collateral:
             without = replace(
-                account, balances=tuple(replace(b, price=0) if b.asset == asset else b for b in account.balances)
+                account, holdings=tuple(lending.priced(b, 0) if b.asset == asset else b for b in account.holdings)
             )
-            is_net_debt = account.of(asset).supplied * account.of(asset).threshold <= account.of(asset).borrowed * BPS
+            is_net_debt = carried(account, asset) <= account.of(asset).borrowed * BPS
             assert is_net_debt or lending.health_factor(without) >= WAD - 1
 
 
 def health_at(account: Account, asset: Address, price: int) -> int:
-    changed = tuple(replace(b, price=price) if b.asset == asset else b for b in account.balances)
-    return lending.health_factor(replace(account, balances=changed))
+    changed = tuple(lending.priced(b, price) if b.asset == asset else b for b in account.holdings)
+    return lending.health_factor(replace(account, holdings=changed))
 
 
 def test_liquidation_price_of_the_textbook_loop() -> None:
     """14,000 / (10 x 0.83) = 1,686.75, rounded up to the feed's unit."""
-    account = lending.account_of(ten_ether(), Arithmetic.DIRECTED)
+    account = lending.account_of(ten_ether())
     assert lending.liquidation_price(account, at("WETH")) == -(-14_000 * 10**8 * BPS // (10 * 8300))
 
 
 def test_a_debt_has_no_price_to_fall_to() -> None:
     """The fall of a debt's price helps; and a collateral that the rest makes unnecessary has none either."""
     of = position(holding("WETH", 10), holding("WBTC", 1), holding("USDC", 0, 14_000))
-    account = lending.account_of(of, Arithmetic.DIRECTED)
+    account = lending.account_of(of)
     assert lending.liquidation_price(account, at("USDC")) is None
     assert lending.liquidation_price(account, at("WETH")) is None
-    assert (
-        lending.liquidation_price(lending.account_of(position(holding("WETH", 1)), Arithmetic.DIRECTED), at("WETH"))
-        is None
-    )
+    assert lending.liquidation_price(lending.account_of(position(holding("WETH", 1))), at("WETH")) is None
 
 
 # --- supply and repay ------------------------------------------------------------------------------------------------
@@ -387,7 +424,7 @@ def test_repay_to_reach_keeps_its_limit(account: Account, goal: Goal) -> None:
 @given(indebted())
 def test_only_the_whole_debt_closes_a_position(account: Account) -> None:
     """Where every unit of debt is worth at least a base unit or is rounded up to one, all must go."""
-    assume(account.arithmetic is Arithmetic.DIRECTED)
+    assume(rounding(account) is Arithmetic.DIRECTED)
     assert lending.repay_to_reach(account, B, no_debt, UINT256_MAX) == account.of(B).borrowed
 
 
@@ -399,8 +436,9 @@ def test_repay_with_collateral_is_sufficient_least_and_within_both_balances(
     """Supply and debt of one asset shrink together."""
     debt = account.of(B)
     supplied = Amount(debt.borrowed * share // 100)
-    both = replace(debt, supplied=supplied, is_collateral=share % 2 == 0, threshold=Bps(min(debt.threshold, 9000)))
-    account = replace(account, balances=tuple(both if b.asset == B else b for b in account.balances))
+    factor = Wad(min(debt.liquidation_factor, 9000 * BPS_WAD))
+    both = replace(debt, supplied=supplied, is_collateral=share % 2 == 0, liquidation_factor=factor)
+    account = replace(account, holdings=tuple(both if b.asset == B else b for b in account.holdings))
     amount = lending.repay_with_collateral_to_reach(account, B, goal, UINT256_MAX)
     most = min(both.borrowed, both.supplied)
     if amount is None:
@@ -428,7 +466,7 @@ def test_a_further_goal_never_costs_less(account: Account, health: int, further:
 
 def test_what_is_met_needs_nothing() -> None:
     """Zero, not None: there is nothing to do."""
-    account = lending.account_of(ten_ether(), Arithmetic.DIRECTED)
+    account = lending.account_of(ten_ether())
     met = at_least(WAD)
     assert lending.supply_to_reach(account, at("WETH"), met, 0) == 0
     assert lending.repay_to_reach(account, at("USDC"), met, 0) == 0
@@ -437,7 +475,7 @@ def test_what_is_met_needs_nothing() -> None:
 def test_what_is_not_collateral_does_not_help() -> None:
     """Supplying an asset that is switched off reaches nothing, whatever the amount."""
     of = position(holding("WETH", 10), holding("DAI", 1, is_collateral=False), holding("USDC", 0, 14_000))
-    account = lending.account_of(of, Arithmetic.DIRECTED)
+    account = lending.account_of(of)
     assert lending.supply_to_reach(account, at("DAI"), at_least(2 * WAD), LIMIT) is None
     on = lending.with_collateral(account, at("DAI"))
     assert lending.supply_to_reach(on, at("DAI"), at_least(2 * WAD), LIMIT)
@@ -453,7 +491,7 @@ slippages = st.integers(0, 500).map(Bps)
 def test_sale_cost_rounds_against_the_owner(account: Account, bought: int, slippage: Bps) -> None:
     """Up, by less than one smallest unit."""
     sell, buy = account.of(A), account.of(B)
-    exact = Fraction(bought * buy.price * sell.unit * (BPS + slippage), buy.unit * sell.price * BPS)
+    exact = Fraction(bought * buy.price.answer * sell.unit * (BPS + slippage), buy.unit * sell.price.answer * BPS)
     assert 0 <= lending.sale_cost(sell, buy, bought, slippage) - exact < 1
 
 
@@ -507,13 +545,16 @@ def test_a_worse_price_never_sells_less(account: Account, goal: Goal) -> None:
 @given(indebted(), st.integers(11, 30), slippages)
 def test_leverage_to_reach_keeps_the_goal_and_uses_all_of_it(account: Account, tenths: int, slippage: Bps) -> None:
     """The goal still holds; with one unit more borrowed at the same price it would not, or the limit is reached."""
-    goal, limit = at_least(tenths * WAD // 10), 10**15 * account.of(B).unit // account.of(B).price
+    goal, limit = at_least(tenths * WAD // 10), 10**15 * account.of(B).unit // account.of(B).price.answer
     deal = lending.leverage_to_reach(account, B, A, goal, slippage, limit)
     debt, collateral = account.of(B), account.of(A)
 
     def bought_for(borrowed: int) -> int:
         return int(
-            Fraction(borrowed * debt.price * collateral.unit * BPS, debt.unit * collateral.price * (BPS + slippage))
+            Fraction(
+                borrowed * debt.price.answer * collateral.unit * BPS,
+                debt.unit * collateral.price.answer * (BPS + slippage),
+            )
         )
 
     def goes(borrowed: int) -> bool:
@@ -532,7 +573,7 @@ def test_leverage_to_reach_keeps_the_goal_and_uses_all_of_it(account: Account, t
 def test_leverage_and_deleverage_are_opposites() -> None:
     """What was bought on credit can be sold again for what was borrowed, at the oracle's own price."""
     of = position(holding("WETH", 10), holding("USDC", 0, 5_000))
-    account = lending.account_of(of, Arithmetic.DIRECTED)
+    account = lending.account_of(of)
     before = lending.health_factor(account)
     deal = lending.leverage_to_reach(account, at("USDC"), at("WETH"), at_least(2 * WAD), Bps(0), LIMIT)
     assert deal
@@ -556,13 +597,13 @@ def test_withdrawable_is_the_most_that_leaves_the_floor(account: Account, floor:
         assert amount == 0
         return
     assert lending.health_factor(lending.after(account, A, supply=-amount)) >= floor
-    if account.arithmetic is Arithmetic.DIRECTED and amount < supplied:
+    if rounding(account) is Arithmetic.DIRECTED and amount < supplied:
         assert lending.health_factor(lending.after(account, A, supply=-amount - 1)) < floor
 
 
 def test_all_can_be_withdrawn_without_debt() -> None:
     """There is nothing to keep healthy."""
-    account = lending.account_of(position(holding("WETH", 10)), Arithmetic.DIRECTED)
+    account = lending.account_of(position(holding("WETH", 10)))
     assert lending.withdrawable(account, at("WETH"), wad("1.02")) == 10 * WAD
 
 
@@ -571,4 +612,4 @@ def test_all_can_be_withdrawn_without_debt() -> None:
 def test_value_is_rounded_down(account: Account, amount: int) -> None:
     """An amount is never said to be worth more than it is."""
     of = account.of(A)
-    assert 0 <= Fraction(amount * of.price, of.unit) - lending.value_down(of, amount) < 1
+    assert 0 <= Fraction(amount * of.price.answer, of.unit) - lending.value_down(of, amount) < 1

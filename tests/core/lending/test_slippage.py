@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from core_builders import at, intent, loop, quoted, reserve, rule, state, terms, wad
+from core_builders import at, holding, intent, loop, position, quoted, rule, state, terms, wad
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from keeper.core.pace import Drift, Pace
 from keeper.core.rules import Action, Limits
 from keeper.core.units import BPS, WAD, Bps, Wad
 
-WETH, USDC = reserve("WETH"), reserve("USDC")
+WETH, USDC = position(holding("WETH"), holding("USDC")).holdings
 SELL = rule(actions=[Action.DELEVERAGE])
 
 
@@ -27,7 +27,7 @@ def bound(dollars: str, *, usual: int = 50, worst: int | None = None, bonus: int
     wanted = intent(loop(dollars=dollars), replace(SELL, limits=limits))
     drifts = {at("WETH"): Drift(Bps(fall), Bps(0))}
     assessed = replace(wanted.assessment, drifts=drifts)
-    return slippage_of(wanted.rule, assessed).of(replace(WETH, liquidation_bonus=Bps(bonus)), USDC)
+    return slippage_of(wanted.rule, assessed).of(replace(WETH, penalty=Wad(max(0, bonus - BPS) * WAD // BPS)), USDC)
 
 
 def test_far_from_liquidation_the_owners_usual_holds() -> None:
@@ -115,7 +115,7 @@ def test_the_bound_lies_between_the_owners_usual_and_worst(
     assert 0 <= near <= WAD
     widened = Bps(usual + (limits.worst - usual) * near // WAD)
     slippage = Slippage(Bps(usual), widened, limits.worst, {at("WETH"): Drift(Bps(fall), Bps(fall))})
-    found = slippage.of(replace(WETH, liquidation_bonus=Bps(bonus)), USDC)
+    found = slippage.of(replace(WETH, penalty=Wad(max(0, bonus - BPS) * WAD // BPS)), USDC)
     assert usual <= found <= max(usual, min(limits.worst, bonus - BPS + fall))
 
 

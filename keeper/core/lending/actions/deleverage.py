@@ -22,6 +22,7 @@ from keeper.core.lending.pairs import (
     sale_pairs,
     with_approvals,
 )
+from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     Cost,
     Proposal,
@@ -33,9 +34,9 @@ from keeper.core.lending.proposals import (
     end_floor,
     gas_cost,
     goal_of,
-    liquidity,
     round_floor,
     spent,
+    withdraw_room,
     within,
     worth,
 )
@@ -62,10 +63,10 @@ def deleverages(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal
         yield Rejected("deleverage", Reason.NO_DEBT if not _has_debt(state.account) else Reason.NO_COLLATERAL)
     opening = opened(intent, state, terms)
     for pair in pairs:
-        sell = opening.account.of(pair.sell.reserve.asset)
+        sell = opening.account.of(pair.sell.asset)
         if not sell.is_collateral:
             continue  # it is what is taken out of the way
-        if opening.blocked and pair.sell.reserve.ltv:
+        if opening.blocked and not pair.sell.holds_back:
             yield Rejected(_label(pair), Reason.COLLATERAL_STUCK, ", ".join(opening.blocked))
             continue
         yield from _ways(pair, intent, state, terms, opening)
@@ -85,23 +86,23 @@ def _doubtful(intent: Intent, account: Account) -> tuple[Rejected, ...]:
     """Return the pairs that may not be traded for a doubt about one of the two."""
     found = []
     for pair in all_pairs(intent, account):
-        doubt = intent.assessment.doubt_of(pair.sell.reserve.asset, pair.buy.reserve.asset)
+        doubt = intent.assessment.doubt_of(pair.sell.asset, pair.buy.asset)
         if doubt:
             found.append(Rejected(_label(pair), Reason.DOUBTFUL_PRICE, doubt.detail))
     return tuple(found)
 
 
 def _label(pair: Pair) -> str:
-    return f"sell {pair.sell.reserve.symbol} to repay {pair.buy.reserve.symbol}"
+    return f"sell {pair.sell.symbol} to repay {pair.buy.symbol}"
 
 
 def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Opening) -> Proposal | Rejected:
     label, lead = _label(pair), tuple[Step, ...]()
-    if pair.sell.reserve.ltv:  # what counts for no loan needs no way opened to leave
+    if not pair.sell.holds_back:  # what is in the way needs no way opened to leave
         lead, state = opening.steps, replace(state, account=opening.account)
-    for holding in (pair.sell, pair.buy):
-        if not holding.reserve.is_active or holding.reserve.is_paused:
-            return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
+    for room in (pair.sell.room.withdraw, pair.buy.room.repay):
+        if isinstance(room, Barred):
+            return Rejected(label, room.reason, room.detail)
     if within(state.left_usd, pair.sell) == 0:
         return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
     slippage = bound_of(pair, intent)
@@ -145,7 +146,7 @@ def _sized(pair: Pair, intent: Intent, state: State, terms: Terms, largest: int)
     if not largest:
         return None
     wanted = sale_wanted(pair, intent, state, largest)
-    quote = terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
+    quote = terms.quotes.best(pair.sell.asset, pair.buy.asset, wanted.bought)
     if quote is None:
         return None
     # bounded from the oracle's price alone: what a pool asks now it may not ask any more when the sale is mined
@@ -157,22 +158,22 @@ def _swaps(steps: tuple[Step, ...]) -> int:
 
 
 def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: State, intent: Intent, terms: Terms) -> Rounds:
-    sell, repay = pair.sell.reserve.asset, pair.buy.reserve.asset
+    sell, repay = pair.sell.asset, pair.buy.asset
     account, left, steps, stopped = state.account, sale, list[Step](), None
     most = per_round(pair, intent)
     between = between_floor(account, intent, terms)
     least = LEAST_ROUND_OF_ONE if terms.is_atomic else LEAST_ROUND
     for _ in range(terms.rounds):
         free = lending.withdrawable(account, sell, between if terms.is_atomic else round_floor(account, terms))
-        available = liquidity(pair.sell, intent, account)
+        available = withdraw_room(pair.sell, intent, account)
         amount = min(left.sold, free, available, most)
         if amount * least < min(sale.sold, most) and amount < left.sold:
             stopped = Reason.FLOOR_TOO_NEAR if free <= available else Reason.LIQUIDITY_SHORT
             break
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold
-        # what counts for no loan must leave whole: a rest of it would keep everything else inside
+        # what holds back all other must leave whole: a rest of it would keep everything else inside
         rest = account.of(sell).supplied - amount
-        is_whole = not pair.sell.reserve.ltv and 0 <= rest * DUST <= amount
+        is_whole = pair.sell.holds_back and 0 <= rest * DUST <= amount
         out = amount + rest if is_whole else amount
         withdrawn = lending.after(account, sell, supply=-out)
         owed = withdrawn.of(repay).borrowed
@@ -200,7 +201,7 @@ def _left_over(amount: int, bought: int, quote: Quote) -> Amount:
 
 def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
     """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
-    sell, buy = pair.sell.reserve.asset, pair.buy.reserve.asset
+    sell, buy = pair.sell.asset, pair.buy.asset
     bps = bound_of(pair, intent)
     # what is sold is rounded up to a whole unit, which of a dear asset is worth more than dust
     left = state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - worth(1, pair.sell))
@@ -217,8 +218,8 @@ def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
 
 def bound_of(pair: Pair, intent: Intent) -> Bps:
     """Return what a sale may lose now against the oracle's price."""
-    return slippage_of(intent.rule, intent.assessment, intent.outrun).of(pair.sell.reserve, pair.buy.reserve)
+    return slippage_of(intent.rule, intent.assessment, intent.outrun).of(pair.sell, pair.buy)
 
 
 def _has_debt(account: Account) -> bool:
-    return any(b.borrowed for b in account.balances)
+    return any(h.borrowed for h in account.holdings)

@@ -9,6 +9,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account, Sale
 from keeper.core.lending.moves import Borrow, Supply, Swap
 from keeper.core.lending.pairs import LEAST_ROUND, Pair, Rounds, boost_pairs, largest_within, per_round, with_approvals
+from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     Cost,
     Proposal,
@@ -16,11 +17,12 @@ from keeper.core.lending.proposals import (
     State,
     Step,
     Terms,
+    borrow_room,
     gas_cost,
     goal_of,
-    liquidity,
     plan_floor,
     spent,
+    supply_room,
     within,
     worth,
 )
@@ -43,16 +45,16 @@ def boosts(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Re
 
 
 def _boost(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal | Rejected:
-    label = f"borrow {pair.sell.reserve.symbol} to buy {pair.buy.reserve.symbol}"
+    label = f"borrow {pair.sell.symbol} to buy {pair.buy.symbol}"
     refusal = _refuse_boost(pair)
     if refusal:
         return Rejected(label, *refusal)
     slippage = intent.rule.limits.max_slippage
-    largest = largest_within(pair, state, terms, slippage)
+    largest = min(largest_within(pair, state, terms, slippage), supply_room(pair.buy, intent, state.account))
     if not largest:
         return Rejected(label, Reason.POOL_TOO_THIN, f"nothing within {slippage} bps of the oracle")
     wanted = boost_wanted(pair, intent, state, largest)
-    quote = wanted and terms.quotes.best(pair.sell.reserve.asset, pair.buy.reserve.asset, wanted.bought)
+    quote = wanted and terms.quotes.best(pair.sell.asset, pair.buy.asset, wanted.bought)
     if not wanted or not quote:
         return Rejected(label, Reason.NOTHING_HELPS, "nothing can be borrowed above the target")
     ceiling = min(wanted.sold, mul_div_up(quote.sold, BPS + slippage, BPS))
@@ -72,7 +74,7 @@ def _boost(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal |
 
 
 def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: Intent, terms: Terms) -> Rounds:
-    borrow, buy = pair.sell.reserve.asset, pair.buy.reserve.asset
+    borrow, buy = pair.sell.asset, pair.buy.asset
     account, left, steps = state.account, deal, list[Step]()
     most = per_round(pair, intent)
     for _ in range(terms.rounds):
@@ -101,33 +103,25 @@ def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: In
 def boost_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale | None:
     """Return the largest purchase for which the target still holds, within dollars and pool."""
     slippage = intent.rule.limits.max_slippage
-    limit = within(min(state.left_usd, lending.figures(state.account).collateral_value * 10), pair.sell)
+    collateral = pair.sell.money.usd_up(lending.figures(state.account).collateral_value)
+    limit = within(min(state.left_usd, collateral * 10), pair.sell)
     if largest < UINT256_MAX:
-        sell, buy = state.account.of(pair.sell.reserve.asset), state.account.of(pair.buy.reserve.asset)
+        sell, buy = state.account.of(pair.sell.asset), state.account.of(pair.buy.asset)
         limit = min(limit, lending.sale_cost(sell, buy, largest, slippage))
-    sell_asset, buy_asset = pair.sell.reserve.asset, pair.buy.reserve.asset
+    sell_asset, buy_asset = pair.sell.asset, pair.buy.asset
     deal = lending.leverage_to_reach(state.account, sell_asset, buy_asset, goal_of(intent), slippage, limit)
     return deal if deal and deal.bought <= largest else None
 
 
 def _borrowable(account: Account, pair: Pair, intent: Intent) -> int:
-    """Return how much can be borrowed now: by LTV, by the reserve's liquidity and by its cap."""
-    reserve, room = pair.sell.reserve, UINT256_MAX
-    if reserve.borrow_cap:
-        earlier = account.of(reserve.asset).borrowed - intent.assessment.account.of(reserve.asset).borrowed
-        room = (reserve.borrow_cap * reserve.unit - reserve.total_borrowed) * 999 // 1000
-        room = max(0, room - earlier)
+    """Return how much can be borrowed now: by what the collateral carries, and by what the market has and allows."""
     by_ltv = lending.figures(account).available_borrows * 9999 // 10_000
-    return min(within(by_ltv, pair.sell), liquidity(pair.sell, intent, account), room)
+    return min(lending.amount_down(by_ltv, pair.sell), borrow_room(pair.sell, intent, account))
 
 
 def _refuse_boost(pair: Pair) -> tuple[Reason, str] | None:
-    borrow, buy = pair.sell.reserve, pair.buy.reserve
-    for reserve in (borrow, buy):
-        if not reserve.is_active or reserve.is_frozen or reserve.is_paused:
-            return Reason.RESERVE_UNAVAILABLE, reserve.symbol
-    if not borrow.is_borrowable:
-        return Reason.RESERVE_UNAVAILABLE, f"{borrow.symbol} cannot be borrowed"
-    if buy.supply_cap and buy.total_supplied >= buy.supply_cap * buy.unit:
-        return Reason.CAP_REACHED, buy.symbol
-    return None
+    borrow, supply = pair.sell.room.borrow, pair.buy.room.supply
+    for room in (borrow, supply):
+        if isinstance(room, Barred):
+            return room.reason, room.detail
+    return None if supply else (Reason.CAP_REACHED, pair.buy.symbol)

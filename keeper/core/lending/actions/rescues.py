@@ -8,6 +8,7 @@ from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import Approve, Move, Repay, RepayWithCollateral, Spender, Supply
+from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import (
     Cost,
     Proposal,
@@ -16,7 +17,6 @@ from keeper.core.lending.proposals import (
     Step,
     Terms,
     affordable,
-    cap_room,
     capital_cost,
     end_floor,
     gas_cost,
@@ -24,16 +24,16 @@ from keeper.core.lending.proposals import (
     paid,
     per_transaction,
     spent,
+    supply_room,
     within,
     worth,
 )
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, CloseTarget
-from keeper.core.snapshot import Holding
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, usd_text
 
 INTEREST_MARGIN = 1
-"""Basis points added to a full repayment: what interest may add until it is mined. Aave takes only what is owed."""
+"""Basis points added to a full repayment: what interest may add until it is mined. A market takes only what is owed."""
 
 
 def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
@@ -41,20 +41,19 @@ def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | R
     if isinstance(intent.target, CloseTarget):
         yield Rejected("top up", Reason.NOTHING_HELPS, "collateral does not close a debt")
         return
-    candidates = [h for h in intent.assessment.position.holdings if h.reserve.asset in state.wallet.tokens]
+    candidates = [h for h in intent.assessment.position.holdings if h.asset in state.wallet.tokens]
     for holding in candidates:
-        label = f"top up {holding.reserve.symbol}"
-        refusal = _refuse_supply(holding, intent, state)
-        if refusal:
-            yield Rejected(label, *refusal)
+        label = f"top up {holding.symbol}"
+        if isinstance(holding.room.supply, Barred):
+            yield Rejected(label, holding.room.supply.reason, holding.room.supply.detail)
             continue
         account = _as_collateral(state.account, holding)
-        room = cap_room(holding, intent, state)
+        room = supply_room(holding, intent, state.account)
         limit = min(affordable(state, holding, intent), room)
         if not limit:
             yield Rejected(label, *_why_nothing(state, holding, room))
             continue
-        asset = holding.reserve.asset
+        asset = holding.asset
         needed = lending.supply_to_reach(account, asset, goal_of(intent), limit)
         amount = limit if needed is None else needed
         after = lending.after(account, asset, supply=amount)
@@ -64,12 +63,12 @@ def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | R
 
 def repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
     """Yield one way per debt payable from the wallet, and per debt payable with the same asset's supply."""
-    debts = [h for h in intent.assessment.position.holdings if state.account.of(h.reserve.asset).borrowed]
+    debts = [h for h in intent.assessment.position.holdings if state.account.of(h.asset).borrowed]
     if not debts:
         yield Rejected("repay", Reason.NO_DEBT)
     for holding in debts:
         yield _repay(intent, holding, state, terms)
-        if state.account.of(holding.reserve.asset).supplied:
+        if state.account.of(holding.asset).supplied:
             yield _repay_with_collateral(intent, holding, state, terms)
 
 
@@ -78,7 +77,7 @@ def same_asset_repayments(intent: Intent, state: State, terms: Terms) -> Iterato
     if Action.REPAY in intent.actions:
         return
     for holding in intent.assessment.position.holdings:
-        balance = state.account.of(holding.reserve.asset)
+        balance = state.account.of(holding.asset)
         if balance.borrowed and balance.supplied:
             yield _repay_with_collateral(intent, holding, state, terms)
 
@@ -94,10 +93,10 @@ def interest_owed(debt: int, amount: int, *, is_all: bool) -> int:
 
 
 def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
-    label = f"repay {holding.reserve.symbol}"
-    if not holding.reserve.is_active or holding.reserve.is_paused:
-        return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
-    asset, debt = holding.reserve.asset, state.account.of(holding.reserve.asset).borrowed
+    label = f"repay {holding.symbol}"
+    if isinstance(holding.room.repay, Barred):
+        return Rejected(label, holding.room.repay.reason, holding.room.repay.detail)
+    asset, debt = holding.asset, state.account.of(holding.asset).borrowed
     limit = affordable(state, holding, intent)
     if not limit:
         return Rejected(label, *_why_nothing(state, holding, UINT256_MAX))
@@ -119,12 +118,12 @@ def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Prop
 
 
 def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
-    label = f"repay {holding.reserve.symbol} with its own supply"
+    label = f"repay {holding.symbol} with its own supply"
     if not terms.signer_is_owner:
         return Rejected(label, Reason.NOT_ALLOWED_FOR_GUARDIAN)
-    if not holding.reserve.is_active or holding.reserve.is_paused:
-        return Rejected(label, Reason.RESERVE_UNAVAILABLE, holding.reserve.symbol)
-    asset, before = holding.reserve.asset, state.account.of(holding.reserve.asset)
+    if isinstance(holding.room.repay, Barred):
+        return Rejected(label, holding.room.repay.reason, holding.room.repay.detail)
+    asset, before = holding.asset, state.account.of(holding.asset)
     limit = within(min(state.left_usd, per_transaction(intent)), holding)
     if not limit:
         return Rejected(label, Reason.SPEND_LIMIT, "nothing left to spend")
@@ -135,7 +134,7 @@ def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms
     owed = interest_owed(before.borrowed, amount, is_all=is_all)
     after = lending.after(state.account, asset, supply=-amount, debt=owed - amount)
     if lending.health_factor(after) < end_floor(state.account, terms):
-        return Rejected(label, Reason.FLOOR_TOO_NEAR, holding.reserve.symbol)
+        return Rejected(label, Reason.FLOOR_TOO_NEAR, holding.symbol)
     move = RepayWithCollateral(asset, ready if is_all else Amount(amount))
     spend = worth(move.amount, holding)
     steps = (Step(move, spend, lending.health_factor(after)),)
@@ -169,7 +168,7 @@ def _funded(
         is_payment = isinstance(move, Supply | Repay)
         reached = then if is_payment else reached
         steps.append(Step(move, spend if is_payment else Usd(0), reached))
-    wallet, left = paid(state, holding.reserve.asset, amount, spend)
+    wallet, left = paid(state, holding.asset, amount, spend)
     return Proposal(
         actions=(action,),
         label=label,
@@ -186,32 +185,17 @@ def _improves(before: Account, after: Account) -> bool:
     return new.health_factor > old.health_factor or new.debt_value < old.debt_value
 
 
-def _refuse_supply(holding: Holding, intent: Intent, state: State) -> tuple[Reason, str] | None:
-    reserve = holding.reserve
-    if not reserve.is_active or reserve.is_frozen or reserve.is_paused:
-        return Reason.RESERVE_UNAVAILABLE, reserve.symbol
-    if reserve.price.answer <= 0:
-        return Reason.PRICE_NOT_POSITIVE, reserve.symbol
-    if holding.is_collateral:
-        return None
-    if state.account.of(reserve.asset).supplied or not reserve.ltv or reserve.is_isolated:
-        return Reason.NOTHING_HELPS, f"{reserve.symbol} is not collateral of this account"
-    if any(h.is_collateral and h.reserve.is_isolated for h in intent.assessment.position.held):
-        return Reason.NOTHING_HELPS, "the account is in isolation mode"
-    return None
-
-
 def _as_collateral(account: Account, holding: Holding) -> Account:
-    """Return the account with a first supply of the asset counting as collateral, as Aave enables it by itself."""
-    return account if holding.is_collateral else lending.with_collateral(account, holding.reserve.asset)
+    """Return the account with a first supply of the asset counting as collateral, as it does by itself."""
+    return account if holding.is_collateral else lending.with_collateral(account, holding.asset)
 
 
 def _why_nothing(state: State, holding: Holding, room: int) -> tuple[Reason, str]:
-    held = state.wallet.tokens.get(holding.reserve.asset, 0)
+    held = state.wallet.tokens.get(holding.asset, 0)
     if not held:
-        return Reason.WALLET_EMPTY, f"{holding.reserve.symbol} in {state.wallet.address}"
+        return Reason.WALLET_EMPTY, f"{holding.symbol} in {state.wallet.address}"
     if not room:
-        return Reason.CAP_REACHED, holding.reserve.symbol
+        return Reason.CAP_REACHED, holding.symbol
     return Reason.SPEND_LIMIT, f"{usd_text(min(state.left_usd, UINT256_MAX))} left"
 
 

@@ -1,0 +1,195 @@
+"""What was seen of a lending position at one block, whatever the protocol, and the model that knows its arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from keeper.core.block import BlockRef
+from keeper.core.prices import OraclePrice
+from keeper.core.reasons import Reason
+from keeper.core.units import BPS, WAD, Address, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
+
+_UNITS: tuple[int, ...] = tuple(10**decimals for decimals in range(78))
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What a market counts in: ``dollars`` (10^-8) are ``unit`` of it."""
+
+    dollars: int
+    unit: int
+
+    def usd_up(self, value: int) -> Usd:
+        """Return a value of the market's own money in dollars, rounded up."""
+        return Usd(mul_div_up(value, self.dollars, self.unit))
+
+    def usd_down(self, value: int) -> Usd:
+        """Return a value of the market's own money in dollars, rounded down."""
+        return Usd(mul_div_down(value, self.dollars, self.unit))
+
+
+DOLLARS = Money(1, 1)
+"""The money of a market that counts in dollars of 10^-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Why the market lets nothing through one way now."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much the market lets through each way now, or why nothing; the account's own balances not counted.
+
+    ``supply`` is what may be supplied *and secures something*: what would only lie there is of no help. Caps, pauses
+    and modes of a protocol end here; nothing else in ``core`` asks for them.
+    """
+
+    supply: Amount | Barred
+    withdraw: Amount | Barred
+    borrow: Amount | Barred
+    repay: Amount | Barred
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """What interest never changes: supply and debt in the protocol's own units (scaled balances, shares)."""
+
+    supply: int
+    debt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What an asset earns and costs in a year as things are, and which share of all supplies is lent out.
+
+    At a utilisation of 1 nobody can withdraw.
+    """
+
+    supply: Wad
+    borrow: Wad
+    utilisation: Wad
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One asset of an account, zero included: amounts as the venue rounds them, factors as they apply to the account.
+
+    ``price`` is the market's own money, which is what liquidates; limits are in dollars, through ``money``.
+    """
+
+    asset: Address
+    symbol: str
+    decimals: int
+    price: OraclePrice
+    supplied: Amount
+    borrowed: Amount
+    is_collateral: bool
+    """Whether what is supplied secures debts."""
+    liquidation_factor: Wad
+    """Share of its value that may be owed before liquidation begins."""
+    borrow_factor: Wad
+    """Share of its value that may be borrowed against it; zero: it counts for no loan."""
+    penalty: Wad
+    """What a liquidator takes of it beyond the debt he pays, as a share of that debt."""
+    room: Room
+    principal: Principal
+    rates: Rates
+    holds_back: bool = False
+    """Whether nothing else may leave while it secures debts."""
+    money: Money = DOLLARS
+
+    @property
+    def unit(self) -> int:
+        """One whole token in smallest units."""
+        return _UNITS[self.decimals]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the account has something of it."""
+        return bool(self.principal.supply or self.principal.debt)
+
+    @property
+    def penalty_bps(self) -> Bps:
+        """The penalty in basis points, rounded down."""
+        return Bps(mul_div_down(self.penalty, BPS, WAD))
+
+    def usd_up(self, amount: int) -> Usd:
+        """Return what an amount is worth in dollars, rounded up: spending counts against us."""
+        return Usd(mul_div_up(amount * self.price.answer, self.money.dollars, self.unit * self.money.unit))
+
+    def usd_down(self, amount: int) -> Usd:
+        """Return what an amount is worth in dollars, rounded down."""
+        return Usd(mul_div_down(amount * self.price.answer, self.money.dollars, self.unit * self.money.unit))
+
+    def amount_down(self, dollars: int) -> Amount:
+        """Return how much of the asset is worth no more than ``dollars``. ZeroDivisionError without a price."""
+        return Amount(mul_div_down(dollars * self.unit, self.money.unit, self.price.answer * self.money.dollars))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFigures:
+    """What all that counts comes to, in the market's own money. The protocol's own of these are the judge of ours."""
+
+    collateral_value: int
+    debt_value: int
+    available_borrows: int
+    average_threshold: Bps
+    average_ltv: Bps
+    health_factor: Wad
+
+
+class LendingModel(Protocol):
+    """A protocol's arithmetic: all that ``core`` has to be told of it. Frozen, and of one account at one block."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What the journal keeps of the protocol's own, as plain data (a rounding, a mode)."""
+
+    def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
+        """Return what the protocol itself would say of these holdings, to the wei."""
+
+    def accrued(self, holding: Holding, seconds: int) -> Holding:
+        """Return a holding with the interest of so many seconds after the read; the rest as it was."""
+
+    def lets_out(self, figures: AccountFigures) -> bool:
+        """Whether collateral may leave, or debt grow, if the account has these figures afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class LendingPosition:
+    """One account in one lending market at one block. ``reported`` are the protocol's own figures, where it gives any.
+
+    Where it gives none, the venue compares what it does give while it reads, and ``reported`` are the model's.
+    """
+
+    name: str
+    venue: str
+    owner: Address
+    block: BlockRef
+    holdings: tuple[Holding, ...]
+    model: LendingModel
+    reported: AccountFigures
+    money: Money = DOLLARS
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the account has neither supply nor debt here (holdings may list assets it could use)."""
+        return not any(h.is_held for h in self.holdings)
+
+    @property
+    def held(self) -> tuple[Holding, ...]:
+        """The holdings with a balance."""
+        return tuple(h for h in self.holdings if h.is_held)
+
+    def holding(self, asset: Address) -> Holding:
+        """Return the holding of an asset; KeyError when it was not read."""
+        for holding in self.holdings:
+            if holding.asset == asset:
+                return holding
+        raise KeyError(asset)

@@ -1,0 +1,298 @@
+"""Aave v3's arithmetic: scaled balances, indices, its two roundings, and what a reserve lets through.
+
+Formulas: ``GenericLogic.calculateUserAccountData``, ``MathUtils``, ``WadRayMath`` (v3.0 to v3.6). The market's version
+is never asked for: the rounding that reproduces ``getUserAccountData`` to the wei is the market's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import NewType
+
+from keeper.core.lending.position import AccountFigures, Barred, Holding, Principal, Rates, Room
+from keeper.core.prices import OraclePrice
+from keeper.core.reasons import Reason
+from keeper.core.units import (
+    BPS,
+    INFINITE,
+    UINT256_MAX,
+    WAD,
+    Address,
+    Amount,
+    Bps,
+    Wad,
+    mul_div_down,
+    mul_div_nearest,
+    mul_div_up,
+)
+
+Ray = NewType("Ray", int)
+"""An index or a rate a year, 10^-27."""
+RAY = 10**27
+YEAR_S = 365 * 86_400
+BPS_WAD = WAD // BPS
+RAY_WAD = RAY // WAD
+ALL = Amount(UINT256_MAX)
+
+
+class Arithmetic(Enum):
+    """How a market rounds. Its own figures tell which: see ``identified``."""
+
+    DIRECTED = "directed"
+    """Aave v3.5 and later: collateral floors, debt ceils, threshold weighted to the unit."""
+    NEAREST = "nearest"
+    """Aave v3.0 to v3.4 and forks: half up, average threshold cut to whole basis points."""
+
+    def amounts(self, ledger: Ledger) -> tuple[Amount, Amount]:
+        """Return what is supplied and owed, rounded as the market rounds it."""
+        supply, debt = ledger.scaled_supply, ledger.scaled_debt
+        if self is Arithmetic.DIRECTED:
+            supplied, owed = supply * ledger.supply_index // RAY, -(-debt * ledger.debt_index // RAY)
+        else:
+            supplied = mul_div_nearest(supply, ledger.supply_index, RAY)
+            owed = mul_div_nearest(debt, ledger.debt_index, RAY)
+        return Amount(supplied), Amount(owed)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What an account has in a reserve as the protocol keeps it: scaled balances, the indices, and the rates a year."""
+
+    scaled_supply: int
+    scaled_debt: int
+    supply_index: Ray
+    debt_index: Ray
+    supply_rate: Ray
+    debt_rate: Ray
+
+    def later(self, seconds: int) -> Ledger:
+        """Return it after so many seconds: supply grows linearly, debt as e^x to the third power (MathUtils)."""
+        earned, x = self.supply_rate * seconds // YEAR_S, self.debt_rate * seconds // YEAR_S
+        owed = x + mul_div_nearest(x, x // 2 + mul_div_nearest(x, x // 6, RAY), RAY)
+        return replace(
+            self,
+            supply_index=Ray(mul_div_nearest(self.supply_index, RAY + earned, RAY)),
+            debt_index=Ray(mul_div_nearest(self.debt_index, RAY + owed, RAY)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """One reserve as it applies to one account: ``ltv`` and ``threshold`` are those of its e-mode where that applies.
+
+    Caps are in whole tokens, zero means none. ``liquidity`` is what can be withdrawn or borrowed now.
+    """
+
+    asset: Address
+    symbol: str
+    decimals: int
+    price: OraclePrice
+    ltv: Bps
+    liquidation_threshold: Bps
+    liquidation_bonus: Bps
+    supply_cap: int
+    borrow_cap: int
+    total_supplied: Amount
+    total_borrowed: Amount
+    liquidity: Amount
+    is_active: bool
+    is_frozen: bool
+    is_paused: bool
+    is_borrowable: bool
+    is_siloed: bool
+    is_isolated: bool
+    is_borrowable_in_isolation: bool
+
+    @property
+    def unit(self) -> int:
+        """One whole token in smallest units."""
+        return int(10**self.decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One reserve of an account: the reserve, the account's ledger in it, and whether it counts as collateral."""
+
+    reserve: Reserve
+    ledger: Ledger
+    is_collateral: bool
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the account has something of it."""
+        return bool(self.ledger.scaled_supply or self.ledger.scaled_debt)
+
+
+@dataclass(frozen=True, slots=True)
+class AaveModel:
+    """One account's arithmetic at one block: the market's rounding, the e-mode it is in, and its ledgers by asset."""
+
+    arithmetic: Arithmetic
+    emode: int = 0
+    ledgers: Mapping[Address, Ledger] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What the journal keeps of Aave's own."""
+        return {"emode": self.emode, "rounding": self.arithmetic.value}
+
+    def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
+        """Return what Pool.getUserAccountData would say, to the wei."""
+        directed = self.arithmetic is Arithmetic.DIRECTED
+        collateral = debt = by_ltv = by_threshold = 0
+        for h in holdings:
+            price, unit = h.price.answer, h.unit
+            if h.is_collateral:
+                value = h.supplied * price // unit
+                collateral += value
+                by_ltv += value * h.borrow_factor
+                by_threshold += value * h.liquidation_factor
+            if h.borrowed:
+                debt += -(-h.borrowed * price // unit) if directed else h.borrowed * price // unit
+        # factors are whole basis points, so these divisions leave nothing
+        by_ltv, by_threshold = by_ltv // BPS_WAD, by_threshold // BPS_WAD
+        ltv, threshold = (by_ltv // collateral, by_threshold // collateral) if collateral else (0, 0)
+        if directed:
+            health = mul_div_nearest(by_threshold, WAD, debt) // BPS if debt else INFINITE
+            capacity = mul_div_down(collateral, ltv, BPS)
+        else:
+            health = mul_div_nearest(mul_div_nearest(collateral, threshold, BPS), WAD, debt) if debt else INFINITE
+            capacity = mul_div_nearest(collateral, ltv, BPS)
+        return AccountFigures(collateral, debt, max(0, capacity - debt), Bps(threshold), Bps(ltv), Wad(health))
+
+    def accrued(self, holding: Holding, seconds: int) -> Holding:
+        """Return a holding with the interest of so many seconds after the read: exactly where it is as it was read.
+
+        What a projection changed of it since grows by the index too, rounded against the owner. KeyError for an asset
+        that was not read: unknown is not zero.
+        """
+        ledger = self.ledgers[holding.asset]
+        later = ledger.later(max(0, seconds))
+        (had, owed), (has, owes) = self.arithmetic.amounts(ledger), self.arithmetic.amounts(later)
+        added, lent = holding.supplied - had, holding.borrowed - owed
+        return replace(
+            holding,
+            supplied=Amount(max(0, has + added * later.supply_index // ledger.supply_index)),
+            borrowed=Amount(max(0, owes - -lent * later.debt_index // ledger.debt_index)),
+        )
+
+    def lets_out(self, figures: AccountFigures) -> bool:
+        """Whether Aave would take the change: health must not fall below 1 (ValidationLogic)."""
+        return figures.health_factor >= WAD
+
+
+def identified(entries: Sequence[Entry], reported: AccountFigures, emode: int) -> tuple[AaveModel, tuple[Holding, ...]]:
+    """Return the model and the holdings under the rounding that reproduces the protocol's own figures exactly.
+
+    Where neither does, the newer one's: then they differ from what is reported, and nobody acts on them.
+    """
+    ledgers = {e.reserve.asset: e.ledger for e in entries}
+    found = list[tuple[AaveModel, tuple[Holding, ...]]]()
+    for arithmetic in Arithmetic:
+        model, holdings = AaveModel(arithmetic, emode, ledgers), holdings_of(entries, arithmetic)
+        if model.figures(holdings) == reported:
+            return model, holdings
+        found.append((model, holdings))
+    return found[0]
+
+
+def holdings_of(entries: Sequence[Entry], arithmetic: Arithmetic) -> tuple[Holding, ...]:
+    """Return what an account has, in amounts as the market rounds them, and what each reserve lets through."""
+    is_isolated = any(e.is_collateral and e.is_held and e.reserve.is_isolated for e in entries)
+    owes = [e.reserve.asset for e in entries if e.ledger.scaled_debt]
+    siloed = {e.reserve.asset for e in entries if e.ledger.scaled_debt and e.reserve.is_siloed}
+    return tuple(
+        _holding(
+            e,
+            arithmetic.amounts(e.ledger),
+            Room(
+                supply=_supply_room(e, is_isolated=is_isolated),
+                withdraw=_out_room(e.reserve),
+                borrow=_borrow_room(e, owes, siloed, is_isolated=is_isolated),
+                repay=_shut(e.reserve) or ALL,
+            ),
+        )
+        for e in entries
+    )
+
+
+def _holding(entry: Entry, amounts: tuple[Amount, Amount], room: Room) -> Holding:
+    reserve, ledger = entry.reserve, entry.ledger
+    return Holding(
+        asset=reserve.asset,
+        symbol=reserve.symbol,
+        decimals=reserve.decimals,
+        price=reserve.price,
+        supplied=amounts[0],
+        borrowed=amounts[1],
+        is_collateral=entry.is_collateral,
+        liquidation_factor=Wad(reserve.liquidation_threshold * BPS_WAD),
+        borrow_factor=Wad(reserve.ltv * BPS_WAD),
+        penalty=Wad(max(0, reserve.liquidation_bonus - BPS) * BPS_WAD),
+        room=room,
+        principal=Principal(ledger.scaled_supply, ledger.scaled_debt),
+        rates=Rates(
+            Wad(ledger.supply_rate // RAY_WAD),
+            Wad(-(-ledger.debt_rate // RAY_WAD)),
+            Wad(_utilisation(reserve)),
+        ),
+        holds_back=not reserve.ltv,  # while it is collateral nothing that counts for loans may leave (ValidationLogic)
+    )
+
+
+def _utilisation(reserve: Reserve) -> int:
+    whole = reserve.liquidity + reserve.total_borrowed
+    return mul_div_up(reserve.total_borrowed, WAD, whole) if whole else 0
+
+
+# --- room ------------------------------------------------------------------------------------------------------------
+
+
+def _shut(reserve: Reserve) -> Barred | None:
+    is_open = reserve.is_active and not reserve.is_paused
+    return None if is_open else Barred(Reason.RESERVE_UNAVAILABLE, reserve.symbol)
+
+
+def _frozen(reserve: Reserve) -> Barred | None:
+    return Barred(Reason.RESERVE_UNAVAILABLE, reserve.symbol) if reserve.is_frozen else _shut(reserve)
+
+
+def _supply_room(entry: Entry, *, is_isolated: bool) -> Amount | Barred:
+    """Return what may be supplied and counts as collateral: a first supply does so by itself, outside isolation."""
+    reserve = entry.reserve
+    shut = _frozen(reserve)
+    if shut:
+        return shut
+    if reserve.price.answer <= 0:
+        return Barred(Reason.PRICE_NOT_POSITIVE, reserve.symbol)
+    if not entry.is_collateral:
+        if entry.ledger.scaled_supply or not reserve.ltv or reserve.is_isolated:
+            return Barred(Reason.NOTHING_HELPS, f"{reserve.symbol} is not collateral of this account")
+        if is_isolated:
+            return Barred(Reason.NOTHING_HELPS, "the account is in isolation mode")
+    return _below(reserve.supply_cap, reserve.total_supplied, reserve)
+
+
+def _out_room(reserve: Reserve) -> Amount | Barred:
+    return _shut(reserve) or reserve.liquidity
+
+
+def _borrow_room(entry: Entry, owes: Sequence[Address], siloed: set[Address], *, is_isolated: bool) -> Amount | Barred:
+    reserve = entry.reserve
+    shut, others = _frozen(reserve), [asset for asset in owes if asset != reserve.asset]
+    if shut:
+        return shut
+    if not reserve.is_borrowable:
+        return Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed")
+    if is_isolated and not reserve.is_borrowable_in_isolation:
+        return Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed in isolation mode")
+    if (reserve.is_siloed and others) or siloed - {reserve.asset}:
+        return Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed beside another debt")
+    return Amount(min(reserve.liquidity, _below(reserve.borrow_cap, reserve.total_borrowed, reserve)))
+
+
+def _below(cap: int, total: int, reserve: Reserve) -> Amount:
+    """Return what is left below a cap. 0.1 % stays free: interest and treasury count up to the very block."""
+    return ALL if not cap else Amount(max(0, (cap * reserve.unit - total) * 999 // 1000))
