@@ -65,7 +65,7 @@ async def _write_holds(
     for hold in holds:
         key = (hold.rule, hold.reason)
         if key not in said:
-            await engine.journal.decisions.record(_row(engine, block, hold, inputs()))
+            await engine.journal.decisions.record_hold(_row(engine, block, hold, inputs()))
             engine.state.said[subject] = said = said | {key}
     engine.state.said[subject] = frozenset((hold.rule, hold.reason) for hold in holds)
 

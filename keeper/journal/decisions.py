@@ -24,6 +24,8 @@ SECONDS_A_DAY = 86_400
 PRICE_MOVED = "price_moved"
 MOST_FAILURES = 200
 """Failed plans that are looked at for what they failed of, the newest ones."""
+COMES_BACK = 32
+"""The newest decisions of a position among which one that comes back is sought."""
 PRUNED_AT_ONCE = 2000
 """Holds forgotten in one commit."""
 NO_FAULT_OF_THE_PLAN = (
@@ -44,6 +46,7 @@ NO_FAULT_OF_THE_PLAN = (
 SIGNED = exists().where(transactions.c.decision_id == decisions.c.id, transactions.c.state != "planned")
 """Whether anything was signed for the decision."""
 BOUND = exists().where(transactions.c.decision_id == decisions.c.id)
+IS_BOUND = BOUND.label("is_bound")
 """Whether any transaction belongs to the decision."""
 
 
@@ -76,7 +79,7 @@ class Decision(NewDecision):
     outcome_kind: OutcomeKind | None
     created_at: int
     repeats: int = 0
-    """Plans that failed after this one in the same way, unsigned: counted here, and not written down again."""
+    """How often it came back: holds, and plans that failed in the same way unsigned, counted and not written again."""
 
 
 @dataclass(slots=True)
@@ -98,6 +101,14 @@ class Decisions:
         """Write a decision and return its id. Raises JournalError."""
         async with self.store.writing("record a decision") as connection:
             return await connection.run_sync(insert_decision, decision, self.store.clock())
+
+    async def record_hold(self, decision: NewDecision) -> int:
+        """Write a hold and return its id: one that comes back within a day is counted where it was written.
+
+        A state that comes and goes would fill the journal with rows that say the same. Raises JournalError.
+        """
+        async with self.store.writing("record a hold") as connection:
+            return await connection.run_sync(_count_or_insert, decision, self.store.clock())
 
     async def written(self, entry: Entry) -> int:
         """Write an entry unless it is written, and return its id. Raises JournalError."""
@@ -241,25 +252,49 @@ def insert_decision(connection: Connection, decision: NewDecision, now: int) -> 
     return int(written.scalar_one())
 
 
-def _count_if_repeated(connection: Connection, decision_id: int, outcome: Json) -> None:
-    """Where the plan before failed in the same way, and neither was signed for: count this one there, and drop its row.
+def _count_or_insert(connection: Connection, decision: NewDecision, now: int) -> int:
+    """Count a hold where it was written within a day, and nothing was done since; else insert it."""
+    columns = (decisions.c.id, decisions.c.rule, decisions.c.mode, decisions.c.kind, decisions.c.reason)
+    newest_first = newest(about(decision.position, None)).with_only_columns(*columns, decisions.c.block_timestamp)
+    for row in connection.execute(newest_first.limit(COMES_BACK)):
+        if row.kind in DONE:
+            break
+        is_same = tuple(row[1:5]) == (decision.rule, decision.mode, decision.kind, decision.reason)
+        if is_same and 0 <= decision.block_timestamp - row.block_timestamp < SECONDS_A_DAY:
+            again = {"repeats": decisions.c.repeats + 1, "summary": decision.summary}
+            connection.execute(update(decisions).where(decisions.c.id == row.id).values(again))
+            return int(row.id)
+    return insert_decision(connection, decision, now)
 
-    A state that fails block after block would fill the journal with rows that say what the first of them said.
+
+DONE = ("act", "upkeep")
+"""Kinds of decisions to do something."""
+
+
+def _count_if_repeated(connection: Connection, decision_id: int, outcome: Json) -> None:
+    """Where a plan failed in the same way within a day, and nothing was signed since: count it there, drop this row.
+
+    A state that fails block after block, or in two ways by turns, would fill the journal with rows that say the same.
     """
-    this = connection.execute(select(*_SAME, BOUND).where(decisions.c.id == decision_id)).one()
-    acts = decisions.c.kind.in_(("act", "upkeep"))
-    before = and_(decisions.c.position == this.position, decisions.c.rule == this.rule, decisions.c.id < decision_id)
-    columns = (decisions.c.id, decisions.c.outcome, *_SAME, BOUND)
-    newest_before = select(*columns).where(before, acts).order_by(decisions.c.id.desc()).limit(1)
-    found = connection.execute(newest_before).one_or_none()
-    if found is None or this[-1] or tuple(found[2:]) != tuple(this) or reason_of(found.outcome) != reason_of(outcome):
+    this = connection.execute(select(*_SAME, IS_BOUND, *_WHEN).where(decisions.c.id == decision_id)).one()
+    if this.is_bound:
         return
-    connection.execute(delete(decisions).where(decisions.c.id == decision_id))
-    again = {"repeats": decisions.c.repeats + 1, "outcome": outcome}
-    connection.execute(update(decisions).where(decisions.c.id == found.id).values(again))
+    before = and_(decisions.c.position == this.position, decisions.c.rule == this.rule, decisions.c.id < decision_id)
+    columns = (decisions.c.id, decisions.c.outcome, *_SAME, IS_BOUND, *_WHEN)
+    newest_before = select(*columns).where(before, decisions.c.kind.in_(DONE)).order_by(decisions.c.id.desc())
+    for found in connection.execute(newest_before.limit(COMES_BACK)):
+        if found.is_bound:
+            return
+        is_same = tuple(found[2:7]) == tuple(this[:5]) and reason_of(found.outcome) == reason_of(outcome)
+        if is_same and 0 <= this.block_timestamp - found.block_timestamp < SECONDS_A_DAY:
+            connection.execute(delete(decisions).where(decisions.c.id == decision_id))
+            again = {"repeats": decisions.c.repeats + 1, "outcome": outcome}
+            connection.execute(update(decisions).where(decisions.c.id == found.id).values(again))
+            return
 
 
 _SAME = (decisions.c.position, decisions.c.rule, decisions.c.mode, decisions.c.kind, decisions.c.outcome_kind)
+_WHEN = (decisions.c.block_timestamp,)
 
 
 def reason_of(outcome: Json | None) -> Any:

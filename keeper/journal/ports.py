@@ -18,6 +18,9 @@ class Decisions(Protocol):
     async def written(self, entry: Entry) -> int:
         """Write an entry unless it is written, and return its id. Raises JournalError."""
 
+    async def record_hold(self, decision: NewDecision) -> int:
+        """Write a hold and return its id; one that comes back may be counted where it was written."""
+
     async def record_outcome(self, decision_id: int, kind: OutcomeKind, outcome: Json) -> None:
         """Write what came of a decision. Raises JournalError."""
 

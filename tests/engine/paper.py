@@ -234,6 +234,9 @@ class PaperJournal:
             entry.id = await self.record(entry.decision)
         return entry.id
 
+    async def record_hold(self, decision: NewDecision) -> int:
+        return await self.record(decision)
+
     async def record_outcome(self, decision_id: int, kind: str, outcome: Any) -> None:
         self._ask()
         self.outcomes[decision_id] = (kind, outcome)

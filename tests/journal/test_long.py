@@ -77,7 +77,7 @@ async def acting_block(journal: Journal) -> None:
     await rows.settle(row.id, "mined", block_number=7)
     await rows.of_decision(entry.id or 0)
     await of.record_outcome(entry.id or 0, "restored", {"reason": "restored"})
-    held = await of.record(decision(kind="hold", block_timestamp=NOON + 101))
+    held = await of.record_hold(decision(kind="hold", block_timestamp=NOON + 101))
     await of.get(held)
     failed = await of.record(decision(block_timestamp=NOON + 102))
     await of.record_outcome(failed, "failed", {"reason": "stale_state"})
@@ -168,11 +168,51 @@ async def test_another_state_has_its_own_row(journal: Journal, other: dict[str, 
 
 
 async def test_another_reason_has_its_own_row(journal: Journal) -> None:
-    """And so has the same one when it comes back after another."""
-    for reason in ("fee_limit", "stale_state", "fee_limit"):
+    """And is counted there when it comes back after another, unless something was signed since."""
+    for reason in ("fee_limit", "stale_state", "fee_limit", "stale_state"):
         written = await journal.decisions.record(decision())
         await journal.decisions.record_outcome(written, "failed", {"reason": reason})
-    assert len(await journal.decisions.recent(100)) == 3
+    assert [d.repeats for d in await journal.decisions.recent(100)] == [1, 1]
+    await SIGN(journal, await journal.decisions.record(decision()))
+    written = await journal.decisions.record(decision())
+    await journal.decisions.record_outcome(written, "failed", {"reason": "fee_limit"})
+    assert len(await journal.decisions.recent(100)) == 4
+
+
+HOLD: dict[str, Any] = {"kind": "hold", "reason": "healthy", "plan": None, "rehearsal": None}
+
+
+async def test_a_hold_that_comes_and_goes_is_a_row_a_day_and_a_count(journal: Journal) -> None:
+    """A month of a state that flaps by the minute: the journal stays small, and says how often it came."""
+    days, a_day = 30, 40
+    for i in range(days * a_day):
+        at = {"block_number": i, "block_timestamp": NOON + i * 86_400 // a_day}
+        reason = ("healthy", "price_stale", "figures_disagree")[i % 3]
+        await journal.decisions.record_hold(decision(**HOLD | at | {"reason": reason, "summary": f"{reason} {i}"}))
+    rows = await journal.decisions.recent(10_000)
+    assert len(rows) <= 3 * (days + 1)
+    assert sum(1 + row.repeats for row in rows) == days * a_day
+    assert rows[0].summary != rows[-1].summary
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"position": "b"}, {"rule": "b"}, {"rule": None}, {"mode": "dry_run"}, {"kind": "danger"}, {"reason": "b"}],
+)
+async def test_another_hold_has_its_own_row(journal: Journal, other: dict[str, Any]) -> None:
+    """Of another position, rule, mode, kind or reason."""
+    ids = [await journal.decisions.record_hold(decision(**HOLD | changes)) for changes in ({}, other, {}, other)]
+    assert ids[:2] == ids[2:]
+    assert len(set(ids)) == 2
+
+
+async def test_a_hold_after_something_was_done_has_its_own_row(journal: Journal) -> None:
+    """The story of a rescue reads in its order: before it, the rescue, after it."""
+    first = await journal.decisions.record_hold(decision(**HOLD))
+    await journal.decisions.record(decision(kind="act"))
+    second = await journal.decisions.record_hold(decision(**HOLD))
+    assert first != second
+    assert len(await journal.decisions.recent(10)) == 3
 
 
 async def test_forgetting_goes_in_parts_and_to_the_end(sqlite: Journal, clock: Clock) -> None:
