@@ -45,7 +45,7 @@ async def reading(world: World, engine: Engine, count: int, runs: int) -> Row:
     ours, floor = list[float](), list[float]()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as bare:
         await engine.reader.snapshot(await engine.reader.blocks.head())
-        while len(engine.reader.known.scopes) < count:  # noqa: ASYNC110 - found in the background
+        while len(engine.reader.known.accounts) < count:  # noqa: ASYNC110 - found in the background
             await asyncio.sleep(0.1)
         for run in range(runs + WARM_UP):
             world.mine()

@@ -46,7 +46,7 @@ def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> I
 
 def _meant(engine: Opened, rule: Rule) -> str:
     asset = rule.trigger.asset
-    symbols = sorted({x.symbol for x in engine.reader.known.market.listings})
+    symbols = sorted({x.symbol for x in engine.reader.known.listings.values()})
     if asset is None:
         return ': the position has several collaterals; name one: when = { …, asset = "…" }'
     named = [s for s in symbols if s.lower() == asset.lower()]

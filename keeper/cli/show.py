@@ -30,6 +30,7 @@ from keeper.engine.result import Result
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
 from keeper.service.opened import Opened
+from keeper.venues.registry import Family
 
 Data = dict[str, Any]
 
@@ -101,7 +102,7 @@ async def _judged(
 ) -> tuple[list[Assessment | Unjudged], list[PerpAssessment | Unjudged]]:
     judged, perps = list[Assessment | Unjudged](), list[PerpAssessment | Unjudged]()
     for p in snapshot.positions:
-        if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and engine.is_perp(p.name)):
+        if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and engine.family(p.name) is Family.PERP):
             perps.append(await judge_perp(engine, snapshot, p))
         else:
             judged.append(judge(engine, snapshot, p))

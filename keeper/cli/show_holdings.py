@@ -48,7 +48,7 @@ def wallets(console: Console, engine: Opened, snapshot: Snapshot, names: Mapping
 
 def tokens(engine: Opened, wallet: Wallet) -> list[Data]:
     """Return the tokens a wallet has some of, by symbol."""
-    listed = {x.asset: x for x in engine.reader.known.market.listings}
+    listed = engine.reader.known.listings
     return [
         {"symbol": listed[asset].symbol, "amount": decimal_of(amount, listed[asset].decimals)}
         for asset, amount in wallet.tokens.items()

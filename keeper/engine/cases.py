@@ -9,6 +9,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.lending_case import LendingCase
 from keeper.engine.perp.book_case import BookCase
 from keeper.engine.perp.case import PerpCase
+from keeper.venues.registry import Family
 
 
 def cases_of(engine: Engine, snapshot: Snapshot) -> tuple[AnyCase, ...]:
@@ -23,6 +24,8 @@ def cases_of(engine: Engine, snapshot: Snapshot) -> tuple[AnyCase, ...]:
 
 def case_of(engine: Engine, snapshot: Snapshot, position: LendingPosition | PerpPosition | Unreadable) -> AnyCase:
     """Return a position as a case; one that could not be read is of the kind the settings say."""
-    if isinstance(position, PerpPosition) or (isinstance(position, Unreadable) and engine.is_perp(position.name)):
+    if isinstance(position, PerpPosition) or (
+        isinstance(position, Unreadable) and engine.family(position.name) is Family.PERP
+    ):
         return PerpCase(engine, snapshot, position)
     return LendingCase(engine, snapshot, position)

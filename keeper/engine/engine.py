@@ -26,6 +26,7 @@ from keeper.journal.past import Past, Recollection
 from keeper.journal.ports import History
 from keeper.observe.observer import Observer
 from keeper.snapshot.quorum import Opinions, SecondOpinion
+from keeper.venues.registry import Family
 
 LOOK_S = 0.3
 """How long a block waits to be judged for what it may have mined of ours."""
@@ -90,20 +91,18 @@ class Engine:
         self.recollection = Recollection(self.journal, self.terms.remembers)
         self.quorum = Opinions(self.others) if self.others else None
 
-    @property
-    def venues(self) -> Venues:
-        """Where calls may go."""
-        return Venues(self.reader.known.market, self.reader.uniswap)
+    def venues(self, name: str) -> Venues:
+        """Return where the calls of a lending position's plans may go. Raises ReadFailedError."""
+        return Venues(self.reader.account(name).market, self.reader.uniswap)
 
     @property
     def native_symbol(self) -> str:
         """What the chain's native currency is called when it is wrapped."""
-        listed = {x.asset: x.symbol for x in self.reader.known.market.listings}
-        return listed.get(self.reader.network.wrapped_native, "native")
+        return self.reader.known.native_symbol
 
-    def is_perp(self, name: str) -> bool:
-        """Return True for a perpetual position."""
-        return self.reader.positions[name].is_perp
+    def family(self, name: str) -> Family:
+        """Return what kind of position one is."""
+        return self.reader.positions[name].family
 
     # --- one block ---------------------------------------------------------------------------------------------------
 
@@ -132,7 +131,7 @@ class Engine:
         seen, armed = self.state.seen, self.state.armed
         if self.quorum is not None and seen is not None:
             near = [p for p in seen.positions if isinstance(p, LendingPosition) and armed.get(p.name)]
-            self.quorum.begin(block, self.reader.known.market, near)
+            self.quorum.begin(block, [(self.reader.account(p.name), p) for p in near])
 
     def warm_up(self) -> None:
         """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.

@@ -36,8 +36,7 @@ async def notice(engine: Engine, position: LendingPosition, assessed: Assessment
     if engine.reader.positions[name].spender in engine.state.in_flight or before.block >= position.block.number:
         return  # looked at once it has landed, and at a newer block than the last look
     try:
-        market, last = engine.reader.known.market, position.block.number
-        found = await engine.logs.of_account(market, position.owner, before.block + 1, last)
+        found = await engine.logs.happened(name, before.block + 1, position.block.number)
     except NodeError:
         engine.lent.looks[name] = engine.lent.looks.get(name, 0) + 1
         if engine.lent.looks[name] < MOST_LOOKS:

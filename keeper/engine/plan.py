@@ -119,7 +119,7 @@ async def find_plans(
     requests = quotes_needed(intent, state, terms)
     quotes = (await quotes_upon(engine, block, signer, requests)).part(share) if requests else terms.quotes
     assets = [h.asset for h in position.holdings]
-    allowances = await watch.allowances(block, signer, assets)
+    allowances = await watch.allowances(block, position.name, signer, assets)
     found = plans(intent, state, terms.with_quotes(quotes), allowances)
     if isinstance(found, Hold):
         return found

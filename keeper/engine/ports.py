@@ -16,9 +16,8 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.venues.aave_v3.market import Market
 from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Answer, OrderOutcome, PerpSeat, Probe, Read
+from keeper.venues.ports import Answer, LendingAccount, OrderOutcome, PerpSeat, Probe, Read
 
 T = TypeVar("T")
 
@@ -70,11 +69,14 @@ class Reader(Protocol):
     def quote_probe(self, requests: Iterable[QuoteRequest]) -> Probe[tuple[Quote, ...]]:
         """Return what to ask exchanges."""
 
-    async def allowances(self, block: BlockRef, spender: Address, assets: Iterable[Address]) -> Allowances:
-        """Return what a wallet has approved already. Raises NodeError."""
+    async def allowances(self, block: BlockRef, name: str, spender: Address, assets: Iterable[Address]) -> Allowances:
+        """Return what a wallet has approved already, to a position's market and to the exchange. Raises NodeError."""
 
     def position_probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
         """Return the probe of one lending position alone."""
+
+    def account(self, name: str) -> LendingAccount:
+        """Return the account of a lending position. Raises ReadFailedError when it was not found."""
 
     def seat(self, name: str) -> PerpSeat:
         """Return the account of a perpetual position."""
@@ -97,9 +99,6 @@ class Logs(Protocol):
 
     async def outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
         """Return what became of orders since a block, by key. Raises NodeError."""
-
-    async def of_account(self, market: Market, owner: Address, begin: int, end: int) -> tuple[Occurrence, ...]:
-        """Return what a lending market's events say of an account. Raises NodeError."""
 
     async def happened(self, name: str, begin: int, end: int) -> tuple[Occurrence, ...]:
         """Return what a venue's events say of a position. Raises NodeError."""

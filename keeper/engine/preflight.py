@@ -16,7 +16,6 @@ from keeper.engine.engine import Engine
 from keeper.execution import executor, policy
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
-from keeper.venues.aave_v3 import market as aave_v3
 from keeper.venues.contracts import batch_account
 
 
@@ -46,7 +45,13 @@ async def try_plan(
 ) -> Prepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block = snapshot.block
-    script = encode(plan, engine.venues, signer, block.timestamp + engine.terms.swap_deadline_s, _fits(batch, plan))
+    script = encode(
+        plan,
+        engine.venues(plan.intent.position),
+        signer,
+        block.timestamp + engine.terms.swap_deadline_s,
+        _fits(batch, plan),
+    )
     forbidden = gate(engine, block, plan, script, signer)
     if forbidden:
         return forbidden
@@ -80,7 +85,10 @@ async def ask_others(engine: Engine, block: BlockRef, plan: Plan) -> None:
     await others.agree(block)
     if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
         return
-    read, answer = aave_v3.account_call(engine.venues.market, plan.intent.assessment.position)
+    asked = engine.reader.account(plan.intent.position).witness(plan.intent.assessment.position)
+    if asked is None:
+        return
+    read, answer = asked
     if not await others.confirm(block, read.to, "0x" + read.data.hex(), "0x" + answer.hex()):
         raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {block.number}")
 
@@ -106,7 +114,7 @@ def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Ad
     """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
     grant = grant_of(engine, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
     try:
-        executor.gate(script, plan.intent.assessment.position, grant, engine.venues)
+        executor.gate(script, plan.intent.assessment.position, grant, engine.venues(plan.intent.position))
     except policy.PolicyError as error:
         return Refused(error.reason, error.detail)
     return None

@@ -70,7 +70,7 @@ def watched_for(
     A share of the largest quote bounds what a smaller swap costs: impact grows with size.
     """
     moves = [step.move for plan in plans for step in plan.steps]
-    spenders = {Spender.MARKET: venues.market.pool}
+    spenders = {Spender.MARKET: venues.market.spender}
     largest = dict[Route, int]()
     for plan in plans:
         for route, (_, bought) in swapped([step.move for step in plan.steps]).items():

@@ -9,21 +9,19 @@ from keeper.core.lending.moves import Approve, Move, Spender, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
-from keeper.venues.aave_v3 import calls as aave_v3_calls
-from keeper.venues.aave_v3.effects import pool_decoder
-from keeper.venues.aave_v3.market import Market
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.exchanges.effects import router_decoder
+from keeper.venues.ports import LendingMarket
 
 
 @dataclass(frozen=True, slots=True)
 class Venues:
     """Where calls may go: the market, and Uniswap where the network has it."""
 
-    market: Market
+    market: LendingMarket
     uniswap: uniswap_v3.Deployment | None
 
 
@@ -60,8 +58,7 @@ def allow_list(
     venues: Venues, assets: Collection[Address], signer: Address, *, is_batch: bool
 ) -> Mapping[Address, Decoder]:
     """Return the contracts that a plan about these assets may call, and what calls to each do."""
-    pool, spenders = venues.market.pool, [venues.market.pool]
-    found = {pool: pool_decoder(pool)}
+    found, spenders = dict(venues.market.decoders()), [venues.market.spender]
     if venues.uniswap:
         router = venues.uniswap.router
         found[router] = router_decoder(router, venues.uniswap.fee_tiers)
@@ -93,12 +90,12 @@ def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline:
     if isinstance(move, Approve):
         symbol = market.listing(move.asset).symbol
         if move.spender is Spender.MARKET:
-            return erc20.encode_approve(move.asset, symbol, market.pool, move.amount, "the market")
+            return erc20.encode_approve(move.asset, symbol, market.spender, move.amount, "the market")
         return erc20.encode_approve(move.asset, symbol, _uniswap(venues).router, move.amount, "the router")
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
         return uniswap_v3.encode_swap(_uniswap(venues), move, owner, deadline, symbols)
-    return aave_v3_calls.encode_move(market, move, owner, signer)
+    return market.encode(move, owner, signer)
 
 
 def _uniswap(venues: Venues) -> uniswap_v3.Deployment:

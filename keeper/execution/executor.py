@@ -82,7 +82,8 @@ class Executor:
     """Sends plans through one signer's lane."""
 
     lane: Lane
-    venues: Callable[[], Venues]
+    venues: Callable[[str], Venues]
+    """Where the calls of a position's plans may go, by its name."""
     read_position: ReadPosition
     floor: Wad
     cap: Wei | None
@@ -110,7 +111,7 @@ class Executor:
             balance=order.wallet.native,
         )
         try:
-            gate(script, position, order.grant, self.venues())
+            gate(script, position, order.grant, self.venues(position.name))
             for burst in _bursts(plan, script, rehearsed, order):
                 if receipts:
                     self._give_way()
@@ -144,9 +145,10 @@ class Executor:
             why = f"{error.doubt.reason.short}: {error.doubt.detail}"
         return Outcome("partial", Reason.UNVERIFIED, why, None, tuple(r.hash for r in receipts))
 
-    async def left_outside(self, decision_id: int) -> bool:
+    async def left_outside(self, decision_id: int, name: str) -> bool:
         """Return whether, by the journal, mined calls of a plan left something outside. Raises JournalError."""
-        return bool(outside(await self.lane.of_decision(decision_id), self._everything()))
+        known = _everything(self.venues(name), self.lane.signer.address)
+        return bool(outside(await self.lane.of_decision(decision_id), known))
 
     async def bring_back(
         self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None
@@ -162,7 +164,8 @@ class Executor:
         rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
         if any(r.state == "unseen" for r in rows):
             return 0  # it may have brought back all of it
-        left = outside(rows, self._everything(), held)
+        venues = self.venues(name)
+        left = outside(rows, _everything(venues, signer), held)
         if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
             return 0
         position = await self.read_position(name, None)
@@ -172,23 +175,18 @@ class Executor:
         moves: list[Move] = []
         for payment in due:
             moves += [Approve(payment.asset, Spender.MARKET, payment.amount), payment]
-            if self.venues().uniswap:  # the swap that failed left its approval behind
+            if venues.uniswap:  # the swap that failed left its approval behind
                 moves.append(Approve(payment.asset, Spender.ROUTER, Amount(0)))
-        calls = encode_moves(moves, self.venues(), position.owner, signer, 0)
+        calls = encode_moves(moves, venues, position.owner, signer, 0)
         chain_id, known = position.block.chain_id, grounds(position)
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
-        policy.check(calls, chain_id, grant, allow_list(self.venues(), known.assets, signer, is_batch=False), known)
+        policy.check(calls, chain_id, grant, allow_list(venues, known.assets, signer, is_batch=False), known)
         outgoing = [
             Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
             for i, (call, move) in enumerate(zip(calls, moves, strict=True))
         ]
         await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
         return len(due)
-
-    def _everything(self) -> policy.Allowed:
-        """Return what calls to all contracts of the network do, whatever the position."""
-        venues, signer = self.venues(), self.lane.signer.address
-        return allow_list(venues, [x.asset for x in venues.market.listings], signer, is_batch=False)
 
     async def _why(self, error: policy.PolicyError | SendFailedError) -> tuple[Reason, str]:
         """Return whether a revert was for the price, and what the chain says of it."""
@@ -254,6 +252,11 @@ class Executor:
         is_cut_short = bool(receipts) and reason in (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
         kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in _CALLED_OFF else "failed"
         return Outcome(kind, reason, detail, after, tuple(r.hash for r in receipts))
+
+
+def _everything(venues: Venues, signer: Address) -> policy.Allowed:
+    """Return what calls to all contracts of a market do, whatever the position."""
+    return allow_list(venues, [x.asset for x in venues.market.listings], signer, is_batch=False)
 
 
 def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:

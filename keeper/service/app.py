@@ -98,7 +98,7 @@ async def opened(
             rehearser=Upon(simulator),
             rehearser_ahead=simulator if is_live else NodeSimulator(blocks, NoFork()),
             journal=journal,
-            logs=VenueLogs(blocks, watch.seat),
+            logs=VenueLogs(blocks, watch.seat, watch.chronicle),
             fees=NodeFees(node),
             feed=node,
             clock=RealClock(),
@@ -241,9 +241,7 @@ def _executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nod
         return await read_patiently(engine.reader, name, number, settings.daemon.poll_s)
 
     floor, cap = settings.safety.health_floor, settings.max_fee
-    return Executor(
-        lane, lambda: engine.venues, read_position, floor, cap, lambda: lane.signer.address in engine.state.wanted
-    )
+    return Executor(lane, engine.venues, read_position, floor, cap, lambda: lane.signer.address in engine.state.wanted)
 
 
 def _perp_executor(engine: Opened, settings: Settings, lane: Lane) -> PerpExecutor:

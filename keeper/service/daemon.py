@@ -30,6 +30,7 @@ from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
 from keeper.venues.ports import ReadFailedError
+from keeper.venues.registry import Family
 
 FAILURES_TO_STOP_SIGNING = 5
 GOOD_TO_SIGN_AGAIN = 5
@@ -215,9 +216,12 @@ class Daemon:
     async def _bring_back(self, signer: Address, executor: Executor) -> bool:
         head, is_done = await self._engine.reader.blocks.head(), True
         for decision in await self._aftermath.cut_short(signer, head.timestamp):
+            if self._engine.family(decision.position) is not Family.LENDING:
+                continue
             # what the calls of a plan did can be said only once the market is known
             snapshot = await self._engine.reader.snapshot(await self._engine.reader.blocks.head())
-            if not await executor.left_outside(decision.id):
+            await self._engine.reader.find(decision.position, snapshot.block)
+            if not await executor.left_outside(decision.id, decision.position):
                 continue
             is_done &= await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
         return is_done

@@ -15,6 +15,7 @@ from keeper.core.units import WAD, decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address
 from keeper.settings.model import Position, Settings
+from keeper.venues.registry import VENUES, Family
 
 MOST_HEALTH = 10 * WAD
 """A health factor above this is debt of a tenth: as a bound it is more likely a slip of the point."""
@@ -182,10 +183,11 @@ def _unknown_asset(trigger: Trigger, of: Settings) -> Iterator[str]:
 
 def _unknown_market(rule: PerpRule, position: Position, of: Settings) -> Iterator[str]:
     market = rule.trigger.market
-    if market is None or position.venue != "perp_v2":
+    table = of.network.perp(position.venue)
+    if market is None or table is None or "market" in VENUES[position.venue].must_name:
         return
-    if of.network.perp_v2 is not None and of.network.perp_v2.markets and market not in of.network.perp_v2.markets:
-        yield f"there is no market {market!r}{_known(market, of.network.perp_v2.markets)}"
+    if table.markets and market not in table.markets:
+        yield f"there is no market {market!r}{_known(market, table.markets)}"
 
 
 def _unknown_underlying(underlying: str, hedges: Sequence[Position], of: Settings) -> str | None:
@@ -194,7 +196,8 @@ def _unknown_underlying(underlying: str, hedges: Sequence[Position], of: Setting
     for hedge in hedges:
         if hedge.market and is_address(hedge.market):
             return None
-        listed = of.network.perp_v2.markets if of.network.perp_v2 else {}
+        table = of.network.perp(hedge.venue)
+        listed = table.markets if table else {}
         known |= {hedge.market.upper()} if hedge.market else set(listed)
     if not known or underlying in known:
         return None
@@ -202,21 +205,33 @@ def _unknown_underlying(underlying: str, hedges: Sequence[Position], of: Setting
 
 
 def _positions(of: Settings) -> Iterator[str]:
-    venues = {"perp_v2": of.network.perp_v2, "gmx_v2": of.network.gmx_v2}
     for position in of.positions:
         where = f"position {position.name!r}"
         if int(position.owner, 16) == 0:
             yield f"{where}: `owner` is the zero address, which holds nothing; write your own"
-        if not position.is_perp:
-            continue
-        venue = venues[position.venue]
-        if venue is None:
-            yield f"{where}: the network file of {of.network.name} has no [{position.venue}]; it cannot be read"
-        elif position.market and not is_address(position.market) and position.market.upper() not in venue.markets:
-            yield f"{where}: there is no market {position.market!r}{_known(position.market, venue.markets)}"
+        yield from (f"{where}: {fault}" for fault in _nowhere(position, of))
     for signer in of.signers:
         if int(signer.address, 16) == 0:
             yield f"signer {signer.name!r}: `address` is the zero address, which nobody signs for; write your own"
+
+
+def _nowhere(position: Position, of: Settings) -> Iterator[str]:
+    """Yield that the network file does not have the venue of a position, or its market."""
+    file, market = f"the network file of {of.network.name}", position.market
+    if position.family is Family.LENDING:
+        listed = {table.name for table in of.network.markets if table.venue == position.venue}
+        if not listed:
+            yield f"{file} has no [{position.venue}]; it cannot be read"
+        elif of.network.market_of(position) is None and market is not None:
+            yield f"there is no market {market!r}{_known(market, listed)}"
+        elif of.network.market_of(position) is None:
+            yield f"{file} has several markets of {position.venue}; write `market`, one of {', '.join(sorted(listed))}"
+        return
+    venue = of.network.perp(position.venue)
+    if venue is None:
+        yield f"{file} has no [{position.venue}]; it cannot be read"
+    elif market and not is_address(market) and market.upper() not in venue.markets:
+        yield f"there is no market {market!r}{_known(market, venue.markets)}"
 
 
 # --- times -----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import ceil
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from keeper import resources
 from keeper.chain.health import Role, host_of
 from keeper.core.decide import Safety
-from keeper.core.units import WAD, Bps, Wad, Wei, scaled
+from keeper.core.units import WAD, Address, Bps, Wad, Wei, scaled
 from keeper.settings import schema
 from keeper.settings.faults import field_faults, in_one_line
 from keeper.settings.fields import urls_in
@@ -24,10 +24,8 @@ from keeper.settings.model import (
     Alerts,
     AssetSafety,
     Daemon,
-    GmxSettings,
     Network,
     NodeSettings,
-    PerpV2Settings,
     Position,
     Secret,
     Settings,
@@ -35,8 +33,9 @@ from keeper.settings.model import (
     UniswapSettings,
 )
 from keeper.settings.perp_rules import build_book, build_hedge_rule, build_perp_rule
-from keeper.settings.perp_schema import GmxTable
 from keeper.settings.rules import build_rule, kind_of
+from keeper.venues.ports import PerpTable
+from keeper.venues.registry import MarketTable
 
 GWEI = 10**9
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -230,10 +229,27 @@ def _journal_url(url: str, path: Path) -> str:
     return url
 
 
-def _gmx(table: GmxTable) -> GmxSettings:
-    markets = {name.upper(): market for name, market in table.markets.items()}
-    names = {token: name.upper() for name, tokens in table.tokens.items() for token in tokens}
-    return GmxSettings(**table.model_dump(exclude={"order_handler", "markets", "tokens"}), markets=markets, names=names)
+def _perps(file: schema.NetworkFile) -> dict[str, PerpTable]:
+    found = dict[str, PerpTable]()
+    if file.perp_v2:
+        found["perp_v2"] = PerpTable({"clearing_house": file.perp_v2.clearing_house}, _by_name(file.perp_v2.markets))
+    if file.gmx_v2:
+        contracts = file.gmx_v2.model_dump(exclude={"order_handler", "markets", "tokens"})
+        names = {token: name.upper() for name, tokens in file.gmx_v2.tokens.items() for token in tokens}
+        found["gmx_v2"] = PerpTable(contracts, _by_name(file.gmx_v2.markets), names)
+    return found
+
+
+def _by_name(markets: Mapping[str, Address]) -> dict[str, Address]:
+    return {name.upper(): market for name, market in markets.items()}
+
+
+def _markets(file: schema.NetworkFile) -> Iterator[MarketTable]:
+    """Yield the lending markets: the table of today, named as its venue, and those with a name of their own."""
+    if file.aave_v3:
+        yield MarketTable("aave_v3", "aave_v3", file.aave_v3.model_dump())
+    for name, table in file.markets.items():
+        yield MarketTable(name, table.venue, table.addresses)
 
 
 def _network(file: schema.NetworkFile) -> Network:
@@ -244,7 +260,7 @@ def _network(file: schema.NetworkFile) -> Network:
         multicall3=file.multicall3,
         wrapped_native=file.wrapped_native,
         block_time_s=float(file.block_time),
-        pool_addresses_provider=file.aave_v3.pool_addresses_provider,
+        markets=tuple(_markets(file)),
         uniswap_v3=UniswapSettings(uniswap.factory, uniswap.quoter_v2, uniswap.swap_router_02, uniswap.fee_tiers)
         if uniswap
         else None,
@@ -258,8 +274,5 @@ def _network(file: schema.NetworkFile) -> Network:
             symbol.lower(): AssetSafety(ceil(a.heartbeat) if a.heartbeat else None, a.feed, a.second_feed)
             for symbol, a in safety.assets.items()
         },
-        perp_v2=PerpV2Settings(file.perp_v2.clearing_house, {k.upper(): v for k, v in file.perp_v2.markets.items()})
-        if file.perp_v2
-        else None,
-        gmx_v2=_gmx(file.gmx_v2) if file.gmx_v2 else None,
+        perps=_perps(file),
     )

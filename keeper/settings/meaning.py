@@ -17,6 +17,7 @@ from keeper.settings.fields import as_address, as_alarm_url, as_journal_url, as_
 from keeper.settings.perp_rules import hedge_rule_faults, least_ratio_of, perp_rule_faults
 from keeper.settings.rule_schema import RestoreTable, RuleTable
 from keeper.settings.rules import kind_of, rule_faults
+from keeper.venues.registry import VENUES, Family, family_of
 
 Raw = Mapping[str, Any]
 
@@ -106,7 +107,7 @@ def _book_faults(raw: Raw) -> Iterator[str]:
                     yield f"books[{i}].{key}: there is no position {name!r}; known: {', '.join(sorted(venues))}"
         yield from _hedge_faults(i, table, venues, hedging)
         yield from _counted_twice(raw, i, table, members)
-        if isinstance(unwind, str) and venues.get(unwind, "aave_v3") != "aave_v3":
+        if isinstance(unwind, str) and family_of(venues.get(unwind, "")) is Family.PERP:
             yield f"books[{i}].unwind: {unwind!r} is a perpetual; what is unwound is a lending position"
         elif isinstance(unwind, str) and unwind in venues and unwind not in members:
             yield f"books[{i}].unwind: {unwind!r} is not among the book's positions; add it there"
@@ -119,7 +120,7 @@ def _book_faults(raw: Raw) -> Iterator[str]:
 def _hedge_faults(i: int, table: Raw, venues: Mapping[str, str], hedging: dict[str, str]) -> Iterator[str]:
     """Yield hedges that are none, or are another book's; ``hedging`` is whose they are so far."""
     for name in _hedges(table):
-        if venues.get(name) == "aave_v3":
+        if family_of(venues.get(name, "")) is Family.LENDING:
             yield f"books[{i}].hedge: {name!r} is a lending position; a hedge is a perpetual"
         if name in hedging:
             yield f"books[{i}].hedge: {name!r} hedges {hedging[name]!r} already; two books would trade to and fro"
@@ -140,9 +141,17 @@ def _counted_twice(raw: Raw, i: int, book: Raw, members: list[Any]) -> Iterator[
 def _account(position: Raw) -> tuple[str, ...]:
     """Return what a position is read from: an owner's account, and of it one position where margin is isolated."""
     venue = _text(position, "venue") or ""
-    keys = ("market", "collateral", "side") if venue == "gmx_v2" else ()
+    keys = _isolated(venue)
     owner = _address(position, "owner") or _text(position, "name") or ""
     return (venue, owner, *((_text(position, key) or "").lower() for key in keys))
+
+
+def _isolated(venue: str) -> tuple[str, ...]:
+    """Return the keys that make two positions of one owner two accounts."""
+    known = VENUES.get(venue)
+    if known is None:
+        return ()
+    return known.may_name if known.family is Family.LENDING else known.must_name
 
 
 def _hedges(book: Raw) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from keeper.core.decide import Safety
 from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps, Wei
+from keeper.venues.ports import PerpTable
+from keeper.venues.registry import VENUES, Family, MarketTable
 
 
 class Secret:
@@ -41,30 +44,6 @@ class UniswapSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class PerpV2Settings:
-    """Where Perp v2 lives on the chain; ``markets`` are base tokens by underlying."""
-
-    clearing_house: Address
-    markets: dict[str, Address]
-
-
-@dataclass(frozen=True, slots=True)
-class GmxSettings:
-    """Where GMX v2 lives on the chain."""
-
-    data_store: Address
-    reader: Address
-    exchange_router: Address
-    router: Address
-    order_vault: Address
-    event_emitter: Address
-    referral_storage: Address
-    markets: dict[str, Address]
-    names: dict[Address, str] = field(default_factory=dict)
-    """What tokens stand for: index tokens without a contract, and collateral that is what is traded."""
-
-
-@dataclass(frozen=True, slots=True)
 class AssetSafety:
     """What is known of one asset's feeds. ``feed`` tells the age where the oracle's source does not."""
 
@@ -75,14 +54,15 @@ class AssetSafety:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One chain and one market on it: addresses are data."""
+    """One chain and the venues on it: addresses are data."""
 
     name: str
     chain_id: int
     multicall3: Address
     wrapped_native: Address
     block_time_s: float
-    pool_addresses_provider: Address
+    markets: tuple[MarketTable, ...]
+    """Lending markets, each a table."""
     uniswap_v3: UniswapSettings | None
     batch_account: Address | None
     sequencer_feed: Address | None
@@ -91,8 +71,24 @@ class Network:
     max_deviation: Bps
     twap_window_s: int
     assets: dict[str, AssetSafety]
-    perp_v2: PerpV2Settings | None = None
-    gmx_v2: GmxSettings | None = None
+    perps: Mapping[str, PerpTable] = field(default_factory=dict)
+    """Perpetual venues by key."""
+
+    @property
+    def quoter(self) -> Address | None:
+        """Uniswap's QuoterV2, where the file names Uniswap."""
+        return self.uniswap_v3.quoter_v2 if self.uniswap_v3 else None
+
+    def perp(self, venue: str) -> PerpTable | None:
+        """Return where a perpetual venue is; None where the file does not name it."""
+        return self.perps.get(venue)
+
+    def market_of(self, position: Position) -> MarketTable | None:
+        """Return the lending market of a position: the one it names, else that of its venue's name, or the only one."""
+        mine = [table for table in self.markets if table.venue == position.venue]
+        named = position.market or position.venue
+        found = [table for table in mine if table.name == named]
+        return found[0] if found else mine[0] if len(mine) == 1 and position.market is None else None
 
     def asset(self, symbol: str, address: str = "") -> AssetSafety:
         """Return what the file says of an asset, by its address or its symbol; the defaults when it says nothing."""
@@ -121,14 +117,14 @@ class Position:
     owner: Address
     signer: Signer | None
     market: str | None = None
-    """GMX v2: the market, by address or name; Perp v2: a market to watch although it is not open yet."""
+    """A lending market, by its table's name; GMX v2: by address or name; Perp v2: one to watch that is not open yet."""
     collateral: str | None = None
     is_long: bool | None = None
 
     @property
-    def is_perp(self) -> bool:
-        """Whether it is a perpetual position."""
-        return self.venue != "aave_v3"
+    def family(self) -> Family:
+        """What kind of position it is."""
+        return VENUES[self.venue].family
 
     @property
     def spender(self) -> Address:

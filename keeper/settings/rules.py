@@ -26,9 +26,9 @@ from keeper.settings.rule_schema import (
     RuleTable,
     WhenTable,
 )
+from keeper.venues.registry import Family, family_of
 
 _GWEI = 10**9
-PERP_VENUES = ("perp_v2", "gmx_v2")
 LENDING_ACTIONS = frozenset(a.value for a in Action)
 
 
@@ -36,7 +36,7 @@ def kind_of(table: RuleTable, venues: Mapping[str, str]) -> str:
     """Return what a rule is about: ``lending``, ``perp`` or ``book``. ``venues`` by position."""
     if table.book is not None:
         return "book"
-    return "perp" if venues.get(table.about) in PERP_VENUES else "lending"
+    return "perp" if family_of(venues.get(table.about, "")) is Family.PERP else "lending"
 
 
 def measure_of(when: WhenTable) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from keeper.chain.health import Role
+from keeper.core.units import Address
 from keeper.settings.fields import (
     AddressField,
     AlarmUrl,
@@ -20,10 +21,22 @@ from keeper.settings.fields import (
     Text,
     Url,
     Whole,
+    as_address,
 )
 from keeper.settings.perp_schema import BookTable, GmxTable, PerpV2Table, Table
 from keeper.settings.rule_schema import RuleTable
+from keeper.venues.registry import VENUES, Family
 
+
+def _known(venue: str) -> str:
+    if venue not in VENUES:
+        *others, last = (repr(key) for key in VENUES)
+        raise ValueError(f"must be {', '.join(others)} or {last}")
+    return venue
+
+
+VenueKey = Annotated[Text, AfterValidator(_known)]
+"""A venue that the registry knows."""
 # --- network file ----------------------------------------------------------------------------------------------------
 
 
@@ -31,6 +44,36 @@ class AaveTable(Table):
     """[aave_v3]."""
 
     pool_addresses_provider: AddressField
+
+
+class MarketsTable(BaseModel):
+    """[markets.NAME]: one more lending market; ``venue`` says of which protocol, the other keys are its addresses."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    venue: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_one_of_a_venue(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(value.get("venue"), str):
+            return value
+        lending = {v.key: v for v in VENUES.values() if v.family is Family.LENDING}
+        venue = lending.get(value["venue"])
+        if venue is None:
+            raise ValueError(f"venue: {value['venue']!r} has no lending markets; known: {', '.join(lending)}")
+        wrong = [*(k for k in value if k != "venue" and k not in venue.addresses)]
+        if wrong:
+            raise ValueError(f"{wrong[0]}: is not a key of a {venue.key} market; known: {', '.join(venue.addresses)}")
+        for key in venue.addresses:
+            if key not in value:
+                raise ValueError(f"{key}: is missing")
+        return {"venue": venue.key} | {key: as_address(value[key]) for key in venue.addresses}
+
+    @property
+    def addresses(self) -> dict[str, Address]:
+        """The addresses by key."""
+        return {key: Address(str(value)) for key, value in (self.model_extra or {}).items()}
 
 
 class UniswapTable(Table):
@@ -62,14 +105,15 @@ class PriceSafetyTable(Table):
 
 
 class NetworkFile(Table):
-    """One chain and one market."""
+    """One chain and the venues on it."""
 
     name: Name
     chain_id: Whole = Field(ge=1, lt=2**63)
     multicall3: AddressField
     wrapped_native: AddressField
     block_time: Period
-    aave_v3: AaveTable
+    aave_v3: AaveTable | None = None
+    markets: dict[Name, MarketsTable] = Field(default_factory=dict)
     uniswap_v3: UniswapTable | None = None
     perp_v2: PerpV2Table | None = None
     gmx_v2: GmxTable | None = None
@@ -138,7 +182,7 @@ class PositionTable(Table):
     """[[positions]]."""
 
     name: Name
-    venue: Literal["aave_v3", "perp_v2", "gmx_v2"]
+    venue: VenueKey
     owner: AddressField
     signer: Text | None = None
     market: Text | None = None
@@ -147,17 +191,12 @@ class PositionTable(Table):
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
-        own = (
-            ("market", "collateral", "side")
-            if self.venue == "gmx_v2"
-            else ("market",)
-            if self.venue == "perp_v2"
-            else ()
-        )
+        venue = VENUES[self.venue]
         for key in ("market", "collateral", "side"):
-            if self.venue == "gmx_v2" and getattr(self, key) is None:
-                raise ValueError(f"{key}: is missing; a gmx_v2 position is one market, collateral and side")
-            if key not in own and getattr(self, key) is not None:
+            if key in venue.must_name and getattr(self, key) is None:
+                needs = f"{', '.join(venue.must_name[:-1])} and {venue.must_name[-1]}"
+                raise ValueError(f"{key}: is missing; a {self.venue} position is one {needs}")
+            if key not in (*venue.may_name, *venue.must_name) and getattr(self, key) is not None:
                 raise ValueError(f"{key}: is not for {self.venue}; leave it out")
         return self
 

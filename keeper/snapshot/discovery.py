@@ -14,12 +14,11 @@ from keeper.core.rules import Rule
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
-from keeper.snapshot.accounts import discover_seat
-from keeper.venues.aave_v3 import market as aave_v3
-from keeper.venues.aave_v3.market import Market, Scope
+from keeper.venues.contracts import erc20
 from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.feeds import chainlink
-from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError
+from keeper.venues.ports import Discovery, LendingAccount, LendingMarket, Listed, PerpSeat, ReadFailedError
+from keeper.venues.registry import Family, MarketTable, find_market, find_seat
 
 
 class AmbiguousNameError(Exception):
@@ -34,8 +33,9 @@ class AmbiguousNameError(Exception):
 class Known:
     """What discovery found: it changes when a reserve is listed or a position uses another one."""
 
-    market: Market
-    scopes: dict[str, Scope]
+    markets: dict[str, LendingMarket]
+    """Lending markets by the names of their tables: those that positions are in, else the first that there is."""
+    accounts: dict[str, LendingAccount]
     """Of every lending position that was looked at closely."""
     seats: dict[str, PerpSeat]
     """Perpetual positions: which venue, which reads."""
@@ -47,8 +47,24 @@ class Known:
     """Where trades without a pool of their own meet: the wrapped native token and the market's deepest dollar."""
     flaws: tuple[str, ...] = ()
     """What is wrong in the network file and does not blind: with it, something cannot be done."""
-    used: dict[Address, aave_v3.Listing] = field(default_factory=dict)
-    """The reserves that matter to any of these positions, by asset."""
+    native_symbol: str = "native"
+    """What the chain's native currency is called when it is wrapped."""
+    used: dict[Address, Listed] = field(default_factory=dict)
+    """The assets that matter to any of these positions, by asset."""
+
+    @property
+    def listings(self) -> dict[Address, Listed]:
+        """Every asset of every market, the first market's words first."""
+        return {x.asset: x for market in reversed(self.markets.values()) for x in market.listings}
+
+    @property
+    def governed_by(self) -> tuple[Address, ...]:
+        """Contracts that emit nothing but what changed in a market."""
+        return tuple(dict.fromkeys(contract for market in self.markets.values() for contract in market.governed_by))
+
+    def lists(self, asset: Address) -> LendingMarket | None:
+        """Return the first market that lists an asset."""
+        return next((m for m in self.markets.values() if any(x.asset == asset for x in m.listings)), None)
 
 
 class Survey:
@@ -87,32 +103,37 @@ class Survey:
         The first time AmbiguousNameError where settings use a symbol that several assets have. Later on, where another
         is listed while the keeper runs, what was said by that symbol holds for none of them, and its rules say so.
         """
-        blocks, network = self._blocks, self._network
-        market = await self._market(block)
-        if is_first and (faults := unclear(self._given, market.listings)):
+        markets = {table.name: await self._market(block, table) for table in self._tables()}
+        known = Known(markets, {}, {}, {}, (), (), ())
+        known = replace(known, native_symbol=await self._native_symbol(block, known))
+        if is_first and (faults := unclear(self._given, known.listings.values())):
             raise AmbiguousNameError(faults)
-        feeds = await blocks.discover(block, chainlink.discover_feeds([x.source for x in market.listings]))
-        market = aave_v3.with_feeds(
-            market,
-            {x.asset: network.asset(x.symbol, x.asset).feed or feeds.get(x.source) for x in market.listings},
-            {
-                x.asset: network.asset(x.symbol, x.asset).heartbeat_s or network.default_heartbeat_s
-                for x in market.listings
-            },
-        )
-        return await self.extended(block, Known(market, {}, {}, {}, (), (), ()), names)
+        return await self.extended(block, known, names)
+
+    async def _native_symbol(self, block: BlockRef, known: Known) -> str:
+        wrapped = self._network.wrapped_native
+        if listed := known.listings.get(wrapped):
+            return listed.symbol
+        return await self._blocks.read(block, erc20.symbol_probe(wrapped)) or "native"
+
+    def _tables(self) -> list[MarketTable]:
+        """Return the markets that positions are in; where they are in none, the first: it tells prices all the same."""
+        lent = [p for p in self._positions.values() if p.family is Family.LENDING]
+        found = {table.name: table for p in lent if (table := self._network.market_of(p)) is not None}
+        return list(found.values()) or list(self._network.markets[:1])
 
     async def extended(self, block: BlockRef, known: Known, names: Iterable[str]) -> Known:
         """Return what is known with what more positions use; pools are looked for where they use something new."""
-        missing = [self._positions[n] for n in names if n not in known.scopes]
-        known = await self._with_seats(block, known, [p for p in missing if p.is_perp])
-        new = [p.name for p in missing if not p.is_perp]
+        missing = [self._positions[n] for n in names if n not in known.accounts]
+        known = await self._with_seats(block, known, [p for p in missing if p.family is Family.PERP])
+        known = self._without_market(known, [p for p in missing if p.family is Family.LENDING])
+        new = [p.name for p in missing if p.family is Family.LENDING and p.name not in known.lost]
         if not new:
             return known
-        found = await self._blocks.discover_all(block, [self._scope(known.market, name) for name in new])
-        used = known.used | {x.asset: x for scope in found for x in scope.listings}
-        more = replace(known, scopes={**known.scopes, **dict(zip(new, found, strict=True))}, used=used)
-        if known.scopes and used.keys() == known.used.keys():
+        found = await self._blocks.discover_all(block, [self._account(known, name) for name in new])
+        used = known.used | {x.asset: x for account in found for x in account.listings}
+        more = replace(known, accounts={**known.accounts, **dict(zip(new, found, strict=True))}, used=used)
+        if known.accounts and used.keys() == known.used.keys():
             return more
         more = replace(more, flaws=await self._flaws(block))
         try:
@@ -123,15 +144,32 @@ class Survey:
             return more
         return replace(more, pools=pools, references=references, hubs=hubs)
 
-    async def _market(self, block: BlockRef) -> Market:
-        """Find the lending market. Raises ReadFailedError, which names the address to correct."""
-        provider = self._network.pool_addresses_provider
+    async def _market(self, block: BlockRef, table: MarketTable) -> LendingMarket:
+        """Find a lending market and the feeds behind its prices. Raises ReadFailedError: which address to correct."""
+        network = self._network
         try:
-            return await self._blocks.discover(block, aave_v3.discover_market(provider))
+            market = await self._blocks.discover(block, find_market(table))
         except ReadFailedError as error:
-            where = f"the network file of {self._network.name}: aave_v3.pool_addresses_provider {provider}"
+            where = f"the network file of {network.name}: {table}"
             detail = f"{where} is not one of this chain ({error.doubt.detail}); correct it"
             raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, detail)) from None
+        listed = market.listings
+        feeds = await self._blocks.discover(block, chainlink.discover_feeds([x.source for x in listed]))
+        given = {x.asset: network.asset(x.symbol, x.asset) for x in listed}
+        return market.with_feeds(
+            {x.asset: given[x.asset].feed or feeds.get(x.source) for x in listed},
+            {x.asset: given[x.asset].heartbeat_s or network.default_heartbeat_s for x in listed},
+        )
+
+    def _without_market(self, known: Known, positions: Sequence[Position]) -> Known:
+        """Return what is known with the positions whose market the network file does not name, as lost."""
+        lost = dict(known.lost)
+        for position in positions:
+            table = self._network.market_of(position)
+            if table is None or table.name not in known.markets:
+                what = f"{self._network.name} names no market {position.market or ''} of {position.venue}"
+                lost[position.name] = ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, what))
+        return known if lost == known.lost else replace(known, lost=lost)
 
     async def _flaws(self, block: BlockRef) -> tuple[str, ...]:
         """Find what is wrong with the place of swaps: without it everything else still is kept."""
@@ -147,24 +185,26 @@ class Survey:
             if position.name in seats or position.name in lost:
                 continue
             try:
-                seats[position.name] = await self._blocks.discover(block, discover_seat(self._network, position))
+                seats[position.name] = await self._blocks.discover(block, find_seat(self._network, position))
             except ReadFailedError as error:
                 lost[position.name] = error
         return known if (seats, lost) == (known.seats, known.lost) else replace(known, seats=seats, lost=lost)
 
-    def _scope(self, market: Market, name: str) -> Discovery[Scope]:
+    def _account(self, known: Known, name: str) -> Discovery[LendingAccount]:
         position = self._positions[name]
-        return aave_v3.discover_scope(market, position.owner, [position.spender], self._named.get(name, []))
+        table = self._network.market_of(position)
+        assert table is not None  # noqa: S101 - who has none is lost
+        market = known.markets[table.name]
+        return market.find_account(position.owner, [position.spender], self._named.get(name, []))
 
     async def _pools(
         self, block: BlockRef, known: Known
     ) -> tuple[tuple[uniswap_v3.Pool, ...], tuple[uniswap_v3.Reference, ...], tuple[Address, ...]]:
-        where, market, used = self.uniswap, known.market, list(known.used)
-        listed = {x.asset: x for x in market.listings}
+        where, listed, used = self.uniswap, known.listings, list(known.used)
         if where is None or not used:
             return (), (), ()
-        dollar = await self._blocks.read(block, aave_v3.dollar_probe(market))
-        hub = [h for h in (self._network.wrapped_native, dollar) if h in listed]
+        dollars = [await self._blocks.read(block, market.dollar_probe()) for market in known.markets.values()]
+        hub = list(dict.fromkeys(h for h in (self._network.wrapped_native, *dollars) if h in listed))
         search = uniswap_v3.discover_pools(where, [*used, *hub], self._network.twap_window_s)
         pools = await self._blocks.discover(block, search)
         found = [

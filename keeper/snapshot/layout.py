@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, SecondPrice, Sequencer
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import BlockRef, LendingPosition, Listed, Otherwise, Unreadable, Wallet
+from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Unreadable, Wallet
+from keeper.core.snapshot import Listed as Priced
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.snapshot.slots import Sheet
-from keeper.venues.aave_v3 import market as aave_v3
-from keeper.venues.aave_v3.market import FeedRound, Market
+from keeper.snapshot.price_port import Told, best, by_perpetuals, origins
+from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
 from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.feeds import chainlink
-from keeper.venues.ports import Answer, PricesMovedError, Probe, Read, ReadFailedError, ScopeOutdatedError
+from keeper.venues.ports import Answer, Listed, PricesMovedError, Probe, Read, ReadFailedError, ScopeOutdatedError
+from keeper.venues.registry import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Seen:
     seconds: dict[Address, SecondPrice]
     sequencer: Sequencer | None
     native_price: int
-    assets: dict[Address, Listed]
+    assets: dict[Address, Priced]
     also: dict[object, Answer]
     prices: dict[str, int]
     """What the oracle says of the assets that were asked for by symbol, in lower case; zero when it does not know."""
@@ -59,21 +60,18 @@ class Page:
         self.known = known
         self.positions = tuple(positions)
         self._also = also
-        sheet, market, used = Sheet(), known.market, _used(known, positions)
-        self._feeds = {a: sheet.add(chainlink.round_probe(x.feed)) for a, x in used.items() if x.feed}
-        self._places = {
-            p.name: sheet.places(aave_v3.position_reads(market, known.scopes[p.name]))
-            for p in self.positions
-            if p.name in known.scopes
-        }
+        self._network = network
+        sheet, used = Sheet(), _used(known, positions)
+        lent = [p.name for p in self.positions if p.name in known.accounts]
+        self._accounts = {name: sheet.add(known.accounts[name].probe(name, block)) for name in lent}
         seats = {p.name: known.seats[p.name] for p in positions if p.name in known.seats}
         self._seats = {name: (seat, sheet.add(seat.probe(name, block))) for name, seat in seats.items()}
         collaterals = [seat.collateral for seat in seats.values()]
-        everything = list(dict.fromkeys([*(x.asset for x in market.listings), *collaterals]))
+        everything = list(dict.fromkeys([*known.listings, *collaterals]))
         spenders = dict.fromkeys([*(p.spender for p in positions), *signers, *wallets])
         self._wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
         self._averages = [
-            (sheet.add(uniswap_v3.average_probe(r, network.twap_window_s)), sheet.add(_price(market, r.quote)))
+            (sheet.add(uniswap_v3.average_probe(r, network.twap_window_s)), sheet.add(_price(known, r.quote)))
             for r in known.references
             if r.asset in used
         ]
@@ -83,13 +81,14 @@ class Page:
             if network.sequencer_feed
             else None
         )
-        self._native = sheet.add(_price(market, network.wrapped_native))
-        self._listed = {x: sheet.add(_price(market, x.asset)) for x in market.listings} if wallets else {}
+        self._native = self._told_of(sheet, network.wrapped_native)
+        listed = known.listings.values() if wallets else ()
+        self._listed = {x.asset: (x, self._told_of(sheet, x.asset)) for x in listed}
         self._also_slots = {read: sheet.places((read,))[0] for read in also}
-        named = {s.lower(): market.named(s) for s in symbols}
-        self._prices = {s: sheet.add(_price(market, x.asset)) for s, x in named.items() if x}
+        self._prices = {s.lower(): sheet.add(p) for s in symbols if (p := _named_price(known, s)) is not None}
         self.reads = tuple(sheet.reads)
-        self.at = self._places | {name: slot.places for name, (_, slot) in self._seats.items()}
+        self.at = {name: slot.places for name, slot in self._accounts.items()}
+        self.at |= {name: slot.places for name, (_, slot) in self._seats.items()}
         """Where the answers that make up each position are."""
 
     def told_by(
@@ -109,13 +108,8 @@ class Page:
 
     def decode(self, block: BlockRef, answers: Sequence[Answer]) -> Seen:
         """Return what the answers tell, each position by itself. Raises ReadFailedError for what all depend on."""
-        rounds = dict[Address, FeedRound]()
-        for asset, feed in self._feeds.items():
-            found = feed.decode(answers)
-            if found:
-                rounds[asset] = FeedRound(found.round_id, found.updated_at)
         moved = set[str]()
-        read = {p.name: self._found(p, block, rounds, answers, moved) for p in self.positions}
+        read = {p.name: self._found(p, block, answers, moved) for p in self.positions}
         wallets = {s: Wallet(s, *slot.decode(answers)) for s, slot in self._wallets.items()}
         prices = [s.decode(answers) for s in self._seconds]
         prices += [average.decode(answers)(quote.decode(answers)) for average, quote in self._averages]
@@ -124,8 +118,8 @@ class Page:
             wallets=wallets,
             seconds={p.asset: p for p in prices},
             sequencer=self._sequencer.decode(answers) if self._sequencer else None,
-            native_price=self._native.decode(answers),
-            assets={x.asset: Listed(x.symbol, x.decimals, slot.decode(answers)) for x, slot in self._listed.items()},
+            native_price=self._native_price(block, answers, read.values()),
+            assets={asset: self._priced(block, x, told, answers) for asset, (x, told) in self._listed.items()},
             also={read: answers[place] for read, place in self._also_slots.items()},
             prices={symbol: slot.decode(answers) for symbol, slot in self._prices.items()},
             outdated={name for name, position in read.items() if position is None}
@@ -137,7 +131,6 @@ class Page:
         self,
         position: Position,
         block: BlockRef,
-        rounds: Mapping[Address, FeedRound],
         answers: Sequence[Answer],
         moved: set[str],
     ) -> LendingPosition | PerpPosition | Unreadable | None:
@@ -149,9 +142,7 @@ class Page:
             if name in self._seats:
                 seat, slot = self._seats[name]
                 return seat.probe(name, block).decode([answers[place] for place in slot.places])
-            market, scope = self.known.market, self.known.scopes[name]
-            mine = [answers[place] for place in self._places[name]]
-            return aave_v3.decode_position(market, scope, name, block, rounds, mine)
+            return replace(self._accounts[name].decode(answers), block=block)
         except PricesMovedError:
             moved.add(name)
             return None
@@ -162,35 +153,59 @@ class Page:
 
     def _has_new_money(self, wallets: Mapping[Address, Wallet]) -> bool:
         """Whether a wallet holds a reserve that was not looked at for its position."""
-        listed, scopes = {x.asset for x in self.known.market.listings}, self.known.scopes
+        accounts = self.known.accounts
         return any(
-            (wallets[p.spender].tokens.keys() & listed) - {x.asset for x in scopes[p.name].listings}
+            (wallets[p.spender].tokens.keys() & _assets(accounts[p.name].market.listings))
+            - _assets(accounts[p.name].listings)
             for p in self.positions
-            if p.name in scopes and wallets[p.spender].tokens
+            if p.name in accounts and wallets[p.spender].tokens
         )
 
+    # --- prices of what is held beside positions -------------------------------------------------------------------
 
-def _used(known: Known, positions: Sequence[Position]) -> dict[Address, aave_v3.Listing]:
-    return {x.asset: x for p in positions if p.name in known.scopes for x in known.scopes[p.name].listings}
+    def _told_of(self, sheet: Sheet, asset: Address) -> list[Slot[Told | None]]:
+        return [sheet.add(probe) for probe in origins(self._network, self.known, asset)]
+
+    def _native_price(self, block: BlockRef, answers: Sequence[Answer], read: Iterable[object]) -> int:
+        """Return the price of one whole native token, zero where nobody tells it."""
+        told = [slot.decode(answers) for slot in self._native]
+        told += by_perpetuals(read, self.known.native_symbol, self._network.default_heartbeat_s)
+        found = best(told, block.timestamp)
+        return found.answer if found else 0
+
+    @staticmethod
+    def _priced(block: BlockRef, listed: Listed, told: list[Slot[Told | None]], answers: Sequence[Answer]) -> Priced:
+        found = best([slot.decode(answers) for slot in told], block.timestamp)
+        return Priced(listed.symbol, listed.decimals, found.answer if found else 0)
+
+
+def _used(known: Known, positions: Sequence[Position]) -> dict[Address, Listed]:
+    return {x.asset: x for p in positions if p.name in known.accounts for x in known.accounts[p.name].listings}
+
+
+def _assets(listed: Sequence[Listed]) -> set[Address]:
+    return {x.asset for x in listed}
 
 
 def _changing(position: Position) -> Unreadable:
-    what = "prices or the position changed while it was" if position.is_perp else "reserves changed while they were"
+    is_perp = position.family is Family.PERP
+    what = "prices or the position changed while it was" if is_perp else "reserves changed while they were"
     doubt = Doubt(Reason.POSITION_UNREADABLE, f"the account's {what} read")
     return Unreadable(position.name, position.owner, doubt)
 
 
-def _second_feeds(network: Network, listings: Iterable[aave_v3.Listing]) -> list[Probe[SecondPrice]]:
+def _second_feeds(network: Network, listings: Iterable[Listed]) -> list[Probe[SecondPrice]]:
     named = [(x.asset, network.asset(x.symbol, x.asset).second_feed) for x in listings]
     return [chainlink.second_feed_probe(asset, feed) for asset, feed in named if feed]
 
 
-def _price(market: Market, asset: Address) -> Probe[int]:
-    """Return the probe of an asset's oracle price in base units, zero when the oracle does not know it."""
-    read, function = aave_v3.price_read(market, asset)
+def _price(known: Known, asset: Address) -> Probe[int]:
+    """Return the probe of an asset's price by the oracle of the first market that lists it; zero where none does."""
+    market = known.lists(asset)
+    return market.price_probe(asset) if market else Probe((), lambda _: 0)
 
-    def decode(answers: Sequence[Answer]) -> int:
-        found = function.decode_or_none(answers[0])
-        return int(found[0]) if found else 0
 
-    return Probe((read,), decode)
+def _named_price(known: Known, symbol: str) -> Probe[int] | None:
+    """Return the probe of the price of what a symbol means; None where no market, or more than one, has it."""
+    found = [(market, x) for market in known.markets.values() if (x := market.named(symbol)) is not None]
+    return found[0][0].price_probe(found[0][1].asset) if len(found) == 1 else None

@@ -9,10 +9,7 @@ from typing import Any
 from keeper.chain import accounts
 from keeper.chain.blocks import Blocks
 from keeper.core.occurrences import Occurrence
-from keeper.core.units import Address
-from keeper.venues.aave_v3 import events as aave_v3_events
-from keeper.venues.aave_v3.market import Market
-from keeper.venues.ports import OrderOutcome, PerpSeat
+from keeper.venues.ports import Chronicle, OrderOutcome, PerpSeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +18,8 @@ class VenueLogs:
 
     blocks: Blocks
     seat: Callable[[str], PerpSeat]
+    chronicle: Callable[[str], Chronicle]
+    """What reads the venue's logs about a position, by its name."""
 
     async def created(self, name: str, hash_: str) -> tuple[str, ...]:
         """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
@@ -35,15 +34,9 @@ class VenueLogs:
         logs = await self._logs(since, book.filter(keys))
         return {key: book.outcome(key, logs) for key in keys}
 
-    async def of_account(self, market: Market, owner: Address, begin: int, end: int) -> tuple[Occurrence, ...]:
-        """Return what a lending market's events say of an account, first to last block. Raises NodeError."""
-        asked = aave_v3_events.account_filters(market, owner)
-        logs = [log for wanted in asked for log in await self.paged(begin, end, wanted)]
-        return aave_v3_events.occurrences(market, logs)
-
     async def happened(self, name: str, begin: int, end: int) -> tuple[Occurrence, ...]:
         """Return what a venue's events say of a position, first to last block. Raises NodeError."""
-        chronicle = self.seat(name).chronicle
+        chronicle = self.chronicle(name)
         return chronicle.told([log for wanted in chronicle.asked() for log in await self.paged(begin, end, wanted)])
 
     async def paged(self, begin: int, end: int, wanted: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 from keeper.chain.errors import NodesDisagreeError
 from keeper.core.snapshot import BlockRef, LendingPosition
 from keeper.core.units import Address
-from keeper.venues.aave_v3 import market as aave_v3
-from keeper.venues.aave_v3.market import Market
+from keeper.venues.ports import LendingAccount
 
 Poll = Any
 """Questions under way, in the nodes' own form."""
@@ -42,9 +41,9 @@ class Opinions:
     _agreeing: asyncio.Task[None] | None = None
     _polls: dict[str, Poll] = field(default_factory=dict)
 
-    def begin(self, block: BlockRef, market: Market, positions: Iterable[LendingPosition]) -> None:
+    def begin(self, block: BlockRef, watched: Iterable[tuple[LendingAccount, LendingPosition]]) -> None:
         """Ask for the block and for the figures of positions, as they were an earlier block's; wait for nothing."""
-        reads = {p.name: aave_v3.account_call(market, p)[0] for p in positions}
+        reads = {p.name: asked[0] for account, p in watched if (asked := account.witness(p)) is not None}
         if self._agreeing is not None:
             self._agreeing.cancel()
         if not reads:
@@ -55,7 +54,7 @@ class Opinions:
         self._agreeing.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._polls = {name: self.others.poll(block, r.to, "0x" + r.data.hex()) for name, r in reads.items()}
 
-    async def are_one(self, market: Market, position: LendingPosition) -> bool:
+    async def are_one(self, account: LendingAccount, position: LendingPosition) -> bool:
         """Tell whether they were asked about a position at its block, and say what was read.
 
         Raises NodesDisagreeError when they do not.
@@ -65,7 +64,10 @@ class Opinions:
         if position.block.hash != self._block.hash:
             return False
         await self._agreeing
-        _, answer = aave_v3.account_call(market, position)
+        asked = account.witness(position)
+        if asked is None:
+            return False
+        _, answer = asked
         if not await self.others.borne_out(self._block, self._polls[position.name], "0x" + answer.hex()):
             number = self._block.number
             raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {number}")

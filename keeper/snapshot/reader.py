@@ -27,10 +27,10 @@ from keeper.snapshot.discovery import Known, Survey
 from keeper.snapshot.layout import Page, Seen
 from keeper.snapshot.market_events import Changes
 from keeper.snapshot.second_reader import Calm, SecondLook, Warn
-from keeper.venues.aave_v3 import market as aave_v3
 from keeper.venues.contracts import erc20
 from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Answer, PerpSeat, Probe, Read, ReadFailedError
+from keeper.venues.ports import Answer, Chronicle, LendingAccount, PerpSeat, Probe, Read, ReadFailedError
+from keeper.venues.registry import VENUES
 
 if TYPE_CHECKING:
     from keeper.snapshot.screening import Fleet
@@ -67,7 +67,7 @@ class Watch:
         self._wallets = tuple(dict.fromkeys(wallet for book in books for wallet in book.wallets))
         """Wallets of books: read beside those that spend."""
         in_books = {name for book in books for name in (*book.positions, *book.hedges)}
-        self._pinned = [p for p in positions if p.is_perp or p.name in in_books]
+        self._pinned = [p for p in positions if not VENUES[p.venue].is_screened or p.name in in_books]
         """Positions that are always read in full."""
         self._survey = Survey(blocks, network, positions, rules, books)
         self._signers = tuple(dict.fromkeys(p.spender for p in positions if p.signer))
@@ -138,7 +138,7 @@ class Watch:
         close = self._close()
         known = await self._known_for(block, close)
         if self._changes is not None:
-            self._changes.saw(block, known.market.governed_by)
+            self._changes.saw(block, known.governed_by)
         seen, figures = await self._read(block, known, close)
         if seen.outdated:
             if seen.outdated != seen.moved:
@@ -181,9 +181,9 @@ class Watch:
         ]
         return uniswap_v3.quote_probe(where, asked)
 
-    async def allowances(self, block: BlockRef, spender: Address, assets: Iterable[Address]) -> Allowances:
-        """Return what a wallet has approved already, to the market and to the router."""
-        whom = {Spender.MARKET: self.known.market.pool}
+    async def allowances(self, block: BlockRef, name: str, spender: Address, assets: Iterable[Address]) -> Allowances:
+        """Return what a wallet has approved already, to the market of a position and to the router."""
+        whom = {Spender.MARKET: self.account(name).market.spender}
         if self.uniswap:
             whom[Spender.ROUTER] = self.uniswap.router
         keys = [(asset, role) for asset in assets for role in whom]
@@ -193,12 +193,26 @@ class Watch:
 
     def position_probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
         """Return the probe of one position alone, as rehearsal and verification use it."""
-        return aave_v3.position_probe(self.known.market, self.known.scopes[name], name, block, {})
+        return self.account(name).probe(name, block)
+
+    async def find(self, name: str, block: BlockRef) -> None:
+        """Find out what one position uses, where that is not known yet. Raises NodeError, ReadFailedError."""
+        self._known = await self._survey.extended(block, self.known, [name])
 
     async def find_anew(self, name: str, block: BlockRef) -> None:
         """Find out what one position uses by now. Raises NodeError, ReadFailedError."""
-        rest = {other: scope for other, scope in self.known.scopes.items() if other != name}
-        self._known = await self._survey.extended(block, replace(self.known, scopes=rest), [name])
+        rest = {other: account for other, account in self.known.accounts.items() if other != name}
+        self._known = await self._survey.extended(block, replace(self.known, accounts=rest), [name])
+
+    def account(self, name: str) -> LendingAccount:
+        """Return the account of a lending position. Raises ReadFailedError when it was not found."""
+        if name in self.known.accounts:
+            return self.known.accounts[name]
+        raise self.known.lost.get(name) or ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{name} was not found"))
+
+    def chronicle(self, name: str) -> Chronicle:
+        """Return what reads the logs about a position, whatever its kind. Raises KeyError, ReadFailedError."""
+        return self.seat(name).chronicle if name in self.known.seats else self.account(name).chronicle
 
     def seat(self, name: str) -> PerpSeat:
         """Return the seat of a perpetual position. Raises KeyError when it was not found."""
@@ -278,7 +292,10 @@ class Watch:
     def _close(self) -> list[Position]:
         if self._fleet is None:
             return list(self.positions.values())
-        return [*self._pinned, *(self._ships[i] for i in self._fleet.close(self._known.scopes if self._known else ()))]
+        return [
+            *self._pinned,
+            *(self._ships[i] for i in self._fleet.close(self._known.accounts if self._known else ())),
+        ]
 
     def _page_of(self, block: BlockRef, known: Known, close: Sequence[Position]) -> Page:
         symbols = self._fleet.symbols if self._fleet else ()
@@ -293,7 +310,7 @@ class Watch:
         else:
             known = self._known = await self._survey.extended(block, self._known, [p.name for p in positions])
         if self._renewal is None or self._renewal.done():
-            rest = [p.name for p in self._ships if p.name not in known.scopes]
+            rest = [p.name for p in self._ships if p.name not in known.accounts and p.name not in known.lost]
             if self._is_outdated or rest:
                 self._renewal = asyncio.create_task(self._renew(block, positions, rest))
         return known
@@ -303,8 +320,13 @@ class Watch:
         known = self._known = await self._survey.discover(block, names, is_first=is_first)
         self._is_outdated = False
         if self._fleet is not None:
-            self._glance = Bundle([aave_v3.account_read(known.market, p.owner) for p in self._ships])
+            self._glance = Bundle([self._figures_read(known, p) for p in self._ships])
         return known
+
+    def _figures_read(self, known: Known, position: Position) -> Read:
+        table = self.network.market_of(position)
+        read = known.markets[table.name].figures_read(position.owner) if table and table.name in known.markets else None
+        return read or Read(position.owner, b"")  # which answers no figures: unreadable
 
     async def _renew(self, block: BlockRef, positions: Sequence[Position], rest: Sequence[str]) -> None:
         """Off the path: find the market anew where it may have changed, then what the rest of a fleet uses."""

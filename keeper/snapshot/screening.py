@@ -150,7 +150,7 @@ class Fleet:
         return sorted(((self._close | self._kept) - self._unreadable) | known)
 
     def look(self, answers: Sequence[Answer], prices: dict[str, int]) -> Sight:
-        """Return what the figures of a block tell. ``answers`` are those to ``aave_v3.account_read``, one for each."""
+        """Return what the figures of a block tell. ``answers`` are those to ``figures_read``, one for each."""
         missing = [i for i, a in enumerate(answers) if a is None or len(a) != _SIZE]
         figures = _figures(answers)
         fires = self._bounds.reached(figures, GUARD)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
+from keeper.core.lending.moves import MarketMove
+from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.occurrences import Occurrence
 from keeper.core.perp.moves import PerpMove, TradeQuote
 from keeper.core.perp.position import PerpPosition
@@ -17,10 +20,15 @@ from keeper.venues.effects import Call, Decoder
 
 __all__ = [
     "Answer",
+    "AtOnce",
     "Attempt",
     "Call",
     "Chronicle",
+    "Codes",
     "Discovery",
+    "LendingAccount",
+    "LendingMarket",
+    "Listed",
     "OrderBook",
     "OrderOutcome",
     "PerpSeat",
@@ -93,6 +101,216 @@ def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
         return tuple(p.decode(answers[ends[i] : ends[i + 1]]) for i, p in enumerate(probes))
 
     return Probe(tuple(read for probe in probes for read in probe.reads), decode)
+
+
+# --- assets and feeds ------------------------------------------------------------------------------------------------
+
+
+class Listed(Protocol):
+    """One asset of a market: what does not change from block to block."""
+
+    @property
+    def asset(self) -> Address:
+        """Which it is."""
+
+    @property
+    def symbol(self) -> str:
+        """How it is called."""
+
+    @property
+    def decimals(self) -> int:
+        """Decimals of its amounts."""
+
+    @property
+    def source(self) -> Address:
+        """Whom the market's oracle asks for its price."""
+
+    @property
+    def feed(self) -> Address | None:
+        """The feed behind that, which tells how old a price is; None where none is known."""
+
+    @property
+    def heartbeat_s(self) -> int:
+        """How old its price may get."""
+
+
+# --- lending venues --------------------------------------------------------------------------------------------------
+
+
+class AtOnce(Enum):
+    """What was asked is done when it is mined."""
+
+    AT_ONCE = "at once"
+
+
+Codes = Mapping[Address, bytes]
+"""Contract → the code it has in a rehearsal, in the place of its own."""
+
+
+class LendingMarket(Protocol):
+    """One market, as discovery found it: a table of the network file, of whichever protocol."""
+
+    @property
+    def name(self) -> str:
+        """The name of its table."""
+
+    @property
+    def listings(self) -> Sequence[Listed]:
+        """Every asset of it."""
+
+    @property
+    def spender(self) -> Address:
+        """Who takes what is paid in, and is approved for it."""
+
+    @property
+    def governed_by(self) -> tuple[Address, ...]:
+        """Contracts that emit nothing but what changed in the market."""
+
+    def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> LendingMarket:
+        """Return the market with the feed behind each asset's price, and how old it may get."""
+
+    def listing(self, asset: Address) -> Listed:
+        """Return one of its assets; KeyError when it does not list it."""
+
+    def named(self, name: str) -> Listed | None:
+        """Return an asset by its address, or by a symbol that no other has; letter case aside."""
+
+    def price_probe(self, asset: Address) -> Probe[int]:
+        """Return the probe of an asset's price by the market's oracle, its own money; zero when that does not know."""
+
+    def dollar_probe(self) -> Probe[Address | None]:
+        """Return the probe of the asset that is worth a dollar and of which it has most: where trades meet."""
+
+    def figures_read(self, owner: Address) -> Read | None:
+        """Return the read of an account's figures (``AccountFigures``, six words); None where there is no such view.
+
+        Fleets of many accounts are screened by it.
+        """
+
+    def find_account(
+        self, owner: Address, spenders: Sequence[Address], named: Sequence[str]
+    ) -> Discovery[LendingAccount]:
+        """Find the assets an account uses, a spender's wallet holds, or a rule names."""
+
+    def encode(self, move: MarketMove, owner: Address, signer: Address) -> Call:
+        """Return the call of a move, for the owner's account. Raises ValueError for a move the venue does not have."""
+
+    def decoders(self) -> Mapping[Address, Decoder]:
+        """Return the market's contracts that a keeper calls, and what calls to each do: the gate's allow-list."""
+
+
+class LendingAccount(Protocol):
+    """One account in a lending market, as discovery found it: which reads it takes, and what its logs say."""
+
+    @property
+    def market(self) -> LendingMarket:
+        """The market it is in."""
+
+    @property
+    def owner(self) -> Address:
+        """Whose it is."""
+
+    @property
+    def listings(self) -> Sequence[Listed]:
+        """The assets that matter to it."""
+
+    @property
+    def settles(self) -> AtOnce:
+        """A lending market does what it is asked when that is mined."""
+
+    def probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
+        """Return the reads of the position. Decoding raises ReadFailedError where a figure is missing.
+
+        ScopeOutdatedError where the account uses what is not read.
+        """
+
+    def witness(self, position: LendingPosition) -> tuple[Read, bytes] | None:
+        """Return the read that decides every spend, and the answer the position was judged by: others are asked it."""
+
+    def priced_at(self, holdings: Sequence[Holding]) -> Codes:
+        """Return what makes the market's oracle answer these prices: plans for them can be rehearsed."""
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """What reads the market's logs about the account."""
+
+
+# --- what a venue is told of the chain, and of what the owner wants ---------------------------------------------------
+
+
+class Feeds(Protocol):
+    """What the network file says of one asset's feeds."""
+
+    @property
+    def heartbeat_s(self) -> int | None:
+        """How old its price may get."""
+
+    @property
+    def feed(self) -> Address | None:
+        """The feed that tells its age, where the oracle's own source does not."""
+
+    @property
+    def second_feed(self) -> Address | None:
+        """An independent feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerpTable:
+    """Where a perpetual venue is: its contracts by key, its markets by name, and what tokens stand for."""
+
+    contracts: Mapping[str, Address]
+    markets: Mapping[str, Address]
+    names: Mapping[Address, str] = field(default_factory=dict)
+
+
+class Site(Protocol):
+    """One chain, as the network file describes it."""
+
+    @property
+    def name(self) -> str:
+        """How it is called."""
+
+    @property
+    def multicall3(self) -> Address:
+        """Multicall3."""
+
+    @property
+    def quoter(self) -> Address | None:
+        """Uniswap's QuoterV2, where the file names Uniswap."""
+
+    @property
+    def default_heartbeat_s(self) -> int:
+        """How old a price may get whose heartbeat nobody said."""
+
+    def perp(self, venue: str) -> PerpTable | None:
+        """Return where a perpetual venue is; None where the file does not name it."""
+
+    def asset(self, symbol: str, address: str = "") -> Feeds:
+        """Return what the file says of an asset, by its address or its symbol."""
+
+
+class Wanted(Protocol):
+    """A position as the owner named it."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's key."""
+
+    @property
+    def owner(self) -> Address:
+        """Whose it is."""
+
+    @property
+    def market(self) -> str | None:
+        """Which market, by name or address."""
+
+    @property
+    def collateral(self) -> str | None:
+        """Which collateral, by symbol or address."""
+
+    @property
+    def is_long(self) -> bool | None:
+        """Which side."""
 
 
 # --- perpetual venues ------------------------------------------------------------------------------------------------

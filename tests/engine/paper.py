@@ -27,9 +27,12 @@ from keeper.journal.decisions import Decision
 from keeper.observe.observer import Observer
 from keeper.settings.model import Network, Position, Signer
 from keeper.snapshot.discovery import Known
+from keeper.venues.aave_v3.account import AaveAccount
 from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.aave_v3.position import Scope
 from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Answer, Call, Probe, Read
+from keeper.venues.ports import Answer, Call, LendingAccount, Probe, Read
+from keeper.venues.registry import MarketTable
 
 POOL, ORACLE, ROUTER = (Address("0x" + c * 40) for c in "123")
 GAS = 200_000
@@ -43,7 +46,7 @@ def network() -> Network:
         multicall3=Address("0x" + "ca" * 20),
         wrapped_native=at("WETH"),
         block_time_s=12,
-        pool_addresses_provider=POOL,
+        markets=(MarketTable("aave_v3", "aave_v3", {"pool_addresses_provider": POOL}),),
         uniswap_v3=None,
         batch_account=None,
         sequencer_feed=None,
@@ -105,7 +108,7 @@ class PaperReader:
             name: Position(name, "aave_v3", OWNER, Signer(name, signer, None, None, None, False))
             for name, signer in signers.items()
         }
-        self.known = Known(market(), {}, {}, {}, (), (), ())
+        self.known = Known({"aave_v3": market()}, {}, {}, {}, (), (), (), native_symbol="WETH")
         self.uniswap = uniswap_v3.Deployment(Address("0x" + "f" * 40), Address("0x" + "e" * 40), ROUTER, (500,))
         self.close = list[str]()
 
@@ -146,12 +149,15 @@ class PaperReader:
         found = pool_answers(tuple(requests), state(_wanted(one)), self.paper.cost_bps)
         return Probe((), lambda _: found.all)
 
-    async def allowances(self, block: BlockRef, spender: Address, assets: Iterable[Address]) -> Any:
+    async def allowances(self, block: BlockRef, name: str, spender: Address, assets: Iterable[Address]) -> Any:
         self._ask("allowances")
         return {}
 
     def position_probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
         return Probe((Read(POOL, name.encode()),), lambda answers: self.paper.after(self.paper.known(name)))
+
+    def account(self, name: str) -> LendingAccount:
+        return AaveAccount(market(), Scope(OWNER, 0, market().listings))
 
     def seat(self, name: str) -> Any:
         raise KeyError(name)

@@ -21,7 +21,6 @@ from keeper.execution.lane import SendFailedError
 from keeper.execution.recovery import TRIES, Aftermath
 from keeper.journal.decisions import OutcomeKind
 from keeper.observe.observer import Observer
-from keeper.venues.aave_v3 import calls as aave_v3_calls
 
 TAKEN = 10**18
 WETH = at("WETH")
@@ -38,12 +37,11 @@ class Rescue:
         async def read(_: str, __: int | None) -> LendingPosition:
             return replace(loop("10", "13000"), owner=rig.lane.signer.address)
 
-        self.executor = Executor(rig.lane, lambda: VENUES, read, Wad(0), None)
+        self.executor = Executor(rig.lane, lambda _: VENUES, read, Wad(0), None)
 
     async def take_out(self, end: OutcomeKind) -> None:
-        call = aave_v3_calls.encode_move(
-            VENUES.market, Withdraw(WETH, Amount(TAKEN)), self.rig.lane.signer.address, self.rig.lane.signer.address
-        )
+        owner = self.rig.lane.signer.address
+        call = VENUES.market.encode(Withdraw(WETH, Amount(TAKEN)), owner, owner)
         self.rig.clock.at = [(self.rig.clock.now + 2, self.rig.chain.mine)]
         await self.rig.lane.send([Outgoing(call, self.rig.decision, 2, 5, 300_000)], guidance())
         await self.rig.journal.decisions.record_outcome(self.rig.decision, end, {})
@@ -63,12 +61,12 @@ async def test_what_was_taken_out_is_returned_however_the_plan_ended(rig: Rig, e
     """A plan that gave way to another was called off, and a part of it can have been mined before."""
     rescue = Rescue(rig)
     await rescue.take_out(end)
-    assert await rescue.executor.left_outside(rig.decision)
+    assert await rescue.executor.left_outside(rig.decision, "loop")
     rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
     assert await rescue.returned()
     (supply,) = rescue.supplied
     assert f"{TAKEN:064x}" in supply
-    assert not await rescue.executor.left_outside(rig.decision)
+    assert not await rescue.executor.left_outside(rig.decision, "loop")
 
 
 async def test_a_return_that_another_use_of_the_key_prevents_is_tried_again(rig: Rig) -> None:  # noqa: F811

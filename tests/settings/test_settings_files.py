@@ -120,7 +120,7 @@ def test_faults_of_the_network_file_carry_its_own_name(tmp_path: Path, good: str
     said = str(refused.value)
     assert f"{tmp_path / 'own.toml'}: chain_id: 'one' is not a whole number" in said
     assert f"{tmp_path / 'own.toml'}: multicall: unknown key; did you mean 'multicall3'?" in said
-    assert f"{tmp_path / 'own.toml'}: aave_v3: is missing" in said
+    assert f"{tmp_path / 'own.toml'}: wrapped_native: is missing" in said
     assert f"{tmp_path / 'keeper.toml'}: rules[0].restore.health_factor" in said
 
 

@@ -15,6 +15,7 @@ from keeper.chain.client import Node
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address
 from keeper.venues.aave_v3 import market as aave_v3
+from keeper.venues.aave_v3.position import discover_scope, position_probe
 from keeper.venues.contracts import multicall3
 from keeper.venues.ports import joined
 from sandbox.positions import AccountData, accounts_data
@@ -70,8 +71,8 @@ def read_all(world: World, owners: Sequence[str]) -> tuple[list[LendingPosition]
         market = await blocks.discover(
             head, aave_v3.discover_market(Address(world.addresses["aave"]["pool_addresses_provider"]))
         )
-        scopes = [await blocks.discover(head, aave_v3.discover_scope(market, Address(o), [], [])) for o in owners]
-        probes = [aave_v3.position_probe(market, scope, scope.owner, head, {}) for scope in scopes]
+        scopes = [await blocks.discover(head, discover_scope(market, Address(o), [], [])) for o in owners]
+        probes = [position_probe(market, scope, scope.owner, head) for scope in scopes]
         found = await blocks.read(head, joined(probes))
         await node.close()
         return list(found)

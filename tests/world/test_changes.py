@@ -93,12 +93,12 @@ async def test_another_oracle_is_found_before_anything_is_done_by_the_old_one(wo
         changes = engine.reader._changes
         assert changes is not None
         await until(lambda: changes._pushed and changes._pushed.is_live)
-        old, new = engine.reader.known.market.oracle, to_checksum_address("0x" + "0a" * 20)
+        old, new = engine.reader.known.markets["aave_v3"].oracle, to_checksum_address("0x" + "0a" * 20)
         move_oracle(world, old, new)
         world.set_price("WETH", world.price("WETH") + 100)
         await until(lambda: engine.reader._is_outdated)
         await block(engine)
-        await until(lambda: engine.reader.known.market.oracle != old)
+        await until(lambda: engine.reader.known.markets["aave_v3"].oracle != old)
         assert await block(engine)
 
 

@@ -82,7 +82,7 @@ async def test_all_are_judged_and_few_are_read_in_full(world: World, proxy: RpcP
 
 async def everything_found(parts: Engine) -> None:
     async with asyncio.timeout(20):
-        while len(parts.reader.known.scopes) < COUNT:  # noqa: ASYNC110 - found in the background
+        while len(parts.reader.known.accounts) < COUNT:  # noqa: ASYNC110 - found in the background
             await asyncio.sleep(0.01)
 
 
@@ -105,15 +105,15 @@ async def test_an_oracle_that_fails_leaves_nobody_healthy(world: World, fleet: P
     """Every account reverts: all are unreadable, and none is asked in full for it."""
     async with engine(fleet) as parts:
         await cycle(parts, await parts.reader.blocks.head())
-        code = world.rpc("eth_getCode", parts.reader.known.market.oracle, "latest")
-        world.rpc("anvil_setCode", parts.reader.known.market.oracle, "0x60006000fd")
+        code = world.rpc("eth_getCode", parts.reader.known.markets["aave_v3"].oracle, "latest")
+        world.rpc("anvil_setCode", parts.reader.known.markets["aave_v3"].oracle, "0x60006000fd")
         world.mine()
         for _ in range(2):
             results = await cycle(parts, await parts.reader.blocks.head())
             assert len(results) == COUNT
             assert {r.decision.reason for r in results} == {Reason.POSITION_UNREADABLE}  # type: ignore[union-attr]
             world.mine()
-        world.rpc("anvil_setCode", parts.reader.known.market.oracle, code)
+        world.rpc("anvil_setCode", parts.reader.known.markets["aave_v3"].oracle, code)
         world.mine()
         results = await cycle(parts, await parts.reader.blocks.head())
         assert len(parts.state.seen.afar) + len(results) == COUNT  # type: ignore[union-attr]

@@ -12,6 +12,7 @@ from keeper.core.lending.figures import Account
 from keeper.core.snapshot import AccountFigures
 from keeper.core.units import UINT256_MAX, WAD, Address, Wad
 from keeper.venues.aave_v3 import market as aave_v3
+from keeper.venues.aave_v3.position import discover_scope, position_probe
 from keeper.venues.contracts import multicall3
 from sandbox.errors import RevertedError
 from sandbox.world import World
@@ -33,8 +34,8 @@ def seen(world: World, owner: str) -> Account:
         provider = Address(world.addresses["aave"]["pool_addresses_provider"])
         market = await blocks.discover(head, aave_v3.discover_market(provider))
         symbols = [x.symbol for x in market.listings]
-        scope = await blocks.discover(head, aave_v3.discover_scope(market, Address(owner), [], symbols))
-        position = await blocks.read(head, aave_v3.position_probe(market, scope, "p", head, {}))
+        scope = await blocks.discover(head, discover_scope(market, Address(owner), [], symbols))
+        position = await blocks.read(head, position_probe(market, scope, "p", head))
         await node.close()
         account = lending.proven(position)
         assert account

@@ -95,7 +95,9 @@ class Swap:
     bought: Amount
 
 
-Move = Approve | Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral | Swap
+MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
+"""What a lending market itself does."""
+Move = Approve | MarketMove | Swap
 
 GAS: dict[type[Move], int] = {
     Approve: 50_000,

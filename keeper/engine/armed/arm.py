@@ -139,7 +139,7 @@ class Arming:
             await self._may_go.wait()
             ladder = await site.ladder(scenario, rungs(factor, step, RUNGS), step)
             ways = [plan for rung in ladder for plan in rung.plans]
-            watched = watched_for(ways, self._engine.venues, site.signer, site.allowances)
+            watched = watched_for(ways, self._engine.venues(one.position.name), site.signer, site.allowances)
             for rung in ladder:
                 for plan in rung.plans:
                     tried += 1

@@ -20,7 +20,6 @@ from keeper.engine.plan import state_of, terms_of
 from keeper.engine.preflight import Prepared, batch_of, try_plan
 from keeper.execution.encoding import Batch
 from keeper.execution.rehearsal import Overridden, Refused, Simulator
-from keeper.venues.feeds.fixed_price import price_source
 
 WAYS = 2
 """Plans tried for one rung, best first."""
@@ -99,12 +98,9 @@ class Site:
 
     async def trial(self, rung: Rung, plan: Plan, simulator: Simulator) -> Prepared | Refused:
         """Return the plan ready to be sent at the rung's prices, the oracle made to answer them."""
-        codes = {
-            h.price.source: price_source(h.price.answer)
-            for h, now in zip(rung.position.holdings, self.one.position.holdings, strict=True)
-            if h.price.answer != now.price.answer
-        }
-        there = Overridden(simulator, codes)
+        pairs = zip(rung.position.holdings, self.one.position.holdings, strict=True)
+        moved = [h for h, now in pairs if h.price.answer != now.price.answer]
+        there = Overridden(simulator, self.engine.reader.account(rung.position.name).priced_at(moved))
         return await try_plan(self.engine, rung.snapshot, plan, self.signer, self.batch, there)
 
 
@@ -117,7 +113,15 @@ async def site_of(engine: Engine, snapshot: Snapshot, one: Assessment) -> Site:
     batch = await batch_of(engine, block, signer)
     if executor:
         await executor.lane.warm_up(batch.contract if batch and not batch.is_delegated else None)
-    return Site(engine, snapshot, one, signer, nonce, batch, await engine.reader.allowances(block, signer, assets))
+    return Site(
+        engine,
+        snapshot,
+        one,
+        signer,
+        nonce,
+        batch,
+        await engine.reader.allowances(block, one.position.name, signer, assets),
+    )
 
 
 def _tight(intent: Intent, step: Bps) -> Intent:

@@ -29,8 +29,8 @@ async def fitting(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Ad
         except OutOfBoundsError as why:
             engine.observer.unfit(intent.position, armed.plan.label, str(why))
             continue
-        market = engine.venues.market
-        if engine.quorum is not None and not await engine.quorum.are_one(market, intent.assessment.position):
+        account = engine.reader.account(intent.position)
+        if engine.quorum is not None and not await engine.quorum.are_one(account, intent.assessment.position):
             return None
         after = prepared.plan.projected.health_factor
         engine.observer.rehearsed(intent.position, prepared.plan.label, armed.rehearsed.how, after)

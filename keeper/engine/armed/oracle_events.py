@@ -67,7 +67,7 @@ class Early:
             return
         known = watch.known
         plain = dict[Address, dict[Address, None]]()
-        for listing in (x for scope in known.scopes.values() for x in scope.listings if x.feed == x.source):
+        for listing in (x for account in known.accounts.values() for x in account.listings if x.feed == x.source):
             plain.setdefault(listing.source, {})[listing.asset] = None
         feeds = {source: list(assets) for source, assets in plain.items()}
         self._emitters = await watch.read(seen.block, oracle_events.aggregators_probe(feeds))

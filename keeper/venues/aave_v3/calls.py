@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from keeper.core.lending.moves import Borrow, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
+from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.units import UINT256_MAX, Address, Wei
-from keeper.venues.aave_v3.market import Market
 from keeper.venues.codec.abi import load
 from keeper.venues.ports import Call
 
@@ -12,33 +11,30 @@ _POOL = load("aave_v3_pool")
 VARIABLE_RATE = 2
 NO_REFERRAL = 0
 
-MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
 
-
-def encode_move(market: Market, move: MarketMove, owner: Address, signer: Address) -> Call:
+def encode_move(pool: Address, symbol: str, move: MarketMove, owner: Address, signer: Address) -> Call:
     """Return the call of a move, always for the owner's account and with the owner as recipient.
 
     "All" is the protocol's own value (2^256 - 1), except where a guardian repays for another: Aave refuses it
     there (NoExplicitAmountToRepayOnBehalf) and takes no more than is owed of an explicit amount.
     """
-    symbol = market.listing(move.asset).symbol
     match move:
         case Supply(asset, amount):
             data = _POOL.supply.encode(asset, amount, owner, NO_REFERRAL)
-            return Call(market.pool, data, Wei(0), f"supply {symbol}")
+            return Call(pool, data, Wei(0), f"supply {symbol}")
         case Withdraw(asset, wanted):
             data = _POOL.withdraw.encode(asset, UINT256_MAX if wanted is None else wanted, owner)
-            return Call(market.pool, data, Wei(0), f"withdraw {symbol}")
+            return Call(pool, data, Wei(0), f"withdraw {symbol}")
         case Unpledge(asset):
             data = _POOL.setUserUseReserveAsCollateral.encode(asset, False)
-            return Call(market.pool, data, Wei(0), f"stop counting {symbol} as collateral")
+            return Call(pool, data, Wei(0), f"stop counting {symbol} as collateral")
         case Borrow(asset, amount):
             data = _POOL.borrow.encode(asset, amount, VARIABLE_RATE, NO_REFERRAL, owner)
-            return Call(market.pool, data, Wei(0), f"borrow {symbol}")
+            return Call(pool, data, Wei(0), f"borrow {symbol}")
         case Repay(asset, amount, is_all):
             value = UINT256_MAX if is_all and signer == owner else amount
             data = _POOL.repay.encode(asset, value, VARIABLE_RATE, owner)
-            return Call(market.pool, data, Wei(0), f"repay {symbol}")
+            return Call(pool, data, Wei(0), f"repay {symbol}")
         case RepayWithCollateral(asset, amount):
             data = _POOL.repayWithATokens.encode(asset, amount, VARIABLE_RATE)
-            return Call(market.pool, data, Wei(0), f"repay {symbol} with its own supply")
+            return Call(pool, data, Wei(0), f"repay {symbol} with its own supply")

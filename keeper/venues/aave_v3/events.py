@@ -6,14 +6,16 @@ Source: ``IPool`` (events LiquidationCall, Supply, Withdraw, Borrow, Repay; the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eth_utils.crypto import keccak
 
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.units import Address, Amount, decimal_of
-from keeper.venues.aave_v3.market import Market
 from keeper.venues.codec.abi import address
+
+if TYPE_CHECKING:
+    from keeper.venues.aave_v3.market import Market
 
 WORD = 32
 

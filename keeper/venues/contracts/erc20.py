@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.codec.abi import load
+from keeper.venues.codec.quantities import plain
 from keeper.venues.contracts import multicall3
 from keeper.venues.ports import Answer, Call, Probe
 
 _ERC20 = load("erc20")
+LONGEST_SYMBOL = 32
+"""Characters of a token's symbol that are shown."""
 
 
 def wallet_probe(
@@ -38,3 +41,21 @@ def encode_approve(asset: Address, symbol: str, spender: Address, amount: Amount
     """Return the call that sets an allowance to exactly ``amount``."""
     purpose = f"approve {whom} to take {symbol}" if amount else f"take back {whom}'s allowance of {symbol}"
     return Call(asset, _ERC20.approve.encode(spender, amount), Wei(0), purpose)
+
+
+def symbol_probe(asset: Address) -> Probe[str | None]:
+    """Return the probe of a token's symbol; None where nothing answers."""
+    return Probe((_ERC20.symbol.read(asset),), lambda answers: symbol_of(answers[0], asset) if answers[0] else None)
+
+
+def symbol_of(answer: Answer, asset: Address) -> str:
+    """Return a token's symbol; some old tokens answer 32 bytes instead of a string, some nothing.
+
+    A token calls itself what it likes: in one line, short, and nothing that a terminal obeys.
+    """
+    text = _ERC20.symbol.decode_or_none(answer)
+    if text:
+        return plain(str(text[0])).strip()[:LONGEST_SYMBOL] or asset[:8]
+    if answer and len(answer) == 32:
+        return plain(answer.rstrip(b"\0").decode("ascii", "replace")).strip() or asset[:8]
+    return asset[:8]

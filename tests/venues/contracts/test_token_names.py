@@ -4,7 +4,7 @@ import pytest
 from eth_abi.abi import encode
 
 from keeper.core.units import Address
-from keeper.venues.aave_v3.market import LONGEST_SYMBOL, _symbol
+from keeper.venues.contracts.erc20 import LONGEST_SYMBOL, symbol_of
 
 ASSET = Address("0x" + "ab" * 20)
 
@@ -26,9 +26,9 @@ ASSET = Address("0x" + "ab" * 20)
 )
 def test_a_symbol_is_one_short_line(answer: bytes | None, shown: str) -> None:
     """Control characters and directions of writing are no letters; what cannot be read is called by its address."""
-    assert _symbol(answer, ASSET) == shown
+    assert symbol_of(answer, ASSET) == shown
 
 
 def test_a_symbol_without_end_is_cut() -> None:
     """A hundred thousand letters would be in every line of the log."""
-    assert len(_symbol(encode(("string",), ("x" * 100_000,)), ASSET)) == LONGEST_SYMBOL
+    assert len(symbol_of(encode(("string",), ("x" * 100_000,)), ASSET)) == LONGEST_SYMBOL

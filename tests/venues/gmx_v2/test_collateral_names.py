@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keeper.core.units import Address
-from keeper.snapshot.accounts import collateral_of
+from keeper.venues.gmx_v2.find import collateral_of
 from keeper.venues.gmx_v2.markets import Token
 from keeper.venues.ports import ReadFailedError
 

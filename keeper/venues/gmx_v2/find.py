@@ -1,46 +1,30 @@
-"""The seats of perpetual positions: which venue, found how. The one place that knows what venues there are."""
+"""A position of GMX v2 found from what the owner named: the market, its prices and fees, and how orders are tried."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from eth_utils.address import is_hex_address
 
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
-from keeper.settings.model import Network, Position
 from keeper.venues.codec.abi import address
 from keeper.venues.gmx_v2 import account as gmx_v2_seat
 from keeper.venues.gmx_v2 import fees as gmx_v2_fees
 from keeper.venues.gmx_v2 import markets as gmx_v2
 from keeper.venues.gmx_v2 import trials as gmx_v2_trials
 from keeper.venues.gmx_v2.positions import Scope
-from keeper.venues.perp_v2 import account as perp_v2_seat
-from keeper.venues.perp_v2 import markets as perp_v2
-from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError
+from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError, Site, Wanted
 
 
-def discover_seat(network: Network, position: Position) -> Discovery[PerpSeat]:
-    """Find the seat of a position. Raises ReadFailedError when there is no such venue, or no such market."""
-    if position.venue == "perp_v2":
-        return (yield from _perp_v2(network, position))
-    return (yield from _gmx_v2(network, position))
-
-
-def _gmx_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
-    where = network.gmx_v2
+def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
+    """Find the seat of a position. Raises ReadFailedError when there is no such market."""
+    where = network.perp("gmx_v2")
     if where is None or position.market is None or position.is_long is None:
         raise _none(f"{network.name} names no gmx_v2")
-    deployment = gmx_v2.Deployment(
-        where.data_store,
-        where.reader,
-        where.exchange_router,
-        where.router,
-        where.order_vault,
-        where.event_emitter,
-        where.referral_storage,
-    )
+    deployment = gmx_v2.Deployment(*(where.contracts[part.name] for part in fields(gmx_v2.Deployment)))
     token = where.markets.get(position.market.upper())
     if token is None and not is_hex_address(position.market):
         raise _none(
@@ -76,31 +60,6 @@ def collateral_of(given: str, tokens: Sequence[gmx_v2.Token]) -> Address:
         fits = " or ".join(dict.fromkeys(t.symbol for t in tokens))
         raise _none(f"{given} is no collateral of this market; it takes {fits}")
     return found.pop()
-
-
-def _perp_v2(network: Network, position: Position) -> Discovery[PerpSeat]:
-    where = network.perp_v2
-    if where is None:
-        raise _none(f"{network.name} names no perp_v2")
-    deployment = yield from perp_v2.discover_deployment(where.clearing_house)
-    known = list(where.markets.values())
-    if position.market is not None:
-        named = where.markets.get(position.market.upper())
-        if named is None:
-            raise _none(f"{position.market} is not a market of perp_v2; known: {', '.join(where.markets)}")
-        known = [named]
-    scope = yield from perp_v2.discover_scope(deployment, position.owner, known)
-
-    def heartbeat_s(symbol: str) -> int:
-        asset = network.asset(symbol)
-        wrapped = network.asset(f"W{symbol}")
-        return asset.heartbeat_s or wrapped.heartbeat_s or network.default_heartbeat_s
-
-    def feed(symbol: str) -> Address | None:
-        return network.asset(symbol).feed
-
-    quoter = network.uniswap_v3.quoter_v2 if network.uniswap_v3 else None
-    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s, feed), quoter)
 
 
 def _none(detail: str) -> ReadFailedError:

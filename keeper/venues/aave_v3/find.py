@@ -1,0 +1,12 @@
+"""A market of Aave v3, or of a fork of it, found from its table."""
+
+from __future__ import annotations
+
+from keeper.venues.aave_v3.market import Market, discover_market
+from keeper.venues.ports import Discovery
+from keeper.venues.registry import MarketTable
+
+
+def find_market(table: MarketTable) -> Discovery[Market]:
+    """Find pool, oracle and every listed reserve. Raises ReadFailedError."""
+    return (yield from discover_market(table.addresses["pool_addresses_provider"], table.name))

@@ -1,0 +1,303 @@
+"""One account in an Aave v3 market at one block: which reads it takes, and what their answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from keeper.core import names
+from keeper.core.lending.position import AccountFigures, LendingPosition
+from keeper.core.prices import Doubt, OraclePrice
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address, Amount, Bps, Wad
+from keeper.venues.aave_v3.model import Entry, Ledger, Ray, Reserve, identified
+from keeper.venues.codec.abi import load
+from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
+
+if TYPE_CHECKING:
+    from keeper.venues.aave_v3.market import Listing, Market
+
+_POOL = load("aave_v3_pool")
+_ORACLE = load("aave_v3_oracle")
+_TOKEN = load("aave_v3_token")
+_ERC20, _FEED = load("erc20"), load("chainlink_feed")
+ACCOUNT_GAS = 80_000
+"""What getUserAccountData takes of a usual account, roughly: 33,000 with two reserves, far more with many."""
+RESERVE_GAS = 40_000
+"""What getReserveData takes, roughly: nine slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which reserves of a market matter to one account, and its e-mode: what each block's read covers."""
+
+    owner: Address
+    emode: int
+    listings: tuple[Listing, ...]
+
+
+def discover_scope(
+    market: Market, owner: Address, spenders: Sequence[Address], named: Sequence[str]
+) -> Discovery[Scope]:
+    """Find the reserves an account uses, a spender's wallet holds, or a rule names."""
+    reads = [_POOL.getUserConfiguration.read(market.pool, owner), _POOL.getUserEMode.read(market.pool, owner)]
+    for listing in market.listings:
+        reads += [_TOKEN.scaledBalanceOf.read(t, owner) for t in (listing.a_token, listing.debt_token)]
+        reads += [_ERC20.balanceOf.read(listing.asset, s) for s in spenders]
+    answers = yield tuple(reads)
+    (flags,) = _POOL.getUserConfiguration.decode(answers[0])
+    (emode,) = _POOL.getUserEMode.decode(answers[1])
+    width, wanted = 2 + len(spenders), {x.asset for name in named for x in names.meant(name, market.listings)}
+    used = []
+    for i, listing in enumerate(market.listings):
+        mine = answers[2 + i * width : 2 + (i + 1) * width]
+        has_any = any(_TOKEN.scaledBalanceOf.decode(a)[0] for a in mine[:2])
+        # a token that cannot tell a balance is no money to count on
+        funded = any((_ERC20.balanceOf.decode_or_none(a) or (0,))[0] for a in mine[2:])
+        if has_any or funded or _flags_of(flags[0], listing) or listing.asset in wanted:
+            used.append(listing)
+    return Scope(owner, emode, tuple(used))
+
+
+# --- one block -------------------------------------------------------------------------------------------------------
+
+_PER_RESERVE = 10
+_EMODE_READS = 5
+_ACCOUNT_READS = 3
+
+
+def position_probe(market: Market, scope: Scope, name: str, block: BlockRef) -> Probe[LendingPosition]:
+    """Return the probe of a position.
+
+    Decoding raises ReadFailedError when a figure is missing, ScopeOutdatedError when the account uses what was
+    not read.
+    """
+    return Probe(_reads(market, scope), lambda answers: _decode(scope, name, block, answers))
+
+
+def _reads(market: Market, scope: Scope) -> tuple[Read, ...]:
+    reads = [
+        account_read(market, scope.owner),
+        _POOL.getUserConfiguration.read(market.pool, scope.owner),
+        _POOL.getUserEMode.read(market.pool, scope.owner),
+        *(f.read(market.pool, scope.emode) for f in _EMODE),
+    ]
+    for listing in scope.listings:
+        reads += _reserve_reads(market, scope.owner, listing)
+    return tuple(reads)
+
+
+def _decode(scope: Scope, name: str, block: BlockRef, answers: Sequence[Answer]) -> LendingPosition:
+    figures = _POOL.getUserAccountData.decode(answers[0])
+    ((flags,),) = _POOL.getUserConfiguration.decode(answers[1])
+    (emode,) = _POOL.getUserEMode.decode(answers[2])
+    category = _category(emode, answers[_ACCOUNT_READS : _ACCOUNT_READS + _EMODE_READS])
+    covered = sum(3 << (2 * x.index) for x in scope.listings)
+    if emode != scope.emode or flags & ~covered:
+        raise ScopeOutdatedError
+    at, entries = _ACCOUNT_READS + _EMODE_READS, []
+    for listing in scope.listings:
+        width = _PER_RESERVE + (listing.feed is not None)
+        mine, at = answers[at : at + width], at + width
+        if not _is_needless(listing, mine, flags):
+            entries.append(_entry(listing, mine, flags, category))
+    ratios = Bps(figures[3]), Bps(figures[4]), Wad(figures[5])
+    reported = AccountFigures(figures[0], figures[1], figures[2], *ratios)
+    model, holdings = identified(entries, reported, emode)
+    return LendingPosition(name, "aave_v3", scope.owner, block, holdings, model, reported)
+
+
+def account_read(market: Market, owner: Address) -> Read:
+    """Return the read of the protocol's own figures of an account: six words, in the order of ``AccountFigures``."""
+    return _POOL.getUserAccountData.read(market.pool, owner, gas=ACCOUNT_GAS)
+
+
+def account_call(market: Market, position: LendingPosition) -> tuple[Read, bytes]:
+    """Return the call that decides every spend (getUserAccountData), and the answer the position was judged by."""
+    of = position.reported
+    figures = (of.collateral_value, of.debt_value, of.available_borrows)
+    ratios = (of.average_threshold, of.average_ltv, of.health_factor)
+    answer = b"".join(int(value).to_bytes(32, "big") for value in (*figures, *ratios))
+    return account_read(market, position.owner), answer
+
+
+_EMODE = (
+    _POOL.getEModeCategoryCollateralConfig,
+    _POOL.getEModeCategoryCollateralBitmap,
+    _POOL.getEModeCategoryBorrowableBitmap,
+    _POOL.getEModeCategoryLtvzeroBitmap,
+    _POOL.getEModeCategoryData,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Category:
+    """The account's e-mode. Bitmaps are None on markets (3.0, 3.1) where the reserve names its one category."""
+
+    id: int
+    ltv: int
+    threshold: int
+    bonus: int
+    collateral: int | None
+    borrowable: int | None
+    ltv_zero: int
+
+    def covers(self, listing: Listing, config: int) -> bool:
+        """Whether the reserve's collateral counts with the category's threshold."""
+        if self.collateral is None:
+            return config >> 168 & 0xFF == self.id
+        return bool(self.collateral >> listing.index & 1)
+
+    def lends(self, listing: Listing, config: int) -> bool:
+        """Whether the reserve may be borrowed in this category."""
+        if self.borrowable is None:
+            return config >> 168 & 0xFF == self.id and bool(config >> 58 & 1)
+        return bool(self.borrowable >> listing.index & 1)
+
+
+def _category(emode: int, answers: Sequence[Answer]) -> _Category | None:
+    if not emode:
+        return None
+    config, collateral, borrowable, ltv_zero = (
+        f.decode_or_none(a) for f, a in zip(_EMODE[:4], answers[:4], strict=True)
+    )
+    if config and collateral and borrowable:
+        ltv, threshold, bonus = config[0]
+        return _Category(emode, ltv, threshold, bonus, collateral[0], borrowable[0], ltv_zero[0] if ltv_zero else 0)
+    ((ltv, threshold, bonus, *_),) = _POOL.getEModeCategoryData.decode(answers[4])
+    return _Category(emode, ltv, threshold, bonus, None, None, 0)
+
+
+def _reserve_reads(market: Market, owner: Address, listing: Listing) -> list[Read]:
+    reads = [
+        _TOKEN.scaledBalanceOf.read(listing.a_token, owner),
+        _TOKEN.scaledBalanceOf.read(listing.debt_token, owner),
+        _POOL.getReserveData.read(market.pool, listing.asset, gas=RESERVE_GAS),
+        _POOL.getReserveNormalizedIncome.read(market.pool, listing.asset),
+        _POOL.getReserveNormalizedVariableDebt.read(market.pool, listing.asset),
+        _ORACLE.getAssetPrice.read(market.oracle, listing.asset),
+        _TOKEN.totalSupply.read(listing.a_token),
+        _TOKEN.totalSupply.read(listing.debt_token),
+        _ERC20.balanceOf.read(listing.asset, listing.a_token),
+        _POOL.getVirtualUnderlyingBalance.read(market.pool, listing.asset),
+    ]
+    return [*reads, _FEED.latestRoundData.read(listing.feed)] if listing.feed else reads
+
+
+_OWN = 2
+"""Reads of a reserve that are of the account; the others are the same for every account of the market."""
+_PRICE = 5
+
+
+def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> bool:
+    """Tell whether an asset has no price and the account nothing of it: it cannot help, and must not blind us."""
+    balances = [_TOKEN.scaledBalanceOf.decode_or_none(a) for a in answers[:_OWN]]
+    return answers[_PRICE] is None and not _flags_of(flags, listing) and balances == [(0,), (0,)]
+
+
+def _entry(listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None) -> Entry:
+    (supply,), (debt,) = (_TOKEN.scaledBalanceOf.decode(a) for a in answers[:_OWN])
+    reserve, empty = _market_side(listing, category, tuple(answers[_OWN:]))
+    ledger = Ledger(supply, debt, empty.supply_index, empty.debt_index, empty.supply_rate, empty.debt_rate)
+    return Entry(reserve, ledger, is_collateral=bool(_flags_of(flags, listing) & 2))
+
+
+@lru_cache(maxsize=2048)
+def _market_side(listing: Listing, category: _Category | None, answers: tuple[Answer, ...]) -> tuple[Reserve, Ledger]:
+    """Return what a reserve's own answers tell; worked out once for all accounts of a block. Raises ReadFailedError."""
+    config, supply_rate, debt_rate = _reserve_data(answers[0])
+    if answers[_PRICE - _OWN] is None:
+        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"the oracle has no price for {listing.symbol}"))
+    (income,), (debt_index,), (price,), (supplied,), (borrowed,), (cash,) = (
+        f.decode(a) for f, a in zip(_RESERVE, answers[1:7], strict=True)
+    )
+    virtual = _POOL.getVirtualUnderlyingBalance.decode_or_none(answers[7])
+    told = _FEED.latestRoundData.decode_or_none(answers[8]) if len(answers) > _PER_RESERVE - _OWN else None
+    reserve = _reserve(
+        listing,
+        config,
+        category,
+        price=OraclePrice(
+            asset=listing.asset,
+            symbol=listing.symbol,
+            answer=price,
+            source=listing.source,
+            updated_at=told[3] if told else None,
+            round_id=told[0] if told else None,
+            heartbeat_s=listing.heartbeat_s,
+        ),
+        totals=(Amount(supplied), Amount(borrowed), Amount(min(cash, virtual[0]) if virtual else cash)),
+    )
+    return reserve, Ledger(0, 0, Ray(income), Ray(debt_index), supply_rate, debt_rate)
+
+
+_DATA_SIZE, _WORD = 15 * 32, 32
+
+
+def _reserve_data(answer: Answer) -> tuple[int, Ray, Ray]:
+    """Return a reserve's configuration word and its two rates. Raises ReadFailedError.
+
+    All it answers are single words, of which three are wanted: a fifteenth of what the general decoder would do.
+    """
+    if answer is None or len(answer) != _DATA_SIZE:
+        (config,), _, supply, _, debt, *_ = _POOL.getReserveData.decode(answer)[0]
+        return config, Ray(supply), Ray(debt)
+    config, supply, debt = (int.from_bytes(answer[i * _WORD : (i + 1) * _WORD], "big") for i in (0, 2, 4))
+    return config, Ray(supply), Ray(debt)
+
+
+_RESERVE = (
+    _POOL.getReserveNormalizedIncome,
+    _POOL.getReserveNormalizedVariableDebt,
+    _ORACLE.getAssetPrice,
+    _TOKEN.totalSupply,
+    _TOKEN.totalSupply,
+    _ERC20.balanceOf,
+)
+
+
+def _reserve(
+    listing: Listing,
+    config: int,
+    category: _Category | None,
+    price: OraclePrice,
+    totals: tuple[Amount, Amount, Amount],
+) -> Reserve:
+    """Return a reserve by its configuration word (Aave ReserveConfiguration), as it applies in a category."""
+
+    def bit(position: int) -> bool:
+        return bool(config >> position & 1)
+
+    ltv, threshold, bonus = config & 0xFFFF, config >> 16 & 0xFFFF, config >> 32 & 0xFFFF
+    if category is not None and category.covers(listing, config):
+        zero = bool(category.ltv_zero >> listing.index & 1)
+        ltv, threshold, bonus = (0 if zero else category.ltv), category.threshold, category.bonus
+    return Reserve(
+        asset=listing.asset,
+        symbol=listing.symbol,
+        decimals=config >> 48 & 0xFF,
+        price=price,
+        ltv=Bps(ltv),
+        liquidation_threshold=Bps(threshold),
+        liquidation_bonus=Bps(bonus),
+        borrow_cap=config >> 80 & (1 << 36) - 1,
+        supply_cap=config >> 116 & (1 << 36) - 1,
+        total_supplied=totals[0],
+        total_borrowed=totals[1],
+        liquidity=totals[2],
+        is_active=bit(56),
+        is_frozen=bit(57),
+        is_paused=bit(60),
+        is_borrowable=category.lends(listing, config) if category else bit(58),
+        is_siloed=bit(62),
+        is_isolated=bool(config >> 212 & (1 << 40) - 1),
+        is_borrowable_in_isolation=bit(61),
+    )
+
+
+def _flags_of(flags: int, listing: Listing) -> int:
+    """Return the two bits of a reserve in a user bitmap: 1 borrowing, 2 collateral."""
+    return flags >> (2 * listing.index) & 3

@@ -1,0 +1,39 @@
+"""An account at Perp v2, and the markets that matter to it."""
+
+from __future__ import annotations
+
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.units import Address
+from keeper.venues.perp_v2 import account as perp_v2_seat
+from keeper.venues.perp_v2 import markets as perp_v2
+from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError, Site, Wanted
+
+
+def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
+    """Find the seat of a position. Raises ReadFailedError when there is no such market."""
+    where = network.perp("perp_v2")
+    if where is None:
+        raise _none(f"{network.name} names no perp_v2")
+    deployment = yield from perp_v2.discover_deployment(where.contracts["clearing_house"])
+    known = list(where.markets.values())
+    if position.market is not None:
+        named = where.markets.get(position.market.upper())
+        if named is None:
+            raise _none(f"{position.market} is not a market of perp_v2; known: {', '.join(where.markets)}")
+        known = [named]
+    scope = yield from perp_v2.discover_scope(deployment, position.owner, known)
+
+    def heartbeat_s(symbol: str) -> int:
+        asset = network.asset(symbol)
+        wrapped = network.asset(f"W{symbol}")
+        return asset.heartbeat_s or wrapped.heartbeat_s or network.default_heartbeat_s
+
+    def feed(symbol: str) -> Address | None:
+        return network.asset(symbol).feed
+
+    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s, feed), network.quoter)
+
+
+def _none(detail: str) -> ReadFailedError:
+    return ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, detail))
