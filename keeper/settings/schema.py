@@ -68,12 +68,19 @@ class MarketsTable(BaseModel):
         for key in venue.addresses:
             if key not in value:
                 raise ValueError(f"{key}: is missing")
-        return {"venue": venue.key} | {key: as_address(value[key]) for key in venue.addresses}
+        return {"venue": venue.key} | {key: _address_of(key, value[key]) for key in venue.addresses}
 
     @property
     def addresses(self) -> dict[str, Address]:
         """The addresses by key."""
         return {key: Address(str(value)) for key, value in (self.model_extra or {}).items()}
+
+
+def _address_of(key: str, value: Any) -> Address:
+    try:
+        return as_address(value)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
 class UniswapTable(Table):

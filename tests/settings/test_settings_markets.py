@@ -1,0 +1,89 @@
+"""Lending markets are tables of the network file; positions choose by name; files of today load as they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from keeper import resources
+from keeper.settings import Settings, SettingsError
+from keeper.venues.registry import VENUES, Family, MarketTable
+
+Load = Callable[..., Settings]
+Faults = Callable[..., list[str]]
+SPARK = "0x02C3eA4e34C0cBd694D2adFa2c690EECbC1793eE"
+TABLE = f'\n[markets.spark]\nvenue = "aave_v3"\npool_addresses_provider = "{SPARK}"\n'
+OWNER = "owner = "
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Ethereum's file, to be changed."""
+    text = (resources.folder("networks") / "ethereum.toml").read_text(encoding="utf-8")
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    return tmp_path / "own.toml"
+
+
+def test_the_table_of_today_is_the_market_of_its_venue(load_text: Load) -> None:
+    """Nothing has to be written anew."""
+    found = load_text()
+    (table,) = found.network.markets
+    assert (table.name, table.venue, table.place) == ("aave_v3", "aave_v3", "aave_v3")
+    assert found.network.market_of(found.positions[0]) is table
+
+
+def test_a_market_has_a_table_of_its_own_and_a_position_names_it(load_text: Load, own: Path) -> None:
+    """Who names none is in the one that is called as its venue."""
+    own.write_text(own.read_text() + TABLE)
+    plain, named = (
+        load_text(('"ethereum"', '"own.toml"')),
+        load_text(('"ethereum"', '"own.toml"'), (OWNER, 'market = "spark"\nowner = ')),
+    )
+    assert str(plain.network.market_of(plain.positions[0])).startswith("aave_v3.")
+    spark = MarketTable("spark", "aave_v3", {"pool_addresses_provider": SPARK})
+    assert named.network.market_of(named.positions[0]) == spark
+    assert str(spark) == f"markets.spark.pool_addresses_provider {SPARK}"
+
+
+def test_a_network_needs_no_lending_market(load_text: Load, own: Path) -> None:
+    """Then there is none, and nothing else changes."""
+    text = own.read_text()
+    begin, end = text.index("[aave_v3]"), text.index("[uniswap_v3]")
+    own.write_text(text[:begin] + text[end:])
+    found = load_text(('"ethereum"', '"own.toml"'))
+    assert found.network.markets == ()
+    assert found.network.market_of(found.positions[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('venue = "perp_v2"', "venue: 'perp_v2' has no lending markets; known: aave_v3"),
+        ('venue = "aave_v3"', "pool_addresses_provider: is missing"),
+        (f'venue = "aave_v3"\npool = "{SPARK}"', "pool: is not a key of a aave_v3 market"),
+        ('venue = "aave_v3"\npool_addresses_provider = 7', "pool_addresses_provider"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(load_text: Load, own: Path, table: str, said: str) -> None:
+    """With the key, the fault and what there is."""
+    own.write_text(f"{own.read_text()}\n[markets.other]\n{table}\n")
+    with pytest.raises(SettingsError) as refused:
+        load_text(('"ethereum"', '"own.toml"'))
+    assert "own.toml: markets.other" in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_a_side_is_not_for_a_lending_position(faults: Faults) -> None:
+    """A market is; what else a perpetual has is not."""
+    (fault,) = faults((OWNER, 'side = "long"\nowner = '))
+    assert fault == "positions[0].side (in 'eth-loop'): is not for aave_v3; leave it out"
+
+
+def test_every_venue_has_a_line_of_its_own() -> None:
+    """A lending market has addresses, a perpetual position what it is named by; no key is both."""
+    for key, venue in VENUES.items():
+        assert venue.key == key
+        assert bool(venue.addresses) == (venue.family is Family.LENDING)
+        assert not set(venue.may_name) & set(venue.must_name)
