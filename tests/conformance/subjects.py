@@ -1,0 +1,301 @@
+"""The subjects of the suite: for each venue what it makes, and by hand what that must be read back as.
+
+A third telling, beside the encoder and the decoder: where two of them agree by mistake the third does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from core_builders import NOW, OWNER, at, holding, position
+from gmx_recordings import MARKET, USDC
+from hypothesis import strategies as st
+from perp_builders import a_leg, a_position, resting
+from test_gmx_v2_orders import TERMS
+
+from keeper.core.grounds import Grounds
+from keeper.core.lending.grounds import grounds as of_lending
+from keeper.core.lending.moves import Borrow, Repay, RepayWithCollateral, Route, Supply, Swap, Unpledge, Withdraw
+from keeper.core.perp.grounds import grounds as of_perp
+from keeper.core.perp.moves import (
+    AddMargin,
+    AllowMargin,
+    CancelOrder,
+    ClaimFunding,
+    PerpMove,
+    PlaceOrder,
+    TakeMargin,
+    Trade,
+    UpdateOrder,
+)
+from keeper.core.perp.position import OrderKind, PerpPosition
+from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wei
+from keeper.venues.aave_v3.calls import MarketMove
+from keeper.venues.aave_v3.calls import encode_move as encode_aave
+from keeper.venues.aave_v3.effects import pool_decoder
+from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.codec.abi import address
+from keeper.venues.contracts import batch_account, erc20
+from keeper.venues.contracts.effects import batch_decoder, token_decoders
+from keeper.venues.effects import (
+    Approves,
+    Borrows,
+    Call,
+    Cancels,
+    Carries,
+    Changes,
+    Claims,
+    Closes,
+    Decoder,
+    Effect,
+    Nested,
+    Offsets,
+    Opens,
+    Orders,
+    Pays,
+    Sells,
+    Takes,
+    Unpledges,
+)
+from keeper.venues.exchanges import uniswap_v3
+from keeper.venues.exchanges.effects import router_decoder
+from keeper.venues.gmx_v2 import effects as gmx_v2
+from keeper.venues.gmx_v2.moves import Execution
+from keeper.venues.gmx_v2.moves import encode_move as encode_gmx
+from keeper.venues.gmx_v2.positions import Scope as GmxScope
+from keeper.venues.perp_v2 import effects as perp_v2
+from keeper.venues.perp_v2.calls import encode_move as encode_perp
+from keeper.venues.perp_v2.markets import Deployment, Scope
+from keeper.venues.perp_v2.markets import Market as PerpMarket
+
+DEADLINE = NOW + 1800
+STRANGER = address("0x90F79bf6EB2c4f870365E785982E1f101E93b906")
+ME = address(OWNER)
+amounts = st.integers(1, 2**200).map(Amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call, what it must be read back as, and the places of bytes that may be others with the same effects."""
+
+    call: Call
+    effects: tuple[Effect, ...]
+    free: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One venue: all that it makes for a signer, and how the gate reads and judges it."""
+
+    name: str
+    made: Callable[[Address], st.SearchStrategy[Made]]
+    """What can be made for the owner's position by a signer."""
+    allowed: Mapping[Address, Decoder]
+    grounds: Grounds
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _checksummed(grounds: Grounds) -> Grounds:
+    return replace(grounds, assets={address(a): p for a, p in grounds.assets.items()})
+
+
+# --- lending ---------------------------------------------------------------------------------------------------------
+
+SYMBOLS = ("WETH", "USDC", "DAI")
+WETH, DOLLAR, DAI = (address(at(symbol)) for symbol in SYMBOLS)
+POOL = address("0x87870Bca3F3fD6335C3F4ce8392D69350B4fA4E2")
+ROUTER = address("0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45")
+MARKET_OF = Market(
+    POOL,
+    at("o"),
+    10**8,
+    tuple(Listing(i, address(at(s)), s, 18, at("a"), at("d"), at("f")) for i, s in enumerate(SYMBOLS)),
+)
+LENT = _checksummed(of_lending(position(*(holding(symbol) for symbol in SYMBOLS))))
+assets = st.sampled_from((WETH, DOLLAR, DAI))
+
+
+def _aave(signer: Address) -> st.SearchStrategy[Made]:
+    def made(move: MarketMove, *effects: Effect) -> Made:
+        return Made(encode_aave(MARKET_OF, move, ME, signer), effects)
+
+    def payments(asset: Address, amount: Amount) -> Iterator[Made]:
+        yield made(Supply(asset, amount), Pays(asset, amount, ME, POOL))
+        yield made(Repay(asset, amount), Pays(asset, amount, ME, POOL))
+        owed = None if signer == ME else amount
+        yield made(Repay(asset, amount, is_all=True), Pays(asset, owed, ME, POOL))
+
+    def others(asset: Address, amount: Amount) -> Iterator[Made]:
+        yield made(Withdraw(asset, amount), Takes(asset, amount, ME))
+        yield made(Withdraw(asset, None), Takes(asset, None, ME))
+        yield made(Borrow(asset, amount), Borrows(asset, amount, ME))
+        yield made(RepayWithCollateral(asset, amount), Offsets(asset, amount))
+        yield made(Unpledge(asset), Unpledges(asset))
+
+    def each(asset: Address, amount: Amount) -> list[Made]:
+        return [*payments(asset, amount), *others(asset, amount)]
+
+    return st.builds(each, assets, amounts).flatmap(st.sampled_from)
+
+
+# --- tokens, exchanges, the batch account ----------------------------------------------------------------------------
+
+
+def _token(signer: Address) -> st.SearchStrategy[Made]:
+    def made(asset: Address, spender: Address, amount: int) -> Made:
+        call = erc20.encode_approve(asset, "X", spender, Amount(amount), "it")
+        return Made(call, (Approves(asset, spender, amount),))
+
+    return st.builds(made, assets, st.sampled_from((POOL, ROUTER)), st.integers(0, UINT256_MAX // 2 - 1))
+
+
+TIERS = (100, 500, 3000, 10_000)
+UNISWAP = uniswap_v3.Deployment(at("fac"), at("quo"), ROUTER, TIERS)
+
+
+def _swap(signer: Address) -> st.SearchStrategy[Made]:
+    def made(tokens: list[Address], fees: list[int], most: Amount, least: Amount) -> Made:
+        route = Route(tuple(tokens), tuple(fees[: len(tokens) - 1]))
+        call = uniswap_v3.encode_swap(UNISWAP, Swap(route, most, least), ME, DEADLINE, ("A", "B"))
+        begin = call.data.index(uniswap_v3.path_of(route))
+        middle = range(begin + 20, begin + 23 * (len(tokens) - 1))  # through which pools is the planner's to choose
+        sold = Sells(tokens[0], most, tokens[-1], least, ME, ROUTER, DEADLINE)
+        return Made(call, (sold,), frozenset(middle))
+
+    paths = st.permutations((WETH, DOLLAR, DAI)).flatmap(lambda p: st.integers(2, 3).map(lambda n: list(p[:n])))
+    return st.builds(made, paths, st.lists(st.sampled_from(TIERS), min_size=2, max_size=2), amounts, amounts)
+
+
+def _batch(signer: Address) -> st.SearchStrategy[Made]:
+    def made(inside: list[Made]) -> Made:
+        calls = [replace(one.call, purpose="in a batch") for one in inside]
+        return Made(batch_account.encode_batch(ME, calls, "all"), tuple(Nested(call) for call in calls))
+
+    return st.builds(made, st.lists(st.one_of(_aave(signer), _token(signer), _swap(signer)), min_size=1, max_size=4))
+
+
+LENDING_LIST: Mapping[Address, Decoder] = {
+    POOL: pool_decoder(POOL),
+    ROUTER: router_decoder(ROUTER, TIERS),
+    **token_decoders((WETH, DOLLAR, DAI), (POOL, ROUTER)),
+    ME: batch_decoder(),
+}
+
+
+# --- perpetual venues ------------------------------------------------------------------------------------------------
+
+A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
+COIN, BASE = A[7], A[8]
+PERP = Deployment(A[0], A[1], A[2], A[3], A[4], A[5], A[6], COIN, "USDC", 6, 900)
+PERP_SCOPE = Scope(ME, (PerpMarket(BASE, "ETH", A[11], A[12], 1000, 10_000, 100_000, A[0], None, A[0]),))
+INDEX = 2000 * WAD
+HELD = 3 * WAD
+
+
+def _perp_position() -> PerpPosition:
+    leg = replace(a_leg(size=-HELD), market=BASE)
+    return a_position(leg, collateral=COIN, owner=ME)
+
+
+def _perp(signer: Address) -> st.SearchStrategy[Made]:
+    """A short of three ether; prices within a tenth of the index, so that the bound on them can be told."""
+
+    def made(move: PerpMove, *effects: Effect, free: frozenset[int] = frozenset()) -> Made:
+        return Made(encode_perp(PERP, PERP_SCOPE, move, signer, DEADLINE), effects, free)
+
+    def each(amount: Amount, size: int, price: int) -> list[Made]:
+        beneficiary = None if signer == ME else ME
+        paid = made(AddMargin(BASE, False, COIN, amount), Pays(COIN, amount, beneficiary, PERP.vault))
+        allowed = made(AllowMargin(COIN, amount), Approves(COIN, PERP.vault, amount))
+        if signer != ME:
+            return [paid, allowed]
+        buys, sells = Trade(BASE, False, size, 0, price), Trade(BASE, False, -size, 0, price)
+        closes = replace(buys, size_change=HELD, is_close=True)
+        return [
+            paid,
+            allowed,
+            made(TakeMargin(BASE, False, COIN, amount), Takes(COIN, amount, None)),
+            made(buys, Closes(BASE, False, size, price, deadline=DEADLINE), free=_word(4)),
+            made(sells, Opens(BASE, False, size, price, deadline=DEADLINE), free=_word(4)),
+            made(closes, Closes(BASE, False, None, price, deadline=DEADLINE), free=_word(2)),
+        ]
+
+    return st.builds(each, amounts, st.integers(10**12, HELD), st.integers(INDEX * 9 // 10, INDEX * 11 // 10)).flatmap(
+        st.sampled_from
+    )
+
+
+def _word(number: int) -> frozenset[int]:
+    """The last bytes of an argument, below what a price can tell apart."""
+    end = 4 + 32 * (number + 1)
+    return frozenset(range(end - 12, end))
+
+
+# --- GMX v2 ----------------------------------------------------------------------------------------------------------
+
+TEN = 10**19
+USD30, PRICE = 10**30, 10**12
+OPENED = 30_000 * USD30
+GMX_SCOPE = GmxScope(MARKET, ME, USDC.address, False)
+STOP = "0x" + "5a" * 32
+EXECUTION = Execution(TERMS, Wei(2 * 10**7))
+
+
+def _gmx_position() -> PerpPosition:
+    leg = a_leg(size=-TEN, entry_notional=OPENED, price_scale=1, index_price=3000 * PRICE, mark_price=3000 * PRICE)
+    order = resting(STOP, market=MARKET.token, collateral=USDC.address, size_usd=OPENED)
+    leg = replace(leg, market=MARKET.token)
+    return a_position(leg, collateral=USDC.address, usd_unit=USD30, collateral_price=USD30, owner=ME, orders=(order,))
+
+
+def _gmx(signer: Address) -> st.SearchStrategy[Made]:
+    """A short of ten ether, opened at 3,000 dollars: a dollar of it is a three-thousandth of an ether."""
+    market, coin, router = MARKET.token, USDC.address, MARKET.deployment.router
+
+    def made(move: PerpMove, *effects: Effect, fee: bool = True) -> Made:
+        call = encode_gmx(GMX_SCOPE, move, EXECUTION, _gmx_position().orders)
+        carried = (Carries(call.value),) if fee else ()
+        return Made(call, (*carried, *effects), _places(call.data, getattr(move, "size_usd", 0)))
+
+    def each(amount: Amount, milli: int, price: int) -> list[Made]:
+        size, dollars = milli * 10**15, milli * 3 * USD30
+        grows = Trade(market, False, -size, dollars, price, margin=amount)
+        stop = PlaceOrder(OrderKind.STOP_LOSS, market, False, dollars, price, price + 1)
+        takes = PlaceOrder(OrderKind.TAKE_PROFIT, market, False, UINT256_MAX, price, price + 1)
+        part = size if dollars < OPENED else None
+        return [
+            made(AllowMargin(coin, amount), Approves(coin, router, amount), fee=False),
+            made(AddMargin(market, False, coin, amount), Pays(coin, amount, ME, router)),
+            made(TakeMargin(market, False, coin, amount), Takes(coin, amount, ME)),
+            made(grows, Pays(coin, amount, ME, router), Opens(market, False, size, price, ME)),
+            made(Trade(market, False, size, dollars, price), Closes(market, False, part, price, ME)),
+            made(stop, Orders(market, False, part, price, price + 1, False, ME, True)),
+            made(takes, Orders(market, False, None, price, price + 1, False, ME, True)),
+            made(UpdateOrder(STOP, dollars, price, price + 1), Changes(STOP, size, price, price + 1, True)),
+            made(CancelOrder(STOP), Cancels(STOP), fee=False),
+            made(ClaimFunding((market, market), (WETH, coin)), Claims(((market, WETH), (market, coin)), ME), fee=False),
+        ]
+
+    if signer != ME:
+        return st.nothing()
+    return st.builds(each, amounts, st.integers(1, 10_000), st.integers(1, 10**17)).flatmap(st.sampled_from)
+
+
+def _places(data: bytes, dollars: int) -> frozenset[int]:
+    """The bytes of a size in dollars: finer than sizes are, and all there is when it is more than there is."""
+    begin = data.find(dollars.to_bytes(32, "big")) if dollars else -1
+    return frozenset(range(begin, begin + 32)) if begin >= 0 else frozenset()
+
+
+PERP_POSITION, GMX_POSITION = _perp_position(), _gmx_position()
+SUBJECTS: list[Subject] = [
+    Subject("aave_v3", _aave, LENDING_LIST, LENT),
+    Subject("token", _token, LENDING_LIST, LENT),
+    Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
+    Subject("batch", _batch, LENDING_LIST, LENT),
+    Subject("perp_v2", _perp, perp_v2.decoders(PERP, PERP_SCOPE, PERP_POSITION), of_perp(PERP_POSITION)),
+    Subject("gmx_v2", _gmx, gmx_v2.decoders(GMX_SCOPE, GMX_POSITION), of_perp(GMX_POSITION)),
+]
