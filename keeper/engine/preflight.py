@@ -147,9 +147,18 @@ def _fits(batch: Batch | None, plan: Plan) -> Batch | None:
     return batch if most is None or plan.spend <= most else None
 
 
+def _delegated_already(engine: Engine, signer: Address) -> Address | None:
+    """Return the network's batch account where the signer delegates to it, though the settings say nothing of it.
+
+    Nodes keep one pending transaction of such an account: a burst would take a block for each of its calls.
+    """
+    sender, contract = engine.senders.get(signer), engine.reader.network.batch_account
+    return contract if sender is not None and sender.lane.delegation.contract == contract else None
+
+
 async def batch_of(engine: Engine, block: BlockRef, signer: Address) -> Batch | None:
     """Return the batch account to use, if the owner set one and the account is free to delegate to it."""
-    contract = engine.terms.batches.get(signer)
+    contract = engine.terms.batches.get(signer) or _delegated_already(engine, signer)
     if contract is None:
         return None
     code = await engine.reader.code(block, signer)

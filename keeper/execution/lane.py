@@ -20,6 +20,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.execution import grants
 from keeper.execution.convoy import Convoy
+from keeper.execution.delegation import Delegation
 from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
 from keeper.execution.pricing import Asked, NoOffer, Offer, Pricing, Purse
@@ -71,6 +72,7 @@ class Lane:
         self._may_have_granted = True
         """Whether an authorization may have been signed whose nonce is not seen to be used."""
         self._ready: Ready | None = None
+        self.delegation = Delegation(node, signer.address)
         self._doubted = 0
         """What a node told of the nonce when the last plan was signed, and was not believed; zero for nothing."""
         self._found: list[Transaction] = []
@@ -170,6 +172,8 @@ class Lane:
             id_ = await self._journal.decisions.written(guidance.entry)
             outgoing = [replace(item, decision_id=id_) for item in outgoing]
         pending, first = await self._settled_first(guidance)
+        if len(outgoing) > 1:
+            await self.delegation.learn(first)
         offer, outgoing = await self._offer(guidance.ceiling, outgoing, pending)
         at = {row.nonce: row for row in pending}
         rows = list[Transaction]()
@@ -182,6 +186,8 @@ class Lane:
     async def make_ready(self, block: BlockRef) -> None:
         """Fetch what the next send needs. Raises NodeError, JournalError."""
         self._ready = await read_ready(self._dispatch, self._pricing, self._journal, block)
+        if self._ready is not None:
+            await self.delegation.learn(self._ready.nonce)
 
     async def warm_up(self, delegate: Address | None) -> None:
         """See ``Dispatch.warm_up``. Raises JournalError."""
@@ -377,8 +383,8 @@ class Lane:
 
     @property
     def _one_by_one(self) -> bool:
-        """Whether a node said that it takes one transaction of this account at a time."""
-        return self._flight.met_one_by_one
+        """Whether one transaction of this account is handed over at a time: it is delegated, or a node said so."""
+        return self._flight.met_one_by_one or self.delegation.contract is not None
 
     async def _fill_gap(self, rows: Sequence[Transaction]) -> tuple[Transaction, ...]:
         """Use up nonces below our first pending one that nothing is known to be at: else it would wait for ever.

@@ -59,6 +59,8 @@ class FakeChain:
     """What recent blocks are said to have paid."""
     refuses: Any = None
     """Returns what the node says against a transaction (Seen), None to take it."""
+    code: str = "0x"
+    """Of the signer's account."""
     keeps: int | None = None
     """States of so many blocks; older ones it refuses, as a pruned node does."""
     forgets: bool = False
@@ -96,6 +98,9 @@ class FakeChain:
             return None
         there = [used for used in self.used if used[0] == int(number, 16)]
         return {"transactions": [{"from": s, "nonce": hex(n), "hash": h} for _, s, n, h in there]}
+
+    def _eth_getCode(self, *_: Any) -> str:  # noqa: N802
+        return self.code
 
     def _eth_call(self, call: dict[str, str], _: Any) -> str:
         return self.answers.get(call["to"], "0x")

@@ -125,11 +125,16 @@ async def test_a_burst_that_stays_above_the_floor_goes_on() -> None:
 # --- a batch over a foreign delegation -------------------------------------------------------------------------------
 
 
-def engine(code: bytes, batches: dict[str, str]) -> Any:
+def engine(code: bytes, batches: dict[str, str], known: str | None = None, network: str | None = CONTRACT) -> Any:
     async def answer(_: object, __: object) -> bytes:
         return code
 
-    return SimpleNamespace(terms=SimpleNamespace(batches=batches), reader=SimpleNamespace(code=answer))
+    lane = SimpleNamespace(delegation=SimpleNamespace(contract=known))
+    return SimpleNamespace(
+        terms=SimpleNamespace(batches=batches),
+        reader=SimpleNamespace(code=answer, network=SimpleNamespace(batch_account=network)),
+        senders={SIGNER: SimpleNamespace(lane=lane)},
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,3 +153,23 @@ async def test_a_batch_never_goes_over_a_foreign_delegation(code: bytes, is_used
     assert (found is not None) == is_used
     assert found is None or found.is_delegated == bool(code)
     assert await batch_of(engine(code, {}), SimpleNamespace(), SIGNER) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "code", "is_used"),
+    [
+        (CONTRACT, batch_account.delegated_code(CONTRACT), True),
+        (CONTRACT, batch_account.delegated_code(OTHER), False),
+        (OTHER, batch_account.delegated_code(OTHER), False),
+        (None, b"", False),
+    ],
+    ids=["ours", "changed since", "another's", "plain"],
+)
+async def test_an_account_delegated_to_the_networks_own_contract_goes_out_in_one(
+    known: str | None, code: bytes, is_used: bool
+) -> None:
+    """Without `batch` in the settings as well: nodes take one of its transactions at a time. Nothing is delegated."""
+    found = await batch_of(engine(code, {}, known), SimpleNamespace(), SIGNER)  # type: ignore[arg-type]
+    assert (found is not None) == is_used
+    assert found is None or found.is_delegated
+    assert await batch_of(engine(code, {}, known, network=None), SimpleNamespace(), SIGNER) is None  # type: ignore[arg-type]

@@ -269,3 +269,42 @@ async def test_a_delegated_account_sends_one_after_another(rig: Rig, words: str)
     assert len(rig.chain.log) == 3 + 2
     await rig.lane.send([rig.out("04"), rig.out("05")], guidance())
     assert len(rig.chain.log) == 3 + 2 + 2
+
+
+async def test_a_delegated_account_is_known_before_anything_is_refused(rig: Rig) -> None:  # noqa: F811
+    """Its code says so: the first burst already goes one after another, and not one of it is refused."""
+    rig.chain.code = "0xef0100" + "ab" * 20
+    refused = list[str]()
+
+    def one_at_a_time(seen: Seen) -> str | None:
+        if [key for key in rig.chain.pool if key != (seen.sender, seen.nonce)]:
+            refused.append(seen.hash)
+            return "in-flight transaction limit reached for delegated accounts"
+        return None
+
+    rig.chain.refuses = one_at_a_time
+    rig.clock.at = [(t, rig.chain.mine) for t in range(2, 60, 2)]
+    receipts = await rig.lane.send([rig.out("01"), rig.out("02"), rig.out("03")], guidance())
+    assert [r.succeeded for r in receipts] == [True] * 3
+    assert refused == []
+    assert len(rig.chain.log) == 3
+
+
+async def test_an_accounts_code_is_asked_for_once_a_nonce(rig: Rig) -> None:  # noqa: F811
+    """A delegation uses up a nonce, so nothing can have changed; a node that does not say changes nothing."""
+    asked = list[str]()
+    plain = rig.chain._eth_getCode
+    rig.chain._eth_getCode = lambda *at: asked.append("") or plain()  # type: ignore[method-assign, func-returns-value]
+    delegation = rig.lane.delegation
+    for nonce in (0, 0, 1, 1):
+        await delegation.learn(nonce)
+    assert len(asked) == 2
+    rig.chain.code = "0xef0100" + "ab" * 20
+    await delegation.learn(2)
+    assert delegation.contract is not None
+    rig.chain.is_away = True
+    await delegation.learn(3)
+    assert delegation.contract is not None
+    rig.chain.is_away, rig.chain.code = False, "0x6001"
+    await delegation.learn(3)
+    assert delegation.contract is None
