@@ -7,7 +7,7 @@ stack by ``GasPriceOracle.getL1Fee(bytes)``, Arbitrum by ``NodeInterface.gasEsti
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +17,7 @@ from eth_utils.crypto import keccak
 from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeError, NodeRefusedError
 from keeper.core.units import Address, Wei
+from keeper.venues.ports import Call
 
 ORACLE = Address("0x420000000000000000000000000000000000000F")
 NODE_INTERFACE = Address("0x00000000000000000000000000000000000000C8")
@@ -59,6 +60,15 @@ class Toll:
     def gas_for(self, calldata: int) -> int:
         """Return the gas that is charged on top for a call of so many bytes, from above."""
         return _share(self.gas, calldata)
+
+    def typical(self, price: Wei) -> Wei:
+        """Return what is charged for one call of a plan, gas at ``price``, before its bytes are known."""
+        return Wei(self.wei_for(TYPICAL) + self.gas_for(TYPICAL) * price)
+
+    def of(self, calls: Sequence[Call]) -> Toll:
+        """Return what is charged for these calls together, a transaction each."""
+        sizes = [len(call.data) for call in calls]
+        return Toll(sum(self.wei_for(size) for size in sizes), sum(self.gas_for(size) for size in sizes))
 
 
 NO_TOLL = Toll()

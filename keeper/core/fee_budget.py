@@ -11,6 +11,7 @@ from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 
 NOTHING = Usd(0)
+NO_TOLL = Wei(0)
 LEAST_NEARNESS = WAD // 20
 """A rule that fired is worth something even far from liquidation."""
 FAR = Wad(2 * WAD)
@@ -122,15 +123,20 @@ def _health_at(ltv: int, figures: AccountFigures) -> Wad:
     return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, ltv))
 
 
-def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None) -> Wei | None:
-    """Return the highest fee per gas: the stake's dollars over ``gas``, at most the owner's ``cap``.
+def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None, toll: Wei = NO_TOLL) -> Wei | None:
+    """Return the highest fee per gas: the stake's dollars, less a rollup's ``toll``, over ``gas``, at most ``cap``.
 
-    Without a price of the native token only the cap counts.
+    Without a price of the native token only the owner's cap counts.
     """
     if not native_price or not gas:
         return cap
-    per_gas = Wei(mul_div_down(of.left, WAD, native_price * gas))
+    per_gas = fee_worth(of.left, gas, native_price, toll)
     return per_gas if cap is None else min(per_gas, cap)
+
+
+def fee_worth(worth: Usd, gas: int, native_price: int, toll: Wei = NO_TOLL) -> Wei:
+    """Return what ``worth`` dollars pay for each gas once a rollup's ``toll`` beside the gas is paid, rounded down."""
+    return Wei(max(0, worth * WAD - toll * native_price) // (native_price * gas))
 
 
 def _bonus(position: LendingPosition, account: Account) -> Bps:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
-from keeper.chain.tolls import TYPICAL, Toll
+from keeper.chain.tolls import Toll
 from keeper.core.armed.scenarios import is_dollar
 from keeper.core.decide import Hold, Intent, Memory, asked_for, decide
 from keeper.core.lending.moves import gas_of
@@ -160,7 +160,7 @@ def gas_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei
 
 def toll_of(toll: Toll, base_fee: Wei) -> Wei:
     """Return what a rollup charges for its parent chain, for one call of a plan."""
-    return Wei(toll.wei_for(TYPICAL) + toll.gas_for(TYPICAL) * (base_fee + LEAST_TIP))
+    return toll.typical(Wei(base_fee + LEAST_TIP))
 
 
 async def first_that_works(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fees import is_payable, lowest
-from keeper.core.fee_budget import Stake, fee_ceiling, safe_health, stake
+from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, safe_health, stake
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot, Wallet
-from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_down, mul_div_up, usd_text
+from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_up, usd_text
 from keeper.engine.engine import Engine
 from keeper.execution import executor, policy
 from keeper.execution.encoding import Batch, Script, encode
@@ -65,7 +65,7 @@ async def try_plan(
 def priced(engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, result: Rehearsed) -> Prepared | Refused:
     """Return a rehearsed plan with what gas may cost at this block, or why no offer is possible."""
     block = snapshot.block
-    at_stake, ceiling = _ceiling(engine, snapshot, plan, result)
+    at_stake, ceiling = _ceiling(engine, snapshot, plan, script, result)
     if is_payable(block.base_fee, ceiling):
         return Prepared(plan, script, result, at_stake, ceiling)
     detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
@@ -93,21 +93,26 @@ async def ask_others(engine: Engine, block: BlockRef, plan: Plan) -> None:
         raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {block.number}")
 
 
-def _ceiling(engine: Engine, snapshot: Snapshot, plan: Plan, rehearsed: Rehearsed) -> tuple[Stake | None, Wei | None]:
-    """Return what is at stake, and the fee per gas that it justifies; a boost risks nothing and has only the cap."""
+def _ceiling(
+    engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, rehearsed: Rehearsed
+) -> tuple[Stake | None, Wei | None]:
+    """Return what is at stake, and the fee per gas that it justifies; a boost risks nothing and has only the cap.
+
+    What a rollup charges for its parent chain is paid out of the same money.
+    """
     rule, assessed = plan.intent.rule, plan.intent.assessment
     cap = lowest(engine.terms.max_fee, rule.limits.max_fee)
-    gas = sum(rehearsed.gas_used)
+    toll, gas = engine.fees.last_toll.of(script.sent), sum(rehearsed.gas_used)
+    gas += toll.gas
     if rule.is_boost:
         # nothing is at stake: gas may cost a hundredth of what is moved
-        worth = (
-            Wei(mul_div_down(plan.spend // 100, WAD, snapshot.native_price * gas)) if snapshot.native_price else None
-        )
+        native = snapshot.native_price
+        worth = fee_worth(Usd(plan.spend // 100), gas, native, Wei(toll.wei)) if native else None
         return None, lowest(cap, worth)
     paid = Usd(mul_div_up(plan.intent.gas_paid, snapshot.native_price, WAD))
     after = rehearsed.after if plan.is_partial else None
     found = stake(assessed, safe_health(rule, assessed.figures), engine.terms.fee_share, paid, after)
-    return found, fee_ceiling(found, gas, snapshot.native_price, cap)
+    return found, fee_ceiling(found, gas, snapshot.native_price, cap, Wei(toll.wei))
 
 
 def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:

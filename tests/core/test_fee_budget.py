@@ -9,7 +9,7 @@ from core_builders import assessed, at, loop, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.core.fee_budget import Stake, fee_ceiling, near, safe_health, stake, trigger_health
+from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, near, safe_health, stake, trigger_health
 from keeper.core.pace import Drift
 from keeper.core.rules import CloseTarget, LtvTarget, Measure, Trigger
 from keeper.core.units import BPS, INFINITE, USD, WAD, Bps, Usd, Wad, Wei
@@ -134,3 +134,14 @@ def test_a_danger_has_one_budget_whatever_the_number_of_plans() -> None:
     spent = stake(found, Wad(2 * WAD), Bps(5000), Usd(whole))
     assert spent.left == 0
     assert spent.is_used_up
+
+
+@given(st.integers(0, 10**15), st.integers(21_000, 10**8), st.integers(1, 10**13), st.integers(0, 10**22))
+def test_gas_and_a_rollups_toll_together_never_cost_more_than_they_are_worth(
+    worth: int, gas: int, native: int, toll: int
+) -> None:
+    """Whatever is bid up to the ceiling, the toll on top of it included."""
+    fee = fee_worth(Usd(worth), gas, native, Wei(toll))
+    if fee:
+        assert (fee * gas + toll) * native <= worth * WAD
+    assert fee_worth(Usd(worth), gas, native) >= fee

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 from core_builders import BLOCK, GUARDIAN, OWNER, at, limits, loop, rule, units, wad
-from paper import Others, Paper, engine_on, healthy, holding_dollars, next_block
+from paper import Others, Paper, PaperFees, engine_on, healthy, holding_dollars, next_block
 
 from keeper.chain.errors import NodeAwayError
+from keeper.chain.tolls import Toll
 from keeper.core.decide import Hold, Intent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -250,3 +251,23 @@ def test_the_paper_world_is_not_kinder_than_the_chain() -> None:
     """A rehearsal on paper shows what the test says, and nothing by itself."""
     assert healthy(IN_DANGER, "1.7").reported.health_factor == wad("1.7")
     assert holding_dollars().tokens == {at("USDC"): units("USDC", "50000")}
+
+
+async def test_what_a_rollup_charges_is_taken_off_what_gas_may_cost() -> None:
+    """The same money pays for both: a toll lowers the bid, and one above all that is at stake ends the plan."""
+    ceilings = list[int]()
+    for toll in (Toll(), Toll(wei=10**16), Toll(gas=10**7)):
+        engine = engine_on(Paper({"loop": IN_DANGER}, holding_dollars()), rule())
+        engine.fees = PaperFees(last_toll=toll)
+        (result,) = await cycle(engine, BLOCK)
+        assert result.prepared is not None
+        assert result.prepared.ceiling is not None
+        ceilings.append(result.prepared.ceiling)
+        expected = toll.of(result.prepared.script.sent)
+        assert (expected.wei > 0) == (toll.wei > 0)
+    assert ceilings[0] > max(ceilings[1:])
+    engine = engine_on(Paper({"loop": IN_DANGER}, holding_dollars(native=10**24)), rule())
+    engine.fees = PaperFees(last_toll=Toll(wei=10**21))
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.FEE_LIMIT

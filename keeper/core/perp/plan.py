@@ -22,6 +22,7 @@ from keeper.core.units import (
     Wei,
 )
 
+NO_TOLL = Wei(0)
 NEARLY = 1_000
 """Basis points by which a margin ratio may be short of its promise and still be a near miss."""
 
@@ -40,6 +41,8 @@ class PerpTerms:
     """What an order of this venue pays its keepers; zero where trades are done at once."""
     native_price: int
     """Base units (10^-8 dollars) of one whole native token."""
+    toll: Wei = NO_TOLL
+    """What a rollup charges for its parent chain, for one call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ def side(leg: PerpLeg) -> str:
 
 
 def gas_cost(steps: tuple[PerpStep, ...] | list[PerpStep], terms: PerpTerms) -> Usd:
-    """Return what the steps' gas costs and what the venue's keepers are paid, rounded up."""
+    """Return what the steps' gas costs, a rollup's toll included, and what the venue's keepers are paid, rounded up."""
     gas = sum(PERP_GAS.get(type(step.move), OTHER_GAS) for step in steps)
     orders = sum(not isinstance(step.move, AllowMargin) for step in steps)
-    return Usd(mul_div_up(gas * terms.fee_per_gas + orders * terms.execution_fee, terms.native_price, WAD))
+    paid = gas * terms.fee_per_gas + orders * terms.execution_fee + len(steps) * terms.toll
+    return Usd(mul_div_up(paid, terms.native_price, WAD))

@@ -54,6 +54,7 @@ async def _terms(
         fee_per_gas=gas_price,
         execution_fee=fee_of(seat, gas_price),
         native_price=max(1, snapshot.native_price),
+        toll=(await engine.fees.toll()).typical(gas_price),
     )
 
 

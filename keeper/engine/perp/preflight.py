@@ -10,6 +10,7 @@ from keeper.chain.fork import AnvilMissingError
 from keeper.chain.simulation import CannotPayError
 from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
+from keeper.core.fee_budget import fee_worth
 from keeper.core.perp import margin as perps
 from keeper.core.perp.decide import is_emergency
 from keeper.core.perp.grounds import grounds
@@ -27,7 +28,6 @@ from keeper.core.units import (
     Usd,
     Wei,
     gwei_text,
-    mul_div_down,
     mul_div_up,
     ratio_text,
     usd_text,
@@ -106,7 +106,7 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     if isinstance(result, Refused):
         return result
     gas, where, after = result
-    ceiling = _ceiling(engine, snapshot, plan, sum(gas))
+    ceiling = _ceiling(engine, snapshot, plan, calls, sum(gas))
     if seat.is_delayed:  # an order's fee is checked against the gas price paid: no more than it was reckoned at
         ceiling = lowest(ceiling, gas_price)
     if not is_payable(block.base_fee, ceiling):
@@ -218,8 +218,8 @@ async def _as_if_executed(
     return None
 
 
-def _ceiling(engine: Engine, snapshot: Snapshot, plan: PerpPlan, gas: int) -> Wei | None:
-    """Return the fee per gas a plan is worth, within the owner's cap.
+def _ceiling(engine: Engine, snapshot: Snapshot, plan: PerpPlan, calls: Sequence[Call], gas: int) -> Wei | None:
+    """Return the fee per gas a plan is worth, what a rollup charges for its parent chain taken off, within the cap.
 
     Near liquidation the share the owner set of the maintenance margin, which is what a liquidation takes; else a
     hundredth of what is moved, or, where nothing is (an order placed or taken back), of the size it is about.
@@ -233,4 +233,5 @@ def _ceiling(engine: Engine, snapshot: Snapshot, plan: PerpPlan, gas: int) -> We
     if is_emergency(plan.before, engine.terms.safety):
         lost = base_usd(plan.before, perps.requirement(plan.before))
         worth = max(worth, lost * engine.terms.fee_share // BPS)
-    return lowest(cap, Wei(mul_div_down(worth, WAD, snapshot.native_price * gas)))
+    toll = engine.fees.last_toll.of(calls)
+    return lowest(cap, fee_worth(Usd(worth), gas + toll.gas, snapshot.native_price, Wei(toll.wei)))

@@ -31,9 +31,9 @@ from keeper.core.perp import margin as perps
 from keeper.core.perp.candidates import perp_plans, quotes_wanted
 from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
-from keeper.core.perp.plan import PerpPlan, PerpPromise
+from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.pricing import cost_share, value_of, worst_price
+from keeper.core.perp.pricing import cost_share, gas_cost, value_of, worst_price
 from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, USD, WAD, Amount, Bps, Usd, Wad, Wei
@@ -305,3 +305,12 @@ def test_a_bound_is_never_wider_than_the_slippage(index: int, slippage: int) -> 
     leg = replace(leg_at("1", "1"), index_price=index)
     assert worst_price(leg, 1, Bps(slippage)) * BPS <= index * (BPS + slippage)
     assert worst_price(leg, -1, Bps(slippage)) * BPS >= index * (BPS - slippage)
+
+
+def test_a_rollups_toll_is_in_a_plans_own_cost() -> None:
+    """A call each: what the parent chain is paid counts as gas does."""
+    of = short()
+    terms = perp_terms(of, toll=Wei(10**15))
+    steps = [PerpStep(AllowMargin(of.collateral, Amount(1)), Usd(0))] * 3
+    free = gas_cost(steps, replace(terms, toll=Wei(0)))
+    assert gas_cost(steps, terms) - free == 3 * 10**15 * terms.native_price // 10**18
