@@ -164,10 +164,14 @@ async def _send(engine: Engine, wallet: Wallet, prepared: Prepared, entry: Entry
 
 
 async def _next_after(engine: Engine, outcome: Outcome, look: SecondLook, sent: Prepared) -> Prepared | None:
-    """Return what is sent at once in the place of a plan: what took its place, or one for the price as it is now."""
+    """Return what is sent at once in the place of a plan: what took its place, or one for the price as it is now.
+
+    A price that moved under a plan refuses its swap, or leaves too little health for the round that comes next.
+    """
     if outcome.reason is Reason.SUPERSEDED and isinstance(look.seen, Prepared):
         return look.seen
-    if outcome.reason is not Reason.PRICE_MOVED:
+    is_cut_short = outcome.reason is Reason.FLOOR_TOO_NEAR and outcome.kind == "partial"
+    if outcome.reason is not Reason.PRICE_MOVED and not is_cut_short:
         return None
     try:
         seen = await look_again(engine, sent.plan.intent.position, Usd(0))

@@ -23,7 +23,7 @@ class Course:
     pools: str = "with"
     """Whether pools stand with the oracle, lag one block behind it, or lead it by one."""
     gas: int = 1
-    """By how much the base fee is multiplied while the price falls."""
+    """By how much the base fee is multiplied."""
     symbol: str = "WETH"
     """Whose price it is."""
 

@@ -107,7 +107,7 @@ class _Stage:
             before, sheet = prices, self.sheet
             prices = self._prices(share)
             number = self.market.step(
-                self._moved(prices), self._pools(i), _expected(sheet, before, prices, self.course), self._base_fee(i)
+                self._moved(prices), self._pools(i), _expected(sheet, before, prices, self.course), self._base_fee
             )
             self.first = self.first or number
             self.sheet = self.reader.read(prices)
@@ -142,9 +142,10 @@ class _Stage:
         prices = self._prices(self.course.pool_price(i))
         return {s: p for s, p in prices.items() if s in self.world.addresses["tokens"]}
 
-    def _base_fee(self, i: int) -> int:
-        """Dear from the first move on, and dear until the end."""
-        return CALM_BASE_FEE * (self.course.gas if self.course.prices[i] < 1 else 1)
+    @property
+    def _base_fee(self) -> int:
+        """Dear from before the first move on: a base fee climbs by an eighth a block, and no chain has it jump."""
+        return CALM_BASE_FEE * self.course.gas
 
     # --- what it cost -------------------------------------------------------------------------------------------------
 
@@ -202,7 +203,7 @@ class _Stage:
     def _host(self, line: Line, prices: Mapping[str, Decimal], i: int) -> None:
         assert line.hosted
         symbol = line.cell.setting.collateral[0][0]
-        gas = Decimal(GAS * (self._base_fee(i) + TIP)).scaleb(-18) * prices[NATIVE]
+        gas = Decimal(GAS * (self._base_fee + TIP)).scaleb(-18) * prices[NATIVE]
         # debt in ether falls with it: in dollars of the start only the ratio counts
         scale = self.start[line.cell.setting.debt] / prices[line.cell.setting.debt]
         line.hosted.block(prices[symbol] * scale, self._pools(i)[symbol] * scale, gas * scale)

@@ -6,6 +6,7 @@ import pytest
 from armed_stage import SELL, Stage, rule, staged
 from scenes import BITCOIN, DOLLAR, ETHER, Scene
 
+from keeper.core.lending.moves import gas_of
 from keeper.core.reasons import Reason
 
 pytestmark = pytest.mark.world
@@ -73,6 +74,34 @@ async def test_a_revert_for_the_price_is_asked_for_anew_at_once(scene: Scene, ba
         assert past.failed == 0
         assert past.outrun == sum(row == ("failed", "price_moved") for row in found)
     assert scene.health() > 1.2
+
+
+async def test_rounds_that_a_fall_leaves_no_room_for_are_decided_anew_at_once(scene: Scene) -> None:
+    """3 % between the decision and the second round: what was done stands, and the rest is planned in the same breath.
+
+    Not a block later: call by call each block brings one round, and the market does not wait.
+    """
+    falling(scene, batch=False, start="1692")
+    async with staged(scene) as stage:
+        await stage.look()
+        move(scene, 1641.0)
+        await settled(stage)
+        found = await rows(stage)
+    assert found[0] == ("partial", "floor_too_near"), found
+    assert len(found) > 1, "the next plan is on its way before anything is looked at again"
+    assert scene.health() > 1.10, found
+
+
+@pytest.mark.parametrize("price", ["1890", "1600"])
+async def test_gas_of_one_transaction_is_estimated_from_above_and_not_far(scene: Scene, price: str) -> None:
+    """Three rounds and fourteen: plans are weighed by what they come to on the real contracts."""
+    falling(scene, batch=True, start=price)
+    async with staged(scene) as stage:
+        result = await stage.look()
+        assert result.prepared
+        moves, used = [step.move for step in result.prepared.plan.steps], sum(result.prepared.rehearsed.gas_used)
+        await settled(stage)
+    assert used < gas_of(moves, is_atomic=True) < used * 3 // 2
 
 
 @pytest.mark.parametrize(("batch", "words"), [(True, "HealthFactorLowerThanLiquidationThreshold"), (False, "STF")])
