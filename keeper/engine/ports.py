@@ -57,6 +57,12 @@ class Reader(Protocol):
     async def read(self, block: BlockRef, probe: Probe[T]) -> T:
         """Return what a probe finds at a block. Raises NodeError, ReadFailedError."""
 
+    async def confirmed(self, block: BlockRef, probe: Probe[T]) -> T:
+        """Return what a probe finds at a block when no other node has another block there or answers otherwise.
+
+        Raises NodesDisagreeError, NodeError, ReadFailedError. With one node it is a plain ``read``.
+        """
+
     async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
         """Return the answers to reads at a block. Raises NodeError."""
 

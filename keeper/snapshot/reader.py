@@ -154,6 +154,10 @@ class Watch:
         """Return what a probe finds at a block. Raises NodeError, ReadFailedError."""
         return await self.blocks.read(block, probe)
 
+    async def confirmed(self, block: BlockRef, probe: Probe[T]) -> T:
+        """Return what a probe finds when no other node says otherwise. Raises NodesDisagreeError, NodeError."""
+        return await self.blocks.confirmed(block, probe)
+
     async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
         """Return the answers to reads at a block. Raises NodeError."""
         return await self.blocks.answers(block, reads)

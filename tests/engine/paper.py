@@ -7,15 +7,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core_builders import BLOCK, KINDS, NOW, OWNER, at, intent, pool_answers, rule, safety, state, units
+from perp_builders import quote, told
 
 from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fee_market import Market as FeeMarket
 from keeper.chain.simulation import NO_CODES, Simulated, Simulation, Turn
 from keeper.chain.tolls import NO_TOLL, Toll
+from keeper.core.book.position import Book
+from keeper.core.book.rules import HedgeRule
 from keeper.core.decide import Intent
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
+from keeper.core.perp.moves import TradeQuote
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
-from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Snapshot, Unreadable, Wallet
+from keeper.core.snapshot import BlockRef, LendingPosition, Listed, Otherwise, Snapshot, Unreadable, Wallet
 from keeper.core.units import USD, Address, Bps, Wad, Wei
 from keeper.engine.balances import LentMemory
 from keeper.engine.engine import Engine, Terms
@@ -30,10 +36,16 @@ from keeper.snapshot.discovery import Known
 from keeper.venues.aave_v3.account import AaveAccount
 from keeper.venues.aave_v3.market import Listing, Market
 from keeper.venues.aave_v3.position import Scope
+from keeper.venues.effects import Closes, Effect, Opens, Pays
 from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Answer, Call, LendingAccount, Probe, Read
+from keeper.venues.perp_v2.account import PerpV2Seat
+from keeper.venues.perp_v2.markets import Deployment as PerpDeployment
+from keeper.venues.perp_v2.markets import Market as PerpMarket
+from keeper.venues.perp_v2.markets import Scope as PerpScope
+from keeper.venues.ports import Answer, Call, LendingAccount, PerpSeat, Probe, Read
 from keeper.venues.registry import MarketTable
 
+PERP = [Address(f"0x{i:02x}" + "5" * 38) for i in range(16, 27)]
 POOL, ORACLE, ROUTER = (Address("0x" + c * 40) for c in "123")
 GAS = 200_000
 """What each call takes, on paper."""
@@ -66,6 +78,31 @@ def market() -> Market:
     return Market(POOL, ORACLE, USD, listings)
 
 
+def traded(position: PerpPosition, effects: Iterable[Effect]) -> PerpPosition:
+    """The position after what calls do to it: margin paid in, size closed or opened at the mark price."""
+    for effect in effects:
+        match effect:
+            case Pays(_, amount, _, _):
+                position = replace(position, margin=position.margin + (amount or 0) * 10**12)
+            case Closes(market, _, size, _) | Opens(market, _, size, _):
+                (leg,) = [leg for leg in position.legs if leg.market == market]
+                whole = abs(leg.size) if size is None else size
+                sign = (1 if leg.is_long else -1) * (-1 if isinstance(effect, Closes) else 1)
+                if isinstance(effect, Closes):
+                    entry = leg.entry_notional * whole // abs(leg.size)
+                    now = whole * leg.mark_price // leg.price_scale
+                    gain = now - entry if leg.is_long else entry - now
+                    position = replace(position, margin=position.margin + gain)
+                    left = leg.entry_notional - entry
+                else:
+                    left = leg.entry_notional + whole * leg.mark_price // leg.price_scale
+                after = replace(leg, size=leg.size + sign * whole, entry_notional=left)
+                position = replace(position, legs=tuple(after if x is leg else x for x in position.legs))
+            case _:
+                pass
+    return told(position)
+
+
 def healthy(position: LendingPosition, health: str = "99") -> LendingPosition:
     """The position as it would be with another health factor: what a rehearsal of a good plan shows."""
     figures = replace(position.reported, health_factor=Wad(int(float(health) * 10**18)))
@@ -76,7 +113,7 @@ def healthy(position: LendingPosition, health: str = "99") -> LendingPosition:
 class Paper:
     """What a test sets, and what it looks at afterwards."""
 
-    positions: dict[str, LendingPosition | Unreadable]
+    positions: dict[str, LendingPosition | PerpPosition | Unreadable]
     wallet: Wallet
     block: BlockRef = BLOCK
     after: Callable[[LendingPosition], LendingPosition] = healthy
@@ -88,10 +125,18 @@ class Paper:
     journal_is_away: bool = False
     reading_fails: Exception | None = None
     """What every read after the snapshot raises."""
+    perp_after: Callable[[PerpPosition, Iterable[Effect]], PerpPosition] = traded
+    others_differ: bool = False
+    """True when another node has other figures of a perpetual position."""
     asked: list[str] = field(default_factory=list)
     """What was asked of the node, in order."""
     rehearsed: list[tuple[tuple[Call, ...], tuple[Turn, ...]]] = field(default_factory=list)
     """The calls of each rehearsal, and what was run before them."""
+
+    def perp(self, name: str) -> PerpPosition:
+        found = self.positions[name]
+        assert isinstance(found, PerpPosition)
+        return found
 
     def known(self, name: str) -> LendingPosition:
         found = self.positions[name]
@@ -105,12 +150,15 @@ class PaperReader:
     def __init__(self, paper: Paper, signers: Mapping[str, Address]) -> None:
         self.paper, self.network, self.also = paper, network(), ()
         self.positions = {
-            name: Position(name, "aave_v3", OWNER, Signer(name, signer, None, None, None, False))
+            name: Position(name, self._venue(name), OWNER, Signer(name, signer, None, None, None, False))
             for name, signer in signers.items()
         }
         self.known = Known({"aave_v3": market()}, {}, {}, {}, (), (), (), native_symbol="WETH")
         self.uniswap = uniswap_v3.Deployment(Address("0x" + "f" * 40), Address("0x" + "e" * 40), ROUTER, (500,))
         self.close = list[str]()
+
+    def _venue(self, name: str) -> str:
+        return "perp_v2" if isinstance(self.paper.positions[name], PerpPosition) else "aave_v3"
 
     def _ask(self, what: str) -> None:
         self.paper.asked.append(what)
@@ -123,14 +171,21 @@ class PaperReader:
     async def snapshot(self, block: BlockRef) -> Snapshot:
         self._ask("snapshot")
         wallets = {p.spender: replace(self.paper.wallet, address=p.spender) for p in self.positions.values()}
-        seen = tuple(replace(p, block=block) if isinstance(p, LendingPosition) else p for p in self._all())
-        return Snapshot(block, seen, wallets, {}, None, 2000 * USD, otherwise=self.paper.otherwise)
+        perps = [p for p in self._all() if isinstance(p, PerpPosition)]
+        assets = {at(s): Listed(s, kind[0], int(float(kind[1]) * USD)) for s, kind in KINDS.items()} if perps else {}
+        seen = tuple(p if isinstance(p, Unreadable) else replace(p, block=block) for p in self._all())
+        return Snapshot(block, seen, wallets, {}, None, 2000 * USD, otherwise=self.paper.otherwise, assets=assets)
 
-    def _all(self) -> Iterable[LendingPosition | Unreadable]:
+    def _all(self) -> Iterable[LendingPosition | PerpPosition | Unreadable]:
         return (self.paper.positions[name] for name in self.positions)
 
     async def read(self, block: BlockRef, probe: Probe[Any]) -> Any:
         return probe.decode(await self.answers(block, probe.reads))
+
+    async def confirmed(self, block: BlockRef, probe: Probe[Any]) -> Any:
+        if self.paper.others_differ:
+            raise NodesDisagreeError("two", "eth_call", "other figures")
+        return await self.read(block, probe)
 
     async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
         self._ask("reads")
@@ -159,8 +214,8 @@ class PaperReader:
     def account(self, name: str) -> LendingAccount:
         return AaveAccount(market(), Scope(OWNER, 0, market().listings))
 
-    def seat(self, name: str) -> Any:
-        raise KeyError(name)
+    def seat(self, name: str) -> PerpSeat:
+        return PaperSeat(self.paper, name)
 
     def follow(self, rules: tuple[Rule, ...]) -> None:
         pass
@@ -170,6 +225,35 @@ class PaperReader:
 
     def compare_first(self, names: Iterable[str]) -> None:
         pass
+
+
+class PaperSeat(PerpV2Seat):
+    """A Perp v2 account: its real calldata and its real decoders, over a position on paper."""
+
+    def __init__(self, paper: Paper, name: str) -> None:
+        position = paper.perp(name)
+        markets = tuple(
+            PerpMarket(leg.market, leg.symbol, PERP[7], PERP[8], 1000, 10_000, 100_000, PERP[0], None, PERP[0])
+            for leg in position.legs
+        )
+        where = PerpDeployment(*PERP[:7], position.collateral, "USDC", 6, 900)
+        super().__init__(where, PerpScope(position.owner, markets), PERP[9])
+        object.__setattr__(self, "paper", paper)
+
+    def probe(self, name: str, block: BlockRef) -> Probe[PerpPosition]:
+        position = self.paper.perp(name)
+        return Probe((Read(PERP[0], name.encode()),), lambda answers: self._found(position))
+
+    def _found(self, position: PerpPosition) -> PerpPosition:
+        if not self.paper.rehearsed:
+            return position
+        calls, _ = self.paper.rehearsed[-1]
+        decoders = self.decoders(position)
+        return self.paper.perp_after(position, [effect for call in calls for effect in decoders[call.to](call)])
+
+    def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
+        (leg,) = [leg for leg in position.legs if leg.market == market]
+        return Probe((), lambda answers: quote(leg, size_change) if size_change else None)
 
 
 def _wanted(one: LendingPosition) -> Intent:
@@ -355,6 +439,9 @@ def engine_on(
     *rules: Rule,
     signers: Mapping[str, Address] | None = None,
     others: Others | None = None,
+    perp_rules: tuple[PerpRule, ...] = (),
+    books: tuple[Book, ...] = (),
+    hedge_rules: tuple[HedgeRule, ...] = (),
     **terms: Any,
 ) -> Engine:
     """The engine over paper positions, in dry run; a signer each is the owner unless told otherwise."""
@@ -373,7 +460,7 @@ def engine_on(
         feed=NoFeed(),
         clock=PaperClock(),
         observer=Observer("dry_run", None, 3600, lambda: float(NOW)),
-        perps=PerpMemory(journal, "paper", (), (), ()),
+        perps=PerpMemory(journal, "paper", perp_rules, books, hedge_rules),
         lent=LentMemory(journal, "paper", False),
         others=others,
     )

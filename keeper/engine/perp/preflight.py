@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from keeper.chain.fees import is_payable, lowest
+from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.fork import AnvilMissingError
+from keeper.chain.gas import gas_limit
 from keeper.chain.simulation import CannotPayError
 from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
@@ -65,11 +66,10 @@ class PerpPrepared:
 async def first_that_works(engine: Engine, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
     """Return the first plan that passes its trial; a Hold with the first one's reason if none does.
 
-    Where there are several nodes they must have the same block. Raises NodesDisagreeError, NodeError.
+    Where there are several nodes they must have the same block and figures. Raises NodesDisagreeError, NodeError.
     """
     refused = list[tuple[PerpPlan, Refused]]()
-    if engine.others is not None:
-        await engine.others.agree(snapshot.block)
+    await ask_others(engine, snapshot.block, ways[0])
     for plan in ways[:TRIALS]:
         result = await try_plan(engine, snapshot, plan)
         if isinstance(result, PerpPrepared):
@@ -81,6 +81,19 @@ async def first_that_works(engine: Engine, snapshot: Snapshot, ways: Sequence[Pe
         refused.append((plan, result))
     detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
     return ways[0].intent.hold(refused[0][1].reason, detail)
+
+
+async def ask_others(engine: Engine, block: BlockRef, plan: PerpPlan) -> None:
+    """Ask other nodes for the block and for all that the position's figures come from. Raises NodesDisagreeError.
+
+    Where they are known to differ on the figures the plan trades nothing, and is made for the worse: see ``assess``.
+    """
+    if engine.others is None:
+        return
+    await engine.others.agree(block)
+    if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
+        return
+    await engine.reader.confirmed(block, engine.reader.seat(plan.before.name).probe(plan.before.name, block))
 
 
 async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
@@ -106,6 +119,9 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     if isinstance(result, Refused):
         return result
     gas, where, after = result
+    unpaid = _cannot_pay(snapshot, calls, place.spender, plan, gas)
+    if unpaid:
+        return unpaid
     ceiling = _ceiling(engine, snapshot, plan, calls, sum(gas))
     if seat.is_delayed:  # an order's fee is checked against the gas price paid: no more than it was reckoned at
         ceiling = lowest(ceiling, gas_price)
@@ -131,13 +147,17 @@ def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_pr
     )
 
 
-def _cannot_pay(snapshot: Snapshot, calls: Sequence[Call], signer: str, plan: PerpPlan) -> Refused | None:
-    """Return that the signer lacks native currency for what the calls carry."""
-    wallet = next(w for a, w in snapshot.wallets.items() if a == signer)
-    value = sum(call.value for call in calls)
-    if value <= wallet.native:
+def _cannot_pay(
+    snapshot: Snapshot, calls: Sequence[Call], signer: Address, plan: PerpPlan, gas: Sequence[int] = ()
+) -> Refused | None:
+    """Return that the signer lacks native currency for what the calls carry, and for their gas at this block's fee."""
+    native, value = snapshot.wallets[signer].native, sum(call.value for call in calls)
+    needed = value + sum(gas_limit(used) for used in gas) * (snapshot.block.base_fee + LEAST_TIP)
+    if needed <= native:
         return None
-    return Refused(Reason.NO_GAS_MONEY, f"{plan.label}: {wei_text(wallet.native)} for orders of {wei_text(value)}")
+    orders = f", of it {wei_text(Wei(value))} for orders" if value else ""
+    detail = f"{signer} holds {wei_text(native)}, {plan.label} takes about {wei_text(Wei(needed))}{orders}"
+    return Refused(Reason.NO_GAS_MONEY, detail)
 
 
 def _too_dear(snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan) -> Refused | None:

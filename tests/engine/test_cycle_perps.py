@@ -1,0 +1,216 @@
+"""The same story for perpetual positions and books, without a chain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core_builders import BLOCK, OWNER, limits, loop, rule, units
+from paper import Others, Paper, engine_on, next_block
+from perp_builders import BOOK, hedge_rule, perp_rule, short
+
+from keeper.core.book.rules import HedgeIntent
+from keeper.core.decide import Hold
+from keeper.core.perp.decide import PerpIntent
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Otherwise, Unreadable, Wallet
+from keeper.core.units import Amount, Wei
+from keeper.engine.cycle import cycle
+from keeper.venues.codec.abi import address
+
+USDC = address("0x" + "cc" * 20)
+
+
+def sold(size: str = "3", price: str = "2000", margin: str = "1000") -> PerpPosition:
+    """A short of the owner's, in a market and a collateral as a chain would name them."""
+    position = replace(short(size, price, margin), owner=OWNER, collateral=USDC)
+    return replace(position, legs=tuple(replace(leg, market=address(leg.market)) for leg in position.legs))
+
+
+SQUEEZED, CALM = sold(price="2250"), sold(price="1900")
+
+
+def dollars(whole: str = "5000", native: int = 10**18) -> Wallet:
+    return Wallet(OWNER, Wei(native), {SQUEEZED.collateral: Amount(units("USDC", whole))})
+
+
+def paper(position: PerpPosition | Unreadable, **changes: object) -> Paper:
+    return Paper({"short": position}, dollars(), **changes)  # type: ignore[arg-type]
+
+
+async def test_a_calm_perpetual_costs_one_read() -> None:
+    """Nothing is quoted, nothing rehearsed."""
+    on = paper(CALM)
+    (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),)), BLOCK)
+    assert result.is_healthy
+    assert on.asked == ["snapshot"]
+
+
+async def test_a_squeezed_perpetual_gets_a_rehearsed_plan() -> None:
+    """Through the real encoder and the one gate; written down, in dry run rehearsed."""
+    on = paper(SQUEEZED)
+    engine = engine_on(on, perp_rules=(perp_rule(),))
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.decision, PerpIntent)
+    assert len(on.rehearsed) == 1
+    (row,) = engine.journal.rows
+    assert (row.position, row.rule, row.kind) == ("short", "margin", "act")
+    assert engine.journal.outcomes[1][0] == "rehearsed"
+
+
+async def test_a_plan_that_reverts_gives_way_to_the_next() -> None:
+    """As it does for a loan."""
+    on = paper(SQUEEZED)
+    on.reverts = lambda calls: "the vault is paused" if len(on.rehearsed) == 1 else None
+    (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),)), BLOCK)
+    assert result.prepared is not None
+    ((_, refused),) = result.prepared.refused
+    assert refused.reason is Reason.REHEARSAL_FAILED
+
+
+async def test_a_promise_that_is_not_kept_is_a_refusal() -> None:
+    """A rehearsal that leaves the margin where it was helps nobody."""
+    on = paper(SQUEEZED, perp_after=lambda p, _: p)
+    (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),)), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.POSTCONDITION_FAILED
+
+
+async def test_what_cannot_be_read_is_never_healthy() -> None:
+    """Whatever kind the settings say it is."""
+    on = paper(CALM)
+    engine = engine_on(on, perp_rules=(perp_rule(),))
+    on.positions["short"] = Unreadable("short", OWNER, Doubt(Reason.POSITION_UNREADABLE, "no answer"))
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.POSITION_UNREADABLE
+    assert result.family == "perp"
+
+
+async def test_figures_that_are_not_the_venues_bind_our_hands() -> None:
+    """Ours and its own must be equal before anything is done."""
+    wrong = replace(SQUEEZED, reported=replace(SQUEEZED.reported, equity=SQUEEZED.reported.equity + 1))
+    (result,) = await cycle(engine_on(paper(wrong), perp_rules=(perp_rule(),)), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.FIGURES_DISAGREE
+
+
+async def test_another_nodes_figures_stop_the_money_of_a_perpetual_too() -> None:
+    """What lending had alone: the figures that decide are confirmed by every node before a plan is tried."""
+    on = paper(SQUEEZED, others_differ=True)
+    (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),), others=Others()), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.NODES_DISAGREE
+    assert on.rehearsed == []
+
+
+async def test_where_nodes_are_known_to_differ_the_worse_figure_binds() -> None:
+    """Margin can be added for either; nothing is traded."""
+    on = paper(CALM)
+    on.otherwise = {"short": Otherwise(SQUEEZED, "two says less")}
+    (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),), others=Others()), BLOCK)
+    assert result.prepared is not None
+    assert [type(step.move).__name__ for step in result.prepared.plan.steps] == ["AddMargin"]
+    reduce_ = perp_rule(actions=(PerpAction.REDUCE,))
+    (held,) = await cycle(engine_on(on, perp_rules=(reduce_,), others=Others()), BLOCK)
+    assert isinstance(held.decision, Hold)
+
+
+async def test_a_wallet_without_gas_money_is_told_for_a_perpetual_too() -> None:
+    """What lending had alone: what it holds, and what the plan takes."""
+    on = Paper({"short": SQUEEZED}, dollars(native=10**12))
+    (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),)), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.NO_GAS_MONEY
+    assert "holds" in result.decision.detail
+
+
+async def test_a_stop_closes_whatever_the_margin() -> None:
+    """The whole leg, bounded in its price."""
+    stop = perp_rule(PerpMeasure.STOP_LOSS, "2200", ExitTarget(), (PerpAction.CLOSE,))
+    (result,) = await cycle(engine_on(paper(SQUEEZED), perp_rules=(stop,)), BLOCK)
+    assert isinstance(result.decision, PerpIntent)
+    assert result.prepared is not None
+    (step,) = result.prepared.plan.steps
+    assert step.move.is_close
+
+
+async def test_an_alert_hides_nothing_and_plans_nothing() -> None:
+    """It stands beside the plan of the other rule."""
+    alert = perp_rule(name="watch", to=None, actions=(PerpAction.ALERT,))
+    (result,) = await cycle(engine_on(paper(SQUEEZED), perp_rules=(alert, perp_rule())), BLOCK)
+    assert result.prepared is not None
+    assert [hold.reason for hold in result.others] == [Reason.ALERT_ONLY]
+
+
+async def test_the_same_hold_is_written_once() -> None:
+    """A quiet month does not fill the journal."""
+    engine = engine_on(paper(SQUEEZED, reverts=lambda calls: "no"), perp_rules=(perp_rule(),))
+    await cycle(engine, BLOCK)
+    await cycle(engine, next_block())
+    assert len(engine.journal.rows) == 1
+
+
+async def test_a_trailing_stop_remembers_the_best_price_from_block_to_block() -> None:
+    """It fires by the fall since, not by where the price is."""
+    trail = perp_rule(PerpMeasure.TRAILING_STOP, "0.05", ExitTarget(), (PerpAction.CLOSE,))
+    on = paper(CALM)
+    engine = engine_on(on, perp_rules=(trail,))
+    (first,) = await cycle(engine, BLOCK)
+    assert first.is_healthy
+    on.positions["short"] = sold(price="2000")
+    (second,) = await cycle(engine, next_block())
+    assert isinstance(second.decision, PerpIntent)
+
+
+# --- books -----------------------------------------------------------------------------------------------------------
+
+
+def book_paper(hedge: PerpPosition) -> Paper:
+    wallet = dollars("20000")
+    return Paper({"loop": loop(), "short": hedge}, wallet)
+
+
+async def test_a_book_outside_its_band_trades_its_hedge() -> None:
+    """Ten ether supplied, three sold short: seven more are sold, within the limits."""
+    hedge = sold("3", margin="30000")
+    engine = engine_on(book_paper(hedge), books=(BOOK,), hedge_rules=(hedge_rule(limits=limits(150)),))
+    results = await cycle(engine, BLOCK)
+    assert [result.name for result in results] == ["loop", "short", "eth"]
+    book = results[-1]
+    assert isinstance(book.decision, HedgeIntent), book.decision
+    assert book.prepared is not None
+    assert book.family == "book"
+
+
+async def test_a_book_within_its_band_rests() -> None:
+    """And costs no read of its own."""
+    hedge = sold("10", margin="30000")
+    on = book_paper(hedge)
+    engine = engine_on(on, books=(BOOK,), hedge_rules=(hedge_rule(),))
+    results = await cycle(engine, BLOCK)
+    assert all(result.is_healthy for result in results)
+    assert on.asked == ["snapshot"]
+
+
+async def test_a_book_that_leaves_somebody_out_does_nothing() -> None:
+    """A delta without one of its positions is no delta."""
+    hedge = sold("3", margin="30000")
+    on = book_paper(hedge)
+    engine = engine_on(on, books=(BOOK,), hedge_rules=(hedge_rule(),))
+    on.positions["loop"] = Unreadable("loop", OWNER, Doubt(Reason.POSITION_UNREADABLE, "no answer"))
+    results = await cycle(engine, BLOCK)
+    assert isinstance(results[-1].decision, Hold)
+    assert not results[-1].is_healthy
+    assert on.rehearsed == []
+
+
+async def test_all_kinds_are_kept_in_one_block() -> None:
+    """A loan, a perpetual and their book, each in its wave, one snapshot for all."""
+    on = Paper({"loop": loop(), "short": SQUEEZED}, dollars("20000"))
+    engine = engine_on(on, rule(), perp_rules=(perp_rule(),), books=(BOOK,), hedge_rules=(hedge_rule(),))
+    lent, perp, book = await cycle(engine, BLOCK)
+    assert [r.family for r in (lent, perp, book)] == ["lending", "perp", "book"]
+    assert on.asked.count("snapshot") == 1
