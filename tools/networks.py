@@ -26,6 +26,7 @@ GMX = "@gmx-io/sdk@1.4.0"
 PERP = "@perp/curie-deployments@2023.4.12-1681295833590"
 
 # The same on every network below: deployed by its author with a pre-signed transaction.
+ENS_REGISTRY = "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e"
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 
 # Where sdk-core still names the first Quoter, whose results lack the price after the swap. From the deployment
@@ -72,6 +73,12 @@ def _batch_account(name: str) -> list[str]:
     """Where EIP-7702 is live; Avalanche's C-Chain has no type-4 transactions."""
     known = f'batch_account = "{BATCH_ACCOUNT}"  # Simple7702Account v0.8; used only by signers with batch = true'
     return [] if name == "avalanche" else [known]
+
+
+def _ens_registry(network: Network) -> list[str]:
+    """Where names stand in place of addresses: on Ethereum alone. From ENS's documentation, "Deployments"."""
+    known = f'ens_registry = "{ENS_REGISTRY}"  # for names in place of addresses in `owner` and `address`'
+    return [known] if network.chain_id == 1 else []
 
 
 def main() -> None:
@@ -258,6 +265,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) 
         f'wrapped_native = "{uniswap.wrapped_native}"',
         *_batch_account(network.name),
         f'block_time = "{uniswap.block_time}"',
+        *_ens_registry(network),
         "",
         "[aave_v3]",
         f'pool_addresses_provider = "{to_checksum_address(provider)}"',

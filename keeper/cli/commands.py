@@ -18,8 +18,8 @@ from keeper.cli.common import (
     Limit,
     Live,
     Verbose,
-    all_settings_of,
     finish,
+    kept_of,
     loading,
     log_to_stderr,
     out,
@@ -64,7 +64,7 @@ def check(configs: Configs = None, as_json: Json = False) -> None:
     """Check the settings, and what they name on this machine: no node is asked, no key is opened."""
     from keeper.cli.check import check_all
 
-    finish(check_all(all_settings_of(configs), as_json=as_json))
+    finish(check_all(kept_of(configs, may_ask=False), as_json=as_json))
 
 
 @app.command()
@@ -74,7 +74,7 @@ def run(configs: Configs = None, live: Live = False, verbose: Verbose = False) -
     Several --config are several chains, side by side: what happens to one does not hold up another.
     """
     with loading():
-        chains = all_settings_of(configs)
+        chains = kept_of(configs)
         from keeper.cli import keeping
 
     log_to_stderr(verbose=verbose)
@@ -85,7 +85,7 @@ def run(configs: Configs = None, live: Live = False, verbose: Verbose = False) -
 @app.command()
 def once(configs: Configs = None, live: Live = False, as_json: Json = False, verbose: Verbose = False) -> None:
     """Judge the newest block once, act if a rule asks for it, wait for the outcome, and end."""
-    chains = all_settings_of(configs)
+    chains = kept_of(configs)
     from keeper.cli import keeping
 
     log_to_stderr(verbose=verbose)
@@ -96,7 +96,7 @@ def once(configs: Configs = None, live: Live = False, as_json: Json = False, ver
 @app.command()
 def status(configs: Configs = None, as_json: Json = False) -> None:
     """Show the positions as they are now: health, prices, distance to liquidation, rules, wallets."""
-    chains = all_settings_of(configs)
+    chains = kept_of(configs)
     from keeper.cli import looks
 
     log_to_stderr(verbose=False)
@@ -110,7 +110,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Explain what would be done about a position or a book now, and why, down to the calldata. Signs nothing."""
-    settings = settings_of(config)
+    (settings,) = kept_of([config])
     from keeper.cli import looks
 
     log_to_stderr(verbose=False)
@@ -148,7 +148,7 @@ def doctor(
 
     Opens each signer's key, with its password, and signs nothing.
     """
-    settings = settings_of(config)
+    (settings,) = kept_of([config])
     from keeper.cli import looks
 
     log_to_stderr(verbose=False)

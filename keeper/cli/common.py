@@ -84,6 +84,24 @@ def all_settings_of(configs: list[Path] | None) -> list[Settings]:
     return found
 
 
+def kept_of(configs: list[Path] | None, *, may_ask: bool = True) -> list[Settings]:
+    """Return the settings of every file with the addresses of their names, or end with what is wrong."""
+    chains = all_settings_of(configs)
+    if not any(settings.has_unknown_names for settings in chains):
+        return chains
+    from keeper.cli.guard import guarded  # noqa: PLC0415 - for who has names
+    from keeper.service.names import as_remembered, resolved  # noqa: PLC0415 - likewise
+
+    found = list["Settings"]()
+
+    async def work() -> Exit:
+        found.extend([await (resolved if may_ask else as_remembered)(settings) for settings in chains])
+        return Exit.FINE
+
+    guarded(work)
+    return found
+
+
 @contextmanager
 def loading() -> Iterator[None]:
     """Load what stays for as long as the program runs: nothing of it is looked through for garbage, now or later."""

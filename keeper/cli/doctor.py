@@ -17,7 +17,7 @@ from keeper.core.units import wei_text
 from keeper.execution.signer import KeyUnavailableError
 from keeper.observe.alarm_address import silenced
 from keeper.observe.observer import AppriseAlarm
-from keeper.service import app
+from keeper.service import app, names
 from keeper.service.opened import Opened
 from keeper.settings import Settings, Signer, futile, surroundings
 from keeper.venues.contracts import batch_account
@@ -63,6 +63,7 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef) -> list
     except ReadFailedError as error:
         findings.append(Finding("market", False, error.doubt.detail))
         snapshot = None
+    findings += await _names(engine, settings, block)
     if snapshot is not None:
         findings += [Finding("market", False, flaw) for flaw in engine.reader.known.flaws]
         findings += [_position(p.name, p) for p in snapshot.positions]
@@ -72,6 +73,15 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef) -> list
     for signer in settings.signers:
         findings.append(await _account(engine, settings, signer, block))
     return findings
+
+
+async def _names(engine: Opened, settings: Settings, block: BlockRef) -> list[Finding]:
+    """Say whose each name of ENS is, and whether it still is. Raises NodeError."""
+    try:
+        found = await names.records(engine.reader.blocks, block, settings)
+    except ReadFailedError as error:
+        return [Finding("names", False, error.doubt.detail)]
+    return [Finding(f"name {record.named.name}", record.is_same, str(record)) for record in found]
 
 
 def _position(name: str, position: object) -> Finding:
@@ -84,10 +94,10 @@ def _position(name: str, position: object) -> Finding:
 
 
 def _gas_money(snapshot: Snapshot, settings: Settings) -> list[Finding]:
-    names = {s.address: s.name for s in settings.signers}
+    signers = {s.address: s.name for s in settings.signers}
     return [
         Finding(
-            f"gas money of {names.get(address, short_address(address))}",
+            f"gas money of {signers.get(address, short_address(address))}",
             wallet.native >= LEAST_NATIVE,
             wei_text(wallet.native)
             + ("" if wallet.native >= LEAST_NATIVE else f": less than {wei_text(LEAST_NATIVE)} may not pay a rescue"),

@@ -64,6 +64,7 @@ def code_of(error: Exception) -> Exit | None:
     from keeper.execution.lock import LockDirectoryError, SignerLockedError  # noqa: PLC0415
     from keeper.execution.signer import KeyUnavailableError  # noqa: PLC0415
     from keeper.journal import JournalError  # noqa: PLC0415
+    from keeper.service.names import NameNotLookedUpError  # noqa: PLC0415
     from keeper.settings import SettingsError  # noqa: PLC0415
     from keeper.snapshot.discovery import AmbiguousNameError  # noqa: PLC0415
     from keeper.venues.ports import ReadFailedError  # noqa: PLC0415
@@ -71,5 +72,5 @@ def code_of(error: Exception) -> Exit | None:
     wrong = (SettingsError, KeyUnavailableError, WrongChainError, AmbiguousNameError)
     if isinstance(error, (*wrong, SignerLockedError, LockDirectoryError)):
         return Exit.BAD_SETTINGS
-    passing = (NodeError, ReadFailedError, JournalError, SendFailedError, AnvilMissingError)
+    passing = (NodeError, ReadFailedError, JournalError, SendFailedError, AnvilMissingError, NameNotLookedUpError)
     return Exit.FAILED if isinstance(error, passing) else None

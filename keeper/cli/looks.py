@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from keeper.chain.errors import BlockMissingError, StaleAnswerError
-from keeper.cli import show
+from keeper.cli import show, show_settings
 from keeper.cli.common import Exit, each, fail, finish, out, prompt
 from keeper.cli.doctor import examine
 from keeper.cli.guard import in_house
@@ -29,14 +29,16 @@ TRIES = 6
 def status(chains: list[Settings], *, as_json: bool) -> None:
     """Show the positions of every chain."""
 
-    async def look(engine: Opened, snapshot: Snapshot) -> Exit:
-        await show.status(out(), engine, snapshot, as_json=as_json)
-        return Exit.FINE
+    def work_of(settings: Settings) -> Callable[[Opened], Awaitable[Exit]]:
+        async def look(engine: Opened, snapshot: Snapshot) -> Exit:
+            await show.status(out(), engine, snapshot, as_json=as_json, names=settings.names)
+            if not as_json:
+                show_settings.names(out(), settings)
+            return Exit.FINE
 
-    async def work(engine: Opened) -> Exit:
-        return await _at_one_block(engine, look)
+        return lambda engine: _at_one_block(engine, look)
 
-    each(chains, lambda settings: in_house(settings, work, is_live=False, is_look=True))
+    each(chains, lambda settings: in_house(settings, work_of(settings), is_live=False, is_look=True))
 
 
 def explain(settings: Settings, name: str, *, as_json: bool) -> None:

@@ -30,6 +30,7 @@ from keeper.engine.result import Result
 from keeper.execution.executor import Outcome
 from keeper.execution.perp_executor import PerpOutcome
 from keeper.service.opened import Opened
+from keeper.settings.model import Named
 from keeper.venues.registry import Family
 
 Data = dict[str, Any]
@@ -44,7 +45,9 @@ def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
         console.print(f"{'fine' if one.is_fine else 'look'}  {one.topic}: {one.text}", soft_wrap=True)
 
 
-async def status(console: Console, engine: Opened, snapshot: Snapshot, *, as_json: bool) -> None:
+async def status(
+    console: Console, engine: Opened, snapshot: Snapshot, *, as_json: bool, names: Sequence[Named] = ()
+) -> None:
     """Print the positions at one block."""
     judged, perps = await _judged(engine, snapshot)
     books = [await judge_book(engine, snapshot, engine.perps.book(r.book), r) for r in engine.perps.hedge_rules]
@@ -68,6 +71,7 @@ async def status(console: Console, engine: Opened, snapshot: Snapshot, *, as_jso
             "last_decisions": {n: decision_row(d) for n, d in last.items() if d},
             "flaws": list(engine.reader.known.flaws),
             "nodes": [asdict(node) for node in _nodes(engine)],
+            "names": [asdict(named) for named in names],
         }
         as_json_text(console, data)
         return

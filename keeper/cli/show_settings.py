@@ -18,6 +18,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         "positions": [
             {"name": p.name, "owner": p.owner, "signer": p.signer.name if p.signer else None} for p in of.positions
         ],
+        "names": [{"field": n.field, "name": n.name, "address": n.address} for n in of.names],
         "rules": [
             {"name": r.name, "position": r.position, "actions": [a.value for a in r.actions], "target": str(r.target)}
             for r in of.rules
@@ -47,6 +48,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
         console.print(f"{p.name}: {p.owner}, {role} signs", soft_wrap=True)
         console.print(f"  rules: {rules}", soft_wrap=True)
+    names(console, of)
     for book in of.books:
         hedging = ", ".join(r.name for r in of.hedge_rules if r.book == book.name) or "none: only watched"
         members = ", ".join(dict.fromkeys((*book.positions, *book.hedges)))
@@ -57,3 +59,10 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         console.print(str(cap), style="yellow", soft_wrap=True, markup=False)
     for note in notes(of):
         console.print(note, style="yellow", soft_wrap=True)
+
+
+def names(console: Console, of: Settings) -> None:
+    """Print whose the accounts are that are written as names of ENS."""
+    for named in of.names:
+        whose = named.address or "nobody yet: it is looked up when the keeper first starts"
+        console.print(f"{named.field}: {named.name} is {whose}", soft_wrap=True)

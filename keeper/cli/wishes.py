@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keeper.cli.common import Exit, fail, finish, out, prompt, settings_of
+from keeper.cli.common import Exit, fail, finish, kept_of, out, prompt
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text
 from keeper.execution.lane import SendFailedError, wish_key
@@ -18,7 +18,7 @@ from keeper.settings import Settings
 
 def ask(id_: int, what: str, config: Path, *, live: bool, as_json: bool) -> None:
     """Leave the wish in the journal; carry it out here if no keeper is running on the signer, else it does."""
-    settings = settings_of(config)
+    (settings,) = kept_of([config])
 
     async def work() -> Exit:
         async with await remembered(settings) as journal:

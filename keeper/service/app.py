@@ -71,6 +71,8 @@ async def opened(
 
     Raises KeyUnavailableError, SignerLockedError, JournalError, NodeError, WrongChainError.
     """
+    if settings.has_unknown_names:
+        raise SettingsError([f"{settings.path}: {n.field}: {n.name} was not looked up" for n in settings.names])
     async with AsyncExitStack() as parts:
         keys = open_keys(settings, prompt) if is_live else {}
         for address in keys:

@@ -25,6 +25,7 @@ from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.recovery import Aftermath
 from keeper.journal import JournalError
+from keeper.service import names
 from keeper.service.heads import Arrivals
 from keeper.service.opened import Opened
 from keeper.settings import Settings
@@ -35,6 +36,7 @@ from keeper.venues.registry import Family
 FAILURES_TO_STOP_SIGNING = 5
 GOOD_TO_SIGN_AGAIN = 5
 DISCOVER_EVERY_S = 1800
+NAMES_EVERY_S = 3600
 PRUNE_EVERY_S = 6 * 3600
 
 
@@ -58,6 +60,7 @@ class Daemon:
         self._reorged = set[Address]()
         """Signers whose past is to be looked at on the history there is now."""
         self._keeps_house = False
+        self._names_due = bool(settings.names)
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -117,9 +120,7 @@ class Daemon:
             self._went_well()
         await self._remember()
         self._arming.begin([r.assessed for r in results if isinstance(r.assessed, Assessment)])
-        if self._prune_due:
-            self._prune_due = False
-            await self._prune()
+        await self._chores(head)
 
     async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
         begun = time.monotonic()
@@ -285,9 +286,37 @@ class Daemon:
         scheduler = AsyncIOScheduler()
         often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
         scheduler.add_job(self._engine.reader.forget, seconds=DISCOVER_EVERY_S, **often)
+        if self._settings.names:
+            scheduler.add_job(self._want_names, seconds=NAMES_EVERY_S, **often)
         scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
         scheduler.start()
         jobs.callback(scheduler.shutdown, wait=False)
+
+    def _want_names(self) -> None:
+        self._names_due = True
+
+    async def _look_at_names(self, head: BlockRef) -> None:
+        """Alarm when a name of ENS points elsewhere than it did: the keeper goes on with the address it knows."""
+        observer = self._engine.observer
+        try:
+            found = await names.records(self._engine.reader.blocks, head, self._settings)
+        except (NodeError, ReadFailedError):
+            return  # it is due until it was seen
+        self._names_due = False
+        for record in found:
+            key, what = f"name:{record.named.name}", f"{record.named.name} points to another account"
+            if record.is_same:
+                observer.clear_alarm(key, str(record))
+            else:
+                observer.raise_alarm(key, what, str(record))
+
+    async def _chores(self, head: BlockRef) -> None:
+        """Do what is due and no block waits for."""
+        if self._names_due:
+            await self._look_at_names(head)
+        if self._prune_due:
+            self._prune_due = False
+            await self._prune()
 
     def _want_prune(self) -> None:
         self._prune_due = True

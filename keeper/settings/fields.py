@@ -41,6 +41,23 @@ def as_address(value: Any) -> Address:
     return Address(str(to_checksum_address(value)))
 
 
+def as_account(value: Any) -> str:
+    """Return a checksummed address, or a name of ENS as it is hashed. Raises ValueError with the remedy."""
+    if not isinstance(value, str) or not is_name(value):
+        return as_address(value)
+    from keeper.venues.contracts.ens import normalised  # noqa: PLC0415 - for who has a name
+
+    try:
+        return normalised(value)
+    except ValueError as error:
+        raise ValueError(f"{_short(value)} is no name of ENS: {error}; write it anew, or the address itself") from None
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text is meant as a name of ENS, and not as an address."""
+    return "." in text
+
+
 def is_address(text: str) -> bool:
     """Tell whether a text is an address."""
     try:
@@ -171,6 +188,8 @@ def _short(value: Any) -> str:
 
 
 AddressField = Annotated[Address, PlainValidator(as_address)]
+AccountField = Annotated[str, PlainValidator(as_account)]
+"""An address, or a name of ENS, which ``service.names`` looks up."""
 Seconds = Annotated[Decimal, PlainValidator(as_seconds)]
 Period = Annotated[Decimal, PlainValidator(as_period)]
 Number = Annotated[Decimal, PlainValidator(as_decimal)]

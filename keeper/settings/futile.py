@@ -207,11 +207,11 @@ def _unknown_underlying(underlying: str, hedges: Sequence[Position], of: Setting
 def _positions(of: Settings) -> Iterator[str]:
     for position in of.positions:
         where = f"position {position.name!r}"
-        if int(position.owner, 16) == 0:
+        if is_address(position.owner) and int(position.owner, 16) == 0:
             yield f"{where}: `owner` is the zero address, which holds nothing; write your own"
         yield from (f"{where}: {fault}" for fault in _nowhere(position, of))
     for signer in of.signers:
-        if int(signer.address, 16) == 0:
+        if is_address(signer.address) and int(signer.address, 16) == 0:
             yield f"signer {signer.name!r}: `address` is the zero address, which nobody signs for; write your own"
 
 

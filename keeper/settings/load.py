@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 from pathlib import Path
@@ -18,12 +20,13 @@ from keeper.core.decide import Safety
 from keeper.core.units import WAD, Address, Bps, Wad, Wei, scaled
 from keeper.settings import schema
 from keeper.settings.faults import field_faults, in_one_line
-from keeper.settings.fields import urls_in
+from keeper.settings.fields import as_account, is_name, urls_in
 from keeper.settings.meaning import contradictions, environment_faults
 from keeper.settings.model import (
     Alerts,
     AssetSafety,
     Daemon,
+    Named,
     Network,
     NodeSettings,
     Position,
@@ -49,21 +52,26 @@ class SettingsError(Exception):
         super().__init__("\n".join(self.faults))
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+def load(
+    path: Path, environment: Mapping[str, str] | None = None, names: Mapping[str, Address] | None = None
+) -> Settings:
     """Return the settings of a file. ``KEEPER_RPC_URL``, ``KEEPER_JOURNAL_URL`` and ``KEEPER_ALERT_URLS`` come first.
+
+    ``names`` says whose the names of ENS are, as far as that is known.
 
     Raises SettingsError with every fault found, in the owner's file and in the network file it names.
     """
     env = os.environ if environment is None else environment
     raw = _read(path)
     faults = list[str]()
+    named = tuple(_with_addresses(raw, names or {}))
     file = _checked(raw, schema.KeeperFile, path, faults)
     faults += [f"{path}: {fault}" for fault in contradictions(raw, env)]
     faults += environment_faults(env)
     network = _network_file(raw, path, faults)
     if faults or file is None or network is None:
         raise SettingsError(faults)
-    settings = _settings(file, network, env, path)
+    settings = replace(_settings(file, network, env, path), names=named)
     if settings.is_early and not any(node.pushes for node in settings.nodes):
         remedy = "name a node that begins with wss://, or leave it out"
         raise SettingsError([f"{path}: safety.act_on_oracle_events: no node pushes events over HTTP; {remedy}"])
@@ -73,6 +81,20 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     if settings.is_early and not settings.arm_within:
         raise SettingsError([f"{path}: safety.act_on_oracle_events: needs plans made ready: arm_within_bps is 0"])
     return settings
+
+
+def _with_addresses(raw: dict[str, Any], names: Mapping[str, Address]) -> Iterator[Named]:
+    """Yield every name of ENS, and put the address that is known in its place; what is no name is a fault elsewhere."""
+    for tables, key in (("positions", "owner"), ("signers", "address")):
+        listed = raw.get(tables)
+        for i, table in enumerate(listed if isinstance(listed, list) else ()):
+            written = table.get(key) if isinstance(table, dict) else None
+            if not isinstance(written, str) or not is_name(written):
+                continue
+            with contextlib.suppress(ValueError):
+                name = as_account(written)
+                yield Named(name, f"{tables}[{i}].{key} (in {table.get('name')!r})", names.get(name))
+                table[key] = names.get(name, name)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -205,13 +227,13 @@ def _nodes(table: schema.NetworkTable, from_environment: list[str]) -> tuple[Nod
 def _position(table: schema.PositionTable, signers: Mapping[str, Signer]) -> Position:
     signer = signers[table.signer] if table.signer else None
     is_long = None if table.side is None else table.side == "long"
-    return Position(table.name, table.venue, table.owner, signer, table.market, table.collateral, is_long)
+    return Position(table.name, table.venue, Address(table.owner), signer, table.market, table.collateral, is_long)
 
 
 def _signer(table: schema.SignerTable, path: Path) -> Signer:
     return Signer(
         name=table.name,
-        address=table.address,
+        address=Address(table.address),
         keystore=beside(path, table.keystore) if table.keystore else None,
         password_file=beside(path, table.password_file) if table.password_file else None,
         password_credential=table.password_credential,
@@ -275,4 +297,5 @@ def _network(file: schema.NetworkFile) -> Network:
             for symbol, a in safety.assets.items()
         },
         perps=_perps(file),
+        ens_registry=file.ens_registry,
     )

@@ -73,6 +73,8 @@ class Network:
     assets: dict[str, AssetSafety]
     perps: Mapping[str, PerpTable] = field(default_factory=dict)
     """Perpetual venues by key."""
+    ens_registry: Address | None = None
+    """Where names are looked up; None where the chain has no ENS."""
 
     @property
     def quoter(self) -> Address | None:
@@ -93,6 +95,16 @@ class Network:
     def asset(self, symbol: str, address: str = "") -> AssetSafety:
         """Return what the file says of an asset, by its address or its symbol; the defaults when it says nothing."""
         return self.assets.get(address.lower()) or self.assets.get(symbol.lower()) or AssetSafety()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An account that the owner names by ENS, as it is hashed, and whose it is; None until it was looked up."""
+
+    name: str
+    field: str
+    """Where it is written."""
+    address: Address | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +226,14 @@ class Settings:
     path: Path
     trades_unrehearsed: bool = False
     """Whether orders may be left with an exchange that lets none be tried: by quote and bounds alone."""
+
+    names: tuple[Named, ...] = ()
+    """Accounts written as names of ENS. Until all have an address, nothing may be done with these settings."""
+
+    @property
+    def has_unknown_names(self) -> bool:
+        """Whether a name is still to be looked up: see ``service.names``."""
+        return any(named.address is None for named in self.names)
 
     @property
     def rpc_url(self) -> Secret:

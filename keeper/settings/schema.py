@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from keeper.chain.health import Role
 from keeper.core.units import Address
 from keeper.settings.fields import (
+    AccountField,
     AddressField,
     AlarmUrl,
     AssetName,
@@ -125,6 +126,7 @@ class NetworkFile(Table):
     perp_v2: PerpV2Table | None = None
     gmx_v2: GmxTable | None = None
     batch_account: AddressField | None = None
+    ens_registry: AddressField | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
 
 
@@ -171,7 +173,7 @@ class SignerTable(Table):
     """[[signers]]."""
 
     name: Name
-    address: AddressField
+    address: AccountField
     keystore: Text | None = None
     password_file: Text | None = None
     password_credential: Text | None = None
@@ -190,7 +192,7 @@ class PositionTable(Table):
 
     name: Name
     venue: VenueKey
-    owner: AddressField
+    owner: AccountField
     signer: Text | None = None
     market: Text | None = None
     collateral: Text | None = None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.settings.faults import in_one_line
+from keeper.settings.fields import is_address
 from keeper.settings.model import Settings, Signer
 
 _MOST_BYTES = 1_000_000
@@ -56,7 +57,7 @@ def _unfit_keystore(signer: Signer, path: Path) -> str | None:
     if not isinstance(found, dict) or found.get("version") != 3 or not ({"crypto", "Crypto"} & found.keys()):
         return "is not an encrypted keystore of version 3: make one, for example with `geth account new`"
     named = str(found.get("address", "")).lower().removeprefix("0x")
-    if named and named != signer.address.lower().removeprefix("0x"):
+    if named and is_address(signer.address) and named != signer.address.lower().removeprefix("0x"):
         return f"holds the key of 0x{named[:40]}, the settings say {signer.address}; correct `address` or `keystore`"
     return None
 

@@ -1,5 +1,6 @@
 """One wrong field: the message names it, says what is wrong with it and what to write instead."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
@@ -8,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.settings import Settings
+from keeper.core.units import Address
+from keeper.service.app import opened
+from keeper.settings import Settings, SettingsError, load
 from keeper.settings.fields import as_address, as_decimal, as_seconds
+from keeper.settings.model import Named
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -70,12 +74,43 @@ def test_one_bracket_where_two_belong_is_explained(faults: Faults, good: str) ->
     assert fault == "rules (in 'protect'): is one table; it is a list of tables: write [[rules]] with two brackets"
 
 
-@pytest.mark.parametrize("value", ['"0x123"', '"vitalik.eth"', '""', f'"{"3C44CdDd" * 5}"', "true", "[]"])
+@pytest.mark.parametrize("value", ['"0x123"', '"vitalik"', '""', f'"{"3C44CdDd" * 5}"', "true", "[]"])
 def test_an_address_that_is_none_is_refused(faults: Faults, value: str) -> None:
-    """Names are not resolved: whoever controls the resolver would control the position."""
+    """Neither is a name without its dot."""
     (fault,) = faults((OWNER, value))
     assert fault.startswith("positions[0].owner (in 'eth-loop'): ")
     assert fault.endswith(("is not an address: write 0x and 40 hex digits, in quotes", 'in quotes: "0x…"'))
+
+
+def test_a_name_of_ens_stands_for_an_address_until_it_is_looked_up(load_text: Load) -> None:
+    """As it is hashed, with the place where it is written; with its address it is an account like any other."""
+    unknown = load_text((OWNER, '"Vitalik.ETH"'))
+    assert unknown.has_unknown_names
+    assert unknown.names == (Named("vitalik.eth", "positions[0].owner (in 'eth-loop')", None),)
+    whose = Address("0x" + "11" * 20)
+    known = load(unknown.path, {}, {"vitalik.eth": whose})
+    assert not known.has_unknown_names
+    assert known.positions[0].owner == whose
+
+
+@pytest.mark.parametrize("value", ["vitalik.eth.", "v\u0456talik.eth", "a b.eth", "..", "a." + "\u200d" + ".eth"])
+def test_a_name_that_may_be_another_is_refused(faults: Faults, value: str) -> None:
+    """A dot at the end, a look-alike, a blank: with the field, the reason and the remedy."""
+    (fault,) = faults((OWNER, f'"{value}"'))
+    assert fault.startswith("positions[0].owner (in 'eth-loop'): ")
+    assert "is no name of ENS: " in fault
+    assert fault.endswith("write it anew, or the address itself")
+
+
+def test_settings_with_an_unknown_name_open_nothing(load_text: Load) -> None:
+    """Whatever way they take: no name is ever used as an address."""
+
+    async def work() -> None:
+        async with opened(load_text((OWNER, '"vitalik.eth"')), is_live=False):
+            raise AssertionError
+
+    with pytest.raises(SettingsError, match="was not looked up"):
+        asyncio.run(work())
 
 
 def test_an_integer_where_an_address_belongs_gets_the_reason(faults: Faults) -> None:
