@@ -37,12 +37,14 @@ class Pace:
     """Prices of the last blocks. A block seen again, or one that a reorg put in another's place, counts once."""
 
     _seen: OrderedDict[int, Readings] = field(default_factory=OrderedDict)
+    _drifts: dict[Address, Drift] | None = None
+    """Of the newest block, once they were asked for."""
 
     def saw(self, number: int, readings: Readings) -> None:
         """Remember a block's prices; what was seen of that height or above is forgotten."""
         for later in [n for n in self._seen if n >= number]:
             del self._seen[later]
-        self._seen[number] = readings
+        self._seen[number], self._drifts = readings, None
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
@@ -51,6 +53,11 @@ class Pace:
 
         A stretch is two blocks at the least: oracles answer in steps.
         """
+        if self._drifts is None:
+            self._drifts = self._fastest_of_each()
+        return self._drifts
+
+    def _fastest_of_each(self) -> dict[Address, Drift]:
         if not self._seen:
             return {}
         number, newest = next(reversed(self._seen.items()))

@@ -18,7 +18,13 @@ MOST_DETAIL = 240
 
 def notices_of(assessed: Assessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
     """Return each hold in words."""
-    return tuple(_unjudged(hold) if isinstance(assessed, Unjudged) else _judged(assessed, hold) for hold in holds)
+    return tuple(_notice(assessed, hold) for hold in holds)
+
+
+def _notice(assessed: Assessment | Unjudged, hold: Hold) -> Notice:
+    if hold.reason is Reason.HEALTHY:
+        return Notice(hold, "", "", "")  # of which nobody hears: it is not put in words at every block
+    return _unjudged(hold) if isinstance(assessed, Unjudged) else _judged(assessed, hold)
 
 
 def standing_of(assessed: Assessment | Unjudged) -> str:

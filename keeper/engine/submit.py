@@ -41,7 +41,7 @@ async def conclude_holds(
 
     ``acting`` is the rule whose plan is on its way. Raises JournalError.
     """
-    engine.observer.judged(case.subject, case.notices(assessed, holds), case.standing(assessed), acting)
+    engine.observer.judged(case.subject, case.notices(assessed, holds), lambda: case.standing(assessed), acting)
     await _write_holds(engine, case.snapshot.block, case.subject, holds, lambda: case.inputs(assessed))
 
 

@@ -101,6 +101,10 @@ class Alarms:
         known = self._known.get(key)
         return known is not None and known.over_at is None
 
+    def has(self, subject: str) -> bool:
+        """Return True if there is any trouble of a subject, over or not."""
+        return any(condition.subject == subject for condition in self._known.values())
+
     def keys_of(self, subject: str) -> list[str]:
         """Return the troubles of a subject that are not over."""
         return [k for k, c in self._known.items() if c.subject == subject and c.over_at is None]

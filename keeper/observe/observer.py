@@ -248,11 +248,14 @@ class Observer:
 
     # --- a position --------------------------------------------------------------------------------------------------
 
-    def judged(self, subject: str, notices: Sequence[Notice], standing: str, acting: str | None = None) -> None:
+    def judged(
+        self, subject: str, notices: Sequence[Notice], standing: Callable[[], str], acting: str | None = None
+    ) -> None:
         """A position, or a book under a rule, was judged: what holds now, each rule under its own name.
 
         What a rule was held for is over when it rests: not while it is ``acting``, nor while it is held for something
-        else. ``standing`` is how it stands now, empty where nobody knows, and then nothing is over.
+        else. ``standing`` returns how it stands now, empty where nobody knows, and then nothing is over; it is asked
+        where there is something that may be over.
         """
         there, firing = set[str](), {acting} if acting else set[str | None]()
         is_flying = any(notice.hold.reason is Reason.IN_FLIGHT for notice in notices)
@@ -270,8 +273,8 @@ class Observer:
             self._heard_of(key, subject, notice)
         for key in [k for k in self._passing if k.startswith(f"{subject}:") and (not is_flying or k not in there)]:
             del self._passing[key]
-        if standing:
-            self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), standing)
+        if (self._known.has(subject) or self._lines.has(subject)) and (words := standing()):
+            self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), words)
 
     def _is_passing(self, key: str, notice: Notice) -> bool:
         """Tell whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""

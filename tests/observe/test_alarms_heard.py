@@ -30,7 +30,7 @@ def seen(stage: Stage, debt: str, *rules: Rule, past: Memory | None = None, afte
     stage.clock.now += after_s
     found = assessed(loop(dollars=debt), *rules)
     holds = decide(found, past or memory(), safety(), OWNER).holds
-    stage.observer.judged("loop", notices_of(found, holds), standing_of(found))
+    stage.observer.judged("loop", notices_of(found, holds), lambda: standing_of(found))
     return found
 
 
@@ -152,7 +152,7 @@ def test_help_after_danger_is_the_all_clear(stage: Stage) -> None:
     acting = rule(name="protect")
     found = assessed(loop(), acting)
     danger = Hold("loop", "protect", Reason.NOTHING_HELPS, "top up: the wallet is empty")
-    stage.observer.judged("loop", notices_of(found, (danger,)), standing_of(found))
+    stage.observer.judged("loop", notices_of(found, (danger,)), lambda: standing_of(found))
     end = Ended("loop", "protect", "deleverage", "restored", Reason.RESTORED, "health factor 1.60")
     said = ("loop: rule protect helped: health factor 1.18 → 1.60", "…")
     stage.observer.concluded(end, wad("1.6"), said, subject="loop")
@@ -169,11 +169,11 @@ def test_a_rule_that_acts_is_not_called_over(stage: Stage) -> None:
     found = assessed(loop(), rule(name="protect"))
     danger = Hold("loop", "protect", Reason.NOTHING_HELPS, "")
     flying = Hold("loop", "protect", Reason.IN_FLIGHT, "")
-    stage.observer.judged("loop", notices_of(found, (danger,)), standing_of(found))
-    stage.observer.judged("loop", (), standing_of(found), acting="protect")
+    stage.observer.judged("loop", notices_of(found, (danger,)), lambda: standing_of(found))
+    stage.observer.judged("loop", (), lambda: standing_of(found), acting="protect")
     for _ in range(10):
         stage.clock.now += 12
-        stage.observer.judged("loop", notices_of(found, (flying,)), standing_of(found))
+        stage.observer.judged("loop", notices_of(found, (flying,)), lambda: standing_of(found))
     assert len(stage.titles) == 1
 
 

@@ -20,7 +20,7 @@ def test_a_quiet_hour_is_a_few_lines_whatever_the_block_time(stage: Stage, block
     healthy = notices_of(found, (Hold("loop", None, Reason.HEALTHY),))
     for number in range(int(3600 / block_s)):
         stage.clock.now += block_s
-        stage.observer.judged("loop", healthy, standing_of(found))
+        stage.observer.judged("loop", healthy, lambda: standing_of(found))
         stage.observer.block(number, {"loop": found.figures.health_factor + number}, 0.02)
     assert 1 <= len(stage.shown) <= 5
     assert sum(line.get("blocks", 1) for line in stage.shown) > 2700 / block_s
@@ -40,7 +40,7 @@ def test_an_hour_of_one_alert_and_one_hopeless_rescue_is_a_few_lines(stage: Stag
     holds = (Hold("loop", "watch", Reason.ALERT_ONLY), Hold("loop", "protect", Reason.NOTHING_HELPS, "x " * 300))
     for number in range(4 * 3600):
         stage.clock.now += 0.25
-        stage.observer.judged("loop", notices_of(found, holds), standing_of(found))
+        stage.observer.judged("loop", notices_of(found, holds), lambda: standing_of(found))
         stage.observer.block(number, {"loop": found.figures.health_factor}, 0.02)
         stage.observer.refused("loop", "deleverage", Reason.REHEARSAL_FAILED, f"{number}")
     assert len(stage.titles) == 2

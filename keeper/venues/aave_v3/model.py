@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from typing import NewType
 
 from keeper.core.lending.position import AccountFigures, Barred, Holding, Principal, Rates, Room
@@ -78,11 +79,12 @@ class Ledger:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reserve:
-    """One reserve as it applies to one account: ``ltv`` and ``threshold`` are those of its e-mode where that applies.
+    """One reserve as it applies in an e-mode: ``ltv`` and ``threshold`` are that mode's where it applies.
 
-    Caps are in whole tokens, zero means none. ``liquidity`` is what can be withdrawn or borrowed now.
+    Caps are in whole tokens, zero means none. ``liquidity`` is what can be withdrawn or borrowed now. What follows from
+    it is worked out once for all accounts.
     """
 
     asset: Address
@@ -109,6 +111,56 @@ class Reserve:
     def unit(self) -> int:
         """One whole token in smallest units."""
         return int(10**self.decimals)
+
+    @cached_property
+    def factors(self) -> tuple[Wad, Wad, Wad]:
+        """The liquidation factor, the borrow factor, and the penalty."""
+        penalty = max(0, self.liquidation_bonus - BPS)
+        return (
+            Wad(self.liquidation_threshold * BPS_WAD),
+            Wad(self.ltv * BPS_WAD),
+            Wad(penalty * BPS_WAD),
+        )
+
+    @cached_property
+    def utilisation(self) -> Wad:
+        """Share of all supplies that is lent out, rounded up."""
+        whole = self.liquidity + self.total_borrowed
+        return Wad(mul_div_up(self.total_borrowed, WAD, whole) if whole else 0)
+
+    @cached_property
+    def shut(self) -> Barred | None:
+        """Why nothing moves: paused, or not active."""
+        is_open = self.is_active and not self.is_paused
+        return None if is_open else Barred(Reason.RESERVE_UNAVAILABLE, self.symbol)
+
+    @cached_property
+    def frozen(self) -> Barred | None:
+        """Why nothing comes in and nothing is lent."""
+        return Barred(Reason.RESERVE_UNAVAILABLE, self.symbol) if self.is_frozen else self.shut
+
+    @cached_property
+    def supply_room(self) -> Amount | Barred:
+        """What may be supplied by whom it counts as collateral for."""
+        if self.frozen:
+            return self.frozen
+        if self.price.answer <= 0:
+            return Barred(Reason.PRICE_NOT_POSITIVE, self.symbol)
+        return _below(self.supply_cap, self.total_supplied, self)
+
+    @cached_property
+    def borrow_room(self) -> Amount | Barred:
+        """What may be borrowed by whom neither isolation nor another debt binds."""
+        if self.frozen:
+            return self.frozen
+        if not self.is_borrowable:
+            return Barred(Reason.RESERVE_UNAVAILABLE, f"{self.symbol} cannot be borrowed")
+        return Amount(min(self.liquidity, _below(self.borrow_cap, self.total_borrowed, self)))
+
+    @cached_property
+    def usual_room(self) -> Room:
+        """The room where it is collateral already, outside isolation, and no other debt stands in the way."""
+        return Room(self.supply_room, self.shut or self.liquidity, self.borrow_room, self.shut or ALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,25 +253,13 @@ def identified(entries: Sequence[Entry], reported: AccountFigures, emode: int) -
 def holdings_of(entries: Sequence[Entry], arithmetic: Arithmetic) -> tuple[Holding, ...]:
     """Return what an account has, in amounts as the market rounds them, and what each reserve lets through."""
     is_isolated = any(e.is_collateral and e.is_held and e.reserve.is_isolated for e in entries)
-    owes = [e.reserve.asset for e in entries if e.ledger.scaled_debt]
-    siloed = {e.reserve.asset for e in entries if e.ledger.scaled_debt and e.reserve.is_siloed}
-    return tuple(
-        _holding(
-            e,
-            arithmetic.amounts(e.ledger),
-            Room(
-                supply=_supply_room(e, is_isolated=is_isolated),
-                withdraw=_out_room(e.reserve),
-                borrow=_borrow_room(e, owes, siloed, is_isolated=is_isolated),
-                repay=_shut(e.reserve) or ALL,
-            ),
-        )
-        for e in entries
-    )
+    owes = {e.reserve.asset: e.reserve.is_siloed for e in entries if e.ledger.scaled_debt}
+    return tuple(_holding(e, arithmetic.amounts(e.ledger), _room(e, owes, is_isolated=is_isolated)) for e in entries)
 
 
 def _holding(entry: Entry, amounts: tuple[Amount, Amount], room: Room) -> Holding:
     reserve, ledger = entry.reserve, entry.ledger
+    threshold, ltv, penalty = reserve.factors
     return Holding(
         asset=reserve.asset,
         symbol=reserve.symbol,
@@ -228,69 +268,43 @@ def _holding(entry: Entry, amounts: tuple[Amount, Amount], room: Room) -> Holdin
         supplied=amounts[0],
         borrowed=amounts[1],
         is_collateral=entry.is_collateral,
-        liquidation_factor=Wad(reserve.liquidation_threshold * BPS_WAD),
-        borrow_factor=Wad(reserve.ltv * BPS_WAD),
-        penalty=Wad(max(0, reserve.liquidation_bonus - BPS) * BPS_WAD),
+        liquidation_factor=threshold,
+        borrow_factor=ltv,
+        penalty=penalty,
         room=room,
         principal=Principal(ledger.scaled_supply, ledger.scaled_debt),
-        rates=Rates(
-            Wad(ledger.supply_rate // RAY_WAD),
-            Wad(-(-ledger.debt_rate // RAY_WAD)),
-            Wad(_utilisation(reserve)),
-        ),
-        holds_back=not reserve.ltv,  # while it is collateral nothing that counts for loans may leave (ValidationLogic)
+        rates=Rates(Wad(ledger.supply_rate // RAY_WAD), Wad(-(-ledger.debt_rate // RAY_WAD)), reserve.utilisation),
+        holds_back=not ltv,  # while it is collateral nothing that counts for loans may leave (ValidationLogic)
     )
-
-
-def _utilisation(reserve: Reserve) -> int:
-    whole = reserve.liquidity + reserve.total_borrowed
-    return mul_div_up(reserve.total_borrowed, WAD, whole) if whole else 0
 
 
 # --- room ------------------------------------------------------------------------------------------------------------
 
 
-def _shut(reserve: Reserve) -> Barred | None:
-    is_open = reserve.is_active and not reserve.is_paused
-    return None if is_open else Barred(Reason.RESERVE_UNAVAILABLE, reserve.symbol)
+def _room(entry: Entry, owes: Mapping[Address, bool], *, is_isolated: bool) -> Room:
+    """Return what a reserve lets through for this account; ``owes`` is its debts, and which of them are siloed."""
+    reserve, room = entry.reserve, entry.reserve.usual_room
+    if not entry.is_collateral and not isinstance(room.supply, Barred):
+        room = replace(room, supply=_first_supply(entry, is_isolated=is_isolated) or room.supply)
+    if not isinstance(room.borrow, Barred) and (why := _not_beside(reserve, owes, is_isolated=is_isolated)):
+        room = replace(room, borrow=Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed {why}"))
+    return room
 
 
-def _frozen(reserve: Reserve) -> Barred | None:
-    return Barred(Reason.RESERVE_UNAVAILABLE, reserve.symbol) if reserve.is_frozen else _shut(reserve)
-
-
-def _supply_room(entry: Entry, *, is_isolated: bool) -> Amount | Barred:
-    """Return what may be supplied and counts as collateral: a first supply does so by itself, outside isolation."""
+def _first_supply(entry: Entry, *, is_isolated: bool) -> Barred | None:
+    """Return why a supply would not count as collateral: a first one does so by itself, outside isolation."""
     reserve = entry.reserve
-    shut = _frozen(reserve)
-    if shut:
-        return shut
-    if reserve.price.answer <= 0:
-        return Barred(Reason.PRICE_NOT_POSITIVE, reserve.symbol)
-    if not entry.is_collateral:
-        if entry.ledger.scaled_supply or not reserve.ltv or reserve.is_isolated:
-            return Barred(Reason.NOTHING_HELPS, f"{reserve.symbol} is not collateral of this account")
-        if is_isolated:
-            return Barred(Reason.NOTHING_HELPS, "the account is in isolation mode")
-    return _below(reserve.supply_cap, reserve.total_supplied, reserve)
+    if entry.ledger.scaled_supply or not reserve.ltv or reserve.is_isolated:
+        return Barred(Reason.NOTHING_HELPS, f"{reserve.symbol} is not collateral of this account")
+    return Barred(Reason.NOTHING_HELPS, "the account is in isolation mode") if is_isolated else None
 
 
-def _out_room(reserve: Reserve) -> Amount | Barred:
-    return _shut(reserve) or reserve.liquidity
-
-
-def _borrow_room(entry: Entry, owes: Sequence[Address], siloed: set[Address], *, is_isolated: bool) -> Amount | Barred:
-    reserve = entry.reserve
-    shut, others = _frozen(reserve), [asset for asset in owes if asset != reserve.asset]
-    if shut:
-        return shut
-    if not reserve.is_borrowable:
-        return Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed")
+def _not_beside(reserve: Reserve, owes: Mapping[Address, bool], *, is_isolated: bool) -> str:
+    """Return beside what a reserve may not be borrowed, empty where it may."""
     if is_isolated and not reserve.is_borrowable_in_isolation:
-        return Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed in isolation mode")
-    if (reserve.is_siloed and others) or siloed - {reserve.asset}:
-        return Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed beside another debt")
-    return Amount(min(reserve.liquidity, _below(reserve.borrow_cap, reserve.total_borrowed, reserve)))
+        return "in isolation mode"
+    others = [is_siloed for asset, is_siloed in owes.items() if asset != reserve.asset]
+    return "beside another debt" if others and (reserve.is_siloed or any(others)) else ""
 
 
 def _below(cap: int, total: int, reserve: Reserve) -> Amount:
