@@ -173,8 +173,11 @@ class PaperReader:
         wallets = {p.spender: replace(self.paper.wallet, address=p.spender) for p in self.positions.values()}
         perps = [p for p in self._all() if isinstance(p, PerpPosition)]
         assets = {at(s): Listed(s, kind[0], int(float(kind[1]) * USD)) for s, kind in KINDS.items()} if perps else {}
+        also = {read: bytes(32) for read in self.also}  # nothing is approved yet
         seen = tuple(p if isinstance(p, Unreadable) else replace(p, block=block) for p in self._all())
-        return Snapshot(block, seen, wallets, {}, None, 2000 * USD, otherwise=self.paper.otherwise, assets=assets)
+        return Snapshot(
+            block, seen, wallets, {}, None, 2000 * USD, otherwise=self.paper.otherwise, assets=assets, also=also
+        )
 
     def _all(self) -> Iterable[LendingPosition | PerpPosition | Unreadable]:
         return (self.paper.positions[name] for name in self.positions)
