@@ -27,6 +27,32 @@ def test_a_quiet_hour_is_a_few_lines_whatever_the_block_time(stage: Stage, block
     assert stage.titles == []
 
 
+def test_a_position_at_rest_is_put_into_no_words(stage: Stage) -> None:
+    """Fifty of them a block are most of what it costs; how one stands is worked out where a trouble may be over."""
+    watch = rule(
+        name="watch",
+        trigger=Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.70")),
+        target=None,
+        actions=(Action.ALERT,),
+    )
+    found, asked = assessed(loop(), watch), list[str]()
+
+    def standing() -> str:
+        asked.append("how it stands")
+        return standing_of(found)
+
+    at_rest = notices_of(found, (Hold("loop", None, Reason.HEALTHY),))
+    assert [(n.title, n.body) for n in at_rest] == [("", "")]
+    stage.observer.judged("loop", at_rest, standing)
+    assert asked == []
+    stage.observer.judged("loop", notices_of(found, (Hold("loop", "watch", Reason.ALERT_ONLY),)), standing)
+    for _ in range(60):
+        stage.clock.now += 60
+        stage.observer.judged("loop", at_rest, standing)
+    assert asked
+    assert stage.titles[-1] == "All clear: loop: rule watch: no longer fires"
+
+
 def test_an_hour_of_one_alert_and_one_hopeless_rescue_is_a_few_lines(stage: Stage) -> None:
     """At 250 ms: no warning each block, no detail of 400 characters again and again."""
     watch = rule(

@@ -37,12 +37,16 @@ UPKEEP = (PlaceOrder, UpdateOrder, CancelOrder)
 
 
 def notices_of(assessed: PerpAssessment | BookAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
-    """Return each hold in words."""
+    """Return each hold in words; of what is at rest there is nothing to say, block by block."""
     if isinstance(assessed, Unjudged):
         return unjudged_notices(assessed, holds)
-    if isinstance(assessed, BookAssessment):
-        return tuple(_of_book(assessed, hold) for hold in holds)
-    return tuple(_of_perp(assessed, hold) for hold in holds)
+    return tuple(
+        Notice(hold, "", "", "") if hold.reason is Reason.HEALTHY else _worded(assessed, hold) for hold in holds
+    )
+
+
+def _worded(assessed: PerpAssessment | BookAssessment, hold: Hold) -> Notice:
+    return _of_book(assessed, hold) if isinstance(assessed, BookAssessment) else _of_perp(assessed, hold)
 
 
 def standing_of(assessed: PerpAssessment | BookAssessment | Unjudged) -> str:

@@ -194,8 +194,9 @@ _PRICE = 5
 
 def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> bool:
     """Tell whether an asset has no price and the account nothing of it: it cannot help, and must not blind us."""
-    balances = [_TOKEN.scaledBalanceOf.decode_or_none(a) for a in answers[:_OWN]]
-    return answers[_PRICE] is None and not _flags_of(flags, listing) and balances == [(0,), (0,)]
+    if answers[_PRICE] is not None or _flags_of(flags, listing):
+        return False
+    return [_TOKEN.scaledBalanceOf.decode_or_none(a) for a in answers[:_OWN]] == [(0,), (0,)]
 
 
 def _entry(listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None) -> Entry:
