@@ -16,7 +16,17 @@ from test_gmx_v2_orders import TERMS
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds as of_lending
-from keeper.core.lending.moves import Borrow, Repay, RepayWithCollateral, Route, Supply, Swap, Unpledge, Withdraw
+from keeper.core.lending.moves import (
+    Borrow,
+    MarketMove,
+    Repay,
+    RepayWithCollateral,
+    Route,
+    Supply,
+    Swap,
+    Unpledge,
+    Withdraw,
+)
 from keeper.core.perp.grounds import grounds as of_perp
 from keeper.core.perp.moves import (
     AddMargin,
@@ -31,8 +41,6 @@ from keeper.core.perp.moves import (
 )
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wei
-from keeper.venues.aave_v3.calls import MarketMove
-from keeper.venues.aave_v3.calls import encode_move as encode_aave
 from keeper.venues.aave_v3.effects import pool_decoder
 from keeper.venues.aave_v3.market import Listing, Market
 from keeper.venues.codec.abi import address
@@ -120,7 +128,7 @@ assets = st.sampled_from((WETH, DOLLAR, DAI))
 
 def _aave(signer: Address) -> st.SearchStrategy[Made]:
     def made(move: MarketMove, *effects: Effect) -> Made:
-        return Made(encode_aave(MARKET_OF, move, ME, signer), effects)
+        return Made(MARKET_OF.encode(move, ME, signer), effects)
 
     def payments(asset: Address, amount: Amount) -> Iterator[Made]:
         yield made(Supply(asset, amount), Pays(asset, amount, ME, POOL))
