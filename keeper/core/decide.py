@@ -137,6 +137,8 @@ class Intent:
     """What gas has cost since this danger began."""
     outrun: int = 0
     """Plans of this danger that the price outran: each lets the next give more, up to the owner's worst."""
+    for_more_than_health: bool = False
+    """True when not liquidation alone is feared (a book stands naked): gas may cost a share of what is moved then."""
 
     @property
     def position(self) -> str:

@@ -96,23 +96,26 @@ async def ask_others(engine: Engine, block: BlockRef, plan: Plan) -> None:
 def _ceiling(
     engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, rehearsed: Rehearsed
 ) -> tuple[Stake | None, Wei | None]:
-    """Return what is at stake, and the fee per gas that it justifies; a boost risks nothing and has only the cap.
+    """Return what is at stake, and the fee per gas that it justifies, at most the cap.
 
-    What a rollup charges for its parent chain is paid out of the same money.
+    A boost risks nothing, and what serves more than the position's own health risks more than its liquidation: there
+    gas may cost a hundredth of what is moved. What a rollup charges for its parent chain is paid out of the same money.
     """
     rule, assessed = plan.intent.rule, plan.intent.assessment
     cap = lowest(engine.terms.max_fee, rule.limits.max_fee)
     toll, gas = engine.fees.last_toll.of(script.sent), sum(rehearsed.gas_used)
     gas += toll.gas
+    native = snapshot.native_price
+    worth = fee_worth(Usd(plan.spend // 100), gas, native, Wei(toll.wei)) if native and gas else None
     if rule.is_boost:
-        # nothing is at stake: gas may cost a hundredth of what is moved
-        native = snapshot.native_price
-        worth = fee_worth(Usd(plan.spend // 100), gas, native, Wei(toll.wei)) if native else None
         return None, lowest(cap, worth)
     paid = Usd(mul_div_up(plan.intent.gas_paid, snapshot.native_price, WAD))
     after = rehearsed.after if plan.is_partial else None
     found = stake(assessed, safe_health(rule, assessed.figures), engine.terms.fee_share, paid, after)
-    return found, fee_ceiling(found, gas, snapshot.native_price, cap, Wei(toll.wei))
+    ceiling = fee_ceiling(found, gas, native, cap, Wei(toll.wei))
+    if worth is not None and ceiling is not None and plan.intent.for_more_than_health:
+        ceiling = lowest(cap, Wei(max(ceiling, worth)))
+    return found, ceiling
 
 
 def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:

@@ -129,4 +129,5 @@ async def _intent(engine: Engine, assessed: BookAssessment, seen: Assessment, ex
     )
     memory = await engine.recall_of((lending_rule,), seen.position.block)
     paid = memory.gas_paid.get(seen.position.name, Wei(0))
-    return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left_today(lending_rule, memory), paid)
+    left = left_today(lending_rule, memory)
+    return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left, paid, for_more_than_health=True)
