@@ -107,7 +107,7 @@ $(VENV)/.packages: requirements-dev.lock $(VENV)/.made
 	@touch $@
 
 $(VENV)/.keeper: pyproject.toml $(VENV)/.packages
-	$(call step,python 3/3,the keeper itself,$(PIP) install --no-deps --no-build-isolation -e .)
+	$(call step,python 3/3,the keeper itself,$(PIP) install --no-deps --no-build-isolation -e . && $(PY) -m compileall -q keeper)
 	@touch $@
 
 world: $(VENV)/.keeper

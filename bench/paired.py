@@ -89,7 +89,9 @@ def _sides(pairs: list[list[float]]) -> tuple[list[float], list[float]]:
 
 def _version(tree: Path) -> float:
     begun = time.monotonic()
-    subprocess.run([sys.executable, "-m", "keeper", "--version"], cwd=tree, env=ENVIRONMENT, check=True, stdout=-3)
+    subprocess.run(
+        [sys.executable, "-m", "keeper", "--version"], cwd=tree, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL
+    )
     return (time.monotonic() - begun) * 1000
 
 
