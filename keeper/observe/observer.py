@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from keeper.core.conditions import News
@@ -23,6 +22,7 @@ from keeper.core.units import INFINITE, WAD, decimal_of, duration, ratio_text, u
 from keeper.observe.alarms import Alarms, Heard
 from keeper.observe.console import rendered
 from keeper.observe.pulse import Pulse
+from keeper.observe.structured import structlog
 
 MOST_SHOWN = 20
 """Positions named on the line of a block."""
