@@ -1,0 +1,138 @@
+"""The subjects of the readings: for each venue an account, the answers a chain gave of it, and what it then is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core_builders import OWNER, at
+from eth_abi.abi import encode
+from test_gmx_v2_positions import CASES, Node, block_of, prices_of, scope_of
+from test_perp_v2_recorded import BLOCK, Chain
+
+from keeper.core.lending import figures as lending
+from keeper.core.lending.position import LendingPosition
+from keeper.core.perp import margin as perps
+from keeper.core.perp.position import PerpPosition
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import USD, WAD, Address
+from keeper.venues.aave_v3.account import AaveAccount
+from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.aave_v3.model import RAY
+from keeper.venues.aave_v3.position import Scope
+from keeper.venues.codec.abi import address
+from keeper.venues.gmx_v2.positions import position_probe as gmx_probe
+from keeper.venues.perp_v2.position import position_probe as perp_v2_probe
+from keeper.venues.ports import Answer, Probe
+
+Position = LendingPosition | PerpPosition
+WETH, USDC, POOL, ORACLE = (address(at(name)) for name in ("WETH", "USDC", "POOL", "ORACLE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One account of a venue: its probe at a block, and the answers of that very block."""
+
+    venue: str
+    probe: Callable[[BlockRef], Probe[Any]]
+    block: BlockRef
+    answers: tuple[Answer, ...]
+
+    def __str__(self) -> str:
+        return self.venue
+
+    def read(self, answers: tuple[Answer, ...] | None = None) -> Position:
+        """What some answers say. Raises as decoding does."""
+        found: Position = self.probe(self.block).decode(self.answers if answers is None else answers)
+        return found
+
+
+def agrees(position: Position) -> bool:
+    """Whether our figures are the venue's own, to the last digit."""
+    if isinstance(position, LendingPosition):
+        return lending.proven(position) is not None
+    return perps.figures(position) == position.reported
+
+
+def safety(position: Position) -> float:
+    """How far from liquidation it says that it is: more is safer."""
+    if isinstance(position, LendingPosition):
+        return float(position.reported.health_factor)
+    return float(position.reported.equity - position.reported.requirement)
+
+
+# --- Aave v3: ten ether at 2,000 dollars, 13,000 dollars owed ---------------------------------------------------------
+
+
+def _config(ltv: int, threshold: int, decimals: int) -> int:
+    return ltv | threshold << 16 | 10_500 << 32 | decimals << 48 | 1 << 56 | 1 << 58
+
+
+def _word(*values: int) -> bytes:
+    return b"".join(value.to_bytes(32, "big") for value in values)
+
+
+def _reserve(config: int, price: int, supply: int, debt: int) -> list[Answer]:
+    data = encode(
+        ["uint256"] * 15, [config, RAY, RAY // 50, RAY, RAY // 25, 0, 0, 0, int(POOL, 16), 0, int(POOL, 16), 0, 0, 0, 0]
+    )
+    totals = (10**26, 10**25, 9 * 10**25, 9 * 10**25)
+    return [_word(supply), _word(debt), data, _word(RAY), _word(RAY), _word(price), *(_word(x) for x in totals)]
+
+
+def _aave() -> Reading:
+    listings = (
+        Listing(0, WETH, "WETH", 18, address(at("aW")), address(at("dW")), address(at("sW"))),
+        Listing(1, USDC, "USDC", 6, address(at("aU")), address(at("dU")), address(at("sU"))),
+    )
+    account = AaveAccount(Market(POOL, ORACLE, USD, listings), Scope(Address(OWNER), 0, listings))
+    collateral, debt = 20_000 * USD, 13_000 * USD
+    figures = (
+        collateral,
+        debt,
+        collateral * 8050 // 10_000 - debt,
+        8300,
+        8050,
+        20_000 * 8300 * WAD // 13_000 // 10_000,
+    )
+    answers: list[Answer] = [_word(*figures), _word(0b0110), _word(0), *([None] * 5)]
+    answers += _reserve(_config(8050, 8300, 18), 2000 * USD, 10 * 10**18, 0)
+    answers += _reserve(_config(7500, 7800, 6), USD, 0, 13_000 * 10**6)
+    return Reading("aave_v3", lambda block: account.probe("mine", block), BLOCK, tuple(answers))
+
+
+# --- as they were recorded --------------------------------------------------------------------------------------------
+
+
+def _perp_v2() -> Reading:
+    chain = Chain()
+    deployment, scope = chain.deployment(), chain.scope()
+
+    def probe(block: BlockRef) -> Probe[Any]:
+        return perp_v2_probe(deployment, scope, "mine", block)
+
+    return Reading("perp_v2", probe, BLOCK, tuple(chain.answers(probe(BLOCK).reads)))
+
+
+def _gmx_v2() -> Reading:
+    name, step, _ = CASES[0].values
+    scope, prices, block = scope_of(step), prices_of(step["args"]["prices"]), block_of(step)
+
+    def probe(at_block: BlockRef) -> Probe[Any]:
+        return gmx_probe(scope, "mine", at_block, prices)
+
+    return Reading("gmx_v2", probe, block, tuple(Node(name, step["block"]).answers(probe(block).reads)))
+
+
+READINGS = (_aave(), _perp_v2(), _gmx_v2())
+
+
+def changed(of: Reading, place: int, answer: Answer) -> tuple[Answer, ...]:
+    """The answers with one of them another."""
+    return (*of.answers[:place], answer, *of.answers[place + 1 :])
+
+
+def elsewhere(block: BlockRef) -> BlockRef:
+    """Another block of the same chain."""
+    return replace(block, number=block.number + 1, hash="0x" + "12" * 32)
