@@ -34,6 +34,7 @@ MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 QUOTER_V1 = "0xb27308f9F90D607463bb33eA1BeBb41C27CE5AB6"
 QUOTER_V2 = "0x61fFE014bA17989E743c5F6cB21bF9697530B21e"
 
+SPARK_CHAIN = 1
 SPARK_PROVIDER = "0x02C3eA4e34C0cBd694D2adFa2c690EECbC1793eE"
 SPARK_SOURCE = (
     "Spark is not in Aave's address book: its PoolAddressesProvider is from sparkdotfi/spark-address-registry,",
@@ -244,7 +245,8 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) 
     header = [
         f"# {title}: addresses and price safety.",
         "# Written by tools/networks.py; addresses are data, so a market of your own is a file like this one.",
-        *(f"# {line}" for line in (SPARK_SOURCE if network.spark else (f"Aave: npm {BOOK}, {market}.",))),
+        *([] if network.spark else [f"# Aave: npm {BOOK}, {market}."]),
+        *(f"# {line}" for line in (SPARK_SOURCE if network.chain_id == SPARK_CHAIN else ())),
         f"# Uniswap, wrapped native token, block time: npm {UNISWAP}, in dist/cjs/src:",
         "# addresses.js, entities/weth9.js, chains.js; where it names the first Quoter, QuoterV2 is from the",
         "# deployment tables in Uniswap's documentation.",
@@ -269,6 +271,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) 
         "",
         "[aave_v3]",
         f'pool_addresses_provider = "{to_checksum_address(provider)}"',
+        *_spark_beside(network),
         "",
         "[uniswap_v3]",
         f'factory = "{uniswap.factory}"',
@@ -287,6 +290,14 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) 
     for symbol, heartbeat, why in network.heartbeats:
         lines += ["", f"[price_safety.assets.{symbol}]", f'heartbeat = "{heartbeat}"  # {why}']
     return "\n".join(lines) + "\n"
+
+
+def _spark_beside(network: Network) -> list[str]:
+    """Spark as one more market of the same chain: a position names it by its `market`."""
+    if network.spark or network.chain_id != SPARK_CHAIN:
+        return []
+    provider = to_checksum_address(SPARK_PROVIDER)
+    return ["", "[markets.spark]", 'venue = "aave_v3"', f'pool_addresses_provider = "{provider}"']
 
 
 def constant(file: Path, name: str) -> str:

@@ -14,7 +14,7 @@ from keeper.venues.registry import VENUES, Family, MarketTable
 Load = Callable[..., Settings]
 Faults = Callable[..., list[str]]
 SPARK = "0x02C3eA4e34C0cBd694D2adFa2c690EECbC1793eE"
-TABLE = f'\n[markets.spark]\nvenue = "aave_v3"\npool_addresses_provider = "{SPARK}"\n'
+TABLE = f'\n[markets.fork]\nvenue = "aave_v3"\npool_addresses_provider = "{SPARK}"\n'
 OWNER = "owner = "
 
 
@@ -29,9 +29,10 @@ def own(tmp_path: Path) -> Path:
 def test_the_table_of_today_is_the_market_of_its_venue(load_text: Load) -> None:
     """Nothing has to be written anew."""
     found = load_text()
-    (table,) = found.network.markets
+    table, spark = found.network.markets
     assert (table.name, table.venue, table.place) == ("aave_v3", "aave_v3", "aave_v3")
     assert found.network.market_of(found.positions[0]) is table
+    assert (spark.name, spark.venue) == ("spark", "aave_v3")
 
 
 def test_a_market_has_a_table_of_its_own_and_a_position_names_it(load_text: Load, own: Path) -> None:
@@ -39,12 +40,12 @@ def test_a_market_has_a_table_of_its_own_and_a_position_names_it(load_text: Load
     own.write_text(own.read_text() + TABLE)
     plain, named = (
         load_text(('"ethereum"', '"own.toml"')),
-        load_text(('"ethereum"', '"own.toml"'), (OWNER, 'market = "spark"\nowner = ')),
+        load_text(('"ethereum"', '"own.toml"'), (OWNER, 'market = "fork"\nowner = ')),
     )
     assert str(plain.network.market_of(plain.positions[0])).startswith("aave_v3.")
-    spark = MarketTable("spark", "aave_v3", {"pool_addresses_provider": SPARK})
-    assert named.network.market_of(named.positions[0]) == spark
-    assert str(spark) == f"markets.spark.pool_addresses_provider {SPARK}"
+    fork = MarketTable("fork", "aave_v3", {"pool_addresses_provider": SPARK})
+    assert named.network.market_of(named.positions[0]) == fork
+    assert str(fork) == f"markets.fork.pool_addresses_provider {SPARK}"
 
 
 def test_a_network_needs_no_lending_market(load_text: Load, own: Path) -> None:
