@@ -7,7 +7,7 @@ import contextlib
 import time
 from typing import Any
 
-from keeper.chain.errors import NodeError
+from keeper.chain.errors import NodeError, NodesDisagreeError
 from keeper.chain.nodes import Nodes
 from keeper.core.book.rules import BookAssessment
 from keeper.core.decide import NEEDLESS, Hold, asked_for
@@ -300,9 +300,14 @@ class Daemon:
         observer = self._engine.observer
         try:
             found = await names.records(self._engine.reader.blocks, head, self._settings)
-        except (NodeError, ReadFailedError):
+        except (NodesDisagreeError, ReadFailedError) as error:
+            self._names_due = False
+            observer.raise_alarm("names", "The names of accounts could not be looked at", str(error))
+            return
+        except NodeError:
             return  # it is due until it was seen
         self._names_due = False
+        observer.clear_alarm("names", "They could be looked at.")
         for record in found:
             key, what = f"name:{record.named.name}", f"{record.named.name} points to another account"
             if record.is_same:
