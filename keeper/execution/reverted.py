@@ -9,11 +9,10 @@ from keeper.core.reasons import Reason
 from keeper.journal import Transaction
 from keeper.venues.codec.abi import error_selector, inner_error, revert_reason
 from keeper.venues.exchanges import uniswap_v3
+from keeper.venues.registry import VENUES
 
 PRICE_REFUSALS = ("Too much requested", "STF")
 """What Uniswap's router says when a swap would cost more than it may: more than it was told, or than was approved."""
-HEALTH_REFUSAL = "HealthFactorLowerThanLiquidationThreshold"
-"""What Aave says when the oracle fell so far that a withdrawal would leave too little (3.0: a code of its own)."""
 NEARLY_ALL = 98
 """Percent of its gas limit from which a transaction is taken to have run out of gas."""
 
@@ -41,8 +40,10 @@ async def why_reverted(node: Upstream, row: Transaction, receipt: Receipt) -> tu
 
 def _is_of_price(data: bytes, said: str) -> bool:
     """Tell whether a venue refused for the price."""
-    known = (*PRICE_REFUSALS, "HEALTH_FACTOR_LOWER_THAN_LIQUIDATION_THRESHOLD")
-    return data[:4] == error_selector(HEALTH_REFUSAL) or any(text in said for text in known)
+    venues = VENUES.values()
+    errors = [error_selector(name) for venue in venues for name in venue.price_errors]
+    words = [text for venue in venues for text in venue.price_words]
+    return data[:4] in errors or any(text in said for text in (*PRICE_REFUSALS, *words))
 
 
 def _bytes(error: NodeRefusedError) -> bytes:

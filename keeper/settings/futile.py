@@ -90,9 +90,9 @@ def _never_allowed(rule: Rule, position: Position, of: Settings) -> Iterator[str
 
 def _never_allowed_perp(rule: PerpRule, position: Position) -> Iterator[str]:
     acting = [a for a in rule.actions if a is not PerpAction.ALERT]
-    allowed = {PerpAction.ADD_MARGIN} if position.venue == "perp_v2" else set[PerpAction]()
+    allowed = {PerpAction.ADD_MARGIN} if VENUES[position.venue].takes_gifts else set[PerpAction]()
     if _is_guarded(position) and acting and not allowed & set(acting):
-        can = "may only add margin" if allowed else "can do nothing on gmx_v2"
+        can = "may only add margin" if allowed else f"can do nothing on {position.venue}"
         yield f"a guardian {can}, so {_words(acting)} is never done; let the owner of {position.name!r} sign"
 
 

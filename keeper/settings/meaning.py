@@ -216,7 +216,8 @@ def _nowhere_in_its_book(raw: Raw, i: int, rule: RuleTable) -> Iterator[str]:
 def _named_market(position: Raw) -> str | None:
     """Return the one market of a position by name; None where it is given by address, or may be any."""
     market = _text(position, "market")
-    is_one = _text(position, "venue") == "gmx_v2" and market is not None and not is_address(market)
+    venue = VENUES.get(_text(position, "venue") or "")
+    is_one = venue is not None and "market" in venue.must_name and market is not None and not is_address(market)
     return market.upper() if is_one and market else None
 
 

@@ -25,6 +25,7 @@ from keeper.settings.model import Signer
 from keeper.settings.perp_schema import BookTable
 from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable
 from keeper.settings.rules import limit_faults, limits_of, measure_of, misplaced
+from keeper.venues.registry import VENUES
 
 MEASURES = {
     "margin_ratio_below": PerpMeasure.MARGIN_RATIO,
@@ -170,8 +171,9 @@ def _senseless(table: RuleTable, venue: str) -> Iterator[str]:
         yield "rest: a resting order waits for a price: it goes with stop_loss or take_profit"
     elif table.rest and (table.restore != "close" or "close" not in acts):
         yield 'rest: a resting order closes the position: it goes with restore = "close" and the action close'
-    elif table.rest and venue == "perp_v2":
-        yield "rest: Perp v2 keeps no orders; leave it out, or use gmx_v2"
+    elif table.rest and venue in VENUES and not VENUES[venue].keeps_orders:
+        others = " or ".join(v.key for v in VENUES.values() if v.keeps_orders)
+        yield f"rest: {venue} keeps no orders; leave it out, or use {others}"
 
 
 def _trigger(when: WhenTable) -> PerpTrigger:

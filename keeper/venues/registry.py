@@ -33,16 +33,30 @@ class Venue:
     addresses: tuple[str, ...] = ()
     is_screened: bool = False
     """Whether a fleet of its accounts can be judged by their figures alone (``LendingMarket.figures_read``)."""
+    keeps_orders: bool = False
+    """Whether an order can rest with it."""
+    takes_gifts: bool = True
+    """Whether a guardian can pay into an account of somebody else."""
+    price_errors: tuple[str, ...] = ()
+    """Its custom errors that say that the price moved too far for what was asked."""
+    price_words: tuple[str, ...] = ()
+    """Its words for the same."""
 
 
 VENUES: Mapping[str, Venue] = {
     venue.key: venue
     for venue in (
         Venue(
-            "aave_v3", Family.LENDING, may_name=("market",), addresses=("pool_addresses_provider",), is_screened=True
+            "aave_v3",
+            Family.LENDING,
+            may_name=("market",),
+            addresses=("pool_addresses_provider",),
+            is_screened=True,
+            price_errors=("HealthFactorLowerThanLiquidationThreshold",),
+            price_words=("HEALTH_FACTOR_LOWER_THAN_LIQUIDATION_THRESHOLD",),
         ),
         Venue("perp_v2", Family.PERP, ("market",)),
-        Venue("gmx_v2", Family.PERP, must_name=("market", "collateral", "side")),
+        Venue("gmx_v2", Family.PERP, must_name=("market", "collateral", "side"), keeps_orders=True, takes_gifts=False),
     )
 }
 

@@ -99,7 +99,7 @@ def test_a_wallet_named_by_signer_and_by_address_counts_once(load_text: Load, go
         ),
         (
             [*STOP, (ACTIONS, 'actions = ["close"]\nrest = true')],
-            "rules[1].rest (in 'margin'): Perp v2 keeps no orders",
+            "rules[1].rest (in 'margin'): perp_v2 keeps no orders",
         ),
         ([(ACTIONS, f'{ACTIONS}\nmin_trade = "1"')], "rules[1].min_trade (in 'margin'): goes with a book's rule only"),
         ([(ZERO, 'restore = "close"')], "rules[2].restore (in 'delta'): a book is restored to a delta"),
