@@ -17,7 +17,7 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei, ratio_text
 from keeper.execution import policy
-from keeper.execution.flight import Reconsider
+from keeper.execution.flight import NOTHING, Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
@@ -68,6 +68,8 @@ class PerpOrder:
     grant: policy.Grant
     ceiling: Wei | None
     gas_used: tuple[int, ...]
+    balance: Wei = NOTHING
+    """The signer's native currency at the block the plan was decided on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class PerpExecutor:
         """Send the plan and verify it. Never raises for what the chain, the venue or the node did."""
         position, receipts, waiting = plan.before, list[Receipt](), tuple[str, ...]()
         seat = self.seat(position.name)
-        guidance = Guidance(order.ceiling, self.cap, reconsider, decided_at=position.block)
+        guidance = Guidance(order.ceiling, self.cap, reconsider, decided_at=position.block, balance=order.balance)
         try:
             known = grounds(position)
             policy.check(calls, position.block.chain_id, order.grant, seat.decoders(position), known)

@@ -5,11 +5,11 @@ Nobody else asks this question: a bot that bumps blindly pays a crash price for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from keeper.core.decide import Hold
-from keeper.core.lending.moves import Approve, Move, Swap
-from keeper.core.lending.plan import Plan
+from keeper.core.decide import NEEDLESS, Hold
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, Wei
 
@@ -50,7 +50,15 @@ UNKNOWN = (Reason.POSITION_UNREADABLE, Reason.FIGURES_DISAGREE, Reason.NODES_DIS
 """Holds that say nothing of the position."""
 
 
-def verdict(sent: Plan, now: Plan | Hold, ceiling: Wei | None, *, has_begun: bool) -> Verdict:
+class Weighed(Protocol):
+    """A plan of whatever kind: what it does, and how much of it."""
+
+    @property
+    def weights(self) -> Sequence[tuple[object, int]]:
+        """Move by move, without approvals, which follow from the rest."""
+
+
+def verdict(sent: Weighed, now: Weighed | Hold, ceiling: Wei | None, *, has_begun: bool) -> Verdict:
     """Return what becomes of a plan on its way, given what would be decided now.
 
     Once a transaction of the burst is mined (``has_begun``) it is finished: half a round is worse than none. A Hold
@@ -62,23 +70,13 @@ def verdict(sent: Plan, now: Plan | Hold, ceiling: Wei | None, *, has_begun: boo
     if isinstance(now, Hold):
         if now.reason in UNKNOWN:
             return Unsure(now.reason, now.detail)
-        return Drop(now.reason) if now.reason in (Reason.HEALTHY, Reason.AT_TARGET) else Keep(ceiling)
+        return Drop(now.reason) if now.reason in NEEDLESS else Keep(ceiling)
     return Keep(ceiling) if is_same(sent, now) else Change()
 
 
-def is_same(a: Plan, b: Plan) -> bool:
-    """Tell whether two plans make the same moves with nearly the same amounts; approvals follow from the rest."""
-    ours, theirs = _weights(a), _weights(b)
+def is_same(a: Weighed, b: Weighed) -> bool:
+    """Tell whether two plans make the same moves with nearly the same amounts."""
+    ours, theirs = a.weights, b.weights
     if [kind for kind, _ in ours] != [kind for kind, _ in theirs]:
         return False
     return all(abs(x - y) * BPS <= max(x, y) * SAME_WITHIN for (_, x), (_, y) in zip(ours, theirs, strict=True))
-
-
-def _weights(plan: Plan) -> list[tuple[object, int]]:
-    return [_weight(step.move) for step in plan.steps if not isinstance(step.move, Approve)]
-
-
-def _weight(move: Move) -> tuple[object, int]:
-    if isinstance(move, Swap):
-        return (type(move), move.route.tokens), move.bought
-    return (type(move), move.asset), move.amount or 0

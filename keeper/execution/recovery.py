@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from keeper.core.reasons import Reason
-from keeper.core.rules import HealthFactorTarget, Measure, Rule
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Wei
 from keeper.execution.executor import Executor
@@ -21,8 +21,6 @@ from keeper.observe.observer import Ended, Observer
 DAY_S = 86_400
 LOOK_BACK = 50
 """Decisions that are searched for plans cut short."""
-SHORT_OF_TARGET = 98
-"""Percent of a target's health factor at which a plan counts as finished: interest must not make another."""
 TRIES = 5
 """Times what a plan left outside is returned before the owner is told that it stays there."""
 Key = tuple[str, str]
@@ -35,11 +33,8 @@ class Aftermath:
 
     journal: Journal
     observer: Observer
-    rules: tuple[Rule, ...]
     spenders: Mapping[str, Address]
     cap: Wei | None
-    continued: dict[Key, Rule] = field(default_factory=dict)
-    """The rules that fire until their targets are met, as they do so."""
     tried: Counter[int] = field(default_factory=Counter)
     """By decision, how often its return was tried and did not come to its end."""
 
@@ -126,12 +121,42 @@ class Aftermath:
             end = Ended(decision.position, decision.rule, decision.summary, "failed", reason, "decided anew")
             self.observer.concluded(end, None, subject=decision.position)
 
-    async def carry_on(self, now: int) -> tuple[Rule, ...]:
-        """Return the rules; one whose newest plan moved money and was cut short fires until its target is met.
 
-        Else a position would stay half way between trigger and target. ``now`` is the chain's; it is forgotten when
-        the cooldown is over.
-        """
+class Carried(Protocol):
+    """A rule of whatever kind, as far as a plan of it can be carried on."""
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+
+    @property
+    def position(self) -> str:
+        """The position it is about."""
+
+    @property
+    def cooldown_s(self) -> int:
+        """How long what it did is remembered."""
+
+
+R = TypeVar("R", bound=Carried)
+
+
+@dataclass(slots=True)
+class CarryOn(Generic[R]):
+    """Rules of one kind; one whose plan was cut short fires until its target is met. Everything raises JournalError.
+
+    Else a position would stay half way between trigger and target. It is forgotten when the cooldown is over.
+    """
+
+    journal: Journal
+    rules: tuple[R, ...]
+    until_target: Callable[[R], R]
+    """Returns a rule as it fires until its target is met; the same where that has no meaning."""
+    continued: dict[Key, R] = field(default_factory=dict)
+    """The rules that fire until their targets are met, as they do so."""
+
+    async def cut_short(self, now: int) -> tuple[R, ...]:
+        """Return the rules, where the newest plan of one moved money and came to no end. ``now`` is the chain's."""
         newest = dict[str, Decision]()
         for decision in await self.journal.decisions.recent(LOOK_BACK):
             if decision.kind == "act" and decision.mode == "live":
@@ -143,27 +168,18 @@ class Aftermath:
             rows = await self.journal.transactions.of_decision(decision_.id)
             has_moved = any(row.state in ("mined", "confirmed") and row.spend_usd for row in rows)
             if has_moved and now - decision_.block_timestamp <= rule.cooldown_s:
-                self.continued[rule.position, rule.name] = until_target(rule)
+                self.continued[rule.position, rule.name] = self.until_target(rule)
         return self._now()
 
-    def at_rest(self, positions: Collection[str]) -> tuple[Rule, ...]:
+    def at_rest(self, positions: Collection[str]) -> tuple[R, ...]:
         """Return the rules; of positions that need nothing they fire at their own triggers again."""
         self.continued = {key: rule for key, rule in self.continued.items() if key[0] not in positions}
         return self._now()
 
-    def _now(self) -> tuple[Rule, ...]:
+    def _now(self) -> tuple[R, ...]:
         if not self.continued:
             return self.rules
         return tuple(self.continued.get((rule.position, rule.name), rule) for rule in self.rules)
-
-
-def until_target(rule: Rule) -> Rule:
-    """Return a rule that fires until its target is nearly met, where both are a health factor to be raised."""
-    target, trigger = rule.target, rule.trigger
-    if rule.is_boost or not isinstance(target, HealthFactorTarget) or trigger.measure is not Measure.HEALTH_FACTOR:
-        return rule
-    nearly = target.health_factor * SHORT_OF_TARGET // 100
-    return replace(rule, trigger=replace(trigger, bound=max(trigger.bound, nearly)))
 
 
 def kind_of(reason: Reason) -> OutcomeKind:

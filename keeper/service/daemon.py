@@ -10,6 +10,7 @@ from typing import Any
 from keeper.chain.errors import NodeError, NodesDisagreeError
 from keeper.chain.nodes import Nodes
 from keeper.core.book.rules import BookAssessment
+from keeper.core.carry_on import until_margin, until_target
 from keeper.core.decide import NEEDLESS, Hold, asked_for
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.rules import PerpAssessment
@@ -23,7 +24,7 @@ from keeper.engine.cycle import cycle
 from keeper.engine.result import Result
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
-from keeper.execution.recovery import Aftermath
+from keeper.execution.recovery import Aftermath, CarryOn
 from keeper.journal import JournalError
 from keeper.service import names
 from keeper.service.heads import Arrivals
@@ -52,7 +53,9 @@ class Daemon:
         self._good = 0
         self._last: BlockRef | None = None
         spenders = {name: position.spender for name, position in engine.reader.positions.items()}
-        self._aftermath = Aftermath(engine.journal, engine.observer, engine.state.rules, spenders, engine.terms.max_fee)
+        self._aftermath = Aftermath(engine.journal, engine.observer, spenders, engine.terms.max_fee)
+        self._lending = CarryOn(engine.journal, engine.state.rules, until_target)
+        self._perps = CarryOn(engine.journal, engine.perps.rules, until_margin)
         self._arming = Arming(engine, settings.arm_within)
         self._early = Early(engine, self._landed) if settings.is_early else None
         engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read
@@ -137,7 +140,9 @@ class Daemon:
         self._doubt_what_is_known(results)
         for flaw in self._engine.reader.known.flaws:
             self._engine.observer.raise_alarm(f"flaw:{flaw}", "Something cannot be done", flaw)
-        self._engine.state.rules = self._aftermath.at_rest(_needless(results) | self._afar)
+        needless = _needless(results) | self._afar
+        self._engine.state.rules = self._lending.at_rest(needless)
+        self._engine.perps.rules = self._perps.at_rest(needless)
         if any(hold.reason is Reason.NODE_AWAY for result in results for hold in result.holds):
             self._arrivals.again()  # a position could not be seen to: the block is not done with
         return results
@@ -212,7 +217,8 @@ class Daemon:
         if self._engine.terms.mode == "live":
             await self._aftermath.close_interrupted()
             head = await self._engine.reader.blocks.head()
-            self._engine.state.rules = await self._aftermath.carry_on(head.timestamp)
+            self._engine.state.rules = await self._lending.cut_short(head.timestamp)
+            self._engine.perps.rules = await self._perps.cut_short(head.timestamp)
 
     async def _bring_back(self, signer: Address, executor: Executor) -> bool:
         head, is_done = await self._engine.reader.blocks.head(), True

@@ -32,7 +32,7 @@ class Rescue:
     def __init__(self, rig: Rig) -> None:  # noqa: F811
         self.rig = rig
         self.observer = Observer("live", None, 3600)
-        self.aftermath = Aftermath(rig.journal, self.observer, (), {"p": rig.lane.signer.address}, None)
+        self.aftermath = Aftermath(rig.journal, self.observer, {"p": rig.lane.signer.address}, None)
 
         async def read(_: str, __: int | None) -> LendingPosition:
             return replace(loop("10", "13000"), owner=rig.lane.signer.address)

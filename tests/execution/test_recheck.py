@@ -11,6 +11,8 @@ from keeper.core.decide import Hold
 from keeper.core.lending.moves import Repay, Supply
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.proposals import Step
+from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
+from keeper.core.perp.plan import PerpPlan, PerpStep
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Usd, Wad, Wei
 from keeper.execution.recheck import UNKNOWN, Change, Drop, Keep, Unsure, is_same, verdict
@@ -92,3 +94,38 @@ def test_a_plan_is_compared_by_value() -> None:
     """Replacing a step's spend changes nothing of what is sent."""
     other = plan(*(replace(s.move) for s in REPAY.steps))
     assert is_same(REPAY, other)
+
+
+# --- perpetual plans -------------------------------------------------------------------------------------------------
+
+
+def perp_plan(*moves: Any) -> PerpPlan:
+    made: Any = object.__new__(PerpPlan)
+    object.__setattr__(made, "steps", tuple(PerpStep(m, Usd(0)) for m in moves))
+    return made  # type: ignore[no-any-return]
+
+
+REDUCE = perp_plan(Trade(WETH, is_long=False, size_change=10**18, size_usd=0, worst_price=2000))
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        (perp_plan(Trade(WETH, False, 10**18, 5, 2100)), Keep),
+        (perp_plan(Trade(WETH, False, 1_019 * 10**15, 0, 2000)), Keep),
+        (perp_plan(Trade(WETH, False, 1_030 * 10**15, 0, 2000)), Change),
+        (perp_plan(Trade(WETH, False, -(10**18), 0, 2000)), Change),
+        (perp_plan(Trade(WETH, False, 10**18, 0, 2000, is_close=True)), Change),
+        (perp_plan(Trade(USDC, False, 10**18, 0, 2000)), Change),
+        (perp_plan(AddMargin(WETH, False, USDC, Amount(10**9))), Change),
+        (perp_plan(AllowMargin(USDC, Amount(5)), Trade(WETH, False, 10**18, 0, 2000)), Keep),
+        (Hold("p", "r", Reason.ORDER_PENDING), Keep),
+        (Hold("p", "r", Reason.HEALTHY), Drop),
+        (Hold("p", "r", Reason.UNMEASURED), Drop),
+        (Hold("p", "r", Reason.POSITION_UNREADABLE), Unsure),
+    ],
+)
+def test_a_perpetual_plan_is_kept_dropped_or_changed_as_a_loan_s_is(now: PerpPlan | Hold, found: type) -> None:
+    """By what it trades and how much, not by the price it bears; approvals follow from the rest."""
+    assert isinstance(verdict(REDUCE, now, Wei(7), has_begun=False), found)
+    assert verdict(REDUCE, now, Wei(7), has_begun=True) == Keep(Wei(7))

@@ -139,7 +139,7 @@ async def test_a_plan_taken_for_failed_is_told_to_have_landed(rig: Rig, is_healt
     lane = rig.new_lane()
     await lane.tend(await FakeBlocks(rig.chain).head(), 3)
     observer = Observer("live", None, 3600)
-    aftermath = Aftermath(rig.journal, observer, (), {}, None)
+    aftermath = Aftermath(rig.journal, observer, {}, None)
     executor: Any = SimpleNamespace(lane=lane)
     await aftermath.found(executor, {"p"} if is_healthy else set())
     decision = await rig.journal.decisions.get(rig.decision)

@@ -17,7 +17,7 @@ from keeper.core.units import Address
 from keeper.engine.cases import case_of
 from keeper.engine.cycle import consider, cycle
 from keeper.engine.perp.recheck import PerpLook
-from keeper.execution.recheck import Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep
 from keeper.service.app import opened
 from keeper.settings import load
 from sandbox.world import World
@@ -232,8 +232,8 @@ def test_a_position_closed_by_hand_is_told_and_dropped(scene: Scene) -> None:
     assert row["decision"]["reason"] == "healthy"
 
 
-async def test_a_plan_that_waits_is_dropped_once_nothing_asks_for_it(scene: Scene) -> None:
-    """Looked at again before more is offered: still squeezed, it is kept; recovered, it is not."""
+async def test_a_plan_that_waits_is_changed_or_dropped_once_another_or_nothing_is_right(scene: Scene) -> None:
+    """Looked at again before more is offered: still squeezed, it is kept; more so, it is another; recovered, none."""
     desk = scene.world.perp
     desk.open(scene.owner, 2_000 * DOLLAR, -3 * ETHER)
     perps(scene, MARGIN.format(actions='"reduce"')).write()
@@ -245,6 +245,10 @@ async def test_a_plan_that_waits_is_dropped_once_nothing_asks_for_it(scene: Scen
         assert found.prepared is not None, found.decision
         look = PerpLook(engine, found.prepared)
         assert isinstance(await look(False), Keep)
+        squeeze(scene.world, "2460")
+        assert isinstance(await look(False), Change)
+        assert look.seen is not None
+        assert look.seen[1].plan.weights != found.prepared.plan.weights  # type: ignore[union-attr]
         squeeze(scene.world, "2000")
         assert await look(False) == Drop(Reason.HEALTHY)
         assert isinstance(await look(True), Keep)

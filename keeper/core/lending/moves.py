@@ -99,6 +99,18 @@ MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
 """What a lending market itself does."""
 Move = Approve | MarketMove | Swap
 
+
+def weight(move: Move) -> tuple[object, int] | None:
+    """Return what a move is and how much of it, to tell plans apart; None for an approval: it follows from others."""
+    match move:
+        case Approve():
+            return None
+        case Swap(route, _, bought):
+            return (Swap, route.tokens), bought
+        case _:
+            return (type(move), move.asset), move.amount or 0
+
+
 GAS: dict[type[Move], int] = {
     Approve: 50_000,
     Supply: 250_000,

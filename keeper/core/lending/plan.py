@@ -10,7 +10,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import deleverage as sales
 from keeper.core.lending.actions import leverage_up as boosts
 from keeper.core.lending.actions import rescues
-from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply
+from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, weight
 from keeper.core.lending.proposals import Cost, Proposal, Rejected, State, Step, Terms
 from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Target
@@ -60,6 +60,11 @@ class Plan:
     def spend(self) -> Usd:
         """Dollars the plan moves."""
         return Usd(sum(step.spend for step in self.steps))
+
+    @property
+    def weights(self) -> tuple[tuple[object, int], ...]:
+        """What it does and how much of it, move by move: what makes it this plan and no other."""
+        return tuple(found for step in self.steps if (found := weight(step.move)) is not None)
 
 
 def is_drip(plan: Plan, safety: Safety) -> bool:

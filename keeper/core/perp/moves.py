@@ -103,6 +103,26 @@ class ClaimFunding:
 PerpMove = AllowMargin | AddMargin | TakeMargin | Trade | PlaceOrder | UpdateOrder | CancelOrder | ClaimFunding
 
 
+def weight(move: PerpMove) -> tuple[object, int] | None:
+    """Return what a move is and how much of it, to tell plans apart; None for an approval: it follows from others."""
+    match move:
+        case AllowMargin():
+            return None
+        case AddMargin(market, is_long, asset, amount) | TakeMargin(market, is_long, asset, amount):
+            return (type(move), market, is_long, asset), amount
+        case Trade():
+            side = (move.market, move.is_long, move.size_change > 0, move.is_close)
+            return (Trade, *side, bool(move.margin)), abs(move.size_change)
+        case PlaceOrder(kind, market, is_long, size):
+            return (PlaceOrder, kind, market, is_long), size
+        case UpdateOrder(key, size):
+            return (UpdateOrder, key), size
+        case CancelOrder(key):
+            return (CancelOrder, key), 0
+        case ClaimFunding(markets, tokens):
+            return (ClaimFunding, markets, tokens), 0
+
+
 @dataclass(frozen=True, slots=True)
 class TradeQuote:
     """What a trade of ``size_change`` would give now: dollars exchanged, fee and impact in ``usd_unit``, and the price.

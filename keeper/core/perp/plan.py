@@ -9,7 +9,7 @@ from keeper.core.decide import Safety
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.perp import margin as perps
 from keeper.core.perp.decide import PerpIntent
-from keeper.core.perp.moves import PerpMove, TradeQuote
+from keeper.core.perp.moves import PerpMove, TradeQuote, weight
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import Wallet
 from keeper.core.units import (
@@ -108,3 +108,8 @@ class PerpPlan:
     def spend(self) -> Usd:
         """Dollars the plan moves."""
         return Usd(sum(step.spend for step in self.steps))
+
+    @property
+    def weights(self) -> tuple[tuple[object, int], ...]:
+        """What it does and how much of it, move by move: what makes it this plan and no other."""
+        return tuple(found for step in self.steps if (found := weight(step.move)) is not None)

@@ -112,14 +112,14 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
     except policy.PolicyError as error:
         return Refused(error.reason, error.detail)
-    unpaid = _cannot_pay(snapshot, calls, place.spender, plan) or _too_dear(snapshot, calls, plan)
+    unpaid = _cannot_pay(engine, snapshot, calls, plan) or _too_dear(snapshot, calls, plan)
     if unpaid:
         return unpaid
     result = await _rehearse(engine, plan, calls, seat, block, market_price(block, gas_price))
     if isinstance(result, Refused):
         return result
     gas, where, after = result
-    unpaid = _cannot_pay(snapshot, calls, place.spender, plan, gas)
+    unpaid = _cannot_pay(engine, snapshot, calls, plan, gas)
     if unpaid:
         return unpaid
     ceiling = _ceiling(engine, snapshot, plan, calls, sum(gas))
@@ -148,11 +148,16 @@ def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_pr
 
 
 def _cannot_pay(
-    snapshot: Snapshot, calls: Sequence[Call], signer: Address, plan: PerpPlan, gas: Sequence[int] = ()
+    engine: Engine, snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan, used: Sequence[int] = ()
 ) -> Refused | None:
-    """Return that the signer lacks native currency for what the calls carry, and for their gas at this block's fee."""
+    """Return that the signer lacks native currency for what the calls carry, and for their gas at this block's fee.
+
+    What a rollup charges for its parent chain is part of it.
+    """
+    signer, toll = engine.reader.positions[plan.before.name].spender, engine.fees.last_toll.of(calls)
     native, value = snapshot.wallets[signer].native, sum(call.value for call in calls)
-    needed = value + sum(gas_limit(used) for used in gas) * (snapshot.block.base_fee + LEAST_TIP)
+    gas = sum(gas_limit(one) for one in used) + toll.gas
+    needed = value + gas * (snapshot.block.base_fee + LEAST_TIP) + toll.wei
     if needed <= native:
         return None
     orders = f", of it {wei_text(Wei(value))} for orders" if value else ""

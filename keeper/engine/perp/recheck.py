@@ -2,66 +2,94 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keeper.chain.errors import NodeError
 from keeper.core.book.rules import HedgeIntent
-from keeper.core.decide import NEEDLESS, Memory, asked_for
+from keeper.core.decide import Hold, Memory, asked_for
 from keeper.core.perp.decide import PerpIntent, decide_perp
 from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpAssessment
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Unreadable
+from keeper.core.units import Usd
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book, judge_perp
-from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.perp.plan import find_perp_plans
+from keeper.engine.perp.preflight import PerpPrepared, first_that_works
 from keeper.engine.unconfirmed import unconfirmed
-from keeper.execution.recheck import Drop, Keep, Unsure, Verdict
+from keeper.execution.recheck import Keep, Unsure, Verdict, verdict
 from keeper.venues.ports import ReadFailedError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PerpLook:
-    """Asked by the lane. What cannot be seen is no reason to give a rehearsed plan up, nor to pay more for it."""
+    """Asked by the lane. What cannot be seen is no reason to give a rehearsed plan up, nor to pay more for it.
+
+    Keeps what it saw for the plan that takes the place of the one that was sent.
+    """
 
     engine: Engine
     sent: PerpPrepared
+    seen: tuple[Snapshot, PerpPrepared] | None = field(default=None, init=False)
 
     async def __call__(self, has_begun: bool) -> Verdict:
-        """Return keep, drop or unsure. Once a part is mined the rest is finished."""
-        keep, intent = Keep(self.sent.ceiling), self.sent.plan.intent
+        """Return what becomes of the plan. Once a part is mined the rest is finished."""
         if has_begun or self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
-            return keep
-        found = await self._looked(intent)
+            return Keep(self.sent.ceiling)
+        found = await self._looked()
         if isinstance(found, Unsure):
-            unconfirmed(self.engine, intent.position, found)
-            return found
-        return keep if found is None else Drop(found)
+            unconfirmed(self.engine, self.sent.plan.intent.position, found)
+        return found
 
-    async def _looked(self, intent: PerpIntent | HedgeIntent) -> Reason | Unsure | None:
+    async def _looked(self) -> Verdict:
+        self.seen = None
         try:
             snapshot = await self.engine.reader.snapshot(await self.engine.reader.head())
-            return await self._needless(snapshot, intent)
+            now = await self._now(snapshot, self.sent.plan.intent)
         except NodeError as error:
             return Unsure(Reason.NODE_AWAY, str(error))
         except ReadFailedError as error:
             return Unsure(error.doubt.reason, error.doubt.detail)
+        if isinstance(now, PerpPrepared):
+            self.seen = snapshot, now
+            return verdict(self.sent.plan, now.plan, now.ceiling, has_begun=False)
+        return (
+            Keep(self.sent.ceiling) if now is None else verdict(self.sent.plan, now, self.sent.ceiling, has_begun=False)
+        )
 
-    async def _needless(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> Reason | Unsure | None:
-        """Return why nothing asks for the plan any more; None while something does, or it is not a rule's."""
+    async def _now(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> PerpPrepared | Hold | None:
+        """Return what would be done at the newest block; None where nobody is asked anew, for it is no rule's."""
         engine = self.engine
         if isinstance(intent, HedgeIntent):
             book = await judge_book(engine, snapshot, intent.assessment.exposure.book, intent.rule)
             turned = (intent.rule.target - book.delta > 0) != (intent.change > 0)
-            return Reason.HEALTHY if not book.exposure.doubts and (not book.fired or turned) else None
+            is_over = not book.exposure.doubts and (not book.fired or turned)
+            return intent.hold(Reason.HEALTHY) if is_over else None
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
         if isinstance(position, Unreadable):
-            return Unsure(Reason.POSITION_UNREADABLE, position.doubt.detail)
+            return intent.hold(Reason.POSITION_UNREADABLE, position.doubt.detail)
         if intent.rule not in engine.perps.rules or not isinstance(position, PerpPosition):
             return None
         if intent.finishes:
-            return Reason.AT_TARGET if intent.target.is_met(position) else None
+            return intent.hold(Reason.AT_TARGET) if intent.target.is_met(position) else None
+        return await self._planned(snapshot, position)
+
+    async def _planned(self, snapshot: Snapshot, position: PerpPosition) -> PerpPrepared | Hold:
+        """Return the plan there would be, were nothing under way: the one that is must not stand in its own way."""
+        engine, signer = self.engine, self.engine.reader.positions[position.name].spender
         assessed = await judge_perp(engine, snapshot, position)
-        signer = engine.reader.positions[intent.position].spender
-        now = decide_perp(assessed, Memory(), engine.terms.safety, signer)
-        asked = None if now.intents else asked_for(now.holds)
-        return asked.reason if asked and asked.reason in NEEDLESS else None
+        fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
+        known, own = await engine.recall_of(fired, snapshot.block), self.sent.plan.spend
+        spent = {rule: Usd(max(0, dollars - own)) for rule, dollars in known.spent_today.items()}
+        anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
+        decided = decide_perp(assessed, anew, engine.terms.safety, signer)
+        holds = decided.holds
+        with engine.rehearser.again(position.name):
+            for intent in decided.intents:
+                ways = await find_perp_plans(engine, snapshot, intent)
+                found = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
+                if isinstance(found, PerpPrepared):
+                    return found
+                holds = (*holds, found)
+        return asked_for(holds)

@@ -18,7 +18,7 @@ from keeper.engine.perp.notices import outcome_said
 from keeper.engine.perp.preflight import PerpPrepared, grant_of
 from keeper.engine.perp.recheck import PerpLook
 from keeper.engine.report import inputs, rejected
-from keeper.engine.submit import landed, where
+from keeper.engine.submit import CHANGES, landed, where
 from keeper.execution.perp_executor import PerpOrder, PerpOutcome
 from keeper.journal import JournalError, NewDecision
 from keeper.observe.observer import Ended
@@ -80,30 +80,40 @@ async def _record(engine: Engine, snapshot: Snapshot, prepared: PerpPrepared) ->
 
 
 async def _send(engine: Engine, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int) -> PerpOutcome:
-    """Send a plan, and what a near miss left over at once: its rule may not fire again before it is far off."""
-    outcome = await _carry_out(engine, snapshot, prepared, decision_id)
-    for _ in range(MAKE_UPS):
-        if outcome.reason is not Reason.NEAR_MISS:
+    """Send a plan; where another is right once more is to be offered, or a near miss left something, send that at once.
+
+    What a near miss left over is not for the next block: its rule may not fire again before it is far off.
+    """
+    displaced, made_up = Usd(0), 0
+    for _ in range(CHANGES):
+        look = PerpLook(engine, prepared)
+        outcome = await _carry_out(engine, snapshot, prepared, decision_id, look, displaced)
+        following, displaced = None, Usd(0)
+        if outcome.reason is Reason.SUPERSEDED:
+            following, displaced = look.seen, prepared.plan.spend
+        elif outcome.reason is Reason.NEAR_MISS and made_up < MAKE_UPS:
+            following, made_up = await rest_of(engine, prepared.plan.intent), made_up + 1
+        if following is None:
             break
-        found = await rest_of(engine, prepared.plan.intent)
-        if found is None:
-            break
-        snapshot, prepared = found
-        outcome = await _carry_out(engine, snapshot, prepared, await _record(engine, snapshot, prepared))
+        snapshot, prepared = following
+        decision_id = await _record(engine, snapshot, prepared)
     return outcome
 
 
-async def _carry_out(engine: Engine, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int) -> PerpOutcome:
+async def _carry_out(
+    engine: Engine, snapshot: Snapshot, prepared: PerpPrepared, decision_id: int, look: PerpLook, displaced: Usd
+) -> PerpOutcome:
+    """Send one plan. ``displaced`` is what the pending plan it replaces was counted with."""
     plan = prepared.plan
     signer = engine.reader.positions[plan.before.name].spender
     executor = engine.perp_senders.get(signer)
     if executor is None:
         outcome = PerpOutcome("failed", Reason.NO_SIGNER, plan.before.name, None)
     else:
-        spent = Usd(await engine.spent_today(plan.intent.rule, snapshot.block))
+        spent = Usd(max(0, await engine.spent_today(plan.intent.rule, snapshot.block) - displaced))
         grant = grant_of(engine, snapshot.block, plan, spent, prepared.gas_price)
-        order = PerpOrder(decision_id, grant, prepared.ceiling, prepared.gas_used)
-        outcome = await executor.execute(plan, prepared.calls, order, PerpLook(engine, prepared))
+        order = PerpOrder(decision_id, grant, prepared.ceiling, prepared.gas_used, snapshot.wallets[signer].native)
+        outcome = await executor.execute(plan, prepared.calls, order, look)
     engine.perps.expected.add(plan.before.name)
     await _finish(engine, prepared, decision_id, outcome)
     await _remember(engine, prepared, decision_id, outcome)

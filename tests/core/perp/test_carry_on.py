@@ -1,0 +1,46 @@
+"""A rule whose plan was cut short fires until its target is met, be it a loan's or a perpetual position's."""
+
+from __future__ import annotations
+
+import pytest
+from core_builders import rule, wad
+from perp_builders import assessed_perp, perp_rule, short
+
+from keeper.core.carry_on import until_margin, until_target
+from keeper.core.perp.rules import ExitTarget, MarginTarget, PerpMeasure
+from keeper.core.units import WAD
+
+
+def fires(ratio_at: str, *, carried: bool) -> bool:
+    """Whether a rule from 0.12 to 0.20 fires on a short of 6,000 dollars with so much margin."""
+    one = perp_rule(bound="0.12", to="0.20")
+    return bool(assessed_perp(short(margin=ratio_at), until_margin(one) if carried else one).fired)
+
+
+def test_a_margin_half_way_is_restored_to_its_target() -> None:
+    """At a ratio of 0.15 the trigger is past and the target is not met: only a rule that carries on fires."""
+    assert fires("600", carried=False)
+    assert not fires("900", carried=False)
+    assert fires("900", carried=True)
+    assert not fires("1190", carried=True), "two percent short of the target is met: funding makes no other plan"
+
+
+def test_leverage_half_way_is_brought_down_to_its_target() -> None:
+    """The same, told as leverage."""
+    one = perp_rule(PerpMeasure.LEVERAGE, "8", to="0.20")
+    assert until_margin(one).trigger.bound == WAD * WAD // (wad("0.20") * 98 // 100)
+    assert not assessed_perp(short(margin="900"), one).fired
+    assert assessed_perp(short(margin="900"), until_margin(one)).fired
+
+
+@pytest.mark.parametrize("to", [ExitTarget(), None, MarginTarget(wad("0"), "")])
+def test_a_stop_waits_for_its_price(to: object) -> None:
+    """What it closed half of is closed on when the price is there again."""
+    one = perp_rule(PerpMeasure.STOP_LOSS, "2500", to=to)  # type: ignore[arg-type]
+    assert until_margin(one) == one
+
+
+def test_a_trigger_beyond_the_target_is_not_pulled_back() -> None:
+    """Carrying on never makes a rule deafer."""
+    assert until_margin(perp_rule(bound="0.30", to="0.20")).trigger.bound == wad("0.30")
+    assert until_target(rule("1.25", "1.60")).trigger.bound == wad("1.60") * 98 // 100

@@ -1,0 +1,173 @@
+"""A perpetual plan that waits is looked at again; where another is right by then it takes its place, at its nonces."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from core_builders import safety
+from perp_builders import assessed_perp, perp_intent, perp_rule, planned, short, snapshot
+
+from keeper.chain.tolls import Toll
+from keeper.core.decide import Memory
+from keeper.core.perp.plan import PerpPlan
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpAction
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Wallet
+from keeper.core.units import Usd, Wei
+from keeper.engine.perp import preflight, recheck, submit
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.perp.recheck import PerpLook
+from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.recheck import Change, Drop, Keep
+from keeper.venues.effects import Call
+
+RULE = perp_rule(actions=[PerpAction.REDUCE])
+BEFORE, WORSE = short(margin="700"), short(margin="600")
+
+
+def prepared(of: PerpPosition) -> PerpPrepared:
+    plan = planned(perp_intent(of, RULE))[0]
+    return PerpPrepared(plan, (), "here", (21_000,) * len(plan.steps), of, Wei(7), Wei(7))
+
+
+class Desk:
+    """An engine that sees one position, and writes down what it sends."""
+
+    def __init__(self, seen: PerpPosition, outcomes: list[PerpOutcome]) -> None:
+        self.seen, self.outcomes = seen, outcomes
+        self.sent = list[PerpPlan]()
+        self.spent = list[int]()
+        self.recorded = list[str]()
+        self.reader = SimpleNamespace(head=self.head, snapshot=self.snapshot, positions={"short": self})
+        self.terms = SimpleNamespace(safety=safety(), mode="live", swap_deadline_s=60)
+        self.perps = SimpleNamespace(rules=(RULE,), expected=set(), left=self.left)
+        self.rehearser = SimpleNamespace(again=lambda _: nullcontext())
+        self.observer = SimpleNamespace(planned=self.nothing, concluded=self.nothing, held=self.nothing)
+        self.journal = SimpleNamespace(decisions=self)
+        self.spender = self.owner = BEFORE.owner
+        self.perp_senders = {self.spender: self}
+
+    async def head(self) -> None:
+        return None
+
+    async def snapshot(self, _: object) -> Any:
+        return replace(snapshot(self.seen), wallets={self.spender: Wallet(self.spender, Wei(10**18))})
+
+    async def left(self, _: str) -> tuple[Any, ...]:
+        return ()
+
+    def nothing(self, *_: object, **__: object) -> None:
+        pass
+
+    async def recall_of(self, fired: object, block: object) -> Memory:
+        return Memory(spent_today={RULE.name: Usd(5)})
+
+    async def spent_today(self, *_: object) -> int:
+        return 10**15
+
+    async def record(self, decision: Any) -> int:
+        self.recorded.append(decision.summary)
+        return len(self.recorded)
+
+    async def record_outcome(self, *_: object) -> None:
+        pass
+
+    async def execute(self, plan: PerpPlan, calls: object, order: Any, look: PerpLook) -> PerpOutcome:
+        self.sent.append(plan)
+        self.spent.append(order.grant.spent_today)
+        found = self.outcomes.pop(0)
+        if found.reason is Reason.SUPERSEDED:
+            assert isinstance(await look(False), Change)
+        return found
+
+
+@pytest.fixture(autouse=True)
+def _without_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judging and planning as they are, without quotes and rehearsals."""
+
+    async def judged(engine: Any, _: object, position: PerpPosition) -> Any:
+        return assessed_perp(position, RULE)
+
+    async def ways(_: object, __: object, intent: Any) -> Any:
+        return planned(intent)
+
+    async def works(_: object, __: object, found: Any) -> Any:
+        return prepared(found[0].before)
+
+    monkeypatch.setattr(recheck, "judge_perp", judged)
+    monkeypatch.setattr(recheck, "find_perp_plans", ways)
+    monkeypatch.setattr(recheck, "first_that_works", works)
+    monkeypatch.setattr(submit.report, "judged", lambda _: {})
+    monkeypatch.setattr(submit.report, "plan", lambda *_: {})
+    monkeypatch.setattr(submit, "inputs", lambda *_: {})
+    monkeypatch.setattr(submit, "outcome_said", lambda *_: "")
+    grant = lambda engine, block, plan, spent, price: SimpleNamespace(spent_today=spent)  # noqa: E731
+    monkeypatch.setattr(submit, "grant_of", grant)
+
+
+def desk(seen: PerpPosition, *outcomes: PerpOutcome) -> Any:
+    made: Any = Desk(seen, list(outcomes))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"), [(BEFORE, Keep), (short(margin="699"), Keep), (WORSE, Change), (short(margin="1500"), Drop)]
+)
+async def test_a_plan_that_waits_is_kept_changed_or_dropped(seen: PerpPosition, found: type) -> None:
+    """By what would be done now: more of it where the position is worse, nothing where it is well."""
+    assert isinstance(await PerpLook(desk(seen), prepared(BEFORE))(False), found)
+
+
+async def test_a_plan_of_which_a_part_is_mined_is_finished() -> None:
+    """Whatever is right by then."""
+    assert await PerpLook(desk(WORSE), prepared(BEFORE))(True) == Keep(Wei(7))
+
+
+async def test_the_plan_that_is_right_now_is_sent_in_the_place_of_the_first() -> None:
+    """At once, written down as a plan of its own; what the first was counted with is not counted twice."""
+    done = PerpOutcome("restored", Reason.RESTORED, "", None)
+    changed = PerpOutcome("cancelled", Reason.SUPERSEDED, "", None)
+    first, engine = prepared(BEFORE), desk(WORSE, changed, done)
+    seen = await engine.snapshot(None)
+    outcome = await submit._send(engine, seen, first, 7)
+    assert outcome is done
+    assert [plan.before.margin for plan in engine.sent] == [BEFORE.margin, WORSE.margin]
+    assert engine.spent == [10**15, 10**15 - first.plan.spend]
+    assert len(engine.recorded) == 1
+
+
+async def test_a_plan_does_not_change_for_ever() -> None:
+    """A market that runs on: after some changes the next block decides."""
+    changed = PerpOutcome("cancelled", Reason.SUPERSEDED, "", None)
+    engine = desk(WORSE, *[changed] * 50)
+    engine.seen = WORSE
+    worse = iter(range(599, 100, -40))
+
+    async def snapshot_(_: object) -> Any:
+        return replace(
+            snapshot(short(margin=str(next(worse)))), wallets={engine.spender: Wallet(engine.spender, Wei(1))}
+        )
+
+    start = await engine.snapshot(None)
+    engine.reader.snapshot = snapshot_
+    await submit._send(engine, start, prepared(BEFORE), 7)
+    assert len(engine.sent) == submit.CHANGES
+
+
+@pytest.mark.parametrize(("native", "fine"), [(2 * 10**15, True), (10**14, False)])
+def test_a_rollup_s_toll_is_part_of_the_gas_money(native: int, *, fine: bool) -> None:
+    """What the parent chain costs is paid beside the gas, and wanting when it is not there."""
+    plan, engine = planned(perp_intent(BEFORE, RULE))[0], Desk(BEFORE, [])
+    at: Any = replace(snapshot(BEFORE), wallets={BEFORE.owner: Wallet(BEFORE.owner, Wei(native))})
+    made: Any = SimpleNamespace(reader=engine.reader, fees=SimpleNamespace(last_toll=Toll(wei=10**15)))
+    call = Call(BEFORE.owner, bytes(300), Wei(0), "trade")
+    refused = preflight._cannot_pay(made, at, [call], plan, [21_000])
+    assert (refused is None) is fine
+    if refused is not None:
+        assert refused.reason is Reason.NO_GAS_MONEY
+        assert "takes about" in refused.detail
