@@ -292,39 +292,39 @@ MUTANTS = (
         "self.credit += 2 * self.grounds.asset(bought).value_up(least)",
         "tests/execution/test_policy.py tests/execution/test_policy_effects.py",
     ),
-    # keeper/execution/executor.py
+    # keeper/execution/lending_errand.py
     Mutant(
-        "keeper/execution/executor.py",
+        "keeper/execution/lending_errand.py",
         "account = account or lending.proven(await self.read_position(position.name, None))",
         "account = account and lending.proven(await self.read_position(position.name, None))",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/executor.py",
+        "keeper/execution/lending_errand.py",
         "if not isinstance(move, Withdraw | Borrow):",
         "if isinstance(move, Withdraw | Borrow):",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/executor.py",
+        "keeper/execution/lending_errand.py",
         "account = lending.after(account, move.asset, supply=-(held if amount is None else min(held, amount)))",
         "account = lending.after(account, move.asset, supply=-(held if amount is None else max(held, amount)))",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/executor.py",
+        "keeper/execution/lending_errand.py",
         'raise SendFailedError(Reason.FLOOR_TOO_NEAR, f"{planned.call.purpose}: health {ratio_text(health)}")',
         "pass",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/executor.py",
+        "keeper/execution/lending_errand.py",
         "now = await self.read_position(plan.intent.position, max(r.block_number for r in receipts))",
         "now = await self.read_position(plan.intent.position, min(r.block_number for r in receipts))",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/executor.py",
+        "keeper/execution/lending_errand.py",
         "if not plan.postcondition.is_met(promised):",
         "if plan.postcondition.is_met(promised):",
         "tests/execution/test_kept.py",
@@ -424,15 +424,9 @@ MUTANTS = (
         "tests/execution/test_recheck.py",
     ),
     Mutant(
-        "keeper/execution/recheck.py",
+        "keeper/core/lending/moves.py",
         "return (type(move), move.asset), move.amount or 0",
         "return (type(move), move.asset), move.amount and 0",
-        "tests/execution/test_recheck.py",
-    ),
-    Mutant(
-        "keeper/execution/recheck.py",
-        "return [_weight(step.move) for step in plan.steps if not isinstance(step.move, Approve)]",
-        "return [_weight(step.move) for step in plan.steps if isinstance(step.move, Approve)]",
         "tests/execution/test_recheck.py",
     ),
     # keeper/chain/accounts.py
@@ -574,7 +568,7 @@ MUTANTS = (
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/executor.py",
+        "keeper/execution/lending_errand.py",
         "raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)",
         "pass",
         "tests/execution/test_kept.py",

@@ -11,7 +11,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, measure
 from keeper.engine.cycle import cycle
 from keeper.engine.result import AnyOutcome, Result
-from keeper.execution.executor import Outcome
+from keeper.execution.outcome import Outcome
 from keeper.service.chains import keep_all
 from keeper.service.daemon import Daemon
 from keeper.service.opened import Opened

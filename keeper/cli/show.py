@@ -27,8 +27,7 @@ from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
 from keeper.engine.plan import judge
 from keeper.engine.preflight import Prepared
 from keeper.engine.result import Result
-from keeper.execution.executor import Outcome
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import Outcome, PerpOutcome
 from keeper.service.opened import Opened
 from keeper.settings.model import Named
 from keeper.venues.registry import Family

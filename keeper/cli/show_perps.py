@@ -16,7 +16,7 @@ from keeper.engine.perp import report
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.report import Data
 from keeper.engine.result import Result
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import PerpOutcome
 
 
 def data_of(of: PerpAssessment | BookAssessment | Unjudged) -> Data:

@@ -22,7 +22,7 @@ from keeper.core.notices import sentence
 from keeper.core.snapshot import AccountFigures, Holding
 from keeper.core.units import Address, ratio_text, usd_text
 from keeper.engine.notices import clipped, fired_text, percent, trimmed
-from keeper.execution.executor import Outcome
+from keeper.execution.outcome import Outcome
 
 DONE = ("restored", "partial")
 """Ends of a plan after which what it meant to do was done."""

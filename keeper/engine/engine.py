@@ -19,7 +19,6 @@ from keeper.engine.ports import Clock, Feed, Fees, Logs, Reader
 from keeper.engine.state import State
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor
-from keeper.execution.perp_executor import PerpExecutor
 from keeper.execution.rehearsal import Simulator, Upon
 from keeper.journal.decisions import Doing, Mode
 from keeper.journal.past import Past, Recollection
@@ -84,7 +83,6 @@ class Engine:
     quorum: Opinions | None = None
     """What those nodes say of the block that is being read."""
     senders: dict[Address, Executor] = field(default_factory=dict)
-    perp_senders: dict[Address, PerpExecutor] = field(default_factory=dict)
     recollection: Recollection = field(init=False)
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from keeper.engine.preflight import Prepared
 from keeper.engine.report import Data, assessment, inputs
 from keeper.engine.result import AnyOutcome, Family
 from keeper.engine.submit import conclude_plan
-from keeper.execution.executor import Outcome
+from keeper.execution.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

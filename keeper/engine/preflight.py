@@ -13,7 +13,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot, Wallet
 from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_up, usd_text
 from keeper.engine.engine import Engine
-from keeper.execution import executor, policy
+from keeper.execution import lending_errand, policy
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
 from keeper.venues.contracts import batch_account
@@ -122,7 +122,7 @@ def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Ad
     """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
     grant = grant_of(engine, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
     try:
-        executor.gate(script, plan.intent.assessment.position, grant, engine.venues(plan.intent.position))
+        lending_errand.gate(script, plan.intent.assessment.position, grant, engine.venues(plan.intent.position))
     except policy.PolicyError as error:
         return Refused(error.reason, error.detail)
     return None

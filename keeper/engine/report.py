@@ -22,7 +22,7 @@ from keeper.core.rules import Assessment, Measure, Unjudged, Verdict
 from keeper.core.snapshot import AccountFigures, LendingPosition, Snapshot
 from keeper.core.units import BPS, INFINITE, WAD, Address, Wei, decimal_of, mul_div_down, ratio_text
 from keeper.execution.encoding import PlannedCall
-from keeper.execution.executor import Outcome
+from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Refused, Rehearsed
 
 Data = dict[str, Any]

@@ -14,8 +14,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.preflight import Prepared
-from keeper.execution.executor import Outcome
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import Outcome, PerpOutcome
 
 Family = Literal["lending", "perp", "book"]
 AnyAssessment = Assessment | PerpAssessment | BookAssessment

@@ -21,7 +21,8 @@ from keeper.engine.engine import Engine
 from keeper.engine.plan import look_again
 from keeper.engine.preflight import Prepared, grant_of
 from keeper.engine.unconfirmed import unconfirmed
-from keeper.execution.executor import Order, Outcome
+from keeper.execution.lending_errand import Order
+from keeper.execution.outcome import Outcome
 from keeper.execution.recheck import Keep, Unsure, Verdict, verdict
 from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Kind
@@ -192,7 +193,8 @@ async def _send_one(
     spent = Usd(max(0, await engine.spent_today(intent.rule, block) - displaced))
     grant = grant_of(engine, block, prepared.plan, signer, spent)
     order = Order(entry, grant, wallet, prepared.ceiling)
-    return await executor.execute(prepared.plan, prepared.script, prepared.rehearsed, order, look)
+    errand = executor.lending.errand(prepared.plan, prepared.script, prepared.rehearsed, order)
+    return await executor.execute(errand, look)
 
 
 class SecondLook:

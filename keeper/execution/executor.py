@@ -1,80 +1,98 @@
-"""Carry out a rehearsed plan on the real chain: check it once more, send it in order, verify what came of it."""
+"""Carry out a rehearsed plan on the real chain: judge it once more, send it in order, settle and verify it.
+
+One story for every kind of position; what differs is an ``Errand``.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
-from keeper.chain.gas import gas_limit
-from keeper.core.lending import figures as lending
-from keeper.core.lending.grounds import grounds
-from keeper.core.lending.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Unpledge, Withdraw
-from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
-from keeper.core.rules import Limits
-from keeper.core.snapshot import AccountFigures, LendingPosition, Wallet
-from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
-from keeper.execution import policy
-from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Wei
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
-from keeper.execution.leftovers import outside, payments
-from keeper.execution.rehearsal import Rehearsed
+from keeper.execution.lending_errand import LendingDesk
+from keeper.execution.perp_errand import PerpDesk
+from keeper.execution.policy import PolicyError
 from keeper.execution.reverted import why_reverted
+from keeper.execution.settlement import Settlement, Unfilled
 from keeper.journal import Entry, JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
 
-BRINGING_BACK = 1000
-"""Steps of a decision from here on are no part of its plan: they return what it left outside."""
-DELEGATION_GAS = 40_000
-"""EIP-7702: 25,000 for an authorization and what writing it costs, whether it is needed or not."""
-
-_CALLED_OFF = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
-
-ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
-"""Reads a position at a block number, or at the head."""
+O_co = TypeVar("O_co", covariant=True)
+O = TypeVar("O")  # noqa: E741 - an outcome
+CALLED_OFF = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
+CUT_SHORT = (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
+"""The market moved under a later round, or another needs the signer: what was done stands, the rest is decided anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a plan: restored, partial, failed, or rehearsed only. ``after`` is at the chain's own prices."""
-
-    kind: OutcomeKind
-    reason: Reason
-    detail: str
-    after: AccountFigures | None
-    hashes: tuple[str, ...] = ()
-    gave_way: bool = False
-    """Whether a plan of the same danger before it fell short, and this one went out in its place."""
-
-    @property
-    def helped(self) -> bool:
-        """Whether the promise was kept."""
-        return self.kind in ("restored", "rehearsed")
-
-    @property
-    def may_have_left_something(self) -> bool:
-        """Whether something taken out or bought may be outside the position still."""
-        return self.gave_way or self.kind in ("failed", "cancelled")
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a plan is sent under: its decision, what the rule grants, the wallet it was made for, the fee ceiling."""
-
-    entry: Entry
-    grant: policy.Grant
-    wallet: Wallet
-    ceiling: Wei | None
+class Under(Protocol):
+    """What a plan is sent under."""
 
     @property
     def decision_id(self) -> int:
         """The decision's id; zero while it is not written, as before the first bytes signed for it."""
-        return self.entry.id or 0
+
+    @property
+    def ceiling(self) -> Wei | None:
+        """Highest fee per gas."""
+
+    @property
+    def entry(self) -> Entry | None:
+        """The decision, where it is written in one commit with the first signed bytes."""
+
+    @property
+    def balance(self) -> Wei:
+        """The signer's native currency at the block the plan was decided on."""
+
+
+class Errand(Protocol[O_co]):
+    """One rehearsed plan on its way: all that the executor needs to know of its kind."""
+
+    @property
+    def order(self) -> Under:
+        """What it is sent under."""
+
+    @property
+    def block(self) -> BlockRef:
+        """The block it was decided on."""
+
+    @property
+    def settlement(self) -> Settlement:
+        """When what was mined is done."""
+
+    def check(self) -> None:
+        """Raise PolicyError unless all that would be sent may be."""
+
+    def bursts(self) -> Iterable[list[Outgoing]]:
+        """Yield what goes out together."""
+
+    def rests(self, burst: Sequence[Outgoing]) -> bool:
+        """Tell whether the orders a burst leaves wait for a price: nobody follows those."""
+
+    async def check_again(self, burst: Sequence[Outgoing]) -> None:
+        """Raise SendFailedError where a later burst would do harm at prices now."""
+
+    async def unfilled(self, found: Unfilled, hashes: tuple[str, ...]) -> O_co:
+        """Return what came of a plan whose orders were not all carried out."""
+
+    async def verified(self, receipts: Sequence[Receipt]) -> O_co:
+        """Compare the chain with the promise. Raises NodeError, ReadFailedError."""
+
+    async def ended(self, kind: OutcomeKind, reason: Reason, detail: str, hashes: tuple[str, ...]) -> O_co:
+        """Return an outcome with the position as it is now. Never raises: that it cannot be read is said."""
+
+    def unread(self, reason: Reason, detail: str, hashes: tuple[str, ...]) -> O_co:
+        """Return the outcome of a plan that was mined and cannot be verified."""
+
+    async def put_back(self) -> None:
+        """Return to the position what a plan that reverted left outside. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,254 +100,84 @@ class Executor:
     """Sends plans through one signer's lane."""
 
     lane: Lane
-    venues: Callable[[str], Venues]
-    """Where the calls of a position's plans may go, by its name."""
-    read_position: ReadPosition
-    floor: Wad
     cap: Wei | None
     """Highest fee per gas the owner allows for anything, cancellations too."""
+    lending: LendingDesk
+    perps: PerpDesk
     is_wanted: Callable[[], bool] = bool
     """Tells whether another position waits for the signer: then both are decided together, before a next round."""
 
-    async def execute(
-        self,
-        plan: Plan,
-        script: Script,
-        rehearsed: Rehearsed,
-        order: Order,
-        reconsider: Reconsider | None = None,
-    ) -> Outcome:
-        """Send the plan and verify it. Never raises for what the chain or the node did: that is the outcome."""
-        position = plan.intent.assessment.position
-        receipts = list[Receipt]()
+    async def execute(self, errand: Errand[O], reconsider: Reconsider | None = None) -> O:
+        """Send the plan and verify it. Never raises for what the chain, the venue or the node did: that is the outcome.
+
+        Between bursts the position is half way: the rest is finished, not reconsidered.
+        """
+        receipts, order = list[Receipt](), errand.order
         guidance = Guidance(
-            order.ceiling,
-            self.cap,
-            reconsider,
-            decided_at=position.block,
-            entry=order.entry,
-            balance=order.wallet.native,
+            order.ceiling, self.cap, reconsider, decided_at=errand.block, entry=order.entry, balance=order.balance
         )
         try:
-            gate(script, position, order.grant, self.venues(position.name))
-            for burst in _bursts(plan, script, rehearsed, order):
+            errand.check()
+            for burst in errand.bursts():
                 if receipts:
                     self._give_way()
-                    await self._keep_floor(plan, [script.calls[item.step] for item in burst])
-                receipts += await self.lane.send(burst, guidance)
-                # between bursts the position is half way: the rest is finished, not reconsidered
+                    await errand.check_again(burst)
+                got = await self.lane.send(burst, guidance)
+                receipts += got
                 guidance = Guidance(order.ceiling, self.cap, continues=True)
-        except (policy.PolicyError, SendFailedError) as error:
-            if error.reason is not Reason.REVERTED:
-                return await self._fell_short(plan, receipts, error.reason, error.detail)
-            why, said = await self._why(error)
-            await self._put_back(plan, order)
-            return await self._fell_short(plan, receipts, why, f"{error.detail}{said and f': {said}'}")
-        except PlanChangedError as error:
-            return await self._fell_short(plan, receipts, Reason.SUPERSEDED, str(error))
-        except NodeError as error:
-            return await self._fell_short(plan, receipts, Reason.NODE_AWAY, str(error))
-        except ReadFailedError as error:
-            return await self._fell_short(plan, receipts, error.doubt.reason, error.doubt.detail)
-        except JournalError as error:
-            return await self._fell_short(plan, receipts, Reason.JOURNAL_AWAY, str(error))
-        return await self._verified(plan, receipts)
-
-    async def _verified(self, plan: Plan, receipts: Sequence[Receipt]) -> Outcome:
-        """Verify what was mined. Every call of it succeeded: where nothing can be read, that is what is said."""
-        try:
-            return await self._verify(plan, receipts)
-        except NodeError as error:
-            why = str(error)
-        except ReadFailedError as error:
-            why = f"{error.doubt.reason.short}: {error.doubt.detail}"
-        return Outcome("partial", Reason.UNVERIFIED, why, None, tuple(r.hash for r in receipts))
-
-    async def left_outside(self, decision_id: int, name: str) -> bool:
-        """Return whether, by the journal, mined calls of a plan left something outside. Raises JournalError."""
-        known = _everything(self.venues(name), self.lane.signer.address)
-        return bool(outside(await self.lane.of_decision(decision_id), known))
-
-    async def bring_back(
-        self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None
-    ) -> int:
-        """Return to the position what the mined calls of a plan cut short left outside; return how many payments.
-
-        ``held`` is what the wallet has now, where another plan may have used it since.
-
-        Outside it secures nothing. What to pay is read from the journal, these payments included, so that it is done
-        once however often it is asked for; what reverted once is not tried again. Call it when nothing is pending.
-        Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
-        """
-        rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
-        if any(r.state == "unseen" for r in rows):
-            return 0  # it may have brought back all of it
-        venues = self.venues(name)
-        left = outside(rows, _everything(venues, signer), held)
-        if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
-            return 0
-        position = await self.read_position(name, None)
-        if position.owner != signer:
-            return 0
-        due = payments(left, position)
-        moves: list[Move] = []
-        for payment in due:
-            moves += [Approve(payment.asset, Spender.MARKET, payment.amount), payment]
-            if venues.uniswap:  # the swap that failed left its approval behind
-                moves.append(Approve(payment.asset, Spender.ROUTER, Amount(0)))
-        calls = encode_moves(moves, venues, position.owner, signer, 0)
-        chain_id, known = position.block.chain_id, grounds(position)
-        grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
-        policy.check(calls, chain_id, grant, allow_list(venues, known.assets, signer, is_batch=False), known)
-        outgoing = [
-            Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
-            for i, (call, move) in enumerate(zip(calls, moves, strict=True))
-        ]
-        await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
-        return len(due)
-
-    async def _why(self, error: policy.PolicyError | SendFailedError) -> tuple[Reason, str]:
-        """Return whether a revert was for the price, and what the chain says of it."""
-        if isinstance(error, SendFailedError) and error.reverted is not None:
-            return await why_reverted(self.lane.node, *error.reverted)
-        return error.reason, ""
-
-    async def _put_back(self, plan: Plan, order: Order) -> None:
-        """Bring back what a round took out and could not trade.
-
-        A failure here is not the plan's: it is tried again at the next start, and the position is decided anew.
-        """
-        with contextlib.suppress(policy.PolicyError, SendFailedError, NodeError, ReadFailedError, JournalError):
-            await self.bring_back(order.decision_id, plan.intent.position, order.ceiling)
+                left = await errand.settlement.settled(got, order.decision_id, rests=errand.rests(burst))
+                if left is not None:
+                    return await errand.unfilled(left, _hashes(receipts))
+        except (PolicyError, SendFailedError, PlanChangedError, NodeError, ReadFailedError, JournalError) as error:
+            return await self._fell_short(errand, receipts, error)
+        return await _verified(errand, receipts)
 
     def _give_way(self) -> None:
         """Stop between two rounds where another position waits for the signer. Raises SendFailedError."""
         if self.is_wanted():
             raise SendFailedError(Reason.GIVES_WAY, "what was done stands")
 
-    async def _keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
-        """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
-        position = plan.intent.assessment.position
-        account: lending.Account | None = None
-        for planned in group:
-            move = planned.step.move
-            if not isinstance(move, Withdraw | Borrow):
-                continue
-            account = account or lending.proven(await self.read_position(position.name, None))
-            if account is None:
-                raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)
-            held, amount = account.of(move.asset).supplied, move.amount
-            if isinstance(move, Withdraw):
-                account = lending.after(account, move.asset, supply=-(held if amount is None else min(held, amount)))
-            else:
-                account = lending.after(account, move.asset, debt=move.amount)
-            health = lending.health_factor(account)
-            if health < self.floor:
-                raise SendFailedError(Reason.FLOOR_TOO_NEAR, f"{planned.call.purpose}: health {ratio_text(health)}")
+    async def _fell_short(self, errand: Errand[O], receipts: Sequence[Receipt], error: Exception) -> O:
+        reason, detail = _why(error)
+        if reason is Reason.REVERTED:
+            reason, said = await self._why_reverted(error)
+            detail = f"{detail}{said and f': {said}'}"
+            await errand.put_back()
+        is_cut_short = bool(receipts) and reason in CUT_SHORT
+        kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in CALLED_OFF else "failed"
+        return await errand.ended(kind, reason, detail, _hashes(receipts))
 
-    async def _verify(self, plan: Plan, receipts: Sequence[Receipt]) -> Outcome:
-        """Compare the chain with the promise, at the prices the plan was decided on."""
-        hashes = tuple(r.hash for r in receipts)
-        now = await self.read_position(plan.intent.position, max(r.block_number for r in receipts))
-        account = lending.proven(now)
-        if account is None:
-            return Outcome("failed", Reason.FIGURES_DISAGREE, "after the plan", now.reported, hashes)
-        promised = lending.figures(at_prices(account, plan.intent.assessment.position))
-        if not plan.postcondition.is_met(promised):
-            detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(promised.health_factor)}"
-            return Outcome("failed", Reason.POSTCONDITION_FAILED, detail, now.reported, hashes)
-        if plan.is_partial:
-            return Outcome("partial", Reason.PARTIAL, str(plan.postcondition), now.reported, hashes)
-        return Outcome("restored", Reason.RESTORED, str(plan.postcondition), now.reported, hashes)
-
-    async def _fell_short(self, plan: Plan, receipts: Sequence[Receipt], reason: Reason, detail: str) -> Outcome:
-        after = None
-        try:
-            after = (await self.read_position(plan.intent.position, None)).reported
-        except (NodeError, ReadFailedError):
-            detail += "; the position could not be read afterwards"
-        # the market moved under a later round: what was done stands, the rest is decided anew
-        is_cut_short = bool(receipts) and reason in (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
-        kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in _CALLED_OFF else "failed"
-        return Outcome(kind, reason, detail, after, tuple(r.hash for r in receipts))
+    async def _why_reverted(self, error: Exception) -> tuple[Reason, str]:
+        """Return whether a revert was for the price, and what the chain says of it."""
+        if isinstance(error, SendFailedError) and error.reverted is not None:
+            return await why_reverted(self.lane.node, *error.reverted)
+        return Reason.REVERTED, ""
 
 
-def _everything(venues: Venues, signer: Address) -> policy.Allowed:
-    """Return what calls to all contracts of a market do, whatever the position."""
-    return allow_list(venues, [x.asset for x in venues.market.listings], signer, is_batch=False)
+async def _verified(errand: Errand[O], receipts: Sequence[Receipt]) -> O:
+    """Verify what was mined. Every call of it succeeded: where nothing can be read, that is what is said."""
+    try:
+        return await errand.verified(receipts)
+    except NodeError as error:
+        why = str(error)
+    except ReadFailedError as error:
+        why = f"{error.doubt.reason.short}: {error.doubt.detail}"
+    return errand.unread(Reason.UNVERIFIED, why, _hashes(receipts))
 
 
-def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:
-    """Raise PolicyError unless all that would be sent may be."""
-    known = grounds(position)
-    allowed = allow_list(venues, known.assets, grant.signer, is_batch=script.batch is not None)
-    policy.check(script.sent, position.block.chain_id, grant, allowed, known)
-    policy.check_sent(script.sent, [planned.call for planned in script.calls], allowed)
-
-
-def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:
-    """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
-    prices = {h.asset: h.price.answer for h in position.holdings}
-    return lending.at_prices(account, prices)
-
-
-def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[list[int]]:
-    """Return which calls go out together, by index.
-
-    Approvals go with what follows. A round of withdraw, swap and repay goes out at once where the wallet could not
-    pay for any later call by itself: then a call can only succeed if the one before it did. Otherwise each call
-    that moves money waits for the receipt of the one before.
-    """
-    groups, current = list[list[int]](), list[int]()
-    leftover = dict(wallet.tokens)
-    for i, planned in enumerate(calls):
-        current.append(i)
-        if isinstance(planned.step.move, Approve):
-            continue
-        following = next((c.step.move for c in calls[i + 1 :] if not isinstance(c.step.move, Approve)), None)
-        if not _depends(planned.step.move, following, leftover):
-            groups.append(current)
-            current = []
-        if isinstance(planned.step.move, Swap):
-            # what is not sold stays behind, more where the pool pays more by then: no later round may be payable of it
-            given = planned.step.move.route.tokens[0]
-            rest = planned.step.left_over + mul_div_up(planned.step.move.sold, slippage, BPS)
-            leftover[given] = Amount(leftover.get(given, 0) + rest)
-    if current and groups:
-        groups[-1] += current  # taking back allowances needs no block of its own
-        return groups
-    return [*groups, current] if current else groups
-
-
-def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]) -> bool:
-    """Tell whether the following move can only succeed with what this one brings in."""
-    match move, following:
-        case Unpledge(), Withdraw():
-            return True
-        case ((Withdraw() | Borrow()), Swap(route, sold_, _)):
-            return route.tokens[0] == move.asset and leftover.get(move.asset, 0) < sold_
-        case Swap(route, _, _), (Repay(asset, amount, _) | Supply(asset, amount)):
-            return route.tokens[-1] == asset and leftover.get(asset, 0) < amount
+def _why(error: Exception) -> tuple[Reason, str]:
+    match error:
+        case PolicyError() | SendFailedError():
+            return error.reason, error.detail
+        case ReadFailedError():
+            return error.doubt.reason, error.doubt.detail
+        case PlanChangedError():
+            return Reason.SUPERSEDED, str(error)
+        case JournalError():
+            return Reason.JOURNAL_AWAY, str(error)
         case _:
-            return False
+            return Reason.NODE_AWAY, str(error)
 
 
-def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> Iterator[list[Outgoing]]:
-    """Yield what goes out together: everything in one batch, or burst by burst."""
-    if script.batch:
-        (used,), (call,) = rehearsed.gas_used, script.sent
-        delegate = None if script.batch.is_delegated else script.batch.contract
-        yield [Outgoing(call, order.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]
-        return
-    slippage = plan.intent.rule.limits.max_slippage
-    for burst in bursts(script.calls, order.wallet, slippage):
-        yield [
-            Outgoing(
-                script.sent[i],
-                order.decision_id,
-                i,
-                script.calls[i].step.spend,
-                gas_limit(rehearsed.gas_used[i]),
-            )
-            for i in burst
-        ]
+def _hashes(receipts: Sequence[Receipt]) -> tuple[str, ...]:
+    return tuple(receipt.hash for receipt in receipts)

@@ -55,7 +55,7 @@ class Aftermath:
         be returned is told, and stands in nobody's way. Raises NodeError, ReadFailedError.
         """
         try:
-            if await executor.bring_back(decision.id, decision.position, self.cap, held):
+            if await executor.lending.bring_back(decision.id, decision.position, self.cap, held):
                 self.observer.reconciled(executor.lane.signer.address, 1)
         except SendFailedError as error:
             self.tried[decision.id] += 1

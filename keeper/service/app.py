@@ -28,10 +28,12 @@ from keeper.engine.state import State
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
+from keeper.execution.lending_errand import LendingDesk
 from keeper.execution.lock import LockDirectoryError, SignerLock
-from keeper.execution.perp_executor import PerpExecutor
+from keeper.execution.perp_errand import PerpDesk
 from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Upon
 from keeper.execution.send_state import Timings
+from keeper.execution.settlement import OrderDesk
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.journal.private import made_private
 from keeper.observe.observer import AppriseAlarm, Observer
@@ -118,9 +120,6 @@ async def opened(
         )
         await engine.recall_alarms()
         engine.senders = {a: _executor(engine, settings, key, node) for a, key in keys.items()}
-        engine.perp_senders = {
-            a: _perp_executor(engine, settings, executor.lane) for a, executor in engine.senders.items()
-        }
         yield engine
         await engine.settle()
 
@@ -243,10 +242,15 @@ def _executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nod
         return await read_patiently(engine.reader, name, number, settings.daemon.poll_s)
 
     floor, cap = settings.safety.health_floor, settings.max_fee
-    return Executor(lane, engine.venues, read_position, floor, cap, lambda: lane.signer.address in engine.state.wanted)
+
+    def is_wanted() -> bool:
+        return lane.signer.address in engine.state.wanted
+
+    lending = LendingDesk(lane, engine.venues, read_position, floor, cap)
+    return Executor(lane, cap, lending, _perp_desk(engine, settings, is_wanted), is_wanted)
 
 
-def _perp_executor(engine: Opened, settings: Settings, lane: Lane) -> PerpExecutor:
+def _perp_desk(engine: Opened, settings: Settings, is_wanted: Callable[[], bool]) -> PerpDesk:
     watch, poll_s = engine.reader, settings.daemon.poll_s
 
     async def read(name: str, number: int | None) -> PerpPosition:
@@ -255,19 +259,9 @@ def _perp_executor(engine: Opened, settings: Settings, lane: Lane) -> PerpExecut
     async def keep(name: str, keys: tuple[str, ...], decision_id: int, block: int, rests: bool) -> None:
         await engine.perps.created(name, keys, decision_id, block, rests=rests)
 
-    return PerpExecutor(
-        lane=lane,
-        seat=watch.seat,
-        read=read,
-        created=engine.logs.created,
-        keep=keep,
-        outcomes=engine.logs.outcomes,
-        carried_out=engine.logs.carried_out,
-        cap=settings.max_fee,
-        patience_s=settings.daemon.order_patience_s,
-        poll_s=poll_s,
-        is_wanted=lambda: lane.signer.address in engine.state.wanted,
-    )
+    logs, patience_s = engine.logs, settings.daemon.order_patience_s
+    orders = OrderDesk(logs.created, keep, logs.outcomes, patience_s, poll_s, logs.carried_out)
+    return PerpDesk(watch.seat, read, orders, is_wanted)
 
 
 async def read_patiently(watch: Watch, name: str, number: int | None, pause_s: float) -> LendingPosition:

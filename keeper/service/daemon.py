@@ -228,7 +228,7 @@ class Daemon:
             # what the calls of a plan did can be said only once the market is known
             snapshot = await self._engine.reader.snapshot(await self._engine.reader.blocks.head())
             await self._engine.reader.find(decision.position, snapshot.block)
-            if not await executor.left_outside(decision.id, decision.position):
+            if not await executor.lending.left_outside(decision.id, decision.position):
                 continue
             is_done &= await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
         return is_done

@@ -22,7 +22,7 @@ from keeper.core.units import Usd, Wei
 from keeper.engine.perp import preflight, recheck, submit
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.recheck import PerpLook
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import PerpOutcome
 from keeper.execution.recheck import Change, Drop, Keep
 from keeper.venues.effects import Call
 
@@ -45,12 +45,12 @@ class Desk:
         self.recorded = list[str]()
         self.reader = SimpleNamespace(head=self.head, snapshot=self.snapshot, positions={"short": self})
         self.terms = SimpleNamespace(safety=safety(), mode="live", swap_deadline_s=60)
-        self.perps = SimpleNamespace(rules=(RULE,), expected=set(), left=self.left)
+        self.perps = SimpleNamespace(rules=(RULE,), expected=set(), left=self.left, errand=lambda *of: of)
         self.rehearser = SimpleNamespace(again=lambda _: nullcontext())
         self.observer = SimpleNamespace(planned=self.nothing, concluded=self.nothing, held=self.nothing)
         self.journal = SimpleNamespace(decisions=self)
         self.spender = self.owner = BEFORE.owner
-        self.perp_senders = {self.spender: self}
+        self.senders = {self.spender: self}
 
     async def head(self) -> None:
         return None
@@ -77,7 +77,8 @@ class Desk:
     async def record_outcome(self, *_: object) -> None:
         pass
 
-    async def execute(self, plan: PerpPlan, calls: object, order: Any, look: PerpLook) -> PerpOutcome:
+    async def execute(self, errand: Any, look: PerpLook) -> PerpOutcome:
+        plan, _, order = errand
         self.sent.append(plan)
         self.spent.append(order.grant.spent_today)
         found = self.outcomes.pop(0)

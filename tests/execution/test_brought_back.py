@@ -16,8 +16,10 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Amount, Wad
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.executor import Executor, Outcome
+from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
+from keeper.execution.lending_errand import LendingDesk
+from keeper.execution.outcome import Outcome
 from keeper.execution.recovery import TRIES, Aftermath
 from keeper.journal.decisions import OutcomeKind
 from keeper.observe.observer import Observer
@@ -37,7 +39,8 @@ class Rescue:
         async def read(_: str, __: int | None) -> LendingPosition:
             return replace(loop("10", "13000"), owner=rig.lane.signer.address)
 
-        self.executor = Executor(rig.lane, lambda _: VENUES, read, Wad(0), None)
+        desk: Any = LendingDesk(rig.lane, lambda _: VENUES, read, Wad(0), None)
+        self.executor = Executor(rig.lane, None, desk, desk)
 
     async def take_out(self, end: OutcomeKind) -> None:
         owner = self.rig.lane.signer.address
@@ -61,12 +64,12 @@ async def test_what_was_taken_out_is_returned_however_the_plan_ended(rig: Rig, e
     """A plan that gave way to another was called off, and a part of it can have been mined before."""
     rescue = Rescue(rig)
     await rescue.take_out(end)
-    assert await rescue.executor.left_outside(rig.decision, "loop")
+    assert await rescue.executor.lending.left_outside(rig.decision, "loop")
     rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
     assert await rescue.returned()
     (supply,) = rescue.supplied
     assert f"{TAKEN:064x}" in supply
-    assert not await rescue.executor.left_outside(rig.decision, "loop")
+    assert not await rescue.executor.lending.left_outside(rig.decision, "loop")
 
 
 async def test_a_return_that_another_use_of_the_key_prevents_is_tried_again(rig: Rig) -> None:  # noqa: F811
@@ -92,7 +95,7 @@ async def test_a_return_that_never_works_is_told_and_given_up(rig: Rig) -> None:
     async def refuses(*_: Any) -> int:
         raise SendFailedError(Reason.FEE_LIMIT, "no offer")
 
-    stand_in: Any = SimpleNamespace(bring_back=refuses, lane=rig.lane)
+    stand_in: Any = SimpleNamespace(lending=SimpleNamespace(bring_back=refuses), lane=rig.lane)
     (decision,) = await rescue.aftermath.cut_short(rig.lane.signer.address, 1)
     tried = [await rescue.aftermath.bring_back(decision, stand_in, {}) for _ in range(TRIES)]
     assert tried == [False] * (TRIES - 1) + [True]

@@ -18,8 +18,8 @@ from keeper.core.rules import Action
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Amount, Wad, Wei
 from keeper.engine.preflight import batch_of
-from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
+from keeper.execution.lending_errand import LendingDesk
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account
 
@@ -35,12 +35,12 @@ def a_plan() -> Plan:
     return found[0]
 
 
-def executor(now: LendingPosition, asked: list[int | None]) -> Executor:
+def executor(now: LendingPosition, asked: list[int | None]) -> LendingDesk:
     async def read(_: str, number: int | None) -> LendingPosition:
         asked.append(number)
         return now
 
-    return Executor(SimpleNamespace(), SimpleNamespace(), read, Wad(wad("1.02")), None)  # type: ignore[arg-type]
+    return LendingDesk(SimpleNamespace(), SimpleNamespace(), read, Wad(wad("1.02")), None)  # type: ignore[arg-type]
 
 
 # --- the promise, after mining ---------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def executor(now: LendingPosition, asked: list[int | None]) -> Executor:
 async def test_a_plan_that_was_mined_and_did_not_help_is_not_restored() -> None:
     """Receipts of success are no proof: the position is read at their block, and held against the promise."""
     asked = list[int | None]()
-    outcome = await executor(loop("10", "13000"), asked)._verify(a_plan(), [RECEIPT, replace(RECEIPT, block_number=99)])
+    outcome = await executor(loop("10", "13000"), asked).verify(a_plan(), [RECEIPT, replace(RECEIPT, block_number=99)])
     assert (outcome.kind, outcome.reason) == ("failed", Reason.POSTCONDITION_FAILED)
     assert "wanted" in outcome.detail
     assert asked == [101]
@@ -57,13 +57,13 @@ async def test_a_plan_that_was_mined_and_did_not_help_is_not_restored() -> None:
 
 async def test_a_plan_that_was_mined_and_helped_is_restored() -> None:
     """The promise is kept by what the position is now."""
-    outcome = await executor(loop("20", "13000"), [])._verify(a_plan(), [RECEIPT])
+    outcome = await executor(loop("20", "13000"), []).verify(a_plan(), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("restored", Reason.RESTORED)
 
 
 async def test_a_plan_that_helped_in_part_starts_no_cooldown() -> None:
     """Partial is what it promised, and partial is what is written down."""
-    outcome = await executor(loop("20", "13000"), [])._verify(replace(a_plan(), is_partial=True), [RECEIPT])
+    outcome = await executor(loop("20", "13000"), []).verify(replace(a_plan(), is_partial=True), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("partial", Reason.PARTIAL)
 
 
@@ -71,7 +71,7 @@ async def test_figures_that_are_not_the_protocols_prove_no_promise() -> None:
     """Ours can be wrong; then nothing is called restored."""
     now = loop("20", "13000")
     now = replace(now, reported=replace(now.reported, health_factor=Wad(now.reported.health_factor + 10**15)))
-    outcome = await executor(now, [])._verify(a_plan(), [RECEIPT])
+    outcome = await executor(now, []).verify(a_plan(), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("failed", Reason.FIGURES_DISAGREE)
 
 
@@ -97,7 +97,7 @@ async def test_no_later_burst_takes_health_below_the_floor(kind: str) -> None:
         "two withdrawals": [Withdraw(collateral.asset, Amount(collateral.supplied // 11))] * 5,
     }[kind]
     with pytest.raises(SendFailedError) as stopped:
-        await executor(now, [])._keep_floor(a_plan(), planned(*moves))
+        await executor(now, []).keep_floor(a_plan(), planned(*moves))
     assert stopped.value.reason is Reason.FLOOR_TOO_NEAR
 
 
@@ -106,7 +106,7 @@ async def test_nothing_leaves_on_figures_that_are_not_the_protocols() -> None:
     now = loop("20", "13000")
     now = replace(now, reported=replace(now.reported, health_factor=Wad(now.reported.health_factor + 10**15)))
     with pytest.raises(SendFailedError) as stopped:
-        await executor(now, [])._keep_floor(a_plan(), planned(Withdraw(address(ASSET), Amount(1))))
+        await executor(now, []).keep_floor(a_plan(), planned(Withdraw(address(ASSET), Amount(1))))
     assert stopped.value.reason is Reason.FIGURES_DISAGREE
 
 
@@ -116,9 +116,9 @@ async def test_a_burst_that_stays_above_the_floor_goes_on() -> None:
     account = lending.proven(now)
     assert account is not None
     asset = next(b.asset for b in account.holdings if b.supplied)
-    await executor(now, asked)._keep_floor(a_plan(), planned(Withdraw(asset, Amount(10**17))))
+    await executor(now, asked).keep_floor(a_plan(), planned(Withdraw(asset, Amount(10**17))))
     assert asked == [None]
-    await executor(now, asked)._keep_floor(a_plan(), planned())
+    await executor(now, asked).keep_floor(a_plan(), planned())
     assert asked == [None]
 
 

@@ -17,10 +17,13 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Usd, Wei
-from keeper.execution import perp_executor
+from keeper.execution import perp_errand, settlement
+from keeper.execution.executor import Executor
 from keeper.execution.flight import SendFailedError
-from keeper.execution.perp_executor import LOOKS, PerpExecutor, PerpOrder, PerpOutcome
+from keeper.execution.outcome import PerpOutcome
+from keeper.execution.perp_errand import PerpDesk, PerpOrder
 from keeper.execution.policy import Grant
+from keeper.execution.settlement import LOOKS, OrderDesk
 from keeper.journal import JournalError
 from keeper.venues.effects import Call, Closes, Decoder, Takes
 from keeper.venues.ports import OrderOutcome
@@ -78,10 +81,11 @@ class Venue:
         grant = Grant(31337, OWNER, OWNER, limits(), Usd(0), NOW)
         lane: Any = self
         seat: Any = self
-        logs = (self.created, self.keep, self.outcomes)
-        made = PerpExecutor(lane, lambda _: seat, self.read, *logs, None, 10, 1, self.carried_out)
+        orders = OrderDesk(self.created, self.keep, self.outcomes, 10, 1, self.carried_out)
+        desk, loans = PerpDesk(lambda _: seat, self.read, orders), lane
         calls = [Call(LOW.legs[0].market, b"", Wei(0), "trade") for _ in self.plan.steps]
-        return await made.execute(self.plan, calls, PerpOrder(1, grant, None, (100_000,) * len(calls)))
+        errand = desk.errand(self.plan, calls, PerpOrder(1, grant, None, (100_000,) * len(calls)))
+        return await Executor(lane, None, loans, desk).execute(errand)
 
 
 def _next(scripted: list[Any]) -> Any:
@@ -104,7 +108,8 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         naps.append(seconds)
 
-    monkeypatch.setattr(perp_executor.asyncio, "sleep", sleep)
+    monkeypatch.setattr(settlement.asyncio, "sleep", sleep)
+    monkeypatch.setattr(perp_errand.asyncio, "sleep", sleep)
     return naps
 
 

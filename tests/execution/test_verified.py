@@ -16,7 +16,8 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Action
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Wad, Wei
-from keeper.execution.executor import Executor
+from keeper.execution.executor import _verified
+from keeper.execution.lending_errand import LendingDesk
 from keeper.service import app
 from keeper.venues.ports import PricesMovedError, ReadFailedError, ScopeOutdatedError
 
@@ -39,8 +40,9 @@ async def test_what_was_mined_and_cannot_be_read_did_not_fail(error: Exception) 
     async def read(_: str, __: int | None) -> LendingPosition:
         raise error
 
-    executor = Executor(SimpleNamespace(), SimpleNamespace(), read, Wad(wad("1.02")), None)  # type: ignore[arg-type]
-    outcome = await executor._verified(a_plan(), [RECEIPT])
+    nothing: Any = SimpleNamespace()
+    desk = LendingDesk(nothing, nothing, read, Wad(wad("1.02")), None)
+    outcome = await _verified(desk.errand(a_plan(), nothing, nothing, nothing), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("partial", Reason.UNVERIFIED)
     assert outcome.hashes == ("0xaa",)
 

@@ -33,8 +33,7 @@ from keeper.engine.notices import notices_of
 from keeper.engine.perp.notices import notices_of as perp_notices
 from keeper.engine.perp.notices import outcome_said as perp_said
 from keeper.engine.perp.upkeep import plan_of
-from keeper.execution.executor import Outcome
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import Outcome, PerpOutcome
 
 RAW = re.compile(r"(?<![\w.])\d{6,}(?![\w])")
 LOUD = [r for r in Reason if not Hold("p", "r", r).is_quiet]

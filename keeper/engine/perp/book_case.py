@@ -26,7 +26,7 @@ from keeper.engine.perp.submit import conclude_plan, subject
 from keeper.engine.perp.unwind import gives_up, stand_by
 from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome, Family
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import PerpOutcome
 
 
 @dataclass(frozen=True, slots=True)

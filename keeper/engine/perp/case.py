@@ -29,7 +29,7 @@ from keeper.engine.perp.stops import keep_stops, take_back
 from keeper.engine.perp.submit import conclude_plan
 from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome, Family
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import PerpOutcome
 
 
 @dataclass(frozen=True, slots=True)

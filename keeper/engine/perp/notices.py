@@ -31,7 +31,7 @@ from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, usd_
 from keeper.engine.deeds import Says, listed, sent_text, title_of
 from keeper.engine.notices import clipped, hold_notice, percent, trimmed
 from keeper.engine.notices import notices_of as unjudged_notices
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import PerpOutcome
 
 UPKEEP = (PlaceOrder, UpdateOrder, CancelOrder)
 

@@ -17,7 +17,7 @@ from keeper.core.units import INFINITE, WAD, Wei, decimal_of, usd_text
 from keeper.engine import report
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.report import Data
-from keeper.execution.perp_executor import PerpOutcome
+from keeper.execution.outcome import PerpOutcome
 from keeper.venues.ports import Call
 
 

@@ -19,7 +19,8 @@ from keeper.engine.perp.preflight import PerpPrepared, grant_of
 from keeper.engine.perp.recheck import PerpLook
 from keeper.engine.report import inputs, rejected
 from keeper.engine.submit import CHANGES, landed, where
-from keeper.execution.perp_executor import PerpOrder, PerpOutcome
+from keeper.execution.outcome import PerpOutcome
+from keeper.execution.perp_errand import PerpOrder
 from keeper.journal import JournalError, NewDecision
 from keeper.observe.observer import Ended
 
@@ -106,14 +107,14 @@ async def _carry_out(
     """Send one plan. ``displaced`` is what the pending plan it replaces was counted with."""
     plan = prepared.plan
     signer = engine.reader.positions[plan.before.name].spender
-    executor = engine.perp_senders.get(signer)
+    executor = engine.senders.get(signer)
     if executor is None:
         outcome = PerpOutcome("failed", Reason.NO_SIGNER, plan.before.name, None)
     else:
         spent = Usd(max(0, await engine.spent_today(plan.intent.rule, snapshot.block) - displaced))
         grant = grant_of(engine, snapshot.block, plan, spent, prepared.gas_price)
         order = PerpOrder(decision_id, grant, prepared.ceiling, prepared.gas_used, snapshot.wallets[signer].native)
-        outcome = await executor.execute(plan, prepared.calls, order, look)
+        outcome = await executor.execute(executor.perps.errand(plan, prepared.calls, order), look)
     engine.perps.expected.add(plan.before.name)
     await _finish(engine, prepared, decision_id, outcome)
     await _remember(engine, prepared, decision_id, outcome)

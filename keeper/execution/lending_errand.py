@@ -1,0 +1,301 @@
+"""Plans about loans on their way: their gate, their rounds, the floor between them, and what comes back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.chain.accounts import Receipt
+from keeper.chain.errors import NodeError
+from keeper.chain.gas import gas_limit
+from keeper.core.lending import figures as lending
+from keeper.core.lending.grounds import grounds
+from keeper.core.lending.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Unpledge, Withdraw
+from keeper.core.lending.plan import Plan
+from keeper.core.reasons import Reason
+from keeper.core.rules import Limits
+from keeper.core.snapshot import BlockRef, LendingPosition, Wallet
+from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
+from keeper.execution import policy
+from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
+from keeper.execution.lane import Guidance, Lane, Outgoing, SendFailedError
+from keeper.execution.leftovers import outside, payments
+from keeper.execution.outcome import Outcome
+from keeper.execution.rehearsal import Rehearsed
+from keeper.execution.settlement import AtOnce, Unfilled
+from keeper.journal import Entry, JournalError
+from keeper.journal.decisions import OutcomeKind
+from keeper.venues.ports import ReadFailedError
+
+BRINGING_BACK = 1000
+"""Steps of a decision from here on are no part of its plan: they return what it left outside."""
+DELEGATION_GAS = 40_000
+"""EIP-7702: 25,000 for an authorization and what writing it costs, whether it is needed or not."""
+
+ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
+"""Reads a position at a block number, or at the head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a plan is sent under: its decision, what the rule grants, the wallet it was made for, the fee ceiling."""
+
+    entry: Entry
+    grant: policy.Grant
+    wallet: Wallet
+    ceiling: Wei | None
+
+    @property
+    def decision_id(self) -> int:
+        """The decision's id; zero while it is not written, as before the first bytes signed for it."""
+        return self.entry.id or 0
+
+    @property
+    def balance(self) -> Wei:
+        """The signer's native currency."""
+        return self.wallet.native
+
+
+@dataclass(frozen=True, slots=True)
+class LendingDesk:
+    """What plans about loans are carried out with, by one signer."""
+
+    lane: Lane
+    venues: Callable[[str], Venues]
+    """Where the calls of a position's plans may go, by its name."""
+    read_position: ReadPosition
+    floor: Wad
+    cap: Wei | None
+    """Highest fee per gas the owner allows for anything."""
+
+    def errand(self, plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> LendingErrand:
+        """Return a rehearsed plan ready to go."""
+        return LendingErrand(self, plan, script, rehearsed, order)
+
+    async def left_outside(self, decision_id: int, name: str) -> bool:
+        """Return whether, by the journal, mined calls of a plan left something outside. Raises JournalError."""
+        known = _everything(self.venues(name), self.lane.signer.address)
+        return bool(outside(await self.lane.of_decision(decision_id), known))
+
+    async def bring_back(
+        self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None
+    ) -> int:
+        """Return to the position what the mined calls of a plan cut short left outside; return how many payments.
+
+        ``held`` is what the wallet has now, where another plan may have used it since.
+
+        Outside it secures nothing. What to pay is read from the journal, these payments included, so that it is done
+        once however often it is asked for; what reverted once is not tried again. Call it when nothing is pending.
+        Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
+        """
+        rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
+        if any(r.state == "unseen" for r in rows):
+            return 0  # it may have brought back all of it
+        venues = self.venues(name)
+        left = outside(rows, _everything(venues, signer), held)
+        if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
+            return 0
+        position = await self.read_position(name, None)
+        if position.owner != signer:
+            return 0
+        due = payments(left, position)
+        moves: list[Move] = []
+        for payment in due:
+            moves += [Approve(payment.asset, Spender.MARKET, payment.amount), payment]
+            if venues.uniswap:  # the swap that failed left its approval behind
+                moves.append(Approve(payment.asset, Spender.ROUTER, Amount(0)))
+        calls = encode_moves(moves, venues, position.owner, signer, 0)
+        chain_id, known = position.block.chain_id, grounds(position)
+        grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
+        policy.check(calls, chain_id, grant, allow_list(venues, known.assets, signer, is_batch=False), known)
+        outgoing = [
+            Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
+            for i, (call, move) in enumerate(zip(calls, moves, strict=True))
+        ]
+        await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
+        return len(due)
+
+    async def keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
+        """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
+        position = plan.intent.assessment.position
+        account: lending.Account | None = None
+        for planned in group:
+            move = planned.step.move
+            if not isinstance(move, Withdraw | Borrow):
+                continue
+            account = account or lending.proven(await self.read_position(position.name, None))
+            if account is None:
+                raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)
+            held, amount = account.of(move.asset).supplied, move.amount
+            if isinstance(move, Withdraw):
+                account = lending.after(account, move.asset, supply=-(held if amount is None else min(held, amount)))
+            else:
+                account = lending.after(account, move.asset, debt=move.amount)
+            health = lending.health_factor(account)
+            if health < self.floor:
+                raise SendFailedError(Reason.FLOOR_TOO_NEAR, f"{planned.call.purpose}: health {ratio_text(health)}")
+
+    async def verify(self, plan: Plan, receipts: Sequence[Receipt]) -> Outcome:
+        """Compare the chain with the promise, at the prices the plan was decided on."""
+        hashes = tuple(r.hash for r in receipts)
+        now = await self.read_position(plan.intent.position, max(r.block_number for r in receipts))
+        account = lending.proven(now)
+        if account is None:
+            return Outcome("failed", Reason.FIGURES_DISAGREE, "after the plan", now.reported, hashes)
+        promised = lending.figures(at_prices(account, plan.intent.assessment.position))
+        if not plan.postcondition.is_met(promised):
+            detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(promised.health_factor)}"
+            return Outcome("failed", Reason.POSTCONDITION_FAILED, detail, now.reported, hashes)
+        if plan.is_partial:
+            return Outcome("partial", Reason.PARTIAL, str(plan.postcondition), now.reported, hashes)
+        return Outcome("restored", Reason.RESTORED, str(plan.postcondition), now.reported, hashes)
+
+
+@dataclass(frozen=True, slots=True)
+class LendingErrand:
+    """One plan about a loan."""
+
+    desk: LendingDesk
+    plan: Plan
+    script: Script
+    rehearsed: Rehearsed
+    order: Order
+
+    @property
+    def block(self) -> BlockRef:
+        """The block it was decided on."""
+        return self.plan.intent.assessment.position.block
+
+    @property
+    def settlement(self) -> AtOnce:
+        """What is mined is done."""
+        return AtOnce()
+
+    def check(self) -> None:
+        """Raise PolicyError unless all that would be sent may be."""
+        position = self.plan.intent.assessment.position
+        gate(self.script, position, self.order.grant, self.desk.venues(position.name))
+
+    def bursts(self) -> Iterator[list[Outgoing]]:
+        """Yield what goes out together: everything in one batch, or burst by burst."""
+        return _bursts(self.plan, self.script, self.rehearsed, self.order)
+
+    def rests(self, burst: Sequence[Outgoing]) -> bool:
+        """Never: no order is left."""
+        del burst
+        return False
+
+    async def check_again(self, burst: Sequence[Outgoing]) -> None:
+        """Raise SendFailedError where more collateral leaves than the floor allows at prices now."""
+        await self.desk.keep_floor(self.plan, [self.script.calls[item.step] for item in burst])
+
+    async def unfilled(self, found: Unfilled, hashes: tuple[str, ...]) -> Outcome:
+        """Return a failure: a loan's plan leaves no orders."""
+        return await self.ended("failed", found.reason, found.detail, hashes)
+
+    async def verified(self, receipts: Sequence[Receipt]) -> Outcome:
+        """Compare the chain with the promise. Raises NodeError, ReadFailedError."""
+        return await self.desk.verify(self.plan, receipts)
+
+    async def ended(self, kind: OutcomeKind, reason: Reason, detail: str, hashes: tuple[str, ...]) -> Outcome:
+        """Return an outcome with the protocol's figures of now, where they can be read."""
+        after = None
+        try:
+            after = (await self.desk.read_position(self.plan.intent.position, None)).reported
+        except (NodeError, ReadFailedError):
+            detail += "; the position could not be read afterwards"
+        return Outcome(kind, reason, detail, after, hashes)
+
+    def unread(self, reason: Reason, detail: str, hashes: tuple[str, ...]) -> Outcome:
+        """Return the outcome of a plan that was mined and cannot be verified."""
+        return Outcome("partial", reason, detail, None, hashes)
+
+    async def put_back(self) -> None:
+        """Bring back what a round took out and could not trade.
+
+        A failure here is not the plan's: it is tried again at the next start, and the position is decided anew.
+        """
+        with contextlib.suppress(policy.PolicyError, SendFailedError, NodeError, ReadFailedError, JournalError):
+            await self.desk.bring_back(self.order.decision_id, self.plan.intent.position, self.order.ceiling)
+
+
+def _everything(venues: Venues, signer: Address) -> policy.Allowed:
+    """Return what calls to all contracts of a market do, whatever the position."""
+    return allow_list(venues, [x.asset for x in venues.market.listings], signer, is_batch=False)
+
+
+def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:
+    """Raise PolicyError unless all that would be sent may be."""
+    known = grounds(position)
+    allowed = allow_list(venues, known.assets, grant.signer, is_batch=script.batch is not None)
+    policy.check(script.sent, position.block.chain_id, grant, allowed, known)
+    policy.check_sent(script.sent, [planned.call for planned in script.calls], allowed)
+
+
+def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:
+    """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
+    prices = {h.asset: h.price.answer for h in position.holdings}
+    return lending.at_prices(account, prices)
+
+
+def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[list[int]]:
+    """Return which calls go out together, by index.
+
+    Approvals go with what follows. A round of withdraw, swap and repay goes out at once where the wallet could not
+    pay for any later call by itself: then a call can only succeed if the one before it did. Otherwise each call
+    that moves money waits for the receipt of the one before.
+    """
+    groups, current = list[list[int]](), list[int]()
+    leftover = dict(wallet.tokens)
+    for i, planned in enumerate(calls):
+        current.append(i)
+        if isinstance(planned.step.move, Approve):
+            continue
+        following = next((c.step.move for c in calls[i + 1 :] if not isinstance(c.step.move, Approve)), None)
+        if not _depends(planned.step.move, following, leftover):
+            groups.append(current)
+            current = []
+        if isinstance(planned.step.move, Swap):
+            # what is not sold stays behind, more where the pool pays more by then: no later round may be payable of it
+            given = planned.step.move.route.tokens[0]
+            rest = planned.step.left_over + mul_div_up(planned.step.move.sold, slippage, BPS)
+            leftover[given] = Amount(leftover.get(given, 0) + rest)
+    if current and groups:
+        groups[-1] += current  # taking back allowances needs no block of its own
+        return groups
+    return [*groups, current] if current else groups
+
+
+def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]) -> bool:
+    """Tell whether the following move can only succeed with what this one brings in."""
+    match move, following:
+        case Unpledge(), Withdraw():
+            return True
+        case ((Withdraw() | Borrow()), Swap(route, sold_, _)):
+            return route.tokens[0] == move.asset and leftover.get(move.asset, 0) < sold_
+        case Swap(route, _, _), (Repay(asset, amount, _) | Supply(asset, amount)):
+            return route.tokens[-1] == asset and leftover.get(asset, 0) < amount
+        case _:
+            return False
+
+
+def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> Iterator[list[Outgoing]]:
+    """Yield what goes out together: everything in one batch, or burst by burst."""
+    if script.batch:
+        (used,), (call,) = rehearsed.gas_used, script.sent
+        delegate = None if script.batch.is_delegated else script.batch.contract
+        yield [Outgoing(call, order.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]
+        return
+    slippage = plan.intent.rule.limits.max_slippage
+    for burst in bursts(script.calls, order.wallet, slippage):
+        yield [
+            Outgoing(
+                script.sent[i],
+                order.decision_id,
+                i,
+                script.calls[i].step.spend,
+                gas_limit(rehearsed.gas_used[i]),
+            )
+            for i in burst
+        ]
