@@ -1,0 +1,42 @@
+"""What gas and wallets are worth: the first who tells a fresh price, else the first who tells any."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perp_builders import short
+
+from keeper.snapshot.price_port import Told, best, by_perpetuals
+
+NOW = 1_750_000_000
+ORACLE = Told(2000 * 10**8, NOW - 60, 3600, "the oracle of aave_v3")
+FEED = Told(2010 * 10**8, NOW - 30, 3600, "the feed 0x1")
+
+
+def test_the_first_fresh_price_is_believed() -> None:
+    """Markets before feeds."""
+    assert best([ORACLE, FEED], NOW) is ORACLE
+    assert best([None, FEED], NOW) is FEED
+
+
+def test_an_old_price_gives_way_to_a_fresh_one_and_is_better_than_none() -> None:
+    """Of one whose age nobody knows it is not known that it is fresh."""
+    old, ageless = replace(ORACLE, updated_at=NOW - 3601), replace(ORACLE, updated_at=None)
+    assert best([old, FEED], NOW) is FEED
+    assert best([ageless, FEED], NOW) is FEED
+    assert best([old], NOW) is old
+    assert best([ageless], NOW) is ageless
+
+
+def test_nobody_tells_and_nothing_is_made_up() -> None:
+    """Unknown is None."""
+    assert best([], NOW) is None
+    assert best([None, None], NOW) is None
+
+
+def test_a_perpetual_s_oracle_tells_of_its_underlying_alone() -> None:
+    """Wrapped ether is ether; bitcoin is not."""
+    position = short()
+    told = list(by_perpetuals([position, object()], "WETH", 3600))
+    assert [t.answer for t in told] == [position.legs[0].oracle.answer]
+    assert list(by_perpetuals([position], "WBTC", 3600)) == []
