@@ -21,7 +21,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.plan import look_again
 from keeper.engine.preflight import Prepared, grant_of
 from keeper.engine.unconfirmed import unconfirmed
-from keeper.execution.lending_errand import Order
+from keeper.execution.lending_errand import Warrant
 from keeper.execution.outcome import Outcome
 from keeper.execution.recheck import Keep, Unsure, Verdict, verdict
 from keeper.journal import Entry, JournalError, NewDecision
@@ -192,8 +192,8 @@ async def _send_one(
         return Outcome("failed", Reason.NO_SIGNER, intent.position, None)
     spent = Usd(max(0, await engine.spent_today(intent.rule, block) - displaced))
     grant = grant_of(engine, block, prepared.plan, signer, spent)
-    order = Order(entry, grant, wallet, prepared.ceiling)
-    errand = executor.lending.errand(prepared.plan, prepared.script, prepared.rehearsed, order)
+    warrant = Warrant(entry, grant, wallet, prepared.ceiling)
+    errand = executor.lending.errand(prepared.plan, prepared.script, prepared.rehearsed, warrant)
     return await executor.execute(errand, look)
 
 

@@ -16,8 +16,8 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
-from keeper.execution.lending_errand import LendingDesk
-from keeper.execution.perp_errand import PerpDesk
+from keeper.execution.lending_errand import LendingParts
+from keeper.execution.perp_errand import PerpParts
 from keeper.execution.policy import PolicyError
 from keeper.execution.reverted import why_reverted
 from keeper.execution.settlement import Settlement, Unfilled
@@ -32,7 +32,7 @@ CUT_SHORT = (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
 """The market moved under a later round, or another needs the signer: what was done stands, the rest is decided anew."""
 
 
-class Under(Protocol):
+class Warranted(Protocol):
     """What a plan is sent under."""
 
     @property
@@ -56,7 +56,7 @@ class Errand(Protocol[O_co]):
     """One rehearsed plan on its way: all that the executor needs to know of its kind."""
 
     @property
-    def order(self) -> Under:
+    def warrant(self) -> Warranted:
         """What it is sent under."""
 
     @property
@@ -102,8 +102,8 @@ class Executor:
     lane: Lane
     cap: Wei | None
     """Highest fee per gas the owner allows for anything, cancellations too."""
-    lending: LendingDesk
-    perps: PerpDesk
+    lending: LendingParts
+    perps: PerpParts
     is_wanted: Callable[[], bool] = bool
     """Tells whether another position waits for the signer: then both are decided together, before a next round."""
 
@@ -112,9 +112,9 @@ class Executor:
 
         Between bursts the position is half way: the rest is finished, not reconsidered.
         """
-        receipts, order = list[Receipt](), errand.order
+        receipts, warrant = list[Receipt](), errand.warrant
         guidance = Guidance(
-            order.ceiling, self.cap, reconsider, decided_at=errand.block, entry=order.entry, balance=order.balance
+            warrant.ceiling, self.cap, reconsider, decided_at=errand.block, entry=warrant.entry, balance=warrant.balance
         )
         try:
             errand.check()
@@ -124,8 +124,8 @@ class Executor:
                     await errand.check_again(burst)
                 got = await self.lane.send(burst, guidance)
                 receipts += got
-                guidance = Guidance(order.ceiling, self.cap, continues=True)
-                left = await errand.settlement.settled(got, order.decision_id, rests=errand.rests(burst))
+                guidance = Guidance(warrant.ceiling, self.cap, continues=True)
+                left = await errand.settlement.settled(got, warrant.decision_id, rests=errand.rests(burst))
                 if left is not None:
                     return await errand.unfilled(left, _hashes(receipts))
         except (PolicyError, SendFailedError, PlanChangedError, NodeError, ReadFailedError, JournalError) as error:

@@ -38,7 +38,7 @@ ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Warrant:
     """What a plan is sent under: its decision, what the rule grants, the wallet it was made for, the fee ceiling."""
 
     entry: Entry
@@ -58,7 +58,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class LendingDesk:
+class LendingParts:
     """What plans about loans are carried out with, by one signer."""
 
     lane: Lane
@@ -69,9 +69,9 @@ class LendingDesk:
     cap: Wei | None
     """Highest fee per gas the owner allows for anything."""
 
-    def errand(self, plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> LendingErrand:
+    def errand(self, plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) -> LendingErrand:
         """Return a rehearsed plan ready to go."""
-        return LendingErrand(self, plan, script, rehearsed, order)
+        return LendingErrand(self, plan, script, rehearsed, warrant)
 
     async def left_outside(self, decision_id: int, name: str) -> bool:
         """Return whether, by the journal, mined calls of a plan left something outside. Raises JournalError."""
@@ -156,11 +156,11 @@ class LendingDesk:
 class LendingErrand:
     """One plan about a loan."""
 
-    desk: LendingDesk
+    desk: LendingParts
     plan: Plan
     script: Script
     rehearsed: Rehearsed
-    order: Order
+    warrant: Warrant
 
     @property
     def block(self) -> BlockRef:
@@ -175,11 +175,11 @@ class LendingErrand:
     def check(self) -> None:
         """Raise PolicyError unless all that would be sent may be."""
         position = self.plan.intent.assessment.position
-        gate(self.script, position, self.order.grant, self.desk.venues(position.name))
+        gate(self.script, position, self.warrant.grant, self.desk.venues(position.name))
 
     def bursts(self) -> Iterator[list[Outgoing]]:
         """Yield what goes out together: everything in one batch, or burst by burst."""
-        return _bursts(self.plan, self.script, self.rehearsed, self.order)
+        return _bursts(self.plan, self.script, self.rehearsed, self.warrant)
 
     def rests(self, burst: Sequence[Outgoing]) -> bool:
         """Never: no order is left."""
@@ -217,7 +217,7 @@ class LendingErrand:
         A failure here is not the plan's: it is tried again at the next start, and the position is decided anew.
         """
         with contextlib.suppress(policy.PolicyError, SendFailedError, NodeError, ReadFailedError, JournalError):
-            await self.desk.bring_back(self.order.decision_id, self.plan.intent.position, self.order.ceiling)
+            await self.desk.bring_back(self.warrant.decision_id, self.plan.intent.position, self.warrant.ceiling)
 
 
 def _everything(venues: Venues, signer: Address) -> policy.Allowed:
@@ -280,19 +280,19 @@ def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]
             return False
 
 
-def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, order: Order) -> Iterator[list[Outgoing]]:
+def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) -> Iterator[list[Outgoing]]:
     """Yield what goes out together: everything in one batch, or burst by burst."""
     if script.batch:
         (used,), (call,) = rehearsed.gas_used, script.sent
         delegate = None if script.batch.is_delegated else script.batch.contract
-        yield [Outgoing(call, order.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]
+        yield [Outgoing(call, warrant.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]
         return
     slippage = plan.intent.rule.limits.max_slippage
-    for burst in bursts(script.calls, order.wallet, slippage):
+    for burst in bursts(script.calls, warrant.wallet, slippage):
         yield [
             Outgoing(
                 script.sent[i],
-                order.decision_id,
+                warrant.decision_id,
                 i,
                 script.calls[i].step.spend,
                 gas_limit(rehearsed.gas_used[i]),

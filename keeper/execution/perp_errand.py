@@ -21,7 +21,7 @@ from keeper.execution import policy
 from keeper.execution.flight import NOTHING
 from keeper.execution.lane import Outgoing
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.settlement import LOOKS, AtOnce, ByKeepers, OrderDesk, Settlement, Unfilled
+from keeper.execution.settlement import LOOKS, AtOnce, ByKeepers, OrderWatch, Settlement, Unfilled
 from keeper.journal import Entry
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.effects import Call
@@ -32,7 +32,7 @@ ReadPerp = Callable[[str, int | None], Awaitable[PerpPosition]]
 
 
 @dataclass(frozen=True, slots=True)
-class PerpOrder:
+class PerpWarrant:
     """What a plan is sent under."""
 
     decision_id: int
@@ -45,30 +45,30 @@ class PerpOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class PerpDesk:
+class PerpParts:
     """What plans about perpetual positions are carried out with, by one signer."""
 
     seat: Callable[[str], PerpSeat]
     read: ReadPerp
-    orders: OrderDesk
+    orders: OrderWatch
     is_wanted: Callable[[], bool] = bool
     """Tells whether another plan waits for the signer."""
 
-    def errand(self, plan: PerpPlan, calls: Sequence[Call], order: PerpOrder) -> PerpErrand:
+    def errand(self, plan: PerpPlan, calls: Sequence[Call], warrant: PerpWarrant) -> PerpErrand:
         """Return a rehearsed plan ready to go."""
         seat, name = self.seat(plan.before.name), plan.before.name
         settlement = ByKeepers(name, self.orders, self.is_wanted) if seat.is_delayed else AtOnce()
-        return PerpErrand(self, plan, tuple(calls), order, seat, settlement)
+        return PerpErrand(self, plan, tuple(calls), warrant, seat, settlement)
 
 
 @dataclass(frozen=True, slots=True)
 class PerpErrand:
     """One plan about a perpetual position."""
 
-    desk: PerpDesk
+    desk: PerpParts
     plan: PerpPlan
     calls: tuple[Call, ...]
-    order: PerpOrder
+    warrant: PerpWarrant
     seat: PerpSeat
     settlement: Settlement = field(default_factory=AtOnce)
 
@@ -81,11 +81,11 @@ class PerpErrand:
         """Raise PolicyError unless all that would be sent may be."""
         position = self.plan.before
         allowed, known = self.seat.decoders(position), grounds(position)
-        policy.check(self.calls, position.block.chain_id, self.order.grant, allowed, known)
+        policy.check(self.calls, position.block.chain_id, self.warrant.grant, allowed, known)
 
     def bursts(self) -> list[list[Outgoing]]:
         """Return what goes out together."""
-        return bursts(self.plan, self.calls, self.order, self.seat)
+        return bursts(self.plan, self.calls, self.warrant, self.seat)
 
     def rests(self, burst: Sequence[Outgoing]) -> bool:
         """Tell whether the orders a burst leaves wait for a price, or none is left to be filled."""
@@ -171,12 +171,12 @@ def at_prices(now: PerpPosition, before: PerpPosition) -> PerpPosition:
     return now
 
 
-def bursts(plan: PerpPlan, calls: Sequence[Call], order: PerpOrder, seat: PerpSeat) -> list[list[Outgoing]]:
+def bursts(plan: PerpPlan, calls: Sequence[Call], warrant: PerpWarrant, seat: PerpSeat) -> list[list[Outgoing]]:
     """Return what goes out together: approval and deposit at once, every trade once what comes before it is done."""
     groups, current = list[list[Outgoing]](), list[Outgoing]()
     for i, (call, step) in enumerate(zip(calls, plan.steps, strict=True)):
-        limit = max(gas_limit(order.gas_used[i]), seat.least_gas(step.move))
-        current.append(Outgoing(call, order.decision_id, i, step.spend, limit))
+        limit = max(gas_limit(warrant.gas_used[i]), seat.least_gas(step.move))
+        current.append(Outgoing(call, warrant.decision_id, i, step.spend, limit))
         following = plan.steps[i + 1].move if i + 1 < len(plan.steps) else None
         rides = isinstance(following, Trade) and following.margin > 0
         if not (isinstance(step.move, AllowMargin) and (rides or isinstance(following, AllowMargin | AddMargin))):

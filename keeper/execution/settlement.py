@@ -47,7 +47,7 @@ class AtOnce:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderDesk:
+class OrderWatch:
     """What is known and remembered of orders at venues whose keepers carry them out later."""
 
     created: Created
@@ -64,7 +64,7 @@ class ByKeepers:
     """What was mined left orders, which the venue's keepers fill, refuse or let lie."""
 
     name: str
-    desk: OrderDesk
+    desk: OrderWatch
     is_wanted: Callable[[], bool]
     """Tells whether another plan waits for the signer: then an order that waits is left to be looked after later."""
     waiting: tuple[str, ...] = field(default=())

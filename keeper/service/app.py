@@ -28,12 +28,12 @@ from keeper.engine.state import State
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
-from keeper.execution.lending_errand import LendingDesk
+from keeper.execution.lending_errand import LendingParts
 from keeper.execution.lock import LockDirectoryError, SignerLock
-from keeper.execution.perp_errand import PerpDesk
+from keeper.execution.perp_errand import PerpParts
 from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Upon
 from keeper.execution.send_state import Timings
-from keeper.execution.settlement import OrderDesk
+from keeper.execution.settlement import OrderWatch
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.journal.private import made_private
 from keeper.observe.observer import AppriseAlarm, Observer
@@ -246,11 +246,11 @@ def _executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nod
     def is_wanted() -> bool:
         return lane.signer.address in engine.state.wanted
 
-    lending = LendingDesk(lane, engine.venues, read_position, floor, cap)
-    return Executor(lane, cap, lending, _perp_desk(engine, settings, is_wanted), is_wanted)
+    lending = LendingParts(lane, engine.venues, read_position, floor, cap)
+    return Executor(lane, cap, lending, _perp_parts(engine, settings, is_wanted), is_wanted)
 
 
-def _perp_desk(engine: Opened, settings: Settings, is_wanted: Callable[[], bool]) -> PerpDesk:
+def _perp_parts(engine: Opened, settings: Settings, is_wanted: Callable[[], bool]) -> PerpParts:
     watch, poll_s = engine.reader, settings.daemon.poll_s
 
     async def read(name: str, number: int | None) -> PerpPosition:
@@ -260,8 +260,8 @@ def _perp_desk(engine: Opened, settings: Settings, is_wanted: Callable[[], bool]
         await engine.perps.created(name, keys, decision_id, block, rests=rests)
 
     logs, patience_s = engine.logs, settings.daemon.order_patience_s
-    orders = OrderDesk(logs.created, keep, logs.outcomes, patience_s, poll_s, logs.carried_out)
-    return PerpDesk(watch.seat, read, orders, is_wanted)
+    orders = OrderWatch(logs.created, keep, logs.outcomes, patience_s, poll_s, logs.carried_out)
+    return PerpParts(watch.seat, read, orders, is_wanted)
 
 
 async def read_patiently(watch: Watch, name: str, number: int | None, pause_s: float) -> LendingPosition:

@@ -18,7 +18,7 @@ from keeper.core.units import Amount, Wad
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
-from keeper.execution.lending_errand import LendingDesk
+from keeper.execution.lending_errand import LendingParts
 from keeper.execution.outcome import Outcome
 from keeper.execution.recovery import TRIES, Aftermath
 from keeper.journal.decisions import OutcomeKind
@@ -39,7 +39,7 @@ class Rescue:
         async def read(_: str, __: int | None) -> LendingPosition:
             return replace(loop("10", "13000"), owner=rig.lane.signer.address)
 
-        desk: Any = LendingDesk(rig.lane, lambda _: VENUES, read, Wad(0), None)
+        desk: Any = LendingParts(rig.lane, lambda _: VENUES, read, Wad(0), None)
         self.executor = Executor(rig.lane, None, desk, desk)
 
     async def take_out(self, end: OutcomeKind) -> None:

@@ -19,7 +19,7 @@ from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Amount, Wad, Wei
 from keeper.engine.preflight import batch_of
 from keeper.execution.lane import SendFailedError
-from keeper.execution.lending_errand import LendingDesk
+from keeper.execution.lending_errand import LendingParts
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account
 
@@ -35,12 +35,12 @@ def a_plan() -> Plan:
     return found[0]
 
 
-def executor(now: LendingPosition, asked: list[int | None]) -> LendingDesk:
+def executor(now: LendingPosition, asked: list[int | None]) -> LendingParts:
     async def read(_: str, number: int | None) -> LendingPosition:
         asked.append(number)
         return now
 
-    return LendingDesk(SimpleNamespace(), SimpleNamespace(), read, Wad(wad("1.02")), None)  # type: ignore[arg-type]
+    return LendingParts(SimpleNamespace(), SimpleNamespace(), read, Wad(wad("1.02")), None)  # type: ignore[arg-type]
 
 
 # --- the promise, after mining ---------------------------------------------------------------------------------------

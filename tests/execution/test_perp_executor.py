@@ -21,9 +21,9 @@ from keeper.execution import perp_errand, settlement
 from keeper.execution.executor import Executor
 from keeper.execution.flight import SendFailedError
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.perp_errand import PerpDesk, PerpOrder
+from keeper.execution.perp_errand import PerpParts, PerpWarrant
 from keeper.execution.policy import Grant
-from keeper.execution.settlement import LOOKS, OrderDesk
+from keeper.execution.settlement import LOOKS, OrderWatch
 from keeper.journal import JournalError
 from keeper.venues.effects import Call, Closes, Decoder, Takes
 from keeper.venues.ports import OrderOutcome
@@ -81,10 +81,10 @@ class Venue:
         grant = Grant(31337, OWNER, OWNER, limits(), Usd(0), NOW)
         lane: Any = self
         seat: Any = self
-        orders = OrderDesk(self.created, self.keep, self.outcomes, 10, 1, self.carried_out)
-        desk, loans = PerpDesk(lambda _: seat, self.read, orders), lane
+        orders = OrderWatch(self.created, self.keep, self.outcomes, 10, 1, self.carried_out)
+        desk, loans = PerpParts(lambda _: seat, self.read, orders), lane
         calls = [Call(LOW.legs[0].market, b"", Wei(0), "trade") for _ in self.plan.steps]
-        errand = desk.errand(self.plan, calls, PerpOrder(1, grant, None, (100_000,) * len(calls)))
+        errand = desk.errand(self.plan, calls, PerpWarrant(1, grant, None, (100_000,) * len(calls)))
         return await Executor(lane, None, loans, desk).execute(errand)
 
 

@@ -17,7 +17,7 @@ from keeper.core.rules import Action
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Wad, Wei
 from keeper.execution.executor import _verified
-from keeper.execution.lending_errand import LendingDesk
+from keeper.execution.lending_errand import LendingParts
 from keeper.service import app
 from keeper.venues.ports import PricesMovedError, ReadFailedError, ScopeOutdatedError
 
@@ -41,7 +41,7 @@ async def test_what_was_mined_and_cannot_be_read_did_not_fail(error: Exception) 
         raise error
 
     nothing: Any = SimpleNamespace()
-    desk = LendingDesk(nothing, nothing, read, Wad(wad("1.02")), None)
+    desk = LendingParts(nothing, nothing, read, Wad(wad("1.02")), None)
     outcome = await _verified(desk.errand(a_plan(), nothing, nothing, nothing), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("partial", Reason.UNVERIFIED)
     assert outcome.hashes == ("0xaa",)

@@ -20,7 +20,7 @@ from keeper.engine.perp.recheck import PerpLook
 from keeper.engine.report import inputs, rejected
 from keeper.engine.submit import CHANGES, landed, where
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.perp_errand import PerpOrder
+from keeper.execution.perp_errand import PerpWarrant
 from keeper.journal import JournalError, NewDecision
 from keeper.observe.observer import Ended
 
@@ -113,8 +113,8 @@ async def _carry_out(
     else:
         spent = Usd(max(0, await engine.spent_today(plan.intent.rule, snapshot.block) - displaced))
         grant = grant_of(engine, snapshot.block, plan, spent, prepared.gas_price)
-        order = PerpOrder(decision_id, grant, prepared.ceiling, prepared.gas_used, snapshot.wallets[signer].native)
-        outcome = await executor.execute(executor.perps.errand(plan, prepared.calls, order), look)
+        warrant = PerpWarrant(decision_id, grant, prepared.ceiling, prepared.gas_used, snapshot.wallets[signer].native)
+        outcome = await executor.execute(executor.perps.errand(plan, prepared.calls, warrant), look)
     engine.perps.expected.add(plan.before.name)
     await _finish(engine, prepared, decision_id, outcome)
     await _remember(engine, prepared, decision_id, outcome)
