@@ -162,6 +162,14 @@ class Reserve:
         """The room where it is collateral already, outside isolation, and no other debt stands in the way."""
         return Room(self.supply_room, self.shut or self.liquidity, self.borrow_room, self.shut or ALL)
 
+    @cached_property
+    def idle_room(self) -> Room:
+        """The same for an account that has a supply here which does not count, or would not."""
+        if isinstance(self.supply_room, Barred):
+            return self.usual_room
+        why = Barred(Reason.NOTHING_HELPS, f"{self.symbol} is not collateral of this account")
+        return replace(self.usual_room, supply=why)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -284,19 +292,15 @@ def _holding(entry: Entry, amounts: tuple[Amount, Amount], room: Room) -> Holdin
 def _room(entry: Entry, owes: Mapping[Address, bool], *, is_isolated: bool) -> Room:
     """Return what a reserve lets through for this account; ``owes`` is its debts, and which of them are siloed."""
     reserve, room = entry.reserve, entry.reserve.usual_room
-    if not entry.is_collateral and not isinstance(room.supply, Barred):
-        room = replace(room, supply=_first_supply(entry, is_isolated=is_isolated) or room.supply)
+    if not entry.is_collateral:
+        # a first supply counts by itself, outside isolation
+        if entry.ledger.scaled_supply or not reserve.ltv or reserve.is_isolated:
+            room = reserve.idle_room
+        elif is_isolated and not isinstance(room.supply, Barred):
+            room = replace(room, supply=Barred(Reason.NOTHING_HELPS, "the account is in isolation mode"))
     if not isinstance(room.borrow, Barred) and (why := _not_beside(reserve, owes, is_isolated=is_isolated)):
         room = replace(room, borrow=Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed {why}"))
     return room
-
-
-def _first_supply(entry: Entry, *, is_isolated: bool) -> Barred | None:
-    """Return why a supply would not count as collateral: a first one does so by itself, outside isolation."""
-    reserve = entry.reserve
-    if entry.ledger.scaled_supply or not reserve.ltv or reserve.is_isolated:
-        return Barred(Reason.NOTHING_HELPS, f"{reserve.symbol} is not collateral of this account")
-    return Barred(Reason.NOTHING_HELPS, "the account is in isolation mode") if is_isolated else None
 
 
 def _not_beside(reserve: Reserve, owes: Mapping[Address, bool], *, is_isolated: bool) -> str:
