@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 from core_builders import safety
-from perp_builders import assessed_perp, perp_intent, perp_rule, planned, short, snapshot
+from perp_builders import (
+    assessed_perp,
+    book_assessed,
+    hedge_intent,
+    hedge_planned,
+    perp_intent,
+    perp_rule,
+    planned,
+    short,
+    snapshot,
+)
 
 from keeper.chain.tolls import Toll
 from keeper.core.decide import Memory
@@ -23,7 +33,7 @@ from keeper.engine.perp import preflight, recheck, submit
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.recheck import PerpLook
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.recheck import Change, Drop, Keep
+from keeper.execution.recheck import Change, Drop, Keep, Unsure
 from keeper.venues.effects import Call
 
 RULE = perp_rule(actions=[PerpAction.REDUCE])
@@ -172,3 +182,36 @@ def test_a_rollup_s_toll_is_part_of_the_gas_money(native: int, *, fine: bool) ->
     if refused is not None:
         assert refused.reason is Reason.NO_GAS_MONEY
         assert "takes about" in refused.detail
+
+
+# --- books -----------------------------------------------------------------------------------------------------------
+
+HEDGED = short(size="4", margin="9000")
+
+
+@pytest.mark.parametrize(
+    ("size", "found"), [("4", Keep), ("4.05", Keep), ("6", Change), ("9.9", Drop), ("12", Drop), (None, Unsure)]
+)
+async def test_a_hedge_that_waits_is_kept_changed_or_dropped(
+    monkeypatch: pytest.MonkeyPatch, size: str | None, found: type
+) -> None:
+    """By what the same hedge would trade now; within the band, or on its other side, nothing asks for it."""
+    plan = hedge_planned(hedge_intent(HEDGED), "20000")
+    now = HEDGED if size is None else short(size=size, margin="9000")
+    engine = desk(now if size is not None else short(name="another"))
+
+    async def judged(*_: object) -> Any:
+        return book_assessed(now)
+
+    async def ways(_: object, __: object, intents: Any) -> Any:
+        return (hedge_planned(intents[0], "20000"),)
+
+    async def works(_: object, __: object, found: Any) -> Any:
+        return PerpPrepared(found[0], (), "here", (), now, Wei(7), Wei(7))
+
+    monkeypatch.setattr(recheck, "judge_book", judged)
+    monkeypatch.setattr(recheck, "find_hedge_plans", ways)
+    monkeypatch.setattr(recheck, "first_that_works", works)
+    monkeypatch.setattr(recheck, "unconfirmed", lambda *_: None)
+    look = PerpLook(engine, PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
+    assert isinstance(await look(False), found)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from keeper.chain.errors import NodeError
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.rules import HedgeIntent, decide_hedge
 from keeper.core.decide import Hold, Memory, asked_for
 from keeper.core.perp.decide import PerpIntent, decide_perp
 from keeper.core.perp.position import PerpPosition
@@ -13,9 +14,9 @@ from keeper.core.perp.rules import PerpAssessment
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Usd
-from keeper.engine.engine import Engine
+from keeper.engine.engine import Engine, Ruled
 from keeper.engine.perp.assess import judge_book, judge_perp
-from keeper.engine.perp.plan import find_perp_plans
+from keeper.engine.perp.plan import find_hedge_plans, find_perp_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
 from keeper.engine.unconfirmed import unconfirmed
 from keeper.execution.recheck import Keep, Unsure, Verdict, verdict
@@ -62,10 +63,7 @@ class PerpLook:
         """Return what would be done at the newest block; None where nobody is asked anew, for it is no rule's."""
         engine = self.engine
         if isinstance(intent, HedgeIntent):
-            book = await judge_book(engine, snapshot, intent.assessment.exposure.book, intent.rule)
-            turned = (intent.rule.target - book.delta > 0) != (intent.change > 0)
-            is_over = not book.exposure.doubts and (not book.fired or turned)
-            return intent.hold(Reason.HEALTHY) if is_over else None
+            return await self._hedged(snapshot, intent)
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
         if isinstance(position, Unreadable):
             return intent.hold(Reason.POSITION_UNREADABLE, position.doubt.detail)
@@ -75,15 +73,37 @@ class PerpLook:
             return intent.hold(Reason.AT_TARGET) if intent.target.is_met(position) else None
         return await self._planned(snapshot, position)
 
+    async def _hedged(self, snapshot: Snapshot, intent: HedgeIntent) -> PerpPrepared | Hold | None:
+        """Return the trade of the same hedge that would be made now: another hedge has nonces of its own."""
+        engine, name, book = self.engine, self.sent.plan.before.name, intent.assessment.exposure.book
+        assessed = await judge_book(engine, snapshot, book, intent.rule)
+        if assessed.exposure.doubts:
+            return None
+        if not assessed.fired or (intent.rule.target - assessed.delta > 0) != (intent.change > 0):
+            return intent.hold(Reason.HEALTHY)
+        hedge = next((p for p in snapshot.positions if p.name == name and isinstance(p, PerpPosition)), None)
+        if hedge is None:
+            return intent.hold(Reason.POSITION_UNREADABLE, name)
+        memory = await self._memory(assessed.fired, snapshot)
+        decided = decide_hedge(assessed, (hedge,), memory, {name: engine.reader.positions[name].spender})
+        if not decided.intents:
+            return decided.lead if isinstance(decided.lead, Hold) else None
+        with engine.rehearser.again(book.name):
+            ways = await find_hedge_plans(engine, snapshot, decided.intents)
+            return ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
+
+    async def _memory(self, fired: Iterable[Ruled], snapshot: Snapshot) -> Memory:
+        """Return what the journal knows, but for the plan that was sent: it must not stand in its own way."""
+        known, own = await self.engine.recall_of(fired, snapshot.block), self.sent.plan.spend
+        spent = {rule: Usd(max(0, dollars - own)) for rule, dollars in known.spent_today.items()}
+        return Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
+
     async def _planned(self, snapshot: Snapshot, position: PerpPosition) -> PerpPrepared | Hold:
-        """Return the plan there would be, were nothing under way: the one that is must not stand in its own way."""
+        """Return the plan there would be, were nothing under way."""
         engine, signer = self.engine, self.engine.reader.positions[position.name].spender
         assessed = await judge_perp(engine, snapshot, position)
         fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
-        known, own = await engine.recall_of(fired, snapshot.block), self.sent.plan.spend
-        spent = {rule: Usd(max(0, dollars - own)) for rule, dollars in known.spent_today.items()}
-        anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
-        decided = decide_perp(assessed, anew, engine.terms.safety, signer)
+        decided = decide_perp(assessed, await self._memory(fired, snapshot), engine.terms.safety, signer)
         holds = decided.holds
         with engine.rehearser.again(position.name):
             for intent in decided.intents:
