@@ -359,9 +359,10 @@ def test_what_is_inside_the_multicall_is_checked() -> None:
 
 @pytest.mark.parametrize("one", [repay(1_000 * 10**6), supply(5 * 10**17), swap(sold=5 * 10**17, bought=996 * 10**6)])
 def test_a_transaction_moves_at_most_its_limit(one: Call) -> None:
-    """A thousand dollars each: allowed at a thousand, refused at 999."""
-    check(one, by=grant(per_tx="1000"))
+    """A thousand dollars each: allowed at a thousand, refused at 999, whatever goes before it."""
+    check(supply(1), one, by=grant(per_tx="1000"))
     assert reason(one, by=grant(per_tx="999")) is Reason.SPEND_LIMIT
+    assert reason(supply(1), one, by=grant(per_tx="999")) is Reason.SPEND_LIMIT
 
 
 @pytest.mark.parametrize("one", [repay(1_000 * 10**6), supply(5 * 10**17), swap(sold=5 * 10**17, bought=996 * 10**6)])
