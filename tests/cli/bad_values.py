@@ -88,6 +88,8 @@ def scene(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     shipped = EXAMPLE.parent / "networks"
     network = tomllib.loads((shipped / "arbitrum.toml").read_text(encoding="utf-8"))
     network["perp_v2"] = tomllib.loads((shipped / "optimism.toml").read_text(encoding="utf-8"))["perp_v2"]
+    ethereum = tomllib.loads((shipped / "ethereum.toml").read_text(encoding="utf-8"))
+    network |= {"markets": ethereum["markets"], "ens_registry": ethereum["ens_registry"]}
     network["price_safety"]["assets"] = {
         "WETH": {"heartbeat": "70m", "feed": network["multicall3"], "second_feed": network["multicall3"]}
     }
