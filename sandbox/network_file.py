@@ -14,6 +14,7 @@ multicall3 = "{addresses["multicall3"]}"
 wrapped_native = "{addresses["wrapped_native"]}"
 batch_account = "{addresses["batch_account"]}"
 block_time = "{block_time_s:g}s"
+follows_clock = false
 
 [aave_v3]
 pool_addresses_provider = "{aave["pool_addresses_provider"]}"

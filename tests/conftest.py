@@ -1,5 +1,10 @@
-"""Which tests are slow is seen from what they ask for, so that `make unit` starts neither a chain nor a server."""
+"""Which tests are slow is seen from what they ask for, so that `make unit` starts neither a chain nor a server.
 
+`make unit` also tries fewer examples of each property (QUICK_EXAMPLES): the named ones, and the first that are drawn.
+`make test` and `make mutate` try all.
+"""
+
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -9,6 +14,8 @@ import structlog
 hypothesis.settings.register_profile("keeper", deadline=None)  # no timed test: machines are loaded
 hypothesis.settings.load_profile("keeper")
 
+MOST_EXAMPLES = int(os.environ.get("QUICK_EXAMPLES", "0"))
+DRAWN = "_hypothesis_internal_use_settings"
 CHAINS = frozenset({"world", "running", "running_world"})
 SERVERS = frozenset({"postgresql"})
 
@@ -22,6 +29,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.world)
         if wanted & SERVERS:
             item.add_marker(pytest.mark.server)
+        if MOST_EXAMPLES:
+            draw_fewer(item)
+
+
+def draw_fewer(item: pytest.Item) -> None:
+    """Bound the examples of a property; what is not one is left alone."""
+    test = getattr(item, "obj", None)
+    test = getattr(test, "__func__", test)
+    usual = getattr(test, DRAWN, None) or hypothesis.settings.default
+    if getattr(test, "is_hypothesis_test", False) and usual.max_examples > MOST_EXAMPLES:
+        setattr(test, DRAWN, hypothesis.settings(usual, max_examples=MOST_EXAMPLES))
 
 
 @pytest.fixture(autouse=True)

@@ -56,6 +56,8 @@ class Member:
         self._send_method = send_method
         self._pushed: Pushed | None = None
         self._told: tuple[float, Header] | None = None
+        self._newest: Head | None = None
+        """The last head it named, whether or not that was believed."""
         self._patience_s = 0.0
 
     @property
@@ -132,6 +134,12 @@ class Member:
             header, head = _as_head(self.name, told[1])
         else:
             header, head = await self.ask(_as_head, "eth_getBlockByNumber", "latest", False)
+        before, self._newest = self._newest, head
+        if before is not None and head.number > before.number and head.timestamp < before.timestamp:
+            # the next head is held against this one: a lie about time costs a node one block, and not all that follow
+            detail = f"block {head.number} is {before.timestamp - head.timestamp} s earlier than block {before.number}"
+            self.fail(detail)
+            raise NodeAwayError(self.name, "eth_getBlockByNumber", detail)
         self.record = self.record.saw(head)
         return header
 

@@ -72,6 +72,10 @@ class Doubt:
         return self.side in (Side.BOTH, side)
 
 
+MOST_BEHIND_S, MOST_AHEAD_S = 900, 120
+"""How far a newest block's time may be from the machine's clock: chains pause, but make no block ahead of time."""
+
+
 def price_doubts(price: OraclePrice, second: SecondPrice | None, max_deviation: Bps, now: int) -> tuple[Doubt, ...]:
     """Return what speaks against trading on a price at the block's time ``now``; empty when nothing does.
 
@@ -134,6 +138,18 @@ def sequencer_doubts(sequencer: Sequencer | None, now: int) -> tuple[Doubt, ...]
     if now - sequencer.since <= sequencer.grace_s:
         return (Doubt(Reason.SEQUENCER_RESTARTED, f"up for {now - sequencer.since} s, grace {sequencer.grace_s} s"),)
     return ()
+
+
+def clock_doubts(block_s: int, clock_s: float | None) -> tuple[Doubt, ...]:
+    """Return why a block's time is not to be relied on: how old a price is, and what was spent today, hang on it.
+
+    ``clock_s`` is the machine's clock in seconds since 1970; None where the chain's time is made up.
+    """
+    behind = 0 if clock_s is None else int(clock_s) - block_s
+    if -MOST_AHEAD_S <= behind <= MOST_BEHIND_S:
+        return ()
+    where = "behind" if behind > 0 else "ahead of"
+    return (Doubt(Reason.TIME_DOUBTFUL, f"{duration(abs(behind))} {where} this machine's clock"),)
 
 
 def is_within(a: int, b: int, bound: Bps) -> bool:

@@ -89,6 +89,11 @@ class Reason(Enum):
         "wait until they agree, or widen `max_deviation_bps`",
     )
     SEQUENCER_DOWN = ("sequencer_down", "the L2 sequencer is down", "wait")
+    TIME_DOUBTFUL = (
+        "time_doubtful",
+        "the newest block's time is far from this machine's clock",
+        "set the machine's clock, or see whether the node is behind: until they agree nothing is traded",
+    )
     SEQUENCER_RESTARTED = ("sequencer_restarted", "the L2 sequencer came back a short while ago", "wait for the grace")
     # planning
     NOTHING_HELPS = ("nothing_helps", "no allowed action can help", "fund the wallet or allow more actions")

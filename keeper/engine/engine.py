@@ -10,6 +10,8 @@ from typing import Protocol
 from keeper.chain.simulation import Turn
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lending.joint import Ahead
+from keeper.core.notices import sentence
+from keeper.core.prices import Doubt, clock_doubts, sequencer_doubts
 from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
@@ -115,6 +117,7 @@ class Engine:
         self.reader.follow(self.state.rules)
         self.state.begin()
         self.rehearser.begin(block)
+        self._heed_time(block)
         snapshot = await self.reader.snapshot(block)
         self.state.saw(snapshot)
         return snapshot
@@ -145,6 +148,21 @@ class Engine:
             if sender is not None and (state.warming is None or state.warming.done()):
                 state.warming = asyncio.create_task(sender.lane.warm_up(self.terms.batches.get(signer)))
                 state.warming.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def chain_doubts(self, snapshot: Snapshot) -> tuple[Doubt, ...]:
+        """Return what speaks against any trade at a block: the sequencer, and a time that cannot be."""
+        block = snapshot.block
+        return (*sequencer_doubts(snapshot.sequencer, block.timestamp), *self._time_doubts(block))
+
+    def _time_doubts(self, block: BlockRef) -> tuple[Doubt, ...]:
+        return clock_doubts(block.timestamp, self.clock.wall() if self.reader.network.follows_clock else None)
+
+    def _heed_time(self, block: BlockRef) -> None:
+        for doubt in self._time_doubts(block):
+            said = sentence(f"block {block.number} is {doubt.detail}", doubt.reason.remedy)
+            self.observer.raise_alarm("time", sentence(doubt.reason.short).rstrip("."), said)
+            return
+        self.observer.clear_alarm("time", "The newest block's time is that of this machine's clock.")
 
     async def hear_of_plans(self) -> None:
         """A block came: let what is on its way see whether it was mined, before anything is decided on it.

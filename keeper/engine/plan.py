@@ -15,7 +15,7 @@ from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Doubt, each_its_own, price_doubts, sequencer_doubts
+from keeper.core.prices import Doubt, each_its_own, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged, assess
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
@@ -98,7 +98,7 @@ def _judge(
     now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
     found = {h.asset: price_doubts(h.price, snapshot.seconds.get(h.asset), bound, now) for h in position.held}
     doubted = each_its_own(found, snapshot.seconds, {asset for asset in found if is_dollar(position.holding(asset))})
-    against, drifts = (*doubts, *sequencer_doubts(snapshot.sequencer, now)), engine.state.pace.drifts()
+    against, drifts = (*doubts, *engine.chain_doubts(snapshot)), engine.state.pace.drifts()
     return assess(position, engine.state.rules_of(position.name), against, doubted, drifts)
 
 

@@ -28,6 +28,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Return seconds that never go back."""
 
+    def wall(self) -> float:
+        """Return seconds since 1970, as the machine has them."""
+
     async def sleep(self, seconds: float) -> None:
         """Let others work for a while."""
 

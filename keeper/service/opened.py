@@ -30,6 +30,10 @@ class RealClock:
         """Return seconds that never go back."""
         return time.monotonic()
 
+    def wall(self) -> float:
+        """Return seconds since 1970."""
+        return time.time()
+
     async def sleep(self, seconds: float) -> None:
         """Let others work for a while."""
         await asyncio.sleep(seconds)

@@ -289,6 +289,7 @@ def _network(file: schema.NetworkFile) -> Network:
         batch_account=file.batch_account,
         sequencer_feed=safety.sequencer_feed,
         sequencer_grace_s=ceil(safety.sequencer_grace),
+        follows_clock=file.follows_clock,
         default_heartbeat_s=ceil(safety.default_heartbeat),
         max_deviation=Bps(safety.max_deviation_bps),
         twap_window_s=ceil(safety.twap_window),

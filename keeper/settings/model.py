@@ -92,6 +92,9 @@ class Network:
         found = [table for table in mine if table.name == named]
         return found[0] if found else mine[0] if len(mine) == 1 and position.market is None else None
 
+    follows_clock: bool = False
+    """Whether blocks carry the time of day: all but chains whose time is made up."""
+
     def asset(self, symbol: str, address: str = "") -> AssetSafety:
         """Return what the file says of an asset, by its address or its symbol; the defaults when it says nothing."""
         return self.assets.get(address.lower()) or self.assets.get(symbol.lower()) or AssetSafety()

@@ -239,6 +239,7 @@ def test_what_is_no_json_is_unfit(data: bytes) -> None:
         parsed(data)
 
 
+@pytest.mark.slow
 def test_the_recursion_limit_is_pythons_own_whatever_was_imported() -> None:
     """Every module of the program is imported; a library that raises the limit has it put back."""
     done = subprocess.run([sys.executable, "-c", WALK], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -249,6 +250,7 @@ def test_the_recursion_limit_is_pythons_own_whatever_was_imported() -> None:
 
 
 @pytest.mark.parametrize("method", ["eth_getLogs"])
+@pytest.mark.slow
 def test_gzip_of_1_9_gibibytes_stays_below_100_mebibytes(method: str) -> None:
     """Measured: the peak of a process of its own that asks a node which answers so."""
     done = subprocess.run([sys.executable, "-c", FEED, method], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -142,6 +142,7 @@ async def test_a_block_that_is_refused_alone_is_an_error(bench: Bench, monkeypat
     assert len(server.ranges) < 15
 
 
+@pytest.mark.slow
 async def test_a_busy_node_is_left_alone_and_asked_for_less_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some say so of a range that is too long."""
     server = await archive(bench, monkeypatch)
@@ -181,6 +182,7 @@ async def test_logs_that_were_not_asked_for_are_that_nodes_failure(bench: Bench,
         await LogPages(bench.nodes(a)).all(99_000, 100_000, WANTED)
 
 
+@pytest.mark.slow
 async def test_logs_have_a_bound(bench: Bench) -> None:
     """A page of more than ten thousand is asked for in halves; whoever floods a contract is not followed for ever."""
     a = await bench.server(100_000)

@@ -594,3 +594,22 @@ def _multicall(timestamp: int) -> str:
     """Return what aggregate3 returns for the two proofs and one read."""
     words = [encode(["uint256"], [number]) for number in (timestamp, CHAIN, 5)]
     return "0x" + encode(["(bool,bytes)[]"], [[(True, word) for word in words]]).hex()
+
+
+async def test_a_block_earlier_than_the_one_before_it_is_no_answer(bench: Bench) -> None:
+    """Time never goes back as blocks go on. It costs the node that block, and none after it: never blind."""
+    server = await bench.server()
+    nodes = bench.nodes(server)
+    assert await head_of(nodes) == 100
+    server.head = 101
+    server.results = {"eth_getBlockByNumber": server.header(101) | {"timestamp": hex(2)}}
+    with pytest.raises(NodeAwayError, match="earlier than block 100"):
+        await head_of(nodes)
+    server.results, server.head = {}, 102
+    assert await head_of(nodes) == 102
+    server.results = {"eth_getBlockByNumber": server.header(103) | {"timestamp": hex(2**40)}}
+    assert await head_of(nodes) == 103
+    server.results, server.head = {}, 104
+    with pytest.raises(NodeAwayError, match="earlier"):
+        await head_of(nodes)
+    assert await head_of(nodes) == 104

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PLAY = Path(__file__).with_name("play.py")
-LIMIT_S = 240
+LIMIT_S = 600
 HEAD = f"{'seed':>6}  {'scenario':<16} {'faults':>6} {'starts':>6} {'txs':>4} {'outcome':<28} {'s':>6}  invariants"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import time
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -51,7 +50,8 @@ def kill_when_stuck(stage: Stage, *places: str) -> None:
     stage.places += places or [f"{dice.choice(('before_bump', 'after_bump'))}:{dice.randint(1, 2)}"]
     stage.open(batch=dice.random() < 0.4).start().wait_for('"block"')
     with stage.stuck():
-        stage.watched_for(8)
+        stage.watched_until(lambda: bool(stage.ends) or stage.has_bumped(), 120)
+        stage.watched_for(1)
     stage.settle()
 
 
@@ -94,9 +94,7 @@ def reorg_under_way(stage: Stage) -> None:
     stage.crash()
     stage.world.mine(6)
     nonce = stage.scene.nonce()
-    until = time.monotonic() + 20
-    while stage.scene.nonce() == nonce and time.monotonic() < until:
-        stage.watched_for(0.02)
+    stage.watched_until(lambda: stage.scene.nonce() != nonce, 120)
     with stage.no_blocks():
         stage.world.rpc("anvil_reorg", stage.dice.randint(1, 3), [])
     stage.settle()
@@ -109,7 +107,7 @@ def fee_spike(stage: Stage) -> None:
         fee = int(waiting[0]["maxFeePerGas"], 16)
         stage.world.rpc("anvil_setNextBlockBaseFeePerGas", hex(max(100 * fee, 10**10)))
         stage.world.mine()
-    stage.settle(60)
+    stage.settle()
 
 
 def recovers(stage: Stage) -> None:
@@ -127,7 +125,7 @@ def recovers(stage: Stage) -> None:
     if is_killed:
         stage.kill()  # why it was sent is then known to the journal only
     stage.crash("2100")
-    stage.settle(60)
+    stage.settle()
     if stage.holdings()["supplied"] < before["supplied"] - ETHER // 100:
         raise AssertionError("sold although the price had come back")
 
@@ -150,7 +148,7 @@ def foreign(stage: Stage) -> None:
             raw = account.sign_transaction(transaction).raw_transaction.to_0x_hex()
             stage.foreign.add(stage.world.rpc("eth_sendRawTransaction", raw))
         stage.world.mine()
-    stage.settle(50)
+    stage.settle()
 
 
 def locked(stage: Stage) -> None:
@@ -204,7 +202,7 @@ def reverts(stage: Stage) -> None:
         with stage.no_blocks():
             stage.world.rpc("anvil_reorg", stage.dice.randint(1, 2), [])
     stage.world.align_pools()
-    stage.settle(60)
+    stage.settle()
 
 
 def random_kills(stage: Stage) -> None:
@@ -217,7 +215,7 @@ def random_kills(stage: Stage) -> None:
             stage.watched_for(dice.uniform(0.1, 2.5))
             stage.kill()
             stage.revive()
-    stage.settle(60)
+    stage.settle()
 
 
 def two_keepers(stage: Stage) -> None:
@@ -225,7 +223,7 @@ def two_keepers(stage: Stage) -> None:
     stage.open(batch=stage.dice.random() < 0.6).start().start_twin()
     stage.wait_for('"block"', count=4)
     stage.crash()
-    stage.settle(60)
+    stage.settle()
 
 
 def node_restart(stage: Stage) -> None:

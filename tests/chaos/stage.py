@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +109,7 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def stop(self, seconds: float = 20) -> int:
+    def stop(self, seconds: float = 60) -> int:
         """SIGTERM, and the exit code; killed when it does not leave."""
         until = time.monotonic() + seconds
         while self.is_alive and not self.blocks and time.monotonic() < until:
@@ -220,7 +220,17 @@ class Stage:
             self.revive()
             time.sleep(0.02)
 
-    def wait_for(self, text: str, seconds: float = 20, count: int = 1) -> None:
+    def watched_until(self, is_reached: Callable[[], bool], seconds: float) -> None:
+        """Let time pass, and the keeper be revived, until something holds; after so many seconds whether or not."""
+        until = time.monotonic() + seconds
+        while not is_reached() and time.monotonic() < until:
+            self.watched_for(0.02)
+
+    def has_bumped(self) -> bool:
+        """Return whether more was offered for something than at first."""
+        return bool(self.rows("select 1 from attempts group by transaction_id having count(*) > 1"))
+
+    def wait_for(self, text: str, seconds: float = 120, count: int = 1) -> None:
         """Wait for a text in the log."""
         until = time.monotonic() + seconds
         while self.log.count(text) < count:
@@ -228,7 +238,7 @@ class Stage:
             self.revive()
             time.sleep(0.02)
 
-    def wait_pending(self, seconds: float = 20) -> list[dict[str, Any]]:
+    def wait_pending(self, seconds: float = 120) -> list[dict[str, Any]]:
         """Wait until the node's pool has something of the owner; return it, by nonce."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -240,7 +250,7 @@ class Stage:
             time.sleep(0.02)
         raise AssertionError("nothing was sent")
 
-    def settle(self, seconds: float = 40) -> bool:
+    def settle(self, seconds: float = 180) -> bool:
         """Wait until the position is safe and nothing is open, for some blocks; whether that was reached."""
         until, since = time.monotonic() + seconds, None
         while time.monotonic() < until:

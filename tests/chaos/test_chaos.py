@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from play import play
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(600)]
 
 RUNS = [(2, "weather"), (17, "reorg"), (11, "reverts"), (8, "foreign"), (7, "recovers"), (301, "two_keepers")]
 

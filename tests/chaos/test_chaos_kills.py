@@ -8,7 +8,7 @@ import pytest
 from play import play
 from scenarios import kill, kill_when_stuck
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(600)]
 
 LIVES = [
     ("before_journal:1", "after_journal:1", "after_broadcast:1", "tend:2"),

@@ -169,6 +169,7 @@ def test_a_password_that_is_no_text_ends_a_live_run_with_one_line(config: Path) 
     assert found.stderr.splitlines()[-1].startswith(f"{config}: signer 'guardian': password file ")
 
 
+@pytest.mark.slow
 def test_a_metrics_port_in_use_is_found_by_check_and_ends_a_run_with_one_line(config: Path) -> None:
     """Not with a traceback once all is open, and not with a restart for ever."""
     with socket.socket() as taken:

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from keeper.cli.main import app
 
+pytestmark = pytest.mark.slow  # processes of their own
+
 HEAVY = ("web3", "eth_account", "sqlalchemy", "alembic", "aiohttp", "websockets", "apscheduler", "numpy", "structlog")
 PROBE = """
 import sys

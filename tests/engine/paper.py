@@ -389,9 +389,14 @@ class PaperClock:
     """Time that passes only when somebody sleeps."""
 
     now: float = 0.0
+    ahead: float = 0.0
+    """Of the first block's time."""
 
     def monotonic(self) -> float:
         return self.now
+
+    def wall(self) -> float:
+        return BLOCK.timestamp + self.now + self.ahead
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -13,7 +13,7 @@ from keeper.chain.tolls import Toll
 from keeper.core.decide import Hold, Intent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Unjudged
+from keeper.core.rules import Action, Assessment, Unjudged
 from keeper.core.snapshot import LendingPosition, Otherwise, Unreadable
 from keeper.core.units import Wad, Wei
 from keeper.engine.cycle import cycle
@@ -271,3 +271,22 @@ async def test_what_a_rollup_charges_is_taken_off_what_gas_may_cost() -> None:
     (result,) = await cycle(engine, BLOCK)
     assert isinstance(result.decision, Hold)
     assert result.decision.reason is Reason.FEE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_doubted"), [(0, False), (600, False), (-100, False), (3600, True), (-3600, True)]
+)
+async def test_a_block_far_from_the_machines_clock_forbids_trades_and_is_told(ahead: float, is_doubted: bool) -> None:
+    """One node can tell any time: by it a stale price looks fresh. Topping up stays possible; the owner hears of it."""
+    engine = engine_on(Paper({"loop": IN_DANGER}, holding_dollars()), rule())
+    engine.reader.network = replace(engine.reader.network, follows_clock=True)
+    engine.clock.ahead = ahead
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.assessed, Assessment)
+    reasons = [doubt.reason for doubt in result.assessed.doubts]
+    assert (Reason.TIME_DOUBTFUL in reasons) == is_doubted
+    assert ("time" in engine.observer._known.keys_of("")) == is_doubted
+    engine.reader.network = replace(engine.reader.network, follows_clock=False)
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.assessed, Assessment)
+    assert Reason.TIME_DOUBTFUL not in [doubt.reason for doubt in result.assessed.doubts], "its time is made up"

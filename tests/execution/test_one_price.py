@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 KEEPER = Path(__file__).parents[2] / "keeper"
 
 
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every module of the keeper, read once, by where it is."""
+    return {p.relative_to(KEEPER).as_posix(): ast.parse(p.read_text(encoding="utf-8")) for p in KEEPER.rglob("*.py")}
+
+
+@cache
+def walked() -> list[tuple[str, str, ast.AST]]:
+    """Every node of them, with its file and function."""
+    return [(where, function, node) for where, tree in trees().items() for function, node in _walk(tree, "")]
+
+
 def calls(name: str) -> Iterator[tuple[str, str]]:
     """Yield file and function of every call of a name, as itself or as an attribute."""
-    for path in KEEPER.rglob("*.py"):
-        where = path.relative_to(KEEPER).as_posix()
-        for function, node in _walk(ast.parse(path.read_text(encoding="utf-8")), ""):
-            if isinstance(node, ast.Call) and _called(node) == name:
-                yield where, function
+    for where, function, node in walked():
+        if isinstance(node, ast.Call) and _called(node) == name:
+            yield where, function
 
 
 def _walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:
@@ -34,15 +45,17 @@ def _called(node: ast.Call) -> str:
 
 def names(name: str) -> set[str]:
     """Return the files that name something at all: imported, called, or handed on."""
-    found = set[str]()
-    for path in KEEPER.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            is_it = isinstance(node, ast.Name) and node.id == name
-            is_it = is_it or (isinstance(node, ast.Attribute) and node.attr == name)
-            is_it = is_it or (isinstance(node, ast.alias) and node.name.rsplit(".", 1)[-1] == name)
-            if is_it:
-                found.add(path.relative_to(KEEPER).as_posix())
-    return found
+    return {where for where, _, node in walked() if _is_named(node, name)}
+
+
+def _is_named(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Name(id=said) | ast.Attribute(attr=said):
+            return said == name
+        case ast.alias(name=said):
+            return said.rsplit(".", 1)[-1] == name
+        case _:
+            return False
 
 
 def test_an_offer_is_made_by_price_alone() -> None:
@@ -75,12 +88,9 @@ def test_bytes_go_on_the_wire_through_dispatch_alone() -> None:
     """The lane's wire is used where what is signed was written down."""
     senders = {"chain/nodes.py", "chain/client.py", "chain/accounts.py", "chain/member.py", "chain/broadcast.py"}
     spelled = {
-        path.relative_to(KEEPER).as_posix()
-        for path in KEEPER.rglob("*.py")
-        if any(
-            isinstance(node, ast.Constant) and node.value == "eth_sendRawTransaction"
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        )
+        where
+        for where, _, node in walked()
+        if isinstance(node, ast.Constant) and node.value == "eth_sendRawTransaction"
     }
     assert spelled <= senders | {"settings/schema.py", "settings/model.py", "settings/load.py"}
     assert {where for where, _ in calls("_wire")} == {"execution/dispatch.py"}

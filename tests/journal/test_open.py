@@ -64,6 +64,7 @@ def test_the_names_of_the_migrations_are_their_chain() -> None:
     assert revisions() == chain[::-1]
 
 
+@pytest.mark.slow
 async def test_a_journal_up_to_date_is_opened_without_alembic(address: str) -> None:
     """A start pays for it only where there is something to migrate."""
     await (await open_journal(address)).close()

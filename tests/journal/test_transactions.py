@@ -229,6 +229,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("way", ["kill", "exit"])
+@pytest.mark.slow
 async def test_signed_bytes_survive_the_death_of_the_keeper(address: str, way: str) -> None:
     """Once add_signed has returned, nothing may make the bytes unknown: they may be on the wire."""
     program = [sys.executable, "-c", textwrap.dedent(KILLED), address, way]

@@ -44,12 +44,14 @@ def test_the_kept_position_lives_and_the_other_is_liquidated(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("how", [["--scenario", "flood"], ["flood"]])
+@pytest.mark.slow
 def test_an_unknown_scenario_is_refused_by_name(tmp_path: Path, how: list[str]) -> None:
     done = demo(*how, folder=tmp_path)
     assert done.returncode == 2
     assert "unknown scenario 'flood': there is crash" in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_a_missing_history_is_one_line(tmp_path: Path) -> None:
     done = demo("--file", str(tmp_path / "none.csv"), folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")

@@ -79,6 +79,7 @@ def test_a_replay_has_its_arbitrageur_and_its_liquidations(world: World) -> None
     assert abs(world.perp.market_price() / world.perp.index_price() - 1) < Decimal("0.02")
 
 
+@pytest.mark.slow
 def test_a_world_without_one_says_so(tmp_path: Path) -> None:
     """No desk, no table in the network file."""
     reserves = (Reserve("WETH", 18, "2000", 8000, 8300, 10500, supply=100), Reserve("USDC", 6, "1", 7500, 7800, 10450))

@@ -11,7 +11,7 @@ from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.pricing import is_better_than_index
 from keeper.core.perp.rules import PerpAssessment, assess_perp
-from keeper.core.prices import Doubt, is_within, price_doubts, sequencer_doubts
+from keeper.core.prices import Doubt, is_within, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
@@ -60,7 +60,7 @@ def perp_doubts(
     where who pays it must be able to get out. Such a trade is bounded by the better of market and index.
     """
     now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
-    doubts = list(sequencer_doubts(snapshot.sequencer, now))
+    doubts = list(engine.chain_doubts(snapshot))
     for leg in position.legs:
         if not leg.size and leg.symbol.upper() != hedged:
             continue
