@@ -19,7 +19,7 @@ from sandbox.demo_show import Stage, replayed, show
 from sandbox.demo_watch import Watch
 from sandbox.errors import SandboxError
 from sandbox.hedge_diary import told_of_book
-from sandbox.hedge_pace import Beat, Steps
+from sandbox.hedge_pace import Steps
 from sandbox.hedge_result import Story, read_story, table
 from sandbox.hedge_scene import ALONE, HEDGED, UNHEDGED, open_books, read_hedge_frame
 from sandbox.hedge_settings import NAMES, SETTINGS
@@ -50,11 +50,9 @@ def play_hedge(crash: Crash, keeper: Keeper, batch: bool, plain: bool, out: Cons
         watch = Watch(world, lambda w, block: read_hedge_frame(w, owners, block), world.w3.eth.block_number)
         stack.enter_context(watch)
         diary = stack.enter_context(Diary(keeper.journal, told_of_book))
-        beat = stack.enter_context(Beat(world.url, keeper.judged, BLOCK_S))
         out.print()
         path = replayed(world, crash) if by_clock else _steps(world, crash, keeper)
         show(Stage(world, owners, liquidators, keeper, watch, diary), crash.name, path, VIEW, out, plain)
-        beat.let_go()
         if code := keeper.stop():
             raise SandboxError(f"the keeper left with code {code} when it was asked to stop")
         watch.wait_for(world.w3.eth.block_number)

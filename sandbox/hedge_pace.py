@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Self
 
-from sandbox.anvil import rpc
 from sandbox.replay import PRICE_PLACES, Progress
 from sandbox.world import World
 
@@ -51,35 +49,3 @@ class Steps:
         while self.judged() < block and time.monotonic() < give_up:
             if self.leave.wait(POLL_S):
                 return
-
-
-class Beat:
-    """Makes the blocks of a world: one every so often, and the next only when the keeper has judged the last."""
-
-    def __init__(self, url: str, judged: Callable[[], int], block_s: float) -> None:
-        self._url, self._judged, self._block_s = url, judged, block_s
-        self._leave, self._is_free = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        rpc(self._url, "evm_setIntervalMining", 0)
-        rpc(self._url, "evm_setAutomine", False)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._leave.set()
-        self._is_free.set()
-        self._thread.join()
-
-    def let_go(self) -> None:
-        """Wait for nobody from here on: the keeper is leaving, and finishes what is on its way."""
-        self._is_free.set()
-
-    def _run(self) -> None:
-        while not self._leave.wait(self._block_s):
-            give_up, head = time.monotonic() + PATIENCE_S, int(rpc(self._url, "eth_blockNumber"), 16)
-            while self._judged() < head and time.monotonic() < give_up:
-                if self._is_free.wait(POLL_S):
-                    break
-            rpc(self._url, "evm_mine")
