@@ -107,8 +107,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/core/fee_budget.py",
-        "return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, trigger.bound))",
-        "return Wad(mul_div_up(figures.average_threshold * WAD // BPS, WAD, trigger.bound))",
+        "return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, ltv))",
+        "return Wad(mul_div_up(figures.average_threshold * WAD // BPS, WAD, ltv))",
         "tests/core/test_fee_budget.py",
     ),
     Mutant(
