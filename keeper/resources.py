@@ -17,7 +17,7 @@ def folder(name: str) -> Path:
 
 
 def example() -> str:
-    """Return the settings file to begin with, in which every key is told. Raises FileNotFoundError as above."""
+    """Return the settings file to begin with, in which every key is explained. Raises FileNotFoundError as above."""
     for place in (_PACKAGE / "_data", _PACKAGE.parent / "config"):
         if (file := place / "keeper.example.toml").is_file():
             return file.read_text(encoding="utf-8")

@@ -140,7 +140,7 @@ def taken(method: str, raw: str) -> Decode[str]:
 
 
 def has_already(error: NodeRefusedError) -> bool:
-    """Tell whether a node refused bytes because it has them: that is a success."""
+    """Return whether a node refused bytes because it has them: that is a success."""
     return rejections.read(error.message).cause is rejections.Cause.ALREADY_KNOWN
 
 

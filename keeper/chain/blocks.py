@@ -97,7 +97,7 @@ class Blocks:
     def subscribe_logs(
         self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap
     ) -> Pushed | None:
-        """Be told of logs, where a node pushes them: see ``chain.pushes``."""
+        """Hear of logs, where a node pushes them: see ``chain.pushes``."""
         return self.node.subscribe_logs(addresses, topics, on_log, on_gap) if isinstance(self.node, Nodes) else None
 
     @property
@@ -157,8 +157,8 @@ class Blocks:
         while going:
             for i, discovery in list(going.items()):
                 try:
-                    told = answers[i]
-                    wanted[i] = next(discovery) if told is None else discovery.send(told)
+                    stated = answers[i]
+                    wanted[i] = next(discovery) if stated is None else discovery.send(stated)
                 except StopIteration as done:
                     found[i] = done.value
                     del going[i]
@@ -174,14 +174,14 @@ class Blocks:
         """
         found = list[Answer]()
         for chunk, data in await self.pieces(block, reads):
-            answers, doubtful = self._told(chunk, data)
+            answers, doubtful = self._stated(chunk, data)
             if doubtful and not self.caps.is_ample(chunk):
                 await self._ask_again(block, chunk, answers, doubtful)
             found += answers
         return found
 
     def is_one_call(self, bundle: Bundle) -> bool:
-        """Tell whether reads go into one eth_call as things are."""
+        """Return whether reads go into one eth_call as things are."""
         return len(bundle.chunks(self.caps, self.multicall)) <= 1
 
     async def pieces(self, block: BlockRef, reads: Sequence[Read] | Bundle) -> list[Piece]:
@@ -253,7 +253,7 @@ class Blocks:
             decode, "eth_call", {"to": self.multicall, "data": chunk.data}, {"blockHash": block.hash}
         )
 
-    def _told(self, chunk: Chunk, data: bytes) -> tuple[list[Answer], list[int]]:
+    def _stated(self, chunk: Chunk, data: bytes) -> tuple[list[Answer], list[int]]:
         """Return a chunk's answers, and the places of those that failed and did not before."""
         answers, doubtful, failing = list[Answer](), list[int](), self._failing
         outcomes = islice(multicall3.outcomes(data, len(chunk.reads) + 2), 2, None)

@@ -89,7 +89,7 @@ def _without_halves(escape: re.Match[bytes]) -> bytes:
 
 
 def is_shallow(data: bytes) -> bool:
-    """Tell whether arrays and objects are nested within bounds, brackets inside strings left out."""
+    """Return whether arrays and objects are nested within bounds, brackets inside strings left out."""
     without_escapes = _ESCAPES.sub(b"", data) if b"\\" in data else data
     level = 0
     for bracket in _STRINGS.sub(b"", without_escapes.translate(None, _NO_STRUCTURE)):

@@ -22,7 +22,7 @@ class Sent:
     unanswered: tuple[str, ...]
     """Still on their way when the others had answered; they go on."""
     is_public: bool
-    """False while only private relays were told."""
+    """False while only private relays were asked."""
 
     @property
     def is_taken(self) -> bool:
@@ -38,7 +38,7 @@ class Sent:
 async def broadcast(members: Sequence[Member], raw: str, tasks: Tasks, grace_s: float, *, public: bool) -> Sent:
     """Hand bytes to all nodes that take transactions; to the private relays only, unless ``public`` or there is none.
 
-    Waits for the first that takes them, then a grace. A node set aside for its heads is told too: it may still relay.
+    Waits for the first that takes them, then a grace. A node set aside for its heads is asked too: it may still relay.
     Raises ForbiddenMethodError where no connection may send.
     """
     takers = [m for m in members if m.may_send]

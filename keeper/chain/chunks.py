@@ -47,7 +47,7 @@ class Room:
     size: int
 
     def takes(self, more: Sequence[Read]) -> bool:
-        """Take reads if there is room for all of them, and tell whether."""
+        """Take reads if there is room for all of them, and return whether there was."""
         gas, size = sum(read.gas for read in more), sum(_size(read) for read in more)
         if len(more) > self.reads or gas > self.gas or size > self.size:
             return False
@@ -62,7 +62,7 @@ class Caps:
         self._most = reads, gas
         self.reads, self.gas, self.size = reads, gas, size
         self.granted: int | None = None
-        """Gas that the node was seen to grant a call; None when it did not tell."""
+        """Gas that the node was seen to grant a call; None when it did not say."""
 
     @property
     def state(self) -> tuple[int, int, int]:
@@ -129,12 +129,12 @@ def laid_out(reads: Sequence[Read], multicall: Address) -> Chunk:
 
 
 def proofs(multicall: Address) -> tuple[Read, Read]:
-    """Return the reads that tell which block answered."""
+    """Return the reads that show which block answered."""
     return multicall3.timestamp().read(multicall), multicall3.chain_id().read(multicall)
 
 
 def is_too_big(error: NodeRefusedError) -> bool:
-    """Tell whether a node refused a call for what it takes: gas, bytes or time. Less at once may go."""
+    """Return whether a node refused a call for what it takes: gas, bytes or time. Less at once may go."""
     return isinstance(error, TooBigError) or is_too_heavy(error.message)
 
 

@@ -114,7 +114,7 @@ class Node:
             raise ForbiddenMethodError(f"{method} on a connection that may not use it")
         sent = await self.pace.turn(self.name, method, is_urgent=method not in READING)
         try:
-            result = await self._told(method, params)
+            result = await self._stated(method, params)
         except NodeBusyError as error:
             self.pace.refused(sent, error)
             raise
@@ -132,7 +132,7 @@ class Node:
             raise refusal(self.name, method, answer["error"])
         return answer.get("result")
 
-    async def _told(self, method: str, params: tuple[Any, ...]) -> Any:
+    async def _stated(self, method: str, params: tuple[Any, ...]) -> Any:
         """Return what ``_exchange`` does; nothing of our own address is in what it raises."""
         try:
             return await self._exchange(method, params)
@@ -148,11 +148,11 @@ class Node:
 
     @property
     def can_push(self) -> bool:
-        """Whether the node can tell by itself what is new: over WebSocket, where the connection may read."""
+        """Whether the node can push what is new: over WebSocket, where the connection may read."""
         return self._pushes is not None and self.may("eth_subscribe")
 
     def subscribe_heads(self, on_head: Callable[[Header], None], on_gap: OnGap) -> Pushed | None:
-        """Be told of each new head. None where the node cannot push: see ``chain.pushes``."""
+        """Hear of each new head. None where the node cannot push: see ``chain.pushes``."""
 
         def on_push(found: Any) -> None:
             if isinstance(found, dict):
@@ -163,7 +163,7 @@ class Node:
     def subscribe_logs(
         self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap = lambda: None
     ) -> Pushed | None:
-        """Be told of each log of these contracts with these topics. None where the node cannot push."""
+        """Hear of each log of these contracts with these topics. None where the node cannot push."""
 
         def on_push(found: Any) -> None:
             try:

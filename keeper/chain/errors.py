@@ -72,7 +72,7 @@ class StaleAnswerError(NodeError):
 
 
 class NodesDisagreeError(NodeError):
-    """Two nodes that both seem well tell different things of one block: nothing may be spent on either's word."""
+    """Two nodes that both seem well say different things of one block: nothing may be spent on either's word."""
 
 
 class ForbiddenMethodError(Exception):

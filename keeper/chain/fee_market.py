@@ -54,7 +54,7 @@ class Market:
 
     @property
     def first_tip(self) -> Wei:
-        """What a first offer tips: what is usual, but near the market whatever a node tells. Higher offers climb."""
+        """What a first offer tips: what is usual, but near the market whatever a node says. Higher offers climb."""
         return Wei(min(self.tip, max(self.usual, FIRST_TIP)))
 
 

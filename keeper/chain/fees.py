@@ -31,7 +31,7 @@ def usual_tip(rewards: Sequence[Sequence[int]]) -> Wei:
 
 
 def is_payable(base_fee: Wei, ceiling: Wei | None) -> bool:
-    """Tell whether anything could be mined at a base fee within a ceiling."""
+    """Return whether anything could be mined at a base fee within a ceiling."""
     return ceiling is None or base_fee + LEAST_TIP <= ceiling
 
 

@@ -16,10 +16,10 @@ from keeper.chain.pushes import Header
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 
 Warn = Callable[[str, str, str], None]
-"""Told what the owner must know of the nodes together: a key to repeat it by, a title, the detail."""
+"""Called with what the owner must know of the nodes together: a key to repeat it by, a title, the detail."""
 
 Calm = Callable[[str, str], None]
-"""Told that this is over: the key, and how it is now."""
+"""Called when this is over: the key, and how it is now."""
 
 _HEAD = "eth_getBlockByNumber"
 LONE_S = 15.0
@@ -62,7 +62,7 @@ class Heads:
     @property
     def are_told(self) -> bool:
         """Whether every node that is read from pushes its heads."""
-        return all(m.tells for m in self.readers if m.fault is None)
+        return all(m.pushes_heads for m in self.readers if m.fault is None)
 
     async def newest(self) -> Header:
         """Return the header of the newest block to go by. Raises NodesDisagreeError when there is nothing to follow."""
@@ -112,7 +112,7 @@ class Heads:
         counting = self._counting()
         polls = [self._polls[name] for name in counting] or list(self._polls.values())
         # a head that was pushed is not kept waiting for those who have to be asked
-        await first_and_grace(polls, 0 if any(self._by_name[name].tells for name in counting) else GRACE_S)
+        await first_and_grace(polls, 0 if any(self._by_name[name].pushes_heads for name in counting) else GRACE_S)
         outcomes = [poll.result() for poll in polls if poll.done()]
         if all(isinstance(o, NodeError) for o in outcomes):
             await at_most(self._polls.values(), GRACE_S)
@@ -153,7 +153,7 @@ class Heads:
         return health.far_ahead(records, self._handed.head, elapsed, self._block_time_s)
 
     def _is_patience_with_far_out(self) -> bool:
-        """Tell whether the only nodes there are named a head far ahead for long enough: nobody else can be asked."""
+        """Return whether the only nodes there are named a head far ahead for long enough: nobody else can be asked."""
         now = self._clock()
         self._far_since = now if self._far_since is None else self._far_since
         if now - self._far_since < LONE_S:
@@ -192,7 +192,7 @@ class Heads:
                 self._then[member.name] = min(self._then.get(member.name, number), number)
 
     def _tell_who_stands(self) -> None:
-        """Tell the owner when only nodes are left whose word should not count."""
+        """Alert the owner when only nodes are left whose word should not count."""
         left = health.standing([m.record for m in self.readers], self._clock())
         if left:
             names = ", ".join(r.name for r in left)
@@ -249,7 +249,7 @@ class Heads:
         return [m for m in found if m.record.has(number, hash_)] or found
 
     def is_new(self, method: str, params: tuple[Any, ...]) -> bool:
-        """Tell whether a request is about a block that a node may not have yet."""
+        """Return whether a request is about a block that a node may not have yet."""
         number, hash_ = self._pins.of(method, params)
         if not number and hash_ is None:
             return False

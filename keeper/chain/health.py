@@ -159,7 +159,7 @@ class Record:
         """Return the record with a newer word on the node's head."""
         return replace(self, head=head, history=self.history.extended(head))
 
-    def told(self, number: int, hash_: str) -> Record:
+    def stated(self, number: int, hash_: str) -> Record:
         """Return the record with the hash the node gave for a number."""
         return replace(self, history=self.history.with_block(number, hash_))
 
@@ -212,7 +212,7 @@ def healthy(records: Sequence[Record], now: float, handed: Head | None, max_lag:
 
 
 def is_credible(number: int, before: int, elapsed_s: float, block_time_s: float) -> bool:
-    """Tell whether a chain can have come from one block to another in a time. Going back is another question."""
+    """Return whether a chain can have come from one block to another in a time. Going back is another question."""
     return number - before <= AHEAD + AHEAD_PACE * elapsed_s / block_time_s
 
 

@@ -1,4 +1,4 @@
-"""Logs over many blocks, in pages that a node takes: halved where it refuses, learned for each node, never half told.
+"""Logs over many blocks, in pages that a node takes: halved where it refuses, learned for each node, never half given.
 
 A node bounds eth_getLogs by blocks, by logs and by bytes, and says so in many ways. What it refused is asked for in
 halves, and pages are no larger than that from then on. An answer is all the logs of the range or an error: what is

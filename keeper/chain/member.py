@@ -26,8 +26,8 @@ from keeper.venues.codec.quantities import hash32, quantity
 
 T = TypeVar("T")
 Clock = Callable[[], float]
-Tell = Callable[[str, Aside, str], None]
-"""Told when a node is set aside: its name, why, and the detail. Called once each time, and must not block."""
+Notify = Callable[[str, Aside, str], None]
+"""Called when a node is set aside: its name, why, and the detail. Called once each time, and must not block."""
 
 SEND_METHODS: Final = ("eth_sendRawTransaction", "eth_sendPrivateTransaction")
 
@@ -40,7 +40,7 @@ class Member:
         node: Node,
         chain_id: int,
         clock: Clock,
-        tell: Tell,
+        notify: Notify,
         roles: frozenset[Role] = frozenset((Role.READ, Role.SEND)),
         send_method: str = SEND_METHODS[0],
     ) -> None:
@@ -52,16 +52,16 @@ class Member:
         """What is wrong while it is on another chain than ours."""
         self._chain_id = chain_id
         self._clock = clock
-        self._tell = tell
+        self._notify = notify
         self._send_method = send_method
         self._pushed: Pushed | None = None
-        self._told: tuple[float, Header] | None = None
+        self._stated: tuple[float, Header] | None = None
         self._newest: Head | None = None
         """The last head it named, whether or not that was believed."""
         self._patience_s = 0.0
 
     @property
-    def tells(self) -> bool:
+    def pushes_heads(self) -> bool:
         """Whether the node can be counted on to push its next head."""
         return self._pushed is not None and self._pushed.is_live
 
@@ -117,21 +117,21 @@ class Member:
 
         def on_head(header: Header) -> None:
             with contextlib.suppress(NodeAwayError):  # an incomplete one is as good as none: polling goes on
-                self._told = self._clock(), _as_head(self.name, header)[0]
+                self._stated = self._clock(), _as_head(self.name, header)[0]
                 wake()
 
         def on_gap() -> None:
-            self._told = None
+            self._stated = None
             wake()
 
         self._patience_s = patience_s
         self._pushed = self.node.subscribe_heads(on_head, on_gap)
 
     async def see_head(self) -> Header:
-        """Return the header of the newest block, and remember it: as the node told it by itself, else asked for."""
-        told = self._told if self.tells else None
-        if told is not None and self._clock() - told[0] <= self._patience_s:
-            header, head = _as_head(self.name, told[1])
+        """Return the header of the newest block, and remember it: as the node pushed it, else asked for."""
+        stated = self._stated if self.pushes_heads else None
+        if stated is not None and self._clock() - stated[0] <= self._patience_s:
+            header, head = _as_head(self.name, stated[1])
         else:
             header, head = await self.ask(_as_head, "eth_getBlockByNumber", "latest", False)
         before, self._newest = self._newest, head
@@ -147,7 +147,7 @@ class Member:
         """Remember which block the node has at a number. Having none, it stays silent about it."""
         header = await self.ask(as_is, "eth_getBlockByNumber", hex(number), False)
         if isinstance(header, dict) and header.get("hash"):
-            self.record = self.record.told(number, str(header["hash"]))
+            self.record = self.record.stated(number, str(header["hash"]))
 
     async def take(self, raw: str) -> None:
         """Hand over signed bytes, in the way this node takes them; again where it had no time for them."""
@@ -164,13 +164,13 @@ class Member:
         was = self.record.aside if self.record.is_aside(self._clock()) else None
         self.record = self.record.left(why, self._clock())
         if was is not why:
-            self._tell(self.name, why, detail)
+            self._notify(self.name, why, detail)
 
     def fail(self, detail: str) -> None:
         """Count a request that was not answered, or too late."""
         was, self.record = self.record, self.record.failed(self._clock())
         if self.record.aside is Aside.FAILING and was.aside is not Aside.FAILING:
-            self._tell(self.name, Aside.FAILING, detail)
+            self._notify(self.name, Aside.FAILING, detail)
 
     async def _ask(self, decode: Decode[T], method: str, *params: Any) -> T:
         begun = self._clock()
@@ -199,7 +199,7 @@ class Member:
         was = self.record.aside if self.record.is_aside(self._clock()) else None
         self.record = self.record.was_stale(self._clock())
         if self.record.aside is not None and self.record.aside is not was:
-            self._tell(self.name, self.record.aside, detail)
+            self._notify(self.name, self.record.aside, detail)
 
     def _answered(self, begun: float) -> None:
         self.record = self.record.answered(self._clock() - begun)

@@ -29,7 +29,7 @@ from keeper.chain.heads import Calm, Heads, Warn
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Clock, Member, as_is, as_number
 from keeper.chain.patience import Patience, for_a_block, patiently
-from keeper.chain.pushes import OnGap, OnLog, Pushed, Several, Told, Topics
+from keeper.chain.pushes import OnGap, OnLog, Pushed, Several, Stated, Topics
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
@@ -143,12 +143,12 @@ class Nodes:
     def subscribe_logs(
         self, addresses: Sequence[Address], topics: Topics, on_log: OnLog, on_gap: OnGap = lambda: None
     ) -> Pushed | None:
-        """Be told of each log once, by whichever node is first. None where no node that reads can push.
+        """Hear of each log once, by whichever node is first. None where no node that reads can push.
 
         ``on_gap`` is called when any of them may have missed one. See ``chain.pushes``.
         """
-        told = Told(on_log)
-        begun = [m.node.subscribe_logs(addresses, topics, told, on_gap) for m in self._heads.readers]
+        stated = Stated(on_log)
+        begun = [m.node.subscribe_logs(addresses, topics, stated, on_gap) for m in self._heads.readers]
         found = tuple(p for p in begun if p is not None)
         return Several(found) if found else None
 
@@ -189,7 +189,7 @@ class Nodes:
             )
 
     async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
-        """Tell whether every healthy node that has the block gives the same answer to an eth_call at it.
+        """Return whether every healthy node that has the block gives the same answer to an eth_call at it.
 
         True as well where there is only one, and where no other answers. A minority is set aside: it will not stand
         in the way twice.
@@ -203,7 +203,7 @@ class Nodes:
         return {m: self._tasks.begin(m.ask(as_is, "eth_call", call, at)) for m in nodes} if len(nodes) > 1 else {}
 
     async def borne_out(self, block: BlockRef, begun: Poll, answer: str) -> bool:
-        """Tell whether nobody who was asked answered otherwise. See ``confirm``."""
+        """Return whether nobody who was asked answered otherwise. See ``confirm``."""
         await at_most(begun.values(), HEDGE_S)
         outcomes = {m: t.result() for m, t in begun.items() if t.done()}
         said = {m: str(o).lower() for m, o in outcomes.items() if not isinstance(o, NodeError)}

@@ -91,9 +91,9 @@ class Pace:
         if sent > self._closed_at:
             self._refusals += 1
             self._closed_at = now
-            told = error.allowed or self._within_a_second(sent)
-            if told:
-                self._learned, self._learned_at = told, now
+            stated = error.allowed or self._within_a_second(sent)
+            if stated:
+                self._learned, self._learned_at = stated, now
         pause = (
             min(PAUSES_S[1], PAUSES_S[0] * 2.0 ** min(self._refusals - 1, 8))
             if error.after_s is None

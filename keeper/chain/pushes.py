@@ -43,7 +43,7 @@ class Log:
 
     @property
     def key(self) -> tuple[str, str, int, bool]:
-        """What tells two pushes of the same event apart from two events."""
+        """What makes two pushes the same event and not two."""
         return self.block_hash, self.transaction_hash, self.index, self.removed
 
 
@@ -79,7 +79,7 @@ class Several:
             part.cancel()
 
 
-class Told:
+class Stated:
     """Passes each log on once, however many nodes push it. The latest ``REMEMBERED`` are known."""
 
     def __init__(self, on_log: OnLog) -> None:

@@ -163,10 +163,10 @@ _WAIT_PATTERN: Final = re.compile(
 
 def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: float | None = None) -> NodeError:
     """Return a JSON-RPC error as one of ours. ``status`` and ``after_s`` (Retry-After) are those of its HTTP answer."""
-    told = error if isinstance(error, Mapping) else {"message": error}
-    code = told.get("code")
+    stated = error if isinstance(error, Mapping) else {"message": error}
+    code = stated.get("code")
     code = code if isinstance(code, int) else 0
-    message, raw = plain(str(told.get("message", ""))), told.get("data")
+    message, raw = plain(str(stated.get("message", ""))), stated.get("data")
     data, words = _revert_data(raw), _words(message, raw)
     detail = f"error {code}: {message}"
     if not _reads(method):
@@ -190,15 +190,15 @@ def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: f
 
 
 def is_too_heavy(message: str) -> bool:
-    """Tell whether an eth_call was refused for what it takes: gas, bytes or time. Less at once may go."""
+    """Return whether an eth_call was refused for what it takes: gas, bytes or time. Less at once may go."""
     return any(text in message.lower() for text in _TOO_HEAVY)
 
 
 def wait_in(text: str, raw: Any = None) -> float | None:
     """Return the seconds a node asks us to wait, by its words or Infura's data; None when it says nothing."""
     rate = raw.get("rate") if isinstance(raw, Mapping) else None
-    if isinstance(rate, Mapping) and (told := _positive(rate.get("backoff_seconds"))):
-        return told
+    if isinstance(rate, Mapping) and (stated := _positive(rate.get("backoff_seconds"))):
+        return stated
     found = _WAIT_PATTERN.search(text.lower())
     if found is None:
         return None
@@ -247,7 +247,7 @@ def _revert_data(raw: Any) -> str | None:
 
 def _positive(value: Any) -> float | None:
     try:
-        told = float(value)
+        stated = float(value)
     except (TypeError, ValueError):
         return None
-    return told if told > 0 and math.isfinite(told) else None
+    return stated if stated > 0 and math.isfinite(stated) else None

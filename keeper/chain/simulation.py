@@ -177,7 +177,7 @@ class _Run:
 
 
 def says_no_funds(error: NodeRefusedError) -> bool:
-    """Tell whether a node will not run a call because its sender cannot pay for it."""
+    """Return whether a node will not run a call because its sender cannot pay for it."""
     return error.code == NO_FUNDS or "insufficient funds" in error.message.lower()
 
 

@@ -109,7 +109,7 @@ class SocketWire:
         return subscription
 
     def drop(self, subscription: Subscription) -> None:
-        """Forget a subscription, and tell the node so where there is a connection."""
+        """Forget a subscription, and let the node know where there is a connection."""
         if subscription not in self._subscriptions:
             return
         self._subscriptions.remove(subscription)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 GRACE_S = 0.2
 """How long the other nodes are waited for once one has answered."""
 HEDGE_S = 2.0
-"""How long one node is waited for where another could tell, or where its silence is no answer either."""
+"""How long one node is waited for where another could answer, or where its silence is no answer either."""
 
 
 class Tasks:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """What the program tells its caller."""
+    """What the program says to its caller."""
 
     FINE = 0
     FAILED = 1

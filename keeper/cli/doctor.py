@@ -32,7 +32,7 @@ Prompt = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. What is not ``needed`` is told and does not count."""
+    """One thing looked at. What is not ``needed`` is reported and does not count."""
 
     topic: str
     is_fine: bool
@@ -56,7 +56,7 @@ async def examine(engine: Opened, settings: Settings, prompt: Prompt | None, *, 
 
 
 async def _on_chain(engine: Opened, settings: Settings, block: BlockRef) -> list[Finding]:
-    """Return what a block tells: the positions, who pays, how plans are rehearsed. Raises NodeError."""
+    """Return what a block shows: the positions, who pays, how plans are rehearsed. Raises NodeError."""
     findings = list[Finding]()
     try:
         snapshot = await engine.reader.snapshot(block)
@@ -162,7 +162,7 @@ async def _account(engine: Opened, settings: Settings, signer: Signer, block: Bl
 async def _alarms(settings: Settings, *, send_test: bool) -> list[Finding]:
     urls = [url.reveal() for url in settings.alerts.urls]
     if not urls:
-        return [Finding("alarms", False, "no address: only the log will tell ([alerts] urls)", needed=False)]
+        return [Finding("alarms", False, "no address: only the log will say ([alerts] urls)", needed=False)]
     if not send_test:
         return [Finding("alarms", True, f"{_counted(len(urls))}, not tried: --send-test sends a test to each")]
     return [await _delivered(f"alarm {i} of {len(urls)}", url, settings) for i, url in enumerate(urls, 1)]

@@ -72,7 +72,7 @@ async def _examine_taker(node: NodeSettings, settings: Settings) -> list[Found]:
     try:
         chain = int(str(await connection.request("eth_chainId")), 16)
     except NodeRefusedError:
-        return [(topic, True, "answers; it does not tell its chain, and takes transactions only")]
+        return [(topic, True, "answers; it does not say its chain, and takes transactions only")]
     except NodeError as error:
         return [(topic, False, f"{error.method}: {error.detail}")]
     except ValueError:

@@ -22,7 +22,7 @@ ROUNDS = 8
 
 
 def run(chains: list[Settings], *, live: bool) -> None:
-    """Keep every chain's positions until it is told to stop."""
+    """Keep every chain's positions until it is asked to stop."""
     _warn(chains)
 
     async def work() -> Exit:
@@ -85,7 +85,7 @@ def _code(result: Result, outcome: AnyOutcome | None) -> Exit:
 
 
 def _is_helped(intent: Intent, outcome: Outcome) -> bool:
-    """Tell whether the promise was kept, or part of it was enough for the rule to rest."""
+    """Return whether the promise was kept, or part of it was enough for the rule to rest."""
     if outcome.helped or outcome.after is None:
         return outcome.helped
     value = measure(intent.rule.trigger, intent.assessment.position, outcome.after)

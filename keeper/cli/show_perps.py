@@ -125,9 +125,9 @@ def rules_text(fired: Sequence[str], rules: Sequence[Data]) -> str:
     """Return how many rules rest, which fire, and which measure nothing: those are not at rest."""
     blind = [rule["rule"] for rule in rules if rule["doubt"]]
     resting = len(rules) - len(fired) - len(blind)
-    told = [f"{', '.join(fired)} fires"] if fired else [f"{resting} rest"] if resting else []
-    told += [f"{', '.join(blind)} measures nothing"] if blind else []
-    return "; ".join(told) or "none"
+    stated = [f"{', '.join(fired)} fires"] if fired else [f"{resting} rest"] if resting else []
+    stated += [f"{', '.join(blind)} measures nothing"] if blind else []
+    return "; ".join(stated) or "none"
 
 
 def print_books(console: Console, of: Sequence[tuple[BookAssessment, Carry]]) -> None:

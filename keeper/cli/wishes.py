@@ -24,7 +24,7 @@ def ask(id_: int, what: str, config: Path, *, live: bool, as_json: bool) -> None
         async with await remembered(settings) as journal:
             found = await _open_transaction(journal, settings, id_)
             if not live:
-                _tell(
+                _report(
                     id_,
                     f"{found.purpose}, nonce {found.nonce}; nothing was done: add --live",
                     "dry_run",
@@ -39,15 +39,15 @@ def ask(id_: int, what: str, config: Path, *, live: bool, as_json: bool) -> None
                     if executor.lane.signer.address == found.signer:
                         await executor.lane.reconcile()
         except SignerLockedError:
-            _tell(id_, f"the running keeper was asked to {what.replace('_', ' ')} it", "asked", as_json=as_json)
+            _report(id_, f"the running keeper was asked to {what.replace('_', ' ')} it", "asked", as_json=as_json)
             return Exit.FINE
         except SendFailedError as error:
-            _tell(id_, str(error), "pending", as_json=as_json)
+            _report(id_, str(error), "pending", as_json=as_json)
             return Exit.FAILED
         async with await remembered(settings) as journal:
             rows = await journal.transactions.at_nonce(found.chain_id, found.signer, found.nonce)
         state = next(r.state for r in rows if r.id == id_)
-        _tell(id_, f"is {state} now", state, as_json=as_json)
+        _report(id_, f"is {state} now", state, as_json=as_json)
         return Exit.FINE
 
     finish(guarded(work))
@@ -65,7 +65,7 @@ async def _open_transaction(journal: Journal, settings: Settings, id_: int) -> T
     return fail(Exit.FAILED, f"transaction {id_} is not pending: `keeper tx list` shows what is")
 
 
-def _tell(id_: int, text: str, state: str, *, as_json: bool) -> None:
+def _report(id_: int, text: str, state: str, *, as_json: bool) -> None:
     if as_json:
         as_json_text(out(), {"id": id_, "state": state, "text": text})
     else:

@@ -16,7 +16,7 @@ from keeper.core.units import mul_div_down
 SETTLE_S = 10.0
 """Quiet for so long is over; twice as long after each relapse."""
 WORSE_PERCENT = 75
-"""A distance to liquidation that is so much of what was last told is worse."""
+"""A distance to liquidation that is so much of what was last reported is worse."""
 NEAR = 10**16
 """Below this distance (1 %, Wad) only liquidation itself is worse."""
 MOST_RELAPSES = 16
@@ -65,7 +65,7 @@ class Condition:
 def on(before: Condition | None, fresh: Condition, repeat_s: float, worst: int | None) -> tuple[Condition, News | None]:
     """Return a condition seen at ``fresh.last_on``, and why the owner hears of it, if he does.
 
-    ``worst`` is how near liquidation the subject was when anything of it was last told.
+    ``worst`` is how near liquidation the subject was when anything of it was last reported.
     """
     now = fresh.last_on
     if before is None or not 0 <= now - before.last_on <= max(repeat_s, FORGOTTEN_S):
@@ -77,9 +77,9 @@ def on(before: Condition | None, fresh: Condition, repeat_s: float, worst: int |
     spells = before.spells + (before.quiet_since is not None)
     seen = replace(before, name=fresh.name, last_on=now, quiet_since=None, times=before.times + 1, spells=spells)
     if is_worse(fresh.distance, worst):
-        return _told(seen, now, fresh.distance), News.WORSE
+        return _stated(seen, now, fresh.distance), News.WORSE
     if not 0 <= now - before.told_at < repeat_s:
-        return _told(seen, now, fresh.distance), News.STILL
+        return _stated(seen, now, fresh.distance), News.STILL
     return seen, None
 
 
@@ -95,7 +95,7 @@ def off(before: Condition, now: float, repeat_s: float) -> tuple[Condition | Non
 
 
 def is_worse(distance: int | None, worst: int | None) -> bool:
-    """Tell whether liquidation is so much nearer than when the owner last heard that it is news."""
+    """Return whether liquidation is so much nearer than when the owner last heard that it is news."""
     if distance is None or worst is None or worst <= 0:
         return False
     return distance <= 0 or (distance >= NEAR and distance <= mul_div_down(worst, WORSE_PERCENT, 100))
@@ -115,6 +115,6 @@ def from_plain(given: Any) -> Condition | None:
         return None
 
 
-def _told(of: Condition, now: float, distance: int | None) -> Condition:
+def _stated(of: Condition, now: float, distance: int | None) -> Condition:
     nearest = of.distance if distance is None else distance
     return replace(of, told_at=now, times=0, spells=0, distance=nearest)

@@ -157,7 +157,7 @@ I_co = TypeVar("I_co", covariant=True)
 class Decided(Generic[I_co]):
     """What every fired rule of one position or book came to, each under its own name, in the order they are heard.
 
-    One of the ``intents`` is acted on: the first for which a way is found. Every hold is told, whatever is acted on:
+    One of the ``intents`` is acted on: the first for which a way is found. Every hold is reported, whoever acts:
     an alert is independent of actions, and no rule speaks for another.
     """
 
@@ -304,7 +304,7 @@ def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
 
 
 def _is_new_low(rule: Rule, assessed: Assessment, memory: Memory) -> bool:
-    """Tell whether prices are worse for the position as it is now than those on which the rule last acted.
+    """Return whether prices are worse for the position as it is now than those on which the rule last acted.
 
     A cooldown keeps a rule from going back and forth; a market that goes on falling is a new danger.
     """
@@ -321,12 +321,12 @@ def _rescues(boost: Rule, assessed: Assessment) -> list[Rule]:
 
 
 def _still_fires_at_target(rule: Rule, assessed: Assessment) -> bool:
-    """Tell whether a rule's trigger would fire at its own target, where the two are measured differently."""
+    """Return whether a rule's trigger would fire at its own target, where the two are measured differently."""
     return rule.target is not None and _fires_at(rule, rule.target, assessed)
 
 
 def _fires_at(rule: Rule, target: Target, assessed: Assessment) -> bool:
-    """Tell whether a rule's trigger would fire with the position at a target.
+    """Return whether a rule's trigger would fire with the position at a target.
 
     With one average threshold T: health factor = T / LTV, and distance = 1 - LTV / T.
     """

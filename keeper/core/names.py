@@ -1,4 +1,4 @@
-"""Assets by name: a symbol is no identity, an address is. Several assets of one symbol are told apart by theirs."""
+"""Assets by name: a symbol is no identity, an address is. Several assets of one symbol differ by theirs."""
 
 from __future__ import annotations
 

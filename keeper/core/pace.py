@@ -15,7 +15,7 @@ SHORTEST = 2
 BLOCKS = 2
 """Blocks from a decision to its transaction: prices go on moving for so long."""
 MOST = Bps(5_000)
-"""A faster move than half a block is told as this: no bound would follow it."""
+"""A faster move than half a block is taken for this: no bound would follow it."""
 
 Readings = Mapping[Address, int]
 """What the oracle answers, by asset. Pools have no say: who moves one must not widen what we would give him."""

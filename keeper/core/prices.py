@@ -14,7 +14,7 @@ from keeper.core.units import BPS, Address, Bps, duration, usd_text
 class OraclePrice:
     """What the protocol's oracle says one whole token costs, in the market's own money.
 
-    ``updated_at`` is the underlying feed's last round (unix seconds); None when no feed behind the source tells.
+    ``updated_at`` is the underlying feed's last round (unix seconds); None when no feed behind the source says.
     """
 
     asset: Address
@@ -31,7 +31,7 @@ class SecondPrice:
     """The same price by an independent source: a Uniswap v3 average with its present spot, or a second feed.
 
     ``answers`` holds every reading of that source in the market's base unit (average first, then spot). ``via`` is
-    the asset in terms of which a pool tells it: a wrong price of that one would make this one look wrong.
+    the asset in terms of which a pool gives it: a wrong price of that one would make this one look wrong.
     """
 
     asset: Address
@@ -68,7 +68,7 @@ class Doubt:
     side: Side = Side.BOTH
 
     def forbids(self, side: Side) -> bool:
-        """Tell whether the doubt forbids selling, or buying."""
+        """Return whether the doubt forbids selling, or buying."""
         return self.side in (Side.BOTH, side)
 
 
@@ -111,7 +111,7 @@ def each_its_own(
 ) -> dict[Address, tuple[Doubt, ...]]:
     """Return the doubts by asset without those that are another asset's: a doubt binds the trades of one asset.
 
-    A pool tells one price in terms of another. Where both look wrong by the same pool, one of them is, and a dollar
+    A pool gives one price in terms of another. Where both look wrong by the same pool, one of them is, and a dollar
     at a dollar is the last to be it; where the other looks wrong by a pool of its own as well, it is that one.
     """
 
@@ -153,5 +153,5 @@ def clock_doubts(block_s: int, clock_s: float | None) -> tuple[Doubt, ...]:
 
 
 def is_within(a: int, b: int, bound: Bps) -> bool:
-    """Tell whether two prices differ by at most ``bound`` of the larger."""
+    """Return whether two prices differ by at most ``bound`` of the larger."""
     return abs(a - b) * BPS <= max(a, b) * bound

@@ -80,7 +80,7 @@ class Reason(Enum):
     PRICE_STALE = ("price_stale", "the feed is older than its heartbeat", "wait for the feed, or correct `heartbeat`")
     PRICE_AGE_UNKNOWN = (
         "price_age_unknown",
-        "no feed behind the oracle tells when it was updated",
+        "no feed behind the oracle says when it was updated",
         "name a `feed` for the asset in the network file",
     )
     PRICE_DEVIATES = (

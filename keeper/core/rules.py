@@ -53,7 +53,7 @@ class Trigger:
     asset: str | None = None
 
     def fires_at(self, value: int) -> bool:
-        """Tell whether a measured value fires."""
+        """Return whether a measured value fires."""
         return value < self.bound if self.is_below else value > self.bound
 
 
@@ -64,7 +64,7 @@ class HealthFactorTarget:
     health_factor: Wad
 
     def is_met(self, of: AccountFigures) -> bool:
-        """Tell whether figures are at or on the safe side of the target."""
+        """Return whether figures are at or on the safe side of the target."""
         return of.health_factor >= self.health_factor
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class LtvTarget:
     ltv: Wad
 
     def is_met(self, of: AccountFigures) -> bool:
-        """Tell whether figures are at or on the safe side of the target."""
+        """Return whether figures are at or on the safe side of the target."""
         return lending.current_ltv(of) <= self.ltv
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class CloseTarget:
     """Repay every debt."""
 
     def is_met(self, of: AccountFigures) -> bool:
-        """Tell whether no debt is left."""
+        """Return whether no debt is left."""
         return of.debt_value == 0
 
     def __str__(self) -> str:
@@ -255,7 +255,7 @@ def _no_one_asset(given: str | None, position: LendingPosition) -> str:
 
 
 def matters(position: LendingPosition, asset: Address) -> bool:
-    """Tell whether an asset is more than dust here: 1 % of the collateral or of the debt.
+    """Return whether an asset is more than dust here: 1 % of the collateral or of the debt.
 
     Anyone may supply a unit of anything to anyone; that must not blind a rule or bind the keeper's hands.
     """

@@ -44,7 +44,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Otherwise:
-    """A position as another node tells it, where that is not as ours does. Nobody can tell which of them is right."""
+    """A position as another node shows it, where that is not as ours does. Nobody knows which of them is right."""
 
     position: LendingPosition | PerpPosition | Unreadable
     detail: str
@@ -75,6 +75,6 @@ class Snapshot:
     also: Mapping[object, bytes | None] = field(default_factory=dict)
     """Answers to what armed plans asked to be read beside everything else, by their reads."""
     otherwise: Mapping[str, Otherwise] = field(default_factory=dict)
-    """Positions of which another node tells otherwise, by name: of those the worse figure binds."""
+    """Positions of which another node says otherwise, by name: of those the worse figure binds."""
     assets: dict[Address, Listed] = field(default_factory=dict)
     """What wallets of books may hold, with its price; empty where there are no such wallets."""

@@ -57,7 +57,7 @@ def outcome_said(plan: Plan, outcome: Outcome) -> Says:
 
 
 def title_of(position: str, rule: str, kind: str, why: str, change: str, *, is_boost: bool = False) -> str:
-    """Return the title of what came of a plan: help, help in part and failure are told apart; a boost is no rescue."""
+    """Return the title of what came of a plan: help, part of it and failure each have theirs; a boost is no rescue."""
     match kind:
         case "restored":
             return f"{position}: rule {rule} {'added leverage' if is_boost else 'helped'}: {change}"

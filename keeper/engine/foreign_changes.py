@@ -1,4 +1,4 @@
-"""A lending position that changed without a plan of ours: liquidated, closed, or changed by its owner. Told once.
+"""A lending position that changed without a plan of ours: liquidated, closed, or changed by its owner. Reported once.
 
 The market is asked for its events only where balances changed: a quiet block costs nothing.
 """
@@ -21,13 +21,13 @@ from keeper.engine.submit import where
 from keeper.journal import NewDecision
 
 MOST_LOOKS = 3
-"""Blocks at which the market's events are asked for before a change is told without them."""
+"""Blocks at which the market's events are asked for before a change is reported without them."""
 MOST_WORDS = 6
 """Events that an alarm names."""
 
 
 async def notice(engine: Engine, position: LendingPosition, assessed: Assessment | Unjudged) -> None:
-    """Tell of what changed in a position since it was last looked at, but by ours. Raises JournalError."""
+    """Report what changed in a position since it was last looked at, but by ours. Raises JournalError."""
     name = position.name
     before = await engine.lent.of(name)
     if before is None or before.balances == balances_of(position):
@@ -41,14 +41,14 @@ async def notice(engine: Engine, position: LendingPosition, assessed: Assessment
         engine.lent.looks[name] = engine.lent.looks.get(name, 0) + 1
         if engine.lent.looks[name] < MOST_LOOKS:
             return
-        await _tell(engine, position, assessed, before, ())
+        await _report(engine, position, assessed, before, ())
     else:
         own = await engine.journal.transactions.own_of({o.transaction for o in found})
         foreign = strangers(found, own)
         if foreign and _matters(foreign, position):
-            await _tell(engine, position, assessed, before, foreign)
+            await _report(engine, position, assessed, before, foreign)
         elif not found and _fallen(before.balances, balances_of(position)):
-            await _tell(engine, position, assessed, before, ())
+            await _report(engine, position, assessed, before, ())
     await engine.lent.keep(position)
 
 
@@ -58,7 +58,7 @@ async def closed_or_missing(engine: Engine, of: Unjudged) -> Unjudged:
     return of if before is None else Unjudged(of.name, Doubt(Reason.CLOSED, of.doubt.detail))
 
 
-async def _tell(
+async def _report(
     engine: Engine,
     position: LendingPosition,
     assessed: Assessment | Unjudged,
@@ -118,7 +118,7 @@ def _worth(position: LendingPosition, balances: Balances, side: int) -> int:
 
 
 def _matters(found: tuple[Occurrence, ...], position: LendingPosition) -> bool:
-    """Tell whether a change is worth an alarm: forced, taken out or borrowed; of gifts only what is worth a dollar."""
+    """Whether a change is worth an alarm: forced, taken out or borrowed; of gifts only what is worth a dollar."""
     if any(o.what not in (What.SUPPLIED, What.REPAID) for o in found):
         return True
     prices: dict[Address, int] = {h.asset: h.price.answer for h in position.holdings}
@@ -128,7 +128,7 @@ def _matters(found: tuple[Occurrence, ...], position: LendingPosition) -> bool:
 
 
 def _fallen(before: Balances, now: Balances) -> bool:
-    """Tell whether a supply fell by more than dust: without an event it went by a transfer."""
+    """Return whether a supply fell by more than dust: without an event it went by a transfer."""
     return any(
         (now[asset].principal.supply if asset in now else 0) * 100 < was.principal.supply * 99
         for asset, was in before.items()

@@ -29,7 +29,7 @@ class Left:
     decision_id: int
     block: int
     since: int
-    """Unix seconds; zero where it was not told."""
+    """Unix seconds; zero where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ class PerpMemory:
     async def shrunk(self, position: PerpPosition) -> tuple[Shrunk, ...]:
         """Return the legs that lost size since the last look, unless a plan of ours is known to have changed them.
 
-        What was last seen, and when it changed, is kept in the journal: a liquidation while the keeper was down is told
-        as well.
+        What was last seen, and when it changed, is kept in the journal: a liquidation while the keeper was down
+        shows as well.
         """
         key, at = self._key("sizes", position.name), self._key("sizes_at", position.name)
         before = self.sizes.get(position.name)
@@ -143,7 +143,7 @@ class PerpMemory:
         )
 
     async def may_be_empty(self, name: str) -> bool:
-        """Tell whether a position without size is no surprise: a book's hedge, or one that had a size once."""
+        """Return whether a position without size is no surprise: a book's hedge, or one that had a size once."""
         if any(name in book.hedges for book in self.books):
             return True
         return name in self.sizes or await self._get(self._key("sizes", name)) is not None

@@ -126,7 +126,7 @@ def _judged(assessed: Assessment, hold: Hold) -> Notice:
 
 
 def _advice(assessed: Assessment, rule: Rule) -> str:
-    """Return what the owner of an alert can do: how many dollars bring the position back, where the figures tell."""
+    """Return what the owner of an alert can do: how many dollars bring the position back, where the figures say."""
     health = _health_wanted(rule.trigger, assessed)
     if health is None:
         return f"decide yourself, or give rule {rule.name} an action"
@@ -141,7 +141,7 @@ def _advice(assessed: Assessment, rule: Rule) -> str:
 
 
 def _health_wanted(trigger: Trigger, assessed: Assessment) -> int | None:
-    """Return the health factor at which a trigger rests; None where no health factor tells."""
+    """Return the health factor at which a trigger rests; None where no health factor says."""
     match trigger.measure:
         case Measure.HEALTH_FACTOR if trigger.is_below:
             return trigger.bound

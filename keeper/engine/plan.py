@@ -73,7 +73,7 @@ async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: Intent, sign
 def judge(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
     """Judge a position by the rules, with what speaks against trading at this block.
 
-    Where another node tells otherwise of it the worse of the two figures binds, and nothing may be traded: topping up
+    Where another node says otherwise of it the worse of the two figures binds, and nothing may be traded: topping up
     and repaying can be had for either.
     """
     other = snapshot.otherwise.get(position.name)

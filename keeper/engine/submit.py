@@ -1,4 +1,4 @@
-"""The end of a position's way through a cycle: written down, told, and, in live mode, sent."""
+"""The end of a position's way through a cycle: written down, reported, and, in live mode, sent."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def conclude_holds(
 
 @contextmanager
 def once_sent(engine: Engine, name: str) -> Iterator[None]:
-    """What is written after a plan went out is no reason to lose sight of it: a journal that is away is told."""
+    """What is written after a plan went out is no reason to lose sight of it: a journal that is away is reported."""
     try:
         yield
     except JournalError as error:
@@ -120,7 +120,7 @@ def landed(engine: Engine, task: asyncio.Task[Any]) -> None:
 
 
 def _entry(engine: Engine, block: BlockRef, inputs: report.Data, prepared: Prepared) -> Entry:
-    """Return a plan as it goes into the journal, and tell it."""
+    """Return a plan as it goes into the journal, and log it."""
     plan = prepared.plan
     intent = plan.intent
     engine.observer.planned(intent.position, intent.rule.name, plan.label, plan.cost.total, is_partial=plan.is_partial)

@@ -1,7 +1,7 @@
 """Plans of one signer that go out together: one burst of consecutive nonces, in the order they were decided.
 
 A lane carries one burst at a time. Whoever has something to send waits here; when everybody who is expected has come
-or has nothing more to send, all that wait go out as one, and each is told what became of its own part.
+or has nothing more to send, all that wait go out as one, and each hears what became of its own part.
 """
 
 from __future__ import annotations
@@ -149,15 +149,15 @@ class Convoy:
                     part.outgoing = tuple(replace(item, decision_id=id_) for item in part.outgoing)
             burst = [item for part in parts for item in part.outgoing]
             receipts = await self.fly(burst, self._guidance(parts))
-        except Exception as error:  # noqa: BLE001 - each is told what became of its own part
-            await self._tell(parts, error)
+        except Exception as error:  # noqa: BLE001 - each hears what became of its own part
+            await self._alert(parts, error)
             return
         for part in parts:
             _succeed(part, receipts[: len(part.outgoing)])
             receipts = receipts[len(part.outgoing) :]
             self._expect_again(part)
 
-    async def _tell(self, parts: Sequence[Part], error: Exception) -> None:
+    async def _alert(self, parts: Sequence[Part], error: Exception) -> None:
         """Hand each plan its own end: the receipts of what landed, its own failure, or what befell all."""
         for part in parts:
             try:

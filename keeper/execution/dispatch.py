@@ -24,7 +24,7 @@ from keeper.venues.ports import Call
 
 SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
 EARLIER_LANDED = "an earlier intent at the same nonce was mined"
-STRANDED = "the nonces below it are free: the nonce it was signed for was told too high"
+STRANDED = "the nonces below it are free: the nonce it was signed for was given too high"
 DEEPEST = 64
 """Nonces a reorg is believed to free; a node that misses more only lags."""
 
@@ -246,7 +246,7 @@ class Dispatch:
         return await self._journal.unfinished(self._chain_id, self.signer.address, states, nonces)
 
     async def is_covered(self, nonces: range) -> bool:
-        """Tell whether something of ours is at each of these nonces, which the chain has free: then it is pending."""
+        """Return whether something of ours is at each of these nonces, which the chain has free: then it is pending."""
         states: set[State] = {"signed", "pending", "unseen", "mined", "confirmed", "reverted"}
         held = {r.nonce for r in await self._journal.unfinished(self._chain_id, self.signer.address, states, nonces)}
         return len(held) >= len(nonces)
@@ -261,7 +261,7 @@ class Dispatch:
 
 
 def is_cancellation(row: Transaction) -> bool:
-    """Tell whether an intent only uses up its nonce: nothing sent to oneself."""
+    """Return whether an intent only uses up its nonce: nothing sent to oneself."""
     return row.to == row.signer and row.data == "0x" and row.value == 0
 
 

@@ -74,7 +74,7 @@ class Errand(Protocol[O_co]):
         """Yield what goes out together."""
 
     def rests(self, burst: Sequence[Outgoing]) -> bool:
-        """Tell whether the orders a burst leaves wait for a price: nobody follows those."""
+        """Return whether the orders a burst leaves wait for a price: nobody follows those."""
 
     async def check_again(self, burst: Sequence[Outgoing]) -> None:
         """Raise SendFailedError where a later burst would do harm at prices now."""
@@ -105,7 +105,7 @@ class Executor:
     lending: LendingParts
     perps: PerpParts
     is_wanted: Callable[[], bool] = bool
-    """Tells whether another position waits for the signer: then both are decided together, before a next round."""
+    """Says whether another position waits for the signer: then both are decided together, before a next round."""
 
     async def execute(self, errand: Errand[O], reconsider: Reconsider | None = None) -> O:
         """Send the plan and verify it. Never raises for what the chain, the venue or the node did: that is the outcome.

@@ -26,7 +26,7 @@ from keeper.journal import Entry, Transaction
 from keeper.venues.ports import Call
 
 Reconsider = Callable[[bool], Awaitable[Verdict]]
-"""Asks what would be decided now; told whether a transaction of the burst is mined already."""
+"""Asks what would be decided now; given whether a transaction of the burst is mined already."""
 Quote = Callable[[Wei | None, Sequence[Transaction], Asked], Awaitable[Offer | NoOffer]]
 """What may be offered for rows now, within a ceiling. Raises NodeError."""
 NOTHING = Wei(0)
@@ -315,7 +315,7 @@ class Flight:
     async def _mind_the_gap(self, course: Course, mined: int) -> None:
         """Give up rows that cannot land: below them a nonce is free that nothing of ours is at, and stays so.
 
-        The nonce they were signed for was told too high. Raises SendFailedError (STALE_STATE).
+        The nonce they were signed for was given too high. Raises SendFailedError (STALE_STATE).
         """
         lowest, now = course.pending[0].nonce, self._clock()
         if mined >= lowest or await self._dispatch.is_covered(range(mined, lowest)):
@@ -326,7 +326,7 @@ class Flight:
             return
         for row in course.pending:
             await self._dispatch.settle(row, TxState.EXPIRED, error=STRANDED)
-        raise SendFailedError(Reason.STALE_STATE, f"nonce {lowest} was told, {mined} is next")
+        raise SendFailedError(Reason.STALE_STATE, f"nonce {lowest} was given, {mined} is next")
 
     # --- saying ------------------------------------------------------------------------------------------------------
 
@@ -344,7 +344,7 @@ class Flight:
                 course.taken_once.add(row.nonce)
 
     async def _answer(self, course: Course, guidance: Guidance) -> bool:
-        """Take the next step that refusals ask for; tell whether something new was said, to be looked at once.
+        """Take the next step that refusals ask for; return whether something new was said, to be looked at once.
 
         Raises SendFailedError when no step is left and no node has any of the bytes.
         """
@@ -456,8 +456,8 @@ class Flight:
             count = await self._dispatch.nonces.mined()
         except NodeError:
             return False
-        if count.told is not None and count.told > row.nonce:
-            count = self._dispatch.nonces.trust(count.told)  # two words for it: the count, and the refusal
+        if count.stated is not None and count.stated > row.nonce:
+            count = self._dispatch.nonces.trust(count.stated)  # two words for it: the count, and the refusal
         if count.number <= row.nonce:
             return False
         course.used_since.setdefault(row.nonce, self._clock())

@@ -74,7 +74,7 @@ class Lane:
         self._ready: Ready | None = None
         self.delegation = Delegation(node, signer.address)
         self._doubted = 0
-        """What a node told of the nonce when the last plan was signed, and was not believed; zero for nothing."""
+        """What a node said of the nonce when the last plan was signed, and was not believed; zero for nothing."""
         self._found: list[Transaction] = []
         self._has_disproved = False
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
@@ -157,7 +157,7 @@ class Lane:
         return receipts[: len(outgoing)]
 
     async def _was_below_a_true_count(self, row: Transaction, error: SendFailedError) -> bool:
-        """Tell whether a plan was signed below a count that was doubted, and was true: no node took it, it goes again.
+        """Whether a plan was signed below a count that was doubted, and was true: no node took it, it goes again.
 
         Raises NodeError, JournalError.
         """
@@ -219,7 +219,7 @@ class Lane:
         """
         count = await self._dispatch.nonces.mined()
         count = await self._dispatch.nonces.prove(count)
-        mined, self._doubted = count.number, count.told or 0
+        mined, self._doubted = count.number, count.stated or 0
         taken = await self._dispatch.reopen(mined)
         pending = await self._dispatch.open_rows()
         if guidance.continues:
@@ -240,7 +240,7 @@ class Lane:
         return await self._reachable(pending, mined), mined
 
     async def _reachable(self, rows: Sequence[Transaction], mined: int) -> tuple[Transaction, ...]:
-        """Return the rows that the chain may come to; give up those far above: their nonces were told too high."""
+        """Return the rows that the chain may come to; give up those far above: their nonces were given too high."""
         reached, end = list[Transaction](), mined
         for row in rows:
             if row.nonce - end > MOST_FILLERS:
@@ -372,7 +372,7 @@ class Lane:
         return has
 
     async def is_clear(self) -> bool:
-        """Tell whether nothing is signed or pending."""
+        """Return whether nothing is signed or pending."""
         return not await self._dispatch.open_rows()
 
     async def close(self) -> None:

@@ -268,7 +268,7 @@ def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[
 
 
 def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]) -> bool:
-    """Tell whether the following move can only succeed with what this one brings in."""
+    """Return whether the following move can only succeed with what this one brings in."""
     match move, following:
         case Unpledge(), Withdraw():
             return True

@@ -1,4 +1,4 @@
-"""Which nonce is next: what nodes tell, held against one another and against what we signed and saw mined.
+"""Which nonce is next: what nodes say, held against one another and against what we signed and saw mined.
 
 Too low a nonce is harmless: nodes refuse it and say why. Too high a one waits for ever, with the rescue. So a count
 beyond what we ever signed is built on only when most nodes say it, or it is proved.
@@ -23,30 +23,30 @@ class Known:
 
     landed: int
     signed: int | None
-    """None where nothing was ever signed: then only nodes can tell."""
+    """None where nothing was ever signed: then only nodes can say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many transactions of a signer are believed to be mined. ``told`` is what was not believed, if anything."""
+    """How many transactions of a signer are believed to be mined. ``stated`` is what was not believed, if anything."""
 
     number: int
-    told: int | None = None
+    stated: int | None = None
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a node tells more than could be held against anything."""
-        return self.told is not None
+        """Whether a node says more than could be held against anything."""
+        return self.stated is not None
 
 
-def believed(told: Sequence[int], known: Known, proved: int = 0) -> Count:
+def believed(stated: Sequence[int], known: Known, proved: int = 0) -> Count:
     """Return the count to build on. ``proved`` is one that was shown to be true before.
 
-    Of counts that we may have caused the highest is right: a node that lags tells less. More than we ever signed needs
+    Of counts that we may have caused the highest is right: a node that lags says less. More than we ever signed needs
     most nodes to say so; from a node alone it is not believed until it is proved. Where nothing was ever signed the
     lower median counts.
     """
-    ranked = sorted(told)
+    ranked = sorted(stated)
     if known.signed is None and not proved:
         return Count(ranked[(len(ranked) - 1) // 2])
     most = max(known.signed or 0, proved)
@@ -72,32 +72,32 @@ class Nonces:
 
     async def mined(self) -> Count:
         """Return how many transactions of the signer are mined. Raises NodeError, JournalError."""
-        told, known = await accounts.counts(self._node, self._signer), await self._known()
-        count = believed(told, known, self._proved)
+        stated, known = await accounts.counts(self._node, self._signer), await self._known()
+        count = believed(stated, known, self._proved)
         if count.number < known.landed and await self._is_mined_still(known.landed - 1):
-            return Count(known.landed)  # what we saw mined is mined still: whoever tells less is behind, or lies
+            return Count(known.landed)  # what we saw mined is mined still: whoever says less is behind, or lies
         return count
 
     async def at(self, block_hash: str) -> Count:
         """Return how many were mined up to a block. Raises NodeError, JournalError."""
-        told = await accounts.counts_at(self._node, self._signer, block_hash)
-        return believed(told, await self._known(), self._proved)
+        stated = await accounts.counts_at(self._node, self._signer, block_hash)
+        return believed(stated, await self._known(), self._proved)
 
     async def prove(self, count: Count) -> Count:
         """Return a doubtful count once it is shown to be true: the foreign transaction before it is in a block.
 
-        Sought once for each count that is told: a proof takes many requests, and a refusal proves it as well.
+        Sought once for each count that is given: a proof takes many requests, and a refusal proves it as well.
         """
-        if count.told is None or count.told == self._sought:
+        if count.stated is None or count.stated == self._sought:
             return count
-        self._sought = count.told
-        before = await trace(self._node, self._signer, count.told - 1, ())
-        return self.trust(count.told) if isinstance(before, Foreign) else count
+        self._sought = count.stated
+        before = await trace(self._node, self._signer, count.stated - 1, ())
+        return self.trust(count.stated) if isinstance(before, Foreign) else count
 
-    def trust(self, told: int) -> Count:
+    def trust(self, stated: int) -> Count:
         """Believe a count from here on: a node refused a lower nonce as used, or a block shows it."""
-        self._proved = max(self._proved, told)
-        return Count(told)
+        self._proved = max(self._proved, stated)
+        return Count(stated)
 
     async def _known(self) -> Known:
         landed = await self._journal.highest_nonce(self._chain_id, self._signer, landed=True)

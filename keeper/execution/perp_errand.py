@@ -52,7 +52,7 @@ class PerpParts:
     read: ReadPerp
     orders: OrderWatch
     is_wanted: Callable[[], bool] = bool
-    """Tells whether another plan waits for the signer."""
+    """Says whether another plan waits for the signer."""
 
     def errand(self, plan: PerpPlan, calls: Sequence[Call], warrant: PerpWarrant) -> PerpErrand:
         """Return a rehearsed plan ready to go."""
@@ -88,7 +88,7 @@ class PerpErrand:
         return bursts(self.plan, self.calls, self.warrant, self.seat)
 
     def rests(self, burst: Sequence[Outgoing]) -> bool:
-        """Tell whether the orders a burst leaves wait for a price, or none is left to be filled."""
+        """Return whether the orders a burst leaves wait for a price, or none is left to be filled."""
         return not _fills(self.plan, burst)
 
     async def check_again(self, burst: Sequence[Outgoing]) -> None:
@@ -105,7 +105,7 @@ class PerpErrand:
         """Return a success where another order of the account did what the plan promised, a moment before it.
 
         A stop that rests with the venue has its price at the same moment as the rule: whichever is carried out first,
-        the other finds nothing left. Only an order that is told of counts: a liquidation keeps no promise.
+        the other finds nothing left. Only an order that is reported counts: a liquidation keeps no promise.
         """
         if not isinstance(self.settlement, ByKeepers):
             return None
@@ -128,7 +128,7 @@ class PerpErrand:
         block = None if is_delayed else max(r.block_number for r in receipts)
         now, looks = await self.desk.read(plan.before.name, block), 1
         while not plan.postcondition.is_met(at_prices(now, plan.before)) and is_delayed and looks < LOOKS:
-            await asyncio.sleep(self.desk.orders.poll_s)  # the node that told of the execution may be ahead of this one
+            await asyncio.sleep(self.desk.orders.poll_s)  # the node that showed the execution may be ahead of this one
             now, looks = await self.desk.read(plan.before.name, None), looks + 1
         then = at_prices(now, plan.before)
         if not plan.postcondition.is_met(then):
@@ -158,7 +158,7 @@ class PerpErrand:
 
 
 def _fills(plan: PerpPlan, burst: Sequence[Outgoing]) -> bool:
-    """Tell whether a burst has an order that is to be filled, and not one that rests, changes or goes."""
+    """Return whether a burst has an order that is to be filled, and not one that rests, changes or goes."""
     return any(isinstance(plan.steps[item.step].move, Trade | AddMargin | TakeMargin) for item in burst)
 
 

@@ -27,7 +27,7 @@ class Ready:
     """The journal's count when it was read: whatever is signed or settled since makes this worthless."""
 
     def serves(self, decided_at: BlockRef, tally: int) -> bool:
-        """Tell whether it may be used for what was decided at a block: the same one, or its child."""
+        """Return whether it may be used for what was decided at a block: the same one, or its child."""
         return tally == self.tally and self.block.hash in (decided_at.hash, decided_at.parent_hash)
 
 

@@ -75,7 +75,7 @@ def verdict(sent: Weighed, now: Weighed | Hold, ceiling: Wei | None, *, has_begu
 
 
 def is_same(a: Weighed, b: Weighed) -> bool:
-    """Tell whether two plans make the same moves with nearly the same amounts."""
+    """Return whether two plans make the same moves with nearly the same amounts."""
     ours, theirs = a.weights, b.weights
     if [kind for kind, _ in ours] != [kind for kind, _ in theirs]:
         return False

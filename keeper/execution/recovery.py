@@ -22,14 +22,14 @@ DAY_S = 86_400
 LOOK_BACK = 50
 """Decisions that are searched for plans cut short."""
 TRIES = 5
-"""Times what a plan left outside is returned before the owner is told that it stays there."""
+"""Times what a plan left outside is returned before the owner hears that it stays there."""
 Key = tuple[str, str]
 """Position and rule."""
 
 
 @dataclass(slots=True)
 class Aftermath:
-    """Of live plans only. ``spenders`` tells who signs for which position. Everything raises JournalError."""
+    """Of live plans only. ``spenders`` says who signs for which position. Everything raises JournalError."""
 
     journal: Journal
     observer: Observer
@@ -52,7 +52,7 @@ class Aftermath:
 
         ``held`` is what the signer's wallet has: another plan may have used it since. Returns whether nothing is left
         to be tried: what another use of the key, a fee or a node prevented is tried again, a few times. What cannot
-        be returned is told, and stands in nobody's way. Raises NodeError, ReadFailedError.
+        be returned is reported, and stands in nobody's way. Raises NodeError, ReadFailedError.
         """
         try:
             if await executor.lending.bring_back(decision.id, decision.position, self.cap, held):
@@ -113,7 +113,7 @@ class Aftermath:
             await executor.lane.use_up(granted, self.cap)
 
     async def close_interrupted(self) -> None:
-        """Write down and tell which plans were cut short; what is still needed is decided anew from the chain."""
+        """Write down and report which plans were cut short; what is still needed is decided anew from the chain."""
         reason = Reason.INTERRUPTED
         for decision in await self.journal.decisions.unresolved():
             outcome = {"kind": "failed", "reason": reason.code, "detail": reason.short}

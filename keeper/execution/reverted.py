@@ -12,7 +12,7 @@ from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.registry import VENUES
 
 PRICE_REFUSALS = ("Too much requested", "STF")
-"""What Uniswap's router says when a swap would cost more than it may: more than it was told, or than was approved."""
+"""What Uniswap's router says when a swap would cost more than it may: more than was allowed, or approved."""
 NEARLY_ALL = 98
 """Percent of its gas limit from which a transaction is taken to have run out of gas."""
 
@@ -39,7 +39,7 @@ async def why_reverted(node: Upstream, row: Transaction, receipt: Receipt) -> tu
 
 
 def _is_of_price(data: bytes, said: str) -> bool:
-    """Tell whether a venue refused for the price."""
+    """Return whether a venue refused for the price."""
     venues = VENUES.values()
     errors = [error_selector(name) for venue in venues for name in venue.price_errors]
     words = [text for venue in venues for text in venue.price_words]

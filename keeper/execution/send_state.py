@@ -2,7 +2,7 @@
 
 Rules (after op-service txmgr, OpenZeppelin Relayer and Chainlink TXM):
 identical bytes are said again every ``rebroadcast_s``; after ``bump_s`` without being mined the offer is raised; an
-offer that cannot be raised is still said again; after ``give_up_s`` the owner is told.
+offer that cannot be raised is still said again; after ``give_up_s`` the owner hears of it.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class ByKeepers:
     name: str
     desk: OrderWatch
     is_wanted: Callable[[], bool]
-    """Tells whether another plan waits for the signer: then an order that waits is left to be looked after later."""
+    """Says whether another plan waits for the signer: then an order that waits is left to be looked after later."""
     waiting: tuple[str, ...] = field(default=())
 
     async def settled(self, receipts: Sequence[Receipt], decision_id: int, *, rests: bool) -> Unfilled | None:

@@ -90,7 +90,7 @@ class KeystoreSigner:
 
 
 def delegates(raw: str) -> bool:
-    """Tell whether signed bytes delegate the account (EIP-7702), which takes a nonce of its own."""
+    """Return whether signed bytes delegate the account (EIP-7702), which takes a nonce of its own."""
     return raw.startswith("0x" + DELEGATING.hex())
 
 

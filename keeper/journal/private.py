@@ -1,4 +1,4 @@
-"""Files with keys, passwords or signed bytes are their owner's alone: what others may do is taken away, and told."""
+"""Files with keys, passwords or signed bytes are their owner's alone: what others may do ends, and is reported."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 def is_understood(url: str) -> bool:
-    """Tell whether Apprise knows what to do with an address; says nothing anywhere, for it may carry a secret."""
+    """Return whether Apprise knows what to do with an address; says nothing anywhere, for it may carry a secret."""
     import apprise  # noqa: PLC0415 - a fifth of a second that only users of alarms pay
 
     with silenced():

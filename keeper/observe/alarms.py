@@ -97,7 +97,7 @@ class Alarms:
                 self._is_changed = True
 
     def is_there(self, key: str) -> bool:
-        """Tell whether a trouble is known and not over."""
+        """Return whether a trouble is known and not over."""
         known = self._known.get(key)
         return known is not None and known.over_at is None
 
@@ -129,8 +129,8 @@ class Alarms:
                     self._repeats.setdefault(found.key, repeat_s)
 
     def _worst(self, subject: str) -> int | None:
-        told = [c.distance for c in self._known.values() if c.subject == subject and c.over_at is None]
-        return min((d for d in told if d is not None), default=None) if subject else None
+        stated = [c.distance for c in self._known.values() if c.subject == subject and c.over_at is None]
+        return min((d for d in stated if d is not None), default=None) if subject else None
 
     def _heard(self, news: News | None, after: Condition, before: Condition | None) -> Heard | None:
         if news is None:

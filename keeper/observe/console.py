@@ -31,29 +31,31 @@ WORDS = {
 
 def rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
     """Return one line: ``22:41:07 live  eth-loop: rule protect holds (cooldown): 540 s left``."""
-    told = dict(event)
-    time, level, name = (str(told.pop(key, "")) for key in ("timestamp", "level", "event"))
-    head = " ".join(str(told.pop(key)) for key in ("mode", "network") if told.get(key) and name != "started")
-    trace = told.pop("exception", None)
-    subject = next((str(told.pop(key)) for key in SUBJECTS if told.get(key)), "")
-    text = _alarm(told) if name == "alarm" else f"{f'{subject}: ' if subject else ''}{_sentence(name, told)}"
+    given = dict(event)
+    time, level, name = (str(given.pop(key, "")) for key in ("timestamp", "level", "event"))
+    head = " ".join(str(given.pop(key)) for key in ("mode", "network") if given.get(key) and name != "started")
+    trace = given.pop("exception", None)
+    subject = next((str(given.pop(key)) for key in SUBJECTS if given.get(key)), "")
+    text = _alarm(given) if name == "alarm" else f"{f'{subject}: ' if subject else ''}{_sentence(name, given)}"
     line = f"{_clock(time)} {head}  {text}"
     shown = [_coloured(level, printable(line)), *(printable(part) for part in str(trace or "").splitlines())]
     return "\n".join(shown)
 
 
-def _alarm(told: dict[str, Any]) -> str:
-    return f"ALARM {told.get('title', '')}. {told.get('body', '')}".rstrip()
+def _alarm(given: dict[str, Any]) -> str:
+    return f"ALARM {given.get('title', '')}. {given.get('body', '')}".rstrip()
 
 
-def _sentence(name: str, told: dict[str, Any]) -> str:
-    told.pop("exc_info", None)
+def _sentence(name: str, given: dict[str, Any]) -> str:
+    given.pop("exc_info", None)
     template = WORDS.get(name, name.replace("_", " "))
     named = {field for _, field, _, _ in Formatter().parse(template) if field}
-    if not named <= told.keys():
+    if not named <= given.keys():
         template, named = name.replace("_", " "), set[str]()
-    lead = template.format(**{key: _value(told[key]) for key in named}).rstrip(": ").replace("rule None holds", "holds")
-    rest = {k: v for k, v in told.items() if k not in named and v not in (None, "", False)}
+    lead = (
+        template.format(**{key: _value(given[key]) for key in named}).rstrip(": ").replace("rule None holds", "holds")
+    )
+    rest = {k: v for k, v in given.items() if k not in named and v not in (None, "", False)}
     return ", ".join([lead, *(f"{key.replace('_', ' ')} {_value(value)}" for key, value in rest.items())])
 
 

@@ -32,7 +32,7 @@ DELIVERY_TRIES = 3
 DELIVERY_AGAIN_S = 3.0
 """Between tries to deliver an alarm at an address: the next one is an hour away, or never comes."""
 PASSING_S = 20.0
-"""An alert that begins in the middle of a plan of ours is told when it outlasts this, or the plan."""
+"""An alert that begins in the middle of a plan of ours is reported when it outlasts this, or the plan."""
 NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
 CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
 """Troubles that a judged block speaks against, unless they came up with it."""
@@ -42,7 +42,7 @@ class Alarm(Protocol):
     """Somewhere an alarm can go. Must not block for long; a failure to deliver is logged."""
 
     def notify(self, title: str, body: str) -> bool:
-        """Deliver, and tell whether it went out."""
+        """Deliver, and say whether it went out."""
 
 
 class AppriseAlarm:
@@ -82,7 +82,7 @@ class Ended:
 
 
 class Observer:
-    """Tells the log, the metrics and the owner. ``mode`` is on every line: dry_run or live.
+    """Informs the log, the metrics and the owner. ``mode`` is on every line: dry_run or live.
 
     So is what the chain is ``called``, where there are several in one process.
     """
@@ -159,7 +159,7 @@ class Observer:
         self.raise_alarm(f"reorg:{signer}", "A reorg took transactions back", f"{', '.join(hashes)}: sent again.")
 
     def perps(self, margins: dict[str, int], deltas: dict[str, int]) -> None:
-        """Perpetual positions and books of the block about to be told: margin ratios and deltas (Wad)."""
+        """Perpetual positions and books of the block about to be logged: margin ratios and deltas (Wad)."""
         for gauge, values in ((self._margin, margins), (self._delta, deltas)):
             gauge.clear()
             for name, value in values.items():
@@ -244,7 +244,7 @@ class Observer:
         self._log.warning("sending_resumed")
         if "sending_stopped" in self._known.keys_of(""):
             self._known.settled(["sending_stopped"])
-            self._tell("All clear: the keeper signs again", "Enough blocks in a row were judged without a fault.")
+            self._alert("All clear: the keeper signs again", "Enough blocks in a row were judged without a fault.")
 
     # --- a position --------------------------------------------------------------------------------------------------
 
@@ -277,7 +277,7 @@ class Observer:
             self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), words)
 
     def _is_passing(self, key: str, notice: Notice) -> bool:
-        """Tell whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""
+        """Whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""
         if notice.hold.reason is not Reason.ALERT_ONLY or self._known.is_there(key):
             return False
         is_near = notice.distance is not None and notice.distance <= WAD // 20
@@ -288,23 +288,23 @@ class Observer:
         staying = there | {key for key in self._known.keys_of(subject) if key.startswith(firing)}
         ended = {heard.condition.name: heard for heard in self._known.gone_but(subject, staying)}
         for heard in ended.values():
-            self._tell(*heard.worded("", standing))
+            self._alert(*heard.worded("", standing))
         for heard in self._lines.gone_but(subject, there):
             self._log.debug("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
 
     def _heard_of(self, key: str, subject: str, notice: Notice) -> None:
         hold = notice.hold
-        told = {"position": hold.position, "rule": hold.rule, "reason": hold.reason.code, "detail": hold.detail}
+        stated = {"position": hold.position, "rule": hold.rule, "reason": hold.reason.code, "detail": hold.detail}
         # where nothing is sent nothing was acted on: that a rescue was rehearsed a while ago holds back nobody's help
         if hold.is_quiet or (hold.reason is Reason.COOLDOWN and self._mode != "live"):
-            self._line("info", key, "held", subject=subject, name=notice.name, **told)
+            self._line("info", key, "held", subject=subject, name=notice.name, **stated)
             return
         heard = self._known.seen(key, notice.name, subject=subject, repeat_s=notice.repeat_s, distance=notice.distance)
         if heard is None:
-            self._log.debug("held", **told)
+            self._log.debug("held", **stated)
             return
         title, body = heard.worded(notice.title, notice.body)
-        self._tell(title, body, **told)
+        self._alert(title, body, **stated)
 
     def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
         """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
@@ -323,8 +323,8 @@ class Observer:
     def planned(self, position: str, rule: str, label: str, cost: int, *, is_partial: bool) -> None:
         """A plan was chosen."""
         self._decided.labels(position, Reason.RULE_FIRED.code).inc()
-        told = {"position": position, "rule": rule, "plan": label, "cost": usd_text(cost), "partial": is_partial}
-        self._step("warning", "planned", f"{position}:{rule}", **told)
+        stated = {"position": position, "rule": rule, "plan": label, "cost": usd_text(cost), "partial": is_partial}
+        self._step("warning", "planned", f"{position}:{rule}", **stated)
 
     def rehearsed(self, position: str, label: str, where: str, health: int, *, figure: str = "health factor") -> None:
         """A plan works on its block. ``health`` is the figure named (Wad)."""
@@ -370,12 +370,12 @@ class Observer:
     ) -> None:
         """A plan was carried out, or failed to be. ``health`` is the figure named (Wad), None where it is not known.
 
-        ``said`` is how its owner reads it. What was really done is always told, and settles what its rule was held
+        ``said`` is how its owner reads it. What was really done is always reported, and settles what its rule was held
         for; the same failure again and again is one trouble.
         """
         self._outcomes.labels(end.position, end.kind).inc()
         after = ratio_text(health) if health is not None else "unknown"
-        told = {f"{figure.split(maxsplit=1)[0]}_after": after}
+        stated = {f"{figure.split(maxsplit=1)[0]}_after": after}
         self._step(
             "info" if end.is_well else "error",
             "concluded",
@@ -385,7 +385,7 @@ class Observer:
             kind=end.kind,
             reason=end.reason.code,
             detail=end.detail,
-            **told,
+            **stated,
         )
         shown = f"{figure.capitalize()} now {after}"
         title, body = said or (f"{end.position}: {end.reason.short}", sentence(end.label, shown, end.detail))
@@ -394,7 +394,7 @@ class Observer:
             return  # what took its place says more
         if end.kind in ("restored", "partial"):
             self._known.settled(of_rule)
-            self._tell(f"All clear: {title}" if of_rule and end.kind == "restored" else title, body)
+            self._alert(f"All clear: {title}" if of_rule and end.kind == "restored" else title, body)
             return
         name = f"{end.position}: rule {end.rule}: no longer fires"
         self.raise_alarm(f"{subject}:{end.rule}:{end.kind}:{end.reason.code}", title, body, subject=subject, name=name)
@@ -402,51 +402,51 @@ class Observer:
     def noticed(self, position: str, reason: Reason, title: str, body: str) -> None:
         """A position changed without a plan of ours: liquidated, closed or changed from outside."""
         self._decided.labels(position, reason.code).inc()
-        self._tell(title, body, position=position, reason=reason.code)
+        self._alert(title, body, position=position, reason=reason.code)
 
     def order_done(self, position: str, key: str, detail: str) -> None:
         """An order that a plan had left with the venue was carried out after all."""
         self._log.info("order_done", position=position, order=key, detail=detail)
         if f"order:{key}" in self._known.keys_of(f"orders:{position}"):
             self._known.settled([f"order:{key}"])
-            self._tell(f"All clear: {position}: the late order was carried out", detail)
+            self._alert(f"All clear: {position}: the late order was carried out", detail)
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 
     def raise_alarm(self, key: str | None, title: str, body: str, *, subject: str = "", name: str = "") -> None:
-        """Tell the owner. One trouble, by its key, is told when it begins, and summed up once in a while.
+        """Alert the owner. One trouble, by its key, is reported when it begins, and summed up once in a while.
 
-        Without a key it is an event, and always told. ``name`` is what is said when it is over. Delivery never holds
-        the keeper up.
+        Without a key it is an event, and always reported. ``name`` is what is said when it is over. Delivery never
+        holds the keeper up.
         """
         if key is None:
-            self._tell(title, body)
+            self._alert(title, body)
             return
         self._raised.add(key)
         heard = self._known.seen(key, name or f"{title}: no more", subject=subject)
         if heard is not None:
-            self._tell(*heard.worded(title, body))
+            self._alert(*heard.worded(title, body))
 
     def clear_alarm(self, key: str, body: str) -> None:
         """A trouble is not there at this moment; when it has been away for a while the owner hears that it is over."""
         heard = self._known.gone(key)
         if heard is not None:
-            self._tell(*heard.worded("", body))
+            self._alert(*heard.worded("", body))
 
     def over(self, subject: str, body: str) -> None:
         """Nothing of a subject is wrong at this moment."""
         for heard in self._known.gone_but(subject, ()):
-            self._tell(*heard.worded("", body))
+            self._alert(*heard.worded("", body))
 
     def take_memory(self) -> list[dict[str, Any]] | None:
-        """Return what the owner was told, to be written down, when there is something new of it."""
+        """Return what the owner heard, to be written down, when there is something new of it."""
         return self._known.take_changes()
 
     def recall(self, written: object) -> None:
-        """Take up what the owner was told before a restart."""
+        """Take up what the owner heard before a restart."""
         self._known.recall(written)
 
-    def _tell(self, title: str, body: str, **of: str | None) -> None:
+    def _alert(self, title: str, body: str, **of: str | None) -> None:
         title, body = printable(title), "\n".join(printable(line) for line in body.splitlines())
         self._log.warning("alarm", title=title, body=body.replace("\n", " "), **of)
         self.alarms = [*self.alarms[-99:], title]
@@ -454,18 +454,18 @@ class Observer:
         if self._alarm is not None:
             self._post.submit(self._deliver, self._alarm, f"{self._title} · {title}", body)
 
-    def _step(self, level: str, event: str, what: str, **told: Any) -> None:
+    def _step(self, level: str, event: str, what: str, **stated: Any) -> None:
         """Log a step of a plan: each one where it is carried out; in dry run, where it comes again, once in a while."""
         if self._mode == "live":
-            getattr(self._log, level)(event, **told)
+            getattr(self._log, level)(event, **stated)
         else:
-            self._line(level, f"{event}:{what}", event, **told)
+            self._line(level, f"{event}:{what}", event, **stated)
 
-    def _line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **told: Any) -> None:
+    def _line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **stated: Any) -> None:
         """Log what is new; what only repeats is counted, and logged again once in a while with the count."""
         heard = self._lines.seen(key, name or event, subject=subject)
         log = self._log.debug if heard is None else getattr(self._log, level)
-        log(event, **told, **(_counted(heard) if heard else {}))
+        log(event, **stated, **(_counted(heard) if heard else {}))
 
     def close(self) -> None:
         """Wait until the last alarms are out."""

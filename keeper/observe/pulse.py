@@ -15,20 +15,20 @@ LEAST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What went by since the last line, the block that is told of included."""
+    """What went by since the last line, the block that is logged included."""
 
     blocks: int
     slowest_ms: int
 
 
 class Pulse:
-    """Counts blocks between the lines told of them."""
+    """Counts blocks between the lines logged of them."""
 
     def __init__(self, quiet_s: float, clock: Callable[[], float]) -> None:
         self._quiet_s = quiet_s
         self._clock = clock
         self._told_at: float | None = None
-        self._told: dict[str, int] = {}
+        self._stated: dict[str, int] = {}
         self._blocks = 0
         self._slowest_s = 0.0
 
@@ -41,11 +41,11 @@ class Pulse:
         if age is not None and 0 <= age < (LEAST_S if self._has_moved(health) else self._quiet_s):
             return None
         passed = Passed(self._blocks, round(self._slowest_s * 1000))
-        self._told_at, self._told, self._blocks, self._slowest_s = now, dict(health), 0, 0.0
+        self._told_at, self._stated, self._blocks, self._slowest_s = now, dict(health), 0, 0.0
         return passed
 
     def _has_moved(self, health: Mapping[str, int]) -> bool:
-        return health.keys() != self._told.keys() or any(
-            abs(min(value, INFINITE) - self._told[name]) * 100 > self._told[name] * MOVED_PERCENT
+        return health.keys() != self._stated.keys() or any(
+            abs(min(value, INFINITE) - self._stated[name]) * 100 > self._stated[name] * MOVED_PERCENT
             for name, value in health.items()
         )

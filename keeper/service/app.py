@@ -181,7 +181,7 @@ def open_key(settings: Settings, signer: Signer, prompt: Prompt | None) -> Keyst
 
 
 def has_credentials() -> bool:
-    """Tell whether systemd credentials can be read: only where the unit's own process runs."""
+    """Return whether systemd credentials can be read: only where the unit's own process runs."""
     return bool(os.environ.get("CREDENTIALS_DIRECTORY"))
 
 
@@ -205,8 +205,8 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
     if is_live and not any(node.roles & takers for node in settings.nodes):
         raise NoSenderError('--live needs a node with the role "send" or "private": see [[network.nodes]]')
 
-    def tell(name: str, why: Aside, detail: str) -> None:
-        if len(settings.nodes) > 1:  # of one alone the daemon tells
+    def notify(name: str, why: Aside, detail: str) -> None:
+        if len(settings.nodes) > 1:  # of one alone the daemon reports
             title, over = f"Node {name} is not asked: {why.value}", f"node {name} is asked again"
             observer.raise_alarm(f"node:{name}:{why.value}", title, detail, subject=f"node:{name}", name=over)
 
@@ -218,7 +218,9 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
             timeout_s = settings.daemon.rpc_timeout_s
             pace = Pace(node.requests_per_second)
             connection = Node(node.url.reveal(), timeout_s=timeout_s, allowed=may, name=node.name, pace=pace)
-            members.append(Member(connection, settings.network.chain_id, time.monotonic, tell, roles, node.send_method))
+            members.append(
+                Member(connection, settings.network.chain_id, time.monotonic, notify, roles, node.send_method)
+            )
     return Nodes(
         members,
         max_lag_blocks=settings.max_lag_blocks,
@@ -307,7 +309,7 @@ def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> 
     """Return a wire that shows a nonce to private relays only, and to everybody once it has waited ``private_s``.
 
     The time belongs to the nonce: a higher offer or another plan at it does not begin anew. Without a relay everybody
-    is told at once.
+    hears at once.
     """
     since: dict[int, float] = {}
 

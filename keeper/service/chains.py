@@ -18,7 +18,7 @@ async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt 
     """Keep the positions of every chain until SIGTERM or SIGINT; what is in flight is finished first.
 
     Nothing is begun unless every engine can be opened (keys, locks, journals: see ``app.opened``). After that a chain
-    that cannot be kept is told of and left, and the others go on; what ended it is raised when all have ended. With
+    that cannot be kept is reported and left, and the others go on; what ended it is raised when all have ended. With
     one chain it is raised at once.
     """
     async with AsyncExitStack() as stack:

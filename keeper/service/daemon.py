@@ -42,7 +42,7 @@ PRUNE_EVERY_S = 6 * 3600
 
 
 class Daemon:
-    """Keeps the positions of one engine until it is told to stop."""
+    """Keeps the positions of one engine until it is asked to stop."""
 
     def __init__(self, engine: Opened, settings: Settings) -> None:
         self._engine = engine
@@ -68,7 +68,7 @@ class Daemon:
         """Whether a plan may have left something outside its position."""
 
     async def run(self) -> None:
-        """Run until it is told to stop; what is in flight is finished first.
+        """Run until it is asked to stop; what is in flight is finished first.
 
         Raises WrongChainError, AmbiguousNameError: at the start, for what no waiting would mend.
         """
@@ -91,7 +91,7 @@ class Daemon:
         self._arrivals.stop()
 
     def left(self, error: Exception) -> None:
-        """Tell that the positions are not kept any more, and why."""
+        """Report that the positions are not kept any more, and why."""
         self._engine.observer.left(self._settings.network.name, error)
 
     async def one(self, head: BlockRef) -> None:
@@ -271,7 +271,7 @@ class Daemon:
         self._last = head
 
     async def _is_reorg(self, head: BlockRef) -> bool:
-        """Tell whether a head is on another history than the one seen to before. Raises NodeError."""
+        """Return whether a head is on another history than the one seen to before. Raises NodeError."""
         last = self._last
         if last is None or not self._engine.senders or head.hash == last.hash:
             return False
@@ -333,7 +333,7 @@ class Daemon:
         self._prune_due = True
 
     async def _remember(self) -> None:
-        """Write down what the owner was told. That it cannot be is told elsewhere, and costs an alarm told twice."""
+        """Write down what the owner heard. That it cannot be is reported elsewhere, and costs an alarm heard twice."""
         with contextlib.suppress(JournalError):
             await self._engine.remember_alarms()
 
@@ -345,7 +345,7 @@ class Daemon:
 
 
 def _needless(results: tuple[Result, ...]) -> set[str]:
-    """Return the positions that no rule asks anything for but to be told."""
+    """Return the positions that no rule asks anything for but an alert."""
     held = [r for r in results if isinstance(r.decision, Hold)]
     return {r.name for r in held if asked_for(r.holds).reason in NEEDLESS}
 

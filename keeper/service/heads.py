@@ -33,7 +33,7 @@ class Away:
 
 
 class Arrivals:
-    """The heads of one chain. ``meet`` settles what was left in flight, whenever the node is met; ``fail`` is told."""
+    """The heads of one chain. ``meet`` settles what was left in flight, when the node is met; ``fail`` is called."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class Arrivals:
 
     @property
     def _stuck_s(self) -> float:
-        """How long no new block is still nothing to tell of."""
+        """How long no new block is still no news."""
         return max(90.0, 10 * self._settings.network.block_time_s)
 
     def _met(self, head: BlockRef, away: Away) -> None:

@@ -25,7 +25,7 @@ def field_faults(error: ValidationError, raw: Any, model: type[BaseModel]) -> It
     for fault in error.errors(include_url=False):
         location = _as_written(raw, fault["loc"])
         if fault["type"] == "too_short" and fault["ctx"]["actual_length"] < _length_at(raw, location):
-            continue  # it is short of what is wrong with its items, and that is told
+            continue  # it is short of what is wrong with its items, and that is reported
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
         name = name_at(raw, location)
         message = _worded(fault, location, raw, model)

@@ -54,12 +54,12 @@ def as_account(value: Any) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text is meant as a name of ENS, and not as an address."""
+    """Return whether a text is meant as a name of ENS, and not as an address."""
     return "." in text
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an address."""
+    """Return whether a text is an address."""
     try:
         as_address(text)
     except ValueError:

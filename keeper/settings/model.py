@@ -45,7 +45,7 @@ class UniswapSettings:
 
 @dataclass(frozen=True, slots=True)
 class AssetSafety:
-    """What is known of one asset's feeds. ``feed`` tells the age where the oracle's source does not."""
+    """What is known of one asset's feeds. ``feed`` gives the age where the oracle's source does not."""
 
     heartbeat_s: int | None = None
     feed: Address | None = None
@@ -192,13 +192,13 @@ class NodeSettings:
 
     @property
     def pushes(self) -> bool:
-        """Whether it reads, and can tell of heads and events by itself."""
+        """Whether it reads, and can push heads and events by itself."""
         return Role.READ in self.roles and self.url.reveal().startswith(("ws://", "wss://"))
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the program was told. Of ``nodes`` at least one reads."""
+    """Everything the owner declared. Of ``nodes`` at least one reads."""
 
     network: Network
     nodes: tuple[NodeSettings, ...]

@@ -59,4 +59,4 @@ def _times(of: Settings) -> Iterator[str]:
 
 def _alarms(of: Settings) -> Iterator[str]:
     if not of.alerts.urls:
-        yield "No alarms are configured: only the log and the journal will tell ([alerts] urls)."
+        yield "No alarms are configured: only the log and the journal will say ([alerts] urls)."

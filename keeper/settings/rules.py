@@ -143,7 +143,7 @@ def _without_sense(table: RuleTable) -> Iterator[str]:
 
 
 def _on_the_wrong_side(table: RuleTable) -> Iterator[str]:
-    """Yield a target that would leave the rule still firing, where the rule alone tells."""
+    """Yield a target that would leave the rule still firing, where the rule alone says."""
     trigger, target = _trigger(table.when), _target(table.restore)
     match target, trigger.measure:
         case HealthFactorTarget(goal), Measure.HEALTH_FACTOR:

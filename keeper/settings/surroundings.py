@@ -170,7 +170,7 @@ def _unbound(port: int) -> str | None:
 
 
 def _is_keeper(port: int) -> bool:
-    """Tell whether what listens at a port serves a keeper's metrics."""
+    """Return whether what listens at a port serves a keeper's metrics."""
     try:
         with socket.create_connection((_LOOPBACK, port), timeout=_PATIENCE_S) as asked:
             asked.settimeout(_PATIENCE_S)

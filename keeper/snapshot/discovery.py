@@ -40,7 +40,7 @@ class Known:
     seats: dict[str, PerpSeat]
     """Perpetual positions: which venue, which reads."""
     lost: dict[str, ReadFailedError]
-    """Positions that could not be found, and why: they are told as unreadable until the next discovery."""
+    """Positions that could not be found, and why: they are reported as unreadable until the next discovery."""
     pools: tuple[uniswap_v3.Pool, ...]
     references: tuple[uniswap_v3.Reference, ...]
     hubs: tuple[Address, ...]
@@ -117,7 +117,7 @@ class Survey:
         return await self._blocks.read(block, erc20.symbol_probe(wrapped)) or "native"
 
     def _tables(self) -> list[MarketTable]:
-        """Return the markets that positions are in; where they are in none, the first: it tells prices all the same."""
+        """Return the markets that positions are in; where they are in none, the first: it has prices all the same."""
         lent = [p for p in self._positions.values() if p.family is Family.LENDING]
         found = {table.name: table for p in lent if (table := self._network.market_of(p)) is not None}
         return list(found.values()) or list(self._network.markets[:1])

@@ -13,7 +13,7 @@ from keeper.core.snapshot import Listed as Priced
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.snapshot.price_port import Told, best, by_perpetuals, origins
+from keeper.snapshot.price_port import Quoted, best, by_perpetuals, origins
 from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
 from keeper.venues.exchanges import uniswap_v3
@@ -24,7 +24,7 @@ from keeper.venues.registry import Family
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a page's answers tell."""
+    """What a page's answers say."""
 
     positions: dict[str, LendingPosition | PerpPosition | Unreadable]
     wallets: dict[Address, Wallet]
@@ -40,7 +40,7 @@ class Seen:
     moved: set[str]
     """Those of them of which nothing is outdated but the prices their venue was asked with: asking again will do."""
     otherwise: Mapping[str, Otherwise] = field(default_factory=dict)
-    """Positions of which another node tells otherwise."""
+    """Positions of which another node says otherwise."""
 
 
 class Page:
@@ -81,9 +81,9 @@ class Page:
             if network.sequencer_feed
             else None
         )
-        self._native = self._told_of(sheet, network.wrapped_native)
+        self._native = self._stated_of(sheet, network.wrapped_native)
         listed = known.listings.values() if wallets else ()
-        self._listed = {x.asset: (x, self._told_of(sheet, x.asset)) for x in listed}
+        self._listed = {x.asset: (x, self._stated_of(sheet, x.asset)) for x in listed}
         self._also_slots = {read: sheet.places((read,))[0] for read in also}
         self._prices = {s.lower(): sheet.add(p) for s in symbols if (p := _named_price(known, s)) is not None}
         self.reads = tuple(sheet.reads)
@@ -94,7 +94,7 @@ class Page:
     def told_by(
         self, block: BlockRef, answers: Sequence[Answer]
     ) -> dict[str, LendingPosition | PerpPosition | Unreadable]:
-        """Return each position as another node's answers tell it; without those that cannot be told from them."""
+        """Return each position as another node's answers show it; without those that they do not show."""
         try:
             return self.decode(block, answers).positions
         except (ReadFailedError, ValueError, ArithmeticError, LookupError):
@@ -107,7 +107,7 @@ class Page:
         return all(seat.probe(name, block).reads == slot.probe.reads for name, (seat, slot) in self._seats.items())
 
     def decode(self, block: BlockRef, answers: Sequence[Answer]) -> Seen:
-        """Return what the answers tell, each position by itself. Raises ReadFailedError for what all depend on."""
+        """Return what the answers say, each position by itself. Raises ReadFailedError for what all depend on."""
         moved = set[str]()
         read = {p.name: self._found(p, block, answers, moved) for p in self.positions}
         wallets = {s: Wallet(s, *slot.decode(answers)) for s, slot in self._wallets.items()}
@@ -119,7 +119,7 @@ class Page:
             seconds={p.asset: p for p in prices},
             sequencer=self._sequencer.decode(answers) if self._sequencer else None,
             native_price=self._native_price(block, answers, read.values()),
-            assets={asset: self._priced(block, x, told, answers) for asset, (x, told) in self._listed.items()},
+            assets={asset: self._priced(block, x, quoted, answers) for asset, (x, quoted) in self._listed.items()},
             also={read: answers[place] for read, place in self._also_slots.items()},
             prices={symbol: slot.decode(answers) for symbol, slot in self._prices.items()},
             outdated={name for name, position in read.items() if position is None}
@@ -163,19 +163,21 @@ class Page:
 
     # --- prices of what is held beside positions -------------------------------------------------------------------
 
-    def _told_of(self, sheet: Sheet, asset: Address) -> list[Slot[Told | None]]:
+    def _stated_of(self, sheet: Sheet, asset: Address) -> list[Slot[Quoted | None]]:
         return [sheet.add(probe) for probe in origins(self._network, self.known, asset)]
 
     def _native_price(self, block: BlockRef, answers: Sequence[Answer], read: Iterable[object]) -> int:
-        """Return the price of one whole native token, zero where nobody tells it."""
-        told = [slot.decode(answers) for slot in self._native]
-        told += by_perpetuals(read, self.known.native_symbol, self._network.default_heartbeat_s)
-        found = best(told, block.timestamp)
+        """Return the price of one whole native token, zero where nobody knows it."""
+        quoted = [slot.decode(answers) for slot in self._native]
+        quoted += by_perpetuals(read, self.known.native_symbol, self._network.default_heartbeat_s)
+        found = best(quoted, block.timestamp)
         return found.answer if found else 0
 
     @staticmethod
-    def _priced(block: BlockRef, listed: Listed, told: list[Slot[Told | None]], answers: Sequence[Answer]) -> Priced:
-        found = best([slot.decode(answers) for slot in told], block.timestamp)
+    def _priced(
+        block: BlockRef, listed: Listed, quoted: list[Slot[Quoted | None]], answers: Sequence[Answer]
+    ) -> Priced:
+        found = best([slot.decode(answers) for slot in quoted], block.timestamp)
         return Priced(listed.symbol, listed.decimals, found.answer if found else 0)
 
 

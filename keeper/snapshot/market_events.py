@@ -21,7 +21,7 @@ EVERY_S: Final = 600
 
 
 class Changes:
-    """Listens to some contracts once it is told to, and calls ``on_change``."""
+    """Listens to some contracts once it is asked to, and calls ``on_change``."""
 
     def __init__(self, blocks: Blocks, on_change: Callable[[], None]) -> None:
         self._blocks = blocks
@@ -63,7 +63,7 @@ class Changes:
         self._has_gap = True
 
     async def _look(self, since: BlockRef, block: BlockRef) -> None:
-        """Ask for the logs of the blocks in between. What cannot be told is taken for a change."""
+        """Ask for the logs of the blocks in between. What cannot be known is taken for a change."""
         try:
             wanted = {"address": list(self._addresses)}
             found = await self._blocks.pages.all(since.number + 1, block.number, wanted)

@@ -37,7 +37,7 @@ class VenueLogs:
     async def happened(self, name: str, begin: int, end: int) -> tuple[Occurrence, ...]:
         """Return what a venue's events say of a position, first to last block. Raises NodeError."""
         chronicle = self.chronicle(name)
-        return chronicle.told([log for wanted in chronicle.asked() for log in await self.paged(begin, end, wanted)])
+        return chronicle.stated([log for wanted in chronicle.asked() for log in await self.paged(begin, end, wanted)])
 
     async def paged(self, begin: int, end: int, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         """Return every log of a range of blocks. Raises NodeError when some of them cannot be had."""

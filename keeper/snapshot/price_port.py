@@ -20,7 +20,7 @@ _FEED = load("chainlink_feed")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Quoted:
     """A price in 10^-8 dollars, when it was updated where that is known, how old it may get, and who says so."""
 
     answer: int
@@ -33,7 +33,7 @@ class Told:
         return self.updated_at is not None and now - self.updated_at <= self.heartbeat_s
 
 
-def origins(network: Network, known: Known, asset: Address) -> Iterator[Probe[Told | None]]:
+def origins(network: Network, known: Known, asset: Address) -> Iterator[Probe[Quoted | None]]:
     """Yield the probes of an asset's price, the ones that liquidate first."""
     for market in known.markets.values():
         if any(x.asset == asset for x in market.listings):
@@ -46,40 +46,42 @@ def origins(network: Network, known: Known, asset: Address) -> Iterator[Probe[To
         yield _by_feed(feed, heartbeat_s)
 
 
-def best(told: Iterable[Told | None], now: int) -> Told | None:
+def best(quoted: Iterable[Quoted | None], now: int) -> Quoted | None:
     """Return the first price that is fresh, else the first there is."""
-    found = [t for t in told if t is not None]
+    found = [t for t in quoted if t is not None]
     return next((t for t in found if t.is_fresh(now)), found[0] if found else None)
 
 
-def by_perpetuals(positions: Iterable[object], symbol: str, heartbeat_s: int) -> Iterator[Told]:
+def by_perpetuals(positions: Iterable[object], symbol: str, heartbeat_s: int) -> Iterator[Quoted]:
     """Yield what the oracles of perpetual positions say of an underlying ("ETH" for WETH)."""
     names = {symbol.upper(), symbol.upper().removeprefix("W")}
     for position in positions:
         if isinstance(position, PerpPosition):
             for leg in position.legs:
                 if leg.symbol.upper() in names and leg.oracle.answer > 0:
-                    yield Told(leg.oracle.answer, leg.oracle.updated_at, heartbeat_s, f"the oracle of {position.venue}")
+                    yield Quoted(
+                        leg.oracle.answer, leg.oracle.updated_at, heartbeat_s, f"the oracle of {position.venue}"
+                    )
 
 
-def _by_market(market: LendingMarket, asset: Address) -> Probe[Told | None]:
+def _by_market(market: LendingMarket, asset: Address) -> Probe[Quoted | None]:
     price, listed = market.price_probe(asset), market.listing(asset)
     rounds = chainlink.round_probe(listed.feed) if listed.feed else None
     cut = len(price.reads)
 
-    def decode(answers: Sequence[Answer]) -> Told | None:
-        answer, told = price.decode(answers[:cut]), rounds.decode(answers[cut:]) if rounds else None
-        updated_at = told.updated_at if told else None
-        return Told(answer, updated_at, listed.heartbeat_s, f"the oracle of {market.name}") if answer > 0 else None
+    def decode(answers: Sequence[Answer]) -> Quoted | None:
+        answer, quoted = price.decode(answers[:cut]), rounds.decode(answers[cut:]) if rounds else None
+        updated_at = quoted.updated_at if quoted else None
+        return Quoted(answer, updated_at, listed.heartbeat_s, f"the oracle of {market.name}") if answer > 0 else None
 
     return Probe((*price.reads, *(rounds.reads if rounds else ())), decode)
 
 
-def _by_feed(feed: Address, heartbeat_s: int) -> Probe[Told | None]:
-    def decode(answers: Sequence[Answer]) -> Told | None:
+def _by_feed(feed: Address, heartbeat_s: int) -> Probe[Quoted | None]:
+    def decode(answers: Sequence[Answer]) -> Quoted | None:
         latest, decimals = _FEED.latestRoundData.decode_or_none(answers[0]), _FEED.decimals.decode_or_none(answers[1])
         if not latest or not decimals or latest[1] <= 0:
             return None
-        return Told(latest[1] * USD // 10 ** decimals[0], latest[3], heartbeat_s, f"the feed {feed}")
+        return Quoted(latest[1] * USD // 10 ** decimals[0], latest[3], heartbeat_s, f"the feed {feed}")
 
     return Probe((_FEED.latestRoundData.read(feed), _FEED.decimals.read(feed)), decode)

@@ -23,13 +23,13 @@ class SecondOpinion(Protocol):
         """Raise NodesDisagreeError when another node has another block at this number."""
 
     async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
-        """Tell whether every node that has the block answers a call the same."""
+        """Return whether every node that has the block answers a call the same."""
 
     def poll(self, block: BlockRef, to: Address, data: str) -> Poll:
         """Begin to ask every node."""
 
     async def borne_out(self, block: BlockRef, poll: Poll, answer: str) -> bool:
-        """Tell whether none of those asked answered otherwise."""
+        """Return whether none of those asked answered otherwise."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Opinions:
         self._polls = {name: self.others.poll(block, r.to, "0x" + r.data.hex()) for name, r in reads.items()}
 
     async def are_one(self, account: LendingAccount, position: LendingPosition) -> bool:
-        """Tell whether they were asked about a position at its block, and say what was read.
+        """Return whether they were asked about a position at its block, and say what was read.
 
         Raises NodesDisagreeError when they do not.
         """

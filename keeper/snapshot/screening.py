@@ -1,6 +1,6 @@
 """Large fleets: every account judged at every block by the protocol's own figures, few of them looked at closely.
 
-The figures (getUserAccountData) are read of every account at every block. From them alone a filter tells which
+The figures (getUserAccountData) are read of every account at every block. From them alone a filter says which
 positions no rule of theirs can fire on, and lets only those pass; the others are read in full at the same block and
 judged in exact integers. It works in floating point with a guard band, so it may send too many on to the exact judge,
 never too few; no amount of money is ever computed here.
@@ -56,7 +56,7 @@ class Bounds:
         self.health_below, self.distance_below = np.full(count, -1.0), np.full(count, -1.0)
         self.health_above, self.ltv_above = np.full(count, np.inf), np.full(count, np.inf)
         self.otherwise = np.zeros(count, dtype=bool)
-        """Whether a rule looks at what the figures do not tell: always looked at closely."""
+        """Whether a rule looks at what the figures do not show: always looked at closely."""
         self.by_price = dict[tuple[str, bool, int], list[int]]()
         """(symbol in lower case, below, bound) → positions."""
         for rule in rules:
@@ -81,7 +81,7 @@ class Bounds:
                 self.otherwise[i] = True
 
     def reached(self, figures: Floats, band: float) -> Mask:
-        """Tell where a trigger is reached, or would be if the figures moved by the share ``band``."""
+        """Return where a trigger is reached, or would be if the figures moved by the share ``band``."""
         collateral, debt, health = figures[:, _COLLATERAL], figures[:, _DEBT], figures[:, _HEALTH]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ltv = np.where(debt > 0, debt / collateral * WAD, 0.0)
@@ -150,7 +150,7 @@ class Fleet:
         return sorted(((self._close | self._kept) - self._unreadable) | known)
 
     def look(self, answers: Sequence[Answer], prices: dict[str, int]) -> Sight:
-        """Return what the figures of a block tell. ``answers`` are those to ``figures_read``, one for each."""
+        """Return what the figures of a block say. ``answers`` are those to ``figures_read``, one for each."""
         missing = [i for i, a in enumerate(answers) if a is None or len(a) != _SIZE]
         figures = _figures(answers)
         fires = self._bounds.reached(figures, GUARD)
@@ -158,7 +158,7 @@ class Fleet:
         idle = (figures[:, _COLLATERAL] == 0) & (figures[:, _DEBT] == 0)
         by_price = self._bounds.reached_by_price(prices)
         fires[by_price] = True
-        fires |= idle  # nothing there, or nothing that counts: the exact judge tells which
+        fires |= idle  # nothing there, or nothing that counts: the exact judge knows which
         fires[missing] = near[missing] = False
         self._note_changes(figures, missing)
         self._close = set(np.flatnonzero(near | fires).tolist())

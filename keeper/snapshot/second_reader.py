@@ -1,7 +1,7 @@
 """What another node says of the figures that decide, at each block: asked beside our read, never before it.
 
 One read of one other node, none where there is none. Positions near a rule are in it always, the others in turns, as
-many as go into one call. Where the nodes differ nobody can tell which of them lies: the owner hears of it, trades are
+many as go into one call. Where the nodes differ nobody knows which of them lies: the owner hears of it, trades are
 forbidden, and the worse figure binds (see ``prepare.judge``).
 """
 
@@ -43,9 +43,9 @@ class Look:
 
 
 class SecondLook:
-    """Compares our read with another node's. ``warn`` is told where they differ: a key, a title, the detail.
+    """Compares our read with another node's. ``warn`` is called where they differ: a key, a title, the detail.
 
-    ``calm`` is told that they do not any more.
+    ``calm`` is called when they do not any more.
     """
 
     def __init__(self, blocks: Blocks, block_time_s: float, warn: Warn, calm: Calm = lambda *_: None) -> None:
@@ -79,7 +79,7 @@ class SecondLook:
     async def compared(
         self, look: Look, block: BlockRef, page: Page, own: Sequence[Answer], figures: Sequence[Answer]
     ) -> Mapping[str, Otherwise]:
-        """Return the positions that the other node tells otherwise than ours, as it tells them; warn of each.
+        """Return the positions that the other node shows otherwise than ours, as it shows them; warn of each.
 
         One that does not answer in time, or not at all, does not differ: a rescue must not wait for it. What it says
         later is compared all the same.
@@ -116,17 +116,17 @@ class SecondLook:
         strays = [i for i, answer in ships if None not in (answer, figures[i]) and answer != figures[i]]
         names = [*self._names(page, own, theirs), *(f"position {i + 1} of the fleet" for i in strays)]
         if names or theirs != list(own):
-            self._tell(look, names)
+            self._alert(look, names)
         else:
-            self._calm("nodes:figures", f"{look.asked.node} and {look.asked.ours} tell the same figures.")
+            self._calm("nodes:figures", f"{look.asked.node} and {look.asked.ours} give the same figures.")
         return theirs if theirs != list(own) else None
 
-    def _tell(self, look: Look, names: Sequence[str]) -> None:
+    def _alert(self, look: Look, names: Sequence[str]) -> None:
         what = ", ".join(names) or "a price or a wallet"
         detail = (
             f"{look.asked.node} and {look.asked.ours} differ on {what}. Nothing is traded, the worse figure counts."
         )
-        self._warn("nodes:figures", "Two nodes tell different figures", detail)
+        self._warn("nodes:figures", "Two nodes give different figures", detail)
         self._blocks.find_the_liar(look.asked)
 
     def _names(self, page: Page, own: Sequence[Answer], theirs: Sequence[Answer]) -> list[str]:
@@ -168,7 +168,7 @@ class SecondLook:
 
 
 def is_near(assessed: object) -> bool:
-    """Tell whether a position is near a rule of its own, or cannot be judged: then its figures decide."""
+    """Return whether a position is near a rule of its own, or cannot be judged: then its figures decide."""
     match assessed:
         case Assessment():
             return any(v.fired or _is_within(v.measured, v.rule.trigger.bound) for v in assessed.verdicts)

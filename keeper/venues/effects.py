@@ -21,7 +21,7 @@ class Call:
     value: Wei
     purpose: str
     least_gas: int = field(default=0, compare=False)
-    """Gas limit it needs, whatever it uses; zero where what it uses tells."""
+    """Gas limit it needs, whatever it uses; zero where what it uses suffices."""
 
 
 @dataclass(frozen=True, slots=True)

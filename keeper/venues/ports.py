@@ -127,7 +127,7 @@ class Listed(Protocol):
 
     @property
     def feed(self) -> Address | None:
-        """The feed behind that, which tells how old a price is; None where none is known."""
+        """The feed behind that, which says how old a price is; None where none is known."""
 
     @property
     def heartbeat_s(self) -> int:
@@ -235,7 +235,7 @@ class LendingAccount(Protocol):
         """What reads the market's logs about the account."""
 
 
-# --- what a venue is told of the chain, and of what the owner wants ---------------------------------------------------
+# --- what a venue knows of the chain, and of what the owner wants ---------------------------------------------------
 
 
 class Feeds(Protocol):
@@ -247,7 +247,7 @@ class Feeds(Protocol):
 
     @property
     def feed(self) -> Address | None:
-        """The feed that tells its age, where the oracle's own source does not."""
+        """The feed that gives its age, where the oracle's own source does not."""
 
     @property
     def second_feed(self) -> Address | None:
@@ -335,7 +335,7 @@ class PerpSeat(Protocol):
         """Return the reads of the position."""
 
     def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
-        """Return the reads that tell what a trade would give now; None where the venue would refuse it."""
+        """Return the reads that show what a trade would give now; None where the venue would refuse it."""
 
     def execution_fee(self, gas_price: Wei) -> Wei:
         """Return what one order pays the venue's keepers at a gas price; zero where there are none."""
@@ -375,7 +375,7 @@ class Chronicle(Protocol):
     def asked(self) -> tuple[dict[str, Any], ...]:
         """Return the ``address`` and ``topics`` of the eth_getLogs requests that find it."""
 
-    def told(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+    def stated(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
         """Return what happened, by whomever, the oldest first."""
 
 

@@ -195,8 +195,8 @@ def test_a_node_far_ahead_is_asked_about_the_block_of_the_others() -> None:
     """Are they behind, or is it on another history? Not asked when that is known."""
     ahead, behind = node("a", block(110)), node("b", block(100))
     assert unlinked([ahead, behind], None, 3) == [(ahead, 100)]
-    assert unlinked([ahead.told(100, "a100"), behind], None, 3) == []
-    assert unlinked([ahead.told(100, "b100"), behind], None, 3) == []
+    assert unlinked([ahead.stated(100, "a100"), behind], None, 3) == []
+    assert unlinked([ahead.stated(100, "b100"), behind], None, 3) == []
     assert unlinked([ahead, node("b", block(108))], None, 3) == []
 
 
@@ -331,9 +331,9 @@ def test_a_block_asked_for_is_remembered_until_the_next_head() -> None:
     """One false word about an old block must not stand against a node for an hour."""
     known = {4: "a4", 5: "a5", 6: "a6", 7: "a7"}
     record = node("n", block(5), block(6))
-    assert dict(record.told(3, "x3").saw(block(7)).history.hashes) == known
-    assert dict(record.told(5, "x5").saw(block(7)).history.hashes) == {6: "a6", 7: "a7"}
-    assert dict(record.told(5, "a5").saw(block(7)).history.hashes) == known
+    assert dict(record.stated(3, "x3").saw(block(7)).history.hashes) == known
+    assert dict(record.stated(5, "x5").saw(block(7)).history.hashes) == {6: "a6", 7: "a7"}
+    assert dict(record.stated(5, "a5").saw(block(7)).history.hashes) == known
 
 
 def test_a_block_asked_for_joins_the_history() -> None:

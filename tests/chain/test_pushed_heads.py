@@ -167,7 +167,7 @@ async def test_beside_nodes_that_push_others_are_polled(bench: Bench, pair: tupl
     nodes = bench.nodes(pair[0].url, http)
     nodes.follow(lambda: None, PATIENCE_S)
     await nodes.check_chains()
-    await until(lambda: nodes.members[0].tells)
+    await until(lambda: nodes.members[0].pushes_heads)
     assert not nodes.are_told
     http.head = 102
     await head_of(nodes)

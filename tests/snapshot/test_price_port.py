@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from perp_builders import short
 
-from keeper.snapshot.price_port import Told, best, by_perpetuals
+from keeper.snapshot.price_port import Quoted, best, by_perpetuals
 
 NOW = 1_750_000_000
-ORACLE = Told(2000 * 10**8, NOW - 60, 3600, "the oracle of aave_v3")
-FEED = Told(2010 * 10**8, NOW - 30, 3600, "the feed 0x1")
+ORACLE = Quoted(2000 * 10**8, NOW - 60, 3600, "the oracle of aave_v3")
+FEED = Quoted(2010 * 10**8, NOW - 30, 3600, "the feed 0x1")
 
 
 def test_the_first_fresh_price_is_believed() -> None:

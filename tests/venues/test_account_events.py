@@ -102,7 +102,7 @@ def test_a_perp_liquidation_is_told_once_and_not_as_a_trade_too() -> None:
         6, 2, [POSITION_LIQUIDATED, word(OWNER), word(WETH)],
         ["uint256", "uint256", "uint256", "address"], [1, 2 * 10**18, 0, ANY],
     )  # fmt: skip
-    first, last = chronicle.told([forced, second, trade])
+    first, last = chronicle.stated([forced, second, trade])
     assert first.words.startswith("1.0000 ETH traded in 0x")
     assert (last.what, last.words.partition(" in ")[0]) == (What.LIQUIDATED, "2.0000 ETH liquidated")
     (asked,) = chronicle.asked()

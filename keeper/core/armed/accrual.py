@@ -15,7 +15,7 @@ HEALTH_WITHIN = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A price as the oracle's own event tells it: 8 decimals, its round, and its time."""
+    """A price as the oracle's own event gives it: 8 decimals, its round, and its time."""
 
     answer: int
     round_id: int
@@ -28,17 +28,17 @@ def carried_on(position: LendingPosition, block: BlockRef, prices: Mapping[Addre
     Interest is the model's to work out; over a block it differs from the protocol's own by rounding only.
     """
     seconds, model = block.timestamp - position.block.timestamp, position.model
-    holdings = tuple(model.accrued(_told(h, prices.get(h.asset)), seconds) for h in position.holdings)
+    holdings = tuple(model.accrued(_stated(h, prices.get(h.asset)), seconds) for h in position.holdings)
     return replace(position, block=block, holdings=holdings, reported=model.figures(holdings))
 
 
 def is_same_account(a: LendingPosition, b: LendingPosition) -> bool:
-    """Tell whether nobody touched an account in between: what interest never changes is the same."""
+    """Return whether nobody touched an account in between: what interest never changes is the same."""
     return [_touched(h) for h in a.held] == [_touched(h) for h in b.held]
 
 
 def is_as_foretold(foretold: LendingPosition, read: LendingPosition) -> bool:
-    """Tell whether the protocol's health factor is the one that was foretold, but for rounding."""
+    """Return whether the protocol's health factor is the one that was foretold, but for rounding."""
     ours, theirs = foretold.reported.health_factor, read.reported.health_factor
     return abs(ours - theirs) * HEALTH_WITHIN <= max(ours, theirs)
 
@@ -47,8 +47,8 @@ def _touched(holding: Holding) -> tuple[object, ...]:
     return holding.asset, holding.principal, holding.is_collateral
 
 
-def _told(holding: Holding, told: Answered | None) -> Holding:
-    if told is None:
+def _stated(holding: Holding, stated: Answered | None) -> Holding:
+    if stated is None:
         return holding
-    price = replace(holding.price, answer=told.answer, round_id=told.round_id, updated_at=told.updated_at)
+    price = replace(holding.price, answer=stated.answer, round_id=stated.round_id, updated_at=stated.updated_at)
     return replace(holding, price=price)

@@ -110,10 +110,10 @@ def _watched(assessed: Assessment, rule: Rule) -> Address | None:
 
 
 def is_dollar(holding: Holding) -> bool:
-    """Tell whether the oracle says that an asset is worth about a dollar."""
+    """Return whether the oracle says that an asset is worth about a dollar."""
     return is_dollar_price(holding.price.answer)
 
 
 def is_dollar_price(price: int) -> bool:
-    """Tell whether a price is about a dollar."""
+    """Return whether a price is about a dollar."""
     return abs(price - USD) * STEADY <= USD

@@ -64,5 +64,5 @@ def carry(exposure: Exposure, snapshot: Snapshot, fee: Bps) -> Carry:
 
 
 def _base_up(position: PerpPosition, dollars: int) -> int:
-    """Return a venue's dollars, signed, in base units, rounded up: a cost is not told too low."""
+    """Return a venue's dollars, signed, in base units, rounded up: a cost is not shown too low."""
     return -(-(dollars * USD) // position.usd_unit)

@@ -151,7 +151,7 @@ def _plan(intent: HedgeIntent, terms: PerpTerms, rules: Sequence[PerpRule]) -> P
 
 
 def _is_fair(intent: HedgeIntent, dollars: int, size: int) -> bool:
-    """Tell whether a quote lies within the slippage allowed of the index price, on the side that costs."""
+    """Return whether a quote lies within the slippage allowed of the index price, on the side that costs."""
     leg, slippage = intent.leg, intent.rule.limits.max_slippage
     fair = mul_div_down(size, leg.index_price, leg.price_scale)
     if intent.change > 0:
@@ -185,7 +185,7 @@ def _sized(intent: HedgeIntent, terms: PerpTerms, wanted: int) -> _Sized | None:
 
 
 def _affords(intent: HedgeIntent, terms: PerpTerms, margin: int, size: int) -> bool:
-    """Tell whether the wallet holds so much margin, and the limits let it go beside the trade."""
+    """Return whether the wallet holds so much margin, and the limits let it go beside the trade."""
     position, leg, once = intent.perp, intent.leg, intent.rule.limits.max_spend_per_tx
     if margin > terms.wallet.tokens.get(position.collateral, 0):
         return False

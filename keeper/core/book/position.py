@@ -120,7 +120,7 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
 
 
 def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Part | Doubt | None:
-    """Return what a holding adds, why it cannot be told, or None for what adds nothing."""
+    """Return what a holding adds, why it is not known, or None for what adds nothing."""
     follows = book.underlying(item.symbol, item.asset)
     if item.value is None:
         return None if follows == STABLE else Doubt(Reason.PRICE_NOT_POSITIVE, f"no price of {item.symbol}")

@@ -51,7 +51,7 @@ class HedgeRule:
         return False
 
     def is_outside(self, delta: int) -> bool:
-        """Tell whether a delta asks for a trade."""
+        """Return whether a delta asks for a trade."""
         return abs(delta) > self.band
 
 
@@ -125,7 +125,7 @@ def decide_hedge(
 ) -> Decided[HedgeIntent]:
     """Return the trades that would bring a book back into its band, one for each hedge, or why none is made.
 
-    They are ways of one rule: the cheapest is taken. What speaks against one hedge is nothing to tell while another
+    They are ways of one rule: the cheapest is taken. What speaks against one hedge is no news while another
     can be traded.
     """
     refused = _needless(assessed)

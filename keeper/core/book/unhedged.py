@@ -1,14 +1,14 @@
 """The second leg of a hedge: how long a book may stand naked, and what is done when its trade does not come. Pure.
 
 A book is naked while its delta is outside the band. What that has cost is counted as size × time; the owner gives a
-budget. States of the second leg, as the venue and its logs tell them:
+budget. States of the second leg, as the venue and its logs show them:
 
     even ─► open ─► ordered ─► filled ─► even
                       │ late, cancelled, frozen, auto-deleveraged, liquidated
                       ▼
                     retry (at market, within slippage) ─► … ─► budget spent ─► unwind the first leg
 
-Every step away from even is told; nothing here waits for ever.
+Every step away from even is reported; nothing here waits for ever.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from enum import Enum
 from keeper.core.units import WAD, Wad
 
 LATE_S = 60
-"""An order not executed after this is late: it is told; it can be taken back once the venue allows."""
+"""An order not executed after this is late: it is reported; it can be taken back once the venue allows."""
 MOST_TRIES = 3
 """Orders that failed in a row before the first leg is unwound whatever the budget."""
 
@@ -73,7 +73,7 @@ class Naked:
     """Orders of this episode that failed."""
 
     def is_spent(self, budget: NakedBudget) -> bool:
-        """Tell whether the budget is used up."""
+        """Return whether the budget is used up."""
         return self.used >= budget.product
 
 
@@ -95,7 +95,7 @@ def failed(naked: Naked) -> Naked:
 
 
 def is_over(naked: Naked, budget: NakedBudget) -> bool:
-    """Tell whether the second leg had its chances: an order and one more within the budget, or ``MOST_TRIES``."""
+    """Return whether the second leg had its chances: an order and one more within the budget, or ``MOST_TRIES``."""
     return naked.tries >= MOST_TRIES or (naked.tries > 1 and naked.is_spent(budget))
 
 

@@ -41,7 +41,7 @@ class Account:
 
 
 Goal = Callable[[AccountFigures], bool]
-"""Tells whether figures satisfy a target; monotone in every action that helps."""
+"""Returns whether figures satisfy a target; monotone in every action that helps."""
 
 
 def account_of(position: LendingPosition) -> Account:

@@ -47,7 +47,7 @@ def opened(intent: Intent, state: State, terms: Terms) -> Opening:
 
 
 def _sells(holding: Holding, intent: Intent, state: State, terms: Terms) -> bool:
-    """Tell whether a pool takes an asset for any debt at a price within the bound."""
+    """Return whether a pool takes an asset for any debt at a price within the bound."""
     bounds = slippage_of(intent.rule, intent.assessment, intent.outrun)
     pairs = [p for p in all_pairs(intent, state.account) if p.sell.asset == holding.asset]
     return any(largest_within(p, state, terms, bounds.of(p.sell, p.buy)) for p in pairs)

@@ -93,7 +93,7 @@ def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps, *, in_
 
 
 def _is_fair_to_the_end(pair: Pair, state: State, terms: Terms, slippage: Bps, bought: int) -> bool:
-    """Tell whether the price at the end of a sale is within slippage, judged by its two halves.
+    """Return whether the price at the end of a sale is within slippage, judged by its two halves.
 
     With impact growing along the way the end is dearer than the second half by half of what that is dearer than the
     first. The smallest quoted size has no half to compare with and counts as a whole.

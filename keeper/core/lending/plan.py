@@ -35,7 +35,7 @@ class Postcondition:
     least_health: Wad
 
     def is_met(self, figures: AccountFigures) -> bool:
-        """Tell whether figures keep the promise."""
+        """Return whether figures keep the promise."""
         return figures.health_factor >= self.least_health and (self.target is None or self.target.is_met(figures))
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Plan:
 
 
 def is_drip(plan: Plan, safety: Safety) -> bool:
-    """Tell whether a plan only puts off what a whole one would settle, while there is time for the whole one.
+    """Return whether a plan only puts off what a whole one would settle, while there is time for the whole one.
 
     Where gas is too dear for the best plan a smaller one is no bargain: many of them cost more than it.
     """
@@ -204,7 +204,7 @@ def _trifling(proposal: Proposal, intent: Intent) -> str:
 
 
 def _moves_a_trifle(proposal: Proposal) -> bool:
-    """Tell whether a way that does not suffice moves less than its gas costs: the last cents of a limit or a wallet."""
+    """Whether a way that does not suffice moves less than its gas costs: the last cents of a limit or a wallet."""
     return not proposal.is_sufficient and sum(step.spend for step in proposal.steps) < proposal.cost.gas
 
 

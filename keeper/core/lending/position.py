@@ -145,7 +145,7 @@ class AccountFigures:
 
 
 class LendingModel(Protocol):
-    """A protocol's arithmetic: all that ``core`` has to be told of it. Frozen, and of one account at one block."""
+    """A protocol's arithmetic: all that ``core`` has to know of it. Frozen, and of one account at one block."""
 
     @property
     def facts(self) -> Mapping[str, object]:

@@ -71,7 +71,7 @@ def pending_order(position: PerpPosition) -> str | None:
 
 
 def is_emergency(position: PerpPosition, safety: Safety) -> bool:
-    """Tell whether liquidation is so near that nothing holds a rescue back."""
+    """Return whether liquidation is so near that nothing holds a rescue back."""
     if not position.held:
         return False
     near = perps.equity(position) * WAD <= perps.requirement(position) * safety.emergency_health
@@ -79,7 +79,7 @@ def is_emergency(position: PerpPosition, safety: Safety) -> bool:
 
 
 def is_new_low(rule: PerpRule, position: PerpPosition, memory: Memory) -> bool:
-    """Tell whether prices are worse for the position as it is now than those on which the rule last acted.
+    """Return whether prices are worse for the position as it is now than those on which the rule last acted.
 
     A cooldown keeps a rule from going back and forth; a market that goes on against the position is a new danger.
     Funding is no price.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 SAMPLES = 96
-"""Samples of a window at most: more tell nothing new."""
+"""Samples of a window at most: more say nothing new."""
 
 
 @dataclass(frozen=True, slots=True)

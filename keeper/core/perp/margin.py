@@ -50,7 +50,7 @@ def margin_value(position: PerpPosition) -> int:
 def equity(position: PerpPosition) -> int:
     """Return what the account is worth in dollars: collateral, plus profit, less what is owed. May be negative.
 
-    Rounded down to what the venue tells apart.
+    Rounded down to what the venue distinguishes.
     """
     worth = _worth(position)
     return worth - worth % position.equity_step
@@ -90,7 +90,7 @@ def leverage(position: PerpPosition) -> Wad:
 
 
 def is_liquidatable(position: PerpPosition) -> bool:
-    """Tell whether the venue may liquidate now."""
+    """Return whether the venue may liquidate now."""
     return bool(position.held) and equity(position) < requirement(position)
 
 

@@ -70,11 +70,11 @@ class PerpPromise:
     is_long: bool | None = None
 
     def is_met(self, position: PerpPosition) -> bool:
-        """Tell whether a position keeps the promise."""
+        """Return whether a position keeps the promise."""
         return self._is_of_size(position) and perps.margin_ratio(position) >= self.least_ratio
 
     def is_nearly_met(self, position: PerpPosition) -> bool:
-        """Tell whether the sizes are as promised, and the margin ratio is short of it by ``NEARLY`` at most."""
+        """Return whether the sizes are as promised, and the margin ratio is short of it by ``NEARLY`` at most."""
         return self._is_of_size(position) and perps.margin_ratio(position) * BPS >= self.least_ratio * (BPS - NEARLY)
 
     def _is_of_size(self, position: PerpPosition) -> bool:

@@ -88,7 +88,7 @@ class PerpLeg:
     funding_rate: int
     """Wad a year of the notional; positive is what this side pays; without a size, what a long would."""
     oracle: OraclePrice
-    """The index price as the oracle tells it, for its age; ``answer`` in 10^-8 dollars for one whole underlying."""
+    """The index price as the oracle gives it, for its age; ``answer`` in 10^-8 dollars for one whole underlying."""
     pending_impact: int = 0
     """Dollars that earlier trades left to be settled with the part that is closed (GMX v2); negative is a loss."""
 
@@ -111,7 +111,7 @@ class PerpPosition:
     """A margin account at one block: one leg where margin is isolated, one per market where it is shared.
 
     ``margin`` is the settled collateral in dollars (signed, realised results included), before profit and pending
-    payments. Collateral that moves with the one leg's own price is told in ``indexed_margin`` (in size units) instead:
+    payments. Collateral that moves with the one leg's own price is in ``indexed_margin`` (in size units) instead:
     then ``margin`` is what the rest is worth.
     """
 

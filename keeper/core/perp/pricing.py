@@ -70,7 +70,7 @@ def worst_price(leg: PerpLeg, size_change: int, slippage: Bps, quoted: int | Non
 
 
 def is_better_than_index(leg: PerpLeg, *, buys: bool) -> bool:
-    """Tell whether the market stands on the side of the index where a purchase or a sale gains by it."""
+    """Return whether the market stands on the side of the index where a purchase or a sale gains by it."""
     return leg.mark_price <= leg.index_price if buys else leg.mark_price >= leg.index_price
 
 

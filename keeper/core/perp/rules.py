@@ -83,7 +83,7 @@ class MarginTarget:
     text: str
 
     def is_met(self, position: PerpPosition) -> bool:
-        """Tell whether the position is at or on the safe side of the target."""
+        """Return whether the position is at or on the safe side of the target."""
         return perps.margin_ratio(position) >= self.ratio
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ class ExitTarget:
     market: str | None = None
 
     def is_met(self, position: PerpPosition) -> bool:
-        """Tell whether no size is left."""
+        """Return whether no size is left."""
         return not any(self.market is None or is_named(leg, self.market) for leg in position.held)
 
     def __str__(self) -> str:
@@ -128,7 +128,7 @@ class PerpRule:
 
     @property
     def acts(self) -> tuple[PerpAction, ...]:
-        """The actions that do more than tell."""
+        """The actions that do more than alert."""
         return tuple(a for a in self.actions if a is not PerpAction.ALERT)
 
 
@@ -195,7 +195,7 @@ def leg_of(trigger: PerpTrigger, position: PerpPosition) -> PerpLeg | None:
 
 
 def is_named(leg: PerpLeg, market: str) -> bool:
-    """Tell whether an owner's name for a market means a leg: its underlying, or the market's address."""
+    """Return whether an owner's name for a market means a leg: its underlying, or the market's address."""
     return market.lower() in (leg.symbol.lower(), leg.market.lower())
 
 
@@ -205,7 +205,7 @@ def price_usd(leg: PerpLeg) -> int:
 
 
 def measure(trigger: PerpTrigger, position: PerpPosition, trail: Trail, rule: str) -> int | None:
-    """Return what a trigger looks at; None where it cannot be told.
+    """Return what a trigger looks at; None where it is not known.
 
     Account-wide: margin ratio, leverage, distance. Of a leg: the index price; for a trailing stop the share lost since
     the best price seen; for funding its time-weighted average over the window, None before half of it was seen.
@@ -238,7 +238,7 @@ def fallen(leg: PerpLeg, best: int | None) -> int | None:
 
 
 def fires(trigger: PerpTrigger, value: int, leg: PerpLeg | None) -> bool:
-    """Tell whether a measured value fires a trigger; a stop's side is the leg's."""
+    """Return whether a measured value fires a trigger; a stop's side is the leg's."""
     is_long = leg is None or leg.is_long
     match trigger.measure:
         case PerpMeasure.MARGIN_RATIO | PerpMeasure.LIQUIDATION_DISTANCE:
@@ -256,7 +256,7 @@ def fires(trigger: PerpTrigger, value: int, leg: PerpLeg | None) -> bool:
 
 
 def target_fires(trigger: PerpTrigger, target: PerpTarget | None) -> bool:
-    """Tell whether a trigger would still fire at its own target, where the two alone tell."""
+    """Return whether a trigger would still fire at its own target, where the two alone say."""
     if not isinstance(target, MarginTarget):
         return False
     match trigger.measure:

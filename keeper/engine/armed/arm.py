@@ -94,7 +94,7 @@ class Arming:
         engine.reader.also = tuple(dict.fromkeys(reads))
 
     def _is_fresh(self, block: BlockRef, one: Assessment) -> bool:
-        """Tell whether the ladder of the block before still stands: every other block is enough, unless it is moved."""
+        """Whether the ladder of the block before still stands: every other block is enough, unless it is moved."""
         engine, signer = self._engine, self._engine.reader.positions[one.position.name].spender
         ready, executor = engine.state.armed.get(one.position.name), engine.senders.get(signer)
         if not ready or engine.state.lineage.distance(block, ready[0].bounds.block.hash, 1) is None:

@@ -34,7 +34,7 @@ Landed = Callable[[asyncio.Task[Any]], None]
 
 
 class Early:
-    """Follows the feeds of one engine. ``landed`` is told of what was sent, as the daemon is of its own."""
+    """Follows the feeds of one engine. ``landed`` is called for what was sent, as for plans of the daemon."""
 
     def __init__(self, engine: Engine, landed: Landed) -> None:
         self._engine = engine
@@ -42,10 +42,10 @@ class Early:
         self._emitters: dict[Address, list[Address]] = {}
         self._known: object = None
         self._subscription: Pushed | None = None
-        self._told: dict[str, dict[Address, Answered]] = {}
+        self._stated: dict[str, dict[Address, Answered]] = {}
         """What was pushed, by block hash."""
         self._owed: dict[str, dict[Address, int]] = {}
-        """Prices that were read and no event told of yet, by block hash: it may still be on its way."""
+        """Prices that were read and no event announced yet, by block hash: it may still be on its way."""
         self._head: BlockRef | None = None
         self._before: Snapshot | None = None
         self._shot_at = -1
@@ -88,22 +88,22 @@ class Early:
     def head(self, block: BlockRef) -> None:
         """A block begins to be judged."""
         self._head = block
-        if self._told.get(block.hash):
+        if self._stated.get(block.hash):
             self._shoot(block)
 
     def on_log(self, log: Log) -> None:
         """A node pushed an event of a feed."""
         assets = self._emitters.get(log.address, [])
         try:
-            told = oracle_events.decode_answer(log.topics, log.data)
+            stated = oracle_events.decode_answer(log.topics, log.data)
         except ValueError:
             return
         if log.removed or not log.block_hash:
-            self._told.pop(log.block_hash, None)
+            self._stated.pop(log.block_hash, None)
             return
-        self._told.setdefault(log.block_hash, {}).update(dict.fromkeys(assets, told))
-        while len(self._told) > 8:
-            del self._told[next(iter(self._told))]
+        self._stated.setdefault(log.block_hash, {}).update(dict.fromkeys(assets, stated))
+        while len(self._stated) > 8:
+            del self._stated[next(iter(self._stated))]
         if self._head is not None and self._head.hash == log.block_hash:
             self._shoot(self._head)
 
@@ -124,7 +124,7 @@ class Early:
             self._turn_off(f"{type(error).__name__}: {error}")
 
     async def _act(self, block: BlockRef) -> None:
-        """Send what was made ready for the prices that were just told, for one position at most."""
+        """Send what was made ready for the prices that were just announced, for one position at most."""
         engine, last = self._engine, self._engine.state.seen
         if last is None or last.block.hash != block.parent_hash or self._shot_at >= block.number:
             return
@@ -152,8 +152,8 @@ class Early:
             return
 
     def _foretold(self, last: Snapshot, block: BlockRef, names: Collection[str] | None = None) -> Snapshot:
-        """Return those positions (or the named) that events tell everything of, as they will be read at a block."""
-        told = self._told.get(block.hash, {})
+        """Return those positions (or the named) that events say everything of, as they will be read at a block."""
+        stated = self._stated.get(block.hash, {})
         followed = {asset for assets in self._emitters.values() for asset in assets}
         found = list[LendingPosition]()
         for position in last.positions:
@@ -161,7 +161,7 @@ class Early:
                 continue
             assets = {h.asset for h in position.held}
             if assets <= followed and lending.proven(position) is not None:
-                found.append(carried_on(position, block, told))
+                found.append(carried_on(position, block, stated))
         return replace(last, block=block, positions=tuple(found))
 
     # --- was it right? -----------------------------------------------------------------------------------------------
@@ -191,18 +191,18 @@ class Early:
                 self._engine.observer.early_on(read.block.number)
 
     def _overdue(self) -> str | None:
-        """Return a price of an earlier block that no event told of."""
+        """Return a price of an earlier block that no event announced."""
         owed, self._owed = self._owed, {}
         for hash_, prices in owed.items():
             for asset, price in prices.items():
-                told = self._told.get(hash_, {}).get(asset)
-                if told is None or told.answer != price:
+                stated = self._stated.get(hash_, {}).get(asset)
+                if stated is None or stated.answer != price:
                     return f"{asset} came to {usd_text(price)} and no event said so"
         return None
 
     def _difference(self, foretold: Mapping[str, LendingPosition], read: Snapshot) -> str | None:
         """Return in what a block's read differs from what its events and the block before foretold."""
-        told = self._told.get(read.block.hash, {})
+        stated = self._stated.get(read.block.hash, {})
         for position in read.positions:
             expected = foretold.get(position.name)
             if expected is None or not isinstance(position, LendingPosition):
@@ -210,11 +210,11 @@ class Early:
             missing = dict[Address, int]()
             for holding in position.held:
                 asset, price = holding.asset, holding.price.answer
-                if asset in told and told[asset].answer != price:
-                    said = f"the event said {usd_text(told[asset].answer)}, the oracle {usd_text(price)}"
+                if asset in stated and stated[asset].answer != price:
+                    said = f"the event said {usd_text(stated[asset].answer)}, the oracle {usd_text(price)}"
                     return f"{holding.symbol}: {said}"
                 known = {h.asset: h.price.answer for h in expected.held}
-                if asset not in told and known.get(asset, price) != price:
+                if asset not in stated and known.get(asset, price) != price:
                     missing[asset] = price
             if missing:
                 self._owed.setdefault(read.block.hash, {}).update(missing)

@@ -26,7 +26,7 @@ HEDGE_FEE = Bps(10)
 async def judge_perp(
     engine: Engine, snapshot: Snapshot, position: PerpPosition | Unreadable
 ) -> PerpAssessment | Unjudged:
-    """Judge a position by the rules; where another node tells otherwise, by the worse figure. Raises JournalError."""
+    """Judge a position by the rules; where another node says otherwise, by the worse figure. Raises JournalError."""
     other = snapshot.otherwise.get(position.name)
     if other is None or isinstance(other.position, LendingPosition):
         return await _judge_perp(engine, snapshot, position, ())

@@ -1,4 +1,4 @@
-"""Size that went without a plan of ours: liquidated, deleveraged, closed by hand. By the venue's events; told once."""
+"""Size that went without a plan of ours: liquidated, deleveraged, closed by hand. By the venue's events, once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN = "closed by hand, liquidated or deleveraged: the venue's events do not 
 
 
 async def notice(engine: Engine, position: PerpPosition) -> None:
-    """Tell of size that went since the last look, but by ours. Raises JournalError.
+    """Report size that went since the last look, but by ours. Raises JournalError.
 
     What is under way may show at the next block. After a restart the venue's events and the journal say whose it was.
     """
@@ -38,14 +38,14 @@ async def notice(engine: Engine, position: PerpPosition) -> None:
     stops = await engine.perps.own_orders(name)
     foreign = strangers(found, own | stops)
     if foreign or not found:
-        await _tell(engine, position, lost, foreign)
+        await _report(engine, position, lost, foreign)
         return
     if any(o.order in stops for o in found):
         title = f"{name}: {lost[0].symbol} {_what(position, lost[0])}: a stop order left with the venue was carried out"
         engine.observer.raise_alarm(None, title, sentence(_words(found), position_text(position)))
 
 
-async def _tell(
+async def _report(
     engine: Engine, position: PerpPosition, lost: tuple[Shrunk, ...], foreign: tuple[Occurrence, ...]
 ) -> None:
     name = position.name

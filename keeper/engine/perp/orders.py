@@ -25,8 +25,8 @@ CANCEL_AFTER_S = 300
 async def look_after_orders(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> VenueOrder | None:
     """See what became of orders left behind; return one of ours to be taken back now, if there is one.
 
-    The outcome is taken from the logs by order key; an order that is gone without a word is told as such. Logs that
-    cannot be had are told, and hold nothing up: what was read of the position is what its orders did. Raises
+    The outcome is taken from the logs by order key; an order that is gone without a word is reported as such. Logs that
+    cannot be had are reported, and hold nothing up: what was read of the position is what its orders did. Raises
     JournalError.
     """
     await adopt(engine, position)
@@ -34,7 +34,7 @@ async def look_after_orders(engine: Engine, snapshot: Snapshot, position: PerpPo
         try:
             await _settle_left(engine, snapshot, position)
         except NodeError as error:
-            title = f"What became of an order of {position.name} cannot be told"
+            title = f"What became of an order of {position.name} is not known"
             engine.observer.raise_alarm(f"logs:{position.name}", title, str(error))
     own, now = {order.key for order in await engine.perps.left(position.name)}, snapshot.block.timestamp
     for order in position.orders:
@@ -76,11 +76,11 @@ async def _settle_left(engine: Engine, snapshot: Snapshot, position: PerpPositio
                 if first
                 else (outcome.kind, outcome.detail)
             )
-            await _tell(engine, position, order, kind, detail)
+            await _report(engine, position, order, kind, detail)
         elif order.key in listed or order.block >= snapshot.block.number:  # what is newer than the look is not gone
             still.append(order)
         else:
-            await _tell(engine, position, order, "gone", "the venue neither lists it nor says what became of it")
+            await _report(engine, position, order, "gone", "the venue neither lists it nor says what became of it")
     if tuple(still) != known:
         await engine.perps.set_left(position.name, still)
 
@@ -93,7 +93,7 @@ async def _forestalled(engine: Engine, position: PerpPosition, order: Left, know
     return f"order {', '.join(sorted(key[:10] for key in others))} was carried out first" if others else None
 
 
-async def _tell(engine: Engine, position: PerpPosition, order: Left, kind: str, detail: str) -> None:
+async def _report(engine: Engine, position: PerpPosition, order: Left, kind: str, detail: str) -> None:
     late = {"reason": "executed_late" if kind == "executed" else "order_failed", "detail": f"{kind}: {detail}"}
     outcome: OutcomeKind = "restored" if kind == "executed" else "failed"
     await engine.journal.decisions.record_outcome(order.decision_id, outcome, {"kind": outcome, **late})

@@ -24,7 +24,7 @@ KINDS = {PerpMeasure.STOP_LOSS: OrderKind.STOP_LOSS, PerpMeasure.TAKE_PROFIT: Or
 
 
 async def keep_stops(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> None:
-    """Bring the resting orders in step with the position: one change a block, written down and told like any plan."""
+    """Bring the resting orders in step with the position: one change a block, written down like any plan."""
     rules = tuple(rule for rule in engine.perps.rules_of(position.name) if rule.rests)
     if not rules and not any(_is_of_ours(order) for order in position.orders):
         return
@@ -87,18 +87,18 @@ def price_of(position: PerpPosition, leg: PerpLeg, dollars: int) -> int:
 
 
 def _is_of_ours(order: VenueOrder) -> bool:
-    """Tell whether an order is of a kind that rules leave with a venue."""
+    """Return whether an order is of a kind that rules leave with a venue."""
     return order.kind in KINDS.values()
 
 
 def _is_alike(order: VenueOrder, wanted: PlaceOrder, position: PerpPosition) -> bool:
-    """Tell whether an order is about the same: its kind, market, side and collateral."""
+    """Return whether an order is about the same: its kind, market, side and collateral."""
     mine = (wanted.kind, wanted.market, wanted.is_long, position.collateral)
     return (order.kind, order.market, order.is_long, order.collateral) == mine
 
 
 def _matches(order: VenueOrder, wanted: PlaceOrder) -> bool:
-    """Tell whether a resting order does what is wanted; one that froze does nothing any more."""
+    """Return whether a resting order does what is wanted; one that froze does nothing any more."""
     if order.is_frozen or order.trigger_price != wanted.trigger_price:
         return False
     return abs(order.size_usd - wanted.size_usd) * BPS <= max(order.size_usd, wanted.size_usd) * SIZE_WITHIN

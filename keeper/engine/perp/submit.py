@@ -1,4 +1,4 @@
-"""The end of a perpetual plan's way through a cycle: written down, told, and, in live mode, sent."""
+"""The end of a perpetual plan's way through a cycle: written down, reported, and, in live mode, sent."""
 
 from __future__ import annotations
 

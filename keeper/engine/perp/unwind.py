@@ -1,4 +1,4 @@
-"""A book that stands naked: told at every step, and its first leg unwound when the second cannot be had in time."""
+"""A book that stands naked: reported at every step, and its first leg unwound when the second cannot be had in time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOT_YET = (
 
 
 async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment, hold: Hold | None) -> None:
-    """Tell how a book outside its band stands, and unwind its first leg when the time for the second is over.
+    """Report how a book outside its band stands, and unwind its first leg when the time for the second is over.
 
     ``hold`` is why no hedge is traded at this block; None when one is on its way.
     """
@@ -58,7 +58,7 @@ async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment,
 
 
 def gives_up(assessed: BookAssessment) -> bool:
-    """Tell whether the hedge is not tried any more while the first leg can be unwound: see ``legs.is_over``."""
+    """Return whether the hedge is not tried any more while the first leg can be unwound: see ``legs.is_over``."""
     return assessed.rule.unwinds is not None and legs.is_over(assessed.naked, assessed.rule.budget)
 
 

@@ -66,6 +66,6 @@ class AaveChronicle:
         """Return what to ask eth_getLogs for."""
         return events.account_filters(self.market, self.owner)
 
-    def told(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+    def stated(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
         """Return what happened, the oldest first."""
         return events.occurrences(self.market, logs)

@@ -39,7 +39,7 @@ ALL = Amount(UINT256_MAX)
 
 
 class Arithmetic(Enum):
-    """How a market rounds. Its own figures tell which: see ``identified``."""
+    """How a market rounds. Its own figures show which: see ``identified``."""
 
     DIRECTED = "directed"
     """Aave v3.5 and later: collateral floors, debt ceils, threshold weighted to the unit."""

@@ -55,7 +55,7 @@ def discover_scope(
     for i, listing in enumerate(market.listings):
         mine = answers[2 + i * width : 2 + (i + 1) * width]
         has_any = any(_TOKEN.scaledBalanceOf.decode(a)[0] for a in mine[:2])
-        # a token that cannot tell a balance is no money to count on
+        # a token that cannot give a balance is no money to count on
         funded = any((_ERC20.balanceOf.decode_or_none(a) or (0,))[0] for a in mine[2:])
         if has_any or funded or _flags_of(flags[0], listing) or listing.asset in wanted:
             used.append(listing)
@@ -193,7 +193,7 @@ _PRICE = 5
 
 
 def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> bool:
-    """Tell whether an asset has no price and the account nothing of it: it cannot help, and must not blind us."""
+    """Return whether an asset has no price and the account nothing of it: it cannot help, and must not blind us."""
     if answers[_PRICE] is not None or _flags_of(flags, listing):
         return False
     return [_TOKEN.scaledBalanceOf.decode_or_none(a) for a in answers[:_OWN]] == [(0,), (0,)]
@@ -208,7 +208,7 @@ def _entry(listing: Listing, answers: Sequence[Answer], flags: int, category: _C
 
 @lru_cache(maxsize=2048)
 def _market_side(listing: Listing, category: _Category | None, answers: tuple[Answer, ...]) -> tuple[Reserve, Ledger]:
-    """Return what a reserve's own answers tell; worked out once for all accounts of a block. Raises ReadFailedError."""
+    """Return what a reserve's own answers say; worked out once for all accounts of a block. Raises ReadFailedError."""
     config, supply_rate, debt_rate = _reserve_data(answers[0])
     if answers[_PRICE - _OWN] is None:
         raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"the oracle has no price for {listing.symbol}"))
@@ -216,7 +216,7 @@ def _market_side(listing: Listing, category: _Category | None, answers: tuple[An
         f.decode(a) for f, a in zip(_RESERVE, answers[1:7], strict=True)
     )
     virtual = _POOL.getVirtualUnderlyingBalance.decode_or_none(answers[7])
-    told = _FEED.latestRoundData.decode_or_none(answers[8]) if len(answers) > _PER_RESERVE - _OWN else None
+    stated = _FEED.latestRoundData.decode_or_none(answers[8]) if len(answers) > _PER_RESERVE - _OWN else None
     reserve = _reserve(
         listing,
         config,
@@ -226,8 +226,8 @@ def _market_side(listing: Listing, category: _Category | None, answers: tuple[An
             symbol=listing.symbol,
             answer=price,
             source=listing.source,
-            updated_at=told[3] if told else None,
-            round_id=told[0] if told else None,
+            updated_at=stated[3] if stated else None,
+            round_id=stated[0] if stated else None,
             heartbeat_s=listing.heartbeat_s,
         ),
         totals=(Amount(supplied), Amount(borrowed), Amount(min(cash, virtual[0]) if virtual else cash)),

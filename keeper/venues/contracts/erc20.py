@@ -24,7 +24,7 @@ def wallet_probe(
     def decode(answers: Sequence[Answer]) -> tuple[Wei, dict[Address, Amount]]:
         (native,) = multicall3.balance_of().decode(answers[0])
         found = zip(assets, answers[1:], strict=True)
-        # a token that cannot tell a balance is no money to count on
+        # a token that cannot give a balance is no money to count on
         amounts = {asset: Amount((_ERC20.balanceOf.decode_or_none(answer) or (0,))[0]) for asset, answer in found}
         return Wei(native), {asset: amount for asset, amount in amounts.items() if amount}
 

@@ -27,17 +27,17 @@ class BadAnswerError(ValueError):
 
 
 def timestamp() -> Function:
-    """Return the function that tells the block's own time."""
+    """Return the function that gives the block's own time."""
     return load("multicall3").getCurrentBlockTimestamp
 
 
 def chain_id() -> Function:
-    """Return the function that tells the chain."""
+    """Return the function that gives the chain."""
     return load("multicall3").getChainId
 
 
 def balance_of() -> Function:
-    """Return the function that tells an account's native balance."""
+    """Return the function that gives an account's native balance."""
     return load("multicall3").getEthBalance
 
 

@@ -148,7 +148,7 @@ def encode_swap(
 
 
 def swaps_in(calldata: bytes) -> bool:
-    """Tell whether calldata holds such a swap, alone or inside a batch."""
+    """Return whether calldata holds such a swap, alone or inside a batch."""
     return _ROUTER.exactOutput.selector in calldata
 
 
@@ -157,7 +157,7 @@ def swaps_in(calldata: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A pool that tells an asset's price in terms of another asset."""
+    """A pool that gives an asset's price in terms of another asset."""
 
     pool: Pool
     asset: Address

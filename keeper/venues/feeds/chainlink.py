@@ -33,7 +33,7 @@ class Round:
 
 
 def discover_feeds(sources: Sequence[Address]) -> Discovery[dict[Address, Address]]:
-    """Find, for each oracle source, the feed that tells its age: itself, or the one behind an adapter.
+    """Find, for each oracle source, the feed that gives its age: itself, or the one behind an adapter.
 
     Aave's price adapters have no rounds of their own but name the feed they stand on. A source without any is
     left out: its age is unknown.

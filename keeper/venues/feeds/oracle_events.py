@@ -20,7 +20,7 @@ DECIMALS = 8
 def aggregators_probe(feeds: Mapping[Address, Sequence[Address]]) -> Probe[dict[Address, list[Address]]]:
     """Return the probe of who emits: aggregator → assets. ``feeds``: assets by the feed that alone is their price.
 
-    Left out is what a price cannot be told of by one event: a feed of other decimals, or none at all.
+    Left out is what one event cannot price: a feed of other decimals, or none at all.
     """
     sources = list(feeds)
     reads = [read for x in sources for read in (_FEED.aggregator.read(x), _FEED.decimals.read(x))]

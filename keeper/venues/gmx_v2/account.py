@@ -82,12 +82,12 @@ class GmxSeat:
     def probe(self, name: str, block: BlockRef) -> Probe[PerpPosition]:
         """Return the reads of the position, of prices and of fee terms. Decoding raises PricesMovedError."""
         asked = self.prices
-        told, fees = price_probe(self.scope.market), fee_probe(self.scope.market.deployment)
+        stated, fees = price_probe(self.scope.market), fee_probe(self.scope.market.deployment)
         position = position_probe(self.scope, name, block, asked)
-        first, second = len(told.reads), len(told.reads) + len(fees.reads)
+        first, second = len(stated.reads), len(stated.reads) + len(fees.reads)
 
         def decode(answers: Sequence[Answer]) -> PerpPosition:
-            now = told.decode(answers[:first])
+            now = stated.decode(answers[:first])
             self.terms = fees.decode(answers[first:second])
             self.prices = now
             if now.struct != asked.struct:
@@ -96,10 +96,10 @@ class GmxSeat:
                 return position_probe(self.scope, name, block, now).decode(answers[second:])
             return position.decode(answers[second:])
 
-        return Probe((*told.reads, *fees.reads, *position.reads), decode)
+        return Probe((*stated.reads, *fees.reads, *position.reads), decode)
 
     def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
-        """Return the reads that tell what a trade would give now."""
+        """Return the reads that show what a trade would give now."""
         if market != self.scope.market.token or not size_change:
             return Probe((), lambda _: None)
         asked = quote_probe(self.scope, position, self.prices, [size_change])
@@ -179,7 +179,7 @@ class GmxChronicle:
         emitter = self.scope.market.deployment.event_emitter
         return tuple({"address": emitter, "topics": list(topics)} for topics in account_filters(self.scope.owner))
 
-    def told(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+    def stated(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
         """Return every reduction, the oldest first."""
         events = decode_events(self.scope.market.deployment, [_log(log) for log in logs])
         return tuple(_occurrence(f) for f in fills(events) if self._is_ours(f) and not f.is_increase)

@@ -1,4 +1,4 @@
-"""GMX v2 events: everything the exchange tells comes from one EventEmitter as named values.
+"""GMX v2 events: everything the exchange says comes from one EventEmitter as named values.
 
 ``EventLog1`` and ``EventLog2`` carry the event's name and one or two indexed topics: ``topics[1]`` is the hash of the
 name, then for orders the key and the account, for positions the account, for fees the market.
@@ -80,7 +80,7 @@ _ALL = (EVENT_LOG, EVENT_LOG_1, EVENT_LOG_2)
 ORDER_EVENTS = ("OrderCreated", "OrderUpdated", "OrderExecuted", "OrderCancelled", "OrderFrozen")
 POSITION_EVENTS = ("PositionIncrease", "PositionDecrease")
 DUE = "PositionFeesInfo"
-"""What an insolvent close would have cost; what is told as collected is nothing then."""
+"""What an insolvent close would have cost; what is reported as collected is nothing then."""
 FEE_EVENTS = ("PositionFeesCollected", DUE)
 
 Topics = Sequence[str | Sequence[str] | None]

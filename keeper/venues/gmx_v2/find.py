@@ -45,10 +45,10 @@ def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
     collateral = collateral_of(position.collateral or "", (market.long, market.short))
     scope = Scope(market, position.owner, collateral, position.is_long)
     trials = yield from gmx_v2_trials.discover_trials(deployment, network.multicall3)
-    told, fees = gmx_v2.price_probe(market), gmx_v2_fees.fee_probe(deployment)
-    answers = yield (*told.reads, *fees.reads)
-    prices = told.decode(answers[: len(told.reads)])
-    return gmx_v2_seat.GmxSeat(scope, prices, fees.decode(answers[len(told.reads) :]), trials)
+    stated, fees = gmx_v2.price_probe(market), gmx_v2_fees.fee_probe(deployment)
+    answers = yield (*stated.reads, *fees.reads)
+    prices = stated.decode(answers[: len(stated.reads)])
+    return gmx_v2_seat.GmxSeat(scope, prices, fees.decode(answers[len(stated.reads) :]), trials)
 
 
 def collateral_of(given: str, tokens: Sequence[gmx_v2.Token]) -> Address:

@@ -204,7 +204,7 @@ def decrease_price(size_usd: int, size_tokens: int, closed_usd: int, impact: int
 
 
 def is_acceptable(price: int, acceptable: int, *, is_long: bool, is_increase: bool) -> bool:
-    """Tell whether an execution price keeps an order's bound."""
+    """Return whether an execution price keeps an order's bound."""
     return price <= acceptable if is_long == is_increase else price >= acceptable
 
 
@@ -214,7 +214,7 @@ def any_price(*, is_long: bool, is_increase: bool) -> int:
 
 
 def is_triggered(order_type: int, low: int, high: int, trigger: int, *, is_long: bool) -> bool:
-    """Tell whether a resting order's price has come. Types as GMX numbers them: 3, 5, 6 and 8.
+    """Return whether a resting order's price has come. Types as GMX numbers them: 3, 5, 6 and 8.
 
     Filling is at the price of execution, not at the trigger.
     """

@@ -50,7 +50,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of a market, and the feed its price is told by.
+    """A token of a market, and the feed its price comes from.
 
     ``multiplier`` makes a feed's answer the price of one smallest unit, in 10^-60 dollars. Index tokens of markets
     without a token of their own have decimals but no contract, and no symbol but the one the network file gives them.
@@ -71,7 +71,7 @@ class Token:
         return self.name or _SAME.get(self.symbol, self.symbol)
 
     def moves_with(self, index: Token, name: str) -> bool:
-        """Tell whether it is worth what ``index`` is, or a share of it: the same token, feed or underlying."""
+        """Return whether it is worth what ``index`` is, or a share of it: the same token, feed or underlying."""
         if index.address == self.address or index.feed == self.feed:
             return True
         follows = {self.underlying.upper(), FOLLOWS.get(self.symbol.lower(), "")}
@@ -167,8 +167,8 @@ def discover_market(
     a token without a feed.
     """
     (answer,) = yield (READER.getMarket.read(deployment.reader, deployment.data_store, market),)
-    told, *found = (address(t) for t in READER.getMarket.decode(answer)[0])
-    if told != market:
+    stated, *found = (address(t) for t in READER.getMarket.decode(answer)[0])
+    if stated != market:
         raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{market} is no market of this GMX"))
     store, places = deployment.data_store, tuple(found)
     answers = yield tuple(
@@ -196,7 +196,7 @@ _USUAL_FEED_DECIMALS = 8
 
 
 def _token_row(token: Address, answers: Sequence[Answer], named: NamedFeed, name: str) -> _Row:
-    """Return what is told of a token; ``name`` is its symbol where it has none itself."""
+    """Return what is known of a token; ``name`` is its symbol where it has none itself."""
     symbol, decimals = _ERC20.symbol.decode_or_none(answers[0]), _ERC20.decimals.decode_or_none(answers[1])
     own = address(DATA.getAddress.decode(answers[2])[0])
     (multiplier,), (heartbeat,) = DATA.getUint.decode(answers[3]), DATA.getUint.decode(answers[4])
@@ -219,7 +219,7 @@ def _counted(multiplier: int) -> int | None:
 def _token(row: _Row, feed_decimals: int) -> Token:
     token, symbol, decimals, feed, multiplier, heartbeat = row
     if decimals is None:
-        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"nothing tells the decimals of {token}"))
+        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"nothing gives the decimals of {token}"))
     scale = multiplier or 10 ** (_MULTIPLIER_DECIMALS - feed_decimals - decimals)
     return Token(token, symbol, decimals, feed, scale, heartbeat)
 
@@ -258,7 +258,7 @@ def decode_orders(answer: Answer) -> tuple[OrderRow, ...]:
 def price_probe(market: Market, spread: Bps = EXACT) -> Probe[MarketPrices]:
     """Return the probe of a market's prices: each feed's answer, widened by ``spread`` to either side.
 
-    Raises ReadFailedError for a feed that does not answer. Age is not judged here: ``updated_at`` tells it.
+    Raises ReadFailedError for a feed that does not answer. Age is not judged here: ``updated_at`` says it.
     """
     reads = tuple(_FEED.latestRoundData.read(token.feed) for token in market.tokens)
 
@@ -270,10 +270,10 @@ def price_probe(market: Market, spread: Bps = EXACT) -> Probe[MarketPrices]:
 
 
 def _price(token: Token, answer: Answer, spread: Bps) -> Price:
-    round_id, told, _, updated_at, _ = _FEED.latestRoundData.decode(answer)
-    if told <= 0:
-        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"{token.symbol} answers {told}"))
-    return price_of(token, mul_div_down(told, token.multiplier, USD_UNIT), spread, updated_at, round_id)
+    round_id, stated, _, updated_at, _ = _FEED.latestRoundData.decode(answer)
+    if stated <= 0:
+        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"{token.symbol} answers {stated}"))
+    return price_of(token, mul_div_down(stated, token.multiplier, USD_UNIT), spread, updated_at, round_id)
 
 
 def price_of(token: Token, price: int, spread: Bps = EXACT, updated_at: int = 0, round_id: int = 0) -> Price:

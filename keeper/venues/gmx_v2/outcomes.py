@@ -161,9 +161,9 @@ def fills(events: Sequence[Event]) -> tuple[Fill, ...]:
 
 
 def _costs(events: Sequence[Event]) -> dict[str, Any]:
-    """Return what fills cost by order key. Of an insolvent one the fees collected are told as none, those due apart."""
-    told = sorted((e for e in events if e.name in FEE_EVENTS), key=lambda e: e.name == DUE)
-    return {e.key("orderKey"): e.values.get("totalCostAmount") for e in told}
+    """Return what fills cost by order key. Of an insolvent one the fees collected count as none, those due apart."""
+    stated = sorted((e for e in events if e.name in FEE_EVENTS), key=lambda e: e.name == DUE)
+    return {e.key("orderKey"): e.values.get("totalCostAmount") for e in stated}
 
 
 def behind_our_back(events: Sequence[Event], account: Address) -> tuple[Fill | Cancelled, ...]:

@@ -87,7 +87,7 @@ class Bounds:
 def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrices) -> Probe[PerpPosition]:
     """Return the probe of a position at ``prices``, read at the same block.
 
-    Without a position it decodes to an empty one that still tells prices and rates. Decoding raises ReadFailedError
+    Without a position it decodes to an empty one that still has prices and rates. Decoding raises ReadFailedError
     when a figure is missing: that there is no position is only believed from the stored position itself.
     """
     at, store = scope.market.deployment, scope.market.deployment.data_store
@@ -115,7 +115,7 @@ def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrice
         closing = full_close(READER.getPositionInfo.decode(answers[3])[0])
         check = liquidation_check(*READER.isPositionLiquidatable.decode(answers[4]))
         if closing.position != stored:
-            raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, "the Reader tells two positions for one key"))
+            raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, "the Reader gives two positions for one key"))
         return _held(empty, scope, prices, market, bounds, closing, check)
 
     return Probe((*heavy, *(DATA.getUint.read(store, k) for k in figures)), decode)
@@ -180,7 +180,7 @@ def _empty(
         funding_owed=0,
         borrowing_owed=0,
         closing_cost=0,
-        # without a size it is told as a long would pay it: the only trade this scope can open is on its own side
+        # without a size it is given as a long would pay it: the only trade this scope can open is on its own side
         funding_rate=rate if scope.is_long else -rate,
         oracle=oracle_of(scope.market.index, scope.market.symbol, prices.index),
     )

@@ -64,8 +64,8 @@ def quote_probe(
         better, worse = (DATA.getUint.decode(a)[0] for a in answers[:2])
         quotes = []
         for size, usd, grow, answer in zip(sizes, dollars, grows, answers[2:], strict=True):
-            if told := READER.getExecutionPrice.decode_or_none(answer):
-                impact, price, is_better, *_ = told[0]
+            if stated := READER.getExecutionPrice.decode_or_none(answer):
+                impact, price, is_better, *_ = stated[0]
                 traded = abs(size) * prices.index.pick(is_long=scope.is_long, is_increase=grow)
                 fee = apply_factor(usd, better if is_better else worse)
                 quotes.append(TradeQuote(size, traded, fee, -impact, price))
@@ -92,9 +92,9 @@ def rehearsal_of(scope: Scope, handler: Address, key: str, prices: MarketPrices,
 
 def simulated(scope: Scope, prices: MarketPrices, timestamp: int) -> tuple[object, ...]:
     """Return prices as the exchange takes them for a trial: each token's once, and from when they are."""
-    told = dict(zip((t.address for t in scope.market.tokens), prices.struct, strict=True))
+    stated = dict(zip((t.address for t in scope.market.tokens), prices.struct, strict=True))
     then = timestamp + _AHEAD_S
-    return (list(told), list(told.values()), then, then)
+    return (list(stated), list(stated.values()), then, then)
 
 
 def rehearsal(scope: Scope, call: Call, prices: MarketPrices, timestamp: int) -> Call:

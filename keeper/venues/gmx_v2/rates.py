@@ -1,7 +1,7 @@
 """GMX v2 rates: what borrowing and funding cost a second, and what has grown since the market was last touched. Pure.
 
 Sources, gmx-synthetics: ``MarketUtils.getBorrowingFactorPerSecond``, ``getNextFundingFactorPerSecond``,
-``getNextFundingAmountPerSize``. The Reader tells the same rates; these are for what it does not tell.
+``getNextFundingAmountPerSize``. The Reader gives the same rates; these are for what it does not give.
 """
 
 from __future__ import annotations

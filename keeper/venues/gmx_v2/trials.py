@@ -54,29 +54,29 @@ def discover_trials(deployment: Deployment, multicall: Address) -> Discovery[Tri
     answers = yield (_tried(multicall, latest), ROUTER.orderHandler.read(deployment.exchange_router))
     if _is_there(answers[0]):
         return BY_ROUTER
-    told = ROUTER.orderHandler.decode_or_none(answers[1])
-    if told is None or not int(told[0], 16):
+    stated = ROUTER.orderHandler.decode_or_none(answers[1])
+    if stated is None or not int(stated[0], 16):
         return Trials(Way.NONE)
-    handler = address(told[0])
+    handler = address(stated[0])
     one = Read(handler, HANDLER.simulateExecuteOrder.encode(bytes(32), _SENSELESS))
     answers = yield (_tried(multicall, one),)
     return Trials(Way.HANDLER, handler) if _is_there(answers[0]) else Trials(Way.NONE)
 
 
 def _tried(multicall: Address, read: Read) -> Read:
-    """Return a read that never reverts, and tells what another one reverted with."""
+    """Return a read that never reverts, and returns what another one reverted with."""
     return Read(multicall, multicall3.encode((read,)), gas=_ASKED_GAS)
 
 
 def _is_there(answer: Answer) -> bool:
-    """Tell whether a tried function is there: it always reverts, and with something."""
+    """Return whether a tried function is there: it always reverts, and with something."""
     if answer is None:
         return False
     try:
-        ((told,),) = decode(["(bool,bytes)[]"], answer)
+        ((stated,),) = decode(["(bool,bytes)[]"], answer)
     except (DecodingError, ValueError):
         return False
-    succeeded, data = told
+    succeeded, data = stated
     return not succeeded and len(data) > 0
 
 

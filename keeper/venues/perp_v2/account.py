@@ -58,7 +58,7 @@ class PerpV2Seat:
         return perp_v2_account.position_probe(self.deployment, self.scope, name, block)
 
     def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
-        """Return the reads that tell what a trade would give now."""
+        """Return the reads that show what a trade would give now."""
         if self.quoter is None or not size_change:
             return Probe((), lambda _: None)
         asked = self.scope.market(market)

@@ -35,8 +35,8 @@ class PerpV2Chronicle:
         topics = [[POSITION_CHANGED, POSITION_LIQUIDATED], who]
         return ({"address": self.deployment.clearing_house, "topics": topics},)
 
-    def told(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
-        """Return what they say, the oldest first; the trade that is a liquidation is told as one."""
+    def stated(self, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+        """Return what they say, the oldest first; the trade that is a liquidation is reported as one."""
         ordered = sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
         found = [self._occurrence(log) for log in ordered]
         forced = {o.transaction for o in found if o.what is What.LIQUIDATED}

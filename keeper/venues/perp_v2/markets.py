@@ -68,12 +68,12 @@ class Market:
     prices: Address
     """The dispatcher that the base token asks."""
     feed: Address | None
-    """What tells the index price's age; None where the contract behind the index is of another kind."""
+    """What gives the index price's age; None where the contract behind the index is of another kind."""
     source: Address
     """The Chainlink aggregator, or the contract in its place."""
     heartbeat_s: int = 0
     named_feed: Address | None = None
-    """A Chainlink feed that the owner named to tell the age, where the contracts do not."""
+    """A Chainlink feed that the owner named to give the age, where the contracts do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,6 @@ def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Addre
 def with_heartbeats(
     scope: Scope, heartbeat_s: Callable[[str], int], feed: Callable[[str], Address | None] = lambda _: None
 ) -> Scope:
-    """Return the scope with how old each index price may get, and the feed that tells it if one was named."""
+    """Return the scope with how old each index price may get, and the feed that gives it if one was named."""
     markets = (replace(m, heartbeat_s=heartbeat_s(m.symbol), named_feed=feed(m.symbol)) for m in scope.markets)
     return replace(scope, markets=tuple(markets))

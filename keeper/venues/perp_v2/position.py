@@ -161,10 +161,10 @@ def _without_gifts(position: PerpPosition, others: int) -> PerpPosition:
 
     ``Vault.depositFor`` lets anybody put a wei of another collateral into an account: that must blind nobody.
     """
-    told, own = position.reported, equity(position)
-    if not 0 <= told.equity - own <= max(WAD, told.equity // LITTLE):
+    stated, own = position.reported, equity(position)
+    if not 0 <= stated.equity - own <= max(WAD, stated.equity // LITTLE):
         raise _refused(f"the account holds {others} collaterals beside {position.collateral_symbol}")
-    return replace(position, reported=replace(told, equity=own))
+    return replace(position, reported=replace(stated, equity=own))
 
 
 def _refused(detail: str) -> ReadFailedError:
@@ -241,8 +241,8 @@ def _funding_rate(size: int, mark: int, answers: Sequence[Answer], most: int) ->
 def _oracle(market: Market, index: int, answers: Sequence[Answer]) -> OraclePrice:
     """Return the index price with its age, which is unknown where it is not Chainlink's and no feed was named."""
     if market.named_feed:
-        told = _CHAINLINK.latestRoundData.decode_or_none(answers[9])
-        updated_at = told[3] if told else None
+        stated = _CHAINLINK.latestRoundData.decode_or_none(answers[9])
+        updated_at = stated[3] if stated else None
     else:
         latest = _FEED.getLatestOrCachedPrice.decode_or_none(answers[9]) if market.feed else None
         uniswap = _FEED.isToUseUniswapV3PriceFeed.decode_or_none(answers[10])

@@ -73,7 +73,7 @@ def _quoter_read(market: Market, size_change: int, quoter: Address) -> Read:
 
 
 def _is_in_band(index: int, root_before: int, root_after: int, most: int) -> bool:
-    """Tell whether a trade may leave the market there: in the band, or no further out than it was (``EX_OPB``)."""
+    """Return whether a trade may leave the market there: in the band, or no further out than it was (``EX_OPB``)."""
     before, after = (_spread(index, root) for root in (root_before, root_after))
     return min(before, -most) <= after <= max(before, most)
 

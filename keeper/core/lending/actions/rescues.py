@@ -180,7 +180,7 @@ def _funded(
 
 
 def _improves(before: Account, after: Account) -> bool:
-    """Tell whether figures got better: health up, or debt down where health is infinite either way."""
+    """Return whether figures got better: health up, or debt down where health is infinite either way."""
     old, new = lending.figures(before), lending.figures(after)
     return new.health_factor > old.health_factor or new.debt_value < old.debt_value
 
