@@ -102,7 +102,7 @@ async def test_what_differs_is_told_by_name_and_as_the_other_node_tells_it(bench
     found, alarms = await looked(blocks)
     assert list(found) == ["p1"]
     assert found["p1"].position == 7
-    assert alarms == ["Two nodes tell different figures"]
+    assert alarms == ["Two nodes give different figures"]
 
 
 async def test_the_other_node_is_not_asked_before_ours(bench: Bench) -> None:
@@ -130,7 +130,7 @@ async def test_one_that_is_late_is_not_waited_for_and_heard_all_the_same(bench: 
     assert time.monotonic() - begun < 0.9
     assert (found, alarms) == ({}, [])
     await asyncio.sleep(1)
-    assert alarms == ["Two nodes tell different figures"]
+    assert alarms == ["Two nodes give different figures"]
 
 
 async def test_one_that_was_late_once_is_waited_for_as_before_when_it_has_answered(bench: Bench) -> None:

@@ -63,7 +63,7 @@ def test_doctor_is_content_where_all_is_there(settled: Scene) -> None:
     assert found.exit_code == FINE, found.output
     lines = found.stdout.splitlines()
     assert [line for line in lines if not line.startswith("fine")] == [
-        "look  alarms: no address: only the log will tell ([alerts] urls)"
+        "look  alarms: no address: only the log will say ([alerts] urls)"
     ]
     assert len(lines) < 12
 

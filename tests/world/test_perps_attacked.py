@@ -92,7 +92,7 @@ def test_a_node_that_refuses_logs_does_not_hold_up_a_rescue(scene: Scene, proxy:
     world.mine()
     proxy.fault = failing("eth_getLogs", -32005, LIMITED)
     told, rows = once(scene, "--live")
-    assert "cannot be told" in told, told
+    assert "is not known" in told, told
     assert rows["short"]["decision"]["kind"] == "act", rows["short"]
     assert world.gmx.orders()
 

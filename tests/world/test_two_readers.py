@@ -59,7 +59,7 @@ def test_of_two_nodes_that_differ_the_worse_figure_binds_for_repaying(
     (row,) = json.loads(found.stdout)["positions"]
     assert row["outcome"]["kind"] == "restored", row
     assert row["plan"]["label"] == "repay USDC"
-    assert "Two nodes tell different figures" in found.stderr
+    assert "Two nodes give different figures" in found.stderr
     assert scene.health() >= 1.6
     assert scene.world.supplied("WETH", scene.owner) >= 10 * ETHER
 
@@ -89,7 +89,7 @@ def test_a_lie_about_a_position_that_is_well_by_both_is_told_all_the_same(
     pair[0].fault = lying(scene, "2100")
     found = scene.keeper("once", "--live")
     assert found.exit_code == 0
-    assert "Two nodes tell different figures" in found.stderr
+    assert "Two nodes give different figures" in found.stderr
 
 
 def test_nodes_that_agree_cost_one_read_more_and_alarm_nobody(scene: Scene, pair: tuple[RpcProxy, RpcProxy]) -> None:
@@ -149,4 +149,4 @@ def test_perpetual_figures_are_compared_too(scene: Scene, pair: tuple[RpcProxy, 
         got = row["outcome"]["kind"] if row.get("outcome") else row["decision"]["reason"]
         assert got == expected, (row, found.stderr)
         if expected == "nodes_disagree":  # the second time the owner knows
-            assert "Two nodes tell different figures" in found.stderr
+            assert "Two nodes give different figures" in found.stderr
