@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, assert_never
 
 from keeper.core.lending import figures as lending
 from keeper.core.prices import Doubt
@@ -343,7 +343,10 @@ def _fires_at(rule: Rule, target: Target, assessed: Assessment) -> bool:
             return rule.trigger.fires_at(health)
         case Measure.LIQUIDATION_DISTANCE:
             return rule.trigger.fires_at(lending.liquidation_distance_at(Wad(health)))
-        case Measure.LTV if isinstance(target, HealthFactorTarget):
-            return bool(threshold) and rule.trigger.fires_at(mul_div_up(threshold, WAD, health))
-        case _:
+        case Measure.LTV:  # an LTV wanted is held against an LTV watched by the settings
+            is_known = isinstance(target, HealthFactorTarget) and threshold
+            return bool(is_known) and rule.trigger.fires_at(mul_div_up(threshold, WAD, health))
+        case Measure.PRICE:  # nothing of ours moves a price: the rule rests once its target is met
             return False
+        case _:
+            assert_never(rule.trigger.measure)

@@ -52,7 +52,16 @@ _GOES_WITH = {
     "window": (("funding_above",), "funding_above"),
 }
 MEASURES = tuple(k for k in WhenTable.model_fields if k not in _GOES_WITH)
-LENDING_MEASURES = frozenset(MEASURES[:6])
+LENDING_MEASURES = frozenset(
+    {
+        "health_factor_below",
+        "health_factor_above",
+        "ltv_above",
+        "liquidation_distance_below",
+        "price_below",
+        "price_above",
+    }
+)
 EITHER_MEASURES = frozenset({"liquidation_distance_below"})
 """Measures of lending and of perpetual positions alike."""
 

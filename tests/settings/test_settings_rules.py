@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from keeper.core.rules import CloseTarget
+from keeper.core.rules import CloseTarget, Measure
 from keeper.settings import Settings
+from keeper.settings.rule_schema import LENDING_MEASURES
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -181,3 +182,8 @@ def test_several_faults_of_one_rule_are_told_together(faults: Faults, good: str)
     """The owner corrects them in one go."""
     said = faults((RESTORE, 'restore = { ltv = "50" }'), (WHEN, 'when = { ltv_above = "70" }'), text=good)
     assert len(said) == 2
+
+
+def test_each_lending_measure_of_the_settings_is_one_the_core_knows_whatever_the_order_of_the_fields() -> None:
+    """And the core knows none that no settings key names."""
+    assert {Measure(key.rpartition("_")[0]) for key in LENDING_MEASURES} == set(Measure)

@@ -264,8 +264,14 @@ def target_fires(trigger: PerpTrigger, target: PerpTarget | None) -> bool:
             return target.ratio <= trigger.bound
         case PerpMeasure.LEVERAGE:
             return mul_div_down(WAD, WAD, target.ratio) >= trigger.bound if target.ratio else True
-        case _:
+        case PerpMeasure.LIQUIDATION_DISTANCE:  # depends on the position: a target met while it fires is refused there
             return False
+        case (
+            PerpMeasure.STOP_LOSS | PerpMeasure.TAKE_PROFIT | PerpMeasure.TRAILING_STOP | PerpMeasure.FUNDING
+        ):  # nothing of ours moves a price or a rate: the rule rests once its target is met
+            return False
+        case _:
+            assert_never(trigger.measure)
 
 
 def measured_text(trigger: PerpTrigger, value: int | None) -> str:
