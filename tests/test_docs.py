@@ -26,15 +26,22 @@ def test_every_reason_has_a_code_of_its_own() -> None:
     assert all(re.fullmatch(r"[a-z_]+", code) for code in codes)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md", "CONTRIBUTING.md", "sandbox/README.md"])
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "sandbox/README.md", "tests/conformance/README.md"]
+PAGES += sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_what_a_document_names_is_there(name: str) -> None:
     """Links and file names in backticks lead somewhere."""
     text = (ROOT / name).read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#]+)\)", text)
-    files = re.findall(r"`((?:tests|docs|keeper|config|deploy|bench|tools|sandbox)/[\w./-]+)`", text)
+    files = re.findall(
+        r"`((?:tests|docs|keeper|config|deploy|bench|tools|sandbox|core|engine|venues|chain)/[\w./-]+)`", text
+    )
     here = (ROOT / name).parent
+    roots = (ROOT, here, ROOT / "keeper")
     missing = [x for x in links if "://" not in x and not (here / x).exists()]
-    missing += [x for x in files if not (ROOT / x).exists() and not (here / x).exists() and "*" not in x]
+    missing += [x for x in files if not any((root / x).exists() for root in roots) and "*" not in x]
     assert missing == []
 
 
