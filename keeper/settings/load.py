@@ -274,6 +274,10 @@ def _markets(file: schema.NetworkFile) -> Iterator[MarketTable]:
         yield MarketTable(name, table.venue, table.addresses)
 
 
+MADE_UP = (1337, 31337)
+"""Chains of development nodes: their time is whatever a test made it, unless the file says otherwise."""
+
+
 def _network(file: schema.NetworkFile) -> Network:
     uniswap, safety = file.uniswap_v3, file.price_safety
     return Network(
@@ -289,7 +293,7 @@ def _network(file: schema.NetworkFile) -> Network:
         batch_account=file.batch_account,
         sequencer_feed=safety.sequencer_feed,
         sequencer_grace_s=ceil(safety.sequencer_grace),
-        follows_clock=file.follows_clock,
+        follows_clock=file.chain_id not in MADE_UP if file.follows_clock is None else file.follows_clock,
         default_heartbeat_s=ceil(safety.default_heartbeat),
         max_deviation=Bps(safety.max_deviation_bps),
         twap_window_s=ceil(safety.twap_window),

@@ -120,7 +120,7 @@ class NetworkFile(Table):
     multicall3: AddressField
     wrapped_native: AddressField
     block_time: Period
-    follows_clock: bool = True
+    follows_clock: bool | None = None
     aave_v3: AaveTable | None = None
     markets: dict[Name, MarketsTable] = Field(default_factory=dict)
     uniswap_v3: UniswapTable | None = None

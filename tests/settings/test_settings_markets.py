@@ -48,6 +48,18 @@ def test_a_market_has_a_table_of_its_own_and_a_position_names_it(load_text: Load
     assert str(fork) == f"markets.fork.pool_addresses_provider {SPARK}"
 
 
+@pytest.mark.parametrize(
+    ("chain_id", "line", "follows"),
+    [(1, "", True), (1, "follows_clock = false\n", False), (31337, "", False), (31337, "follows_clock = true\n", True)],
+)
+def test_blocks_of_a_development_chain_carry_a_time_of_their_own(
+    load_text: Load, own: Path, chain_id: int, line: str, follows: bool
+) -> None:
+    """Everywhere else a block far from the machine's clock forbids trades, unless the file says that it may be."""
+    own.write_text(line + own.read_text().replace("chain_id = 1\n", f"chain_id = {chain_id}\n"))
+    assert load_text(('"ethereum"', '"own.toml"')).network.follows_clock is follows
+
+
 def test_a_network_needs_no_lending_market(load_text: Load, own: Path) -> None:
     """Then there is none, and nothing else changes."""
     text = own.read_text()
