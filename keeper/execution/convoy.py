@@ -150,14 +150,14 @@ class Convoy:
             burst = [item for part in parts for item in part.outgoing]
             receipts = await self.fly(burst, self._guidance(parts))
         except Exception as error:  # noqa: BLE001 - each hears what became of its own part
-            await self._alert(parts, error)
+            await self._end(parts, error)
             return
         for part in parts:
             _succeed(part, receipts[: len(part.outgoing)])
             receipts = receipts[len(part.outgoing) :]
             self._expect_again(part)
 
-    async def _alert(self, parts: Sequence[Part], error: Exception) -> None:
+    async def _end(self, parts: Sequence[Part], error: Exception) -> None:
         """Hand each plan its own end: the receipts of what landed, its own failure, or what befell all."""
         for part in parts:
             try:

@@ -106,6 +106,17 @@ async def test_another_nodes_figures_stop_the_money_of_a_perpetual_too() -> None
     assert on.rehearsed == []
 
 
+async def test_what_all_confirm_must_be_what_the_plan_was_made_from() -> None:
+    """A node that gave another answer once, and agrees with the others now, moves no money."""
+    on = paper(SQUEEZED, confirmed_as=CALM)
+    (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),), others=Others()), BLOCK)
+    assert isinstance(result.decision, Hold)
+    assert result.decision.reason is Reason.NODES_DISAGREE
+    assert on.rehearsed == []
+    (same,) = await cycle(engine_on(paper(SQUEEZED), perp_rules=(perp_rule(),), others=Others()), BLOCK)
+    assert same.prepared is not None
+
+
 async def test_where_nodes_are_known_to_differ_the_worse_figure_binds() -> None:
     """Margin can be added for either; nothing is traded."""
     on = paper(CALM)

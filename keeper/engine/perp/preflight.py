@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.fork import AnvilMissingError
 from keeper.chain.gas import gas_limit
@@ -93,7 +94,15 @@ async def ask_others(engine: Engine, block: BlockRef, plan: PerpPlan) -> None:
     await engine.others.agree(block)
     if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
         return
-    await engine.reader.confirmed(block, engine.reader.seat(plan.before.name).probe(plan.before.name, block))
+    before = plan.before
+    found = await engine.reader.confirmed(block, engine.reader.seat(before.name).probe(before.name, block))
+    if (found.reported, _sizes(found)) != (before.reported, _sizes(before)):
+        # all agree now, and not on what the plan was made from: one of them gave another answer a moment ago
+        raise NodesDisagreeError("nodes", "eth_call", f"{before.name} is not what was read at block {block.number}")
+
+
+def _sizes(position: PerpPosition) -> dict[Address, int]:
+    return {leg.market: leg.size for leg in position.held}
 
 
 async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
