@@ -41,6 +41,19 @@ class SecondPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class Backing:
+    """What one staked, wrapped or stable asset stands for, by the settings: ``rate`` of ``of`` (an asset, or dollars).
+
+    ``rate`` is a Wad, ``worth`` what that costs in 10^-8 dollars now; zero where one of them could not be read.
+    """
+
+    asset: Address
+    of: str
+    rate: int
+    worth: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sequencer:
     """An L2 sequencer uptime feed: ``is_up`` and since when (unix seconds)."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from keeper.core.block import BlockRef
 from keeper.core.lending.position import AccountFigures, Holding, LendingPosition
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Doubt, SecondPrice, Sequencer
+from keeper.core.prices import Backing, Doubt, SecondPrice, Sequencer
 from keeper.core.units import Address, Amount, Wei
 
 __all__ = [
@@ -78,3 +78,5 @@ class Snapshot:
     """Positions of which another node says otherwise, by name: of those the worse figure binds."""
     assets: dict[Address, Listed] = field(default_factory=dict)
     """What wallets of books may hold, with its price; empty where there are no such wallets."""
+    backings: Mapping[Address, Backing] = field(default_factory=dict)
+    """What assets stand for, where the network file says it."""

@@ -80,6 +80,10 @@ def inputs(snapshot: Snapshot, judged: Data) -> Data:
             {"asset": p.asset, "origin": p.origin, "answers": [decimal_of(a, 8) for a in p.answers]}
             for p in snapshot.seconds.values()
         ],
+        "stands_for": [
+            {"asset": b.asset, "of": b.of, "rate": decimal_of(b.rate, 18), "worth": decimal_of(b.worth, 8)}
+            for b in snapshot.backings.values()
+        ],
         "sequencer_up": None if snapshot.sequencer is None else snapshot.sequencer.is_up,
     }
 

@@ -298,7 +298,9 @@ def _network(file: schema.NetworkFile) -> Network:
         max_deviation=Bps(safety.max_deviation_bps),
         twap_window_s=ceil(safety.twap_window),
         assets={
-            symbol.lower(): AssetSafety(ceil(a.heartbeat) if a.heartbeat else None, a.feed, a.second_feed)
+            symbol.lower(): AssetSafety(
+                ceil(a.heartbeat) if a.heartbeat else None, a.feed, a.second_feed, a.backed_by, a.rate
+            )
             for symbol, a in safety.assets.items()
         },
         perps=_perps(file),

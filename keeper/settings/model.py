@@ -50,6 +50,10 @@ class AssetSafety:
     heartbeat_s: int | None = None
     feed: Address | None = None
     second_feed: Address | None = None
+    backed_by: str | None = None
+    """What it stands for: an asset by symbol or address, or ``USD``."""
+    rate: Address | None = None
+    """Who says for how much of it; None: for one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,14 @@ class AssetTable(Table):
     heartbeat: Period | None = None
     feed: AddressField | None = None
     second_feed: AddressField | None = None
+    backed_by: AssetName | None = None
+    rate: AddressField | None = None
+
+    @model_validator(mode="after")
+    def _rate_is_of_something(self) -> Self:
+        if self.rate is not None and self.backed_by is None:
+            raise ValueError('rate: say what it is the rate of, like backed_by = "WETH" (or "USD")')
+        return self
 
 
 class PriceSafetyTable(Table):

@@ -14,6 +14,7 @@ from keeper.core.rules import Rule
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
+from keeper.snapshot.backing import Backed, discover_backing
 from keeper.venues.contracts import erc20
 from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.feeds import chainlink
@@ -51,6 +52,8 @@ class Known:
     """What the chain's native currency is called when it is wrapped."""
     used: dict[Address, Listed] = field(default_factory=dict)
     """The assets that matter to any of these positions, by asset."""
+    backed: dict[Address, Backed] = field(default_factory=dict)
+    """What the used assets stand for, where the network file says it."""
 
     @property
     def listings(self) -> dict[Address, Listed]:
@@ -87,6 +90,11 @@ class Survey:
                 self._named.setdefault(rule.position, []).append(rule.trigger.asset)
                 self._given[f"rule {rule.name!r} of {rule.position!r}: when.asset"] = rule.trigger.asset
         self._given |= {f"network file: price_safety.assets.{name}": name for name in network.assets}
+        self._given |= {
+            f"network file: price_safety.assets.{name}.backed_by": safety.backed_by
+            for name, safety in network.assets.items()
+            if safety.backed_by is not None
+        }
         self._given |= {f"book {book.name!r}: follows": name for book in books for name in book.follows}
 
     @property
@@ -135,14 +143,15 @@ class Survey:
         more = replace(known, accounts={**known.accounts, **dict(zip(new, found, strict=True))}, used=used)
         if known.accounts and used.keys() == known.used.keys():
             return more
-        more = replace(more, flaws=await self._flaws(block))
+        backed, wrong = await self._blocks.discover(block, discover_backing(self._network, used, known.listings))
+        more = replace(more, flaws=await self._flaws(block), backed=backed)
         try:
             pools, references, hubs = await self._pools(block, more)
         except ReadFailedError:
             if not more.flaws:
                 raise
-            return more
-        return replace(more, pools=pools, references=references, hubs=hubs)
+            return replace(more, flaws=(*more.flaws, *wrong))
+        return replace(more, pools=pools, references=references, hubs=hubs, flaws=(*more.flaws, *wrong))
 
     async def _market(self, block: BlockRef, table: MarketTable) -> LendingMarket:
         """Find a lending market and the feeds behind its prices. Raises ReadFailedError: which address to correct."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Doubt, SecondPrice, Sequencer
+from keeper.core.prices import Backing, Doubt, SecondPrice, Sequencer
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Unreadable, Wallet
 from keeper.core.snapshot import Listed as Priced
@@ -29,6 +29,7 @@ class Seen:
     positions: dict[str, LendingPosition | PerpPosition | Unreadable]
     wallets: dict[Address, Wallet]
     seconds: dict[Address, SecondPrice]
+    backings: dict[Address, Backing]
     sequencer: Sequencer | None
     native_price: int
     assets: dict[Address, Priced]
@@ -76,6 +77,15 @@ class Page:
             if r.asset in used
         ]
         self._seconds = [sheet.add(p) for p in _second_feeds(network, used.values())]
+        self._backed = [
+            (
+                backed,
+                sheet.add(backed.source.probe()) if backed.source else None,
+                self._stated_of(sheet, backed.by) if backed.by else [],
+            )
+            for asset, backed in known.backed.items()
+            if asset in used
+        ]
         self._sequencer = (
             sheet.add(chainlink.sequencer_probe(network.sequencer_feed, network.sequencer_grace_s))
             if network.sequencer_feed
@@ -117,6 +127,7 @@ class Page:
             positions={p.name: read[p.name] or _changing(p) for p in self.positions},
             wallets=wallets,
             seconds={p.asset: p for p in prices},
+            backings={b.asset: b for b in self._backings(block, answers)},
             sequencer=self._sequencer.decode(answers) if self._sequencer else None,
             native_price=self._native_price(block, answers, read.values()),
             assets={asset: self._priced(block, x, quoted, answers) for asset, (x, quoted) in self._listed.items()},
@@ -172,6 +183,11 @@ class Page:
         quoted += by_perpetuals(read, self.known.native_symbol, self._network.default_heartbeat_s)
         found = best(quoted, block.timestamp)
         return found.answer if found else 0
+
+    def _backings(self, block: BlockRef, answers: Sequence[Answer]) -> Iterator[Backing]:
+        for backed, rate, quoted in self._backed:
+            found = best([slot.decode(answers) for slot in quoted], block.timestamp)
+            yield backed.backing(rate.decode(answers) if rate else None, found.answer if found else 0)
 
     @staticmethod
     def _priced(

@@ -249,7 +249,7 @@ class Watch:
     ) -> Snapshot:
         """Return the snapshot, after reading those in full whose figures say that a rule may fire."""
         found, fleet, afar = dict(seen.positions), self._fleet, frozenset[str]()
-        more, wallets, seconds = seen, dict(seen.wallets), dict(seen.seconds)
+        more, wallets, seconds, backings = seen, dict(seen.wallets), dict(seen.seconds), dict(seen.backings)
         if fleet is not None:
             sight = fleet.look(figures, seen.prices)
             listed = self._ships
@@ -261,6 +261,7 @@ class Watch:
                 found |= more.positions
                 wallets |= more.wallets
                 seconds |= more.seconds
+                backings |= more.backings
             afar = frozenset(self.positions.keys() - found.keys())
         return Snapshot(
             block=block,
@@ -273,6 +274,7 @@ class Watch:
             afar=afar,
             also=seen.also,
             otherwise=seen.otherwise,
+            backings=backings,
         )
 
     async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> Seen:
