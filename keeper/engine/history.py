@@ -9,9 +9,9 @@ from typing import Any
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.book.unhedged import Naked
-from keeper.core.perp.high_water import Sample, Trail
-from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.rules import PerpMeasure, PerpRule, leg_of, price_usd
+from keeper.core.trail import Sample, Trail
 from keeper.journal.ports import History
 
 MOST_KEYS = 64
@@ -197,11 +197,15 @@ def _seen(trail: Trail, position: PerpPosition, rules: tuple[PerpRule, ...], *, 
             trail = trail.without(rule.name)
         elif rule.trigger.measure is PerpMeasure.TRAILING_STOP:
             if is_sure and price_usd(leg) > 0:
-                trail = trail.with_price(rule.name, price_usd(leg), leg.market, is_long=leg.is_long)
+                trail = trail.with_best(rule.name, price_usd(leg), _of(leg), is_highest=leg.is_long)
         else:
             window, now = rule.trigger.window_s, position.block.timestamp
-            trail = trail.with_rate(rule.name, now, leg.funding_rate, window, leg.market, is_long=leg.is_long)
+            trail = trail.with_sample(rule.name, now, leg.funding_rate, window, _of(leg))
     return trail
+
+
+def _of(leg: PerpLeg) -> str:
+    return f"{leg.market} {'long' if leg.is_long else 'short'}"
 
 
 def _plain(trail: Trail) -> dict[str, Any]:

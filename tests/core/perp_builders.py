@@ -17,7 +17,6 @@ from keeper.core.decide import Hold, Memory
 from keeper.core.perp import margin as perps
 from keeper.core.perp.candidates import perp_plans
 from keeper.core.perp.decide import PerpIntent, decide_perp
-from keeper.core.perp.high_water import Trail
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
@@ -34,6 +33,7 @@ from keeper.core.perp.rules import (
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Listed, Snapshot, Unreadable, Wallet
+from keeper.core.trail import Trail
 from keeper.core.units import USD, WAD, Amount, Usd, Wei
 
 DOUBT = Doubt(Reason.PRICE_STALE, "old")

@@ -16,10 +16,10 @@ from keeper.core.book.position import exposure
 from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import Hold, Memory, decide
-from keeper.core.perp.high_water import Trail
 from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.rules import Measure, Trigger
+from keeper.core.trail import Trail
 from keeper.engine.perp import report
 
 from core_builders import OWNER, safety  # isort: skip

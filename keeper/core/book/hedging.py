@@ -9,7 +9,6 @@ from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.perp import margin as perps
-from keeper.core.perp.high_water import Trail
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp.position import PerpPosition
@@ -25,6 +24,7 @@ from keeper.core.perp.pricing import (
 )
 from keeper.core.perp.rules import PerpMeasure, PerpRule, fires, leg_of, measure
 from keeper.core.reasons import Reason
+from keeper.core.trail import Trail
 from keeper.core.units import (
     BPS,
     UINT256_MAX,

@@ -7,12 +7,12 @@ from enum import Enum
 from typing import assert_never
 
 from keeper.core.perp import margin as perps
-from keeper.core.perp.high_water import Trail
 from keeper.core.perp.position import PerpFigures, PerpLeg, PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits, Unjudged
 from keeper.core.snapshot import Unreadable
+from keeper.core.trail import Trail
 from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, mul_div_up, ratio_text, usd_text
 
 
@@ -224,7 +224,7 @@ def measure(trigger: PerpTrigger, position: PerpPosition, trail: Trail, rule: st
             leg = leg_of(trigger, position)
             return fallen(leg, trail.best.get(rule)) if leg else None
         case PerpMeasure.FUNDING:
-            return trail.average_funding(rule, position.block.timestamp, trigger.window_s)
+            return trail.seen(rule).average(position.block.timestamp, trigger.window_s)
         case _:
             assert_never(trigger.measure)
 

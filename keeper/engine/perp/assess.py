@@ -6,7 +6,6 @@ from keeper.core.book import unhedged as legs
 from keeper.core.book.carry import Carry, carry
 from keeper.core.book.position import Book, exposure
 from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
-from keeper.core.perp.high_water import Trail
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.pricing import is_better_than_index
@@ -15,6 +14,7 @@ from keeper.core.prices import Doubt, is_within, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
+from keeper.core.trail import Trail
 from keeper.core.units import Bps
 from keeper.engine.engine import Engine
 from keeper.engine.perp.notices import price_text

@@ -12,7 +12,6 @@ from perp_builders import DOUBT, assessed_perp, leg_at, long, perp_rule, short, 
 from perp_strategies import a_position, positions
 
 from keeper.core.perp import margin as perps
-from keeper.core.perp.high_water import Trail
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import (
     ExitTarget,
@@ -28,6 +27,7 @@ from keeper.core.perp.rules import (
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Unreadable
+from keeper.core.trail import Trail
 from keeper.core.units import INFINITE, USD, WAD, mul_div_up
 
 RATIOS = (PerpMeasure.MARGIN_RATIO, PerpMeasure.LEVERAGE, PerpMeasure.LIQUIDATION_DISTANCE)

@@ -9,8 +9,8 @@ from gmx_recordings import AT, MARKET, USDC, WETH, block_of, step
 from test_gmx_v2_requests import ABIS, run
 
 from keeper.core.perp import margin as perps
-from keeper.core.perp.high_water import Trail
 from keeper.core.perp.rules import PerpMeasure, PerpTrigger, measure
+from keeper.core.trail import Trail
 from keeper.core.units import Address
 from keeper.venues.codec.abi import load
 from keeper.venues.gmx_v2 import keys

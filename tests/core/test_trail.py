@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perp_builders import long, perp_rule, short
 
-from keeper.core.perp.high_water import SAMPLES, Sample, Trail
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpMeasure, fallen
+from keeper.core.trail import SAMPLES, Sample, Trail
 from keeper.core.units import WAD
 from keeper.engine.history import _plain, _seen, _trail  # what goes into the journal and comes back
 
@@ -23,7 +23,7 @@ FUNDING = perp_rule(PerpMeasure.FUNDING, "0.60", name="dear", window_s=WINDOW)
 def rates(*seen: tuple[int, int], window: int = WINDOW) -> Trail:
     trail = Trail()
     for at, rate in seen:
-        trail = trail.with_rate("r", at, rate, window, "m", is_long=True)
+        trail = trail.with_sample("r", at, rate, window, "m long")
     return trail
 
 
@@ -31,65 +31,70 @@ def test_the_best_price_of_a_long_only_rises_and_of_a_short_only_falls() -> None
     """Whatever comes between."""
     up = down = Trail()
     for price in (100, 120, 90, 110):
-        up, down = up.with_price("r", price, "m", is_long=True), down.with_price("r", price, "m", is_long=False)
+        up, down = (
+            up.with_best("r", price, "m long", is_highest=True),
+            down.with_best("r", price, "m short", is_highest=False),
+        )
     assert (up.best["r"], down.best["r"]) == (120, 90)
 
 
 def test_a_price_that_is_no_better_changes_nothing() -> None:
     """So that nothing is written down."""
-    trail = Trail().with_price("r", 100, "m", is_long=True)
-    assert trail.with_price("r", 99, "m", is_long=True) is trail
+    trail = Trail().with_best("r", 100, "m long", is_highest=True)
+    assert trail.with_best("r", 99, "m long", is_highest=True) is trail
 
 
 def test_a_position_that_turned_round_begins_anew() -> None:
     """The best price of a long is no best price of a short."""
-    trail = Trail().with_price("r", 100, "m", is_long=True).with_price("r", 105, "m", is_long=False)
+    trail = Trail().with_best("r", 100, "m long", is_highest=True).with_best("r", 105, "m short", is_highest=False)
     assert trail.best["r"] == 105
 
 
 def test_another_market_begins_anew() -> None:
     """Where the rule names none, and the account moved from bitcoin to ether."""
-    trail = Trail().with_price("r", 60_000, "btc", is_long=True).with_price("r", 2_000, "eth", is_long=True)
+    trail = (
+        Trail().with_best("r", 60_000, "btc long", is_highest=True).with_best("r", 2_000, "eth long", is_highest=True)
+    )
     assert trail.best["r"] == 2_000
 
 
 def test_funding_paid_by_the_other_side_is_not_ours() -> None:
     """What a long paid says nothing of the short that came after it."""
-    trail = rates((0, WAD), (HOUR, WAD)).with_rate("r", 2 * HOUR, -WAD, WINDOW, "m", is_long=False)
+    trail = rates((0, WAD), (HOUR, WAD)).with_sample("r", 2 * HOUR, -WAD, WINDOW, "m short")
     assert trail.samples["r"] == (Sample(2 * HOUR, -WAD),)
 
 
 def test_funding_is_not_told_before_half_of_its_window_was_seen() -> None:
     """A minute's spike is no average of eight hours."""
     trail = rates((0, WAD))
-    assert trail.average_funding("r", WINDOW // 2 - 1, WINDOW) is None
-    assert trail.average_funding("r", WINDOW // 2, WINDOW) == WAD
-    assert Trail().average_funding("r", 10, WINDOW) is None
+    assert trail.seen("r").average(WINDOW // 2 - 1, WINDOW) is None
+    assert trail.seen("r").average(WINDOW // 2, WINDOW) == WAD
+    assert Trail().seen("r").average(10, WINDOW) is None
 
 
 def test_a_long_gap_is_not_filled_with_the_last_rate() -> None:
     """What was not seen is not known; it is known again when the gap has left most of the window."""
     trail = rates((0, WAD), (HOUR, WAD), (7 * HOUR, WAD))
-    assert trail.average_funding("r", 7 * HOUR, WINDOW) is None
-    assert trail.average_funding("r", 11 * HOUR, WINDOW) == WAD
+    assert trail.seen("r").average(7 * HOUR, WINDOW) is None
+    assert trail.seen("r").average(11 * HOUR, WINDOW) == WAD
 
 
 def test_the_average_is_weighted_by_time_and_rounded_against_us() -> None:
     """Two hours at one, two hours at two, and a rest that is rounded up."""
-    assert rates((0, 10), (2 * HOUR, 20)).average_funding("r", 4 * HOUR, WINDOW) == 15
-    assert rates((0, 0), (4 * HOUR - 1, 1)).average_funding("r", 4 * HOUR, WINDOW) == 1
+    assert rates((0, 10), (2 * HOUR, 20)).seen("r").average(4 * HOUR, WINDOW) == 15
+    assert rates((0, 0), (4 * HOUR - 1, 1)).seen("r").average(4 * HOUR, WINDOW) == 1
 
 
 def test_a_clock_that_goes_back_does_no_harm() -> None:
     """A reorganisation, or a node that lags."""
     trail = rates((5 * HOUR, 10))
-    assert trail.with_rate("r", 4 * HOUR, 99, WINDOW, "m", is_long=True) is trail
-    assert trail.average_funding("r", 4 * HOUR, WINDOW) is None
+    assert trail.with_sample("r", 4 * HOUR, 99, WINDOW, "m long") is trail
+    assert trail.seen("r").average(4 * HOUR, WINDOW) is None
 
 
 def test_a_position_that_is_gone_is_forgotten() -> None:
     """The next one has its own best price."""
-    trail = rates((0, 1)).with_price("r", 100, "m", is_long=True)
+    trail = rates((0, 1)).with_best("r", 100, "m long", is_highest=True)
     assert trail.without("r") == Trail()
     assert trail.without("other") is trail
 
@@ -100,8 +105,8 @@ def test_an_average_lies_between_what_was_seen_and_samples_are_bounded(steps: li
     now, trail = 0, Trail()
     for wait, rate in steps:
         now += wait
-        trail = trail.with_rate("r", now, rate, HOUR, "m", is_long=True)
-    found = trail.average_funding("r", now, HOUR)
+        trail = trail.with_sample("r", now, rate, HOUR, "m long")
+    found = trail.seen("r").average(now, HOUR)
     seen = [s.rate for s in trail.samples["r"]]
     assert len(seen) <= SAMPLES + 3
     assert found is None or min(seen) <= found <= max(seen) + 1
