@@ -13,10 +13,8 @@ from keeper.journal import Transaction
 from keeper.venues.effects import Borrows, Call, Leaf, Pays, Sells, Takes
 
 
-def outside(
-    rows: Iterable[Transaction], allowed: Allowed, held: Mapping[Address, Amount] | None = None
-) -> dict[Address, Amount]:
-    """Return by asset what mined rows took out or bought and neither sold nor paid in; at most what is ``held``.
+def outside(rows: Iterable[Transaction], allowed: Allowed) -> dict[Address, Amount]:
+    """Return by asset what mined rows took out or bought and neither sold nor paid in.
 
     ``allowed`` is the allow-list without the batch account: a batch does all or nothing and leaves nothing. A swap
     counts as selling the most it may; what takes out or pays all there is leaves nothing that could be counted.
@@ -28,9 +26,13 @@ def outside(
             for _, leaf in opened(call, allowed):
                 for asset, amount in _moved(leaf):
                     left[asset] = 0 if amount is None else left[asset] + amount
-    if held is not None:
-        left = Counter({asset: min(amount, held.get(asset, 0)) for asset, amount in left.items()})
     return {asset: Amount(amount) for asset, amount in left.items() if amount > 0}
+
+
+def within(left: Mapping[Address, Amount], held: Mapping[Address, Amount]) -> dict[Address, Amount]:
+    """Return what of it a wallet still has."""
+    found = {asset: Amount(min(amount, held.get(asset, 0))) for asset, amount in left.items()}
+    return {asset: amount for asset, amount in found.items() if amount}
 
 
 def payments(left: dict[Address, Amount], position: LendingPosition) -> list[Supply | Repay]:

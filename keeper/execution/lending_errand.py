@@ -20,7 +20,7 @@ from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_
 from keeper.execution import policy
 from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
 from keeper.execution.lane import Guidance, Lane, Outgoing, SendFailedError
-from keeper.execution.leftovers import outside, payments
+from keeper.execution.leftovers import outside, payments, within
 from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Rehearsed
 from keeper.execution.settlement import AtOnce, Unfilled
@@ -35,6 +35,8 @@ DELEGATION_GAS = 40_000
 
 ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
 """Reads a position at a block number, or at the head."""
+ReadHeld = Callable[[Address, Sequence[Address]], Awaitable[Mapping[Address, Amount]]]
+"""Reads what an account holds of some assets at the head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class LendingParts:
     venues: Callable[[str], Venues]
     """Where the calls of a position's plans may go, by its name."""
     read_position: ReadPosition
+    read_held: ReadHeld
     floor: Wad
     cap: Wei | None
     """Highest fee per gas the owner allows for anything."""
@@ -78,26 +81,24 @@ class LendingParts:
         known = _everything(self.venues(name), self.lane.signer.address)
         return bool(outside(await self.lane.of_decision(decision_id), known))
 
-    async def bring_back(
-        self, decision_id: int, name: str, ceiling: Wei | None, held: Mapping[Address, Amount] | None = None
-    ) -> int:
+    async def bring_back(self, decision_id: int, name: str, ceiling: Wei | None) -> int:
         """Return to the position what the mined calls of a plan cut short left outside; return how many payments.
 
-        ``held`` is what the wallet has now, where another plan may have used it since.
-
         Outside it secures nothing. What to pay is read from the journal, these payments included, so that it is done
-        once however often it is asked for; what reverted once is not tried again. Call it when nothing is pending.
-        Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
+        once however often it is asked for; what reverted once is not tried again. No more is paid than the wallet has:
+        another plan may have used it since, and some tokens arrive as less than was sent. Call it when nothing is
+        pending. Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
         """
         rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
         if any(r.state == "unseen" for r in rows):
             return 0  # it may have brought back all of it
         venues = self.venues(name)
-        left = outside(rows, _everything(venues, signer), held)
-        if not left or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
+        missing = outside(rows, _everything(venues, signer))
+        if not missing or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
             return 0
+        left = within(missing, await self.read_held(signer, tuple(missing)))
         position = await self.read_position(name, None)
-        if position.owner != signer:
+        if position.owner != signer or not left:
             return 0
         due = payments(left, position)
         moves: list[Move] = []

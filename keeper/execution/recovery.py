@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address, Amount, Wei
+from keeper.core.units import Address, Wei
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.policy import PolicyError
@@ -47,15 +47,15 @@ class Aftermath:
         ends = ("restored", "partial")
         return [d for d in recent if _is_unfinished(d, ends) and self.spenders.get(d.position) == signer]
 
-    async def bring_back(self, decision: Decision, executor: Executor, held: Mapping[Address, Amount]) -> bool:
+    async def bring_back(self, decision: Decision, executor: Executor) -> bool:
         """Return to a position what a plan left outside, so that what is decided next is decided rightly.
 
-        ``held`` is what the signer's wallet has: another plan may have used it since. Returns whether nothing is left
-        to be tried: what another use of the key, a fee or a node prevented is tried again, a few times. What cannot
-        be returned is reported, and stands in nobody's way. Raises NodeError, ReadFailedError.
+        Returns whether nothing is left to be tried: what another use of the key, a fee or a node prevented is tried
+        again, a few times. What cannot be returned is reported, and stands in nobody's way. Raises NodeError,
+        ReadFailedError.
         """
         try:
-            if await executor.lending.bring_back(decision.id, decision.position, self.cap, held):
+            if await executor.lending.bring_back(decision.id, decision.position, self.cap):
                 self.observer.reconciled(executor.lane.signer.address, 1)
         except SendFailedError as error:
             self.tried[decision.id] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from keeper.chain.pace import Pace
 from keeper.core.perp.position import PerpPosition
 from keeper.core.rules import Action
 from keeper.core.snapshot import BlockRef, LendingPosition
-from keeper.core.units import Address, Bps
+from keeper.core.units import Address, Amount, Bps
 from keeper.engine.balances import LentMemory
 from keeper.engine.engine import Terms
 from keeper.engine.history import PerpMemory
@@ -42,6 +42,7 @@ from keeper.service.opened import NodeFees, Opened, RealClock
 from keeper.settings import Settings, SettingsError, Signer
 from keeper.snapshot.order_events import VenueLogs
 from keeper.snapshot.reader import ALL_CLOSE, NEAR, Watch
+from keeper.venues.contracts import erc20
 from keeper.venues.ports import PricesMovedError, Probe, ReadFailedError, ScopeOutdatedError
 
 Prompt = Callable[[str], str]
@@ -243,12 +244,17 @@ def _executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nod
     async def read_position(name: str, number: int | None) -> LendingPosition:
         return await read_patiently(engine.reader, name, number, settings.daemon.poll_s)
 
+    async def read_held(account: Address, assets: Sequence[Address]) -> Mapping[Address, Amount]:
+        probe = erc20.wallet_probe(account, assets, settings.network.multicall3)
+        _, held = await patiently(engine.reader, lambda _: probe, None, settings.daemon.poll_s)
+        return held
+
     floor, cap = settings.safety.health_floor, settings.max_fee
 
     def is_wanted() -> bool:
         return lane.signer.address in engine.state.wanted
 
-    lending = LendingParts(lane, engine.venues, read_position, floor, cap)
+    lending = LendingParts(lane, engine.venues, read_position, read_held, floor, cap)
     return Executor(lane, cap, lending, _perp_parts(engine, settings, is_wanted), is_wanted)
 
 

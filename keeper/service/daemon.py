@@ -226,11 +226,10 @@ class Daemon:
             if self._engine.family(decision.position) is not Family.LENDING:
                 continue
             # what the calls of a plan did can be said only once the market is known
-            snapshot = await self._engine.reader.snapshot(await self._engine.reader.blocks.head())
-            await self._engine.reader.find(decision.position, snapshot.block)
+            await self._engine.reader.find(decision.position, await self._engine.reader.blocks.head())
             if not await executor.lending.left_outside(decision.id, decision.position):
                 continue
-            is_done &= await self._aftermath.bring_back(decision, executor, snapshot.wallets[signer].tokens)
+            is_done &= await self._aftermath.bring_back(decision, executor)
         return is_done
 
     def _patience_s(self) -> float:

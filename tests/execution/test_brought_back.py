@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from test_policy import VENUES
 from keeper.core.lending.moves import Withdraw
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition
-from keeper.core.units import Amount, Wad
+from keeper.core.units import Address, Amount, Wad
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
@@ -32,14 +33,17 @@ class Rescue:
     """A plan of which one withdrawal was mined, and what sees to its end."""
 
     def __init__(self, rig: Rig) -> None:  # noqa: F811
-        self.rig = rig
+        self.rig, self.wallet = rig, TAKEN
         self.observer = Observer("live", None, 3600)
         self.aftermath = Aftermath(rig.journal, self.observer, {"p": rig.lane.signer.address}, None)
 
         async def read(_: str, __: int | None) -> LendingPosition:
             return replace(loop("10", "13000"), owner=rig.lane.signer.address)
 
-        desk: Any = LendingParts(rig.lane, lambda _: VENUES, read, Wad(0), None)
+        async def held(_: object, assets: Sequence[Address]) -> dict[Address, Amount]:
+            return {asset: Amount(self.wallet) for asset in assets}
+
+        desk: Any = LendingParts(rig.lane, lambda _: VENUES, read, held, Wad(0), None)
         self.executor = Executor(rig.lane, None, desk, desk)
 
     async def take_out(self, end: OutcomeKind) -> None:
@@ -51,7 +55,7 @@ class Rescue:
 
     async def returned(self) -> bool:
         (decision,) = await self.aftermath.cut_short(self.rig.lane.signer.address, 1)
-        return await self.aftermath.bring_back(decision, self.executor, {WETH: Amount(TAKEN)})
+        return await self.aftermath.bring_back(decision, self.executor)
 
     @property
     def supplied(self) -> list[str]:
@@ -70,6 +74,26 @@ async def test_what_was_taken_out_is_returned_however_the_plan_ended(rig: Rig, e
     (supply,) = rescue.supplied
     assert f"{TAKEN:064x}" in supply
     assert not await rescue.executor.lending.left_outside(rig.decision, "loop")
+
+
+async def test_no_more_is_returned_than_arrived(rig: Rig) -> None:  # noqa: F811
+    """A token that takes a fee on each transfer: what is left of it secures the position again."""
+    rescue = Rescue(rig)
+    await rescue.take_out("failed")
+    rescue.wallet = TAKEN * 99 // 100
+    rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
+    assert await rescue.returned()
+    (supply,) = rescue.supplied
+    assert f"{rescue.wallet:064x}" in supply
+
+
+async def test_what_the_wallet_no_longer_has_is_not_returned(rig: Rig) -> None:  # noqa: F811
+    """Another plan used it since: nothing is signed."""
+    rescue = Rescue(rig)
+    await rescue.take_out("failed")
+    rescue.wallet = 0
+    assert await rescue.returned()
+    assert not rescue.supplied
 
 
 async def test_a_return_that_another_use_of_the_key_prevents_is_tried_again(rig: Rig) -> None:  # noqa: F811
@@ -97,7 +121,7 @@ async def test_a_return_that_never_works_is_told_and_given_up(rig: Rig) -> None:
 
     stand_in: Any = SimpleNamespace(lending=SimpleNamespace(bring_back=refuses), lane=rig.lane)
     (decision,) = await rescue.aftermath.cut_short(rig.lane.signer.address, 1)
-    tried = [await rescue.aftermath.bring_back(decision, stand_in, {}) for _ in range(TRIES)]
+    tried = [await rescue.aftermath.bring_back(decision, stand_in) for _ in range(TRIES)]
     assert tried == [False] * (TRIES - 1) + [True]
     assert rescue.observer._known.keys_of("") == [f"outside:{rig.decision}"]
 

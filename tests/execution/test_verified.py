@@ -41,7 +41,7 @@ async def test_what_was_mined_and_cannot_be_read_did_not_fail(error: Exception) 
         raise error
 
     nothing: Any = SimpleNamespace()
-    desk = LendingParts(nothing, nothing, read, Wad(wad("1.02")), None)
+    desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
     outcome = await _verified(desk.errand(a_plan(), nothing, nothing, nothing), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("partial", Reason.UNVERIFIED)
     assert outcome.hashes == ("0xaa",)
