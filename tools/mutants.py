@@ -42,8 +42,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/core/decide.py",
-        "if any(_acting(r) and not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):",
-        "if any(_acting(r) or not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):",
+        "if any(v.fired and not (v.rule.target and v.rule.target.is_met(p)) for v in rescues):",
+        "if any(v.fired or not (v.rule.target and v.rule.target.is_met(p)) for v in rescues):",
         "tests/core/test_decisions.py",
     ),
     Mutant("keeper/core/decide.py", "if not memory.may_sign:", "if memory.may_sign:", "tests/core/test_decisions.py"),
@@ -61,21 +61,21 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/core/decide.py",
-        "elif isinstance(target, LtvTarget) and target.ltv and threshold:",
-        "elif isinstance(target, LtvTarget) or target.ltv and threshold:",
+        "if there is not None and rule.trigger.fires_at(there, p):",
+        "if there is not None and not rule.trigger.fires_at(there, p):",
         "tests/core/test_decisions.py",
     ),
     # keeper/core/rules.py
     Mutant(
-        "keeper/core/rules.py",
-        "return value < self.bound if self.is_below else value > self.bound",
-        "return value <= self.bound if self.is_below else value > self.bound",
+        "keeper/core/scales.py",
+        "return value < bound",
+        "return value <= bound",
         "tests/core/test_rules.py tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/rules.py",
-        "return of.debt_value == 0",
-        "return of.debt_value != 0",
+        "keeper/core/metrics.py",
+        "return now is not None and risk is not None and not risk.is_beyond(now, self.value)",
+        "return now is not None and risk is not None and risk.is_beyond(now, self.value)",
         "tests/core/test_rules.py tests/core/test_decisions.py",
     ),
     Mutant(
@@ -106,9 +106,9 @@ MUTANTS = (
         "tests/core/test_fee_budget.py",
     ),
     Mutant(
-        "keeper/core/fee_budget.py",
-        "return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, ltv))",
-        "return Wad(mul_div_up(figures.average_threshold * WAD // BPS, WAD, ltv))",
+        "keeper/core/lending/metrics.py",
+        "return mul_div_down(threshold, WAD, ltv) if ltv and threshold else INFINITE",
+        "return mul_div_up(threshold, WAD, ltv) if ltv and threshold else INFINITE",
         "tests/core/test_fee_budget.py",
     ),
     Mutant(

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from keeper.core.book.position import exposure
 from keeper.core.book.rules import HedgeRule, blindness
+from keeper.core.lending.metrics import LTV
 from keeper.core.perp.position import FACTOR, PerpPosition
 from keeper.core.perp.rules import PerpMeasure, PerpRule, is_named
-from keeper.core.rules import Action, Assessment, Measure, Rule
+from keeper.core.rules import Action, Assessment, Rule
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import BPS, WAD, decimal_of
 from keeper.engine.plan import judge
@@ -45,7 +46,7 @@ def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> I
 
 
 def _meant(engine: Opened, rule: Rule) -> str:
-    asset = rule.trigger.asset
+    asset = rule.trigger.of.symbol
     symbols = sorted({x.symbol for x in engine.reader.known.listings.values()})
     if asset is None:
         return ': the position has several collaterals; name one: when = { …, asset = "…" }'
@@ -60,7 +61,7 @@ def _meant(engine: Opened, rule: Rule) -> str:
 
 def _too_late(rule: Rule, position: LendingPosition) -> str | None:
     threshold = position.reported.average_threshold * WAD // BPS
-    if rule.trigger.measure is not Measure.LTV or not threshold or rule.trigger.bound < threshold:
+    if rule.trigger.metric is not LTV or not threshold or rule.trigger.bound < threshold:
         return None
     return f"fires too late: the position is liquidated at a loan-to-value of {decimal_of(threshold, 18, 4)} already"
 

@@ -7,8 +7,9 @@ import asyncio
 from keeper.cli.common import Exit, each, finish, out, prompt, say
 from keeper.cli.guard import guarded, in_house
 from keeper.core.decide import Hold, Intent
+from keeper.core.lending.metrics import as_if
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, measure
+from keeper.core.rules import Unjudged
 from keeper.engine.cycle import cycle
 from keeper.engine.result import AnyOutcome, Result
 from keeper.execution.outcome import Outcome
@@ -88,8 +89,9 @@ def _is_helped(intent: Intent, outcome: Outcome) -> bool:
     """Return whether the promise was kept, or part of it was enough for the rule to rest."""
     if outcome.helped or outcome.after is None:
         return outcome.helped
-    value = measure(intent.rule.trigger, intent.assessment.position, outcome.after)
-    return value is not None and not intent.rule.trigger.fires_at(value)
+    trigger, then = intent.rule.trigger, as_if(intent.assessment.position, outcome.after)
+    value = trigger.metric.now(then, trigger.of)
+    return value is not None and not trigger.fires_at(value, then)
 
 
 async def _awaited(result: Result) -> AnyOutcome | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.perp.rules import MarginTarget, PerpMeasure, PerpRule
-from keeper.core.rules import HealthFactorTarget, Measure, Rule
+from keeper.core.rules import Rule
 from keeper.core.units import WAD, mul_div_down
 
 SHORT_OF_TARGET = 98
@@ -15,9 +16,9 @@ SHORT_OF_TARGET = 98
 def until_target(rule: Rule) -> Rule:
     """Return a rule that fires until its target is nearly met, where both are a health factor to be raised."""
     target, trigger = rule.target, rule.trigger
-    if rule.is_boost or not isinstance(target, HealthFactorTarget) or trigger.measure is not Measure.HEALTH_FACTOR:
+    if rule.is_boost or target is None or not target.metric is trigger.metric is HEALTH_FACTOR:
         return rule
-    nearly = target.health_factor * SHORT_OF_TARGET // 100
+    nearly = target.value * SHORT_OF_TARGET // 100
     return replace(rule, trigger=replace(trigger, bound=max(trigger.bound, nearly)))
 
 

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar, assert_never
+from typing import Generic, Protocol, TypeVar
 
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import LendingTarget
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import (
-    Action,
-    Assessment,
-    CloseTarget,
-    HealthFactorTarget,
-    Limits,
-    LtvTarget,
-    Measure,
-    Rule,
-    Target,
-    Unjudged,
-)
-from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, Wei, mul_div_down, mul_div_up, ratio_text, usd_text
+from keeper.core.rules import Action, Assessment, Limits, Rule, Unjudged
+from keeper.core.units import BPS, USD, Address, Bps, Usd, Wad, Wei
 
 NO_GAS = Wei(0)
 TRIES = 3
@@ -129,7 +119,7 @@ class Intent:
 
     assessment: Assessment
     rule: Rule
-    target: HealthFactorTarget | LtvTarget | CloseTarget
+    target: LendingTarget
     actions: tuple[Action, ...]
     forbidden: tuple[tuple[Action, Doubt], ...]
     left_today: Usd | None
@@ -233,23 +223,38 @@ def _acting(rule: Rule) -> tuple[Action, ...]:
 
 def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
     """Return why a fired rule asks for nothing that could be done."""
-    if not _acting(rule) or rule.target is None:
+    target = rule.target
+    if not _acting(rule) or target is None:
         return Reason.ALERT_ONLY, _measured(rule, assessed)
-    if not rule.is_boost and _is_met(rule, assessed):
-        return Reason.AT_TARGET, str(rule.target)
-    if _still_fires_at_target(rule, assessed):
-        return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
-    if rule.is_boost:
-        if any(_acting(r) and not r.is_boost and not _is_met(r, assessed) for r in assessed.fired):
-            return Reason.RESCUE_FIRST, ""
-        against = next((o for o in _rescues(rule, assessed) if _fires_at(o, rule.target, assessed)), None)
-        if against:
-            return Reason.TARGET_BEYOND_TRIGGER, f"rule {against.name} would fire at {rule.target}"
+    if not rule.is_boost and target.is_met(assessed.position):
+        return Reason.AT_TARGET, str(target)
+    if refusal := _unproven(rule, target, assessed):
+        return refusal
+    return _against(target, assessed) if rule.is_boost else None
+
+
+def _unproven(rule: Rule, target: LendingTarget, assessed: Assessment) -> tuple[Reason, str] | None:
+    """Return that a rule would fire again at its own target, or that nobody knows whether it would."""
+    trigger, position = rule.trigger, assessed.position
+    if trigger.metric.at_target is None:  # nothing of ours moves it: the rule rests once its target is met
+        return None
+    there = trigger.at(position, target)
+    if there is None:
+        return Reason.RULE_UNDECIDABLE, f"nobody knows the {trigger.metric.words} at {target}"
+    return (Reason.TARGET_BEYOND_TRIGGER, f"target {target}") if trigger.fires_at(there, position) else None
+
+
+def _against(target: LendingTarget, assessed: Assessment) -> tuple[Reason, str] | None:
+    """Return why a boost has to wait, or would be undone: a rescue fires now, or would fire at its target."""
+    p = assessed.position
+    rescues = [v for v in assessed.verdicts if _acting(v.rule) and not v.rule.is_boost]
+    if any(v.fired and not (v.rule.target and v.rule.target.is_met(p)) for v in rescues):
+        return Reason.RESCUE_FIRST, ""
+    for rule in (v.rule for v in rescues):
+        there = rule.trigger.at(p, target)
+        if there is not None and rule.trigger.fires_at(there, p):
+            return Reason.TARGET_BEYOND_TRIGGER, f"rule {rule.name} would fire at {target}"
     return None
-
-
-def _is_met(rule: Rule, assessed: Assessment) -> bool:
-    return rule.target is not None and rule.target.is_met(assessed.figures)
 
 
 def not_now(
@@ -290,10 +295,7 @@ def left_today(rule: Bounded, memory: Memory) -> Usd | None:
 
 
 def _measured(rule: Rule, assessed: Assessment) -> str:
-    value, measure = next(v.measured for v in assessed.verdicts if v.rule is rule), rule.trigger.measure
-    if value is None:
-        return f"{measure.value} ?"
-    return f"{measure.value} {usd_text(value) if measure is Measure.PRICE else ratio_text(value)}"
+    return rule.trigger.metric.text(next(v.measured for v in assessed.verdicts if v.rule is rule))
 
 
 def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
@@ -313,40 +315,3 @@ def _is_new_low(rule: Rule, assessed: Assessment, memory: Memory) -> bool:
         return False
     then = lending.health_factor(lending.at_prices(assessed.account, before))
     return then > assessed.figures.health_factor * (BPS + NEW_LOW) // BPS
-
-
-def _rescues(boost: Rule, assessed: Assessment) -> list[Rule]:
-    """Return the rules of the position that would undo a boost."""
-    return [v.rule for v in assessed.verdicts if not v.rule.is_boost and _acting(v.rule)]
-
-
-def _still_fires_at_target(rule: Rule, assessed: Assessment) -> bool:
-    """Return whether a rule's trigger would fire at its own target, where the two are measured differently."""
-    return rule.target is not None and _fires_at(rule, rule.target, assessed)
-
-
-def _fires_at(rule: Rule, target: Target, assessed: Assessment) -> bool:
-    """Return whether a rule's trigger would fire with the position at a target.
-
-    With one average threshold T: health factor = T / LTV, and distance = 1 - LTV / T.
-    """
-    threshold = assessed.figures.average_threshold * WAD // 10_000
-    health: int
-    if isinstance(target, HealthFactorTarget):
-        health = target.health_factor
-    elif isinstance(target, LtvTarget) and target.ltv and threshold:
-        health = mul_div_down(threshold, WAD, target.ltv)
-    else:
-        return False
-    match rule.trigger.measure:
-        case Measure.HEALTH_FACTOR:
-            return rule.trigger.fires_at(health)
-        case Measure.LIQUIDATION_DISTANCE:
-            return rule.trigger.fires_at(lending.liquidation_distance_at(Wad(health)))
-        case Measure.LTV:  # an LTV wanted is held against an LTV watched by the settings
-            is_known = isinstance(target, HealthFactorTarget) and threshold
-            return bool(is_known) and rule.trigger.fires_at(mul_div_up(threshold, WAD, health))
-        case Measure.PRICE:  # nothing of ours moves a price: the rule rests once its target is met
-            return False
-        case _:
-            assert_never(rule.trigger.measure)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.core.lending.figures import Account
+from keeper.core.lending.metrics import LendingTrigger, health_at
 from keeper.core.lending.outlook import awaited, fall_of
-from keeper.core.rules import Assessment, HealthFactorTarget, LtvTarget, Measure, Rule, Trigger
+from keeper.core.rules import Assessment, Rule
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 
@@ -83,14 +84,9 @@ def near(health: Wad, safe: Wad) -> Wad:
 
 def safe_health(rule: Rule, figures: AccountFigures) -> Wad:
     """Return the health factor at which a rule's danger is over: its target's, never less than its trigger's."""
-    match rule.target:
-        case HealthFactorTarget(health):
-            wanted = health
-        case LtvTarget(ltv) if ltv:
-            wanted = _health_at(ltv, figures)
-        case _:
-            wanted = FAR
-    return max(wanted, trigger_health(rule.trigger, figures))
+    target = rule.target
+    wanted = None if target is None else health_at(figures, target.metric, target.value)
+    return max(_far_if_unknown(wanted), trigger_health(rule.trigger, figures))
 
 
 def _averted(before: AccountFigures, after: AccountFigures, bonus: Bps, safe: Wad, fall: Bps) -> Usd:
@@ -106,21 +102,13 @@ def _at_risk(figures: AccountFigures, bonus: Bps) -> Usd:
     return Usd(min(figures.collateral_value, figures.debt_value * (BPS + bonus) // BPS))
 
 
-def trigger_health(trigger: Trigger, figures: AccountFigures) -> Wad:
-    """Return the health factor at which a rule begins to fire; 2 for a rule that watches a price."""
-    match trigger.measure:
-        case Measure.HEALTH_FACTOR:
-            return Wad(trigger.bound)
-        case Measure.LTV if trigger.bound:
-            return _health_at(trigger.bound, figures)
-        case Measure.LIQUIDATION_DISTANCE if trigger.bound < WAD:
-            return Wad(mul_div_down(WAD, WAD, WAD - trigger.bound))
-        case _:
-            return FAR
+def trigger_health(trigger: LendingTrigger, figures: AccountFigures) -> Wad:
+    """Return the health factor at which a rule begins to fire; 2 for a rule that no health factor makes fire."""
+    return _far_if_unknown(health_at(figures, trigger.metric, trigger.bound))
 
 
-def _health_at(ltv: int, figures: AccountFigures) -> Wad:
-    return Wad(mul_div_down(figures.average_threshold * WAD // BPS, WAD, ltv))
+def _far_if_unknown(health: int | None) -> Wad:
+    return FAR if health is None or health >= INFINITE else Wad(health)
 
 
 def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None, toll: Wei = NO_TOLL) -> Wei | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import assert_never
 
-from keeper.core import names
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import LendingTarget, LendingTrigger
 from keeper.core.pace import Drift
 from keeper.core.prices import Doubt, Side
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import AccountFigures, LendingPosition, Unreadable
-from keeper.core.units import Address, Bps, Usd, Wad, Wei, decimal_of, ratio_text
+from keeper.core.trail import Trail
+from keeper.core.units import Address, Bps, Usd, Wei, decimal_of
 
 
 class Action(Enum):
@@ -30,74 +30,6 @@ class Action(Enum):
         """Whether the action buys or sells, and so needs prices beyond doubt."""
         return self in (Action.DELEVERAGE, Action.LEVERAGE_UP)
 
-
-class Measure(Enum):
-    """What a trigger looks at."""
-
-    HEALTH_FACTOR = "health_factor"
-    LTV = "ltv"
-    LIQUIDATION_DISTANCE = "liquidation_distance"
-    PRICE = "price"
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """Fires when ``measure`` is strictly below or above ``bound``.
-
-    Bounds are Wad, except prices: 10^-8 of the market's base unit for one whole ``asset`` (an address or a symbol).
-    """
-
-    measure: Measure
-    is_below: bool
-    bound: int
-    asset: str | None = None
-
-    def fires_at(self, value: int) -> bool:
-        """Return whether a measured value fires."""
-        return value < self.bound if self.is_below else value > self.bound
-
-
-@dataclass(frozen=True, slots=True)
-class HealthFactorTarget:
-    """Restore the health factor to at least this (when raising), or down to this (when boosting)."""
-
-    health_factor: Wad
-
-    def is_met(self, of: AccountFigures) -> bool:
-        """Return whether figures are at or on the safe side of the target."""
-        return of.health_factor >= self.health_factor
-
-    def __str__(self) -> str:
-        return f"health factor {ratio_text(self.health_factor)}"
-
-
-@dataclass(frozen=True, slots=True)
-class LtvTarget:
-    """Restore the loan-to-value ratio to at most this."""
-
-    ltv: Wad
-
-    def is_met(self, of: AccountFigures) -> bool:
-        """Return whether figures are at or on the safe side of the target."""
-        return lending.current_ltv(of) <= self.ltv
-
-    def __str__(self) -> str:
-        return f"LTV {ratio_text(self.ltv)}"
-
-
-@dataclass(frozen=True, slots=True)
-class CloseTarget:
-    """Repay every debt."""
-
-    def is_met(self, of: AccountFigures) -> bool:
-        """Return whether no debt is left."""
-        return of.debt_value == 0
-
-    def __str__(self) -> str:
-        return "closed"
-
-
-Target = HealthFactorTarget | LtvTarget | CloseTarget
 
 WORST_OF_USUAL = 10
 MOST_SLIPPAGE = 2_000
@@ -130,8 +62,8 @@ class Rule:
 
     name: str
     position: str
-    trigger: Trigger
-    target: Target | None
+    trigger: LendingTrigger
+    target: LendingTarget | None
     actions: tuple[Action, ...]
     cooldown_s: int
     limits: Limits
@@ -209,8 +141,12 @@ def assess(
     doubts: tuple[Doubt, ...],
     doubted: Mapping[Address, tuple[Doubt, ...]] | None = None,
     drifts: Mapping[Address, Drift] | None = None,
+    trail: Trail | None = None,
 ) -> Assessment | Unjudged:
-    """Judge a position by its rules. The account must reproduce the protocol's figures to the wei."""
+    """Judge a position by its rules. The account must reproduce the protocol's figures to the wei.
+
+    ``trail`` includes this block.
+    """
     if isinstance(position, Unreadable):
         return Unjudged(position.name, position.doubt)
     if position.is_empty:
@@ -220,55 +156,13 @@ def assess(
     if figures != position.reported:
         ours, theirs = (decimal_of(of.health_factor, 18) for of in (figures, position.reported))
         return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, f"ours {ours}, protocol {theirs}"))
-    verdicts = tuple(_judge(rule, position, figures) for rule in rules if rule.position == position.name)
+    verdicts = tuple(judged(rule, position, trail or Trail()) for rule in rules if rule.position == position.name)
     return Assessment(position, account, figures, verdicts, doubts, doubted or {}, drifts or {})
 
 
-def measure(trigger: Trigger, position: LendingPosition, figures: AccountFigures) -> int | None:
-    """Return what a trigger looks at; None when the named asset is not in the position or not named and ambiguous."""
-    match trigger.measure:
-        case Measure.HEALTH_FACTOR:
-            return figures.health_factor
-        case Measure.LTV:
-            return lending.current_ltv(figures)
-        case Measure.LIQUIDATION_DISTANCE:
-            return lending.liquidation_distance(figures)
-        case Measure.PRICE:
-            return _price(trigger.asset, position)
-        case _:
-            assert_never(trigger.measure)
-
-
-def _judge(rule: Rule, position: LendingPosition, figures: AccountFigures) -> Verdict:
-    value = measure(rule.trigger, position, figures)
-    if value is None:
-        doubt = Doubt(Reason.RULE_UNDECIDABLE, f"rule {rule.name}: {_no_one_asset(rule.trigger.asset, position)}")
-        return Verdict(rule, None, fired=False, doubt=doubt)
-    return Verdict(rule, value, fired=rule.trigger.fires_at(value))
-
-
-def _no_one_asset(given: str | None, position: LendingPosition) -> str:
-    several = names.meant(given, position.holdings) if given else ()
-    if len(several) > 1:
-        return f"asset {given} means {' and '.join(r.asset for r in several)}"
-    return f"asset {given}, position has {', '.join(h.symbol for h in position.held)}"
-
-
-def matters(position: LendingPosition, asset: Address) -> bool:
-    """Return whether an asset is more than dust here: 1 % of the collateral or of the debt.
-
-    Anyone may supply a unit of anything to anyone; that must not blind a rule or bind the keeper's hands.
-    """
-    holding, whole = position.holding(asset), position.reported
-    supplied = lending.value_down(holding, holding.supplied)
-    owed = lending.value_down(holding, holding.borrowed)
-    is_held = holding.is_collateral and supplied * 100 >= whole.collateral_value
-    return (is_held and supplied > 0) or (owed > 0 and owed * 100 >= whole.debt_value)
-
-
-def _price(asset: str | None, position: LendingPosition) -> int | None:
-    if asset:
-        named = list(names.meant(asset, position.holdings))
-    else:
-        named = [h for h in position.held if h.is_collateral and matters(position, h.asset)]
-    return named[0].price.answer if len(named) == 1 else None
+def judged(rule: Rule, position: LendingPosition, trail: Trail) -> Verdict:
+    """Return what a rule measures, or why it measures nothing: a rule that looks nowhere is never at rest."""
+    found = rule.trigger.metric.measure(position, trail.seen(rule.name), rule.trigger.of)
+    if isinstance(found, Doubt):
+        return Verdict(rule, None, fired=False, doubt=Doubt(found.reason, f"rule {rule.name}: {found.detail}"))
+    return Verdict(rule, found, fired=found is not None and rule.trigger.fires_at(found, position))

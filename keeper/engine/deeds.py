@@ -19,9 +19,10 @@ from keeper.core.lending.moves import (
 )
 from keeper.core.lending.plan import Plan
 from keeper.core.notices import sentence
+from keeper.core.scales import percent, trimmed
 from keeper.core.snapshot import AccountFigures, Holding
 from keeper.core.units import Address, ratio_text, usd_text
-from keeper.engine.notices import clipped, fired_text, percent, trimmed
+from keeper.engine.notices import clipped, fired_text
 from keeper.execution.outcome import Outcome
 
 DONE = ("restored", "partial")

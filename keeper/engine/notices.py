@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import LendingTrigger, health_at
 from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Measure, Rule, Trigger, Unjudged, Verdict
+from keeper.core.rules import Assessment, Rule, Unjudged, Verdict
+from keeper.core.scales import percent
 from keeper.core.snapshot import Holding
-from keeper.core.units import BPS, INFINITE, WAD, decimal_of, mul_div_down, mul_div_up, ratio_text, usd_text
+from keeper.core.units import BPS, INFINITE, WAD, mul_div_down, mul_div_up, ratio_text, usd_text
 
 MOST_DETAIL = 240
 """Characters of a detail that an alarm repeats; the journal has all of it."""
@@ -41,26 +43,12 @@ def standing_of(assessed: Assessment | Unjudged) -> str:
 
 def fired_text(verdict: Verdict) -> str:
     """Return a measure against its bound: ``health factor 1.6523 is below 1.70``."""
-    trigger, value = verdict.rule.trigger, verdict.measured
-    side = "below" if trigger.is_below else "above"
-    measured = "unknown" if value is None else _figure(trigger, value, exact=True)
-    return f"{_measure(trigger)} {measured} is {side} {_figure(trigger, trigger.bound)}"
+    return verdict.rule.trigger.text(verdict.measured)
 
 
 def clipped(detail: str, most: int = MOST_DETAIL) -> str:
     """Return a detail that fits in an alarm."""
     return detail if len(detail) <= most else f"{detail[: most - 1].rstrip()}…"
-
-
-def percent(share: int) -> str:
-    """Return a Wad share in percent."""
-    return f"{decimal_of(share * 100, 18, 2)} %"
-
-
-def trimmed(value: int, decimals: int, least: int = 2, most: int = 6) -> str:
-    """Return decimal text without needless zeros: ``1.70``, ``0.125``."""
-    whole, _, part = decimal_of(value, decimals, most).partition(".")
-    return f"{whole}.{part.rstrip('0').ljust(least, '0')}"
 
 
 def hold_notice(hold: Hold, subject: str, fired: str, standing: str, advice: str, **more: float | None) -> Notice:
@@ -136,21 +124,16 @@ def _advice(assessed: Assessment, rule: Rule) -> str:
     supply = mul_div_up(mul_div_up(of.debt_value, health, WAD), BPS, max(1, of.average_threshold)) - of.collateral_value
     if repay <= 0 or supply <= 0:
         return f"decide yourself, or give rule {rule.name} an action"
-    bound = f"{_measure(rule.trigger)} {_figure(rule.trigger, rule.trigger.bound)}"
+    bound = f"{rule.trigger.subject} {rule.trigger.metric.shown(rule.trigger.bound)}"
     return f"repay about {usd_text(repay)} or supply about {usd_text(supply)} to be back at {bound}"
 
 
-def _health_wanted(trigger: Trigger, assessed: Assessment) -> int | None:
+def _health_wanted(trigger: LendingTrigger, assessed: Assessment) -> int | None:
     """Return the health factor at which a trigger rests; None where no health factor says."""
-    match trigger.measure:
-        case Measure.HEALTH_FACTOR if trigger.is_below:
-            return trigger.bound
-        case Measure.LTV if not trigger.is_below and trigger.bound:
-            return mul_div_up(assessed.figures.average_threshold * WAD // BPS, WAD, trigger.bound)
-        case Measure.LIQUIDATION_DISTANCE if trigger.is_below and trigger.bound < WAD:
-            return mul_div_up(WAD, WAD, WAD - trigger.bound)
-        case _:
-            return None
+    if trigger.side is not trigger.metric.risk and trigger.metric.risk is not None:
+        return None
+    health = health_at(assessed.figures, trigger.metric, trigger.bound)
+    return None if health is None or health >= INFINITE else health
 
 
 def _liquidation(assessed: Assessment) -> str:
@@ -175,25 +158,3 @@ def _fall(price: int, low: int) -> int:
 
 def _worth(assessed: Assessment, of: Holding) -> int:
     return of.usd_down(assessed.account.of(of.asset).supplied)
-
-
-def _measure(trigger: Trigger) -> str:
-    match trigger.measure:
-        case Measure.LIQUIDATION_DISTANCE:
-            return "distance to liquidation"
-        case Measure.PRICE:
-            return f"price of {trigger.asset}" if trigger.asset else "price of the collateral"
-        case Measure.LTV:
-            return "LTV"
-        case Measure.HEALTH_FACTOR:
-            return "health factor"
-
-
-def _figure(trigger: Trigger, value: int, *, exact: bool = False) -> str:
-    if trigger.measure is Measure.PRICE:
-        return usd_text(value)
-    if value >= INFINITE:
-        return "∞"
-    if trigger.measure is Measure.HEALTH_FACTOR:
-        return ratio_text(value) if exact else trimmed(value, 18)
-    return percent(value)

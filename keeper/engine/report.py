@@ -18,7 +18,7 @@ from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.perp.decide import PerpIntent
-from keeper.core.rules import Assessment, Measure, Unjudged, Verdict
+from keeper.core.rules import Assessment, Unjudged, Verdict
 from keeper.core.snapshot import AccountFigures, LendingPosition, Snapshot
 from keeper.core.units import BPS, INFINITE, WAD, Address, Wei, decimal_of, mul_div_down, ratio_text
 from keeper.execution.encoding import PlannedCall
@@ -235,11 +235,11 @@ def _balance(of: Holding, account: lending.Account | None) -> Data:
 
 def _verdict(of: Verdict) -> Data:
     trigger = of.rule.trigger
-    scale = 8 if trigger.measure is Measure.PRICE else 18
+    scale = trigger.metric.unit.decimals
     return {
         "rule": of.rule.name,
-        "measure": trigger.measure.value,
-        "side": "below" if trigger.is_below else "above",
+        "measure": trigger.metric.key,
+        "side": trigger.side.value,
         "bound": decimal_of(trigger.bound, scale, 6),
         "measured": None if of.measured is None or of.measured >= INFINITE else decimal_of(of.measured, scale, 6),
         "fired": of.fired,

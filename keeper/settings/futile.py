@@ -9,18 +9,16 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
 from keeper.core.decide import LEAST_SPEND, Bounded
+from keeper.core.lending.metrics import HEALTH_FACTOR, MOST_HEALTH, LendingTrigger, likely_health
+from keeper.core.metrics import P, Trigger
 from keeper.core.perp.rules import PerpAction, PerpMeasure, PerpRule
-from keeper.core.rules import Action, HealthFactorTarget, Measure, Rule, Trigger
+from keeper.core.rules import Action, Rule
 from keeper.core.units import WAD, decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address
 from keeper.settings.model import Position, Settings
 from keeper.venues.registry import VENUES, Family
 
-MOST_HEALTH = 10 * WAD
-"""A health factor above this is debt of a tenth: as a bound it is more likely a slip of the point."""
-MOST_LTV = WAD * 98 // 100
-"""No reserve's liquidation threshold is as high."""
 MOST_LEVERAGE = 1000 * WAD
 LEAST_FEE = 10**7
 """0.01 gwei, what the least offer adds to the base fee."""
@@ -99,19 +97,10 @@ def _never_allowed_perp(rule: PerpRule, position: Position) -> Iterator[str]:
 # --- bounds that are never reached, or always ------------------------------------------------------------------------
 
 
-def _out_of_reach(trigger: Trigger) -> Iterator[str]:
-    bound, measure = trigger.bound, trigger.measure
-    if measure is Measure.HEALTH_FACTOR and bound <= WAD and not trigger.is_below:
-        yield f"a health factor above {_ratio(bound)} is every one that is alive; write a bound above 1"
-    elif measure is Measure.HEALTH_FACTOR and bound <= WAD:
-        yield f"a health factor of {_ratio(bound)} is too late: liquidation begins at 1; write a bound above it"
-    elif measure is Measure.HEALTH_FACTOR and bound > MOST_HEALTH:
-        always = "fires always" if trigger.is_below else "never fires"
-        yield f"a health factor of {_ratio(bound)} as bound {always}; {_meant(bound)}"
-    elif measure is Measure.LTV and bound > MOST_LTV:
-        yield f"a loan-to-value of {_ratio(bound)} is too late: every market liquidates before; write a lower bound"
-    elif measure is Measure.LIQUIDATION_DISTANCE and bound > WAD - WAD * WAD // MOST_HEALTH:
-        yield f'a distance of {_ratio(bound)} as bound fires always; 20 % is "0.20"'
+def _out_of_reach(trigger: Trigger[P]) -> Iterator[str]:
+    odd = trigger.metric.odd
+    if odd and (line := odd(trigger.side, trigger.bound)):
+        yield line
 
 
 def _out_of_reach_perp(rule: PerpRule) -> Iterator[str]:
@@ -125,16 +114,16 @@ def _out_of_reach_perp(rule: PerpRule) -> Iterator[str]:
 
 
 def _senseless_target(rule: Rule, of: Settings) -> Iterator[str]:
-    if not isinstance(rule.target, HealthFactorTarget):
+    if rule.target is None or rule.target.metric is not HEALTH_FACTOR:
         return
-    goal = rule.target.health_factor
+    goal = rule.target.value
     if goal < of.safety.health_floor:
         yield (
             f"no plan may end below safety.health_factor_floor ({_ratio(of.safety.health_floor)}), so the target of "
             f"{_ratio(goal)} is never reached; raise the target"
         )
     elif goal > MOST_HEALTH and not rule.is_boost:
-        yield f'the target of {_ratio(goal)} would repay almost everything; {_meant(goal)}, or "close"'
+        yield f'the target of {_ratio(goal)} would repay almost everything; {likely_health(goal)}, or "close"'
 
 
 def _limits(rule: Bounded) -> Iterator[str]:
@@ -168,8 +157,8 @@ def _crossed_stops(of: Settings) -> Iterator[str]:
 # --- names that the network does not know ----------------------------------------------------------------------------
 
 
-def _unknown_asset(trigger: Trigger, of: Settings) -> Iterator[str]:
-    asset = trigger.asset
+def _unknown_asset(trigger: LendingTrigger, of: Settings) -> Iterator[str]:
+    asset = trigger.of.symbol
     if asset is None or is_address(asset):
         return
     known, listed = of.network.assets, NATIVE.get(asset.upper())
@@ -258,13 +247,6 @@ def _words(actions: Sequence[Action] | Sequence[PerpAction]) -> str:
 
 def _ratio(value: int) -> str:
     return decimal_of(value, 18).rstrip("0").rstrip(".")
-
-
-def _meant(value: int) -> str:
-    """Return the number with its point put where a health factor has it."""
-    digits = _ratio(value).replace(".", "").rstrip("0")
-    guess = f"{digits[0]}.{digits[1:].ljust(2, '0')}"
-    return f'did you mean "{guess}"?' if guess[0] in "123" else "write one like 1.25"
 
 
 def _close(name: str, known: Iterable[str]) -> str | None:

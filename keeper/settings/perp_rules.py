@@ -23,8 +23,8 @@ from keeper.core.units import USD, WAD, Wad, mul_div_up, scaled
 from keeper.settings.fields import as_address
 from keeper.settings.model import Signer
 from keeper.settings.perp_schema import BookTable
-from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable
-from keeper.settings.rules import limit_faults, limits_of, measure_of, misplaced
+from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
+from keeper.settings.rules import limit_faults, limits_of, misplaced
 from keeper.venues.registry import VENUES
 
 MEASURES = {

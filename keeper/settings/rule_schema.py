@@ -66,6 +66,11 @@ EITHER_MEASURES = frozenset({"liquidation_distance_below"})
 """Measures of lending and of perpetual positions alike."""
 
 
+def measure_of(when: WhenTable) -> str:
+    """Return the one measure a trigger names."""
+    return next(m for m in MEASURES if getattr(when, m) is not None)
+
+
 class RestoreTable(Table):
     """A rule's target: exactly one."""
 

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from keeper.core.rules import (
-    Action,
-    CloseTarget,
-    HealthFactorTarget,
-    Limits,
-    LtvTarget,
-    Measure,
-    Rule,
-    Target,
-    Trigger,
-)
-from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, decimal_of, mul_div_up, scaled
+from keeper.core.lending.metrics import CLOSED, METRICS
+from keeper.core.rules import Action, Limits, Rule
+from keeper.core.units import USD, Bps, Usd, Wei, scaled
 from keeper.settings.rule_schema import (
     EITHER_MEASURES,
     LENDING_MEASURES,
-    MEASURES,
     LimitsTable,
     RestoreTable,
     RuleTable,
-    WhenTable,
+    measure_of,
 )
+from keeper.settings.rule_terms import bound_faults, side_faults, target_of, trigger_of
 from keeper.venues.registry import Family, family_of
 
 _GWEI = 10**9
@@ -37,11 +28,6 @@ def kind_of(table: RuleTable, venues: Mapping[str, str]) -> str:
     if table.book is not None:
         return "book"
     return "perp" if family_of(venues.get(table.about, "")) is Family.PERP else "lending"
-
-
-def measure_of(when: WhenTable) -> str:
-    """Return the one measure a trigger names."""
-    return next(m for m in MEASURES if getattr(when, m) is not None)
 
 
 def misplaced(
@@ -71,10 +57,10 @@ def rule_faults(table: RuleTable) -> Iterator[str]:
     if wrong:
         yield from wrong
         return
-    faults = [*_out_of_bounds(table.when, table.restore), *_without_sense(table), *limit_faults(table.limits)]
+    faults = [*bound_faults(table.when, table.restore, METRICS), *_without_sense(table), *limit_faults(table.limits)]
     yield from faults
     if not faults:
-        yield from _on_the_wrong_side(table)
+        yield from side_faults(trigger_of(table.when, METRICS), target_of(table.restore, METRICS, CLOSED))
 
 
 def build_rule(table: RuleTable) -> Rule:
@@ -82,8 +68,8 @@ def build_rule(table: RuleTable) -> Rule:
     return Rule(
         name=table.name,
         position=table.about,
-        trigger=_trigger(table.when),
-        target=_target(table.restore),
+        trigger=trigger_of(table.when, METRICS),
+        target=target_of(table.restore, METRICS, CLOSED),
         actions=tuple(dict.fromkeys(_actions(table))),
         cooldown_s=table.pause_s,
         limits=limits_of(table.limits),
@@ -92,40 +78,6 @@ def build_rule(table: RuleTable) -> Rule:
 
 def _actions(table: RuleTable) -> tuple[Action, ...]:
     return tuple(Action(a) for a in table.actions)
-
-
-def _trigger(when: WhenTable) -> Trigger:
-    name = measure_of(when)
-    measure, _, side = name.rpartition("_")
-    scale = USD if measure == "price" else WAD
-    return Trigger(Measure(measure), side == "below", scaled(getattr(when, name), scale), when.asset)
-
-
-def _target(restore: RestoreTable | str | None) -> Target | None:
-    if restore is None:
-        return None
-    if isinstance(restore, str):
-        return CloseTarget()
-    if restore.health_factor is not None:
-        return HealthFactorTarget(Wad(scaled(restore.health_factor, WAD)))
-    assert restore.ltv is not None  # noqa: S101 - RestoreTable has exactly one
-    return LtvTarget(Wad(scaled(restore.ltv, WAD)))
-
-
-def _out_of_bounds(when: WhenTable, restore: RestoreTable | str | None) -> Iterator[str]:
-    for name in ("ltv_above", "liquidation_distance_below"):
-        value: Decimal | None = getattr(when, name)
-        if value is not None and not 0 < value < 1:
-            yield f'when.{name}: {value} must lie between 0 and 1; write 20 % as "0.20"'
-    for name in ("health_factor_below", "health_factor_above", "price_below", "price_above"):
-        value = getattr(when, name)
-        if value is not None and value <= 0:
-            yield f"when.{name}: {value} must be positive"
-    if isinstance(restore, RestoreTable):
-        if restore.health_factor is not None and restore.health_factor <= 1:
-            yield f"restore.health_factor: {restore.health_factor} must be above 1"
-        if restore.ltv is not None and not 0 < restore.ltv < 1:
-            yield f'restore.ltv: {restore.ltv} must lie between 0 and 1; write 50 % as "0.50"'
 
 
 def _without_sense(table: RuleTable) -> Iterator[str]:
@@ -142,39 +94,12 @@ def _without_sense(table: RuleTable) -> Iterator[str]:
         yield f"actions: {', '.join(others)} cannot lower a health factor; use leverage_up or alert"
 
 
-def _on_the_wrong_side(table: RuleTable) -> Iterator[str]:
-    """Yield a target that would leave the rule still firing, where the rule alone says."""
-    trigger, target = _trigger(table.when), _target(table.restore)
-    match target, trigger.measure:
-        case HealthFactorTarget(goal), Measure.HEALTH_FACTOR:
-            if goal <= trigger.bound if trigger.is_below else goal >= trigger.bound:
-                side = "above" if trigger.is_below else "below"
-                yield f"restore.health_factor: {_written(goal)} must lie {side} the trigger, or the rule never rests"
-        case HealthFactorTarget(goal), Measure.LIQUIDATION_DISTANCE:
-            least = mul_div_up(WAD, WAD, WAD - trigger.bound)
-            if goal <= least:
-                yield (
-                    f"restore.health_factor: {_written(goal)} leaves the distance below the trigger; "
-                    f"write more than {decimal_of(least + 10**14 - 1, 18, 4)}"
-                )
-        case LtvTarget(goal), Measure.LTV:
-            if goal >= trigger.bound:
-                yield f"restore.ltv: {_written(goal)} must lie below the trigger, or the rule never rests"
-        case _:
-            return
-
-
 def limit_faults(table: LimitsTable) -> Iterator[str]:
     """Yield limits that are none."""
     for name in ("max_spend_per_tx_usd", "max_spend_per_day_usd", "max_fee_gwei"):
         value = getattr(table, name)
         if value is not None and value <= 0:
             yield f"limits.{name}: {value} must be positive; leave the key out for no limit"
-
-
-def _written(ratio: int) -> str:
-    """Return a Wad ratio as the owner would write it."""
-    return decimal_of(ratio, 18).rstrip("0").rstrip(".")
 
 
 def limits_of(table: LimitsTable) -> Limits:

@@ -86,9 +86,9 @@ class Survey:
         self._positions = {p.name: p for p in positions}
         self._named, self._given = dict[str, list[str]](), dict[str, str]()
         for rule in rules:
-            if rule.trigger.asset:
-                self._named.setdefault(rule.position, []).append(rule.trigger.asset)
-                self._given[f"rule {rule.name!r} of {rule.position!r}: when.asset"] = rule.trigger.asset
+            if symbol := rule.trigger.of.symbol:
+                self._named.setdefault(rule.position, []).append(symbol)
+                self._given[f"rule {rule.name!r} of {rule.position!r}: when.{rule.trigger.metric.named}"] = symbol
         self._given |= {f"network file: price_safety.assets.{name}": name for name in network.assets}
         self._given |= {
             f"network file: price_safety.assets.{name}.backed_by": safety.backed_by

@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keeper.core.rules import Measure, Rule
+from keeper.core.rules import Rule
+from keeper.core.scales import Beyond
 from keeper.core.units import WAD
 from keeper.venues.ports import Answer
 
@@ -66,18 +67,19 @@ class Bounds:
     def _add(self, i: int, rule: Rule) -> None:
         trigger = rule.trigger
         bound = float(trigger.bound)
-        match trigger.measure, trigger.is_below:
-            case Measure.HEALTH_FACTOR, True:
+        match trigger.key:
+            case "health_factor_below":
                 self.health_below[i] = max(self.health_below[i], bound)
-            case Measure.HEALTH_FACTOR, False:
+            case "health_factor_above":
                 self.health_above[i] = min(self.health_above[i], bound)
-            case Measure.LTV, False:
+            case "ltv_above":
                 self.ltv_above[i] = min(self.ltv_above[i], bound)
-            case Measure.LIQUIDATION_DISTANCE, True:
+            case "liquidation_distance_below":
                 self.distance_below[i] = max(self.distance_below[i], bound)
-            case Measure.PRICE, _ if trigger.asset:
-                self.by_price.setdefault((trigger.asset.lower(), trigger.is_below, trigger.bound), []).append(i)
-            case _:
+            case "price_below" | "price_above" if trigger.of.symbol:
+                is_below = trigger.side is Beyond.BELOW
+                self.by_price.setdefault((trigger.of.symbol.lower(), is_below, trigger.bound), []).append(i)
+            case _:  # the figures do not show it: read closely at each block, which is always right
                 self.otherwise[i] = True
 
     def reached(self, figures: Floats, band: float) -> Mask:

@@ -9,12 +9,15 @@ from typing import Any
 
 from keeper.core.decide import Intent, Memory, Safety
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import HEALTH_FACTOR, LTV, LendingTarget, LendingTrigger
 from keeper.core.lending.moves import Route
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.lending.quotes_needed import quotes_needed
+from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt, OraclePrice
-from keeper.core.rules import Action, Assessment, HealthFactorTarget, Limits, Measure, Rule, Trigger, assess
+from keeper.core.rules import Action, Assessment, Limits, Rule, assess
+from keeper.core.scales import Beyond
 from keeper.core.snapshot import AccountFigures, BlockRef, Holding, LendingPosition, Wallet
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wad, Wei
 from keeper.venues.aave_v3.model import RAY, AaveModel, Arithmetic, Entry, Ledger, Ray, Reserve, holdings_of
@@ -122,14 +125,30 @@ def usd(value: str | int) -> Usd:
     return Usd(int(Decimal(value) * 10**8))
 
 
+def below(metric: Metric[LendingPosition], bound: int, asset: str | None = None) -> LendingTrigger:
+    return Trigger(metric, Beyond.BELOW, bound, Subject(asset))
+
+
+def above(metric: Metric[LendingPosition], bound: int, asset: str | None = None) -> LendingTrigger:
+    return Trigger(metric, Beyond.ABOVE, bound, Subject(asset))
+
+
+def to_health(health: int) -> LendingTarget:
+    return Target(HEALTH_FACTOR, health)
+
+
+def to_ltv(ltv: int) -> LendingTarget:
+    return Target(LTV, ltv)
+
+
 def rule(
     below: str = "1.25",
     to: Any = "1.60",
     actions: Iterable[Action] = (Action.TOP_UP, Action.REPAY, Action.DELEVERAGE),
     **changes: Any,
 ) -> Rule:
-    target = HealthFactorTarget(wad(to)) if isinstance(to, str) else to
-    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad(below))
+    target = to_health(wad(to)) if isinstance(to, str) else to
+    trigger = Trigger(HEALTH_FACTOR, Beyond.BELOW, wad(below))
     usual = Rule("protect", "loop", trigger, target, tuple(actions), 600, Limits(max_slippage=Bps(50)))
     return replace(usual, **changes)
 

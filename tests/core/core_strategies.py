@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core_builders import at, holding, intent, limits, position, quoted, rule, safety, state, terms, usd, wallet
+from core_builders import at, below, holding, intent, limits, position, quoted, rule, safety, state, terms, usd, wallet
 from hypothesis import strategies as st
 
 from keeper.core.decide import Intent
+from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR
 from keeper.core.lending.moves import Spender
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.proposals import State, Terms
-from keeper.core.rules import Action, CloseTarget, Measure, Trigger
+from keeper.core.rules import Action
 from keeper.core.units import BPS, WAD, Amount
 
 TOP_UP, REPAY, DELEVERAGE = Action.TOP_UP, Action.REPAY, Action.DELEVERAGE
@@ -36,10 +37,10 @@ def worlds(draw: st.DrawFn) -> tuple[Intent, State, Terms, Allowances]:
     )
     health = of.reported.health_factor
     goal = draw(st.sampled_from(["1.30", "1.60", "2.50", "close"]))
-    below = max(health + 1, WAD)
+    bound = max(health + 1, WAD)
     wanted_rule = rule(
-        trigger=Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=below),
-        target=CloseTarget() if goal == "close" else rule(to=goal).target,
+        trigger=below(HEALTH_FACTOR, bound),
+        target=CLOSED if goal == "close" else rule(to=goal).target,
         actions=draw(st.lists(st.sampled_from([TOP_UP, REPAY, DELEVERAGE]), min_size=1, max_size=3, unique=True)),
         limits=limits(
             slippage=draw(st.sampled_from([10, 50, 300])),

@@ -9,8 +9,10 @@ from core_builders import (
     GUARDIAN,
     NOW,
     OWNER,
+    above,
     assessed,
     at,
+    below,
     holding,
     limits,
     loop,
@@ -18,15 +20,26 @@ from core_builders import (
     position,
     rule,
     safety,
+    to_health,
+    to_ltv,
     usd,
     wad,
 )
 
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Intent, Memory, decide
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import (
+    CLOSED,
+    HEALTH_FACTOR,
+    LIQUIDATION_DISTANCE,
+    LTV,
+    PRICE,
+    LendingTarget,
+    LendingTrigger,
+)
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, CloseTarget, HealthFactorTarget, LtvTarget, Measure, Rule, Trigger, Unjudged
+from keeper.core.rules import Action, Rule, Unjudged
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import WAD, Wad, Wei
 
@@ -60,7 +73,7 @@ def test_a_fired_rule_becomes_an_intent_with_all_its_actions() -> None:
     assert found.actions == (Action.TOP_UP, Action.REPAY, Action.DELEVERAGE)
     assert found.forbidden == ()
     assert found.left_today is None
-    assert found.target == HealthFactorTarget(wad("1.60"))
+    assert found.target == to_health(wad("1.60"))
 
 
 def test_a_healthy_position_is_held_quietly() -> None:
@@ -138,7 +151,7 @@ def test_no_emergency_lifts_a_boosts_cooldown() -> None:
     boost = rule(
         actions=(Action.LEVERAGE_UP,),
         to="1.05",
-        trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("1.06")),
+        trigger=above(HEALTH_FACTOR, wad("1.06")),
     )
     assert held(EMERGENCY, boost, past=acted(1)).reason is Reason.COOLDOWN
 
@@ -156,10 +169,10 @@ def test_doubts_forbid_trading_and_leave_top_up_and_repay() -> None:
 @pytest.mark.parametrize("action", [Action.DELEVERAGE, Action.LEVERAGE_UP])
 def test_a_rule_that_only_trades_holds_while_a_price_is_in_doubt(action: Action) -> None:
     """With the doubt as the reason, and loud where it protects."""
-    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=action is Action.DELEVERAGE, bound=wad("1.18") + WAD // 100)
+    trigger = (below if action is Action.DELEVERAGE else above)(HEALTH_FACTOR, wad("1.18") + WAD // 100)
     to = "1.60"
     if action is Action.LEVERAGE_UP:
-        trigger, to = Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("1.15")), "1.10"
+        trigger, to = above(HEALTH_FACTOR, wad("1.15")), "1.10"
     found = held(loop(), rule(actions=(action,), trigger=trigger, to=to), doubts=(STALE,))
     assert (found.reason, found.detail) == (STALE.reason, STALE.detail)
     assert found.leaves_in_danger == (action is Action.DELEVERAGE)
@@ -226,7 +239,7 @@ def test_nothing_is_meant_once_signing_was_stopped() -> None:
 
 def test_a_target_that_is_met_needs_nothing() -> None:
     """A price rule may fire on a position that is at its target already."""
-    by = rule(trigger=Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH"), to="1.15")
+    by = rule(trigger=below(PRICE, 10**12, "WETH"), to="1.15")
     found = held(loop(), by)
     assert found.reason is Reason.AT_TARGET
     assert not found.leaves_in_danger
@@ -236,18 +249,18 @@ def test_a_target_that_is_met_needs_nothing() -> None:
     ("trigger", "target"),
     [
         # health 1.60 is an LTV of 51.9 % here, above a bound of 50 %
-        (Trigger(Measure.LTV, is_below=False, bound=wad("0.50")), HealthFactorTarget(wad("1.60"))),
+        (above(LTV, wad("0.50")), to_health(wad("1.60"))),
         # and a distance of 37.5 %, below a bound of 40 %
-        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.40")), HealthFactorTarget(wad("1.60"))),
+        (below(LIQUIDATION_DISTANCE, wad("0.40")), to_health(wad("1.60"))),
         # an LTV of 60 % is a health factor of 1.383
-        (Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.40")), LtvTarget(wad("0.60"))),
+        (below(HEALTH_FACTOR, wad("1.40")), to_ltv(wad("0.60"))),
         # and a distance of 27.7 %
-        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.28")), LtvTarget(wad("0.60"))),
+        (below(LIQUIDATION_DISTANCE, wad("0.28")), to_ltv(wad("0.60"))),
         # the same measure, the wrong way round
-        (Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.70")), HealthFactorTarget(wad("1.60"))),
+        (below(HEALTH_FACTOR, wad("1.70")), to_health(wad("1.60"))),
     ],
 )
-def test_a_target_at_which_the_trigger_still_fires_is_refused(trigger: Trigger, target: LtvTarget) -> None:
+def test_a_target_at_which_the_trigger_still_fires_is_refused(trigger: LendingTrigger, target: LendingTarget) -> None:
     """In mixed measures too: it would act again and again."""
     found = held(loop(), rule(trigger=trigger, target=target))
     assert found.reason is Reason.TARGET_BEYOND_TRIGGER
@@ -257,15 +270,15 @@ def test_a_target_at_which_the_trigger_still_fires_is_refused(trigger: Trigger, 
 @pytest.mark.parametrize(
     ("trigger", "target"),
     [
-        (Trigger(Measure.LTV, is_below=False, bound=wad("0.52")), HealthFactorTarget(wad("1.60"))),
-        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.37")), HealthFactorTarget(wad("1.60"))),
-        (Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.38")), LtvTarget(wad("0.60"))),
-        (Trigger(Measure.LIQUIDATION_DISTANCE, is_below=True, bound=wad("0.27")), LtvTarget(wad("0.60"))),
-        (Trigger(Measure.LTV, is_below=False, bound=wad("0.60")), CloseTarget()),
-        (Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH"), HealthFactorTarget(wad("1.60"))),
+        (above(LTV, wad("0.52")), to_health(wad("1.60"))),
+        (below(LIQUIDATION_DISTANCE, wad("0.37")), to_health(wad("1.60"))),
+        (below(HEALTH_FACTOR, wad("1.38")), to_ltv(wad("0.60"))),
+        (below(LIQUIDATION_DISTANCE, wad("0.27")), to_ltv(wad("0.60"))),
+        (above(LTV, wad("0.60")), CLOSED),
+        (below(PRICE, 10**12, "WETH"), to_health(wad("1.60"))),
     ],
 )
-def test_a_target_a_little_further_is_fine(trigger: Trigger, target: LtvTarget) -> None:
+def test_a_target_a_little_further_is_fine(trigger: LendingTrigger, target: LendingTarget) -> None:
     """The same pairs with the bound on the other side; a price or a close can never collide."""
     assert meant(loop(), rule(trigger=trigger, target=target))
 
@@ -275,7 +288,7 @@ def test_a_target_a_little_further_is_fine(trigger: Trigger, target: LtvTarget) 
 BOOST = rule(
     name="boost",
     actions=(Action.LEVERAGE_UP,),
-    trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("2.40")),
+    trigger=above(HEALTH_FACTOR, wad("2.40")),
     to="1.90",
 )
 RICH = loop(dollars="6000")
@@ -288,7 +301,7 @@ def test_a_boost_acts_though_its_target_is_met() -> None:
 
 def test_a_boost_that_would_fire_again_is_refused() -> None:
     """Down to 2.5 with a trigger at 2.4 would never rest."""
-    found = held(RICH, replace(BOOST, target=HealthFactorTarget(wad("2.50"))))
+    found = held(RICH, replace(BOOST, target=to_health(wad("2.50"))))
     assert found.reason is Reason.TARGET_BEYOND_TRIGGER
     assert not found.leaves_in_danger, "a boost that does not come is no danger"
 
@@ -297,7 +310,7 @@ def test_a_price_that_fired_a_rule_is_told_in_dollars() -> None:
     """Prices have eight decimals and ratios eighteen: told as a ratio a price is nothing."""
     watch = replace(
         rule(actions=(Action.ALERT,), to=None),
-        trigger=Trigger(Measure.PRICE, is_below=True, bound=10**15, asset="WETH"),
+        trigger=below(PRICE, 10**15, "WETH"),
     )
     assert held(loop(), watch).detail.startswith("price $")
     assert held(loop(), watch).detail != "price $0.00"
@@ -317,9 +330,7 @@ def test_a_rule_that_may_only_alert_says_what_it_measured(by: Rule) -> None:
 
 def test_the_safest_rule_goes_first() -> None:
     """A boost that fires beside a rescue waits, whatever the order in the file."""
-    eager = replace(
-        BOOST, trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=0), target=HealthFactorTarget(Wad(0))
-    )
+    eager = replace(BOOST, trigger=above(HEALTH_FACTOR, 0), target=to_health(Wad(0)))
     assert meant(loop(), eager, rule()).rule.name == "protect"
 
 
@@ -338,7 +349,7 @@ def test_the_first_reason_to_hold_is_the_one_told() -> None:
 def test_a_rule_that_cannot_be_judged_is_told_and_not_quiet() -> None:
     """Its trigger may be true for all anybody knows."""
     two = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 0, 5_000))
-    found = held(two, rule(trigger=Trigger(Measure.PRICE, is_below=True, bound=1)))
+    found = held(two, rule(trigger=below(PRICE, 1)))
     assert (found.rule, found.reason) == ("protect", Reason.RULE_UNDECIDABLE)
     assert not found.is_quiet
 
@@ -346,7 +357,7 @@ def test_a_rule_that_cannot_be_judged_is_told_and_not_quiet() -> None:
 def test_a_rule_that_cannot_be_judged_does_not_stop_the_others() -> None:
     """The next one still acts."""
     two = position(holding("WETH", 10), holding("WBTC", "0.001"), holding("USDC", 0, 14_000))
-    blind = rule(name="blind", trigger=Trigger(Measure.PRICE, is_below=True, bound=1))
+    blind = rule(name="blind", trigger=below(PRICE, 1))
     assert meant(two, blind, rule()).rule.name == "protect"
 
 

@@ -6,27 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_builders import NOW, OWNER, assessed, loop, memory, rule, safety, wad
+from core_builders import NOW, OWNER, above, assessed, below, loop, memory, rule, safety, to_health, wad
 from perp_builders import SIGNER, assessed_perp, perp_rule, short
 
 from keeper.core.decide import Decided, Hold, Intent, Memory, asked_for, decide, gravest
+from keeper.core.lending.metrics import HEALTH_FACTOR, PRICE
 from keeper.core.perp.decide import decide_perp
 from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, HealthFactorTarget, Measure, Rule, Trigger
+from keeper.core.rules import Action, Rule
 from keeper.core.units import Wad
 
 ACTING = Reason.RULE_FIRED
 
 
-def alert(name: str, below: str) -> Rule:
-    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad(below))
+def alert(name: str, bound: str) -> Rule:
+    trigger = below(HEALTH_FACTOR, wad(bound))
     return rule(name=name, trigger=trigger, target=None, actions=(Action.ALERT,))
 
 
-def acting(name: str, below: str, **changes: Any) -> Rule:
-    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad(below))
-    return rule(name=name, trigger=trigger, target=HealthFactorTarget(wad("2.00")), **changes)
+def acting(name: str, bound: str, **changes: Any) -> Rule:
+    trigger = below(HEALTH_FACTOR, wad(bound))
+    return rule(name=name, trigger=trigger, target=to_health(wad("2.00")), **changes)
 
 
 def heard(found: Decided[Intent]) -> list[tuple[str | None, Reason]]:
@@ -97,7 +98,7 @@ def test_one_rule_held_back_does_not_hold_back_another() -> None:
 
 def test_a_rule_that_cannot_be_judged_is_heard_beside_one_that_acts() -> None:
     """An asset nobody holds: the rule would else sleep for ever."""
-    blind = rule(name="blind", trigger=Trigger(Measure.PRICE, is_below=True, bound=1, asset="NONE"))
+    blind = rule(name="blind", trigger=below(PRICE, 1, "NONE"))
     found = decide(assessed(loop(dollars="11000"), acting("protect", "1.80"), blind), memory(), safety(), OWNER)
     assert heard(found) == [("protect", ACTING), ("blind", Reason.RULE_UNDECIDABLE)]
 
@@ -107,7 +108,7 @@ def test_no_leverage_is_added_while_a_rescue_is_asked_for() -> None:
     rescue = acting("protect", "1.80")
     boost = rule(
         name="boost",
-        trigger=Trigger(Measure.PRICE, is_below=False, bound=1, asset="WETH"),
+        trigger=above(PRICE, 1, "WETH"),
         actions=(Action.LEVERAGE_UP,),
     )
     found = decide(assessed(loop(dollars="11000"), boost, rescue), memory(), safety(), OWNER)

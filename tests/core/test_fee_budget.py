@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from core_builders import assessed, at, loop, rule
+from core_builders import above, assessed, at, below, loop, rule, to_ltv
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, near, safe_health, stake, trigger_health
+from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE
 from keeper.core.pace import Drift
-from keeper.core.rules import CloseTarget, LtvTarget, Measure, Trigger
 from keeper.core.units import BPS, INFINITE, USD, WAD, Bps, Usd, Wad, Wei
 
 
@@ -91,9 +91,9 @@ def test_what_is_safe_is_what_the_target_says_and_never_below_the_trigger() -> N
     """A health factor as it is, an LTV by the account's own threshold; closing counts as 2."""
     figures = assessed(loop("10", "13000")).figures
     assert safe_health(rule("1.25", "1.60"), figures) == WAD * 8 // 5
-    assert safe_health(rule("1.25", LtvTarget(Wad(WAD // 2))), figures) == WAD * 166 // 100
-    assert safe_health(rule("1.25", CloseTarget()), figures) == 2 * WAD
-    assert safe_health(rule("2.50", LtvTarget(Wad(WAD // 2))), figures) == WAD * 5 // 2
+    assert safe_health(rule("1.25", to_ltv(Wad(WAD // 2))), figures) == WAD * 166 // 100
+    assert safe_health(rule("1.25", CLOSED), figures) == 2 * WAD
+    assert safe_health(rule("2.50", to_ltv(Wad(WAD // 2))), figures) == WAD * 5 // 2
 
 
 def test_the_owners_cap_bounds_the_ceiling() -> None:
@@ -113,10 +113,10 @@ def test_without_a_price_of_the_native_token_only_the_cap_counts() -> None:
 def test_every_trigger_has_the_health_factor_at_which_it_begins() -> None:
     """LTV and distance are turned into one with the account's own threshold of 83 %."""
     figures = assessed(loop("10", "13000")).figures
-    assert trigger_health(Trigger(Measure.HEALTH_FACTOR, True, 125 * WAD // 100), figures) == 125 * WAD // 100
-    assert trigger_health(Trigger(Measure.LTV, False, WAD * 83 // 166), figures) == 166 * WAD // 100
-    assert trigger_health(Trigger(Measure.LIQUIDATION_DISTANCE, True, WAD // 5), figures) == 125 * WAD // 100
-    assert trigger_health(Trigger(Measure.PRICE, True, 1500 * USD, "WETH"), figures) == 2 * WAD
+    assert trigger_health(below(HEALTH_FACTOR, 125 * WAD // 100), figures) == 125 * WAD // 100
+    assert trigger_health(above(LTV, WAD * 83 // 166), figures) == 166 * WAD // 100
+    assert trigger_health(below(LIQUIDATION_DISTANCE, WAD // 5), figures) == 125 * WAD // 100
+    assert trigger_health(below(PRICE, 1500 * USD, "WETH"), figures) == 2 * WAD
 
 
 def test_a_danger_has_one_budget_whatever_the_number_of_plans() -> None:

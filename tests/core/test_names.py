@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core_builders import at, holding, position, rule, usd
+from core_builders import at, below, holding, position, rule, usd
 
 from keeper.core import names
+from keeper.core.lending.metrics import PRICE
 from keeper.core.reasons import Reason
-from keeper.core.rules import Measure, Trigger, Unjudged, Verdict, assess
+from keeper.core.rules import Unjudged, Verdict, assess
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address
 
@@ -28,7 +29,7 @@ def of_two() -> LendingPosition:
 
 
 def measured(asset: str) -> Verdict:
-    watched = rule(trigger=Trigger(Measure.PRICE, is_below=True, bound=usd("0.9"), asset=asset))
+    watched = rule(trigger=below(PRICE, usd("0.9"), asset))
     found = assess(of_two(), (watched,), ())
     assert not isinstance(found, Unjudged)
     return found.verdicts[0]

@@ -5,29 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from core_builders import OWNER, assessed, holding, limits, loop, position, rule, wad
+from core_builders import OWNER, above, assessed, below, holding, limits, loop, position, rule, to_health, to_ltv, wad
 
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE
+from keeper.core.metrics import Metric
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import (
-    Action,
-    CloseTarget,
-    HealthFactorTarget,
-    LtvTarget,
-    Measure,
-    Rule,
-    Trigger,
-    Unjudged,
-    Verdict,
-    assess,
-)
+from keeper.core.rules import Action, Rule, Unjudged, Verdict, assess
 from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.core.units import BPS, INFINITE, USD, WAD, Wad, decimal_of
 
 
-def when(measure: Measure, bound: int, asset: str | None = None, *, is_below: bool = True) -> Rule:
-    return rule(trigger=Trigger(measure, is_below, bound, asset))
+def when(measure: Metric[LendingPosition], bound: int, asset: str | None = None, *, is_below: bool = True) -> Rule:
+    return rule(trigger=(below if is_below else above)(measure, bound, asset))
 
 
 def verdict(of: LendingPosition, by: Rule) -> Verdict:
@@ -36,26 +27,28 @@ def verdict(of: LendingPosition, by: Rule) -> Verdict:
 
 
 HEALTH = 16_600 * WAD // 14_000
-LTV = 7 * WAD // 10
+SEVENTY = 7 * WAD // 10
 DISTANCE = lending.liquidation_distance_at(Wad(HEALTH))
 MEASURED = [
-    (Measure.HEALTH_FACTOR, HEALTH, None),
-    (Measure.LTV, LTV, None),
-    (Measure.LIQUIDATION_DISTANCE, DISTANCE, None),
-    (Measure.PRICE, 2000 * USD, None),
-    (Measure.PRICE, 2000 * USD, "WETH"),
-    (Measure.PRICE, 1 * USD, "USDC"),
+    (HEALTH_FACTOR, HEALTH, None),
+    (LTV, SEVENTY, None),
+    (LIQUIDATION_DISTANCE, DISTANCE, None),
+    (PRICE, 2000 * USD, None),
+    (PRICE, 2000 * USD, "WETH"),
+    (PRICE, 1 * USD, "USDC"),
 ]
 
 
 @pytest.mark.parametrize(("measure", "value", "asset"), MEASURED)
-def test_each_measure_is_read_from_the_position(measure: Measure, value: int, asset: str | None) -> None:
+def test_each_measure_is_read_from_the_position(
+    measure: Metric[LendingPosition], value: int, asset: str | None
+) -> None:
     """10 ETH at 2,000 against 14,000 dollars: health 1.1857, LTV 70 %, distance 15.66 %."""
     assert verdict(loop(), when(measure, 0, asset)).measured == value
 
 
 @pytest.mark.parametrize(("measure", "value", "asset"), MEASURED)
-def test_a_bound_itself_does_not_fire(measure: Measure, value: int, asset: str | None) -> None:
+def test_a_bound_itself_does_not_fire(measure: Metric[LendingPosition], value: int, asset: str | None) -> None:
     """Strictly below, strictly above: one unit further fires, the very bound does not."""
     assert not verdict(loop(), when(measure, value, asset)).fired
     assert verdict(loop(), when(measure, value + 1, asset)).fired
@@ -66,22 +59,22 @@ def test_a_bound_itself_does_not_fire(measure: Measure, value: int, asset: str |
 def test_an_account_without_debt_fires_only_what_waits_for_health() -> None:
     """Infinite health is above every bound and below none."""
     free = position(holding("WETH", 10))
-    assert verdict(free, when(Measure.HEALTH_FACTOR, wad(2))).measured == INFINITE
-    assert not verdict(free, when(Measure.HEALTH_FACTOR, wad(2))).fired
-    assert verdict(free, when(Measure.HEALTH_FACTOR, wad(2), is_below=False)).fired
-    assert not verdict(free, when(Measure.LTV, 1, is_below=False)).fired
-    assert not verdict(free, when(Measure.LIQUIDATION_DISTANCE, WAD)).fired
+    assert verdict(free, when(HEALTH_FACTOR, wad(2))).measured == INFINITE
+    assert not verdict(free, when(HEALTH_FACTOR, wad(2))).fired
+    assert verdict(free, when(HEALTH_FACTOR, wad(2), is_below=False)).fired
+    assert not verdict(free, when(LTV, 1, is_below=False)).fired
+    assert not verdict(free, when(LIQUIDATION_DISTANCE, WAD)).fired
 
 
 def test_a_price_rule_is_of_the_one_collateral_when_it_names_none() -> None:
     """The debt's price is not meant."""
-    assert verdict(loop(), when(Measure.PRICE, 1)).measured == 2000 * USD
+    assert verdict(loop(), when(PRICE, 1)).measured == 2000 * USD
 
 
 @pytest.mark.parametrize("named", ["weth", "WETH", "WeTh"])
 def test_an_asset_is_named_in_any_letter_case(named: str) -> None:
     """As people write it."""
-    assert verdict(loop(), when(Measure.PRICE, 1, named)).measured == 2000 * USD
+    assert verdict(loop(), when(PRICE, 1, named)).measured == 2000 * USD
 
 
 TWO = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 0, 14_000))
@@ -90,7 +83,7 @@ TWO = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 0, 1
 @pytest.mark.parametrize(("of", "asset"), [(TWO, None), (loop(), "WBTC"), (position(holding("USDC", 0, 5)), None)])
 def test_an_ambiguous_or_missing_asset_is_a_doubt_and_never_fires(of: LendingPosition, asset: str | None) -> None:
     """Two collaterals and none named, none at all, or one that is not there: undecidable, not quiet."""
-    found = verdict(of, when(Measure.PRICE, 10**20, asset))
+    found = verdict(of, when(PRICE, 10**20, asset))
     assert not found.fired
     assert found.measured is None
     assert found.doubt is not None
@@ -100,8 +93,8 @@ def test_an_ambiguous_or_missing_asset_is_a_doubt_and_never_fires(of: LendingPos
 
 def test_a_named_asset_settles_the_ambiguity() -> None:
     """Each collateral has its own price."""
-    assert verdict(TWO, when(Measure.PRICE, 1, "WBTC")).measured == 60_000 * USD
-    assert verdict(TWO, when(Measure.PRICE, 1, "WETH")).measured == 2000 * USD
+    assert verdict(TWO, when(PRICE, 1, "WBTC")).measured == 60_000 * USD
+    assert verdict(TWO, when(PRICE, 1, "WETH")).measured == 2000 * USD
 
 
 def test_a_rule_judges_its_own_position_only() -> None:
@@ -150,18 +143,18 @@ def test_doubts_are_carried_into_the_assessment() -> None:
 
 def test_a_target_is_met_at_its_very_figure() -> None:
     """At least the health factor, at most the LTV, no debt at all."""
-    at = assessed(loop()).figures
-    assert HealthFactorTarget(Wad(HEALTH)).is_met(at)
-    assert not HealthFactorTarget(Wad(HEALTH + 1)).is_met(at)
-    assert LtvTarget(Wad(LTV)).is_met(at)
-    assert not LtvTarget(Wad(LTV - 1)).is_met(at)
-    assert not CloseTarget().is_met(at)
-    assert CloseTarget().is_met(assessed(position(holding("WETH", 10))).figures)
+    at = loop()
+    assert to_health(Wad(HEALTH)).is_met(at)
+    assert not to_health(Wad(HEALTH + 1)).is_met(at)
+    assert to_ltv(Wad(SEVENTY)).is_met(at)
+    assert not to_ltv(Wad(SEVENTY - 1)).is_met(at)
+    assert not CLOSED.is_met(at)
+    assert CLOSED.is_met(position(holding("WETH", 10)))
 
 
 def test_rules_that_make_safer_come_before_a_boost() -> None:
     """Whatever the order they were written in; among equals the owner's order stands."""
-    always = Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=0)
+    always = above(HEALTH_FACTOR, 0)
     boost = rule(name="boost", actions=(Action.LEVERAGE_UP,), trigger=always)
     first, second = rule(name="first", trigger=always), rule(name="second", trigger=always)
     assert [r.name for r in assessed(loop(), boost, first, second).fired] == ["first", "second", "boost"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from core_builders import BLOCK, loop
+from core_builders import BLOCK, below, loop
 from core_builders import assessed as assessed_loan
 from core_builders import rule as lending_rule
 from perp_builders import BOOK, assessed_perp, decided, hedge_decision, hedge_rule, leg_at, perp_rule, short, snapshot
@@ -16,9 +16,9 @@ from keeper.core.book.position import exposure
 from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import Hold, Memory, decide
+from keeper.core.lending.metrics import PRICE
 from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
 from keeper.core.reasons import Reason
-from keeper.core.rules import Measure, Trigger
 from keeper.core.trail import Trail
 from keeper.engine.perp import report
 
@@ -74,7 +74,7 @@ def test_a_rule_that_measures_nothing_hides_no_other() -> None:
 
 def test_a_lending_price_rule_of_an_asset_that_is_not_there_holds() -> None:
     """By the name of the rule."""
-    blind = lending_rule(trigger=Trigger(Measure.PRICE, is_below=True, bound=1, asset="ETH"))
+    blind = lending_rule(trigger=below(PRICE, 1, "ETH"))
     found = decide(assessed_loan(loop(), blind), Memory(), safety(), OWNER).lead
     assert isinstance(found, Hold)
     assert (found.rule, found.reason) == ("protect", Reason.RULE_UNDECIDABLE)

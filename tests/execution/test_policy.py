@@ -10,7 +10,9 @@ from core_builders import (
     GUARDIAN,
     NOW,
     OWNER,
+    above,
     at,
+    below,
     holding,
     intent,
     limits,
@@ -30,12 +32,13 @@ from hypothesis import HealthCheck, given, settings
 
 from keeper.core.decide import Hold, Intent
 from keeper.core.lending.grounds import grounds
+from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, PRICE
 from keeper.core.lending.moves import Route
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.slippage import Slippage, slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, CloseTarget, Limits, Measure, Rule, Trigger
+from keeper.core.rules import Action, Limits, Rule
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Bps, Usd, Wei
 from keeper.execution import policy
@@ -409,10 +412,8 @@ def test_a_repayment_of_everything_with_the_supply_counts_in_full() -> None:
 # --- what we encode --------------------------------------------------------------------------------------------------
 
 BATCH = Batch(at("batch"), is_delegated=True)
-CLOSE = {"target": CloseTarget(), "trigger": Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH")}
-BOOST = rule(
-    actions=(Action.LEVERAGE_UP,), to="1.90", trigger=Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad("2.4"))
-)
+CLOSE = {"target": CLOSED, "trigger": below(PRICE, 10**12, "WETH")}
+BOOST = rule(actions=(Action.LEVERAGE_UP,), to="1.90", trigger=above(HEALTH_FACTOR, wad("2.4")))
 MANY = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 2_000, 9_000), holding("DAI", 0, 9_000))
 SCENES: list[tuple[LendingPosition, Rule, str | None]] = [
     (loop(), rule(), None),

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from core_builders import OWNER, assessed, loop, memory, rule, safety, wad
+from core_builders import OWNER, assessed, below, loop, memory, rule, safety, to_health, wad
 from owner_stage import Stage
 
 from keeper.core.decide import Hold, Memory, decide
+from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment, HealthFactorTarget, Measure, Rule, Trigger
+from keeper.core.rules import Action, Assessment, Rule
 from keeper.engine.notices import notices_of, standing_of
 from keeper.observe.observer import Ended
 
 
-def alert(name: str, below: str, cooldown_s: int = 0) -> Rule:
-    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad(below))
+def alert(name: str, bound: str, cooldown_s: int = 0) -> Rule:
+    trigger = below(HEALTH_FACTOR, wad(bound))
     return rule(name=name, trigger=trigger, target=None, actions=(Action.ALERT,), cooldown_s=cooldown_s)
 
 
 FLIES = rule(
     name="protect",
-    trigger=Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.80")),
-    target=HealthFactorTarget(wad("2.00")),
+    trigger=below(HEALTH_FACTOR, wad("1.80")),
+    target=to_health(wad("2.00")),
 )
 THREE = (alert("high", "1.70"), alert("low", "1.40"), alert("last", "1.10"))
 
@@ -83,8 +84,8 @@ def test_a_rule_s_own_cooldown_is_how_often_it_is_repeated(stage: Stage) -> None
 
 def test_a_rescue_held_back_by_its_cooldown_is_one_alarm(stage: Stage) -> None:
     """And the alert rule beside it is another."""
-    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.80"))
-    acting = rule(name="protect", trigger=trigger, target=HealthFactorTarget(wad("2.00")), cooldown_s=3600)
+    trigger = below(HEALTH_FACTOR, wad("1.80"))
+    acting = rule(name="protect", trigger=trigger, target=to_health(wad("2.00")), cooldown_s=3600)
     past = Memory(acted_at={("loop", "protect"): 1_750_000_000})
     for _ in range(20):
         seen(stage, "9700", acting, alert("watch", "1.75"), past=past)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from core_builders import assessed, loop, rule, wad
+from core_builders import assessed, below, loop, rule, wad
 from owner_stage import Stage
 
 from keeper.core.decide import Hold
+from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Measure, Trigger
+from keeper.core.rules import Action
 from keeper.engine.notices import notices_of, standing_of
 from keeper.observe.console import rendered
 
@@ -31,7 +32,7 @@ def test_a_position_at_rest_is_put_into_no_words(stage: Stage) -> None:
     """Fifty of them a block are most of what it costs; how one stands is worked out where a trouble may be over."""
     watch = rule(
         name="watch",
-        trigger=Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.70")),
+        trigger=below(HEALTH_FACTOR, wad("1.70")),
         target=None,
         actions=(Action.ALERT,),
     )
@@ -57,7 +58,7 @@ def test_an_hour_of_one_alert_and_one_hopeless_rescue_is_a_few_lines(stage: Stag
     """At 250 ms: no warning each block, no detail of 400 characters again and again."""
     watch = rule(
         name="watch",
-        trigger=Trigger(Measure.HEALTH_FACTOR, is_below=True, bound=wad("1.70")),
+        trigger=below(HEALTH_FACTOR, wad("1.70")),
         target=None,
         actions=(Action.ALERT,),
         cooldown_s=0,

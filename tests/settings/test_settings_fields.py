@@ -287,7 +287,7 @@ def test_no_input_gets_more_than_a_value_error(value: object) -> None:
 def test_an_address_names_an_asset_wherever_a_symbol_does(load_text: Load, value: str) -> None:
     """In its checksummed form from then on."""
     changed = ('{ health_factor_below = "1.25" }', f'{{ price_below = "0.9", asset = "{value}" }}')
-    assert load_text(changed).rules[0].trigger.asset == "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+    assert load_text(changed).rules[0].trigger.of.symbol == "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 
 
 @pytest.mark.parametrize(

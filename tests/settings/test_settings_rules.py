@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from keeper.core.rules import CloseTarget, Measure
+from keeper.core.lending.metrics import CLOSED, METRICS
 from keeper.settings import Settings
 from keeper.settings.rule_schema import LENDING_MEASURES
+from keeper.settings.rule_terms import triggers_of
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -30,8 +31,8 @@ actions = ["leverage_up"]
         ('health_factor_below = "1.25"', 'health_factor = "1.10"', "restore.health_factor: 1.1 must lie above"),
         ('ltv_above = "0.70"', 'ltv = "0.70"', "restore.ltv: 0.7 must lie below"),
         ('ltv_above = "0.70"', 'ltv = "0.75"', "restore.ltv: 0.75 must lie below"),
-        ('liquidation_distance_below = "0.20"', 'health_factor = "1.25"', "write more than 1.25"),
-        ('liquidation_distance_below = "0.30"', 'health_factor = "1.40"', "write more than 1.4286"),
+        ('liquidation_distance_below = "0.20"', 'health_factor = "1.25"', "write 1.2501 or more"),
+        ('liquidation_distance_below = "0.30"', 'health_factor = "1.40"', "write 1.4286 or more"),
     ],
 )
 def test_a_target_on_the_wrong_side_of_the_trigger_is_refused(
@@ -147,7 +148,7 @@ def test_a_rule_has_exactly_one_target(faults: Faults, restore: str) -> None:
 
 def test_close_repays_everything(load_text: Load) -> None:
     """The one target that is a word."""
-    assert load_text((RESTORE, 'restore = "close"')).rules[0].target == CloseTarget()
+    assert load_text((RESTORE, 'restore = "close"')).rules[0].target == CLOSED
 
 
 def test_an_asset_goes_with_a_price_only(faults: Faults) -> None:
@@ -186,4 +187,4 @@ def test_several_faults_of_one_rule_are_told_together(faults: Faults, good: str)
 
 def test_each_lending_measure_of_the_settings_is_one_the_core_knows_whatever_the_order_of_the_fields() -> None:
     """And the core knows none that no settings key names."""
-    assert {Measure(key.rpartition("_")[0]) for key in LENDING_MEASURES} == set(Measure)
+    assert set(triggers_of(METRICS)) == LENDING_MEASURES

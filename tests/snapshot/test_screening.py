@@ -6,12 +6,14 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from core_builders import above, below, loop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.core.lending import figures as lending
-from keeper.core.rules import Action, Limits, Measure, Rule, Trigger
-from keeper.core.snapshot import AccountFigures
+from keeper.core.lending.metrics import HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, LendingTrigger, as_if
+from keeper.core.metrics import Metric
+from keeper.core.rules import Action, Limits, Rule
+from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import INFINITE, WAD, Bps, Wad
 from keeper.snapshot.screening import IN_TURN, STAY, Fleet
 
@@ -19,7 +21,7 @@ MOST = 2**256 - 1
 NEAR = 0.03
 
 
-def rule(i: int, trigger: Trigger) -> Rule:
+def rule(i: int, trigger: LendingTrigger) -> Rule:
     return Rule(f"r{i}", f"p{i}", trigger, None, (Action.ALERT,), 0, Limits(Bps(50)))
 
 
@@ -37,21 +39,16 @@ def fleet(*rules: Rule, count: int | None = None) -> Fleet:
     return Fleet([f"p{i}" for i in range(count or len(rules))], tuple(rules), NEAR)
 
 
-def exactly_fires(trigger: Trigger, of: AccountFigures) -> bool:
-    match trigger.measure:
-        case Measure.HEALTH_FACTOR:
-            return trigger.fires_at(of.health_factor)
-        case Measure.LTV:
-            return trigger.fires_at(lending.current_ltv(of))
-        case _:
-            return trigger.fires_at(lending.liquidation_distance(of))
+def exactly_fires(trigger: LendingTrigger, of: AccountFigures) -> bool:
+    value = trigger.metric.now(as_if(loop(), of), trigger.of)
+    return value is not None and trigger.fires_at(value)
 
 
 MEASURES = [
-    (Measure.HEALTH_FACTOR, True),
-    (Measure.HEALTH_FACTOR, False),
-    (Measure.LTV, False),
-    (Measure.LIQUIDATION_DISTANCE, True),
+    (HEALTH_FACTOR, True),
+    (HEALTH_FACTOR, False),
+    (LTV, False),
+    (LIQUIDATION_DISTANCE, True),
 ]
 extremes = st.sampled_from([0, 1, 2, WAD - 1, WAD, WAD + 1, INFINITE - 1, MOST, MOST - 1, 2**128, 2**64 - 1, 2**64])
 amounts = st.one_of(extremes, st.integers(0, 10**18), st.integers(0, MOST))
@@ -67,13 +64,13 @@ healths = st.one_of(extremes, st.integers(WAD // 2, 4 * WAD), st.integers(0, MOS
     st.integers(-3, 3),
 )
 def test_whatever_may_fire_is_looked_at_closely(
-    cases: list[tuple[tuple[Measure, bool], int, int, int, int]], off: int
+    cases: list[tuple[tuple[Metric[LendingPosition], bool], int, int, int, int]], off: int
 ) -> None:
     """Extremes, and figures a few units to either side of the very bound."""
     rules, seen = list[Rule](), list[AccountFigures]()
     for i, ((measure, is_below), bound, collateral, debt, health) in enumerate(cases):
-        on_the_edge = i % 2 and measure is Measure.HEALTH_FACTOR
-        rules.append(rule(i, Trigger(measure, is_below, bound)))
+        on_the_edge = i % 2 and measure is HEALTH_FACTOR
+        rules.append(rule(i, (below if is_below else above)(measure, bound)))
         seen.append(figures(collateral, debt, min(MOST, max(0, bound + off)) if on_the_edge else health))
     sight = fleet(*rules).look([answer(of) for of in seen], {})
     must = {i for i, of in enumerate(seen) if exactly_fires(rules[i].trigger, of)}
@@ -83,7 +80,7 @@ def test_whatever_may_fire_is_looked_at_closely(
 
 def test_what_is_well_away_from_its_trigger_is_let_pass() -> None:
     """Else the filter would be good for nothing."""
-    rules = [rule(i, Trigger(Measure.HEALTH_FACTOR, True, 5 * WAD // 4)) for i in range(1000)]
+    rules = [rule(i, below(HEALTH_FACTOR, 5 * WAD // 4)) for i in range(1000)]
     dice = random.Random(7)  # noqa: S311
     seen = [figures(10**12, 10**11, dice.randrange(13 * WAD // 10, 9 * WAD)) for _ in rules]
     whole = fleet(*rules)
@@ -93,7 +90,7 @@ def test_what_is_well_away_from_its_trigger_is_let_pass() -> None:
 
 @pytest.mark.parametrize("said", [None, b"", bytes(191), bytes(193), bytes(32)])
 def test_an_account_without_figures_is_unreadable_and_not_healthy(said: bytes | None) -> None:
-    rules = [rule(i, Trigger(Measure.HEALTH_FACTOR, True, WAD)) for i in range(3)]
+    rules = [rule(i, below(HEALTH_FACTOR, WAD)) for i in range(3)]
     good = answer(figures(10**12, 10**11, 3 * WAD))
     sight = fleet(*rules).look([good, said, good], {})
     assert sight.unreadable == [1]
@@ -103,15 +100,15 @@ def test_an_account_without_figures_is_unreadable_and_not_healthy(said: bytes | 
 
 def test_an_account_with_nothing_in_it_is_looked_at() -> None:
     """It may be closed, or hold what does not count: the exact judge tells which."""
-    whole = fleet(rule(0, Trigger(Measure.HEALTH_FACTOR, True, WAD)))
+    whole = fleet(rule(0, below(HEALTH_FACTOR, WAD)))
     assert whole.look([answer(figures(0, 0, MOST))], {}).may_fire == [0]
 
 
 def test_rules_on_prices_are_judged_by_the_prices() -> None:
     rules = (
-        rule(0, Trigger(Measure.PRICE, True, 2000 * 10**8, "WETH")),
-        rule(1, Trigger(Measure.PRICE, False, 2000 * 10**8, "weth")),
-        rule(2, Trigger(Measure.PRICE, True, 2000 * 10**8)),  # of whichever asset it holds: the figures do not tell
+        rule(0, below(PRICE, 2000 * 10**8, "WETH")),
+        rule(1, above(PRICE, 2000 * 10**8, "weth")),
+        rule(2, below(PRICE, 2000 * 10**8)),  # of whichever asset it holds: the figures do not tell
     )
     said = [answer(figures(10**12, 10**11, 3 * WAD))] * 3
 
@@ -144,7 +141,7 @@ def last(whole: Fleet) -> set[int]:
 
 def test_who_is_near_kept_or_changed_is_read_in_full_next_time() -> None:
     count = 10 * IN_TURN
-    whole = fleet(*(rule(i, Trigger(Measure.HEALTH_FACTOR, True, WAD)) for i in range(count)))
+    whole = fleet(*(rule(i, below(HEALTH_FACTOR, WAD)) for i in range(count)))
     said: Sequence[AccountFigures] = [figures(10**12, 10**11, 3 * WAD)] * count
     whole.look([answer(of) for of in said], {})
     assert last(whole) == set()
@@ -161,10 +158,10 @@ def test_who_is_near_kept_or_changed_is_read_in_full_next_time() -> None:
 
 def test_rules_may_change_under_way() -> None:
     """After a plan fell short its rule acts on until the target is met."""
-    whole = fleet(rule(0, Trigger(Measure.HEALTH_FACTOR, True, WAD)))
+    whole = fleet(rule(0, below(HEALTH_FACTOR, WAD)))
     said = [answer(figures(10**12, 10**11, 3 * WAD))]
     assert whole.look(said, {}).may_fire == []
-    whole.follow((rule(0, Trigger(Measure.HEALTH_FACTOR, True, 4 * WAD)),))
+    whole.follow((rule(0, below(HEALTH_FACTOR, 4 * WAD)),))
     assert whole.look(said, {}).may_fire == [0]
 
 

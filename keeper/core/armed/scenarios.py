@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from keeper.core import names
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import matters, secures
 from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.lending.quotes import Quote, Quotes
-from keeper.core.rules import Assessment, Measure, Rule, matters, measure
+from keeper.core.rules import Assessment, Rule
+from keeper.core.scales import Beyond
 from keeper.core.units import BPS, USD, Address, Amount, Bps, largest, mul_div_up
 
 PPM = 1_000_000
@@ -40,9 +41,12 @@ def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
     What is both collateral and debt moves nothing, and dollars only move where there is nothing else.
     """
     position = assessed.position
-    if rule.trigger.measure is Measure.PRICE:
+    metric = rule.trigger.metric
+    if not metric.follows_prices:
+        return ()
+    if metric.is_of_an_asset:
         asset = _watched(assessed, rule)
-        return (Scenario((asset,), rule.trigger.is_below),) if asset else ()
+        return (Scenario((asset,), rule.trigger.side is Beyond.BELOW),) if asset else ()
     held = [h for h in position.held if matters(position, h.asset)]
     falling = [h for h in held if h.is_collateral and not h.borrowed]
     rising = [h for h in held if h.borrowed and not (h.is_collateral and h.supplied)]
@@ -57,9 +61,11 @@ def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
 def fires_at(assessed: Assessment, rule: Rule, scenario: Scenario, band: Bps) -> int | None:
     """Return the factor nearest to now at which a rule fires, None beyond ``band`` basis points. PPM: it does now."""
 
+    metric = rule.trigger.metric
+
     def fires(factor: int) -> bool:
         then = at_prices(assessed.position, scenario.prices(assessed.position, factor))
-        value = measure(rule.trigger, then, then.reported)
+        value = metric.now(then, rule.trigger.of)
         return value is not None and rule.trigger.fires_at(value)
 
     return largest(PPM - band * PPM // BPS, PPM, fires)
@@ -101,12 +107,8 @@ def _price(of: lending.Account, asset: Address) -> int:
 
 def _watched(assessed: Assessment, rule: Rule) -> Address | None:
     """Return the one asset whose price a rule measures."""
-    name, position = rule.trigger.asset, assessed.position
-    if name:
-        found = [r.asset for r in names.meant(name, position.holdings)]
-    else:
-        found = [h.asset for h in position.held if h.is_collateral and matters(position, h.asset)]
-    return found[0] if len(found) == 1 else None
+    found = secures(assessed.position, rule.trigger.of)
+    return found[0].asset if len(found) == 1 else None
 
 
 def is_dollar(holding: Holding) -> bool:

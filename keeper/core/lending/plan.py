@@ -10,11 +10,12 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import deleverage as sales
 from keeper.core.lending.actions import leverage_up as boosts
 from keeper.core.lending.actions import rescues
+from keeper.core.lending.metrics import LendingTarget, meets
 from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, weight
 from keeper.core.lending.proposals import Cost, Proposal, Rejected, State, Step, Terms
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Target
-from keeper.core.snapshot import AccountFigures
+from keeper.core.rules import Action
+from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, ratio_text
 
 PARTIAL_TOLERANCE = 10
@@ -31,12 +32,16 @@ LATENESS = 30
 class Postcondition:
     """What must hold after the plan, at the prices it was decided on. Checked in rehearsal and again when mined."""
 
-    target: Target | None
+    target: LendingTarget | None
     least_health: Wad
+    of: LendingPosition
+    """The position it was made for."""
 
     def is_met(self, figures: AccountFigures) -> bool:
         """Return whether figures keep the promise."""
-        return figures.health_factor >= self.least_health and (self.target is None or self.target.is_met(figures))
+        return figures.health_factor >= self.least_health and (
+            self.target is None or meets(self.target, self.of)(figures)
+        )
 
     def __str__(self) -> str:
         return str(self.target) if self.target else f"health factor {ratio_text(self.least_health)} or more"
@@ -219,7 +224,7 @@ def _as_plan(chosen: Proposal, intent: Intent, allowances: Allowances, rejected:
         cost=chosen.cost,
         before=intent.assessment.figures,
         projected=projected,
-        postcondition=Postcondition(target, Wad(least)),
+        postcondition=Postcondition(target, Wad(least), intent.assessment.position),
         is_partial=not chosen.is_sufficient,
         rejected=rejected,
     )

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from keeper.core.decide import Intent, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
+from keeper.core.lending.metrics import meets
 from keeper.core.lending.moves import Move, gas_of
 from keeper.core.lending.outlook import fall_of
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.quotes import Quotes
 from keeper.core.pace import BLOCKS
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, HealthFactorTarget, LtvTarget
+from keeper.core.rules import Action
 from keeper.core.snapshot import Wallet
-from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_down, mul_div_up
+from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_up
 
 ATOMIC_FLOOR = Wad(WAD + 5 * WAD // 10_000)
 """1.0005: no step of one transaction comes down to less. The protocol refuses 1 itself."""
@@ -118,12 +119,7 @@ class Rejected:
 
 def goal_of(intent: Intent) -> lending.Goal:
     """Return the predicate a plan is solved for: the target, aimed a hair to the safe side."""
-    target = intent.target
-    if isinstance(target, HealthFactorTarget):
-        return HealthFactorTarget(Wad(mul_div_up(target.health_factor, BPS + AIM, BPS))).is_met
-    if isinstance(target, LtvTarget):
-        return LtvTarget(Wad(mul_div_down(target.ltv, BPS - AIM, BPS))).is_met
-    return target.is_met
+    return meets(intent.target.aimed(AIM), intent.assessment.position)
 
 
 def plan_floor(terms: Terms) -> Wad:

@@ -27,9 +27,10 @@ from keeper.core.perp.pricing import base_usd, price_base
 from keeper.core.perp.rules import PerpAssessment, PerpMeasure, PerpTrigger, PerpVerdict
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
+from keeper.core.scales import percent, trimmed
 from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, usd_text
 from keeper.engine.deeds import Says, listed, sent_text, title_of
-from keeper.engine.notices import clipped, hold_notice, percent, trimmed
+from keeper.engine.notices import clipped, hold_notice
 from keeper.engine.notices import notices_of as unjudged_notices
 from keeper.execution.outcome import PerpOutcome
 

@@ -6,12 +6,15 @@ from keeper.core.book import unhedged as legs
 from keeper.core.book.rules import BookAssessment
 from keeper.core.book.unhedged import Leg, Step
 from keeper.core.decide import Hold, Intent, left_today, not_now
+from keeper.core.lending.metrics import CLOSED, LTV
+from keeper.core.metrics import Target, Trigger
 from keeper.core.notices import sentence
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment, CloseTarget, LtvTarget, Measure, Rule, Trigger
+from keeper.core.rules import Action, Assessment, Rule
+from keeper.core.scales import Beyond
 from keeper.core.snapshot import LendingPosition, Snapshot
-from keeper.core.units import WAD, Wad, Wei, mul_div_down
+from keeper.core.units import WAD, Wei, mul_div_down
 from keeper.engine.engine import Engine
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import delta_text, standing_of
@@ -114,14 +117,14 @@ async def _intent(engine: Engine, assessed: BookAssessment, seen: Assessment, ex
     rule, figures = assessed.rule, seen.figures
     worth = mul_div_down(excess, assessed.exposure.prices[rule.underlying], WAD)
     if worth >= figures.debt_value:
-        target: LtvTarget | CloseTarget = CloseTarget()
+        target = CLOSED
     else:
         rest = figures.collateral_value - worth
-        target = LtvTarget(Wad(mul_div_down(figures.debt_value - worth, WAD, max(1, rest))))
+        target = Target(LTV, mul_div_down(figures.debt_value - worth, WAD, max(1, rest)))
     lending_rule = Rule(
         name=f"{rule.name}: unwind",
         position=seen.position.name,
-        trigger=Trigger(Measure.LTV, is_below=False, bound=0),
+        trigger=Trigger(LTV, Beyond.ABOVE, 0),
         target=target,
         actions=(Action.DELEVERAGE,),
         cooldown_s=rule.cooldown_s,

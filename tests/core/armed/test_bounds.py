@@ -9,6 +9,7 @@ import pytest
 from core_builders import (
     BLOCK,
     at,
+    below,
     entry_of,
     holding,
     intent,
@@ -33,11 +34,12 @@ from keeper.core.armed.bounds import Bounds, OutOfBoundsError, price_bounds, pro
 from keeper.core.armed.scenarios import PPM, at_prices, fires_at, quotes_at, rungs, scenarios
 from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import PRICE
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.quotes import Quote, Quotes
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Measure, Trigger, assess
+from keeper.core.rules import assess
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import BPS, Address, Amount, Bps
 from keeper.venues.aave_v3.model import RAY, YEAR_S, AaveModel, Arithmetic, Ray
@@ -243,7 +245,7 @@ def test_dollars_move_only_where_nothing_else_does() -> None:
 
 def test_a_rule_on_a_price_moves_that_price() -> None:
     """The asset it names, in the direction it watches."""
-    named = rule(trigger=Trigger(Measure.PRICE, is_below=True, bound=1900 * 10**8, asset="weth"))
+    named = rule(trigger=below(PRICE, 1900 * 10**8, "weth"))
     watched = intent(loop(), named).assessment
     (scenario,) = scenarios(watched, named)
     assert (scenario.moved, scenario.is_fall) == ((at("WETH"),), True)

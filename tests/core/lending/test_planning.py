@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 from core_builders import (
     OWNER,
+    above,
     at,
+    below,
     holding,
     intent,
     limits,
@@ -19,6 +21,7 @@ from core_builders import (
     safety,
     state,
     terms,
+    to_ltv,
     units,
     usd,
     wad,
@@ -31,13 +34,14 @@ from keeper.core.decide import Hold, Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment
 from keeper.core.lending.figures import Account
+from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LTV, PRICE, meets
 from keeper.core.lending.moves import Approve, Borrow, Move, Repay, RepayWithCollateral, Spender, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, CloseTarget, LtvTarget, Measure, Rule, Trigger
+from keeper.core.rules import Action, Rule
 from keeper.core.snapshot import LendingPosition, Wallet
 from keeper.core.units import INFINITE, UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wei
 
@@ -170,8 +174,8 @@ def test_a_plan_aims_past_its_target_so_that_interest_cannot_undo_it() -> None:
 
 def test_an_ltv_target_is_reached_from_above() -> None:
     """At most the LTV, by a hair less."""
-    trigger = Trigger(Measure.LTV, is_below=False, bound=wad("0.60"))
-    plan = best(loop(), only(DELEVERAGE, target=LtvTarget(wad("0.50")), trigger=trigger))
+    trigger = above(LTV, wad("0.60"))
+    plan = best(loop(), only(DELEVERAGE, target=to_ltv(wad("0.50")), trigger=trigger))
     assert lending.current_ltv(plan.projected) <= wad("0.50")
     assert lending.current_ltv(plan.projected) > wad("0.4995")
 
@@ -469,7 +473,7 @@ def test_debt_is_repaid_with_the_same_assets_supply_without_a_sale() -> None:
 
 # --- closing ---------------------------------------------------------------------------------------------------------
 
-CLOSE = {"target": CloseTarget(), "trigger": Trigger(Measure.PRICE, is_below=True, bound=10**12, asset="WETH")}
+CLOSE = {"target": CLOSED, "trigger": below(PRICE, 10**12, "WETH")}
 
 
 def test_closing_from_the_wallet_repays_everything_interest_included() -> None:
@@ -537,8 +541,8 @@ def test_a_forbidden_sale_is_told_with_its_doubt() -> None:
 # --- boost -----------------------------------------------------------------------------------------------------------
 
 
-def boost(above: str = "2.40", to: str = "1.90", **changes: object) -> Rule:
-    trigger = Trigger(Measure.HEALTH_FACTOR, is_below=False, bound=wad(above))
+def boost(bound: str = "2.40", to: str = "1.90", **changes: object) -> Rule:
+    trigger = above(HEALTH_FACTOR, wad(bound))
     return rule(actions=(BOOST,), to=to, trigger=trigger, **changes)  # type: ignore[arg-type]
 
 
@@ -560,7 +564,7 @@ def test_a_boost_goes_down_to_its_target_and_not_below() -> None:
 
 def test_a_boost_never_borrows_beyond_the_ltv() -> None:
     """Each borrowing is within what is available at that moment."""
-    plan = best(loop(dollars="2000"), boost(above="1.5", to="1.12"), on=terms(safety=safety(max_rounds=30)))
+    plan = best(loop(dollars="2000"), boost(bound="1.5", to="1.12"), on=terms(safety=safety(max_rounds=30)))
     account = plan.intent.assessment.account
     borrows = 0
     for step in plan.steps:
@@ -629,7 +633,7 @@ def test_no_plan_breaks_a_promise(world: tuple[Intent, State, Terms, Allowances]
         assert after == plan.projected
         assert plan.postcondition.is_met(plan.projected)
         assert after.health_factor > plan.before.health_factor or after.debt_value < plan.before.debt_value
-        assert plan.is_partial or wanted.target.is_met(after)
+        assert plan.is_partial or meets(wanted.target, wanted.assessment.position)(after)
     if wanted.assessment.figures.health_factor <= on.safety.emergency_health:
         return  # near liquidation the quick ways come before the cheap ones, and in part before in whole
     sufficient = [p.cost.total for p in ways if not p.is_partial]

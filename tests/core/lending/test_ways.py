@@ -26,13 +26,14 @@ from core_builders import (
 
 from keeper.core.decide import Hold, Intent
 from keeper.core.lending import figures as lending
+from keeper.core.lending.metrics import CLOSED
 from keeper.core.lending.moves import Repay, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import LATE, Plan, plans
 from keeper.core.lending.proposals import ATOMIC_FLOOR, Terms
 from keeper.core.pace import Drift
 from keeper.core.prices import Doubt, SecondPrice, Side, each_its_own, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, CloseTarget, Rule
+from keeper.core.rules import Action, Rule
 from keeper.core.snapshot import LendingPosition, Wallet
 from keeper.core.units import BPS, Bps, Wei
 
@@ -129,7 +130,7 @@ def test_a_trifle_of_ordinary_collateral_or_debt_takes_no_part() -> None:
 def test_a_debt_of_three_dollars_is_repaid_where_all_is_to_be_closed() -> None:
     """It is what closing takes."""
     of = position(holding("WETH", "8"), holding("USDC", 0, "5000"), holding("DAI", 0, "3"))
-    plan = first(of, rule("1.25", CloseTarget(), [DELEVERAGE]), on=terms(fee_per_gas=Wei(40 * 10**9)))
+    plan = first(of, rule("1.25", CLOSED, [DELEVERAGE]), on=terms(fee_per_gas=Wei(40 * 10**9)))
     assert plan.projected.debt_value == 0
 
 

@@ -43,7 +43,7 @@ from keeper.core.lending.proposals import (
 from keeper.core.lending.quotes import Quote
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, CloseTarget
+from keeper.core.rules import Action
 from keeper.core.units import BPS, UINT256_MAX, Amount, Bps, Usd, mul_div_down, mul_div_up, ratio_text
 
 DUST = 50
@@ -207,7 +207,7 @@ def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
     left = state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - worth(1, pair.sell))
     dollars = within(left, pair.buy)
     limit = min(largest, dollars * BPS // (BPS + bps) if dollars < UINT256_MAX else UINT256_MAX)
-    if isinstance(intent.target, CloseTarget):
+    if intent.target.is_close:
         # interest accrues until the last repayment: buy a hair more than is owed now
         owed = state.account.of(buy).borrowed
         padded = lending.after(state.account, buy, debt=full_repayment(owed) - owed)

@@ -29,7 +29,7 @@ from keeper.core.lending.proposals import (
     worth,
 )
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, CloseTarget
+from keeper.core.rules import Action
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, usd_text
 
 INTEREST_MARGIN = 1
@@ -38,7 +38,7 @@ INTEREST_MARGIN = 1
 
 def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
     """Yield one way per asset in the wallet that counts as collateral."""
-    if isinstance(intent.target, CloseTarget):
+    if intent.target.is_close:
         yield Rejected("top up", Reason.NOTHING_HELPS, "collateral does not close a debt")
         return
     candidates = [h for h in intent.assessment.position.holdings if h.asset in state.wallet.tokens]

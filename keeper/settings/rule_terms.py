@@ -1,0 +1,107 @@
+"""From what is written of a rule to its trigger and its target, and what contradicts itself in them.
+
+Keys, units, bounds and remedies all come from the metrics of its kind: nothing here knows one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from math import ceil
+
+from keeper.core.metrics import Metric, P, Subject, Target, Trigger
+from keeper.core.scales import Beyond, Unit
+from keeper.core.units import decimal_of, largest, smallest
+from keeper.settings.rule_schema import RestoreTable, WhenTable, measure_of
+
+STEP = 10**4
+"""Parts of one that a better figure is proposed in."""
+MOST = 10**7
+Metrics = Mapping[str, Metric[P]]
+
+
+def triggers_of(metrics: Metrics[P]) -> dict[str, tuple[Metric[P], Beyond]]:
+    """Return by settings key what a rule may watch."""
+    return {metric.key_of(side): (metric, side) for metric in metrics.values() for side in metric.sides}
+
+
+def targets_of(metrics: Metrics[P]) -> dict[str, Metric[P]]:
+    """Return by settings key where a rule may get to; a debt or a size is only ever closed."""
+    return {key: metric for key, metric in metrics.items() if metric.risk is not None and metric.sides}
+
+
+def trigger_of(when: WhenTable, metrics: Metrics[P]) -> Trigger[P]:
+    """Return a rule's trigger. KeyError for one of another kind."""
+    key = measure_of(when)
+    metric, side = triggers_of(metrics)[key]
+    named = getattr(when, metric.named) if metric.named else None
+    window = (ceil(when.window) if when.window else metric.window_s) if metric.window_s else 0
+    return Trigger(metric, side, metric.unit.of(getattr(when, key)), Subject(named, window))
+
+
+def target_of(restore: RestoreTable | str | None, metrics: Metrics[P], closed: Target[P]) -> Target[P] | None:
+    """Return a rule's target; ``closed`` for the word. KeyError for one of another kind."""
+    if restore is None or isinstance(restore, str):
+        return closed if restore else None
+    key, value = target_in(restore)
+    return Target(metrics[key], metrics[key].unit.of(value))
+
+
+def target_in(restore: RestoreTable) -> tuple[str, Decimal]:
+    """Return the one target that a table names."""
+    return next((k, value) for k in type(restore).model_fields if (value := getattr(restore, k)) is not None)
+
+
+def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: Metrics[P]) -> Iterator[str]:
+    """Yield figures that make no sense."""
+    key = measure_of(when)
+    metric, _ = triggers_of(metrics)[key]
+    value: Decimal = getattr(when, key)
+    if not metric.valid.allows(value):
+        yield f"when.{key}: {value} {metric.valid.value}"
+    if isinstance(restore, RestoreTable):
+        goal, value = target_in(restore)
+        metric = targets_of(metrics)[goal]
+        # a figure that rounds to nothing is nothing
+        if not metric.valid_target.allows(value) or not metric.unit.of(value):
+            yield f"restore.{goal}: {value} {metric.valid_target.value}"
+
+
+def side_faults(trigger: Trigger[P], target: Target[P] | None) -> Iterator[str]:
+    """Yield a target that would leave the rule still firing, where the two alone say."""
+    if target is None or _rests(trigger, target):
+        return
+    if target.is_close:
+        yield "restore: closing leaves the rule still firing; move the trigger"
+        return
+    key, value = target.metric.key, written(target.value, target.metric.unit)
+    if target.metric is trigger.metric:
+        side = "below" if trigger.side is Beyond.ABOVE else "above"
+        yield f"restore.{key}: {value} must lie {side} the trigger, or the rule never rests"
+        return
+    remedy = _better(trigger, target) or "move it away from the trigger"
+    yield f"restore.{key}: {value} leaves the {trigger.metric.words} {trigger.side.value} the trigger; {remedy}"
+
+
+def _rests(trigger: Trigger[P], target: Target[P]) -> bool:
+    there = trigger.at(None, target)
+    return there is None or trigger.rests_at(there)
+
+
+def _better(trigger: Trigger[P], target: Target[P]) -> str | None:
+    """Return the figure nearest to what was written with which the rule would rest."""
+    unit, step = target.metric.unit, target.metric.unit.one // STEP
+
+    def rests(n: int) -> bool:
+        return _rests(trigger, Target(target.metric, n * step, target.of))
+
+    if target.metric.risk is Beyond.BELOW:
+        found = smallest(1, MOST, rests)
+        return None if found is None else f"write {written(found * step, unit)} or more"
+    found = largest(1, MOST, rests)
+    return None if found is None else f"write {written(found * step, unit)} or less"
+
+
+def written(value: int, unit: Unit) -> str:
+    """Return a figure as the owner would write it."""
+    return decimal_of(value, unit.decimals).rstrip("0").rstrip(".")
