@@ -51,13 +51,17 @@ class AppriseAlarm:
     def __init__(self, urls: Sequence[str]) -> None:
         import apprise  # noqa: PLC0415 - a second of import time that only users of alarms pay
 
-        asset = apprise.AppriseAsset(default_service_retry=DELIVERY_TRIES - 1, default_service_wait=DELIVERY_AGAIN_S)
+        asset = apprise.AppriseAsset(
+            default_service_retry=DELIVERY_TRIES - 1, default_service_wait=DELIVERY_AGAIN_S, http_redirects=False
+        )
         self._as_text = apprise.NotifyFormat.TEXT
         self._apprise = apprise.Apprise(asset=asset)
         for url in urls:
             if not self._apprise.add(url):
                 scheme = url.split(":", 1)[0]
                 raise ValueError(f"alerts.urls: a {scheme}:// address is not one Apprise understands")
+        for service in self._apprise:
+            service.redirects = False  # whatever the address asks for: a service sends nobody elsewhere
 
     def notify(self, title: str, body: str) -> bool:
         """Deliver to every address, as text: what a node or a token says is no markup. Refused, it is said again."""
