@@ -255,15 +255,13 @@ class Blocks:
 
     def _stated(self, chunk: Chunk, data: bytes) -> tuple[list[Answer], list[int]]:
         """Return a chunk's answers, and the places of those that failed and did not before."""
-        answers, doubtful, failing = list[Answer](), list[int](), self._failing
-        outcomes = islice(multicall3.outcomes(data, len(chunk.reads) + 2), 2, None)
-        for i, (succeeded, body) in enumerate(outcomes):
-            answers.append(body if succeeded and body else None)
-            if not succeeded and chunk.reads[i] not in failing:
-                doubtful.append(i)
-            elif succeeded and failing:
-                failing.discard(chunk.reads[i])
-        return answers, doubtful
+        results, failing = chunk.layout.read(data)[2:], self._failing
+        failed = [i for i, (succeeded, _) in enumerate(results) if not succeeded]
+        if failing:
+            places = chunk.places
+            failing -= {read for read in failing if (i := places.get(read)) is not None and results[i][0]}
+        doubtful = [i for i in failed if chunk.reads[i] not in failing]
+        return [body if succeeded and body else None for succeeded, body in results], doubtful
 
     async def _ask_again(self, block: BlockRef, chunk: Chunk, answers: list[Answer], doubtful: list[int]) -> None:
         """Put in the answers to what failed anew: asked again in smaller calls, with gas to spare."""

@@ -43,6 +43,7 @@ _ESCAPED: Final = re.compile(
 """An escape; with a group where it is half of a surrogate pair: no text holds that, and what a contract says may."""
 _STRINGS: Final = re.compile(rb'"[^"]*"?')
 _NO_STRUCTURE: Final = bytes(b for b in range(256) if b not in b'"[]{}')
+_LONG: Final = 4096
 _ENCODINGS: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
@@ -69,9 +70,10 @@ def parsed(data: bytes) -> object:
     A whole number beyond 64 bits comes as a float, one beyond all floats is refused: what nodes mean they write as
     text (``venues.codec.quantities``), and a number in its place is refused by whoever reads it.
     """
-    containers = data.count(b"[") + data.count(b"{")
-    values = containers + data.count(b",")
-    if values > MOST_VALUES or max(data.count(b'"'), data.count(b"\\")) > 4 * MOST_VALUES:
+    rest = _without_payload(data)
+    containers = rest.count(b"[") + rest.count(b"{")
+    values = containers + rest.count(b",")
+    if values > MOST_VALUES or max(rest.count(b'"'), rest.count(b"\\")) > 4 * MOST_VALUES:
         raise UnfitAnswerError(f"more than {MOST_VALUES} values")
     if containers > DEEPEST and not is_shallow(data):
         raise UnfitAnswerError(f"nested deeper than {DEEPEST}")
@@ -82,6 +84,19 @@ def parsed(data: bytes) -> object:
         if (whole := _ESCAPED.sub(_without_halves, data)) != data:
             return parsed(whole)
         raise UnfitAnswerError(f"not JSON ({type(error).__name__})") from None
+
+
+def _without_payload(data: bytes) -> bytes:
+    """Return JSON without the inside of its first text of hex where that is long: it holds no structure to be counted.
+
+    It begins at a quote and has neither quote nor escape within. Were that quote the end of a text and not its
+    beginning, a parser would go no further than the digit behind it.
+    """
+    begin = data.find(b'"0x') + 1
+    end = data.find(b'"', begin)
+    if not begin or end - begin < _LONG or data.find(b"\\", begin, end) >= 0:
+        return data
+    return data[:begin] + data[end:]
 
 
 def _without_halves(escape: re.Match[bytes]) -> bytes:

@@ -7,7 +7,8 @@ halves, and never more than that at once from then on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from keeper.chain.errors import NodeRefusedError, TooBigError
@@ -23,13 +24,20 @@ PARTS: Final = 8
 _ANSWER: Final = 192  # bytes of a usual large answer, getUserAccountData's
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chunk:
     """Reads of one eth_call, laid out."""
 
     reads: tuple[Read, ...]
     data: str
     gas: int
+    layout: multicall3.Layout = field(compare=False)
+    """Of the answer: the proof's two results, then one for each read."""
+
+    @cached_property
+    def places(self) -> dict[Read, int]:
+        """Where each read is."""
+        return {read: i for i, read in enumerate(self.reads)}
 
     def parts(self, count: int) -> Iterator[tuple[Read, ...]]:
         """Yield the reads in about ``count`` parts, none of them empty."""
@@ -125,7 +133,7 @@ class Bundle:
 def laid_out(reads: Sequence[Read], multicall: Address) -> Chunk:
     """Return one call of reads, which begins with the proof of the block that answers: its time and its chain."""
     data = "0x" + multicall3.encode((*proofs(multicall), *reads)).hex()
-    return Chunk(tuple(reads), data, sum(read.gas for read in reads))
+    return Chunk(tuple(reads), data, sum(read.gas for read in reads), multicall3.Layout(len(reads) + 2))
 
 
 def proofs(multicall: Address) -> tuple[Read, Read]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from keeper.core.lending import figures as lending
@@ -143,7 +144,7 @@ class Intent:
 I_co = TypeVar("I_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decided(Generic[I_co]):
     """What every fired rule of one position or book came to, each under its own name, in the order they are heard.
 
@@ -154,12 +155,12 @@ class Decided(Generic[I_co]):
     outcomes: tuple[Hold | I_co, ...]
     """Never empty: where nothing fired, one Hold says so."""
 
-    @property
+    @cached_property
     def intents(self) -> tuple[I_co, ...]:
         """The rules that may act, in the order they are tried: one that finds no way never hides the next."""
         return tuple(o for o in self.outcomes if not isinstance(o, Hold))
 
-    @property
+    @cached_property
     def holds(self) -> tuple[Hold, ...]:
         """Every alert and every refusal."""
         return tuple(o for o in self.outcomes if isinstance(o, Hold))
@@ -172,6 +173,8 @@ class Decided(Generic[I_co]):
 
 def gravest(holds: Sequence[Hold]) -> Hold:
     """Return the hold that matters most: a rescue that cannot be had, then what the owner must hear, then the first."""
+    if len(holds) == 1:
+        return holds[0]
     return max(holds, key=lambda hold: (hold.leaves_in_danger, not hold.is_quiet, hold.rule is not None))
 
 
@@ -190,6 +193,8 @@ def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, sign
     if isinstance(assessed, Unjudged):
         return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
     name = assessed.position.name
+    if not any(v.fired or v.doubt for v in assessed.verdicts):
+        return Decided((Hold(name, None, Reason.HEALTHY),))
     found = [_decide_rule(rule, assessed, memory, safety, signer) for rule in assessed.fired]
     found += [
         Hold(name, v.rule.name, v.doubt.reason, v.doubt.detail, v.rule.is_boost) for v in assessed.verdicts if v.doubt

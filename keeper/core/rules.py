@@ -124,6 +124,8 @@ class Assessment:
     def fired(self) -> tuple[Rule, ...]:
         """The rules that fired: the ones that make the position safer first, in the order the owner wrote them."""
         rules = [verdict.rule for verdict in self.verdicts if verdict.fired]
+        if not rules:
+            return ()
         return tuple(sorted(rules, key=lambda rule: rule.is_boost))
 
 

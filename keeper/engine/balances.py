@@ -51,14 +51,15 @@ class LentMemory:
             self.known[name] = _read(await self.journal.facts.get(self._key(name)))
         return self.known[name]
 
-    async def keep(self, position: LendingPosition) -> None:
+    async def keep(self, position: LendingPosition, now: Balances) -> None:
         """Remember what a position holds; the disk is written to when balances changed."""
-        before, now = await self.of(position.name), balances_of(position)
+        before = await self.of(position.name)
         if before is None and not now:
             return  # never seen open: nothing there is no closed position
         seen = Lent(position.block.number, now)
         self.known[position.name] = seen
-        self.looks.pop(position.name, None)
+        if self.looks:
+            self.looks.pop(position.name, None)
         if (before is None or before.balances != now) and not self.is_look:
             plain = {asset: _plain(balance) for asset, balance in now.items()}
             await self.journal.facts.set(self._key(position.name), {"block": seen.block, "balances": plain})

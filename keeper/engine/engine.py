@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +32,8 @@ from keeper.venues.registry import Family
 LOOK_S = 0.3
 """How long a block waits to be judged for what it may have mined of ours."""
 PAUSE_S = 0.002
+NOTHING_FIRED = Memory()
+"""What is remembered for no rule: nobody looks into it."""
 
 
 class Ruled(Bounded, Protocol):
@@ -199,8 +201,10 @@ class Engine:
         others = [r for name in names for r in self.state.rules_of(name) if r not in fired]
         return await self.recall_of((*fired, *others), block)
 
-    async def recall_of(self, fired: Iterable[Ruled], block: BlockRef) -> Memory:
+    async def recall_of(self, fired: Sequence[Ruled], block: BlockRef) -> Memory:
         """Return what the journal knows of rules, whatever they are about."""
+        if not fired:
+            return NOTHING_FIRED
         acted, failed, spent = dict[tuple[str, str], int](), dict[tuple[str, str], int](), dict[str, Usd]()
         acted_on, outrun = dict[tuple[str, str], dict[Address, int]](), dict[tuple[str, str], int]()
         paid = dict[str, Wei]()

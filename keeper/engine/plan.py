@@ -95,11 +95,27 @@ def _judge(
     """
     if isinstance(position, Unreadable):
         return assess(position, engine.state.rules_of(position.name), ())
-    now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
-    found = {h.asset: price_doubts(h.price, snapshot.seconds.get(h.asset), bound, now) for h in position.held}
-    doubted = each_its_own(found, snapshot.seconds, {asset for asset in found if is_dollar(position.holding(asset))})
+    doubted = _doubts_of_assets(engine, snapshot, position)
     against, drifts = (*doubts, *engine.chain_doubts(snapshot)), engine.state.pace.drifts()
     return assess(position, engine.state.rules_of(position.name), against, doubted, drifts)
+
+
+def _doubts_of_assets(
+    engine: Engine, snapshot: Snapshot, position: LendingPosition
+) -> dict[Address, tuple[Doubt, ...]]:
+    """Return what speaks against the price of each asset held; one price is looked at once for all positions."""
+    now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
+    known, found = engine.state.doubts_of(snapshot), dict[Address, tuple[Doubt, ...]]()
+    for h in position.held:
+        price, doubts = known.get(h.asset, (None, ()))
+        if price is not h.price:
+            doubts = price_doubts(h.price, snapshot.seconds.get(h.asset), bound, now)
+            known[h.asset] = h.price, doubts
+        if doubts:
+            found[h.asset] = doubts
+    if not found:
+        return found
+    return each_its_own(found, snapshot.seconds, {h.asset for h in position.held if is_dollar(h)})
 
 
 async def find_plans(

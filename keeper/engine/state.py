@@ -9,12 +9,16 @@ from typing import Any
 from keeper.core.ancestry import Lineage
 from keeper.core.lending.joint import Ahead, wallet_after
 from keeper.core.pace import Pace
+from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
 from keeper.core.snapshot import LendingPosition, Snapshot, Wallet
 from keeper.core.units import Address
 from keeper.engine.in_flight import Flights
 from keeper.execution.armed import Armed
+
+Doubted = tuple[OraclePrice, tuple[Doubt, ...]]
+"""A price, and what speaks against trading on it."""
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ class State:
     lineage: Lineage = field(default_factory=Lineage)
     pace: Pace = field(default_factory=Pace)
     """How fast prices move now."""
-    said: dict[str, frozenset[tuple[str | None, Reason]]] = field(default_factory=dict)
+    said: dict[str, tuple[tuple[str | None, Reason], ...]] = field(default_factory=dict)
     """Position, or book under a rule → what was last written of its rules: a quiet month does not fill the journal."""
     upkept: dict[str, str] = field(default_factory=dict)
     """Position and rule → the upkeep that was last rehearsed for it in dry run: once is enough."""
@@ -49,6 +53,7 @@ class State:
     warms_up: bool = True
     """True when a signature and a commit are rehearsed while a block is read."""
     warming: asyncio.Task[None] | None = None
+    _doubts: tuple[Snapshot | None, dict[Address, Doubted]] = (None, {})
     _sorted: tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]] | None = None
 
     def begin(self) -> None:
@@ -76,8 +81,8 @@ class State:
 
     def saw_prices(self, snapshot: Snapshot) -> None:
         """Remember the prices of a block."""
-        held = [h for p in snapshot.positions if isinstance(p, LendingPosition) for h in p.holdings]
-        self.pace.saw(snapshot.block.number, {h.asset: h.price.answer for h in held})
+        lent = [p.holdings for p in snapshot.positions if isinstance(p, LendingPosition)]
+        self.pace.saw(snapshot.block.number, {h.asset: h.price.answer for holdings in lent for h in holdings})
 
     def wallet(self, snapshot: Snapshot, signer: Address, position: str) -> Wallet:
         """Return what a signer can spend on a position: without what is decided or on its way for others."""
@@ -85,6 +90,12 @@ class State:
         others.pop(position, None)
         wallet = snapshot.wallets[signer]
         return wallet_after(wallet, others.values()) if others else wallet
+
+    def doubts_of(self, snapshot: Snapshot) -> dict[Address, Doubted]:
+        """Return what is known of the prices of a snapshot, to be added to: each is looked at once."""
+        if self._doubts[0] is not snapshot:
+            self._doubts = snapshot, {}
+        return self._doubts[1]
 
     def rules_of(self, position: str) -> tuple[Rule, ...]:
         """Return the rules of one position, in their order."""

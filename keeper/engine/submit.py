@@ -62,13 +62,14 @@ async def _write_holds(
 
     A ``subject`` is a position, or a book under one of its rules. Raises JournalError.
     """
-    said = engine.state.said.get(subject, frozenset())
-    for hold in holds:
-        key = (hold.rule, hold.reason)
+    said, now = engine.state.said.get(subject, ()), tuple([(hold.rule, hold.reason) for hold in holds])
+    if now == said:
+        return
+    for hold, key in zip(holds, now, strict=True):
         if key not in said:
             await engine.journal.decisions.record_hold(_row(engine, block, hold, inputs()))
-            engine.state.said[subject] = said = said | {key}
-    engine.state.said[subject] = frozenset((hold.rule, hold.reason) for hold in holds)
+            engine.state.said[subject] = said = (*said, key)
+    engine.state.said[subject] = now
 
 
 def _row(engine: Engine, block: BlockRef, hold: Hold, inputs: report.Data) -> NewDecision:
@@ -94,7 +95,7 @@ async def conclude_plan(
     executor = engine.senders.get(signer)
     if executor is None or executor.lane.ready_nonce(snapshot.block) is None:
         await engine.journal.decisions.written(entry)  # else with the first bytes signed for it, in one commit
-    engine.state.said[intent.position] = frozenset()
+    engine.state.said[intent.position] = ()
     if engine.terms.mode == "dry_run":
         outcome = Outcome("rehearsed", Reason.REHEARSED, prepared.rehearsed.where, prepared.rehearsed.after)
         await _finish(engine, prepared, entry, outcome)

@@ -123,7 +123,8 @@ class Observer:
         self._delta = Gauge("keeper_delta", "Delta of a book, whole underlyings", ["book"], registry=self.registry)
         self._perps: dict[str, str] = {}
         self._afar = Gauge("keeper_positions_afar", "Positions no rule can fire on", registry=self.registry)
-        self._shown = set[str]()
+        self._shown: dict[str, Gauge] = {}
+        self._counters: dict[tuple[str, Reason], Counter] = {}
         self._decided = Counter(
             "keeper_decisions", "Decisions by reason", ["position", "reason"], registry=self.registry
         )
@@ -179,11 +180,11 @@ class Observer:
         self._block.set(number)
         self._cycle.set(seconds)
         self._afar.set(afar)
-        for name in self._shown - health.keys():
+        for name in self._shown.keys() - health.keys():
             self._health.remove(name)
-        self._shown = set(health)
+        self._shown = {name: self._shown.get(name) or self._health.labels(name) for name in health}
         for name, value in health.items():
-            self._health.labels(name).set(float("inf") if value >= INFINITE else value / WAD)
+            self._shown[name].set(float("inf") if value >= INFINITE else value / WAD)
         lowest = sorted(health, key=health.__getitem__)[:MOST_SHOWN] if len(health) > MOST_SHOWN else health
         shown = {name: ratio_text(health[name]) for name in lowest}
         more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
@@ -265,7 +266,7 @@ class Observer:
         is_flying = any(notice.hold.reason is Reason.IN_FLIGHT for notice in notices)
         for notice in notices:
             hold = notice.hold
-            self._decided.labels(hold.position, hold.reason.code).inc()
+            self._count(hold.position, hold.reason)
             if hold.reason is Reason.HEALTHY:
                 continue
             key = f"{subject}:{hold.rule}:{hold.reason.code}"
@@ -279,6 +280,13 @@ class Observer:
             del self._passing[key]
         if (self._known.has(subject) or self._lines.has(subject)) and (words := standing()):
             self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), words)
+
+    def _count(self, position: str, reason: Reason) -> None:
+        key = position, reason
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = self._decided.labels(position, reason.code)
+        counter.inc()
 
     def _is_passing(self, key: str, notice: Notice) -> bool:
         """Whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""
@@ -315,7 +323,7 @@ class Observer:
 
         What is no position's own is one trouble, however many positions it keeps in the dark.
         """
-        self._decided.labels(position, reason.code).inc()
+        self._count(position, reason)
         whose = f"{position}:{rule}"
         self._line(
             "warning", f"{whose}:{reason.code}", "held", position=position, rule=rule, reason=reason.code, detail=detail
@@ -326,7 +334,7 @@ class Observer:
 
     def planned(self, position: str, rule: str, label: str, cost: int, *, is_partial: bool) -> None:
         """A plan was chosen."""
-        self._decided.labels(position, Reason.RULE_FIRED.code).inc()
+        self._count(position, Reason.RULE_FIRED)
         stated = {"position": position, "rule": rule, "plan": label, "cost": usd_text(cost), "partial": is_partial}
         self._step("warning", "planned", f"{position}:{rule}", **stated)
 
@@ -405,7 +413,7 @@ class Observer:
 
     def noticed(self, position: str, reason: Reason, title: str, body: str) -> None:
         """A position changed without a plan of ours: liquidated, closed or changed from outside."""
-        self._decided.labels(position, reason.code).inc()
+        self._count(position, reason)
         self._alert(title, body, position=position, reason=reason.code)
 
     def order_done(self, position: str, key: str, detail: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
 from typing import Any
 
@@ -39,6 +40,8 @@ GOOD_TO_SIGN_AGAIN = 5
 DISCOVER_EVERY_S = 1800
 NAMES_EVERY_S = 3600
 PRUNE_EVERY_S = 6 * 3600
+NEW_OBJECTS = 20_000
+"""Objects made and not dropped before they are looked through for garbage."""
 
 
 class Daemon:
@@ -296,6 +299,8 @@ class Daemon:
         scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
         scheduler.start()
         jobs.callback(scheduler.shutdown, wait=False)
+        gc.freeze()  # what is there now stays; a block makes and drops some thousand objects, without cycles
+        gc.set_threshold(NEW_OBJECTS)
 
     def _want_names(self) -> None:
         self._names_due = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, SecondPrice, Sequencer
@@ -153,7 +153,7 @@ class Page:
             if name in self._seats:
                 seat, slot = self._seats[name]
                 return seat.probe(name, block).decode([answers[place] for place in slot.places])
-            return replace(self._accounts[name].decode(answers), block=block)
+            return self._accounts[name].decode(answers).at(block)
         except PricesMovedError:
             moved.add(name)
             return None
@@ -164,12 +164,12 @@ class Page:
 
     def _has_new_money(self, wallets: Mapping[Address, Wallet]) -> bool:
         """Whether a wallet holds a reserve that was not looked at for its position."""
-        accounts = self.known.accounts
+        accounts, funded = self.known.accounts, {spender for spender, wallet in wallets.items() if wallet.tokens}
         return any(
             (wallets[p.spender].tokens.keys() & _assets(accounts[p.name].market.listings))
             - _assets(accounts[p.name].listings)
             for p in self.positions
-            if p.name in accounts and wallets[p.spender].tokens
+            if p.spender in funded and p.name in accounts
         )
 
     # --- prices of what is held beside positions -------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from keeper.venues.ports import Answer, Probe, Read
@@ -18,14 +19,21 @@ class Slot(Generic[T]):
 
     probe: Probe[T]
     places: Places
-    _last: tuple[list[Answer], T] | None = None
+    _last: tuple[Sequence[Answer], T] | None = None
+    _pick: Callable[[Sequence[Answer]], Sequence[Answer]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pick = itemgetter(*self.places) if len(self.places) > 1 else self._few
 
     def decode(self, answers: Sequence[Answer]) -> T:
         """Return what the probe found; the same answers mean the same. Raises as the probe does."""
-        mine = [answers[place] for place in self.places]
+        mine = self._pick(answers)
         if self._last is None or self._last[0] != mine:
             self._last = mine, self.probe.decode(mine)
         return self._last[1]
+
+    def _few(self, answers: Sequence[Answer]) -> Sequence[Answer]:
+        return tuple(answers[place] for place in self.places)
 
 
 class Sheet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from keeper.core.block import BlockRef
@@ -161,7 +162,7 @@ class LendingModel(Protocol):
         """Whether collateral may leave, or debt grow, if the account has these figures afterwards."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LendingPosition:
     """One account in one lending market at one block. ``reported`` are the protocol's own figures, where it gives any.
 
@@ -182,7 +183,13 @@ class LendingPosition:
         """Whether the account has neither supply nor debt here (holdings may list assets it could use)."""
         return not any(h.is_held for h in self.holdings)
 
-    @property
+    def at(self, block: BlockRef) -> LendingPosition:
+        """Return the same account, read at another block."""
+        return LendingPosition(
+            self.name, self.venue, self.owner, block, self.holdings, self.model, self.reported, self.money
+        )
+
+    @cached_property
     def held(self) -> tuple[Holding, ...]:
         """The holdings with a balance."""
         return tuple(h for h in self.holdings if h.is_held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from keeper.chain.errors import NodeError
@@ -92,7 +92,7 @@ class PerpLook:
             ways = await find_hedge_plans(engine, snapshot, decided.intents)
             return ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
 
-    async def _memory(self, fired: Iterable[Ruled], snapshot: Snapshot) -> Memory:
+    async def _memory(self, fired: Sequence[Ruled], snapshot: Snapshot) -> Memory:
         """Return what the journal knows, but for the plan that was sent: it must not stand in its own way."""
         known, own = await self.engine.recall_of(fired, snapshot.block), self.sent.plan.spend
         spent = {rule: Usd(max(0, dollars - own)) for rule, dollars in known.spent_today.items()}

@@ -40,7 +40,7 @@ async def conclude_plan(
     """Write down a plan, then send it in a task of its own; in dry run the rehearsal was all."""
     decision_id = await _record(engine, snapshot, prepared)
     intent = prepared.plan.intent
-    engine.state.said[subject(intent.rule)] = frozenset()
+    engine.state.said[subject(intent.rule)] = ()
     if engine.terms.mode == "dry_run":
         outcome = PerpOutcome("rehearsed", Reason.REHEARSED, prepared.where, prepared.after)
         await _finish(engine, prepared, decision_id, outcome)

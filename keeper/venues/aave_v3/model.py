@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NewType
 
 from keeper.core.lending.position import AccountFigures, Barred, Holding, Principal, Rates, Room
@@ -192,6 +192,8 @@ class AaveModel:
     arithmetic: Arithmetic
     emode: int = 0
     ledgers: Mapping[Address, Ledger] = field(default_factory=dict)
+    _last: list[tuple[tuple[Holding, ...], AccountFigures]] = field(default_factory=list, compare=False, repr=False)
+    """The holdings figures were last asked of: the same are judged right after they were read."""
 
     @property
     def facts(self) -> Mapping[str, object]:
@@ -200,6 +202,11 @@ class AaveModel:
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what Pool.getUserAccountData would say, to the wei."""
+        if not self._last or self._last[0][0] is not holdings:
+            self._last[:] = [(holdings, self._figures(holdings))]
+        return self._last[0][1]
+
+    def _figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         directed = self.arithmetic is Arithmetic.DIRECTED
         collateral = debt = by_ltv = by_threshold = 0
         for h in holdings:
@@ -260,9 +267,13 @@ def identified(entries: Sequence[Entry], reported: AccountFigures, emode: int) -
 
 def holdings_of(entries: Sequence[Entry], arithmetic: Arithmetic) -> tuple[Holding, ...]:
     """Return what an account has, in amounts as the market rounds them, and what each reserve lets through."""
-    is_isolated = any(e.is_collateral and e.is_held and e.reserve.is_isolated for e in entries)
-    owes = {e.reserve.asset: e.reserve.is_siloed for e in entries if e.ledger.scaled_debt}
-    return tuple(_holding(e, arithmetic.amounts(e.ledger), _room(e, owes, is_isolated=is_isolated)) for e in entries)
+    is_isolated, owes = False, dict[Address, bool]()
+    for e in entries:
+        if e.ledger.scaled_debt:
+            owes[e.reserve.asset] = e.reserve.is_siloed
+        if e.is_collateral and e.reserve.is_isolated and e.is_held:
+            is_isolated = True
+    return tuple([_holding(e, arithmetic.amounts(e.ledger), _room(e, owes, is_isolated=is_isolated)) for e in entries])
 
 
 def _holding(entry: Entry, amounts: tuple[Amount, Amount], room: Room) -> Holding:
@@ -281,9 +292,14 @@ def _holding(entry: Entry, amounts: tuple[Amount, Amount], room: Room) -> Holdin
         penalty=penalty,
         room=room,
         principal=Principal(ledger.scaled_supply, ledger.scaled_debt),
-        rates=Rates(Wad(ledger.supply_rate // RAY_WAD), Wad(-(-ledger.debt_rate // RAY_WAD)), reserve.utilisation),
+        rates=_rates(ledger.supply_rate, ledger.debt_rate, reserve.utilisation),
         holds_back=not ltv,  # while it is collateral nothing that counts for loans may leave (ValidationLogic)
     )
+
+
+@lru_cache(maxsize=256)
+def _rates(supply: Ray, debt: Ray, utilisation: Wad) -> Rates:
+    return Rates(Wad(supply // RAY_WAD), Wad(-(-debt // RAY_WAD)), utilisation)
 
 
 # --- room ------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from keeper.core import names
@@ -24,19 +24,26 @@ _POOL = load("aave_v3_pool")
 _ORACLE = load("aave_v3_oracle")
 _TOKEN = load("aave_v3_token")
 _ERC20, _FEED = load("erc20"), load("chainlink_feed")
+_FIGURES, _CONFIGURATION, _EMODE_OF = _POOL.getUserAccountData, _POOL.getUserConfiguration, _POOL.getUserEMode
+_BALANCE = _TOKEN.scaledBalanceOf
 ACCOUNT_GAS = 80_000
 """What getUserAccountData takes of a usual account, roughly: 33,000 with two reserves, far more with many."""
 RESERVE_GAS = 40_000
 """What getReserveData takes, roughly: nine slots."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """Which reserves of a market matter to one account, and its e-mode: what each block's read covers."""
 
     owner: Address
     emode: int
     listings: tuple[Listing, ...]
+
+    @cached_property
+    def covered(self) -> int:
+        """The bits of these reserves in a user bitmap."""
+        return sum(3 << (2 * x.index) for x in self.listings)
 
 
 def discover_scope(
@@ -91,12 +98,11 @@ def _reads(market: Market, scope: Scope) -> tuple[Read, ...]:
 
 
 def _decode(scope: Scope, name: str, block: BlockRef, answers: Sequence[Answer]) -> LendingPosition:
-    figures = _POOL.getUserAccountData.decode(answers[0])
-    ((flags,),) = _POOL.getUserConfiguration.decode(answers[1])
-    (emode,) = _POOL.getUserEMode.decode(answers[2])
-    category = _category(emode, answers[_ACCOUNT_READS : _ACCOUNT_READS + _EMODE_READS])
-    covered = sum(3 << (2 * x.index) for x in scope.listings)
-    if emode != scope.emode or flags & ~covered:
+    figures = _FIGURES.decode(answers[0])
+    ((flags,),) = _CONFIGURATION.decode(answers[1])
+    emode = _EMODE_OF.word(answers[2])
+    category = _category(emode, answers[_ACCOUNT_READS : _ACCOUNT_READS + _EMODE_READS]) if emode else None
+    if emode != scope.emode or flags & ~scope.covered:
         raise ScopeOutdatedError
     at, entries = _ACCOUNT_READS + _EMODE_READS, []
     for listing in scope.listings:
@@ -200,15 +206,28 @@ def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> boo
 
 
 def _entry(listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None) -> Entry:
-    (supply,), (debt,) = (_TOKEN.scaledBalanceOf.decode(a) for a in answers[:_OWN])
-    reserve, empty = _market_side(listing, category, tuple(answers[_OWN:]))
+    supply, debt = _BALANCE.word(answers[0]), _BALANCE.word(answers[1])
+    reserve, empty = _market_side(listing, category, answers[_OWN:])
     ledger = Ledger(supply, debt, empty.supply_index, empty.debt_index, empty.supply_rate, empty.debt_rate)
     return Entry(reserve, ledger, is_collateral=bool(_flags_of(flags, listing) & 2))
 
 
-@lru_cache(maxsize=2048)
-def _market_side(listing: Listing, category: _Category | None, answers: tuple[Answer, ...]) -> tuple[Reserve, Ledger]:
+def _market_side(listing: Listing, category: _Category | None, answers: Sequence[Answer]) -> tuple[Reserve, Ledger]:
     """Return what a reserve's own answers say; worked out once for all accounts of a block. Raises ReadFailedError."""
+    place = listing.a_token, category.id if category else 0
+    last = _LAST_SIDE.get(place)
+    if last is not None and last[0] == answers and last[1] == category and last[2] == listing:
+        return last[3]
+    found = _worked_out(listing, category, answers)
+    _LAST_SIDE[place] = answers, category, listing, found
+    return found
+
+
+_LAST_SIDE: dict[tuple[Address, int], tuple[Sequence[Answer], _Category | None, Listing, tuple[Reserve, Ledger]]] = {}
+"""What was last worked out of each reserve in each category: as many as markets have."""
+
+
+def _worked_out(listing: Listing, category: _Category | None, answers: Sequence[Answer]) -> tuple[Reserve, Ledger]:
     config, supply_rate, debt_rate = _reserve_data(answers[0])
     if answers[_PRICE - _OWN] is None:
         raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"the oracle has no price for {listing.symbol}"))

@@ -56,6 +56,12 @@ class Function:
         except UNREADABLE as error:
             raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, f"{self.name} answered {error}")) from error
 
+    def word(self, answer: Answer) -> int:
+        """Return the one uint256 that a function returns: the shortest way. Raises ReadFailedError as ``decode``."""
+        if answer is not None and len(answer) == 32 and self.outputs == _ONE_WORD:
+            return int.from_bytes(answer, "big")
+        return int(self.decode(answer)[0])
+
     def decode_or_none(self, answer: Answer) -> tuple[Any, ...] | None:
         """Return the outputs, or None when the contract does not know the function."""
         try:
@@ -66,6 +72,9 @@ class Function:
     def decode_inputs(self, calldata: bytes) -> tuple[Any, ...]:
         """Return the arguments of calldata. Raises ValueError when it is not a call of this function, exactly."""
         return _decoded_inputs(self, calldata)
+
+
+_ONE_WORD = ("uint256",)
 
 
 class Abi:

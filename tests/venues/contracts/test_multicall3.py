@@ -74,3 +74,36 @@ def test_any_bytes_decode_or_raise_the_one_error(data: bytes, count: int) -> Non
     """No other exception comes out of it."""
     with contextlib.suppress(BadAnswerError):
         assert len(multicall3.decode(data, count)) == count
+
+
+@settings(deadline=None)
+@given(results, results)
+def test_a_layout_reads_what_is_there_whatever_came_before(
+    first: list[tuple[bool, bytes]], other: list[tuple[bool, bytes]]
+) -> None:
+    """The same shape again and again, other contents, another shape, and the first once more: as read one by one."""
+    count = len(first)
+    other = (other + first)[:count]
+    swapped = [(not succeeded, bytes(reversed(body))) for succeeded, body in first]
+    layout = multicall3.Layout(count)
+    for said in (first, first, first, swapped, other, first, other, other, other, swapped):
+        data = abi_encode(["(bool,bytes)[]"], [said])
+        assert layout.read(data) == list(multicall3.outcomes(data, count)) == said
+
+
+@settings(deadline=None)
+@given(results.filter(bool), st.data())
+def test_a_layout_never_reads_more_than_is_proven(given_back: list[tuple[bool, bytes]], data: st.DataObject) -> None:
+    """Bytes changed anywhere, or cut: what it reads is what the one by one reading does, errors included."""
+    layout, whole = multicall3.Layout(len(given_back)), abi_encode(["(bool,bytes)[]"], [given_back])
+    for _ in range(3):
+        layout.read(whole)
+    at, changed = data.draw(st.integers(0, len(whole) - 1)), bytearray(whole)
+    changed[at] ^= data.draw(st.integers(1, 255))
+    for odd in (bytes(changed), whole[:at], whole + b"\0"):
+        with contextlib.suppress(BadAnswerError):
+            expected = list(multicall3.outcomes(odd, len(given_back)))
+            assert layout.read(odd) == expected
+            continue
+        with pytest.raises(BadAnswerError):
+            layout.read(odd)
