@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from keeper.core.lending.position import LendingPosition, Principal
+from keeper.core.lending.position import Holding, LendingPosition, Principal
 from keeper.core.units import Address
 from keeper.journal.ports import History
 
@@ -27,10 +27,24 @@ Balances = dict[Address, Balance]
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """Balances as they were at a block."""
+    """What was held at a block: as it was read, or as it was written down."""
 
     block: int
-    balances: Balances
+    held: tuple[Holding, ...] | Balances
+
+    @property
+    def balances(self) -> Balances:
+        """The balances by asset."""
+        return self.held if isinstance(self.held, dict) else _by_asset(self.held)
+
+    def is_as(self, position: LendingPosition) -> bool:
+        """Whether a position holds the same, but for interest."""
+        held = position.held
+        if isinstance(self.held, dict):
+            return self.held == _by_asset(held)
+        return len(held) == len(self.held) and all(
+            h.asset == was.asset and h.principal == was.principal for h, was in zip(held, self.held, strict=True)
+        )
 
 
 @dataclass(slots=True)
@@ -51,17 +65,17 @@ class LentMemory:
             self.known[name] = _read(await self.journal.facts.get(self._key(name)))
         return self.known[name]
 
-    async def keep(self, position: LendingPosition, now: Balances) -> None:
+    async def keep(self, position: LendingPosition) -> None:
         """Remember what a position holds; the disk is written to when balances changed."""
         before = await self.of(position.name)
-        if before is None and not now:
+        if before is None and not position.held:
             return  # never seen open: nothing there is no closed position
-        seen = Lent(position.block.number, now)
+        seen = Lent(position.block.number, position.held)
         self.known[position.name] = seen
         if self.looks:
             self.looks.pop(position.name, None)
-        if (before is None or before.balances != now) and not self.is_look:
-            plain = {asset: _plain(balance) for asset, balance in now.items()}
+        if (before is None or not before.is_as(position)) and not self.is_look:
+            plain = {asset: _plain(balance) for asset, balance in seen.balances.items()}
             await self.journal.facts.set(self._key(position.name), {"block": seen.block, "balances": plain})
 
     def _key(self, name: str) -> str:
@@ -70,7 +84,11 @@ class LentMemory:
 
 def balances_of(position: LendingPosition) -> Balances:
     """Return the balances that are not zero."""
-    return {h.asset: Balance(h.principal, h.supplied, h.borrowed) for h in position.held}
+    return _by_asset(position.held)
+
+
+def _by_asset(held: tuple[Holding, ...]) -> Balances:
+    return {h.asset: Balance(h.principal, h.supplied, h.borrowed) for h in held}
 
 
 def _plain(of: Balance) -> list[str]:

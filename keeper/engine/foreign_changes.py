@@ -29,9 +29,9 @@ MOST_WORDS = 6
 async def notice(engine: Engine, position: LendingPosition, assessed: Assessment | Unjudged) -> None:
     """Report what changed in a position since it was last looked at, but by ours. Raises JournalError."""
     name = position.name
-    before, now = await engine.lent.of(name), balances_of(position)
-    if before is None or before.balances == now:
-        await engine.lent.keep(position, now)
+    before = await engine.lent.of(name)
+    if before is None or before.is_as(position):
+        await engine.lent.keep(position)
         return
     if engine.reader.positions[name].spender in engine.state.in_flight or before.block >= position.block.number:
         return  # looked at once it has landed, and at a newer block than the last look
@@ -47,9 +47,9 @@ async def notice(engine: Engine, position: LendingPosition, assessed: Assessment
         foreign = strangers(found, own)
         if foreign and _matters(foreign, position):
             await _report(engine, position, assessed, before, foreign)
-        elif not found and _fallen(before.balances, now):
+        elif not found and _fallen(before.balances, balances_of(position)):
             await _report(engine, position, assessed, before, ())
-    await engine.lent.keep(position, now)
+    await engine.lent.keep(position)
 
 
 async def closed_or_missing(engine: Engine, of: Unjudged) -> Unjudged:

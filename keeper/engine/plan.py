@@ -107,12 +107,12 @@ def _doubts_of_assets(
     now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
     known, found = engine.state.doubts_of(snapshot), dict[Address, tuple[Doubt, ...]]()
     for h in position.held:
-        price, doubts = known.get(h.asset, (None, ()))
-        if price is not h.price:
-            doubts = price_doubts(h.price, snapshot.seconds.get(h.asset), bound, now)
-            known[h.asset] = h.price, doubts
-        if doubts:
-            found[h.asset] = doubts
+        price = h.price
+        doubted = known.get(h.asset)
+        if doubted is None or doubted[0] is not price:
+            doubted = known[h.asset] = price, price_doubts(price, snapshot.seconds.get(h.asset), bound, now)
+        if doubted[1]:
+            found[h.asset] = doubted[1]
     if not found:
         return found
     return each_its_own(found, snapshot.seconds, {h.asset for h in position.held if is_dollar(h)})

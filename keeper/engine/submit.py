@@ -31,6 +31,8 @@ from keeper.venues.ports import ReadFailedError
 
 SENDING_ERRORS = 3
 """Defects in a row in the sending after which nothing is signed until some cycles went well."""
+AT_REST = ((None, Reason.HEALTHY),)
+"""What is said of a subject of which no rule asks for anything."""
 CHANGES = 5
 """Times a plan may give way to another at once, pending or refused for its price, before it waits for the block."""
 
@@ -42,8 +44,17 @@ async def conclude_holds(
 
     ``acting`` is the rule whose plan is on its way. Raises JournalError.
     """
+    if _is_at_rest(engine, case.subject, holds, acting):
+        return
     engine.observer.judged(case.subject, case.notices(assessed, holds), lambda: case.standing(assessed), acting)
     await _write_holds(engine, case.snapshot.block, case.subject, holds, lambda: case.inputs(assessed))
+
+
+def _is_at_rest(engine: Engine, subject: str, holds: Sequence[Hold], acting: str | None) -> bool:
+    """Whether no rule asks for anything, and that is how it was: then it is counted, and no more is done."""
+    if acting or len(holds) > 1 or holds[0].reason is not Reason.HEALTHY:
+        return False
+    return engine.state.said.get(subject) == AT_REST and engine.observer.stays_at_rest(subject, holds[0].position)
 
 
 @contextmanager

@@ -281,6 +281,13 @@ class Observer:
         if (self._known.has(subject) or self._lines.has(subject)) and (words := standing()):
             self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), words)
 
+    def stays_at_rest(self, subject: str, position: str) -> bool:
+        """Return whether nothing is to be said of a subject of which no rule asks for anything; then it is counted."""
+        if self._passing or self._known.has(subject) or self._lines.has(subject):
+            return False
+        self._count(position, Reason.HEALTHY)
+        return True
+
     def _count(self, position: str, reason: Reason) -> None:
         key = position, reason
         counter = self._counters.get(key)

@@ -216,7 +216,7 @@ def _market_side(listing: Listing, category: _Category | None, answers: Sequence
     """Return what a reserve's own answers say; worked out once for all accounts of a block. Raises ReadFailedError."""
     place = listing.a_token, category.id if category else 0
     last = _LAST_SIDE.get(place)
-    if last is not None and last[0] == answers and last[1] == category and last[2] == listing:
+    if last is not None and last[0] == answers and last[1] == category and last[2] is listing:
         return last[3]
     found = _worked_out(listing, category, answers)
     _LAST_SIDE[place] = answers, category, listing, found
