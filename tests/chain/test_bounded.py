@@ -199,6 +199,30 @@ async def test_a_number_is_no_words_of_a_refusal(number: str) -> None:
     assert len(str(refused.value)) < 1000
 
 
+@pytest.mark.parametrize("hides", [b"[", b"{", b",", b"]"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        b'{"result":"0x%b","id":%b}',  # behind a long answer in hex
+        b'{"id":%2b,"result":"0x%1b"}',  # before it
+        b'{"a":"\\"0x%b","id":%b}',  # behind what only looks like one
+        b'["a"0x%b"%b',  # behind what is no JSON
+    ],
+)
+def test_a_long_answer_in_hex_hides_no_structure(around: bytes, hides: bytes) -> None:
+    """However long the text is, what is beside it is counted; and what is in it is text."""
+    deep = hides * 200_000
+    place = around.replace(b"%1b", b"%b").replace(b"%2b", b"%b").split(b"%b")
+    is_first = b"%2b" in around
+    for payload in (b"ab" * 4096, deep):
+        inside, beside = (deep, payload) if is_first else (payload, deep)
+        with pytest.raises(UnfitAnswerError):
+            parsed(place[0] + inside + place[1] + beside + place[2])
+    if b"result" in around:
+        whole = [b'"x"', payload] if is_first else [payload, b'"x"']
+        assert parsed(place[0] + whole[0] + place[1] + whole[1] + place[2])
+
+
 @pytest.mark.parametrize("extra", [0, 1])
 def test_the_deepest_is_met_exactly(extra: int) -> None:
     """As many levels as allowed are parsed, one more is not, however many brackets there are besides."""
