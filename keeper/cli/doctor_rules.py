@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from keeper.core.book.position import exposure
 from keeper.core.book.rules import HedgeRule, blindness
 from keeper.core.lending.metrics import LTV
+from keeper.core.perp.metrics import LEVERAGE, MARGIN_RATIO, is_named
 from keeper.core.perp.position import FACTOR, PerpPosition
-from keeper.core.perp.rules import PerpMeasure, PerpRule, is_named
+from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Action, Assessment, Rule
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import BPS, WAD, decimal_of
@@ -87,19 +88,19 @@ def _book(engine: Opened, snapshot: Snapshot, rule: HedgeRule) -> Iterator[Found
 
 
 def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Found]:
-    topic, bound, measure = f"rule {rule.name}", rule.trigger.bound, rule.trigger.measure
+    topic, bound, metric = f"rule {rule.name}", rule.trigger.bound, rule.trigger.metric
     symbols = sorted({leg.symbol for leg in position.legs})
-    market = rule.trigger.market
-    if measure.is_of_a_leg and market and not any(is_named(leg, market) for leg in position.legs):
+    market = rule.trigger.of.symbol
+    if metric.is_of_an_asset and market and not any(is_named(leg, market) for leg in position.legs):
         there = f"the position has {', '.join(symbols)}" if any(symbols) else "the market does not name itself"
         yield topic, False, f"measures nothing: there is no {market!r} here; {there}; leave `market` out, or correct it"
-    elif measure.is_of_a_leg and not market and len(symbols) > 1:
+    elif metric.is_of_an_asset and not market and len(symbols) > 1:
         yield topic, False, f"measures nothing: name one of its markets, {', '.join(symbols)}"
     least = position.maintenance * WAD // FACTOR
     at = decimal_of(least, 18, 4)
-    if measure is PerpMeasure.MARGIN_RATIO and bound <= least:
+    if metric is MARGIN_RATIO and bound <= least:
         yield topic, False, f"fires too late: the venue liquidates at a margin ratio of {at} already"
-    elif measure is PerpMeasure.LEVERAGE and least and bound >= WAD * WAD // least:
+    elif metric is LEVERAGE and least and bound >= WAD * WAD // least:
         yield (
             topic,
             False,

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from keeper.core.lending.metrics import HEALTH_FACTOR
-from keeper.core.perp.rules import MarginTarget, PerpMeasure, PerpRule
+from keeper.core.metrics import P, Target, Trigger
+from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
-from keeper.core.units import WAD, mul_div_down
+from keeper.core.scales import Beyond
 
 SHORT_OF_TARGET = 98
 """Percent of a target at which a plan counts as finished: interest and funding must not make another."""
 
 
 def until_target(rule: Rule) -> Rule:
-    """Return a rule that fires until its target is nearly met, where both are a health factor to be raised."""
-    target, trigger = rule.target, rule.trigger
-    if rule.is_boost or target is None or not target.metric is trigger.metric is HEALTH_FACTOR:
-        return rule
-    nearly = target.value * SHORT_OF_TARGET // 100
-    return replace(rule, trigger=replace(trigger, bound=max(trigger.bound, nearly)))
+    """Return a rule that fires until its target is nearly met, where trigger and target are of one kind."""
+    return rule if rule.is_boost else replace(rule, trigger=carried_on(rule.trigger, rule.target))
 
 
 def until_margin(rule: PerpRule) -> PerpRule:
@@ -27,12 +23,15 @@ def until_margin(rule: PerpRule) -> PerpRule:
 
     A stop is of a price: what it closed half of is closed on when the price is there again.
     """
-    target, trigger = rule.target, rule.trigger
-    if not isinstance(target, MarginTarget) or not target.ratio:
-        return rule
-    nearly = target.ratio * SHORT_OF_TARGET // 100
-    if trigger.measure is PerpMeasure.MARGIN_RATIO:
-        return replace(rule, trigger=replace(trigger, bound=max(trigger.bound, nearly)))
-    if trigger.measure is PerpMeasure.LEVERAGE:
-        return replace(rule, trigger=replace(trigger, bound=min(trigger.bound, mul_div_down(WAD, WAD, nearly))))
-    return rule
+    return replace(rule, trigger=carried_on(rule.trigger, rule.target))
+
+
+def carried_on(trigger: Trigger[P], target: Target[P] | None) -> Trigger[P]:
+    """Return a trigger that fires until a target is nearly met, where the two alone say what that measures."""
+    if target is None or not target.value:
+        return trigger
+    there = trigger.at(None, target.eased(SHORT_OF_TARGET))
+    if there is None:
+        return trigger
+    nearer = max(trigger.bound, there) if trigger.side is Beyond.BELOW else min(trigger.bound, there)
+    return replace(trigger, bound=nearer)

@@ -188,6 +188,12 @@ class Target(Generic[P]):
             return Target(self.metric, mul_div_up(self.value, BPS + by, BPS), self.of)
         return Target(self.metric, mul_div_down(self.value, BPS - by, BPS), self.of)
 
+    def eased(self, percent: int) -> Target[P]:
+        """Return the target that counts as met at so many percent of the way: its value moved to the dangerous side."""
+        if self.metric.risk is Beyond.BELOW:
+            return Target(self.metric, self.value * percent // 100, self.of)
+        return Target(self.metric, self.value * 100 // percent, self.of)
+
     @property
     def is_close(self) -> bool:
         """True when nothing is to be left: no debt, no size."""

@@ -105,6 +105,11 @@ class Unit(Enum):
         return f"{'-' if value < 0 else ''}{ratio_text(min(abs(value), INFINITE))}"
 
 
+def plain(ratio: int) -> str:
+    """Return a Wad ratio as an owner writes it."""
+    return decimal_of(ratio, 18).rstrip("0").rstrip(".")
+
+
 def percent(share: int) -> str:
     """Return a Wad share in percent."""
     return f"{decimal_of(share * 100, 18, 2)} %"

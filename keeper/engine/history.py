@@ -9,8 +9,8 @@ from typing import Any
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.book.unhedged import Naked
-from keeper.core.perp.position import PerpLeg, PerpPosition
-from keeper.core.perp.rules import PerpMeasure, PerpRule, leg_of, price_usd
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpRule
 from keeper.core.trail import Sample, Trail
 from keeper.journal.ports import History
 
@@ -18,7 +18,6 @@ MOST_KEYS = 64
 """Keys of own resting orders that are remembered; a venue holds fewer for a position."""
 LOOK_BACK = 5000
 """Blocks in which it is sought why a position shrank, where nobody wrote down when it was last seen."""
-FOLLOWED = (PerpMeasure.TRAILING_STOP, PerpMeasure.FUNDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,22 +189,9 @@ class PerpMemory:
 
 def _seen(trail: Trail, position: PerpPosition, rules: tuple[PerpRule, ...], *, is_sure: bool) -> Trail:
     for rule in rules:
-        if rule.trigger.measure not in FOLLOWED:
-            continue
-        leg = leg_of(rule.trigger, position)
-        if leg is None:
-            trail = trail.without(rule.name)
-        elif rule.trigger.measure is PerpMeasure.TRAILING_STOP:
-            if is_sure and price_usd(leg) > 0:
-                trail = trail.with_best(rule.name, price_usd(leg), _of(leg), is_highest=leg.is_long)
-        else:
-            window, now = rule.trigger.window_s, position.block.timestamp
-            trail = trail.with_sample(rule.name, now, leg.funding_rate, window, _of(leg))
+        if (remember := rule.trigger.metric.remember) is not None:
+            trail = remember(trail, rule.name, position, rule.trigger.of, is_sure)
     return trail
-
-
-def _of(leg: PerpLeg) -> str:
-    return f"{leg.market} {'long' if leg.is_long else 'short'}"
 
 
 def _plain(trail: Trail) -> dict[str, Any]:

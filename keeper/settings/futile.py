@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from keeper.core.decide import LEAST_SPEND, Bounded
 from keeper.core.lending.metrics import HEALTH_FACTOR, MOST_HEALTH, LendingTrigger, likely_health
 from keeper.core.metrics import P, Trigger
-from keeper.core.perp.rules import PerpAction, PerpMeasure, PerpRule
+from keeper.core.perp.metrics import STOP_LOSS, TAKE_PROFIT
+from keeper.core.perp.rules import PerpAction, PerpRule
 from keeper.core.rules import Action, Rule
-from keeper.core.units import WAD, decimal_of, usd_text
+from keeper.core.units import decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address
 from keeper.settings.model import Position, Settings
 from keeper.venues.registry import VENUES, Family
 
-MOST_LEVERAGE = 1000 * WAD
 LEAST_FEE = 10**7
 """0.01 gwei, what the least offer adds to the base fee."""
 FOR_ANYBODY = frozenset({Action.TOP_UP, Action.REPAY, Action.ALERT})
@@ -51,7 +51,7 @@ def _perp_rules(of: Settings) -> Iterator[str]:
     for rule in of.perp_rules:
         for line in (
             *_never_allowed_perp(rule, positions[rule.position]),
-            *_out_of_reach_perp(rule),
+            *_out_of_reach(rule.trigger),
             *_unknown_market(rule, positions[rule.position], of),
             *_limits(rule),
         ):
@@ -103,16 +103,6 @@ def _out_of_reach(trigger: Trigger[P]) -> Iterator[str]:
         yield line
 
 
-def _out_of_reach_perp(rule: PerpRule) -> Iterator[str]:
-    bound, measure = rule.trigger.bound, rule.trigger.measure
-    if measure is PerpMeasure.LEVERAGE and bound <= WAD:
-        yield f"a leverage of {_ratio(bound)} as bound fires always; write one above 1"
-    elif measure is PerpMeasure.LEVERAGE and bound > MOST_LEVERAGE:
-        yield f"a leverage of {_ratio(bound)} as bound never fires: every venue liquidates before"
-    elif measure is PerpMeasure.MARGIN_RATIO and bound < WAD // 1000:
-        yield f'a margin ratio of {_ratio(bound)} is too late: every venue liquidates before; 8 % is "0.08"'
-
-
 def _senseless_target(rule: Rule, of: Settings) -> Iterator[str]:
     if rule.target is None or rule.target.metric is not HEALTH_FACTOR:
         return
@@ -142,8 +132,8 @@ def _crossed_stops(of: Settings) -> Iterator[str]:
     """Yield pairs of stops of one position between which no price lies: one of them always fires."""
     for position in (p for p in of.positions if p.is_long is not None):
         own = [r for r in of.perp_rules if r.position == position.name]
-        stops = [r for r in own if r.trigger.measure is PerpMeasure.STOP_LOSS]
-        takes = [r for r in own if r.trigger.measure is PerpMeasure.TAKE_PROFIT]
+        stops = [r for r in own if r.trigger.metric is STOP_LOSS]
+        takes = [r for r in own if r.trigger.metric is TAKE_PROFIT]
         for stop, take in ((s, t) for s in stops for t in takes):
             low, high = (stop, take) if position.is_long else (take, stop)
             if low.trigger.bound >= high.trigger.bound:
@@ -171,7 +161,7 @@ def _unknown_asset(trigger: LendingTrigger, of: Settings) -> Iterator[str]:
 
 
 def _unknown_market(rule: PerpRule, position: Position, of: Settings) -> Iterator[str]:
-    market = rule.trigger.market
+    market = rule.trigger.of.symbol
     table = of.network.perp(position.venue)
     if market is None or table is None or "market" in VENUES[position.venue].must_name:
         return

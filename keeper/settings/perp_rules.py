@@ -9,50 +9,33 @@ from math import ceil
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.book.unhedged import NakedBudget
-from keeper.core.perp.rules import (
-    ExitTarget,
-    MarginTarget,
-    PerpAction,
-    PerpMeasure,
-    PerpRule,
-    PerpTarget,
-    PerpTrigger,
-    target_fires,
-)
-from keeper.core.units import USD, WAD, Wad, mul_div_up, scaled
+from keeper.core.perp.metrics import METRICS, STOP_LOSS, TAKE_PROFIT, closed
+from keeper.core.perp.rules import PerpAction, PerpRule
+from keeper.core.units import WAD, Wad, scaled
 from keeper.settings.fields import as_address
 from keeper.settings.model import Signer
 from keeper.settings.perp_schema import BookTable
-from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
+from keeper.settings.rule_schema import RestoreTable, RuleTable, measure_of
+from keeper.settings.rule_terms import bound_faults, side_faults, target_of, trigger_of, triggers_of, unfit
 from keeper.settings.rules import limit_faults, limits_of, misplaced
 from keeper.venues.registry import VENUES
 
-MEASURES = {
-    "margin_ratio_below": PerpMeasure.MARGIN_RATIO,
-    "leverage_above": PerpMeasure.LEVERAGE,
-    "liquidation_distance_below": PerpMeasure.LIQUIDATION_DISTANCE,
-    "stop_loss": PerpMeasure.STOP_LOSS,
-    "take_profit": PerpMeasure.TAKE_PROFIT,
-    "trailing_stop": PerpMeasure.TRAILING_STOP,
-    "funding_above": PerpMeasure.FUNDING,
-}
-PRICES = ("stop_loss", "take_profit")
+RESTING = (STOP_LOSS.key, TAKE_PROFIT.key)
+"""What a venue can watch for by itself: an order that rests with it."""
 ACTIONS = frozenset(a.value for a in PerpAction)
 BOOK_ACTIONS = frozenset({"hedge", "add_margin", "unwind", "alert"})
 LEAST_RATIO = Decimal("0.02")
 """A hedge nearer to liquidation than that is lost with the next move of the price."""
-WINDOW_S = 8 * 3600
-"""The funding window where none is given."""
 
 
 def build_perp_rule(table: RuleTable) -> PerpRule:
     """Return the rule of a table in which ``perp_rule_faults`` finds nothing."""
-    trigger = _trigger(table.when)
+    trigger = trigger_of(table.when, METRICS)
     return PerpRule(
         name=table.name,
         position=table.about,
         trigger=trigger,
-        target=_target(table.restore, trigger),
+        target=target_of(table.restore, METRICS, closed(trigger.of.symbol)),
         actions=tuple(dict.fromkeys(PerpAction(a) for a in table.actions)),
         cooldown_s=table.pause_s,
         limits=limits_of(table.limits),
@@ -100,19 +83,18 @@ def build_book(table: BookTable, signers: Mapping[str, Signer]) -> Book:
 
 def perp_rule_faults(table: RuleTable, venue: str) -> Iterator[str]:
     """Yield what contradicts itself in a rule about a perpetual position: the field, the fault and the remedy."""
-    wrong = list(misplaced(table, "perp", frozenset(MEASURES), ACTIONS, "a perpetual position"))
+    wrong = list(misplaced(table, "perp", frozenset(triggers_of(METRICS)), ACTIONS, "a perpetual position"))
     restore = table.restore
     if isinstance(restore, RestoreTable) and restore.margin_ratio is None and restore.leverage is None:
         wrong.append('restore: a perpetual position is restored to margin_ratio, leverage or "close"')
     if wrong:
         yield from wrong
         return
-    faults = [*_bounds(table), *_senseless(table, venue), *limit_faults(table.limits)]
+    faults = [*bound_faults(table.when, restore, METRICS), *_senseless(table, venue), *limit_faults(table.limits)]
     yield from faults
     if not faults:
-        trigger = _trigger(table.when)
-        if target_fires(trigger, _target(restore, trigger)):
-            yield "restore: leaves the rule still firing; move the target away from the trigger"
+        trigger = trigger_of(table.when, METRICS)
+        yield from side_faults(trigger, target_of(restore, METRICS, closed(trigger.of.symbol)))
 
 
 def hedge_rule_faults(table: RuleTable) -> Iterator[str]:
@@ -139,62 +121,25 @@ def hedge_rule_faults(table: RuleTable) -> Iterator[str]:
     yield from limit_faults(table.limits)
 
 
-def _bounds(table: RuleTable) -> Iterator[str]:
-    when, restore = table.when, table.restore
-    for name in ("margin_ratio_below", "liquidation_distance_below", "trailing_stop"):
-        value: Decimal | None = getattr(when, name)
-        if value is not None and not 0 < value < 1:
-            yield f'when.{name}: {value} must lie between 0 and 1; write 20 % as "0.20"'
-    for name in ("leverage_above", *PRICES):
-        value = getattr(when, name)
-        if value is not None and value <= 0:
-            yield f"when.{name}: {value} must be positive"
-    if isinstance(restore, RestoreTable):
-        if restore.margin_ratio is not None and restore.margin_ratio <= 0:
-            yield f"restore.margin_ratio: {restore.margin_ratio} must be positive"
-        if restore.leverage is not None and scaled(max(restore.leverage, Decimal(0)), WAD) == 0:
-            yield f"restore.leverage: {restore.leverage} must be positive"
-
-
 def _senseless(table: RuleTable, venue: str) -> Iterator[str]:
     acts = [a for a in table.actions if a != "alert"]
     measure = measure_of(table.when)
     if table.restore is None and acts:
         yield 'restore: is missing; say where to get to, like { margin_ratio = "0.20" } or "close", or only alert'
-    if "add_margin" in acts and (table.restore == "close" or MEASURES[measure].is_exit):
+    yield from unfit(table, METRICS)
+    if "add_margin" in acts and table.restore == "close" and not list(unfit(table, METRICS)):
         yield "actions: add_margin closes nothing and stops no loss; use reduce or close"
     if acts == ["add_margin"] or not acts:
         pass
     elif table.restore == "close" and "close" not in acts and "reduce" not in acts:
         yield 'actions: "close" needs the action close or reduce'
-    if table.rest and measure not in PRICES:
+    if table.rest and measure not in RESTING:
         yield "rest: a resting order waits for a price: it goes with stop_loss or take_profit"
     elif table.rest and (table.restore != "close" or "close" not in acts):
         yield 'rest: a resting order closes the position: it goes with restore = "close" and the action close'
     elif table.rest and venue in VENUES and not VENUES[venue].keeps_orders:
         others = " or ".join(v.key for v in VENUES.values() if v.keeps_orders)
         yield f"rest: {venue} keeps no orders; leave it out, or use {others}"
-
-
-def _trigger(when: WhenTable) -> PerpTrigger:
-    name = measure_of(when)
-    scale = USD if name in PRICES else WAD
-    window = ceil(when.window) if when.window else WINDOW_S if name == "funding_above" else 0
-    value: Decimal = getattr(when, name)
-    bound = scaled(value, scale) if value >= 0 else -scaled(-value, scale)
-    return PerpTrigger(MEASURES[name], bound, when.market.upper() if when.market else None, window)
-
-
-def _target(restore: RestoreTable | str | None, trigger: PerpTrigger) -> PerpTarget | None:
-    if restore is None:
-        return None
-    if isinstance(restore, str):
-        return ExitTarget(trigger.market)
-    if restore.margin_ratio is not None:
-        return MarginTarget(Wad(scaled(restore.margin_ratio, WAD)), f"margin ratio {restore.margin_ratio}")
-    assert restore.leverage is not None  # noqa: S101 - checked as a fault
-    ratio = mul_div_up(WAD, WAD, scaled(restore.leverage, WAD))
-    return MarginTarget(Wad(ratio), f"leverage {restore.leverage}")
 
 
 def _delta_of(table: RuleTable) -> Decimal | None:

@@ -12,8 +12,9 @@ from math import ceil
 from keeper.core.metrics import Metric, P, Subject, Target, Trigger
 from keeper.core.scales import Beyond, Unit
 from keeper.core.units import decimal_of, largest, smallest
-from keeper.settings.rule_schema import RestoreTable, WhenTable, measure_of
+from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
 
+ALERT = "alert"
 STEP = 10**4
 """Parts of one that a better figure is proposed in."""
 MOST = 10**7
@@ -35,6 +36,8 @@ def trigger_of(when: WhenTable, metrics: Metrics[P]) -> Trigger[P]:
     key = measure_of(when)
     metric, side = triggers_of(metrics)[key]
     named = getattr(when, metric.named) if metric.named else None
+    if metric.named == "market" and named:
+        named = named.upper()
     window = (ceil(when.window) if when.window else metric.window_s) if metric.window_s else 0
     return Trigger(metric, side, metric.unit.of(getattr(when, key)), Subject(named, window))
 
@@ -65,6 +68,16 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
         # a figure that rounds to nothing is nothing
         if not metric.valid_target.allows(value) or not metric.unit.of(value):
             yield f"restore.{goal}: {value} {metric.valid_target.value}"
+
+
+def unfit(table: RuleTable, metrics: Metrics[P]) -> Iterator[str]:
+    """Yield actions that do nothing about what a rule watches."""
+    metric, _ = triggers_of(metrics)[measure_of(table.when)]
+    if metric.actions is None:
+        return
+    wrong = [a for a in table.actions if a not in (*metric.actions, ALERT)]
+    if wrong:
+        yield f"actions: {', '.join(wrong)} {metric.why_only}; use {' or '.join(metric.actions)}"
 
 
 def side_faults(trigger: Trigger[P], target: Target[P] | None) -> Iterator[str]:

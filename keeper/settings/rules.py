@@ -16,7 +16,7 @@ from keeper.settings.rule_schema import (
     RuleTable,
     measure_of,
 )
-from keeper.settings.rule_terms import bound_faults, side_faults, target_of, trigger_of
+from keeper.settings.rule_terms import bound_faults, side_faults, target_of, trigger_of, unfit
 from keeper.venues.registry import Family, family_of
 
 _GWEI = 10**9
@@ -57,7 +57,12 @@ def rule_faults(table: RuleTable) -> Iterator[str]:
     if wrong:
         yield from wrong
         return
-    faults = [*bound_faults(table.when, table.restore, METRICS), *_without_sense(table), *limit_faults(table.limits)]
+    faults = [
+        *bound_faults(table.when, table.restore, METRICS),
+        *unfit(table, METRICS),
+        *_without_sense(table),
+        *limit_faults(table.limits),
+    ]
     yield from faults
     if not faults:
         yield from side_faults(trigger_of(table.when, METRICS), target_of(table.restore, METRICS, CLOSED))

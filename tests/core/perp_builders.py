@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from core_builders import BLOCK, NOW, OWNER, at, limits, loop, safety, usd, wad
@@ -14,22 +15,16 @@ from keeper.core.book.position import Book, exposure
 from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
 from keeper.core.book.unhedged import Naked, NakedBudget
 from keeper.core.decide import Hold, Memory
+from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.perp import margin as perps
+from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.candidates import perp_plans
 from keeper.core.perp.decide import PerpIntent, decide_perp
+from keeper.core.perp.metrics import PerpTarget
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
-from keeper.core.perp.rules import (
-    MarginTarget,
-    PerpAction,
-    PerpAssessment,
-    PerpMeasure,
-    PerpRule,
-    PerpTarget,
-    PerpTrigger,
-    assess_perp,
-)
+from keeper.core.perp.rules import PerpAction, PerpAssessment, PerpRule, assess_perp
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Listed, Snapshot, Unreadable, Wallet
@@ -110,8 +105,15 @@ def resting(key: str = "0x01", kind: OrderKind = OrderKind.STOP_LOSS, **given: A
 # --- rules about one position ----------------------------------------------------------------------------------------
 
 
+PerpMetric = Metric[PerpPosition]
+
+
+def to_margin(ratio: int) -> PerpTarget:
+    return Target(perp_metrics.MARGIN_RATIO, ratio)
+
+
 def perp_rule(
-    measure: PerpMeasure = PerpMeasure.MARGIN_RATIO,
+    metric: PerpMetric = perp_metrics.MARGIN_RATIO,
     bound: str = "0.12",
     to: PerpTarget | str | None = "0.20",
     actions: Iterable[PerpAction] = (PerpAction.ADD_MARGIN, PerpAction.REDUCE),
@@ -119,9 +121,8 @@ def perp_rule(
     window_s: int = 0,
     **changes: Any,
 ) -> PerpRule:
-    is_price = measure in (PerpMeasure.STOP_LOSS, PerpMeasure.TAKE_PROFIT)
-    trigger = PerpTrigger(measure, usd(bound) if is_price else wad(bound), market, window_s)
-    target = MarginTarget(wad(to), f"margin ratio {to}") if isinstance(to, str) else to
+    trigger = Trigger(metric, metric.sides[0], metric.unit.of(Decimal(bound)), Subject(market, window_s))
+    target = to_margin(wad(to)) if isinstance(to, str) else to
     return replace(PerpRule("margin", "short", trigger, target, tuple(actions), 600, limits()), **changes)
 
 

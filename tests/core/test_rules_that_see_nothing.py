@@ -8,7 +8,18 @@ import pytest
 from core_builders import BLOCK, below, loop
 from core_builders import assessed as assessed_loan
 from core_builders import rule as lending_rule
-from perp_builders import BOOK, assessed_perp, decided, hedge_decision, hedge_rule, leg_at, perp_rule, short, snapshot
+from perp_builders import (
+    BOOK,
+    PerpMetric,
+    assessed_perp,
+    decided,
+    hedge_decision,
+    hedge_rule,
+    leg_at,
+    perp_rule,
+    short,
+    snapshot,
+)
 from perp_strategies import a_position
 
 from keeper.cli.show_perps import rules_text
@@ -17,7 +28,9 @@ from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import Hold, Memory, decide
 from keeper.core.lending.metrics import PRICE
-from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
+from keeper.core.perp import metrics as perp_metrics
+from keeper.core.perp.metrics import closed
+from keeper.core.perp.rules import PerpAction, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.trail import Trail
 from keeper.engine.perp import report
@@ -25,13 +38,13 @@ from keeper.engine.perp import report
 from core_builders import OWNER, safety  # isort: skip
 
 
-def stop(market: str | None, measure: PerpMeasure = PerpMeasure.STOP_LOSS, **changes: Any) -> PerpRule:
-    return perp_rule(measure, "2600", ExitTarget(market), [PerpAction.CLOSE], market, name="stop", **changes)
+def stop(market: str | None, measure: PerpMetric = perp_metrics.STOP_LOSS, **changes: Any) -> PerpRule:
+    return perp_rule(measure, "2600", closed(market), [PerpAction.CLOSE], market, name="stop", **changes)
 
 
-@pytest.mark.parametrize("measure", [m for m in PerpMeasure if m.is_of_a_leg])
+@pytest.mark.parametrize("measure", [m for m in perp_metrics.METRICS.values() if m.named and m.sides])
 @pytest.mark.parametrize("size", ["3", "0"])
-def test_a_perpetual_rule_of_a_market_that_is_not_there_holds(measure: PerpMeasure, size: str) -> None:
+def test_a_perpetual_rule_of_a_market_that_is_not_there_holds(measure: PerpMetric, size: str) -> None:
     """With a size and without: the market it names is none of the position's."""
     found = decided(short(size=size), stop("SOL", measure))
     assert isinstance(found, Hold)
@@ -58,10 +71,10 @@ def test_a_market_without_a_size_is_at_rest() -> None:
     assert found.reason is Reason.HEALTHY
 
 
-@pytest.mark.parametrize("measure", [PerpMeasure.FUNDING, PerpMeasure.TRAILING_STOP])
-def test_a_rule_that_has_not_seen_enough_says_so_and_is_quiet(measure: PerpMeasure) -> None:
+@pytest.mark.parametrize("measure", [perp_metrics.FUNDING, perp_metrics.TRAILING_STOP])
+def test_a_rule_that_has_not_seen_enough_says_so_and_is_quiet(measure: PerpMetric) -> None:
     """Funding before half its window, a trailing stop before a price beyond doubt: not at rest, and no alarm either."""
-    found = decided(short(), stop(None, measure, target=ExitTarget()), trail=Trail())
+    found = decided(short(), stop(None, measure, target=closed()), trail=Trail())
     assert isinstance(found, Hold)
     assert (found.rule, found.reason, found.is_quiet) == ("stop", Reason.UNMEASURED, True)
     assert not found.leaves_in_danger

@@ -8,16 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perp_builders import long, perp_rule, short
 
+from keeper.core.perp import metrics as perp_metrics
+from keeper.core.perp.metrics import fallen
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpMeasure, fallen
 from keeper.core.trail import SAMPLES, Sample, Trail
 from keeper.core.units import WAD
 from keeper.engine.history import _plain, _seen, _trail  # what goes into the journal and comes back
 
 HOUR = 3600
 WINDOW = 8 * HOUR
-TRAILING = perp_rule(PerpMeasure.TRAILING_STOP, "0.08", name="trail")
-FUNDING = perp_rule(PerpMeasure.FUNDING, "0.60", name="dear", window_s=WINDOW)
+TRAILING = perp_rule(perp_metrics.TRAILING_STOP, "0.08", name="trail")
+FUNDING = perp_rule(perp_metrics.FUNDING, "0.60", name="dear", window_s=WINDOW)
 
 
 def rates(*seen: tuple[int, int], window: int = WINDOW) -> Trail:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from core_builders import wad
-from perp_builders import assessed_perp, long, perp_rule, resting, short, snapshot
+from perp_builders import assessed_perp, long, perp_rule, resting, short, snapshot, to_margin
 
+from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.decide import PerpIntent
+from keeper.core.perp.metrics import closed
 from keeper.core.perp.moves import CancelOrder, PlaceOrder, UpdateOrder
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import ExitTarget, MarginTarget, PerpAction, PerpMeasure
+from keeper.core.perp.rules import PerpAction
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import WAD, Wei
 from keeper.engine.perp.preflight import PerpPrepared
@@ -26,7 +28,7 @@ HEDGE = short(margin="5000")
 
 
 def stop(price: str = "2600", name: str = "stop") -> object:
-    return perp_rule(PerpMeasure.STOP_LOSS, price, ExitTarget(), [PerpAction.CLOSE], name=name, rests=True)
+    return perp_rule(perp_metrics.STOP_LOSS, price, closed(), [PerpAction.CLOSE], name=name, rests=True)
 
 
 def moves(position: object, *rules: object, own: tuple[str, ...] = ()) -> list[object]:
@@ -105,7 +107,7 @@ async def test_what_finishes_a_plan_is_kept_until_its_target_is_met(margin: str,
     """Its trigger is past, or there would be no near miss: that is no reason to give the rest up."""
     now = short(margin=margin)
     rule = perp_rule(bound="0.10", to="0.30")
-    intent = PerpIntent(assessed_perp(now, rule), rule, MarginTarget(wad("0.30"), ""), (), (), None, finishes=True)
+    intent = PerpIntent(assessed_perp(now, rule), rule, to_margin(wad("0.30")), (), (), None, finishes=True)
     plan = replace(plan_of(now, rule, CancelOrder("0x01")), intent=intent, is_upkeep=False)
     engine: Any = SimpleNamespace(perps=SimpleNamespace(rules=(rule,)), reader=Watching(now))
     assert isinstance(await PerpLook(engine, PerpPrepared(plan, (), "", (), now, None, Wei(7)))(has_begun=False), found)

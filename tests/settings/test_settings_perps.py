@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from keeper.core.perp.rules import ExitTarget, MarginTarget, PerpMeasure
+from keeper.core.perp import metrics as perp_metrics
+from keeper.core.perp.metrics import closed
 from keeper.core.units import USD, WAD
 from keeper.settings import Settings
 
@@ -51,8 +52,7 @@ def test_rules_and_books_become_what_they_say(load_text: Load, good: str) -> Non
     """Units, defaults, and the case of an underlying."""
     settings = load_text(text=good + PERPS)
     (rule,), (hedge,), (book,) = settings.perp_rules, settings.hedge_rules, settings.books
-    assert (rule.trigger.measure, rule.trigger.bound) == (PerpMeasure.MARGIN_RATIO, 12 * WAD // 100)
-    assert isinstance(rule.target, MarginTarget)
+    assert (rule.trigger.metric, rule.trigger.bound) == (perp_metrics.MARGIN_RATIO, 12 * WAD // 100)
     assert (hedge.underlying, hedge.band, hedge.target, hedge.least_trade) == ("ETH", WAD // 2, 0, WAD // 20)
     assert (hedge.least_margin_ratio, hedge.unwinds, hedge.may_add_margin) == (15 * WAD // 100, None, False)
     assert book.hedges == ("short",)
@@ -62,7 +62,7 @@ def test_a_stop_is_a_price_and_closes(load_text: Load, good: str) -> None:
     """Of the market named, else of the only one."""
     settings = load_text(*STOP, (ACTIONS, 'actions = ["close"]'), text=good + PERPS)
     (rule,) = settings.perp_rules
-    assert (rule.trigger.bound, rule.target) == (2600 * USD, ExitTarget(None))
+    assert (rule.trigger.bound, rule.target) == (2600 * USD, closed(None))
 
 
 def test_the_least_trade_left_out_still_fits_between_target_and_band(load_text: Load, good: str) -> None:
@@ -84,8 +84,14 @@ def test_a_wallet_named_by_signer_and_by_address_counts_once(load_text: Load, go
         ([(ACTIONS, 'actions = ["repay"]')], "rules[1].actions (in 'margin'): repay is not for a perpetual position"),
         ([(RESTORE, 'restore = { ltv = "0.5" }')], "rules[1].restore (in 'margin'): a perpetual position is restored"),
         ([(RESTORE, "")], "rules[1].restore (in 'margin'): is missing; say where to get to"),
-        ([(RESTORE, 'restore = { margin_ratio = "0.12" }')], "rules[1].restore (in 'margin'): leaves the rule still"),
-        ([(RESTORE, 'restore = { leverage = "9" }')], "rules[1].restore (in 'margin'): leaves the rule still firing"),
+        (
+            [(RESTORE, 'restore = { margin_ratio = "0.12" }')],
+            "rules[1].restore.margin_ratio (in 'margin'): 0.12 must lie above",
+        ),
+        (
+            [(RESTORE, 'restore = { leverage = "9" }')],
+            "rules[1].restore.leverage (in 'margin'): 9 leaves the margin ratio below the trigger; write 8.3",
+        ),
         ([(RESTORE, 'restore = { leverage = "0" }')], "rules[1].restore.leverage (in 'margin'): 0 must be positive"),
         ([(RESTORE, 'restore = { leverage = "1e-19" }')], "rules[1].restore.leverage (in 'margin')"),
         ([(WHEN, 'when = { margin_ratio_below = "12" }')], "rules[1].when.margin_ratio_below (in 'margin'): 12 must"),

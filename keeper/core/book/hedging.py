@@ -9,6 +9,7 @@ from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.perp import margin as perps
+from keeper.core.perp.metrics import FUNDING, leg_of
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp.position import PerpPosition
@@ -22,9 +23,8 @@ from keeper.core.perp.pricing import (
     with_margin,
     worst_price,
 )
-from keeper.core.perp.rules import PerpMeasure, PerpRule, fires, leg_of, measure
+from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
-from keeper.core.trail import Trail
 from keeper.core.units import (
     BPS,
     UINT256_MAX,
@@ -100,14 +100,14 @@ def funding_cost(position: PerpPosition, market: str, size_change: int, horizon_
 def undone_by(rules: Sequence[PerpRule], before: PerpPosition, after: PerpPosition) -> PerpRule | None:
     """Return the first rule that would trade a grown position smaller again at these prices and rates."""
     for rule in rules:
-        leg = leg_of(rule.trigger, after)
+        leg = leg_of(after, rule.trigger.of)
         if rule.position != after.name or not any(a.trades for a in rule.acts):
             continue
-        value = measure(rule.trigger, after, Trail(), rule.name)
-        if rule.trigger.measure is PerpMeasure.FUNDING and leg is not None:
+        value = rule.trigger.metric.now(after, rule.trigger.of)
+        if rule.trigger.metric is FUNDING and leg is not None:
             is_told_as_long = not before.leg(leg.market).size
             value = -leg.funding_rate if is_told_as_long and not leg.is_long else leg.funding_rate
-        if value is not None and fires(rule.trigger, value, leg):
+        if value is not None and rule.trigger.fires_at(value, after):
             return rule
     return None
 

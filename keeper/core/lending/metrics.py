@@ -14,7 +14,7 @@ from keeper.core.lending.position import AccountFigures, Holding, LendingPositio
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.scales import Beyond, Range, Unit, percent, trimmed
+from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
 from keeper.core.trail import Seen
 from keeper.core.units import (
     INFINITE,
@@ -22,7 +22,6 @@ from keeper.core.units import (
     Address,
     Bps,
     Wad,
-    decimal_of,
     mul_div_down,
     mul_div_up,
     ratio_text,
@@ -137,11 +136,6 @@ def _price(p: LendingPosition, _: Seen, of: Subject) -> int | Doubt:
 
 
 # --- bounds that never work, and words -------------------------------------------------------------------------------
-
-
-def plain(ratio: int) -> str:
-    """Return a Wad ratio as an owner writes it."""
-    return decimal_of(ratio, 18).rstrip("0").rstrip(".")
 
 
 def likely_health(value: int) -> str:

@@ -9,11 +9,12 @@ from keeper.core.decide import Hold
 from keeper.core.lending.proposals import AIM, Cost, Rejected
 from keeper.core.perp import margin as perps
 from keeper.core.perp.decide import PerpIntent
+from keeper.core.perp.metrics import PerpTarget, leg_of, ratio_at
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd, cost_share, dearest, gas_cost, side, value_of, with_margin, worst_price
-from keeper.core.perp.rules import ExitTarget, MarginTarget, PerpAction, leg_of
+from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.units import (
     BPS,
@@ -91,7 +92,7 @@ def _ways(intent: PerpIntent, terms: PerpTerms) -> Iterator[_Way | Rejected]:
 
 def _legs(intent: PerpIntent) -> list[PerpLeg]:
     """Return the legs an intent may trade: the one its trigger names, else the largest first."""
-    named = leg_of(intent.rule.trigger, intent.perp)
+    named = leg_of(intent.perp, intent.rule.trigger.of)
     if named is not None:
         return [named]
     return sorted(intent.perp.held, key=perps.notional, reverse=True)
@@ -104,12 +105,13 @@ def _margin(intent: PerpIntent, terms: PerpTerms, position: PerpPosition) -> _Wa
     """Return the way that adds collateral from the wallet."""
     label = f"add {position.collateral_symbol} margin"
     target = intent.target
-    if isinstance(target, ExitTarget):
+    aim = _aim(target)
+    if aim is None:
         return Rejected(label, Reason.NOTHING_HELPS, "margin closes nothing")
     held = terms.wallet.tokens.get(position.collateral, 0)
     if not held:
         return Rejected(label, Reason.WALLET_EMPTY, f"no {position.collateral_symbol}")
-    dollars = perps.margin_to_reach(position, _aim(target))
+    dollars = perps.margin_to_reach(position, aim)
     wanted = mul_div_up(dollars, 10**position.collateral_decimals, position.collateral_price)
     amount = min(wanted, held, _within(_dollars_left(intent), position))
     spend = Usd(value_of(position, amount))
@@ -159,8 +161,9 @@ def _less(
     if whole and max(0, quote.impact) * BPS > quote.notional * slippage:
         return Rejected(label, Reason.POOL_TOO_THIN, f"impact of {usd_text(base_usd(position, quote.impact))}")
     wanted: int | None = abs(leg.size)
-    if not whole and isinstance(target, MarginTarget):
-        wanted = perps.size_to_reach(position, leg.market, _aim(target), cost)
+    aim = _aim(target)
+    if not whole and aim is not None:
+        wanted = perps.size_to_reach(position, leg.market, aim, cost)
     room = _size_within(_dollars_left(intent), position, leg)
     size = min(abs(leg.size) if wanted is None else wanted, room)
     if size <= 0:
@@ -193,7 +196,7 @@ def _combined(intent: PerpIntent, terms: PerpTerms, partial: list[_Way]) -> _Way
     """Return margin from the wallet, then less size for what is still missing; None where that is no way."""
     first = next((w for w in partial if any(isinstance(s.move, AddMargin) for s in w.steps)), None)
     action = next((a for a in intent.actions if a.trades), None)
-    if first is None or action is None or isinstance(intent.target, ExitTarget):
+    if first is None or action is None or intent.target.is_close:
         return None
     moved = sum(step.spend for step in first.steps)
     left = None if intent.left_today is None else Usd(max(0, intent.left_today - moved))
@@ -210,9 +213,13 @@ def _combined(intent: PerpIntent, terms: PerpTerms, partial: list[_Way]) -> _Way
     return _Way(f"{first.label}, then {then.label}", first.steps + then.steps, cost, then.after, then.is_sufficient)
 
 
-def _aim(target: MarginTarget) -> Wad:
-    """Return the ratio a plan is solved for: a hair beyond the target, for what accrues until it is mined."""
-    return Wad(mul_div_up(target.ratio, BPS + AIM, BPS))
+def _aim(target: PerpTarget) -> Wad | None:
+    """Return the ratio a plan is solved for: a hair beyond the target, for what accrues until it is mined.
+
+    None for a target that is not about margin.
+    """
+    ratio = ratio_at(target)
+    return None if ratio is None else Wad(mul_div_up(ratio, BPS + AIM, BPS))
 
 
 def _dollars_left(intent: PerpIntent) -> int:
@@ -249,8 +256,8 @@ def promise(
     target = intent.target if is_sufficient else None
     tolerance = intent.rule.limits.max_slippage if intent.perp.fills_later else 0
     least = _ratio(after) * (BPS - PARTIAL_TOLERANCE) // BPS if after.held else 0
-    if isinstance(target, MarginTarget):
-        least = target.ratio
+    if target is not None:
+        least = ratio_at(target) or least
     least = least * (BPS - tolerance) // BPS
     text = str(target) if target else f"margin ratio {ratio_text(least)} or more"
     traded = [s.move for s in steps if isinstance(s.move, Trade)]

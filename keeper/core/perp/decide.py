@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 from keeper.core.decide import NEW_LOW, Decided, Hold, Memory, Safety, left_today, not_now
 from keeper.core.perp import margin as perps
+from keeper.core.perp.metrics import PerpTarget
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import (
     PerpAction,
     PerpAssessment,
-    PerpMeasure,
     PerpRule,
-    PerpTarget,
-    measured_text,
-    target_fires,
 )
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -85,7 +82,7 @@ def is_new_low(rule: PerpRule, position: PerpPosition, memory: Memory) -> bool:
     Funding is no price.
     """
     before = memory.acted_on.get((position.name, rule.name))
-    if not before or rule.trigger.measure is PerpMeasure.FUNDING:
+    if not before or not rule.trigger.metric.follows_prices:
         return False
     then = position
     for leg in position.held:
@@ -117,10 +114,14 @@ def _needless(rule: PerpRule, assessed: PerpAssessment) -> tuple[Reason, str] | 
     """Return why a fired rule asks for nothing that could be done."""
     if not rule.acts or rule.target is None:
         value = next(v.measured for v in assessed.verdicts if v.rule is rule)
-        return Reason.ALERT_ONLY, measured_text(rule.trigger, value)
-    if rule.target.is_met(assessed.position) and rule.trigger.measure.is_of_a_leg:
-        return Reason.AT_TARGET, str(rule.target)
-    if rule.target.is_met(assessed.position) or target_fires(rule.trigger, rule.target):
+        return Reason.ALERT_ONLY, rule.trigger.metric.text(value)
+    is_met, trigger = rule.target.is_met(assessed.position), rule.trigger
+    if trigger.metric.at_target is None:  # nothing of ours moves it: the rule rests once its target is met
+        return (Reason.AT_TARGET, str(rule.target)) if is_met else None
+    there = trigger.at(assessed.position, rule.target)
+    if there is None:
+        return Reason.RULE_UNDECIDABLE, f"nobody knows the {trigger.metric.words} at {rule.target}"
+    if is_met or trigger.fires_at(there, assessed.position):
         return Reason.TARGET_BEYOND_TRIGGER, f"target {rule.target}"
     return None
 

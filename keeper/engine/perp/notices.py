@@ -10,6 +10,7 @@ from keeper.core.book.rules import BookAssessment, HedgeIntent
 from keeper.core.decide import Hold
 from keeper.core.notices import Notice, sentence
 from keeper.core.perp import margin as perps
+from keeper.core.perp.metrics import MARGIN_RATIO
 from keeper.core.perp.moves import (
     AddMargin,
     AllowMargin,
@@ -24,7 +25,7 @@ from keeper.core.perp.moves import (
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd, price_base
-from keeper.core.perp.rules import PerpAssessment, PerpMeasure, PerpTrigger, PerpVerdict
+from keeper.core.perp.rules import PerpAssessment, PerpVerdict
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.scales import percent, trimmed
@@ -143,20 +144,7 @@ def deed_of(of: PerpPosition, move: PerpMove) -> str:
 
 def fired_text(verdict: PerpVerdict) -> str:
     """Return a measure against its bound: ``margin ratio 8.11 % is below 12.00 %``."""
-    trigger, value = verdict.rule.trigger, verdict.measured
-    measured = "unknown" if value is None else _figure(trigger, value)
-    name = trigger.measure.value.replace("_", " ")
-    market = f" of {trigger.market}" if trigger.market else ""
-    match trigger.measure:
-        case PerpMeasure.MARGIN_RATIO | PerpMeasure.LIQUIDATION_DISTANCE:
-            return f"{name} {measured} is below {_figure(trigger, trigger.bound)}"
-        case PerpMeasure.LEVERAGE | PerpMeasure.FUNDING:
-            a_year = " a year" if trigger.measure is PerpMeasure.FUNDING else ""
-            return f"{name}{market} {measured}{a_year} is above {_figure(trigger, trigger.bound)}"
-        case PerpMeasure.TRAILING_STOP:
-            return f"price{market} is {measured} from its best, trailing stop {_figure(trigger, trigger.bound)}"
-        case PerpMeasure.STOP_LOSS | PerpMeasure.TAKE_PROFIT:
-            return f"price{market} {measured} has reached the {name} at {_figure(trigger, trigger.bound)}"
+    return verdict.rule.trigger.text(verdict.measured)
 
 
 def dollars(of: PerpPosition, amount: int) -> str:
@@ -202,9 +190,9 @@ def _of_book(assessed: BookAssessment, hold: Hold) -> Notice:
 
 def _advice(of: PerpPosition, verdict: PerpVerdict) -> str:
     trigger = verdict.rule.trigger
-    if trigger.measure is PerpMeasure.MARGIN_RATIO and of.held:
+    if trigger.metric is MARGIN_RATIO and of.held:
         missing = dollars(of, perps.margin_to_reach(of, Wad(trigger.bound)))
-        return f"add about {missing} of margin to be back at {_figure(trigger, trigger.bound)}, or reduce the size"
+        return f"add about {missing} of margin to be back at {trigger.metric.shown(trigger.bound)}, or reduce the size"
     return f"decide yourself, or give rule {verdict.rule.name} an action"
 
 
@@ -235,16 +223,6 @@ def _traded(of: PerpPosition, move: Trade) -> str:
 def _margin(of: PerpPosition, amount: int) -> str:
     whole, _, part = trimmed(amount, of.collateral_decimals).partition(".")
     return f"{int(whole):,}.{part} {of.collateral_symbol}"
-
-
-def _figure(trigger: PerpTrigger, value: int) -> str:
-    if trigger.measure in (PerpMeasure.STOP_LOSS, PerpMeasure.TAKE_PROFIT):
-        return usd_text(value)
-    if abs(value) >= INFINITE:
-        return "∞"
-    if trigger.measure is PerpMeasure.LEVERAGE:
-        return trimmed(value, 18, 2, 2)
-    return percent(value)
 
 
 def _units(amount: int, *, signed: bool = False) -> str:

@@ -10,7 +10,7 @@ from keeper.core.perp.moves import AddMargin, AllowMargin, PerpMove, TakeMargin,
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd
-from keeper.core.perp.rules import PerpAssessment, PerpMeasure, PerpVerdict
+from keeper.core.perp.rules import PerpAssessment, PerpVerdict
 from keeper.core.prices import Doubt
 from keeper.core.rules import Unjudged
 from keeper.core.units import INFINITE, WAD, Wei, decimal_of, usd_text
@@ -200,10 +200,10 @@ def _leg(of: PerpPosition, leg: PerpLeg) -> Data:
 
 def _verdict(of: PerpVerdict) -> Data:
     trigger = of.rule.trigger
-    scale = 8 if trigger.measure in (PerpMeasure.STOP_LOSS, PerpMeasure.TAKE_PROFIT) else 18
+    scale = trigger.metric.unit.decimals
     return {
         "rule": of.rule.name,
-        "measure": trigger.measure.value,
+        "measure": trigger.metric.key,
         "bound": decimal_of(trigger.bound, scale, 6),
         "measured": None if of.measured is None or of.measured >= INFINITE else decimal_of(of.measured, scale, 6),
         "fired": of.fired,

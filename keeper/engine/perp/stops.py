@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from keeper.core.perp.metrics import STOP_LOSS, TAKE_PROFIT, leg_of, price_usd
 from keeper.core.perp.moves import CancelOrder, PerpMove, PlaceOrder, UpdateOrder
 from keeper.core.perp.position import OrderKind, PerpLeg, PerpPosition, VenueOrder
-from keeper.core.perp.rules import PerpMeasure, PerpRule, fires, leg_of, price_usd
+from keeper.core.perp.rules import PerpRule
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import BPS, USD, Bps, mul_div_down
 from keeper.engine.engine import Engine
@@ -20,7 +21,7 @@ SIZE_WITHIN = Bps(50)
 """A resting order whose size is off by less than this stays as it is."""
 RESTING_SLIPPAGE = Bps(300)
 """A stop that fires while the keeper is dead fills in a falling market: it may be this much worse than its trigger."""
-KINDS = {PerpMeasure.STOP_LOSS: OrderKind.STOP_LOSS, PerpMeasure.TAKE_PROFIT: OrderKind.TAKE_PROFIT}
+KINDS = {STOP_LOSS.key: OrderKind.STOP_LOSS, TAKE_PROFIT.key: OrderKind.TAKE_PROFIT}
 
 
 async def keep_stops(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> None:
@@ -48,7 +49,7 @@ def changes(
     wants, as an order is that was placed just before a kill.
     """
     spare = [order for order in position.orders if _is_of_ours(order)]
-    legs = [(rule, leg) for rule in rules if (leg := leg_of(rule.trigger, position)) is not None]
+    legs = [(rule, leg) for rule in rules if (leg := leg_of(position, rule.trigger.of)) is not None]
     open_ = [(rule, leg, wanted_order(position, leg, rule)) for rule, leg in legs]
     for rule, leg, wanted in tuple(open_):  # those that have exactly what they want first: nobody takes it from them
         fitting = next((o for o in spare if _is_alike(o, wanted, position) and _matches(o, wanted)), None)
@@ -60,7 +61,7 @@ def changes(
         mine = next((o for o in alike if o.trigger_price == wanted.trigger_price), alike[0] if alike else None)
         if mine is not None:
             spare.remove(mine)
-        if fires(rule.trigger, price_usd(leg), leg):
+        if rule.trigger.fires_at(price_usd(leg), position):
             continue  # it would be carried out at once, past every doubt; one that froze would freeze again, for a fee
         if mine is not None:
             yield rule, UpdateOrder(mine.key, wanted.size_usd, wanted.trigger_price, wanted.acceptable_price)
@@ -77,7 +78,7 @@ def wanted_order(position: PerpPosition, leg: PerpLeg, rule: PerpRule) -> PlaceO
     slippage = max(rule.limits.max_slippage, RESTING_SLIPPAGE)
     worse = BPS - slippage if leg.is_long else BPS + slippage
     acceptable = mul_div_down(trigger, worse, BPS)
-    kind = KINDS[rule.trigger.measure]
+    kind = KINDS[rule.trigger.metric.key]
     return PlaceOrder(kind, leg.market, leg.is_long, leg.entry_notional, trigger, acceptable)
 
 

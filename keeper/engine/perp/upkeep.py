@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from keeper.core.decide import TRIES, Hold
 from keeper.core.lending.proposals import Cost
+from keeper.core.metrics import Trigger
 from keeper.core.notices import sentence
 from keeper.core.perp import margin as perps
 from keeper.core.perp.decide import PerpIntent
+from keeper.core.perp.metrics import MARGIN_RATIO, closed
 from keeper.core.perp.moves import CancelOrder, PerpMove, PlaceOrder
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import ExitTarget, PerpAction, PerpAssessment, PerpMeasure, PerpRule, PerpTrigger
+from keeper.core.perp.rules import PerpAction, PerpAssessment, PerpRule
 from keeper.core.rules import Limits
+from keeper.core.scales import Beyond
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Bps, Usd, Wad
 from keeper.engine.engine import Engine
@@ -57,7 +60,7 @@ def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:
     kind = f" {move.kind.value.replace('_', ' ')}" if isinstance(move, PlaceOrder) else " an"
     assessed = PerpAssessment(position, perps.figures(position), (), ())
     return PerpPlan(
-        intent=PerpIntent(assessed, rule, ExitTarget(), (), (), None),
+        intent=PerpIntent(assessed, rule, closed(), (), (), None),
         label=f"{what}{kind} order of {position.name}",
         steps=(PerpStep(move, Usd(0)),),
         cost=Cost(Usd(0), Usd(0), Usd(0)),
@@ -70,5 +73,5 @@ def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:
 
 
 def _housekeeping(name: str) -> PerpRule:
-    trigger = PerpTrigger(PerpMeasure.MARGIN_RATIO, 0)
+    trigger = Trigger(MARGIN_RATIO, Beyond.BELOW, 0)
     return PerpRule(ORDERS, name, trigger, None, (PerpAction.ALERT,), 600, Limits(Bps(0)))

@@ -13,6 +13,7 @@ from perp_builders import (
     BOOK,
     DOUBT,
     SIGNER,
+    PerpMetric,
     book_assessed,
     hedge_decision,
     hedge_intent,
@@ -33,10 +34,12 @@ from keeper.core.book.hedging import funding_cost, hedge_plans, trade_wanted
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
 from keeper.core.perp import margin as perps
+from keeper.core.perp import metrics as perp_metrics
+from keeper.core.perp.metrics import closed
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import MarginBasis, OrderKind
-from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure
+from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Unreadable
 from keeper.core.units import USD, WAD, Wad
@@ -271,19 +274,19 @@ def test_after_a_full_trade_the_same_rule_rests(size: int, band: int, aim: int) 
 @pytest.mark.parametrize(
     ("measure", "bound", "undoes"),
     [
-        (PerpMeasure.STOP_LOSS, "1900", True),
-        (PerpMeasure.STOP_LOSS, "2100", False),
-        (PerpMeasure.TAKE_PROFIT, "2100", True),
-        (PerpMeasure.LEVERAGE, "0.9", True),
-        (PerpMeasure.LEVERAGE, "1.1", False),
-        (PerpMeasure.LIQUIDATION_DISTANCE, "0.99", True),
+        (perp_metrics.STOP_LOSS, "1900", True),
+        (perp_metrics.STOP_LOSS, "2100", False),
+        (perp_metrics.TAKE_PROFIT, "2100", True),
+        (perp_metrics.LEVERAGE, "0.9", True),
+        (perp_metrics.LEVERAGE, "1.1", False),
+        (perp_metrics.LIQUIDATION_DISTANCE, "0.99", True),
     ],
 )
 def test_a_trade_that_a_rule_of_the_hedge_would_undo_is_not_made(
-    measure: PerpMeasure, bound: str, *, undoes: bool
+    measure: PerpMetric, bound: str, *, undoes: bool
 ) -> None:
     """Else the two trade to and fro, paying each time."""
-    target = ExitTarget() if measure.is_exit else "0.9"
+    target = closed() if measure.named else "0.9"
     rule = perp_rule(measure, bound, target, (PerpAction.REDUCE, PerpAction.CLOSE))
     intent = hedge_intent(RICH)
     found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))
@@ -296,7 +299,7 @@ def test_a_trade_that_a_rule_of_the_hedge_would_undo_is_not_made(
 
 def test_a_trade_that_makes_the_hedge_smaller_is_undone_by_nobody() -> None:
     """Its rules want less of it as well."""
-    rule = perp_rule(PerpMeasure.STOP_LOSS, "1900", ExitTarget(), (PerpAction.CLOSE,))
+    rule = perp_rule(perp_metrics.STOP_LOSS, "1900", closed(), (PerpAction.CLOSE,))
     intent = hedge_intent(short("12", margin="20000"))
     assert not isinstance(hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,)), Hold)
 
@@ -306,7 +309,7 @@ def test_funding_of_a_hedge_without_size_is_judged_by_the_side_it_will_have(rate
     """It is told as a long would pay it; a short pays the opposite."""
     empty = short("0", margin="20000")
     hedge = empty.with_leg(replace(empty.legs[0], funding_rate=int(float(rate) * WAD)))
-    rule = perp_rule(PerpMeasure.FUNDING, "0.2", ExitTarget(), (PerpAction.CLOSE,), market="ETH", window_s=3600)
+    rule = perp_rule(perp_metrics.FUNDING, "0.2", closed(), (PerpAction.CLOSE,), market="ETH", window_s=3600)
     intent = hedge_intent(hedge)
     # without a history the trail tells nothing, the present rate does
     found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))

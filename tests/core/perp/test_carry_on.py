@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from core_builders import rule, wad
-from perp_builders import assessed_perp, perp_rule, short
+from perp_builders import assessed_perp, perp_rule, short, to_margin
 
 from keeper.core.carry_on import until_margin, until_target
-from keeper.core.perp.rules import ExitTarget, MarginTarget, PerpMeasure
+from keeper.core.perp import metrics as perp_metrics
+from keeper.core.perp.metrics import closed
 from keeper.core.units import WAD
 
 
@@ -27,16 +28,16 @@ def test_a_margin_half_way_is_restored_to_its_target() -> None:
 
 def test_leverage_half_way_is_brought_down_to_its_target() -> None:
     """The same, told as leverage."""
-    one = perp_rule(PerpMeasure.LEVERAGE, "8", to="0.20")
+    one = perp_rule(perp_metrics.LEVERAGE, "8", to="0.20")
     assert until_margin(one).trigger.bound == WAD * WAD // (wad("0.20") * 98 // 100)
     assert not assessed_perp(short(margin="900"), one).fired
     assert assessed_perp(short(margin="900"), until_margin(one)).fired
 
 
-@pytest.mark.parametrize("to", [ExitTarget(), None, MarginTarget(wad("0"), "")])
+@pytest.mark.parametrize("to", [closed(), None, to_margin(wad("0"))])
 def test_a_stop_waits_for_its_price(to: object) -> None:
     """What it closed half of is closed on when the price is there again."""
-    one = perp_rule(PerpMeasure.STOP_LOSS, "2500", to=to)  # type: ignore[arg-type]
+    one = perp_rule(perp_metrics.STOP_LOSS, "2500", to=to)  # type: ignore[arg-type]
     assert until_margin(one) == one
 
 

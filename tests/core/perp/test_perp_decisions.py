@@ -9,9 +9,11 @@ from core_builders import NOW, limits, safety, usd, wad
 from perp_builders import DOUBT, SIGNER, assessed_perp, decided, long, perp_rule, resting, short
 
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
+from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.decide import PerpIntent, decide_perp, is_emergency, is_new_low, pending_order
+from keeper.core.perp.metrics import closed
 from keeper.core.perp.position import OrderKind, PerpPosition
-from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
+from keeper.core.perp.rules import PerpAction, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.units import Usd
@@ -93,7 +95,7 @@ def test_what_the_owner_or_funding_made_worse_waits_for_the_cooldown() -> None:
     """No price moved: less margin is no new low, and a rule about funding looks at no price."""
     same = Memory(acted_at={KEY: NOW - 1}, acted_on={KEY: {LOW.legs[0].market: wad("2000")}})
     assert reason(LOW, memory=same) is Reason.COOLDOWN
-    funding = perp_rule(PerpMeasure.FUNDING, "0.10", ExitTarget(), [PerpAction.CLOSE])
+    funding = perp_rule(perp_metrics.FUNDING, "0.10", closed(), [PerpAction.CLOSE])
     lower = replace(same, acted_on={KEY: {LOW.legs[0].market: wad("1900")}})
     assert is_new_low(RULE, LOW, lower)
     assert not is_new_low(funding, LOW, lower)
@@ -138,13 +140,13 @@ def test_a_rule_that_only_alerts_says_what_it_saw(actions: list[PerpAction]) -> 
 
 def test_a_stop_whose_target_is_met_is_quiet() -> None:
     """It looks at a price; the margin it restores is there."""
-    stop = perp_rule(PerpMeasure.STOP_LOSS, "1900", "0.10", [PerpAction.REDUCE])
+    stop = perp_rule(perp_metrics.STOP_LOSS, "1900", "0.10", [PerpAction.REDUCE])
     assert reason(long(price="1900", margin="2000"), stop) is Reason.AT_TARGET
 
 
 def test_a_target_beyond_its_own_trigger_is_told_aloud() -> None:
     """A distance that still fires at the margin wanted is a mistake in the rule, not health."""
-    rule = perp_rule(PerpMeasure.LIQUIDATION_DISTANCE, "0.12", "0.10", [PerpAction.REDUCE])
+    rule = perp_rule(perp_metrics.LIQUIDATION_DISTANCE, "0.12", "0.10", [PerpAction.REDUCE])
     found = decided(short(), rule)
     assert isinstance(found, Hold)
     assert (found.reason, found.is_quiet) == (Reason.TARGET_BEYOND_TRIGGER, False)
@@ -152,7 +154,7 @@ def test_a_target_beyond_its_own_trigger_is_told_aloud() -> None:
 
 def test_the_first_rule_that_may_act_does() -> None:
     """A rule in its cooldown does not keep the next one from closing."""
-    last = perp_rule(bound="0.13", to=ExitTarget(), actions=[PerpAction.CLOSE], name="last")
+    last = perp_rule(bound="0.13", to=closed(), actions=[PerpAction.CLOSE], name="last")
     found = decided(LOW, RULE, last, memory=Memory(acted_at={KEY: NOW}))
     assert isinstance(found, PerpIntent)
     assert found.rule is last
@@ -160,7 +162,7 @@ def test_the_first_rule_that_may_act_does() -> None:
 
 def test_a_rule_that_cannot_be_judged_is_told_where_none_acts() -> None:
     """A market misspelt is no protection."""
-    lost = perp_rule(PerpMeasure.STOP_LOSS, "1900", market="SOL", name="lost")
+    lost = perp_rule(perp_metrics.STOP_LOSS, "1900", market="SOL", name="lost")
     assert reason(short(), lost) is Reason.RULE_UNDECIDABLE
     assert isinstance(decided(LOW, lost, RULE), PerpIntent)
 

@@ -27,14 +27,17 @@ from perp_builders import (
 from perp_strategies import a_position, positions
 
 from keeper.core.decide import Hold, Memory
+from keeper.core.metrics import Target
 from keeper.core.perp import margin as perps
+from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.candidates import perp_plans, quotes_wanted
 from keeper.core.perp.decide import PerpIntent
+from keeper.core.perp.metrics import closed
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.pricing import cost_share, gas_cost, value_of, worst_price
-from keeper.core.perp.rules import ExitTarget, PerpAction, PerpMeasure, PerpRule
+from keeper.core.perp.rules import PerpAction, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, USD, WAD, Amount, Bps, Usd, Wad, Wei
 
@@ -107,7 +110,7 @@ def test_a_trade_is_bounded_by_the_index_not_by_the_market() -> None:
 
 def test_closing_closes_everything_and_promises_that_nothing_is_left() -> None:
     """Whatever margin stays."""
-    plan = first(LOW, to=ExitTarget(), actions=[CLOSE])
+    plan = first(LOW, to=closed(), actions=[CLOSE])
     assert trade_of(plan).is_close
     assert trade_of(plan).size_change == 3 * WAD
     assert (plan.postcondition.least_size, plan.postcondition.most_size) == (0, 0)
@@ -118,7 +121,7 @@ def test_closing_closes_everything_and_promises_that_nothing_is_left() -> None:
 
 def test_margin_closes_nothing() -> None:
     """An exit asks for less size."""
-    hold = held_back(LOW, perp_rule(to=ExitTarget(), actions=[ADD]), held="5000")
+    hold = held_back(LOW, perp_rule(to=closed(), actions=[ADD]), held="5000")
     assert hold.reason is Reason.NOTHING_HELPS
 
 
@@ -152,7 +155,7 @@ def test_size_is_counted_at_the_dearer_price_against_limits(mark: str) -> None:
     """The gate counts at the index: a plan cut at a lower mark price would be refused for ever."""
     (leg,) = LOW.legs
     apart = told(LOW.with_leg(replace(leg, mark_price=wad(mark))))
-    rule = perp_rule(bound="0.15", to=ExitTarget(), actions=[CLOSE], limits=limits(per_tx="1000"))
+    rule = perp_rule(bound="0.15", to=closed(), actions=[CLOSE], limits=limits(per_tx="1000"))
     plan = planned(perp_intent(apart, rule))[0]
     size = abs(trade_of(plan).size_change)
     assert size * max(wad(mark), wad("2000")) // WAD <= 1000 * WAD
@@ -216,7 +219,7 @@ def test_margin_in_kind_is_valued_as_the_rest_is() -> None:
 def test_only_the_market_a_rule_names_is_traded() -> None:
     """The other leg of the account stays."""
     two = told(a_position(leg_at("1", "1800"), leg_at("-1", "2000", "BTC"), margin=wad("500")))
-    stop = perp_rule(PerpMeasure.STOP_LOSS, "1850", ExitTarget("ETH"), [CLOSE], market="ETH")
+    stop = perp_rule(perp_metrics.STOP_LOSS, "1850", closed("ETH"), [CLOSE], market="ETH")
     plan = planned(perp_intent(two, stop))[0]
     assert (trade_of(plan).market, trade_of(plan).size_change) == (two.legs[0].market, -WAD)
     assert plan.projected.legs[1] == two.legs[1]
@@ -267,7 +270,7 @@ def test_after_a_sufficient_plan_the_same_rule_rests(position: PerpPosition, abo
     assume(0 < now < 10 * WAD)
     bound, goal = Wad(now + 1), Wad(now + 1 + now * above // 100 + 10**15)
     rule = perp_rule(name="r", position=position.name)
-    trigger, target = replace(rule.trigger, bound=bound), replace(rule.target, ratio=goal)  # type: ignore[type-var]
+    trigger, target = replace(rule.trigger, bound=bound), replace(rule.target, value=goal)  # type: ignore[type-var]
     intent = perp_intent(told(position), replace(rule, trigger=trigger, target=target))
     quotes = {leg.market: quote(leg, -leg.size, cost_bps) for leg in position.held}
     found = perp_plans(intent, perp_terms(intent.perp, held="100000", quotes=quotes))
@@ -275,6 +278,22 @@ def test_after_a_sufficient_plan_the_same_rule_rests(position: PerpPosition, abo
         assert plan.is_partial or perps.margin_ratio(plan.projected) >= goal > bound
         assert plan.postcondition.is_met(plan.projected)
         assert sum(isinstance(s.move, Trade) for s in plan.steps) <= 1
+
+
+@given(positions(), st.integers(2, 60), st.integers(0, 200))
+def test_a_sufficient_plan_to_a_leverage_reaches_that_leverage(position: PerpPosition, tenths: int, cost: int) -> None:
+    """However the two are rounded: what a plan promises as a margin ratio is the leverage that the owner wrote."""
+    goal = tenths * WAD // 10
+    assume(goal < perps.leverage(position) < 100 * WAD)
+    target = Target(perp_metrics.LEVERAGE, goal)
+    rule = perp_rule(perp_metrics.LEVERAGE, "0.01", target, name="r", position=position.name)
+    rule = replace(rule, trigger=replace(rule.trigger, bound=goal))
+    intent = perp_intent(told(position), rule)
+    quotes = {leg.market: quote(leg, -leg.size, cost) for leg in position.held}
+    found = perp_plans(intent, perp_terms(intent.perp, held="100000", quotes=quotes))
+    for plan in found if not isinstance(found, Hold) else ():
+        assert plan.is_partial or perps.leverage(plan.projected) <= goal
+        assert plan.postcondition.is_met(plan.projected)
 
 
 @given(positions(), st.integers(100, 10**7), st.integers(100, 10**7))

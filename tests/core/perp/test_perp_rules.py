@@ -8,38 +8,36 @@ import pytest
 from core_builders import OWNER, wad
 from hypothesis import given
 from hypothesis import strategies as st
-from perp_builders import DOUBT, assessed_perp, leg_at, long, perp_rule, short, told
+from perp_builders import DOUBT, PerpMetric, assessed_perp, leg_at, long, perp_rule, short, to_margin, told
 from perp_strategies import a_position, positions
 
+from keeper.core.metrics import Trigger
 from keeper.core.perp import margin as perps
+from keeper.core.perp import metrics as perp_metrics
+from keeper.core.perp.metrics import PerpTrigger, closed
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import (
-    ExitTarget,
-    MarginTarget,
-    PerpMeasure,
-    PerpTrigger,
-    PerpVerdict,
-    assess_perp,
-    fires,
-    measured_text,
-    target_fires,
-)
+from keeper.core.perp.rules import PerpVerdict, assess_perp
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Unreadable
 from keeper.core.trail import Trail
 from keeper.core.units import INFINITE, USD, WAD, mul_div_up
+from keeper.settings.rule_terms import side_faults
 
-RATIOS = (PerpMeasure.MARGIN_RATIO, PerpMeasure.LEVERAGE, PerpMeasure.LIQUIDATION_DISTANCE)
-PRICES = (PerpMeasure.STOP_LOSS, PerpMeasure.TAKE_PROFIT, PerpMeasure.TRAILING_STOP)
+RATIOS = (perp_metrics.MARGIN_RATIO, perp_metrics.LEVERAGE, perp_metrics.LIQUIDATION_DISTANCE)
+PRICES = (perp_metrics.STOP_LOSS, perp_metrics.TAKE_PROFIT, perp_metrics.TRAILING_STOP)
 
 
-def verdict(of: PerpPosition, measure: PerpMeasure, bound: str, trail: Trail | None = None, **rule: object) -> object:
+def on(metric: PerpMetric, bound: int) -> PerpTrigger:
+    return Trigger(metric, metric.sides[0], bound)
+
+
+def verdict(of: PerpPosition, measure: PerpMetric, bound: str, trail: Trail | None = None, **rule: object) -> object:
     (found,) = assessed_perp(of, perp_rule(measure, bound, **rule), trail=trail).verdicts  # type: ignore[arg-type]
     return found
 
 
-def fired(of: PerpPosition, measure: PerpMeasure, bound: str, trail: Trail | None = None, **rule: object) -> bool:
+def fired(of: PerpPosition, measure: PerpMetric, bound: str, trail: Trail | None = None, **rule: object) -> bool:
     found = verdict(of, measure, bound, trail, **rule)
     assert isinstance(found, PerpVerdict)
     return found.fired
@@ -48,13 +46,13 @@ def fired(of: PerpPosition, measure: PerpMeasure, bound: str, trail: Trail | Non
 @pytest.mark.parametrize(
     ("measure", "fires_at", "rests_at"),
     [
-        (PerpMeasure.MARGIN_RATIO, "0.1667", "0.1666"),
-        (PerpMeasure.LEVERAGE, "5.99", "6.01"),
-        (PerpMeasure.LIQUIDATION_DISTANCE, "0.12", "0.09"),
+        (perp_metrics.MARGIN_RATIO, "0.1667", "0.1666"),
+        (perp_metrics.LEVERAGE, "5.99", "6.01"),
+        (perp_metrics.LIQUIDATION_DISTANCE, "0.12", "0.09"),
     ],
 )
 def test_an_account_is_judged_by_margin_leverage_and_distance(
-    measure: PerpMeasure, fires_at: str, rests_at: str
+    measure: PerpMetric, fires_at: str, rests_at: str
 ) -> None:
     """3 ETH short with 1,000 dollars: a sixth, six times, a tenth away."""
     assert fired(short(), measure, fires_at)
@@ -64,25 +62,25 @@ def test_an_account_is_judged_by_margin_leverage_and_distance(
 def test_a_bound_that_is_just_met_does_not_fire() -> None:
     """Below is below, above is above: a plan that lands on the bound rests."""
     exact = short(margin="1200")
-    assert not fired(exact, PerpMeasure.MARGIN_RATIO, "0.20")
-    assert not fired(exact, PerpMeasure.LEVERAGE, "5")
+    assert not fired(exact, perp_metrics.MARGIN_RATIO, "0.20")
+    assert not fired(exact, perp_metrics.LEVERAGE, "5")
 
 
 @pytest.mark.parametrize(
     ("measure", "side", "price", "fires_"),
     [
-        (PerpMeasure.STOP_LOSS, long, "1800", True),
-        (PerpMeasure.STOP_LOSS, long, "1801", False),
-        (PerpMeasure.STOP_LOSS, short, "1800", True),
-        (PerpMeasure.STOP_LOSS, short, "1799", False),
-        (PerpMeasure.TAKE_PROFIT, long, "1800", True),
-        (PerpMeasure.TAKE_PROFIT, long, "1799", False),
-        (PerpMeasure.TAKE_PROFIT, short, "1800", True),
-        (PerpMeasure.TAKE_PROFIT, short, "1801", False),
+        (perp_metrics.STOP_LOSS, long, "1800", True),
+        (perp_metrics.STOP_LOSS, long, "1801", False),
+        (perp_metrics.STOP_LOSS, short, "1800", True),
+        (perp_metrics.STOP_LOSS, short, "1799", False),
+        (perp_metrics.TAKE_PROFIT, long, "1800", True),
+        (perp_metrics.TAKE_PROFIT, long, "1799", False),
+        (perp_metrics.TAKE_PROFIT, short, "1800", True),
+        (perp_metrics.TAKE_PROFIT, short, "1801", False),
     ],
 )
 def test_a_stop_fires_on_the_losing_side_and_a_profit_on_the_winning_one(
-    measure: PerpMeasure, side: object, price: str, *, fires_: bool
+    measure: PerpMetric, side: object, price: str, *, fires_: bool
 ) -> None:
     """Mirrored for a short; at the price itself it fires."""
     position = side(price=price)  # type: ignore[operator]
@@ -94,18 +92,18 @@ def test_a_trailing_stop_fires_once_the_share_is_lost(side: object, best: int) -
     """Eight hundredths from the best, on either side, rounded against the position."""
     trail = Trail(best={"margin": best * USD})
     near, far = ("1841", "1840") if side is long else ("2159", "2160")
-    assert not fired(side(price=near), PerpMeasure.TRAILING_STOP, "0.08", trail)  # type: ignore[operator]
-    assert fired(side(price=far), PerpMeasure.TRAILING_STOP, "0.08", trail)  # type: ignore[operator]
+    assert not fired(side(price=near), perp_metrics.TRAILING_STOP, "0.08", trail)  # type: ignore[operator]
+    assert fired(side(price=far), perp_metrics.TRAILING_STOP, "0.08", trail)  # type: ignore[operator]
 
 
 def test_a_trailing_stop_without_a_best_price_waits() -> None:
     """It has nothing to trail behind yet."""
-    assert not fired(long(price="1"), PerpMeasure.TRAILING_STOP, "0.08")
+    assert not fired(long(price="1"), perp_metrics.TRAILING_STOP, "0.08")
 
 
 @pytest.mark.parametrize("measure", PRICES)
 @pytest.mark.parametrize("side", [long, short])
-def test_a_price_that_is_none_fires_nothing_and_is_told(measure: PerpMeasure, side: object) -> None:
+def test_a_price_that_is_none_fires_nothing_and_is_told(measure: PerpMetric, side: object) -> None:
     """Zero is below every long's stop; for a short it would be silence."""
     position = side()  # type: ignore[operator]
     (leg,) = position.legs
@@ -120,7 +118,7 @@ def test_a_price_that_is_none_fires_nothing_and_is_told(measure: PerpMeasure, si
 def test_a_position_without_size_fires_nothing() -> None:
     """Margin alone is no danger."""
     flat = short(size="0")
-    assert not any(fired(flat, m, "0.9") for m in PerpMeasure)
+    assert not any(fired(flat, m, "0.9") for m in perp_metrics.METRICS.values() if m.sides)
 
 
 TWO = told(a_position(leg_at("1", "2000"), leg_at("-1", "2000", "BTC"), margin=wad("1000")))
@@ -128,20 +126,20 @@ TWO = told(a_position(leg_at("1", "2000"), leg_at("-1", "2000", "BTC"), margin=w
 
 def test_with_several_markets_a_stop_must_name_one() -> None:
     """Which one was meant is the owner's to say."""
-    found = verdict(TWO, PerpMeasure.STOP_LOSS, "1900")
+    found = verdict(TWO, perp_metrics.STOP_LOSS, "1900")
     assert isinstance(found, PerpVerdict)
     assert found.doubt
     assert found.doubt.reason is Reason.RULE_UNDECIDABLE
-    assert fired(TWO, PerpMeasure.STOP_LOSS, "1900", market="BTC")
-    assert not fired(TWO, PerpMeasure.STOP_LOSS, "1900", market="eth")
+    assert fired(TWO, perp_metrics.STOP_LOSS, "1900", market="BTC")
+    assert not fired(TWO, perp_metrics.STOP_LOSS, "1900", market="eth")
 
 
 def test_a_named_market_that_was_closed_is_quiet_and_one_that_never_was_is_told() -> None:
     """A stop that did its work does not cry for ever; a name misspelt does."""
     closed = told(a_position(leg_at("1", "2000"), leg_at("0", "2000", "BTC")))
-    (done,) = assessed_perp(closed, perp_rule(PerpMeasure.STOP_LOSS, "1900", market="BTC")).verdicts
+    (done,) = assessed_perp(closed, perp_rule(perp_metrics.STOP_LOSS, "1900", market="BTC")).verdicts
     assert (done.fired, done.doubt) == (False, None)
-    (wrong,) = assessed_perp(closed, perp_rule(PerpMeasure.STOP_LOSS, "1900", market="BTCC")).verdicts
+    (wrong,) = assessed_perp(closed, perp_rule(perp_metrics.STOP_LOSS, "1900", market="BTCC")).verdicts
     assert wrong.doubt
     assert wrong.doubt.reason is Reason.RULE_UNDECIDABLE
 
@@ -149,9 +147,9 @@ def test_a_named_market_that_was_closed_is_quiet_and_one_that_never_was_is_told(
 @pytest.mark.parametrize("name", ["ETH", "eth", None])
 def test_an_exit_is_not_met_while_its_market_has_a_size(name: str | None) -> None:
     """However the market is written: a closed-by-name position that is open would never be closed."""
-    assert not ExitTarget(name).is_met(short())
-    assert ExitTarget("BTC").is_met(short())
-    assert ExitTarget(name).is_met(short(size="0"))
+    assert not closed(name).is_met(short())
+    assert closed("BTC").is_met(short())
+    assert closed(name).is_met(short(size="0"))
 
 
 def test_figures_that_differ_from_the_venue_leave_it_unjudged() -> None:
@@ -188,28 +186,28 @@ def test_rules_of_other_positions_are_not_asked() -> None:
 @pytest.mark.parametrize(
     ("measure", "bound", "target", "is_wrong"),
     [
-        (PerpMeasure.MARGIN_RATIO, "0.20", "0.20", True),
-        (PerpMeasure.MARGIN_RATIO, "0.20", "0.21", False),
-        (PerpMeasure.LEVERAGE, "5", "0.20", True),
-        (PerpMeasure.LEVERAGE, "5", "0.21", False),
-        (PerpMeasure.FUNDING, "0.5", "0.20", False),
+        (perp_metrics.MARGIN_RATIO, "0.20", "0.20", True),
+        (perp_metrics.MARGIN_RATIO, "0.20", "0.21", False),
+        (perp_metrics.LEVERAGE, "5", "0.20", True),
+        (perp_metrics.LEVERAGE, "5", "0.21", False),
+        (perp_metrics.FUNDING, "0.5", "0.20", False),
     ],
 )
 def test_a_target_that_leaves_the_rule_firing_is_known(
-    measure: PerpMeasure, bound: str, target: str, *, is_wrong: bool
+    measure: PerpMetric, bound: str, target: str, *, is_wrong: bool
 ) -> None:
     """Where trigger and target alone tell."""
-    trigger = PerpTrigger(measure, wad(bound))
-    assert target_fires(trigger, MarginTarget(wad(target), "")) is is_wrong
-    assert not target_fires(trigger, ExitTarget())
-    assert not target_fires(trigger, None)
+    trigger = on(measure, wad(bound))
+    assert bool(list(side_faults(trigger, to_margin(wad(target))))) is is_wrong
+    assert not list(side_faults(trigger, closed()))
+    assert not list(side_faults(trigger, None))
 
 
 @given(positions(), st.integers(1, 10**19))
 def test_leverage_and_margin_ratio_fire_together(position: PerpPosition, bound: int) -> None:
     """Leverage above L is a margin ratio below 1 / L, but for rounding, which is against us in both."""
     ratio, leverage = perps.margin_ratio(position), perps.leverage(position)
-    if fires(PerpTrigger(PerpMeasure.MARGIN_RATIO, bound), ratio, None):
+    if on(perp_metrics.MARGIN_RATIO, bound).fires_at(ratio):
         assert leverage == INFINITE or leverage * bound >= WAD * WAD - bound * 2
 
 
@@ -217,7 +215,7 @@ def test_leverage_and_margin_ratio_fire_together(position: PerpPosition, bound: 
 def test_beyond_the_liquidation_price_no_distance_is_left(position: PerpPosition) -> None:
     """Any bound on the distance fires then."""
     if perps.is_liquidatable(position):
-        assert fires(PerpTrigger(PerpMeasure.LIQUIDATION_DISTANCE, 1), perps.liquidation_distance(position), None)
+        assert on(perp_metrics.LIQUIDATION_DISTANCE, 1).fires_at(perps.liquidation_distance(position))
 
 
 @given(st.integers(1, 10**12), st.integers(1, 10**12))
@@ -226,14 +224,14 @@ def test_what_was_lost_since_the_best_is_never_told_too_small(best: int, price: 
     (leg,) = long().legs
     at = replace(leg, oracle=replace(leg.oracle, answer=price))
     (found,) = assessed_perp(
-        told(a_position(at)), perp_rule(PerpMeasure.TRAILING_STOP), trail=Trail(best={"margin": best})
+        told(a_position(at)), perp_rule(perp_metrics.TRAILING_STOP), trail=Trail(best={"margin": best})
     ).verdicts
     assert found.measured == (mul_div_up(best - price, WAD, best) if price < best else 0)
 
 
 def test_measured_values_are_told_for_people() -> None:
     """Prices as prices, signs kept, unknown as such."""
-    assert measured_text(PerpTrigger(PerpMeasure.STOP_LOSS, 0), 1_234 * USD) == "price 1234.00"
-    assert measured_text(PerpTrigger(PerpMeasure.FUNDING, 0), -WAD // 2) == "funding -0.5000"
-    assert measured_text(PerpTrigger(PerpMeasure.MARGIN_RATIO, 0), None) == "margin_ratio unknown"
-    assert measured_text(PerpTrigger(PerpMeasure.LEVERAGE, 0), INFINITE) == "leverage ∞"
+    assert perp_metrics.STOP_LOSS.text(1_234 * USD) == "price $1,234.00"
+    assert perp_metrics.FUNDING.text(-WAD // 2) == "funding -0.5000"
+    assert perp_metrics.MARGIN_RATIO.text(None) == "margin_ratio unknown"
+    assert perp_metrics.LEVERAGE.text(INFINITE) == "leverage ∞"

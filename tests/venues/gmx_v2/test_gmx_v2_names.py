@@ -8,9 +8,9 @@ from eth_utils.address import to_checksum_address
 from gmx_recordings import AT, MARKET, USDC, WETH, block_of, step
 from test_gmx_v2_requests import ABIS, run
 
+from keeper.core.metrics import Subject
 from keeper.core.perp import margin as perps
-from keeper.core.perp.rules import PerpMeasure, PerpTrigger, measure
-from keeper.core.trail import Trail
+from keeper.core.perp import metrics as perp_metrics
 from keeper.core.units import Address
 from keeper.venues.codec.abi import load
 from keeper.venues.gmx_v2 import keys
@@ -129,8 +129,7 @@ def test_a_long_on_bitcoin_with_bitcoin_is_liquidated_where_both_have_fallen() -
     found = perps.liquidation_price(held, "BTC")
     assert found is not None
     assert round(found / 10**22, 2) == 91_418.18
-    trigger = PerpTrigger(PerpMeasure.STOP_LOSS, 1, "BTC")
-    assert measure(trigger, held, Trail(), "stop") == 100_000 * 10**8
+    assert perp_metrics.STOP_LOSS.now(held, Subject("BTC")) == 100_000 * 10**8
 
 
 def test_the_recorded_market_is_called_as_ever() -> None:
