@@ -24,7 +24,7 @@ PACKAGES = (
     "venues/aave_v3",
     "venues/perp_v2",
     "venues/gmx_v2",
-    "venues/exchanges",
+    "venues/uniswap_v3",
     "venues/feeds",
     "venues/contracts",
     "venues/codec",

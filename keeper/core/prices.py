@@ -28,7 +28,7 @@ class OraclePrice:
 
 @dataclass(frozen=True, slots=True)
 class SecondPrice:
-    """The same price by an independent source: a Uniswap v3 average with its present spot, or a second feed.
+    """The same price by an independent source: a pool's average with its present spot, or a second feed.
 
     ``answers`` holds every reading of that source in the market's base unit (average first, then spot). ``via`` is
     the asset in terms of which a pool gives it: a wrong price of that one would make this one look wrong.

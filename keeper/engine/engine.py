@@ -95,7 +95,7 @@ class Engine:
 
     def venues(self, name: str) -> Venues:
         """Return where the calls of a lending position's plans may go. Raises ReadFailedError."""
-        return Venues(self.reader.account(name).market, self.reader.uniswap)
+        return Venues(self.reader.account(name).market, self.reader.exchanges)
 
     @property
     def native_symbol(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from keeper.chain.fee_market import Market as FeeMarket
@@ -16,8 +16,7 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Answer, LendingAccount, OrderOutcome, PerpSeat, Probe, Read
+from keeper.venues.ports import Answer, Exchange, LendingAccount, OrderOutcome, PerpSeat, Probe, Read
 
 T = TypeVar("T")
 
@@ -48,8 +47,8 @@ class Reader(Protocol):
         """What discovery found."""
 
     @property
-    def uniswap(self) -> uniswap_v3.Deployment | None:
-        """Where swaps go."""
+    def exchanges(self) -> Mapping[str, Exchange]:
+        """Where swaps go, by name."""
 
     async def head(self) -> BlockRef:
         """Return the newest block. Raises NodeError."""

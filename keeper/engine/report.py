@@ -270,5 +270,5 @@ def _move(move: Move, reserves: dict[Address, Holding]) -> Data:
     amount = "all" if move.amount is None else decimal_of(move.amount, reserve.decimals)
     shown: Data = {"asset": reserve.symbol, "amount": amount}
     if isinstance(move, Approve):
-        shown["spender"] = move.spender.value
+        shown["spender"] = move.spender
     return shown

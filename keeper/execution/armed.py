@@ -13,7 +13,6 @@ from keeper.core.units import Address, Amount
 from keeper.execution.encoding import Script, Venues
 from keeper.execution.rehearsal import Rehearsed
 from keeper.venues.contracts import erc20
-from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.ports import Answer, Probe, Read
 
 Answers = Mapping[object, Answer]
@@ -70,16 +69,13 @@ def watched_for(
     A share of the largest quote bounds what a smaller swap costs: impact grows with size.
     """
     moves = [step.move for plan in plans for step in plan.steps]
-    spenders = {Spender.MARKET: venues.market.spender}
     largest = dict[Route, int]()
     for plan in plans:
         for route, (_, bought) in swapped([step.move for step in plan.steps]).items():
             largest[route] = max(largest.get(route, 0), _coarse(bought))
-    quotes = tuple[Probe[tuple[Quote, ...]], ...]()
-    if venues.uniswap:
-        spenders[Spender.ROUTER] = venues.uniswap.router
-        asked = [(QuoteRequest(r.tokens[0], r.tokens[-1], Amount(b)), r) for r, b in largest.items()]
-        quotes = tuple(uniswap_v3.quote_probe(venues.uniswap, [one]) for one in asked)
+    asked = [(QuoteRequest(r.tokens[0], r.tokens[-1], Amount(b)), r) for r, b in largest.items()]
+    quotes = tuple(venues.exchange(route.exchange).quote_probe([(request, route)]) for request, route in asked)
+    spenders = venues.spenders
     keys = dict.fromkeys((m.asset, m.spender) for m in moves if isinstance(m, Approve))
     allowances = tuple(
         (erc20.allowance_probe(signer, asset, spenders[role]), int(answers.get((asset, role), 0)).to_bytes(32, "big"))

@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.core.lending.moves import Approve, Move, Spender, Swap
+from keeper.core.lending.moves import MARKET, Approve, Move, Spender, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.exchanges.effects import router_decoder
-from keeper.venues.ports import LendingMarket
+from keeper.venues.ports import Exchange, LendingMarket
 
 
 @dataclass(frozen=True, slots=True)
 class Venues:
-    """Where calls may go: the market, and Uniswap where the network has it."""
+    """Where calls may go: the market, and the exchanges that the network has, by name."""
 
     market: LendingMarket
-    uniswap: uniswap_v3.Deployment | None
+    exchanges: Mapping[str, Exchange]
+
+    @property
+    def spenders(self) -> dict[Spender, Address]:
+        """Who takes what is paid in or sold, and is approved for it."""
+        return {MARKET: self.market.spender, **{name: at.spender for name, at in self.exchanges.items()}}
+
+    def exchange(self, name: str) -> Exchange:
+        """Return the exchange of a route. Raises ValueError for one that the network has not."""
+        if name not in self.exchanges:
+            raise ValueError(f"a swap was planned at {name!r}, which is no exchange of this network")
+        return self.exchanges[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +67,12 @@ def allow_list(
     venues: Venues, assets: Collection[Address], signer: Address, *, is_batch: bool
 ) -> Mapping[Address, Decoder]:
     """Return the contracts that a plan about these assets may call, and what calls to each do."""
-    found, spenders = dict(venues.market.decoders()), [venues.market.spender]
-    if venues.uniswap:
-        router = venues.uniswap.router
-        found[router] = router_decoder(router, venues.uniswap.fee_tiers)
-        spenders.append(router)
+    found = dict(venues.market.decoders())
+    for exchange in venues.exchanges.values():
+        found |= exchange.decoders()
     if is_batch:
         found[signer] = batch_decoder()
-    return {**found, **token_decoders(assets, spenders)}
+    return {**found, **token_decoders(assets, venues.spenders.values())}
 
 
 def encode(plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None) -> Script:
@@ -89,16 +96,11 @@ def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline:
     market = venues.market
     if isinstance(move, Approve):
         symbol = market.listing(move.asset).symbol
-        if move.spender is Spender.MARKET:
+        if move.spender == MARKET:
             return erc20.encode_approve(move.asset, symbol, market.spender, move.amount, "the market")
-        return erc20.encode_approve(move.asset, symbol, _uniswap(venues).router, move.amount, "the router")
+        taker = venues.exchange(move.spender).spender
+        return erc20.encode_approve(move.asset, symbol, taker, move.amount, "the exchange")
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
-        return uniswap_v3.encode_swap(_uniswap(venues), move, owner, deadline, symbols)
+        return venues.exchange(move.route.exchange).encode(move, owner, deadline, symbols)
     return market.encode(move, owner, signer)
-
-
-def _uniswap(venues: Venues) -> uniswap_v3.Deployment:
-    if venues.uniswap is None:
-        raise ValueError("a swap was planned on a network without Uniswap")
-    return venues.uniswap

@@ -11,7 +11,7 @@ from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
 from keeper.core.lending import figures as lending
 from keeper.core.lending.grounds import grounds
-from keeper.core.lending.moves import GAS, Approve, Borrow, Move, Repay, Spender, Supply, Swap, Unpledge, Withdraw
+from keeper.core.lending.moves import GAS, MARKET, Approve, Borrow, Move, Repay, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
@@ -103,9 +103,9 @@ class LendingParts:
         due = payments(left, position)
         moves: list[Move] = []
         for payment in due:
-            moves += [Approve(payment.asset, Spender.MARKET, payment.amount), payment]
-            if venues.uniswap:  # the swap that failed left its approval behind
-                moves.append(Approve(payment.asset, Spender.ROUTER, Amount(0)))
+            moves += [Approve(payment.asset, MARKET, payment.amount), payment]
+            # the swap that failed left its approval behind
+            moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
         calls = encode_moves(moves, venues, position.owner, signer, 0)
         chain_id, known = position.block.chain_id, grounds(position)
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)

@@ -8,11 +8,8 @@ from keeper.chain.errors import NodeError, NodeRefusedError
 from keeper.core.reasons import Reason
 from keeper.journal import Transaction
 from keeper.venues.codec.abi import error_selector, inner_error, revert_reason
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.registry import VENUES
+from keeper.venues.registry import PRICE_ERRORS, PRICE_WORDS, is_trade
 
-PRICE_REFUSALS = ("Too much requested", "STF")
-"""What Uniswap's router says when a swap would cost more than it may: more than was allowed, or approved."""
 NEARLY_ALL = 98
 """Percent of its gas limit from which a transaction is taken to have run out of gas."""
 
@@ -35,15 +32,12 @@ async def why_reverted(node: Upstream, row: Transaction, receipt: Receipt) -> tu
     except NodeError:
         return Reason.REVERTED, ""
     said = "it would have succeeded at the end of its block"
-    return (Reason.PRICE_MOVED if uniswap_v3.swaps_in(bytes.fromhex(row.data[2:])) else Reason.REVERTED), said
+    return (Reason.PRICE_MOVED if is_trade(bytes.fromhex(row.data[2:])) else Reason.REVERTED), said
 
 
 def _is_of_price(data: bytes, said: str) -> bool:
-    """Return whether a venue refused for the price."""
-    venues = VENUES.values()
-    errors = [error_selector(name) for venue in venues for name in venue.price_errors]
-    words = [text for venue in venues for text in venue.price_words]
-    return data[:4] in errors or any(text in said for text in (*PRICE_REFUSALS, *words))
+    """Return whether a venue or an exchange refused for the price."""
+    return data[:4] in map(error_selector, PRICE_ERRORS) or any(text in said for text in PRICE_WORDS)
 
 
 def _bytes(error: NodeRefusedError) -> bytes:

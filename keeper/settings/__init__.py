@@ -2,7 +2,7 @@
 
 from keeper.settings.futile import futile
 from keeper.settings.load import SettingsError, load
-from keeper.settings.model import Alerts, Daemon, Network, NodeSettings, Position, Settings, Signer, UniswapSettings
+from keeper.settings.model import Alerts, Daemon, Network, NodeSettings, Position, Settings, Signer
 from keeper.settings.notes import notes
 from keeper.settings.shared import shared
 from keeper.settings.surroundings import surroundings
@@ -16,7 +16,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Signer",
-    "UniswapSettings",
     "futile",
     "load",
     "notes",

@@ -18,7 +18,7 @@ from keeper.core.units import decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address
 from keeper.settings.model import Position, Settings
-from keeper.venues.registry import VENUES, Family
+from keeper.venues.registry import EXCHANGES, VENUES, Family
 
 LEAST_FEE = 10**7
 """0.01 gwei, what the least offer adds to the base fee."""
@@ -82,8 +82,9 @@ def _never_allowed(rule: Rule, position: Position, of: Settings) -> Iterator[str
             f"a guardian may only top up and repay, so {_words(acting)} is never done; let the owner of "
             f"{position.name!r} sign, or allow top_up or repay"
         )
-    elif trades and trades == acting and of.network.uniswap_v3 is None:
-        yield f"{_words(trades)} needs Uniswap, and the network file has no [uniswap_v3]; allow top_up or repay"
+    elif trades and trades == acting and not of.network.exchanges:
+        known = " or ".join(f"[{key}]" for key in EXCHANGES)
+        yield f"{_words(trades)} needs an exchange, and the network file has no {known}; allow top_up or repay"
 
 
 def _never_allowed_perp(rule: PerpRule, position: Position) -> Iterator[str]:

@@ -33,12 +33,9 @@ from keeper.settings.model import (
     Secret,
     Settings,
     Signer,
-    UniswapSettings,
 )
 from keeper.settings.perp_rules import build_book, build_hedge_rule, build_perp_rule
 from keeper.settings.rules import build_rule, kind_of
-from keeper.venues.ports import PerpTable
-from keeper.venues.registry import MarketTable
 
 GWEI = 10**9
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -127,7 +124,7 @@ def _network_file(raw: dict[str, Any], config: Path, faults: list[str]) -> schem
         return None  # a fault of the owner's file, and reported there
     try:
         path = _network_path(named, config)
-        return _checked(_read(path), schema.NetworkFile, path, faults)
+        return _checked(_read(path), schema.NETWORK_FILE, path, faults)
     except SettingsError as error:
         faults += error.faults
         return None
@@ -251,45 +248,19 @@ def _journal_url(url: str, path: Path) -> str:
     return url
 
 
-def _perps(file: schema.NetworkFile) -> dict[str, PerpTable]:
-    found = dict[str, PerpTable]()
-    if file.perp_v2:
-        found["perp_v2"] = PerpTable({"clearing_house": file.perp_v2.clearing_house}, _by_name(file.perp_v2.markets))
-    if file.gmx_v2:
-        contracts = file.gmx_v2.model_dump(exclude={"order_handler", "markets", "tokens"})
-        names = {token: name.upper() for name, tokens in file.gmx_v2.tokens.items() for token in tokens}
-        found["gmx_v2"] = PerpTable(contracts, _by_name(file.gmx_v2.markets), names)
-    return found
-
-
-def _by_name(markets: Mapping[str, Address]) -> dict[str, Address]:
-    return {name.upper(): market for name, market in markets.items()}
-
-
-def _markets(file: schema.NetworkFile) -> Iterator[MarketTable]:
-    """Yield the lending markets: the table of today, named as its venue, and those with a name of their own."""
-    if file.aave_v3:
-        yield MarketTable("aave_v3", "aave_v3", file.aave_v3.model_dump())
-    for name, table in file.markets.items():
-        yield MarketTable(name, table.venue, table.addresses)
-
-
 MADE_UP = (1337, 31337)
 """Chains of development nodes: their time is whatever a test made it, unless the file says otherwise."""
 
 
 def _network(file: schema.NetworkFile) -> Network:
-    uniswap, safety = file.uniswap_v3, file.price_safety
+    safety = file.price_safety
     return Network(
         name=file.name,
         chain_id=file.chain_id,
         multicall3=file.multicall3,
         wrapped_native=file.wrapped_native,
         block_time_s=float(file.block_time),
-        markets=tuple(_markets(file)),
-        uniswap_v3=UniswapSettings(uniswap.factory, uniswap.quoter_v2, uniswap.swap_router_02, uniswap.fee_tiers)
-        if uniswap
-        else None,
+        tables=file.tables,
         batch_account=file.batch_account,
         sequencer_feed=safety.sequencer_feed,
         sequencer_grace_s=ceil(safety.sequencer_grace),
@@ -303,6 +274,5 @@ def _network(file: schema.NetworkFile) -> Network:
             )
             for symbol, a in safety.assets.items()
         },
-        perps=_perps(file),
         ens_registry=file.ens_registry,
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from keeper.chain.health import Role
@@ -13,8 +12,8 @@ from keeper.core.decide import Safety
 from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps, Wei
-from keeper.venues.ports import PerpTable
-from keeper.venues.registry import VENUES, Family, MarketTable
+from keeper.venues.ports import VenueTable
+from keeper.venues.registry import EXCHANGES, VENUES, Family, family_of
 
 
 class Secret:
@@ -31,16 +30,6 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(…)"
-
-
-@dataclass(frozen=True, slots=True)
-class UniswapSettings:
-    """Where Uniswap v3 lives on the chain."""
-
-    factory: Address
-    quoter_v2: Address
-    swap_router_02: Address
-    fee_tiers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +54,8 @@ class Network:
     multicall3: Address
     wrapped_native: Address
     block_time_s: float
-    markets: tuple[MarketTable, ...]
-    """Lending markets, each a table."""
-    uniswap_v3: UniswapSettings | None
+    tables: tuple[VenueTable, ...]
+    """Where positions are and swaps go, each a table: those called as their venue first."""
     batch_account: Address | None
     sequencer_feed: Address | None
     sequencer_grace_s: int
@@ -75,21 +63,28 @@ class Network:
     max_deviation: Bps
     twap_window_s: int
     assets: dict[str, AssetSafety]
-    perps: Mapping[str, PerpTable] = field(default_factory=dict)
-    """Perpetual venues by key."""
     ens_registry: Address | None = None
     """Where names are looked up; None where the chain has no ENS."""
 
     @property
-    def quoter(self) -> Address | None:
-        """Uniswap's QuoterV2, where the file names Uniswap."""
-        return self.uniswap_v3.quoter_v2 if self.uniswap_v3 else None
+    def markets(self) -> tuple[VenueTable, ...]:
+        """Lending markets."""
+        return tuple(table for table in self.tables if family_of(table.venue) is Family.LENDING)
 
-    def perp(self, venue: str) -> PerpTable | None:
+    @property
+    def exchanges(self) -> tuple[VenueTable, ...]:
+        """Where swaps go."""
+        return tuple(table for table in self.tables if table.venue in EXCHANGES)
+
+    def exchange(self, venue: str) -> VenueTable | None:
+        """Return where an exchange is; None where the file does not name it."""
+        return next((table for table in self.exchanges if table.venue == venue), None)
+
+    def perp(self, venue: str) -> VenueTable | None:
         """Return where a perpetual venue is; None where the file does not name it."""
-        return self.perps.get(venue)
+        return next((table for table in self.tables if table.venue == venue), None)
 
-    def market_of(self, position: Position) -> MarketTable | None:
+    def market_of(self, position: Position) -> VenueTable | None:
         """Return the lending market of a position: the one it names, else that of its venue's name, or the only one."""
         mine = [table for table in self.markets if table.venue == position.venue]
         named = position.market or position.venue

@@ -7,35 +7,13 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from keeper.settings.fields import AddressField, AssetName, Name, Number, Period, Text
+from keeper.settings.fields import AssetName, Name, Number, Period, Text
 
 
 class Table(BaseModel):
     """A table that knows its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class PerpV2Table(Table):
-    """[perp_v2]: everything else is asked of the clearing engine; markets are base tokens by underlying."""
-
-    clearing_house: AddressField
-    markets: dict[str, AddressField] = Field(default_factory=dict)
-
-
-class GmxTable(Table):
-    """[gmx_v2]; markets are market tokens by name, so that positions can name them; tokens by what they stand for."""
-
-    data_store: AddressField
-    reader: AddressField
-    exchange_router: AddressField
-    router: AddressField
-    order_vault: AddressField
-    event_emitter: AddressField
-    referral_storage: AddressField
-    order_handler: AddressField | None = None
-    markets: dict[str, AddressField] = Field(default_factory=dict)
-    tokens: dict[str, list[AddressField]] = Field(default_factory=dict)
 
 
 class DeltaTable(Table):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from keeper.chain.health import Role
-from keeper.core.units import Address
+from keeper.core.lending.moves import MARKET
 from keeper.settings.fields import (
     AccountField,
     AddressField,
@@ -22,11 +22,12 @@ from keeper.settings.fields import (
     Text,
     Url,
     Whole,
-    as_address,
 )
-from keeper.settings.perp_schema import BookTable, GmxTable, PerpV2Table, Table
+from keeper.settings.perp_schema import BookTable, Table
 from keeper.settings.rule_schema import RuleTable
-from keeper.venues.registry import VENUES, Family
+from keeper.settings.venue_schema import TABLES, MarketsTable, as_table
+from keeper.venues.ports import VenueTable
+from keeper.venues.registry import VENUES
 
 
 def _known(venue: str) -> str:
@@ -39,58 +40,6 @@ def _known(venue: str) -> str:
 VenueKey = Annotated[Text, AfterValidator(_known)]
 """A venue that the registry knows."""
 # --- network file ----------------------------------------------------------------------------------------------------
-
-
-class AaveTable(Table):
-    """[aave_v3]."""
-
-    pool_addresses_provider: AddressField
-
-
-class MarketsTable(BaseModel):
-    """[markets.NAME]: one more lending market; ``venue`` says of which protocol, the other keys are its addresses."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
-
-    venue: Text
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_one_of_a_venue(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or not isinstance(value.get("venue"), str):
-            return value
-        lending = {v.key: v for v in VENUES.values() if v.family is Family.LENDING}
-        venue = lending.get(value["venue"])
-        if venue is None:
-            raise ValueError(f"venue: {value['venue']!r} has no lending markets; known: {', '.join(lending)}")
-        wrong = [*(k for k in value if k != "venue" and k not in venue.addresses)]
-        if wrong:
-            raise ValueError(f"{wrong[0]}: is not a key of a {venue.key} market; known: {', '.join(venue.addresses)}")
-        for key in venue.addresses:
-            if key not in value:
-                raise ValueError(f"{key}: is missing")
-        return {"venue": venue.key} | {key: _address_of(key, value[key]) for key in venue.addresses}
-
-    @property
-    def addresses(self) -> dict[str, Address]:
-        """The addresses by key."""
-        return {key: Address(str(value)) for key, value in (self.model_extra or {}).items()}
-
-
-def _address_of(key: str, value: Any) -> Address:
-    try:
-        return as_address(value)
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
-
-
-class UniswapTable(Table):
-    """[uniswap_v3]."""
-
-    factory: AddressField
-    quoter_v2: AddressField
-    swap_router_02: AddressField
-    fee_tiers: tuple[Annotated[Whole, Field(ge=1, lt=1_000_000)], ...] = (100, 500, 3000, 10000)
 
 
 class AssetTable(Table):
@@ -121,7 +70,7 @@ class PriceSafetyTable(Table):
 
 
 class NetworkFile(Table):
-    """One chain and the venues on it."""
+    """One chain, and the venues on it: a table each, called as the venue (``NETWORK_FILE`` has them), or by a name."""
 
     name: Name
     chain_id: Whole = Field(ge=1, lt=2**63)
@@ -129,14 +78,28 @@ class NetworkFile(Table):
     wrapped_native: AddressField
     block_time: Period
     follows_clock: bool | None = None
-    aave_v3: AaveTable | None = None
     markets: dict[Name, MarketsTable] = Field(default_factory=dict)
-    uniswap_v3: UniswapTable | None = None
-    perp_v2: PerpV2Table | None = None
-    gmx_v2: GmxTable | None = None
     batch_account: AddressField | None = None
     ens_registry: AddressField | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
+
+    @model_validator(mode="after")
+    def _has_each_name_once(self) -> Self:
+        for name in self.markets:
+            if name in TABLES or name == MARKET:
+                raise ValueError(f"markets.{name}: is no name to choose; take another")
+        return self
+
+    @property
+    def tables(self) -> tuple[VenueTable, ...]:
+        """All tables of venues and exchanges, those called as their venue first."""
+        plain = [(venue, getattr(self, venue)) for venue in TABLES]
+        named = [as_table(name, of.venue, of.table) for name, of in self.markets.items()]
+        return (*(as_table(venue, venue, table) for venue, table in plain if table is not None), *named)
+
+
+_VENUES: dict[str, Any] = {venue: (table | None, None) for venue, table in TABLES.items()}
+NETWORK_FILE: type[NetworkFile] = create_model("NetworkFile", __base__=NetworkFile, **_VENUES)
 
 
 # --- the owner's file ------------------------------------------------------------------------------------------------

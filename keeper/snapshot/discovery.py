@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Blocks
@@ -16,10 +16,20 @@ from keeper.core.units import Address
 from keeper.settings.model import Network, Position
 from keeper.snapshot.backing import Backed, discover_backing
 from keeper.venues.contracts import erc20
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.feeds import chainlink
-from keeper.venues.ports import Discovery, LendingAccount, LendingMarket, Listed, PerpSeat, ReadFailedError
-from keeper.venues.registry import Family, MarketTable, find_market, find_seat
+from keeper.venues.feeds import rounds
+from keeper.venues.ports import (
+    Discovery,
+    Exchange,
+    LendingAccount,
+    LendingMarket,
+    Listed,
+    PerpSeat,
+    PoolReference,
+    Pools,
+    ReadFailedError,
+    VenueTable,
+)
+from keeper.venues.registry import Family, exchange_of, find_market, find_seat
 
 
 class AmbiguousNameError(Exception):
@@ -42,8 +52,9 @@ class Known:
     """Perpetual positions: which venue, which reads."""
     lost: dict[str, ReadFailedError]
     """Positions that could not be found, and why: they are reported as unreadable until the next discovery."""
-    pools: tuple[uniswap_v3.Pool, ...]
-    references: tuple[uniswap_v3.Reference, ...]
+    pools: Mapping[str, Pools]
+    """By the name of the exchange."""
+    references: tuple[PoolReference, ...]
     hubs: tuple[Address, ...]
     """Where trades without a pool of their own meet: the wrapped native token and the market's deepest dollar."""
     flaws: tuple[str, ...] = ()
@@ -84,6 +95,8 @@ class Survey:
         self._blocks = blocks
         self._network = network
         self._positions = {p.name: p for p in positions}
+        self.exchanges: Mapping[str, Exchange] = {t.name: exchange_of(t) for t in network.exchanges}
+        """Where swaps go, by name."""
         self._named, self._given = dict[str, list[str]](), dict[str, str]()
         for rule in rules:
             if symbol := rule.trigger.of.symbol:
@@ -97,14 +110,6 @@ class Survey:
         }
         self._given |= {f"book {book.name!r}: follows": name for book in books for name in book.follows}
 
-    @property
-    def uniswap(self) -> uniswap_v3.Deployment | None:
-        """Where swaps go, None when the network file names no Uniswap."""
-        where = self._network.uniswap_v3
-        if where is None:
-            return None
-        return uniswap_v3.Deployment(where.factory, where.quoter_v2, where.swap_router_02, where.fee_tiers)
-
     async def discover(self, block: BlockRef, names: Iterable[str], *, is_first: bool = True) -> Known:
         """Find everything, and what these positions use. Raises NodeError, ReadFailedError.
 
@@ -112,7 +117,7 @@ class Survey:
         is listed while the keeper runs, what was said by that symbol holds for none of them, and its rules say so.
         """
         markets = {table.name: await self._market(block, table) for table in self._tables()}
-        known = Known(markets, {}, {}, {}, (), (), ())
+        known = Known(markets, {}, {}, {}, {}, (), ())
         known = replace(known, native_symbol=await self._native_symbol(block, known))
         if is_first and (faults := unclear(self._given, known.listings.values())):
             raise AmbiguousNameError(faults)
@@ -124,7 +129,7 @@ class Survey:
             return listed.symbol
         return await self._blocks.read(block, erc20.symbol_probe(wrapped)) or "native"
 
-    def _tables(self) -> list[MarketTable]:
+    def _tables(self) -> list[VenueTable]:
         """Return the markets that positions are in; where they are in none, the first: it has prices all the same."""
         lent = [p for p in self._positions.values() if p.family is Family.LENDING]
         found = {table.name: table for p in lent if (table := self._network.market_of(p)) is not None}
@@ -153,7 +158,7 @@ class Survey:
             return replace(more, flaws=(*more.flaws, *wrong))
         return replace(more, pools=pools, references=references, hubs=hubs, flaws=(*more.flaws, *wrong))
 
-    async def _market(self, block: BlockRef, table: MarketTable) -> LendingMarket:
+    async def _market(self, block: BlockRef, table: VenueTable) -> LendingMarket:
         """Find a lending market and the feeds behind its prices. Raises ReadFailedError: which address to correct."""
         network = self._network
         try:
@@ -163,7 +168,7 @@ class Survey:
             detail = f"{where} is not one of this chain ({error.doubt.detail}); correct it"
             raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, detail)) from None
         listed = market.listings
-        feeds = await self._blocks.discover(block, chainlink.discover_feeds([x.source for x in listed]))
+        feeds = await self._blocks.discover(block, rounds.discover_feeds([x.source for x in listed]))
         given = {x.asset: network.asset(x.symbol, x.asset) for x in listed}
         return market.with_feeds(
             {x.asset: given[x.asset].feed or feeds.get(x.source) for x in listed},
@@ -181,12 +186,13 @@ class Survey:
         return known if lost == known.lost else replace(known, lost=lost)
 
     async def _flaws(self, block: BlockRef) -> tuple[str, ...]:
-        """Find what is wrong with the place of swaps: without it everything else still is kept."""
-        if self.uniswap is None:
-            return ()
-        faults = await self._blocks.discover(block, uniswap_v3.discover_faults(self.uniswap))
-        where = f"the network file of {self._network.name}: uniswap_v3"
-        return tuple(f"{where}.{fault}: no sale or purchase will work; correct it" for fault in faults)
+        """Find what is wrong with the places of swaps: without them everything else still is kept."""
+        found = list[str]()
+        for table in self._network.exchanges:
+            where = f"the network file of {self._network.name}: {table.place}"
+            faults = await self._blocks.discover(block, self.exchanges[table.name].find_faults())
+            found += [f"{where}.{fault}: no sale or purchase will work there; correct it" for fault in faults]
+        return tuple(found)
 
     async def _with_seats(self, block: BlockRef, known: Known, positions: Sequence[Position]) -> Known:
         seats, lost = dict(known.seats), dict(known.lost)
@@ -208,17 +214,25 @@ class Survey:
 
     async def _pools(
         self, block: BlockRef, known: Known
-    ) -> tuple[tuple[uniswap_v3.Pool, ...], tuple[uniswap_v3.Reference, ...], tuple[Address, ...]]:
-        where, listed, used = self.uniswap, known.listings, list(known.used)
-        if where is None or not used:
-            return (), (), ()
+    ) -> tuple[dict[str, Pools], tuple[PoolReference, ...], tuple[Address, ...]]:
+        listed, used = known.listings, list(known.used)
+        if not self.exchanges or not used:
+            return {}, (), ()
         dollars = [await self._blocks.read(block, market.dollar_probe()) for market in known.markets.values()]
         hub = list(dict.fromkeys(h for h in (self._network.wrapped_native, *dollars) if h in listed))
-        search = uniswap_v3.discover_pools(where, [*used, *hub], self._network.twap_window_s)
-        pools = await self._blocks.discover(block, search)
-        found = [
-            uniswap_v3.reference_for(asset, [*used, *hub], pools, lambda a: listed[a].decimals)
-            for asset in used
-            if not self._network.asset(listed[asset].symbol, asset).second_feed
-        ]
+        assets, window_s = [*used, *hub], self._network.twap_window_s
+        pools = {
+            name: await self._blocks.discover(block, exchange.find_pools(assets, window_s))
+            for name, exchange in self.exchanges.items()
+        }
+        unsure = [a for a in used if not self._network.asset(listed[a].symbol, a).second_feed]
+        found = [_reference(asset, assets, pools.values(), listed) for asset in unsure]
         return pools, tuple(r for r in found if r), tuple(hub)
+
+
+def _reference(
+    asset: Address, others: Sequence[Address], pools: Iterable[Pools], listed: Mapping[Address, Listed]
+) -> PoolReference | None:
+    """Return the deepest reference for an asset's price at any exchange; None when there is none."""
+    found = [p.reference(asset, others, lambda a: listed[a].decimals) for p in pools]
+    return max((r for r in found if r is not None), key=lambda r: r.depth, default=None)

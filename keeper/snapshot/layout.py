@@ -16,8 +16,7 @@ from keeper.snapshot.discovery import Known
 from keeper.snapshot.price_port import Quoted, best, by_perpetuals, origins
 from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.feeds import chainlink
+from keeper.venues.feeds import rounds
 from keeper.venues.ports import Answer, Listed, PricesMovedError, Probe, Read, ReadFailedError, ScopeOutdatedError
 from keeper.venues.registry import Family
 
@@ -72,7 +71,7 @@ class Page:
         spenders = dict.fromkeys([*(p.spender for p in positions), *signers, *wallets])
         self._wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
         self._averages = [
-            (sheet.add(uniswap_v3.average_probe(r, network.twap_window_s)), sheet.add(_price(known, r.quote)))
+            (sheet.add(r.probe(network.twap_window_s)), sheet.add(_price(known, r.quote)))
             for r in known.references
             if r.asset in used
         ]
@@ -87,7 +86,7 @@ class Page:
             if asset in used
         ]
         self._sequencer = (
-            sheet.add(chainlink.sequencer_probe(network.sequencer_feed, network.sequencer_grace_s))
+            sheet.add(rounds.sequencer_probe(network.sequencer_feed, network.sequencer_grace_s))
             if network.sequencer_feed
             else None
         )
@@ -214,7 +213,7 @@ def _changing(position: Position) -> Unreadable:
 
 def _second_feeds(network: Network, listings: Iterable[Listed]) -> list[Probe[SecondPrice]]:
     named = [(x.asset, network.asset(x.symbol, x.asset).second_feed) for x in listings]
-    return [chainlink.second_feed_probe(asset, feed) for asset, feed in named if feed]
+    return [rounds.second_feed_probe(asset, feed) for asset, feed in named if feed]
 
 
 def _price(known: Known, asset: Address) -> Probe[int]:

@@ -9,14 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from keeper.core.perp.position import PerpPosition
-from keeper.core.units import USD, Address
+from keeper.core.units import Address
 from keeper.settings.model import Network
 from keeper.snapshot.discovery import Known
-from keeper.venues.codec.abi import load
-from keeper.venues.feeds import chainlink
+from keeper.venues.feeds import rounds
 from keeper.venues.ports import Answer, LendingMarket, Probe
-
-_FEED = load("chainlink_feed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +63,22 @@ def by_perpetuals(positions: Iterable[object], symbol: str, heartbeat_s: int) ->
 
 def _by_market(market: LendingMarket, asset: Address) -> Probe[Quoted | None]:
     price, listed = market.price_probe(asset), market.listing(asset)
-    rounds = chainlink.round_probe(listed.feed) if listed.feed else None
+    latest = rounds.round_probe(listed.feed) if listed.feed else None
     cut = len(price.reads)
 
     def decode(answers: Sequence[Answer]) -> Quoted | None:
-        answer, quoted = price.decode(answers[:cut]), rounds.decode(answers[cut:]) if rounds else None
+        answer, quoted = price.decode(answers[:cut]), latest.decode(answers[cut:]) if latest else None
         updated_at = quoted.updated_at if quoted else None
         return Quoted(answer, updated_at, listed.heartbeat_s, f"the oracle of {market.name}") if answer > 0 else None
 
-    return Probe((*price.reads, *(rounds.reads if rounds else ())), decode)
+    return Probe((*price.reads, *(latest.reads if latest else ())), decode)
 
 
 def _by_feed(feed: Address, heartbeat_s: int) -> Probe[Quoted | None]:
-    def decode(answers: Sequence[Answer]) -> Quoted | None:
-        latest, decimals = _FEED.latestRoundData.decode_or_none(answers[0]), _FEED.decimals.decode_or_none(answers[1])
-        if not latest or not decimals or latest[1] <= 0:
-            return None
-        return Quoted(latest[1] * USD // 10 ** decimals[0], latest[3], heartbeat_s, f"the feed {feed}")
+    latest = rounds.latest_probe(feed)
 
-    return Probe((_FEED.latestRoundData.read(feed), _FEED.decimals.read(feed)), decode)
+    def decode(answers: Sequence[Answer]) -> Quoted | None:
+        found = latest.decode(answers)
+        return Quoted(found.answer, found.updated_at, heartbeat_s, f"the feed {feed}") if found else None
+
+    return Probe(latest.reads, decode)

@@ -6,7 +6,7 @@ What does not change from block to block is found out once, and anew off the pat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +14,7 @@ from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Bundle
 from keeper.chain.errors import NodeError
 from keeper.core.book.position import Book
-from keeper.core.lending.moves import Spender
+from keeper.core.lending.moves import MARKET, Route
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.prices import Doubt
@@ -28,8 +28,18 @@ from keeper.snapshot.layout import Page, Seen
 from keeper.snapshot.market_events import Changes
 from keeper.snapshot.second_reader import Calm, SecondLook, Warn
 from keeper.venues.contracts import erc20
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.ports import Answer, Chronicle, LendingAccount, PerpSeat, Probe, Read, ReadFailedError
+from keeper.venues.ports import (
+    Answer,
+    Chronicle,
+    Exchange,
+    LendingAccount,
+    PerpSeat,
+    Pools,
+    Probe,
+    Read,
+    ReadFailedError,
+    joined,
+)
 from keeper.venues.registry import VENUES
 
 if TYPE_CHECKING:
@@ -95,9 +105,9 @@ class Watch:
         return self._known
 
     @property
-    def uniswap(self) -> uniswap_v3.Deployment | None:
-        """Where swaps go, None when the network file names no Uniswap."""
-        return self._survey.uniswap
+    def exchanges(self) -> Mapping[str, Exchange]:
+        """Where swaps go, by name: those that the network file has tables of."""
+        return self._survey.exchanges
 
     def forget(self) -> None:
         """Discover anew, off the path, from the next snapshot on: the market, its feeds or pools may have changed."""
@@ -168,28 +178,26 @@ class Watch:
 
     async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
         """Return what the pools would charge, at several sizes and by every route."""
-        if self.uniswap is None:
+        if not self.exchanges:
             return Quotes()
         return Quotes(await self.blocks.read(block, self.quote_probe(requests)))
 
     def quote_probe(self, requests: Iterable[QuoteRequest]) -> Probe[tuple[Quote, ...]]:
-        """Return what to ask the pools; nothing where the network file names no Uniswap."""
-        where = self.uniswap
-        if where is None:
-            return Probe((), lambda _: ())
-        asked = [
-            (size, route)
-            for request in requests
-            for size in sizes(request)
-            for route in uniswap_v3.routes(self.known.pools, request.sell, request.buy, self.known.hubs)
-        ]
-        return uniswap_v3.quote_probe(where, asked)
+        """Return what to ask the pools of every exchange; nothing where the network file names none."""
+        wanted, pools = list(requests), self.known.pools
+        each = joined(
+            [self.exchanges[name].quote_probe(list(self._asked(found, wanted))) for name, found in pools.items()]
+        )
+        return Probe(each.reads, lambda answers: tuple(quote for found in each.decode(answers) for quote in found))
+
+    def _asked(self, pools: Pools, requests: Iterable[QuoteRequest]) -> Iterator[tuple[QuoteRequest, Route]]:
+        for request in requests:
+            routes = pools.routes(request.sell, request.buy, self.known.hubs)
+            yield from ((size, route) for size in sizes(request) for route in routes)
 
     async def allowances(self, block: BlockRef, name: str, spender: Address, assets: Iterable[Address]) -> Allowances:
-        """Return what a wallet has approved already, to the market of a position and to the router."""
-        whom = {Spender.MARKET: self.account(name).market.spender}
-        if self.uniswap:
-            whom[Spender.ROUTER] = self.uniswap.router
+        """Return what a wallet has approved already, to the market of a position and to exchanges."""
+        whom = {MARKET: self.account(name).market.spender, **{x.name: x.spender for x in self.exchanges.values()}}
         keys = [(asset, role) for asset in assets for role in whom]
         probes = [erc20.allowance_probe(spender, asset, whom[role]) for asset, role in keys]
         answers = await self.blocks.answers(block, [p.reads[0] for p in probes])

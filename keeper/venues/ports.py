@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
-from keeper.core.lending.moves import MarketMove
+from keeper.core.lending.moves import MarketMove, Route, Swap
 from keeper.core.lending.position import Holding, LendingPosition
+from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.occurrences import Occurrence
 from keeper.core.perp.moves import PerpMove, TradeQuote
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Doubt
+from keeper.core.prices import Doubt, SecondPrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
@@ -26,17 +27,21 @@ __all__ = [
     "Chronicle",
     "Codes",
     "Discovery",
+    "Exchange",
     "LendingAccount",
     "LendingMarket",
     "Listed",
     "OrderBook",
     "OrderOutcome",
     "PerpSeat",
+    "PoolReference",
+    "Pools",
     "PricesMovedError",
     "Probe",
     "Read",
     "ReadFailedError",
     "ScopeOutdatedError",
+    "VenueTable",
     "joined",
 ]
 
@@ -132,6 +137,93 @@ class Listed(Protocol):
     @property
     def heartbeat_s(self) -> int:
         """How old its price may get."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTable:
+    """One table of a network file: a lending market, an exchange, or where perpetuals are traded.
+
+    ``markets`` are a perpetual venue's by name, ``names`` what tokens are called that do not say it themselves.
+    """
+
+    name: str
+    venue: str
+    addresses: Mapping[str, Address] = field(default_factory=dict)
+    markets: Mapping[str, Address] = field(default_factory=dict)
+    names: Mapping[Address, str] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where it is written."""
+        return self.name if self.name == self.venue else f"markets.{self.name}"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.place}.{key} {address}" for key, address in self.addresses.items())
+
+
+# --- exchanges -------------------------------------------------------------------------------------------------------
+
+
+class PoolReference(Protocol):
+    """Pools that give an asset's price in terms of another asset, hard to move within a block."""
+
+    @property
+    def asset(self) -> Address:
+        """Whose price it is."""
+
+    @property
+    def quote(self) -> Address:
+        """In terms of which asset."""
+
+    @property
+    def depth(self) -> int:
+        """How much of the asset stands behind it."""
+
+    def probe(self, window_s: int) -> Probe[Callable[[int], SecondPrice]]:
+        """Return the probe of the average over a time and of the price now, for a price of the quote asset.
+
+        Pools that do not answer give a price without readings: a doubt.
+        """
+
+
+class Pools(Protocol):
+    """The pools of one exchange between some assets, as they were found."""
+
+    def routes(self, sell: Address, buy: Address, hubs: Sequence[Address]) -> tuple[Route, ...]:
+        """Return the ways from one asset to another: direct ones, and through each hub. Each names the exchange."""
+
+    def reference(
+        self, asset: Address, others: Sequence[Address], decimals: Callable[[Address], int]
+    ) -> PoolReference | None:
+        """Return the best reference for an asset's price in terms of any of ``others``; None when there is none."""
+
+
+class Exchange(Protocol):
+    """One place where an asset is changed for another: a table of the network file, of whichever protocol."""
+
+    @property
+    def name(self) -> str:
+        """The name of its table, which routes and approvals carry."""
+
+    @property
+    def spender(self) -> Address:
+        """Who takes what is sold, and is approved for it."""
+
+    def find_faults(self) -> Discovery[tuple[str, ...]]:
+        """Find what is wrong with the addresses of its table, each led by the key."""
+
+    def find_pools(self, assets: Sequence[Address], window_s: int) -> Discovery[Pools]:
+        """Find every pool between the assets, and which of them remember ``window_s``."""
+
+    def quote_probe(self, asked: Sequence[tuple[QuoteRequest, Route]]) -> Probe[tuple[Quote, ...]]:
+        """Return the probe of what each request costs by its route; routes that cannot serve it are left out."""
+
+    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> Call:
+        """Return the call that buys exactly so much for at most so much, void after ``deadline`` (unix seconds)."""
+
+    def decoders(self) -> Mapping[Address, Decoder]:
+        """Return the contracts that a keeper calls, and what calls to each do: the gate's allow-list."""
 
 
 # --- lending venues --------------------------------------------------------------------------------------------------
@@ -254,15 +346,6 @@ class Feeds(Protocol):
         """An independent feed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PerpTable:
-    """Where a perpetual venue is: its contracts by key, its markets by name, and what tokens stand for."""
-
-    contracts: Mapping[str, Address]
-    markets: Mapping[str, Address]
-    names: Mapping[Address, str] = field(default_factory=dict)
-
-
 class Site(Protocol):
     """One chain, as the network file describes it."""
 
@@ -274,15 +357,14 @@ class Site(Protocol):
     def multicall3(self) -> Address:
         """Multicall3."""
 
-    @property
-    def quoter(self) -> Address | None:
-        """Uniswap's QuoterV2, where the file names Uniswap."""
+    def exchange(self, venue: str) -> VenueTable | None:
+        """Return where an exchange is; None where the file does not name it."""
 
     @property
     def default_heartbeat_s(self) -> int:
         """How old a price may get whose heartbeat nobody said."""
 
-    def perp(self, venue: str) -> PerpTable | None:
+    def perp(self, venue: str) -> VenueTable | None:
         """Return where a perpetual venue is; None where the file does not name it."""
 
     def asset(self, symbol: str, address: str = "") -> Feeds:

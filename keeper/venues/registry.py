@@ -1,18 +1,19 @@
-"""The venues there are: one line each. What a venue is beside that is in its own package, ``venues/<key>``.
+"""The venues and exchanges there are: one line each. What one is beside that is in its own package, ``venues/<key>``.
 
-A package has a module ``find`` with ``find_market`` (lending) or ``find_seat`` (perpetuals). It is loaded when it is
-used: a keeper of one venue does not load the others.
+A package has a module ``find`` with ``find_market`` (lending), ``find_seat`` (perpetuals) or ``exchange``. It is loaded
+when it is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows a package by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
 
-from keeper.core.units import Address
-from keeper.venues.ports import Discovery, LendingMarket, PerpSeat, Site, Wanted
+from eth_utils.crypto import keccak
+
+from keeper.venues.ports import Discovery, Exchange, LendingMarket, PerpSeat, Site, VenueTable, Wanted
 
 
 class Family(Enum):
@@ -22,15 +23,38 @@ class Family(Enum):
     PERP = "perp"
 
 
+class Form(Enum):
+    """What a key of a venue's table holds."""
+
+    ADDRESS = "an address"
+    MARKETS = "addresses by name"
+    TOKENS = "lists of addresses by name"
+    FEE_TIERS = "millionths"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a venue's table in the network file. ``usual`` is what numbers are where the file gives none."""
+
+    name: str
+    form: Form = Form.ADDRESS
+    is_needed: bool = True
+    usual: tuple[int, ...] = ()
+
+
+def _addresses(*names: str) -> tuple[Key, ...]:
+    return tuple(Key(name) for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """One venue: the keys its positions may and must name, and the addresses of a lending market's table."""
+    """One venue: the keys its positions may and must name, and the keys of its table in the network file."""
 
     key: str
     family: Family
+    keys: tuple[Key, ...]
     may_name: tuple[str, ...] = ()
     must_name: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
     is_screened: bool = False
     """Whether a fleet of its accounts can be judged by their figures alone (``LendingMarket.figures_read``)."""
     keeps_orders: bool = False
@@ -43,39 +67,80 @@ class Venue:
     """Its words for the same."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExchangeVenue:
+    """One kind of exchange: the keys of its table, what it calls a trade, and how it refuses one for its price."""
+
+    key: str
+    keys: tuple[Key, ...]
+    trades: tuple[str, ...]
+    """The functions that trade."""
+    price_errors: tuple[str, ...] = ()
+    price_words: tuple[str, ...] = ()
+
+
 VENUES: Mapping[str, Venue] = {
     venue.key: venue
     for venue in (
         Venue(
             "aave_v3",
             Family.LENDING,
+            _addresses("pool_addresses_provider"),
             may_name=("market",),
-            addresses=("pool_addresses_provider",),
             is_screened=True,
             price_errors=("HealthFactorLowerThanLiquidationThreshold",),
             price_words=("HEALTH_FACTOR_LOWER_THAN_LIQUIDATION_THRESHOLD",),
         ),
-        Venue("perp_v2", Family.PERP, ("market",)),
-        Venue("gmx_v2", Family.PERP, must_name=("market", "collateral", "side"), keeps_orders=True, takes_gifts=False),
+        Venue(
+            "perp_v2",
+            Family.PERP,
+            (*_addresses("clearing_house"), Key("markets", Form.MARKETS)),
+            may_name=("market",),
+        ),
+        Venue(
+            "gmx_v2",
+            Family.PERP,
+            (
+                *_addresses("data_store", "reader", "exchange_router", "router", "order_vault", "event_emitter"),
+                Key("referral_storage"),
+                Key("order_handler", is_needed=False),
+                Key("markets", Form.MARKETS),
+                Key("tokens", Form.TOKENS),
+            ),
+            must_name=("market", "collateral", "side"),
+            keeps_orders=True,
+            takes_gifts=False,
+        ),
     )
 }
+"""Where positions are."""
+
+EXCHANGES: Mapping[str, ExchangeVenue] = {
+    exchange.key: exchange
+    for exchange in (
+        ExchangeVenue(
+            "uniswap_v3",
+            (
+                *_addresses("factory", "quoter_v2", "swap_router_02"),
+                Key("fee_tiers", Form.FEE_TIERS, usual=(100, 500, 3000, 10_000)),
+            ),
+            trades=("exactOutput((bytes,address,uint256,uint256))",),
+            # more than was allowed, or approved
+            price_words=("Too much requested", "STF"),
+        ),
+    )
+}
+"""Where assets are changed for others."""
+
+_ALL: tuple[Venue | ExchangeVenue, ...] = (*VENUES.values(), *EXCHANGES.values())
+PRICE_ERRORS = tuple(name for at in _ALL for name in at.price_errors)
+PRICE_WORDS = tuple(text for at in _ALL for text in at.price_words)
+_TRADES = tuple(keccak(text=function)[:4] for at in EXCHANGES.values() for function in at.trades)
 
 
-@dataclass(frozen=True, slots=True)
-class MarketTable:
-    """One lending market of a network file: its name, whose it is, and its addresses."""
-
-    name: str
-    venue: str
-    addresses: Mapping[str, Address] = field(default_factory=dict)
-
-    @property
-    def place(self) -> str:
-        """Where it is written."""
-        return self.name if self.name == self.venue else f"markets.{self.name}"
-
-    def __str__(self) -> str:
-        return ", ".join(f"{self.place}.{key} {address}" for key, address in self.addresses.items())
+def keys_of(venue: str) -> tuple[Key, ...]:
+    """Return the keys of a table of the network file. Raises KeyError for a venue that there is not."""
+    return (VENUES[venue] if venue in VENUES else EXCHANGES[venue]).keys
 
 
 def family_of(venue: str) -> Family | None:
@@ -83,7 +148,12 @@ def family_of(venue: str) -> Family | None:
     return VENUES[venue].family if venue in VENUES else None
 
 
-def find_market(table: MarketTable) -> Discovery[LendingMarket]:
+def is_trade(calldata: bytes) -> bool:
+    """Return whether calldata holds a trade at an exchange, alone or inside a batch."""
+    return any(selector in calldata for selector in _TRADES)
+
+
+def find_market(table: VenueTable) -> Discovery[LendingMarket]:
     """Find a lending market. Raises ReadFailedError when there is none at its addresses."""
     found: LendingMarket = yield from import_module(f"keeper.venues.{table.venue}.find").find_market(table)
     return found
@@ -92,4 +162,10 @@ def find_market(table: MarketTable) -> Discovery[LendingMarket]:
 def find_seat(site: Site, wanted: Wanted) -> Discovery[PerpSeat]:
     """Find the account of a perpetual position. Raises ReadFailedError when there is no such venue or market."""
     found: PerpSeat = yield from import_module(f"keeper.venues.{wanted.venue}.find").find_seat(site, wanted)
+    return found
+
+
+def exchange_of(table: VenueTable) -> Exchange:
+    """Return the exchange of a table."""
+    found: Exchange = import_module(f"keeper.venues.{table.venue}.find").exchange(table)
     return found

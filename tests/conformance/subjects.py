@@ -66,8 +66,6 @@ from keeper.venues.effects import (
     Takes,
     Unpledges,
 )
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.exchanges.effects import router_decoder
 from keeper.venues.gmx_v2 import effects as gmx_v2
 from keeper.venues.gmx_v2.moves import Execution
 from keeper.venues.gmx_v2.moves import encode_move as encode_gmx
@@ -76,6 +74,9 @@ from keeper.venues.perp_v2 import effects as perp_v2
 from keeper.venues.perp_v2.calls import encode_move as encode_perp
 from keeper.venues.perp_v2.markets import Deployment, Scope
 from keeper.venues.perp_v2.markets import Market as PerpMarket
+from keeper.venues.uniswap_v3.effects import router_decoder
+from keeper.venues.uniswap_v3.pools import Deployment as UniswapDeployment
+from keeper.venues.uniswap_v3.swaps import encode_swap, path_of
 
 DEADLINE = NOW + 1800
 STRANGER = address("0x90F79bf6EB2c4f870365E785982E1f101E93b906")
@@ -161,14 +162,14 @@ def _token(signer: Address) -> st.SearchStrategy[Made]:
 
 
 TIERS = (100, 500, 3000, 10_000)
-UNISWAP = uniswap_v3.Deployment(at("fac"), at("quo"), ROUTER, TIERS)
+UNISWAP = UniswapDeployment(at("fac"), at("quo"), ROUTER, TIERS)
 
 
 def _swap(signer: Address) -> st.SearchStrategy[Made]:
     def made(tokens: list[Address], fees: list[int], most: Amount, least: Amount) -> Made:
-        route = Route(tuple(tokens), tuple(fees[: len(tokens) - 1]))
-        call = uniswap_v3.encode_swap(UNISWAP, Swap(route, most, least), ME, DEADLINE, ("A", "B"))
-        begin = call.data.index(uniswap_v3.path_of(route))
+        route = Route(tuple(tokens), tuple(fees[: len(tokens) - 1]), "uniswap_v3")
+        call = encode_swap(UNISWAP, Swap(route, most, least), ME, DEADLINE, ("A", "B"))
+        begin = call.data.index(path_of(route))
         middle = range(begin + 20, begin + 23 * (len(tokens) - 1))  # through which pools is the planner's to choose
         sold = Sells(tokens[0], most, tokens[-1], least, ME, ROUTER, DEADLINE)
         return Made(call, (sold,), frozenset(middle))

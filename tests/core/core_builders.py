@@ -212,7 +212,7 @@ def pool_answers(
             continue
         sell, buy = now.account.of(request.sell), now.account.of(request.buy)
         sold = lending.sale_cost(sell, buy, request.bought, Bps(cost_bps))
-        answers.append(Quote(Route((request.sell, request.buy), (500,)), sold, request.bought, 120_000))
+        answers.append(Quote(Route((request.sell, request.buy), (500,), "exchange"), sold, request.bought, 120_000))
     return Quotes(tuple(answers))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keeper.core.decide import Intent
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR
-from keeper.core.lending.moves import Spender
+from keeper.core.lending.moves import MARKET
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.rules import Action
@@ -55,5 +55,5 @@ def worlds(draw: st.DrawFn) -> tuple[Intent, State, Terms, Allowances]:
     now = state(wanted, held)
     on = terms(signer_is_owner=draw(st.booleans()), safety=safety(max_rounds=draw(st.integers(1, 12))))
     depth = draw(st.none() | st.integers(1, 10**6).map(lambda d: {at("USDC"): d * 10**6, at("DAI"): d * WAD}))
-    approved = draw(st.sampled_from([{}, {(at("USDC"), Spender.MARKET): Amount(1)}]))
+    approved = draw(st.sampled_from([{}, {(at("USDC"), MARKET): Amount(1)}]))
     return wanted, now, quoted(wanted, now, on, draw(st.integers(0, 60)), depth), approved

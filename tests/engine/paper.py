@@ -37,13 +37,13 @@ from keeper.venues.aave_v3.account import AaveAccount
 from keeper.venues.aave_v3.market import Listing, Market
 from keeper.venues.aave_v3.position import Scope
 from keeper.venues.effects import Closes, Effect, Opens, Pays
-from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.perp_v2.account import PerpV2Seat
 from keeper.venues.perp_v2.markets import Deployment as PerpDeployment
 from keeper.venues.perp_v2.markets import Market as PerpMarket
 from keeper.venues.perp_v2.markets import Scope as PerpScope
-from keeper.venues.ports import Answer, Call, LendingAccount, PerpSeat, Probe, Read
-from keeper.venues.registry import MarketTable
+from keeper.venues.ports import Answer, Call, LendingAccount, PerpSeat, Probe, Read, VenueTable
+from keeper.venues.uniswap_v3.exchange import UniswapV3
+from keeper.venues.uniswap_v3.pools import Deployment as UniswapDeployment
 
 PERP = [Address(f"0x{i:02x}" + "5" * 38) for i in range(16, 27)]
 POOL, ORACLE, ROUTER = (Address("0x" + c * 40) for c in "123")
@@ -58,8 +58,7 @@ def network() -> Network:
         multicall3=Address("0x" + "ca" * 20),
         wrapped_native=at("WETH"),
         block_time_s=12,
-        markets=(MarketTable("aave_v3", "aave_v3", {"pool_addresses_provider": POOL}),),
-        uniswap_v3=None,
+        tables=(VenueTable("aave_v3", "aave_v3", {"pool_addresses_provider": POOL}),),
         batch_account=None,
         sequencer_feed=None,
         sequencer_grace_s=0,
@@ -155,8 +154,9 @@ class PaperReader:
             name: Position(name, self._venue(name), OWNER, Signer(name, signer, None, None, None, False))
             for name, signer in signers.items()
         }
-        self.known = Known({"aave_v3": market()}, {}, {}, {}, (), (), (), native_symbol="WETH")
-        self.uniswap = uniswap_v3.Deployment(Address("0x" + "f" * 40), Address("0x" + "e" * 40), ROUTER, (500,))
+        self.known = Known({"aave_v3": market()}, {}, {}, {}, {}, (), (), native_symbol="WETH")
+        where = UniswapDeployment(Address("0x" + "f" * 40), Address("0x" + "e" * 40), ROUTER, (500,))
+        self.exchanges = {"exchange": UniswapV3("exchange", where)}
         self.close = list[str]()
 
     def _venue(self, name: str) -> str:

@@ -47,8 +47,10 @@ from keeper.execution.policy import Allowed, Grant, PolicyError
 from keeper.venues.aave_v3.market import Listing, Market
 from keeper.venues.codec.abi import load
 from keeper.venues.contracts import batch_account
-from keeper.venues.exchanges import uniswap_v3
 from keeper.venues.ports import Call
+from keeper.venues.uniswap_v3.exchange import UniswapV3
+from keeper.venues.uniswap_v3.pools import Deployment
+from keeper.venues.uniswap_v3.swaps import path_of
 
 POOL = Address("0x87870Bca3F3fD6335C3F4ce8392D69350B4fA4E2")
 ROUTER = Address("0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45")
@@ -60,7 +62,8 @@ CHAIN, DEADLINE = 31337, NOW + 1800
 aave, erc20, router = load("aave_v3_pool"), load("erc20"), load("uniswap_v3_swap_router_02")
 listings = tuple(Listing(i, at(s), s, 18, at("a"), at("d"), at("f")) for i, s in enumerate(SYMBOLS))
 VENUES = Venues(
-    Market(POOL, at("oracle"), 10**8, listings), uniswap_v3.Deployment(at("fac"), at("quo"), ROUTER, (500,))
+    Market(POOL, at("oracle"), 10**8, listings),
+    {"exchange": UniswapV3("exchange", Deployment(at("fac"), at("quo"), ROUTER, (500,)))},
 )
 POSITION = position(*(holding(s) for s in SYMBOLS))
 
@@ -126,7 +129,7 @@ def order(
     to: Address = OWNER,
     path: Sequence[Address] = (WETH, USDC),
 ) -> bytes:
-    route = uniswap_v3.path_of(Route(tuple(path), (500,) * (len(path) - 1)))
+    route = path_of(Route(tuple(path), (500,) * (len(path) - 1), "exchange"))
     return router.exactOutput.encode((route, to, bought, sold))
 
 
@@ -228,7 +231,7 @@ def test_an_asset_outside_the_position_is_refused() -> None:
 
 def test_a_network_without_uniswap_allows_no_router() -> None:
     """Neither the swap nor the allowance."""
-    without = replace(VENUES, uniswap=None)
+    without = replace(VENUES, exchanges={})
     forbidden(swap(), venues=without)
     forbidden(approve(spender=ROUTER), venues=without)
 

@@ -51,7 +51,7 @@ def test_what_others_need_is_not_there() -> None:
 
 async def test_a_second_look_at_another_block_has_nobody_before_it() -> None:
     """What was decided at the block that is being judged is no part of one that nothing was decided at."""
-    swap = Swap(Route((at("WETH"), at("USDC")), (500,)), Amount(1), Amount(1))
+    swap = Swap(Route((at("WETH"), at("USDC")), (500,), "exchange"), Amount(1), Amount(1))
 
     def selling(name: str) -> Plan:
         plan = a_plan(name)

@@ -9,7 +9,8 @@ import pytest
 
 from keeper import resources
 from keeper.settings import Settings, SettingsError
-from keeper.venues.registry import VENUES, Family, MarketTable
+from keeper.venues.ports import VenueTable
+from keeper.venues.registry import EXCHANGES, VENUES, Form
 
 Load = Callable[..., Settings]
 Faults = Callable[..., list[str]]
@@ -43,7 +44,7 @@ def test_a_market_has_a_table_of_its_own_and_a_position_names_it(load_text: Load
         load_text(('"ethereum"', '"own.toml"'), (OWNER, 'market = "fork"\nowner = ')),
     )
     assert str(plain.network.market_of(plain.positions[0])).startswith("aave_v3.")
-    fork = MarketTable("fork", "aave_v3", {"pool_addresses_provider": SPARK})
+    fork = VenueTable("fork", "aave_v3", {"pool_addresses_provider": SPARK})
     assert named.network.market_of(named.positions[0]) == fork
     assert str(fork) == f"markets.fork.pool_addresses_provider {SPARK}"
 
@@ -73,7 +74,7 @@ def test_a_network_needs_no_lending_market(load_text: Load, own: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ('venue = "perp_v2"', "venue: 'perp_v2' has no lending markets; known: aave_v3"),
+        ('venue = "perp_v2"', "venue: 'perp_v2' has no lending markets and no pools; known: aave_v3, uniswap_v3"),
         ('venue = "aave_v3"', "pool_addresses_provider: is missing"),
         (f'venue = "aave_v3"\npool = "{SPARK}"', "pool: is not a key of a aave_v3 market"),
         ('venue = "aave_v3"\npool_addresses_provider = 7', "pool_addresses_provider"),
@@ -95,8 +96,42 @@ def test_a_side_is_not_for_a_lending_position(faults: Faults) -> None:
 
 
 def test_every_venue_has_a_line_of_its_own() -> None:
-    """A lending market has addresses, a perpetual position what it is named by; no key is both."""
+    """Its table has an address at least, and no key is one that positions both may and must name."""
     for key, venue in VENUES.items():
         assert venue.key == key
-        assert bool(venue.addresses) == (venue.family is Family.LENDING)
+        assert any(k.form is Form.ADDRESS and k.is_needed for k in venue.keys)
         assert not set(venue.may_name) & set(venue.must_name)
+    assert [key for key in EXCHANGES if key in VENUES] == []
+
+
+POOLS = f"""
+[markets.sushi]
+venue = "uniswap_v3"
+factory = "{SPARK}"
+quoter_v2 = "{SPARK}"
+swap_router_02 = "{SPARK}"
+"""
+
+
+def test_a_second_exchange_is_a_table_more(load_text: Load, own: Path) -> None:
+    """A fork of one that is known needs its addresses and a name; what it leaves out is as usual."""
+    own.write_text(own.read_text() + POOLS)
+    first, second = load_text(('"ethereum"', '"own.toml"')).network.exchanges
+    assert (first.name, second.name, second.place) == ("uniswap_v3", "sushi", "markets.sushi")
+    assert second.numbers == {"fee_tiers": (100, 500, 3000, 10_000)}
+
+
+@pytest.mark.parametrize("name", ["market", "aave_v3", "uniswap_v3", "gmx_v2"])
+def test_a_table_has_a_name_of_its_own(load_text: Load, own: Path, name: str) -> None:
+    """None that is a venue's, and not the one that plans call a position's own market by."""
+    own.write_text(own.read_text() + POOLS.replace("sushi", name))
+    with pytest.raises(SettingsError, match=f"markets.{name}: is no name to choose"):
+        load_text(('"ethereum"', '"own.toml"'))
+
+
+@pytest.mark.parametrize("tiers", ["[0]", "[1000000]", '["500"]', "500"])
+def test_fee_tiers_are_millionths(load_text: Load, own: Path, tiers: str) -> None:
+    """In a table of its own name, and in one more."""
+    own.write_text(f"{own.read_text()}{POOLS}fee_tiers = {tiers}\n")
+    with pytest.raises(SettingsError, match=r"markets.sushi.*fee_tiers"):
+        load_text(('"ethereum"', '"own.toml"'))

@@ -19,10 +19,11 @@ from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts import erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.effects import Approves, Borrows, Call, Closes, Leaf, Offsets, Opens, Pays, Sells, Takes
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.exchanges.effects import router_decoder
 from keeper.venues.perp_v2 import calls as perp_v2_calls
 from keeper.venues.perp_v2 import effects as perp_v2
+from keeper.venues.uniswap_v3.effects import router_decoder
+from keeper.venues.uniswap_v3.pools import Deployment
+from keeper.venues.uniswap_v3.swaps import encode_swap
 from sandbox.world import World
 
 pytestmark = pytest.mark.world
@@ -85,9 +86,9 @@ class Lent:
         return erc20.encode_approve(self.tokens[symbol], symbol, spender, Amount(amount), "it")
 
     def swap(self, sold: int, bought: int) -> Call:
-        route = Route((self.tokens["WETH"], self.tokens["USDC"]), (500,))
-        where = uniswap_v3.Deployment(self.pool, self.pool, self.router, (500,))
-        return uniswap_v3.encode_swap(where, Swap(route, Amount(sold), Amount(bought)), self.owner, LATER, ("A", "B"))
+        route = Route((self.tokens["WETH"], self.tokens["USDC"]), (500,), "uniswap_v3")
+        where = Deployment(self.pool, self.pool, self.router, (500,))
+        return encode_swap(where, Swap(route, Amount(sold), Amount(bought)), self.owner, LATER, ("A", "B"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from keeper.core.lending.plan import Plan
 from keeper.core.snapshot import Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Wei
 
-Pool = tuple[frozenset[Address], int]
+Pool = tuple[frozenset[Address], int, str]
 """A pool, by its two tokens and its fee."""
 
 
@@ -65,7 +65,7 @@ def pools_of(plan: Plan) -> frozenset[Pool]:
     """Return the pools a plan trades in."""
     routes = [step.move.route for step in plan.steps if isinstance(step.move, Swap)]
     return frozenset(
-        (frozenset(pair), fee)
+        (frozenset(pair), fee, route.exchange)
         for route in routes
         for *pair, fee in zip(route.tokens, route.tokens[1:], route.fees, strict=False)
     )

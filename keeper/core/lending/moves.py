@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from keeper.core.units import Address, Amount
 
-
-class Spender(Enum):
-    """Who an approval is for."""
-
-    MARKET = "market"
-    ROUTER = "router"
+Spender = str
+"""Who an approval is for: the position's market, or an exchange by name."""
+MARKET: Spender = "market"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +18,8 @@ class Route:
 
     tokens: tuple[Address, ...]
     fees: tuple[int, ...]
+    exchange: str
+    """By name."""
 
 
 @dataclass(frozen=True, slots=True)

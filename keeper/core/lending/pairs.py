@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
-from keeper.core.lending.moves import Approve, Repay, Spender, Supply, Swap
+from keeper.core.lending.moves import MARKET, Approve, Repay, Spender, Supply, Swap
 from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import State, Step, Terms, per_transaction, within
 from keeper.core.reasons import Reason
@@ -121,12 +121,15 @@ def with_approvals(steps: tuple[Step, ...], health: Wad) -> tuple[Step, ...]:
     def approve(asset: Address, spender: Spender, amount: int, at: Wad) -> Step:
         return Step(Approve(asset, spender, Amount(amount)), Usd(0), at)
 
+    sold = dict[Spender, int]()
+    for swap in swaps:
+        sold[swap.route.exchange] = sold.get(swap.route.exchange, 0) + swap.sold
     lead = (
-        approve(given, Spender.ROUTER, sum(swap.sold for swap in swaps), health),
-        approve(received, Spender.MARKET, sum(payment.amount for payment in payments), health),
+        *(approve(given, exchange, amount, health) for exchange, amount in sold.items()),
+        approve(received, MARKET, sum(payment.amount for payment in payments), health),
     )
     last = steps[-1].health_after
-    tail = [approve(given, Spender.ROUTER, 0, last)]  # an exact-output swap rarely takes all it may
+    tail = [approve(given, exchange, 0, last) for exchange in sold]  # an exact-output swap rarely takes all it may
     if any(isinstance(payment, Repay) and payment.is_all for payment in payments):
-        tail.append(approve(received, Spender.MARKET, 0, last))
+        tail.append(approve(received, MARKET, 0, last))
     return (*lead, *steps, *tail)

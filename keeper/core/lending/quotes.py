@@ -19,7 +19,7 @@ class QuoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A pool's answer (Uniswap QuoterV2): ``sold`` buys ``bought`` through ``route``, fees and impact included."""
+    """A pool's answer: ``sold`` buys ``bought`` through ``route``, fees and impact included."""
 
     route: Route
     sold: Amount

@@ -24,7 +24,7 @@ def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
     where = network.perp("gmx_v2")
     if where is None or position.market is None or position.is_long is None:
         raise _none(f"{network.name} names no gmx_v2")
-    deployment = gmx_v2.Deployment(*(where.contracts[part.name] for part in fields(gmx_v2.Deployment)))
+    deployment = gmx_v2.Deployment(*(where.addresses[part.name] for part in fields(gmx_v2.Deployment)))
     token = where.markets.get(position.market.upper())
     if token is None and not is_hex_address(position.market):
         raise _none(

@@ -15,7 +15,7 @@ def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
     where = network.perp("perp_v2")
     if where is None:
         raise _none(f"{network.name} names no perp_v2")
-    deployment = yield from perp_v2.discover_deployment(where.contracts["clearing_house"])
+    deployment = yield from perp_v2.discover_deployment(where.addresses["clearing_house"])
     known = list(where.markets.values())
     if position.market is not None:
         named = where.markets.get(position.market.upper())
@@ -32,7 +32,13 @@ def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
     def feed(symbol: str) -> Address | None:
         return network.asset(symbol).feed
 
-    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s, feed), network.quoter)
+    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s, feed), _quoter(network))
+
+
+def _quoter(network: Site) -> Address | None:
+    """Return who prices a trade: the markets are pools of Uniswap v3, and any quoter of a deployment knows them."""
+    table = network.exchange("uniswap_v3")
+    return table.addresses["quoter_v2"] if table else None
 
 
 def _none(detail: str) -> ReadFailedError:

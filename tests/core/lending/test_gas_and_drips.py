@@ -8,14 +8,14 @@ import pytest
 from core_builders import intent, loop, rule, safety, state, terms, wad, wallet
 
 from keeper.core.lending.joint import Ahead, pools_of, urgency, wallet_after
-from keeper.core.lending.moves import Approve, Repay, Route, Spender, Swap, Withdraw, gas_of
+from keeper.core.lending.moves import MARKET, Approve, Repay, Route, Swap, Withdraw, gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
 from keeper.core.rules import Action
 from keeper.core.snapshot import Wallet
 from keeper.core.units import Address, Amount, Usd, Wad, Wei
 
 A, B, C = (Address("0x" + digit * 40) for digit in "123")
-ROUND = (Withdraw(A, Amount(10)), Swap(Route((A, B), (500,)), Amount(10), Amount(9)), Repay(B, Amount(9)))
+ROUND = (Withdraw(A, Amount(10)), Swap(Route((A, B), (500,), "exchange"), Amount(10), Amount(9)), Repay(B, Amount(9)))
 
 
 def a_plan(**held: int) -> Plan:
@@ -33,15 +33,15 @@ def test_moves_with_the_same_assets_are_cheap_after_the_first_in_one_transaction
     assert one < gas_of(ROUND, is_atomic=False), "a transaction of its own begins anew with each"
     again, other = (gas_of((*ROUND, Withdraw(asset, Amount(1))), is_atomic=True) - one for asset in (A, C))
     assert 3 * again < other
-    twice = Swap(Route((A, C, B), (500, 100)), Amount(10), Amount(9))
+    twice = Swap(Route((A, C, B), (500, 100), "exchange"), Amount(10), Amount(9))
     assert gas_of((twice,), is_atomic=True) > gas_of((ROUND[1],), is_atomic=True) + 100_000
 
 
 @pytest.mark.parametrize(("rounds", "paid"), [(3, 676_215), (14, 2_162_687)])
 def test_gas_of_rounds_in_one_transaction_is_what_they_paid_and_up_to_half_more(rounds: int, paid: int) -> None:
     """Measured on Aave v3.6 and Uniswap v3: what was planned with 343 dollars paid 59."""
-    around = (Approve(A, Spender.ROUTER, Amount(9)), Approve(B, Spender.MARKET, Amount(9)))
-    moves = (*around, *ROUND * rounds, Approve(A, Spender.ROUTER, Amount(0)))
+    around = (Approve(A, "exchange", Amount(9)), Approve(B, MARKET, Amount(9)))
+    moves = (*around, *ROUND * rounds, Approve(A, "exchange", Amount(0)))
     assert paid < gas_of(moves, is_atomic=True) < paid * 3 // 2
 
 
@@ -87,7 +87,7 @@ def test_plans_share_a_pool_whichever_way_they_trade_in_it() -> None:
     plan = a_plan()
 
     def trading(*tokens: Address, fees: tuple[int, ...]) -> Plan:
-        swap = Swap(Route(tokens, fees), Amount(1), Amount(1))
+        swap = Swap(Route(tokens, fees, "exchange"), Amount(1), Amount(1))
         return replace(plan, steps=(replace(plan.steps[0], move=swap),))
 
     assert pools_of(plan) == frozenset()

@@ -35,7 +35,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment
 from keeper.core.lending.figures import Account
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LTV, PRICE, meets
-from keeper.core.lending.moves import Approve, Borrow, Move, Repay, RepayWithCollateral, Spender, Supply, Swap, Withdraw
+from keeper.core.lending.moves import MARKET, Approve, Borrow, Move, Repay, RepayWithCollateral, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes_needed import quotes_needed
@@ -116,7 +116,7 @@ def taken(account: Account, asset: Address, amount: int) -> int:
 
 def assert_approvals_are_exact(plan: Plan) -> None:
     """Every payment is covered by an allowance given before it, and nothing of any allowance is left over."""
-    given: dict[tuple[Address, Spender], int] = {}
+    given: dict[tuple[Address], int] = {}
     for move in (s.move for s in plan.steps):
         match move:
             case Approve(asset, spender, amount):
@@ -124,11 +124,11 @@ def assert_approvals_are_exact(plan: Plan) -> None:
                     assert not given.get((asset, spender)), "an allowance that is not zero is not changed"
                 given[asset, spender] = amount
             case Supply(asset, amount) | Repay(asset, amount):
-                given[asset, Spender.MARKET] = given.get((asset, Spender.MARKET), 0) - amount
-                assert given[asset, Spender.MARKET] >= 0
+                given[asset, MARKET] = given.get((asset, MARKET), 0) - amount
+                assert given[asset, MARKET] >= 0
             case Swap(route, sold, _):
-                given[route.tokens[0], Spender.ROUTER] = given.get((route.tokens[0], Spender.ROUTER), 0) - sold
-                assert given[route.tokens[0], Spender.ROUTER] >= 0
+                given[route.tokens[0], "exchange"] = given.get((route.tokens[0], "exchange"), 0) - sold
+                assert given[route.tokens[0], "exchange"] >= 0
     assert not any(given.values())
 
 
@@ -348,21 +348,21 @@ def test_a_plan_approves_what_it_spends_and_leaves_nothing_approved(action: Acti
     assert_approvals_are_exact(replace(plan, steps=tuple(s for s in plan.steps)))
     last = {(m.asset, m.spender): m.amount for m in moves(plan, Approve) if isinstance(m, Approve)}
     if action is DELEVERAGE:
-        assert last[at("WETH"), Spender.ROUTER] == 0
+        assert last[at("WETH"), "exchange"] == 0
 
 
 def test_a_leftover_allowance_is_cleared_first() -> None:
     """Some tokens refuse to change an allowance that is not zero."""
-    plan = best(loop(), only(REPAY), PLENTY, allowances={(at("USDC"), Spender.MARKET): Amount(7)})
+    plan = best(loop(), only(REPAY), PLENTY, allowances={(at("USDC"), MARKET): Amount(7)})
     first, second, *_ = moves(plan, Approve)
-    assert first == Approve(at("USDC"), Spender.MARKET, Amount(0))
+    assert first == Approve(at("USDC"), MARKET, Amount(0))
     assert isinstance(second, Approve)
     assert second.amount
 
 
 @pytest.mark.parametrize(
     "allowances",
-    [{}, {(at("USDC"), Spender.ROUTER): Amount(7)}, {(at("WETH"), Spender.MARKET): Amount(7)}],
+    [{}, {(at("USDC"), "exchange"): Amount(7)}, {(at("WETH"), MARKET): Amount(7)}],
 )
 def test_nothing_is_cleared_that_is_not_given(allowances: Allowances) -> None:
     """No gas for allowances the plan does not touch."""
@@ -381,7 +381,7 @@ def test_a_guardian_supplies_and_repays_and_nothing_else() -> None:
     assert not isinstance(ways, Hold)
     allowed = (Approve, Supply, Repay)
     assert all(isinstance(s.move, allowed) for p in ways for s in p.steps)
-    assert all(m.spender is Spender.MARKET for p in ways for m in moves(p, Approve) if isinstance(m, Approve))
+    assert all(m.spender == MARKET for p in ways for m in moves(p, Approve) if isinstance(m, Approve))
     assert [r.label for r in ways[0].rejected if r.reason is Reason.NOT_ALLOWED_FOR_GUARDIAN] == [
         "repay USDC with its own supply",
         "deleverage",
@@ -485,7 +485,7 @@ def test_closing_from_the_wallet_repays_everything_interest_included() -> None:
     assert units("USDC", 14_000) < repay.amount <= units("USDC", "14001.5")
     assert plan.projected.debt_value == 0
     assert plan.projected.health_factor == INFINITE
-    assert moves(plan, Approve)[-1] == Approve(at("USDC"), Spender.MARKET, Amount(0))
+    assert moves(plan, Approve)[-1] == Approve(at("USDC"), MARKET, Amount(0))
 
 
 def test_closing_by_sale_repays_everything_in_the_last_round() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
-from keeper.core.lending.moves import Approve, Move, Repay, RepayWithCollateral, Spender, Supply
+from keeper.core.lending.moves import MARKET, Approve, Move, Repay, RepayWithCollateral, Supply
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import (
     Cost,
@@ -57,7 +57,7 @@ def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | R
         needed = lending.supply_to_reach(account, asset, goal_of(intent), limit)
         amount = limit if needed is None else needed
         after = lending.after(account, asset, supply=amount)
-        moves = (Approve(asset, Spender.MARKET, Amount(amount)), Supply(asset, Amount(amount)))
+        moves = (Approve(asset, MARKET, Amount(amount)), Supply(asset, Amount(amount)))
         yield _funded(Action.TOP_UP, label, moves, holding, after, intent, state, terms)
 
 
@@ -108,12 +108,12 @@ def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Prop
     moves: tuple[Move, ...]
     if is_all:
         moves = (
-            Approve(asset, Spender.MARKET, ready),
+            Approve(asset, MARKET, ready),
             Repay(asset, ready, is_all=True),
-            Approve(asset, Spender.MARKET, Amount(0)),
+            Approve(asset, MARKET, Amount(0)),
         )
     else:
-        moves = (Approve(asset, Spender.MARKET, Amount(amount)), Repay(asset, Amount(amount)))
+        moves = (Approve(asset, MARKET, Amount(amount)), Repay(asset, Amount(amount)))
     return _funded(Action.REPAY, label, moves, holding, after, intent, state, terms)
 
 

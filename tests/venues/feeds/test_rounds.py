@@ -9,7 +9,7 @@ from eth_abi.abi import encode
 
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address, load
-from keeper.venues.feeds import chainlink
+from keeper.venues.feeds import rounds
 from keeper.venues.ports import Answer, Discovery, Read
 
 FEED_ABI = load("chainlink_feed")
@@ -61,7 +61,7 @@ def behind(feed: Address) -> bytes:
 def test_a_feed_that_tells_its_age_is_itself() -> None:
     """One round of questions."""
     chain = FakeChain({A: {"latestRoundData": ROUND}})
-    assert chain.run(chainlink.discover_feeds([A])) == {A: A}
+    assert chain.run(rounds.discover_feeds([A])) == {A: A}
     assert chain.rounds == 1
 
 
@@ -69,7 +69,7 @@ def test_a_feed_that_tells_its_age_is_itself() -> None:
 def test_an_adapter_leads_to_the_feed_behind_it(name: str) -> None:
     """By any of the names that Aave's adapters use."""
     chain = FakeChain({A: {name: behind(B)}, B: {"latestRoundData": ROUND}})
-    assert chain.run(chainlink.discover_feeds([A])) == {A: B}
+    assert chain.run(rounds.discover_feeds([A])) == {A: B}
 
 
 def test_adapters_upon_adapters_are_followed() -> None:
@@ -79,34 +79,34 @@ def test_adapters_upon_adapters_are_followed() -> None:
         B: {"ASSET_TO_USD_AGGREGATOR": behind(C)},
         C: {"latestRoundData": ROUND},
     }
-    assert FakeChain(deep).run(chainlink.discover_feeds([A])) == {A: C}
+    assert FakeChain(deep).run(rounds.discover_feeds([A])) == {A: C}
     deeper = {**deep, C: {"BASE_TO_PEG": behind(D)}, D: {"latestRoundData": ROUND}}
-    assert FakeChain(deeper).run(chainlink.discover_feeds([A])) == {}
+    assert FakeChain(deeper).run(rounds.discover_feeds([A])) == {}
 
 
 def test_a_circle_of_adapters_ends() -> None:
     """Nothing found, and no endless questions."""
     chain = FakeChain({A: {"BASE_TO_PEG": behind(B)}, B: {"BASE_TO_PEG": behind(A)}})
-    assert chain.run(chainlink.discover_feeds([A])) == {}
+    assert chain.run(rounds.discover_feeds([A])) == {}
     assert chain.rounds == 3
 
 
 def test_each_source_finds_its_own() -> None:
     """A feed, an adapter, and one that nobody knows: its age stays unknown."""
     chain = FakeChain({A: {"latestRoundData": ROUND}, B: {"PEG_TO_BASE": behind(C)}, C: {"latestRoundData": ROUND}})
-    assert chain.run(chainlink.discover_feeds([A, B, D])) == {A: A, B: C}
+    assert chain.run(rounds.discover_feeds([A, B, D])) == {A: A, B: C}
 
 
 def test_no_sources_ask_nothing() -> None:
     """Not even one round."""
     chain = FakeChain({})
-    assert chain.run(chainlink.discover_feeds([])) == {}
+    assert chain.run(rounds.discover_feeds([])) == {}
     assert chain.rounds == 0
 
 
 def test_a_round_tells_when_it_was_updated() -> None:
     """updatedAt, not startedAt."""
-    found = chainlink.round_probe(A).decode([latest(5, 1_000, 1_234)])
+    found = rounds.round_probe(A).decode([latest(5, 1_000, 1_234)])
     assert found is not None
     assert (found.round_id, found.answer, found.updated_at) == (9, 5, 1_234)
 
@@ -114,7 +114,7 @@ def test_a_round_tells_when_it_was_updated() -> None:
 @pytest.mark.parametrize("answer", [None, b"", b"\x01" * 31])
 def test_a_silent_feed_has_no_round(answer: Answer) -> None:
     """None, which is a doubt; never an age of zero."""
-    assert chainlink.round_probe(A).decode([answer]) is None
+    assert rounds.round_probe(A).decode([answer]) is None
 
 
 def word(number: int) -> bytes:
@@ -127,7 +127,7 @@ def word(number: int) -> bytes:
 )
 def test_a_second_feed_is_scaled_to_eight_decimals(answer: int, decimals: int, scaled: int) -> None:
     """Whatever its own; a negative answer stays one and will agree with nothing."""
-    found = chainlink.second_feed_probe(A, B).decode([latest(answer, 0, 1), word(decimals)])
+    found = rounds.second_feed_probe(A, B).decode([latest(answer, 0, 1), word(decimals)])
     assert found.answers == (scaled,)
     assert found.asset == A
 
@@ -137,7 +137,7 @@ def test_a_second_feed_that_is_silent_answers_nothing(silent: int) -> None:
     """Which is a doubt where a second feed was configured."""
     heard: list[Answer] = [latest(5, 0, 1), word(8)]
     heard[silent] = None
-    assert chainlink.second_feed_probe(A, B).decode(heard).answers == ()
+    assert rounds.second_feed_probe(A, B).decode(heard).answers == ()
 
 
 @pytest.mark.parametrize(
@@ -146,11 +146,11 @@ def test_a_second_feed_that_is_silent_answers_nothing(silent: int) -> None:
 )
 def test_a_sequencer_is_up_only_when_its_feed_says_so(answer: Answer, is_up: bool) -> None:
     """Zero is up. A feed that was never started, or is silent, counts as down."""
-    found = chainlink.sequencer_probe(A, 3600).decode([answer])
+    found = rounds.sequencer_probe(A, 3600).decode([answer])
     assert found.is_up is is_up
     assert found.grace_s == 3600
 
 
 def test_the_sequencers_time_is_when_its_status_began() -> None:
     """startedAt: what the grace counts from."""
-    assert chainlink.sequencer_probe(A, 3600).decode([latest(0, 1_000, 2_000)]).since == 1_000
+    assert rounds.sequencer_probe(A, 3600).decode([latest(0, 1_000, 2_000)]).since == 1_000

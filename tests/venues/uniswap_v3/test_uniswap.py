@@ -15,10 +15,11 @@ from keeper.core.lending.quotes import QuoteRequest
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.codec.abi import address, load
 from keeper.venues.effects import Call, Effect, Sells
-from keeper.venues.exchanges import uniswap_v3
-from keeper.venues.exchanges.effects import router_decoder
-from keeper.venues.exchanges.uniswap_v3 import Deployment, Pool, Reference
 from keeper.venues.ports import Answer, Read
+from keeper.venues.uniswap_v3 import averages, pools, swaps
+from keeper.venues.uniswap_v3.averages import Reference
+from keeper.venues.uniswap_v3.effects import router_decoder
+from keeper.venues.uniswap_v3.pools import Deployment, Pool
 
 WETH = address("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2")
 USDC = address("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48")
@@ -33,6 +34,7 @@ routes = st.integers(2, 5).flatmap(
         Route,
         st.lists(tokens, min_size=n, max_size=n).map(tuple),
         st.lists(st.integers(0, 2**24 - 1), min_size=n - 1, max_size=n - 1).map(tuple),
+        st.just("uniswap_v3"),
     )
 )
 
@@ -51,13 +53,13 @@ def sale(path: bytes, fees: Collection[int] = FEES) -> Effect:
 @given(routes)
 def test_a_path_is_read_back_by_its_ends(route: Route) -> None:
     """Any length, any fee of three bytes; what is sold and what is bought."""
-    path, (sold, *_, bought) = uniswap_v3.path_of(route), route.tokens
+    path, (sold, *_, bought) = swaps.path_of(route), route.tokens
     assert sale(path) == Sells(sold, 7, bought, 5, OWNER, ROUTER, 1)
 
 
 def test_a_pool_of_an_unknown_fee_is_refused() -> None:
     """Only pools that were looked for are swapped through."""
-    path = uniswap_v3.path_of(Route((WETH, USDC, DAI), (500, 100)))
+    path = swaps.path_of(Route((WETH, USDC, DAI), (500, 100), "uniswap_v3"))
     assert sale(path, (100, 500))
     with pytest.raises(ValueError, match="a fee of 100"):
         sale(path, WHERE.fee_tiers)
@@ -65,7 +67,7 @@ def test_a_pool_of_an_unknown_fee_is_refused() -> None:
 
 def test_a_path_of_exact_output_begins_with_what_is_bought() -> None:
     """The order that QuoterV2 and the router want."""
-    path = uniswap_v3.path_of(Route((WETH, USDC, DAI), (500, 100)))
+    path = swaps.path_of(Route((WETH, USDC, DAI), (500, 100), "uniswap_v3"))
     assert path.hex() == (DAI[2:] + "000064" + USDC[2:] + "0001f4" + WETH[2:]).lower()
 
 
@@ -107,7 +109,7 @@ def answers(average: int, spot: int, window: int = 300) -> list[Answer]:
 )
 def test_a_tick_is_the_price_it_stands_for(of: Reference, tick: int, dollars: Decimal) -> None:
     """1.0001^tick raw token1 per raw token0, in whole tokens, either way round; to a ten-thousandth."""
-    found = uniswap_v3.average_probe(of, 300).decode(answers(tick, tick))(10**8)
+    found = averages.average_probe(of, 300).decode(answers(tick, tick))(10**8)
     for reading in found.answers:
         assert Decimal(reading) / 10**8 == pytest.approx(dollars, rel=Decimal("0.0002"))
 
@@ -115,7 +117,7 @@ def test_a_tick_is_the_price_it_stands_for(of: Reference, tick: int, dollars: De
 def test_the_average_comes_first_then_the_spot() -> None:
     """Both are readings of the one source, times the quote asset's own price."""
     of = reference(DAI, DAI, USDC, (18, 18))
-    found = uniswap_v3.average_probe(of, 300).decode(answers(-100, 100))(2 * 10**8)
+    found = averages.average_probe(of, 300).decode(answers(-100, 100))(2 * 10**8)
     average, spot = found.answers
     assert average == pytest.approx(2 * 10**8 * 1.0001**-100, rel=1e-7)
     assert spot == pytest.approx(2 * 10**8 * 1.0001**100, rel=1e-7)
@@ -126,7 +128,7 @@ def test_an_average_tick_rounds_down_as_the_oracle_library_does() -> None:
     """-1 over 300 seconds is tick -1, not 0."""
     of = reference(DAI, DAI, USDC, (18, 18))
     observed = encode(["int56[]", "uint160[]"], [[0, -1], [0, 0]])
-    found = uniswap_v3.average_probe(of, 300).decode([observed, answers(0, 0)[1]])(10**8)
+    found = averages.average_probe(of, 300).decode([observed, answers(0, 0)[1]])(10**8)
     assert found.answers[0] < 10**8
 
 
@@ -135,7 +137,7 @@ def test_a_pool_that_does_not_answer_gives_no_reading(silent: int) -> None:
     """A source without readings is a doubt, not an agreement."""
     heard: list[Answer] = answers(0, 0)
     heard[silent] = None
-    found = uniswap_v3.average_probe(reference(DAI, DAI, USDC, (18, 18)), 300).decode(heard)(10**8)
+    found = averages.average_probe(reference(DAI, DAI, USDC, (18, 18)), 300).decode(heard)(10**8)
     assert found.answers == ()
 
 
@@ -158,36 +160,36 @@ POOLS = [
 
 def test_every_direct_pool_is_a_route() -> None:
     """Whatever its depth: the quotes decide."""
-    found = uniswap_v3.routes(POOLS, WETH, USDC, [WETH])
+    found = pools.routes("uniswap_v3", POOLS, WETH, USDC, [WETH])
     assert [r.fees for r in found] == [(500,), (3000,), (10_000,)]
     assert all(r.tokens == (WETH, USDC) for r in found)
 
 
 def test_without_a_direct_pool_the_way_leads_through_the_hub() -> None:
     """By the two deepest pools of each side."""
-    found = uniswap_v3.routes(POOLS, WBTC, USDC, [WETH])
+    found = pools.routes("uniswap_v3", POOLS, WBTC, USDC, [WETH])
     assert {r.fees for r in found} == {(500, 3000), (500, 500)}
     assert all(r.tokens == (WBTC, WETH, USDC) for r in found)
 
 
 def test_no_pool_is_no_route() -> None:
     """Nothing is made up."""
-    assert uniswap_v3.routes([], WETH, USDC, [WETH]) == ()
-    assert uniswap_v3.routes(POOLS, WBTC, USDC, [DAI]) == ()
+    assert pools.routes("uniswap_v3", [], WETH, USDC, [WETH]) == ()
+    assert pools.routes("uniswap_v3", POOLS, WBTC, USDC, [DAI]) == ()
 
 
 def test_the_deepest_pool_with_a_memory_is_the_second_opinion() -> None:
     """One that cannot tell an average does not count, however deep."""
     pools = [*POOLS, pool(WETH, USDC, 100, 10**6, has_history=False)]
-    found = uniswap_v3.reference_for(WETH, [USDC], pools, lambda a: 18 if a == WETH else 6)
+    found = averages.reference_for(WETH, [USDC], pools, lambda a: 18 if a == WETH else 6)
     assert found
     assert (found.pool.fee, found.quote, found.asset_decimals, found.quote_decimals) == (3000, USDC, 18, 6)
-    assert uniswap_v3.reference_for(WBTC, [USDC], pools, lambda a: 8) is None
+    assert averages.reference_for(WBTC, [USDC], pools, lambda a: 8) is None
 
 
 def test_pools_are_found_with_their_depth_and_memory() -> None:
     """A pool that is not there, or is empty on one side, is left out."""
-    search = uniswap_v3.discover_pools(WHERE, [USDC, WETH, USDC], 300)
+    search = pools.discover_pools(WHERE, [USDC, WETH, USDC], 300)
     asked = next(search)
     assert [read.to for read in asked] == [WHERE.factory] * 2, "each pair once, each fee tier"
     one, other = address("0x" + "11" * 20), address("0x" + "22" * 20)
@@ -201,7 +203,7 @@ def test_pools_are_found_with_their_depth_and_memory() -> None:
 
 def test_no_address_is_no_pool() -> None:
     """The factory answers zero for a pool that does not exist."""
-    search = uniswap_v3.discover_pools(WHERE, [USDC, WETH], 300)
+    search = pools.discover_pools(WHERE, [USDC, WETH], 300)
     next(search)
     asked = search.send([bytes(32), bytes(32)])
     assert asked == ()
@@ -209,11 +211,11 @@ def test_no_address_is_no_pool() -> None:
 
 def test_a_quote_is_left_out_where_the_route_cannot_serve_it() -> None:
     """Reverted, or for nothing."""
-    route = Route((WETH, USDC), (500,))
+    route = Route((WETH, USDC), (500,), "uniswap_v3")
     asked = [(QuoteRequest(WETH, USDC, Amount(n)), route) for n in (10, 20, 30)]
-    probe = uniswap_v3.quote_probe(WHERE, asked)
+    probe = swaps.quote_probe(WHERE, asked)
     types = ["uint256", "uint160[]", "uint32[]", "uint256"]
     (quote,) = probe.decode([encode(types, [7, [1], [1], 90_000]), None, encode(types, [0, [], [], 0])])
     assert (quote.sold, quote.bought, quote.gas, quote.route) == (7, 10, 90_000, route)
     first: Read = probe.reads[0]
-    assert load("uniswap_v3_quoter_v2").quoteExactOutput.decode_inputs(first.data) == (uniswap_v3.path_of(route), 10)
+    assert load("uniswap_v3_quoter_v2").quoteExactOutput.decode_inputs(first.data) == (swaps.path_of(route), 10)

@@ -69,6 +69,26 @@ def round_probe(feed: Address) -> Probe[Round | None]:
     return Probe((_FEED.latestRoundData.read(feed),), decode)
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A feed's latest answer in 10^-8 dollars, and when it was given."""
+
+    answer: int
+    updated_at: int
+
+
+def latest_probe(feed: Address) -> Probe[Latest | None]:
+    """Return the probe of a feed's answer in 10^-8 dollars; None when it gives none, or one that is no price."""
+
+    def decode(answers: Sequence[Answer]) -> Latest | None:
+        latest, decimals = _FEED.latestRoundData.decode_or_none(answers[0]), _FEED.decimals.decode_or_none(answers[1])
+        if not latest or not decimals or latest[1] <= 0:
+            return None
+        return Latest(latest[1] * USD // 10 ** decimals[0], latest[3])
+
+    return Probe((_FEED.latestRoundData.read(feed), _FEED.decimals.read(feed)), decode)
+
+
 def second_feed_probe(asset: Address, feed: Address) -> Probe[SecondPrice]:
     """Return the probe of a second feed's answer, scaled to 8 decimals; it answers nothing when it fails."""
     reads = (_FEED.latestRoundData.read(feed), _FEED.decimals.read(feed))

@@ -1,1 +1,0 @@
-"""Where one asset is changed for another."""
