@@ -12,6 +12,8 @@ from sandbox.spec import Reserve, WorldSpec
 ZERO = "0x" + "00" * 20
 LIBRARIES = ("SupplyLogic", "BorrowLogic", "LiquidationLogic", "PoolLogic", "ConfiguratorLogic")
 ROLES = ("PoolAdmin", "EmergencyAdmin", "RiskAdmin", "AssetListingAdmin")
+LISTED_AT_ONCE = 8
+"""Reserves that fit into one transaction's gas."""
 FLASHLOAN_PREMIUM_BPS, LIQUIDATION_PROTOCOL_FEE_BPS = 5, 1000
 
 
@@ -94,7 +96,9 @@ def _list_reserves(chain: Chain, spec: WorldSpec, admin: str, market: Market, to
         (a_token, debt_token, tokens[s], f"Aave {s}", f"a{s}", f"Aave Variable Debt {s}", f"variableDebt{s}", b"", rate)
         for s, rate in ((r.symbol, encode(["(uint16,uint32,uint32,uint32)"], [r.rate])) for r in spec.reserves)
     ]
-    chain.send(market.configurator.functions.initReserves(inputs), admin, gas=25_000_000)
+    for i in range(0, len(inputs), LISTED_AT_ONCE):
+        part = inputs[i : i + LISTED_AT_ONCE]
+        chain.send(market.configurator.functions.initReserves(part), admin, gas=25_000_000)
     for symbol, token in tokens.items():
         market.a_tokens[symbol] = pool.functions.getReserveAToken(token).call()
         market.debt_tokens[symbol] = pool.functions.getReserveVariableDebtToken(token).call()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -204,3 +205,18 @@ async def test_a_plan_under_way_is_not_doubled_by_the_read(scene: Scene) -> None
         scene.world.mine()
         await path.stage.engine.settle()
     assert scene.health() >= 1.6
+
+
+@pytest.mark.parametrize("is_doubted", [True, False])
+async def test_an_event_of_a_block_whose_time_cannot_be_sells_nothing(scene: Scene, is_doubted: bool) -> None:
+    """How old a price is, and what was spent today, hang on it: the guard of the usual way guards this one too."""
+    async with following(scene, SELL) as path:
+        engine = path.stage.engine
+        engine.reader.network = replace(engine.reader.network, follows_clock=True)
+        path.stage.come()
+        block_s = (await engine.reader.blocks.head()).timestamp
+        engine.clock = SimpleNamespace(wall=lambda: block_s + (3600.0 if is_doubted else 12.0))  # type: ignore[assignment]
+        before = scene.nonce()
+        how = await path.unread()
+        assert (scene.nonce() == before) is is_doubted
+        assert [h.endswith(HOW) for h in how] == ([] if is_doubted else [True])
