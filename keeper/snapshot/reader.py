@@ -209,7 +209,7 @@ class Watch:
 
     async def find(self, name: str, block: BlockRef) -> None:
         """Find out what one position uses, where that is not known yet. Raises NodeError, ReadFailedError."""
-        self._known = await self._survey.extended(block, self.known, [name])
+        await self._known_for(block, [self.positions[name]])
 
     async def find_anew(self, name: str, block: BlockRef) -> None:
         """Find out what one position uses by now. Raises NodeError, ReadFailedError."""

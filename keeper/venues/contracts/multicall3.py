@@ -70,7 +70,7 @@ def outcomes(data: bytes, count: int) -> Iterator[tuple[bool, bytes]]:
             if end > size:
                 raise BadAnswerError(f"result {i} is cut short")
             yield _low(data, at)[0] != 0, data[begin:end]
-    except struct.error:
+    except (struct.error, OverflowError):
         raise BadAnswerError("a result lies beyond the end") from None
 
 
