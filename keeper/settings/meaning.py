@@ -243,9 +243,9 @@ def _against_each_other(raw: Raw, of_books: list[RuleTable], rules: list[RuleTab
 
 def _ratio_below(rule: RuleTable) -> Decimal | None:
     """Return the margin ratio below which a rule fires; that of a leverage is its inverse, rounded up."""
-    leverage = rule.when.leverage_above
+    leverage = rule.when.figure("leverage_above")
     if leverage is None or leverage <= 0:
-        return rule.when.margin_ratio_below
+        return rule.when.figure("margin_ratio_below")
     return (1 / leverage).quantize(Decimal("0.0001"), ROUND_UP)
 
 
@@ -256,16 +256,16 @@ def _endless(rules: list[RuleTable]) -> Iterator[str]:
         of.setdefault(rule.position, []).append(rule)
     boosts = [rule for rule in rules if "leverage_up" in rule.actions]
     for boost, rescue in ((one, other) for one in boosts for other in of[one.position]):
-        trigger = rescue.when.health_factor_below
+        trigger = rescue.when.figure("health_factor_below")
         assert isinstance(boost.restore, RestoreTable)  # noqa: S101 - a sound boost restores a health factor
-        goal = boost.restore.health_factor
+        goal = boost.restore.figure("health_factor")
         if trigger and goal and goal < trigger and _acts(rescue):
             yield (
                 f"rules: {boost.name!r} lowers the health factor to {goal}, where {rescue.name!r} raises it again: "
                 f"they would never rest; let it end at {trigger} or above"
             )
-        begins = boost.when.health_factor_above
-        end = rescue.restore.health_factor if isinstance(rescue.restore, RestoreTable) else None
+        begins = boost.when.figure("health_factor_above")
+        end = rescue.restore.figure("health_factor") if isinstance(rescue.restore, RestoreTable) else None
         if rescue is not boost and begins and end and end >= begins:
             yield (
                 f"rules: {rescue.name!r} raises the health factor to {end}, where {boost.name!r} lowers it again: "

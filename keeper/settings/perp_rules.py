@@ -15,8 +15,9 @@ from keeper.core.units import WAD, Wad, scaled
 from keeper.settings.fields import as_address
 from keeper.settings.model import Signer
 from keeper.settings.perp_schema import BookTable
+from keeper.settings.rule_keys import triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, measure_of
-from keeper.settings.rule_terms import bound_faults, side_faults, target_of, trigger_of, triggers_of, unfit
+from keeper.settings.rule_terms import bound_faults, misplaced_target, side_faults, target_of, trigger_of, unfit
 from keeper.settings.rules import limit_faults, limits_of, misplaced
 from keeper.venues.registry import VENUES
 
@@ -85,8 +86,7 @@ def perp_rule_faults(table: RuleTable, venue: str) -> Iterator[str]:
     """Yield what contradicts itself in a rule about a perpetual position: the field, the fault and the remedy."""
     wrong = list(misplaced(table, "perp", frozenset(triggers_of(METRICS)), ACTIONS, "a perpetual position"))
     restore = table.restore
-    if isinstance(restore, RestoreTable) and restore.margin_ratio is None and restore.leverage is None:
-        wrong.append('restore: a perpetual position is restored to margin_ratio, leverage or "close"')
+    wrong += misplaced_target(restore, METRICS, "a perpetual position")
     if wrong:
         yield from wrong
         return

@@ -4,91 +4,87 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import ceil
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
+from keeper.core.lending.metrics import METRICS as LENDING
+from keeper.core.perp.metrics import METRICS as PERP
 from keeper.settings.fields import AssetName, Name, Number, Period, Seconds, Text, Whole
 from keeper.settings.perp_schema import DeltaTable, Table
+from keeper.settings.rule_keys import TARGETS, TRIGGERS, either, goes_with, targets_of
 
 
-class WhenTable(Table):
-    """A rule's trigger: exactly one measure."""
+class WhenKeys(Table):
+    """A rule's trigger: exactly one measure. The numbers that it may name are those of the metrics."""
 
-    health_factor_below: Number | None = None
-    health_factor_above: Number | None = None
-    ltv_above: Number | None = None
-    liquidation_distance_below: Number | None = None
-    price_below: Number | None = None
-    price_above: Number | None = None
-    margin_ratio_below: Number | None = None
-    leverage_above: Number | None = None
-    stop_loss: Number | None = None
-    take_profit: Number | None = None
-    trailing_stop: Number | None = None
-    funding_above: Number | None = None
     delta_outside: DeltaTable | None = None
     asset: AssetName | None = None
     market: Text | None = None
     window: Period | None = None
+
+    def figure(self, key: str) -> Decimal | None:
+        """Return the number that a trigger is given; None where it is another."""
+        found = getattr(self, key)
+        return found if isinstance(found, Decimal) else None
 
     @model_validator(mode="after")
     def _one_measure(self) -> Self:
         named = [k for k in self.model_fields_set if k in MEASURES and getattr(self, k) is not None]
         if len(named) != 1:
             raise ValueError(f"names {len(named)} measures, a rule has exactly one: {', '.join(MEASURES)}")
-        for key, (fits, words) in _GOES_WITH.items():
+        for key in _BESIDE:
+            fits = goes_with(key)
             if getattr(self, key) is not None and named[0] not in fits:
-                raise ValueError(f"`{key}` goes with {words} only")
+                raise ValueError(f"`{key}` goes with {either(fits)} only")
         return self
 
 
-_GOES_WITH = {
-    "asset": (("price_below", "price_above"), "price_below or price_above"),
-    "market": (
-        ("stop_loss", "take_profit", "trailing_stop", "funding_above"),
-        "stop_loss, take_profit, trailing_stop or funding_above",
-    ),
-    "window": (("funding_above",), "funding_above"),
-}
-MEASURES = tuple(k for k in WhenTable.model_fields if k not in _GOES_WITH)
-LENDING_MEASURES = frozenset(
-    {
-        "health_factor_below",
-        "health_factor_above",
-        "ltv_above",
-        "liquidation_distance_below",
-        "price_below",
-        "price_above",
-    }
-)
-EITHER_MEASURES = frozenset({"liquidation_distance_below"})
-"""Measures of lending and of perpetual positions alike."""
+_BESIDE = ("asset", "market", "window")
+MEASURES = (*TRIGGERS, "delta_outside")
 
 
-def measure_of(when: WhenTable) -> str:
-    """Return the one measure a trigger names."""
-    return next(m for m in MEASURES if getattr(when, m) is not None)
-
-
-class RestoreTable(Table):
+class RestoreKeys(Table):
     """A rule's target: exactly one."""
 
-    health_factor: Number | None = None
-    ltv: Number | None = None
-    margin_ratio: Number | None = None
-    leverage: Number | None = None
     delta: Number | None = None
+
+    def figure(self, key: str) -> Decimal | None:
+        """Return the number that a target is given; None where it is another."""
+        found: Decimal | None = getattr(self, key)
+        return found
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         named = [k for k in type(self).model_fields if getattr(self, k) is not None]
         if len(named) != 1:
             raise ValueError(
-                "names one of health_factor or ltv (lending), margin_ratio or leverage (perpetuals), delta (a book), "
-                'or is "close"'
+                f"names one of {either(targets_of(LENDING))} (lending), {either(targets_of(PERP))} (perpetuals), "
+                'delta (a book), or is "close"'
             )
         return self
+
+
+def _numbers(keys: tuple[str, ...]) -> dict[str, Any]:
+    return dict.fromkeys(keys, (Number | None, None))
+
+
+if TYPE_CHECKING:
+
+    class WhenTable(WhenKeys):
+        """``when``, with a number for each trigger."""
+
+    class RestoreTable(RestoreKeys):
+        """``restore``, with a number for each target."""
+
+else:
+    WhenTable = create_model("WhenTable", __base__=WhenKeys, __doc__=WhenKeys.__doc__, **_numbers(TRIGGERS))
+    RestoreTable = create_model("RestoreTable", __base__=RestoreKeys, __doc__=RestoreKeys.__doc__, **_numbers(TARGETS))
+
+
+def measure_of(when: WhenTable) -> str:
+    """Return the one measure a trigger names."""
+    return next(m for m in MEASURES if getattr(when, m) is not None)
 
 
 RESTORE_KINDS = ("restore as a table", "restore as a word")

@@ -5,30 +5,20 @@ Keys, units, bounds and remedies all come from the metrics of its kind: nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
 from math import ceil
 
-from keeper.core.metrics import Metric, P, Subject, Target, Trigger
+from keeper.core.metrics import P, Subject, Target, Trigger
 from keeper.core.scales import Beyond, Unit
 from keeper.core.units import decimal_of, largest, smallest
+from keeper.settings.rule_keys import Metrics, targets_of, triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
 
 ALERT = "alert"
 STEP = 10**4
 """Parts of one that a better figure is proposed in."""
 MOST = 10**7
-Metrics = Mapping[str, Metric[P]]
-
-
-def triggers_of(metrics: Metrics[P]) -> dict[str, tuple[Metric[P], Beyond]]:
-    """Return by settings key what a rule may watch."""
-    return {metric.key_of(side): (metric, side) for metric in metrics.values() for side in metric.sides}
-
-
-def targets_of(metrics: Metrics[P]) -> dict[str, Metric[P]]:
-    """Return by settings key where a rule may get to; a debt or a size is only ever closed."""
-    return {key: metric for key, metric in metrics.items() if metric.risk is not None and metric.sides}
 
 
 def trigger_of(when: WhenTable, metrics: Metrics[P]) -> Trigger[P]:
@@ -68,6 +58,13 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
         # a figure that rounds to nothing is nothing
         if not metric.valid_target.allows(value) or not metric.unit.of(value):
             yield f"restore.{goal}: {value} {metric.valid_target.value}"
+
+
+def misplaced_target(restore: RestoreTable | str | None, metrics: Metrics[P], words: str) -> Iterator[str]:
+    """Yield that a target is not for this kind of thing."""
+    known = targets_of(metrics)
+    if isinstance(restore, RestoreTable) and target_in(restore)[0] not in known:
+        yield f'restore: {words} is restored to {", ".join(known)} or "close"'
 
 
 def unfit(table: RuleTable, metrics: Metrics[P]) -> Iterator[str]:

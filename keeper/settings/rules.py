@@ -8,15 +8,14 @@ from decimal import Decimal
 from keeper.core.lending.metrics import CLOSED, METRICS
 from keeper.core.rules import Action, Limits, Rule
 from keeper.core.units import USD, Bps, Usd, Wei, scaled
+from keeper.settings.rule_keys import triggers_of
 from keeper.settings.rule_schema import (
-    EITHER_MEASURES,
-    LENDING_MEASURES,
     LimitsTable,
     RestoreTable,
     RuleTable,
     measure_of,
 )
-from keeper.settings.rule_terms import bound_faults, side_faults, target_of, trigger_of, unfit
+from keeper.settings.rule_terms import bound_faults, misplaced_target, side_faults, target_of, trigger_of, unfit
 from keeper.venues.registry import Family, family_of
 
 _GWEI = 10**9
@@ -50,10 +49,9 @@ def misplaced(
 
 def rule_faults(table: RuleTable) -> Iterator[str]:
     """Yield what contradicts itself in a rule about lending: the field, the fault and the remedy."""
-    wrong = [*misplaced(table, "lending", LENDING_MEASURES | EITHER_MEASURES, LENDING_ACTIONS, "a lending position")]
+    wrong = [*misplaced(table, "lending", frozenset(triggers_of(METRICS)), LENDING_ACTIONS, "a lending position")]
     restore = table.restore
-    if isinstance(restore, RestoreTable) and restore.health_factor is None and restore.ltv is None:
-        wrong.append('restore: a lending position is restored to health_factor, ltv or "close"')
+    wrong += misplaced_target(restore, METRICS, "a lending position")
     if wrong:
         yield from wrong
         return
@@ -89,8 +87,8 @@ def _without_sense(table: RuleTable) -> Iterator[str]:
     """Yield what the actions cannot do: there is one that lowers a health factor, and it does nothing else."""
     acts = _actions(table)
     others = [a.value for a in acts if a not in (Action.LEVERAGE_UP, Action.ALERT)]
-    above = table.when.health_factor_above is not None
-    to_health = isinstance(table.restore, RestoreTable) and table.restore.health_factor is not None
+    above = measure_of(table.when) == "health_factor_above"
+    to_health = isinstance(table.restore, RestoreTable) and table.restore.figure("health_factor") is not None
     if table.restore is None and any(a is not Action.ALERT for a in acts):
         yield 'restore: is missing; say where to get to, like { health_factor = "1.60" }, or only alert'
     elif Action.LEVERAGE_UP in acts and (others or not above or not to_health):

@@ -1,13 +1,15 @@
 """Rules that cannot rest, cannot act or contradict each other are refused before anything runs."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
 from keeper.core.lending.metrics import CLOSED, METRICS
+from keeper.core.metrics import Subject, Target, Trigger
+from keeper.core.scales import Range
 from keeper.settings import Settings
-from keeper.settings.rule_schema import LENDING_MEASURES
-from keeper.settings.rule_terms import triggers_of
+from keeper.settings.rule_keys import targets_of, triggers_of
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -185,6 +187,23 @@ def test_several_faults_of_one_rule_are_told_together(faults: Faults, good: str)
     assert len(said) == 2
 
 
-def test_each_lending_measure_of_the_settings_is_one_the_core_knows_whatever_the_order_of_the_fields() -> None:
-    """And the core knows none that no settings key names."""
-    assert set(triggers_of(METRICS)) == LENDING_MEASURES
+FIGURES = {Range.ANY: "0.04", Range.POSITIVE: "1.30", Range.SHARE: "0.30", Range.ABOVE_ONE: "1.30"}
+
+
+@pytest.mark.parametrize("key", triggers_of(METRICS))
+def test_every_metric_that_is_watched_is_a_settings_key_and_comes_back_as_itself(load_text: Load, key: str) -> None:
+    """Whatever is put into METRICS: its key, its unit and its window need nothing else."""
+    metric, side = triggers_of(METRICS)[key]
+    when = f'when = {{ {key} = "{FIGURES[metric.valid]}" }}'
+    (rule, *_) = load_text((WHEN, when), (RESTORE, ""), (ACTIONS, 'actions = ["alert"]')).rules
+    expected = Trigger(metric, side, metric.unit.of(Decimal(FIGURES[metric.valid])), Subject(None, metric.window_s))
+    assert (rule.trigger, rule.trigger.key) == (expected, key)
+
+
+@pytest.mark.parametrize("key", targets_of(METRICS))
+def test_every_metric_with_a_dangerous_side_is_a_target(load_text: Load, key: str) -> None:
+    """An alert at a price, and where to get to by each of them."""
+    metric = METRICS[key]
+    price = 'when = { price_below = "1", asset = "WETH" }'
+    (rule, *_) = load_text((WHEN, price), (RESTORE, f'restore = {{ {key} = "{FIGURES[metric.valid_target]}" }}')).rules
+    assert rule.target == Target(metric, metric.unit.of(Decimal(FIGURES[metric.valid_target])))
