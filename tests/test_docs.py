@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper.core.reasons import Reason
-from tools import picture
+from tools import picture, rules
 from tools.reasons import PAGE, page
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +17,11 @@ ROOT = Path(__file__).parents[1]
 def test_the_page_of_reasons_is_the_code_s_own() -> None:
     """docs/reasons.md is written by `python -m tools.reasons`; run it again after a change."""
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_page_of_rules_is_the_metrics_own() -> None:
+    """docs/rules.md is written by `python -m tools.rules`; run it again after a metric or an action changed."""
+    assert rules.PAGE.read_text(encoding="utf-8") == rules.page()
 
 
 def test_every_reason_has_a_code_of_its_own() -> None:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from keeper.core.book.position import exposure
 from keeper.core.book.rules import HedgeRule, blindness
 from keeper.core.lending.metrics import LTV
+from keeper.core.lending.named import secures
 from keeper.core.perp.metrics import LEVERAGE, MARGIN_RATIO, is_named
 from keeper.core.perp.position import FACTOR, PerpPosition
 from keeper.core.perp.rules import PerpRule
+from keeper.core.reasons import Reason
 from keeper.core.rules import Action, Assessment, Rule
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import BPS, WAD, decimal_of
@@ -40,10 +42,16 @@ def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> I
         return
     for verdict in assessed.verdicts:
         topic = f"rule {verdict.rule.name}"
-        if verdict.measured is None:
-            yield topic, False, f"measures nothing{_meant(engine, verdict.rule)}"
+        if verdict.doubt is not None and verdict.doubt.reason is not Reason.UNMEASURED:
+            yield topic, False, f"measures nothing{_blind(engine, verdict.rule, position, verdict.doubt.detail)}"
         elif line := _too_late(verdict.rule, position) or _penniless(engine, snapshot, verdict.rule):
             yield topic, False, line
+
+
+def _blind(engine: Opened, rule: Rule, position: LendingPosition, detail: str) -> str:
+    """Return why a rule measures nothing: its asset is not one, or what it needs of it is not known."""
+    is_one = len(secures(position, rule.trigger.of)) == 1
+    return f": {detail.removeprefix(f'rule {rule.name}: ')}" if is_one else _meant(engine, rule)
 
 
 def _meant(engine: Opened, rule: Rule) -> str:

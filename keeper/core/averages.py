@@ -33,11 +33,14 @@ def averaged(sample: Sample[P]) -> Callable[[P, Seen, Subject], int | Doubt | No
         if not isinstance(now, Sampled):
             return now
         found = seen.average(p.block.timestamp, of.window_s)
-        if found is None:
-            return Doubt(Reason.UNMEASURED, f"has not seen half of its window of {of.window_s} s without a gap yet")
-        return found
+        return not_half_seen(of.window_s) if found is None else found
 
     return measure
+
+
+def not_half_seen(window_s: int) -> Doubt:
+    """Return that too little of a window was seen."""
+    return Doubt(Reason.UNMEASURED, f"has not seen half of its window of {window_s} s without a gap yet")
 
 
 def kept(sample: Sample[P]) -> Callable[[Trail, str, P, Subject, bool], Trail]:

@@ -83,6 +83,8 @@ class Metric(Generic[P]):
     """Why only these, for the owner."""
     remember: Callable[[Trail, str, P, Subject, bool], Trail] | None = None
     """Put this block into a trail, for a rule by name; the flag says whether prices are beyond doubt."""
+    looks_beside: bool = False
+    """True where what it measures is read beside the position: other prices, what assets stand for."""
     follows_prices: bool = True
     """False for a rate: no fall of a price is a new danger to it, and none makes it fire."""
     is_turned: Callable[[P, Subject], bool] | None = None

@@ -6,6 +6,7 @@ the metric's own (``Metric.remember``); each rule has its own place, and reads n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 SAMPLES = 96
@@ -26,6 +27,8 @@ class Seen:
 
     best: int | None = None
     samples: tuple[Sample, ...] = ()
+    parts: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
+    """What was sampled of each of its parts, where a metric keeps several."""
 
     def average(self, now: int, window_s: int) -> int | None:
         """Return the time-weighted average over the last ``window_s``, rounded up.
@@ -47,6 +50,13 @@ class Seen:
 
 
 NOTHING = Seen()
+_PART = "\x1f"
+"""Stands between a rule's name, which has no such character, and what a part of it is of."""
+
+
+def part_of(rule: str, part: str) -> str:
+    """Return the name that samples of a part are kept under."""
+    return f"{rule}{_PART}{part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,9 @@ class Trail:
 
     def seen(self, rule: str) -> Seen:
         """Return what is remembered for a rule."""
-        return Seen(self.best.get(rule), self.samples.get(rule, ()))
+        begin = part_of(rule, "")
+        parts = {k.removeprefix(begin): v for k, v in self.samples.items() if k.startswith(begin)}
+        return Seen(self.best.get(rule), self.samples.get(rule, ()), parts)
 
     def with_best(self, rule: str, value: int, of: str, *, is_highest: bool) -> Trail:
         """Return the trail with a value seen: the highest is kept, or the lowest. Of something else it begins anew."""
@@ -82,10 +94,12 @@ class Trail:
 
     def without(self, rule: str) -> Trail:
         """Return the trail with a rule forgotten: its position is gone."""
-        if rule not in self.best and rule not in self.samples:
+        begin = part_of(rule, "")
+        gone = {k for k in (*self.best, *self.samples) if k == rule or k.startswith(begin)}
+        if not gone:
             return self
         return Trail(
-            {k: v for k, v in self.best.items() if k != rule},
-            {k: v for k, v in self.of.items() if k != rule},
-            {k: v for k, v in self.samples.items() if k != rule},
+            {k: v for k, v in self.best.items() if k not in gone},
+            {k: v for k, v in self.of.items() if k not in gone},
+            {k: v for k, v in self.samples.items() if k not in gone},
         )

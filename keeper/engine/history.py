@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.book.unhedged import Naked
+from keeper.core.metrics import P, Trigger
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.trail import Sample, Trail
@@ -78,8 +79,8 @@ class PerpMemory:
         """Return the rules about a position."""
         return tuple(rule for rule in self.rules if rule.position == name)
 
-    async def trail(self, position: PerpPosition, *, is_sure: bool = True) -> Trail:
-        """Return a position's trail with this block in it; what is new is written down.
+    async def trail(self, position: P, rules: Sequence[Looking[P]], *, is_sure: bool = True) -> Trail:
+        """Return a position's trail with this block in it, for rules that look back; what is new is written down.
 
         A price in doubt (not ``is_sure``) is no best price: one false answer would make every later one a fall.
         """
@@ -87,7 +88,7 @@ class PerpMemory:
         known = self.trails.get(name)
         if known is None:
             known = _trail(await self._get(self._key("trail", name)))
-        now = _seen(known, position, self.rules_of(name), is_sure=is_sure)
+        now = remembered(rules, position, known, is_sure=is_sure)
         if now != known:
             await self._write(self._key("trail", name), _plain(now))
         self.trails[name] = now
@@ -187,7 +188,20 @@ class PerpMemory:
         return f"{what}:{self.scope}:{name}"
 
 
-def _seen(trail: Trail, position: PerpPosition, rules: tuple[PerpRule, ...], *, is_sure: bool) -> Trail:
+class Looking(Protocol[P]):
+    """A rule, as far as it looks back."""
+
+    @property
+    def name(self) -> str:
+        """How the owner calls it."""
+
+    @property
+    def trigger(self) -> Trigger[P]:
+        """What it watches."""
+
+
+def remembered(rules: Sequence[Looking[P]], position: P, trail: Trail, *, is_sure: bool) -> Trail:
+    """Return the trail with this block in it, for every rule that looks back."""
     for rule in rules:
         if (remember := rule.trigger.metric.remember) is not None:
             trail = remember(trail, rule.name, position, rule.trigger.of, is_sure)

@@ -11,13 +11,14 @@ from keeper.core.armed.scenarios import is_dollar
 from keeper.core.decide import Hold, Intent, Memory, asked_for, decide
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
+from keeper.core.lending.position import Readings
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, each_its_own, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged, assess
+from keeper.core.rules import Assessment, Rule, Unjudged, assess
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
 from keeper.engine.convoys import quotes_upon, stands_first
@@ -97,7 +98,22 @@ def _judge(
         return assess(position, engine.state.rules_of(position.name), ())
     doubted = _doubts_of_assets(engine, snapshot, position)
     against, drifts = (*doubts, *engine.chain_doubts(snapshot)), engine.state.pace.drifts()
-    return assess(position, engine.state.rules_of(position.name), against, doubted, drifts)
+    rules, trail = engine.state.rules_of(position.name), engine.perps.trails.get(position.name)
+    return assess(_with_readings(position, snapshot, rules), rules, against, doubted, drifts, trail)
+
+
+async def looked_back(engine: Engine, snapshot: Snapshot, position: LendingPosition) -> None:
+    """Remember this block for every rule that measures an average. Raises JournalError."""
+    rules = [r for r in engine.state.rules_of(position.name) if r.trigger.metric.remember is not None]
+    if rules:
+        await engine.perps.trail(_with_readings(position, snapshot, rules), rules)
+
+
+def _with_readings(position: LendingPosition, snapshot: Snapshot, rules: Sequence[Rule]) -> LendingPosition:
+    """Return a position with what was read beside it, where rules look at that."""
+    if not any(rule.trigger.metric.looks_beside for rule in rules):
+        return position
+    return replace(position, readings=Readings(snapshot.seconds, snapshot.backings))
 
 
 def _doubts_of_assets(

@@ -13,7 +13,7 @@ from keeper.core.perp.metrics import fallen
 from keeper.core.perp.position import PerpPosition
 from keeper.core.trail import SAMPLES, Sample, Trail
 from keeper.core.units import WAD
-from keeper.engine.history import _plain, _seen, _trail  # what goes into the journal and comes back
+from keeper.engine.history import _plain, _trail, remembered  # what goes into the journal and comes back
 
 HOUR = 3600
 WINDOW = 8 * HOUR
@@ -129,7 +129,7 @@ def test_what_an_earlier_version_wrote_is_begun_anew() -> None:
 
 
 def see(trail: Trail, position: PerpPosition, *, is_sure: bool = True) -> Trail:
-    return _seen(trail, position, (TRAILING, FUNDING), is_sure=is_sure)
+    return remembered((TRAILING, FUNDING), position, trail, is_sure=is_sure)
 
 
 def test_a_price_in_doubt_is_no_best_price() -> None:

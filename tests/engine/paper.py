@@ -20,6 +20,7 @@ from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
+from keeper.core.prices import SecondPrice
 from keeper.core.rules import Rule
 from keeper.core.snapshot import BlockRef, LendingPosition, Listed, Otherwise, Snapshot, Unreadable, Wallet
 from keeper.core.units import USD, Address, Bps, Wad, Wei
@@ -120,6 +121,7 @@ class Paper:
     reverts: Callable[[Sequence[Call]], str | None] = lambda calls: None
     """Why the last call of a rehearsal reverts."""
     otherwise: dict[str, Otherwise] = field(default_factory=dict)
+    seconds: dict[Address, SecondPrice] = field(default_factory=dict)
     cost_bps: int = 10
     journal_is_away: bool = False
     reading_fails: Exception | None = None
@@ -178,7 +180,15 @@ class PaperReader:
         also = {read: bytes(32) for read in self.also}  # nothing is approved yet
         seen = tuple(p if isinstance(p, Unreadable) else replace(p, block=block) for p in self._all())
         return Snapshot(
-            block, seen, wallets, {}, None, 2000 * USD, otherwise=self.paper.otherwise, assets=assets, also=also
+            block,
+            seen,
+            wallets,
+            dict(self.paper.seconds),
+            None,
+            2000 * USD,
+            otherwise=self.paper.otherwise,
+            assets=assets,
+            also=also,
         )
 
     def _all(self) -> Iterable[LendingPosition | PerpPosition | Unreadable]:

@@ -8,6 +8,7 @@ import pytest
 from keeper import resources
 from keeper.chain.health import Role
 from keeper.settings import Settings, SettingsError, load, rule_schema, schema
+from keeper.settings.rule_keys import TARGETS, TRIGGERS
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -28,7 +29,7 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     code = [line.removeprefix("# ") if line.startswith("# ") and is_code(line[2:]) else line for line in lines]
     one_or_the_other = ('password_file = "guardian.password"\n', 'rpc_url = "http://127.0.0.1:8545"\n')
     settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code))
-    assert [rule.name for rule in settings.rules] == ["protect", "early-warning", "way-out", "boost"]
+    assert [rule.name for rule in settings.rules] == ["protect", "early-warning", "way-out", "dear-loan", "boost"]
     assert [rule.name for rule in settings.perp_rules] == ["margin", "too-much", "stop", "dear-funding"]
     assert [(book.name, book.hedges) for book in settings.books] == [("eth", ("short",))]
     assert [(rule.name, rule.book, rule.unwinds) for rule in settings.hedge_rules] == [("delta", "eth", "eth-loop")]
@@ -43,6 +44,7 @@ def is_code(text: str) -> bool:
 def test_the_example_names_every_key_there_is() -> None:
     """A setting that nobody can find is none."""
     text = EXAMPLE.read_text(encoding="utf-8")
+    reference = (EXAMPLE.parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
     owner = {
         "NetworkTable",
         "NodeTable",
@@ -56,7 +58,8 @@ def test_the_example_names_every_key_there_is() -> None:
     owner |= {"RestoreTable", "SafetyTable", "AlertsTable", "DaemonTable", "KeeperFile"}
     tables = vars(rule_schema) | vars(schema)
     keys = {key for name in owner for key in tables[name].model_fields}
-    assert {key for key in keys if key not in text} == set()
+    assert {key for key in keys if key not in text and key not in {*TRIGGERS, *TARGETS}} == set()
+    assert {key for key in (*TRIGGERS, *TARGETS) if f"`{key}`" not in reference} == set()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

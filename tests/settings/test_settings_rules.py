@@ -9,7 +9,7 @@ from keeper.core.lending.metrics import CLOSED, METRICS
 from keeper.core.metrics import Subject, Target, Trigger
 from keeper.core.scales import Range
 from keeper.settings import Settings
-from keeper.settings.rule_keys import targets_of, triggers_of
+from keeper.settings.rule_keys import either, goes_with, targets_of, triggers_of
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -153,10 +153,10 @@ def test_close_repays_everything(load_text: Load) -> None:
     assert load_text((RESTORE, 'restore = "close"')).rules[0].target == CLOSED
 
 
-def test_an_asset_goes_with_a_price_only(faults: Faults) -> None:
+def test_an_asset_goes_with_what_is_of_one_asset_only(faults: Faults) -> None:
     """A health factor belongs to the whole position."""
     (fault,) = faults((WHEN, 'when = { health_factor_below = "1.25", asset = "WETH" }'))
-    assert fault.endswith("`asset` goes with price_below or price_above only")
+    assert fault.endswith(f"`asset` goes with {either(goes_with('asset'))} only")
 
 
 def test_an_acting_rule_without_a_target_is_refused(faults: Faults) -> None:

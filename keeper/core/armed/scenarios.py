@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.metrics import matters, secures
+from keeper.core.lending.named import matters, secures
 from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.lending.quotes import Quote, Quotes
 from keeper.core.rules import Assessment, Rule

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from keeper.core import names
 from keeper.core.lending import figures as lending
-from keeper.core.lending.position import AccountFigures, Holding, LendingPosition
+from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
+from keeper.core.lending.named import no_one_asset, secures
+from keeper.core.lending.position import AccountFigures, LendingPosition
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
-from keeper.core.reasons import Reason
 from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
 from keeper.core.trail import Seen
 from keeper.core.units import (
     INFINITE,
     WAD,
-    Address,
     Bps,
     Wad,
     mul_div_down,
@@ -99,40 +98,9 @@ def _ltv_at(p: LendingPosition | None, target: LendingTarget) -> int | None:
     return mul_div_up(p.reported.average_threshold * WAD // 10_000, WAD, health) if health else INFINITE
 
 
-# --- one asset of several --------------------------------------------------------------------------------------------
-
-
-def matters(position: LendingPosition, asset: Address) -> bool:
-    """Return whether an asset is more than dust here: 1 % of the collateral or of the debt.
-
-    Anyone may supply a unit of anything to anyone; that must not blind a rule or bind the keeper's hands.
-    """
-    holding, whole = position.holding(asset), position.reported
-    supplied = lending.value_down(holding, holding.supplied)
-    owed = lending.value_down(holding, holding.borrowed)
-    is_held = holding.is_collateral and supplied * 100 >= whole.collateral_value
-    return (is_held and supplied > 0) or (owed > 0 and owed * 100 >= whole.debt_value)
-
-
-def secures(position: LendingPosition, of: Subject) -> list[Holding]:
-    """Return the holdings a name means; without a name the collateral that is more than dust."""
-    if of.symbol:
-        return list(names.meant(of.symbol, position.holdings))
-    return [h for h in position.held if h.is_collateral and matters(position, h.asset)]
-
-
-def _no_one_asset(given: str | None, position: LendingPosition) -> Doubt:
-    several = names.meant(given, position.holdings) if given else ()
-    if len(several) > 1:
-        detail = f"asset {given} means {' and '.join(h.asset for h in several)}"
-    else:
-        detail = f"asset {given}, position has {', '.join(h.symbol for h in position.held)}"
-    return Doubt(Reason.RULE_UNDECIDABLE, detail)
-
-
 def _price(p: LendingPosition, _: Seen, of: Subject) -> int | Doubt:
     found = secures(p, of)
-    return found[0].price.answer if len(found) == 1 else _no_one_asset(of.symbol, p)
+    return found[0].price.answer if len(found) == 1 else no_one_asset(of.symbol, p)
 
 
 # --- bounds that never work, and words -------------------------------------------------------------------------------
@@ -248,7 +216,7 @@ DEBT: Metric[LendingPosition] = Metric(
     figure=usd_text,
 )
 METRICS: Mapping[str, Metric[LendingPosition]] = {
-    m.key: m for m in (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, PRICE, DEBT)
+    m.key: m for m in (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, PRICE, BORROW_RATE, NET_RATE, PEG, UTILISATION, DEBT)
 }
 CLOSED: LendingTarget = Target(DEBT, 0)
 """Repay every debt."""

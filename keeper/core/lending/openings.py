@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
-from keeper.core.lending.metrics import matters
 from keeper.core.lending.moves import Unpledge
+from keeper.core.lending.named import matters
 from keeper.core.lending.pairs import all_pairs, largest_within, stuck
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import State, Step, Terms, between_floor, round_floor

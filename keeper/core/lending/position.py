@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from keeper.core.block import BlockRef
-from keeper.core.prices import OraclePrice
+from keeper.core.prices import Backing, OraclePrice, SecondPrice
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, WAD, Address, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
 
@@ -162,6 +162,20 @@ class LendingModel(Protocol):
         """Whether collateral may leave, or debt grow, if the account has these figures afterwards."""
 
 
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What was read beside a position, by asset: prices of other sources, and what staked and stable assets stand for.
+
+    Figures do not hang on them; rules look at them.
+    """
+
+    seconds: Mapping[Address, SecondPrice] = field(default_factory=dict)
+    backings: Mapping[Address, Backing] = field(default_factory=dict)
+
+
+NO_READINGS = Readings()
+
+
 @dataclass(frozen=True)
 class LendingPosition:
     """One account in one lending market at one block. ``reported`` are the protocol's own figures, where it gives any.
@@ -177,6 +191,7 @@ class LendingPosition:
     model: LendingModel
     reported: AccountFigures
     money: Money = DOLLARS
+    readings: Readings = field(default=NO_READINGS, compare=False, repr=False)
 
     @property
     def is_empty(self) -> bool:

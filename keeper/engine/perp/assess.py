@@ -44,7 +44,7 @@ async def _judge_perp(
         return assess_perp(position, engine.perps.rules, Trail(), ())
     doubts = (*more, *perp_doubts(engine, snapshot, position))
     trail, may_be_empty = (
-        await engine.perps.trail(position, is_sure=not doubts),
+        await engine.perps.trail(position, engine.perps.rules_of(position.name), is_sure=not doubts),
         await engine.perps.may_be_empty(position.name),
     )
     return assess_perp(position, engine.perps.rules, trail, doubts, may_be_empty=may_be_empty)

@@ -1,0 +1,84 @@
+"""Write docs/rules.md from METRICS, the actions and VENUES: `python -m tools.rules`. A test keeps the two the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from keeper.core.lending.metrics import METRICS as LENDING
+from keeper.core.metrics import Metric, P
+from keeper.core.perp.metrics import METRICS as PERP
+from keeper.core.perp.rules import PerpAction
+from keeper.core.rules import Action
+from keeper.core.scales import Beyond, Range, Unit
+from keeper.core.units import DAY_S, HOUR_S
+from keeper.settings.rule_keys import either, targets_of, triggers_of
+from keeper.venues.registry import VENUES, Family
+
+PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
+HEAD = """\
+# What a rule may watch, and where it may get to
+
+Written by `python -m tools.rules` from the metrics of each kind of position (`core/lending/metrics.py`,
+`core/perp/metrics.py`), its actions and `VENUES`. The settings read the same metrics: a key that is not here is
+refused, and so is a figure that makes no sense. How rules are written is in `keeper example`.
+"""
+FIRES = {
+    Beyond.BELOW: "below",
+    Beyond.ABOVE: "above",
+    Beyond.OUTSIDE: "outside",
+    Beyond.DOWN_TO: "at or below",
+    Beyond.UP_TO: "at or above",
+}
+FIGURES = {
+    Unit.RATIO: "a number",
+    Unit.SHARE: 'a share: 20 % is "0.20"',
+    Unit.RATE: 'a share a year: 4 % is "0.04"',
+    Unit.DOLLARS: "dollars",
+    Unit.SIZE: "whole units",
+}
+BOUNDS = {Range.ANY: "", Range.POSITIVE: ", above 0", Range.SHARE: ", between 0 and 1", Range.ABOVE_ONE: ", above 1"}
+
+
+def page() -> str:
+    """Return the whole page."""
+    lending = _kind(
+        "Lending positions", Family.LENDING, LENDING, [a.value for a in Action], '`"close"` (repay every debt)'
+    )
+    perp = _kind("Perpetual positions", Family.PERP, PERP, [a.value for a in PerpAction], '`"close"` (no size is left)')
+    return "\n".join([HEAD, *lending, *perp])
+
+
+def _kind(
+    title: str, family: Family, metrics: Mapping[str, Metric[P]], actions: Iterable[str], close: str
+) -> Iterator[str]:
+    venues = [f"`{venue.key}`" for venue in VENUES.values() if venue.family is family]
+    yield f"## {title}\n"
+    yield f"Venues: {', '.join(venues)}. Actions: {', '.join(f'`{a}`' for a in actions)}.\n"
+    yield "| `when` | fires | figure | beside it | actions, besides `alert` | what it is |\n|---|---|---|---|---|---|"
+    for key, (metric, side) in triggers_of(metrics).items():
+        only = "any" if metric.actions is None else ", ".join(f"`{a}`" for a in metric.actions)
+        figure = f"{FIGURES[metric.unit]}{BOUNDS[metric.valid]}"
+        yield f"| `{key}` | {_fires(metric, side)} | {figure} | {_beside(metric) or '–'} | {only} | {metric.summary} |"
+    goals = [f"`{key}` ({FIGURES[m.unit]}{BOUNDS[m.valid_target]})" for key, m in targets_of(metrics).items()]
+    yield f"\n`restore` is {either([*goals, close])}.\n"
+    still = [f"`{key}`" for key, (metric, _) in triggers_of(metrics).items() if metric.at_target is None]
+    yield f"Nothing that a rule does moves {either(still)}: such a rule rests once its target is met.\n"
+
+
+def _fires(metric: Metric[P], side: Beyond) -> str:
+    return f"{FIRES[side]}, for a short {FIRES[side.mirrored]}" if metric.is_turned else FIRES[side]
+
+
+def _beside(metric: Metric[P]) -> str:
+    named = f"`{metric.named}`" if metric.named else ""
+    window = f'`window` (usually "{_period(metric.window_s)}")' if metric.window_s else ""
+    return ", ".join(x for x in (named, window) if x)
+
+
+def _period(seconds: int) -> str:
+    return f"{seconds // DAY_S}d" if not seconds % DAY_S else f"{seconds // HOUR_S}h"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
