@@ -87,6 +87,8 @@ class Doubt:
 
 MOST_BEHIND_S, MOST_AHEAD_S = 900, 120
 """How far a newest block's time may be from the machine's clock: chains pause, but make no block ahead of time."""
+NO_CLOCK_BEFORE_S = 1_750_000_000
+"""June 2025."""
 
 
 def price_doubts(price: OraclePrice, second: SecondPrice | None, max_deviation: Bps, now: int) -> tuple[Doubt, ...]:
@@ -163,6 +165,14 @@ def clock_doubts(block_s: int, clock_s: float | None) -> tuple[Doubt, ...]:
         return ()
     where = "behind" if behind > 0 else "ahead of"
     return (Doubt(Reason.TIME_DOUBTFUL, f"{duration(abs(behind))} {where} this machine's clock"),)
+
+
+def earlier(block_s: int, clock_s: float | None) -> int:
+    """Return the earlier of a block's time and the machine's, which is None where the chain's time is made up.
+
+    A clock from before this program was written lost its battery: it says nothing.
+    """
+    return block_s if clock_s is None or clock_s < NO_CLOCK_BEFORE_S else min(block_s, int(clock_s))
 
 
 def is_within(a: int, b: int, bound: Bps) -> bool:

@@ -11,7 +11,7 @@ from keeper.chain.simulation import Turn
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lending.joint import Ahead
 from keeper.core.notices import sentence
-from keeper.core.prices import Doubt, clock_doubts, sequencer_doubts
+from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
 from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
@@ -221,8 +221,13 @@ class Engine:
         return Memory(acted, spent, failed, busy, flying, self.state.may_sign, acted_on, paid, outrun)
 
     async def past_of(self, rule: Ruled, block: BlockRef, doing: Doing = "act") -> Past:
-        """Return what the journal knows of a rule, or of upkeep for it; asked only when something was written since."""
-        now, counts_s = block.timestamp, failures_count_s(rule)
+        """Return what the journal knows of a rule, or of upkeep for it; asked only when something was written since.
+
+        A day's limit looks back from the block's time, and from the machine's where that is the earlier one: whichever
+        of them is put forward, no dollar is spent twice.
+        """
+        clock = self.clock.wall() if self.reader.network.follows_clock else None
+        now, counts_s = earlier(block.timestamp, clock), failures_count_s(rule)
         return await self.recollection.of(rule.position, rule.name, block.chain_id, now, counts_s, doing)
 
     async def spent_today(self, rule: Ruled, block: BlockRef) -> Usd:

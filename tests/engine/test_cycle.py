@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from core_builders import BLOCK, GUARDIAN, OWNER, at, limits, loop, rule, units, wad
-from paper import Others, Paper, PaperFees, engine_on, healthy, holding_dollars, next_block
+from paper import Others, Paper, PaperFees, PaperJournal, engine_on, healthy, holding_dollars, next_block
 
 from keeper.chain.errors import NodeAwayError
 from keeper.chain.tolls import Toll
@@ -236,6 +236,40 @@ async def test_the_days_limit_bounds_the_plan() -> None:
     (result,) = await cycle(engine, BLOCK)
     assert result.prepared is not None
     assert result.prepared.plan.spend <= 1000 * 10**8
+
+
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize(
+    ("block_ahead_s", "clock_ahead_s", "counts"),
+    [
+        (0, 0, True),
+        (25 * 3600, 0, True),
+        (30 * DAY_S, 0, True),
+        (0, 25 * 3600, True),
+        (0, -25 * 3600, True),
+        (25 * 3600, 25 * 3600, False),
+        (25 * 3600, -BLOCK.timestamp, False),
+    ],
+    ids=["true", "block a day ahead", "a month", "clock ahead", "clock behind", "a day went by", "no battery"],
+)
+async def test_no_clock_put_forward_makes_a_days_limit_new(
+    block_ahead_s: int, clock_ahead_s: int, counts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node can tell any time of a block, and the machine's clock can jump: what was spent an hour ago counts."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    engine = engine_on(paper, rule(limits=limits(per_day="3000"), actions=(Action.REPAY,)))
+    engine.reader.network = replace(engine.reader.network, follows_clock=True)
+    engine.clock.ahead = clock_ahead_s
+
+    async def spent_usd(self: object, chain_id: int, *, since_timestamp: int, **_: object) -> int:
+        return 2000 * 10**8 if BLOCK.timestamp - 3600 >= since_timestamp else 0
+
+    monkeypatch.setattr(PaperJournal, "spent_usd", spent_usd)
+    (result,) = await cycle(engine, replace(BLOCK, timestamp=BLOCK.timestamp + block_ahead_s))
+    assert result.prepared is not None
+    assert (result.prepared.plan.spend <= 1000 * 10**8) is counts
 
 
 @pytest.mark.parametrize("close", [True, False])
