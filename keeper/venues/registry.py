@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
+from types import ModuleType
 
 from eth_utils.crypto import keccak
 
@@ -65,6 +66,13 @@ class Venue:
     """Its custom errors that say that the price moved too far for what was asked."""
     price_words: tuple[str, ...] = ()
     """Its words for the same."""
+    package: str = ""
+    """Where it is, where that is not ``keeper.venues.<key>``."""
+
+    @property
+    def finder(self) -> ModuleType:
+        """The module that finds its markets or accounts."""
+        return import_module(f"{self.package or f'keeper.venues.{self.key}'}.find")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +163,13 @@ def is_trade(calldata: bytes) -> bool:
 
 def find_market(table: VenueTable) -> Discovery[LendingMarket]:
     """Find a lending market. Raises ReadFailedError when there is none at its addresses."""
-    found: LendingMarket = yield from import_module(f"keeper.venues.{table.venue}.find").find_market(table)
+    found: LendingMarket = yield from VENUES[table.venue].finder.find_market(table)
     return found
 
 
 def find_seat(site: Site, wanted: Wanted) -> Discovery[PerpSeat]:
     """Find the account of a perpetual position. Raises ReadFailedError when there is no such venue or market."""
-    found: PerpSeat = yield from import_module(f"keeper.venues.{wanted.venue}.find").find_seat(site, wanted)
+    found: PerpSeat = yield from VENUES[wanted.venue].finder.find_seat(site, wanted)
     return found
 
 

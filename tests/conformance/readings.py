@@ -10,6 +10,7 @@ from core_builders import OWNER, at
 from eth_abi.abi import encode
 from test_gmx_v2_positions import CASES, Node, block_of, prices_of, scope_of
 from test_perp_v2_recorded import BLOCK, Chain
+from toy_bank.subject import market_of, reading_of
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.position import LendingPosition
@@ -125,7 +126,18 @@ def _gmx_v2() -> Reading:
     return Reading("gmx_v2", probe, block, tuple(Node(name, step["block"]).answers(probe(block).reads)))
 
 
-READINGS = (_aave(), _perp_v2(), _gmx_v2())
+def _toy() -> Reading:
+    market = market_of(POOL, WETH, USDC, (address(at("sW")), address(at("sU"))))
+    return Reading("toy_bank", *_with_block(reading_of(market, Address(OWNER), BLOCK.timestamp)))
+
+
+def _with_block(
+    of: tuple[Callable[[BlockRef], Probe[Any]], tuple[Answer, ...]],
+) -> tuple[Callable[[BlockRef], Probe[Any]], BlockRef, tuple[Answer, ...]]:
+    return of[0], BLOCK, of[1]
+
+
+READINGS = (_aave(), _perp_v2(), _gmx_v2(), _toy())
 
 
 def changed(of: Reading, place: int, answer: Answer) -> tuple[Answer, ...]:

@@ -13,6 +13,7 @@ from gmx_recordings import MARKET, USDC
 from hypothesis import strategies as st
 from perp_builders import a_leg, a_position, resting
 from test_gmx_v2_orders import TERMS
+from toy_bank.subject import made_of, market_of
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds as of_lending
@@ -194,6 +195,17 @@ LENDING_LIST: Mapping[Address, Decoder] = {
 }
 
 
+# --- a venue of the tests' own: the suite is written for whoever adds one --------------------------------------------
+
+BANK = address("0x00000000000000000000000000000000000BA4c0")
+TOY = market_of(BANK, WETH, DOLLAR, (address(at("f")), address(at("g"))))
+TOY_LIST: Mapping[Address, Decoder] = {**TOY.decoders(), **token_decoders((WETH, DOLLAR), (BANK, ROUTER))}
+
+
+def _toy(signer: Address) -> st.SearchStrategy[Made]:
+    return made_of(TOY, ME, signer).map(lambda made: Made(*made))
+
+
 # --- perpetual venues ------------------------------------------------------------------------------------------------
 
 A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
@@ -302,6 +314,7 @@ def _places(data: bytes, dollars: int) -> frozenset[int]:
 PERP_POSITION, GMX_POSITION = _perp_position(), _gmx_position()
 SUBJECTS: list[Subject] = [
     Subject("aave_v3", _aave, LENDING_LIST, LENT),
+    Subject("toy_bank", _toy, TOY_LIST, LENT),
     Subject("token", _token, LENDING_LIST, LENT),
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),
