@@ -7,7 +7,7 @@ from pathlib import Path
 
 from test_toy_bank import TOY
 
-from keeper.venues.registry import Family, Venue
+from keeper.venues.registry import Family, Key, Venue
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/extending.md").read_text()
@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
 def test_the_line_of_the_registry_is_the_one_that_is_run() -> None:
     """As it is written on the page."""
     (line,) = [block for block in blocks("python") if block.startswith("Venue(")]
-    assert eval(line, {"Venue": Venue, "Family": Family}) == TOY  # noqa: S307 - a line of our own page
+    assert eval(line, {"Venue": Venue, "Family": Family, "Key": Key}) == TOY  # noqa: S307 - a line of our own page
 
 
 def test_a_venue_is_one_package() -> None:

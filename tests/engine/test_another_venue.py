@@ -1,4 +1,4 @@
-"""A lending venue that the program has never heard of, on its way through a block: nothing in the story knows a protocol."""
+"""A lending venue the program has never heard of, on its way through a block: the story knows no protocol."""
 
 from __future__ import annotations
 

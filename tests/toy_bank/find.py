@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from keeper.venues.ports import Discovery
-from keeper.venues.registry import MarketTable
+from keeper.venues.ports import Discovery, VenueTable
 from toy_bank.market import ToyMarket, discover
 
 
-def find_market(table: MarketTable) -> Discovery[ToyMarket]:
+def find_market(table: VenueTable) -> Discovery[ToyMarket]:
     """Find the bank. Raises ReadFailedError."""
     return (yield from discover(table.name, table.addresses["bank"]))

@@ -10,10 +10,10 @@ import pytest
 from scenes import DOLLAR, ETHER, Scene
 from toy_bank.contract import Bank
 
-from keeper.venues.registry import VENUES, Family, Venue
+from keeper.venues.registry import VENUES, Family, Key, Venue
 
 pytestmark = pytest.mark.world
-TOY = Venue("toy_bank", Family.LENDING, may_name=("market",), addresses=("bank",), package="toy_bank")
+TOY = Venue("toy_bank", Family.LENDING, (Key("bank"),), may_name=("market",), package="toy_bank")
 POSITION = """
 [[positions]]
 name = "in the bank"
