@@ -26,6 +26,7 @@ from keeper.core.decide import Memory
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAction
+from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Wallet
 from keeper.core.units import Usd, Wei
@@ -215,3 +216,31 @@ async def test_a_hedge_that_waits_is_kept_changed_or_dropped(
     monkeypatch.setattr(recheck, "unconfirmed", lambda *_: None)
     look = PerpLook(engine, PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
     assert isinstance(await look(False), found)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [Reason.POSITION_UNREADABLE, Reason.NODES_DISAGREE, Reason.PRICE_NOT_POSITIVE, Reason.RULE_UNDECIDABLE],
+)
+async def test_a_hedge_of_a_book_whose_exposure_is_in_doubt_bids_no_more(
+    monkeypatch: pytest.MonkeyPatch, reason: Reason
+) -> None:
+    """Whatever makes the delta unknown: the trade waits at what it offers, and the owner hears of it under the book."""
+    plan, heard = hedge_planned(hedge_intent(HEDGED), "20000"), list[Unsure]()
+
+    async def judged(*_: object) -> Any:
+        known = book_assessed(HEDGED)
+        return replace(known, exposure=replace(known.exposure, doubts=(Doubt(reason, "no price of ETH"),)))
+
+    monkeypatch.setattr(recheck, "judge_book", judged)
+    monkeypatch.setattr(recheck, "unconfirmed", lambda _, __, found: heard.append(found))
+    look = PerpLook(desk(HEDGED), PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
+    assert await look(False) == Unsure(reason, "no price of ETH")
+    assert heard == [Unsure(reason, "no price of ETH")]
+
+
+async def test_a_plan_whose_position_is_not_in_the_read_bids_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known to be well, and not known to be worse."""
+    monkeypatch.setattr(recheck, "unconfirmed", lambda *_: None)
+    found = await PerpLook(desk(short(name="another")), prepared(BEFORE))(False)
+    assert found == Unsure(Reason.POSITION_UNREADABLE, BEFORE.name)

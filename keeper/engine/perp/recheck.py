@@ -52,6 +52,8 @@ class PerpLook:
             return Unsure(Reason.NODE_AWAY, str(error))
         except ReadFailedError as error:
             return Unsure(error.doubt.reason, error.doubt.detail)
+        if isinstance(now, Unsure):
+            return now
         if isinstance(now, PerpPrepared):
             self.seen = snapshot, now
             return verdict(self.sent.plan, now.plan, now.ceiling, has_begun=False)
@@ -59,26 +61,27 @@ class PerpLook:
             Keep(self.sent.ceiling) if now is None else verdict(self.sent.plan, now, self.sent.ceiling, has_begun=False)
         )
 
-    async def _now(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> PerpPrepared | Hold | None:
+    async def _now(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> PerpPrepared | Hold | Unsure | None:
         """Return what would be done at the newest block; None where nobody is asked anew, for it is no rule's."""
         engine = self.engine
         if isinstance(intent, HedgeIntent):
             return await self._hedged(snapshot, intent)
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
-        if isinstance(position, Unreadable):
-            return intent.hold(Reason.POSITION_UNREADABLE, position.doubt.detail)
-        if intent.rule not in engine.perps.rules or not isinstance(position, PerpPosition):
+        if not isinstance(position, PerpPosition):
+            detail = position.doubt.detail if isinstance(position, Unreadable) else intent.position
+            return Unsure(Reason.POSITION_UNREADABLE, detail)
+        if intent.rule not in engine.perps.rules:
             return None
         if intent.finishes:
             return intent.hold(Reason.AT_TARGET) if intent.target.is_met(position) else None
         return await self._planned(snapshot, position)
 
-    async def _hedged(self, snapshot: Snapshot, intent: HedgeIntent) -> PerpPrepared | Hold | None:
+    async def _hedged(self, snapshot: Snapshot, intent: HedgeIntent) -> PerpPrepared | Hold | Unsure | None:
         """Return the trade of the same hedge that would be made now: another hedge has nonces of its own."""
         engine, name, book = self.engine, self.sent.plan.before.name, intent.assessment.exposure.book
         assessed = await judge_book(engine, snapshot, book, intent.rule)
-        if assessed.exposure.doubts:
-            return None
+        if assessed.exposure.doubts:  # nobody knows the delta: no reason to give up, and none to pay more
+            return Unsure(assessed.exposure.doubts[0].reason, assessed.exposure.doubts[0].detail)
         if not assessed.fired or (intent.rule.target - assessed.delta > 0) != (intent.change > 0):
             return intent.hold(Reason.HEALTHY)
         hedge = next((p for p in snapshot.positions if p.name == name and isinstance(p, PerpPosition)), None)
