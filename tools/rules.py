@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from keeper.core.actions import Action
+from keeper.core.lending.actions import ACTIONS as LENDING_ACTIONS
 from keeper.core.lending.metrics import METRICS as LENDING
 from keeper.core.metrics import Metric, P
+from keeper.core.perp.candidates import ACTIONS as PERP_ACTIONS
 from keeper.core.perp.metrics import METRICS as PERP
-from keeper.core.perp.rules import PerpAction
-from keeper.core.rules import Action
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.units import DAY_S, HOUR_S
 from keeper.settings.rule_keys import either, targets_of, triggers_of
@@ -43,18 +44,18 @@ BOUNDS = {Range.ANY: "", Range.POSITIVE: ", above 0", Range.SHARE: ", between 0 
 def page() -> str:
     """Return the whole page."""
     lending = _kind(
-        "Lending positions", Family.LENDING, LENDING, [a.value for a in Action], '`"close"` (repay every debt)'
+        "Lending positions", Family.LENDING, LENDING, LENDING_ACTIONS.values(), '`"close"` (repay every debt)'
     )
-    perp = _kind("Perpetual positions", Family.PERP, PERP, [a.value for a in PerpAction], '`"close"` (no size is left)')
+    perp = _kind("Perpetual positions", Family.PERP, PERP, PERP_ACTIONS.values(), '`"close"` (no size is left)')
     return "\n".join([HEAD, *lending, *perp])
 
 
 def _kind(
-    title: str, family: Family, metrics: Mapping[str, Metric[P]], actions: Iterable[str], close: str
+    title: str, family: Family, metrics: Mapping[str, Metric[P]], actions: Iterable[Action], close: str
 ) -> Iterator[str]:
     venues = [f"`{venue.key}`" for venue in VENUES.values() if venue.family is family]
     yield f"## {title}\n"
-    yield f"Venues: {', '.join(venues)}. Actions: {', '.join(f'`{a}`' for a in actions)}.\n"
+    yield f"Venues: {', '.join(venues)}.\n"
     yield "| `when` | fires | figure | beside it | actions, besides `alert` | what it is |\n|---|---|---|---|---|---|"
     for key, (metric, side) in triggers_of(metrics).items():
         only = "any" if metric.actions is None else ", ".join(f"`{a}`" for a in metric.actions)
@@ -63,11 +64,19 @@ def _kind(
     goals = [f"`{key}` ({FIGURES[m.unit]}{BOUNDS[m.valid_target]})" for key, m in targets_of(metrics).items()]
     yield f"\n`restore` is {either([*goals, close])}.\n"
     still = [f"`{key}`" for key, (metric, _) in triggers_of(metrics).items() if metric.at_target is None]
+    yield "| `actions` | what it does | trades | a guardian may |\n|---|---|---|---|"
+    for a in actions:
+        yield f"| `{a.key}` | {a.summary} | {_yes(a.trades)} | {_yes(a.by_anybody)} |"
+    yield "| `alert` | Reports only; such a rule needs no target. | no | yes |\n"
     yield f"Nothing that a rule does moves {either(still)}: such a rule rests once its target is met.\n"
 
 
 def _fires(metric: Metric[P], side: Beyond) -> str:
     return f"{FIRES[side]}, for a short {FIRES[side.mirrored]}" if metric.is_turned else FIRES[side]
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
 
 
 def _beside(metric: Metric[P]) -> str:

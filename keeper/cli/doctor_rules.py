@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from keeper.core.book.position import exposure
 from keeper.core.book.rules import HedgeRule, blindness
+from keeper.core.lending.actions import REPAY, TOP_UP
 from keeper.core.lending.metrics import LTV
 from keeper.core.lending.named import secures
 from keeper.core.perp.metrics import LEVERAGE, MARGIN_RATIO, is_named
 from keeper.core.perp.position import FACTOR, PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment, Rule
+from keeper.core.rules import Assessment, Rule
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import BPS, WAD, decimal_of
 from keeper.engine.plan import judge
@@ -77,9 +78,9 @@ def _too_late(rule: Rule, position: LendingPosition) -> str | None:
 
 def _penniless(engine: Opened, snapshot: Snapshot, rule: Rule) -> str | None:
     """Return that a rule has nothing to act with: only its signer's wallet could help, and it is empty."""
-    acting = {a for a in rule.actions if a is not Action.ALERT}
+    acting = set(rule.actions)
     place = engine.reader.positions[rule.position]
-    needs_wallet = {Action.TOP_UP, Action.REPAY} if place.spender != place.owner else {Action.TOP_UP}
+    needs_wallet = {TOP_UP, REPAY} if place.spender != place.owner else {TOP_UP}
     wallet = snapshot.wallets.get(place.spender)
     if not acting or not acting <= needs_wallet or wallet is None or any(wallet.tokens.values()):
         return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from keeper.cli.words import Data, as_json_text
+from keeper.core.actions import ALERT, Action
 from keeper.core.units import decimal_of
 from keeper.settings import Settings, notes
 from keeper.settings.caps import fixed_caps
@@ -20,11 +23,11 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         ],
         "names": [{"field": n.field, "name": n.name, "address": n.address} for n in of.names],
         "rules": [
-            {"name": r.name, "position": r.position, "actions": [a.value for a in r.actions], "target": str(r.target)}
+            {"name": r.name, "position": r.position, "actions": _actions(r.actions), "target": str(r.target)}
             for r in of.rules
         ]
         + [
-            {"name": p.name, "position": p.position, "actions": [a.value for a in p.actions], "target": str(p.target)}
+            {"name": p.name, "position": p.position, "actions": _actions(p.actions), "target": str(p.target)}
             for p in of.perp_rules
         ]
         + [
@@ -66,3 +69,7 @@ def names(console: Console, of: Settings) -> None:
     for named in of.names:
         whose = named.address or "nobody yet: it is looked up when the keeper first starts"
         console.print(f"{named.field}: {named.name} is {whose}", soft_wrap=True)
+
+
+def _actions(of: Sequence[Action]) -> list[str]:
+    return [action.key for action in of] or [ALERT]

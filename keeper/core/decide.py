@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
+from keeper.core.actions import Action
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import LendingTarget
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment, Limits, Rule, Unjudged
+from keeper.core.rules import Assessment, Limits, Rule, Unjudged
 from keeper.core.units import BPS, USD, Address, Bps, Usd, Wad, Wei
 
 NO_GAS = Wei(0)
@@ -211,9 +212,8 @@ def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safet
     if refusal or rule.target is None:
         reason, detail = refusal or (Reason.ALERT_ONLY, "")
         return Hold(assessed.position.name, rule.name, reason, detail, rule.is_boost)
-    acting = _acting(rule)
-    forbidden = tuple((a, doubt) for a in acting if (doubt := assessed.doubt_against(a)))
-    allowed = tuple(a for a in acting if a not in {a for a, _ in forbidden})
+    forbidden = tuple((a, doubt) for a in rule.actions if (doubt := assessed.doubt_against(a)))
+    allowed = tuple(a for a in rule.actions if a not in {a for a, _ in forbidden})
     if not allowed and forbidden:
         doubt = forbidden[0][1]
         return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
@@ -222,14 +222,10 @@ def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safet
     return Intent(assessed, rule, rule.target, allowed, forbidden, left, paid, outrun)
 
 
-def _acting(rule: Rule) -> tuple[Action, ...]:
-    return tuple(a for a in rule.actions if a is not Action.ALERT)
-
-
 def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
     """Return why a fired rule asks for nothing that could be done."""
     target = rule.target
-    if not _acting(rule) or target is None:
+    if not rule.actions or target is None:
         return Reason.ALERT_ONLY, _measured(rule, assessed)
     if not rule.is_boost and target.is_met(assessed.position):
         return Reason.AT_TARGET, str(target)
@@ -252,7 +248,7 @@ def _unproven(rule: Rule, target: LendingTarget, assessed: Assessment) -> tuple[
 def _against(target: LendingTarget, assessed: Assessment) -> tuple[Reason, str] | None:
     """Return why a boost has to wait, or would be undone: a rescue fires now, or would fire at its target."""
     p = assessed.position
-    rescues = [v for v in assessed.verdicts if _acting(v.rule) and not v.rule.is_boost]
+    rescues = [v for v in assessed.verdicts if v.rule.actions and not v.rule.is_boost]
     if any(v.fired and not (v.rule.target and v.rule.target.is_met(p)) for v in rescues):
         return Reason.RESCUE_FIRST, ""
     for rule in (v.rule for v in rescues):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
+from keeper.core.actions import Action
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import LendingTarget, LendingTrigger
 from keeper.core.pace import Drift
@@ -14,22 +14,6 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import AccountFigures, LendingPosition, Unreadable
 from keeper.core.trail import Trail
 from keeper.core.units import Address, Bps, Usd, Wei, decimal_of
-
-
-class Action(Enum):
-    """What a rule may allow."""
-
-    TOP_UP = "top_up"
-    REPAY = "repay"
-    DELEVERAGE = "deleverage"
-    LEVERAGE_UP = "leverage_up"
-    ALERT = "alert"
-
-    @property
-    def trades(self) -> bool:
-        """Whether the action buys or sells, and so needs prices beyond doubt."""
-        return self in (Action.DELEVERAGE, Action.LEVERAGE_UP)
-
 
 WORST_OF_USUAL = 10
 MOST_SLIPPAGE = 2_000
@@ -58,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A trigger, a different target, and the actions the owner allows to get there."""
+    """A trigger, a different target, and the actions the owner allows to get there. Without actions it only alerts."""
 
     name: str
     position: str
@@ -71,7 +55,7 @@ class Rule:
     @property
     def is_boost(self) -> bool:
         """Whether the rule adds leverage rather than taking it away."""
-        return Action.LEVERAGE_UP in self.actions
+        return any(action.adds_leverage for action in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +101,7 @@ class Assessment:
         collateral = [h.asset for h in self.position.held if h.is_collateral and h.supplied]
         debts = [h.asset for h in self.position.held if h.borrowed]
         pairs = [(c, d) for c in collateral for d in debts if c != d]
-        found = [self.doubt_of(*((d, c) if action is Action.LEVERAGE_UP else (c, d))) for c, d in pairs]
+        found = [self.doubt_of(*((d, c) if action.adds_leverage else (c, d))) for c, d in pairs]
         return found[0] if found and all(found) else next(iter(self.doubts), None)
 
     @property

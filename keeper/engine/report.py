@@ -103,9 +103,9 @@ def decision(of: Hold | Intent | PerpIntent | HedgeIntent) -> Data:
     base = {"kind": "act", "rule": of.rule.name, "target": str(of.target), "left_today_usd": left}
     if isinstance(of, HedgeIntent):
         return base | {"actions": ["hedge"]}
-    forbidden = [{"action": a.value, "reason": d.reason.code, "detail": d.detail} for a, d in of.forbidden]
+    forbidden = [{"action": a.key, "reason": d.reason.code, "detail": d.detail} for a, d in of.forbidden]
     more = {"slippage_bps": _slippage(of)} if isinstance(of, Intent) else {}
-    return base | {"actions": [a.value for a in of.actions], "forbidden": forbidden} | more
+    return base | {"actions": [a.key for a in of.actions], "forbidden": forbidden} | more
 
 
 def _slippage(of: Intent) -> Data:

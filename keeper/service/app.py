@@ -18,7 +18,6 @@ from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
 from keeper.chain.pace import Pace
 from keeper.core.perp.position import PerpPosition
-from keeper.core.rules import Action
 from keeper.core.snapshot import BlockRef, LendingPosition
 from keeper.core.units import Address, Amount, Bps
 from keeper.engine.balances import LentMemory
@@ -140,8 +139,8 @@ def _terms(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:
 
 def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, KeystoreSigner]:
     """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
-    acting = {r.position for r in settings.rules if any(a is not Action.ALERT for a in r.actions)}
-    acting |= {rule.position for rule in settings.perp_rules if rule.acts or rule.rests}
+    acting = {r.position for r in settings.rules if r.actions}
+    acting |= {rule.position for rule in settings.perp_rules if rule.actions or rule.rests}
     hedging = {rule.book: rule for rule in settings.hedge_rules if rule.may_act}
     acting |= {name for book in settings.books if book.name in hedging for name in book.hedges}
     acting |= {rule.unwinds for rule in hedging.values() if rule.unwinds}

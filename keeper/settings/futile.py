@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
+from keeper.core.actions import Action
 from keeper.core.decide import LEAST_SPEND, Bounded
 from keeper.core.lending.metrics import HEALTH_FACTOR, MOST_HEALTH, LendingTrigger, likely_health
 from keeper.core.metrics import P, Trigger
 from keeper.core.perp.metrics import STOP_LOSS, TAKE_PROFIT
-from keeper.core.perp.rules import PerpAction, PerpRule
-from keeper.core.rules import Action, Rule
+from keeper.core.perp.rules import PerpRule
+from keeper.core.rules import Rule
 from keeper.core.units import decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address
@@ -22,7 +23,6 @@ from keeper.venues.registry import EXCHANGES, VENUES, Family
 
 LEAST_FEE = 10**7
 """0.01 gwei, what the least offer adds to the base fee."""
-FOR_ANYBODY = frozenset({Action.TOP_UP, Action.REPAY, Action.ALERT})
 NATIVE = {"ETH": "WETH", "BTC": "WBTC", "POL": "WPOL", "MATIC": "WPOL", "AVAX": "WAVAX", "BNB": "WBNB"}
 """Coins that no lending market lists by that name, and what it lists in their place."""
 
@@ -75,9 +75,9 @@ def _is_guarded(position: Position) -> bool:
 
 
 def _never_allowed(rule: Rule, position: Position, of: Settings) -> Iterator[str]:
-    acting = [a for a in rule.actions if a is not Action.ALERT]
-    trades = [a for a in acting if a.trades]
-    if _is_guarded(position) and acting and not FOR_ANYBODY & set(acting):
+    acting = rule.actions
+    trades = tuple(a for a in acting if a.trades)
+    if _is_guarded(position) and acting and not any(a.by_anybody for a in acting):
         yield (
             f"a guardian may only top up and repay, so {_words(acting)} is never done; let the owner of "
             f"{position.name!r} sign, or allow top_up or repay"
@@ -88,9 +88,8 @@ def _never_allowed(rule: Rule, position: Position, of: Settings) -> Iterator[str
 
 
 def _never_allowed_perp(rule: PerpRule, position: Position) -> Iterator[str]:
-    acting = [a for a in rule.actions if a is not PerpAction.ALERT]
-    allowed = {PerpAction.ADD_MARGIN} if VENUES[position.venue].takes_gifts else set[PerpAction]()
-    if _is_guarded(position) and acting and not allowed & set(acting):
+    acting, allowed = rule.actions, VENUES[position.venue].takes_gifts
+    if _is_guarded(position) and acting and not (allowed and any(a.by_anybody for a in acting)):
         can = "may only add margin" if allowed else f"can do nothing on {position.venue}"
         yield f"a guardian {can}, so {_words(acting)} is never done; let the owner of {position.name!r} sign"
 
@@ -232,8 +231,8 @@ def _daemon(of: Settings) -> Iterator[str]:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _words(actions: Sequence[Action] | Sequence[PerpAction]) -> str:
-    return " or ".join(a.value for a in actions)
+def _words(actions: Sequence[Action]) -> str:
+    return " or ".join(a.key for a in actions)
 
 
 def _ratio(value: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keeper.core.rules import Action
 from keeper.settings.model import Settings
 
 LONG_S = 600
@@ -22,8 +21,8 @@ def _rules(of: Settings) -> Iterator[str]:
         return
     positions = {p.name: p for p in of.positions}
     for rule in of.rules:
-        position, trades = positions[rule.position], [a.value for a in rule.actions if a.trades]
-        others = [a for a in rule.actions if a in (Action.TOP_UP, Action.REPAY)]
+        position, trades = positions[rule.position], [a.key for a in rule.actions if a.trades]
+        others = [a for a in rule.actions if a.by_anybody]
         if trades and others and position.signer and position.signer.address != position.owner:
             yield f"Rule {rule.name!r}: {' and '.join(trades)} is never done, because a guardian signs."
 
@@ -47,8 +46,8 @@ def _signers(of: Settings) -> Iterator[str]:
 
 
 def _acting(of: Settings) -> set[str]:
-    acting = {r.position for r in of.rules if any(a is not Action.ALERT for a in r.actions)}
-    return acting | {rule.position for rule in of.perp_rules if rule.acts or rule.rests}
+    acting = {r.position for r in of.rules if r.actions}
+    return acting | {rule.position for rule in of.perp_rules if rule.actions or rule.rests}
 
 
 def _times(of: Settings) -> Iterator[str]:

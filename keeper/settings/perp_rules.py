@@ -6,25 +6,34 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import ceil
 
+from keeper.core.actions import ALERT
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.book.unhedged import NakedBudget
+from keeper.core.perp.candidates import ACTIONS
 from keeper.core.perp.metrics import METRICS, STOP_LOSS, TAKE_PROFIT, closed
-from keeper.core.perp.rules import PerpAction, PerpRule
+from keeper.core.perp.rules import PerpRule
 from keeper.core.units import WAD, Wad, scaled
 from keeper.settings.fields import as_address
 from keeper.settings.model import Signer
 from keeper.settings.perp_schema import BookTable
 from keeper.settings.rule_keys import triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, measure_of
-from keeper.settings.rule_terms import bound_faults, misplaced_target, side_faults, target_of, trigger_of, unfit
+from keeper.settings.rule_terms import (
+    actions_of,
+    bound_faults,
+    misplaced_target,
+    side_faults,
+    target_of,
+    trigger_of,
+    unfit,
+)
 from keeper.settings.rules import limit_faults, limits_of, misplaced
 from keeper.venues.registry import VENUES
 
 RESTING = (STOP_LOSS.key, TAKE_PROFIT.key)
 """What a venue can watch for by itself: an order that rests with it."""
-ACTIONS = frozenset(a.value for a in PerpAction)
-BOOK_ACTIONS = frozenset({"hedge", "add_margin", "unwind", "alert"})
+BOOK_ACTIONS = frozenset({"hedge", "add_margin", "unwind", ALERT})
 LEAST_RATIO = Decimal("0.02")
 """A hedge nearer to liquidation than that is lost with the next move of the price."""
 
@@ -37,7 +46,7 @@ def build_perp_rule(table: RuleTable) -> PerpRule:
         position=table.about,
         trigger=trigger,
         target=target_of(table.restore, METRICS, closed(trigger.of.symbol)),
-        actions=tuple(dict.fromkeys(PerpAction(a) for a in table.actions)),
+        actions=actions_of(table, ACTIONS),
         cooldown_s=table.pause_s,
         limits=limits_of(table.limits),
         rests=table.rest,
@@ -84,7 +93,9 @@ def build_book(table: BookTable, signers: Mapping[str, Signer]) -> Book:
 
 def perp_rule_faults(table: RuleTable, venue: str) -> Iterator[str]:
     """Yield what contradicts itself in a rule about a perpetual position: the field, the fault and the remedy."""
-    wrong = list(misplaced(table, "perp", frozenset(triggers_of(METRICS)), ACTIONS, "a perpetual position"))
+    wrong = list(
+        misplaced(table, "perp", frozenset(triggers_of(METRICS)), frozenset((*ACTIONS, ALERT)), "a perpetual position")
+    )
     restore = table.restore
     wrong += misplaced_target(restore, METRICS, "a perpetual position")
     if wrong:

@@ -6,9 +6,12 @@ from decimal import Decimal
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, create_model, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, create_model, model_validator
 
+from keeper.core.actions import ALERT
+from keeper.core.lending.actions import ACTIONS as LENDING_ACTIONS
 from keeper.core.lending.metrics import METRICS as LENDING
+from keeper.core.perp.candidates import ACTIONS as PERP_ACTIONS
 from keeper.core.perp.metrics import METRICS as PERP
 from keeper.settings.fields import AssetName, Name, Number, Period, Seconds, Text, Whole
 from keeper.settings.perp_schema import DeltaTable, Table
@@ -132,9 +135,16 @@ class LimitsTable(Table):
     max_fee_gwei: Number | None = None
 
 
-ActionName = Literal[
-    "top_up", "repay", "deleverage", "leverage_up", "alert", "add_margin", "reduce", "close", "hedge", "unwind"
-]
+ACTIONS = tuple(dict.fromkeys((*LENDING_ACTIONS, *PERP_ACTIONS, "hedge", "unwind", ALERT)))
+
+
+def _known(name: str) -> str:
+    if name not in ACTIONS:
+        raise ValueError(f"must be one of {either(ACTIONS)}")
+    return name
+
+
+ActionName = Annotated[Text, AfterValidator(_known)]
 
 
 class RuleTable(Table):
@@ -166,7 +176,7 @@ class RuleTable(Table):
         Zero for the latter where it names none: then `alerts.repeat` counts.
         """
         is_named = "cooldown" in self.model_fields_set
-        return 0 if set(self.actions) == {"alert"} and not is_named else ceil(self.cooldown)
+        return 0 if set(self.actions) == {ALERT} and not is_named else ceil(self.cooldown)
 
     @property
     def about(self) -> str:

@@ -5,17 +5,19 @@ Keys, units, bounds and remedies all come from the metrics of its kind: nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import ceil
+from typing import TypeVar
 
+from keeper.core.actions import ALERT, Action
 from keeper.core.metrics import P, Subject, Target, Trigger
 from keeper.core.scales import Beyond, Unit
 from keeper.core.units import decimal_of, largest, smallest
 from keeper.settings.rule_keys import Metrics, targets_of, triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
 
-ALERT = "alert"
+A = TypeVar("A", bound=Action)
 STEP = 10**4
 """Parts of one that a better figure is proposed in."""
 MOST = 10**7
@@ -38,6 +40,11 @@ def target_of(restore: RestoreTable | str | None, metrics: Metrics[P], closed: T
         return closed if restore else None
     key, value = target_in(restore)
     return Target(metrics[key], metrics[key].unit.of(value))
+
+
+def actions_of(table: RuleTable, actions: Mapping[str, A]) -> tuple[A, ...]:
+    """Return what a rule may do, in the owner's order; nothing where it only alerts."""
+    return tuple(actions[key] for key in dict.fromkeys(table.actions) if key != ALERT)
 
 
 def target_in(restore: RestoreTable) -> tuple[str, Decimal]:

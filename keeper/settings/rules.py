@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from keeper.core.actions import ALERT
+from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.metrics import CLOSED, METRICS
-from keeper.core.rules import Action, Limits, Rule
+from keeper.core.rules import Limits, Rule
 from keeper.core.units import USD, Bps, Usd, Wei, scaled
 from keeper.settings.rule_keys import triggers_of
 from keeper.settings.rule_schema import (
@@ -15,11 +17,19 @@ from keeper.settings.rule_schema import (
     RuleTable,
     measure_of,
 )
-from keeper.settings.rule_terms import bound_faults, misplaced_target, side_faults, target_of, trigger_of, unfit
+from keeper.settings.rule_terms import (
+    actions_of,
+    bound_faults,
+    misplaced_target,
+    side_faults,
+    target_of,
+    trigger_of,
+    unfit,
+)
 from keeper.venues.registry import Family, family_of
 
 _GWEI = 10**9
-LENDING_ACTIONS = frozenset(a.value for a in Action)
+LENDING_ACTIONS = frozenset((*ACTIONS, ALERT))
 
 
 def kind_of(table: RuleTable, venues: Mapping[str, str]) -> str:
@@ -73,25 +83,21 @@ def build_rule(table: RuleTable) -> Rule:
         position=table.about,
         trigger=trigger_of(table.when, METRICS),
         target=target_of(table.restore, METRICS, CLOSED),
-        actions=tuple(dict.fromkeys(_actions(table))),
+        actions=actions_of(table, ACTIONS),
         cooldown_s=table.pause_s,
         limits=limits_of(table.limits),
     )
 
 
-def _actions(table: RuleTable) -> tuple[Action, ...]:
-    return tuple(Action(a) for a in table.actions)
-
-
 def _without_sense(table: RuleTable) -> Iterator[str]:
     """Yield what the actions cannot do: there is one that lowers a health factor, and it does nothing else."""
-    acts = _actions(table)
-    others = [a.value for a in acts if a not in (Action.LEVERAGE_UP, Action.ALERT)]
+    acts = actions_of(table, ACTIONS)
+    others = [a.key for a in acts if not a.adds_leverage]
     above = measure_of(table.when) == "health_factor_above"
     to_health = isinstance(table.restore, RestoreTable) and table.restore.figure("health_factor") is not None
-    if table.restore is None and any(a is not Action.ALERT for a in acts):
+    if table.restore is None and acts:
         yield 'restore: is missing; say where to get to, like { health_factor = "1.60" }, or only alert'
-    elif Action.LEVERAGE_UP in acts and (others or not above or not to_health):
+    elif any(a.adds_leverage for a in acts) and (others or not above or not to_health):
         yield "actions: leverage_up stands alone, with when = { health_factor_above = … } and restore.health_factor"
     elif above and others:
         yield f"actions: {', '.join(others)} cannot lower a health factor; use leverage_up or alert"

@@ -7,7 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from keeper.core.actions import Action
 from keeper.core.decide import Intent, Memory, Safety
+from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import HEALTH_FACTOR, LTV, LendingTarget, LendingTrigger
 from keeper.core.lending.moves import Route
@@ -16,7 +18,7 @@ from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt, OraclePrice
-from keeper.core.rules import Action, Assessment, Limits, Rule, assess
+from keeper.core.rules import Assessment, Limits, Rule, assess
 from keeper.core.scales import Beyond
 from keeper.core.snapshot import AccountFigures, BlockRef, Holding, LendingPosition, Wallet
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wad, Wei
@@ -144,7 +146,7 @@ def to_ltv(ltv: int) -> LendingTarget:
 def rule(
     below: str = "1.25",
     to: Any = "1.60",
-    actions: Iterable[Action] = (Action.TOP_UP, Action.REPAY, Action.DELEVERAGE),
+    actions: Iterable[Action] = (actions.TOP_UP, actions.REPAY, actions.DELEVERAGE),
     **changes: Any,
 ) -> Rule:
     target = to_health(wad(to)) if isinstance(to, str) else to
@@ -178,9 +180,7 @@ def assessed(of: LendingPosition, *rules: Rule, doubts: tuple[Doubt, ...] = ()) 
 def intent(of: LendingPosition, by: Rule | None = None, left_today: Usd | None = None) -> Intent:
     by = by or rule()
     assert by.target
-    return Intent(
-        assessed(of, by), by, by.target, tuple(a for a in by.actions if a is not Action.ALERT), (), left_today
-    )
+    return Intent(assessed(of, by), by, by.target, by.actions, (), left_today)
 
 
 def wallet(**whole: str | int) -> Wallet:

@@ -8,14 +8,14 @@ from core_builders import at, below, holding, intent, limits, position, quoted, 
 from hypothesis import strategies as st
 
 from keeper.core.decide import Intent
+from keeper.core.lending import actions
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR
 from keeper.core.lending.moves import MARKET
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.proposals import State, Terms
-from keeper.core.rules import Action
 from keeper.core.units import BPS, WAD, Amount
 
-TOP_UP, REPAY, DELEVERAGE = Action.TOP_UP, Action.REPAY, Action.DELEVERAGE
+TOP_UP, REPAY, DELEVERAGE = actions.TOP_UP, actions.REPAY, actions.DELEVERAGE
 
 dollar = st.integers(1, 10**6)
 

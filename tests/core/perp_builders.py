@@ -10,12 +10,14 @@ from typing import Any
 from core_builders import BLOCK, NOW, OWNER, at, limits, loop, safety, usd, wad
 from perp_strategies import a_leg, a_position
 
+from keeper.core.actions import Action
 from keeper.core.book.hedging import hedge_plans, trade_wanted
 from keeper.core.book.position import Book, exposure
 from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
 from keeper.core.book.unhedged import Naked, NakedBudget
 from keeper.core.decide import Hold, Memory
 from keeper.core.metrics import Metric, Subject, Target, Trigger
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.candidates import perp_plans
@@ -24,7 +26,7 @@ from keeper.core.perp.metrics import PerpTarget
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
-from keeper.core.perp.rules import PerpAction, PerpAssessment, PerpRule, assess_perp
+from keeper.core.perp.rules import PerpAssessment, PerpRule, assess_perp
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Listed, Snapshot, Unreadable, Wallet
@@ -116,7 +118,7 @@ def perp_rule(
     metric: PerpMetric = perp_metrics.MARGIN_RATIO,
     bound: str = "0.12",
     to: PerpTarget | str | None = "0.20",
-    actions: Iterable[PerpAction] = (PerpAction.ADD_MARGIN, PerpAction.REDUCE),
+    actions: Iterable[Action] = (perp_actions.ADD_MARGIN, perp_actions.REDUCE),
     market: str | None = None,
     window_s: int = 0,
     **changes: Any,

@@ -26,7 +26,9 @@ from core_builders import (
     wad,
 )
 
+from keeper.core.actions import Action
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Intent, Memory, decide
+from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import (
     CLOSED,
@@ -39,7 +41,7 @@ from keeper.core.lending.metrics import (
 )
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Rule, Unjudged
+from keeper.core.rules import Rule, Unjudged
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import WAD, Wad, Wei
 
@@ -70,7 +72,7 @@ def test_a_fired_rule_becomes_an_intent_with_all_its_actions() -> None:
     """Nothing forbidden, nothing left out, no limit where none is set."""
     found = meant(loop(), rule())
     assert found.rule == rule()
-    assert found.actions == (Action.TOP_UP, Action.REPAY, Action.DELEVERAGE)
+    assert found.actions == (actions.TOP_UP, actions.REPAY, actions.DELEVERAGE)
     assert found.forbidden == ()
     assert found.left_today is None
     assert found.target == to_health(wad("1.60"))
@@ -149,7 +151,7 @@ def test_a_position_that_its_owner_made_worse_waits_for_the_cooldown() -> None:
 def test_no_emergency_lifts_a_boosts_cooldown() -> None:
     """Adding leverage is never urgent."""
     boost = rule(
-        actions=(Action.LEVERAGE_UP,),
+        actions=(actions.LEVERAGE_UP,),
         to="1.05",
         trigger=above(HEALTH_FACTOR, wad("1.06")),
     )
@@ -162,20 +164,20 @@ def test_no_emergency_lifts_a_boosts_cooldown() -> None:
 def test_doubts_forbid_trading_and_leave_top_up_and_repay() -> None:
     """Those cannot lose to a bad price; what is forbidden is carried with its reason."""
     found = meant(loop(), rule(), doubts=(STALE,))
-    assert found.actions == (Action.TOP_UP, Action.REPAY)
-    assert found.forbidden == ((Action.DELEVERAGE, STALE),)
+    assert found.actions == (actions.TOP_UP, actions.REPAY)
+    assert found.forbidden == ((actions.DELEVERAGE, STALE),)
 
 
-@pytest.mark.parametrize("action", [Action.DELEVERAGE, Action.LEVERAGE_UP])
+@pytest.mark.parametrize("action", [actions.DELEVERAGE, actions.LEVERAGE_UP])
 def test_a_rule_that_only_trades_holds_while_a_price_is_in_doubt(action: Action) -> None:
     """With the doubt as the reason, and loud where it protects."""
-    trigger = (below if action is Action.DELEVERAGE else above)(HEALTH_FACTOR, wad("1.18") + WAD // 100)
+    trigger = (below if action is actions.DELEVERAGE else above)(HEALTH_FACTOR, wad("1.18") + WAD // 100)
     to = "1.60"
-    if action is Action.LEVERAGE_UP:
+    if action is actions.LEVERAGE_UP:
         trigger, to = above(HEALTH_FACTOR, wad("1.15")), "1.10"
     found = held(loop(), rule(actions=(action,), trigger=trigger, to=to), doubts=(STALE,))
     assert (found.reason, found.detail) == (STALE.reason, STALE.detail)
-    assert found.leaves_in_danger == (action is Action.DELEVERAGE)
+    assert found.leaves_in_danger == (action is actions.DELEVERAGE)
 
 
 # --- limits, signers -------------------------------------------------------------------------------------------------
@@ -287,7 +289,7 @@ def test_a_target_a_little_further_is_fine(trigger: LendingTrigger, target: Lend
 
 BOOST = rule(
     name="boost",
-    actions=(Action.LEVERAGE_UP,),
+    actions=(actions.LEVERAGE_UP,),
     trigger=above(HEALTH_FACTOR, wad("2.40")),
     to="1.90",
 )
@@ -296,7 +298,7 @@ RICH = loop(dollars="6000")
 
 def test_a_boost_acts_though_its_target_is_met() -> None:
     """It comes from above: being at or over the target is where it starts."""
-    assert meant(RICH, BOOST).actions == (Action.LEVERAGE_UP,)
+    assert meant(RICH, BOOST).actions == (actions.LEVERAGE_UP,)
 
 
 def test_a_boost_that_would_fire_again_is_refused() -> None:
@@ -309,14 +311,14 @@ def test_a_boost_that_would_fire_again_is_refused() -> None:
 def test_a_price_that_fired_a_rule_is_told_in_dollars() -> None:
     """Prices have eight decimals and ratios eighteen: told as a ratio a price is nothing."""
     watch = replace(
-        rule(actions=(Action.ALERT,), to=None),
+        rule(actions=(), to=None),
         trigger=below(PRICE, 10**15, "WETH"),
     )
     assert held(loop(), watch).detail.startswith("price $")
     assert held(loop(), watch).detail != "price $0.00"
 
 
-@pytest.mark.parametrize("by", [rule(actions=(Action.ALERT,)), rule(actions=(Action.ALERT,), to=None), rule(to=None)])
+@pytest.mark.parametrize("by", [rule(actions=()), rule(actions=(), to=None), rule(to=None)])
 def test_a_rule_that_may_only_alert_says_what_it_measured(by: Rule) -> None:
     """No target, or no action but the alert."""
     found = held(loop(), by)
@@ -342,7 +344,7 @@ def test_a_rule_that_may_not_act_leaves_the_turn_to_the_next() -> None:
 
 def test_the_first_reason_to_hold_is_the_one_told() -> None:
     """Of several rules that fired and may not act."""
-    found = held(loop(), rule(), rule(name="watch", actions=(Action.ALERT,)), past=acted(1))
+    found = held(loop(), rule(), rule(name="watch", actions=()), past=acted(1))
     assert (found.rule, found.reason) == ("protect", Reason.COOLDOWN)
 
 

@@ -10,11 +10,11 @@ from core_builders import NOW, OWNER, above, assessed, below, loop, memory, rule
 from perp_builders import SIGNER, assessed_perp, perp_rule, short
 
 from keeper.core.decide import Decided, Hold, Intent, Memory, asked_for, decide, gravest
+from keeper.core.lending import actions
 from keeper.core.lending.metrics import HEALTH_FACTOR, PRICE
 from keeper.core.perp.decide import decide_perp
-from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Rule
+from keeper.core.rules import Rule
 from keeper.core.units import Wad
 
 ACTING = Reason.RULE_FIRED
@@ -22,7 +22,7 @@ ACTING = Reason.RULE_FIRED
 
 def alert(name: str, bound: str) -> Rule:
     trigger = below(HEALTH_FACTOR, wad(bound))
-    return rule(name=name, trigger=trigger, target=None, actions=(Action.ALERT,))
+    return rule(name=name, trigger=trigger, target=None, actions=())
 
 
 def acting(name: str, bound: str, **changes: Any) -> Rule:
@@ -82,7 +82,7 @@ def test_an_alert_needs_no_signer(past: Memory) -> None:
 
 def test_every_rule_that_may_act_is_in_line() -> None:
     """One that finds no way must not hide the next."""
-    rules = (acting("first", "1.80"), alert("watch", "1.75"), acting("second", "1.75", actions=(Action.REPAY,)))
+    rules = (acting("first", "1.80"), alert("watch", "1.75"), acting("second", "1.75", actions=(actions.REPAY,)))
     found = decide(assessed(loop(dollars="11000"), *rules), memory(), safety(), OWNER)
     assert [intent.rule.name for intent in found.intents] == ["first", "second"]
     assert [hold.rule for hold in found.holds] == ["watch"]
@@ -109,7 +109,7 @@ def test_no_leverage_is_added_while_a_rescue_is_asked_for() -> None:
     boost = rule(
         name="boost",
         trigger=above(PRICE, 1, "WETH"),
-        actions=(Action.LEVERAGE_UP,),
+        actions=(actions.LEVERAGE_UP,),
     )
     found = decide(assessed(loop(dollars="11000"), boost, rescue), memory(), safety(), OWNER)
     assert heard(found) == [("protect", ACTING), ("boost", Reason.RESCUE_FIRST)]
@@ -137,7 +137,7 @@ def test_perpetual_alerts_do_not_mask_one_another() -> None:
     """The same for margins: an acting rule in its cooldown, a milder and a worse alert."""
     low = short(margin="700")
     acts = perp_rule()
-    mild, worse = (replace(acts, name=name, target=None, actions=(PerpAction.ALERT,)) for name in ("mild", "worse"))
+    mild, worse = (replace(acts, name=name, target=None, actions=()) for name in ("mild", "worse"))
     past = Memory(acted_at={("short", acts.name): NOW - 1})
     found = decide_perp(assessed_perp(low, mild, acts, worse), past, safety(emergency_health=Wad(0)), SIGNER)
     assert [hold.rule for hold in found.holds] == ["mild", acts.name, "worse"]

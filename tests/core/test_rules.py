@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 from core_builders import OWNER, above, assessed, below, holding, limits, loop, position, rule, to_health, to_ltv, wad
 
+from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE
 from keeper.core.metrics import Metric
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Rule, Unjudged, Verdict, assess
+from keeper.core.rules import Rule, Unjudged, Verdict, assess
 from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.core.units import BPS, INFINITE, USD, WAD, Wad, decimal_of
 
@@ -155,14 +156,14 @@ def test_a_target_is_met_at_its_very_figure() -> None:
 def test_rules_that_make_safer_come_before_a_boost() -> None:
     """Whatever the order they were written in; among equals the owner's order stands."""
     always = above(HEALTH_FACTOR, 0)
-    boost = rule(name="boost", actions=(Action.LEVERAGE_UP,), trigger=always)
+    boost = rule(name="boost", actions=(actions.LEVERAGE_UP,), trigger=always)
     first, second = rule(name="first", trigger=always), rule(name="second", trigger=always)
     assert [r.name for r in assessed(loop(), boost, first, second).fired] == ["first", "second", "boost"]
 
 
 def test_only_buying_and_selling_are_trades() -> None:
     """Those are what doubtful prices forbid."""
-    assert {a for a in Action if a.trades} == {Action.DELEVERAGE, Action.LEVERAGE_UP}
+    assert {a for a in actions.ACTIONS.values() if a.trades} == {actions.DELEVERAGE, actions.LEVERAGE_UP}
 
 
 def test_limits_default_to_none_of_their_own() -> None:

@@ -28,9 +28,10 @@ from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import Hold, Memory, decide
 from keeper.core.lending.metrics import PRICE
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.metrics import closed
-from keeper.core.perp.rules import PerpAction, PerpRule
+from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.trail import Trail
 from keeper.engine.perp import report
@@ -39,7 +40,7 @@ from core_builders import OWNER, safety  # isort: skip
 
 
 def stop(market: str | None, measure: PerpMetric = perp_metrics.STOP_LOSS, **changes: Any) -> PerpRule:
-    return perp_rule(measure, "2600", closed(market), [PerpAction.CLOSE], market, name="stop", **changes)
+    return perp_rule(measure, "2600", closed(market), [perp_actions.CLOSE], market, name="stop", **changes)
 
 
 @pytest.mark.parametrize("measure", [m for m in perp_metrics.METRICS.values() if m.named and m.sides])

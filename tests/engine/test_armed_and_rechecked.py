@@ -10,7 +10,7 @@ from paper import Others, Paper, engine_on, holding_dollars, next_block
 from keeper.chain.errors import NodeAwayError
 from keeper.core.decide import Hold
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment
+from keeper.core.rules import Assessment
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import cycle
@@ -88,7 +88,7 @@ async def test_a_plan_made_ready_for_another_account_is_not_used() -> None:
 
 async def test_a_rule_that_only_alerts_makes_nothing_ready() -> None:
     """There is no plan it could ask for."""
-    engine = await armed(Paper({"loop": NEAR}, holding_dollars()), rule(actions=(Action.ALERT,), target=None))
+    engine = await armed(Paper({"loop": NEAR}, holding_dollars()), rule(actions=(), target=None))
     assert engine.state.armed == {}
 
 

@@ -11,9 +11,10 @@ from paper import Others, Paper, PaperFees, PaperJournal, engine_on, healthy, ho
 from keeper.chain.errors import NodeAwayError
 from keeper.chain.tolls import Toll
 from keeper.core.decide import Hold, Intent
+from keeper.core.lending import actions
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment, Unjudged
+from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import LendingPosition, Otherwise, Unreadable
 from keeper.core.units import Wad, Wei
 from keeper.engine.cycle import cycle
@@ -137,7 +138,7 @@ async def test_plans_of_one_block_are_rehearsed_one_upon_another() -> None:
 async def test_what_one_plan_takes_of_the_wallet_is_not_there_for_the_next() -> None:
     """Two positions, dollars for one: the second does something else, or less."""
     paper = Paper({"a": named(IN_DANGER, "a"), "b": named(IN_DANGER, "b")}, holding_dollars("4000"))
-    acting = (Action.REPAY,)
+    acting = (actions.REPAY,)
     results = await cycle(
         engine_on(paper, rule(position="a", actions=acting), rule(position="b", actions=acting)), BLOCK
     )
@@ -169,7 +170,7 @@ async def test_where_nodes_differ_the_worse_figure_binds_and_nothing_is_sold() -
     (result,) = await cycle(engine, BLOCK)
     assert result.prepared is not None
     assert result.prepared.plan.label.startswith("repay")
-    (held,) = await cycle(engine_on(paper, rule(actions=(Action.DELEVERAGE,)), others=Others()), BLOCK)
+    (held,) = await cycle(engine_on(paper, rule(actions=(actions.DELEVERAGE,)), others=Others()), BLOCK)
     assert isinstance(held.decision, Hold)
 
 
@@ -203,7 +204,7 @@ async def test_a_guardian_never_takes_collateral_out() -> None:
 async def test_a_rule_that_only_alerts_plans_nothing_and_hides_nothing() -> None:
     """Its alert stands beside the plan of the other."""
     paper = Paper({"loop": IN_DANGER}, holding_dollars())
-    alert = rule(name="watch", actions=(Action.ALERT,), target=None)
+    alert = rule(name="watch", actions=(), target=None)
     (result,) = await cycle(engine_on(paper, alert, rule()), BLOCK)
     assert result.prepared is not None
     assert [hold.reason for hold in result.others] == [Reason.ALERT_ONLY]
@@ -231,7 +232,7 @@ async def test_a_rule_that_rests_after_it_acted_says_so() -> None:
 async def test_the_days_limit_bounds_the_plan() -> None:
     """What is left of it, and no more."""
     paper = Paper({"loop": IN_DANGER}, holding_dollars())
-    engine = engine_on(paper, rule(limits=limits(per_day="3000"), actions=(Action.REPAY,)))
+    engine = engine_on(paper, rule(limits=limits(per_day="3000"), actions=(actions.REPAY,)))
     engine.journal.past["spent"] = 2000 * 10**8
     (result,) = await cycle(engine, BLOCK)
     assert result.prepared is not None
@@ -259,7 +260,7 @@ async def test_no_clock_put_forward_makes_a_days_limit_new(
 ) -> None:
     """A node can tell any time of a block, and the machine's clock can jump: what was spent an hour ago counts."""
     paper = Paper({"loop": IN_DANGER}, holding_dollars())
-    engine = engine_on(paper, rule(limits=limits(per_day="3000"), actions=(Action.REPAY,)))
+    engine = engine_on(paper, rule(limits=limits(per_day="3000"), actions=(actions.REPAY,)))
     engine.reader.network = replace(engine.reader.network, follows_clock=True)
     engine.clock.ahead = clock_ahead_s
 

@@ -10,11 +10,11 @@ from perp_builders import BOOK, hedge_rule, perp_rule, short
 
 from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAction
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Otherwise, Unreadable, Wallet
@@ -126,7 +126,7 @@ async def test_where_nodes_are_known_to_differ_the_worse_figure_binds() -> None:
     (result,) = await cycle(engine_on(on, perp_rules=(perp_rule(),), others=Others()), BLOCK)
     assert result.prepared is not None
     assert [type(step.move).__name__ for step in result.prepared.plan.steps] == ["AddMargin"]
-    reduce_ = perp_rule(actions=(PerpAction.REDUCE,))
+    reduce_ = perp_rule(actions=(perp_actions.REDUCE,))
     (held,) = await cycle(engine_on(on, perp_rules=(reduce_,), others=Others()), BLOCK)
     assert isinstance(held.decision, Hold)
 
@@ -142,7 +142,7 @@ async def test_a_wallet_without_gas_money_is_told_for_a_perpetual_too() -> None:
 
 async def test_a_stop_closes_whatever_the_margin() -> None:
     """The whole leg, bounded in its price."""
-    stop = perp_rule(perp_metrics.STOP_LOSS, "2200", closed(), (PerpAction.CLOSE,))
+    stop = perp_rule(perp_metrics.STOP_LOSS, "2200", closed(), (perp_actions.CLOSE,))
     (result,) = await cycle(engine_on(paper(SQUEEZED), perp_rules=(stop,)), BLOCK)
     assert isinstance(result.decision, PerpIntent)
     assert result.prepared is not None
@@ -152,7 +152,7 @@ async def test_a_stop_closes_whatever_the_margin() -> None:
 
 async def test_an_alert_hides_nothing_and_plans_nothing() -> None:
     """It stands beside the plan of the other rule."""
-    alert = perp_rule(name="watch", to=None, actions=(PerpAction.ALERT,))
+    alert = perp_rule(name="watch", to=None, actions=())
     (result,) = await cycle(engine_on(paper(SQUEEZED), perp_rules=(alert, perp_rule())), BLOCK)
     assert result.prepared is not None
     assert [hold.reason for hold in result.others] == [Reason.ALERT_ONLY]
@@ -168,7 +168,7 @@ async def test_the_same_hold_is_written_once() -> None:
 
 async def test_a_trailing_stop_remembers_the_best_price_from_block_to_block() -> None:
     """It fires by the fall since, not by where the price is."""
-    trail = perp_rule(perp_metrics.TRAILING_STOP, "0.05", closed(), (PerpAction.CLOSE,))
+    trail = perp_rule(perp_metrics.TRAILING_STOP, "0.05", closed(), (perp_actions.CLOSE,))
     on = paper(CALM)
     engine = engine_on(on, perp_rules=(trail,))
     (first,) = await cycle(engine, BLOCK)

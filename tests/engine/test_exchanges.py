@@ -9,8 +9,8 @@ import pytest
 from core_builders import BLOCK, OWNER, loop, rule
 from paper import Paper, PaperReader, engine_on, holding_dollars
 
+from keeper.core.lending import actions
 from keeper.core.lending.quotes import QuoteRequest, Quotes
-from keeper.core.rules import Action
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.cycle import cycle
@@ -51,7 +51,7 @@ class TwoExchanges(PaperReader):
 async def test_the_cheapest_exchange_is_traded_at_and_approved_alone(costs: int, is_second: bool) -> None:
     """What a plan sells goes to one router, and no other may take any of it, during the plan or after."""
     paper = Paper({"loop": loop("10", "14000")}, holding_dollars("0"))
-    engine = TwoExchanges.over(engine_on(paper, rule(actions=(Action.DELEVERAGE,))), costs)
+    engine = TwoExchanges.over(engine_on(paper, rule(actions=(actions.DELEVERAGE,))), costs)
     (result,) = await cycle(engine, BLOCK)
     assert result.prepared is not None, result.decision
     usual = engine.reader.exchanges["exchange"].spender

@@ -23,9 +23,9 @@ from perp_builders import (
 
 from keeper.chain.tolls import Toll
 from keeper.core.decide import Memory
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAction
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Wallet
@@ -37,7 +37,7 @@ from keeper.execution.outcome import PerpOutcome
 from keeper.execution.recheck import Change, Drop, Keep, Unsure
 from keeper.venues.effects import Call
 
-RULE = perp_rule(actions=[PerpAction.REDUCE])
+RULE = perp_rule(actions=[perp_actions.REDUCE])
 BEFORE, WORSE = short(margin="700"), short(margin="600")
 
 

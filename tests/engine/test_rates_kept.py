@@ -13,7 +13,6 @@ from keeper.core.lending.market_metrics import BORROW_RATE, PEG
 from keeper.core.metrics import Subject
 from keeper.core.prices import SecondPrice
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
 
@@ -21,7 +20,7 @@ WINDOW_S = 7200
 DEAR = rule(
     trigger=replace(above(BORROW_RATE, wad("0.03")), of=Subject(None, WINDOW_S)),
     target=None,
-    actions=(Action.ALERT,),
+    actions=(),
 )
 
 
@@ -54,7 +53,7 @@ async def test_a_peg_is_judged_by_what_was_read_beside_the_position() -> None:
     """The pool's price of the collateral, two percent and a half below its oracle."""
     paper = Paper({"loop": loop("10", "5000")}, holding_dollars())
     paper.seconds = {at("WETH"): SecondPrice(at("WETH"), "pool", (usd("1950"),))}
-    engine = engine_on(paper, rule(trigger=below(PEG, wad("0.98")), target=None, actions=(Action.ALERT,)))
+    engine = engine_on(paper, rule(trigger=below(PEG, wad("0.98")), target=None, actions=()))
     (result,) = await cycle(engine, BLOCK)
     assert isinstance(result.decision, Hold)
     assert (result.decision.reason, result.decision.detail) == (Reason.ALERT_ONLY, "peg 0.9750")

@@ -10,12 +10,12 @@ import pytest
 from core_builders import wad
 from perp_builders import assessed_perp, long, perp_rule, resting, short, snapshot, to_margin
 
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.moves import CancelOrder, PlaceOrder, UpdateOrder
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAction
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import WAD, Wei
 from keeper.engine.perp.preflight import PerpPrepared
@@ -28,7 +28,7 @@ HEDGE = short(margin="5000")
 
 
 def stop(price: str = "2600", name: str = "stop") -> object:
-    return perp_rule(perp_metrics.STOP_LOSS, price, closed(), [PerpAction.CLOSE], name=name, rests=True)
+    return perp_rule(perp_metrics.STOP_LOSS, price, closed(), [perp_actions.CLOSE], name=name, rests=True)
 
 
 def moves(position: object, *rules: object, own: tuple[str, ...] = ()) -> list[object]:

@@ -10,11 +10,11 @@ import pytest
 from core_builders import intent, loop, rule, state, terms, wad, wallet
 
 from keeper.chain.accounts import Receipt
+from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import Borrow, Withdraw
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Amount, Wad, Wei
 from keeper.engine.preflight import batch_of
@@ -29,7 +29,7 @@ CONTRACT, OTHER, SIGNER = (address("0x" + c * 40) for c in "abc")
 
 
 def a_plan() -> Plan:
-    wanted = intent(loop("10", "13000"), rule(actions=(Action.TOP_UP,)))
+    wanted = intent(loop("10", "13000"), rule(actions=(actions.TOP_UP,)))
     found = plans(wanted, state(wanted, wallet(WETH=50)), terms(), {})
     assert isinstance(found, tuple)
     return found[0]

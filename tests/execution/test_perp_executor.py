@@ -12,9 +12,9 @@ from perp_builders import perp_intent, perp_rule, planned, short
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeAwayError
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Usd, Wei
 from keeper.execution import perp_errand, settlement
@@ -114,7 +114,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def venue(*says: Any, **changes: Any) -> Venue:
-    plan = planned(perp_intent(LOW, perp_rule(actions=[PerpAction.REDUCE])))[0]
+    plan = planned(perp_intent(LOW, perp_rule(actions=[perp_actions.REDUCE])))[0]
     return replace(Venue(plan, list(says) or [DONE], [plan.projected]), **changes)
 
 

@@ -31,6 +31,7 @@ from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, given, settings
 
 from keeper.core.decide import Hold, Intent
+from keeper.core.lending import actions
 from keeper.core.lending.grounds import grounds
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, PRICE
 from keeper.core.lending.moves import Route
@@ -38,7 +39,7 @@ from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.slippage import Slippage, slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Limits, Rule
+from keeper.core.rules import Limits, Rule
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Bps, Usd, Wei
 from keeper.execution import policy
@@ -416,7 +417,7 @@ def test_a_repayment_of_everything_with_the_supply_counts_in_full() -> None:
 
 BATCH = Batch(at("batch"), is_delegated=True)
 CLOSE = {"target": CLOSED, "trigger": below(PRICE, 10**12, "WETH")}
-BOOST = rule(actions=(Action.LEVERAGE_UP,), to="1.90", trigger=above(HEALTH_FACTOR, wad("2.4")))
+BOOST = rule(actions=(actions.LEVERAGE_UP,), to="1.90", trigger=above(HEALTH_FACTOR, wad("2.4")))
 MANY = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 2_000, 9_000), holding("DAI", 0, 9_000))
 SCENES: list[tuple[LendingPosition, Rule, str | None]] = [
     (loop(), rule(), None),

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from core_builders import OWNER, at, intent, loop, rule, state, terms, wallet
 
 from keeper.chain.simulation import Turn
+from keeper.core.lending import actions
 from keeper.core.lending.joint import Ahead
 from keeper.core.lending.moves import Route, Swap
 from keeper.core.lending.plan import Plan, plans
-from keeper.core.rules import Action
 from keeper.core.units import Address, Amount, Wei
 from keeper.engine.convoys import stands_first
 from keeper.engine.state import State
@@ -21,7 +21,7 @@ HELD = wallet(WETH=50)
 
 
 def a_plan(position: str) -> Plan:
-    wanted = intent(loop("10", "13000"), rule(actions=(Action.TOP_UP,)))
+    wanted = intent(loop("10", "13000"), rule(actions=(actions.TOP_UP,)))
     found = plans(wanted, state(wanted, HELD), terms(), {})
     assert isinstance(found, tuple)
     named = replace(wanted.assessment.position, name=position)

@@ -10,10 +10,10 @@ from core_builders import intent, loop, rule, state, terms, wad, wallet
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeAwayError
+from keeper.core.lending import actions
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Wad, Wei
 from keeper.execution.executor import _verified
@@ -27,7 +27,7 @@ RECEIPT = Receipt("0xaa", True, 101, "0xbb", 21_000, Wei(1))
 
 
 def a_plan() -> Plan:
-    wanted = intent(loop("10", "13000"), rule(actions=(Action.TOP_UP,)))
+    wanted = intent(loop("10", "13000"), rule(actions=(actions.TOP_UP,)))
     found = plans(wanted, state(wanted, wallet(WETH=50)), terms(), {})
     assert isinstance(found, tuple)
     return found[0]

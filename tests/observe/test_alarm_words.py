@@ -21,12 +21,12 @@ from perp_builders import (
 )
 
 from keeper.core.decide import Hold
+from keeper.core.lending import actions
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.perp.moves import CancelOrder, PerpMove, PlaceOrder, UpdateOrder
 from keeper.core.perp.position import OrderKind, PerpLeg
 from keeper.core.prices import SecondPrice, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.units import Address, Bps
 from keeper.engine.deeds import outcome_said
 from keeper.engine.notices import notices_of
@@ -50,7 +50,7 @@ def readable(title: str, body: str) -> str:
 
 
 def lending_plan(dollars: str = "15000") -> Plan:
-    meant = intent(loop(dollars=dollars), rule(actions=(Action.DELEVERAGE,)))
+    meant = intent(loop(dollars=dollars), rule(actions=(actions.DELEVERAGE,)))
     now = state(meant)
     found = plans(meant, now, quoted(meant, now, terms()), {})
     assert isinstance(found, tuple), found
@@ -91,7 +91,7 @@ def test_what_was_done_is_said_with_amounts_and_dollars_before_and_after(kind: s
 def test_a_boost_is_no_rescue() -> None:
     """Leverage was added; nothing is back at a target."""
     plan = lending_plan()
-    boost = replace(plan.intent.rule, actions=(Action.LEVERAGE_UP,), name="boost")
+    boost = replace(plan.intent.rule, actions=(actions.LEVERAGE_UP,), name="boost")
     raised = replace(plan, intent=replace(plan.intent, rule=boost))
     title, _ = outcome_said(raised, Outcome("restored", Reason.RESTORED, "", plan.projected))
     assert "rule boost added leverage" in title
@@ -164,7 +164,7 @@ def test_doubts_of_prices_are_said_in_dollars() -> None:
 
 def test_the_gravest_alert_says_what_brings_it_back() -> None:
     """For each measure of which the figures tell."""
-    found = assessed(loop(), rule(target=None, actions=(Action.ALERT,)))
+    found = assessed(loop(), rule(target=None, actions=()))
     (notice,) = notices_of(found, (Hold("loop", rule().name, Reason.ALERT_ONLY),))
     assert re.search(r"Repay about \$[\d,.]+ or supply about \$[\d,.]+ to be back at health factor", notice.body)
     assert found.figures.health_factor < wad("1.25")

@@ -8,14 +8,14 @@ from owner_stage import Stage
 from keeper.core.decide import Hold, Memory, decide
 from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment, Rule
+from keeper.core.rules import Assessment, Rule
 from keeper.engine.notices import notices_of, standing_of
 from keeper.observe.observer import Ended
 
 
 def alert(name: str, bound: str, cooldown_s: int = 0) -> Rule:
     trigger = below(HEALTH_FACTOR, wad(bound))
-    return rule(name=name, trigger=trigger, target=None, actions=(Action.ALERT,), cooldown_s=cooldown_s)
+    return rule(name=name, trigger=trigger, target=None, actions=(), cooldown_s=cooldown_s)
 
 
 FLIES = rule(

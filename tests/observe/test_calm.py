@@ -9,7 +9,6 @@ from owner_stage import Stage
 from keeper.core.decide import Hold
 from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.engine.notices import notices_of, standing_of
 from keeper.observe.console import rendered
 
@@ -34,7 +33,7 @@ def test_a_position_at_rest_is_put_into_no_words(stage: Stage) -> None:
         name="watch",
         trigger=below(HEALTH_FACTOR, wad("1.70")),
         target=None,
-        actions=(Action.ALERT,),
+        actions=(),
     )
     found, asked = assessed(loop(), watch), list[str]()
 
@@ -60,7 +59,7 @@ def test_an_hour_of_one_alert_and_one_hopeless_rescue_is_a_few_lines(stage: Stag
         name="watch",
         trigger=below(HEALTH_FACTOR, wad("1.70")),
         target=None,
-        actions=(Action.ALERT,),
+        actions=(),
         cooldown_s=0,
     )
     found = assessed(loop(), watch, rule(name="protect"))

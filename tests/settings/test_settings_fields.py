@@ -256,9 +256,7 @@ def test_safety_bounds_are_checked(faults: Faults, good: str, line: str, said: s
 def test_an_action_that_is_none_lists_those_that_are(faults: Faults) -> None:
     """The owner sees the whole choice."""
     (fault,) = faults(('"top_up", ', '"sell", '))
-    assert fault.startswith(
-        "rules[0].actions[0] (in 'protect'): must be 'top_up', 'repay', 'deleverage', 'leverage_up'"
-    )
+    assert fault.startswith("rules[0].actions[0] (in 'protect'): must be one of repay, top_up, deleverage, leverage_up")
 
 
 def test_a_venue_that_is_none_is_refused(faults: Faults) -> None:

@@ -101,7 +101,7 @@ def undone_by(rules: Sequence[PerpRule], before: PerpPosition, after: PerpPositi
     """Return the first rule that would trade a grown position smaller again at these prices and rates."""
     for rule in rules:
         leg = leg_of(after, rule.trigger.of)
-        if rule.position != after.name or not any(a.trades for a in rule.acts):
+        if rule.position != after.name or not any(a.trades for a in rule.actions):
             continue
         value = rule.trigger.metric.now(after, rule.trigger.of)
         if rule.trigger.metric is FUNDING and leg is not None:

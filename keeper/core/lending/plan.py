@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from keeper.core.actions import Action
 from keeper.core.decide import Hold, Intent, Safety
 from keeper.core.lending import figures as lending
-from keeper.core.lending.actions import deleverage as sales
-from keeper.core.lending.actions import leverage_up as boosts
-from keeper.core.lending.actions import rescues
+from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.metrics import LendingTarget, meets
 from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, weight
 from keeper.core.lending.proposals import Cost, Proposal, Rejected, State, Step, Terms
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, ratio_text
 
@@ -83,13 +81,6 @@ def is_drip(plan: Plan, safety: Safety) -> bool:
 Allowances = dict[tuple[Address, Spender], Amount]
 """What was approved before: some tokens refuse to change an allowance that is not zero."""
 
-BUILDERS: dict[Action, rescues.Builder] = {
-    Action.TOP_UP: rescues.top_ups,
-    Action.REPAY: rescues.repayments,
-    Action.DELEVERAGE: sales.deleverages,
-    Action.LEVERAGE_UP: boosts.boosts,
-}
-
 
 def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first, or why there are none.
@@ -98,7 +89,7 @@ def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) ->
     liquidation those that are out of danger soonest come first.
     """
     proposals, rejected = _sorted(_ways(intent, state, terms))
-    rejected += [Rejected(action.value, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
+    rejected += [Rejected(action.key, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
     proposals += _combinations(proposals, intent, state, terms)
     helping = [p for p in proposals if _helps(p, intent)]
     rejected += [Rejected(p.label, Reason.INSUFFICIENT, why, p.cost) for p in helping if (why := _trifling(p, intent))]
@@ -124,7 +115,7 @@ def _lateness(proposal: Proposal, terms: Terms) -> int:
 
 def _ways(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
     for action in intent.actions:
-        yield from BUILDERS[action](intent, state, terms)
+        yield from ACTIONS[action.key].propose(intent, state, terms)
 
 
 def _sorted(ways: Iterator[Proposal | Rejected]) -> tuple[list[Proposal], list[Rejected]]:
@@ -153,12 +144,12 @@ def _combine(first: Proposal, actions: tuple[Action, ...], intent: Intent, terms
     A pair is traded once: what the pools quoted is used up by then. Trades and payments share the rounds of one plan.
     """
     total = first
-    for action in (Action.REPAY, Action.TOP_UP, Action.DELEVERAGE, Action.LEVERAGE_UP):
+    for action in ACTIONS.values():
         while action in actions and not total.is_sufficient:
             left = replace(terms, most_rounds=terms.rounds - sum(step.spend > 0 for step in total.steps))
             if left.rounds <= 0:
                 break
-            found, _ = _sorted(BUILDERS[action](intent, total.after, left))
+            found, _ = _sorted(ACTIONS[action.key].propose(intent, total.after, left))
             found = [p for p in found if not p.is_fallback and not _moves_a_trifle(p)]
             found = [p for p in found if not (action.trades and p.label in total.label.split(THEN))]
             best = max(found, key=lambda p: _help(p, intent), default=None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
+from keeper.core.actions import Action
 from keeper.core.decide import Intent, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
@@ -11,10 +13,9 @@ from keeper.core.lending.metrics import meets
 from keeper.core.lending.moves import Move, gas_of
 from keeper.core.lending.outlook import fall_of
 from keeper.core.lending.position import Barred, Holding
-from keeper.core.lending.quotes import Quotes
+from keeper.core.lending.quotes import QuoteRequest, Quotes
 from keeper.core.pace import BLOCKS
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.snapshot import Wallet
 from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_up
 
@@ -115,6 +116,20 @@ class Rejected:
     reason: Reason
     detail: str = ""
     cost: Cost | None = None
+
+
+Builder = Callable[[Intent, State, Terms], Iterator[Proposal | Rejected]]
+Asking = Callable[[Intent, State], Iterator[QuoteRequest]]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LendingAction(Action):
+    """One way to help a loan."""
+
+    propose: Builder = field(kw_only=True)
+    """Yield every way of this kind, limits and room minded, or why one cannot be had."""
+    asks: Asking | None = None
+    """What the pools are asked before that, where it trades."""
 
 
 def goal_of(intent: Intent) -> lending.Goal:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from keeper.core.actions import Action
 from keeper.core.decide import Hold
 from keeper.core.lending.proposals import AIM, Cost, Rejected
 from keeper.core.perp import margin as perps
@@ -14,7 +15,6 @@ from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd, cost_share, dearest, gas_cost, side, value_of, with_margin, worst_price
-from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.units import (
     BPS,
@@ -56,7 +56,7 @@ def perp_plans(intent: PerpIntent, terms: PerpTerms) -> tuple[PerpPlan, ...] | H
     found = list(_ways(intent, terms))
     ways = [w for w in found if isinstance(w, _Way) and w.steps]
     rejected = [w for w in found if isinstance(w, Rejected)]
-    rejected += [Rejected(a.value, Reason.DOUBTFUL_PRICE, doubt.detail) for a, doubt in intent.forbidden]
+    rejected += [Rejected(a.key, Reason.DOUBTFUL_PRICE, doubt.detail) for a, doubt in intent.forbidden]
     sufficient = sorted((w for w in ways if w.is_sufficient), key=lambda w: w.cost.total)
     partial = sorted((w for w in ways if not w.is_sufficient), key=lambda w: _ratio(w.after), reverse=True)
     if not sufficient and len(partial) > 1:
@@ -78,16 +78,8 @@ def quotes_wanted(intent: PerpIntent) -> dict[Address, int]:
 
 
 def _ways(intent: PerpIntent, terms: PerpTerms) -> Iterator[_Way | Rejected]:
-    position = intent.perp
     for action in intent.actions:
-        match action:
-            case PerpAction.ADD_MARGIN:
-                yield _margin(intent, terms, position)
-            case PerpAction.REDUCE | PerpAction.CLOSE:
-                for leg in _legs(intent):
-                    yield _less(intent, terms, position, leg, whole=action is PerpAction.CLOSE)
-            case _:
-                continue
+        yield from ACTIONS[action.key].propose(intent, terms)
 
 
 def _legs(intent: PerpIntent) -> list[PerpLeg]:
@@ -279,3 +271,36 @@ def _others(ranked: list[_Way], chosen: _Way) -> tuple[Rejected, ...]:
         for w in ranked
         if w is not chosen
     )
+
+
+# --- what a rule may allow -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PerpAction(Action):
+    """One way to help a perpetual position."""
+
+    propose: Callable[[PerpIntent, PerpTerms], Iterator[_Way | Rejected]] = field(kw_only=True)
+    """Yield every way of this kind, limits minded, or why one cannot be had."""
+
+
+def _reductions(intent: PerpIntent, terms: PerpTerms) -> Iterator[_Way | Rejected]:
+    return (_less(intent, terms, intent.perp, leg, whole=False) for leg in _legs(intent))
+
+
+def _closings(intent: PerpIntent, terms: PerpTerms) -> Iterator[_Way | Rejected]:
+    return (_less(intent, terms, intent.perp, leg, whole=True) for leg in _legs(intent))
+
+
+ADD_MARGIN = PerpAction(
+    "add_margin",
+    "Adds collateral from the signer's wallet, approved exactly. A guardian may, where the venue takes gifts.",
+    trades=False,
+    by_anybody=True,
+    closes=False,
+    propose=lambda intent, terms: iter((_margin(intent, terms, intent.perp),)),
+)
+REDUCE = PerpAction("reduce", "Trades part of the size away, as much as it takes.", trades=True, propose=_reductions)
+CLOSE = PerpAction("close", "Trades the whole size away.", trades=True, propose=_closings)
+ACTIONS: Mapping[str, PerpAction] = {a.key: a for a in (ADD_MARGIN, REDUCE, CLOSE)}
+"""By settings key."""

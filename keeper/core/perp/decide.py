@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keeper.core.actions import Action
 from keeper.core.decide import NEW_LOW, Decided, Hold, Memory, Safety, left_today, not_now
 from keeper.core.perp import margin as perps
 from keeper.core.perp.metrics import PerpTarget
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import (
-    PerpAction,
     PerpAssessment,
     PerpRule,
 )
@@ -29,8 +29,8 @@ class PerpIntent:
     assessment: PerpAssessment
     rule: PerpRule
     target: PerpTarget
-    actions: tuple[PerpAction, ...]
-    forbidden: tuple[tuple[PerpAction, Doubt], ...]
+    actions: tuple[Action, ...]
+    forbidden: tuple[tuple[Action, Doubt], ...]
     left_today: Usd | None
     finishes: bool = False
     """Whether it only makes up for what an earlier plan of the rule came short of: its trigger may be past."""
@@ -103,8 +103,8 @@ def _decide_rule(
         reason, detail = refusal or (Reason.ALERT_ONLY, "")
         return Hold(position.name, rule.name, reason, detail)
     doubt = assessed.doubts[0] if assessed.doubts else None
-    forbidden = tuple((a, doubt) for a in rule.acts if a.trades and doubt)
-    allowed = tuple(a for a in rule.acts if not (a.trades and doubt))
+    forbidden = tuple((a, doubt) for a in rule.actions if a.trades and doubt)
+    allowed = tuple(a for a in rule.actions if not (a.trades and doubt))
     if not allowed and doubt:
         return Hold(position.name, rule.name, doubt.reason, doubt.detail)
     return PerpIntent(assessed, rule, rule.target, allowed, forbidden, left_today(rule, memory))
@@ -112,7 +112,7 @@ def _decide_rule(
 
 def _needless(rule: PerpRule, assessed: PerpAssessment) -> tuple[Reason, str] | None:
     """Return why a fired rule asks for nothing that could be done."""
-    if not rule.acts or rule.target is None:
+    if not rule.actions or rule.target is None:
         value = next(v.measured for v in assessed.verdicts if v.rule is rule)
         return Reason.ALERT_ONLY, rule.trigger.metric.text(value)
     is_met, trigger = rule.target.is_met(assessed.position), rule.trigger

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
+from keeper.core.actions import Action
 from keeper.core.perp import margin as perps
 from keeper.core.perp.metrics import PerpTarget, PerpTrigger
 from keeper.core.perp.position import PerpFigures, PerpPosition
@@ -16,20 +16,6 @@ from keeper.core.trail import Trail
 from keeper.core.units import decimal_of
 
 
-class PerpAction(Enum):
-    """What a rule may allow."""
-
-    ADD_MARGIN = "add_margin"
-    REDUCE = "reduce"
-    CLOSE = "close"
-    ALERT = "alert"
-
-    @property
-    def trades(self) -> bool:
-        """Whether the action trades, and so needs prices beyond doubt."""
-        return self in (PerpAction.REDUCE, PerpAction.CLOSE)
-
-
 @dataclass(frozen=True, slots=True)
 class PerpRule:
     """A trigger, a different target, and the actions the owner allows to get there."""
@@ -38,7 +24,7 @@ class PerpRule:
     position: str
     trigger: PerpTrigger
     target: PerpTarget | None
-    actions: tuple[PerpAction, ...]
+    actions: tuple[Action, ...]
     cooldown_s: int
     limits: Limits
     rests: bool = False
@@ -48,11 +34,6 @@ class PerpRule:
     def is_boost(self) -> bool:
         """Never: no perp rule adds leverage."""
         return False
-
-    @property
-    def acts(self) -> tuple[PerpAction, ...]:
-        """The actions that do more than alert."""
-        return tuple(a for a in self.actions if a is not PerpAction.ALERT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from keeper.chain.errors import NodeError
 from keeper.core.armed.accrual import is_same_account
 from keeper.core.armed.bounds import Bounds, price_bounds
 from keeper.core.armed.scenarios import Scenario, fires_at, rungs, scenarios
-from keeper.core.rules import Action, Assessment, Rule
+from keeper.core.rules import Assessment, Rule
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Bps
 from keeper.engine.armed.ladder import site_of
@@ -122,7 +122,7 @@ class Arming:
         found = list[Trigger]()
         for verdict in one.verdicts:
             rule = verdict.rule
-            if verdict.fired or rule.is_boost or rule.target is None or set(rule.actions) <= {Action.ALERT}:
+            if verdict.fired or rule.is_boost or rule.target is None or not rule.actions:
                 continue
             for scenario in scenarios(one, rule):
                 factor = fires_at(one, rule, scenario, self._band)

@@ -34,7 +34,7 @@ async def rest_of(engine: Engine, intent: PerpIntent | HedgeIntent) -> tuple[Sna
             return None
         memory = await engine.recall_of((intent.rule,), snapshot.block)
         rule, left = intent.rule, left_today(intent.rule, memory)
-        rest = PerpIntent(assessed, rule, intent.target, rule.acts, (), left, finishes=True)
+        rest = PerpIntent(assessed, rule, intent.target, rule.actions, (), left, finishes=True)
         ways = await find_perp_plans(engine, snapshot, rest)
         prepared = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
     except (NodeError, ReadFailedError, JournalError):

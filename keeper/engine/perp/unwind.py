@@ -6,12 +6,13 @@ from keeper.core.book import unhedged as legs
 from keeper.core.book.rules import BookAssessment
 from keeper.core.book.unhedged import Leg, Step
 from keeper.core.decide import Hold, Intent, left_today, not_now
+from keeper.core.lending.actions import DELEVERAGE
 from keeper.core.lending.metrics import CLOSED, LTV
 from keeper.core.metrics import Target, Trigger
 from keeper.core.notices import sentence
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Assessment, Rule
+from keeper.core.rules import Assessment, Rule
 from keeper.core.scales import Beyond
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import WAD, Wei, mul_div_down
@@ -88,7 +89,7 @@ async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) 
         return  # what is short, or held elsewhere, is not cured by selling here
     seen = judge(engine, snapshot, position)
     signer = engine.reader.positions[position.name].spender
-    if not isinstance(seen, Assessment) or seen.doubt_against(Action.DELEVERAGE):
+    if not isinstance(seen, Assessment) or seen.doubt_against(DELEVERAGE):
         return
     intent = await _intent(engine, assessed, seen, excess)
     now = snapshot.block.timestamp
@@ -126,11 +127,11 @@ async def _intent(engine: Engine, assessed: BookAssessment, seen: Assessment, ex
         position=seen.position.name,
         trigger=Trigger(LTV, Beyond.ABOVE, 0),
         target=target,
-        actions=(Action.DELEVERAGE,),
+        actions=(DELEVERAGE,),
         cooldown_s=rule.cooldown_s,
         limits=rule.limits,
     )
     memory = await engine.recall_of((lending_rule,), seen.position.block)
     paid = memory.gas_paid.get(seen.position.name, Wei(0))
     left = left_today(lending_rule, memory)
-    return Intent(seen, lending_rule, target, (Action.DELEVERAGE,), (), left, paid, for_more_than_health=True)
+    return Intent(seen, lending_rule, target, (DELEVERAGE,), (), left, paid, for_more_than_health=True)

@@ -12,7 +12,7 @@ from keeper.core.perp.metrics import MARGIN_RATIO, closed
 from keeper.core.perp.moves import CancelOrder, PerpMove, PlaceOrder
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAction, PerpAssessment, PerpRule
+from keeper.core.perp.rules import PerpAssessment, PerpRule
 from keeper.core.rules import Limits
 from keeper.core.scales import Beyond
 from keeper.core.snapshot import Snapshot
@@ -74,4 +74,4 @@ def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:
 
 def _housekeeping(name: str) -> PerpRule:
     trigger = Trigger(MARGIN_RATIO, Beyond.BELOW, 0)
-    return PerpRule(ORDERS, name, trigger, None, (PerpAction.ALERT,), 600, Limits(Bps(0)))
+    return PerpRule(ORDERS, name, trigger, None, (), 600, Limits(Bps(0)))

@@ -33,13 +33,13 @@ from perp_strategies import a_position
 from keeper.core.book.hedging import funding_cost, hedge_plans, trade_wanted
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import MarginBasis, OrderKind
-from keeper.core.perp.rules import PerpAction
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Unreadable
 from keeper.core.units import USD, WAD, Wad
@@ -287,19 +287,19 @@ def test_a_trade_that_a_rule_of_the_hedge_would_undo_is_not_made(
 ) -> None:
     """Else the two trade to and fro, paying each time."""
     target = closed() if measure.named else "0.9"
-    rule = perp_rule(measure, bound, target, (PerpAction.REDUCE, PerpAction.CLOSE))
+    rule = perp_rule(measure, bound, target, (perp_actions.REDUCE, perp_actions.CLOSE))
     intent = hedge_intent(RICH)
     found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))
     assert isinstance(found, Hold) is undoes, found
     if isinstance(found, Hold):
         assert found.reason is Reason.TARGET_BEYOND_TRIGGER
-    only_told = replace(rule, actions=(PerpAction.ALERT,))
+    only_told = replace(rule, actions=())
     assert not isinstance(hedge_plans([intent], {"short": hedge_terms(intent)}, (only_told,)), Hold)
 
 
 def test_a_trade_that_makes_the_hedge_smaller_is_undone_by_nobody() -> None:
     """Its rules want less of it as well."""
-    rule = perp_rule(perp_metrics.STOP_LOSS, "1900", closed(), (PerpAction.CLOSE,))
+    rule = perp_rule(perp_metrics.STOP_LOSS, "1900", closed(), (perp_actions.CLOSE,))
     intent = hedge_intent(short("12", margin="20000"))
     assert not isinstance(hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,)), Hold)
 
@@ -309,7 +309,7 @@ def test_funding_of_a_hedge_without_size_is_judged_by_the_side_it_will_have(rate
     """It is told as a long would pay it; a short pays the opposite."""
     empty = short("0", margin="20000")
     hedge = empty.with_leg(replace(empty.legs[0], funding_rate=int(float(rate) * WAD)))
-    rule = perp_rule(perp_metrics.FUNDING, "0.2", closed(), (PerpAction.CLOSE,), market="ETH", window_s=3600)
+    rule = perp_rule(perp_metrics.FUNDING, "0.2", closed(), (perp_actions.CLOSE,), market="ETH", window_s=3600)
     intent = hedge_intent(hedge)
     # without a history the trail tells nothing, the present rate does
     found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from core_builders import intent, loop, rule, safety, state, terms, wad, wallet
 
+from keeper.core.lending import actions
 from keeper.core.lending.joint import Ahead, pools_of, urgency, wallet_after
 from keeper.core.lending.moves import MARKET, Approve, Repay, Route, Swap, Withdraw, gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
-from keeper.core.rules import Action
 from keeper.core.snapshot import Wallet
 from keeper.core.units import Address, Amount, Usd, Wad, Wei
 
@@ -19,7 +19,7 @@ ROUND = (Withdraw(A, Amount(10)), Swap(Route((A, B), (500,), "exchange"), Amount
 
 
 def a_plan(**held: int) -> Plan:
-    wanted = intent(loop("10", "13000"), rule(actions=(Action.TOP_UP,)))
+    wanted = intent(loop("10", "13000"), rule(actions=(actions.TOP_UP,)))
     found = plans(wanted, state(wanted, wallet(**held or {"WETH": 50})), terms(), {})
     assert isinstance(found, tuple)
     return found[0]
@@ -56,10 +56,10 @@ def test_a_partial_plan_is_a_drip_while_there_is_time_for_the_whole_one() -> Non
 
 def test_who_has_most_to_lose_goes_first() -> None:
     """The dearer of two as endangered, the more endangered of two as dear; a boost risks nothing and waits."""
-    protect = rule(actions=(Action.REPAY,))
+    protect = rule(actions=(actions.REPAY,))
     large, small = intent(loop("100", "140000"), protect), intent(loop("10", "14000"), protect)
     near, far = intent(loop("10", "15500"), protect), intent(loop("10", "14000"), protect)
-    boost = replace(large, rule=replace(protect, actions=(Action.LEVERAGE_UP,)))
+    boost = replace(large, rule=replace(protect, actions=(actions.LEVERAGE_UP,)))
     assert min([small, large], key=urgency) is large
     assert min([far, near], key=urgency) is near
     assert min([boost, small], key=urgency) is small

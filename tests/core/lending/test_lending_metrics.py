@@ -9,13 +9,14 @@ import pytest
 from core_builders import above, at, below, holding, loop, memory, position, rule, safety, to_health, usd, wad
 
 from keeper.core.decide import Hold, Intent, decide
+from keeper.core.lending import actions
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.lending.metrics import METRICS
 from keeper.core.lending.position import Readings
 from keeper.core.metrics import Metric, Subject
 from keeper.core.prices import Backing, Doubt, SecondPrice
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Rule, Verdict, assess
+from keeper.core.rules import Rule, Verdict, assess
 from keeper.core.snapshot import LendingPosition
 from keeper.core.trail import Trail
 from keeper.core.units import DAY_S, WAD, Wad
@@ -186,7 +187,7 @@ def test_an_asset_that_is_not_there_is_a_doubt(metric: Metric[LendingPosition]) 
 def pressed(target: str) -> Hold | Intent:
     """What a rule on utilisation comes to, with a target of health."""
     full = with_rates(loop(), "WETH", utilisation="0.97")
-    one = rule(trigger=above(UTILISATION, wad("0.95")), to=to_health(wad(target)), actions=(Action.DELEVERAGE,))
+    one = rule(trigger=above(UTILISATION, wad("0.95")), to=to_health(wad(target)), actions=(actions.DELEVERAGE,))
     found = assess(full, (one,), ())
     return decide(found, memory(), safety(), full.owner).lead
 

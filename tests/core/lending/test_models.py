@@ -13,6 +13,7 @@ from core_builders import BLOCK, OWNER, at, holding, intent, position, rule, sta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.plan import Plan, plans
@@ -26,7 +27,6 @@ from keeper.core.lending.position import (
     Room,
 )
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.units import BPS, INFINITE, UINT256_MAX, WAD, Amount, Bps, Wad, mul_div_down, mul_div_up
 
 ETHER = Money(dollars=2000, unit=1)
@@ -136,7 +136,7 @@ def test_the_least_repayment_is_exact_under_any_model(staked: int, percent: int,
 
 def test_limits_are_dollars_whatever_the_market_counts_in() -> None:
     """One base token is an ether here, and 2,000 dollars: a limit of 1,000 dollars is half of one."""
-    wanted = intent(lent(10 * WAD, 10 * WAD), rule(actions=[Action.REPAY]), left_today=usd(1_000))
+    wanted = intent(lent(10 * WAD, 10 * WAD), rule(actions=[actions.REPAY]), left_today=usd(1_000))
     ways = plans(wanted, state(wanted, wallet(DAI=5)), terms(), {})
     assert isinstance(ways, tuple), ways
     plan: Plan = ways[0]
@@ -147,7 +147,7 @@ def test_limits_are_dollars_whatever_the_market_counts_in() -> None:
 
 def test_what_secures_nothing_is_no_top_up() -> None:
     """The base asset backs no debt: the venue bars it, and nobody has to know why."""
-    wanted = intent(lent(10 * WAD, 10 * WAD), rule(actions=[Action.TOP_UP]))
+    wanted = intent(lent(10 * WAD, 10 * WAD), rule(actions=[actions.TOP_UP]))
     held = plans(wanted, state(wanted, wallet(DAI=5)), terms(), {})
     assert not isinstance(held, tuple)
     assert held.reason is Reason.NOTHING_HELPS

@@ -30,7 +30,9 @@ from core_builders import (
 from core_strategies import worlds
 from hypothesis import HealthCheck, given, settings
 
+from keeper.core.actions import Action
 from keeper.core.decide import Hold, Intent
+from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment
 from keeper.core.lending.figures import Account
@@ -41,11 +43,11 @@ from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Rule
+from keeper.core.rules import Rule
 from keeper.core.snapshot import LendingPosition, Wallet
 from keeper.core.units import INFINITE, UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wei
 
-TOP_UP, REPAY, DELEVERAGE, BOOST = Action.TOP_UP, Action.REPAY, Action.DELEVERAGE, Action.LEVERAGE_UP
+TOP_UP, REPAY, DELEVERAGE, BOOST = actions.TOP_UP, actions.REPAY, actions.DELEVERAGE, actions.LEVERAGE_UP
 PLENTY = wallet(WETH=50, USDC=50_000)
 
 

@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.core.decide import Intent
+from keeper.core.lending import actions
 from keeper.core.lending.moves import Swap
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.slippage import Slippage, nearness, slippage_of
 from keeper.core.pace import Drift, Pace
-from keeper.core.rules import Action, Limits
+from keeper.core.rules import Limits
 from keeper.core.units import BPS, WAD, Bps, Wad
 
 WETH, USDC = position(holding("WETH"), holding("USDC")).holdings
-SELL = rule(actions=[Action.DELEVERAGE])
+SELL = rule(actions=[actions.DELEVERAGE])
 
 
 def bound(dollars: str, *, usual: int = 50, worst: int | None = None, bonus: int = 10_500, fall: int = 0) -> int:
@@ -93,7 +94,7 @@ def test_each_plan_that_the_price_outran_brings_the_next_half_of_the_way_to_the_
 def test_a_boost_never_widens() -> None:
     """Nothing is at stake."""
     of = loop(dollars="8000")
-    boost = rule("2.40", "1.90", [Action.LEVERAGE_UP])
+    boost = rule("2.40", "1.90", [actions.LEVERAGE_UP])
     wanted = Intent(intent(of).assessment, boost, boost.target, (), (), None)  # type: ignore[arg-type]
     assessed = replace(wanted.assessment, drifts={at("WETH"): Drift(Bps(500), Bps(500))})
     assert slippage_of(boost, assessed).of(USDC, WETH) == 50

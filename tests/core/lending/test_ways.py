@@ -25,6 +25,7 @@ from core_builders import (
 )
 
 from keeper.core.decide import Hold, Intent
+from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import CLOSED
 from keeper.core.lending.moves import Repay, Supply, Swap, Unpledge, Withdraw
@@ -33,11 +34,11 @@ from keeper.core.lending.proposals import ATOMIC_FLOOR, Terms
 from keeper.core.pace import Drift
 from keeper.core.prices import Doubt, SecondPrice, Side, each_its_own, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action, Rule
+from keeper.core.rules import Rule
 from keeper.core.snapshot import LendingPosition, Wallet
 from keeper.core.units import BPS, Bps, Wei
 
-TOP_UP, REPAY, DELEVERAGE = Action.TOP_UP, Action.REPAY, Action.DELEVERAGE
+TOP_UP, REPAY, DELEVERAGE = actions.TOP_UP, actions.REPAY, actions.DELEVERAGE
 SELL = rule(actions=[DELEVERAGE])
 ATOMIC = terms(is_atomic=True)
 

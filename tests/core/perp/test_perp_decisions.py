@@ -8,12 +8,14 @@ import pytest
 from core_builders import NOW, limits, safety, usd, wad
 from perp_builders import DOUBT, SIGNER, assessed_perp, decided, long, perp_rule, resting, short
 
+from keeper.core.actions import Action
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.decide import PerpIntent, decide_perp, is_emergency, is_new_low, pending_order
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.position import OrderKind, PerpPosition
-from keeper.core.perp.rules import PerpAction, PerpRule
+from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.units import Usd
@@ -95,7 +97,7 @@ def test_what_the_owner_or_funding_made_worse_waits_for_the_cooldown() -> None:
     """No price moved: less margin is no new low, and a rule about funding looks at no price."""
     same = Memory(acted_at={KEY: NOW - 1}, acted_on={KEY: {LOW.legs[0].market: wad("2000")}})
     assert reason(LOW, memory=same) is Reason.COOLDOWN
-    funding = perp_rule(perp_metrics.FUNDING, "0.10", closed(), [PerpAction.CLOSE])
+    funding = perp_rule(perp_metrics.FUNDING, "0.10", closed(), [perp_actions.CLOSE])
     lower = replace(same, acted_on={KEY: {LOW.legs[0].market: wad("1900")}})
     assert is_new_low(RULE, LOW, lower)
     assert not is_new_low(funding, LOW, lower)
@@ -125,13 +127,13 @@ def test_a_doubtful_price_leaves_only_what_does_not_trade() -> None:
     """Margin cannot lose to a bad price."""
     found = decided(LOW, RULE, doubts=(DOUBT,))
     assert isinstance(found, PerpIntent)
-    assert found.actions == (PerpAction.ADD_MARGIN,)
-    assert found.forbidden == ((PerpAction.REDUCE, DOUBT),)
-    assert reason(LOW, perp_rule(actions=[PerpAction.REDUCE]), doubts=(DOUBT,)) is DOUBT.reason
+    assert found.actions == (perp_actions.ADD_MARGIN,)
+    assert found.forbidden == ((perp_actions.REDUCE, DOUBT),)
+    assert reason(LOW, perp_rule(actions=[perp_actions.REDUCE]), doubts=(DOUBT,)) is DOUBT.reason
 
 
-@pytest.mark.parametrize("actions", [[PerpAction.ALERT], []])
-def test_a_rule_that_only_alerts_says_what_it_saw(actions: list[PerpAction]) -> None:
+@pytest.mark.parametrize("actions", [(), []])
+def test_a_rule_that_only_alerts_says_what_it_saw(actions: list[Action]) -> None:
     """And never acts."""
     found = decided(LOW, perp_rule(actions=actions))
     assert isinstance(found, Hold)
@@ -140,13 +142,13 @@ def test_a_rule_that_only_alerts_says_what_it_saw(actions: list[PerpAction]) -> 
 
 def test_a_stop_whose_target_is_met_is_quiet() -> None:
     """It looks at a price; the margin it restores is there."""
-    stop = perp_rule(perp_metrics.STOP_LOSS, "1900", "0.10", [PerpAction.REDUCE])
+    stop = perp_rule(perp_metrics.STOP_LOSS, "1900", "0.10", [perp_actions.REDUCE])
     assert reason(long(price="1900", margin="2000"), stop) is Reason.AT_TARGET
 
 
 def test_a_target_beyond_its_own_trigger_is_told_aloud() -> None:
     """A distance that still fires at the margin wanted is a mistake in the rule, not health."""
-    rule = perp_rule(perp_metrics.LIQUIDATION_DISTANCE, "0.12", "0.10", [PerpAction.REDUCE])
+    rule = perp_rule(perp_metrics.LIQUIDATION_DISTANCE, "0.12", "0.10", [perp_actions.REDUCE])
     found = decided(short(), rule)
     assert isinstance(found, Hold)
     assert (found.reason, found.is_quiet) == (Reason.TARGET_BEYOND_TRIGGER, False)
@@ -154,7 +156,7 @@ def test_a_target_beyond_its_own_trigger_is_told_aloud() -> None:
 
 def test_the_first_rule_that_may_act_does() -> None:
     """A rule in its cooldown does not keep the next one from closing."""
-    last = perp_rule(bound="0.13", to=closed(), actions=[PerpAction.CLOSE], name="last")
+    last = perp_rule(bound="0.13", to=closed(), actions=[perp_actions.CLOSE], name="last")
     found = decided(LOW, RULE, last, memory=Memory(acted_at={KEY: NOW}))
     assert isinstance(found, PerpIntent)
     assert found.rule is last

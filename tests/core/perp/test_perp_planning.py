@@ -28,6 +28,7 @@ from perp_strategies import a_position, positions
 
 from keeper.core.decide import Hold, Memory
 from keeper.core.metrics import Target
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.candidates import perp_plans, quotes_wanted
@@ -37,12 +38,12 @@ from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.pricing import cost_share, gas_cost, value_of, worst_price
-from keeper.core.perp.rules import PerpAction, PerpRule
+from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, USD, WAD, Amount, Bps, Usd, Wad, Wei
 
 LOW = short(margin="700")
-ADD, REDUCE, CLOSE = PerpAction.ADD_MARGIN, PerpAction.REDUCE, PerpAction.CLOSE
+ADD, REDUCE, CLOSE = perp_actions.ADD_MARGIN, perp_actions.REDUCE, perp_actions.CLOSE
 
 
 def first(of: PerpPosition, held: str = "0", **rule: Any) -> PerpPlan:

@@ -1,1 +1,15 @@
-"""Ways to help a lending position."""
+"""Ways to help a loan, one file each (rescues: what trades nothing)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keeper.core.lending.actions.deleverage import DELEVERAGE
+from keeper.core.lending.actions.leverage_up import LEVERAGE_UP
+from keeper.core.lending.actions.rescues import REPAY, TOP_UP
+from keeper.core.lending.proposals import LendingAction
+
+__all__ = ["ACTIONS", "DELEVERAGE", "LEVERAGE_UP", "REPAY", "TOP_UP"]
+
+ACTIONS: Mapping[str, LendingAction] = {a.key: a for a in (REPAY, TOP_UP, DELEVERAGE, LEVERAGE_UP)}
+"""By settings key, in the order in which they are combined: what trades nothing comes first."""

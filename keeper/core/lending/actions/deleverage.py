@@ -21,10 +21,12 @@ from keeper.core.lending.pairs import (
     per_round,
     sale_pairs,
     with_approvals,
+    without_stuck,
 )
 from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     Cost,
+    LendingAction,
     Proposal,
     Rejected,
     State,
@@ -40,10 +42,9 @@ from keeper.core.lending.proposals import (
     within,
     worth,
 )
-from keeper.core.lending.quotes import Quote
+from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.units import BPS, UINT256_MAX, Amount, Bps, Usd, mul_div_down, mul_div_up, ratio_text
 
 DUST = 50
@@ -123,7 +124,7 @@ def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms, opening:
     trading = max(0, worth(share, pair.sell) - worth(rounds.bought, pair.buy))
     left = spent(state, sum(step.spend for step in rounds.steps))
     return Proposal(
-        actions=(Action.DELEVERAGE,),
+        actions=(DELEVERAGE,),
         label=label,
         steps=steps,
         cost=Cost(gas_cost(moves, terms), Usd(trading), Usd(0)),
@@ -223,3 +224,20 @@ def bound_of(pair: Pair, intent: Intent) -> Bps:
 
 def _has_debt(account: Account) -> bool:
     return any(h.borrowed for h in account.holdings)
+
+
+def _asks(intent: Intent, state: State) -> Iterator[QuoteRequest]:
+    """Yield the sale of each pair, whole: what may have to get out of the way first takes a larger one."""
+    for pair in sale_pairs(intent, state.account):
+        bare = replace(state, account=without_stuck(intent, state.account, pair))
+        sale = sale_wanted(pair, intent, bare, UINT256_MAX)
+        yield QuoteRequest(pair.sell.asset, pair.buy.asset, sale.bought)
+
+
+DELEVERAGE = LendingAction(
+    "deleverage",
+    "Withdraws collateral, sells it and repays debt with what comes of it, in rounds where it has to.",
+    trades=True,
+    propose=deleverages,
+    asks=_asks,
+)

@@ -12,6 +12,7 @@ from keeper.core.lending.pairs import LEAST_ROUND, Pair, Rounds, boost_pairs, la
 from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     Cost,
+    LendingAction,
     Proposal,
     Rejected,
     State,
@@ -26,9 +27,8 @@ from keeper.core.lending.proposals import (
     within,
     worth,
 )
-from keeper.core.lending.quotes import Quote
+from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up
 
 
@@ -64,7 +64,7 @@ def _boost(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal |
     trading = max(0, worth(quote.sold, pair.sell) - worth(wanted.bought, pair.buy))
     left = spent(state, sum(step.spend for step in rounds.steps))
     return Proposal(
-        actions=(Action.LEVERAGE_UP,),
+        actions=(LEVERAGE_UP,),
         label=label,
         steps=rounds.steps,
         cost=Cost(gas_cost(tuple(s.move for s in rounds.steps), terms), Usd(trading), Usd(0)),
@@ -125,3 +125,22 @@ def _refuse_boost(pair: Pair) -> tuple[Reason, str] | None:
         if isinstance(room, Barred):
             return room.reason, room.detail
     return None if supply else (Reason.CAP_REACHED, pair.buy.symbol)
+
+
+def _asks(intent: Intent, state: State) -> Iterator[QuoteRequest]:
+    """Yield the purchase of each pair."""
+    for pair in boost_pairs(intent, state.account):
+        deal = boost_wanted(pair, intent, state, UINT256_MAX)
+        if deal:
+            yield QuoteRequest(pair.sell.asset, pair.buy.asset, deal.bought)
+
+
+LEVERAGE_UP = LendingAction(
+    "leverage_up",
+    "Borrows, buys more collateral with it and supplies that: more leverage, down to the target.",
+    trades=True,
+    adds_leverage=True,
+    closes=False,
+    propose=boosts,
+    asks=_asks,
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from keeper.core.actions import Action
 from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
@@ -11,6 +12,7 @@ from keeper.core.lending.moves import MARKET, Approve, Move, Repay, RepayWithCol
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import (
     Cost,
+    LendingAction,
     Proposal,
     Rejected,
     State,
@@ -29,7 +31,6 @@ from keeper.core.lending.proposals import (
     worth,
 )
 from keeper.core.reasons import Reason
-from keeper.core.rules import Action
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, usd_text
 
 INTEREST_MARGIN = 1
@@ -58,7 +59,7 @@ def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | R
         amount = limit if needed is None else needed
         after = lending.after(account, asset, supply=amount)
         moves = (Approve(asset, MARKET, Amount(amount)), Supply(asset, Amount(amount)))
-        yield _funded(Action.TOP_UP, label, moves, holding, after, intent, state, terms)
+        yield _funded(TOP_UP, label, moves, holding, after, intent, state, terms)
 
 
 def repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
@@ -74,7 +75,7 @@ def repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal 
 
 def same_asset_repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
     """Yield, for a rule that may deleverage but not repay, what needs no swap: debts with supply of their own asset."""
-    if Action.REPAY in intent.actions:
+    if REPAY in intent.actions:
         return
     for holding in intent.assessment.position.holdings:
         balance = state.account.of(holding.asset)
@@ -114,7 +115,7 @@ def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Prop
         )
     else:
         moves = (Approve(asset, MARKET, Amount(amount)), Repay(asset, Amount(amount)))
-    return _funded(Action.REPAY, label, moves, holding, after, intent, state, terms)
+    return _funded(REPAY, label, moves, holding, after, intent, state, terms)
 
 
 def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
@@ -139,7 +140,7 @@ def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms
     spend = worth(move.amount, holding)
     steps = (Step(move, spend, lending.health_factor(after)),)
     return Proposal(
-        actions=(Action.REPAY,),
+        actions=(REPAY,),
         label=label,
         steps=steps,
         cost=Cost(gas_cost((move,), terms), Usd(0), Usd(0)),
@@ -199,4 +200,18 @@ def _why_nothing(state: State, holding: Holding, room: int) -> tuple[Reason, str
     return Reason.SPEND_LIMIT, f"{usd_text(min(state.left_usd, UINT256_MAX))} left"
 
 
-Builder = Callable[[Intent, State, Terms], Iterator[Proposal | Rejected]]
+TOP_UP = LendingAction(
+    "top_up",
+    "Supplies more collateral from the signer's wallet.",
+    trades=False,
+    by_anybody=True,
+    closes=False,
+    propose=top_ups,
+)
+REPAY = LendingAction(
+    "repay",
+    "Repays debt from the signer's wallet, or, where the owner signs, with the supply of the same asset.",
+    trades=False,
+    by_anybody=True,
+    propose=repayments,
+)
