@@ -23,8 +23,8 @@ from keeper.engine.case import A, AnyCase, Case, Considered, I, R
 from keeper.engine.cases import cases_of
 from keeper.engine.convoys import going_together
 from keeper.engine.engine import Engine
+from keeper.engine.holds import conclude_holds, once_sent
 from keeper.engine.result import AnyOutcome, Result
-from keeper.engine.submit import conclude_holds, once_sent
 from keeper.journal import JournalError
 from keeper.snapshot.second_reader import is_near
 from keeper.venues.ports import ReadFailedError

@@ -16,8 +16,8 @@ from keeper.core.units import USD, Address, mul_div_down, usd_text
 from keeper.engine import report
 from keeper.engine.balances import Balances, Lent, balances_of
 from keeper.engine.engine import Engine
+from keeper.engine.holds import where
 from keeper.engine.notices import standing_of
-from keeper.engine.submit import where
 from keeper.journal import NewDecision
 
 MOST_LOOKS = 3

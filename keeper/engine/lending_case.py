@@ -18,12 +18,13 @@ from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import goes_ahead
 from keeper.engine.engine import Engine
 from keeper.engine.foreign_changes import closed_or_missing, notice
+from keeper.engine.lending_departure import LendingDeparture
 from keeper.engine.notices import notices_of, standing_of
 from keeper.engine.plan import judge, looked_back, rehearsed_now
 from keeper.engine.preflight import Prepared
 from keeper.engine.report import Data, assessment, inputs
 from keeper.engine.result import AnyOutcome, Family
-from keeper.engine.submit import conclude_plan
+from keeper.engine.submit import submit
 from keeper.execution.outcome import Outcome
 
 
@@ -82,7 +83,7 @@ class LendingCase:
 
     async def submit(self, prepared: Prepared) -> Outcome | asyncio.Task[Outcome]:
         """Write the plan down, then send it. Raises JournalError."""
-        return await conclude_plan(self.engine, self.snapshot, prepared.plan.intent, prepared, self.signer)
+        return await submit(self.engine, LendingDeparture(self.engine, self.snapshot, prepared))
 
     def goes_ahead(self, prepared: Prepared, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
         """Let what is decided next meet what the plan leaves."""

@@ -24,6 +24,7 @@ from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_tex
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
 from keeper.engine.preflight import Prepared, ask_others, batch_of, try_plan
+from keeper.engine.recheck import Anew
 from keeper.execution.rehearsal import Refused
 
 SHARES = (1, 2, 4)
@@ -32,7 +33,7 @@ TRIALS = 6
 """Plans that are tried, best first, before a position is given up for this block."""
 
 
-async def look_again(engine: Engine, name: str, own_spend: Usd) -> Prepared | Hold:
+async def look_again(engine: Engine, name: str, own_spend: Usd) -> Anew[Prepared] | Hold:
     """Return what would be done about a position at the newest block, were nothing under way. Raises NodeError.
 
     ``own_spend`` is what the plan under way was counted with: it must not stand in its own way.
@@ -51,7 +52,7 @@ async def look_again(engine: Engine, name: str, own_spend: Usd) -> Prepared | Ho
         for intent in decided.intents:
             found = await rehearsed_now(engine, snapshot, intent, signer)
             if isinstance(found, Prepared):
-                return replace(found, wallet=snapshot.wallets[signer])
+                return Anew(snapshot, found)
             holds = (*holds, found)
     return asked_for(holds)
 

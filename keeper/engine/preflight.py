@@ -10,7 +10,7 @@ from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, safe_health, s
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import BlockRef, Snapshot, Wallet
+from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_up, usd_text
 from keeper.engine.engine import Engine
 from keeper.execution import lending_errand, policy
@@ -31,8 +31,6 @@ class Prepared:
     """Highest fee per gas: what is at stake over the gas it takes, within the owner's cap."""
     refused: tuple[tuple[Plan, Refused], ...] = ()
     """Better ones that did not pass."""
-    wallet: Wallet | None = None
-    """The signer's, where the plan was made at another block than the one that is being judged."""
 
 
 async def try_plan(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
@@ -17,46 +17,28 @@ from keeper.core.units import Wei
 from keeper.execution.flight import Reconsider
 from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
 from keeper.execution.lending_errand import LendingParts
+from keeper.execution.outcome import Ending
 from keeper.execution.perp_errand import PerpParts
 from keeper.execution.policy import PolicyError
 from keeper.execution.reverted import why_reverted
 from keeper.execution.settlement import Settlement, Unfilled
-from keeper.journal import Entry, JournalError
+from keeper.execution.warrant import Warrant
+from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
 
 O_co = TypeVar("O_co", covariant=True)
-O = TypeVar("O")  # noqa: E741 - an outcome
+O = TypeVar("O", bound=Ending[Any])  # noqa: E741 - an outcome
 CALLED_OFF = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
 CUT_SHORT = (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
 """The market moved under a later round, or another needs the signer: what was done stands, the rest is decided anew."""
-
-
-class Warranted(Protocol):
-    """What a plan is sent under."""
-
-    @property
-    def decision_id(self) -> int:
-        """The decision's id; zero while it is not written, as before the first bytes signed for it."""
-
-    @property
-    def ceiling(self) -> Wei | None:
-        """Highest fee per gas."""
-
-    @property
-    def entry(self) -> Entry | None:
-        """The decision, where it is written in one commit with the first signed bytes."""
-
-    @property
-    def balance(self) -> Wei:
-        """The signer's native currency at the block the plan was decided on."""
 
 
 class Errand(Protocol[O_co]):
     """One rehearsed plan on its way: all that the executor needs to know of its kind."""
 
     @property
-    def warrant(self) -> Warranted:
+    def warrant(self) -> Warrant:
         """What it is sent under."""
 
     @property

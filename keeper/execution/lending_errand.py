@@ -24,7 +24,8 @@ from keeper.execution.leftovers import outside, payments, within
 from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Rehearsed
 from keeper.execution.settlement import AtOnce, Unfilled
-from keeper.journal import Entry, JournalError
+from keeper.execution.warrant import Warrant
+from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
 
@@ -37,26 +38,6 @@ ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
 """Reads a position at a block number, or at the head."""
 ReadHeld = Callable[[Address, Sequence[Address]], Awaitable[Mapping[Address, Amount]]]
 """Reads what an account holds of some assets at the head."""
-
-
-@dataclass(frozen=True, slots=True)
-class Warrant:
-    """What a plan is sent under: its decision, what the rule grants, the wallet it was made for, the fee ceiling."""
-
-    entry: Entry
-    grant: policy.Grant
-    wallet: Wallet
-    ceiling: Wei | None
-
-    @property
-    def decision_id(self) -> int:
-        """The decision's id; zero while it is not written, as before the first bytes signed for it."""
-        return self.entry.id or 0
-
-    @property
-    def balance(self) -> Wei:
-        """The signer's native currency."""
-        return self.wallet.native
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.accounts import Receipt
@@ -16,32 +16,18 @@ from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Wei, ratio_text
+from keeper.core.units import ratio_text
 from keeper.execution import policy
-from keeper.execution.flight import NOTHING
 from keeper.execution.lane import Outgoing
 from keeper.execution.outcome import PerpOutcome
 from keeper.execution.settlement import LOOKS, AtOnce, ByKeepers, OrderWatch, Settlement, Unfilled
-from keeper.journal import Entry
+from keeper.execution.warrant import Warrant
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.effects import Call
 from keeper.venues.ports import PerpSeat, ReadFailedError
 
 ReadPerp = Callable[[str, int | None], Awaitable[PerpPosition]]
 """Reads a position at a block number, or at the head."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerpWarrant:
-    """What a plan is sent under."""
-
-    decision_id: int
-    grant: policy.Grant
-    ceiling: Wei | None
-    gas_used: tuple[int, ...]
-    balance: Wei = NOTHING
-    """The signer's native currency at the block the plan was decided on."""
-    entry: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +40,11 @@ class PerpParts:
     is_wanted: Callable[[], bool] = bool
     """Says whether another plan waits for the signer."""
 
-    def errand(self, plan: PerpPlan, calls: Sequence[Call], warrant: PerpWarrant) -> PerpErrand:
-        """Return a rehearsed plan ready to go."""
+    def errand(self, plan: PerpPlan, calls: Sequence[Call], gas_used: Sequence[int], warrant: Warrant) -> PerpErrand:
+        """Return a plan ready to go that took so much gas, call by call, when it was rehearsed."""
         seat, name = self.seat(plan.before.name), plan.before.name
         settlement = ByKeepers(name, self.orders, self.is_wanted) if seat.is_delayed else AtOnce()
-        return PerpErrand(self, plan, tuple(calls), warrant, seat, settlement)
+        return PerpErrand(self, plan, tuple(calls), tuple(gas_used), warrant, seat, settlement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +54,8 @@ class PerpErrand:
     desk: PerpParts
     plan: PerpPlan
     calls: tuple[Call, ...]
-    warrant: PerpWarrant
+    gas_used: tuple[int, ...]
+    warrant: Warrant
     seat: PerpSeat
     settlement: Settlement = field(default_factory=AtOnce)
 
@@ -83,9 +70,10 @@ class PerpErrand:
         allowed, known = self.seat.decoders(position), grounds(position)
         policy.check(self.calls, position.block.chain_id, self.warrant.grant, allowed, known)
 
-    def bursts(self) -> list[list[Outgoing]]:
-        """Return what goes out together."""
-        return bursts(self.plan, self.calls, self.warrant, self.seat)
+    def bursts(self) -> Iterator[list[Outgoing]]:
+        """Yield what goes out together; the decision is written by the time the second goes out."""
+        for burst in bursts(self.plan, self.calls, self.gas_used, self.seat):
+            yield [replace(outgoing, decision_id=self.warrant.decision_id) for outgoing in burst]
 
     def rests(self, burst: Sequence[Outgoing]) -> bool:
         """Return whether the orders a burst leaves wait for a price, or none is left to be filled."""
@@ -171,12 +159,12 @@ def at_prices(now: PerpPosition, before: PerpPosition) -> PerpPosition:
     return now
 
 
-def bursts(plan: PerpPlan, calls: Sequence[Call], warrant: PerpWarrant, seat: PerpSeat) -> list[list[Outgoing]]:
+def bursts(plan: PerpPlan, calls: Sequence[Call], gas_used: Sequence[int], seat: PerpSeat) -> list[list[Outgoing]]:
     """Return what goes out together: approval and deposit at once, every trade once what comes before it is done."""
     groups, current = list[list[Outgoing]](), list[Outgoing]()
     for i, (call, step) in enumerate(zip(calls, plan.steps, strict=True)):
-        limit = max(gas_limit(warrant.gas_used[i]), seat.least_gas(step.move))
-        current.append(Outgoing(call, warrant.decision_id, i, step.spend, limit))
+        limit = max(gas_limit(gas_used[i]), seat.least_gas(step.move))
+        current.append(Outgoing(call, 0, i, step.spend, limit))
         following = plan.steps[i + 1].move if i + 1 < len(plan.steps) else None
         rides = isinstance(following, Trade) and following.margin > 0
         if not (isinstance(step.move, AllowMargin) and (rides or isinstance(following, AllowMargin | AddMargin))):

@@ -15,9 +15,10 @@ from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
+from keeper.engine.lending_departure import lending_look
 from keeper.engine.preflight import Prepared
+from keeper.engine.recheck import Anew
 from keeper.engine.result import Result
-from keeper.engine.submit import SecondLook
 from keeper.execution.recheck import Change, Drop, Keep, Unsure
 
 SAFE = loop("10", "5000")
@@ -120,7 +121,7 @@ async def test_a_plan_still_asked_for_is_kept() -> None:
     """At the fee that is right now."""
     paper = Paper({"loop": DANGER}, holding_dollars())
     engine, sent = await under_way(paper)
-    assert isinstance(await SecondLook(engine, sent)(False), Keep)
+    assert isinstance(await lending_look(engine, sent)(False), Keep)
 
 
 async def test_a_plan_that_nothing_asks_for_any_more_is_dropped() -> None:
@@ -128,7 +129,7 @@ async def test_a_plan_that_nothing_asks_for_any_more_is_dropped() -> None:
     paper = Paper({"loop": DANGER}, holding_dollars())
     engine, sent = await under_way(paper)
     paper.positions["loop"] = SAFE
-    assert await SecondLook(engine, sent)(False) == Drop(Reason.HEALTHY)
+    assert await lending_look(engine, sent)(False) == Drop(Reason.HEALTHY)
 
 
 async def test_a_plan_that_is_not_enough_any_more_is_changed() -> None:
@@ -136,10 +137,10 @@ async def test_a_plan_that_is_not_enough_any_more_is_changed() -> None:
     paper = Paper({"loop": DANGER}, holding_dollars())
     engine, sent = await under_way(paper)
     paper.positions["loop"] = loop("10", "14000", price="1750")
-    look = SecondLook(engine, sent)
+    look = lending_look(engine, sent)
     assert isinstance(await look(False), Change)
-    assert isinstance(look.seen, Prepared)
-    assert look.seen.plan.spend > sent.plan.spend
+    assert isinstance(look.seen, Anew)
+    assert look.seen.prepared.plan.spend > sent.plan.spend
 
 
 async def test_a_plan_that_has_begun_is_never_taken_back() -> None:
@@ -147,7 +148,7 @@ async def test_a_plan_that_has_begun_is_never_taken_back() -> None:
     paper = Paper({"loop": DANGER}, holding_dollars())
     engine, sent = await under_way(paper)
     paper.positions["loop"] = SAFE
-    assert isinstance(await SecondLook(engine, sent)(True), Keep)
+    assert isinstance(await lending_look(engine, sent)(True), Keep)
 
 
 async def test_a_plan_that_nobody_can_confirm_waits_and_its_owner_hears_of_it() -> None:
@@ -155,7 +156,7 @@ async def test_a_plan_that_nobody_can_confirm_waits_and_its_owner_hears_of_it() 
     paper = Paper({"loop": DANGER}, holding_dollars())
     engine, sent = await under_way(paper)
     paper.reading_fails = NodeAwayError("one", "eth_call", "timed out")
-    found = await SecondLook(engine, sent)(False)
+    found = await lending_look(engine, sent)(False)
     assert isinstance(found, Unsure)
     assert found.reason is Reason.NODE_AWAY
     assert engine.observer.alarms
@@ -167,4 +168,4 @@ async def test_a_look_again_counts_the_plans_own_money_once() -> None:
     engine, sent = await under_way(paper)
     engine.journal.past["spent"] = sent.plan.spend  # type: ignore[attr-defined]
     engine.state.rules = (replace(engine.state.rules[0], limits=limits(per_day=str(sent.plan.spend // 10**8 + 1))),)
-    assert isinstance(await SecondLook(engine, sent)(False), Keep)
+    assert isinstance(await lending_look(engine, sent)(False), Keep)

@@ -30,11 +30,16 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Wallet
 from keeper.core.units import Usd, Wei
-from keeper.engine.perp import preflight, recheck, submit
+from keeper.engine import recheck as second_look
+from keeper.engine import submit
+from keeper.engine.perp import departure, preflight, recheck
+from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.perp.recheck import PerpLook
+from keeper.engine.perp.recheck import perp_look
+from keeper.engine.recheck import Recheck
 from keeper.execution.outcome import PerpOutcome
 from keeper.execution.recheck import Change, Drop, Keep, Unsure
+from keeper.journal import Entry
 from keeper.venues.effects import Call
 
 RULE = perp_rule(actions=[perp_actions.REDUCE])
@@ -81,15 +86,17 @@ class Desk:
     async def spent_today(self, *_: object) -> int:
         return 10**15
 
-    async def record(self, decision: Any) -> int:
-        self.recorded.append(decision.summary)
-        return len(self.recorded)
+    async def written(self, entry: Entry) -> int:
+        if entry.id is None:
+            self.recorded.append(entry.decision.summary)
+            entry.id = len(self.recorded)
+        return entry.id
 
     async def record_outcome(self, *_: object) -> None:
         pass
 
-    async def execute(self, errand: Any, look: PerpLook) -> PerpOutcome:
-        plan, _, order = errand
+    async def execute(self, errand: Any, look: Recheck[PerpPrepared]) -> PerpOutcome:
+        plan, _, _, order = errand
         self.sent.append(plan)
         self.spent.append(order.grant.spent_today)
         found = self.outcomes.pop(0)
@@ -114,12 +121,18 @@ def _without_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recheck, "judge_perp", judged)
     monkeypatch.setattr(recheck, "find_perp_plans", ways)
     monkeypatch.setattr(recheck, "first_that_works", works)
-    monkeypatch.setattr(submit.report, "judged", lambda _: {})
-    monkeypatch.setattr(submit.report, "plan", lambda *_: {})
-    monkeypatch.setattr(submit, "inputs", lambda *_: {})
-    monkeypatch.setattr(submit, "outcome_said", lambda *_: "")
+    monkeypatch.setattr(departure.report, "judged", lambda _: {})
+    monkeypatch.setattr(departure.report, "plan", lambda *_: {})
+    monkeypatch.setattr(departure.report, "rehearsal", lambda *_: {})
+    monkeypatch.setattr(submit.report, "inputs", lambda *_: {})
+    monkeypatch.setattr(departure, "outcome_said", lambda *_: "")
     grant = lambda engine, block, plan, spent, price: SimpleNamespace(spent_today=spent)  # noqa: E731
-    monkeypatch.setattr(submit, "grant_of", grant)
+    monkeypatch.setattr(departure, "grant_of", grant)
+
+
+async def sent(engine: Any, at: Any, first: PerpPrepared) -> PerpOutcome:
+    going = PerpDeparture(engine, at, first)
+    return await submit._send(engine, going, submit._entry(engine, going))
 
 
 def desk(seen: PerpPosition, *outcomes: PerpOutcome) -> Any:
@@ -132,12 +145,12 @@ def desk(seen: PerpPosition, *outcomes: PerpOutcome) -> Any:
 )
 async def test_a_plan_that_waits_is_kept_changed_or_dropped(seen: PerpPosition, found: type) -> None:
     """By what would be done now: more of it where the position is worse, nothing where it is well."""
-    assert isinstance(await PerpLook(desk(seen), prepared(BEFORE))(False), found)
+    assert isinstance(await perp_look(desk(seen), prepared(BEFORE))(False), found)
 
 
 async def test_a_plan_of_which_a_part_is_mined_is_finished() -> None:
     """Whatever is right by then."""
-    assert await PerpLook(desk(WORSE), prepared(BEFORE))(True) == Keep(Wei(7))
+    assert await perp_look(desk(WORSE), prepared(BEFORE))(True) == Keep(Wei(7))
 
 
 async def test_the_plan_that_is_right_now_is_sent_in_the_place_of_the_first() -> None:
@@ -146,11 +159,11 @@ async def test_the_plan_that_is_right_now_is_sent_in_the_place_of_the_first() ->
     changed = PerpOutcome("cancelled", Reason.SUPERSEDED, "", None)
     first, engine = prepared(BEFORE), desk(WORSE, changed, done)
     seen = await engine.snapshot(None)
-    outcome = await submit._send(engine, seen, first, 7)
-    assert outcome is done
+    outcome = await sent(engine, seen, first)
+    assert outcome == replace(done, gave_way=True)
     assert [plan.before.margin for plan in engine.sent] == [BEFORE.margin, WORSE.margin]
     assert engine.spent == [10**15, 10**15 - first.plan.spend]
-    assert len(engine.recorded) == 1
+    assert len(engine.recorded) == 2
 
 
 async def test_a_plan_does_not_change_for_ever() -> None:
@@ -167,7 +180,7 @@ async def test_a_plan_does_not_change_for_ever() -> None:
 
     start = await engine.snapshot(None)
     engine.reader.snapshot = snapshot_
-    await submit._send(engine, start, prepared(BEFORE), 7)
+    await sent(engine, start, prepared(BEFORE))
     assert len(engine.sent) == submit.CHANGES
 
 
@@ -213,8 +226,8 @@ async def test_a_hedge_that_waits_is_kept_changed_or_dropped(
     monkeypatch.setattr(recheck, "judge_book", judged)
     monkeypatch.setattr(recheck, "find_hedge_plans", ways)
     monkeypatch.setattr(recheck, "first_that_works", works)
-    monkeypatch.setattr(recheck, "unconfirmed", lambda *_: None)
-    look = PerpLook(engine, PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
+    monkeypatch.setattr(second_look, "unconfirmed", lambda *_: None)
+    look = perp_look(engine, PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
     assert isinstance(await look(False), found)
 
 

@@ -19,7 +19,7 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import WAD, Wei
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.perp.recheck import PerpLook
+from keeper.engine.perp.recheck import perp_look
 from keeper.engine.perp.stops import changes, wanted_order
 from keeper.engine.perp.upkeep import plan_of
 from keeper.execution.recheck import Drop, Keep
@@ -99,7 +99,7 @@ async def test_a_stop_on_its_way_is_not_given_up_because_its_rule_rests() -> Non
     plan = plan_of(HEDGE, stop(), placed)  # type: ignore[arg-type]
     sent = PerpPrepared(plan, (), "here", (), HEDGE, Wei(7), Wei(7))
     nobody: Any = None
-    assert await PerpLook(nobody, sent)(has_begun=False) == Keep(Wei(7))
+    assert await perp_look(nobody, sent)(has_begun=False) == Keep(Wei(7))
 
 
 @pytest.mark.parametrize(("margin", "found"), [("1000", Keep), ("5000", Drop)])
@@ -110,7 +110,8 @@ async def test_what_finishes_a_plan_is_kept_until_its_target_is_met(margin: str,
     intent = PerpIntent(assessed_perp(now, rule), rule, to_margin(wad("0.30")), (), (), None, finishes=True)
     plan = replace(plan_of(now, rule, CancelOrder("0x01")), intent=intent, is_upkeep=False)
     engine: Any = SimpleNamespace(perps=SimpleNamespace(rules=(rule,)), reader=Watching(now))
-    assert isinstance(await PerpLook(engine, PerpPrepared(plan, (), "", (), now, None, Wei(7)))(has_begun=False), found)
+    look = perp_look(engine, PerpPrepared(plan, (), "", (), now, None, Wei(7)))
+    assert isinstance(await look(has_begun=False), found)
 
 
 class Watching:

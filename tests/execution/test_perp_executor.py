@@ -16,15 +16,17 @@ from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import Wallet
 from keeper.core.units import Address, Usd, Wei
 from keeper.execution import perp_errand, settlement
 from keeper.execution.executor import Executor
 from keeper.execution.flight import SendFailedError
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.perp_errand import PerpParts, PerpWarrant
+from keeper.execution.perp_errand import PerpParts
 from keeper.execution.policy import Grant
 from keeper.execution.settlement import LOOKS, OrderWatch
-from keeper.journal import JournalError
+from keeper.execution.warrant import Warrant
+from keeper.journal import Entry, JournalError
 from keeper.venues.effects import Call, Closes, Decoder, Takes
 from keeper.venues.ports import OrderOutcome
 
@@ -84,7 +86,9 @@ class Venue:
         orders = OrderWatch(self.created, self.keep, self.outcomes, 10, 1, self.carried_out)
         desk, loans = PerpParts(lambda _: seat, self.read, orders), lane
         calls = [Call(LOW.legs[0].market, b"", Wei(0), "trade") for _ in self.plan.steps]
-        errand = desk.errand(self.plan, calls, PerpWarrant(1, grant, None, (100_000,) * len(calls)))
+        decision: Any = None  # written before
+        warrant = Warrant(Entry(decision, 1), grant, Wallet(OWNER, Wei(10**18)), None)
+        errand = desk.errand(self.plan, calls, (100_000,) * len(calls), warrant)
         return await Executor(lane, None, loans, desk).execute(errand)
 
 

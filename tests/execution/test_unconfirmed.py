@@ -13,9 +13,9 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from keeper.chain.errors import NodeAwayError
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
-from keeper.engine import submit
-from keeper.engine.perp.recheck import PerpLook
-from keeper.engine.submit import SecondLook
+from keeper.engine import lending_departure
+from keeper.engine.lending_departure import lending_look
+from keeper.engine.perp.recheck import perp_look
 from keeper.execution.recheck import Keep, Unsure, Verdict
 
 AWAY = NodeAwayError("n", "eth_call", "down")
@@ -84,12 +84,12 @@ async def test_the_owner_hears_that_a_plan_waits_unconfirmed(monkeypatch: pytest
     async def away(*_: Any) -> Any:
         raise AWAY
 
-    monkeypatch.setattr(submit, "look_again", away)
+    monkeypatch.setattr(lending_departure, "look_again", away)
     told = Told()
     engine: Any = SimpleNamespace(observer=told, reader=SimpleNamespace(head=away, snapshot=away))
     intent = SimpleNamespace(position="eth-loop", rule=None)
     sent: Any = SimpleNamespace(plan=SimpleNamespace(intent=intent, spend=0, is_upkeep=False), ceiling=None)
-    for look in (SecondLook(engine, sent), PerpLook(engine, sent)):
+    for look in (lending_look(engine, sent), perp_look(engine, sent)):
         assert isinstance(await look(False), Unsure)
         assert await look(True) == Keep(None), "what was begun is finished"
     assert len(told.alarms) == 2

@@ -16,7 +16,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.cases import case_of
 from keeper.engine.cycle import consider, cycle
-from keeper.engine.perp.recheck import PerpLook
+from keeper.engine.perp.recheck import perp_look
 from keeper.execution.recheck import Change, Drop, Keep
 from keeper.service.app import opened
 from keeper.settings import load
@@ -243,7 +243,7 @@ async def test_a_plan_that_waits_is_changed_or_dropped_once_another_or_nothing_i
         (short,) = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
         found = await case_of(engine, snapshot, short).open(consider)
         assert found.prepared is not None, found.decision
-        look = PerpLook(engine, found.prepared)
+        look = perp_look(engine, found.prepared)
         assert isinstance(await look(False), Keep)
         squeeze(scene.world, "2460")
         assert isinstance(await look(False), Change)

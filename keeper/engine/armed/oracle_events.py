@@ -20,8 +20,9 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, decimal_of, usd_text
 from keeper.engine.armed.match import fitting
 from keeper.engine.engine import Engine
+from keeper.engine.lending_departure import LendingDeparture
 from keeper.engine.plan import judge
-from keeper.engine.submit import conclude_plan
+from keeper.engine.submit import submit
 from keeper.journal import JournalError
 from keeper.venues.feeds import oracle_events
 from keeper.venues.ports import ReadFailedError
@@ -143,7 +144,7 @@ class Early:
                     continue
                 self._shot_at, self._unproven = block.number, block
                 rehearsed = replace(prepared.rehearsed, how=f"{prepared.rehearsed.how}, {HOW}")
-                sent = await conclude_plan(engine, snapshot, intent, replace(prepared, rehearsed=rehearsed), signer)
+                sent = await submit(engine, LendingDeparture(engine, snapshot, replace(prepared, rehearsed=rehearsed)))
             except (JournalError, ReadFailedError, NodeError) as error:
                 engine.observer.not_armed(block.number, str(error))
                 return

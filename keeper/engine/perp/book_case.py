@@ -18,14 +18,15 @@ from keeper.core.units import Address
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book
+from keeper.engine.perp.departure import PerpDeparture, subject
 from keeper.engine.perp.notices import notices_of, standing_of
 from keeper.engine.perp.plan import find_hedge_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
 from keeper.engine.perp.report import judged
-from keeper.engine.perp.submit import conclude_plan, subject
 from keeper.engine.perp.unwind import gives_up, stand_by
 from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome, Family
+from keeper.engine.submit import submit
 from keeper.execution.outcome import PerpOutcome
 
 
@@ -88,7 +89,7 @@ class BookCase:
 
     async def submit(self, prepared: PerpPrepared) -> PerpOutcome | asyncio.Task[PerpOutcome]:
         """Write the plan down, then send it. Raises JournalError."""
-        return await conclude_plan(self.engine, self.snapshot, prepared)
+        return await submit(self.engine, PerpDeparture(self.engine, self.snapshot, prepared))
 
     def goes_ahead(self, prepared: PerpPrepared, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
         """Nothing is decided after it on what it leaves: another book's hedge waits for the signer."""

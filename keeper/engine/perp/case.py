@@ -19,6 +19,7 @@ from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import calls_go_ahead
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
+from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.foreign_changes import notice
 from keeper.engine.perp.notices import notices_of, standing_of
 from keeper.engine.perp.orders import look_after_orders
@@ -26,9 +27,9 @@ from keeper.engine.perp.plan import find_perp_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
 from keeper.engine.perp.report import judged
 from keeper.engine.perp.stops import keep_stops, take_back
-from keeper.engine.perp.submit import conclude_plan
 from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome, Family
+from keeper.engine.submit import submit
 from keeper.execution.outcome import PerpOutcome
 
 
@@ -91,7 +92,7 @@ class PerpCase:
 
     async def submit(self, prepared: PerpPrepared) -> PerpOutcome | asyncio.Task[PerpOutcome]:
         """Write the plan down, then send it. Raises JournalError."""
-        return await conclude_plan(self.engine, self.snapshot, prepared)
+        return await submit(self.engine, PerpDeparture(self.engine, self.snapshot, prepared))
 
     def goes_ahead(self, prepared: PerpPrepared, outcome: AnyOutcome | asyncio.Task[AnyOutcome]) -> None:
         """Let what is decided next meet what the plan leaves."""

@@ -10,9 +10,9 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.engine.engine import Engine
 from keeper.engine.history import Shrunk
+from keeper.engine.holds import where
 from keeper.engine.perp import report
 from keeper.engine.perp.notices import position_text, size_text
-from keeper.engine.submit import where
 from keeper.journal import NewDecision
 
 REASONS = {What.LIQUIDATED: Reason.LIQUIDATED, What.DELEVERAGED: Reason.DELEVERAGED}

@@ -8,16 +8,16 @@ from keeper.core.decide import Hold, left_today
 from keeper.core.perp.decide import PerpIntent, pending_order
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment
-from keeper.core.snapshot import Snapshot
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.plan import find_perp_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.recheck import Anew
 from keeper.journal import JournalError
 from keeper.venues.ports import ReadFailedError
 
 
-async def rest_of(engine: Engine, intent: PerpIntent | HedgeIntent) -> tuple[Snapshot, PerpPrepared] | None:
+async def rest_of(engine: Engine, intent: PerpIntent | HedgeIntent) -> Anew[PerpPrepared] | None:
     """Return a plan for what is still missing, rehearsed at the newest block; None where there is none, or no way.
 
     Within the limits of the rule, and only where nothing is in doubt. Never raises for what a node does.
@@ -42,4 +42,4 @@ async def rest_of(engine: Engine, intent: PerpIntent | HedgeIntent) -> tuple[Sna
     if isinstance(prepared, Hold):
         engine.observer.held(prepared.position, prepared.rule, prepared.reason, prepared.detail)
         return None
-    return snapshot, prepared
+    return Anew(snapshot, prepared)

@@ -1,11 +1,10 @@
-"""A second look, before more is offered for a plan that waits to be mined: is it still asked for?"""
+"""What would be done now in the place of a plan about a perpetual position or a book that waits to be mined."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from keeper.chain.errors import NodeError
 from keeper.core.book.rules import HedgeIntent, decide_hedge
 from keeper.core.decide import Hold, Memory, asked_for
 from keeper.core.perp.decide import PerpIntent, decide_perp
@@ -18,48 +17,29 @@ from keeper.engine.engine import Engine, Ruled
 from keeper.engine.perp.assess import judge_book, judge_perp
 from keeper.engine.perp.plan import find_hedge_plans, find_perp_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
-from keeper.engine.unconfirmed import unconfirmed
-from keeper.execution.recheck import Keep, Unsure, Verdict, verdict
-from keeper.venues.ports import ReadFailedError
+from keeper.engine.recheck import Anew, Recheck
+from keeper.execution.recheck import Unsure
 
 
-@dataclass(slots=True)
-class PerpLook:
-    """Asked by the lane. What cannot be seen is no reason to give a rehearsed plan up, nor to pay more for it.
+def perp_look(engine: Engine, sent: PerpPrepared) -> Recheck[PerpPrepared]:
+    """Return what decides about a plan anew: a position's by its rules, a book's by its band."""
+    return Recheck(engine, sent.plan.intent.position, sent, _Deciding(engine, sent).decided)
 
-    Keeps what it saw for the plan that takes the place of the one that was sent.
-    """
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """What would be done now in the place of a plan that was sent."""
 
     engine: Engine
     sent: PerpPrepared
-    seen: tuple[Snapshot, PerpPrepared] | None = field(default=None, init=False)
 
-    async def __call__(self, has_begun: bool) -> Verdict:
-        """Return what becomes of the plan. Once a part is mined the rest is finished."""
-        if has_begun or self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
-            return Keep(self.sent.ceiling)
-        found = await self._looked()
-        if isinstance(found, Unsure):
-            unconfirmed(self.engine, self.sent.plan.intent.position, found)
-        return found
-
-    async def _looked(self) -> Verdict:
-        self.seen = None
-        try:
-            snapshot = await self.engine.reader.snapshot(await self.engine.reader.head())
-            now = await self._now(snapshot, self.sent.plan.intent)
-        except NodeError as error:
-            return Unsure(Reason.NODE_AWAY, str(error))
-        except ReadFailedError as error:
-            return Unsure(error.doubt.reason, error.doubt.detail)
-        if isinstance(now, Unsure):
-            return now
-        if isinstance(now, PerpPrepared):
-            self.seen = snapshot, now
-            return verdict(self.sent.plan, now.plan, now.ceiling, has_begun=False)
-        return (
-            Keep(self.sent.ceiling) if now is None else verdict(self.sent.plan, now, self.sent.ceiling, has_begun=False)
-        )
+    async def decided(self) -> Anew[PerpPrepared] | Hold | Unsure | None:
+        """Return the plan there would be, were nothing under way; None where no rule is asked for it."""
+        if self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
+            return None
+        snapshot = await self.engine.reader.snapshot(await self.engine.reader.head())
+        now = await self._now(snapshot, self.sent.plan.intent)
+        return Anew(snapshot, now) if isinstance(now, PerpPrepared) else now
 
     async def _now(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> PerpPrepared | Hold | Unsure | None:
         """Return what would be done at the newest block; None where nobody is asked anew, for it is no rule's."""

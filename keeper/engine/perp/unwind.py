@@ -17,11 +17,12 @@ from keeper.core.scales import Beyond
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import WAD, Wei, mul_div_down
 from keeper.engine.engine import Engine
+from keeper.engine.lending_departure import LendingDeparture
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import delta_text, standing_of
 from keeper.engine.perp.orders import CANCEL_AFTER_S
 from keeper.engine.plan import find_plans, first_that_works, judge
-from keeper.engine.submit import conclude_plan
+from keeper.engine.submit import submit
 
 QUIET = (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT, Reason.ALERT_ONLY)
 NOT_YET = (
@@ -103,7 +104,7 @@ async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) 
         subject, title = f"naked:{rule.book}:{rule.name}", f"{rule.book} cannot be unwound"
         engine.observer.raise_alarm(f"unwind:{rule.book}:{rule.name}", title, body, subject=subject)
         return
-    await conclude_plan(engine, snapshot, intent, prepared, signer)
+    await submit(engine, LendingDeparture(engine, snapshot, prepared))
 
 
 def _own(assessed: BookAssessment) -> int:

@@ -19,9 +19,10 @@ from keeper.core.snapshot import Snapshot
 from keeper.core.units import Bps, Usd, Wad
 from keeper.engine.engine import Engine
 from keeper.engine.notices import clipped
+from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.notices import position_text
 from keeper.engine.perp.preflight import first_that_works
-from keeper.engine.perp.submit import conclude_plan
+from keeper.engine.submit import submit
 
 ORDERS = "orders"
 """The name under which what belongs to no rule is journaled: a late order taken back, a stop without its rule."""
@@ -50,7 +51,7 @@ async def carry_out(
         body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", position_text(position))
         engine.observer.raise_alarm(f"upkeep:{position.name}:{rule.name}", title, body)
         return
-    await conclude_plan(engine, snapshot, prepared)
+    await submit(engine, PerpDeparture(engine, snapshot, prepared))
     engine.state.upkept[f"{position.name}:{rule.name}"] = plan.label
 
 

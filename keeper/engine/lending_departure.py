@@ -1,0 +1,120 @@
+"""A rehearsed plan about a loan, about to go out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from keeper.chain.errors import NodeError
+from keeper.core.decide import Hold
+from keeper.core.lending.plan import Plan
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Snapshot
+from keeper.core.units import Address, Usd
+from keeper.engine import report
+from keeper.engine.deeds import outcome_said
+from keeper.engine.engine import Engine
+from keeper.engine.plan import look_again
+from keeper.engine.preflight import Prepared, grant_of
+from keeper.engine.recheck import Anew, Recheck
+from keeper.engine.report import Data
+from keeper.engine.submit import Heading, Written
+from keeper.execution.executor import Errand, Executor
+from keeper.execution.outcome import Outcome
+from keeper.execution.rehearsal import Refused
+from keeper.execution.warrant import Warrant
+from keeper.journal import Entry, JournalError
+from keeper.venues.ports import ReadFailedError
+
+
+class LendingDeparture:
+    """The plan, and what is right in its place once more is to be offered for it."""
+
+    def __init__(self, engine: Engine, snapshot: Snapshot, prepared: Prepared) -> None:
+        self._engine = engine
+        self._prepared = prepared
+        self._name = prepared.plan.intent.position
+        self.snapshot = snapshot
+        self.look = lending_look(engine, prepared)
+
+    @property
+    def plan(self) -> Plan:
+        """What will be done."""
+        return self._prepared.plan
+
+    @property
+    def refused(self) -> Sequence[tuple[Plan, Refused]]:
+        """Better ones that did not pass their trial."""
+        return self._prepared.refused
+
+    @property
+    def signer(self) -> Address:
+        """Who pays and signs for the position."""
+        return self._engine.reader.positions[self._name].spender
+
+    @property
+    def subject(self) -> str:
+        """The position."""
+        return self._name
+
+    def written(self) -> Written:
+        """Return what the journal keeps of it."""
+        sent = self._prepared
+        made = report.plan(sent.plan, sent.script.calls) | report.fee(sent.stake, sent.ceiling)
+        return Written(report.assessment(sent.plan.intent.assessment), made, report.rehearsal(sent.rehearsed))
+
+    def rehearsed(self) -> Outcome:
+        """Return the outcome of a plan that was only to be rehearsed."""
+        found = self._prepared.rehearsed
+        return Outcome("rehearsed", Reason.REHEARSED, found.where, found.after)
+
+    def without_signer(self) -> Outcome:
+        """Return the outcome where nobody can sign it."""
+        return Outcome("failed", Reason.NO_SIGNER, self._name, None)
+
+    def errand(self, executor: Executor, entry: Entry, spent: Usd) -> Errand[Outcome]:
+        """Return the plan ready to go, granted what its rule may do at the block it was decided on."""
+        sent, block = self._prepared, self.plan.intent.assessment.position.block
+        grant = grant_of(self._engine, block, sent.plan, self.signer, spent)
+        warrant = Warrant(entry, grant, self.snapshot.wallets[self.signer], sent.ceiling)
+        return executor.lending.errand(sent.plan, sent.script, sent.rehearsed, warrant)
+
+    def expects_change(self) -> None:
+        """Nothing: what a plan of ours does to a loan is known by its calls."""
+
+    def heading(self, outcome: Outcome) -> Heading:
+        """Return how it stands afterwards."""
+        health = outcome.after.health_factor if outcome.after else None
+        return Heading(health, "health factor", outcome_said(self.plan, outcome))
+
+    def outcome(self, outcome: Outcome) -> Data:
+        """Return what came of it, as plain data."""
+        return report.outcome(outcome)
+
+    async def remember(self, decision_id: int, outcome: Outcome) -> None:
+        """Nothing lasts longer than the plan."""
+
+    async def following(self, outcome: Outcome) -> LendingDeparture | None:
+        """Return what is sent at once in its place: what is right by now, or one for the price as it is by now.
+
+        A price that moved under a plan refuses its swap, or leaves too little health for the round that comes next.
+        """
+        is_cut_short = outcome.reason is Reason.FLOOR_TOO_NEAR and outcome.kind == "partial"
+        found: Anew[Prepared] | Hold | None = None
+        if outcome.reason is Reason.SUPERSEDED:
+            found = self.look.seen
+        elif outcome.reason is Reason.PRICE_MOVED or is_cut_short:
+            found = await self._anew()
+        return LendingDeparture(self._engine, found.snapshot, found.prepared) if isinstance(found, Anew) else None
+
+    async def _anew(self) -> Anew[Prepared] | Hold | None:
+        try:
+            return await look_again(self._engine, self._name, Usd(0))
+        except (NodeError, ReadFailedError, JournalError):
+            return None  # the next block decides anew
+
+
+def lending_look(engine: Engine, sent: Prepared) -> Recheck[Prepared]:
+    """Return what decides about a plan anew; what it was counted with does not stand in its own way."""
+    name = sent.plan.intent.position
+    return Recheck(engine, name, sent, partial(look_again, engine, name, sent.plan.spend))
