@@ -246,14 +246,14 @@ async def test_a_hedge_of_a_book_whose_exposure_is_in_doubt_bids_no_more(
         return replace(known, exposure=replace(known.exposure, doubts=(Doubt(reason, "no price of ETH"),)))
 
     monkeypatch.setattr(recheck, "judge_book", judged)
-    monkeypatch.setattr(recheck, "unconfirmed", lambda _, __, found: heard.append(found))
-    look = PerpLook(desk(HEDGED), PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
+    monkeypatch.setattr(second_look, "unconfirmed", lambda _, __, found: heard.append(found))
+    look = perp_look(desk(HEDGED), PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
     assert await look(False) == Unsure(reason, "no price of ETH")
     assert heard == [Unsure(reason, "no price of ETH")]
 
 
 async def test_a_plan_whose_position_is_not_in_the_read_bids_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not known to be well, and not known to be worse."""
-    monkeypatch.setattr(recheck, "unconfirmed", lambda *_: None)
-    found = await PerpLook(desk(short(name="another")), prepared(BEFORE))(False)
+    monkeypatch.setattr(second_look, "unconfirmed", lambda *_: None)
+    found = await perp_look(desk(short(name="another")), prepared(BEFORE))(False)
     assert found == Unsure(Reason.POSITION_UNREADABLE, BEFORE.name)
