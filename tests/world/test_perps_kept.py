@@ -248,7 +248,7 @@ async def test_a_plan_that_waits_is_changed_or_dropped_once_another_or_nothing_i
         squeeze(scene.world, "2460")
         assert isinstance(await look(False), Change)
         assert look.seen is not None
-        assert look.seen.prepared.plan.weights != found.prepared.plan.weights  # type: ignore[union-attr]
+        assert look.seen.prepared.plan.weights != found.prepared.plan.weights
         squeeze(scene.world, "2000")
         assert await look(False) == Drop(Reason.HEALTHY)
         assert isinstance(await look(True), Keep)
