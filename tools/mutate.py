@@ -27,7 +27,7 @@ COPIED = ("keeper", "tests", "contracts_abi", "config", "pyproject.toml")
 LONGEST_S = 120
 WORKERS = int(os.environ.get("WORKERS", "2"))
 LIBRARIES = (
-    "aiohttp", "aiosqlite", "alembic.command", "eth_account", "hypothesis", "numpy", "pydantic", "pytest",
+    "aiohttp", "alembic.command", "eth_account", "hypothesis", "numpy", "pydantic", "pytest",
     "pytest_asyncio", "sqlalchemy.ext.asyncio", "structlog", "websockets.asyncio.client", "apprise", "typer",
 )  # fmt: skip
 Job = tuple[str, Mutant | None]

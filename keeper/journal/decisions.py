@@ -100,7 +100,7 @@ class Decisions:
     async def record(self, decision: NewDecision) -> int:
         """Write a decision and return its id. Raises JournalError."""
         async with self.store.writing("record a decision") as connection:
-            return await connection.run_sync(insert_decision, decision, self.store.clock())
+            return await connection.do(insert_decision, decision, self.store.clock())
 
     async def record_hold(self, decision: NewDecision) -> int:
         """Write a hold and return its id: one that comes back within a day is counted where it was written.
@@ -108,7 +108,7 @@ class Decisions:
         A state that comes and goes would fill the journal with rows that say the same. Raises JournalError.
         """
         async with self.store.writing("record a hold") as connection:
-            return await connection.run_sync(_count_or_insert, decision, self.store.clock())
+            return await connection.do(_count_or_insert, decision, self.store.clock())
 
     async def written(self, entry: Entry) -> int:
         """Write an entry unless it is written, and return its id. Raises JournalError."""
@@ -120,11 +120,11 @@ class Decisions:
         """Write what came of a decision, over what was known before. Raises JournalError, NoSuchRowError."""
         row = {"outcome_kind": kind, "outcome": outcome}
         async with self.store.writing("record an outcome") as connection:
-            changed = await connection.execute(update(decisions).where(decisions.c.id == decision_id).values(row))
-            if changed.rowcount == 0:
+            changed = await connection.change(update(decisions).where(decisions.c.id == decision_id).values(row))
+            if not changed:
                 raise NoSuchRowError("record an outcome", f"decision {decision_id}")
             if kind == "failed":
-                await connection.run_sync(_count_if_repeated, decision_id, outcome)
+                await connection.do(_count_if_repeated, decision_id, outcome)
 
     async def get(self, decision_id: int) -> Decision | None:
         """One decision by id. Raises JournalError."""
@@ -197,7 +197,7 @@ class Decisions:
         newest_first = decisions.c.block_timestamp.desc()
         query = select(decisions.c.outcome).where(matching).order_by(newest_first).limit(MOST_FAILURES)
         async with self.store.reading("count failed plans") as connection:
-            outcomes = (await connection.scalars(query)).all()
+            outcomes = (await connection.read(query)).scalars().all()
         return sum((made or {}).get("reason") not in NO_FAULT_OF_THE_PLAN for made in outcomes)
 
     async def price_moved_since(self, position: str, rule: str, timestamp: int) -> int:
@@ -210,7 +210,7 @@ class Decisions:
         matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
         query = select(decisions.c.outcome).where(matching).order_by(decisions.c.id.desc()).limit(MOST_FAILURES)
         async with self.store.reading("count plans the price outran") as connection:
-            outcomes = (await connection.scalars(query)).all()
+            outcomes = (await connection.read(query)).scalars().all()
         return sum((made or {}).get("reason") == PRICE_MOVED for made in outcomes)
 
     async def prune(self, days: int) -> int:
@@ -224,14 +224,14 @@ class Decisions:
         part = delete(decisions).where(decisions.c.id.in_(some))
         while True:
             async with self.store.writing("forget old holds") as connection:
-                count = int((await connection.execute(part)).rowcount)
+                count = await connection.change(part)
             forgotten += count
             if count < PRUNED_AT_ONCE:
                 return forgotten
 
     async def _read(self, query: Select[Any]) -> tuple[Decision, ...]:
         async with self.store.reading("read decisions") as connection:
-            return tuple(Decision(**row) for row in (await connection.execute(query)).mappings())
+            return tuple(Decision(**row) for row in (await connection.read(query)).mappings())
 
 
 def _prices(position: Mapping[str, Any]) -> dict[str, int]:

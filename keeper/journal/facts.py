@@ -27,9 +27,8 @@ class Facts:
         here = facts.c.key == key
         async with self.store.writing(f"write the fact {key}") as connection:
             if value is None:
-                await connection.execute(delete(facts).where(here))
+                await connection.change(delete(facts).where(here))
                 return
             row = {"value": value, "updated_at": self.store.clock()}
-            changed = await connection.execute(update(facts).where(here).values(row))
-            if changed.rowcount == 0:
-                await connection.execute(insert(facts).values(key=key, **row))
+            if not await connection.change(update(facts).where(here).values(row)):
+                await connection.change(insert(facts).values(key=key, **row))

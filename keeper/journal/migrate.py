@@ -24,10 +24,10 @@ async def bring_up_to_date(store: Store) -> None:
     Raises SchemaTooNewError for a schema this code does not know, JournalError when the database cannot be used.
     """
     async with store.reading("be opened") as connection:
-        if await connection.run_sync(is_current):
+        if await connection.do(is_current):
             return
     async with store.writing("be migrated") as connection:
-        await connection.run_sync(upgrade)
+        await connection.do(upgrade)
 
 
 def is_current(connection: Connection) -> bool:

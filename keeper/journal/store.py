@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,8 +14,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from keeper.journal.desk import Desk, Session
 from keeper.journal.errors import JournalError, from_database
 
 T = TypeVar("T")
@@ -33,11 +32,11 @@ class Tally:
 class Store:
     """An engine and a clock (whole seconds since 1970)."""
 
-    engine: AsyncEngine
+    engine: Engine
     clock: Callable[[], int]
-    quick: Engine | None = None
-    """The same database for whole transactions in a thread, where that is faster."""
     tally: Tally = field(default_factory=Tally)
+    desks: list[Desk] = field(default_factory=list)
+    """Threads that nobody works in now."""
 
     @property
     def is_file(self) -> bool:
@@ -45,54 +44,61 @@ class Store:
         return self.engine.url.get_backend_name() == "sqlite" and self.engine.url.database not in (None, "", ":memory:")
 
     @asynccontextmanager
-    async def reading(self, action: str) -> AsyncIterator[AsyncConnection]:
+    async def reading(self, action: str) -> AsyncIterator[Session]:
         """A consistent view; never waits for a writer on SQLite. Raises JournalError."""
-        try:
-            async with self.engine.connect() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as failure:
-            raise from_database(action, failure) from failure
+        async with self._transaction(action, writes=False) as session:
+            yield session
 
     @asynccontextmanager
-    async def writing(self, action: str) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, action: str) -> AsyncIterator[Session]:
         """All of it or nothing; on the disk when this returns. Raises JournalError."""
         self.tally.count += 1  # before and after: what is read meanwhile may not have seen it yet
         try:
-            async with self.engine.execution_options(writes=True).begin() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as failure:
-            raise from_database(action, failure) from failure
+            async with self._transaction(action, writes=True) as session:
+                yield session
         finally:
             self.tally.count += 1
 
     async def at_once(self, action: str, work: Callable[[Connection], T], *, stays: bool = True) -> T:
-        """Run a whole transaction in one go: all of it or nothing, on the disk when this returns. Raises JournalError.
+        """Run a whole transaction in one visit to a thread: an acting block waits for it. Raises JournalError.
 
-        On SQLite in one visit to a thread, with a connection of its own: an acting block waits for it. Unless it
-        ``stays`` it is undone at its end, and the tally left as it is.
+        All of it or nothing, on the disk when this returns. Unless it ``stays`` it is undone at its end, and the
+        tally left as it is.
         """
         self.tally.count += stays
+        desk = self.desks.pop() if self.desks else Desk()
         try:
-            if self.quick is not None:
-                return await asyncio.to_thread(_run, self.quick, work, stays)
-            async with self.engine.execution_options(writes=True).connect() as connection:
-                found = await connection.run_sync(work)
-                await (connection.commit() if stays else connection.rollback())
-                return found
+            return await desk.run(_run, self.engine, work, stays)
         except (SQLAlchemyError, OSError) as failure:
             raise from_database(action, failure) from failure
         finally:
+            self.desks.append(desk)
             self.tally.count += stays
+
+    @asynccontextmanager
+    async def _transaction(self, action: str, *, writes: bool) -> AsyncIterator[Session]:
+        desk, is_whole = self.desks.pop() if self.desks else Desk(), False
+        try:
+            try:
+                await desk.begin(self.engine, writes=writes)
+                yield Session(desk)
+                is_whole = True
+            finally:
+                await desk.end(stays=is_whole and writes)
+        except (SQLAlchemyError, OSError) as failure:
+            raise from_database(action, failure) from failure
+        finally:
+            self.desks.append(desk)
 
     async def close(self) -> None:
         """Let go of every connection."""
-        await self.engine.dispose()
-        if self.quick is not None:
-            self.quick.dispose()
+        for desk in self.desks:
+            desk.close()
+        self.engine.dispose()
 
 
 def _run(engine: Engine, work: Callable[[Connection], T], stays: bool) -> T:
-    with engine.execution_options(writes=True).connect() as connection:
+    with engine.connect().execution_options(writes=True) as connection:
         found = work(connection)
         connection.commit() if stays else connection.rollback()
         return found
@@ -102,17 +108,15 @@ def connect(address: str, clock: Callable[[], int], patience_s: int) -> Store:
     """Build the engine for a URL or a file path; nothing is opened yet. Raises JournalError for what is neither."""
     url = parse(address)
     try:
-        engine = create_async_engine(url)
+        engine = create_engine(url)
     except ModuleNotFoundError as missing:
         remedy = "Install the extra: pip install 'position-keeper[postgres]'."
         raise JournalError("be opened", f"the driver {missing.name} is not installed", remedy) from missing
     if url.get_backend_name() != "sqlite":
         prepare_postgresql(engine, patience_s)
-        return Store(engine, clock)
-    quick = create_engine(url.set(drivername="sqlite"))
-    for one in (engine.sync_engine, quick):
-        prepare_sqlite(one, patience_s)
-    return Store(engine, clock, quick)
+    else:
+        prepare_sqlite(engine, patience_s)
+    return Store(engine, clock)
 
 
 def parse(address: str) -> URL:
@@ -140,7 +144,7 @@ def sqlite_url(path: str) -> URL:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as failure:
         raise from_database("be opened", failure) from failure
-    return URL.create("sqlite+aiosqlite", database=str(file))
+    return URL.create("sqlite", database=str(file))
 
 
 def prepare_sqlite(engine: Engine, patience_s: int) -> None:
@@ -181,7 +185,7 @@ def patiently(do: Callable[[], object], patience_s: int) -> None:
             return
 
 
-def prepare_postgresql(engine: AsyncEngine, patience_s: int) -> None:
+def prepare_postgresql(engine: Engine, patience_s: int) -> None:
     """A server set to confirm commits before they are on its disk is overruled; waiting for a lock has an end."""
 
     def on_connect(connection: Any, record: object) -> None:
@@ -193,4 +197,4 @@ def prepare_postgresql(engine: AsyncEngine, patience_s: int) -> None:
         cursor.close()
         connection.commit()
 
-    event.listen(engine.sync_engine, "connect", on_connect)
+    event.listen(engine, "connect", on_connect)

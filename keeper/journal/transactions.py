@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keeper.journal.decisions import Mode
+from keeper.journal.desk import Session
 from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError
 from keeper.journal.schema import attempts, decisions, transactions
 from keeper.journal.store import Store
@@ -110,7 +110,7 @@ class Transactions:
         Returns the transaction's id. Raises NonceTakenError when another intent lives at the nonce, JournalError.
         """
         async with self.store.writing("add a signed transaction") as connection:
-            return (await connection.run_sync(self.insert, transaction, attempt, None))[0]
+            return (await connection.do(self.insert, transaction, attempt, None))[0]
 
     async def replace_signed(self, replaced_id: int, transaction: NewTransaction, attempt: NewAttempt) -> int:
         """Give a nonce to another intent (a new plan, a cancellation) in one durable commit.
@@ -121,10 +121,9 @@ class Transactions:
         async with self.store.writing("replace a transaction") as connection:
             row = {"state": "replaced", "updated_at": self.store.clock()}
             unfinished = and_(transactions.c.id == replaced_id, transactions.c.state.in_(UNFINISHED))
-            changed = await connection.execute(update(transactions).where(unfinished).values(row))
-            if changed.rowcount == 0:
+            if not await connection.change(update(transactions).where(unfinished).values(row)):
                 raise NoSuchRowError("replace a transaction", f"unfinished transaction {replaced_id}")
-            return (await connection.run_sync(self.insert, transaction, attempt, replaced_id))[0]
+            return (await connection.do(self.insert, transaction, attempt, replaced_id))[0]
 
     async def add_attempt(self, transaction_id: int, attempt: NewAttempt, gas_limit: int | None = None) -> int:
         """Write further signed bytes of the same intent, with other fees or more gas; call it before the wire.
@@ -134,8 +133,8 @@ class Transactions:
         async with self.store.writing("add an attempt") as connection:
             if gas_limit is not None:
                 row = {"gas_limit": gas_limit, "updated_at": self.store.clock()}
-                await connection.execute(update(transactions).where(transactions.c.id == transaction_id).values(row))
-            return await connection.run_sync(self._insert_attempt, transaction_id, attempt)
+                await connection.change(update(transactions).where(transactions.c.id == transaction_id).values(row))
+            return await connection.do(self._insert_attempt, transaction_id, attempt)
 
     async def mark_broadcast(self, transaction_hash: str) -> None:
         """A node took these bytes: a signed transaction is pending from here on.
@@ -147,7 +146,7 @@ class Transactions:
             row = {"broadcast_at": func.coalesce(attempts.c.broadcast_at, now), "last_error": None}
             owner = await self._update_attempt(connection, transaction_hash, row)
             signed = and_(transactions.c.id == owner, transactions.c.state == "signed")
-            await connection.execute(update(transactions).where(signed).values(state="pending", updated_at=now))
+            await connection.change(update(transactions).where(signed).values(state="pending", updated_at=now))
 
     async def mark_refused(self, transaction_hash: str, error: str) -> None:
         """No node took these bytes; they may be sent again. Raises NoSuchRowError, JournalError."""
@@ -182,11 +181,11 @@ class Transactions:
         here = transactions.c.id == transaction_id
         async with self.store.writing("settle a transaction") as connection:
             lane = select(transactions.c.chain_id, transactions.c.signer, transactions.c.nonce).where(here)
-            found = (await connection.execute(lane)).one_or_none()
+            found = (await connection.read(lane)).one_or_none()
             if found is None:
                 raise NoSuchRowError("settle a transaction", f"transaction {transaction_id}")
             try:
-                await connection.execute(update(transactions).where(here).values(row))
+                await connection.change(update(transactions).where(here).values(row))
             except IntegrityError as clash:
                 raise NonceTakenError(*found) from clash
 
@@ -209,8 +208,8 @@ class Transactions:
         if not wanted:
             return frozenset()
         async with self.store.reading("read whose transactions these are") as connection:
-            found = await connection.scalars(select(attempts.c.hash).where(attempts.c.hash.in_(wanted)))
-            return frozenset(str(x) for x in found)
+            found = await connection.read(select(attempts.c.hash).where(attempts.c.hash.in_(wanted)))
+            return frozenset(str(x) for x in found.scalars())
 
     async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
         """What was signed for a decision, by nonce. Raises JournalError."""
@@ -248,7 +247,7 @@ class Transactions:
             transactions.c.gas_used.is_not(None),
         ).order_by(transactions.c.decided_at.desc())
         async with self.store.reading("add up what gas cost") as connection:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.read(query)).all()
         paid, last = 0, now
         for timestamp, used, price in rows:
             if last - timestamp > CALM_S:
@@ -280,7 +279,7 @@ class Transactions:
         if signer is not None:
             query = query.where(transactions.c.signer == signer)
         async with self.store.reading("add up what was spent") as connection:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.read(query)).all()
         lanes: dict[tuple[str, int], list[tuple[str | None, State, int]]] = defaultdict(list)
         for its_rule, its_signer, nonce, state, spend in rows:
             lanes[its_signer, nonce].append((its_rule, state, spend))
@@ -313,10 +312,10 @@ class Transactions:
             raise JournalError("add an attempt", f"{attempt.hash} is already in it", remedy) from clash
         return int(written.scalar_one())
 
-    async def _update_attempt(self, connection: AsyncConnection, transaction_hash: str, row: dict[str, Any]) -> int:
+    async def _update_attempt(self, connection: Session, transaction_hash: str, row: dict[str, Any]) -> int:
         here = attempts.c.hash == transaction_hash
         written = update(attempts).where(here).values(row).returning(attempts.c.transaction_id)
-        owner = (await connection.execute(written)).scalar_one_or_none()
+        owner = (await connection.read(written)).scalar_one_or_none()
         if owner is None:
             raise NoSuchRowError("mark an attempt", f"attempt {transaction_hash}")
         return int(owner)
@@ -326,10 +325,10 @@ class Transactions:
         ours = select(transactions).where(matching)
         theirs = select(attempts).join(transactions).where(matching)
         async with self.store.reading("read transactions") as connection:
-            found = (await connection.execute(ours)).mappings().all()
+            found = (await connection.read(ours)).mappings().all()
             rows = sorted(found, key=lambda row: (row["nonce"], row["id"]))
             signed: dict[int, list[Attempt]] = defaultdict(list)
-            bytes_ = (await connection.execute(theirs)).mappings().all()
+            bytes_ = (await connection.read(theirs)).mappings().all()
             for row in sorted(bytes_, key=lambda row: int(row["id"])):
                 signed[row["transaction_id"]].append(Attempt(**row))
         return tuple(Transaction(**row, attempts=tuple(signed[row["id"]])) for row in rows)

@@ -27,12 +27,9 @@ def statements(journal: Journal) -> Iterator[list[tuple[str, Any]]]:
     def note(_c: object, _u: object, statement: str, parameters: Any, *_: object) -> None:
         seen.append((statement, parameters))
 
-    engines = [journal.store.engine.sync_engine, *([journal.store.quick] if journal.store.quick else [])]
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
+    event.listen(journal.store.engine, "before_cursor_execute", note)
     yield seen
-    for engine in engines:
-        event.remove(engine, "before_cursor_execute", note)
+    event.remove(journal.store.engine, "before_cursor_execute", note)
 
 
 async def scans(journal: Journal, asked: list[tuple[str, Any]]) -> list[str]:
@@ -52,7 +49,7 @@ async def plans_of(journal: Journal, asked: list[tuple[str, Any]]) -> list[str]:
                     rows = sync.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
                     found.extend(f"{row[3]}: {statement}" for row in rows)
 
-        await connection.run_sync(explain)
+        await connection.do(explain)
     return found
 
 
@@ -104,7 +101,7 @@ async def test_the_check_sees_a_scan(sqlite: Journal) -> None:
     """Else it would prove nothing."""
     with statements(sqlite) as asked:
         async with sqlite.store.reading("scan") as connection:
-            await connection.execute(text("SELECT count(*) FROM decisions WHERE summary = 'x'"))
+            await connection.read(text("SELECT count(*) FROM decisions WHERE summary = 'x'"))
     assert len(await scans(sqlite, asked)) == 1
 
 
@@ -227,7 +224,7 @@ async def test_forgetting_goes_in_parts_and_to_the_end(sqlite: Journal, clock: C
         )
 
     async with sqlite.store.writing("fill") as connection:
-        await connection.run_sync(fill)
+        await connection.do(fill)
     clock.now += 3 * 86_400
     assert await sqlite.decisions.prune(1) == 2 * PRUNED_AT_ONCE + 5
     assert await sqlite.decisions.recent(10) == ()
@@ -259,7 +256,7 @@ async def test_a_journal_of_the_first_schema_keeps_its_spends(address: str, cloc
                 {"signer": SIGNER},
             )
 
-        await connection.run_sync(old)
+        await connection.do(old)
     await store.close()
     async with await open_journal(address, clock=clock) as journal:
         assert await journal.transactions.spent_usd(1, since_timestamp=NOON) == 77

@@ -30,7 +30,7 @@ async def test_an_empty_database_becomes_the_schema_of_the_code(journal: Journal
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     async with journal.store.reading("compare") as connection:
-        assert await connection.run_sync(differences) == []
+        assert await connection.do(differences) == []
 
 
 async def test_a_journal_opened_again_remembers(address: str) -> None:
@@ -52,7 +52,7 @@ async def test_two_keepers_opening_an_empty_journal_migrate_it_once(address: str
 async def test_a_journal_of_a_newer_keeper_is_refused(address: str) -> None:
     """An old keeper would misread it; it says so and changes nothing."""
     async with await open_journal(address) as journal, journal.store.writing("pretend") as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.change(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaTooNewError, match="schema 9999") as refused:
         await open_journal(address)
     assert "newer keeper" in refused.value.remedy
@@ -125,10 +125,10 @@ async def test_a_full_disk_is_an_error_with_a_remedy(tmp_path: Path) -> None:
         def fill(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA max_page_count = 1")
 
-        event.listen(journal.store.engine.sync_engine, "begin", fill)
+        event.listen(journal.store.engine, "begin", fill)
         with pytest.raises(JournalError, match="Make room on the disk"):
             await journal.transactions.add_signed(transaction(decided, data="0x" + "00" * 100_000), attempt(1))
-        event.remove(journal.store.engine.sync_engine, "begin", fill)
+        event.remove(journal.store.engine, "begin", fill)
         assert await journal.transactions.of_decision(decided) == ()
 
 
@@ -136,8 +136,7 @@ async def test_sqlite_commits_are_on_the_disk(tmp_path: Path) -> None:
     """Signed bytes must outlive a power cut: full synchronisation, and nothing points into the void."""
     async with await open_journal(f"sqlite:///{tmp_path}/j.db") as journal, journal.store.reading("look") as connection:
         found = [
-            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys")
+            await connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert found == ["wal", 2, 1]
 
@@ -189,8 +188,8 @@ def test_a_database_it_cannot_use_is_refused(address: str) -> None:
     [
         ("postgresql://u@h/n", "postgresql+psycopg"),
         ("postgres://u@h/n", "postgresql+psycopg"),
-        ("sqlite:///j.db", "sqlite+aiosqlite"),
-        ("j.db", "sqlite+aiosqlite"),
+        ("sqlite:///j.db", "sqlite"),
+        ("j.db", "sqlite"),
     ],
 )
 def test_the_driver_is_chosen_for_the_owner(address: str, driver: str) -> None:
