@@ -24,8 +24,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/core/decide.py",
-        "return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))",
-        "return Decided(tuple(found) and (Hold(name, None, Reason.HEALTHY),))",
+        "return Decided((*fired, *blind) or (Hold(name, None, Reason.HEALTHY),))",
+        "return Decided((*fired, *blind) and (Hold(name, None, Reason.HEALTHY),))",
         "tests/core/test_decisions.py",
     ),
     Mutant(
@@ -79,15 +79,15 @@ MUTANTS = (
         "tests/core/test_rules.py tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/rules.py",
+        "keeper/core/lending/rules.py",
         "if not action.trades or (not self.doubts and not self.doubted):",
         "if action.trades or (not self.doubts and not self.doubted):",
         "tests/core/test_rules.py tests/core/test_decisions.py",
     ),
     Mutant(
         "keeper/core/rules.py",
-        "return Assessment(position, account, figures, verdicts, doubts, doubted or {}, drifts or {})",
-        "return Assessment(position, account, figures, verdicts, doubts, doubted and {}, drifts or {})",
+        "return kind.judged(position, verdicts, doubts, doubted or {}, drifts or {})",
+        "return kind.judged(position, verdicts, doubts, doubted and {}, drifts or {})",
         "tests/core/test_rules.py tests/core/test_decisions.py",
     ),
     # keeper/core/prices.py

@@ -10,11 +10,11 @@ from keeper.core.book.rules import HedgeRule, blindness
 from keeper.core.lending.actions import REPAY, TOP_UP
 from keeper.core.lending.metrics import LTV
 from keeper.core.lending.named import secures
+from keeper.core.lending.rules import Assessment, Rule
 from keeper.core.perp.metrics import LEVERAGE, MARGIN_RATIO, is_named
 from keeper.core.perp.position import FACTOR, PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Rule
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import BPS, WAD, decimal_of
 from keeper.engine.plan import judge

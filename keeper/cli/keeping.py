@@ -6,8 +6,9 @@ import asyncio
 
 from keeper.cli.common import Exit, each, finish, out, prompt, say
 from keeper.cli.guard import guarded, in_house
-from keeper.core.decide import Hold, Intent
+from keeper.core.decide import Hold
 from keeper.core.lending.metrics import as_if
+from keeper.core.lending.rules import Intent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.engine.cycle import cycle

@@ -16,9 +16,10 @@ from keeper.cli.show_journal import decision_row
 from keeper.cli.words import as_json_text, brief, money, short, time_text
 from keeper.core.book.carry import Carry
 from keeper.core.book.rules import BookAssessment
+from keeper.core.lending.rules import Assessment
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine import report

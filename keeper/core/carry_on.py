@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from keeper.core.metrics import P, Target, Trigger
-from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
 from keeper.core.scales import Beyond
 
@@ -13,17 +12,12 @@ SHORT_OF_TARGET = 98
 """Percent of a target at which a plan counts as finished: interest and funding must not make another."""
 
 
-def until_target(rule: Rule) -> Rule:
-    """Return a rule that fires until its target is nearly met, where trigger and target are of one kind."""
-    return rule if rule.is_boost else replace(rule, trigger=carried_on(rule.trigger, rule.target))
-
-
-def until_margin(rule: PerpRule) -> PerpRule:
-    """Return a rule that fires until its target is nearly met, where that is a margin, and the trigger one or leverage.
+def until_target(rule: Rule[P]) -> Rule[P]:
+    """Return a rule that fires until its target is nearly met, where trigger and target alone say what that measures.
 
     A stop is of a price: what it closed half of is closed on when the price is there again.
     """
-    return replace(rule, trigger=carried_on(rule.trigger, rule.target))
+    return rule if rule.is_boost else replace(rule, trigger=carried_on(rule.trigger, rule.target))
 
 
 def carried_on(trigger: Trigger[P], target: Target[P] | None) -> Trigger[P]:

@@ -8,20 +8,17 @@ from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from keeper.core.actions import Action
-from keeper.core.lending import figures as lending
-from keeper.core.lending.metrics import LendingTarget
+from keeper.core.metrics import P, Target
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Limits, Rule, Unjudged
-from keeper.core.units import BPS, USD, Address, Bps, Usd, Wad, Wei
+from keeper.core.rules import A, Assessment, I, Kind, Limits, Rule, Unjudged
+from keeper.core.units import USD, Address, Bps, Usd, Wad, Wei
 
 NO_GAS = Wei(0)
 TRIES = 3
 """Plans of a rule that may fail on chain within its cooldown; each costs gas and gains nothing."""
 EMERGENCY_TRIES = 12
 """The same while the position is near liquidation."""
-NEW_LOW = 10
-"""Basis points of health, or of a perpetual size, by which prices must be worse than before to count as a new low."""
 LEAST_SPEND = USD
 """A dollar: what is left of a limit below this rescues nobody and still costs gas."""
 
@@ -116,12 +113,12 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Generic[P]):
     """A rule fired and may be acted on: with these actions, within this budget."""
 
-    assessment: Assessment
-    rule: Rule
-    target: LendingTarget
+    assessment: Assessment[P]
+    rule: Rule[P]
+    target: Target[P]
     actions: tuple[Action, ...]
     forbidden: tuple[tuple[Action, Doubt], ...]
     left_today: Usd | None
@@ -129,8 +126,8 @@ class Intent:
     """What gas has cost since this danger began."""
     outrun: int = 0
     """Plans of this danger that the price outran: each lets the next give more, up to the owner's worst."""
-    for_more_than_health: bool = False
-    """True when not liquidation alone is feared (a book stands naked): gas may cost a share of what is moved then."""
+    finishes: bool = False
+    """Whether it only makes up for what an earlier plan of the rule came short of: its trigger may be past."""
 
     @property
     def position(self) -> str:
@@ -189,63 +186,75 @@ def asked_for(holds: Sequence[Hold]) -> Hold:
     return gravest(acting) if acting else Hold(holds[0].position, None, Reason.HEALTHY)
 
 
-def decide(assessed: Assessment | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Decided[Intent]:
+def decide(kind: Kind[P, A, I], assessed: A | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Decided[I]:
     """Return what each fired rule of one position asks for or why it may not, and each rule that cannot be judged."""
     if isinstance(assessed, Unjudged):
         return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
     name = assessed.position.name
     if not any(v.fired or v.doubt for v in assessed.verdicts):
         return Decided((Hold(name, None, Reason.HEALTHY),))
-    found = [_decide_rule(rule, assessed, memory, safety, signer) for rule in assessed.fired]
-    found += [
+    deciding = _Deciding(kind, memory, safety, signer)
+    fired = [deciding.outcome(rule, assessed) for rule in assessed.fired]
+    blind = [
         Hold(name, v.rule.name, v.doubt.reason, v.doubt.detail, v.rule.is_boost) for v in assessed.verdicts if v.doubt
     ]
-    return Decided(tuple(found) or (Hold(name, None, Reason.HEALTHY),))
+    return Decided((*fired, *blind) or (Hold(name, None, Reason.HEALTHY),))
 
 
-def _decide_rule(rule: Rule, assessed: Assessment, memory: Memory, safety: Safety, signer: Address) -> Hold | Intent:
-    is_emergency = not rule.is_boost and assessed.figures.health_factor <= safety.emergency_health
-    name, now, is_new = assessed.position.name, assessed.position.block.timestamp, _is_new_low(rule, assessed, memory)
-    refusal = _needless(rule, assessed) or not_now(
-        rule, name, now, memory, signer, is_emergency=is_emergency, is_new=is_new
-    )
-    if refusal or rule.target is None:
-        reason, detail = refusal or (Reason.ALERT_ONLY, "")
-        return Hold(assessed.position.name, rule.name, reason, detail, rule.is_boost)
-    forbidden = tuple((a, doubt) for a in rule.actions if (doubt := assessed.doubt_against(a)))
-    allowed = tuple(a for a in rule.actions if a not in {a for a, _ in forbidden})
-    if not allowed and forbidden:
-        doubt = forbidden[0][1]
-        return Hold(assessed.position.name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
-    paid = NO_GAS if rule.is_boost else memory.gas_paid.get(name, NO_GAS)
-    left, outrun = left_today(rule, memory), memory.outrun.get((name, rule.name), 0)
-    return Intent(assessed, rule, rule.target, allowed, forbidden, left, paid, outrun)
+@dataclass(frozen=True, slots=True)
+class _Deciding(Generic[P, A, I]):
+    """What every rule of a position is decided with."""
+
+    kind: Kind[P, A, I]
+    memory: Memory
+    safety: Safety
+    signer: Address
+
+    def outcome(self, rule: Rule[P], assessed: A) -> Hold | I:
+        """Return what a fired rule asks for, or why it may not."""
+        position: P = assessed.position
+        name = position.name
+        refusal = _needless(rule, assessed) or self._not_now(rule, position)
+        if refusal or rule.target is None:
+            reason, detail = refusal or (Reason.ALERT_ONLY, "")
+            return Hold(name, rule.name, reason, detail, rule.is_boost)
+        forbidden = tuple((a, doubt) for a in rule.actions if (doubt := assessed.doubt_against(a)))
+        allowed = tuple(a for a in rule.actions if a not in {a for a, _ in forbidden})
+        if not allowed and forbidden:
+            doubt = forbidden[0][1]
+            return Hold(name, rule.name, doubt.reason, doubt.detail, rule.is_boost)
+        paid = NO_GAS if rule.is_boost else self.memory.gas_paid.get(name, NO_GAS)
+        left, outrun = left_today(rule, self.memory), self.memory.outrun.get((name, rule.name), 0)
+        return self.kind.intended(assessed, rule, rule.target, allowed, forbidden, left, paid, outrun)
+
+    def _not_now(self, rule: Rule[P], position: P) -> tuple[Reason, str] | None:
+        """Return why it has to wait: for an order whose outcome is not known, for its cooldown, for its signer."""
+        order = self.kind.waits(position)
+        if order:
+            return Reason.ORDER_PENDING, order
+        is_near = not rule.is_boost and self.kind.is_emergency(position, self.safety.emergency_health)
+        is_new, now = is_new_danger(self.kind, rule, position, self.memory), position.block.timestamp
+        return not_now(rule, position.name, now, self.memory, self.signer, is_emergency=is_near, is_new=is_new)
 
 
-def _needless(rule: Rule, assessed: Assessment) -> tuple[Reason, str] | None:
-    """Return why a fired rule asks for nothing that could be done."""
-    target = rule.target
+def _needless(rule: Rule[P], assessed: Assessment[P]) -> tuple[Reason, str] | None:
+    """Return why a fired rule asks for nothing that could be done, or would fire again the moment it was done."""
+    target, trigger, position = rule.target, rule.trigger, assessed.position
     if not rule.actions or target is None:
-        return Reason.ALERT_ONLY, _measured(rule, assessed)
-    if not rule.is_boost and target.is_met(assessed.position):
-        return Reason.AT_TARGET, str(target)
-    if refusal := _unproven(rule, target, assessed):
-        return refusal
-    return _against(target, assessed) if rule.is_boost else None
-
-
-def _unproven(rule: Rule, target: LendingTarget, assessed: Assessment) -> tuple[Reason, str] | None:
-    """Return that a rule would fire again at its own target, or that nobody knows whether it would."""
-    trigger, position = rule.trigger, assessed.position
+        measured = next(v.measured for v in assessed.verdicts if v.rule is rule)
+        return Reason.ALERT_ONLY, trigger.metric.text(measured)
+    is_met = not rule.is_boost and target.is_met(position)
     if trigger.metric.at_target is None:  # nothing of ours moves it: the rule rests once its target is met
-        return None
-    there = trigger.at(position, target)
-    if there is None:
-        return Reason.RULE_UNDECIDABLE, f"nobody knows the {trigger.metric.words} at {target}"
-    return (Reason.TARGET_BEYOND_TRIGGER, f"target {target}") if trigger.fires_at(there, position) else None
+        refusal = (Reason.AT_TARGET, str(target)) if is_met else None
+    elif (there := trigger.at(position, target)) is None:
+        refusal = Reason.RULE_UNDECIDABLE, f"nobody knows the {trigger.metric.words} at {target}"
+    else:
+        is_beyond = is_met or trigger.fires_at(there, position)
+        refusal = (Reason.TARGET_BEYOND_TRIGGER, f"target {target}") if is_beyond else None
+    return refusal or (_against(target, assessed) if rule.is_boost else None)
 
 
-def _against(target: LendingTarget, assessed: Assessment) -> tuple[Reason, str] | None:
+def _against(target: Target[P], assessed: Assessment[P]) -> tuple[Reason, str] | None:
     """Return why a boost has to wait, or would be undone: a rescue fires now, or would fire at its target."""
     p = assessed.position
     rescues = [v for v in assessed.verdicts if v.rule.actions and not v.rule.is_boost]
@@ -256,6 +265,14 @@ def _against(target: LendingTarget, assessed: Assessment) -> tuple[Reason, str] 
         if there is not None and rule.trigger.fires_at(there, p):
             return Reason.TARGET_BEYOND_TRIGGER, f"rule {rule.name} would fire at {target}"
     return None
+
+
+def is_new_danger(kind: Kind[P, A, I], rule: Rule[P], position: P, memory: Memory) -> bool:
+    """Return whether prices are worse for a position than those on which its rule last acted. A rate is no price."""
+    before = memory.acted_on.get((position.name, rule.name))
+    if rule.is_boost or not before or not rule.trigger.metric.follows_prices:
+        return False
+    return kind.is_new_low(position, before)
 
 
 def not_now(
@@ -295,24 +312,8 @@ def left_today(rule: Bounded, memory: Memory) -> Usd | None:
     return None if limit is None else Usd(max(0, limit - memory.spent_today.get(rule.name, 0)))
 
 
-def _measured(rule: Rule, assessed: Assessment) -> str:
-    return rule.trigger.metric.text(next(v.measured for v in assessed.verdicts if v.rule is rule))
-
-
 def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
     last = memory.acted_at.get((name, rule.name))
     if rule.is_boost:  # and after a rescue: what brought the position up is not undone a minute later
         last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)
     return 0 if last is None else max(0, last + rule.cooldown_s - now)
-
-
-def _is_new_low(rule: Rule, assessed: Assessment, memory: Memory) -> bool:
-    """Return whether prices are worse for the position as it is now than those on which the rule last acted.
-
-    A cooldown keeps a rule from going back and forth; a market that goes on falling is a new danger.
-    """
-    before = memory.acted_on.get((assessed.position.name, rule.name))
-    if rule.is_boost or not before:
-        return False
-    then = lending.health_factor(lending.at_prices(assessed.account, before))
-    return then > assessed.figures.health_factor * (BPS + NEW_LOW) // BPS

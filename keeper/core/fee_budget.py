@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keeper.core.lending.figures import Account
 from keeper.core.lending.metrics import LendingTrigger, health_at
 from keeper.core.lending.outlook import awaited, fall_of
-from keeper.core.rules import Assessment, Rule
+from keeper.core.lending.rules import Assessment, Rule
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 

@@ -15,7 +15,7 @@ from keeper.core.block import BlockRef
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.trail import NOTHING, Seen, Trail
-from keeper.core.units import BPS, mul_div_down, mul_div_up
+from keeper.core.units import BPS, Address, mul_div_down, mul_div_up
 
 
 class Position(Protocol):
@@ -26,8 +26,16 @@ class Position(Protocol):
         """How the owner calls it."""
 
     @property
+    def owner(self) -> Address:
+        """Whose account it is."""
+
+    @property
     def block(self) -> BlockRef:
         """The block it was read at."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is there."""
 
 
 P = TypeVar("P", bound=Position)

@@ -1,19 +1,27 @@
-"""The owner's rules, and what they say of a position at one block: trigger, target, Assessment."""
+"""What a rule is, and what the rules say of a position at one block. Pure, and generic in what it is about.
+
+``P`` is a kind of position. Nothing here or above asks which kind it has: what differs is in a ``Kind``, a value, so
+that a test or a later venue adds a metric or an action with ``replace``.
+
+    Rule        a trigger, a different target, the actions allowed, limits
+    Kind        what the story needs to know of a kind of position
+    assess      position + rules -> Assessment (a Verdict for each rule), or Unjudged
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.core.actions import Action
-from keeper.core.lending import figures as lending
-from keeper.core.lending.metrics import LendingTarget, LendingTrigger
+from keeper.core.metrics import Metric, P, Target, Trigger
 from keeper.core.pace import Drift
-from keeper.core.prices import Doubt, Side
+from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import AccountFigures, LendingPosition, Unreadable
+from keeper.core.snapshot import Unreadable
 from keeper.core.trail import Trail
-from keeper.core.units import Address, Bps, Usd, Wei, decimal_of
+from keeper.core.units import Address, Bps, Usd, Wad, Wei
 
 WORST_OF_USUAL = 10
 MOST_SLIPPAGE = 2_000
@@ -41,16 +49,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Generic[P]):
     """A trigger, a different target, and the actions the owner allows to get there. Without actions it only alerts."""
 
     name: str
     position: str
-    trigger: LendingTrigger
-    target: LendingTarget | None
+    trigger: Trigger[P]
+    target: Target[P] | None
     actions: tuple[Action, ...]
     cooldown_s: int
     limits: Limits
+    rests: bool = False
+    """Whether an order with the venue stands in for the rule while the keeper is away."""
 
     @property
     def is_boost(self) -> bool:
@@ -59,23 +69,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Generic[P]):
     """One rule on one position: the measured value and whether the trigger fired."""
 
-    rule: Rule
+    rule: Rule[P]
     measured: int | None
     fired: bool
     doubt: Doubt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """One position judged: exact account, figures, every rule's verdict, and the doubts that forbid trading."""
+@dataclass(frozen=True)
+class Assessment(Generic[P]):
+    """One position judged: every rule's verdict, and what forbids trading. Its figures are the venue's own."""
 
-    position: LendingPosition
-    account: lending.Account
-    figures: AccountFigures
-    verdicts: tuple[Verdict, ...]
+    position: P
+    verdicts: tuple[Verdict[P], ...]
     doubts: tuple[Doubt, ...]
     """What forbids every trade of this position."""
     doubted: Mapping[Address, tuple[Doubt, ...]] = field(default_factory=dict)
@@ -84,33 +92,16 @@ class Assessment:
     """How fast prices move now."""
 
     @property
-    def all_doubts(self) -> tuple[Doubt, ...]:
-        """Everything that speaks against a trade."""
-        return (*self.doubts, *(doubt for found in self.doubted.values() for doubt in found))
-
-    def doubt_of(self, sell: Address, buy: Address) -> Doubt | None:
-        """Return what forbids selling one asset for another."""
-        own = [d for d in self.doubted.get(sell, ()) if d.forbids(Side.SELLING)]
-        own += [d for d in self.doubted.get(buy, ()) if d.forbids(Side.BUYING)]
-        return next(iter((*self.doubts, *own)), None)
-
-    def doubt_against(self, action: Action) -> Doubt | None:
-        """Return what forbids every trade an action could make here; None where one is free of doubt."""
-        if not action.trades or (not self.doubts and not self.doubted):
-            return None
-        collateral = [h.asset for h in self.position.held if h.is_collateral and h.supplied]
-        debts = [h.asset for h in self.position.held if h.borrowed]
-        pairs = [(c, d) for c in collateral for d in debts if c != d]
-        found = [self.doubt_of(*((d, c) if action.adds_leverage else (c, d))) for c, d in pairs]
-        return found[0] if found and all(found) else next(iter(self.doubts), None)
-
-    @property
-    def fired(self) -> tuple[Rule, ...]:
+    def fired(self) -> tuple[Rule[P], ...]:
         """The rules that fired: the ones that make the position safer first, in the order the owner wrote them."""
         rules = [verdict.rule for verdict in self.verdicts if verdict.fired]
         if not rules:
             return ()
         return tuple(sorted(rules, key=lambda rule: rule.is_boost))
+
+    def doubt_against(self, action: Action) -> Doubt | None:
+        """Return what forbids every trade an action could make here; None where one is free of doubt."""
+        return next(iter(self.doubts), None) if action.trades else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,33 +112,99 @@ class Unjudged:
     doubt: Doubt
 
 
+A = TypeVar("A", bound=Assessment[Any])
+A_co = TypeVar("A_co", covariant=True)
+A_contra = TypeVar("A_contra", contravariant=True)
+I = TypeVar("I")  # noqa: E741 - an intent, as A is an assessment
+I_co = TypeVar("I_co", covariant=True)
+
+
+class Judged(Protocol[P, A_co]):
+    """Makes an assessment of a kind."""
+
+    def __call__(
+        self,
+        position: P,
+        verdicts: tuple[Verdict[P], ...],
+        doubts: tuple[Doubt, ...],
+        doubted: Mapping[Address, tuple[Doubt, ...]],
+        drifts: Mapping[Address, Drift],
+    ) -> A_co:
+        """Return the assessment."""
+
+
+class Intended(Protocol[P, A_contra, I_co]):
+    """Makes an intent of a kind."""
+
+    def __call__(
+        self,
+        assessment: A_contra,
+        rule: Rule[P],
+        target: Target[P],
+        actions: tuple[Action, ...],
+        forbidden: tuple[tuple[Action, Doubt], ...],
+        left_today: Usd | None,
+        gas_paid: Wei,
+        outrun: int,
+    ) -> I_co:
+        """Return the intent."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind(Generic[P, A, I]):
+    """What the story needs to know of a kind of position: a value, so that a metric is added with ``replace``."""
+
+    nothing: str
+    """What an account has that has nothing here."""
+    metrics: Mapping[str, Metric[P]]
+    actions: Mapping[str, Action]
+    disagrees: Callable[[P], str | None]
+    """How our figures differ from the venue's own; None where they are the same, to the unit."""
+    waits: Callable[[P], str | None]
+    """The order that waits for the venue: what it will do is not known yet."""
+    is_emergency: Callable[[P, Wad], bool]
+    """Whether liquidation is so near that nothing holds a rescue back, given the owner's bound."""
+    is_new_low: Callable[[P, Mapping[Address, int]], bool]
+    """Whether prices are worse for the position as it is now than those that a rule last acted on."""
+    judged: Judged[P, A]
+    intended: Intended[P, A, I]
+
+
 def assess(
-    position: LendingPosition | Unreadable,
-    rules: tuple[Rule, ...],
+    kind: Kind[P, A, I],
+    position: P | Unreadable,
+    rules: Sequence[Rule[P]],
     doubts: tuple[Doubt, ...],
     doubted: Mapping[Address, tuple[Doubt, ...]] | None = None,
     drifts: Mapping[Address, Drift] | None = None,
     trail: Trail | None = None,
-) -> Assessment | Unjudged:
-    """Judge a position by its rules. The account must reproduce the protocol's figures to the wei.
+    *,
+    may_be_empty: bool = False,
+) -> A | Unjudged:
+    """Judge a position by its rules. Our figures must be the venue's own, to the unit; ``trail`` includes this block.
 
-    ``trail`` includes this block.
+    ``may_be_empty``: that there is nothing is no mistake in the settings, for it was seen before, or is a hedge.
     """
     if isinstance(position, Unreadable):
         return Unjudged(position.name, position.doubt)
-    if position.is_empty:
-        return Unjudged(position.name, Doubt(Reason.NO_POSITION, f"{position.owner} has no supply and no debt"))
-    account = lending.account_of(position)
-    figures = lending.figures(account)
-    if figures != position.reported:
-        ours, theirs = (decimal_of(of.health_factor, 18) for of in (figures, position.reported))
-        return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, f"ours {ours}, protocol {theirs}"))
-    verdicts = tuple(judged(rule, position, trail or Trail()) for rule in rules if rule.position == position.name)
-    return Assessment(position, account, figures, verdicts, doubts, doubted or {}, drifts or {})
+    if position.is_empty and not may_be_empty:
+        return Unjudged(position.name, Doubt(Reason.NO_POSITION, f"{position.owner} has {kind.nothing}"))
+    difference = kind.disagrees(position)
+    if difference is not None:
+        return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, difference))
+    seen, name = trail or NO_TRAIL, position.name
+    verdicts = tuple(verdict_of(rule, position, seen) for rule in rules if rule.position == name)
+    return kind.judged(position, verdicts, doubts, doubted or {}, drifts or {})
 
 
-def judged(rule: Rule, position: LendingPosition, trail: Trail) -> Verdict:
-    """Return what a rule measures, or why it measures nothing: a rule that looks nowhere is never at rest."""
+NO_TRAIL = Trail()
+
+
+def verdict_of(rule: Rule[P], position: P, trail: Trail) -> Verdict[P]:
+    """Return what a rule measures, or why it measures nothing: a rule that looks nowhere is never at rest.
+
+    Where nothing is there to be measured (no size, no debt) it is no doubt; what the position does not have is one.
+    """
     found = rule.trigger.metric.measure(position, trail.seen(rule.name), rule.trigger.of)
     if isinstance(found, Doubt):
         return Verdict(rule, None, fired=False, doubt=Doubt(found.reason, f"rule {rule.name}: {found.detail}"))

@@ -10,9 +10,10 @@ from typing import Protocol
 from keeper.chain.simulation import Turn
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lending.joint import Ahead
+from keeper.core.lending.rules import Assessment
 from keeper.core.notices import sentence
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.balances import LentMemory

@@ -6,11 +6,12 @@ The market is asked for its events only where balances changed: a quiet block co
 from __future__ import annotations
 
 from keeper.chain.errors import NodeError
+from keeper.core.lending.rules import Assessment
 from keeper.core.notices import sentence
 from keeper.core.occurrences import Occurrence, What, strangers
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import USD, Address, mul_div_down, usd_text
 from keeper.engine import report

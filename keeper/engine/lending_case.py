@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.decide import Decided, Hold, Intent, decide
+from keeper.core.decide import Decided, Hold, decide
 from keeper.core.lending.joint import urgency
+from keeper.core.lending.kind import LENDING
+from keeper.core.lending.rules import Assessment, Intent
 from keeper.core.notices import Notice
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine.armed.match import fitting
@@ -60,7 +62,7 @@ class LendingCase:
     async def decide(self, assessed: Assessment | Unjudged) -> Decided[Intent]:
         """Return what each fired rule comes to. Raises JournalError."""
         memory = await self.engine.recall(assessed, self.snapshot.block)
-        return decide(assessed, memory, self.engine.terms.safety, self.signer)
+        return decide(LENDING, assessed, memory, self.engine.terms.safety, self.signer)
 
     def urgency(self, intent: Intent) -> tuple[bool, int, int]:
         """Return the dollars to be lost, then the health factor."""

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import LendingTrigger, health_at
+from keeper.core.lending.rules import Assessment, Rule, Verdict
 from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Rule, Unjudged, Verdict
+from keeper.core.rules import Unjudged
 from keeper.core.scales import percent
 from keeper.core.snapshot import Holding
 from keeper.core.units import BPS, INFINITE, WAD, mul_div_down, mul_div_up, ratio_text, usd_text

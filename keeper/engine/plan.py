@@ -8,17 +8,19 @@ from dataclasses import replace
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.tolls import Toll
 from keeper.core.armed.scenarios import is_dollar
-from keeper.core.decide import Hold, Intent, Memory, asked_for, decide
+from keeper.core.decide import Hold, Memory, asked_for, decide
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
 from keeper.core.lending.position import Readings
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
+from keeper.core.lending.rules import Assessment, Intent, Rule
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, each_its_own, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Rule, Unjudged, assess
+from keeper.core.rules import Unjudged, assess
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
 from keeper.engine.convoys import quotes_upon, stands_first
@@ -46,7 +48,7 @@ async def look_again(engine: Engine, name: str, own_spend: Usd) -> Anew[Prepared
     spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
     signer = engine.reader.positions[name].spender
     anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
-    decided = decide(assessed, anew, engine.terms.safety, signer)
+    decided = decide(LENDING, assessed, anew, engine.terms.safety, signer)
     holds = decided.holds
     with engine.rehearser.again(name):
         for intent in decided.intents:
@@ -96,11 +98,11 @@ def _judge(
     A doubt about an asset forbids trades of that asset, on the side that would lose; one about the chain forbids all.
     """
     if isinstance(position, Unreadable):
-        return assess(position, engine.state.rules_of(position.name), ())
+        return assess(LENDING, position, engine.state.rules_of(position.name), ())
     doubted = _doubts_of_assets(engine, snapshot, position)
     against, drifts = (*doubts, *engine.chain_doubts(snapshot)), engine.state.pace.drifts()
     rules, trail = engine.state.rules_of(position.name), engine.perps.trails.get(position.name)
-    return assess(_with_readings(position, snapshot, rules), rules, against, doubted, drifts, trail)
+    return assess(LENDING, _with_readings(position, snapshot, rules), rules, against, doubted, drifts, trail)
 
 
 async def looked_back(engine: Engine, snapshot: Snapshot, position: LendingPosition) -> None:

@@ -10,8 +10,8 @@ from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
 from keeper.chain.tolls import Toll
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
+from keeper.core.lending.rules import Rule
 from keeper.core.occurrences import Occurrence
-from keeper.core.rules import Rule
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.settings.model import Network, Position

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from keeper.core.book.rules import HedgeIntent
-from keeper.core.decide import Hold, Intent
+from keeper.core.decide import Hold
 from keeper.core.fee_budget import Stake
 from keeper.core.lending import distances
 from keeper.core.lending import figures as lending
@@ -16,9 +16,10 @@ from keeper.core.lending.moves import Approve, Move, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import Cost, Rejected
+from keeper.core.lending.rules import Assessment, Intent, Verdict
 from keeper.core.lending.slippage import slippage_of
-from keeper.core.perp.decide import PerpIntent
-from keeper.core.rules import Assessment, Unjudged, Verdict
+from keeper.core.perp.rules import PerpIntent
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import AccountFigures, LendingPosition, Snapshot
 from keeper.core.units import BPS, INFINITE, WAD, Address, Wei, decimal_of, mul_div_down, ratio_text
 from keeper.execution.encoding import PlannedCall

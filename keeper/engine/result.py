@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keeper.core.book.rules import BookAssessment, HedgeIntent
-from keeper.core.decide import Hold, Intent
-from keeper.core.perp.decide import PerpIntent
-from keeper.core.perp.rules import PerpAssessment
+from keeper.core.decide import Hold
+from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.preflight import Prepared
 from keeper.execution.outcome import Outcome, PerpOutcome

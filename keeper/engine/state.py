@@ -8,10 +8,10 @@ from typing import Any
 
 from keeper.core.ancestry import Lineage
 from keeper.core.lending.joint import Ahead, wallet_after
+from keeper.core.lending.rules import Rule
 from keeper.core.pace import Pace
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule
 from keeper.core.snapshot import LendingPosition, Snapshot, Wallet
 from keeper.core.units import Address
 from keeper.engine.in_flight import Flights

@@ -11,12 +11,12 @@ from typing import Any
 from keeper.chain.errors import NodeError, NodesDisagreeError
 from keeper.chain.nodes import Nodes
 from keeper.core.book.rules import BookAssessment
-from keeper.core.carry_on import until_margin, until_target
+from keeper.core.carry_on import until_target
 from keeper.core.decide import NEEDLESS, Hold, asked_for
+from keeper.core.lending.rules import Assessment
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.armed.arm import Arming
@@ -58,7 +58,7 @@ class Daemon:
         spenders = {name: position.spender for name, position in engine.reader.positions.items()}
         self._aftermath = Aftermath(engine.journal, engine.observer, spenders, engine.terms.max_fee)
         self._lending = CarryOn(engine.journal, engine.state.rules, until_target)
-        self._perps = CarryOn(engine.journal, engine.perps.rules, until_margin)
+        self._perps = CarryOn(engine.journal, engine.perps.rules, until_target)
         self._arming = Arming(engine, settings.arm_within)
         self._early = Early(engine, self._landed) if settings.is_early else None
         engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from keeper.core.book.rules import HedgeRule
+from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
-from keeper.core.rules import Rule
 from keeper.core.units import Wei, decimal_of, gwei_text
 from keeper.settings.model import Settings
 

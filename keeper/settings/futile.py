@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from keeper.core.actions import Action
 from keeper.core.decide import LEAST_SPEND, Bounded
 from keeper.core.lending.metrics import HEALTH_FACTOR, MOST_HEALTH, LendingTrigger, likely_health
+from keeper.core.lending.rules import Rule
 from keeper.core.metrics import P, Trigger
 from keeper.core.perp.metrics import STOP_LOSS, TAKE_PROFIT
 from keeper.core.perp.rules import PerpRule
-from keeper.core.rules import Rule
 from keeper.core.units import decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address

@@ -9,8 +9,8 @@ from keeper.chain.health import Role
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.decide import Safety
+from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
-from keeper.core.rules import Rule
 from keeper.core.units import Address, Bps, Wei
 from keeper.venues.ports import VenueTable
 from keeper.venues.registry import EXCHANGES, VENUES, Family, family_of

@@ -13,6 +13,7 @@ from keeper.core.book.unhedged import NakedBudget
 from keeper.core.perp.candidates import ACTIONS
 from keeper.core.perp.metrics import METRICS, STOP_LOSS, TAKE_PROFIT, closed
 from keeper.core.perp.rules import PerpRule
+from keeper.core.rules import Rule
 from keeper.core.units import WAD, Wad, scaled
 from keeper.settings.fields import as_address
 from keeper.settings.model import Signer
@@ -41,7 +42,7 @@ LEAST_RATIO = Decimal("0.02")
 def build_perp_rule(table: RuleTable) -> PerpRule:
     """Return the rule of a table in which ``perp_rule_faults`` finds nothing."""
     trigger = trigger_of(table.when, METRICS)
-    return PerpRule(
+    return Rule(
         name=table.name,
         position=table.about,
         trigger=trigger,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from keeper.core import rules
 from keeper.core.actions import ALERT
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.metrics import CLOSED, METRICS
-from keeper.core.rules import Limits, Rule
+from keeper.core.lending.rules import Rule
+from keeper.core.rules import Limits
 from keeper.core.units import USD, Bps, Usd, Wei, scaled
 from keeper.settings.rule_keys import triggers_of
 from keeper.settings.rule_schema import (
@@ -78,7 +80,7 @@ def rule_faults(table: RuleTable) -> Iterator[str]:
 
 def build_rule(table: RuleTable) -> Rule:
     """Return the rule of a table in which ``rule_faults`` finds nothing."""
-    return Rule(
+    return rules.Rule(
         name=table.name,
         position=table.about,
         trigger=trigger_of(table.when, METRICS),

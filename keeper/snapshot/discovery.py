@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Blocks
 from keeper.core.book.position import Book
+from keeper.core.lending.rules import Rule
 from keeper.core.names import unclear
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position

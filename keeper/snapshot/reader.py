@@ -17,9 +17,9 @@ from keeper.core.book.position import Book
 from keeper.core.lending.moves import MARKET, Route
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
+from keeper.core.lending.rules import Rule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Address, Bps
 from keeper.settings.model import Network, Position

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keeper.core.rules import Rule
+from keeper.core.lending.rules import Rule
 from keeper.core.scales import Beyond
 from keeper.core.units import WAD
 from keeper.venues.ports import Answer

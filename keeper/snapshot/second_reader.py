@@ -15,8 +15,9 @@ from typing import Final
 from keeper.chain.blocks import Asked, Blocks
 from keeper.chain.chunks import Bundle, Room
 from keeper.chain.errors import NodeError
+from keeper.core.lending.rules import Assessment
 from keeper.core.perp.rules import PerpAssessment
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef, Otherwise
 from keeper.core.units import BPS
 from keeper.snapshot.layout import Page

@@ -7,18 +7,21 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from keeper.core import rules
 from keeper.core.actions import Action
-from keeper.core.decide import Intent, Memory, Safety
+from keeper.core.decide import Memory, Safety
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR, LTV, LendingTarget, LendingTrigger
 from keeper.core.lending.moves import Route
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.lending.quotes_needed import quotes_needed
+from keeper.core.lending.rules import Assessment, Intent, Rule
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt, OraclePrice
-from keeper.core.rules import Assessment, Limits, Rule, assess
+from keeper.core.rules import Limits, assess
 from keeper.core.scales import Beyond
 from keeper.core.snapshot import AccountFigures, BlockRef, Holding, LendingPosition, Wallet
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wad, Wei
@@ -151,7 +154,7 @@ def rule(
 ) -> Rule:
     target = to_health(wad(to)) if isinstance(to, str) else to
     trigger = Trigger(HEALTH_FACTOR, Beyond.BELOW, wad(below))
-    usual = Rule("protect", "loop", trigger, target, tuple(actions), 600, Limits(max_slippage=Bps(50)))
+    usual = rules.Rule("protect", "loop", trigger, target, tuple(actions), 600, Limits(max_slippage=Bps(50)))
     return replace(usual, **changes)
 
 
@@ -172,7 +175,7 @@ def safety(**changes: Any) -> Safety:
 
 
 def assessed(of: LendingPosition, *rules: Rule, doubts: tuple[Doubt, ...] = ()) -> Assessment:
-    found = assess(of, rules, doubts)
+    found = assess(LENDING, of, rules, doubts)
     assert isinstance(found, Assessment), found
     return found
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from core_builders import at, below, holding, intent, limits, position, quoted, rule, safety, state, terms, usd, wallet
 from hypothesis import strategies as st
 
-from keeper.core.decide import Intent
 from keeper.core.lending import actions
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR
 from keeper.core.lending.moves import MARKET
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.rules import Intent
 from keeper.core.units import BPS, WAD, Amount
 
 TOP_UP, REPAY, DELEVERAGE = actions.TOP_UP, actions.REPAY, actions.DELEVERAGE

@@ -15,20 +15,21 @@ from keeper.core.book.hedging import hedge_plans, trade_wanted
 from keeper.core.book.position import Book, exposure
 from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
 from keeper.core.book.unhedged import Naked, NakedBudget
-from keeper.core.decide import Hold, Memory
+from keeper.core.decide import Hold, Memory, decide
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.candidates import perp_plans
-from keeper.core.perp.decide import PerpIntent, decide_perp
+from keeper.core.perp.kind import PERP
 from keeper.core.perp.metrics import PerpTarget
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import MarginBasis, OrderKind, PerpLeg, PerpPosition, VenueOrder
-from keeper.core.perp.rules import PerpAssessment, PerpRule, assess_perp
+from keeper.core.perp.rules import PerpAssessment, PerpIntent, PerpRule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
+from keeper.core.rules import Rule, assess
 from keeper.core.snapshot import LendingPosition, Listed, Snapshot, Unreadable, Wallet
 from keeper.core.trail import Trail
 from keeper.core.units import USD, WAD, Amount, Usd, Wei
@@ -125,19 +126,19 @@ def perp_rule(
 ) -> PerpRule:
     trigger = Trigger(metric, metric.sides[0], metric.unit.of(Decimal(bound)), Subject(market, window_s))
     target = to_margin(wad(to)) if isinstance(to, str) else to
-    return replace(PerpRule("margin", "short", trigger, target, tuple(actions), 600, limits()), **changes)
+    return replace(Rule("margin", "short", trigger, target, tuple(actions), 600, limits()), **changes)
 
 
 def assessed_perp(
     of: PerpPosition, *rules: PerpRule, trail: Trail | None = None, doubts: tuple[Doubt, ...] = ()
 ) -> PerpAssessment:
-    found = assess_perp(of, rules, trail or Trail(), doubts)
+    found = assess(PERP, of, rules, doubts, trail=trail)
     assert isinstance(found, PerpAssessment), found
     return found
 
 
 def decided(of: PerpPosition, *rules: PerpRule, memory: Memory | None = None, **more: Any) -> Hold | PerpIntent:
-    return decide_perp(assessed_perp(of, *rules, **more), memory or Memory(), safety(), SIGNER).lead
+    return decide(PERP, assessed_perp(of, *rules, **more), memory or Memory(), safety(), SIGNER).lead
 
 
 def perp_intent(of: PerpPosition, rule: PerpRule | None = None, **more: Any) -> PerpIntent:

@@ -27,9 +27,10 @@ from core_builders import (
 )
 
 from keeper.core.actions import Action
-from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Intent, Memory, decide
+from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory, decide
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import (
     CLOSED,
     HEALTH_FACTOR,
@@ -39,9 +40,10 @@ from keeper.core.lending.metrics import (
     LendingTarget,
     LendingTrigger,
 )
+from keeper.core.lending.rules import Intent, Rule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import WAD, Wad, Wei
 
@@ -53,7 +55,7 @@ EMERGENCY = loop(dollars="15100")  # health 1.0993
 def decided(
     of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()
 ) -> Hold | Intent:
-    return decide(assessed(of, *rules, doubts=doubts), past or memory(), safety(), OWNER).lead
+    return decide(LENDING, assessed(of, *rules, doubts=doubts), past or memory(), safety(), OWNER).lead
 
 
 def held(of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()) -> Hold:
@@ -89,7 +91,7 @@ def test_a_healthy_position_is_held_quietly() -> None:
 @pytest.mark.parametrize("reason", [Reason.NO_POSITION, Reason.POSITION_UNREADABLE, Reason.FIGURES_DISAGREE])
 def test_what_is_unjudged_is_held_for_its_reason_and_never_called_healthy(reason: Reason) -> None:
     """And it is not quiet: the owner hears of it."""
-    found = decide(Unjudged("loop", Doubt(reason, "why")), memory(), safety(), OWNER).lead
+    found = decide(LENDING, Unjudged("loop", Doubt(reason, "why")), memory(), safety(), OWNER).lead
     assert found == Hold("loop", None, reason, "why")
     assert not found.is_quiet
 
@@ -126,8 +128,8 @@ def test_the_emergency_bound_itself_counts() -> None:
     of = loop(dollars="15000")
     health = assessed(of).figures.health_factor
     found = assessed(of, rule())
-    assert isinstance(decide(found, acted(1), safety(emergency_health=health), OWNER).lead, Intent)
-    above = decide(found, acted(1), safety(emergency_health=Wad(health - 1)), OWNER).lead
+    assert isinstance(decide(LENDING, found, acted(1), safety(emergency_health=health), OWNER).lead, Intent)
+    above = decide(LENDING, found, acted(1), safety(emergency_health=Wad(health - 1)), OWNER).lead
     assert isinstance(above, Hold)
     assert above.reason is Reason.COOLDOWN
 

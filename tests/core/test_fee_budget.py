@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, near, safe_health, stake, trigger_health
-from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE
+from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, as_if
+from keeper.core.lending.position import AccountFigures
+from keeper.core.lending.rules import Assessment
 from keeper.core.pace import Drift
 from keeper.core.units import BPS, INFINITE, USD, WAD, Bps, Usd, Wad, Wei
 
@@ -54,10 +56,14 @@ def test_parts_of_a_rescue_are_worth_no_more_than_the_whole(start: int, parts: i
     """Each step towards safety may cost a share of what it averts itself: many of them cost no more than one plan."""
     first, safe = WAD + start * WAD // 1000, Wad(WAD * 7 // 5)
     found = assessed(loop("10", "13000"))
+
+    def at_figures(now: AccountFigures) -> Assessment:
+        return replace(found, position=as_if(found.position, now))
+
     ways = [replace(found.figures, health_factor=Wad(first + (safe - first) * n // parts)) for n in range(parts + 1)]
     steps = pairwise(ways)
-    spent = sum(stake(replace(found, figures=now), safe, Bps(5000), after=then).most_fee for now, then in steps)
-    assert spent <= stake(replace(found, figures=ways[0]), safe, Bps(5000)).most_fee
+    spent = sum(stake(at_figures(now), safe, Bps(5000), after=then).most_fee for now, then in steps)
+    assert spent <= stake(at_figures(ways[0]), safe, Bps(5000)).most_fee
 
 
 def test_a_round_that_a_fall_takes_back_is_worth_what_it_averts_and_no_more() -> None:

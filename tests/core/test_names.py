@@ -7,9 +7,11 @@ from dataclasses import replace
 from core_builders import at, below, holding, position, rule, usd
 
 from keeper.core import names
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import PRICE
+from keeper.core.lending.rules import Verdict
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, Verdict, assess
+from keeper.core.rules import Unjudged, assess
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address
 
@@ -30,7 +32,7 @@ def of_two() -> LendingPosition:
 
 def measured(asset: str) -> Verdict:
     watched = rule(trigger=below(PRICE, usd("0.9"), asset))
-    found = assess(of_two(), (watched,), ())
+    found = assess(LENDING, of_two(), (watched,), ())
     assert not isinstance(found, Unjudged)
     return found.verdicts[0]
 

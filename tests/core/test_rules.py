@@ -9,11 +9,13 @@ from core_builders import OWNER, above, assessed, below, holding, limits, loop, 
 
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE
+from keeper.core.lending.rules import Rule, Verdict
 from keeper.core.metrics import Metric
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule, Unjudged, Verdict, assess
+from keeper.core.rules import Unjudged, assess
 from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.core.units import BPS, INFINITE, USD, WAD, Wad, decimal_of
 
@@ -109,12 +111,12 @@ def test_a_rule_judges_its_own_position_only() -> None:
 def test_an_unreadable_position_is_unjudged_with_its_reason() -> None:
     """Unknown is not zero."""
     doubt = Doubt(Reason.POSITION_UNREADABLE, "getUserAccountData reverted")
-    assert assess(Unreadable("loop", OWNER, doubt), (rule(),), ()) == Unjudged("loop", doubt)
+    assert assess(LENDING, Unreadable("loop", OWNER, doubt), (rule(),), ()) == Unjudged("loop", doubt)
 
 
 def test_an_empty_account_is_unjudged_and_names_the_owner() -> None:
     """A wrong address must not look like the safest of positions."""
-    found = assess(position(holding("WETH"), holding("USDC")), (rule(),), ())
+    found = assess(LENDING, position(holding("WETH"), holding("USDC")), (rule(),), ())
     assert isinstance(found, Unjudged)
     assert found.doubt.reason is Reason.NO_POSITION
     assert OWNER in found.doubt.detail
@@ -125,7 +127,7 @@ def test_figures_that_disagree_by_one_unit_are_unjudged(field: str) -> None:
     """Whatever the protocol computes differently, nothing is decided on it."""
     of = loop()
     wrong = replace(of, reported=replace(of.reported, **{field: getattr(of.reported, field) + 1}))
-    found = assess(wrong, (rule(),), ())
+    found = assess(LENDING, wrong, (rule(),), ())
     assert isinstance(found, Unjudged)
     assert found.doubt.reason is Reason.FIGURES_DISAGREE
     assert decimal_of(wrong.reported.health_factor, 18) in found.doubt.detail

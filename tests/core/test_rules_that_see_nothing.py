@@ -27,6 +27,7 @@ from keeper.core.book.position import exposure
 from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import Hold, Memory, decide
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import PRICE
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
@@ -89,7 +90,7 @@ def test_a_rule_that_measures_nothing_hides_no_other() -> None:
 def test_a_lending_price_rule_of_an_asset_that_is_not_there_holds() -> None:
     """By the name of the rule."""
     blind = lending_rule(trigger=below(PRICE, 1, "ETH"))
-    found = decide(assessed_loan(loop(), blind), Memory(), safety(), OWNER).lead
+    found = decide(LENDING, assessed_loan(loop(), blind), Memory(), safety(), OWNER).lead
     assert isinstance(found, Hold)
     assert (found.rule, found.reason) == ("protect", Reason.RULE_UNDECIDABLE)
 

@@ -15,13 +15,12 @@ from keeper.chain.simulation import NO_CODES, Simulated, Simulation, Turn
 from keeper.chain.tolls import NO_TOLL, Toll
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
-from keeper.core.decide import Intent
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
+from keeper.core.lending.rules import Intent, Rule
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.prices import SecondPrice
-from keeper.core.rules import Rule
 from keeper.core.snapshot import BlockRef, LendingPosition, Listed, Otherwise, Snapshot, Unreadable, Wallet
 from keeper.core.units import USD, Address, Bps, Wad, Wei
 from keeper.engine.balances import LentMemory

@@ -9,8 +9,8 @@ from paper import Others, Paper, engine_on, holding_dollars, next_block
 
 from keeper.chain.errors import NodeAwayError
 from keeper.core.decide import Hold
+from keeper.core.lending.rules import Assessment
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import cycle

@@ -10,11 +10,12 @@ from paper import Others, Paper, PaperFees, PaperJournal, engine_on, healthy, ho
 
 from keeper.chain.errors import NodeAwayError
 from keeper.chain.tolls import Toll
-from keeper.core.decide import Hold, Intent
+from keeper.core.decide import Hold
 from keeper.core.lending import actions
+from keeper.core.lending.rules import Assessment, Intent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition, Otherwise, Unreadable
 from keeper.core.units import Wad, Wei
 from keeper.engine.cycle import cycle

@@ -12,9 +12,9 @@ from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpIntent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Otherwise, Unreadable, Wallet

@@ -12,10 +12,10 @@ from perp_builders import assessed_perp, long, perp_rule, resting, short, snapsh
 
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.moves import CancelOrder, PlaceOrder, UpdateOrder
 from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpIntent
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import WAD, Wei
 from keeper.engine.perp.preflight import PerpPrepared

@@ -10,14 +10,14 @@ from core_builders import rule
 from perp_builders import perp_rule
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
-from keeper.core.carry_on import until_margin, until_target
+from keeper.core.carry_on import until_target
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.recovery import CarryOn
 from keeper.journal.decisions import OutcomeKind
 
 LENDING = replace(rule(), name="r", position="p")
 PERP = replace(perp_rule(), name="r", position="p")
-KINDS: list[tuple[Any, Any]] = [(LENDING, until_target), (PERP, until_margin)]
+KINDS: list[tuple[Any, Any]] = [(LENDING, until_target), (PERP, until_target)]
 
 
 async def killed(rig: Rig, spend: int = 5, end: OutcomeKind | None = None) -> None:  # noqa: F811

@@ -30,16 +30,17 @@ from core_strategies import worlds
 from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, given, settings
 
-from keeper.core.decide import Hold, Intent
+from keeper.core.decide import Hold
 from keeper.core.lending import actions
 from keeper.core.lending.grounds import grounds
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, PRICE
 from keeper.core.lending.moves import Route
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.rules import Intent, Rule
 from keeper.core.lending.slippage import Slippage, slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.rules import Limits, Rule
+from keeper.core.rules import Limits
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Bps, Usd, Wei
 from keeper.execution import policy

@@ -6,9 +6,10 @@ from core_builders import OWNER, assessed, below, loop, memory, rule, safety, to
 from owner_stage import Stage
 
 from keeper.core.decide import Hold, Memory, decide
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR
+from keeper.core.lending.rules import Assessment, Rule
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Rule
 from keeper.engine.notices import notices_of, standing_of
 from keeper.observe.observer import Ended
 
@@ -30,7 +31,7 @@ def seen(stage: Stage, debt: str, *rules: Rule, past: Memory | None = None, afte
     """One block at which the position of 16,600 dollars of borrowing power owes ``debt``."""
     stage.clock.now += after_s
     found = assessed(loop(dollars=debt), *rules)
-    holds = decide(found, past or memory(), safety(), OWNER).holds
+    holds = decide(LENDING, found, past or memory(), safety(), OWNER).holds
     stage.observer.judged("loop", notices_of(found, holds), lambda: standing_of(found))
     return found
 

@@ -10,9 +10,11 @@ from core_builders import above, below, loop
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keeper.core import rules
 from keeper.core.lending.metrics import HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, LendingTrigger, as_if
+from keeper.core.lending.rules import Rule
 from keeper.core.metrics import Metric
-from keeper.core.rules import Limits, Rule
+from keeper.core.rules import Limits
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import INFINITE, WAD, Bps, Wad
 from keeper.snapshot.screening import IN_TURN, STAY, Fleet
@@ -22,7 +24,7 @@ NEAR = 0.03
 
 
 def rule(i: int, trigger: LendingTrigger) -> Rule:
-    return Rule(f"r{i}", f"p{i}", trigger, None, (), 0, Limits(Bps(50)))
+    return rules.Rule(f"r{i}", f"p{i}", trigger, None, (), 0, Limits(Bps(50)))
 
 
 def answer(of: AccountFigures) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scenes import DOLLAR, Scene
 
-from keeper.core.rules import Assessment
+from keeper.core.lending.rules import Assessment
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import cycle

@@ -14,7 +14,7 @@ from armed_stage import AS_USUAL, AT_ONCE, REPAY, SELL, near, rule, staged
 from proxy import RpcProxy, answered, failing
 from scenes import DOLLAR, ETHER, Scene
 
-from keeper.core.decide import Intent
+from keeper.core.lending.rules import Intent
 from keeper.core.reasons import Reason
 from keeper.journal import Entry, NewAttempt, NewDecision, NewTransaction
 from sandbox.world import World

@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 from proxy import RpcProxy
 
 from bench.scene import write_settings
-from keeper.core.rules import Assessment
+from keeper.core.lending.rules import Assessment
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
 from keeper.service.app import opened

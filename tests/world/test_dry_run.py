@@ -13,7 +13,7 @@ from proxy import RpcProxy
 from scenes import DOLLAR, ETHER, Scene
 
 from keeper.chain.client import READING
-from keeper.core.rules import Assessment
+from keeper.core.lending.rules import Assessment
 from keeper.engine.cycle import cycle
 from keeper.service.app import opened
 from keeper.settings import load

@@ -8,8 +8,8 @@ import pytest
 from armed_stage import AT_ONCE, REPAY, SELL, rule, staged
 from scenes import ETHER, Scene
 
+from keeper.core.lending.rules import Assessment
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment
 
 pytestmark = pytest.mark.world
 

@@ -13,8 +13,8 @@ from eth_utils.address import to_checksum_address
 from proxy import RpcProxy
 
 from bench.scene import write_settings
+from keeper.core.lending.rules import Assessment
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
 from keeper.service.app import opened

@@ -17,7 +17,7 @@ from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import laid_out
 from keeper.chain.client import Node
 from keeper.chain.errors import NodeRefusedError
-from keeper.core.rules import Assessment
+from keeper.core.lending.rules import Assessment
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.cycle import cycle

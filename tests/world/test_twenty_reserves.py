@@ -10,8 +10,8 @@ from armed_stage import staged
 from proxy import RpcProxy
 from scenes import DOLLAR, ETHER, Scene
 
+from keeper.core.lending.rules import Assessment
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment
 from sandbox.spec import DEFAULT, Pool, Reserve, WorldSpec
 from sandbox.world import World
 

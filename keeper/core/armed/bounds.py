@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import (
     Approve,
@@ -23,6 +22,7 @@ from keeper.core.lending.moves import (
 )
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import AccountFigures, Barred, Holding, LendingPosition
+from keeper.core.lending.rules import Intent
 from keeper.core.snapshot import BlockRef, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Wad, ratio_text, usd_text
 

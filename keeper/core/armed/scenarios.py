@@ -9,7 +9,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.named import matters, secures
 from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.lending.quotes import Quote, Quotes
-from keeper.core.rules import Assessment, Rule
+from keeper.core.lending.rules import Assessment, Rule
 from keeper.core.scales import Beyond
 from keeper.core.units import BPS, USD, Address, Amount, Bps, largest, mul_div_up
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from keeper.core.decide import Intent
 from keeper.core.fee_budget import safe_health, stake
 from keeper.core.lending.moves import Borrow, Repay, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Plan
+from keeper.core.lending.rules import Intent
 from keeper.core.snapshot import Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Wei
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import Unpledge
@@ -12,6 +11,7 @@ from keeper.core.lending.named import matters
 from keeper.core.lending.pairs import all_pairs, largest_within, stuck
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import State, Step, Terms, between_floor, round_floor
+from keeper.core.lending.rules import Intent
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.units import Usd
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import MARKET, Approve, Repay, Spender, Supply, Swap
 from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import State, Step, Terms, per_transaction, within
+from keeper.core.lending.rules import Intent
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Bps, Usd, Wad
 

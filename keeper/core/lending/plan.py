@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from keeper.core.actions import Action
-from keeper.core.decide import Hold, Intent, Safety
+from keeper.core.decide import Hold, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.metrics import LendingTarget, meets
 from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, weight
 from keeper.core.lending.proposals import Cost, Proposal, Rejected, State, Step, Terms
+from keeper.core.lending.rules import Intent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, ratio_text

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from keeper.core.actions import Action
-from keeper.core.decide import Intent, Safety
+from keeper.core.decide import Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.metrics import meets
@@ -14,6 +14,7 @@ from keeper.core.lending.moves import Move, gas_of
 from keeper.core.lending.outlook import fall_of
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.quotes import QuoteRequest, Quotes
+from keeper.core.lending.rules import Intent
 from keeper.core.pace import BLOCKS
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Wallet

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keeper.core.decide import Intent
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import QuoteRequest
+from keeper.core.lending.rules import Intent
 
 
 def quotes_needed(intent: Intent, state: State, terms: Terms) -> tuple[QuoteRequest, ...]:

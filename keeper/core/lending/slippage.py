@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from keeper.core.fee_budget import trigger_health
 from keeper.core.lending.position import Holding, LendingPosition
+from keeper.core.lending.rules import Assessment, Rule
 from keeper.core.pace import BLOCKS, STILL, Drift
-from keeper.core.rules import Assessment, Rule
 from keeper.core.units import INFINITE, WAD, Address, Bps, Wad, mul_div_up
 
 BEGINS = Wad(125 * WAD // 100)

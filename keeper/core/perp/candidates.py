@@ -9,12 +9,12 @@ from keeper.core.actions import Action
 from keeper.core.decide import Hold
 from keeper.core.lending.proposals import AIM, Cost, Rejected
 from keeper.core.perp import margin as perps
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.metrics import PerpTarget, leg_of, ratio_at
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd, cost_share, dearest, gas_cost, side, value_of, with_margin, worst_price
+from keeper.core.perp.rules import PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.units import (
     BPS,

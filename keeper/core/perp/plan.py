@@ -8,9 +8,9 @@ from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Safety
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.perp import margin as perps
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.moves import PerpMove, TradeQuote, weight
 from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpIntent
 from keeper.core.snapshot import Wallet
 from keeper.core.units import (
     BPS,

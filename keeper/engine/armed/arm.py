@@ -10,7 +10,7 @@ from keeper.chain.errors import NodeError
 from keeper.core.armed.accrual import is_same_account
 from keeper.core.armed.bounds import Bounds, price_bounds
 from keeper.core.armed.scenarios import Scenario, fires_at, rungs, scenarios
-from keeper.core.rules import Assessment, Rule
+from keeper.core.lending.rules import Assessment, Rule
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Bps
 from keeper.engine.armed.ladder import site_of

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from keeper.core.armed.scenarios import Scenario, at_prices, quotes_at
-from keeper.core.decide import Intent, decide
+from keeper.core.decide import decide
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
+from keeper.core.lending.rules import Assessment, Intent
 from keeper.core.lending.slippage import slippage_of
-from keeper.core.rules import Assessment, assess
+from keeper.core.rules import assess
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, decimal_of
 from keeper.engine.engine import Engine
@@ -91,9 +93,9 @@ class Site:
 
     async def _intent(self, then: LendingPosition) -> Intent | None:
         """Return what would be decided at other prices. Doubts are for the block on which it is decided."""
-        there = assess(then, self.engine.state.rules, (), drifts=self.one.drifts)
+        there = assess(LENDING, then, self.engine.state.rules, (), drifts=self.one.drifts)
         memory = replace(await self.engine.recall(there, self.snapshot.block), busy={})
-        intents = decide(there, memory, self.engine.terms.safety, self.signer).intents
+        intents = decide(LENDING, there, memory, self.engine.terms.safety, self.signer).intents
         return intents[0] if intents and not intents[0].rule.is_boost else None
 
     async def trial(self, rung: Rung, plan: Plan, simulator: Simulator) -> Prepared | Refused:

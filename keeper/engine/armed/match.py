@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from keeper.core.armed.bounds import BLOCKS, OutOfBoundsError, project
-from keeper.core.decide import Intent
 from keeper.core.lending.proposals import ATOMIC_FLOOR
+from keeper.core.lending.rules import Intent
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine.engine import Engine

@@ -16,6 +16,7 @@ from keeper.chain.pushes import Log, Pushed
 from keeper.core.armed.accrual import Answered, carried_on, is_as_foretold, is_same_account
 from keeper.core.decide import decide
 from keeper.core.lending import figures as lending
+from keeper.core.lending.kind import LENDING
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, decimal_of, usd_text
 from keeper.engine.armed.match import fitting
@@ -136,7 +137,11 @@ class Early:
             signer = engine.reader.positions[position.name].spender
             try:
                 intent = next(
-                    iter(decide(assessed, await engine.recall(assessed, block), engine.terms.safety, signer).intents),
+                    iter(
+                        decide(
+                            LENDING, assessed, await engine.recall(assessed, block), engine.terms.safety, signer
+                        ).intents
+                    ),
                     None,
                 )
                 prepared = await fitting(engine, snapshot, intent, signer) if intent else None

@@ -6,15 +6,15 @@ from keeper.core.book import unhedged as legs
 from keeper.core.book.carry import Carry, carry
 from keeper.core.book.position import Book, exposure
 from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
+from keeper.core.perp.kind import PERP
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.pricing import is_better_than_index
-from keeper.core.perp.rules import PerpAssessment, assess_perp
+from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt, is_within, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged
+from keeper.core.rules import Unjudged, assess
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
-from keeper.core.trail import Trail
 from keeper.core.units import Bps
 from keeper.engine.engine import Engine
 from keeper.engine.perp.notices import price_text
@@ -41,13 +41,13 @@ async def _judge_perp(
     engine: Engine, snapshot: Snapshot, position: PerpPosition | Unreadable, more: tuple[Doubt, ...]
 ) -> PerpAssessment | Unjudged:
     if isinstance(position, Unreadable):
-        return assess_perp(position, engine.perps.rules, Trail(), ())
+        return assess(PERP, position, engine.perps.rules, ())
     doubts = (*more, *perp_doubts(engine, snapshot, position))
     trail, may_be_empty = (
         await engine.perps.trail(position, engine.perps.rules_of(position.name), is_sure=not doubts),
         await engine.perps.may_be_empty(position.name),
     )
-    return assess_perp(position, engine.perps.rules, trail, doubts, may_be_empty=may_be_empty)
+    return assess(PERP, position, engine.perps.rules, doubts, trail=trail, may_be_empty=may_be_empty)
 
 
 def perp_doubts(

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.decide import Decided, Hold
+from keeper.core.decide import Decided, Hold, decide
 from keeper.core.notices import Notice
-from keeper.core.perp.decide import PerpIntent, decide_perp
+from keeper.core.perp.kind import PERP
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAssessment
+from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot, Unreadable
@@ -61,7 +61,7 @@ class PerpCase:
         """Return what each fired rule comes to. Raises JournalError."""
         fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
         memory = await self.engine.recall_of(fired, self.snapshot.block)
-        return decide_perp(assessed, memory, self.engine.terms.safety, self.signer)
+        return decide(PERP, assessed, memory, self.engine.terms.safety, self.signer)
 
     def urgency(self, intent: PerpIntent) -> tuple[bool, int, int]:
         """Return the same for all: perpetual positions keep the settings' order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keeper.chain.errors import NodeError
 from keeper.core.notices import sentence
 from keeper.core.occurrences import Occurrence, What, strangers
-from keeper.core.perp.decide import pending_order
+from keeper.core.perp.kind import pending_order
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.engine.engine import Engine

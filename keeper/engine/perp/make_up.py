@@ -5,9 +5,9 @@ from __future__ import annotations
 from keeper.chain.errors import NodeError
 from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold, left_today
-from keeper.core.perp.decide import PerpIntent, pending_order
+from keeper.core.perp.kind import pending_order
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAssessment
+from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.plan import find_perp_plans

@@ -9,10 +9,10 @@ from keeper.core.book.hedging import hedge_plans, trade_wanted
 from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
 from keeper.core.perp.candidates import perp_plans, quotes_wanted
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpIntent
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.engine.engine import Engine

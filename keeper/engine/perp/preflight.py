@@ -14,8 +14,8 @@ from keeper.core.book.rules import HedgeIntent
 from keeper.core.decide import Hold
 from keeper.core.fee_budget import fee_worth
 from keeper.core.perp import margin as perps
-from keeper.core.perp.decide import is_emergency
 from keeper.core.perp.grounds import grounds
+from keeper.core.perp.kind import is_emergency
 from keeper.core.perp.moves import Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
@@ -264,7 +264,7 @@ def _ceiling(engine: Engine, snapshot: Snapshot, plan: PerpPlan, calls: Sequence
     if not snapshot.native_price or not gas or not moved:
         return cap
     worth = moved // 100
-    if is_emergency(plan.before, engine.terms.safety):
+    if is_emergency(plan.before, engine.terms.safety.emergency_health):
         lost = base_usd(plan.before, perps.requirement(plan.before))
         worth = max(worth, lost * engine.terms.fee_share // BPS)
     toll = engine.fees.last_toll.of(calls)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.book.rules import HedgeIntent, decide_hedge
-from keeper.core.decide import Hold, Memory, asked_for
-from keeper.core.perp.decide import PerpIntent, decide_perp
+from keeper.core.decide import Hold, Memory, asked_for, decide
+from keeper.core.perp.kind import PERP
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAssessment
+from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Usd
@@ -86,7 +86,7 @@ class _Deciding:
         engine, signer = self.engine, self.engine.reader.positions[position.name].spender
         assessed = await judge_perp(engine, snapshot, position)
         fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
-        decided = decide_perp(assessed, await self._memory(fired, snapshot), engine.terms.safety, signer)
+        decided = decide(PERP, assessed, await self._memory(fired, snapshot), engine.terms.safety, signer)
         holds = decided.holds
         with engine.rehearser.again(position.name):
             for intent in decided.intents:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from keeper.core import rules
 from keeper.core.book import unhedged as legs
 from keeper.core.book.rules import BookAssessment
 from keeper.core.book.unhedged import Leg, Step
-from keeper.core.decide import Hold, Intent, left_today, not_now
+from keeper.core.decide import Hold, left_today, not_now
 from keeper.core.lending.actions import DELEVERAGE
 from keeper.core.lending.metrics import CLOSED, LTV
+from keeper.core.lending.rules import Assessment, Intent
 from keeper.core.metrics import Target, Trigger
 from keeper.core.notices import sentence
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Rule
 from keeper.core.scales import Beyond
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import WAD, Wei, mul_div_down
@@ -123,7 +124,7 @@ async def _intent(engine: Engine, assessed: BookAssessment, seen: Assessment, ex
     else:
         rest = figures.collateral_value - worth
         target = Target(LTV, mul_div_down(figures.debt_value - worth, WAD, max(1, rest)))
-    lending_rule = Rule(
+    lending_rule = rules.Rule(
         name=f"{rule.name}: unwind",
         position=seen.position.name,
         trigger=Trigger(LTV, Beyond.ABOVE, 0),

@@ -6,14 +6,12 @@ from keeper.core.decide import TRIES, Hold
 from keeper.core.lending.proposals import Cost
 from keeper.core.metrics import Trigger
 from keeper.core.notices import sentence
-from keeper.core.perp import margin as perps
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.metrics import MARGIN_RATIO, closed
 from keeper.core.perp.moves import CancelOrder, PerpMove, PlaceOrder
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAssessment, PerpRule
-from keeper.core.rules import Limits
+from keeper.core.perp.rules import PerpAssessment, PerpIntent, PerpRule
+from keeper.core.rules import Limits, Rule
 from keeper.core.scales import Beyond
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Bps, Usd, Wad
@@ -59,7 +57,7 @@ def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:
     """Return the plan of one upkeep move: it moves no dollars of ours and promises nothing but itself."""
     what = {PlaceOrder: "place", CancelOrder: "take back"}.get(type(move), "change")
     kind = f" {move.kind.value.replace('_', ' ')}" if isinstance(move, PlaceOrder) else " an"
-    assessed = PerpAssessment(position, perps.figures(position), (), ())
+    assessed = PerpAssessment(position, (), ())
     return PerpPlan(
         intent=PerpIntent(assessed, rule, closed(), (), (), None),
         label=f"{what}{kind} order of {position.name}",
@@ -75,4 +73,4 @@ def plan_of(position: PerpPosition, rule: PerpRule, move: PerpMove) -> PerpPlan:
 
 def _housekeeping(name: str) -> PerpRule:
     trigger = Trigger(MARGIN_RATIO, Beyond.BELOW, 0)
-    return PerpRule(ORDERS, name, trigger, None, (), 600, Limits(Bps(0)))
+    return Rule(ORDERS, name, trigger, None, (), 600, Limits(Bps(0)))

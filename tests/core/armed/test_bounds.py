@@ -32,11 +32,12 @@ from keeper.core.ancestry import Lineage
 from keeper.core.armed.accrual import Answered, carried_on, is_as_foretold, is_same_account
 from keeper.core.armed.bounds import Bounds, OutOfBoundsError, price_bounds, project
 from keeper.core.armed.scenarios import PPM, at_prices, fires_at, quotes_at, rungs, scenarios
-from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import PRICE
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.quotes import Quote, Quotes
+from keeper.core.lending.rules import Intent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import assess
@@ -56,7 +57,7 @@ def prices(of: LendingPosition, **factors: int) -> dict[Address, int]:
 def seen_at(now: Intent, where: dict[Address, int]) -> Intent:
     """The same intent on the same account at other prices."""
     there = at_prices(now.assessment.position, where)
-    assessed = assess(there, (now.rule,), ())
+    assessed = assess(LENDING, there, (now.rule,), ())
     return replace(now, assessment=assessed)  # type: ignore[arg-type]
 
 
@@ -114,7 +115,7 @@ def changed(of: Intent, index: int, **reserve: Any) -> Intent:
     """The same intent with something of one reserve changed."""
     holdings = of.assessment.position.holdings
     there = position(*(entry_of(h, **(reserve if i == index else {})) for i, h in enumerate(holdings)))
-    return replace(of, assessment=assess(there, (of.rule,), ()))  # type: ignore[arg-type]
+    return replace(of, assessment=assess(LENDING, there, (of.rule,), ()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

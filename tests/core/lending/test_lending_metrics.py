@@ -8,15 +8,17 @@ from dataclasses import replace
 import pytest
 from core_builders import above, at, below, holding, loop, memory, position, rule, safety, to_health, usd, wad
 
-from keeper.core.decide import Hold, Intent, decide
+from keeper.core.decide import Hold, decide
 from keeper.core.lending import actions
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.lending.metrics import METRICS
 from keeper.core.lending.position import Readings
+from keeper.core.lending.rules import Intent, Rule, Verdict
 from keeper.core.metrics import Metric, Subject
 from keeper.core.prices import Backing, Doubt, SecondPrice
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule, Verdict, assess
+from keeper.core.rules import assess
 from keeper.core.snapshot import LendingPosition
 from keeper.core.trail import Trail
 from keeper.core.units import DAY_S, WAD, Wad
@@ -44,7 +46,7 @@ def seen(by: Rule, blocks: Sequence[LendingPosition]) -> Verdict:
         remember = by.trigger.metric.remember
         assert remember is not None
         trail = remember(trail, by.name, block, by.trigger.of, True)
-    found = assess(blocks[-1], (by,), (), trail=trail)
+    found = assess(LENDING, blocks[-1], (by,), (), trail=trail)
     assert found is not None
     (verdict,) = found.verdicts  # type: ignore[union-attr]
     return verdict
@@ -58,7 +60,7 @@ def averaged(metric: Metric[LendingPosition], blocks: Sequence[LendingPosition],
 
 
 def now(metric: Metric[LendingPosition], of: LendingPosition, asset: str | None = None) -> int | Doubt | None:
-    (verdict,) = assess(of, (rule(trigger=above(metric, 0, asset)),), ()).verdicts  # type: ignore[union-attr]
+    (verdict,) = assess(LENDING, of, (rule(trigger=above(metric, 0, asset)),), ()).verdicts  # type: ignore[union-attr]
     return verdict.doubt or verdict.measured
 
 
@@ -145,7 +147,7 @@ def test_a_peg_is_the_market_s_price_of_what_an_asset_stands_for(market: str, *,
     """At 98 %: two percent below the oracle fires, one and a bit does not."""
     second = SecondPrice(at("WETH"), "pool", (usd(market),))
     of = replace(loop(), readings=Readings({at("WETH"): second}))
-    (verdict,) = assess(of, (rule(trigger=below(PEG, wad("0.98"))),), ()).verdicts  # type: ignore[union-attr]
+    (verdict,) = assess(LENDING, of, (rule(trigger=below(PEG, wad("0.98"))),), ()).verdicts  # type: ignore[union-attr]
     assert verdict.fired is fires
 
 
@@ -188,8 +190,8 @@ def pressed(target: str) -> Hold | Intent:
     """What a rule on utilisation comes to, with a target of health."""
     full = with_rates(loop(), "WETH", utilisation="0.97")
     one = rule(trigger=above(UTILISATION, wad("0.95")), to=to_health(wad(target)), actions=(actions.DELEVERAGE,))
-    found = assess(full, (one,), ())
-    return decide(found, memory(), safety(), full.owner).lead
+    found = assess(LENDING, full, (one,), ())
+    return decide(LENDING, found, memory(), safety(), full.owner).lead
 
 
 def test_such_a_rule_acts_until_its_target_and_rests_there() -> None:

@@ -31,7 +31,7 @@ from core_strategies import worlds
 from hypothesis import HealthCheck, given, settings
 
 from keeper.core.actions import Action
-from keeper.core.decide import Hold, Intent
+from keeper.core.decide import Hold
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment
@@ -41,9 +41,9 @@ from keeper.core.lending.moves import MARKET, Approve, Borrow, Move, Repay, Repa
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes_needed import quotes_needed
+from keeper.core.lending.rules import Intent, Rule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule
 from keeper.core.snapshot import LendingPosition, Wallet
 from keeper.core.units import INFINITE, UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wei
 

@@ -9,10 +9,10 @@ from core_builders import at, holding, intent, loop, position, quoted, rule, sta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.core.decide import Intent
 from keeper.core.lending import actions
 from keeper.core.lending.moves import Swap
 from keeper.core.lending.plan import Plan, plans
+from keeper.core.lending.rules import Intent
 from keeper.core.lending.slippage import Slippage, nearness, slippage_of
 from keeper.core.pace import Drift, Pace
 from keeper.core.rules import Limits

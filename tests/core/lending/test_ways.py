@@ -24,17 +24,17 @@ from core_builders import (
     wallet,
 )
 
-from keeper.core.decide import Hold, Intent
+from keeper.core.decide import Hold
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import CLOSED
 from keeper.core.lending.moves import Repay, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import LATE, Plan, plans
 from keeper.core.lending.proposals import ATOMIC_FLOOR, Terms
+from keeper.core.lending.rules import Intent, Rule
 from keeper.core.pace import Drift
 from keeper.core.prices import Doubt, SecondPrice, Side, each_its_own, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule
 from keeper.core.snapshot import LendingPosition, Wallet
 from keeper.core.units import BPS, Bps, Wei
 

@@ -6,7 +6,7 @@ import pytest
 from core_builders import rule, wad
 from perp_builders import assessed_perp, perp_rule, short, to_margin
 
-from keeper.core.carry_on import until_margin, until_target
+from keeper.core.carry_on import until_target
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.metrics import closed
 from keeper.core.units import WAD
@@ -15,7 +15,7 @@ from keeper.core.units import WAD
 def fires(ratio_at: str, *, carried: bool) -> bool:
     """Whether a rule from 0.12 to 0.20 fires on a short of 6,000 dollars with so much margin."""
     one = perp_rule(bound="0.12", to="0.20")
-    return bool(assessed_perp(short(margin=ratio_at), until_margin(one) if carried else one).fired)
+    return bool(assessed_perp(short(margin=ratio_at), until_target(one) if carried else one).fired)
 
 
 def test_a_margin_half_way_is_restored_to_its_target() -> None:
@@ -29,19 +29,19 @@ def test_a_margin_half_way_is_restored_to_its_target() -> None:
 def test_leverage_half_way_is_brought_down_to_its_target() -> None:
     """The same, told as leverage."""
     one = perp_rule(perp_metrics.LEVERAGE, "8", to="0.20")
-    assert until_margin(one).trigger.bound == WAD * WAD // (wad("0.20") * 98 // 100)
+    assert until_target(one).trigger.bound == WAD * WAD // (wad("0.20") * 98 // 100)
     assert not assessed_perp(short(margin="900"), one).fired
-    assert assessed_perp(short(margin="900"), until_margin(one)).fired
+    assert assessed_perp(short(margin="900"), until_target(one)).fired
 
 
 @pytest.mark.parametrize("to", [closed(), None, to_margin(wad("0"))])
 def test_a_stop_waits_for_its_price(to: object) -> None:
     """What it closed half of is closed on when the price is there again."""
     one = perp_rule(perp_metrics.STOP_LOSS, "2500", to=to)  # type: ignore[arg-type]
-    assert until_margin(one) == one
+    assert until_target(one) == one
 
 
 def test_a_trigger_beyond_the_target_is_not_pulled_back() -> None:
     """Carrying on never makes a rule deafer."""
-    assert until_margin(perp_rule(bound="0.30", to="0.20")).trigger.bound == wad("0.30")
+    assert until_target(perp_rule(bound="0.30", to="0.20")).trigger.bound == wad("0.30")
     assert until_target(rule("1.25", "1.60")).trigger.bound == wad("1.60") * 98 // 100

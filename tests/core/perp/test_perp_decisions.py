@@ -9,13 +9,20 @@ from core_builders import NOW, limits, safety, usd, wad
 from perp_builders import DOUBT, SIGNER, assessed_perp, decided, long, perp_rule, resting, short
 
 from keeper.core.actions import Action
-from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
+from keeper.core.decide import (
+    EMERGENCY_TRIES,
+    TRIES,
+    Hold,
+    Memory,
+    decide,
+    is_new_danger,
+)
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
-from keeper.core.perp.decide import PerpIntent, decide_perp, is_emergency, is_new_low, pending_order
+from keeper.core.perp.kind import PERP, is_emergency, pending_order
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.position import OrderKind, PerpPosition
-from keeper.core.perp.rules import PerpRule
+from keeper.core.perp.rules import PerpIntent, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.units import Usd
@@ -48,7 +55,7 @@ def test_a_fired_rule_acts() -> None:
 
 def test_an_unjudged_position_is_held_and_told() -> None:
     """Unknown is not healthy."""
-    found = decide_perp(Unjudged("short", DOUBT), Memory(), safety(), SIGNER).lead
+    found = decide(PERP, Unjudged("short", DOUBT), Memory(), safety(), SIGNER).lead
     assert isinstance(found, Hold)
     assert (found.reason, found.is_quiet) == (DOUBT.reason, False)
 
@@ -73,8 +80,8 @@ def test_what_was_done_before_holds_a_rule_back(memory: Memory, why: Reason | No
 
 def test_near_liquidation_no_cooldown_holds_and_more_tries_are_allowed() -> None:
     """But not without end."""
-    assert is_emergency(NEAR, safety())
-    assert not is_emergency(LOW, safety())
+    assert is_emergency(NEAR, safety().emergency_health)
+    assert not is_emergency(LOW, safety().emergency_health)
     assert reason(NEAR, memory=Memory(acted_at={KEY: NOW}, failed={KEY: EMERGENCY_TRIES - 1})) is None
     assert reason(NEAR, memory=Memory(failed={KEY: EMERGENCY_TRIES})) is Reason.TOO_MANY_FAILURES
 
@@ -99,13 +106,13 @@ def test_what_the_owner_or_funding_made_worse_waits_for_the_cooldown() -> None:
     assert reason(LOW, memory=same) is Reason.COOLDOWN
     funding = perp_rule(perp_metrics.FUNDING, "0.10", closed(), [perp_actions.CLOSE])
     lower = replace(same, acted_on={KEY: {LOW.legs[0].market: wad("1900")}})
-    assert is_new_low(RULE, LOW, lower)
-    assert not is_new_low(funding, LOW, lower)
+    assert is_new_danger(PERP, RULE, LOW, lower)
+    assert not is_new_danger(PERP, funding, LOW, lower)
 
 
 def test_a_position_without_size_is_no_emergency() -> None:
     """Its equity may be nothing; there is nothing to liquidate."""
-    assert not is_emergency(short(size="0", margin="0"), safety())
+    assert not is_emergency(short(size="0", margin="0"), safety().emergency_health)
 
 
 def test_a_limit_that_is_used_up_holds() -> None:

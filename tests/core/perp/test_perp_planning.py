@@ -32,13 +32,12 @@ from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.candidates import perp_plans, quotes_wanted
-from keeper.core.perp.decide import PerpIntent
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.pricing import cost_share, gas_cost, value_of, worst_price
-from keeper.core.perp.rules import PerpRule
+from keeper.core.perp.rules import PerpIntent, PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, USD, WAD, Amount, Bps, Usd, Wad, Wei
 

@@ -14,11 +14,11 @@ from perp_strategies import a_position, positions
 from keeper.core.metrics import Trigger
 from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics
+from keeper.core.perp.kind import PERP
 from keeper.core.perp.metrics import PerpTrigger, closed
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpVerdict, assess_perp
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged
+from keeper.core.rules import Unjudged, Verdict, assess
 from keeper.core.snapshot import Unreadable
 from keeper.core.trail import Trail
 from keeper.core.units import INFINITE, USD, WAD, mul_div_up
@@ -39,7 +39,7 @@ def verdict(of: PerpPosition, measure: PerpMetric, bound: str, trail: Trail | No
 
 def fired(of: PerpPosition, measure: PerpMetric, bound: str, trail: Trail | None = None, **rule: object) -> bool:
     found = verdict(of, measure, bound, trail, **rule)
-    assert isinstance(found, PerpVerdict)
+    assert isinstance(found, Verdict)
     return found.fired
 
 
@@ -109,7 +109,7 @@ def test_a_price_that_is_none_fires_nothing_and_is_told(measure: PerpMetric, sid
     (leg,) = position.legs
     blind = told(position.with_leg(replace(leg, oracle=replace(leg.oracle, answer=0))))
     found = verdict(blind, measure, "0.08", Trail(best={"margin": 2000 * USD}))
-    assert isinstance(found, PerpVerdict)
+    assert isinstance(found, Verdict)
     assert not found.fired
     assert found.doubt
     assert found.doubt.reason is Reason.PRICE_NOT_POSITIVE
@@ -127,7 +127,7 @@ TWO = told(a_position(leg_at("1", "2000"), leg_at("-1", "2000", "BTC"), margin=w
 def test_with_several_markets_a_stop_must_name_one() -> None:
     """Which one was meant is the owner's to say."""
     found = verdict(TWO, perp_metrics.STOP_LOSS, "1900")
-    assert isinstance(found, PerpVerdict)
+    assert isinstance(found, Verdict)
     assert found.doubt
     assert found.doubt.reason is Reason.RULE_UNDECIDABLE
     assert fired(TWO, perp_metrics.STOP_LOSS, "1900", market="BTC")
@@ -159,23 +159,23 @@ def test_figures_that_differ_from_the_venue_leave_it_unjudged() -> None:
         replace(position.reported, equity=position.reported.equity + 1),
         replace(position.reported, requirement=position.reported.requirement - 1),
     ):
-        found = assess_perp(replace(position, reported=wrong), (), Trail(), ())
+        found = assess(PERP, replace(position, reported=wrong), (), ())
         assert isinstance(found, Unjudged)
         assert found.doubt.reason is Reason.FIGURES_DISAGREE
 
 
 def test_what_could_not_be_read_is_unjudged() -> None:
     """With its own doubt."""
-    assert assess_perp(Unreadable("short", OWNER, DOUBT), (), Trail(), ()) == Unjudged("short", DOUBT)
+    assert assess(PERP, Unreadable("short", OWNER, DOUBT), (), ()) == Unjudged("short", DOUBT)
 
 
 def test_nothing_there_is_a_mistake_unless_it_may_be_empty() -> None:
     """A wrong owner looks just like it."""
     nothing = told(a_position(leg_at("0", "2000"), margin=0))
-    found = assess_perp(nothing, (), Trail(), ())
+    found = assess(PERP, nothing, (), ())
     assert isinstance(found, Unjudged)
     assert found.doubt.reason is Reason.NO_POSITION
-    assert not isinstance(assess_perp(nothing, (), Trail(), (), may_be_empty=True), Unjudged)
+    assert not isinstance(assess(PERP, nothing, (), (), may_be_empty=True), Unjudged)
 
 
 def test_rules_of_other_positions_are_not_asked() -> None:

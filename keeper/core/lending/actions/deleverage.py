@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed, same_asset_repayments
 from keeper.core.lending.figures import Account, Sale
@@ -43,6 +42,7 @@ from keeper.core.lending.proposals import (
     worth,
 )
 from keeper.core.lending.quotes import Quote, QuoteRequest
+from keeper.core.lending.rules import Intent
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Bps, Usd, mul_div_down, mul_div_up, ratio_text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account, Sale
 from keeper.core.lending.moves import Borrow, Supply, Swap
@@ -28,6 +27,7 @@ from keeper.core.lending.proposals import (
     worth,
 )
 from keeper.core.lending.quotes import Quote, QuoteRequest
+from keeper.core.lending.rules import Intent
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keeper.core.actions import Action
-from keeper.core.decide import Intent
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Account
 from keeper.core.lending.moves import MARKET, Approve, Move, Repay, RepayWithCollateral, Supply
@@ -30,6 +29,7 @@ from keeper.core.lending.proposals import (
     within,
     worth,
 )
+from keeper.core.lending.rules import Intent
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, usd_text
 
