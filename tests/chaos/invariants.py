@@ -9,7 +9,7 @@ from typing import Any
 
 from stage import Stage
 
-TRIGGER, OVERSHOT, OVERSHOT_AND_BACK = 1.25, 1.68, 2.1
+TRIGGER, OVERSHOT = 1.25, 1.68
 DUST_USD = 5.0
 WORST_SLIPPAGE = 0.05
 """What is taken out and not sold is what the price might have cost: ten times the usual, near liquidation."""
@@ -132,9 +132,7 @@ def money(stage: Stage) -> Iterator[str]:
 def ending(stage: Stage) -> Iterator[str]:
     """Safe, and not beyond the target: done twice it would be. Else a typed reason, said aloud."""
     health = stage.scene.health()
-    # what a plan cut short took out comes back after the next one reached its target: more is secured, and nothing sold
-    came_back = stage.rows("select 1 from transactions where step >= 1000 and state in ('mined', 'confirmed')")
-    if stage.expects_action and health > (OVERSHOT_AND_BACK if came_back else OVERSHOT):
+    if stage.expects_action and health > OVERSHOT:
         yield f"health factor {health:.3f}: the rescue was done more than once"
     if health >= TRIGGER and (left := stage.open_rows()):
         yield f"{len(left)} rows are still open: {[(r['id'], r['nonce'], r['state']) for r in left]}"
