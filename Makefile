@@ -34,7 +34,7 @@ test: setup ## all tests (ARGS="tests/core -x" for some)
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 unit: $(VENV)/.keeper ## the quick tests: no chain, no database server, no Node.js, no process to wait for (ARGS as above)
-	@QUICK_EXAMPLES=12 $(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not world and not server and not slow" $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE QUICK_EXAMPLES=12 $(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not world and not server and not slow" $(ARGS)
 
 chaos: setup ## faults, kills and reorgs by seed (SEEDS=200, or SEED=123 for one)
 	@$(PY) tests/chaos/run.py $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) --workers $(WORKERS) $(ARGS)

@@ -37,6 +37,7 @@ def test_a_container_is_started_again_unless_settings_are_bad(tmp_path: Path, co
     assert ("bad settings" in found.stderr) == (code == 2)
 
 
+@pytest.mark.slow
 def test_a_container_that_is_stopped_lets_the_keeper_finish(tmp_path: Path) -> None:
     """SIGTERM goes on to it, and its end is waited for."""
     script = "trap 'sleep 0.5; echo finished; exit 0' TERM; echo begun; while :; do sleep 0.1; done"

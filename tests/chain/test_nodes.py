@@ -203,6 +203,7 @@ async def test_the_slowest_is_not_waited_for(bench: Bench) -> None:
     assert a.asked["eth_getBlockByNumber"] == 2  # not asked again while it is still busy with the last
 
 
+@pytest.mark.slow
 async def test_a_read_that_takes_long_is_asked_of_the_next_as_well(bench: Bench) -> None:
     """A node that hangs must not cost the whole time limit while a position falls."""
     a, b, nodes = await two(bench)
@@ -543,6 +544,7 @@ async def test_a_node_that_lags_or_was_left_is_told_of_a_transaction_too(bench: 
     assert a.taken == ["0x02"]
 
 
+@pytest.mark.slow
 async def test_a_send_that_hangs_does_not_hold_up_one_that_is_taken(bench: Bench) -> None:
     """It goes on in the background."""
     a, _, nodes = await two(bench)

@@ -100,6 +100,7 @@ async def test_a_limit_told_in_json_is_kept_as_well(bench: Bench, error: dict[st
     assert await burst(nodes, 25) < 12
 
 
+@pytest.mark.slow
 async def test_retry_after_is_waited_for(bench: Bench) -> None:
     """Before that the node is not asked again, whatever is asked."""
     server, nodes = await limited(bench, limit=0)

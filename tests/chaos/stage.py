@@ -251,11 +251,15 @@ class Stage:
         raise AssertionError("nothing was sent")
 
     def settle(self, seconds: float = 180) -> bool:
-        """Wait until the position is safe and nothing is open, for some blocks; whether that was reached."""
+        """Wait until the position is safe and nothing is open, for some blocks that the keeper judged.
+
+        Whether that was reached: on a busy machine the chain may be blocks ahead of what is judged.
+        """
         until, since = time.monotonic() + seconds, None
         while time.monotonic() < until:
             self.revive()
-            block = self.world.w3.eth.block_number
+            assert self.process
+            block = self.process.blocks
             if not self.is_settled():
                 since = None
             elif since is None:

@@ -242,6 +242,7 @@ def dollars(of: Subject, leaf: Leaf) -> int:
             return 0
 
 
+@pytest.mark.slow
 def test_every_effect_is_made_by_some_venue() -> None:
     """An effect that nobody makes is judged by no test; one that nobody reads is no effect."""
     seen = set[str]()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from empty_journal import an_empty_journal
 from eth_account import Account
 from fake_chain import GWEI, Clock, FakeBlocks, FakeChain
 
@@ -26,6 +27,7 @@ from keeper.journal import Journal, NewDecision, open_journal
 from keeper.venues.ports import Call
 
 TARGET = Address("0x" + "11" * 20)
+POLL_S = 4.0
 TIMINGS = Timings(rebroadcast_s=12, bump_s=48, give_up_s=600, receipt_lag_s=5)
 
 
@@ -44,19 +46,19 @@ class Rig:
     async def states(self) -> list[str]:
         return [t.state for t in await self.journal.transactions.of_decision(self.decision)]
 
-    def new_lane(self, cap: Wei | None = None) -> Lane:
+    def new_lane(self, cap: Wei | None = None, poll_s: float = POLL_S) -> Lane:
         """The lane of a keeper that was restarted: nothing in memory, the same journal."""
         signer = KeystoreSigner(Account.from_key("0x" + "42" * 32))
         blocks: Any = FakeBlocks(self.chain)
         node: Any = self.chain
-        return Lane(node, blocks, self.journal, signer, TIMINGS, 1.0, self.clock, cap=cap)
+        return Lane(node, blocks, self.journal, signer, TIMINGS, poll_s, self.clock, cap=cap)
 
 
 @pytest.fixture
 async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     clock, chain = Clock(), FakeChain()
     monkeypatch.setattr(flight.asyncio, "sleep", clock.sleep)  # time passes when a flight waits, and only then
-    async with await open_journal(str(tmp_path / "journal.sqlite")) as journal:
+    async with await open_journal(str(an_empty_journal(tmp_path / "journal.sqlite"))) as journal:
         decision = await journal.decisions.record(
             NewDecision(
                 chain_id=31337,
@@ -257,6 +259,7 @@ async def test_a_gap_below_the_first_pending_nonce_is_filled(rig: Rig) -> None:
     assert [s.data for n in (0, 1) for s in rig.chain.mined_at(n)] == ["0x", "0x"]
 
 
+@pytest.mark.slow
 async def test_what_is_left_pending_gives_way_to_the_plan_that_is_needed(rig: Rig) -> None:
     """After a restart the next plan replaces the stuck one at its nonce instead of queueing behind it."""
     rig.chain.forgets = True

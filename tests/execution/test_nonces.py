@@ -120,6 +120,7 @@ async def test_a_foreign_use_that_nothing_shows_is_believed_once_a_node_refuses_
     assert [seen.data for seen in rig.chain.mined_at(2)] == ["0x02"]
 
 
+@pytest.mark.slow
 async def test_rows_far_above_expire_by_themselves(rig: Rig) -> None:  # noqa: F811
     """A new keeper is told 60 for some seconds; soon after the truth is back the rescue goes out, without a filler."""
     honest = lie(rig, lambda _: 60)

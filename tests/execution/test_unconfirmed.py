@@ -36,10 +36,12 @@ def unsure_until(rig: Rig, seconds: float, *, raises: bool) -> tuple[Look, list[
     return look, asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raises", [True, False])
 async def test_nothing_more_is_bid_while_nobody_can_confirm_the_plan(rig: Rig, raises: bool) -> None:  # noqa: F811
     """The same bytes are said again in their time; what was signed stays all that was signed."""
     look, asked = unsure_until(rig, 1e9, raises=raises)
+    rig.lane = rig.new_lane(poll_s=1.0)
     rig.clock.at = [(200, rig.chain.mine)]
     (receipt,) = await rig.lane.send([rig.out()], guidance(ceiling=90 * GWEI, reconsider=look))
     assert receipt.succeeded

@@ -60,6 +60,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def journal(address: str, clock: Clock) -> AsyncIterator[Journal]:
+    from empty_journal import an_empty_journal  # noqa: PLC0415 - tests import this file from processes of their own
+
+    if "://" not in address:
+        an_empty_journal(Path(address))
     async with await open_journal(address, clock=clock) as opened:
         yield opened
 

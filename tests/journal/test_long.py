@@ -179,6 +179,7 @@ async def test_another_reason_has_its_own_row(journal: Journal) -> None:
 HOLD: dict[str, Any] = {"kind": "hold", "reason": "healthy", "plan": None, "rehearsal": None}
 
 
+@pytest.mark.slow
 async def test_a_hold_that_comes_and_goes_is_a_row_a_day_and_a_count(journal: Journal) -> None:
     """A month of a state that flaps by the minute: the journal stays small, and says how often it came."""
     days, a_day = 30, 40

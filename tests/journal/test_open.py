@@ -81,6 +81,7 @@ print("alembic" in sys.modules)
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 async def test_a_held_lock_is_an_error_with_a_remedy(address: str) -> None:
     """Waiting has an end, and the write that did not happen is not taken for one that did."""
     async with await open_journal(address, patience_s=1) as journal:

@@ -41,7 +41,7 @@ class Desk:
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
         self.at = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
 
 @pytest.fixture

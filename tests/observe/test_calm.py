@@ -53,6 +53,7 @@ def test_a_position_at_rest_is_put_into_no_words(stage: Stage) -> None:
     assert stage.titles[-1] == "All clear: loop: rule watch: no longer fires"
 
 
+@pytest.mark.slow
 def test_an_hour_of_one_alert_and_one_hopeless_rescue_is_a_few_lines(stage: Stage) -> None:
     """At 250 ms: no warning each block, no detail of 400 characters again and again."""
     watch = rule(

@@ -271,6 +271,7 @@ def test_a_decimal_reads_back_exactly(value: Decimal) -> None:
     assert as_decimal(str(value)) == value
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60) | st.integers() | st.none() | st.booleans() | st.lists(st.integers()))
 def test_no_input_gets_more_than_a_value_error(value: object) -> None:
     """Anything else would be a traceback."""

@@ -119,6 +119,7 @@ async def test_the_other_node_is_not_asked_before_ours(bench: Bench) -> None:
         assert order[0] == nodes.name
 
 
+@pytest.mark.slow
 async def test_one_that_is_late_is_not_waited_for_and_heard_all_the_same(bench: Bench) -> None:
     """No rescue waits for it; what it says later is compared, and told."""
     servers, nodes, blocks = await three(bench)
@@ -133,6 +134,7 @@ async def test_one_that_is_late_is_not_waited_for_and_heard_all_the_same(bench: 
     assert alarms == ["Two nodes give different figures"]
 
 
+@pytest.mark.slow
 async def test_one_that_was_late_once_is_waited_for_as_before_when_it_has_answered(bench: Bench) -> None:
     """One hiccup does not take its word away; only while it hangs is it waited for less."""
     servers, nodes, blocks = await three(bench)

@@ -61,6 +61,7 @@ def test_no_address_is_nobody_and_no_answer_is_no_registry() -> None:
             probe.decode([answer])
 
 
+@pytest.mark.slow
 def test_what_comes_with_web3_leaves_the_recursion_limit_alone() -> None:
     """Whoever has a name loads part of web3; a deep answer must still end in an error, not in the process."""
     code = "import sys; from keeper.venues.contracts.ens import normalised; normalised('a.eth'); "
