@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from keeper.core.actions import Action
+from keeper.core.book.actions import ACTIONS as BOOK_ACTIONS
 from keeper.core.lending.actions import ACTIONS as LENDING_ACTIONS
 from keeper.core.lending.metrics import METRICS as LENDING
 from keeper.core.metrics import Metric, P
@@ -47,7 +48,7 @@ def page() -> str:
         "Lending positions", Family.LENDING, LENDING, LENDING_ACTIONS.values(), '`"close"` (repay every debt)'
     )
     perp = _kind("Perpetual positions", Family.PERP, PERP, PERP_ACTIONS.values(), '`"close"` (no size is left)')
-    return "\n".join([HEAD, *lending, *perp])
+    return "\n".join([HEAD, *lending, *perp, *_books()])
 
 
 def _kind(
@@ -64,11 +65,26 @@ def _kind(
     goals = [f"`{key}` ({FIGURES[m.unit]}{BOUNDS[m.valid_target]})" for key, m in targets_of(metrics).items()]
     yield f"\n`restore` is {either([*goals, close])}.\n"
     still = [f"`{key}`" for key, (metric, _) in triggers_of(metrics).items() if metric.at_target is None]
+    yield from _actions(actions)
+    yield f"Nothing that a rule does moves {either(still)}: such a rule rests once its target is met.\n"
+
+
+def _books() -> Iterator[str]:
+    yield "## Books\n"
+    yield "| `when` | fires | figure | what it is |\n|---|---|---|---|"
+    yield (
+        "| `delta_outside` | outside `band`, on either side of zero | `underlying` and `band`, whole units above 0 | "
+        "What the book's positions and wallets are exposed to in all. |\n"
+    )
+    yield "`restore` is `delta` (whole units, inside the band).\n"
+    yield from _actions(BOOK_ACTIONS.values())
+
+
+def _actions(of: Iterable[Action]) -> Iterator[str]:
     yield "| `actions` | what it does | trades | a guardian may |\n|---|---|---|---|"
-    for a in actions:
+    for a in of:
         yield f"| `{a.key}` | {a.summary} | {_yes(a.trades)} | {_yes(a.by_anybody)} |"
     yield "| `alert` | Reports only; such a rule needs no target. | no | yes |\n"
-    yield f"Nothing that a rule does moves {either(still)}: such a rule rests once its target is met.\n"
 
 
 def _fires(metric: Metric[P], side: Beyond) -> str:

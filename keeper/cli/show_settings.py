@@ -31,7 +31,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
             for p in of.perp_rules
         ]
         + [
-            {"name": h.name, "book": h.book, "actions": ["hedge"] if h.may_act else ["alert"], "target": str(h.target)}
+            {"name": h.name, "book": h.book, "actions": _actions(h.actions), "target": str(h.target)}
             for h in of.hedge_rules
         ],
         "books": [{"name": b.name, "positions": list(b.positions), "hedge": list(b.hedges)} for b in of.books],

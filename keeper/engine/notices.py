@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import LendingTrigger, health_at
-from keeper.core.lending.rules import Assessment, Rule, Verdict
+from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.metrics import P
 from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged
+from keeper.core.rules import Unjudged, Verdict
 from keeper.core.scales import percent
 from keeper.core.snapshot import Holding
 from keeper.core.units import BPS, INFINITE, WAD, mul_div_down, mul_div_up, ratio_text, usd_text
@@ -42,7 +43,7 @@ def standing_of(assessed: Assessment | Unjudged) -> str:
     return sentence(f"{health}, {dollars}", _liquidation(assessed))
 
 
-def fired_text(verdict: Verdict) -> str:
+def fired_text(verdict: Verdict[P]) -> str:
     """Return a measure against its bound: ``health factor 1.6523 is below 1.70``."""
     return verdict.rule.trigger.text(verdict.measured)
 

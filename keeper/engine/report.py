@@ -16,10 +16,11 @@ from keeper.core.lending.moves import Approve, Move, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import Cost, Rejected
-from keeper.core.lending.rules import Assessment, Intent, Verdict
+from keeper.core.lending.rules import Assessment, Intent
 from keeper.core.lending.slippage import slippage_of
+from keeper.core.metrics import P
 from keeper.core.perp.rules import PerpIntent
-from keeper.core.rules import Unjudged
+from keeper.core.rules import Unjudged, Verdict
 from keeper.core.snapshot import AccountFigures, LendingPosition, Snapshot
 from keeper.core.units import BPS, INFINITE, WAD, Address, Wei, decimal_of, mul_div_down, ratio_text
 from keeper.execution.encoding import PlannedCall
@@ -65,7 +66,7 @@ def assessment(of: Assessment | Unjudged) -> Data:
         "readable": True,
         "figures": figures(of.figures),
         "liquidates": _liquidates(of),
-        "rules": [_verdict(v) for v in of.verdicts],
+        "rules": [verdict(v) for v in of.verdicts],
         "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in of.all_doubts],
     }
 
@@ -234,7 +235,8 @@ def _balance(of: Holding, account: lending.Account | None) -> Data:
     }
 
 
-def _verdict(of: Verdict) -> Data:
+def verdict(of: Verdict[P]) -> Data:
+    """Return what one rule said, whatever it is about."""
     trigger = of.rule.trigger
     scale = trigger.metric.unit.decimals
     return {

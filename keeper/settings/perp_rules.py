@@ -7,6 +7,8 @@ from decimal import Decimal
 from math import ceil
 
 from keeper.core.actions import ALERT
+from keeper.core.book.actions import ACTIONS as BOOK_ACTIONS
+from keeper.core.book.actions import HEDGE, UNWIND
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.book.unhedged import NakedBudget
@@ -34,7 +36,6 @@ from keeper.venues.registry import VENUES
 
 RESTING = (STOP_LOSS.key, TAKE_PROFIT.key)
 """What a venue can watch for by itself: an order that rests with it."""
-BOOK_ACTIONS = frozenset({"hedge", "add_margin", "unwind", ALERT})
 LEAST_RATIO = Decimal("0.02")
 """A hedge nearer to liquidation than that is lost with the next move of the price."""
 
@@ -69,9 +70,8 @@ def build_hedge_rule(table: RuleTable, book: BookTable) -> HedgeRule:
         target=target,
         least_trade=least,
         least_margin_ratio=Wad(scaled(least_ratio_of(table), WAD)),
-        may_add_margin="add_margin" in table.actions,
-        may_act="hedge" in table.actions,
-        unwinds=book.unwind if "unwind" in table.actions else None,
+        actions=actions_of(table, BOOK_ACTIONS),
+        unwinds=book.unwind if UNWIND.key in table.actions else None,
         budget=NakedBudget(Wad(scaled(book.naked_budget.size, WAD)), ceil(book.naked_budget.time)),
         funding_horizon_s=ceil(table.funding_horizon) if table.funding_horizon else 7 * 86_400,
         cooldown_s=table.pause_s,
@@ -111,7 +111,7 @@ def perp_rule_faults(table: RuleTable, venue: str) -> Iterator[str]:
 
 def hedge_rule_faults(table: RuleTable) -> Iterator[str]:
     """Yield what contradicts itself in a rule about a book."""
-    wrong = list(misplaced(table, "book", frozenset({"delta_outside"}), BOOK_ACTIONS, "a book"))
+    wrong = list(misplaced(table, "book", frozenset({"delta_outside"}), frozenset((*BOOK_ACTIONS, ALERT)), "a book"))
     restore, outside = table.restore, table.when.delta_outside
     if isinstance(restore, str) or (restore is not None and restore.delta is None):
         wrong.append('restore: a book is restored to a delta, like { delta = "0" }')
@@ -126,7 +126,7 @@ def hedge_rule_faults(table: RuleTable) -> Iterator[str]:
         yield f"restore.delta: {target} must lie inside the band of {outside.band}, or the rule never rests"
     elif table.min_trade is not None and not 0 < table.min_trade <= room:
         yield f"min_trade: {table.min_trade} must be positive, and at most the {room} from target to band"
-    if any(a != "alert" for a in table.actions) and "hedge" not in table.actions:
+    if actions_of(table, BOOK_ACTIONS) and HEDGE.key not in table.actions:
         yield 'actions: add_margin and unwind go with "hedge"'
     if table.min_margin_ratio is not None and not LEAST_RATIO <= table.min_margin_ratio < 1:
         yield f'min_margin_ratio: must lie between {LEAST_RATIO} and 1; write 15 % as "0.15"'

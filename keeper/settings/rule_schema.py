@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, Tag, create_model, model_validator
 
 from keeper.core.actions import ALERT
+from keeper.core.book.actions import ACTIONS as BOOK_ACTIONS
 from keeper.core.lending.actions import ACTIONS as LENDING_ACTIONS
 from keeper.core.lending.metrics import METRICS as LENDING
 from keeper.core.perp.candidates import ACTIONS as PERP_ACTIONS
@@ -135,7 +136,7 @@ class LimitsTable(Table):
     max_fee_gwei: Number | None = None
 
 
-ACTIONS = tuple(dict.fromkeys((*LENDING_ACTIONS, *PERP_ACTIONS, "hedge", "unwind", ALERT)))
+ACTIONS = tuple(dict.fromkeys((*LENDING_ACTIONS, *PERP_ACTIONS, *BOOK_ACTIONS, ALERT)))
 
 
 def _known(name: str) -> str:

@@ -11,6 +11,7 @@ from core_builders import BLOCK, NOW, OWNER, at, limits, loop, safety, usd, wad
 from perp_strategies import a_leg, a_position
 
 from keeper.core.actions import Action
+from keeper.core.book.actions import HEDGE
 from keeper.core.book.hedging import hedge_plans, trade_wanted
 from keeper.core.book.position import Book, exposure
 from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
@@ -192,8 +193,7 @@ def hedge_rule(band: str = "0.5", target: str = "0", **changes: Any) -> HedgeRul
         target=wad(target),
         least_trade=wad("0.05"),
         least_margin_ratio=wad("0.15"),
-        may_add_margin=False,
-        may_act=True,
+        actions=(HEDGE,),
         unwinds=None,
         budget=NakedBudget(wad("1"), 600),
         funding_horizon_s=7 * 86_400,

@@ -122,8 +122,8 @@ def test_a_book_rule_of_an_underlying_its_hedge_trades_is_at_rest() -> None:
 
 def test_an_alert_needs_no_hedge_but_a_name_that_is_known() -> None:
     """It is only told."""
-    assert judged(hedge_rule(may_act=False, underlying="ETH"), "ETH").blind is None
-    assert judged(hedge_rule(may_act=False, underlying="ETHH")).blind is not None
+    assert judged(hedge_rule(actions=(), underlying="ETH"), "ETH").blind is None
+    assert judged(hedge_rule(actions=(), underlying="ETHH")).blind is not None
 
 
 def test_status_counts_no_blind_rule_among_those_at_rest() -> None:

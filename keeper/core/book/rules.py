@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keeper.core.actions import Action
+from keeper.core.book.actions import ADD_MARGIN, HEDGE
 from keeper.core.book.position import Exposure
 from keeper.core.book.unhedged import Naked, NakedBudget
 from keeper.core.decide import Decided, Hold, Memory, left_today, not_now
@@ -30,8 +32,8 @@ class HedgeRule:
     least_trade: Wad
     least_margin_ratio: Wad
     """What the hedge's margin ratio may not fall below through a trade of ours."""
-    may_add_margin: bool
-    may_act: bool
+    actions: tuple[Action, ...]
+    """Without any the rule only alerts."""
     unwinds: str | None
     """The lending position that is unwound when the hedge cannot be had within the budget."""
     budget: NakedBudget
@@ -49,6 +51,16 @@ class HedgeRule:
     def is_boost(self) -> bool:
         """Never: a hedge takes risk away."""
         return False
+
+    @property
+    def may_act(self) -> bool:
+        """Whether it trades a hedge."""
+        return HEDGE in self.actions
+
+    @property
+    def may_add_margin(self) -> bool:
+        """Whether a hedge that grows may be given margin."""
+        return ADD_MARGIN in self.actions
 
     def is_outside(self, delta: int) -> bool:
         """Return whether a delta asks for a trade."""

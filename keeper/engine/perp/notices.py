@@ -31,7 +31,7 @@ from keeper.core.rules import Unjudged
 from keeper.core.scales import percent, trimmed
 from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, usd_text
 from keeper.engine.deeds import Says, listed, sent_text, title_of
-from keeper.engine.notices import clipped, hold_notice
+from keeper.engine.notices import clipped, fired_text, hold_notice
 from keeper.engine.notices import notices_of as unjudged_notices
 from keeper.execution.outcome import PerpOutcome
 
@@ -140,11 +140,6 @@ def deed_of(of: PerpPosition, move: PerpMove) -> str:
             return "claimed funding"
         case _:
             assert_never(move)
-
-
-def fired_text(verdict: PerpVerdict) -> str:
-    """Return a measure against its bound: ``margin ratio 8.11 % is below 12.00 %``."""
-    return verdict.rule.trigger.text(verdict.measured)
 
 
 def dollars(of: PerpPosition, amount: int) -> str:

@@ -10,13 +10,13 @@ from keeper.core.perp.moves import AddMargin, AllowMargin, PerpMove, TakeMargin,
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd
-from keeper.core.perp.rules import PerpAssessment, PerpVerdict
+from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt
 from keeper.core.rules import Unjudged
 from keeper.core.units import INFINITE, WAD, Wei, decimal_of, usd_text
 from keeper.engine import report
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.report import Data
+from keeper.engine.report import Data, verdict
 from keeper.execution.outcome import PerpOutcome
 from keeper.venues.ports import Call
 
@@ -63,7 +63,7 @@ def assessment(of: PerpAssessment | Unjudged) -> Data:
     return {
         **position(of.position),
         "readable": True,
-        "rules": [_verdict(v) for v in of.verdicts],
+        "rules": [verdict(v) for v in of.verdicts],
         "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in of.doubts],
     }
 
@@ -195,19 +195,6 @@ def _leg(of: PerpPosition, leg: PerpLeg) -> Data:
         "funding_rate_year": decimal_of(leg.funding_rate, 18, 4),
         "liquidation_price_usd": None if low is None else _price(of, leg, low),
         "price_updated_at": leg.oracle.updated_at,
-    }
-
-
-def _verdict(of: PerpVerdict) -> Data:
-    trigger = of.rule.trigger
-    scale = trigger.metric.unit.decimals
-    return {
-        "rule": of.rule.name,
-        "measure": trigger.metric.key,
-        "bound": decimal_of(trigger.bound, scale, 6),
-        "measured": None if of.measured is None or of.measured >= INFINITE else decimal_of(of.measured, scale, 6),
-        "fired": of.fired,
-        "doubt": of.doubt.detail if of.doubt else None,
     }
 
 

@@ -30,6 +30,7 @@ from perp_builders import (
 )
 from perp_strategies import a_position
 
+from keeper.core.book.actions import ADD_MARGIN, HEDGE
 from keeper.core.book.hedging import funding_cost, hedge_plans, trade_wanted
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
@@ -140,7 +141,7 @@ def test_an_order_that_waits_anywhere_holds_every_hedge() -> None:
 
 def test_a_rule_that_only_alerts_never_trades() -> None:
     """It tells."""
-    assert refused(rule=hedge_rule(may_act=False)) is Reason.ALERT_ONLY
+    assert refused(rule=hedge_rule(actions=())) is Reason.ALERT_ONLY
 
 
 @pytest.mark.parametrize("field", ["index_price", "mark_price"])
@@ -185,7 +186,7 @@ def test_margin_carries_only_so_much() -> None:
 
 def test_margin_from_the_wallet_carries_the_rest() -> None:
     """Approved exactly, before the trade."""
-    plan = hedge_planned(hedge_intent(POOR, hedge_rule(may_add_margin=True)), held="2000")
+    plan = hedge_planned(hedge_intent(POOR, hedge_rule(actions=(HEDGE, ADD_MARGIN))), held="2000")
     assert [type(s.move) for s in plan.steps] == [AllowMargin, AddMargin, Trade]
     assert not plan.is_partial
     assert perps.margin_ratio(plan.projected) >= wad("0.15")
@@ -194,7 +195,7 @@ def test_margin_from_the_wallet_carries_the_rest() -> None:
 @pytest.mark.parametrize("caps", [{"per_tx": "1000"}, {"per_day": "1500"}, {"per_tx": "400", "per_day": "450"}])
 def test_margin_and_trade_stay_within_the_limits_together(caps: dict[str, str]) -> None:
     """Else the gate would refuse the plan at every block."""
-    rule = hedge_rule(may_add_margin=True, limits=limits(150, **caps))
+    rule = hedge_rule(actions=(HEDGE, ADD_MARGIN), limits=limits(150, **caps))
     plan = hedge_planned(hedge_intent(short("8", margin="2400"), rule), held="5000")
     assert all(s.spend <= int(caps.get("per_tx", "9999")) * USD + 1 for s in plan.steps)
     assert plan.spend <= int(caps.get("per_day", "99999")) * USD + 3
@@ -218,7 +219,7 @@ def test_a_quote_of_nothing_or_beyond_slippage_is_not_taken(given_: dict[str, in
 def test_margin_rides_with_the_trade_where_it_is_isolated() -> None:
     """One order, its dollars both."""
     empty = told(a_position(leg_at("0", "2000"), is_cross=False, margin=0, basis=MarginBasis.ENTRY, only_long=False))
-    plan = hedge_planned(hedge_intent(empty, hedge_rule(may_add_margin=True)), held="9000")
+    plan = hedge_planned(hedge_intent(empty, hedge_rule(actions=(HEDGE, ADD_MARGIN))), held="9000")
     assert [type(s.move) for s in plan.steps] == [AllowMargin, Trade]
     assert trade_of(plan).margin == plan.steps[0].move.amount  # type: ignore[union-attr]
     assert plan.spend > 20_000 * USD + 3_000 * USD

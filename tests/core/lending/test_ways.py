@@ -334,6 +334,42 @@ def test_a_dollar_that_left_the_dollar_alone_is_doubted() -> None:
     assert set(each_its_own({at("USDC"): (LOW,)}, seconds, {at("USDC")})) == {at("USDC")}
 
 
+def test_a_pair_free_of_doubt_may_be_traded_whichever_comes_first() -> None:
+    """A stale ether does not keep bitcoin from being sold: one way that is free is a way."""
+    of = position(holding("WETH", 5), holding("WBTC", "0.1"), holding("USDC", 0, 11_000))
+    wanted = doubting(of, WETH=Doubt(Reason.PRICE_STALE, "WETH is old"))
+    assert wanted.assessment.doubt_against(DELEVERAGE) is None
+
+
+def test_where_there_is_no_pair_to_trade_only_a_doubt_about_everything_forbids() -> None:
+    """Dollars against dollars: nothing is sold for another asset, and nothing of one asset's price forbids it."""
+    of = position(holding("USDC", 20_000, 14_000))
+    wanted = doubting(of, USDC=Doubt(Reason.PRICE_STALE, "USDC is old"))
+    assert wanted.assessment.doubt_against(DELEVERAGE) is None
+    down = Doubt(Reason.SEQUENCER_DOWN, "down for an hour")
+    assert replace(wanted.assessment, doubts=(down,)).doubt_against(DELEVERAGE) == down
+
+
+def test_an_asset_read_against_one_that_is_wrong_by_another_pool_is_not_doubted() -> None:
+    """Ether in dollars that left the dollar: the dollar is wrong, by a pool of its own with other dollars."""
+    seconds = {
+        at("WETH"): SecondPrice(at("WETH"), "pool", (1,), at("USDC")),
+        at("USDC"): SecondPrice(at("USDC"), "pool", (1,), at("DAI")),
+    }
+    found = each_its_own({at("WETH"): (HIGH,), at("USDC"): (LOW,)}, seconds, {at("USDC"), at("DAI")})
+    assert set(found) == {at("USDC")}
+
+
+def test_of_two_dollars_that_differ_by_one_pool_both_are_doubted() -> None:
+    """Nobody can say which of them left the dollar."""
+    seconds = {
+        at("USDC"): SecondPrice(at("USDC"), "pool", (1,), at("DAI")),
+        at("DAI"): SecondPrice(at("DAI"), "pool", (1,), at("USDC")),
+    }
+    found = each_its_own({at("USDC"): (LOW,), at("DAI"): (HIGH,)}, seconds, {at("USDC"), at("DAI")})
+    assert set(found) == {at("USDC"), at("DAI")}
+
+
 def test_limits_still_bound_a_sale_in_one_transaction() -> None:
     """A day's limit of 500 dollars, whatever the floor allows in between."""
     wanted = intent(loop(dollars="16400"), replace(SELL, limits=limits(per_day="500")), usd(500))
