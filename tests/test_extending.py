@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from test_toy_bank import TOY
 
+from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
+from keeper.core.metrics import Metric
+from keeper.core.snapshot import LendingPosition
+from keeper.settings.rule_schema import WhenTable
 from keeper.venues.registry import Family, Key, Venue
 
 ROOT = Path(__file__).parents[1]
@@ -43,3 +48,35 @@ def test_the_decoder_knows_nothing_of_the_encoder() -> None:
     """Two tellings: where one is mistaken the gate refuses."""
     text = (ROOT / "tests/toy_bank/effects.py").read_text()
     assert "toy_bank" not in text
+
+
+def knowing(*words: str) -> set[str]:
+    """The files of the program in which one of these words stands."""
+    files = ((path.relative_to(ROOT).as_posix(), path.read_text()) for path in (ROOT / "keeper").rglob("*.py"))
+    return {name for name, text in files if any(re.search(rf"\b{word}\b", text) for word in words)}
+
+
+def test_a_trigger_is_one_metric_as_it_is_on_the_page() -> None:
+    """Both blocks are the program's own lines, and nothing else in it knows the trigger but the list it stands in."""
+    home, listed = "keeper/core/lending/market_metrics.py", "keeper/core/lending/metrics.py"
+    shown = [block.rstrip() for block in blocks("python") if "orrow_rate" in block]
+    assert len(shown) == 2
+    assert all(block in (ROOT / home).read_text() for block in shown)
+    assert knowing("borrow_rate_above", "BORROW_RATE") == {home, listed}
+
+
+@pytest.mark.parametrize("metric", [BORROW_RATE, NET_RATE, PEG, UTILISATION])
+def test_what_is_in_the_list_is_a_settings_key_and_on_the_page_of_rules(metric: Metric[LendingPosition]) -> None:
+    """Without another line anywhere."""
+    (key,) = (metric.key_of(side) for side in metric.sides)
+    assert key in WhenTable.model_fields
+    assert f"| `{key}` |" in (ROOT / "docs/rules.md").read_text()
+    assert knowing(key) == set()
+
+
+def test_an_action_is_one_object_as_it_is_on_the_page() -> None:
+    """Its key is written where it is made, and nowhere else in the program."""
+    home = "keeper/core/lending/actions/rescues.py"
+    (shown,) = [block.rstrip() for block in blocks("python") if block.startswith("TOP_UP")]
+    assert shown in (ROOT / home).read_text()
+    assert {name for name in knowing("top_up") if '"top_up"' in (ROOT / name).read_text()} == {home}
