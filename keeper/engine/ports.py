@@ -16,7 +16,7 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.venues.ports import Answer, Exchange, LendingAccount, OrderOutcome, PerpSeat, Probe, Read
+from keeper.venues.ports import Answer, Exchange, LendingAccount, OrderOutcome, PerpAccount, Probe, Read
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Reader(Protocol):
     def account(self, name: str) -> LendingAccount:
         """Return the account of a lending position. Raises ReadFailedError when it was not found."""
 
-    def seat(self, name: str) -> PerpSeat:
+    def perp_account(self, name: str) -> PerpAccount:
         """Return the account of a perpetual position."""
 
     def follow(self, rules: tuple[Rule, ...]) -> None:

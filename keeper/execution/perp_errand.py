@@ -20,11 +20,11 @@ from keeper.core.units import ratio_text
 from keeper.execution import policy
 from keeper.execution.lane import Outgoing
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.settlement import LOOKS, AtOnce, ByKeepers, OrderWatch, Settlement, Unfilled
+from keeper.execution.settlement import LOOKS, AtOnce, ByKeepers, OrderWatch, Settlement, Unfilled, settlement_of
 from keeper.execution.warrant import Warrant
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.effects import Call
-from keeper.venues.ports import PerpSeat, ReadFailedError
+from keeper.venues.ports import PerpAccount, ReadFailedError
 
 ReadPerp = Callable[[str, int | None], Awaitable[PerpPosition]]
 """Reads a position at a block number, or at the head."""
@@ -34,7 +34,7 @@ ReadPerp = Callable[[str, int | None], Awaitable[PerpPosition]]
 class PerpParts:
     """What plans about perpetual positions are carried out with, by one signer."""
 
-    seat: Callable[[str], PerpSeat]
+    account: Callable[[str], PerpAccount]
     read: ReadPerp
     orders: OrderWatch
     is_wanted: Callable[[], bool] = bool
@@ -42,9 +42,9 @@ class PerpParts:
 
     def errand(self, plan: PerpPlan, calls: Sequence[Call], gas_used: Sequence[int], warrant: Warrant) -> PerpErrand:
         """Return a plan ready to go that took so much gas, call by call, when it was rehearsed."""
-        seat, name = self.seat(plan.before.name), plan.before.name
-        settlement = ByKeepers(name, self.orders, self.is_wanted) if seat.is_delayed else AtOnce()
-        return PerpErrand(self, plan, tuple(calls), tuple(gas_used), warrant, seat, settlement)
+        account, name = self.account(plan.before.name), plan.before.name
+        settlement = settlement_of(account.settles, name, self.orders, self.is_wanted)
+        return PerpErrand(self, plan, tuple(calls), tuple(gas_used), warrant, account, settlement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class PerpErrand:
     calls: tuple[Call, ...]
     gas_used: tuple[int, ...]
     warrant: Warrant
-    seat: PerpSeat
+    account: PerpAccount
     settlement: Settlement = field(default_factory=AtOnce)
 
     @property
@@ -67,12 +67,12 @@ class PerpErrand:
     def check(self) -> None:
         """Raise PolicyError unless all that would be sent may be."""
         position = self.plan.before
-        allowed, known = self.seat.decoders(position), grounds(position)
+        allowed, known = self.account.decoders(position), grounds(position)
         policy.check(self.calls, position.block.chain_id, self.warrant.grant, allowed, known)
 
     def bursts(self) -> Iterator[list[Outgoing]]:
         """Yield what goes out together; the decision is written by the time the second goes out."""
-        for burst in bursts(self.plan, self.calls, self.gas_used, self.seat):
+        for burst in bursts(self.plan, self.calls, self.gas_used, self.account):
             yield [replace(outgoing, decision_id=self.warrant.decision_id) for outgoing in burst]
 
     def rests(self, burst: Sequence[Outgoing]) -> bool:
@@ -159,11 +159,13 @@ def at_prices(now: PerpPosition, before: PerpPosition) -> PerpPosition:
     return now
 
 
-def bursts(plan: PerpPlan, calls: Sequence[Call], gas_used: Sequence[int], seat: PerpSeat) -> list[list[Outgoing]]:
+def bursts(
+    plan: PerpPlan, calls: Sequence[Call], gas_used: Sequence[int], account: PerpAccount
+) -> list[list[Outgoing]]:
     """Return what goes out together: approval and deposit at once, every trade once what comes before it is done."""
     groups, current = list[list[Outgoing]](), list[Outgoing]()
     for i, (call, step) in enumerate(zip(calls, plan.steps, strict=True)):
-        limit = max(gas_limit(gas_used[i]), seat.least_gas(step.move))
+        limit = max(gas_limit(gas_used[i]), account.least_gas(step.move))
         current.append(Outgoing(call, 0, i, step.spend, limit))
         following = plan.steps[i + 1].move if i + 1 < len(plan.steps) else None
         rides = isinstance(following, Trade) and following.margin > 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.core.reasons import Reason
-from keeper.venues.ports import OrderOutcome
+from keeper.venues import ports
+from keeper.venues.ports import OrderOutcome, Settles
 
 Logs = Callable[[str, tuple[str, ...], int], Awaitable[dict[str, OrderOutcome | None]]]
 """Return what the venue's logs say of orders (position, keys, from which block): None while nothing is said."""
@@ -130,3 +132,14 @@ class ByKeepers:
 
 
 Settlement = AtOnce | ByKeepers
+
+
+def settlement_of(settles: Settles, name: str, orders: OrderWatch, is_wanted: Callable[[], bool]) -> Settlement:
+    """Return how a plan about a position is seen through, by when its venue does what it is asked."""
+    match settles:
+        case ports.AtOnce():
+            return AtOnce()
+        case ports.ByKeepers():
+            return ByKeepers(name, orders, is_wanted)
+        case _:
+            assert_never(settles)

@@ -102,7 +102,7 @@ async def opened(
             rehearser=Upon(simulator),
             rehearser_ahead=simulator if is_live else NodeSimulator(blocks, NoFork()),
             journal=journal,
-            logs=VenueLogs(blocks, watch.seat, watch.chronicle),
+            logs=VenueLogs(blocks, watch.perp_account, watch.chronicle),
             fees=NodeFees(node),
             feed=node,
             clock=RealClock(),
@@ -261,14 +261,14 @@ def _perp_parts(engine: Opened, settings: Settings, is_wanted: Callable[[], bool
     watch, poll_s = engine.reader, settings.daemon.poll_s
 
     async def read(name: str, number: int | None) -> PerpPosition:
-        return await patiently(watch, lambda block: watch.seat(name).probe(name, block), number, poll_s)
+        return await patiently(watch, lambda block: watch.perp_account(name).probe(name, block), number, poll_s)
 
     async def keep(name: str, keys: tuple[str, ...], decision_id: int, block: int, rests: bool) -> None:
         await engine.perps.created(name, keys, decision_id, block, rests=rests)
 
     logs, patience_s = engine.logs, settings.daemon.order_patience_s
     orders = OrderWatch(logs.created, keep, logs.outcomes, patience_s, poll_s, logs.carried_out)
-    return PerpParts(watch.seat, read, orders, is_wanted)
+    return PerpParts(watch.perp_account, read, orders, is_wanted)
 
 
 async def read_patiently(watch: Watch, name: str, number: int | None, pause_s: float) -> LendingPosition:

@@ -23,13 +23,13 @@ from keeper.venues.ports import (
     LendingAccount,
     LendingMarket,
     Listed,
-    PerpSeat,
+    PerpAccount,
     PoolReference,
     Pools,
     ReadFailedError,
     VenueTable,
 )
-from keeper.venues.registry import Family, exchange_of, find_market, find_seat
+from keeper.venues.registry import Family, exchange_of, find_account, find_market
 
 
 class AmbiguousNameError(Exception):
@@ -48,7 +48,7 @@ class Known:
     """Lending markets by the names of their tables: those that positions are in, else the first that there is."""
     accounts: dict[str, LendingAccount]
     """Of every lending position that was looked at closely."""
-    seats: dict[str, PerpSeat]
+    perp_accounts: dict[str, PerpAccount]
     """Perpetual positions: which venue, which reads."""
     lost: dict[str, ReadFailedError]
     """Positions that could not be found, and why: they are reported as unreadable until the next discovery."""
@@ -138,7 +138,7 @@ class Survey:
     async def extended(self, block: BlockRef, known: Known, names: Iterable[str]) -> Known:
         """Return what is known with what more positions use; pools are looked for where they use something new."""
         missing = [self._positions[n] for n in names if n not in known.accounts]
-        known = await self._with_seats(block, known, [p for p in missing if p.family is Family.PERP])
+        known = await self._with_perp_accounts(block, known, [p for p in missing if p.family is Family.PERP])
         known = self._without_market(known, [p for p in missing if p.family is Family.LENDING])
         new = [p.name for p in missing if p.family is Family.LENDING and p.name not in known.lost]
         if not new:
@@ -194,16 +194,17 @@ class Survey:
             found += [f"{where}.{fault}: no sale or purchase will work there; correct it" for fault in faults]
         return tuple(found)
 
-    async def _with_seats(self, block: BlockRef, known: Known, positions: Sequence[Position]) -> Known:
-        seats, lost = dict(known.seats), dict(known.lost)
+    async def _with_perp_accounts(self, block: BlockRef, known: Known, positions: Sequence[Position]) -> Known:
+        found, lost = dict(known.perp_accounts), dict(known.lost)
         for position in positions:
-            if position.name in seats or position.name in lost:
+            if position.name in found or position.name in lost:
                 continue
             try:
-                seats[position.name] = await self._blocks.discover(block, find_seat(self._network, position))
+                found[position.name] = await self._blocks.discover(block, find_account(self._network, position))
             except ReadFailedError as error:
                 lost[position.name] = error
-        return known if (seats, lost) == (known.seats, known.lost) else replace(known, seats=seats, lost=lost)
+        is_same = (found, lost) == (known.perp_accounts, known.lost)
+        return known if is_same else replace(known, perp_accounts=found, lost=lost)
 
     def _account(self, known: Known, name: str) -> Discovery[LendingAccount]:
         position = self._positions[name]

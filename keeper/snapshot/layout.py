@@ -64,9 +64,9 @@ class Page:
         sheet, used = Sheet(), _used(known, positions)
         lent = [p.name for p in self.positions if p.name in known.accounts]
         self._accounts = {name: sheet.add(known.accounts[name].probe(name, block)) for name in lent}
-        seats = {p.name: known.seats[p.name] for p in positions if p.name in known.seats}
-        self._seats = {name: (seat, sheet.add(seat.probe(name, block))) for name, seat in seats.items()}
-        collaterals = [seat.collateral for seat in seats.values()]
+        perps = {p.name: known.perp_accounts[p.name] for p in positions if p.name in known.perp_accounts}
+        self._perps = {name: (account, sheet.add(account.probe(name, block))) for name, account in perps.items()}
+        collaterals = [account.collateral for account in perps.values()]
         everything = list(dict.fromkeys([*known.listings, *collaterals]))
         spenders = dict.fromkeys([*(p.spender for p in positions), *signers, *wallets])
         self._wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
@@ -97,7 +97,7 @@ class Page:
         self._prices = {s.lower(): sheet.add(p) for s in symbols if (p := _named_price(known, s)) is not None}
         self.reads = tuple(sheet.reads)
         self.at = {name: slot.places for name, slot in self._accounts.items()}
-        self.at |= {name: slot.places for name, (_, slot) in self._seats.items()}
+        self.at |= {name: slot.places for name, (_, slot) in self._perps.items()}
         """Where the answers that make up each position are."""
 
     def told_by(
@@ -113,7 +113,7 @@ class Page:
         """Whether this is the page of these positions at a block."""
         if self.known is not known or self._also != also or self.positions != tuple(positions):
             return False
-        return all(seat.probe(name, block).reads == slot.probe.reads for name, (seat, slot) in self._seats.items())
+        return all(of.probe(name, block).reads == slot.probe.reads for name, (of, slot) in self._perps.items())
 
     def decode(self, block: BlockRef, answers: Sequence[Answer]) -> Seen:
         """Return what the answers say, each position by itself. Raises ReadFailedError for what all depend on."""
@@ -149,9 +149,9 @@ class Page:
         if name in self.known.lost:
             return Unreadable(name, position.owner, self.known.lost[name].doubt)
         try:
-            if name in self._seats:
-                seat, slot = self._seats[name]
-                return seat.probe(name, block).decode([answers[place] for place in slot.places])
+            if name in self._perps:
+                account, slot = self._perps[name]
+                return account.probe(name, block).decode([answers[place] for place in slot.places])
             return self._accounts[name].decode(answers).at(block)
         except PricesMovedError:
             moved.add(name)

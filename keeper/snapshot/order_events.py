@@ -9,26 +9,26 @@ from typing import Any
 from keeper.chain import accounts
 from keeper.chain.blocks import Blocks
 from keeper.core.occurrences import Occurrence
-from keeper.venues.ports import Chronicle, OrderOutcome, PerpSeat
+from keeper.venues.ports import Chronicle, OrderOutcome, PerpAccount
 
 
 @dataclass(frozen=True, slots=True)
 class VenueLogs:
-    """Asks the node for logs; the seat of a position says for which, and what they mean."""
+    """Asks the node for logs; the account of a position says for which, and what they mean."""
 
     blocks: Blocks
-    seat: Callable[[str], PerpSeat]
+    perp_account: Callable[[str], PerpAccount]
     chronicle: Callable[[str], Chronicle]
     """What reads the venue's logs about a position, by its name."""
 
     async def created(self, name: str, hash_: str) -> tuple[str, ...]:
         """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
-        book = self.seat(name).order_book
+        book = self.perp_account(name).order_book
         return book.created(await accounts.logs_of(self.blocks.node, hash_)) if book else ()
 
     async def outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
         """Return what became of orders since a block, by key; None while nothing was said. Raises NodeError."""
-        book = self.seat(name).order_book
+        book = self.perp_account(name).order_book
         if book is None or not keys:
             return dict.fromkeys(keys)
         logs = await self._logs(since, book.filter(keys))
@@ -45,7 +45,7 @@ class VenueLogs:
 
     async def carried_out(self, name: str, since: int) -> tuple[str, ...]:
         """Return the keys of orders that made a position smaller since a block. Raises NodeError."""
-        book = self.seat(name).order_book
+        book = self.perp_account(name).order_book
         if book is None:
             return ()
         return book.carried_out([log for wanted in book.by_itself() for log in await self._logs(since, wanted)])

@@ -33,7 +33,7 @@ from keeper.venues.ports import (
     Chronicle,
     Exchange,
     LendingAccount,
-    PerpSeat,
+    PerpAccount,
     Pools,
     Probe,
     Read,
@@ -224,11 +224,11 @@ class Watch:
 
     def chronicle(self, name: str) -> Chronicle:
         """Return what reads the logs about a position, whatever its kind. Raises KeyError, ReadFailedError."""
-        return self.seat(name).chronicle if name in self.known.seats else self.account(name).chronicle
+        return self.perp_account(name).chronicle if name in self.known.perp_accounts else self.account(name).chronicle
 
-    def seat(self, name: str) -> PerpSeat:
-        """Return the seat of a perpetual position. Raises KeyError when it was not found."""
-        return self.known.seats[name]
+    def perp_account(self, name: str) -> PerpAccount:
+        """Return the account of a perpetual position. Raises KeyError when it was not found."""
+        return self.known.perp_accounts[name]
 
     # --- one block ---------------------------------------------------------------------------------------------------
 

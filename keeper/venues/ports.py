@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.core.lending.moves import MarketMove, Route, Swap
@@ -20,9 +19,12 @@ from keeper.core.units import Address, Wei
 from keeper.venues.effects import Call, Decoder
 
 __all__ = [
+    "AT_ONCE",
+    "Account",
     "Answer",
     "AtOnce",
     "Attempt",
+    "ByKeepers",
     "Call",
     "Chronicle",
     "Codes",
@@ -33,7 +35,7 @@ __all__ = [
     "Listed",
     "OrderBook",
     "OrderOutcome",
-    "PerpSeat",
+    "PerpAccount",
     "PoolReference",
     "Pools",
     "PricesMovedError",
@@ -41,11 +43,13 @@ __all__ = [
     "Read",
     "ReadFailedError",
     "ScopeOutdatedError",
+    "Settles",
     "VenueTable",
     "joined",
 ]
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +230,46 @@ class Exchange(Protocol):
         """Return the contracts that a keeper calls, and what calls to each do: the gate's allow-list."""
 
 
-# --- lending venues --------------------------------------------------------------------------------------------------
+# --- accounts --------------------------------------------------------------------------------------------------------
 
 
-class AtOnce(Enum):
+@dataclass(frozen=True, slots=True)
+class AtOnce:
     """What was asked is done when it is mined."""
 
-    AT_ONCE = "at once"
+
+AT_ONCE = AtOnce()
+
+
+@dataclass(frozen=True, slots=True)
+class ByKeepers:
+    """The venue's keepers carry out later what was asked; its owner may take it back after so many seconds."""
+
+    cancel_after_s: int
+
+
+Settles = AtOnce | ByKeepers
+
+
+class Account(Protocol[P]):
+    """One owner's position at one venue, as discovery found it: how it is read, and when what it is asked is done."""
+
+    @property
+    def settles(self) -> Settles:
+        """When what was asked is done."""
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """What reads the venue's logs about the position."""
+
+    def probe(self, name: str, block: BlockRef) -> Probe[P]:
+        """Return the reads of the position. Decoding raises ReadFailedError where a figure is missing.
+
+        ScopeOutdatedError where the account uses what is not read.
+        """
+
+
+# --- lending venues --------------------------------------------------------------------------------------------------
 
 
 Codes = Mapping[Address, bytes]
@@ -291,7 +328,7 @@ class LendingMarket(Protocol):
         """Return the market's contracts that a keeper calls, and what calls to each do: the gate's allow-list."""
 
 
-class LendingAccount(Protocol):
+class LendingAccount(Account[LendingPosition], Protocol):
     """One account in a lending market, as discovery found it: which reads it takes, and what its logs say."""
 
     @property
@@ -306,25 +343,11 @@ class LendingAccount(Protocol):
     def listings(self) -> Sequence[Listed]:
         """The assets that matter to it."""
 
-    @property
-    def settles(self) -> AtOnce:
-        """A lending market does what it is asked when that is mined."""
-
-    def probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
-        """Return the reads of the position. Decoding raises ReadFailedError where a figure is missing.
-
-        ScopeOutdatedError where the account uses what is not read.
-        """
-
     def witness(self, position: LendingPosition) -> tuple[Read, bytes] | None:
         """Return the read that decides every spend, and the answer the position was judged by: others are asked it."""
 
     def priced_at(self, holdings: Sequence[Holding]) -> Codes:
         """Return what makes the market's oracle answer these prices: plans for them can be rehearsed."""
-
-    @property
-    def chronicle(self) -> Chronicle:
-        """What reads the market's logs about the account."""
 
 
 # --- what a venue knows of the chain, and of what the owner wants ---------------------------------------------------
@@ -398,12 +421,8 @@ class Wanted(Protocol):
 # --- perpetual venues ------------------------------------------------------------------------------------------------
 
 
-class PerpSeat(Protocol):
+class PerpAccount(Account[PerpPosition], Protocol):
     """One account at a perpetual venue, as discovery found it: which reads it takes, how moves become calls."""
-
-    @property
-    def is_delayed(self) -> bool:
-        """Whether the venue's keepers carry orders out later; else a trade is done when it is mined."""
 
     @property
     def collateral(self) -> Address:
@@ -412,9 +431,6 @@ class PerpSeat(Protocol):
     @property
     def spender(self) -> Address:
         """Who takes the collateral, and is approved for it."""
-
-    def probe(self, name: str, block: BlockRef) -> Probe[PerpPosition]:
-        """Return the reads of the position."""
 
     def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
         """Return the reads that show what a trade would give now; None where the venue would refuse it."""
@@ -426,7 +442,7 @@ class PerpSeat(Protocol):
         """Return the call of one move. Raises ValueError for a move the venue does not have."""
 
     def decoders(self, position: PerpPosition) -> Mapping[Address, Decoder]:
-        """Return the contracts that this seat's calls go to, and what calls to each do: the gate's allow-list."""
+        """Return the contracts that this account's calls go to, and what calls to each do: the gate's allow-list."""
 
     def least_gas(self, move: PerpMove) -> int:
         """Return the gas limit a call needs at least, whatever it uses; zero where there is no such bound."""
@@ -441,10 +457,6 @@ class PerpSeat(Protocol):
         ``keys`` are those of the orders the calls leave when they are run on the same state, in their order. Raises
         ValueError where the order is not among them.
         """
-
-    @property
-    def chronicle(self) -> Chronicle:
-        """What reads the venue's logs about the position."""
 
     @property
     def order_book(self) -> OrderBook | None:

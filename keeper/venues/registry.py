@@ -1,7 +1,7 @@
 """The venues and exchanges there are: one line each. What one is beside that is in its own package, ``venues/<key>``.
 
-A package has a module ``find`` with ``find_market`` (lending), ``find_seat`` (perpetuals) or ``exchange``. It is loaded
-when it is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows a package by name.
+A package has a module ``find`` with ``find_market`` (lending), ``find_account`` (perpetuals) or ``exchange``. It is
+loaded when it is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows one by name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import ModuleType
 
 from eth_utils.crypto import keccak
 
-from keeper.venues.ports import Discovery, Exchange, LendingMarket, PerpSeat, Site, VenueTable, Wanted
+from keeper.venues.ports import Discovery, Exchange, LendingMarket, PerpAccount, Site, VenueTable, Wanted
 
 
 class Family(Enum):
@@ -167,9 +167,9 @@ def find_market(table: VenueTable) -> Discovery[LendingMarket]:
     return found
 
 
-def find_seat(site: Site, wanted: Wanted) -> Discovery[PerpSeat]:
+def find_account(site: Site, wanted: Wanted) -> Discovery[PerpAccount]:
     """Find the account of a perpetual position. Raises ReadFailedError when there is no such venue or market."""
-    found: PerpSeat = yield from VENUES[wanted.venue].finder.find_seat(site, wanted)
+    found: PerpAccount = yield from VENUES[wanted.venue].finder.find_account(site, wanted)
     return found
 
 

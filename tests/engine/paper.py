@@ -37,11 +37,11 @@ from keeper.venues.aave_v3.account import AaveAccount
 from keeper.venues.aave_v3.market import Listing, Market
 from keeper.venues.aave_v3.position import Scope
 from keeper.venues.effects import Closes, Effect, Opens, Pays
-from keeper.venues.perp_v2.account import PerpV2Seat
+from keeper.venues.perp_v2.account import PerpV2Account
 from keeper.venues.perp_v2.markets import Deployment as PerpDeployment
 from keeper.venues.perp_v2.markets import Market as PerpMarket
 from keeper.venues.perp_v2.markets import Scope as PerpScope
-from keeper.venues.ports import Answer, Call, LendingAccount, PerpSeat, Probe, Read, VenueTable
+from keeper.venues.ports import Answer, Call, LendingAccount, PerpAccount, Probe, Read, VenueTable
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import Deployment as UniswapDeployment
 
@@ -230,8 +230,8 @@ class PaperReader:
     def account(self, name: str) -> LendingAccount:
         return AaveAccount(market(), Scope(OWNER, 0, market().listings))
 
-    def seat(self, name: str) -> PerpSeat:
-        return PaperSeat(self.paper, name)
+    def perp_account(self, name: str) -> PerpAccount:
+        return PaperPerpAccount(self.paper, name)
 
     def follow(self, rules: tuple[Rule, ...]) -> None:
         pass
@@ -243,7 +243,7 @@ class PaperReader:
         pass
 
 
-class PaperSeat(PerpV2Seat):
+class PaperPerpAccount(PerpV2Account):
     """A Perp v2 account: its real calldata and its real decoders, over a position on paper."""
 
     def __init__(self, paper: Paper, name: str) -> None:

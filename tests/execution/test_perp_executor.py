@@ -28,7 +28,7 @@ from keeper.execution.settlement import LOOKS, OrderWatch
 from keeper.execution.warrant import Warrant
 from keeper.journal import Entry, JournalError
 from keeper.venues.effects import Call, Closes, Decoder, Takes
-from keeper.venues.ports import OrderOutcome
+from keeper.venues.ports import AtOnce, ByKeepers, OrderOutcome, Settles
 
 LOW = replace(short(margin="700"), owner=OWNER)
 AWAY = NodeAwayError("fake", "eth_getLogs", "cannot be reached")
@@ -43,7 +43,7 @@ class Venue:
     says: list[Any]
     """What its logs say at each look: an outcome, None, or an error to raise."""
     shows: list[PerpPosition | Exception]
-    is_delayed: bool = True
+    settles: Settles = field(default_factory=lambda: ByKeepers(300))
     creates: list[Any] = field(default_factory=lambda: [("0xaa",)])
     fails: Exception | None = None
     kept: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
@@ -82,9 +82,9 @@ class Venue:
     async def execute(self) -> PerpOutcome:
         grant = Grant(31337, OWNER, OWNER, limits(), Usd(0), NOW)
         lane: Any = self
-        seat: Any = self
+        account: Any = self
         orders = OrderWatch(self.created, self.keep, self.outcomes, 10, 1, self.carried_out)
-        desk, loans = PerpParts(lambda _: seat, self.read, orders), lane
+        desk, loans = PerpParts(lambda _: account, self.read, orders), lane
         calls = [Call(LOW.legs[0].market, b"", Wei(0), "trade") for _ in self.plan.steps]
         decision: Any = None  # written before
         warrant = Warrant(Entry(decision, 1), grant, Wallet(OWNER, Wei(10**18)), None)
@@ -237,7 +237,7 @@ async def test_a_near_miss_helped_and_is_no_failure() -> None:
 
 async def test_where_trades_are_done_at_once_no_order_is_followed() -> None:
     """The block of the receipt is read, and no second look helps."""
-    at = venue(is_delayed=False)
+    at = venue(settles=AtOnce())
     assert (await at.execute()).kind == "restored"
     assert at.log == ["sent"]
     assert (await replace(at, shows=[LOW]).execute()).reason is Reason.POSTCONDITION_FAILED

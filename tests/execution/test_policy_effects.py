@@ -47,7 +47,7 @@ def decoded(call: Call) -> tuple[Effect, ...]:
     """A call is made of its effects."""
     found: Any = call.data
     if found == b"\1":
-        raise ValueError("not a call of this seat")
+        raise ValueError("not a call of this account")
     return found  # type: ignore[no-any-return]
 
 
@@ -219,7 +219,7 @@ def test_the_whole_of_a_position_counts_as_its_size() -> None:
 def test_another_chain_and_a_call_nobody_knows_are_refused() -> None:
     """Before anything else is looked at."""
     assert "chain 1" in refused(CLOSES, chain_id=1).detail
-    for unread, why in ((b"\1", "not a call of this seat"), ((), "does nothing")):
+    for unread, why in ((b"\1", "not a call of this account"), ((), "does nothing")):
         data: Any = unread
         with pytest.raises(PolicyError, match=why):
             policy.check([Call(ETH, data, Wei(0), "call")], 31337, grant(), {ETH: decoded}, grounds(HEDGE))

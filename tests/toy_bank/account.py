@@ -16,7 +16,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wad
 from keeper.venues.codec.abi import load
 from keeper.venues.feeds.fixed_price import price_source
-from keeper.venues.ports import Answer, AtOnce, Codes, Probe, Read, ReadFailedError
+from keeper.venues.ports import AT_ONCE, Answer, Codes, Probe, Read, ReadFailedError, Settles
 from toy_bank.abi import BANK
 from toy_bank.model import FACTOR, THRESHOLD, ToyModel
 
@@ -36,7 +36,7 @@ class ToyAccount:
 
     market: ToyMarket
     owner: Address
-    settles: AtOnce = AtOnce.AT_ONCE
+    settles: Settles = AT_ONCE
 
     @property
     def listings(self) -> tuple[Listing, ...]:

@@ -60,7 +60,7 @@ def test_every_line_of_the_registry_has_its_package(key: str) -> None:
     """With a module ``find``, which has the function that its kind is found by; and no package is without its line."""
     found = importlib.import_module(f"keeper.venues.{key}.find")
     family = VENUES[key].family.value if key in VENUES else "exchange"
-    assert hasattr(found, {"lending": "find_market", "perp": "find_seat", "exchange": "exchange"}[family])
+    assert hasattr(found, {"lending": "find_market", "perp": "find_account", "exchange": "exchange"}[family])
 
 
 def test_every_package_with_such_a_module_has_its_line() -> None:

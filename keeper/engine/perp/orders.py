@@ -17,9 +17,7 @@ from keeper.engine.history import Left
 from keeper.engine.perp.notices import dollars, position_text
 from keeper.engine.perp.ownership import adopt
 from keeper.journal.decisions import OutcomeKind
-
-CANCEL_AFTER_S = 300
-"""GMX v2 REQUEST_EXPIRATION_TIME: a market order may be taken back by its owner after this."""
+from keeper.venues.ports import ByKeepers
 
 
 async def look_after_orders(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> VenueOrder | None:
@@ -54,9 +52,15 @@ async def look_after_orders(engine: Engine, snapshot: Snapshot, position: PerpPo
             )
             title, subject = f"An order is late: {position.name}", f"orders:{position.name}"
             engine.observer.raise_alarm(f"order:{order.key}", title, what, subject=subject)
-        if age > CANCEL_AFTER_S and order.key in own:
+        if order.key in own and can_take_back(engine, position.name, age):
             return order
     return None
+
+
+def can_take_back(engine: Engine, name: str, age: int) -> bool:
+    """Return whether the venue lets an order of so many seconds be taken back by its owner."""
+    settles = engine.reader.perp_account(name).settles
+    return isinstance(settles, ByKeepers) and age > settles.cancel_after_s
 
 
 async def _settle_left(engine: Engine, snapshot: Snapshot, position: PerpPosition) -> None:

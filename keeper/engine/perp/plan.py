@@ -17,7 +17,7 @@ from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.engine.engine import Engine
 from keeper.venues.contracts import erc20
-from keeper.venues.ports import Answer, PerpSeat, Probe
+from keeper.venues.ports import Answer, ByKeepers, PerpAccount, Probe
 
 
 async def find_perp_plans(engine: Engine, snapshot: Snapshot, intent: PerpIntent) -> tuple[PerpPlan, ...] | Hold:
@@ -40,9 +40,9 @@ async def _terms(
     engine: Engine, snapshot: Snapshot, position: PerpPosition, wanted: Mapping[Address, int]
 ) -> PerpTerms:
     watch, block = engine.reader, snapshot.block
-    seat, signer = watch.seat(position.name), watch.positions[position.name].spender
-    quotes = [(market, seat.quote_probe(position, market, change)) for market, change in wanted.items() if change]
-    allowance = erc20.allowance_probe(signer, seat.collateral, seat.spender)
+    account, signer = watch.perp_account(position.name), watch.positions[position.name].spender
+    quotes = [(market, account.quote_probe(position, market, change)) for market, change in wanted.items() if change]
+    allowance = erc20.allowance_probe(signer, account.collateral, account.spender)
     answers = await watch.answers(block, [r for _, p in quotes for r in p.reads] + list(allowance.reads))
     found, rest = _decoded(quotes, answers)
     gas_price = await gas_price_for(engine, block)
@@ -52,7 +52,7 @@ async def _terms(
         quotes=found,
         allowance=allowance.decode(rest),
         fee_per_gas=gas_price,
-        execution_fee=fee_of(seat, gas_price),
+        execution_fee=fee_of(account, gas_price),
         native_price=max(1, snapshot.native_price),
         toll=(await engine.fees.toll()).typical(gas_price),
     )
@@ -73,9 +73,9 @@ def market_price(block: BlockRef, reckoned: Wei) -> Wei:
     return max(price_at(block.base_fee), Wei(reckoned // 2))
 
 
-def fee_of(seat: PerpSeat, gas_price: Wei) -> Wei:
+def fee_of(account: PerpAccount, gas_price: Wei) -> Wei:
     """Return what one order pays the venue's keepers; zero where trades are done at once."""
-    return seat.execution_fee(gas_price) if seat.is_delayed else Wei(0)
+    return account.execution_fee(gas_price) if isinstance(account.settles, ByKeepers) else Wei(0)
 
 
 def _decoded(

@@ -39,7 +39,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
 from keeper.execution import policy
 from keeper.execution.rehearsal import Refused
-from keeper.venues.ports import Call, PerpSeat
+from keeper.venues.ports import ByKeepers, Call, PerpAccount
 
 ORDERS_SHARE = Bps(400)
 """Most of a position's size that its orders may carry for the venue's keepers; about half of it comes back."""
@@ -95,7 +95,7 @@ async def ask_others(engine: Engine, block: BlockRef, plan: PerpPlan) -> None:
     if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
         return
     before = plan.before
-    found = await engine.reader.confirmed(block, engine.reader.seat(before.name).probe(before.name, block))
+    found = await engine.reader.confirmed(block, engine.reader.perp_account(before.name).probe(before.name, block))
     if (found.reported, _sizes(found)) != (before.reported, _sizes(before)):
         # all agree now, and not on what the plan was made from: one of them gave another answer a moment ago
         raise NodesDisagreeError("nodes", "eth_call", f"{before.name} is not what was read at block {block.number}")
@@ -108,15 +108,12 @@ def _sizes(position: PerpPosition) -> dict[Address, int]:
 async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block, position = snapshot.block, plan.before
-    seat, place = engine.reader.seat(position.name), engine.reader.positions[position.name]
-    gas_price = await gas_price_for(engine, block)
+    account, place = engine.reader.perp_account(position.name), engine.reader.positions[position.name]
+    gas_price, deadline = await gas_price_for(engine, block), block.timestamp + engine.terms.swap_deadline_s
     try:
-        calls = tuple(
-            seat.encode(position, step.move, place.spender, block.timestamp + engine.terms.swap_deadline_s, gas_price)
-            for step in plan.steps
-        )
+        calls = tuple(account.encode(position, step.move, place.spender, deadline, gas_price) for step in plan.steps)
         grant = grant_of(engine, block, plan, Usd(0), gas_price)
-        policy.check(calls, block.chain_id, grant, seat.decoders(position), grounds(position))
+        policy.check(calls, block.chain_id, grant, account.decoders(position), grounds(position))
     except ValueError as error:
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
     except policy.PolicyError as error:
@@ -124,7 +121,7 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     unpaid = _cannot_pay(engine, snapshot, calls, plan) or _too_dear(snapshot, calls, plan)
     if unpaid:
         return unpaid
-    result = await _rehearse(engine, plan, calls, seat, block, market_price(block, gas_price))
+    result = await _rehearse(engine, plan, calls, account, block, market_price(block, gas_price))
     if isinstance(result, Refused):
         return result
     gas, where, after = result
@@ -132,7 +129,9 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     if unpaid:
         return unpaid
     ceiling = _ceiling(engine, snapshot, plan, calls, sum(gas))
-    if seat.is_delayed:  # an order's fee is checked against the gas price paid: no more than it was reckoned at
+    if isinstance(
+        account.settles, ByKeepers
+    ):  # an order's fee is checked against the gas price paid: no more than it was reckoned at
         ceiling = lowest(ceiling, gas_price)
     if not is_payable(block.base_fee, ceiling):
         detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
@@ -143,7 +142,7 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
 def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> policy.Grant:
     """Return what a plan may do, from the settings alone."""
     place = engine.reader.positions[plan.before.name]
-    seat = engine.reader.seat(plan.before.name)
+    account = engine.reader.perp_account(plan.before.name)
     return policy.Grant(
         chain_id=block.chain_id,
         owner=place.owner,
@@ -152,7 +151,7 @@ def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_pr
         spent_today=spent,
         deadline=block.timestamp + engine.terms.swap_deadline_s,
         may_open=isinstance(plan.intent, HedgeIntent),
-        most_fee=Wei(fee_of(seat, gas_price) * FEE_SLACK),
+        most_fee=Wei(fee_of(account, gas_price) * FEE_SLACK),
     )
 
 
@@ -188,10 +187,10 @@ def _too_dear(snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan) -> Refu
 
 
 async def _rehearse(
-    engine: Engine, plan: PerpPlan, calls: tuple[Call, ...], seat: PerpSeat, block: BlockRef, price: Wei
+    engine: Engine, plan: PerpPlan, calls: tuple[Call, ...], account: PerpAccount, block: BlockRef, price: Wei
 ) -> tuple[tuple[int, ...], str, PerpPosition] | Refused:
     """Run the calls on their block at a gas price. A venue that fills later can only show that it took the orders."""
-    probe = seat.probe(plan.before.name, block)
+    probe = account.probe(plan.before.name, block)
     signer = engine.reader.positions[plan.before.name].spender
     try:
         done = await engine.rehearser.run(block, signer, calls, probe.reads, price=price)
@@ -204,18 +203,18 @@ async def _rehearse(
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
     after = probe.decode(done.answers)
     gas = tuple(outcome.gas_used for outcome in done.calls)
-    if seat.is_delayed:
+    if isinstance(account.settles, ByKeepers):
         known = {order.key for order in plan.before.orders}
         keys = tuple(order.key for order in after.orders if order.key not in known)
         if not keys and any(step.spend for step in plan.steps):
             return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
         if (
-            not seat.can_try
+            not account.can_try
             and not engine.terms.trades_unrehearsed
             and any(isinstance(s.move, Trade) for s in plan.steps)
         ):
             return Refused(Reason.VENUE_UNTRIED, plan.label)
-        unfit = await _as_if_executed(engine, calls, seat, block, signer, price, keys)
+        unfit = await _as_if_executed(engine, calls, account, block, signer, price, keys)
         if unfit:
             return unfit
         return gas, engine.rehearser.where, plan.projected
@@ -228,7 +227,7 @@ async def _rehearse(
 async def _as_if_executed(
     engine: Engine,
     calls: tuple[Call, ...],
-    seat: PerpSeat,
+    account: PerpAccount,
     block: BlockRef,
     signer: Address,
     price: Wei,
@@ -240,7 +239,7 @@ async def _as_if_executed(
     """
     for i, call in enumerate(calls):
         try:
-            attempt = seat.as_if_executed(calls[: i + 1], block.timestamp, keys)
+            attempt = account.as_if_executed(calls[: i + 1], block.timestamp, keys)
         except ValueError as unlisted:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {unlisted}")
         if attempt is None:

@@ -21,7 +21,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.lending_departure import LendingDeparture
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import delta_text, standing_of
-from keeper.engine.perp.orders import CANCEL_AFTER_S
+from keeper.engine.perp.orders import can_take_back
 from keeper.engine.plan import find_plans, first_that_works, judge
 from keeper.engine.submit import submit
 
@@ -48,7 +48,7 @@ async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment,
         engine.observer.over(subject, standing_of(assessed))
     if naked.since is None or not rule.may_act:
         return
-    step = _step(snapshot, assessed)
+    step = _step(engine, snapshot, assessed)
     if naked.tries or step is Step.UNWIND or (hold is not None and hold.reason not in QUIET):
         due = step.value.replace("_", " ")
         why = f"{hold.reason.short}{f' ({clipped(hold.detail)})' if hold.detail else ''}" if hold else ""
@@ -68,18 +68,19 @@ def gives_up(assessed: BookAssessment) -> bool:
     return assessed.rule.unwinds is not None and legs.is_over(assessed.naked, assessed.rule.budget)
 
 
-def _step(snapshot: Snapshot, assessed: BookAssessment) -> Step:
+def _step(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> Step:
     """Return what is due, from what the venues list."""
     book, now = assessed.exposure.book, snapshot.block.timestamp
     hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
-    waiting = [o for p in hedges for o in p.orders if not o.kind.rests]
-    leg, age = Leg.NONE, 0
+    waiting = [(p.name, o) for p in hedges for o in p.orders if not o.kind.rests]
+    leg, age, can_cancel = Leg.NONE, 0, False
     if waiting:
-        oldest = min(waiting, key=lambda o: o.updated_at)
+        name, oldest = min(waiting, key=lambda one: one[1].updated_at)
         leg, age = (Leg.FROZEN if oldest.is_frozen else Leg.ORDERED), now - oldest.updated_at
+        can_cancel = can_take_back(engine, name, age)
     elif assessed.naked.tries:
         leg = Leg.FAILED
-    return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=age > CANCEL_AFTER_S)
+    return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=can_cancel)
 
 
 async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> None:

@@ -13,7 +13,7 @@ from keeper.core.units import Address
 from keeper.venues.aave_v3 import events
 from keeper.venues.aave_v3.position import Scope, account_call, position_probe
 from keeper.venues.feeds.fixed_price import price_source
-from keeper.venues.ports import AtOnce, Chronicle, Codes, Probe, Read
+from keeper.venues.ports import AT_ONCE, Chronicle, Codes, Probe, Read, Settles
 
 if TYPE_CHECKING:
     from keeper.venues.aave_v3.market import Listing, Market
@@ -25,7 +25,7 @@ class AaveAccount:
 
     market: Market
     scope: Scope
-    settles: AtOnce = AtOnce.AT_ONCE
+    settles: Settles = AT_ONCE
 
     @property
     def owner(self) -> Address:

@@ -31,19 +31,23 @@ from keeper.venues.gmx_v2.trials import BY_ROUTER, Trials, Way, last_key
 from keeper.venues.ports import (
     Answer,
     Attempt,
+    ByKeepers,
     Call,
     Chronicle,
     OrderBook,
     OrderOutcome,
     PricesMovedError,
     Probe,
+    Settles,
 )
 
 WOULD_EXECUTE = "EndOfOracleSimulation"
+REQUEST_EXPIRATION_S = 300
+"""REQUEST_EXPIRATION_TIME: a market order may be taken back by its owner after this."""
 
 
 @dataclass(slots=True)
-class GmxSeat:
+class GmxAccount:
     """A position of one market, collateral and side: orders are carried out later by the exchange's keepers.
 
     ``prices`` and ``terms`` are those of the last block that was read.
@@ -55,9 +59,9 @@ class GmxSeat:
     trials: Trials = BY_ROUTER
 
     @property
-    def is_delayed(self) -> bool:
-        """Always."""
-        return True
+    def settles(self) -> Settles:
+        """The exchange's keepers carry an order out, or its owner takes it back."""
+        return ByKeepers(REQUEST_EXPIRATION_S)
 
     @property
     def collateral(self) -> Address:
@@ -151,9 +155,9 @@ class GmxSeat:
                 return None
 
 
-def claim(seat: GmxSeat) -> ClaimFunding:
+def claim(account: GmxAccount) -> ClaimFunding:
     """Return the move that collects the funding both tokens of the market earned."""
-    market = seat.scope.market
+    market = account.scope.market
     tokens = tuple(dict.fromkeys((market.long.address, market.short.address)))
     return ClaimFunding(tuple(market.token for _ in tokens), tokens)
 

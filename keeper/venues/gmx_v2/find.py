@@ -11,16 +11,16 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address
-from keeper.venues.gmx_v2 import account as gmx_v2_seat
+from keeper.venues.gmx_v2 import account as gmx_v2_account
 from keeper.venues.gmx_v2 import fees as gmx_v2_fees
 from keeper.venues.gmx_v2 import markets as gmx_v2
 from keeper.venues.gmx_v2 import trials as gmx_v2_trials
 from keeper.venues.gmx_v2.positions import Scope
-from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError, Site, Wanted
+from keeper.venues.ports import Discovery, PerpAccount, ReadFailedError, Site, Wanted
 
 
-def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
-    """Find the seat of a position. Raises ReadFailedError when there is no such market."""
+def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
+    """Find the account of a position. Raises ReadFailedError when there is no such market."""
     where = network.perp("gmx_v2")
     if where is None or position.market is None or position.is_long is None:
         raise _none(f"{network.name} names no gmx_v2")
@@ -48,7 +48,7 @@ def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
     stated, fees = gmx_v2.price_probe(market), gmx_v2_fees.fee_probe(deployment)
     answers = yield (*stated.reads, *fees.reads)
     prices = stated.decode(answers[: len(stated.reads)])
-    return gmx_v2_seat.GmxSeat(scope, prices, fees.decode(answers[len(stated.reads) :]), trials)
+    return gmx_v2_account.GmxAccount(scope, prices, fees.decode(answers[len(stated.reads) :]), trials)
 
 
 def collateral_of(given: str, tokens: Sequence[gmx_v2.Token]) -> Address:

@@ -16,11 +16,11 @@ from keeper.venues.perp_v2 import position as perp_v2_account
 from keeper.venues.perp_v2 import quotes as perp_v2_quotes
 from keeper.venues.perp_v2.events import PerpV2Chronicle
 from keeper.venues.perp_v2.markets import Deployment, Scope
-from keeper.venues.ports import Attempt, Call, Chronicle, OrderBook, Probe
+from keeper.venues.ports import AtOnce, Attempt, Call, Chronicle, OrderBook, Probe, Settles
 
 
 @dataclass(frozen=True, slots=True)
-class PerpV2Seat:
+class PerpV2Account:
     """A cross-margin account: trades are done when they are mined, and no order rests."""
 
     deployment: Deployment
@@ -29,9 +29,9 @@ class PerpV2Seat:
     """Uniswap's QuoterV2 of the factory the markets' pools are from; None: then nothing is traded."""
 
     @property
-    def is_delayed(self) -> bool:
-        """Never."""
-        return False
+    def settles(self) -> Settles:
+        """A trade is done when it is mined."""
+        return AtOnce()
 
     @property
     def collateral(self) -> Address:

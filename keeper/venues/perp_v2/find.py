@@ -5,13 +5,13 @@ from __future__ import annotations
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
-from keeper.venues.perp_v2 import account as perp_v2_seat
+from keeper.venues.perp_v2 import account as perp_v2_account
 from keeper.venues.perp_v2 import markets as perp_v2
-from keeper.venues.ports import Discovery, PerpSeat, ReadFailedError, Site, Wanted
+from keeper.venues.ports import Discovery, PerpAccount, ReadFailedError, Site, Wanted
 
 
-def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
-    """Find the seat of a position. Raises ReadFailedError when there is no such market."""
+def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
+    """Find the account of a position. Raises ReadFailedError when there is no such market."""
     where = network.perp("perp_v2")
     if where is None:
         raise _none(f"{network.name} names no perp_v2")
@@ -32,7 +32,8 @@ def find_seat(network: Site, position: Wanted) -> Discovery[PerpSeat]:
     def feed(symbol: str) -> Address | None:
         return network.asset(symbol).feed
 
-    return perp_v2_seat.PerpV2Seat(deployment, perp_v2.with_heartbeats(scope, heartbeat_s, feed), _quoter(network))
+    scope = perp_v2.with_heartbeats(scope, heartbeat_s, feed)
+    return perp_v2_account.PerpV2Account(deployment, scope, _quoter(network))
 
 
 def _quoter(network: Site) -> Address | None:

@@ -1,4 +1,4 @@
-"""GMX v2 as a seat: what the gate is told of its calls, and what its order book reads in a node's own logs."""
+"""An account at GMX v2: what the gate is told of its calls, and what its order book reads in a node's own logs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keeper.core.perp.moves import AddMargin, CancelOrder, PlaceOrder
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.effects import Call, Cancels, Carries, Closes, Effect, Opens, Orders, Pays, Takes
-from keeper.venues.gmx_v2.account import GmxOrderBook, GmxSeat
+from keeper.venues.gmx_v2.account import GmxAccount, GmxOrderBook
 from keeper.venues.gmx_v2.positions import Scope
 
 TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
@@ -23,15 +23,15 @@ HELD = read("12_liquidation_by_price", step("12", 10))
 USD = 10**30
 
 
-def seat(*, is_long: bool = False, token: Address = USDC.address) -> GmxSeat:
-    return GmxSeat(Scope(MARKET, TRADER, token, is_long), PRICES, TERMS)
+def account(*, is_long: bool = False, token: Address = USDC.address) -> GmxAccount:
+    return GmxAccount(Scope(MARKET, TRADER, token, is_long), PRICES, TERMS)
 
 
 def call_of(s: Step) -> Call:
     return Call(AT.exchange_router, raw(s["calldata"]), Wei(int(s["value"])), "")
 
 
-def effects(of: GmxSeat, position: PerpPosition, call: Call) -> tuple[Effect, ...]:
+def effects(of: GmxAccount, position: PerpPosition, call: Call) -> tuple[Effect, ...]:
     """What the gate is told of a call."""
     return of.decoders(position)[call.to](call)
 
@@ -66,7 +66,7 @@ def test_the_gate_is_told_whose_order_it_is_and_what_it_does(name: str, s: Step)
     """For every order the recordings' trader left; one paid in native currency is refused."""
     creates = [p["args"]["params"] for p in parts(s) if function(p) == "createOrder"]
     fees = [int(c["numbers"]["executionFee"]) for c in creates]
-    mine = seat(is_long=creates[0]["isLong"], token=Address(creates[0]["addresses"]["initialCollateralToken"]))
+    mine = account(is_long=creates[0]["isLong"], token=Address(creates[0]["addresses"]["initialCollateralToken"]))
     is_bounded = any(int(c["numbers"]["minOutputAmount"]) for c in creates)
     if sum(fees) != int(s["value"]) or is_bounded:
         with pytest.raises(ValueError, match=r"does not use what is sent with it|a least output"):
@@ -85,37 +85,37 @@ def test_the_gate_is_told_whose_order_it_is_and_what_it_does(name: str, s: Step)
     assert {(e.market, e.is_long) for e in trades} <= {(MARKET.token, creates[0]["isLong"])}
 
 
-@pytest.mark.parametrize("other", [seat(is_long=True), seat(token=WETH.address)])
-def test_an_order_of_another_side_or_collateral_is_refused(other: GmxSeat) -> None:
+@pytest.mark.parametrize("other", [account(is_long=True), account(token=WETH.address)])
+def test_an_order_of_another_side_or_collateral_is_refused(other: GmxAccount) -> None:
     """A position is one market, one collateral and one side."""
     with pytest.raises(ValueError, match=r"another|not the collateral"):
         effects(other, HELD, call_of(step("02", 38)))
 
 
 def test_an_order_for_somebody_else_is_told_as_theirs() -> None:
-    """Whoever is named to receive anything is told, whoever's seat it is: the gate wants the owner."""
-    stranger = GmxSeat(Scope(MARKET, OTHER, USDC.address, False), PRICES, TERMS)
+    """Whoever is named to receive anything is told, whoever's account it is: the gate wants the owner."""
+    stranger = GmxAccount(Scope(MARKET, OTHER, USDC.address, False), PRICES, TERMS)
     found = effects(stranger, HELD, call_of(step("02", 38)))
     assert {e.beneficiary for e in found if not isinstance(e, Carries)} == {TRADER}  # type: ignore[union-attr]
 
 
 def test_an_order_is_taken_back_by_its_key() -> None:
     """Whether it is the position's is the gate's to say."""
-    mine, key = seat(), HELD.orders[0].key
+    mine, key = account(), HELD.orders[0].key
     own = mine.encode(HELD, CancelOrder(key), TRADER, 0, Wei(10**7))
     assert effects(mine, HELD, own) == (Cancels(key),)
 
 
 def test_nobody_but_the_owner_orders() -> None:
     """An order belongs to whoever sends it: a guardian's margin would be a position of the guardian's."""
-    mine, move = seat(), AddMargin(MARKET.token, False, USDC.address, Amount(1))
+    mine, move = account(), AddMargin(MARKET.token, False, USDC.address, Amount(1))
     with pytest.raises(ValueError, match="owner"):
         mine.encode(HELD, move, OTHER, 0, Wei(1))
 
 
 def test_what_is_encoded_is_read_back() -> None:
     """A stop of the whole position."""
-    mine, leg = seat(), HELD.legs[0]
+    mine, leg = account(), HELD.legs[0]
     move = PlaceOrder(OrderKind.STOP_LOSS, MARKET.token, False, leg.entry_notional, 3200 * 10**12, 3300 * 10**12)
     call = mine.encode(HELD, move, TRADER, 0, Wei(2 * 10**7))
     fee, stop = effects(mine, HELD, call)

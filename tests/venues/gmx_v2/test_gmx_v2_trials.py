@@ -12,7 +12,7 @@ from keeper.core.perp.position import OrderKind
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import load
 from keeper.venues.contracts import multicall3
-from keeper.venues.gmx_v2.account import WOULD_EXECUTE, GmxSeat
+from keeper.venues.gmx_v2.account import WOULD_EXECUTE, GmxAccount
 from keeper.venues.gmx_v2.orders import encode_cancel, encode_orders
 from keeper.venues.gmx_v2.positions import Scope
 from keeper.venues.gmx_v2.trials import BY_ROUTER, Trials, Way, discover_trials
@@ -67,8 +67,8 @@ def test_the_way_is_the_one_the_contracts_have(at: object, found: Trials) -> Non
     assert run(discover_trials(AT, multicall3.ADDRESS), at) == found
 
 
-def seat(trials: Trials) -> GmxSeat:
-    return GmxSeat(Scope(MARKET, TRADER, USDC.address, is_long=False), PRICES, TERMS, trials)
+def account(trials: Trials) -> GmxAccount:
+    return GmxAccount(Scope(MARKET, TRADER, USDC.address, is_long=False), PRICES, TERMS, trials)
 
 
 def left(*kinds: OrderKind) -> Call:
@@ -82,7 +82,7 @@ MARKET_KINDS = (OrderKind.MARKET_INCREASE, OrderKind.MARKET_DECREASE)
 def test_by_the_router_the_order_and_its_trial_are_one_call() -> None:
     """As up to v2.2."""
     call = left(OrderKind.MARKET_INCREASE)
-    found = seat(BY_ROUTER).as_if_executed([APPROVAL, call], 1_767_225_796, KEYS)
+    found = account(BY_ROUTER).as_if_executed([APPROVAL, call], 1_767_225_796, KEYS)
     assert found is not None
     assert (len(found.calls), found.calls[0], found.fine) == (2, APPROVAL, WOULD_EXECUTE)
     (parts,) = ROUTER_ABI.multicall.decode_inputs(found.calls[1].data)
@@ -100,7 +100,7 @@ def test_by_the_router_the_order_and_its_trial_are_one_call() -> None:
 )
 def test_by_the_handler_the_order_is_left_and_then_tried_by_its_key(calls: list[Call], key: str) -> None:
     """As from v2.2c: everything as it would be sent, and one call more, of whoever sends it, at the same prices."""
-    found = seat(Trials(Way.HANDLER, HANDLER)).as_if_executed(calls, 1_767_225_796, KEYS)
+    found = account(Trials(Way.HANDLER, HANDLER)).as_if_executed(calls, 1_767_225_796, KEYS)
     assert found is not None
     assert list(found.calls[:-1]) == calls
     last = found.calls[-1]
@@ -114,7 +114,7 @@ def test_by_the_handler_the_order_is_left_and_then_tried_by_its_key(calls: list[
 @pytest.mark.parametrize("trials", [BY_ROUTER, Trials(Way.HANDLER, HANDLER), Trials(Way.NONE)])
 def test_what_leaves_nothing_to_be_filled_is_not_tried(trials: Trials) -> None:
     """A stop waits for its price; a cancellation and an approval leave nothing."""
-    mine = seat(trials)
+    mine = account(trials)
     for call in (left(OrderKind.STOP_LOSS), encode_cancel(AT, KEYS[0], ""), APPROVAL):
         assert mine.as_if_executed([call], 0, KEYS) is None
     assert mine.can_try is (trials.way is not Way.NONE)
@@ -123,4 +123,4 @@ def test_what_leaves_nothing_to_be_filled_is_not_tried(trials: Trials) -> None:
 def test_an_order_that_the_exchange_does_not_list_is_not_tried_by_a_guess() -> None:
     """Its key is the one that is listed after the calls."""
     with pytest.raises(ValueError, match="does not list"):
-        seat(Trials(Way.HANDLER, HANDLER)).as_if_executed([left(OrderKind.MARKET_DECREASE)], 0, [])
+        account(Trials(Way.HANDLER, HANDLER)).as_if_executed([left(OrderKind.MARKET_DECREASE)], 0, [])
