@@ -74,7 +74,7 @@ class Errand(Protocol[O_co]):
         """Return the outcome of a plan that was mined and cannot be verified."""
 
     async def put_back(self) -> None:
-        """Return to the position what a plan that reverted left outside. Never raises."""
+        """Return to the position what a plan that fell short left outside. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,21 @@ class Executor:
         if reason is Reason.REVERTED:
             reason, said = await self._why_reverted(error)
             detail = f"{detail}{said and f': {said}'}"
+        if await self._is_over():
             await errand.put_back()
         is_cut_short = bool(receipts) and reason in CUT_SHORT
         kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in CALLED_OFF else "failed"
         return await errand.ended(kind, reason, detail, _hashes(receipts))
+
+    async def _is_over(self) -> bool:
+        """Return whether nothing of the plan can land any more: then what it took out comes back before its end.
+
+        However it fell short, a call of it may have been mined. What is decided next is decided on all there is.
+        """
+        try:
+            return await self.lane.is_clear()
+        except JournalError:
+            return False
 
     async def _why_reverted(self, error: Exception) -> tuple[Reason, str]:
         """Return whether a revert was for the price, and what the chain says of it."""

@@ -104,9 +104,9 @@ class Daemon:
             self._early.head(head)
         results: tuple[Result, ...] = ()
         try:
-            if self._fell_short:
-                await self.look_back()
             await self._engine.hear_of_plans()
+            if self._fell_short:  # maybe since just now
+                await self.look_back()
             results = await self._judge(head)
             if self._early:
                 self._early.reconcile()

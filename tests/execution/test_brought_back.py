@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from core_builders import at, loop
+from core_builders import BLOCK, at, loop
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from test_policy import VENUES
 
@@ -22,6 +22,7 @@ from keeper.execution.lane import SendFailedError
 from keeper.execution.lending_errand import LendingParts
 from keeper.execution.outcome import Outcome
 from keeper.execution.recovery import TRIES, Aftermath
+from keeper.execution.settlement import AtOnce
 from keeper.journal.decisions import OutcomeKind
 from keeper.observe.observer import Observer
 
@@ -74,6 +75,64 @@ async def test_what_was_taken_out_is_returned_however_the_plan_ended(rig: Rig, e
     (supply,) = rescue.supplied
     assert f"{TAKEN:064x}" in supply
     assert not await rescue.executor.lending.left_outside(rig.decision, "loop")
+
+
+class Sale:
+    """A plan in one burst: an approval, a withdrawal, and a sale of what comes out, which reverts."""
+
+    settlement = AtOnce()
+    block = BLOCK
+
+    def __init__(self, rescue: Rescue) -> None:
+        self.rescue = rescue
+        self.warrant = SimpleNamespace(decision_id=rescue.rig.decision, ceiling=None, entry=None, balance=10**20)
+
+    def check(self) -> None:
+        pass
+
+    def bursts(self) -> Iterator[list[Outgoing]]:
+        on, owner = self.rescue.rig, self.rescue.rig.lane.signer.address
+        out = VENUES.market.encode(Withdraw(WETH, Amount(TAKEN)), owner, owner)
+        yield [on.out("02"), Outgoing(out, on.decision, 1, 5, 300_000), on.out("04")]
+
+    def rests(self, burst: object) -> bool:
+        return False
+
+    async def ended(self, kind: OutcomeKind, reason: Reason, detail: str, hashes: tuple[str, ...]) -> Outcome:
+        return Outcome(kind, reason, detail, None, hashes)
+
+    async def put_back(self) -> None:
+        self.rescue.rig.clock.at = [(self.rescue.rig.clock.now + 2, self.rescue.rig.chain.mine)]
+        await self.rescue.executor.lending.bring_back(self.warrant.decision_id, "loop", None)
+
+
+@pytest.mark.parametrize("reason", [Reason.NONCE_TAKEN, Reason.REVERTED])
+async def test_what_a_plan_took_out_is_back_before_it_ends(rig: Rig, reason: Reason) -> None:  # noqa: F811
+    """However it fell short: what is decided next, maybe at once, is decided on all there is."""
+    rescue = Rescue(rig)
+    rig.chain.reverting.add("0x04")
+    first = (lambda: rig.chain.mine_foreign(rig.me)) if reason is Reason.NONCE_TAKEN else rig.chain.mine
+    rig.clock.at = [(2, first), (3, rig.chain.mine)]
+    errand: Any = Sale(rescue)
+    outcome = await rescue.executor.execute(errand)
+    assert (outcome.kind, outcome.reason) == ("failed", reason)
+    (supply,) = rescue.supplied
+    assert f"{TAKEN:064x}" in supply
+
+
+async def test_nothing_is_returned_while_a_part_of_the_plan_may_land(rig: Rig) -> None:  # noqa: F811
+    """It might sell what is on its way back: the next start, or block, sees to it."""
+    rescue = Rescue(rig)
+    called = list[bool]()
+
+    async def put_back() -> None:
+        called.append(True)
+
+    errand: Any = Sale(rescue)
+    errand.put_back = put_back
+    outcome = await rescue.executor.execute(errand)
+    assert outcome.reason is Reason.NOT_MINED
+    assert called == []
 
 
 async def test_no_more_is_returned_than_arrived(rig: Rig) -> None:  # noqa: F811

@@ -56,6 +56,9 @@ class Venue:
         closes = Closes(leg.market, is_long=False, size=1, worst_price=leg.index_price)
         return {leg.market: lambda _: (closes,)}
 
+    async def is_clear(self) -> bool:
+        return True
+
     def least_gas(self, _: object) -> int:
         return 0
 
