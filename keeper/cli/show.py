@@ -25,7 +25,7 @@ from keeper.core.units import Address
 from keeper.engine import report
 from keeper.engine.perp import report as perp_report
 from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
-from keeper.engine.plan import judge
+from keeper.engine.plan import judge_remembering
 from keeper.engine.preflight import Prepared
 from keeper.engine.result import Result
 from keeper.execution.outcome import Outcome, PerpOutcome
@@ -109,7 +109,7 @@ async def _judged(
         if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and engine.family(p.name) is Family.PERP):
             perps.append(await judge_perp(engine, snapshot, p))
         else:
-            judged.append(judge(engine, snapshot, p))
+            judged.append(await judge_remembering(engine, snapshot, p))
     return judged, perps
 
 

@@ -22,7 +22,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.foreign_changes import closed_or_missing, notice
 from keeper.engine.lending_departure import LendingDeparture
 from keeper.engine.notices import notices_of, standing_of
-from keeper.engine.plan import judge, looked_back, rehearsed_now
+from keeper.engine.plan import judge_remembering, rehearsed_now
 from keeper.engine.preflight import Prepared
 from keeper.engine.report import Data, assessment, inputs
 from keeper.engine.result import AnyOutcome, Family
@@ -52,9 +52,7 @@ class LendingCase:
 
     async def assess(self) -> Assessment | Unjudged:
         """Judge it; an account with nothing in it was closed by its owner, or never was. Raises JournalError."""
-        if isinstance(self.position, LendingPosition):
-            await looked_back(self.engine, self.snapshot, self.position)
-        assessed = judge(self.engine, self.snapshot, self.position)
+        assessed = await judge_remembering(self.engine, self.snapshot, self.position)
         if isinstance(assessed, Unjudged) and assessed.doubt.reason is Reason.NO_POSITION:
             return await closed_or_missing(self.engine, assessed)
         return assessed

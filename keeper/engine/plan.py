@@ -105,6 +105,15 @@ def _judge(
     return assess(LENDING, _with_readings(position, snapshot, rules), rules, against, doubted, drifts, trail)
 
 
+async def judge_remembering(
+    engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable
+) -> Assessment | Unjudged:
+    """Judge a position at a block that is seen first: averages of its rules take it in. Raises JournalError."""
+    if isinstance(position, LendingPosition):
+        await looked_back(engine, snapshot, position)
+    return judge(engine, snapshot, position)
+
+
 async def looked_back(engine: Engine, snapshot: Snapshot, position: LendingPosition) -> None:
     """Remember this block for every rule that measures an average. Raises JournalError."""
     rules = [r for r in engine.state.rules_of(position.name) if r.trigger.metric.remember is not None]

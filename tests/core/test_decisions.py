@@ -271,6 +271,13 @@ def test_a_target_at_which_the_trigger_still_fires_is_refused(trigger: LendingTr
     assert found.leaves_in_danger
 
 
+def test_a_rule_that_fires_on_at_its_met_target_is_loud() -> None:
+    """An LTV that is watched below what the health factor wanted leaves: met, and fired for ever; silence hides it."""
+    found = held(loop(dollars="11000"), rule(trigger=above(LTV, wad("0.50")), to="1.40"))
+    assert found.reason is Reason.TARGET_BEYOND_TRIGGER
+    assert not found.is_quiet
+
+
 @pytest.mark.parametrize(
     ("trigger", "target"),
     [

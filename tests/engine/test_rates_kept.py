@@ -10,11 +10,13 @@ from paper import Paper, engine_on, holding_dollars, next_block
 from keeper.core.block import BlockRef
 from keeper.core.decide import Hold
 from keeper.core.lending.market_metrics import BORROW_RATE, PEG
+from keeper.core.lending.rules import Assessment
 from keeper.core.metrics import Subject
 from keeper.core.prices import SecondPrice
 from keeper.core.reasons import Reason
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
+from keeper.engine.plan import judge_remembering
 
 WINDOW_S = 7200
 DEAR = rule(
@@ -47,6 +49,24 @@ async def test_a_loan_that_is_dear_for_half_a_window_is_heard_of_and_a_restart_f
     block, hold = await after(anew, paper, block, 40)
     assert hold.reason is Reason.ALERT_ONLY
     assert hold.detail == "borrow_rate 0.0400"
+
+
+async def test_a_look_at_things_sees_what_the_daemon_saw_and_writes_nothing() -> None:
+    """`keeper status` and `explain`, beside a daemon that has been there for an hour and more."""
+    paper = Paper({"loop": loop("10", "5000")}, holding_dollars())
+    engine, block = engine_on(paper, DEAR), BLOCK
+    await cycle(engine, block)
+    for _ in range(2):
+        block, _hold = await after(engine, paper, block, 40)
+    look = engine_on(paper, DEAR)
+    look.journal.kept |= engine.journal.kept  # type: ignore[attr-defined]
+    look.perps.is_look, before = True, dict(engine.journal.kept)  # type: ignore[attr-defined]
+    block = next_block(block, timestamp=block.timestamp + 600)
+    position = replace(paper.positions["loop"], block=block)  # type: ignore[type-var]
+    found = await judge_remembering(look, await look.reader.snapshot(block), position)  # type: ignore[arg-type]
+    assert isinstance(found, Assessment)
+    assert found.verdicts[0].measured == wad("0.04")
+    assert look.journal.kept == before  # type: ignore[attr-defined]
 
 
 async def test_a_peg_is_judged_by_what_was_read_beside_the_position() -> None:

@@ -8,7 +8,7 @@ import pytest
 from keeper.core.lending.metrics import CLOSED, METRICS
 from keeper.core.metrics import Subject, Target, Trigger
 from keeper.core.scales import Range
-from keeper.settings import Settings
+from keeper.settings import Settings, futile
 from keeper.settings.rule_keys import either, goes_with, targets_of, triggers_of
 
 Faults = Callable[..., list[str]]
@@ -198,6 +198,35 @@ def test_every_metric_that_is_watched_is_a_settings_key_and_comes_back_as_itself
     (rule, *_) = load_text((WHEN, when), (RESTORE, ""), (ACTIONS, 'actions = ["alert"]')).rules
     expected = Trigger(metric, side, metric.unit.of(Decimal(FIGURES[metric.valid])), Subject(None, metric.window_s))
     assert (rule.trigger, rule.trigger.key) == (expected, key)
+
+
+@pytest.mark.parametrize(
+    ("when", "actions", "said"),
+    [
+        ('utilisation_above = "0.95"', '"top_up", "repay"', "top_up adds to what may not be withdrawn; use repay or"),
+        ('borrow_rate_above = "0.08"', '"top_up"', "top_up leaves the debt as it is; use repay or deleverage"),
+        ('peg_below = "0.98"', '"top_up"', "top_up adds to what loses its peg; use repay or deleverage"),
+    ],
+)
+def test_an_action_that_does_nothing_about_what_is_watched_is_refused(
+    faults: Faults, when: str, actions: str, said: str
+) -> None:
+    """With why, and what helps."""
+    (fault,) = faults((WHEN, f"when = {{ {when} }}"), (ACTIONS, f"actions = [{actions}]"))
+    assert fault.startswith(f"rules[0].actions (in 'protect'): {said}")
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ('borrow_rate_above = "8"', 'a rate of 8 is 800.00 % a year; 4 % is "0.04"'),
+        ('net_rate_below = "-2"', 'a rate of -2 is -200.00 % a year; 4 % is "0.04"'),
+    ],
+)
+def test_a_rate_written_in_percent_can_never_work(load_text: Load, when: str, said: str) -> None:
+    """A slip of the point that is no contradiction: `keeper check` refuses it, a running keeper says it."""
+    settings = load_text((WHEN, f"when = {{ {when} }}"), (ACTIONS, 'actions = ["repay"]'))
+    assert any(said in line for line in futile(settings))
 
 
 @pytest.mark.parametrize("key", targets_of(METRICS))

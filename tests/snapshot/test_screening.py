@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.core import rules
-from keeper.core.lending.metrics import HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, LendingTrigger, as_if
+from keeper.core.lending.metrics import HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, METRICS, PRICE, LendingTrigger, as_if
 from keeper.core.lending.rules import Rule
-from keeper.core.metrics import Metric
+from keeper.core.metrics import Metric, Trigger
 from keeper.core.rules import Limits
+from keeper.core.scales import Beyond
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import INFINITE, WAD, Bps, Wad
 from keeper.snapshot.screening import IN_TURN, STAY, Fleet
@@ -98,6 +99,17 @@ def test_an_account_without_figures_is_unreadable_and_not_healthy(said: bytes | 
     assert sight.unreadable == [1]
     assert sight.may_fire == []
     assert sight.lowest_health == pytest.approx(3)
+
+
+@pytest.mark.parametrize("key", METRICS)
+def test_what_the_figures_do_not_show_is_always_looked_at_closely(key: str) -> None:
+    """A metric that the filter does not know lets nobody pass: a new one is right before it is fast."""
+    metric = METRICS[key]
+    shown = {"health_factor", "ltv", "liquidation_distance"}
+    for side in metric.sides:
+        healthy = fleet(rule(0, Trigger(metric, side, WAD // 10**6 if side is Beyond.BELOW else 9 * WAD)))
+        sight = healthy.look([answer(figures(10**12, 10**11, 8 * WAD))], {})
+        assert (sight.may_fire == []) is (key in shown)
 
 
 def test_an_account_with_nothing_in_it_is_looked_at() -> None:

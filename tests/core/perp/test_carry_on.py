@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from core_builders import rule, wad
+from core_builders import above, rule, to_ltv, wad
 from perp_builders import assessed_perp, perp_rule, short, to_margin
 
 from keeper.core.carry_on import until_target
+from keeper.core.lending.market_metrics import BORROW_RATE
+from keeper.core.lending.metrics import LTV
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.metrics import closed
 from keeper.core.units import WAD
@@ -39,6 +41,13 @@ def test_a_stop_waits_for_its_price(to: object) -> None:
     """What it closed half of is closed on when the price is there again."""
     one = perp_rule(perp_metrics.STOP_LOSS, "2500", to=to)  # type: ignore[arg-type]
     assert until_target(one) == one
+
+
+def test_a_loan_to_value_half_way_is_brought_down_to_its_target() -> None:
+    """Whatever metric the two are of; a price and a rate wait for their own."""
+    one = rule(trigger=above(LTV, wad("0.70")), to=to_ltv(wad("0.50")))
+    assert until_target(one).trigger.bound == wad("0.50") * 100 // 98
+    assert until_target(rule(trigger=above(BORROW_RATE, wad("0.08")), to="1.60")).trigger.bound == wad("0.08")
 
 
 def test_a_trigger_beyond_the_target_is_not_pulled_back() -> None:
