@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from keeper.core.book.position import exposure
 from keeper.core.book.rules import HedgeRule, blindness
 from keeper.core.lending.actions import REPAY, TOP_UP
-from keeper.core.lending.metrics import LTV
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.named import secures
 from keeper.core.lending.rules import Assessment, Rule
-from keeper.core.perp.metrics import LEVERAGE, MARGIN_RATIO, is_named
-from keeper.core.perp.position import FACTOR, PerpPosition
+from keeper.core.perp.kind import PERP
+from keeper.core.perp.metrics import is_named
+from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
+from keeper.core.rules import too_late
 from keeper.core.snapshot import LendingPosition, Snapshot
-from keeper.core.units import BPS, WAD, decimal_of
 from keeper.engine.plan import judge
 from keeper.service.opened import Opened
 
@@ -45,7 +46,7 @@ def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> I
         topic = f"rule {verdict.rule.name}"
         if verdict.doubt is not None and verdict.doubt.reason is not Reason.UNMEASURED:
             yield topic, False, f"measures nothing{_blind(engine, verdict.rule, position, verdict.doubt.detail)}"
-        elif line := _too_late(verdict.rule, position) or _penniless(engine, snapshot, verdict.rule):
+        elif line := too_late(LENDING, verdict.rule, position) or _penniless(engine, snapshot, verdict.rule):
             yield topic, False, line
 
 
@@ -69,13 +70,6 @@ def _meant(engine: Opened, rule: Rule) -> str:
     return f": the market has no {asset!r}; {hint}"
 
 
-def _too_late(rule: Rule, position: LendingPosition) -> str | None:
-    threshold = position.reported.average_threshold * WAD // BPS
-    if rule.trigger.metric is not LTV or not threshold or rule.trigger.bound < threshold:
-        return None
-    return f"fires too late: the position is liquidated at a loan-to-value of {decimal_of(threshold, 18, 4)} already"
-
-
 def _penniless(engine: Opened, snapshot: Snapshot, rule: Rule) -> str | None:
     """Return that a rule has nothing to act with: only its signer's wallet could help, and it is empty."""
     acting = set(rule.actions)
@@ -97,7 +91,7 @@ def _book(engine: Opened, snapshot: Snapshot, rule: HedgeRule) -> Iterator[Found
 
 
 def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Found]:
-    topic, bound, metric = f"rule {rule.name}", rule.trigger.bound, rule.trigger.metric
+    topic, metric = f"rule {rule.name}", rule.trigger.metric
     symbols = sorted({leg.symbol for leg in position.legs})
     market = rule.trigger.of.symbol
     if metric.is_of_an_asset and market and not any(is_named(leg, market) for leg in position.legs):
@@ -105,13 +99,5 @@ def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Found]:
         yield topic, False, f"measures nothing: there is no {market!r} here; {there}; leave `market` out, or correct it"
     elif metric.is_of_an_asset and not market and len(symbols) > 1:
         yield topic, False, f"measures nothing: name one of its markets, {', '.join(symbols)}"
-    least = position.maintenance * WAD // FACTOR
-    at = decimal_of(least, 18, 4)
-    if metric is MARGIN_RATIO and bound <= least:
-        yield topic, False, f"fires too late: the venue liquidates at a margin ratio of {at} already"
-    elif metric is LEVERAGE and least and bound >= WAD * WAD // least:
-        yield (
-            topic,
-            False,
-            f"fires too late: the venue liquidates at a margin ratio of {at}, before that leverage",
-        )
+    if line := too_late(PERP, rule, position):
+        yield topic, False, line

@@ -162,6 +162,8 @@ class Kind(Generic[P, A, I]):
     """How our figures differ from the venue's own; None where they are the same, to the unit."""
     waits: Callable[[P], str | None]
     """The order that waits for the venue: what it will do is not known yet."""
+    liquidated_at: Callable[[P], Target[P]]
+    """Where liquidation begins."""
     is_emergency: Callable[[P, Wad], bool]
     """Whether liquidation is so near that nothing holds a rescue back, given the owner's bound."""
     is_new_low: Callable[[P, Mapping[Address, int]], bool]
@@ -198,6 +200,15 @@ def assess(
 
 
 NO_TRAIL = Trail()
+
+
+def too_late(kind: Kind[P, A, I], rule: Rule[P], position: P) -> str | None:
+    """Return that a rule still rests where liquidation begins; None where it fires before, or nobody knows."""
+    trigger, metric = rule.trigger, rule.trigger.metric
+    there = trigger.at(position, kind.liquidated_at(position))
+    if there is None or trigger.side is not metric.risk or trigger.fires_at(there, position):
+        return None
+    return f"fires too late: the position is liquidated at {metric.words} {metric.unit.text(there)} already"
 
 
 def verdict_of(rule: Rule[P], position: P, trail: Trail) -> Verdict[P]:

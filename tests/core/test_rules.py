@@ -10,12 +10,12 @@ from core_builders import OWNER, above, assessed, below, holding, limits, loop, 
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING
-from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE
+from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, LendingTrigger
 from keeper.core.lending.rules import Rule, Verdict
 from keeper.core.metrics import Metric
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, assess
+from keeper.core.rules import Unjudged, assess, too_late
 from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.core.units import BPS, INFINITE, USD, WAD, Wad, decimal_of
 
@@ -153,6 +153,23 @@ def test_a_target_is_met_at_its_very_figure() -> None:
     assert not to_ltv(Wad(SEVENTY - 1)).is_met(at)
     assert not CLOSED.is_met(at)
     assert CLOSED.is_met(position(holding("WETH", 10)))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "is_late"),
+    [
+        (above(LTV, wad("0.83")), True),
+        (above(LTV, wad("0.8299")), False),
+        (below(HEALTH_FACTOR, wad("1.0001")), False),
+        (below(HEALTH_FACTOR, wad("0.99")), True),
+        (above(HEALTH_FACTOR, wad("2")), False),
+        (below(LIQUIDATION_DISTANCE, wad("0.05")), False),
+        (below(PRICE, 1, "WETH"), False),
+    ],
+)
+def test_a_rule_that_rests_where_liquidation_begins_comes_too_late(trigger: LendingTrigger, *, is_late: bool) -> None:
+    """By what its own metric measures there; of a price nobody knows."""
+    assert (too_late(LENDING, rule(trigger=trigger), loop()) is not None) is is_late
 
 
 def test_rules_that_make_safer_come_before_a_boost() -> None:

@@ -179,7 +179,7 @@ actions = ["repay"]
     said = " ".join(found.stdout.split())
     assert "rule 'late': a health factor of 0.95 is too late" in said
     assert "look rule blind: measures nothing: the market has no 'USDCC'; did you mean 'USDC'?" in said
-    assert "look rule ltv: fires too late: the position is liquidated at a loan-to-value of" in said
+    assert "look rule ltv: fires too late: the position is liquidated at LTV" in said
 
 
 def test_doctor_names_a_guardian_without_means(settled: Scene) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
-from keeper.core.lending.metrics import METRICS
+from keeper.core.lending.metrics import METRICS, restored_to
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.rules import Assessment, Intent
 from keeper.core.rules import Kind
-from keeper.core.units import BPS, Address, decimal_of
+from keeper.core.units import BPS, WAD, Address, Wad, decimal_of
 
 NEW_LOW = 10
 """Basis points of health by which prices must be worse than before to count as a new low."""
@@ -40,6 +40,7 @@ LENDING: Kind[LendingPosition, Assessment, Intent] = Kind(
     actions=ACTIONS,
     disagrees=disagrees,
     waits=lambda _: None,
+    liquidated_at=lambda _: restored_to(Wad(WAD)),
     is_emergency=lambda p, emergency: p.reported.health_factor <= emergency,
     is_new_low=is_new_low,
     judged=Assessment,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from keeper.core.metrics import Target
 from keeper.core.perp import margin as perps
 from keeper.core.perp.candidates import ACTIONS
-from keeper.core.perp.metrics import METRICS
-from keeper.core.perp.position import PerpFigures, PerpPosition
+from keeper.core.perp.metrics import MARGIN_RATIO, METRICS
+from keeper.core.perp.position import FACTOR, PerpFigures, PerpPosition
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.rules import Kind
 from keeper.core.units import BPS, WAD, Address, Wad, decimal_of
@@ -63,6 +64,7 @@ PERP: Kind[PerpPosition, PerpAssessment, PerpIntent] = Kind(
     actions=ACTIONS,
     disagrees=disagrees,
     waits=pending_order,
+    liquidated_at=lambda p: Target(MARGIN_RATIO, p.maintenance * WAD // FACTOR),
     is_emergency=is_emergency,
     is_new_low=is_new_low,
     judged=PerpAssessment,

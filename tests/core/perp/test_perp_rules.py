@@ -16,9 +16,9 @@ from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.metrics import PerpTrigger, closed
-from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.position import FACTOR, PerpPosition
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, Verdict, assess
+from keeper.core.rules import Unjudged, Verdict, assess, too_late
 from keeper.core.snapshot import Unreadable
 from keeper.core.trail import Trail
 from keeper.core.units import INFINITE, USD, WAD, mul_div_up
@@ -176,6 +176,23 @@ def test_nothing_there_is_a_mistake_unless_it_may_be_empty() -> None:
     assert isinstance(found, Unjudged)
     assert found.doubt.reason is Reason.NO_POSITION
     assert not isinstance(assess(PERP, nothing, (), (), may_be_empty=True), Unjudged)
+
+
+def test_a_rule_that_rests_where_the_venue_liquidates_comes_too_late() -> None:
+    """Told as margin or as leverage; a distance is none at all by then."""
+    least = short().maintenance * WAD // FACTOR
+    late = [
+        on(perp_metrics.MARGIN_RATIO, least),
+        on(perp_metrics.LEVERAGE, WAD * WAD // least),
+    ]
+    early = [
+        on(perp_metrics.MARGIN_RATIO, least + 1),
+        on(perp_metrics.LEVERAGE, WAD * WAD // least - 1),
+        on(perp_metrics.LIQUIDATION_DISTANCE, 1),
+        on(perp_metrics.STOP_LOSS, 1),
+    ]
+    said = [too_late(PERP, replace(perp_rule(), trigger=t), short()) is not None for t in (*late, *early)]
+    assert said == [True] * len(late) + [False] * len(early)
 
 
 def test_rules_of_other_positions_are_not_asked() -> None:
