@@ -72,6 +72,8 @@ class Trail:
 
     def seen(self, rule: str) -> Seen:
         """Return what is remembered for a rule."""
+        if not self.best and not self.samples:
+            return NOTHING
         begin = part_of(rule, "")
         parts = {k.removeprefix(begin): v for k, v in self.samples.items() if k.startswith(begin)}
         return Seen(self.best.get(rule), self.samples.get(rule, ()), parts)
