@@ -573,4 +573,177 @@ MUTANTS = (
         "pass",
         "tests/execution/test_kept.py",
     ),
+    # keeper/core/prices.py, lending/figures.py
+    Mutant(
+        "keeper/core/prices.py",
+        "return back != asset or (asset in dollars and via not in dollars)",
+        "return back != asset and (asset in dollars and via not in dollars)",
+        "tests/core/test_prices.py",
+    ),
+    Mutant(
+        "keeper/core/prices.py",
+        "if not usable or min(usable) < oracle < max(usable):",
+        "if not usable:",
+        "tests/core/test_prices.py",
+    ),
+    Mutant(
+        "keeper/core/prices.py",
+        "tuple(d for d in found if d.reason is not Reason.PRICE_DEVIATES or not is_anothers(asset))",
+        "tuple(d for d in found if not is_anothers(asset))",
+        "tests/core/test_prices.py",
+    ),
+    Mutant(
+        "keeper/core/prices.py",
+        "else min(block_s, int(clock_s))",
+        "else max(block_s, int(clock_s))",
+        'tests/engine/test_cycle.py -k "days_limit_new"',
+    ),
+    Mutant(
+        "keeper/core/lending/figures.py",
+        "replace(b, is_collateral=False) if b.asset == asset else b",
+        "replace(b, is_collateral=False) if b.asset != asset else b",
+        "tests/core/lending/test_lending.py -k unpledged",
+    ),
+    # keeper/execution/executor.py, leftovers.py: what a plan cut short took out
+    Mutant(
+        "keeper/execution/executor.py",
+        "        if await self._is_over():\n            await errand.put_back()",
+        "        if reason is Reason.REVERTED:\n            await errand.put_back()",
+        "tests/execution/test_brought_back.py",
+    ),
+    Mutant(
+        "keeper/execution/executor.py",
+        "            return await self.lane.is_clear()",
+        "            return True",
+        "tests/execution/test_brought_back.py",
+    ),
+    Mutant(
+        "keeper/execution/leftovers.py",
+        "Amount(min(amount, held.get(asset, 0)))",
+        "Amount(amount)",
+        "tests/execution/test_brought_back.py",
+    ),
+    # keeper/execution/flight.py, dispatch.py, lane.py: a plan on its way
+    Mutant(
+        "keeper/execution/flight.py",
+        "        if row.nonce >= mined:\n            course.used_since.pop(row.nonce, None)",
+        "        if row.nonce > mined:\n            course.used_since.pop(row.nonce, None)",
+        "tests/execution/test_unseen.py tests/execution/test_lane.py",
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "has_begun=bool(course.receipts)",
+        "has_begun=False",
+        "tests/execution/test_lane.py -k begun",
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "raise PlanChangedError(course.pending)",
+        "pass",
+        "tests/execution/test_lane.py -k another_plan",
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "        course.dropped = why\n",
+        "        course.dropped = None\n",
+        'tests/execution/test_lane.py -k "no_longer_needed or cancel"',
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "return Unsure(Reason.NODE_AWAY, str(error))",
+        "return Keep(guidance.ceiling)",
+        "tests/execution/test_unconfirmed.py",
+    ),
+    Mutant(
+        "keeper/execution/dispatch.py",
+        "state = TxState.MINED if receipt.succeeded else TxState.REVERTED",
+        "state = TxState.MINED",
+        "tests/execution/test_lane.py -k reverted",
+    ),
+    Mutant(
+        "keeper/execution/dispatch.py",
+        "if winner.id == transaction.id:",
+        "if winner.id != transaction.id:",
+        'tests/execution/test_lane.py -k "burst or reorg"',
+    ),
+    Mutant(
+        "keeper/execution/dispatch.py",
+        "if is_used and (await self._receipt_among(rows)) is None:",
+        "if is_used and (await self._receipt_among(rows)) is not None:",
+        "tests/execution/test_lane.py -k reorg",
+    ),
+    Mutant(
+        "keeper/execution/lane.py",
+        "return not await self._dispatch.open_rows()",
+        "return True",
+        "tests/execution/test_brought_back.py",
+    ),
+    Mutant(
+        "keeper/execution/lane.py",
+        "self._purse(Wei(balance // FILLERS_SHARE)",
+        "self._purse(Wei(balance)",
+        "tests/execution/test_nonces.py",
+    ),
+    # keeper/chain/logs.py, passage.py
+    Mutant(
+        "keeper/chain/logs.py",
+        "            at = until + 1\n",
+        "            at = until + 2\n",
+        "tests/chain/test_logs.py",
+    ),
+    Mutant(
+        "keeper/chain/logs.py",
+        "if begin == end or error.is_final:",
+        "if begin == end:",
+        "tests/chain/test_logs.py",
+    ),
+    Mutant(
+        "keeper/chain/logs.py",
+        "scan.begin = max(scan.begin, min(until, settled) + 1)",
+        "scan.begin = max(scan.begin, until + 1)",
+        "tests/chain/test_logs.py",
+    ),
+    Mutant(
+        "keeper/chain/logs.py",
+        "if log.removed or not (is_ours and begin <= log.block_number <= end and log.transaction_hash):",
+        "if not (is_ours and log.transaction_hash):",
+        "tests/chain/test_logs.py",
+    ),
+    Mutant(
+        "keeper/chain/passage.py",
+        "timeout_s=timeout_s, allowed=PASSED)",
+        "timeout_s=timeout_s, allowed=None)",
+        'tests/chain/test_passage.py -m "not world"',
+    ),
+    Mutant(
+        "keeper/chain/passage.py",
+        '"127.0.0.1", 0).start()',
+        '"localhost.localdomain", 0).start()',
+        'tests/chain/test_passage.py -m "not world"',
+    ),
+    Mutant(
+        "keeper/chain/passage.py",
+        "for each in asked[:MOST_AT_ONCE]",
+        "for each in asked",
+        'tests/chain/test_passage.py -m "not world"',
+    ),
+    # keeper/observe/alarm_address.py, observer.py
+    Mutant(
+        "keeper/observe/observer.py",
+        "            service.redirects = False",
+        "            service.redirects = True",
+        "tests/observe/test_alarm_addresses.py -k redirect",
+    ),
+    Mutant(
+        "keeper/observe/alarm_address.py",
+        "return service is not None and not _keeps_secrets(_host(service))",
+        "return service is not None",
+        "tests/observe/test_alarm_addresses.py -k own_secrets",
+    ),
+    Mutant(
+        "keeper/engine/perp/recheck.py",
+        "if assessed.exposure.doubts:  #",
+        "if False:  #",
+        "tests/engine/test_perp_changes.py",
+    ),
 )

@@ -77,7 +77,7 @@ def near(health: Wad, safe: Wad) -> Wad:
     """Return how near liquidation is: 1 at a health factor of 1, falling evenly to nothing at ``safe``."""
     if health <= WAD:
         return Wad(WAD)
-    if health >= INFINITE or safe <= WAD or health >= safe:
+    if health >= INFINITE or health >= safe:
         return Wad(0)
     return Wad(mul_div_down(safe - health, WAD, safe - WAD))
 

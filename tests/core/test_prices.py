@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.core.prices import OraclePrice, SecondPrice, Sequencer, is_within, price_doubts, sequencer_doubts
+from keeper.core.prices import (
+    Doubt,
+    OraclePrice,
+    SecondPrice,
+    Sequencer,
+    Side,
+    each_its_own,
+    is_within,
+    price_doubts,
+    sequencer_doubts,
+)
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Bps
 
@@ -116,3 +126,65 @@ def test_a_sequencer_that_came_back_gets_its_grace(up_s: int, doubted: bool) -> 
     """As Aave's PriceOracleSentinel: more than the grace period must have passed."""
     found = sequencer_doubts(Sequencer(is_up=True, since=NOW - up_s, grace_s=3600), NOW)
     assert [doubt.reason for doubt in found] == [Reason.SEQUENCER_RESTARTED] * doubted
+
+
+def deviating(side: Side = Side.BOTH) -> Doubt:
+    return Doubt(Reason.PRICE_DEVIATES, "", side)
+
+
+STALE = Doubt(Reason.PRICE_STALE, "")
+LINK, USDC, USDT = (Address(f"0x{i:040x}") for i in range(2, 5))
+
+
+def seen(asset: Address, via: Address | None) -> SecondPrice:
+    return SecondPrice(asset, "pool", (1,), via)
+
+
+def left_of(via: dict[Address, Address | None], dollars: set[Address]) -> set[Address]:
+    """Whose doubts remain, where every asset's pool shows another price than its oracle."""
+    doubts = {asset: (deviating(),) for asset in via}
+    return set(each_its_own(doubts, {asset: seen(asset, other) for asset, other in via.items()}, dollars))
+
+
+def test_of_two_that_look_wrong_by_the_same_pool_it_is_not_the_dollar() -> None:
+    """A dollar at a dollar is the last to be wrong; of two dollars, or none, nobody knows which it is."""
+    each_other = {WETH: USDC, USDC: WETH}
+    assert left_of(each_other, {USDC}) == {WETH}
+    assert left_of(each_other, {WETH}) == {USDC}
+    assert left_of(each_other, set()) == {WETH, USDC}
+    assert left_of({USDC: USDT, USDT: USDC}, {USDC, USDT}) == {USDC, USDT}
+
+
+def test_what_looks_wrong_by_a_pool_of_a_wrong_one_is_not_wrong_itself() -> None:
+    """The other looks wrong by a pool of its own as well; a feed of one's own names nobody else."""
+    assert left_of({LINK: WETH, WETH: USDC, USDC: None}, set()) == {USDC}
+    assert left_of({LINK: WETH, WETH: None}, set()) == {WETH}
+    assert left_of({LINK: None, WETH: None}, set()) == {LINK, WETH}
+
+
+def test_another_s_wrong_price_takes_no_other_doubt_away() -> None:
+    """A stale price stays stale."""
+    doubts = {LINK: (STALE, deviating()), WETH: (deviating(),)}
+    assert each_its_own(doubts, {LINK: seen(LINK, WETH), WETH: seen(WETH, None)}, set())[LINK] == (STALE,)
+    assert each_its_own({LINK: (deviating(),)}, {LINK: seen(LINK, WETH)}, set()) == {LINK: (deviating(),)}
+
+
+@pytest.mark.parametrize(
+    ("answers", "side"),
+    [
+        ((110,), Side.BUYING),
+        ((90,), Side.SELLING),
+        ((110, 120), Side.BUYING),
+        ((90, 80), Side.SELLING),
+        ((110, 90), Side.BOTH),
+        ((90, 110), Side.BOTH),
+        ((0, 90), Side.SELLING),
+        ((0,), Side.BOTH),
+        ((), Side.BOTH),
+    ],
+)
+def test_a_deviation_forbids_the_side_that_would_lose(answers: tuple[int, ...], side: Side) -> None:
+    """Where readings lie on either side of the oracle's price, or none is usable, both."""
+    price = OraclePrice(WETH, "WETH", 100, WETH, 1_000, 1, 3600)
+    (doubt,) = price_doubts(price, SecondPrice(WETH, "pool", answers), Bps(100), 1_000)
+    assert (doubt.reason, doubt.side) == (Reason.PRICE_DEVIATES, side)

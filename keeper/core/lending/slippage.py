@@ -61,6 +61,6 @@ def nearness(health: Wad, begins: Wad) -> Wad:
     """Return how near liquidation is: nothing from ``begins`` on, growing evenly to 1 at a health factor of 1."""
     if health <= WAD:
         return Wad(WAD)
-    if health >= INFINITE or begins <= WAD or health >= begins:
+    if health >= INFINITE or health >= begins:
         return Wad(0)
     return Wad(mul_div_up(begins - health, WAD, begins - WAD))

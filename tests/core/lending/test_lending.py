@@ -613,3 +613,15 @@ def test_value_is_rounded_down(account: Account, amount: int) -> None:
     """An amount is never said to be worth more than it is."""
     of = account.of(A)
     assert 0 <= Fraction(amount * of.price.answer, of.unit) - lending.value_down(of, amount) < 1
+
+
+def test_an_asset_that_is_unpledged_secures_nothing_and_no_other_changes() -> None:
+    """And counts again once it is pledged."""
+    of = position(holding("WETH", 10), holding("DAI", 3_000), holding("WBTC", 1), holding("USDC", 0, 14_000))
+    account = lending.account_of(of)
+    kept = [b.asset for b in account.holdings if b.is_collateral]
+    one = kept[0]
+    off = lending.without_collateral(account, one)
+    assert [b.asset for b in off.holdings if b.is_collateral] == [a for a in kept if a != one]
+    assert lending.health_factor(off) < lending.health_factor(account)
+    assert lending.with_collateral(off, one) == account
