@@ -156,6 +156,11 @@ class Reason(Enum):
         "the price moved away before the transaction was mined",
         "asked for anew at once; where it happens often, allow a wider `max_slippage_bps` worst",
     )
+    POSITION_CHANGED = (
+        "position_changed",
+        "somebody else changed the position before the transaction was mined",
+        "nothing was sold; decided anew at once",
+    )
     NOT_MINED = ("not_mined", "a transaction was not mined in time", "raise `max_fee_gwei` or cancel it")
     ORDER_FAILED = (
         "order_failed",

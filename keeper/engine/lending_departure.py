@@ -26,6 +26,9 @@ from keeper.execution.warrant import Warrant
 from keeper.journal import Entry, JournalError
 from keeper.venues.ports import ReadFailedError
 
+OVERTAKEN = (Reason.PRICE_MOVED, Reason.POSITION_CHANGED)
+"""What says nothing against a plan but that others were there first: what is right by now is asked at once."""
+
 
 class LendingDeparture:
     """The plan, and what is right in its place once more is to be offered for it."""
@@ -98,12 +101,13 @@ class LendingDeparture:
         """Return what is sent at once in its place: what is right by now, or one for the price as it is by now.
 
         A price that moved under a plan refuses its swap, or leaves too little health for the round that comes next.
+        What a liquidator took before it in its block calls it off.
         """
         is_cut_short = outcome.reason is Reason.FLOOR_TOO_NEAR and outcome.kind == "partial"
         found: Anew[Prepared] | Hold | None = None
         if outcome.reason is Reason.SUPERSEDED:
             found = self.look.seen
-        elif outcome.reason is Reason.PRICE_MOVED or is_cut_short:
+        elif outcome.reason in OVERTAKEN or is_cut_short:
             found = await self._anew()
         return LendingDeparture(self._engine, found.snapshot, found.prepared) if isinstance(found, Anew) else None
 

@@ -42,18 +42,24 @@ async def try_plan(
     simulator: Simulator | None = None,
 ) -> Prepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
-    block = snapshot.block
-    script = encode(
-        plan,
-        engine.venues(plan.intent.position),
-        signer,
-        block.timestamp + engine.terms.swap_deadline_s,
-        _fits(batch, plan),
-    )
-    forbidden = gate(engine, block, plan, script, signer)
+    deadline = snapshot.block.timestamp + engine.terms.swap_deadline_s
+    venues, fitting = engine.venues(plan.intent.position), _fits(batch, plan)
+    script = encode(plan, venues, signer, deadline, fitting)
+    result = await _tried(engine, snapshot, plan, script, signer, simulator)
+    is_blocked = isinstance(result, Refused) and result.reason is Reason.REHEARSAL_FAILED and script.before
+    if is_blocked:  # by what it insists on, perhaps: no token of a fork keeps a rescue from the owner
+        script = encode(plan, venues, signer, deadline, fitting, insists=False)
+        result = await _tried(engine, snapshot, plan, script, signer, simulator)
+    return result
+
+
+async def _tried(
+    engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, signer: Address, simulator: Simulator | None
+) -> Prepared | Refused:
+    forbidden = gate(engine, snapshot.block, plan, script, signer)
     if forbidden:
         return forbidden
-    probe = engine.reader.position_probe(plan.intent.position, block)
+    probe = engine.reader.position_probe(plan.intent.position, snapshot.block)
     result = await rehearse(plan, script, signer, simulator or engine.rehearser, probe)
     if isinstance(result, Refused):
         return result

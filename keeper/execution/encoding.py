@@ -9,6 +9,7 @@ from keeper.core.lending.moves import MARKET, Approve, Move, Spender, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
+from keeper.execution.insisting import insist
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.effects import Call, Decoder
@@ -57,6 +58,13 @@ class Script:
     calls: tuple[PlannedCall, ...]
     sent: tuple[Call, ...]
     batch: Batch | None = None
+    before: tuple[Call, ...] = ()
+    """What leads the batch: calls that move nothing, and revert where the position is no longer what it was."""
+
+    @property
+    def meant(self) -> tuple[Call, ...]:
+        """Every call that may be made, in order."""
+        return (*self.before, *(planned.call for planned in self.calls))
 
     def code_at(self, signer: Address) -> dict[Address, bytes]:
         """Return the code the signer's account has while a batch runs."""
@@ -75,14 +83,21 @@ def allow_list(
     return {**found, **token_decoders(assets, venues.spenders.values())}
 
 
-def encode(plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None) -> Script:
-    """Return the calls of a plan, in one transaction where ``batch`` allows; swaps are void after ``deadline``."""
-    owner = plan.intent.assessment.position.owner
+def encode(
+    plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None, *, insists: bool = True
+) -> Script:
+    """Return the calls of a plan, in one transaction where ``batch`` allows; swaps are void after ``deadline``.
+
+    A batch ``insists`` on the collateral being there. Call by call the position is looked at before each round.
+    """
+    position = plan.intent.assessment.position
+    owner = position.owner
     plain = encode_moves([step.move for step in plan.steps], venues, owner, signer, deadline)
     calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
     if batch is None:
         return Script(calls, plain)
-    return Script(calls, (batch_account.encode_batch(signer, plain, plan.label),), batch)
+    before = insist([step.move for step in plan.steps], position, venues.market) if insists else ()
+    return Script(calls, (batch_account.encode_batch(signer, (*before, *plain), plan.label),), batch, before)
 
 
 def encode_moves(

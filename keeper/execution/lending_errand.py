@@ -212,7 +212,7 @@ def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues:
     known = grounds(position)
     allowed = allow_list(venues, known.assets, grant.signer, is_batch=script.batch is not None)
     policy.check(script.sent, position.block.chain_id, grant, allowed, known)
-    policy.check_sent(script.sent, [planned.call for planned in script.calls], allowed)
+    policy.check_sent(script.sent, script.meant, allowed)
 
 
 def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:

@@ -25,6 +25,7 @@ from keeper.venues.effects import (
     Claims,
     Closes,
     Decoder,
+    Insists,
     Leaf,
     Nested,
     Offsets,
@@ -168,6 +169,9 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
         case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells():
             _check_owner(leaf, grant)
             _check_money(leaf, grant, grounds)
+        case Insists(asset):
+            _check_owner(leaf, grant)
+            grounds.asset(asset)
         case Opens() | Closes() | Orders() | Changes() | Cancels() | Claims():
             _check_owner(leaf, grant)
             _check_position(leaf, grant, grounds)

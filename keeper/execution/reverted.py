@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from keeper.chain.accounts import Receipt
 from keeper.chain.client import Upstream
 from keeper.chain.errors import NodeError, NodeRefusedError
 from keeper.core.reasons import Reason
 from keeper.journal import Transaction
 from keeper.venues.codec.abi import error_selector, inner_error, revert_reason
-from keeper.venues.registry import PRICE_ERRORS, PRICE_WORDS, is_trade
+from keeper.venues.contracts import batch_account
+from keeper.venues.registry import CHANGED_ERRORS, CHANGED_WORDS, PRICE_ERRORS, PRICE_WORDS, insists, is_trade
 
 NEARLY_ALL = 98
 """Percent of its gas limit from which a transaction is taken to have run out of gas."""
 
 
 async def why_reverted(node: Upstream, row: Transaction, receipt: Receipt) -> tuple[Reason, str]:
-    """Return whether the price was the cause of a revert, and what the chain says of it.
+    """Return whether the price or another's deed was the cause of a revert, and what the chain says of it.
 
     The call is asked again at the end of its block. A trade that would succeed there met another price in its place
     within the block. A node that cannot say leaves it at a revert.
@@ -26,18 +29,26 @@ async def why_reverted(node: Upstream, row: Transaction, receipt: Receipt) -> tu
     try:
         await node.request("eth_call", call, {"blockHash": receipt.block_hash})
     except NodeRefusedError as error:
-        data = inner_error(_bytes(error))
-        said = revert_reason(data) if data else error.message
-        return (Reason.PRICE_MOVED if _is_of_price(data, f"{said} {error.message}") else Reason.REVERTED), said
+        said = revert_reason(_bytes(error)) if _bytes(error) else error.message
+        return _reason(bytes.fromhex(row.data[2:]), _bytes(error), f"{said} {error.message}"), said
     except NodeError:
         return Reason.REVERTED, ""
     said = "it would have succeeded at the end of its block"
     return (Reason.PRICE_MOVED if is_trade(bytes.fromhex(row.data[2:])) else Reason.REVERTED), said
 
 
-def _is_of_price(data: bytes, said: str) -> bool:
-    """Return whether a venue or an exchange refused for the price."""
-    return data[:4] in map(error_selector, PRICE_ERRORS) or any(text in said for text in PRICE_WORDS)
+def _reason(calldata: bytes, error: bytes, said: str) -> Reason:
+    """Return why a venue or an exchange refused: somebody was there before us, or the price moved."""
+    failed, inner = batch_account.call_that_failed(calldata, error), inner_error(error)
+    if failed is not None and insists(failed):
+        return Reason.POSITION_CHANGED
+    if _is(inner, said, CHANGED_ERRORS, CHANGED_WORDS):
+        return Reason.POSITION_CHANGED
+    return Reason.PRICE_MOVED if _is(inner, said, PRICE_ERRORS, PRICE_WORDS) else Reason.REVERTED
+
+
+def _is(error: bytes, said: str, errors: Iterable[str], words: Iterable[str]) -> bool:
+    return error[:4] in map(error_selector, errors) or any(text in said for text in words)
 
 
 def _bytes(error: NodeRefusedError) -> bytes:

@@ -16,6 +16,7 @@ from keeper.venues.effects import (
     Changes,
     Claims,
     Closes,
+    Insists,
     Leaf,
     Offsets,
     Opens,
@@ -54,7 +55,7 @@ class Purse:
             case Opens(market, _, size) | Closes(market, _, size) | Orders(market, _, size):
                 held = self.grounds.held(market)
                 return held.priced.value_up(abs(held.size) if size is None else size)
-            case Takes() | Borrows() | Unpledges() | Changes() | Cancels() | Claims() | Carries():
+            case Takes() | Borrows() | Unpledges() | Insists() | Changes() | Cancels() | Claims() | Carries():
                 return 0
             case _:
                 assert_never(leaf)

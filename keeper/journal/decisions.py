@@ -30,6 +30,7 @@ PRUNED_AT_ONCE = 2000
 """Holds forgotten in one commit."""
 NO_FAULT_OF_THE_PLAN = (
     PRICE_MOVED,
+    "position_changed",
     "interrupted",
     "journal_away",
     "node_away",

@@ -82,6 +82,15 @@ class Unpledges:
 
 
 @dataclass(frozen=True, slots=True)
+class Insists:
+    """Moves nothing, and reverts where the sender's position has less than ``least`` of an asset."""
+
+    asset: Address
+    least: int
+    beneficiary: Address | None
+
+
+@dataclass(frozen=True, slots=True)
 class Sells:
     """Sells at most ``most`` of the wallet's ``asset`` for at least ``least`` of ``bought``, until a deadline."""
 
@@ -176,7 +185,21 @@ class Nested:
     call: Call
 
 
-Ours = Pays | Takes | Borrows | Offsets | Unpledges | Sells | Opens | Closes | Orders | Changes | Cancels | Claims
+Ours = (
+    Pays
+    | Takes
+    | Borrows
+    | Offsets
+    | Unpledges
+    | Insists
+    | Sells
+    | Opens
+    | Closes
+    | Orders
+    | Changes
+    | Cancels
+    | Claims
+)
 """What is done with somebody's position or money: each must be the owner's."""
 Leaf = Approves | Carries | Ours
 Effect = Leaf | Nested

@@ -15,7 +15,7 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, SecondPrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address, Wei
+from keeper.core.units import Address, Amount, Wei
 from keeper.venues.effects import Call, Decoder
 
 __all__ = [
@@ -323,6 +323,13 @@ class LendingMarket(Protocol):
 
     def encode(self, move: MarketMove, owner: Address, signer: Address) -> Call:
         """Return the call of a move, for the owner's account. Raises ValueError for a move the venue does not have."""
+
+    def insist(self, asset: Address, least: Amount, owner: Address) -> Call | None:
+        """Return a call of the owner's that moves nothing and reverts where his position has less of an asset.
+
+        It leads a batch that sells: what a liquidator took before us in the same block is not sold again. None where
+        the venue has no such call.
+        """
 
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return the market's contracts that a keeper calls, and what calls to each do: the gate's allow-list."""

@@ -66,6 +66,12 @@ class Venue:
     """Its custom errors that say that the price moved too far for what was asked."""
     price_words: tuple[str, ...] = ()
     """Its words for the same."""
+    changed_errors: tuple[str, ...] = ()
+    """Its custom errors that say that the position has no longer what was asked for."""
+    changed_words: tuple[str, ...] = ()
+    """Its words for the same."""
+    insists: tuple[str, ...] = ()
+    """The functions that a batch leads with (``LendingMarket.insist``)."""
     package: str = ""
     """Where it is, where that is not ``keeper.venues.<key>``."""
 
@@ -98,6 +104,9 @@ VENUES: Mapping[str, Venue] = {
             is_screened=True,
             price_errors=("HealthFactorLowerThanLiquidationThreshold",),
             price_words=("HEALTH_FACTOR_LOWER_THAN_LIQUIDATION_THRESHOLD",),
+            changed_errors=("NoDebtOfSelectedType", "NotEnoughAvailableUserBalance"),
+            changed_words=("NO_DEBT_OF_SELECTED_TYPE", "NOT_ENOUGH_AVAILABLE_USER_BALANCE"),
+            insists=("transfer(address,uint256)",),
         ),
         Venue(
             "perp_v2",
@@ -143,6 +152,9 @@ EXCHANGES: Mapping[str, ExchangeVenue] = {
 _ALL: tuple[Venue | ExchangeVenue, ...] = (*VENUES.values(), *EXCHANGES.values())
 PRICE_ERRORS = tuple(name for at in _ALL for name in at.price_errors)
 PRICE_WORDS = tuple(text for at in _ALL for text in at.price_words)
+CHANGED_ERRORS = tuple(name for at in VENUES.values() for name in at.changed_errors)
+CHANGED_WORDS = tuple(text for at in VENUES.values() for text in at.changed_words)
+_INSISTS = tuple(keccak(text=function)[:4] for at in VENUES.values() for function in at.insists)
 _TRADES = tuple(keccak(text=function)[:4] for at in EXCHANGES.values() for function in at.trades)
 
 
@@ -159,6 +171,11 @@ def family_of(venue: str) -> Family | None:
 def is_trade(calldata: bytes) -> bool:
     """Return whether calldata holds a trade at an exchange, alone or inside a batch."""
     return any(selector in calldata for selector in _TRADES)
+
+
+def insists(calldata: bytes) -> bool:
+    """Return whether a call of a batch is one that only looks whether the position is still what it was."""
+    return calldata[:4] in _INSISTS
 
 
 def find_market(table: VenueTable) -> Discovery[LendingMarket]:

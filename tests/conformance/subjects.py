@@ -42,7 +42,6 @@ from keeper.core.perp.moves import (
 )
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wei
-from keeper.venues.aave_v3.effects import pool_decoder
 from keeper.venues.aave_v3.market import Listing, Market
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account, erc20
@@ -58,6 +57,7 @@ from keeper.venues.effects import (
     Closes,
     Decoder,
     Effect,
+    Insists,
     Nested,
     Offsets,
     Opens,
@@ -122,7 +122,7 @@ MARKET_OF = Market(
     POOL,
     at("o"),
     10**8,
-    tuple(Listing(i, address(at(s)), s, 18, at("a"), at("d"), at("f")) for i, s in enumerate(SYMBOLS)),
+    tuple(Listing(i, address(at(s)), s, 18, address(at(f"a{s}")), at("d"), at("f")) for i, s in enumerate(SYMBOLS)),
 )
 LENT = _checksummed(of_lending(position(*(holding(symbol) for symbol in SYMBOLS))))
 assets = st.sampled_from((WETH, DOLLAR, DAI))
@@ -144,6 +144,9 @@ def _aave(signer: Address) -> st.SearchStrategy[Made]:
         yield made(Borrow(asset, amount), Borrows(asset, amount, ME))
         yield made(RepayWithCollateral(asset, amount), Offsets(asset, amount))
         yield made(Unpledge(asset), Unpledges(asset))
+        insisted = MARKET_OF.insist(asset, amount, ME)
+        assert insisted
+        yield Made(insisted, (Insists(asset, amount, ME),))
 
     def each(asset: Address, amount: Amount) -> list[Made]:
         return [*payments(asset, amount), *others(asset, amount)]
@@ -188,7 +191,7 @@ def _batch(signer: Address) -> st.SearchStrategy[Made]:
 
 
 LENDING_LIST: Mapping[Address, Decoder] = {
-    POOL: pool_decoder(POOL),
+    **MARKET_OF.decoders(),
     ROUTER: router_decoder(ROUTER, TIERS),
     **token_decoders((WETH, DOLLAR, DAI), (POOL, ROUTER)),
     ME: batch_decoder(),

@@ -9,7 +9,7 @@ import pytest
 from core_builders import GUARDIAN, limits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from subjects import BANK, DEADLINE, MARKET, ME, PERP, POOL, ROUTER, STRANGER, SUBJECTS, Made, Subject
+from subjects import BANK, DEADLINE, MARKET, MARKET_OF, ME, PERP, POOL, ROUTER, STRANGER, SUBJECTS, Made, Subject
 from toy_bank.abi import BANK as TOY_ABI
 
 from keeper.core.reasons import Reason
@@ -30,6 +30,7 @@ ABIS = (
 )
 FUNCTIONS = {
     POOL: {"supply", "repay", "withdraw", "borrow", "repayWithATokens", "setUserUseReserveAsCollateral"},
+    **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
     BANK: {"supply", "repay", "withdraw", "borrow"},
     ROUTER: {"multicall"},
     ME: {"executeBatch"},
@@ -38,6 +39,7 @@ FUNCTIONS = {
     MARKET.deployment.exchange_router: {"multicall", "updateOrder", "cancelOrder", "claimFundingFees"},
 }
 """What a keeper calls, by contract; of a token it is ``approve``."""
+A_TOKENS = {x.a_token for x in MARKET_OF.listings}
 some = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 every_venue = pytest.mark.parametrize("of", SUBJECTS, ids=str)
 PRICE_SLACK = 10**9
@@ -152,8 +154,8 @@ def test_another_function_or_contract_is_refused(of: Subject, data: st.DataObjec
     made = data.draw(of.made(ME))
     for to in {*of.allowed, STRANGER} - {made.call.to}:
         moved = replace(made.call, to=to)
-        is_token = to in of.grounds.assets and made.call.to in of.grounds.assets
-        assert is_token or refusal(of, moved, grant()) is not None
+        is_alike = any({to, made.call.to} <= kind for kind in (set(of.grounds.assets), A_TOKENS))
+        assert is_alike or refusal(of, moved, grant()) is not None
 
 
 @every_venue

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from keeper.core import names
 from keeper.core.lending.moves import Borrow, MarketMove, Repay, Supply, Withdraw
-from keeper.core.units import UINT256_MAX, Address, Wei
+from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import address, load
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Answer, Discovery, LendingAccount, Probe, Read
@@ -101,6 +101,10 @@ class ToyMarket:
                 return Call(self.bank, data, Wei(0), "repay the bank")
             case _:
                 raise ValueError(f"{type(move).__name__} is nothing the bank does")
+
+    def insist(self, asset: Address, least: Amount, owner: Address) -> Call | None:
+        """Return nothing: the bank has no call that only looks."""
+        return None
 
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return the bank, and what calls to it do."""

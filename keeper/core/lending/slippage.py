@@ -26,6 +26,11 @@ class Slippage:
     widened: Bps
     worst: Bps
     drifts: Mapping[Address, Drift]
+    is_derived: bool = False
+    """Whether the owner left the worst out: then it is counted from the price that a fall leaves, a block later.
+
+    A faster fall than the worst is a gap: no sale outruns it, and room for one would only be missing in the sale.
+    """
 
     def of(self, sell: Holding, buy: Holding) -> Bps:
         """Return what a sale may lose: wider for what prices move until it is mined, never more than liquidation costs.
@@ -35,7 +40,8 @@ class Slippage:
         """
         away = self.drifts.get(sell.asset, STILL).down + self.drifts.get(buy.asset, STILL).up
         liquidated = sell.penalty_bps + away
-        return Bps(max(self.usual, min(self.widened + BLOCKS * away, self.worst, liquidated)))
+        worst = self.worst + (away if self.is_derived and away <= self.worst else 0)
+        return Bps(max(self.usual, min(self.widened + BLOCKS * away, worst, liquidated)))
 
     def between(self, position: LendingPosition) -> Callable[[Address, Address], Bps]:
         """Return the same by asset, for the gate. Raises KeyError for an asset that was not read."""
@@ -54,7 +60,7 @@ def slippage_of(rule: Rule, assessed: Assessment, outrun: int = 0) -> Slippage:
     begins = min(BEGINS, trigger_health(rule.trigger, assessed.figures))
     near = max(nearness(assessed.figures.health_factor, begins), WAD - (WAD >> min(outrun, 60)))
     widened = Bps(usual + mul_div_up(worst - usual, near, WAD))
-    return Slippage(usual, widened, worst, assessed.drifts)
+    return Slippage(usual, widened, worst, assessed.drifts, rule.limits.worst_slippage is None)
 
 
 def nearness(health: Wad, begins: Wad) -> Wad:

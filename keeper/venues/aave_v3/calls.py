@@ -1,13 +1,14 @@
-"""Aave v3 calldata: a keeper's six calls. ``effects`` reads them back for the gate."""
+"""Aave v3 calldata: a keeper's six calls of the pool, and one of aTokens. ``effects`` reads them back for the gate."""
 
 from __future__ import annotations
 
 from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
-from keeper.core.units import UINT256_MAX, Address, Wei
+from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import load
 from keeper.venues.ports import Call
 
 _POOL = load("aave_v3_pool")
+_ERC20 = load("erc20")
 VARIABLE_RATE = 2
 NO_REFERRAL = 0
 
@@ -38,3 +39,12 @@ def encode_move(pool: Address, symbol: str, move: MarketMove, owner: Address, si
         case RepayWithCollateral(asset, amount):
             data = _POOL.repayWithATokens.encode(asset, amount, VARIABLE_RATE)
             return Call(pool, data, Wei(0), f"repay {symbol} with its own supply")
+
+
+def encode_insist(a_token: Address, symbol: str, least: Amount, owner: Address) -> Call:
+    """Return the call that goes through only while the owner has ``least`` of a supply: a transfer to himself.
+
+    It moves nothing and asks for no health. A balance of aTokens only grows, unless somebody takes of it.
+    """
+    data = _ERC20.transfer.encode(owner, least)
+    return Call(a_token, data, Wei(0), f"insist on {symbol} being there")

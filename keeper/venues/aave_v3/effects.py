@@ -1,13 +1,13 @@
-"""What calls to an Aave v3 pool do: the gate's own reading of them, apart from ``calls``, which makes them.
+"""What calls to an Aave v3 market do: the gate's own reading of them, apart from ``calls``, which makes them.
 
-Of the pool's functions a keeper calls six, always at the variable rate and without a referral.
+Of the pool's functions a keeper calls six, always at the variable rate and without a referral; of an aToken's one.
 """
 
 from __future__ import annotations
 
 from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.codec.calldata import decoder, refuse
-from keeper.venues.effects import Borrows, Decoder, Effect, Offsets, Pays, Takes, Unpledges
+from keeper.venues.effects import Borrows, Decoder, Effect, Insists, Offsets, Pays, Takes, Unpledges
 
 VARIABLE = 2
 ALL = UINT256_MAX
@@ -35,6 +35,18 @@ def pool_decoder(pool: Address) -> Decoder:
             "setUserUseReserveAsCollateral(address,bool)": _unpledge,
         }
     )
+
+
+def a_token_decoder(asset: Address) -> Decoder:
+    """Return what a call to an aToken does: to its holder a transfer moves nothing, and reverts where he has less.
+
+    The gate lets nobody but the owner be named, and nobody but him send it.
+    """
+
+    def transfer(to: Address, amount: int) -> tuple[Effect, ...]:
+        return (Insists(asset, amount, to),)
+
+    return decoder({"transfer(address,uint256)": transfer})
 
 
 def _withdraw(asset: Address, amount: int, recipient: Address) -> tuple[Effect, ...]:

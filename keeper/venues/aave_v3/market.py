@@ -13,10 +13,10 @@ from keeper.core import names
 from keeper.core.lending.moves import MarketMove
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.units import USD, Address
+from keeper.core.units import USD, Address, Amount
 from keeper.venues.aave_v3.account import AaveAccount
-from keeper.venues.aave_v3.calls import encode_move
-from keeper.venues.aave_v3.effects import pool_decoder
+from keeper.venues.aave_v3.calls import encode_insist, encode_move
+from keeper.venues.aave_v3.effects import a_token_decoder, pool_decoder
 from keeper.venues.aave_v3.position import account_read, discover_scope
 from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts.erc20 import symbol_of
@@ -109,9 +109,14 @@ class Market:
         """Return the call of a move, for the owner's account."""
         return encode_move(self.pool, self.listing(move.asset).symbol, move, owner, signer)
 
+    def insist(self, asset: Address, least: Amount, owner: Address) -> Call | None:
+        """Return the call that goes through only while the owner has so much of a supply."""
+        listing = self.listing(asset)
+        return encode_insist(listing.a_token, listing.symbol, least, owner)
+
     def decoders(self) -> Mapping[Address, Decoder]:
-        """Return the pool, and what calls to it do."""
-        return {self.pool: pool_decoder(self.pool)}
+        """Return the pool and the aTokens, and what calls to each do."""
+        return {**{x.a_token: a_token_decoder(x.asset) for x in self.listings}, self.pool: pool_decoder(self.pool)}
 
 
 # --- discovery -------------------------------------------------------------------------------------------------------

@@ -147,6 +147,16 @@ def inner_error(data: bytes) -> bytes:
         return data
 
 
+def failed_at(data: bytes) -> int | None:
+    """Return which call of a batch failed, counted from zero; None where the error does not say."""
+    if data[:4] != _IN_A_BATCH:
+        return None
+    try:
+        return int(decode(("uint256", "bytes"), data[4:])[0])
+    except UNREADABLE:
+        return None
+
+
 @cache
 def error_selector(name: str) -> bytes:
     """Return how a custom error of a venue begins. Raises KeyError for one that is none of theirs."""

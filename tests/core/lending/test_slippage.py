@@ -56,7 +56,7 @@ def test_no_sale_may_cost_more_than_liquidation_would(bonus: int) -> None:
     assert bound("16600", worst=300, bonus=bonus) == max(50, bonus - BPS)
 
 
-@pytest.mark.parametrize(("fall", "expected"), [(0, 100), (50, 150), (100, 200), (900, 500)])
+@pytest.mark.parametrize(("fall", "expected"), [(0, 100), (50, 150), (100, 200), (500, 600), (900, 500)])
 def test_against_the_price_of_now_liquidation_costs_a_block_of_the_fall_as_well(fall: int, expected: int) -> None:
     """Staked ether, a bonus of 1 %, that loses 1 % a block: within the bonus alone no sale would ever be mined."""
     assert bound("16600", bonus=10_100, fall=fall) == expected
@@ -73,6 +73,18 @@ def test_a_price_that_falls_is_allowed_for_until_the_sale_is_mined() -> None:
 def test_what_ships_follows_a_price_that_falls_by_four_per_cent_a_block(fall: int, dollars: str) -> None:
     """Wherever health is: a block of the fall, the pool's fee, and half a per cent for the sale's own size."""
     assert bound(dollars, fall=fall) >= fall + 5 + 50
+
+
+@pytest.mark.parametrize("fall", [200, 400, 500])
+def test_a_worst_left_out_is_counted_from_the_price_that_the_fall_leaves(fall: int) -> None:
+    """A small position sells last, behind others in its block: the pool has more than the fall behind it by then.
+
+    What the owner wrote himself is his word, from the price of now. Never more than liquidation would cost.
+    """
+    assert bound("15000", bonus=12_000, fall=fall) == 500 + fall
+    assert bound("15000", bonus=12_000, fall=fall, worst=500) == 500
+    assert bound("15000", bonus=10_500, fall=fall) == 500 + fall
+    assert bound("15000", bonus=10_300, fall=fall) == 300 + fall
 
 
 def test_a_debt_that_rises_is_allowed_for_as_well() -> None:

@@ -1,0 +1,144 @@
+"""A liquidator who acts before us in our own block, on real contracts, live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+from armed_stage import SELL, Stage, rule, staged
+from scenes import BITCOIN, DOLLAR, ETHER, Scene
+
+from keeper.core.reasons import Reason
+from sandbox.survival.market import Borrower, Market
+
+pytestmark = pytest.mark.world
+
+
+@dataclass(frozen=True)
+class Loan:
+    """What is supplied and owed, which price falls, to what before the keeper looks, and to what it falls after that."""
+
+    collateral: dict[str, int]
+    debt: dict[str, int]
+    falls: str
+    near: str
+    gone: str
+    seized: str
+    emode: int = 0
+
+
+LOANS = {
+    "ether": Loan({"WETH": 10 * ETHER}, {"USDC": 13_000 * DOLLAR}, "WETH", "1610", "1550", "WETH"),
+    "bitcoin": Loan({"WBTC": BITCOIN}, {"USDC": 42_000 * DOLLAR}, "WBTC", "55000", "52500", "WBTC"),
+    "two, one taken": Loan(
+        {"WETH": 10 * ETHER, "WBTC": BITCOIN // 5}, {"USDC": 22_000 * DOLLAR}, "WETH", "1610", "1400", "WBTC"
+    ),
+    "large": Loan({"WETH": 400 * ETHER}, {"USDC": 520_000 * DOLLAR}, "WETH", "1610", "1550", "WETH"),
+    "staked, in an e-mode": Loan({"wstETH": 10 * ETHER}, {"WETH": 10 * ETHER}, "WETH", "1610", "1550", "wstETH", 1),
+}
+
+
+@dataclass
+class Overtaken:
+    """A keeper with a plan on its way, and whoever makes the blocks."""
+
+    stage: Stage
+    market: Market
+    loan: Loan
+    base_fee: int
+
+    async def block(self, price: str, *, liquidates: bool) -> None:
+        """One block in which the feed comes to a price, the liquidator acts, and only then we do; pools stay behind."""
+        scene = self.stage.scene
+        feeds = {s: p for s, p in scene.world.prices().items() if s in scene.world.addresses["feeds"]}
+        healths = {scene.owner: 0.9} if liquidates else {}
+        self.market.step(feeds | {self.loan.falls: Decimal(price)}, {}, healths, self.base_fee)
+        await asyncio.sleep(0)
+
+    async def sent(self) -> None:
+        """Wait until what the plan sends is with the node."""
+        async with asyncio.timeout(10):
+            while int(self.stage.scene.world.rpc("txpool_status")["pending"], 16) < 1:  # noqa: ASYNC110 - a node
+                await asyncio.sleep(0.01)
+
+    async def ended(self) -> None:
+        """Blocks go by until nothing is on its way."""
+        ending = asyncio.create_task(self.stage.engine.settle())
+        for _ in range(40):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(ending), 0.25)
+            if ending.done():
+                break
+            await self.block(self.loan.gone, liquidates=False)
+        await ending
+
+    async def rows(self) -> list[tuple[str | None, str]]:
+        found = [d for d in await self.stage.engine.journal.decisions.recent(50) if d.kind == "act"]
+        return [(d.outcome_kind, str((d.outcome or {}).get("reason"))) for d in reversed(found)]  # type: ignore[union-attr]
+
+
+@asynccontextmanager
+async def overtaken(scene: Scene, loan: Loan, *, batch: bool, target: str = "1.60") -> AsyncIterator[Overtaken]:
+    """The plan is decided above liquidation and sent; the liquidator is first in its block."""
+    scene.rules = rule(SELL).replace("20000", "2000000").replace("1.60", target)
+    world, owner = scene.world, scene.owner
+    world.open_position(owner, loan.collateral, loan.debt, loan.emode)
+    for symbol, amount in loan.debt.items():
+        world.chain.send(world.token(symbol).functions.transfer(world.role("lp"), amount), owner)
+    scene.crash(loan.near, loan.falls)
+    scene.write()
+    if batch:
+        scene.config.write_text(scene.config.read_text().replace('name = "me"', 'name = "me"\nbatch = true', 1))
+    (debt,) = loan.debt
+    async with staged(scene) as stage:
+        base_fee = int(world.w3.eth.get_block("latest")["baseFeePerGas"])
+        market = Market(world, [Borrower(owner, (loan.seized,), debt)])
+        market.open()
+        try:
+            yield Overtaken(stage, market, loan, base_fee)
+        finally:
+            world.rpc("evm_setAutomine", True)
+
+
+async def test_what_a_liquidator_took_whole_is_not_sold_at_all(scene: Scene) -> None:
+    """Of a small loan he pays everything: no repayment is tried on a debt that is gone, no collateral sold for it."""
+    loan = Loan({"WETH": ETHER}, {"USDC": 1_300 * DOLLAR}, "WETH", "1610", "1550", "WETH")
+    async with overtaken(scene, loan, batch=True) as seen:
+        await seen.stage.look()
+        await seen.sent()
+        await seen.block(loan.gone, liquidates=True)
+        left = scene.world.supplied("WETH", scene.owner)
+        await seen.ended()
+        assert await seen.rows() == [("failed", Reason.POSITION_CHANGED.code)]
+        assert await failed(seen.stage) == 0
+    assert scene.world.supplied("WETH", scene.owner) >= left
+    assert scene.world.debt("USDC", scene.owner) == 0
+
+
+@pytest.mark.parametrize("kind", LOANS)
+async def test_what_a_liquidator_took_before_us_is_not_sold_again(scene: Scene, kind: str) -> None:
+    """The batch goes back whole, counts as no try, and what is asked for now is decided at once from what is left."""
+    loan = LOANS[kind]
+    async with overtaken(scene, loan, batch=True) as seen:
+        await seen.stage.look()
+        assert seen.stage.engine.state.in_flight
+        await seen.sent()
+        held = {s: scene.world.supplied(s, scene.owner) for s in loan.collateral}
+        await seen.block(loan.gone, liquidates=True)
+        assert len(seen.market.seizures) == 1
+        left = {s: scene.world.supplied(s, scene.owner) for s in loan.collateral}
+        await seen.ended()
+        found = await seen.rows()
+        block = await seen.stage.engine.reader.blocks.head()
+        past = await seen.stage.engine.past_of(seen.stage.engine.state.rules[0], block)
+    assert found[0] == ("failed", Reason.POSITION_CHANGED.code), found
+    assert past.failed == 0
+    assert past.outrun == 0
+    assert all(left[s] >= held[s] for s in loan.collateral if s != loan.seized), "nothing was sold in that block"
+    assert found[1:], "what is left is helped at once"
+    assert found[-1][0] == "restored", found
+    assert 1.55 < scene.health() < 1.66, found
