@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from core_builders import BLOCK, GUARDIAN, OWNER, at, limits, loop, rule, units, wad
-from paper import Others, Paper, PaperFees, PaperJournal, engine_on, healthy, holding_dollars, next_block
+from paper import Others, Paper, PaperFees, PaperJournal, engine_on, healthy, holding_dollars, market, next_block
 
 from keeper.chain.errors import NodeAwayError
 from keeper.chain.tolls import Toll
@@ -17,7 +17,7 @@ from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition, Otherwise, Unreadable
-from keeper.core.units import Wad, Wei
+from keeper.core.units import Amount, Wad, Wei
 from keeper.engine.cycle import cycle
 
 IN_DANGER = loop("10", "14000")
@@ -326,3 +326,16 @@ async def test_a_block_far_from_the_machines_clock_forbids_trades_and_is_told(ah
     (result,) = await cycle(engine, BLOCK)
     assert isinstance(result.assessed, Assessment)
     assert Reason.TIME_DOUBTFUL not in [doubt.reason for doubt in result.assessed.doubts], "its time is made up"
+
+
+async def test_a_token_that_refuses_what_a_batch_insists_on_keeps_no_rescue_from_its_owner() -> None:
+    """A fork's aTokens may not go from an owner to himself: then the batch goes without, as it went before."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars("0"))
+    begins = market().insist(at("WETH"), Amount(1), OWNER).data[:4]
+    paper.reverts = lambda calls: "no transfers" if begins in calls[-1].data else None
+    engine = engine_on(paper, rule(actions=[Action.DELEVERAGE]), batches={OWNER: at("batch")})
+    (result,) = await cycle(engine, BLOCK)
+    assert result.prepared is not None
+    assert result.prepared.script.batch is not None
+    assert result.prepared.script.before == ()
+    assert begins in paper.rehearsed[0][0][-1].data, "it was tried with it first"
