@@ -333,7 +333,7 @@ async def test_a_token_that_refuses_what_a_batch_insists_on_keeps_no_rescue_from
     paper = Paper({"loop": IN_DANGER}, holding_dollars("0"))
     begins = market().insist(at("WETH"), Amount(1), OWNER).data[:4]
     paper.reverts = lambda calls: "no transfers" if begins in calls[-1].data else None
-    engine = engine_on(paper, rule(actions=[Action.DELEVERAGE]), batches={OWNER: at("batch")})
+    engine = engine_on(paper, rule(actions=[actions.DELEVERAGE]), batches={OWNER: at("batch")})
     (result,) = await cycle(engine, BLOCK)
     assert result.prepared is not None
     assert result.prepared.script.batch is not None
