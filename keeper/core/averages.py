@@ -8,7 +8,7 @@ from typing import NamedTuple
 from keeper.core.metrics import P, Subject
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.trail import Seen, Trail
+from keeper.core.trail import LookBack, Trail
 
 
 class Sampled(NamedTuple):
@@ -18,17 +18,17 @@ class Sampled(NamedTuple):
     of: str
 
 
-Sample = Callable[[P, Subject], Sampled | Doubt | None]
+Sampling = Callable[[P, Subject], Sampled | Doubt | None]
 """What is seen of a position at one block. None: it has nothing of the kind."""
 
 
-def averaged(sample: Sample[P]) -> Callable[[P, Seen, Subject], int | Doubt | None]:
+def averaged(sample: Sampling[P]) -> Callable[[P, LookBack, Subject], int | Doubt | None]:
     """Return a measure: the time-weighted average over the subject's window, rounded up.
 
     Nothing is measured before half of the window was seen without a gap.
     """
 
-    def measure(p: P, seen: Seen, of: Subject) -> int | Doubt | None:
+    def measure(p: P, seen: LookBack, of: Subject) -> int | Doubt | None:
         now = sample(p, of)
         if not isinstance(now, Sampled):
             return now
@@ -43,7 +43,7 @@ def not_half_seen(window_s: int) -> Doubt:
     return Doubt(Reason.UNMEASURED, f"has not seen half of its window of {window_s} s without a gap yet")
 
 
-def kept(sample: Sample[P]) -> Callable[[Trail, str, P, Subject, bool], Trail]:
+def kept(sample: Sampling[P]) -> Callable[[Trail, str, P, Subject, bool], Trail]:
     """Return what keeps the samples in a trail."""
 
     def remember(trail: Trail, rule: str, p: P, of: Subject, _: bool) -> Trail:

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from keeper.core.block import BlockRef
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit
-from keeper.core.trail import NOTHING, Seen, Trail
+from keeper.core.trail import NOTHING, LookBack, Trail
 from keeper.core.units import BPS, Address, mul_div_down, mul_div_up
 
 
@@ -67,7 +67,7 @@ class Metric(Generic[P]):
     unit: Unit
     sides: tuple[Beyond, ...]
     """Where a trigger may fire; none for a metric that is only a target."""
-    measure: Callable[[P, Seen, Subject], int | Doubt | None]
+    measure: Callable[[P, LookBack, Subject], int | Doubt | None]
     """What it is now. A Doubt: it cannot be known, which is never zero and never healthy. None: nothing is there."""
     at_target: Callable[[P | None, Target[P]], int | None] | None
     """What it would be, at the best, with the position at a target; without a position: where the two alone say.

@@ -22,7 +22,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LookBack:
     """What was remembered for one rule, this block included."""
 
     best: int | None = None
@@ -49,7 +49,7 @@ class Seen:
         return -(-total // seen) if seen else known[-1].rate
 
 
-NOTHING = Seen()
+NOTHING = LookBack()
 _PART = "\x1f"
 """Stands between a rule's name, which has no such character, and what a part of it is of."""
 
@@ -70,13 +70,13 @@ class Trail:
     of: dict[str, str] = field(default_factory=dict)
     samples: dict[str, tuple[Sample, ...]] = field(default_factory=dict)
 
-    def seen(self, rule: str) -> Seen:
+    def seen(self, rule: str) -> LookBack:
         """Return what is remembered for a rule."""
         if not self.best and not self.samples:
             return NOTHING
         begin = part_of(rule, "")
         parts = {k.removeprefix(begin): v for k, v in self.samples.items() if k.startswith(begin)}
-        return Seen(self.best.get(rule), self.samples.get(rule, ()), parts)
+        return LookBack(self.best.get(rule), self.samples.get(rule, ()), parts)
 
     def with_best(self, rule: str, value: int, of: str, *, is_highest: bool) -> Trail:
         """Return the trail with a value seen: the highest is kept, or the lowest. Of something else it begins anew."""

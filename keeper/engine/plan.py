@@ -12,7 +12,7 @@ from keeper.core.decide import Hold, Memory, asked_for, decide
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
-from keeper.core.lending.position import Readings
+from keeper.core.lending.position import Beside
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
@@ -102,7 +102,7 @@ def _judge(
     doubted = _doubts_of_assets(engine, snapshot, position)
     against, drifts = (*doubts, *engine.chain_doubts(snapshot)), engine.state.pace.drifts()
     rules, trail = engine.state.rules_of(position.name), engine.perps.trails.get(position.name)
-    return assess(LENDING, _with_readings(position, snapshot, rules), rules, against, doubted, drifts, trail)
+    return assess(LENDING, _with_what_is_beside(position, snapshot, rules), rules, against, doubted, drifts, trail)
 
 
 async def judge_remembering(
@@ -118,14 +118,14 @@ async def looked_back(engine: Engine, snapshot: Snapshot, position: LendingPosit
     """Remember this block for every rule that measures an average. Raises JournalError."""
     rules = [r for r in engine.state.rules_of(position.name) if r.trigger.metric.remember is not None]
     if rules:
-        await engine.perps.trail(_with_readings(position, snapshot, rules), rules)
+        await engine.perps.trail(_with_what_is_beside(position, snapshot, rules), rules)
 
 
-def _with_readings(position: LendingPosition, snapshot: Snapshot, rules: Sequence[Rule]) -> LendingPosition:
+def _with_what_is_beside(position: LendingPosition, snapshot: Snapshot, rules: Sequence[Rule]) -> LendingPosition:
     """Return a position with what was read beside it, where rules look at that."""
     if not any(rule.trigger.metric.looks_beside for rule in rules):
         return position
-    return replace(position, readings=Readings(snapshot.seconds, snapshot.backings))
+    return replace(position, beside=Beside(snapshot.seconds, snapshot.backings))
 
 
 def _doubts_of_assets(

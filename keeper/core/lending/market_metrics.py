@@ -17,7 +17,7 @@ from keeper.core.names import plain as plain_name
 from keeper.core.prices import Backing, Doubt
 from keeper.core.reasons import Reason
 from keeper.core.scales import Beyond, Range, Unit, percent, plain
-from keeper.core.trail import Seen, Trail, part_of
+from keeper.core.trail import LookBack, Trail, part_of
 from keeper.core.units import DAY_S, WAD, Address
 
 LESS_DEBT = ("repay", "deleverage")
@@ -53,20 +53,20 @@ def _net_cost(p: LendingPosition, _: Subject) -> Sampled | Doubt | None:
 
 def _growing(p: LendingPosition) -> dict[Address, Backing]:
     """Return what the position's assets stand for that grow by a rate."""
-    held = {h.asset: p.readings.backings.get(h.asset) for h in p.held}
+    held = {h.asset: p.beside.backings.get(h.asset) for h in p.held}
     return {asset: backing for asset, backing in held.items() if backing is not None}
 
 
 def _unsaid(p: LendingPosition) -> Doubt | None:
     """Return that nobody said what a staked asset grows by: taken for nothing it would make a rule act."""
-    unsaid = [h for h in p.held if h.asset not in p.readings.backings and plain_name(h.symbol).lower() in GROWING]
+    unsaid = [h for h in p.held if h.asset not in p.beside.backings and plain_name(h.symbol).lower() in GROWING]
     if not unsaid:
         return None
     detail = f"nobody said what {unsaid[0].symbol} grows by; write backed_by and rate for it in the network file"
     return Doubt(Reason.RULE_UNDECIDABLE, detail)
 
 
-def _net_rate(p: LendingPosition, seen: Seen, of: Subject) -> int | Doubt | None:
+def _net_rate(p: LendingPosition, seen: LookBack, of: Subject) -> int | Doubt | None:
     cost = _unsaid(p) or averaged(_net_cost)(p, seen, of)
     if cost is None or isinstance(cost, Doubt):
         return cost
@@ -91,18 +91,18 @@ def _keep_net(trail: Trail, rule: str, p: LendingPosition, of: Subject, is_sure:
     return trail
 
 
-def _peg(p: LendingPosition, _: Seen, of: Subject) -> int | Doubt:
+def _peg(p: LendingPosition, _: LookBack, of: Subject) -> int | Doubt:
     found = secures(p, of)
     if len(found) != 1:
         return no_one_asset(of.symbol, p)
     (one,) = found
-    value = interest.peg(one, p.readings.seconds.get(one.asset), p.readings.backings.get(one.asset))
+    value = interest.peg(one, p.beside.seconds.get(one.asset), p.beside.backings.get(one.asset))
     if value is not None:
         return value
     return Doubt(Reason.RULE_UNDECIDABLE, f"nothing to hold the price of {one.symbol} against; {PEG_REMEDY}")
 
 
-def _utilisation(p: LendingPosition, _: Seen, of: Subject) -> int | Doubt | None:
+def _utilisation(p: LendingPosition, _: LookBack, of: Subject) -> int | Doubt | None:
     lent = _named_or(p, of, (h for h in p.held if h.supplied and matters(p, h.asset)))
     return lent if isinstance(lent, Doubt) else interest.utilisation(lent)
 

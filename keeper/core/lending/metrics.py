@@ -15,7 +15,7 @@ from keeper.core.lending.position import AccountFigures, LendingPosition
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
-from keeper.core.trail import Seen
+from keeper.core.trail import LookBack
 from keeper.core.units import (
     INFINITE,
     WAD,
@@ -98,7 +98,7 @@ def _ltv_at(p: LendingPosition | None, target: LendingTarget) -> int | None:
     return mul_div_up(p.reported.average_threshold * WAD // 10_000, WAD, health) if health else INFINITE
 
 
-def _price(p: LendingPosition, _: Seen, of: Subject) -> int | Doubt:
+def _price(p: LendingPosition, _: LookBack, of: Subject) -> int | Doubt:
     found = secures(p, of)
     return found[0].price.answer if len(found) == 1 else no_one_asset(of.symbol, p)
 

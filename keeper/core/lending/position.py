@@ -163,7 +163,7 @@ class LendingModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class Beside:
     """What was read beside a position, by asset: prices of other sources, and what staked and stable assets stand for.
 
     Figures do not hang on them; rules look at them.
@@ -173,7 +173,7 @@ class Readings:
     backings: Mapping[Address, Backing] = field(default_factory=dict)
 
 
-NO_READINGS = Readings()
+NOTHING_BESIDE = Beside()
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class LendingPosition:
     model: LendingModel
     reported: AccountFigures
     money: Money = DOLLARS
-    readings: Readings = field(default=NO_READINGS, compare=False, repr=False)
+    beside: Beside = field(default=NOTHING_BESIDE, compare=False, repr=False)
 
     @property
     def is_empty(self) -> bool:

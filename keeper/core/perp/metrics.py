@@ -12,7 +12,7 @@ from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
-from keeper.core.trail import Seen, Trail
+from keeper.core.trail import LookBack, Trail
 from keeper.core.units import INFINITE, WAD, Wad, mul_div_down, mul_div_up, usd_text
 
 PerpTrigger = Trigger[PerpPosition]
@@ -79,12 +79,12 @@ def _looked_at(p: PerpPosition, of: Subject, *, needs_price: bool = True) -> Per
     return leg
 
 
-def _price(p: PerpPosition, _: Seen, of: Subject) -> int | Doubt | None:
+def _price(p: PerpPosition, _: LookBack, of: Subject) -> int | Doubt | None:
     leg = _looked_at(p, of)
     return price_usd(leg) if isinstance(leg, PerpLeg) else leg
 
 
-def _trailing(p: PerpPosition, seen: Seen, of: Subject) -> int | Doubt | None:
+def _trailing(p: PerpPosition, seen: LookBack, of: Subject) -> int | Doubt | None:
     leg = _looked_at(p, of)
     if not isinstance(leg, PerpLeg):
         return leg
@@ -143,7 +143,7 @@ def _size_at(_: PerpPosition | None, target: PerpTarget) -> int | None:
     return target.value if target.metric.key == SIZE.key else None
 
 
-def _size(p: PerpPosition, _: Seen, of: Subject) -> int:
+def _size(p: PerpPosition, _: LookBack, of: Subject) -> int:
     return sum(abs(leg.size) for leg in p.held if of.symbol is None or is_named(leg, of.symbol))
 
 

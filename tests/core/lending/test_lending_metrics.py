@@ -13,7 +13,7 @@ from keeper.core.lending import actions
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.lending.metrics import METRICS
-from keeper.core.lending.position import Readings
+from keeper.core.lending.position import Beside
 from keeper.core.lending.rules import Intent, Rule, Verdict
 from keeper.core.metrics import Metric, Subject
 from keeper.core.prices import Backing, Doubt, SecondPrice
@@ -107,7 +107,7 @@ def staked(rate: str, after: int) -> LendingPosition:
     """Ten staked ether against 14,000 dollars, at a rate to ether, so many seconds later."""
     of = later(loop(), after)
     backing = Backing(at("WETH"), "ETH", wad(rate), usd(2000))
-    return replace(of, readings=Readings({}, {at("WETH"): backing}))
+    return replace(of, beside=Beside({}, {at("WETH"): backing}))
 
 
 def test_what_staked_assets_grow_by_counts_for_the_net_rate() -> None:
@@ -146,7 +146,7 @@ def test_a_staked_asset_of_which_nobody_said_what_it_grows_by_is_a_doubt() -> No
 def test_a_peg_is_the_market_s_price_of_what_an_asset_stands_for(market: str, *, fires: bool) -> None:
     """At 98 %: two percent below the oracle fires, one and a bit does not."""
     second = SecondPrice(at("WETH"), "pool", (usd(market),))
-    of = replace(loop(), readings=Readings({at("WETH"): second}))
+    of = replace(loop(), beside=Beside({at("WETH"): second}))
     (verdict,) = assess(LENDING, of, (rule(trigger=below(PEG, wad("0.98"))),), ()).verdicts  # type: ignore[union-attr]
     assert verdict.fired is fires
 
@@ -162,7 +162,7 @@ def test_a_peg_that_nothing_is_held_against_is_a_doubt() -> None:
 def test_an_oracle_that_calls_a_broken_peg_whole_does_not_hide_it() -> None:
     """And one that follows the market is no excuse: the lower of the two is held against what it stands for."""
     backing = Backing(at("WETH"), "ETH", WAD, usd(2200))
-    of = replace(loop(), readings=Readings({}, {at("WETH"): backing}))
+    of = replace(loop(), beside=Beside({}, {at("WETH"): backing}))
     assert now(PEG, of) == 2000 * WAD // 2200
 
 
