@@ -47,7 +47,7 @@ class Chunk:
 
 
 @dataclass(slots=True)
-class Room:
+class CallRoom:
     """What is left of one eth_call."""
 
     reads: int
@@ -88,9 +88,9 @@ class Caps:
         if begin < len(reads):
             yield tuple(reads[begin:])
 
-    def room(self) -> Room:
+    def room(self) -> CallRoom:
         """Return an empty call, to be filled."""
-        return Room(self.reads, self._budget, self.size)
+        return CallRoom(self.reads, self._budget, self.size)
 
     def refused(self, chunk: Chunk) -> None:
         """Learn that a call was too much: half of it is the most from now on."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, runtime_checkab
 
 from keeper.chain.errors import ForbiddenMethodError, NodeAwayError, NodeBusyError, NodeError, NodeRefusedError
 from keeper.chain.health import host_of
-from keeper.chain.pace import Pace
+from keeper.chain.pace import RequestPace
 from keeper.chain.pushes import Header, OnGap, OnLog, Pushed, Topics, as_log
 from keeper.chain.refusals import refusal
 from keeper.chain.secrets import Secrets
@@ -85,10 +85,10 @@ class Node:
         timeout_s: float = 10.0,
         allowed: frozenset[str] = READING,
         name: str | None = None,
-        pace: Pace | None = None,
+        pace: RequestPace | None = None,
     ) -> None:
         self.name = name or host_of(url)
-        self.pace = pace or Pace()
+        self.pace = pace or RequestPace()
         self._allowed = allowed
         self._secrets = Secrets(url)
         self._pushes = _socket(url, timeout_s, self.name)

@@ -40,7 +40,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class FeeMarket:
     """What an offer is made from. ``most`` is the highest fee per gas that is ever signed: the built-in cap."""
 
     base_fee: Wei
@@ -58,7 +58,7 @@ class Market:
         return Wei(min(self.tip, max(self.usual, FIRST_TIP)))
 
 
-def judged(base_fee: Wei, words: Sequence[Word], seen: Sequence[int] = ()) -> Market:
+def judged(base_fee: Wei, words: Sequence[Word], seen: Sequence[int] = ()) -> FeeMarket:
     """Return the market by what nodes say and by what we saw ourselves (``seen``: base fees of recent heads).
 
     Each witness speaks with the median of its blocks, and of the witnesses the lower median is believed: one that
@@ -71,10 +71,10 @@ def judged(base_fee: Wei, words: Sequence[Word], seen: Sequence[int] = ()) -> Ma
     tips = [word.tip for word in words if word.tip is not None]
     tip = _middle(tips) if tips else LEAST_TIP
     most = min(NEVER_ABOVE, max(MOST_AT_LEAST, MOST_TIMES * usual))
-    return Market(base_fee, Wei(max(LEAST_TIP, tip)), Wei(usual), Wei(most))
+    return FeeMarket(base_fee, Wei(max(LEAST_TIP, tip)), Wei(usual), Wei(most))
 
 
-async def read(node: Upstream, base_fee: Wei, seen: Sequence[int] = ()) -> Market:
+async def read(node: Upstream, base_fee: Wei, seen: Sequence[int] = ()) -> FeeMarket:
     """Return the market, asking every node that reads. One that has no fee history has no say; no answer is none."""
     try:
         words = await each(node, _word, "eth_feeHistory", hex(BLOCKS), "latest", [50])

@@ -54,7 +54,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SeenChain:
     """What a node's chain looks like below its head: block number → hash, each block the child of the one before.
 
     A head that does not follow from what is known begins it anew, so that nothing outdated speaks for or against.
@@ -64,27 +64,27 @@ class History:
     linked: int = 0
     """From this number on, each is known to be the child of the one before."""
 
-    def extended(self, head: Head) -> History:
+    def extended(self, head: Head) -> SeenChain:
         """Return the history up to a head. Blocks that no chain of parents leads to are forgotten."""
         if self.hashes.get(head.number) == head.hash:
             return self
         ends, parent = {head.number: head.hash, head.number - 1: head.parent_hash}, head.number - 1
         if self.hashes.get(parent) != head.parent_hash:
-            return History(ends, parent)
+            return SeenChain(ends, parent)
         oldest = min(parent, max(self.linked, head.number - REMEMBERED_BLOCKS))
-        return History({n: h for n, h in self.hashes.items() if oldest <= n < parent} | ends, oldest)
+        return SeenChain({n: h for n, h in self.hashes.items() if oldest <= n < parent} | ends, oldest)
 
-    def with_block(self, number: int, hash_: str) -> History:
+    def with_block(self, number: int, hash_: str) -> SeenChain:
         """Return the history with a block the node was asked about."""
         if self.hashes.get(number) == hash_:
             return self
-        return History({**self.hashes, number: hash_}, max(self.linked, number + 1 if number >= self.linked else 0))
+        return SeenChain({**self.hashes, number: hash_}, max(self.linked, number + 1 if number >= self.linked else 0))
 
-    def shares(self, other: History) -> bool:
+    def shares(self, other: SeenChain) -> bool:
         """Whether both know a same block."""
         return any(other.hashes.get(n) == h for n, h in self.hashes.items())
 
-    def contradicts(self, other: History) -> bool:
+    def contradicts(self, other: SeenChain) -> bool:
         """Whether they have different blocks at one number. Knowing nothing in common is no contradiction."""
         return any(other.hashes.get(n, h) != h for n, h in self.hashes.items())
 
@@ -95,7 +95,7 @@ class Record:
 
     name: str
     head: Head | None = None
-    history: History = History()
+    history: SeenChain = SeenChain()
     latency_s: float = 0.0
     """A moving average, zero before the first answer."""
     error_rate: float = 0.0
@@ -144,7 +144,7 @@ class Record:
             return replace(self, is_chain_checked=False)
         until = inf if why is Aside.WRONG_CHAIN else now + ASIDE_S
         after = replace(self, aside=why, aside_until=until, is_chain_checked=False)
-        return after if why is Aside.FAILING else replace(after, head=None, history=History(), stale=0)
+        return after if why is Aside.FAILING else replace(after, head=None, history=SeenChain(), stale=0)
 
     def on_our_chain(self) -> Record:
         """Return the record of a node whose chain was checked: having been on another one is over."""
@@ -185,7 +185,7 @@ class Handed:
     """The newest head that was handed out, and its history as the node that named it has it."""
 
     head: Head
-    history: History
+    history: SeenChain
 
 
 def counting(records: Sequence[Record], now: float) -> list[Record]:
@@ -322,7 +322,7 @@ def _speak_against(record: Record, records: Sequence[Record]) -> int:
     return sum(r.history.contradicts(record.history) for r in records if r.name != record.name)
 
 
-def _bears_out(one: History, other: History) -> bool:
+def _bears_out(one: SeenChain, other: SeenChain) -> bool:
     return one.shares(other) and not one.contradicts(other)
 
 

@@ -29,7 +29,7 @@ from keeper.chain.heads import Calm, Heads, Warn
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Clock, Member, as_is, as_number
 from keeper.chain.patience import Patience, for_a_block, patiently
-from keeper.chain.pushes import OnGap, OnLog, Pushed, Several, Stated, Topics
+from keeper.chain.pushes import OnGap, OnLog, Pushed, SharedPush, Stated, Topics
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
@@ -150,7 +150,7 @@ class Nodes:
         stated = Stated(on_log)
         begun = [m.node.subscribe_logs(addresses, topics, stated, on_gap) for m in self._heads.readers]
         found = tuple(p for p in begun if p is not None)
-        return Several(found) if found else None
+        return SharedPush(found) if found else None
 
     async def close(self) -> None:
         """Stop whatever is under way, and close every connection."""

@@ -28,7 +28,7 @@ AMPLE: Final = 1000.0
 """Requests a second above which what was learned is no limit."""
 
 
-class Pace:
+class RequestPace:
     """The line before one node. ``most`` is what the owner allows a second; None leaves it to what is learned."""
 
     def __init__(self, most: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:

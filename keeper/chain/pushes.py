@@ -63,7 +63,7 @@ class Pushed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Several:
+class SharedPush:
     """One subscription at several nodes: live while any of them is."""
 
     parts: tuple[Pushed, ...]

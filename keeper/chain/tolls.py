@@ -38,7 +38,7 @@ _GAS = keccak(text="gasEstimateL1Component(address,bool,bytes)")[:4] + encode(
 )
 
 
-class Kind(Enum):
+class TollKind(Enum):
     """How a chain charges for its parent."""
 
     NONE = "none"
@@ -80,16 +80,16 @@ class Tolls:
     def __init__(self, node: Upstream, clock: Callable[[], float] = time.monotonic) -> None:
         self._node = node
         self._clock = clock
-        self._kind: Kind | None = None
+        self._kind: TollKind | None = None
         self._read_at = float("-inf")
         self.last = NO_TOLL
         """The newest that is known."""
 
     async def now(self) -> Toll:
         """Return the toll; the one before where the node does not say."""
-        if self._kind is Kind.NONE or self._clock() - self._read_at < FRESH_S:
+        if self._kind is TollKind.NONE or self._clock() - self._read_at < FRESH_S:
             return self.last
-        for kind in (Kind.OP_STACK, Kind.ARBITRUM) if self._kind is None else (self._kind,):
+        for kind in (TollKind.OP_STACK, TollKind.ARBITRUM) if self._kind is None else (self._kind,):
             try:
                 found = await self._ask(kind)
             except NodeError:
@@ -98,18 +98,18 @@ class Tolls:
                 self._kind, self.last, self._read_at = kind, found, self._clock()
                 return found
         if self._kind is None:
-            self._kind = Kind.NONE
+            self._kind = TollKind.NONE
         return self.last
 
-    async def _ask(self, kind: Kind) -> Toll | None:
+    async def _ask(self, kind: TollKind) -> Toll | None:
         """Return what a kind of rollup answers; None where there is no such contract."""
-        to, data = (ORACLE, _FEE) if kind is Kind.OP_STACK else (NODE_INTERFACE, _GAS)
+        to, data = (ORACLE, _FEE) if kind is TollKind.OP_STACK else (NODE_INTERFACE, _GAS)
         try:
             answer = await self._node.request("eth_call", {"to": to, "data": "0x" + data.hex()}, "latest")
         except NodeRefusedError:
             return None  # it reverts: whatever is there is no oracle
         words = _words(answer)
-        if kind is Kind.OP_STACK:
+        if kind is TollKind.OP_STACK:
             return Toll(wei=words[0]) if len(words) == 1 else None
         return Toll(gas=words[0]) if len(words) == 3 else None
 

@@ -40,7 +40,7 @@ def examine_rules(engine: Opened, snapshot: Snapshot) -> Iterator[Found]:
 
 def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> Iterator[Found]:
     assessed = judge(engine, snapshot, position)
-    if not isinstance(assessed, Assessment):
+    if not isinstance(assessed, LendingAssessment):
         return
     for verdict in assessed.verdicts:
         topic = f"rule {verdict.rule.name}"

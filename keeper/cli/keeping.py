@@ -8,7 +8,7 @@ from keeper.cli.common import Exit, each, finish, out, prompt, say
 from keeper.cli.guard import guarded, in_house
 from keeper.core.decide import Hold
 from keeper.core.lending.metrics import as_if
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.engine.cycle import cycle
@@ -81,12 +81,16 @@ def _code(result: Result, outcome: AnyOutcome | None) -> Exit:
         return Exit.IN_DANGER if result.decision.leaves_in_danger else Exit.FINE
     if outcome is None or outcome.helped or result.decision.rule.is_boost:
         return Exit.FINE
-    if isinstance(result.decision, Intent) and isinstance(outcome, Outcome) and _is_helped(result.decision, outcome):
+    if (
+        isinstance(result.decision, LendingIntent)
+        and isinstance(outcome, Outcome)
+        and _is_helped(result.decision, outcome)
+    ):
         return Exit.FINE
     return Exit.IN_DANGER
 
 
-def _is_helped(intent: Intent, outcome: Outcome) -> bool:
+def _is_helped(intent: LendingIntent, outcome: Outcome) -> bool:
     """Return whether the promise was kept, or part of it was enough for the rule to rest."""
     if outcome.helped or outcome.after is None:
         return outcome.helped

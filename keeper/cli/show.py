@@ -16,7 +16,7 @@ from keeper.cli.show_journal import decision_row
 from keeper.cli.words import as_json_text, brief, money, short, time_text
 from keeper.core.book.carry import Carry
 from keeper.core.book.rules import BookAssessment
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
@@ -30,7 +30,7 @@ from keeper.engine.preflight import Prepared
 from keeper.engine.result import Result
 from keeper.execution.outcome import Outcome, PerpOutcome
 from keeper.service.opened import Opened
-from keeper.settings.model import Named
+from keeper.settings.model import NamedAccount
 from keeper.venues.registry import Family
 
 Data = dict[str, Any]
@@ -46,7 +46,7 @@ def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
 
 
 async def status(
-    console: Console, engine: Opened, snapshot: Snapshot, *, as_json: bool, names: Sequence[Named] = ()
+    console: Console, engine: Opened, snapshot: Snapshot, *, as_json: bool, names: Sequence[NamedAccount] = ()
 ) -> None:
     """Print the positions at one block."""
     judged, perps = await _judged(engine, snapshot)
@@ -103,8 +103,8 @@ def _names(engine: Opened) -> dict[Address, str]:
 
 async def _judged(
     engine: Opened, snapshot: Snapshot
-) -> tuple[list[Assessment | Unjudged], list[PerpAssessment | Unjudged]]:
-    judged, perps = list[Assessment | Unjudged](), list[PerpAssessment | Unjudged]()
+) -> tuple[list[LendingAssessment | Unjudged], list[PerpAssessment | Unjudged]]:
+    judged, perps = list[LendingAssessment | Unjudged](), list[PerpAssessment | Unjudged]()
     for p in snapshot.positions:
         if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and engine.family(p.name) is Family.PERP):
             perps.append(await judge_perp(engine, snapshot, p))
@@ -133,7 +133,7 @@ def results(
 def explanation(console: Console, snapshot: Snapshot, of: Result, earned: Carry | None, *, as_json: bool) -> None:
     """Print figures → rules → decision → plan → calldata of one position or book."""
     is_lending, assessed = of.family == "lending", of.assessed
-    if isinstance(assessed, Assessment) or (is_lending and isinstance(assessed, Unjudged)):
+    if isinstance(assessed, LendingAssessment) or (is_lending and isinstance(assessed, Unjudged)):
         seen = report.inputs(snapshot, report.assessment(assessed))
     else:
         seen = report.inputs(snapshot, perp_report.judged(assessed))
@@ -195,7 +195,7 @@ def _result(of: Result, outcome: Outcome | None) -> Data:
         "rehearsal": None,
         "outcome": report.outcome(outcome) if outcome else None,
     }
-    if isinstance(of.assessed, Assessment):
+    if isinstance(of.assessed, LendingAssessment):
         row["health_factor"] = report.figures(of.assessed.figures)["health_factor"]
     if isinstance(of.prepared, Prepared):
         row["plan"] = report.plan(of.prepared.plan, of.prepared.script.calls) | report.fee(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.metrics import LendingTrigger, health_at
 from keeper.core.lending.outlook import awaited, fall_of
-from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 
@@ -49,7 +49,7 @@ class Stake:
 
 
 def stake(
-    assessed: Assessment, safe: Wad, share: Bps, paid: Usd = NOTHING, after: AccountFigures | None = None
+    assessed: LendingAssessment, safe: Wad, share: Bps, paid: Usd = NOTHING, after: AccountFigures | None = None
 ) -> Stake:
     """Return what may be paid for gas: ``share`` of the expected loss that a plan averts.
 
@@ -127,7 +127,7 @@ def fee_worth(worth: Usd, gas: int, native_price: int, toll: Wei = NO_TOLL) -> W
     return Wei(max(0, worth * WAD - toll * native_price) // (native_price * gas))
 
 
-def _bonus(position: LendingPosition, account: Account) -> Bps:
+def _bonus(position: LendingPosition, account: Loan) -> Bps:
     weighted = total = 0
     for holding in position.held:
         if holding.is_collateral:

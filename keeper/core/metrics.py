@@ -18,7 +18,7 @@ from keeper.core.trail import NOTHING, LookBack, Trail
 from keeper.core.units import BPS, Address, mul_div_down, mul_div_up
 
 
-class Position(Protocol):
+class AnyPosition(Protocol):
     """All that rules read of a position by themselves; everything else they ask of its kind."""
 
     @property
@@ -38,7 +38,7 @@ class Position(Protocol):
         """Whether nothing is there."""
 
 
-P = TypeVar("P", bound=Position)
+P = TypeVar("P", bound=AnyPosition)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ __all__ = [
     "BlockRef",
     "Holding",
     "LendingPosition",
-    "Listed",
     "Otherwise",
+    "PricedAsset",
     "Snapshot",
     "Unreadable",
     "Wallet",
@@ -51,7 +51,7 @@ class Otherwise:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class PricedAsset:
     """An asset of the market and its oracle price in base units, zero when the oracle has none."""
 
     symbol: str
@@ -76,7 +76,7 @@ class Snapshot:
     """Answers to what armed plans asked to be read beside everything else, by their reads."""
     otherwise: Mapping[str, Otherwise] = field(default_factory=dict)
     """Positions of which another node says otherwise, by name: of those the worse figure binds."""
-    assets: dict[Address, Listed] = field(default_factory=dict)
+    assets: dict[Address, PricedAsset] = field(default_factory=dict)
     """What wallets of books may hold, with its price; empty where there are no such wallets."""
     backings: Mapping[Address, Backing] = field(default_factory=dict)
     """What assets stand for, where the network file says it."""

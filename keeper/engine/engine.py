@@ -10,7 +10,7 @@ from typing import Protocol
 from keeper.chain.simulation import Turn
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.lending.joint import Ahead
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.notices import sentence
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
 from keeper.core.rules import Unjudged
@@ -18,7 +18,7 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.balances import LentMemory
 from keeper.engine.history import PerpMemory
-from keeper.engine.ports import Clock, Feed, Fees, Logs, Reader
+from keeper.engine.ports import Clock, Feed, FeeSource, Logs, Reader
 from keeper.engine.state import State
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor
@@ -75,7 +75,7 @@ class Engine:
     """Rehearses for prices that have not come; in dry run never on a fork, which is too much for a look at things."""
     journal: History
     logs: Logs
-    fees: Fees
+    fees: FeeSource
     feed: Feed
     clock: Clock
     observer: Observer
@@ -195,9 +195,9 @@ class Engine:
 
     # --- what the journal remembers ----------------------------------------------------------------------------------
 
-    async def recall(self, assessed: Assessment | Unjudged, block: BlockRef) -> Memory:
+    async def recall(self, assessed: LendingAssessment | Unjudged, block: BlockRef) -> Memory:
         """Return what the journal knows of the rules that fired; asks it nothing when none did."""
-        fired = assessed.fired if isinstance(assessed, Assessment) else ()
+        fired = assessed.fired if isinstance(assessed, LendingAssessment) else ()
         names = {r.position for r in fired if r.is_boost}
         others = [r for name in names for r in self.state.rules_of(name) if r not in fired]
         return await self.recall_of((*fired, *others), block)

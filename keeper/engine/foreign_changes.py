@@ -6,7 +6,7 @@ The market is asked for its events only where balances changed: a quiet block co
 from __future__ import annotations
 
 from keeper.chain.errors import NodeError
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.notices import sentence
 from keeper.core.occurrences import Occurrence, What, strangers
 from keeper.core.prices import Doubt
@@ -27,7 +27,7 @@ MOST_WORDS = 6
 """Events that an alarm names."""
 
 
-async def notice(engine: Engine, position: LendingPosition, assessed: Assessment | Unjudged) -> None:
+async def notice(engine: Engine, position: LendingPosition, assessed: LendingAssessment | Unjudged) -> None:
     """Report what changed in a position since it was last looked at, but by ours. Raises JournalError."""
     name = position.name
     before = await engine.lent.of(name)
@@ -62,7 +62,7 @@ async def closed_or_missing(engine: Engine, of: Unjudged) -> Unjudged:
 async def _report(
     engine: Engine,
     position: LendingPosition,
-    assessed: Assessment | Unjudged,
+    assessed: LendingAssessment | Unjudged,
     before: Lent,
     found: tuple[Occurrence, ...],
 ) -> None:

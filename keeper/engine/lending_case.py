@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keeper.core.decide import Decided, Hold, decide
 from keeper.core.lending.joint import urgency
 from keeper.core.lending.kind import LENDING
-from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.notices import Notice
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
@@ -50,34 +50,34 @@ class LendingCase:
         """Who pays and signs for it."""
         return self.engine.reader.positions[self.name].spender
 
-    async def assess(self) -> Assessment | Unjudged:
+    async def assess(self) -> LendingAssessment | Unjudged:
         """Judge it; an account with nothing in it was closed by its owner, or never was. Raises JournalError."""
         assessed = await judge_remembering(self.engine, self.snapshot, self.position)
         if isinstance(assessed, Unjudged) and assessed.doubt.reason is Reason.NO_POSITION:
             return await closed_or_missing(self.engine, assessed)
         return assessed
 
-    async def decide(self, assessed: Assessment | Unjudged) -> Decided[Intent]:
+    async def decide(self, assessed: LendingAssessment | Unjudged) -> Decided[LendingIntent]:
         """Return what each fired rule comes to. Raises JournalError."""
         memory = await self.engine.recall(assessed, self.snapshot.block)
         return decide(LENDING, assessed, memory, self.engine.terms.safety, self.signer)
 
-    def urgency(self, intent: Intent) -> tuple[bool, int, int]:
+    def urgency(self, intent: LendingIntent) -> tuple[bool, int, int]:
         """Return the dollars to be lost, then the health factor."""
         return urgency(intent)
 
-    async def prepare(self, intents: Sequence[Intent]) -> Prepared | Hold:
+    async def prepare(self, intents: Sequence[LendingIntent]) -> Prepared | Hold:
         """Return a plan made ready beforehand that still fits, else the best that works now. Raises NodeError."""
         (intent,) = intents
         # what was made ready beforehand knows nothing of what goes before it at this block
         armed = None if self.engine.state.ahead else await fitting(self.engine, self.snapshot, intent, self.signer)
         return armed or await rehearsed_now(self.engine, self.snapshot, intent, self.signer)
 
-    def intent_of(self, prepared: Prepared, intents: Sequence[Intent]) -> Intent:
+    def intent_of(self, prepared: Prepared, intents: Sequence[LendingIntent]) -> LendingIntent:
         """Return the intent the plan is for."""
         return intents[0]
 
-    async def tend(self, found: Considered[Intent, Prepared]) -> Considered[Intent, Prepared]:
+    async def tend(self, found: Considered[LendingIntent, Prepared]) -> Considered[LendingIntent, Prepared]:
         """Return what it comes to: nothing is left with a lending market that had to be seen to."""
         return found
 
@@ -96,19 +96,19 @@ class LendingCase:
         """The position."""
         return self.name
 
-    def notices(self, assessed: Assessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+    def notices(self, assessed: LendingAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
         """Return each hold as its owner reads it."""
         return notices_of(assessed, holds)
 
-    def standing(self, assessed: Assessment | Unjudged) -> str:
+    def standing(self, assessed: LendingAssessment | Unjudged) -> str:
         """Return how it stands."""
         return standing_of(assessed)
 
-    def inputs(self, assessed: Assessment | Unjudged) -> Data:
+    def inputs(self, assessed: LendingAssessment | Unjudged) -> Data:
         """Return everything a decision rests on."""
         return inputs(self.snapshot, assessment(assessed))
 
-    async def follow_up(self, assessed: Assessment | Unjudged, decision: Hold | Intent) -> None:
+    async def follow_up(self, assessed: LendingAssessment | Unjudged, decision: Hold | LendingIntent) -> None:
         """Report what somebody else did to it: after what its rules ask for. Raises JournalError."""
         if isinstance(self.position, LendingPosition):
             await notice(self.engine, self.position, assessed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import LendingTrigger, health_at
-from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.metrics import P
 from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
@@ -20,18 +20,18 @@ MOST_DETAIL = 240
 """Characters of a detail that an alarm repeats; the journal has all of it."""
 
 
-def notices_of(assessed: Assessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+def notices_of(assessed: LendingAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
     """Return each hold in words."""
     return tuple(_notice(assessed, hold) for hold in holds)
 
 
-def _notice(assessed: Assessment | Unjudged, hold: Hold) -> Notice:
+def _notice(assessed: LendingAssessment | Unjudged, hold: Hold) -> Notice:
     if hold.reason is Reason.HEALTHY:
         return Notice(hold, "", "", "")  # of which nobody hears: it is not put in words at every block
     return _unjudged(hold) if isinstance(assessed, Unjudged) else _judged(assessed, hold)
 
 
-def standing_of(assessed: Assessment | Unjudged) -> str:
+def standing_of(assessed: LendingAssessment | Unjudged) -> str:
     """Return how a position stands: health, dollars, liquidation price and distance; empty where nobody knows."""
     if isinstance(assessed, Unjudged):
         return sentence(Reason.CLOSED.short) if assessed.doubt.reason is Reason.CLOSED else ""
@@ -100,7 +100,7 @@ def _unjudged(hold: Hold) -> Notice:
     return Notice(hold, title, body, f"{hold.position}: it can be judged again")
 
 
-def _judged(assessed: Assessment, hold: Hold) -> Notice:
+def _judged(assessed: LendingAssessment, hold: Hold) -> Notice:
     verdict = next((v for v in assessed.verdicts if v.rule.name == hold.rule), None)
     fired = fired_text(verdict) if verdict and verdict.fired else ""
     is_alert = verdict is not None and hold.reason is Reason.ALERT_ONLY
@@ -115,7 +115,7 @@ def _judged(assessed: Assessment, hold: Hold) -> Notice:
     )
 
 
-def _advice(assessed: Assessment, rule: Rule) -> str:
+def _advice(assessed: LendingAssessment, rule: Rule) -> str:
     """Return what the owner of an alert can do: how many dollars bring the position back, where the figures say."""
     health = _health_wanted(rule.trigger, assessed)
     if health is None:
@@ -130,7 +130,7 @@ def _advice(assessed: Assessment, rule: Rule) -> str:
     return f"repay about {usd_text(repay)} or supply about {usd_text(supply)} to be back at {bound}"
 
 
-def _health_wanted(trigger: LendingTrigger, assessed: Assessment) -> int | None:
+def _health_wanted(trigger: LendingTrigger, assessed: LendingAssessment) -> int | None:
     """Return the health factor at which a trigger rests; None where no health factor says."""
     if trigger.side is not trigger.metric.risk and trigger.metric.risk is not None:
         return None
@@ -138,7 +138,7 @@ def _health_wanted(trigger: LendingTrigger, assessed: Assessment) -> int | None:
     return None if health is None or health >= INFINITE else health
 
 
-def _liquidation(assessed: Assessment) -> str:
+def _liquidation(assessed: LendingAssessment) -> str:
     """Return the price of the largest collateral at which the position is liquidated, and how far that is."""
     if assessed.figures.health_factor < WAD:
         return "it can be liquidated now"
@@ -158,5 +158,5 @@ def _fall(price: int, low: int) -> int:
     return mul_div_down(max(0, price - low), WAD, price) if price > 0 else 0
 
 
-def _worth(assessed: Assessment, of: Holding) -> int:
+def _worth(assessed: LendingAssessment, of: Holding) -> int:
     return of.usd_down(assessed.account.of(of.asset).supplied)

@@ -16,7 +16,7 @@ from keeper.core.lending.position import Beside
 from keeper.core.lending.proposals import State, Terms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
-from keeper.core.lending.rules import Assessment, Intent, Rule
+from keeper.core.lending.rules import LendingAssessment, LendingIntent, Rule
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, each_its_own, price_doubts
 from keeper.core.reasons import Reason
@@ -59,7 +59,7 @@ async def look_again(engine: Engine, name: str, own_spend: Usd) -> Anew[Prepared
     return asked_for(holds)
 
 
-async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | Hold:
+async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address) -> Prepared | Hold:
     """Return the best plan that works on the snapshot's own block, upon what was decided before at it.
 
     Where it would take of a pool what an earlier one needs, it is made smaller. Raises NodeError.
@@ -74,7 +74,7 @@ async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: Intent, sign
     return found
 
 
-def judge(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> Assessment | Unjudged:
+def judge(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> LendingAssessment | Unjudged:
     """Judge a position by the rules, with what speaks against trading at this block.
 
     Where another node says otherwise of it the worse of the two figures binds, and nothing may be traded: topping up
@@ -85,14 +85,14 @@ def judge(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unread
         return _judge(engine, snapshot, position, ())
     doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
     ours, theirs = (_judge(engine, snapshot, p, doubt) for p in (position, other.position))
-    if isinstance(ours, Assessment) and isinstance(theirs, Assessment):
+    if isinstance(ours, LendingAssessment) and isinstance(theirs, LendingAssessment):
         return min(ours, theirs, key=lambda judged: judged.figures.health_factor)
-    return ours if isinstance(ours, Assessment) else theirs
+    return ours if isinstance(ours, LendingAssessment) else theirs
 
 
 def _judge(
     engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable, doubts: tuple[Doubt, ...]
-) -> Assessment | Unjudged:
+) -> LendingAssessment | Unjudged:
     """Judge a position by the rules, with ``doubts`` beside what speaks against trading at this block.
 
     A doubt about an asset forbids trades of that asset, on the side that would lose; one about the chain forbids all.
@@ -147,7 +147,7 @@ def _doubts_of_assets(
 
 
 async def find_plans(
-    engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address, share: int = 1
+    engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, share: int = 1
 ) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances.
 
@@ -176,16 +176,18 @@ async def find_plans(
     return payable
 
 
-def state_of(wallet: Wallet, intent: Intent) -> State:
+def state_of(wallet: Wallet, intent: LendingIntent) -> Means:
     """Return the account and the means to help it."""
     left = UINT256_MAX if intent.left_today is None else intent.left_today
-    return State(intent.assessment.account, wallet, left)
+    return Means(intent.assessment.account, wallet, left)
 
 
-def terms_of(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address, *, has_batch: bool) -> Terms:
+def terms_of(
+    engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, *, has_batch: bool
+) -> PlanTerms:
     """Return what plans are weighed with, before any pool was asked."""
     base_fee = snapshot.block.base_fee
-    return Terms(
+    return PlanTerms(
         safety=engine.terms.safety,
         signer_is_owner=signer == intent.assessment.position.owner,
         fee_per_gas=Wei(base_fee + base_fee // 4),

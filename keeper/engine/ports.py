@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from keeper.chain.fee_market import Market as FeeMarket
+from keeper.chain.fee_market import FeeMarket
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
 from keeper.chain.tolls import Toll
 from keeper.core.lending.plan import Allowances
@@ -115,7 +115,7 @@ class Logs(Protocol):
         """Return the keys of orders that made a position smaller since a block. Raises NodeError."""
 
 
-class Fees(Protocol):
+class FeeSource(Protocol):
     """What gas costs now, and what a rollup charges on top."""
 
     async def market(self, base_fee: Wei) -> FeeMarket:

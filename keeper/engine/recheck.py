@@ -17,7 +17,7 @@ from keeper.execution.recheck import Keep, Unsure, Verdict, Weighed, verdict
 from keeper.venues.ports import ReadFailedError
 
 
-class Ready(Protocol):
+class RehearsedPlan(Protocol):
     """A rehearsed plan of whatever kind."""
 
     @property
@@ -29,7 +29,7 @@ class Ready(Protocol):
         """Highest fee per gas."""
 
 
-P = TypeVar("P", bound=Ready)
+P = TypeVar("P", bound=RehearsedPlan)
 
 
 @dataclass(frozen=True, slots=True)

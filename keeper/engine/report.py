@@ -16,7 +16,7 @@ from keeper.core.lending.moves import Approve, Move, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import Cost, Rejected
-from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.metrics import P
 from keeper.core.perp.rules import PerpIntent
@@ -45,7 +45,7 @@ def figures(of: AccountFigures) -> Data:
     }
 
 
-def position(of: LendingPosition, account: lending.Account | None) -> Data:
+def position(of: LendingPosition, account: lending.Loan | None) -> Data:
     """Return a position with its balances, prices and where they came from."""
     return {
         "name": of.name,
@@ -57,7 +57,7 @@ def position(of: LendingPosition, account: lending.Account | None) -> Data:
     }
 
 
-def assessment(of: Assessment | Unjudged) -> Data:
+def assessment(of: LendingAssessment | Unjudged) -> Data:
     """Return what the rules say of a position."""
     if isinstance(of, Unjudged):
         return {"name": of.name, "readable": False, "reason": of.doubt.reason.code, "detail": of.doubt.detail}
@@ -90,7 +90,7 @@ def inputs(snapshot: Snapshot, judged: Data) -> Data:
     }
 
 
-def decision(of: Hold | Intent | PerpIntent | HedgeIntent) -> Data:
+def decision(of: Hold | LendingIntent | PerpIntent | HedgeIntent) -> Data:
     """Return a decision: held and why, or what is meant to be done."""
     if isinstance(of, Hold):
         return {
@@ -106,11 +106,11 @@ def decision(of: Hold | Intent | PerpIntent | HedgeIntent) -> Data:
     if isinstance(of, HedgeIntent):
         return base | {"actions": ["hedge"]}
     forbidden = [{"action": a.key, "reason": d.reason.code, "detail": d.detail} for a, d in of.forbidden]
-    more = {"slippage_bps": _slippage(of)} if isinstance(of, Intent) else {}
+    more = {"slippage_bps": _slippage(of)} if isinstance(of, LendingIntent) else {}
     return base | {"actions": [a.key for a in of.actions], "forbidden": forbidden} | more
 
 
-def _slippage(of: Intent) -> Data:
+def _slippage(of: LendingIntent) -> Data:
     """Return what a sale may lose: as a rule, by now, at most."""
     found = slippage_of(of.rule, of.assessment, of.outrun)
     return {"usual": found.usual, "now": found.widened, "worst": found.worst}
@@ -191,7 +191,7 @@ def outcome(of: Outcome) -> Data:
     }
 
 
-def _liquidates(of: Assessment) -> Data:
+def _liquidates(of: LendingAssessment) -> Data:
     """Return the least move of one price that liquidates, and of all against the position at once."""
     least = next(iter(distances.price_moves(of.account)), None)
     if least is None:
@@ -208,7 +208,7 @@ def _way(move: distances.PriceMove) -> str:
     return "rises" if move.is_rise else "falls"
 
 
-def _balance(of: Holding, account: lending.Account | None) -> Data:
+def _balance(of: Holding, account: lending.Loan | None) -> Data:
     move = next((m for m in distances.price_moves(account) if m.asset == of.asset), None) if account else None
     price = of.price
     return {

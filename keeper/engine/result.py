@@ -8,7 +8,7 @@ from typing import Literal
 
 from keeper.core.book.rules import BookAssessment, HedgeIntent
 from keeper.core.decide import Hold
-from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
@@ -17,8 +17,8 @@ from keeper.engine.preflight import Prepared
 from keeper.execution.outcome import Outcome, PerpOutcome
 
 Family = Literal["lending", "perp", "book"]
-AnyAssessment = Assessment | PerpAssessment | BookAssessment
-AnyIntent = Intent | PerpIntent | HedgeIntent
+AnyAssessment = LendingAssessment | PerpAssessment | BookAssessment
+AnyIntent = LendingIntent | PerpIntent | HedgeIntent
 AnyPrepared = Prepared | PerpPrepared
 AnyOutcome = Outcome | PerpOutcome
 

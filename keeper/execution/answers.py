@@ -79,7 +79,7 @@ Step = OfferMore | OfferLess | MoreGas | LookAgain | OneByOne | Wait | Stop
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedBytes:
     """The bytes that were refused: what they offered, their gas limit, and the one they began with."""
 
     fees: Fees
@@ -89,7 +89,7 @@ class Refused:
     """How often the same call was refused for this cause."""
 
 
-def step(refusal: Refusal, of: Refused) -> Step:
+def step(refusal: Refusal, of: RefusedBytes) -> Step:
     """Return what is next."""
     match refusal.cause:
         case Cause.UNDERPRICED | Cause.TIP_TOO_LOW | Cause.CAP_TOO_LOW | Cause.POOL_FULL:
@@ -114,7 +114,7 @@ def step(refusal: Refusal, of: Refused) -> Step:
             assert_never(refusal.cause)
 
 
-def _bid(refusal: Refusal, of: Refused) -> Step:
+def _bid(refusal: Refusal, of: RefusedBytes) -> Step:
     """Return a higher bid: what was wanted, else twofold; above another program's transaction on both fees."""
     old, wanted = of.fees, refusal.wanted
     if refusal.cause is Cause.TIP_TOO_LOW:
@@ -126,7 +126,7 @@ def _bid(refusal: Refusal, of: Refused) -> Step:
     return OfferMore(Least(), wished(old, Wei(2 * old.tip), Wei(wanted or 0)))
 
 
-def _less(refusal: Refusal, of: Refused) -> Step:
+def _less(refusal: Refusal, of: RefusedBytes) -> Step:
     """Return the same with a lower cap, so that the money suffices, or the node takes it."""
     old = of.fees.max_fee
     if refusal.cause is Cause.NODE_FEE_CAP:

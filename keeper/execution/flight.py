@@ -15,9 +15,9 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
 from keeper.execution import answers
-from keeper.execution.answers import LookAgain, MoreGas, OfferLess, OfferMore, OneByOne, Refused, Stop, Wait
+from keeper.execution.answers import LookAgain, MoreGas, OfferLess, OfferMore, OneByOne, RefusedBytes, Stop, Wait
 from keeper.execution.dispatch import EARLIER_LANDED, SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, fees_of
-from keeper.execution.pricing import Asked, NoOffer, Offer
+from keeper.execution.pricing import Demands, NoOffer, Offer
 from keeper.execution.recheck import Change, Drop, Keep, Unsure, Verdict
 from keeper.execution.send_state import Move, SendState, Timings
 from keeper.execution.traces import Foreign, InPool, Ours
@@ -27,7 +27,7 @@ from keeper.venues.ports import Call
 
 Reconsider = Callable[[bool], Awaitable[Verdict]]
 """Asks what would be decided now; given whether a transaction of the burst is mined already."""
-Quote = Callable[[Wei | None, Sequence[Transaction], Asked], Awaitable[Offer | NoOffer]]
+Quote = Callable[[Wei | None, Sequence[Transaction], Demands], Awaitable[Offer | NoOffer]]
 """What may be offered for rows now, within a ceiling. Raises NodeError."""
 NOTHING = Wei(0)
 CANCEL_GAS = 60_000
@@ -353,7 +353,7 @@ class Flight:
             refusal = course.refused.get(row.nonce)
             if refusal is None:
                 continue
-            of = Refused(
+            of = RefusedBytes(
                 fees_of(row),
                 row.gas_limit,
                 course.first_gas.get(row.nonce, row.gas_limit),
@@ -375,16 +375,16 @@ class Flight:
         ceiling = guidance.cancel_ceiling if course.dropped else course.ceiling
         match step:
             case OfferMore(least, wished):
-                asked = Asked(over=self._over(course, row), least_tip=least.tip, least_cap=least.cap, wished=wished)
+                asked = Demands(over=self._over(course, row), least_tip=least.tip, least_cap=least.cap, wished=wished)
                 return await self._offer_again(course, row, refusal, ceiling, asked)
             case OfferLess(most_cap):
                 if row.nonce in course.taken_once:
                     return self._leave(course, row)  # some node has it: what replaces it must offer more
-                return await self._offer_again(course, row, refusal, ceiling, Asked(most_cap=most_cap))
+                return await self._offer_again(course, row, refusal, ceiling, Demands(most_cap=most_cap))
             case MoreGas(least, most):
                 estimate = await self._dispatch.estimate(row) or 0
                 limit = min(most, max(least, estimate * 5 // 4))
-                asked = Asked(over=self._over(course, row), least_tip=fees_of(row).tip)
+                asked = Demands(over=self._over(course, row), least_tip=fees_of(row).tip)
                 return await self._offer_again(course, row, refusal, ceiling, asked, limit)
             case OneByOne():
                 self.met_one_by_one = course.one_by_one = True
@@ -423,7 +423,7 @@ class Flight:
         row: Transaction,
         refusal: Refusal,
         ceiling: Wei | None,
-        asked: Asked,
+        asked: Demands,
         gas_limit: int | None = None,
     ) -> bool:
         """Sign a refused row anew as it was asked for, and say it; stop where that is not allowed."""
@@ -537,7 +537,7 @@ class Flight:
         rows = [row if gas is None else replace(row, gas_limit=gas, value=0) for row in course.pending]
         over = (course.state.fees, *(fees_of(row) for row in course.pending))
         try:
-            offer = await self._quote(ceiling, rows, Asked(over=over))
+            offer = await self._quote(ceiling, rows, Demands(over=over))
         except NodeError:
             return None
         return None if isinstance(offer, NoOffer) else offer

@@ -23,7 +23,7 @@ from keeper.execution.convoy import Convoy
 from keeper.execution.delegation import Delegation
 from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of, is_cancellation
 from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
-from keeper.execution.pricing import Asked, NoOffer, Offer, Pricing, Purse
+from keeper.execution.pricing import Demands, NoOffer, Offer, Pricing, Purse
 from keeper.execution.ready import Ready, read_ready
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
@@ -413,7 +413,7 @@ class Lane:
 
     # --- fees --------------------------------------------------------------------------------------------------------
 
-    async def _quote(self, ceiling: Wei | None, rows: Sequence[Transaction], asked: Asked) -> Offer | NoOffer:
+    async def _quote(self, ceiling: Wei | None, rows: Sequence[Transaction], asked: Demands) -> Offer | NoOffer:
         """Return what may be offered for rows that are signed already. Raises NodeError."""
         market, balance = await self._pricing.ready()
         gas, sizes = sum(row.gas_limit for row in rows), [len(row.data) // 2 for row in rows]
@@ -432,7 +432,7 @@ class Lane:
         outgoing = tolled(outgoing, market.toll)
         leftovers = [self._flight.nothing(row) for row in pending[len(outgoing) :]]
         purse = self._purse(balance, [*outgoing, *leftovers], market.toll)
-        offer = self._pricing.at(market, ceiling, purse, Asked(over=tuple(fees_of(row) for row in pending)))
+        offer = self._pricing.at(market, ceiling, purse, Demands(over=tuple(fees_of(row) for row in pending)))
         if isinstance(offer, NoOffer):
             raise SendFailedError(offer.reason, offer.detail)
         return offer, outgoing

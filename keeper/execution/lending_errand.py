@@ -23,7 +23,7 @@ from keeper.execution.lane import Guidance, Lane, Outgoing, SendFailedError
 from keeper.execution.leftovers import outside, payments, within
 from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Rehearsed
-from keeper.execution.settlement import AtOnce, Unfilled
+from keeper.execution.settlement import Immediate, Unfilled
 from keeper.execution.warrant import Warrant
 from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
@@ -101,7 +101,7 @@ class LendingParts:
     async def keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
         """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
         position = plan.intent.assessment.position
-        account: lending.Account | None = None
+        account: lending.Loan | None = None
         for planned in group:
             move = planned.step.move
             if not isinstance(move, Withdraw | Borrow):
@@ -150,9 +150,9 @@ class LendingErrand:
         return self.plan.intent.assessment.position.block
 
     @property
-    def settlement(self) -> AtOnce:
+    def settlement(self) -> Immediate:
         """What is mined is done."""
-        return AtOnce()
+        return Immediate()
 
     def check(self) -> None:
         """Raise PolicyError unless all that would be sent may be."""
@@ -215,7 +215,7 @@ def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues:
     policy.check_sent(script.sent, script.meant, allowed)
 
 
-def at_prices(account: lending.Account, position: LendingPosition) -> lending.Account:
+def at_prices(account: lending.Loan, position: LendingPosition) -> lending.Loan:
     """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
     prices = {h.asset: h.price.answer for h in position.holdings}
     return lending.at_prices(account, prices)

@@ -18,7 +18,7 @@ from keeper.journal.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class NonceFacts:
     """What the journal knows of a signer: one past the highest nonce seen mined, and past the highest signed."""
 
     landed: int
@@ -39,7 +39,7 @@ class Count:
         return self.stated is not None
 
 
-def believed(stated: Sequence[int], known: Known, proved: int = 0) -> Count:
+def believed(stated: Sequence[int], known: NonceFacts, proved: int = 0) -> Count:
     """Return the count to build on. ``proved`` is one that was shown to be true before.
 
     Of counts that we may have caused the highest is right: a node that lags says less. More than we ever signed needs
@@ -99,10 +99,10 @@ class Nonces:
         self._proved = max(self._proved, stated)
         return Count(stated)
 
-    async def _known(self) -> Known:
+    async def _known(self) -> NonceFacts:
         landed = await self._journal.highest_nonce(self._chain_id, self._signer, landed=True)
         signed = await self._journal.highest_nonce(self._chain_id, self._signer)
-        return Known(
+        return NonceFacts(
             0 if landed is None else landed + 1, None if signed is None else signed + await self._takes(signed)
         )
 

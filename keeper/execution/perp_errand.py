@@ -20,7 +20,7 @@ from keeper.core.units import ratio_text
 from keeper.execution import policy
 from keeper.execution.lane import Outgoing
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.settlement import LOOKS, AtOnce, ByKeepers, OrderWatch, Settlement, Unfilled, settlement_of
+from keeper.execution.settlement import LOOKS, Awaited, Immediate, OrderWatch, Settlement, Unfilled, settlement_of
 from keeper.execution.warrant import Warrant
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.effects import Call
@@ -57,7 +57,7 @@ class PerpErrand:
     gas_used: tuple[int, ...]
     warrant: Warrant
     account: PerpAccount
-    settlement: Settlement = field(default_factory=AtOnce)
+    settlement: Settlement = field(default_factory=Immediate)
 
     @property
     def block(self) -> BlockRef:
@@ -95,7 +95,7 @@ class PerpErrand:
         A stop that rests with the venue has its price at the same moment as the rule: whichever is carried out first,
         the other finds nothing left. Only an order that is reported counts: a liquidation keeps no promise.
         """
-        if not isinstance(self.settlement, ByKeepers):
+        if not isinstance(self.settlement, Awaited):
             return None
         try:
             others = await self.settlement.done_by_others(found, self.plan.before.block.number)
@@ -112,7 +112,7 @@ class PerpErrand:
     async def verified(self, receipts: Sequence[Receipt]) -> PerpOutcome:
         """Compare the chain with the promise, at the prices the plan was decided on. Raises NodeError."""
         plan, hashes = self.plan, tuple(r.hash for r in receipts)
-        is_delayed = isinstance(self.settlement, ByKeepers)
+        is_delayed = isinstance(self.settlement, Awaited)
         block = None if is_delayed else max(r.block_number for r in receipts)
         now, looks = await self.desk.read(plan.before.name, block), 1
         while not plan.postcondition.is_met(at_prices(now, plan.before)) and is_delayed and looks < LOOKS:

@@ -14,7 +14,7 @@ from keeper.core.grounds import Grounds, Held
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
 from keeper.core.units import BPS, UINT256_MAX, Address, Bps, Usd, Wei, mul_div_down, mul_div_up, usd_text, wei_text
-from keeper.execution.spends import Purse
+from keeper.execution.spends import Outlay
 from keeper.venues.effects import (
     Approves,
     Borrows,
@@ -86,7 +86,7 @@ def check(calls: Sequence[Call], chain_id: int, grant: Grant, allowed: Allowed, 
     """Raise PolicyError unless all that the calls do is allowed, and within the limits. Each call is a transaction."""
     if chain_id != grant.chain_id:
         raise PolicyError(Reason.POLICY_FORBIDS, f"chain {chain_id} is not {grant.chain_id}")
-    purse, spends, count = Purse(grounds), list[int](), 0
+    purse, spends, count = Outlay(grounds), list[int](), 0
     for call in calls:
         spent = 0
         for leaf_call, leaf in opened(call, allowed):

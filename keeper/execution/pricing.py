@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from keeper.chain import accounts, fee_market
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Upstream
-from keeper.chain.fee_market import Market
+from keeper.chain.fee_market import FeeMarket
 from keeper.chain.fees import LEAST_TIP, Fees, raised
 from keeper.chain.tolls import Tolls
 from keeper.core.reasons import Reason
@@ -40,7 +40,7 @@ class NoOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Demands:
     """What an offer has to meet besides the market."""
 
     over: tuple[Fees, ...] = ()
@@ -69,7 +69,7 @@ class Purse:
 
 
 def price(
-    market: Market, ceilings: Sequence[Wei | None], asked: Asked = Asked(), purse: Purse | None = None
+    market: FeeMarket, ceilings: Sequence[Wei | None], asked: Demands = Demands(), purse: Purse | None = None
 ) -> Offer | NoOffer:
     """Return an offer near the market within every bound; NoOffer with the bound that forbids it.
 
@@ -92,7 +92,7 @@ def price(
     return Offer(Wei(cap), Wei(min(tip, cap)))
 
 
-def _none(market: Market, allowed: Wei, wanted: int, purse: Purse | None) -> NoOffer:
+def _none(market: FeeMarket, allowed: Wei, wanted: int, purse: Purse | None) -> NoOffer:
     if purse is not None and wanted <= allowed:
         detail = f"{purse.address} holds {wei_text(purse.balance)}"
         if purse.extra:
@@ -119,7 +119,7 @@ class Pricing:
         if not self._seen or self._seen[-1][0] < block.number:
             self._seen.append((block.number, block.base_fee))
 
-    async def market(self, block: BlockRef | None = None) -> Market:
+    async def market(self, block: BlockRef | None = None) -> FeeMarket:
         """Return the market at a block, or at the head. Raises NodeError."""
         if block is None:
             block = await self._blocks.head()
@@ -128,7 +128,7 @@ class Pricing:
         market, toll = await asyncio.gather(fee_market.read(self._node, block.base_fee, seen), self._tolls.now())
         return replace(market, toll=toll)
 
-    async def ready(self) -> tuple[Market, Wei]:
+    async def ready(self) -> tuple[FeeMarket, Wei]:
         """Return the market at the newest block, and what the signer has for gas. Raises NodeError."""
         market, balance = await asyncio.gather(self.market(), self.balance())
         return market, balance
@@ -141,7 +141,9 @@ class Pricing:
         """Return what a send is paid out of."""
         return Purse(self._signer, balance, gas, extra)
 
-    def at(self, market: Market, ceiling: Wei | None, purse: Purse | None, asked: Asked = Asked()) -> Offer | NoOffer:
+    def at(
+        self, market: FeeMarket, ceiling: Wei | None, purse: Purse | None, asked: Demands = Demands()
+    ) -> Offer | NoOffer:
         """Return an offer in a market that is known."""
         return price(market, (ceiling, self._cap), asked, purse)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from keeper.chain.fee_market import Market
+from keeper.chain.fee_market import FeeMarket
 from keeper.core.snapshot import BlockRef
 from keeper.execution.dispatch import Dispatch
 from keeper.execution.pricing import Pricing
@@ -22,7 +22,7 @@ class Ready:
 
     block: BlockRef
     nonce: int
-    market: Market
+    market: FeeMarket
     tally: int
     """The journal's count when it was read: whatever is signed or settled since makes this worthless."""
 

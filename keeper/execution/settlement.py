@@ -37,7 +37,7 @@ class Unfilled:
 
 
 @dataclass(frozen=True, slots=True)
-class AtOnce:
+class Immediate:
     """What was mined is done."""
 
     waiting: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class OrderWatch:
 
 
 @dataclass(slots=True)
-class ByKeepers:
+class Awaited:
     """What was mined left orders, which the venue's keepers fill, refuse or let lie."""
 
     name: str
@@ -131,15 +131,15 @@ class ByKeepers:
         return None
 
 
-Settlement = AtOnce | ByKeepers
+Settlement = Immediate | Awaited
 
 
 def settlement_of(settles: Settles, name: str, orders: OrderWatch, is_wanted: Callable[[], bool]) -> Settlement:
     """Return how a plan about a position is seen through, by when its venue does what it is asked."""
     match settles:
         case ports.AtOnce():
-            return AtOnce()
+            return Immediate()
         case ports.ByKeepers():
-            return ByKeepers(name, orders, is_wanted)
+            return Awaited(name, orders, is_wanted)
         case _:
             assert_never(settles)

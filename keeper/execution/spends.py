@@ -29,7 +29,7 @@ from keeper.venues.effects import (
 
 
 @dataclass(slots=True)
-class Purse:
+class Outlay:
     """What the effects of a plan allow, bring in and spend, so far."""
 
     grounds: Grounds

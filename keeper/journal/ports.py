@@ -9,7 +9,7 @@ from keeper.journal.decisions import Decision, Doing, Entry, Json, Mode, NewDeci
 from keeper.journal.transactions import Transaction
 
 
-class Decisions(Protocol):
+class DecisionStore(Protocol):
     """The journal's decisions."""
 
     async def record(self, decision: NewDecision) -> int:
@@ -40,7 +40,7 @@ class Decisions(Protocol):
         """Return how many plans of a rule were refused for the price since. Raises JournalError."""
 
 
-class Transactions(Protocol):
+class TransactionStore(Protocol):
     """The journal's transactions."""
 
     async def own_of(self, hashes: Collection[str]) -> frozenset[str]:
@@ -58,7 +58,7 @@ class Transactions(Protocol):
         """Return the wei that plans about a position paid for gas since its danger began. Raises JournalError."""
 
 
-class Facts(Protocol):
+class FactStore(Protocol):
     """The journal's small things to remember."""
 
     async def get(self, key: str) -> Any | None:
@@ -72,15 +72,15 @@ class History(Protocol):
     """The journal: what was decided, signed and seen, kept through crashes and restarts."""
 
     @property
-    def decisions(self) -> Decisions:
+    def decisions(self) -> DecisionStore:
         """Decisions and their outcomes."""
 
     @property
-    def transactions(self) -> Transactions:
+    def transactions(self) -> TransactionStore:
         """What was signed."""
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> FactStore:
         """Small things."""
 
     @property

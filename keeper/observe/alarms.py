@@ -15,7 +15,7 @@ MOST = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardNews:
     """News of one trouble: ``times`` it was seen and ``spells`` it began since the owner last heard of it."""
 
     news: News
@@ -56,7 +56,7 @@ class Alarms:
 
     def seen(
         self, key: str, name: str, *, subject: str = "", repeat_s: float | None = None, distance: int | None = None
-    ) -> Heard | None:
+    ) -> HeardNews | None:
         """Return what is news of a trouble that is there now."""
         now = self._clock()
         repeat = self._repeats[key] = self._repeat_s if repeat_s is None else repeat_s
@@ -68,7 +68,7 @@ class Alarms:
             del self._known[min(self._known, key=lambda k: self._known[k].last_on)]
         return self._heard(news, after, before)
 
-    def gone(self, key: str) -> Heard | None:
+    def gone(self, key: str) -> HeardNews | None:
         """Return whether a trouble that is not there at this moment is now over."""
         before, now = self._known.get(key), self._clock()
         if before is None:
@@ -82,7 +82,7 @@ class Alarms:
             self._known[key] = after
         return self._heard(news, after or before, before)
 
-    def gone_but(self, subject: str, there: Collection[str]) -> list[Heard]:
+    def gone_but(self, subject: str, there: Collection[str]) -> list[HeardNews]:
         """Return which troubles of a subject are now over: all but those that are there."""
         keys = [k for k, c in self._known.items() if c.subject == subject and k not in there]
         return [heard for key in keys if (heard := self.gone(key))]
@@ -132,16 +132,16 @@ class Alarms:
         stated = [c.distance for c in self._known.values() if c.subject == subject and c.over_at is None]
         return min((d for d in stated if d is not None), default=None) if subject else None
 
-    def _heard(self, news: News | None, after: Condition, before: Condition | None) -> Heard | None:
+    def _heard(self, news: News | None, after: Condition, before: Condition | None) -> HeardNews | None:
         if news is None:
             return None
         self._is_changed = True
         known = before or after
         if news is News.BEGUN:
-            return Heard(news, after, 0, 1, 1)
+            return HeardNews(news, after, 0, 1, 1)
         if news is News.OVER:
             ended = after.last_on if after.quiet_since is None else after.quiet_since
-            return Heard(news, after, ended - after.since, known.times, known.spells)
-        return Heard(
+            return HeardNews(news, after, ended - after.since, known.times, known.spells)
+        return HeardNews(
             news, after, after.last_on - after.since, known.times + 1, known.spells + (known.quiet_since is not None)
         )

@@ -19,7 +19,7 @@ from keeper.core.conditions import News
 from keeper.core.notices import Notice, printable, sentence
 from keeper.core.reasons import Reason
 from keeper.core.units import INFINITE, WAD, decimal_of, duration, ratio_text, usd_text
-from keeper.observe.alarms import Alarms, Heard
+from keeper.observe.alarms import Alarms, HeardNews
 from keeper.observe.console import rendered
 from keeper.observe.pulse import Pulse
 from keeper.observe.structured import structlog
@@ -500,7 +500,7 @@ class Observer:
             self._log.error("alarm_failed", title=title)
 
 
-def _counted(heard: Heard) -> dict[str, int]:
+def _counted(heard: HeardNews) -> dict[str, int]:
     return {"times": heard.times, "for_s": round(heard.lasted_s)} if heard.news is News.STILL else {}
 
 

@@ -16,7 +16,7 @@ from keeper.chain.errors import NodeError
 from keeper.chain.health import Aside, Role
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
-from keeper.chain.pace import Pace
+from keeper.chain.pace import RequestPace
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import BlockRef, LendingPosition
 from keeper.core.units import Address, Amount, Bps
@@ -216,7 +216,7 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
         if roles:
             may = methods_of(roles, node.send_method, is_live=is_live)
             timeout_s = settings.daemon.rpc_timeout_s
-            pace = Pace(node.requests_per_second)
+            pace = RequestPace(node.requests_per_second)
             connection = Node(node.url.reveal(), timeout_s=timeout_s, allowed=may, name=node.name, pace=pace)
             members.append(
                 Member(connection, settings.network.chain_id, time.monotonic, notify, roles, node.send_method)

@@ -13,7 +13,7 @@ from keeper.chain.nodes import Nodes
 from keeper.core.book.rules import BookAssessment
 from keeper.core.carry_on import until_target
 from keeper.core.decide import NEEDLESS, Hold, asked_for
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.reasons import Reason
@@ -125,7 +125,7 @@ class Daemon:
         else:
             self._went_well()
         await self._remember()
-        self._arming.begin([r.assessed for r in results if isinstance(r.assessed, Assessment)])
+        self._arming.begin([r.assessed for r in results if isinstance(r.assessed, LendingAssessment)])
         await self._chores(head)
 
     async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
@@ -364,4 +364,4 @@ def _deltas(results: tuple[Result, ...]) -> dict[str, int]:
 
 
 def _health(results: tuple[Result, ...]) -> dict[str, int]:
-    return {r.name: r.assessed.figures.health_factor for r in results if isinstance(r.assessed, Assessment)}
+    return {r.name: r.assessed.figures.health_factor for r in results if isinstance(r.assessed, LendingAssessment)}

@@ -20,14 +20,14 @@ from keeper.chain.errors import NodeError
 from keeper.chain.health import Role
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
-from keeper.chain.pace import Pace
+from keeper.chain.pace import RequestPace
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.journal import Journal, JournalError
 from keeper.service.journal_file import remembered
 from keeper.settings import Settings, SettingsError, load
 from keeper.settings.fields import as_address
-from keeper.settings.model import Named, NodeSettings
+from keeper.settings.model import NamedAccount, NodeSettings
 from keeper.venues.contracts import ens
 from keeper.venues.ports import ReadFailedError
 
@@ -41,10 +41,10 @@ class NameNotLookedUpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class NameRecord:
     """What the chain says of a name now, beside what is remembered."""
 
-    named: Named
+    named: NamedAccount
     found: Address | None
 
     @property
@@ -103,25 +103,25 @@ def _with(settings: Settings, known: Mapping[str, Address | None]) -> Settings:
     return load(settings.path, names={name: address for name, address in known.items() if address is not None})
 
 
-async def records(blocks: Blocks, block: BlockRef, settings: Settings) -> list[Record]:
+async def records(blocks: Blocks, block: BlockRef, settings: Settings) -> list[NameRecord]:
     """Return what the chain says of each name of the settings at a block. Raises NodeError, ReadFailedError."""
     registry = settings.network.ens_registry
     if registry is None:
         return []
     once = {named.name: named for named in settings.names if named.address is not None}
-    return [Record(named, await _found(blocks, block, registry, name)) for name, named in once.items()]
+    return [NameRecord(named, await _found(blocks, block, registry, name)) for name, named in once.items()]
 
 
 def _key(settings: Settings, name: str) -> str:
     return f"ens:{settings.network.chain_id}:{name}"
 
 
-async def _remembered(journal: Journal, settings: Settings, named: Named) -> Address | None:
+async def _remembered(journal: Journal, settings: Settings, named: NamedAccount) -> Address | None:
     value = await journal.facts.get(_key(settings, named.name))
     return None if value is None else as_address(value)
 
 
-async def _first_look(settings: Settings, missing: Sequence[Named]) -> dict[str, Address]:
+async def _first_look(settings: Settings, missing: Sequence[NamedAccount]) -> dict[str, Address]:
     registry = settings.network.ens_registry
     if registry is None:
         why = f"cannot be looked up: {settings.network.name} has no ENS (no `ens_registry` in its file); {INSTEAD[3:]}"
@@ -141,7 +141,7 @@ async def _first_look(settings: Settings, missing: Sequence[Named]) -> dict[str,
 
 
 async def _looked_up(
-    settings: Settings, nodes: Sequence[Nodes], registry: Address, missing: Sequence[Named]
+    settings: Settings, nodes: Sequence[Nodes], registry: Address, missing: Sequence[NamedAccount]
 ) -> dict[str, Address]:
     """Ask each node by itself, all at one block: the newest that all of them have."""
     network = settings.network
@@ -186,7 +186,7 @@ async def _found(blocks: Blocks, block: BlockRef, registry: Address, name: str) 
         return None  # a resolver that knows no addresses
 
 
-def _fault(settings: Settings, named: Named, why: str) -> str:
+def _fault(settings: Settings, named: NamedAccount, why: str) -> str:
     return f"{settings.path}: {named.field}: {named.name} {why}"
 
 
@@ -198,7 +198,7 @@ def _alone(settings: Settings, node: NodeSettings) -> Nodes:
         timeout_s=settings.daemon.rpc_timeout_s,
         allowed=methods_of(roles, node.send_method, is_live=False),
         name=node.name,
-        pace=Pace(node.requests_per_second),
+        pace=RequestPace(node.requests_per_second),
     )
     member = Member(connection, settings.network.chain_id, time.monotonic, _silent, roles)
     return Nodes([member], block_time_s=settings.network.block_time_s)

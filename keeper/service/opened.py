@@ -46,7 +46,7 @@ class NodeFees:
         self._node = node
         self._tolls = Tolls(node)
 
-    async def market(self, base_fee: Wei) -> fee_market.Market:
+    async def market(self, base_fee: Wei) -> fee_market.FeeMarket:
         """Return base fees and tips by several blocks and nodes. Raises NodeError."""
         return await fee_market.read(self._node, base_fee)
 

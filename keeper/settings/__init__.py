@@ -2,14 +2,14 @@
 
 from keeper.settings.futile import futile
 from keeper.settings.load import SettingsError, load
-from keeper.settings.model import Alerts, Daemon, Network, NodeSettings, Position, Settings, Signer
+from keeper.settings.model import Alerts, DaemonSettings, Network, NodeSettings, Position, Settings, Signer
 from keeper.settings.notes import notes
 from keeper.settings.shared import shared
 from keeper.settings.surroundings import surroundings
 
 __all__ = [
     "Alerts",
-    "Daemon",
+    "DaemonSettings",
     "Network",
     "NodeSettings",
     "Position",

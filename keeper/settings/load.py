@@ -25,8 +25,8 @@ from keeper.settings.meaning import contradictions, environment_faults
 from keeper.settings.model import (
     Alerts,
     AssetSafety,
-    Daemon,
-    Named,
+    DaemonSettings,
+    NamedAccount,
     Network,
     NodeSettings,
     Position,
@@ -80,7 +80,7 @@ def load(
     return settings
 
 
-def _with_addresses(raw: dict[str, Any], names: Mapping[str, Address]) -> Iterator[Named]:
+def _with_addresses(raw: dict[str, Any], names: Mapping[str, Address]) -> Iterator[NamedAccount]:
     """Yield every name of ENS, and put the address that is known in its place; what is no name is a fault elsewhere."""
     for tables, key in (("positions", "owner"), ("signers", "address")):
         listed = raw.get(tables)
@@ -90,7 +90,7 @@ def _with_addresses(raw: dict[str, Any], names: Mapping[str, Address]) -> Iterat
                 continue
             with contextlib.suppress(ValueError):
                 name = as_account(written)
-                yield Named(name, f"{tables}[{i}].{key} (in {table.get('name')!r})", names.get(name))
+                yield NamedAccount(name, f"{tables}[{i}].{key} (in {table.get('name')!r})", names.get(name))
                 table[key] = names.get(name, name)
 
 
@@ -187,7 +187,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         trades_unrehearsed=safety.trade_unrehearsed,
         max_fee=None if safety.max_fee_gwei is None else Wei(scaled(safety.max_fee_gwei, GWEI)),
         alerts=Alerts(tuple(Secret(u) for u in urls), ceil(file.alerts.repeat)),
-        daemon=Daemon(
+        daemon=DaemonSettings(
             poll_s=float(daemon.poll) if daemon.poll else min(2.0, max(0.1, block_time / 4)),
             interval_s=float(daemon.interval) if daemon.interval else None,
             rpc_timeout_s=float(daemon.rpc_timeout),

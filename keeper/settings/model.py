@@ -100,7 +100,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedAccount:
     """An account that the owner names by ENS, as it is hashed, and whose it is; None until it was looked up."""
 
     name: str
@@ -155,7 +155,7 @@ class Alerts:
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class DaemonSettings:
     """How the daemon runs. ``poll_s`` is how often the head is asked for where no node pushes it.
 
     One eth_call has at most so many reads, takes about so much gas, and so many bytes of JSON there and back.
@@ -224,12 +224,12 @@ class Settings:
     is_early: bool
     """Whether a plan made ready may go out on the oracle's own event, before anything is read."""
     alerts: Alerts
-    daemon: Daemon
+    daemon: DaemonSettings
     path: Path
     trades_unrehearsed: bool = False
     """Whether orders may be left with an exchange that lets none be tried: by quote and bounds alone."""
 
-    names: tuple[Named, ...] = ()
+    names: tuple[NamedAccount, ...] = ()
     """Accounts written as names of ENS. Until all have an address, nothing may be done with these settings."""
 
     @property

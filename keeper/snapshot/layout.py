@@ -9,7 +9,7 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, SecondPrice, Sequencer
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Unreadable, Wallet
-from keeper.core.snapshot import Listed as Priced
+from keeper.core.snapshot import PricedAsset as Priced
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
@@ -22,7 +22,7 @@ from keeper.venues.registry import Family
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PageSeen:
     """What a page's answers say."""
 
     positions: dict[str, LendingPosition | PerpPosition | Unreadable]
@@ -115,14 +115,14 @@ class Page:
             return False
         return all(of.probe(name, block).reads == slot.probe.reads for name, (of, slot) in self._perps.items())
 
-    def decode(self, block: BlockRef, answers: Sequence[Answer]) -> Seen:
+    def decode(self, block: BlockRef, answers: Sequence[Answer]) -> PageSeen:
         """Return what the answers say, each position by itself. Raises ReadFailedError for what all depend on."""
         moved = set[str]()
         read = {p.name: self._found(p, block, answers, moved) for p in self.positions}
         wallets = {s: Wallet(s, *slot.decode(answers)) for s, slot in self._wallets.items()}
         prices = [s.decode(answers) for s in self._seconds]
         prices += [average.decode(answers)(quote.decode(answers)) for average, quote in self._averages]
-        return Seen(
+        return PageSeen(
             positions={p.name: read[p.name] or _changing(p) for p in self.positions},
             wallets=wallets,
             seconds={p.asset: p for p in prices},

@@ -20,7 +20,7 @@ from keeper.core.units import Address
 EVERY_S: Final = 600
 
 
-class Changes:
+class MarketChanges:
     """Listens to some contracts once it is asked to, and calls ``on_change``."""
 
     def __init__(self, blocks: Blocks, on_change: Callable[[], None]) -> None:

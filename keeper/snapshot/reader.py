@@ -24,8 +24,8 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Address, Bps
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known, Survey
-from keeper.snapshot.layout import Page, Seen
-from keeper.snapshot.market_events import Changes
+from keeper.snapshot.layout import Page, PageSeen
+from keeper.snapshot.market_events import MarketChanges
 from keeper.snapshot.second_reader import Calm, SecondLook, Warn
 from keeper.venues.contracts import erc20
 from keeper.venues.ports import (
@@ -84,7 +84,7 @@ class Watch:
         self._known: Known | None = None
         self._is_outdated = False
         self._renewal: asyncio.Task[None] | None = None
-        self._changes: Changes | None = None
+        self._changes: MarketChanges | None = None
         self._page: Page | None = None
         self._joined = Bundle(())
         self._apart: Bundle | None = None
@@ -116,7 +116,7 @@ class Watch:
 
     def listen(self) -> None:
         """From now on find out anew what the market says has changed."""
-        self._changes = self._changes or Changes(self.blocks, self.forget)
+        self._changes = self._changes or MarketChanges(self.blocks, self.forget)
 
     def follow(self, rules: tuple[Rule, ...]) -> None:
         """Judge from afar by these rules from now on."""
@@ -232,7 +232,7 @@ class Watch:
 
     # --- one block ---------------------------------------------------------------------------------------------------
 
-    async def _read(self, block: BlockRef, known: Known, close: Sequence[Position]) -> tuple[Seen, list[Answer]]:
+    async def _read(self, block: BlockRef, known: Known, close: Sequence[Position]) -> tuple[PageSeen, list[Answer]]:
         """Return what is seen of positions closely, and the figures of the whole fleet where there is one."""
         page = self._page
         if page is None or not page.fits(block, known, close, self.also):
@@ -253,7 +253,7 @@ class Watch:
         return seen, figures
 
     async def _complete(
-        self, block: BlockRef, close: Sequence[Position], seen: Seen, figures: Sequence[Answer]
+        self, block: BlockRef, close: Sequence[Position], seen: PageSeen, figures: Sequence[Answer]
     ) -> Snapshot:
         """Return the snapshot, after reading those in full whose figures say that a rule may fire."""
         found, fleet, afar = dict(seen.positions), self._fleet, frozenset[str]()
@@ -285,7 +285,7 @@ class Watch:
             backings=backings,
         )
 
-    async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> Seen:
+    async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> PageSeen:
         """Read positions in full that came near since the block before."""
         known = await self._known_for(block, positions)
         page = Page(self.network, known, positions, block)

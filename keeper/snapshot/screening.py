@@ -49,7 +49,7 @@ class Sight:
     """Lowest health factor of all that could be read; infinite without any."""
 
 
-class Bounds:
+class FleetTriggers:
     """The triggers of a fleet, one row for each position; a bound that no rule sets never fires."""
 
     def __init__(self, names: Sequence[str], rules: Iterable[Rule]) -> None:
@@ -114,7 +114,7 @@ class Fleet:
     def __init__(self, names: Sequence[str], rules: tuple[Rule, ...], near: float) -> None:
         self.names = tuple(names)
         self._near = near
-        self._rules, self._bounds = rules, Bounds(names, rules)
+        self._rules, self._bounds = rules, FleetTriggers(names, rules)
         self._figures: Floats | None = None
         self._close = set[int]()
         self._changed = list[int]()
@@ -131,7 +131,7 @@ class Fleet:
     def follow(self, rules: tuple[Rule, ...]) -> None:
         """Judge by these rules from now on."""
         if rules != self._rules:
-            self._rules, self._bounds = rules, Bounds(self.names, rules)
+            self._rules, self._bounds = rules, FleetTriggers(self.names, rules)
 
     def keep(self, names: Iterable[str]) -> None:
         """Look closely at these positions at the next block: there was more to say of them than that all is well."""

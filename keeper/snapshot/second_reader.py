@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from keeper.chain.blocks import Asked, Blocks
-from keeper.chain.chunks import Bundle, Room
+from keeper.chain.chunks import Bundle, CallRoom
 from keeper.chain.errors import NodeError
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef, Otherwise
@@ -158,7 +158,7 @@ class SecondLook:
         self._turn += len(ships) or max(1, taken - len(near))
         return places, ships
 
-    def _ships(self, glance: Bundle, room: Room) -> tuple[int, ...]:
+    def _ships(self, glance: Bundle, room: CallRoom) -> tuple[int, ...]:
         count, found = len(glance.reads), list[int]()
         for k in range(count):
             i = (self._turn + k) % count
@@ -171,7 +171,7 @@ class SecondLook:
 def is_near(assessed: object) -> bool:
     """Return whether a position is near a rule of its own, or cannot be judged: then its figures decide."""
     match assessed:
-        case Assessment():
+        case LendingAssessment():
             return any(v.fired or _is_within(v.measured, v.rule.trigger.bound) for v in assessed.verdicts)
         case PerpAssessment() | Unjudged():
             return True

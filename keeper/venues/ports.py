@@ -23,7 +23,6 @@ __all__ = [
     "Account",
     "Answer",
     "AtOnce",
-    "Attempt",
     "ByKeepers",
     "Call",
     "Chronicle",
@@ -35,6 +34,7 @@ __all__ = [
     "Listed",
     "OrderBook",
     "OrderOutcome",
+    "OrderTrial",
     "PerpAccount",
     "PoolReference",
     "Pools",
@@ -458,7 +458,7 @@ class PerpAccount(Account[PerpPosition], Protocol):
     def can_try(self) -> bool:
         """Whether an order can be tried as if the venue's keepers executed it now."""
 
-    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> Attempt | None:
+    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> OrderTrial | None:
         """Return what to run to have the last call's order executed at once; None where it leaves none to be filled.
 
         ``keys`` are those of the orders the calls leave when they are run on the same state, in their order. Raises
@@ -500,7 +500,7 @@ class OrderBook(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class OrderTrial:
     """Calls of which the last always reverts, and the error that means that its order could be executed now."""
 
     calls: tuple[Call, ...]

@@ -11,8 +11,8 @@ from keeper.chain.health import (
     Aside,
     Handed,
     Head,
-    History,
     Record,
+    SeenChain,
     by_preference,
     counting,
     dispute,
@@ -338,7 +338,7 @@ def test_a_block_asked_for_is_remembered_until_the_next_head() -> None:
 
 def test_a_block_asked_for_joins_the_history() -> None:
     """So that one question settles whether two nodes are on one chain."""
-    assert History({9: "a9"}).with_block(4, "a4").shares(History({4: "a4"}))
+    assert SeenChain({9: "a9"}).with_block(4, "a4").shares(SeenChain({4: "a4"}))
 
 
 def test_a_node_has_a_block_when_it_came_so_far_on_that_history() -> None:

@@ -19,7 +19,7 @@ from keeper.chain.client import Decode
 from keeper.chain.errors import NodeAwayError, NodeBusyError, NodeError, WrongChainError
 from keeper.chain.member import Member
 from keeper.chain.nodes import Nodes
-from keeper.chain.pace import Pace
+from keeper.chain.pace import RequestPace
 from keeper.chain.refusals import refusal
 from keeper.core.units import Address
 from keeper.venues.ports import Read
@@ -58,7 +58,7 @@ class Site:
 
     def __init__(self, name: str, chain: Chain) -> None:
         self.name, self.chain, self.mood = name, chain, "honest"
-        self.pace = Pace()
+        self.pace = RequestPace()
 
     def may(self, _method: str) -> bool:
         return True

@@ -16,7 +16,7 @@ from websockets.http11 import Request, Response
 from keeper.chain.client import Node
 from keeper.chain.errors import NodeBusyError
 from keeper.chain.nodes import Nodes
-from keeper.chain.pace import LONGEST_S, Pace
+from keeper.chain.pace import LONGEST_S, RequestPace
 from keeper.chain.retry_after import seconds_of
 
 AT = {"blockHash": hash_of(100)}
@@ -78,7 +78,7 @@ async def test_what_a_node_grants_is_learned(bench: Bench) -> None:
 async def test_a_pace_that_was_set_is_kept_from_the_start(bench: Bench) -> None:
     """Not one refusal."""
     server, nodes = await limited(bench)
-    nodes.members[0].node.pace = Pace(10)
+    nodes.members[0].node.pace = RequestPace(10)
     await burst(nodes, 25)
     assert server.limited == []
 
@@ -223,7 +223,7 @@ async def test_a_websocket_that_is_refused_for_its_pace_is_a_busy_node() -> None
 
 async def test_without_a_refusal_there_is_no_limit() -> None:
     """And no request waits."""
-    pace = Pace()
+    pace = RequestPace()
     for _ in range(500):
         await pace.turn("n", "eth_call")
     assert pace.allowed is None
@@ -232,7 +232,7 @@ async def test_without_a_refusal_there_is_no_limit() -> None:
 async def test_the_learned_pace_is_dared_a_little_more_again() -> None:
     """A limit may have been another program's doing; what the owner set is never exceeded."""
     clock = Clock()
-    pace, set_ = Pace(clock=clock), Pace(5, clock)
+    pace, set_ = RequestPace(clock=clock), RequestPace(5, clock)
     for each in (pace, set_):
         each.refused(await each.turn("n", "eth_call"), busy(allowed=4))
         assert each.allowed == 4
@@ -248,7 +248,7 @@ async def test_the_learned_pace_is_dared_a_little_more_again() -> None:
 async def test_refusals_of_one_burst_are_one() -> None:
     """Ten of them at once do not double the pause ten times."""
     clock = Clock()
-    pace = Pace(clock=clock)
+    pace = RequestPace(clock=clock)
     turns = [await pace.turn("n", "eth_call") for _ in range(10)]
     for at in turns:
         pace.refused(at, busy())
@@ -260,7 +260,7 @@ async def test_refusals_of_one_burst_are_one() -> None:
 
 async def test_no_node_can_silence_us_for_longer_than_a_minute() -> None:
     """Whatever it names."""
-    pace = Pace()
+    pace = RequestPace()
     pace.refused(await pace.turn("n", "eth_call"), busy(after_s=10**9))
     assert pace.wait_s() <= LONGEST_S
 
@@ -268,7 +268,7 @@ async def test_no_node_can_silence_us_for_longer_than_a_minute() -> None:
 async def test_less_than_one_a_second_is_a_pace_too() -> None:
     """One in two seconds."""
     clock = Clock()
-    pace = Pace(0.5, clock)
+    pace = RequestPace(0.5, clock)
     await pace.turn("n", "eth_call")
     assert pace.wait_s() == pytest.approx(2.2, abs=0.01)
 

@@ -19,9 +19,9 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import USD, WAD, Address
 from keeper.venues.aave_v3.account import AaveAccount
-from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.aave_v3.market import AaveMarket, Listing
 from keeper.venues.aave_v3.model import RAY
-from keeper.venues.aave_v3.position import Scope
+from keeper.venues.aave_v3.position import AaveScope
 from keeper.venues.codec.abi import address
 from keeper.venues.gmx_v2.positions import position_probe as gmx_probe
 from keeper.venues.perp_v2.position import position_probe as perp_v2_probe
@@ -87,7 +87,7 @@ def _aave() -> Reading:
         Listing(0, WETH, "WETH", 18, address(at("aW")), address(at("dW")), address(at("sW"))),
         Listing(1, USDC, "USDC", 6, address(at("aU")), address(at("dU")), address(at("sU"))),
     )
-    account = AaveAccount(Market(POOL, ORACLE, USD, listings), Scope(Address(OWNER), 0, listings))
+    account = AaveAccount(AaveMarket(POOL, ORACLE, USD, listings), AaveScope(Address(OWNER), 0, listings))
     collateral, debt = 20_000 * USD, 13_000 * USD
     figures = (
         collateral,

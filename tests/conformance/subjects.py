@@ -70,13 +70,12 @@ from keeper.venues.effects import (
 from keeper.venues.gmx_v2 import effects as gmx_v2
 from keeper.venues.gmx_v2.moves import Execution
 from keeper.venues.gmx_v2.moves import encode_move as encode_gmx
-from keeper.venues.gmx_v2.positions import Scope as GmxScope
+from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.perp_v2 import effects as perp_v2
 from keeper.venues.perp_v2.calls import encode_move as encode_perp
-from keeper.venues.perp_v2.markets import Deployment, Scope
-from keeper.venues.perp_v2.markets import Market as PerpMarket
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
 from keeper.venues.uniswap_v3.effects import router_decoder
-from keeper.venues.uniswap_v3.pools import Deployment as UniswapDeployment
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
 from keeper.venues.uniswap_v3.swaps import encode_swap, path_of
 
 DEADLINE = NOW + 1800
@@ -118,7 +117,7 @@ SYMBOLS = ("WETH", "USDC", "DAI")
 WETH, DOLLAR, DAI = (address(at(symbol)) for symbol in SYMBOLS)
 POOL = address("0x87870Bca3F3fD6335C3F4ce8392D69350B4fA4E2")
 ROUTER = address("0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45")
-MARKET_OF = Market(
+MARKET_OF = AaveMarket(
     POOL,
     at("o"),
     10**8,
@@ -213,8 +212,8 @@ def _toy(signer: Address) -> st.SearchStrategy[Made]:
 
 A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
 COIN, BASE = A[7], A[8]
-PERP = Deployment(A[0], A[1], A[2], A[3], A[4], A[5], A[6], COIN, "USDC", 6, 900)
-PERP_SCOPE = Scope(ME, (PerpMarket(BASE, "ETH", A[11], A[12], 1000, 10_000, 100_000, A[0], None, A[0]),))
+PERP = PerpV2Deployment(A[0], A[1], A[2], A[3], A[4], A[5], A[6], COIN, "USDC", 6, 900)
+PERP_SCOPE = PerpV2Scope(ME, (PerpV2Market(BASE, "ETH", A[11], A[12], 1000, 10_000, 100_000, A[0], None, A[0]),))
 INDEX = 2000 * WAD
 HELD = 3 * WAD
 

@@ -15,17 +15,17 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR, LTV, LendingTarget, LendingTrigger
 from keeper.core.lending.moves import Route
-from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.proposals import Means, PlanTerms
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.lending.quotes_needed import quotes_needed
-from keeper.core.lending.rules import Assessment, Intent, Rule
+from keeper.core.lending.rules import LendingAssessment, LendingIntent, Rule
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.rules import Limits, assess
 from keeper.core.scales import Beyond
 from keeper.core.snapshot import AccountFigures, BlockRef, Holding, LendingPosition, Wallet
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wad, Wei
-from keeper.venues.aave_v3.model import RAY, AaveModel, Arithmetic, Entry, Ledger, Ray, Reserve, holdings_of
+from keeper.venues.aave_v3.model import RAY, AaveModel, Arithmetic, Ledger, Ray, Reserve, ReserveEntry, holdings_of
 
 OWNER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 GUARDIAN = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
@@ -90,16 +90,16 @@ def holding(
     borrowed: str | int | Decimal = 0,
     is_collateral: bool | None = None,
     **changes: Any,
-) -> Entry:
+) -> ReserveEntry:
     """Whole tokens; what is supplied counts as collateral unless told otherwise."""
     counts = bool(Decimal(supplied)) if is_collateral is None else is_collateral
     indices = {key: changes.pop(key) for key in ("supply_index", "debt_index") if key in changes}
     ledger = replace(LEDGER, scaled_supply=units(symbol, supplied), scaled_debt=units(symbol, borrowed), **indices)
-    return Entry(reserve(symbol, **changes), ledger, counts)
+    return ReserveEntry(reserve(symbol, **changes), ledger, counts)
 
 
 def position(
-    *entries: Entry,
+    *entries: ReserveEntry,
     reported: AccountFigures | None = None,
     name: str = "loop",
     arithmetic: Arithmetic = Arithmetic.DIRECTED,
@@ -110,7 +110,7 @@ def position(
     return LendingPosition(name, "aave_v3", OWNER, BLOCK, holdings, model, reported or model.figures(holdings))
 
 
-def entry_of(of: Holding, **changes: Any) -> Entry:
+def entry_of(of: Holding, **changes: Any) -> ReserveEntry:
     """The entry that a holding was made of, its reserve ordinary but for its price and what is named."""
     usual = holding(of.symbol, is_collateral=of.is_collateral, **changes)
     ledger = replace(usual.ledger, scaled_supply=of.principal.supply, scaled_debt=of.principal.debt)
@@ -174,16 +174,16 @@ def safety(**changes: Any) -> Safety:
     return replace(usual, **changes)
 
 
-def assessed(of: LendingPosition, *rules: Rule, doubts: tuple[Doubt, ...] = ()) -> Assessment:
+def assessed(of: LendingPosition, *rules: Rule, doubts: tuple[Doubt, ...] = ()) -> LendingAssessment:
     found = assess(LENDING, of, rules, doubts)
-    assert isinstance(found, Assessment), found
+    assert isinstance(found, LendingAssessment), found
     return found
 
 
-def intent(of: LendingPosition, by: Rule | None = None, left_today: Usd | None = None) -> Intent:
+def intent(of: LendingPosition, by: Rule | None = None, left_today: Usd | None = None) -> LendingIntent:
     by = by or rule()
     assert by.target
-    return Intent(assessed(of, by), by, by.target, by.actions, (), left_today)
+    return LendingIntent(assessed(of, by), by, by.target, by.actions, (), left_today)
 
 
 def wallet(**whole: str | int) -> Wallet:
@@ -191,23 +191,25 @@ def wallet(**whole: str | int) -> Wallet:
     return Wallet(OWNER, Wei(10**18), tokens)
 
 
-def state(of: Intent, held: Wallet | None = None) -> State:
+def state(of: LendingIntent, held: Wallet | None = None) -> Means:
     left = UINT256_MAX if of.left_today is None else of.left_today
-    return State(of.assessment.account, held or wallet(), left)
+    return Means(of.assessment.account, held or wallet(), left)
 
 
-def terms(**changes: Any) -> Terms:
-    usual = Terms(safety(), True, Wei(2 * 10**9), 2000 * 10**8, Quotes())
+def terms(**changes: Any) -> PlanTerms:
+    usual = PlanTerms(safety(), True, Wei(2 * 10**9), 2000 * 10**8, Quotes())
     return replace(usual, **changes)
 
 
-def quoted(of: Intent, now: State, on: Terms, cost_bps: int = 10, depth: Mapping[Address, int] | None = None) -> Terms:
+def quoted(
+    of: LendingIntent, now: Means, on: PlanTerms, cost_bps: int = 10, depth: Mapping[Address, int] | None = None
+) -> PlanTerms:
     """The same terms with the answers of pools that cost so much, up to a depth of the bought asset."""
     return on.with_quotes(pool_answers(quotes_needed(of, now, on), now, cost_bps, depth))
 
 
 def pool_answers(
-    requests: Sequence[QuoteRequest], now: State, cost_bps: int = 10, depth: Mapping[Address, int] | None = None
+    requests: Sequence[QuoteRequest], now: Means, cost_bps: int = 10, depth: Mapping[Address, int] | None = None
 ) -> Quotes:
     answers = []
     for request in (size for r in requests for size in sizes(r)):

@@ -11,8 +11,8 @@ from keeper.core.lending import actions
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR
 from keeper.core.lending.moves import MARKET
 from keeper.core.lending.plan import Allowances
-from keeper.core.lending.proposals import State, Terms
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.proposals import Means, PlanTerms
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.units import BPS, WAD, Amount
 
 TOP_UP, REPAY, DELEVERAGE = actions.TOP_UP, actions.REPAY, actions.DELEVERAGE
@@ -21,7 +21,7 @@ dollar = st.integers(1, 10**6)
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[Intent, State, Terms, Allowances]:
+def worlds(draw: st.DrawFn) -> tuple[LendingIntent, Means, PlanTerms, Allowances]:
     """One to two collaterals, one to two debts, any wallet, any limits, any depth of the pools."""
     eth, btc = draw(dollar), draw(st.just(0) | dollar)
     capacity = (eth * 8300 + btc * 7800) // BPS

@@ -31,7 +31,7 @@ from keeper.core.perp.rules import PerpAssessment, PerpIntent, PerpRule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Rule, assess
-from keeper.core.snapshot import LendingPosition, Listed, Snapshot, Unreadable, Wallet
+from keeper.core.snapshot import LendingPosition, PricedAsset, Snapshot, Unreadable, Wallet
 from keeper.core.trail import Trail
 from keeper.core.units import USD, WAD, Amount, Usd, Wei
 
@@ -180,8 +180,8 @@ def snapshot(*positions: LendingPosition | PerpPosition | Unreadable, **changes:
     return replace(usual, **changes)
 
 
-def listed(symbol: str, dollars: str, decimals: int = 18) -> Listed:
-    return Listed(symbol=symbol, decimals=decimals, price=usd(dollars))
+def listed(symbol: str, dollars: str, decimals: int = 18) -> PricedAsset:
+    return PricedAsset(symbol=symbol, decimals=decimals, price=usd(dollars))
 
 
 def hedge_rule(band: str = "0.5", target: str = "0", **changes: Any) -> HedgeRule:

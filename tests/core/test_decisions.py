@@ -40,7 +40,7 @@ from keeper.core.lending.metrics import (
     LendingTarget,
     LendingTrigger,
 )
-from keeper.core.lending.rules import Intent, Rule
+from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
@@ -54,7 +54,7 @@ EMERGENCY = loop(dollars="15100")  # health 1.0993
 
 def decided(
     of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()
-) -> Hold | Intent:
+) -> Hold | LendingIntent:
     return decide(LENDING, assessed(of, *rules, doubts=doubts), past or memory(), safety(), OWNER).lead
 
 
@@ -64,9 +64,11 @@ def held(of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: 
     return found
 
 
-def meant(of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()) -> Intent:
+def meant(
+    of: LendingPosition, *rules: Rule, past: Memory | None = None, doubts: tuple[Doubt, ...] = ()
+) -> LendingIntent:
     found = decided(of, *rules, past=past, doubts=doubts)
-    assert isinstance(found, Intent), found
+    assert isinstance(found, LendingIntent), found
     return found
 
 
@@ -128,7 +130,7 @@ def test_the_emergency_bound_itself_counts() -> None:
     of = loop(dollars="15000")
     health = assessed(of).figures.health_factor
     found = assessed(of, rule())
-    assert isinstance(decide(LENDING, found, acted(1), safety(emergency_health=health), OWNER).lead, Intent)
+    assert isinstance(decide(LENDING, found, acted(1), safety(emergency_health=health), OWNER).lead, LendingIntent)
     above = decide(LENDING, found, acted(1), safety(emergency_health=Wad(health - 1)), OWNER).lead
     assert isinstance(above, Hold)
     assert above.reason is Reason.COOLDOWN

@@ -13,7 +13,7 @@ from keeper.core.decide import Decided, Hold, Memory, asked_for, decide, gravest
 from keeper.core.lending import actions
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR, PRICE
-from keeper.core.lending.rules import Intent, Rule
+from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.perp.kind import PERP
 from keeper.core.reasons import Reason
 from keeper.core.units import Wad
@@ -31,7 +31,7 @@ def acting(name: str, bound: str, **changes: Any) -> Rule:
     return rule(name=name, trigger=trigger, target=to_health(wad("2.00")), **changes)
 
 
-def heard(found: Decided[Intent]) -> list[tuple[str | None, Reason]]:
+def heard(found: Decided[LendingIntent]) -> list[tuple[str | None, Reason]]:
     return [(o.rule, o.reason) if isinstance(o, Hold) else (o.rule.name, ACTING) for o in found.outcomes]
 
 
@@ -61,7 +61,7 @@ def test_an_alert_is_heard_beside_a_rule_that_acts() -> None:
     for rules in ((over, alert("watch", "1.75")), (alert("watch", "1.75"), over)):
         found = decide(LENDING, assessed(loop(dollars="11000"), *rules), memory(), safety(), OWNER)
         assert dict(heard(found)) == {"protect": ACTING, "watch": Reason.ALERT_ONLY}
-        assert isinstance(found.lead, Intent)
+        assert isinstance(found.lead, LendingIntent)
 
 
 def test_an_alert_is_heard_while_a_rule_cools_down_and_so_is_the_rescue_held_back() -> None:

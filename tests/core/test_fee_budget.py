@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, near, safe_health, stake, trigger_health
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, as_if
 from keeper.core.lending.position import AccountFigures
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.pace import Drift
 from keeper.core.units import BPS, INFINITE, USD, WAD, Bps, Usd, Wad, Wei
 
@@ -57,7 +57,7 @@ def test_parts_of_a_rescue_are_worth_no_more_than_the_whole(start: int, parts: i
     first, safe = WAD + start * WAD // 1000, Wad(WAD * 7 // 5)
     found = assessed(loop("10", "13000"))
 
-    def at_figures(now: AccountFigures) -> Assessment:
+    def at_figures(now: AccountFigures) -> LendingAssessment:
         return replace(found, position=as_if(found.position, now))
 
     ways = [replace(found.figures, health_factor=Wad(first + (safe - first) * n // parts)) for n in range(parts + 1)]

@@ -10,18 +10,18 @@ from core_builders import BLOCK, KINDS, NOW, OWNER, at, intent, pool_answers, ru
 from perp_builders import quote, told
 
 from keeper.chain.errors import NodesDisagreeError
-from keeper.chain.fee_market import Market as FeeMarket
+from keeper.chain.fee_market import FeeMarket
 from keeper.chain.simulation import NO_CODES, Simulated, Simulation, Turn
 from keeper.chain.tolls import NO_TOLL, Toll
 from keeper.core.book.position import Book
 from keeper.core.book.rules import HedgeRule
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
-from keeper.core.lending.rules import Intent, Rule
+from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.prices import SecondPrice
-from keeper.core.snapshot import BlockRef, LendingPosition, Listed, Otherwise, Snapshot, Unreadable, Wallet
+from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, PricedAsset, Snapshot, Unreadable, Wallet
 from keeper.core.units import USD, Address, Bps, Wad, Wei
 from keeper.engine.balances import LentMemory
 from keeper.engine.engine import Engine, Terms
@@ -34,16 +34,14 @@ from keeper.observe.observer import Observer
 from keeper.settings.model import Network, Position, Signer
 from keeper.snapshot.discovery import Known
 from keeper.venues.aave_v3.account import AaveAccount
-from keeper.venues.aave_v3.market import Listing, Market
-from keeper.venues.aave_v3.position import Scope
+from keeper.venues.aave_v3.market import AaveMarket, Listing
+from keeper.venues.aave_v3.position import AaveScope
 from keeper.venues.effects import Closes, Effect, Opens, Pays
 from keeper.venues.perp_v2.account import PerpV2Account
-from keeper.venues.perp_v2.markets import Deployment as PerpDeployment
-from keeper.venues.perp_v2.markets import Market as PerpMarket
-from keeper.venues.perp_v2.markets import Scope as PerpScope
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
 from keeper.venues.ports import Answer, Call, LendingAccount, PerpAccount, Probe, Read, VenueTable
 from keeper.venues.uniswap_v3.exchange import UniswapV3
-from keeper.venues.uniswap_v3.pools import Deployment as UniswapDeployment
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
 
 PERP = [Address(f"0x{i:02x}" + "5" * 38) for i in range(16, 27)]
 POOL, ORACLE, ROUTER = (Address("0x" + c * 40) for c in "123")
@@ -69,12 +67,12 @@ def network() -> Network:
     )
 
 
-def market() -> Market:
+def market() -> AaveMarket:
     listings = tuple(
         Listing(i, at(s), s, decimals, at("a" + s), at("d" + s), at(s + "F"), None, 3600)
         for i, (s, (decimals, *_)) in enumerate(KINDS.items())
     )
-    return Market(POOL, ORACLE, USD, listings)
+    return AaveMarket(POOL, ORACLE, USD, listings)
 
 
 def traded(position: PerpPosition, effects: Iterable[Effect]) -> PerpPosition:
@@ -175,7 +173,9 @@ class PaperReader:
         self._ask("snapshot")
         wallets = {p.spender: replace(self.paper.wallet, address=p.spender) for p in self.positions.values()}
         perps = [p for p in self._all() if isinstance(p, PerpPosition)]
-        assets = {at(s): Listed(s, kind[0], int(float(kind[1]) * USD)) for s, kind in KINDS.items()} if perps else {}
+        assets = (
+            {at(s): PricedAsset(s, kind[0], int(float(kind[1]) * USD)) for s, kind in KINDS.items()} if perps else {}
+        )
         also = {read: bytes(32) for read in self.also}  # nothing is approved yet
         seen = tuple(p if isinstance(p, Unreadable) else replace(p, block=block) for p in self._all())
         return Snapshot(
@@ -228,7 +228,7 @@ class PaperReader:
         return Probe((Read(POOL, name.encode()),), lambda answers: self.paper.after(self.paper.known(name)))
 
     def account(self, name: str) -> LendingAccount:
-        return AaveAccount(market(), Scope(OWNER, 0, market().listings))
+        return AaveAccount(market(), AaveScope(OWNER, 0, market().listings))
 
     def perp_account(self, name: str) -> PerpAccount:
         return PaperPerpAccount(self.paper, name)
@@ -249,11 +249,11 @@ class PaperPerpAccount(PerpV2Account):
     def __init__(self, paper: Paper, name: str) -> None:
         position = paper.perp(name)
         markets = tuple(
-            PerpMarket(leg.market, leg.symbol, PERP[7], PERP[8], 1000, 10_000, 100_000, PERP[0], None, PERP[0])
+            PerpV2Market(leg.market, leg.symbol, PERP[7], PERP[8], 1000, 10_000, 100_000, PERP[0], None, PERP[0])
             for leg in position.legs
         )
-        where = PerpDeployment(*PERP[:7], position.collateral, "USDC", 6, 900)
-        super().__init__(where, PerpScope(position.owner, markets), PERP[9])
+        where = PerpV2Deployment(*PERP[:7], position.collateral, "USDC", 6, 900)
+        super().__init__(where, PerpV2Scope(position.owner, markets), PERP[9])
         object.__setattr__(self, "paper", paper)
 
     def probe(self, name: str, block: BlockRef) -> Probe[PerpPosition]:
@@ -272,7 +272,7 @@ class PaperPerpAccount(PerpV2Account):
         return Probe((), lambda answers: quote(leg, size_change) if size_change else None)
 
 
-def _wanted(one: LendingPosition) -> Intent:
+def _wanted(one: LendingPosition) -> LendingIntent:
     return intent(replace(one, name="loop"), rule())
 
 

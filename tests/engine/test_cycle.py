@@ -12,7 +12,7 @@ from keeper.chain.errors import NodeAwayError
 from keeper.chain.tolls import Toll
 from keeper.core.decide import Hold
 from keeper.core.lending import actions
-from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
@@ -43,7 +43,7 @@ async def test_a_fired_rule_becomes_a_rehearsed_plan_that_is_written_down() -> N
     paper = Paper({"loop": IN_DANGER}, holding_dollars())
     engine = engine_on(paper, rule())
     (result,) = await cycle(engine, BLOCK)
-    assert isinstance(result.decision, Intent)
+    assert isinstance(result.decision, LendingIntent)
     assert result.prepared is not None
     assert len(paper.rehearsed) == 1
     (row,) = engine.journal.rows
@@ -318,13 +318,13 @@ async def test_a_block_far_from_the_machines_clock_forbids_trades_and_is_told(ah
     engine.reader.network = replace(engine.reader.network, follows_clock=True)
     engine.clock.ahead = ahead
     (result,) = await cycle(engine, BLOCK)
-    assert isinstance(result.assessed, Assessment)
+    assert isinstance(result.assessed, LendingAssessment)
     reasons = [doubt.reason for doubt in result.assessed.doubts]
     assert (Reason.TIME_DOUBTFUL in reasons) == is_doubted
     assert ("time" in engine.observer._known.keys_of("")) == is_doubted
     engine.reader.network = replace(engine.reader.network, follows_clock=False)
     (result,) = await cycle(engine, BLOCK)
-    assert isinstance(result.assessed, Assessment)
+    assert isinstance(result.assessed, LendingAssessment)
     assert Reason.TIME_DOUBTFUL not in [doubt.reason for doubt in result.assessed.doubts], "its time is made up"
 
 

@@ -18,7 +18,7 @@ from keeper.engine.engine import Engine
 from keeper.venues.contracts.effects import token_decoders
 from keeper.venues.effects import Approves, Sells
 from keeper.venues.uniswap_v3.exchange import UniswapV3
-from keeper.venues.uniswap_v3.pools import Deployment
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
 
 SECOND = Address("0x" + "4" * 40)
 
@@ -34,7 +34,7 @@ class TwoExchanges(PaperReader):
         assert isinstance(reader, PaperReader)
         two = cls(reader.paper, dict.fromkeys(reader.positions, OWNER))
         two.costs = costs
-        two.exchanges["second"] = UniswapV3("second", Deployment(SECOND, SECOND, SECOND, (500,)))
+        two.exchanges["second"] = UniswapV3("second", UniswapDeployment(SECOND, SECOND, SECOND, (500,)))
         return replace(engine, reader=two)
 
     async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:

@@ -19,7 +19,7 @@ from keeper.execution import flight
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.lane import Lane, wish_key
-from keeper.execution.pricing import Asked
+from keeper.execution.pricing import Demands
 from keeper.execution.recheck import Change, Drop, Keep
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
@@ -241,7 +241,7 @@ async def test_a_nonce_used_from_elsewhere_is_recognised_only_when_no_receipt_co
 
 async def test_a_restart_says_again_what_was_left_and_signs_nothing_new(rig: Rig) -> None:
     """Killed after the journal, before the wire: the same bytes go out, once."""
-    await rig.lane._dispatch.sign(rig.out(), 0, await rig.lane._quote(None, (), Asked()))  # type: ignore[arg-type]
+    await rig.lane._dispatch.sign(rig.out(), 0, await rig.lane._quote(None, (), Demands()))  # type: ignore[arg-type]
     assert rig.chain.log == []
     rig.clock.at = [(2, rig.chain.mine)]
     left = await rig.new_lane().reconcile()
@@ -252,7 +252,7 @@ async def test_a_restart_says_again_what_was_left_and_signs_nothing_new(rig: Rig
 
 async def test_a_gap_below_the_first_pending_nonce_is_filled(rig: Rig) -> None:
     """A signed nonce 2 waits for ever unless 0 and 1 are used up."""
-    await rig.lane._dispatch.sign(rig.out(), 2, await rig.lane._quote(None, (), Asked()))  # type: ignore[arg-type]
+    await rig.lane._dispatch.sign(rig.out(), 2, await rig.lane._quote(None, (), Demands()))  # type: ignore[arg-type]
     rig.clock.at = [(2, rig.chain.mine)]
     await rig.new_lane().reconcile()
     assert rig.chain.nonces[rig.me] == 3

@@ -15,8 +15,8 @@ from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution.flight import SendFailedError
 from keeper.execution.lane import FILLERS_SHARE, MOST_FILLERS
-from keeper.execution.nonces import Count, Known, believed
-from keeper.execution.pricing import Asked
+from keeper.execution.nonces import Count, NonceFacts, believed
+from keeper.execution.pricing import Demands
 
 # --- pure ------------------------------------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ from keeper.execution.pricing import Asked
 )
 def test_the_count_that_is_built_on(told: list[int], landed: int, signed: int | None, count: Count) -> None:
     """Within what we signed the highest; beyond it only what most say; a node alone is doubted."""
-    assert believed(told, Known(landed, signed)) == count
+    assert believed(told, NonceFacts(landed, signed)) == count
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=6), st.integers(0, 50), st.integers(0, 10**6))
@@ -49,7 +49,7 @@ def test_one_node_of_several_never_moves_the_count_beyond_what_others_say(
     honest: list[int], signed: int, lie: int
 ) -> None:
     """Whatever it tells."""
-    found = believed([*honest, lie], Known(0, signed)).number
+    found = believed([*honest, lie], NonceFacts(0, signed)).number
     assert found <= max(*honest, signed)
 
 
@@ -146,7 +146,7 @@ async def test_what_waits_above_a_wide_gap_is_given_up_at_a_start(rig: Rig) -> N
 
 
 async def offer(rig: Rig) -> Any:  # noqa: F811
-    return await rig.lane._quote(None, (), Asked())
+    return await rig.lane._quote(None, (), Demands())
 
 
 @pytest.mark.parametrize("tip", [GWEI, 200_000 * GWEI, 1_110_001 * GWEI])

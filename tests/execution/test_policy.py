@@ -36,8 +36,8 @@ from keeper.core.lending.grounds import grounds
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, PRICE
 from keeper.core.lending.moves import Route
 from keeper.core.lending.plan import Allowances, Plan, plans
-from keeper.core.lending.proposals import State, Terms
-from keeper.core.lending.rules import Intent, Rule
+from keeper.core.lending.proposals import Means, PlanTerms
+from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.lending.slippage import Slippage, slippage_of
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
@@ -46,12 +46,12 @@ from keeper.core.units import UINT256_MAX, Address, Bps, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, Venues, allow_list, encode
 from keeper.execution.policy import Allowed, Grant, PolicyError
-from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.aave_v3.market import AaveMarket, Listing
 from keeper.venues.codec.abi import load
 from keeper.venues.contracts import batch_account
 from keeper.venues.ports import Call
 from keeper.venues.uniswap_v3.exchange import UniswapV3
-from keeper.venues.uniswap_v3.pools import Deployment
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
 from keeper.venues.uniswap_v3.swaps import path_of
 
 POOL = Address("0x87870Bca3F3fD6335C3F4ce8392D69350B4fA4E2")
@@ -64,8 +64,8 @@ CHAIN, DEADLINE = 31337, NOW + 1800
 aave, erc20, router = load("aave_v3_pool"), load("erc20"), load("uniswap_v3_swap_router_02")
 listings = tuple(Listing(i, at(s), s, 18, at(f"a{s}"), at("d"), at("f")) for i, s in enumerate(SYMBOLS))
 VENUES = Venues(
-    Market(POOL, at("oracle"), 10**8, listings),
-    {"exchange": UniswapV3("exchange", Deployment(at("fac"), at("quo"), ROUTER, (500,)))},
+    AaveMarket(POOL, at("oracle"), 10**8, listings),
+    {"exchange": UniswapV3("exchange", UniswapDeployment(at("fac"), at("quo"), ROUTER, (500,)))},
 )
 POSITION = position(*(holding(s) for s in SYMBOLS))
 
@@ -452,7 +452,7 @@ def test_everything_we_encode_passes(of: LendingPosition, by: Rule, left: str | 
         assert_spends_agree(plan, [c.call for c in calls], granted)
 
 
-def granted_by(wanted: Intent, signer: Address, day: Limits) -> Grant:
+def granted_by(wanted: LendingIntent, signer: Address, day: Limits) -> Grant:
     bounds = slippage_of(wanted.rule, wanted.assessment).between(wanted.assessment.position)
     takes = any(action.trades for action in wanted.rule.actions)
     return Grant(CHAIN, OWNER, signer, day, Usd(0), DEADLINE, bounds, may_take=takes)
@@ -469,7 +469,7 @@ def assert_spends_agree(plan: Plan, calls: Sequence[Call], by: Grant) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
-def test_no_plan_is_ever_refused_by_the_gate(world: tuple[Intent, State, Terms, Allowances]) -> None:
+def test_no_plan_is_ever_refused_by_the_gate(world: tuple[LendingIntent, Means, PlanTerms, Allowances]) -> None:
     """For any account, wallet, limits and pools: what the planner promises within the limits, the gate finds so."""
     wanted, now, on, allowances = world
     ways = plans(wanted, now, on, allowances)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.chain.fee_market import FIRST_TIP, MOST_AT_LEAST, MOST_TIMES, NEVER_ABOVE, Market, Word, judged
+from keeper.chain.fee_market import FIRST_TIP, MOST_AT_LEAST, MOST_TIMES, NEVER_ABOVE, FeeMarket, Word, judged
 from keeper.chain.fees import LEAST_TIP, Fees
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
-from keeper.execution.pricing import Asked, NoOffer, Offer, Purse, price
+from keeper.execution.pricing import Demands, NoOffer, Offer, Purse, price
 
 GWEI = 10**9
 TOLD = 1_110_001 * GWEI
@@ -21,14 +21,14 @@ ME = Address("0x" + "11" * 20)
 
 
 @st.composite
-def markets(draw: st.DrawFn) -> Market:
+def markets(draw: st.DrawFn) -> FeeMarket:
     return judged(draw(FEE), [Word((draw(FEE),) * 10, draw(TIP)) for _ in range(draw(st.integers(0, 3)))])
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> Asked:
+def asked(draw: st.DrawFn) -> Demands:
     tips = draw(st.lists(TIP, max_size=3))
-    return Asked(
+    return Demands(
         over=tuple(Fees(Wei(tip + draw(FEE)), tip) for tip in tips),
         least_tip=draw(FEE),
         least_cap=draw(FEE),
@@ -41,7 +41,7 @@ PURSE = st.none() | st.builds(lambda b, g, x: Purse(ME, Wei(b), g, Wei(x)), FEE,
 
 @given(markets(), CEILING, CEILING, asked(), PURSE)
 def test_no_offer_breaks_a_bound(
-    market: Market, rule: Wei | None, owner: Wei | None, wanted: Asked, purse: Purse | None
+    market: FeeMarket, rule: Wei | None, owner: Wei | None, wanted: Demands, purse: Purse | None
 ) -> None:
     """The rule's, the owner's and the built-in cap and the purse bind together, whatever is asked for."""
     offer = price(market, (rule, owner), wanted, purse)
@@ -55,7 +55,9 @@ def test_no_offer_breaks_a_bound(
 
 
 @given(markets(), CEILING, asked())
-def test_what_is_asked_for_is_met_or_nothing_is_offered(market: Market, ceiling: Wei | None, wanted: Asked) -> None:
+def test_what_is_asked_for_is_met_or_nothing_is_offered(
+    market: FeeMarket, ceiling: Wei | None, wanted: Demands
+) -> None:
     """Both fees rise by a tenth at least over what is replaced, and reach what a node wants."""
     offer = price(market, (ceiling,), wanted)
     if isinstance(offer, Offer):
@@ -93,7 +95,7 @@ def test_higher_offers_climb_to_what_is_usual_and_no_further_than_they_must() ->
     for _ in range(5):
         assert isinstance(offer, Offer)
         tips.append(offer.tip // GWEI)
-        offer = price(market, (), Asked(over=(offer,)))
+        offer = price(market, (), Demands(over=(offer,)))
     assert tips == [10, 20, 40, 50, 56]
 
 
@@ -102,7 +104,7 @@ def test_replacements_reach_the_ceiling_in_bounded_steps() -> None:
     market = judged(Wei(GWEI), [Word((GWEI,) * 10, Wei(GWEI))])
     offer, steps = price(market, ()), 0
     while isinstance(offer, Offer):
-        offer, steps = price(market, (), Asked(over=(offer,))), steps + 1
+        offer, steps = price(market, (), Demands(over=(offer,))), steps + 1
     assert steps <= 100
 
 

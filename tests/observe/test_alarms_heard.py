@@ -8,7 +8,7 @@ from owner_stage import Stage
 from keeper.core.decide import Hold, Memory, decide
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR
-from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.reasons import Reason
 from keeper.engine.notices import notices_of, standing_of
 from keeper.observe.observer import Ended
@@ -27,7 +27,7 @@ FLIES = rule(
 THREE = (alert("high", "1.70"), alert("low", "1.40"), alert("last", "1.10"))
 
 
-def seen(stage: Stage, debt: str, *rules: Rule, past: Memory | None = None, after_s: float = 12) -> Assessment:
+def seen(stage: Stage, debt: str, *rules: Rule, past: Memory | None = None, after_s: float = 12) -> LendingAssessment:
     """One block at which the position of 16,600 dollars of borrowing power owes ``debt``."""
     stage.clock.now += after_s
     found = assessed(loop(dollars=debt), *rules)

@@ -13,7 +13,7 @@ from keeper.core.units import Address
 from keeper.service.app import opened
 from keeper.settings import Settings, SettingsError, load
 from keeper.settings.fields import as_address, as_decimal, as_seconds
-from keeper.settings.model import Named
+from keeper.settings.model import NamedAccount
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -86,7 +86,7 @@ def test_a_name_of_ens_stands_for_an_address_until_it_is_looked_up(load_text: Lo
     """As it is hashed, with the place where it is written; with its address it is an account like any other."""
     unknown = load_text((OWNER, '"Vitalik.ETH"'))
     assert unknown.has_unknown_names
-    assert unknown.names == (Named("vitalik.eth", "positions[0].owner (in 'eth-loop')", None),)
+    assert unknown.names == (NamedAccount("vitalik.eth", "positions[0].owner (in 'eth-loop')", None),)
     whose = Address("0x" + "11" * 20)
     known = load(unknown.path, {}, {"vitalik.eth": whose})
     assert not known.has_unknown_names

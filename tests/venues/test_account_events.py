@@ -9,16 +9,15 @@ from eth_abi.abi import encode
 from keeper.core.occurrences import Occurrence, What, strangers
 from keeper.core.units import Address
 from keeper.venues.aave_v3.events import BORROW, LIQUIDATION_CALL, REPAY, SUPPLY, WITHDRAW, account_filters, occurrences
-from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.aave_v3.market import AaveMarket, Listing
 from keeper.venues.perp_v2.events import POSITION_CHANGED, POSITION_LIQUIDATED, PerpV2Chronicle
-from keeper.venues.perp_v2.markets import Deployment, Scope
-from keeper.venues.perp_v2.markets import Market as PerpMarket
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
 
 OWNER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 WETH = Address("0x00000000000000000000000000000000000000A1")
 USDC = Address("0x00000000000000000000000000000000000000b2")
 ANY = Address("0x00000000000000000000000000000000000000C3")
-MARKET = Market(
+MARKET = AaveMarket(
     ANY,
     ANY,
     10**8,
@@ -92,9 +91,9 @@ def test_what_the_venue_forced_is_nobody_s_and_what_we_sent_is_ours() -> None:
 def test_a_perp_liquidation_is_told_once_and_not_as_a_trade_too() -> None:
     """The ClearingHouse emits both."""
     zero = Address("0x" + "0" * 40)
-    market = PerpMarket(WETH, "ETH", zero, zero, 0, 0, 0, zero, None, zero)
-    deployment = Deployment(ANY, zero, zero, zero, zero, zero, zero, USDC, "USDC", 6, 900)
-    chronicle = PerpV2Chronicle(deployment, Scope(OWNER, (market,)))
+    market = PerpV2Market(WETH, "ETH", zero, zero, 0, 0, 0, zero, None, zero)
+    deployment = PerpV2Deployment(ANY, zero, zero, zero, zero, zero, zero, USDC, "USDC", 6, 900)
+    chronicle = PerpV2Chronicle(deployment, PerpV2Scope(OWNER, (market,)))
     changed = ["int256"] * 3 + ["uint256"] + ["int256"] * 2 + ["uint256"]
     trade = log(5, 1, [POSITION_CHANGED, word(OWNER), word(WETH)], ["int256", "int256", "uint256"], [-(10**18), 0, 0])
     second = log(6, 1, [POSITION_CHANGED, word(OWNER), word(WETH)], changed[:2], [2 * 10**18, 0])

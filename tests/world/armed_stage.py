@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scenes import DOLLAR, Scene
 
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import cycle
@@ -62,7 +62,7 @@ class Stage:
     async def arm(self) -> int:
         """Judge the newest block and make plans ready on it; return how many."""
         await self.look()
-        self.arming.begin([r.assessed for r in self.last if isinstance(r.assessed, Assessment)])
+        self.arming.begin([r.assessed for r in self.last if isinstance(r.assessed, LendingAssessment)])
         await self.arming.settled()
         return len(self.engine.state.armed.get("eth-loop", ()))
 

@@ -16,10 +16,10 @@ from keeper.venues.codec.abi import address
 from keeper.venues.gmx_v2 import markets as gmx_v2
 from keeper.venues.gmx_v2.events import Event, decode_events
 from keeper.venues.gmx_v2.fees import fee_probe
-from keeper.venues.gmx_v2.markets import Deployment, Market, MarketPrices, price_probe
+from keeper.venues.gmx_v2.markets import GmxDeployment, GmxMarket, MarketPrices, price_probe
 from keeper.venues.gmx_v2.moves import Execution, encode_move
 from keeper.venues.gmx_v2.outcomes import Outcome, outcome_of
-from keeper.venues.gmx_v2.positions import Scope, position_probe
+from keeper.venues.gmx_v2.positions import GmxScope, position_probe
 from keeper.venues.gmx_v2.quotes import acceptable, size_usd_of
 from keeper.venues.ports import Answer, Call, Discovery, Probe, Read
 from sandbox.world import World
@@ -47,12 +47,12 @@ class Trader:
         self.world = world
         self.who = address(world.account(1).address)
         gmx = world.addresses["gmx"]
-        self.at = Deployment(
-            **{name: address(gmx[name]) for name in Deployment.__slots__},
+        self.at = GmxDeployment(
+            **{name: address(gmx[name]) for name in GmxDeployment.__slots__},
         )
-        self.market: Market = self.found(gmx_v2.discover_market(self.at, address(gmx["market"])))
+        self.market: GmxMarket = self.found(gmx_v2.discover_market(self.at, address(gmx["market"])))
         token = address(world.addresses["tokens"][symbol])
-        self.scope = Scope(self.market, self.who, token, is_long)
+        self.scope = GmxScope(self.market, self.who, token, is_long)
         world.mint(symbol, self.who, 100 * MARGIN if symbol == "USDC" else 10**20)
 
     # reads

@@ -18,7 +18,7 @@ from keeper.venues.perp_v2 import calls as perp_v2_calls
 from keeper.venues.perp_v2 import markets as perp_v2
 from keeper.venues.perp_v2 import position as perp_v2_account
 from keeper.venues.perp_v2 import quotes as perp_v2_quotes
-from keeper.venues.perp_v2.markets import Deployment, Scope
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Scope
 from keeper.venues.ports import joined
 from sandbox.errors import RevertedError
 from sandbox.spec import PerpMarket, Pool, Reserve, WorldSpec
@@ -42,12 +42,12 @@ TWO_MARKETS = WorldSpec(
 class Seen:
     """What the keeper finds at the latest block: exchange, one scope and one position per owner."""
 
-    deployment: Deployment
-    scopes: dict[str, Scope]
+    deployment: PerpV2Deployment
+    scopes: dict[str, PerpV2Scope]
     positions: dict[str, PerpPosition]
 
 
-def see(world: World, owners: Sequence[str], known: dict[str, Scope] | None = None) -> Seen:
+def see(world: World, owners: Sequence[str], known: dict[str, PerpV2Scope] | None = None) -> Seen:
     """Discover and read, every market of the world named; all positions in one call at one block.
 
     `known` are scopes found before, used as they are.

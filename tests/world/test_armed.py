@@ -14,7 +14,7 @@ from armed_stage import AS_USUAL, AT_ONCE, REPAY, SELL, near, rule, staged
 from proxy import RpcProxy, answered, failing
 from scenes import DOLLAR, ETHER, Scene
 
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.journal import Entry, NewAttempt, NewDecision, NewTransaction
 from sandbox.world import World
@@ -276,7 +276,7 @@ async def test_two_positions_of_one_signer_get_one_nonce_each_in_turn(scene: Sce
         assert set(stage.engine.state.armed) == {"eth-loop", "second"}
         stage.come()
         await stage.look()
-        assert all(isinstance(result.decision, Intent) for result in stage.last)
+        assert all(isinstance(result.decision, LendingIntent) for result in stage.last)
         await stage.engine.settle()
         assert scene.nonce() == before + 2, "the transaction, and the delegation it carries"
         world.mine()

@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 from proxy import RpcProxy
 
 from bench.scene import write_settings
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
 from keeper.service.app import opened
@@ -38,7 +38,7 @@ async def listening(world: World, folder: Path, url: str) -> AsyncIterator[Engin
 async def block(engine: Engine) -> bool:
     """Judge the newest block; whether all agrees to the wei."""
     (result,) = await cycle(engine, await engine.reader.blocks.head())
-    return isinstance(result.assessed, Assessment)
+    return isinstance(result.assessed, LendingAssessment)
 
 
 async def until(condition: Callable[[], object]) -> None:

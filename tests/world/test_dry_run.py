@@ -13,7 +13,7 @@ from proxy import RpcProxy
 from scenes import DOLLAR, ETHER, Scene
 
 from keeper.chain.client import READING
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.engine.cycle import cycle
 from keeper.service.app import opened
 from keeper.settings import load
@@ -204,7 +204,7 @@ def test_what_an_account_begins_to_use_is_seen_at_the_next_block(scene: Scene, h
             await cycle(engine, await engine.reader.blocks.head())
             happen(scene)
             (result,) = await cycle(engine, await engine.reader.blocks.head())
-            assert isinstance(result.assessed, Assessment), result.assessed
+            assert isinstance(result.assessed, LendingAssessment), result.assessed
             assert result.assessed.figures.health_factor == scene.world.account_data(scene.owner).health_factor
             symbols = {h.symbol for h in result.assessed.position.held}
             real = {s for s in scene.world.addresses["tokens"] if holds(scene, s)}

@@ -8,7 +8,7 @@ import pytest
 from armed_stage import AT_ONCE, REPAY, SELL, rule, staged
 from scenes import ETHER, Scene
 
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.reasons import Reason
 
 pytestmark = pytest.mark.world
@@ -90,7 +90,7 @@ async def test_a_plan_armed_in_a_category_that_ends_is_not_sent(scene: Scene) ->
         world.set_price("DAI", "1.008")
         assert not (await stage.how()).startswith(AT_ONCE)
         seen = await stage.look()
-        assert isinstance(seen.assessed, Assessment)
+        assert isinstance(seen.assessed, LendingAssessment)
         assert abs(seen.assessed.figures.health_factor / 1e18 - scene.health()) < 0.01
     assert scene.health() >= 1.5
 

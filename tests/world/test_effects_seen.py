@@ -22,7 +22,7 @@ from keeper.venues.effects import Approves, Borrows, Call, Closes, Leaf, Offsets
 from keeper.venues.perp_v2 import calls as perp_v2_calls
 from keeper.venues.perp_v2 import effects as perp_v2
 from keeper.venues.uniswap_v3.effects import router_decoder
-from keeper.venues.uniswap_v3.pools import Deployment
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
 from keeper.venues.uniswap_v3.swaps import encode_swap
 from sandbox.world import World
 
@@ -87,7 +87,7 @@ class Lent:
 
     def swap(self, sold: int, bought: int) -> Call:
         route = Route((self.tokens["WETH"], self.tokens["USDC"]), (500,), "uniswap_v3")
-        where = Deployment(self.pool, self.pool, self.router, (500,))
+        where = UniswapDeployment(self.pool, self.pool, self.router, (500,))
         return encode_swap(where, Swap(route, Amount(sold), Amount(bought)), self.owner, LATER, ("A", "B"))
 
 

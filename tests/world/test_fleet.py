@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from proxy import RpcProxy
 
 from bench.scene import write_settings
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.reasons import Reason
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
@@ -71,7 +71,7 @@ async def test_all_are_judged_and_few_are_read_in_full(world: World, proxy: RpcP
             assert len(closely) <= 2 * IN_TURN
             assert closely.isdisjoint(parts.state.seen.afar)  # type: ignore[union-attr]
             assert closely | parts.state.seen.afar == set(parts.reader.positions)  # type: ignore[union-attr]
-            assert all(isinstance(r.assessed, Assessment) for r in results)
+            assert all(isinstance(r.assessed, LendingAssessment) for r in results)
             seen |= closely
         assert seen == set(parts.reader.positions)
         proxy.forget()
@@ -96,7 +96,7 @@ async def test_who_comes_near_is_judged_exactly_at_that_very_block(world: World,
         world.set_price("WETH", world.price("WETH") * Decimal("0.8"))
         results = {r.name: r for r in await cycle(parts, await parts.reader.blocks.head())}
         judged = results[f"p{COUNT - 1}"]
-        assert isinstance(judged.assessed, Assessment)
+        assert isinstance(judged.assessed, LendingAssessment)
         assert judged.assessed.figures.health_factor == world.account_data(owner(COUNT - 1)).health_factor
         assert judged.decision.reason is Reason.ALERT_ONLY  # type: ignore[union-attr]
 

@@ -18,7 +18,16 @@ from keeper.core.perp.position import OrderKind
 from keeper.core.units import Amount, Wei
 from keeper.venues.gmx_v2.markets import claimable_probe
 from keeper.venues.gmx_v2.moves import Execution, encode_move, least_gas
-from keeper.venues.gmx_v2.outcomes import Cancelled, Canceller, Cause, Executed, Fill, Frozen, Pending, behind_our_back
+from keeper.venues.gmx_v2.outcomes import (
+    Cancelled,
+    Canceller,
+    Executed,
+    Fill,
+    Frozen,
+    OrderFault,
+    Pending,
+    behind_our_back,
+)
 from keeper.venues.gmx_v2.quotes import quote_probe, rehearsal, verdict
 from sandbox.errors import RevertedError
 from sandbox.gmx_actors import GmxKeeper, GmxLiquidator
@@ -54,7 +63,7 @@ def test_an_order_is_pending_until_a_keeper_comes(trader: Trader) -> None:
     done = trader.outcome(key)
     assert isinstance(done, Executed)
     assert done.fill
-    assert (done.fill.size_usd, done.fill.cause) == (10_000 * DOLLARS, Cause.ORDER)
+    assert (done.fill.size_usd, done.fill.cause) == (10_000 * DOLLARS, OrderFault.ORDER)
     held = trader.position()
     assert held.legs[0].size == -5 * 10**18
     assert done.fill.collateral_after * 10**24 == held.margin
@@ -285,7 +294,7 @@ def test_a_liquidation_comes_when_pending_fees_are_counted(trader: Trader) -> No
     world.gmx.liquidate(trader.who)
     (found,) = behind_our_back(trader.history(), trader.who)
     assert isinstance(found, Fill)
-    assert (found.cause, found.is_closed) == (Cause.LIQUIDATION, True)
+    assert (found.cause, found.is_closed) == (OrderFault.LIQUIDATION, True)
     assert trader.position().is_empty
 
 
@@ -295,7 +304,7 @@ def test_deleveraging_is_seen_and_no_order_of_ours(trader: Trader) -> None:
     trader.world.gmx.deleverage(trader.who, 4_000)
     (found,) = behind_our_back(trader.history(), trader.who)
     assert isinstance(found, Fill)
-    assert (found.cause, found.size_usd, found.is_closed) == (Cause.ADL, 4_000 * DOLLARS, False)
+    assert (found.cause, found.size_usd, found.is_closed) == (OrderFault.ADL, 4_000 * DOLLARS, False)
     assert trader.position().legs[0].entry_notional == 6_000 * DOLLARS
 
 

@@ -8,7 +8,7 @@ import pytest
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.snapshot import AccountFigures
 from keeper.core.units import UINT256_MAX, WAD, Address, Wad
 from keeper.venues.aave_v3 import market as aave_v3
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.world
 
 ETHER, BITCOIN, DOLLAR = 10**18, 10**8, 10**6
 SECOND = 1e-8  # interest of a few seconds, relative
-Mixed = tuple[str, Account]
+Mixed = tuple[str, Loan]
 
 
-def seen(world: World, owner: str) -> Account:
+def seen(world: World, owner: str) -> Loan:
     """The keeper's reading at the newest block."""
 
-    async def reading() -> Account:
+    async def reading() -> Loan:
         node = Node(world.url)
         blocks = Blocks(node, world.addresses["chain_id"], multicall3.ADDRESS)
         head = await blocks.head()

@@ -17,7 +17,7 @@ from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import laid_out
 from keeper.chain.client import Node
 from keeper.chain.errors import NodeRefusedError
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.cycle import cycle
@@ -100,7 +100,7 @@ async def test_a_node_that_takes_little_still_tells_everything(
             proxy.forget()
             results = await cycle(parts, await parts.reader.blocks.head())
         for owner, result in zip(crowd, results, strict=True):
-            assert isinstance(result.assessed, Assessment), result.assessed
+            assert isinstance(result.assessed, LendingAssessment), result.assessed
             assert result.assessed.figures.health_factor == world.account_data(owner).health_factor
         calls = proxy.methods["eth_call"]
         world.mine()

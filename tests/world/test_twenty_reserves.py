@@ -10,7 +10,7 @@ from armed_stage import staged
 from proxy import RpcProxy
 from scenes import DOLLAR, ETHER, Scene
 
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.reasons import Reason
 from sandbox.spec import DEFAULT, Pool, Reserve, WorldSpec
 from sandbox.world import World
@@ -88,7 +88,7 @@ async def test_figures_of_twenty_reserves_are_the_protocols_to_the_wei(full: Sce
             seen = await stage.look()
             assert proxy.methods["eth_call"] == 1, proxy.methods
     assessed = seen.assessed
-    assert isinstance(assessed, Assessment), seen
+    assert isinstance(assessed, LendingAssessment), seen
     assert len(assessed.position.held) == 20
     assert assessed.figures.health_factor == full.world.account_data(full.owner).health_factor
     assert all(hold.reason is not Reason.FIGURES_DISAGREE for hold in seen.holds)

@@ -22,7 +22,7 @@ from keeper.core.lending.moves import (
 )
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import AccountFigures, Barred, Holding, LendingPosition
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import BlockRef, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Wad, ratio_text, usd_text
 
@@ -55,7 +55,7 @@ def price_bounds(armed: LendingPosition, rung: Mapping[Address, int], step: Bps)
     return found
 
 
-def project(plan: Plan, bounds: Bounds, now: Intent, wallet: Wallet, floor: Wad) -> AccountFigures:
+def project(plan: Plan, bounds: Bounds, now: LendingIntent, wallet: Wallet, floor: Wad) -> AccountFigures:
     """Return the account's figures after a plan's moves on the fresh state. Raises OutOfBoundsError.
 
     Same rule, limits and target; same balances but for interest; every price within its bounds; every balance,
@@ -89,7 +89,7 @@ def _assets(move: Move) -> tuple[Address, ...]:
     return move.route.tokens if isinstance(move, Swap) else (move.asset,)
 
 
-def _check_trades(moves: Sequence[Move], now: Intent) -> None:
+def _check_trades(moves: Sequence[Move], now: LendingIntent) -> None:
     """A price in doubt forbids trades, here as everywhere."""
     trades = [(m.route.tokens[0], m.route.tokens[-1]) for m in moves if isinstance(m, Swap)]
     doubt = next((d for sell, buy in trades if (d := now.assessment.doubt_of(sell, buy))), None)
@@ -118,8 +118,8 @@ def _terms(of: Holding) -> tuple[object, ...]:
 
 
 def _moved(  # noqa: C901 - one case for each move
-    account: lending.Account, tokens: dict[Address, int], move: Move, rooms: Mapping[Address, Holding], floor: Wad
-) -> lending.Account:
+    account: lending.Loan, tokens: dict[Address, int], move: Move, rooms: Mapping[Address, Holding], floor: Wad
+) -> lending.Loan:
     """Return the account after one move, and take from and give to ``tokens`` what the wallet pays and receives."""
     match move:
         case Approve():
@@ -174,7 +174,7 @@ def _check_room(room: Amount | Barred, amount: int, what: str) -> None:
         raise OutOfBoundsError(f"{amount} is more than can be {what}")
 
 
-def _above(account: lending.Account, floor: Wad) -> lending.Account:
+def _above(account: lending.Loan, floor: Wad) -> lending.Loan:
     health = lending.health_factor(account)
     if health < floor:
         raise OutOfBoundsError(f"on the way health would be {ratio_text(health)}, below the floor")

@@ -9,7 +9,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.named import matters, secures
 from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.lending.quotes import Quote, Quotes
-from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.scales import Beyond
 from keeper.core.units import BPS, USD, Address, Amount, Bps, largest, mul_div_up
 
@@ -35,7 +35,7 @@ class Scenario:
         return prices
 
 
-def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
+def scenarios(assessed: LendingAssessment, rule: Rule) -> tuple[Scenario, ...]:
     """Return the moves that could make a rule fire: collateral falls together, each alone, or what is owed rises.
 
     What is both collateral and debt moves nothing, and dollars only move where there is nothing else.
@@ -58,7 +58,7 @@ def scenarios(assessed: Assessment, rule: Rule) -> tuple[Scenario, ...]:
     return tuple([Scenario(m, is_fall) for m, is_fall in ((down, True), (up, False)) if m] + alone)
 
 
-def fires_at(assessed: Assessment, rule: Rule, scenario: Scenario, band: Bps) -> int | None:
+def fires_at(assessed: LendingAssessment, rule: Rule, scenario: Scenario, band: Bps) -> int | None:
     """Return the factor nearest to now at which a rule fires, None beyond ``band`` basis points. PPM: it does now."""
 
     metric = rule.trigger.metric
@@ -85,7 +85,7 @@ def at_prices(position: LendingPosition, prices: Prices) -> LendingPosition:
     return replace(position, holdings=holdings, reported=position.model.figures(holdings))
 
 
-def quotes_at(quotes: Quotes, now: lending.Account, then: lending.Account, slippage: Bps) -> Quotes:
+def quotes_at(quotes: Quotes, now: lending.Loan, then: lending.Loan, slippage: Bps) -> Quotes:
     """Return what pools would charge had they followed the prices from ``now`` to ``then``.
 
     A pool often is there before the oracle: what it charges already is not counted twice, up to what would be fair.
@@ -93,7 +93,7 @@ def quotes_at(quotes: Quotes, now: lending.Account, then: lending.Account, slipp
     return Quotes(tuple(_followed(quote, now, then, slippage) for quote in quotes.answers))
 
 
-def _followed(quote: Quote, now: lending.Account, then: lending.Account, slippage: Bps) -> Quote:
+def _followed(quote: Quote, now: lending.Loan, then: lending.Loan, slippage: Bps) -> Quote:
     sell, buy = quote.route.tokens[0], quote.route.tokens[-1]
     dearer, cheaper = _price(now, sell) * _price(then, buy), _price(then, sell) * _price(now, buy)
     followed = mul_div_up(quote.sold, dearer, cheaper)
@@ -101,11 +101,11 @@ def _followed(quote: Quote, now: lending.Account, then: lending.Account, slippag
     return replace(quote, sold=Amount(min(followed, max(quote.sold, fair))))
 
 
-def _price(of: lending.Account, asset: Address) -> int:
+def _price(of: lending.Loan, asset: Address) -> int:
     return of.of(asset).price.answer
 
 
-def _watched(assessed: Assessment, rule: Rule) -> Address | None:
+def _watched(assessed: LendingAssessment, rule: Rule) -> Address | None:
     """Return the one asset whose price a rule measures."""
     found = secures(assessed.position, rule.trigger.of)
     return found[0].asset if len(found) == 1 else None

@@ -54,7 +54,7 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ExposurePart:
     """One holding's share in the exposure: Wad whole units of the underlying, signed."""
 
     holder: str
@@ -68,7 +68,7 @@ class Exposure:
     """A book's exposure at one block. ``prices`` are base units (10^-8 dollars) of one whole underlying."""
 
     book: Book
-    parts: tuple[Part, ...]
+    parts: tuple[ExposurePart, ...]
     prices: Mapping[str, int]
     doubts: tuple[Doubt, ...]
     """Why the sum cannot be relied on; empty when it can."""
@@ -108,7 +108,7 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
     held += [h for position in traded for h in _behind(position)]
     prices = _prices(book, lent, traded, snapshot)
     sizes = [(p.name, symbol, size) for p in traded for symbol, size in perps.delta(p).items()]
-    parts = [Part(name, f"{symbol} perp", symbol.upper(), size) for name, symbol, size in sizes]
+    parts = [ExposurePart(name, f"{symbol} perp", symbol.upper(), size) for name, symbol, size in sizes]
     most = max((abs(h.value) for h in held if h.value is not None), default=0)
     for item in held:
         placed = _placed(item, book, prices, most)
@@ -119,7 +119,7 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
     return Exposure(book, tuple(parts), prices, tuple(doubts))
 
 
-def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Part | Doubt | None:
+def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> ExposurePart | Doubt | None:
     """Return what a holding adds, why it is not known, or None for what adds nothing."""
     follows = book.underlying(item.symbol, item.asset)
     if item.value is None:
@@ -133,7 +133,7 @@ def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Pa
     if price <= 0:
         return Doubt(Reason.PRICE_NOT_POSITIVE, f"no price of {follows}")
     size = abs(item.value) * WAD // price
-    return Part(item.holder, item.symbol, follows, size if item.value >= 0 else -size)
+    return ExposurePart(item.holder, item.symbol, follows, size if item.value >= 0 else -size)
 
 
 def _prices(book: Book, lent: list[LendingPosition], traded: list[PerpPosition], snapshot: Snapshot) -> dict[str, int]:

@@ -36,7 +36,7 @@ class Leg(Enum):
     """The hedge was liquidated or auto-deleveraged."""
 
 
-class Step(Enum):
+class NextStep(Enum):
     """What to do next."""
 
     REST = "rest"
@@ -99,23 +99,23 @@ def is_over(naked: Naked, budget: NakedBudget) -> bool:
     return naked.tries >= MOST_TRIES or (naked.tries > 1 and naked.is_spent(budget))
 
 
-def next_step(naked: Naked, leg: Leg, waiting_s: int, budget: NakedBudget, *, can_take_back: bool) -> Step:
+def next_step(naked: Naked, leg: Leg, waiting_s: int, budget: NakedBudget, *, can_take_back: bool) -> NextStep:
     """Return what to do about the second leg.
 
     ``waiting_s`` is the age of the order that waits; ``can_take_back`` whether the venue lets it be cancelled yet.
     """
     if naked.since is None:
-        return Step.REST
+        return NextStep.REST
     gives_up = naked.is_spent(budget) or naked.tries >= MOST_TRIES
     match leg:
         case Leg.ORDERED if can_take_back and waiting_s > LATE_S:
-            return Step.TAKE_BACK
+            return NextStep.TAKE_BACK
         case Leg.ORDERED:
-            return Step.WAIT
+            return NextStep.WAIT
         case Leg.FROZEN:
-            return Step.TAKE_BACK
+            return NextStep.TAKE_BACK
         case _:
-            return Step.UNWIND if gives_up else Step.TRADE
+            return NextStep.UNWIND if gives_up else NextStep.TRADE
 
 
 def budget_text(naked: Naked, budget: NakedBudget) -> str:

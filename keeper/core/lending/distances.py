@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.lending.figures import Account, liquidation_price
+from keeper.core.lending.figures import Loan, liquidation_price
 from keeper.core.lending.position import Holding
 from keeper.core.units import WAD, Address, Wad, mul_div_down
 
@@ -19,13 +19,13 @@ class PriceMove:
     is_rise: bool
 
 
-def price_moves(account: Account) -> tuple[PriceMove, ...]:
+def price_moves(account: Loan) -> tuple[PriceMove, ...]:
     """Return the move of each price that liquidates, the least first; nothing of prices that cannot do it alone."""
     found = [move for b in account.holdings if b.price.answer > 0 and (move := _move(account, b))]
     return tuple(sorted(found, key=lambda move: move.share))
 
 
-def rise_price(account: Account, asset: Address) -> int | None:
+def rise_price(account: Loan, asset: Address) -> int | None:
     """Return the highest price of one asset, others unchanged, at which health is 1 still, rounded down; market money.
 
     None when no rise of this price can do it: it is not owed, or secures more than is owed. Zero when collateral does
@@ -39,7 +39,7 @@ def rise_price(account: Account, asset: Address) -> int | None:
     return mul_div_down(max(0, sum(others)), target.unit, exposure)
 
 
-def together(account: Account) -> Wad:
+def together(account: Loan) -> Wad:
     """Return the share by which everything may move against the position at once, rounded down.
 
     What secures more than is owed of it falls by it, what is owed more than it secures rises by it.
@@ -57,7 +57,7 @@ def _exposure(of: Holding) -> int:
     return (secures - of.borrowed * WAD) * of.price.answer // of.unit
 
 
-def _move(account: Account, of: Holding) -> PriceMove | None:
+def _move(account: Loan, of: Holding) -> PriceMove | None:
     price = of.price.answer
     low = liquidation_price(account, of.asset)
     if low is not None:

@@ -26,7 +26,7 @@ from keeper.core.units import (
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Loan:
     """What the arithmetic needs of a position: its holdings, and the protocol's model of them."""
 
     holdings: tuple[Holding, ...]
@@ -44,23 +44,23 @@ Goal = Callable[[AccountFigures], bool]
 """Returns whether figures satisfy a target; monotone in every action that helps."""
 
 
-def account_of(position: LendingPosition) -> Account:
+def account_of(position: LendingPosition) -> Loan:
     """Return what the arithmetic needs of a position."""
-    return Account(position.holdings, position.model)
+    return Loan(position.holdings, position.model)
 
 
-def proven(position: LendingPosition) -> Account | None:
+def proven(position: LendingPosition) -> Loan | None:
     """Return the same where our figures are the protocol's own, exactly; None where they differ."""
     account = account_of(position)
     return account if figures(account) == position.reported else None
 
 
-def figures(account: Account) -> AccountFigures:
+def figures(account: Loan) -> AccountFigures:
     """Return collateral, debt, LTV, threshold and health factor as the protocol would."""
     return account.model.figures(account.holdings)
 
 
-def health_factor(account: Account) -> Wad:
+def health_factor(account: Loan) -> Wad:
     """Return the health factor; liquidatable below 1 WAD."""
     return figures(account).health_factor
 
@@ -84,7 +84,7 @@ def liquidation_distance_at(health: Wad) -> Wad:
     return Wad(max(0, WAD - mul_div_up(WAD, WAD, health))) if health else Wad(0)
 
 
-def liquidation_price(account: Account, asset: Address) -> int | None:
+def liquidation_price(account: Loan, asset: Address) -> int | None:
     """Return the price of one asset, others unchanged, at which health falls below 1, rounded up; market money.
 
     None when no fall of this price can do it: the asset secures nothing, or the rest carries the debt. An asset
@@ -105,7 +105,7 @@ def liquidation_price(account: Account, asset: Address) -> int | None:
 # --- projections -----------------------------------------------------------------------------------------------------
 
 
-def after(account: Account, asset: Address, *, supply: int = 0, debt: int = 0) -> Account:
+def after(account: Loan, asset: Address, *, supply: int = 0, debt: int = 0) -> Loan:
     """Return the account with a balance changed by ``supply`` and ``debt`` smallest units (may be negative).
 
     Raises ValueError when a balance would fall below zero: that move cannot be made.
@@ -118,21 +118,21 @@ def after(account: Account, asset: Address, *, supply: int = 0, debt: int = 0) -
     return replace(account, holdings=tuple(changed if b.asset == asset else b for b in account.holdings))
 
 
-def with_collateral(account: Account, asset: Address) -> Account:
+def with_collateral(account: Loan, asset: Address) -> Loan:
     """Return the account with an asset counting as collateral."""
     return replace(
         account, holdings=tuple(replace(b, is_collateral=True) if b.asset == asset else b for b in account.holdings)
     )
 
 
-def without_collateral(account: Account, asset: Address) -> Account:
+def without_collateral(account: Loan, asset: Address) -> Loan:
     """Return the account with an asset supplied that counts as collateral no more."""
     return replace(
         account, holdings=tuple(replace(b, is_collateral=False) if b.asset == asset else b for b in account.holdings)
     )
 
 
-def at_prices(account: Account, prices: Mapping[Address, int]) -> Account:
+def at_prices(account: Loan, prices: Mapping[Address, int]) -> Loan:
     """Return the account at other prices; where none is given, at its own."""
     return replace(account, holdings=tuple(priced(h, prices.get(h.asset, h.price.answer)) for h in account.holdings))
 
@@ -158,20 +158,20 @@ def sale_cost(sell: Holding, buy: Holding, bought: int, shortfall: Bps) -> Amoun
     return Amount(-(-bought * got * sell.unit * (BPS + shortfall) // (buy.unit * given * BPS)))
 
 
-def supply_to_reach(account: Account, asset: Address, goal: Goal, limit: int) -> Amount | None:
+def supply_to_reach(account: Loan, asset: Address, goal: Goal, limit: int) -> Amount | None:
     """Return the least collateral to add for the goal, at most ``limit``; None when that is not enough."""
     found = smallest(0, limit, lambda amount: goal(figures(after(account, asset, supply=amount))))
     return None if found is None else Amount(found)
 
 
-def repay_to_reach(account: Account, asset: Address, goal: Goal, limit: int) -> Amount | None:
+def repay_to_reach(account: Loan, asset: Address, goal: Goal, limit: int) -> Amount | None:
     """Return the least debt to repay for the goal, at most ``limit`` and the debt; None when that is not enough."""
     most = min(limit, account.of(asset).borrowed)
     found = smallest(0, most, lambda amount: goal(figures(after(account, asset, debt=-amount))))
     return None if found is None else Amount(found)
 
 
-def repay_with_collateral_to_reach(account: Account, asset: Address, goal: Goal, limit: int) -> Amount | None:
+def repay_with_collateral_to_reach(account: Loan, asset: Address, goal: Goal, limit: int) -> Amount | None:
     """Return the least debt to repay out of the same asset's supply ; None if not enough."""
     balance = account.of(asset)
     most = min(limit, balance.borrowed, balance.supplied)
@@ -187,13 +187,13 @@ class Sale:
     bought: Amount
 
 
-def sold(account: Account, sell: Address, buy: Address, sale: Sale) -> Account:
+def sold(account: Loan, sell: Address, buy: Address, sale: Sale) -> Loan:
     """Return the account after collateral was sold to repay debt."""
     return after(after(account, sell, supply=-sale.sold), buy, debt=-sale.bought)
 
 
 def deleverage_to_reach(
-    account: Account, sell: Address, repay: Address, goal: Goal, shortfall: Bps, limit: int
+    account: Loan, sell: Address, repay: Address, goal: Goal, shortfall: Bps, limit: int
 ) -> Sale | None:
     """Return the smallest sale of collateral that repays enough debt, the sale losing at most ``shortfall``.
 
@@ -209,7 +209,7 @@ def deleverage_to_reach(
     return None if found is None else sale(found)
 
 
-def deleverage_most(account: Account, sell: Address, repay: Address, shortfall: Bps, limit: int) -> Sale:
+def deleverage_most(account: Loan, sell: Address, repay: Address, shortfall: Bps, limit: int) -> Sale:
     """Return the largest sale the collateral, the debt and ``limit`` allow."""
     collateral, debt = account.of(sell), account.of(repay)
     most = min(limit, debt.borrowed)
@@ -218,7 +218,7 @@ def deleverage_most(account: Account, sell: Address, repay: Address, shortfall: 
 
 
 def leverage_to_reach(
-    account: Account, borrow: Address, buy: Address, goal: Goal, shortfall: Bps, limit: int
+    account: Loan, borrow: Address, buy: Address, goal: Goal, shortfall: Bps, limit: int
 ) -> Sale | None:
     """Return the largest purchase of collateral with borrowed money for which the goal still holds.
 
@@ -239,7 +239,7 @@ def leverage_to_reach(
     return None if not found else purchase(found)
 
 
-def withdrawable(account: Account, asset: Address, floor: Wad) -> Amount:
+def withdrawable(account: Loan, asset: Address, floor: Wad) -> Amount:
     """Return the most collateral that may leave with health at ``floor`` or above, and that the market lets out."""
 
     def may_leave(amount: int) -> bool:

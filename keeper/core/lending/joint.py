@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from keeper.core.fee_budget import safe_health, stake
 from keeper.core.lending.moves import Borrow, Repay, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Plan
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Wei
 
@@ -25,7 +25,7 @@ class Ahead:
     fees: Wei
 
 
-def urgency(intent: Intent) -> tuple[bool, int, int]:
+def urgency(intent: LendingIntent) -> tuple[bool, int, int]:
     """Return by what plans of one block are ordered: the most that would be lost comes first, then the least health.
 
     What would be lost grows with the size of a position and with its nearness to liquidation; a boost risks nothing.

@@ -8,7 +8,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.metrics import METRICS, restored_to
 from keeper.core.lending.position import LendingPosition
-from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.rules import Kind
 from keeper.core.units import BPS, WAD, Address, Wad, decimal_of
 
@@ -34,7 +34,7 @@ def is_new_low(p: LendingPosition, acted_on: Mapping[Address, int]) -> bool:
     return then > p.reported.health_factor * (BPS + NEW_LOW) // BPS
 
 
-LENDING: Kind[LendingPosition, Assessment, Intent] = Kind(
+LENDING: Kind[LendingPosition, LendingAssessment, LendingIntent] = Kind(
     nothing="no supply and no debt",
     metrics=METRICS,
     actions=ACTIONS,
@@ -43,6 +43,6 @@ LENDING: Kind[LendingPosition, Assessment, Intent] = Kind(
     liquidated_at=lambda _: restored_to(Wad(WAD)),
     is_emergency=lambda p, emergency: p.reported.health_factor <= emergency,
     is_new_low=is_new_low,
-    judged=Assessment,
-    intended=Intent,
+    judged=LendingAssessment,
+    intended=LendingIntent,
 )

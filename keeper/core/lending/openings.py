@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.moves import Unpledge
 from keeper.core.lending.named import matters
 from keeper.core.lending.pairs import all_pairs, largest_within, stuck
 from keeper.core.lending.position import Barred, Holding
-from keeper.core.lending.proposals import State, Step, Terms, between_floor, round_floor
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.proposals import Means, PlanTerms, Step, between_floor, round_floor
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.units import Usd
 
@@ -21,11 +21,11 @@ class Opening:
     """Steps that open the way for a sale, the account after them, and what still is in the way (symbols)."""
 
     steps: tuple[Step, ...]
-    account: Account
+    account: Loan
     blocked: tuple[str, ...]
 
 
-def opened(intent: Intent, state: State, terms: Terms) -> Opening:
+def opened(intent: LendingIntent, state: Means, terms: PlanTerms) -> Opening:
     """Return how collateral that holds back all other is taken out of the way.
 
     What is too little to matter, or cannot be sold, stops counting as collateral where health allows; the rest is in
@@ -46,7 +46,7 @@ def opened(intent: Intent, state: State, terms: Terms) -> Opening:
     return Opening(tuple(steps), account, tuple(blocked))
 
 
-def _sells(holding: Holding, intent: Intent, state: State, terms: Terms) -> bool:
+def _sells(holding: Holding, intent: LendingIntent, state: Means, terms: PlanTerms) -> bool:
     """Return whether a pool takes an asset for any debt at a price within the bound."""
     bounds = slippage_of(intent.rule, intent.assessment, intent.outrun)
     pairs = [p for p in all_pairs(intent, state.account) if p.sell.asset == holding.asset]

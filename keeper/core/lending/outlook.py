@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.pace import BLOCKS, STILL, Drift
 from keeper.core.units import BPS, INFINITE, Address, Bps, Wad
 
 
-def fall_of(account: Account, drifts: Mapping[Address, Drift]) -> Bps:
+def fall_of(account: Loan, drifts: Mapping[Address, Drift]) -> Bps:
     """Return how far health falls a block, from above: the fastest collateral down and the fastest debt up."""
     falls = [drifts.get(b.asset, STILL).down for b in account.holdings if b.is_collateral and b.supplied]
     rises = [drifts.get(b.asset, STILL).up for b in account.holdings if b.borrowed]

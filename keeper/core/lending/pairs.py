@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.moves import MARKET, Approve, Repay, Spender, Supply, Swap
 from keeper.core.lending.position import Holding
-from keeper.core.lending.proposals import State, Step, Terms, per_transaction, within
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.proposals import Means, PlanTerms, Step, per_transaction, within
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Bps, Usd, Wad
 
@@ -27,12 +27,12 @@ class Pair:
     buy: Holding
 
 
-def sale_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+def sale_pairs(intent: LendingIntent, account: Loan) -> tuple[Pair, ...]:
     """Return every collateral that could be sold with every debt it could repay, none with a price in doubt."""
     return tuple(p for p in all_pairs(intent, account) if not intent.assessment.doubt_of(p.sell.asset, p.buy.asset))
 
 
-def all_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+def all_pairs(intent: LendingIntent, account: Loan) -> tuple[Pair, ...]:
     """Return the same, whatever is in doubt."""
     held = [h for h in intent.assessment.position.held if h.price.answer > 0]
     collateral = [h for h in held if _counts(account.of(h.asset))]
@@ -40,12 +40,12 @@ def all_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
     return tuple(Pair(c, d) for c in collateral for d in debts if c.asset != d.asset)
 
 
-def stuck(intent: Intent, account: Account) -> tuple[Holding, ...]:
+def stuck(intent: LendingIntent, account: Loan) -> tuple[Holding, ...]:
     """Return collateral that holds back all other: while it secures debts nothing else may leave."""
     return tuple(h for h in intent.assessment.position.held if h.holds_back and _counts(account.of(h.asset)))
 
 
-def without_stuck(intent: Intent, account: Account, pair: Pair) -> Account:
+def without_stuck(intent: LendingIntent, account: Loan, pair: Pair) -> Loan:
     """Return the account without such collateral, but for what is sold itself."""
     for holding in stuck(intent, account):
         if holding is not pair.sell:
@@ -57,7 +57,7 @@ def _counts(holding: Holding) -> bool:
     return holding.is_collateral and holding.supplied > 0
 
 
-def boost_pairs(intent: Intent, account: Account) -> tuple[Pair, ...]:
+def boost_pairs(intent: LendingIntent, account: Loan) -> tuple[Pair, ...]:
     """Return every debt that could be raised with every collateral it could buy: the ones already held."""
     pairs = [Pair(p.buy, p.sell) for p in all_pairs(intent, account) if p.sell.borrow_factor]
     return tuple(p for p in pairs if not intent.assessment.doubt_of(p.sell.asset, p.buy.asset))
@@ -68,17 +68,17 @@ class Rounds:
     """Withdraw, swap, repay, as often as the position allows."""
 
     steps: tuple[Step, ...]
-    account: Account
+    account: Loan
     bought: Amount
     stopped_by: Reason | None
 
 
-def per_round(pair: Pair, intent: Intent) -> int:
+def per_round(pair: Pair, intent: LendingIntent) -> int:
     """Return the most one round may give up: what one transaction may spend."""
     return within(per_transaction(intent), pair.sell)
 
 
-def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps, *, in_rounds: bool = False) -> int:
+def largest_within(pair: Pair, state: Means, terms: PlanTerms, slippage: Bps, *, in_rounds: bool = False) -> int:
     """Return the largest quoted amount that costs no more than the oracle's price plus slippage; zero if none.
 
     ``in_rounds``: the last slice must be within it too. Impact grows along the way, so a sale that is fair as a whole
@@ -92,7 +92,7 @@ def largest_within(pair: Pair, state: State, terms: Terms, slippage: Bps, *, in_
     return max(fair, default=0)
 
 
-def _is_fair_to_the_end(pair: Pair, state: State, terms: Terms, slippage: Bps, bought: int) -> bool:
+def _is_fair_to_the_end(pair: Pair, state: Means, terms: PlanTerms, slippage: Bps, bought: int) -> bool:
     """Return whether the price at the end of a sale is within slippage, judged by its two halves.
 
     With impact growing along the way the end is dearer than the second half by half of what that is dearer than the

@@ -11,8 +11,8 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.metrics import LendingTarget, meets
 from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, weight
-from keeper.core.lending.proposals import Cost, Proposal, Rejected, State, Step, Terms
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, ratio_text
@@ -50,7 +50,7 @@ class Postcondition:
 class Plan:
     """What will be done, why this way, and what must be true afterwards."""
 
-    intent: Intent
+    intent: LendingIntent
     label: str
     steps: tuple[Step, ...]
     cost: Cost
@@ -83,7 +83,7 @@ Allowances = dict[tuple[Address, Spender], Amount]
 """What was approved before: some tokens refuse to change an allowance that is not zero."""
 
 
-def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) -> tuple[Plan, ...] | Hold:
+def plans(intent: LendingIntent, state: Means, terms: PlanTerms, allowances: Allowances) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first, or why there are none.
 
     First the sufficient ones by cost, ways combined among them; then the others by how much they help. Near
@@ -104,7 +104,7 @@ def plans(intent: Intent, state: State, terms: Terms, allowances: Allowances) ->
     return tuple(_as_plan(p, intent, allowances, (*_others(ranked, p), *rejected)) for p in ranked)
 
 
-def _lateness(proposal: Proposal, terms: Terms) -> int:
+def _lateness(proposal: Proposal, terms: PlanTerms) -> int:
     """Rank near liquidation: what is safe once its first transaction that pays is mined goes before what is not.
 
     The first round of a long sale helps as soon as a sale of one round would, and the rest follows.
@@ -114,7 +114,7 @@ def _lateness(proposal: Proposal, terms: Terms) -> int:
     return 0 if soonest > terms.safety.emergency_health else 1
 
 
-def _ways(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+def _ways(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
     for action in intent.actions:
         yield from ACTIONS[action.key].propose(intent, state, terms)
 
@@ -124,7 +124,7 @@ def _sorted(ways: Iterator[Proposal | Rejected]) -> tuple[list[Proposal], list[R
     return [w for w in found if isinstance(w, Proposal)], [w for w in found if isinstance(w, Rejected)]
 
 
-def _combinations(singles: list[Proposal], intent: Intent, state: State, terms: Terms) -> list[Proposal]:
+def _combinations(singles: list[Proposal], intent: LendingIntent, state: Means, terms: PlanTerms) -> list[Proposal]:
     """Return ways one after the other: all that help, and each that the wallet pays with only a sale after it.
 
     A smaller sale after a payment may be cheaper than a whole one, and tied up capital dearer: each is costed.
@@ -139,7 +139,7 @@ def _combinations(singles: list[Proposal], intent: Intent, state: State, terms: 
     return [p for p in found.values() if THEN in p.label]
 
 
-def _combine(first: Proposal, actions: tuple[Action, ...], intent: Intent, terms: Terms) -> Proposal:
+def _combine(first: Proposal, actions: tuple[Action, ...], intent: LendingIntent, terms: PlanTerms) -> Proposal:
     """Return a way with others after it, the ones that trade nothing before the others, until the target is met.
 
     A pair is traded once: what the pools quoted is used up by then. Trades and payments share the rounds of one plan.
@@ -171,20 +171,20 @@ def _joined(first: Proposal, then: Proposal) -> Proposal:
     return Proposal(actions, label, first.steps + then.steps, cost, then.after, then.is_sufficient)
 
 
-def _help(proposal: Proposal, intent: Intent) -> tuple[bool, int, int]:
+def _help(proposal: Proposal, intent: LendingIntent) -> tuple[bool, int, int]:
     """Rank by sufficiency, then by health gained (given up, for a boost), then by debt left."""
     figures = lending.figures(proposal.after.account)
     health = -figures.health_factor if intent.rule.is_boost else figures.health_factor
     return proposal.is_sufficient, health, -figures.debt_value
 
 
-def _helps(proposal: Proposal, intent: Intent) -> bool:
+def _helps(proposal: Proposal, intent: LendingIntent) -> bool:
     before = intent.assessment.figures
     health = -before.health_factor if intent.rule.is_boost else before.health_factor
     return bool(proposal.steps) and _help(proposal, intent)[1:] > (health, -before.debt_value)
 
 
-def _trifling(proposal: Proposal, intent: Intent) -> str:
+def _trifling(proposal: Proposal, intent: LendingIntent) -> str:
     """Return why a way that does not suffice is not done alone; nothing where it is.
 
     While it is mined nothing else can be sent: it must be worth more than that wait. Near liquidation little is much.
@@ -205,7 +205,7 @@ def _moves_a_trifle(proposal: Proposal) -> bool:
     return not proposal.is_sufficient and sum(step.spend for step in proposal.steps) < proposal.cost.gas
 
 
-def _as_plan(chosen: Proposal, intent: Intent, allowances: Allowances, rejected: tuple[Rejected, ...]) -> Plan:
+def _as_plan(chosen: Proposal, intent: LendingIntent, allowances: Allowances, rejected: tuple[Rejected, ...]) -> Plan:
     projected = lending.figures(chosen.after.account)
     least = 0 if chosen.is_sufficient else projected.health_factor * (BPS - PARTIAL_TOLERANCE) // BPS
     target = intent.target if chosen.is_sufficient or intent.rule.is_boost else None

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from keeper.core.actions import Action
 from keeper.core.decide import Safety
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.metrics import meets
 from keeper.core.lending.moves import Move, gas_of
 from keeper.core.lending.outlook import fall_of
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.quotes import QuoteRequest, Quotes
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.pace import BLOCKS
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Wallet
@@ -32,7 +32,7 @@ NO_TOLL = Wei(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PlanTerms:
     """What a plan is weighed with, besides the intent itself."""
 
     safety: Safety
@@ -55,16 +55,16 @@ class Terms:
         most = self.safety.max_rounds * (ATOMIC_ROUNDS if self.is_atomic else 1)
         return most if self.most_rounds is None else min(most, self.most_rounds)
 
-    def with_quotes(self, quotes: Quotes) -> Terms:
+    def with_quotes(self, quotes: Quotes) -> PlanTerms:
         """Return the same terms with the pools' answers."""
         return replace(self, quotes=quotes)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Means:
     """An account and the means to help it, before or after some moves."""
 
-    account: Account
+    account: Loan
     wallet: Wallet
     left_usd: int
     """Dollars that may still be moved; UINT256_MAX when unlimited."""
@@ -103,7 +103,7 @@ class Proposal:
     label: str
     steps: tuple[Step, ...]
     cost: Cost
-    after: State
+    after: Means
     is_sufficient: bool
     is_fallback: bool = False
     """A smaller part of another way, for when that does not work as a whole."""
@@ -119,8 +119,8 @@ class Rejected:
     cost: Cost | None = None
 
 
-Builder = Callable[[Intent, State, Terms], Iterator[Proposal | Rejected]]
-Asking = Callable[[Intent, State], Iterator[QuoteRequest]]
+Builder = Callable[[LendingIntent, Means, PlanTerms], Iterator[Proposal | Rejected]]
+Asking = Callable[[LendingIntent, Means], Iterator[QuoteRequest]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -133,17 +133,17 @@ class LendingAction(Action):
     """What the pools are asked before that, where it trades."""
 
 
-def goal_of(intent: Intent) -> lending.Goal:
+def goal_of(intent: LendingIntent) -> lending.Goal:
     """Return the predicate a plan is solved for: the target, aimed a hair to the safe side."""
     return meets(intent.target.aimed(AIM), intent.assessment.position)
 
 
-def plan_floor(terms: Terms) -> Wad:
+def plan_floor(terms: PlanTerms) -> Wad:
     """Return the health floor a plan is made with: a hair above the owner's, so that interest cannot break it."""
     return Wad(mul_div_up(terms.safety.health_floor, BPS + AIM, BPS))
 
 
-def round_floor(account: lending.Account, terms: Terms) -> Wad:
+def round_floor(account: lending.Loan, terms: PlanTerms) -> Wad:
     """Return the health factor a round of a sale of several transactions may come down to.
 
     It keeps half of the distance to liquidation: the market moves while they are mined.
@@ -152,7 +152,7 @@ def round_floor(account: lending.Account, terms: Terms) -> Wad:
     return floor if health >= UINT256_MAX else Wad(max(floor, WAD + (health - WAD) // 2))
 
 
-def between_floor(account: lending.Account, intent: Intent, terms: Terms) -> Wad:
+def between_floor(account: lending.Loan, intent: LendingIntent, terms: PlanTerms) -> Wad:
     """Return the health factor that steps of one transaction may come down to: nobody can act between them.
 
     The owner's floor where there is room for it; below, a quarter of the distance to liquidation stays, and up to three
@@ -169,35 +169,35 @@ def between_floor(account: lending.Account, intent: Intent, terms: Terms) -> Wad
     return Wad(max(ATOMIC_FLOOR, min(most, mul_div_up(least, BPS, max(1, BPS - BLOCKS * away)))))
 
 
-def end_floor(before: lending.Account, terms: Terms) -> Wad:
+def end_floor(before: lending.Loan, terms: PlanTerms) -> Wad:
     """Return the health factor a plan may not end below: the owner's floor, or what it was where that is less."""
     return min(terms.safety.health_floor, lending.health_factor(before))
 
 
-def gas_cost(moves: tuple[Move, ...], terms: Terms) -> Usd:
+def gas_cost(moves: tuple[Move, ...], terms: PlanTerms) -> Usd:
     """Return what the moves' gas costs, rounded up."""
     gas = gas_of(moves, is_atomic=terms.is_atomic)
     return Usd(mul_div_up(gas * terms.fee_per_gas + len(moves) * terms.toll, terms.native_price, WAD))
 
 
-def capital_cost(spend: int, terms: Terms) -> Usd:
+def capital_cost(spend: int, terms: PlanTerms) -> Usd:
     """Return what tying up wallet funds costs, rounded up."""
     return Usd(mul_div_up(spend, terms.safety.capital_cost, BPS))
 
 
-def affordable(state: State, holding: Holding, intent: Intent) -> Amount:
+def affordable(state: Means, holding: Holding, intent: LendingIntent) -> Amount:
     """Return the most of an asset that the wallet holds and the dollars left, and per transaction, allow."""
     dollars = min(state.left_usd, per_transaction(intent))
     return Amount(min(state.wallet.tokens.get(holding.asset, 0), within(dollars, holding)))
 
 
-def per_transaction(intent: Intent) -> int:
+def per_transaction(intent: LendingIntent) -> int:
     """Return the dollars one transaction may move; UINT256_MAX when unlimited."""
     cap = intent.rule.limits.max_spend_per_tx
     return UINT256_MAX if cap is None else cap
 
 
-def spent(state: State, dollars: int) -> int:
+def spent(state: Means, dollars: int) -> int:
     """Return the dollars left after some were moved."""
     return state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - dollars)
 
@@ -207,19 +207,19 @@ def within(dollars: int, holding: Holding) -> int:
     return UINT256_MAX if dollars >= UINT256_MAX else holding.amount_down(dollars)
 
 
-def supply_room(holding: Holding, intent: Intent, account: Account) -> int:
+def supply_room(holding: Holding, intent: LendingIntent, account: Loan) -> int:
     """Return how much may still be supplied, a plan's moves so far counted; zero where nothing may be."""
     before, now = (a.of(holding.asset) for a in (intent.assessment.account, account))
     return _less(holding.room.supply, now.supplied - before.supplied)
 
 
-def withdraw_room(holding: Holding, intent: Intent, account: Account) -> int:
+def withdraw_room(holding: Holding, intent: LendingIntent, account: Loan) -> int:
     """Return what the market can pay out after a plan's moves so far: supplies and repayments add to it."""
     before, now = (a.of(holding.asset) for a in (intent.assessment.account, account))
     return _less(holding.room.withdraw, (now.borrowed - before.borrowed) - (now.supplied - before.supplied))
 
 
-def borrow_room(holding: Holding, intent: Intent, account: Account) -> int:
+def borrow_room(holding: Holding, intent: LendingIntent, account: Loan) -> int:
     """Return how much may still be borrowed after a plan's moves so far; zero where nothing may be."""
     before, now = (a.of(holding.asset) for a in (intent.assessment.account, account))
     return _less(holding.room.borrow, now.borrowed - before.borrowed)
@@ -234,7 +234,7 @@ def worth(amount: int, holding: Holding) -> Usd:
     return holding.usd_up(amount)
 
 
-def paid(state: State, asset: Address, amount: int, spend: int) -> tuple[Wallet, int]:
+def paid(state: Means, asset: Address, amount: int, spend: int) -> tuple[Wallet, int]:
     """Return wallet and dollars left after an amount left the wallet."""
     tokens = {**state.wallet.tokens, asset: Amount(state.wallet.tokens.get(asset, 0) - amount)}
     return Wallet(state.wallet.address, state.wallet.native, tokens), spent(state, spend)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from keeper.core.lending.actions import ACTIONS
-from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.proposals import Means, PlanTerms
 from keeper.core.lending.quotes import QuoteRequest
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 
 
-def quotes_needed(intent: Intent, state: State, terms: Terms) -> tuple[QuoteRequest, ...]:
+def quotes_needed(intent: LendingIntent, state: Means, terms: PlanTerms) -> tuple[QuoteRequest, ...]:
     """Return what to ask the pools before proposals can be worked out; a guardian trades nothing."""
     if not terms.signer_is_owner:
         return ()

@@ -17,11 +17,11 @@ Verdict = rules.Verdict[LendingPosition]
 
 
 @dataclass(frozen=True)
-class Assessment(rules.Assessment[LendingPosition]):
+class LendingAssessment(rules.Assessment[LendingPosition]):
     """One lending position judged."""
 
     @cached_property
-    def account(self) -> lending.Account:
+    def account(self) -> lending.Loan:
         """What the arithmetic needs of it."""
         return lending.account_of(self.position)
 
@@ -53,9 +53,9 @@ class Assessment(rules.Assessment[LendingPosition]):
 
 
 @dataclass(frozen=True, slots=True)
-class Intent(decide.Intent[LendingPosition]):
+class LendingIntent(decide.Intent[LendingPosition]):
     """A rule of a lending position that may be acted on."""
 
-    assessment: Assessment
+    assessment: LendingAssessment
     for_more_than_health: bool = False
     """True when not liquidation alone is feared (a book stands naked): gas may cost a share of what is moved then."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from keeper.core.fee_budget import trigger_health
 from keeper.core.lending.position import Holding, LendingPosition
-from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.pace import BLOCKS, STILL, Drift
 from keeper.core.units import INFINITE, WAD, Address, Bps, Wad, mul_div_up
 
@@ -48,7 +48,7 @@ class Slippage:
         return lambda sell, buy: self.of(position.holding(sell), position.holding(buy))
 
 
-def slippage_of(rule: Rule, assessed: Assessment, outrun: int = 0) -> Slippage:
+def slippage_of(rule: Rule, assessed: LendingAssessment, outrun: int = 0) -> Slippage:
     """Return the bounds of what a rule may sell now. A boost has no need to hurry: its usual is all it has.
 
     Each plan that the price outran (``outrun``) brings what the next may lose half of the way to the worst.

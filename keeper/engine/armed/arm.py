@@ -10,7 +10,7 @@ from keeper.chain.errors import NodeError
 from keeper.core.armed.accrual import is_same_account
 from keeper.core.armed.bounds import Bounds, price_bounds
 from keeper.core.armed.scenarios import Scenario, fires_at, rungs, scenarios
-from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Bps
 from keeper.engine.armed.ladder import site_of
@@ -49,7 +49,7 @@ class Arming:
         """A block is about to be judged: what is under way waits."""
         self._may_go.clear()
 
-    def begin(self, assessed: Sequence[Assessment]) -> None:
+    def begin(self, assessed: Sequence[LendingAssessment]) -> None:
         """A block was judged: arm on it, unless the one before is still being armed on."""
         self._may_go.set()
         snapshot = self._engine.state.seen
@@ -74,7 +74,7 @@ class Arming:
         if error is not None:
             self._engine.observer.cycle_failed(error, 1)
 
-    async def _arm_all(self, snapshot: Snapshot, assessed: Sequence[Assessment]) -> None:
+    async def _arm_all(self, snapshot: Snapshot, assessed: Sequence[LendingAssessment]) -> None:
         engine = self._engine
         found_near = [(one, triggers) for one in assessed if (triggers := self._near(one))]
         nearest = sorted(found_near, key=lambda pair: -pair[1][0][2])[:POSITIONS]
@@ -93,7 +93,7 @@ class Arming:
         reads = [read for ready in engine.state.armed.values() for armed in ready for read in armed.watched.reads]
         engine.reader.also = tuple(dict.fromkeys(reads))
 
-    def _is_fresh(self, block: BlockRef, one: Assessment) -> bool:
+    def _is_fresh(self, block: BlockRef, one: LendingAssessment) -> bool:
         """Whether the ladder of the block before still stands: every other block is enough, unless it is moved."""
         engine, signer = self._engine, self._engine.reader.positions[one.position.name].spender
         ready, executor = engine.state.armed.get(one.position.name), engine.senders.get(signer)
@@ -105,7 +105,7 @@ class Arming:
         prices = {h.asset: h.price.answer for h in one.position.holdings}
         return prices == {h.asset: h.price.answer for h in bounds.position.holdings}
 
-    async def _make_ready(self, snapshot: Snapshot, near: Sequence[Assessment]) -> None:
+    async def _make_ready(self, snapshot: Snapshot, near: Sequence[LendingAssessment]) -> None:
         """Fetch nonce and tip of whoever may have to sign soon, and what the journal knows of rules that may fire."""
         engine, block = self._engine, snapshot.block
         for signer in dict.fromkeys(engine.reader.positions[one.position.name].spender for one in near):
@@ -117,7 +117,7 @@ class Arming:
             if rule.position in {one.position.name for one in near}:
                 await engine.past_of(rule, block)
 
-    def _near(self, one: Assessment) -> list[Trigger]:
+    def _near(self, one: LendingAssessment) -> list[Trigger]:
         """Return which acting rules would fire within the band, the nearest first."""
         found = list[Trigger]()
         for verdict in one.verdicts:
@@ -130,7 +130,9 @@ class Arming:
                     found.append((rule, scenario, factor))
         return sorted(found, key=lambda trigger: -trigger[2])
 
-    async def _arm(self, snapshot: Snapshot, one: Assessment, triggers: Sequence[Trigger]) -> AsyncIterator[Armed]:
+    async def _arm(
+        self, snapshot: Snapshot, one: LendingAssessment, triggers: Sequence[Trigger]
+    ) -> AsyncIterator[Armed]:
         """Yield plans that passed their trial, the nearest price first."""
         site, tried = await site_of(self._engine, snapshot, one), 0
         for rule, scenario, factor in triggers:

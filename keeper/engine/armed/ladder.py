@@ -12,7 +12,7 @@ from keeper.core.lending.kind import LENDING
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
-from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.rules import assess
 from keeper.core.snapshot import LendingPosition, Snapshot
@@ -47,12 +47,12 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class LadderBase:
     """One position at one block, and what all rungs of its ladders have in common."""
 
     engine: Engine
     snapshot: Snapshot
-    one: Assessment
+    one: LendingAssessment
     signer: Address
     nonce: int | None
     batch: Batch | None
@@ -63,7 +63,7 @@ class Site:
 
         One read, for quotes of the size that the lowest rung needs: a share of them bounds the others.
         """
-        account, intents = self.one.account, list[Intent]()
+        account, intents = self.one.account, list[LendingIntent]()
         for factor in factors:
             position = self.one.position
             then = at_prices(position, scenario.prices(position, factor))
@@ -91,7 +91,7 @@ class Site:
                 await asyncio.sleep(0)
         return rungs_
 
-    async def _intent(self, then: LendingPosition) -> Intent | None:
+    async def _intent(self, then: LendingPosition) -> LendingIntent | None:
         """Return what would be decided at other prices. Doubts are for the block on which it is decided."""
         there = assess(LENDING, then, self.engine.state.rules, (), drifts=self.one.drifts)
         memory = replace(await self.engine.recall(there, self.snapshot.block), busy={})
@@ -106,7 +106,7 @@ class Site:
         return await try_plan(self.engine, rung.snapshot, plan, self.signer, self.batch, there)
 
 
-async def site_of(engine: Engine, snapshot: Snapshot, one: Assessment) -> Site:
+async def site_of(engine: Engine, snapshot: Snapshot, one: LendingAssessment) -> LadderBase:
     """Return what all rungs share. Raises NodeError, ReadFailedError, JournalError."""
     block, signer = snapshot.block, engine.reader.positions[one.position.name].spender
     assets = [h.asset for h in one.position.holdings]
@@ -115,7 +115,7 @@ async def site_of(engine: Engine, snapshot: Snapshot, one: Assessment) -> Site:
     batch = await batch_of(engine, block, signer)
     if executor:
         await executor.lane.warm_up(batch.contract if batch and not batch.is_delegated else None)
-    return Site(
+    return LadderBase(
         engine,
         snapshot,
         one,
@@ -126,7 +126,7 @@ async def site_of(engine: Engine, snapshot: Snapshot, one: Assessment) -> Site:
     )
 
 
-def _tight(intent: Intent, step: Bps) -> Intent:
+def _tight(intent: LendingIntent, step: Bps) -> LendingIntent:
     """Return an intent that leaves a step of its slippage to the prices between two rungs."""
     limits = intent.rule.limits
     usual, worst = (Bps(max(1, bps - step)) for bps in (limits.max_slippage, limits.worst))

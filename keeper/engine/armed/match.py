@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from keeper.core.armed.bounds import BLOCKS, OutOfBoundsError, project
 from keeper.core.lending.proposals import ATOMIC_FLOOR
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine.engine import Engine
@@ -15,7 +15,7 @@ from keeper.engine.preflight import Prepared, gate, priced
 from keeper.execution.armed import Armed, check_around
 
 
-async def fitting(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address) -> Prepared | None:
+async def fitting(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address) -> Prepared | None:
     """Return a plan made ready beforehand that is still right; None when one is to be rehearsed as usual.
 
     The fresh snapshot decides: see ``core.bounds`` for what must still hold. Nobody is asked anything; where there are
@@ -38,7 +38,7 @@ async def fitting(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Ad
     return None
 
 
-def _fitted(engine: Engine, snapshot: Snapshot, intent: Intent, signer: Address, armed: Armed) -> Prepared:
+def _fitted(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, armed: Armed) -> Prepared:
     block, wallet = snapshot.block, snapshot.wallets[signer]
     if engine.state.lineage.distance(block, armed.bounds.block.hash, BLOCKS) is None:
         raise OutOfBoundsError(f"block {armed.bounds.block.number} is not one of the last {BLOCKS} before this one")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from keeper.core import rules
 from keeper.core.book import unhedged as legs
 from keeper.core.book.rules import BookAssessment
-from keeper.core.book.unhedged import Leg, Step
+from keeper.core.book.unhedged import Leg, NextStep
 from keeper.core.decide import Hold, left_today, not_now
 from keeper.core.lending.actions import DELEVERAGE
 from keeper.core.lending.metrics import CLOSED, LTV
-from keeper.core.lending.rules import Assessment, Intent
+from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.metrics import Target, Trigger
 from keeper.core.notices import sentence
 from keeper.core.perp.position import PerpPosition
@@ -49,7 +49,7 @@ async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment,
     if naked.since is None or not rule.may_act:
         return
     step = _step(engine, snapshot, assessed)
-    if naked.tries or step is Step.UNWIND or (hold is not None and hold.reason not in QUIET):
+    if naked.tries or step is NextStep.UNWIND or (hold is not None and hold.reason not in QUIET):
         due = step.value.replace("_", " ")
         why = f"{hold.reason.short}{f' ({clipped(hold.detail)})' if hold.detail else ''}" if hold else ""
         tried = f"{naked.tries} orders failed, next: {due}"
@@ -57,7 +57,7 @@ async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment,
         title = f"{rule.book} is not hedged: {due}"
         name = f"{rule.book} is hedged again (rule {rule.name})"
         engine.observer.raise_alarm(f"{subject}:{step.value}", title, body, subject=subject, name=name)
-    if step is not Step.UNWIND or hold is None or hold.reason in NOT_YET:
+    if step is not NextStep.UNWIND or hold is None or hold.reason in NOT_YET:
         return
     if not assessed.exposure.doubts:  # a delta that leaves somebody out is no reason to sell anything
         await _unwind(engine, snapshot, assessed)
@@ -68,7 +68,7 @@ def gives_up(assessed: BookAssessment) -> bool:
     return assessed.rule.unwinds is not None and legs.is_over(assessed.naked, assessed.rule.budget)
 
 
-def _step(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> Step:
+def _step(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> NextStep:
     """Return what is due, from what the venues list."""
     book, now = assessed.exposure.book, snapshot.block.timestamp
     hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
@@ -92,7 +92,7 @@ async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) 
         return  # what is short, or held elsewhere, is not cured by selling here
     seen = judge(engine, snapshot, position)
     signer = engine.reader.positions[position.name].spender
-    if not isinstance(seen, Assessment) or seen.doubt_against(DELEVERAGE):
+    if not isinstance(seen, LendingAssessment) or seen.doubt_against(DELEVERAGE):
         return
     intent = await _intent(engine, assessed, seen, excess)
     now = snapshot.block.timestamp
@@ -116,7 +116,7 @@ def _own(assessed: BookAssessment) -> int:
     return sum(p.delta for p in parts if p.underlying == rule.underlying)
 
 
-async def _intent(engine: Engine, assessed: BookAssessment, seen: Assessment, excess: int) -> Intent:
+async def _intent(engine: Engine, assessed: BookAssessment, seen: LendingAssessment, excess: int) -> LendingIntent:
     """Return the intent to deleverage by the excess: the LTV that is left when so much is sold and repaid."""
     rule, figures = assessed.rule, seen.figures
     worth = mul_div_down(excess, assessed.exposure.prices[rule.underlying], WAD)
@@ -137,4 +137,4 @@ async def _intent(engine: Engine, assessed: BookAssessment, seen: Assessment, ex
     memory = await engine.recall_of((lending_rule,), seen.position.block)
     paid = memory.gas_paid.get(seen.position.name, Wei(0))
     left = left_today(lending_rule, memory)
-    return Intent(seen, lending_rule, target, (DELEVERAGE,), (), left, paid, for_more_than_health=True)
+    return LendingIntent(seen, lending_rule, target, (DELEVERAGE,), (), left, paid, for_more_than_health=True)

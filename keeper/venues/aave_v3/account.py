@@ -11,20 +11,20 @@ from keeper.core.occurrences import Occurrence
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.venues.aave_v3 import events
-from keeper.venues.aave_v3.position import Scope, account_call, position_probe
+from keeper.venues.aave_v3.position import AaveScope, account_call, position_probe
 from keeper.venues.feeds.fixed_price import price_source
 from keeper.venues.ports import AT_ONCE, Chronicle, Codes, Probe, Read, Settles
 
 if TYPE_CHECKING:
-    from keeper.venues.aave_v3.market import Listing, Market
+    from keeper.venues.aave_v3.market import AaveMarket, Listing
 
 
 @dataclass(frozen=True, slots=True)
 class AaveAccount:
     """An owner's account, and the reserves of the market that matter to it."""
 
-    market: Market
-    scope: Scope
+    market: AaveMarket
+    scope: AaveScope
     settles: Settles = AT_ONCE
 
     @property
@@ -59,7 +59,7 @@ class AaveAccount:
 class AaveChronicle:
     """What the pool's events say of an account."""
 
-    market: Market
+    market: AaveMarket
     owner: Address
 
     def asked(self) -> tuple[dict[str, Any], ...]:

@@ -15,7 +15,7 @@ from keeper.core.units import Address, Amount, decimal_of
 from keeper.venues.codec.abi import address
 
 if TYPE_CHECKING:
-    from keeper.venues.aave_v3.market import Market
+    from keeper.venues.aave_v3.market import AaveMarket
 
 WORD = 32
 
@@ -34,7 +34,7 @@ AMOUNT_AT = {SUPPLY: 1, WITHDRAW: 0, BORROW: 1, REPAY: 0}
 WHATS = {SUPPLY: What.SUPPLIED, WITHDRAW: What.WITHDRAWN, BORROW: What.BORROWED, REPAY: What.REPAID}
 
 
-def account_filters(market: Market, owner: Address) -> tuple[dict[str, Any], ...]:
+def account_filters(market: AaveMarket, owner: Address) -> tuple[dict[str, Any], ...]:
     """Return what to ask eth_getLogs for to learn all that changed an account's balances but a transfer."""
     who = "0x" + owner[2:].lower().rjust(64, "0")
     return (
@@ -43,13 +43,13 @@ def account_filters(market: Market, owner: Address) -> tuple[dict[str, Any], ...
     )
 
 
-def occurrences(market: Market, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+def occurrences(market: AaveMarket, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
     """Return what the logs say, the oldest first; what cannot be read is left out."""
     ordered = sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
     return tuple(found for log in ordered if (found := _occurrence(market, log)) is not None)
 
 
-def _occurrence(market: Market, log: dict[str, Any]) -> Occurrence | None:
+def _occurrence(market: AaveMarket, log: dict[str, Any]) -> Occurrence | None:
     topics, data = [str(t) for t in log["topics"]], bytes.fromhex(str(log["data"])[2:])
     block, hash_ = int(log["blockNumber"], 16), str(log["transactionHash"])
     if topics[0] == LIQUIDATION_CALL:
@@ -68,7 +68,7 @@ def _word(data: bytes, index: int) -> int:
     return int.from_bytes(data[index * WORD : (index + 1) * WORD], "big")
 
 
-def _text(market: Market, amount: int, asset: Address) -> str:
+def _text(market: AaveMarket, amount: int, asset: Address) -> str:
     listed = next((x for x in market.listings if x.asset == asset), None)
     if listed is None:
         return f"an amount of {asset}"

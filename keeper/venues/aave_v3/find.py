@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keeper.venues.aave_v3.market import Market, discover_market
+from keeper.venues.aave_v3.market import AaveMarket, discover_market
 from keeper.venues.ports import Discovery, VenueTable
 
 
-def find_market(table: VenueTable) -> Discovery[Market]:
+def find_market(table: VenueTable) -> Discovery[AaveMarket]:
     """Find pool, oracle and every listed reserve. Raises ReadFailedError."""
     return (yield from discover_market(table.addresses["pool_addresses_provider"], table.name))

@@ -48,7 +48,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class AaveMarket:
     """An Aave v3 market as found from its addresses provider."""
 
     pool: Address
@@ -65,7 +65,7 @@ class Market:
         """The pool."""
         return self.pool
 
-    def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> Market:
+    def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> AaveMarket:
         """Return the market with the feed behind each reserve's price, and how old it may get."""
         listings = (replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in self.listings)
         return replace(self, listings=tuple(listings))
@@ -122,7 +122,7 @@ class Market:
 # --- discovery -------------------------------------------------------------------------------------------------------
 
 
-def discover_market(provider: Address, name: str = "aave_v3") -> Discovery[Market]:
+def discover_market(provider: Address, name: str = "aave_v3") -> Discovery[AaveMarket]:
     """Find pool, oracle and every listed reserve. Raises ReadFailedError when the address is no addresses provider."""
     answers = yield (
         _PROVIDER.getPool.read(provider),
@@ -149,7 +149,7 @@ def discover_market(provider: Address, name: str = "aave_v3") -> Discovery[Marke
         )
     )
     listings = _told_apart([_listing(asset, answers[3 * i : 3 * i + 3]) for i, asset in enumerate(assets)])
-    return Market(pool, oracle, base_unit, listings, governed_by, name)
+    return AaveMarket(pool, oracle, base_unit, listings, governed_by, name)
 
 
 def _told_apart(listings: Sequence[Listing]) -> tuple[Listing, ...]:
@@ -158,7 +158,7 @@ def _told_apart(listings: Sequence[Listing]) -> tuple[Listing, ...]:
     return tuple(replace(x, symbol=names.apart(x.symbol, x.asset)) if x.asset in several else x for x in listings)
 
 
-def dollar_probe(market: Market) -> Probe[Address | None]:
+def dollar_probe(market: AaveMarket) -> Probe[Address | None]:
     """Return the probe of the reserve that is worth a dollar and of which most is supplied: where trades meet."""
     reads = [_ORACLE.getAssetPrice.read(market.oracle, x.asset) for x in market.listings]
     reads += [_TOKEN.totalSupply.read(x.a_token) for x in market.listings]

@@ -172,7 +172,7 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReserveEntry:
     """One reserve of an account: the reserve, the account's ledger in it, and whether it counts as collateral."""
 
     reserve: Reserve
@@ -250,7 +250,9 @@ class AaveModel:
         return figures.health_factor >= WAD
 
 
-def identified(entries: Sequence[Entry], reported: AccountFigures, emode: int) -> tuple[AaveModel, tuple[Holding, ...]]:
+def identified(
+    entries: Sequence[ReserveEntry], reported: AccountFigures, emode: int
+) -> tuple[AaveModel, tuple[Holding, ...]]:
     """Return the model and the holdings under the rounding that reproduces the protocol's own figures exactly.
 
     Where neither does, the newer one's: then they differ from what is reported, and nobody acts on them.
@@ -265,7 +267,7 @@ def identified(entries: Sequence[Entry], reported: AccountFigures, emode: int) -
     return found[0]
 
 
-def holdings_of(entries: Sequence[Entry], arithmetic: Arithmetic) -> tuple[Holding, ...]:
+def holdings_of(entries: Sequence[ReserveEntry], arithmetic: Arithmetic) -> tuple[Holding, ...]:
     """Return what an account has, in amounts as the market rounds them, and what each reserve lets through."""
     is_isolated, owes = False, dict[Address, bool]()
     for e in entries:
@@ -276,7 +278,7 @@ def holdings_of(entries: Sequence[Entry], arithmetic: Arithmetic) -> tuple[Holdi
     return tuple([_holding(e, arithmetic.amounts(e.ledger), _room(e, owes, is_isolated=is_isolated)) for e in entries])
 
 
-def _holding(entry: Entry, amounts: tuple[Amount, Amount], room: Room) -> Holding:
+def _holding(entry: ReserveEntry, amounts: tuple[Amount, Amount], room: Room) -> Holding:
     reserve, ledger = entry.reserve, entry.ledger
     threshold, ltv, penalty = reserve.factors
     return Holding(
@@ -305,7 +307,7 @@ def _rates(supply: Ray, debt: Ray, utilisation: Wad) -> Rates:
 # --- room ------------------------------------------------------------------------------------------------------------
 
 
-def _room(entry: Entry, owes: Mapping[Address, bool], *, is_isolated: bool) -> Room:
+def _room(entry: ReserveEntry, owes: Mapping[Address, bool], *, is_isolated: bool) -> Room:
     """Return what a reserve lets through for this account; ``owes`` is its debts, and which of them are siloed."""
     reserve, room = entry.reserve, entry.reserve.usual_room
     if not entry.is_collateral:

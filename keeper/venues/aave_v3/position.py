@@ -13,12 +13,12 @@ from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Bps, Wad
-from keeper.venues.aave_v3.model import Entry, Ledger, Ray, Reserve, identified
+from keeper.venues.aave_v3.model import Ledger, Ray, Reserve, ReserveEntry, identified
 from keeper.venues.codec.abi import load
 from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
 
 if TYPE_CHECKING:
-    from keeper.venues.aave_v3.market import Listing, Market
+    from keeper.venues.aave_v3.market import AaveMarket, Listing
 
 _POOL = load("aave_v3_pool")
 _ORACLE = load("aave_v3_oracle")
@@ -33,7 +33,7 @@ RESERVE_GAS = 40_000
 
 
 @dataclass(frozen=True)
-class Scope:
+class AaveScope:
     """Which reserves of a market matter to one account, and its e-mode: what each block's read covers."""
 
     owner: Address
@@ -47,8 +47,8 @@ class Scope:
 
 
 def discover_scope(
-    market: Market, owner: Address, spenders: Sequence[Address], named: Sequence[str]
-) -> Discovery[Scope]:
+    market: AaveMarket, owner: Address, spenders: Sequence[Address], named: Sequence[str]
+) -> Discovery[AaveScope]:
     """Find the reserves an account uses, a spender's wallet holds, or a rule names."""
     reads = [_POOL.getUserConfiguration.read(market.pool, owner), _POOL.getUserEMode.read(market.pool, owner)]
     for listing in market.listings:
@@ -66,7 +66,7 @@ def discover_scope(
         funded = any((_ERC20.balanceOf.decode_or_none(a) or (0,))[0] for a in mine[2:])
         if has_any or funded or _flags_of(flags[0], listing) or listing.asset in wanted:
             used.append(listing)
-    return Scope(owner, emode, tuple(used))
+    return AaveScope(owner, emode, tuple(used))
 
 
 # --- one block -------------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ _EMODE_READS = 5
 _ACCOUNT_READS = 3
 
 
-def position_probe(market: Market, scope: Scope, name: str, block: BlockRef) -> Probe[LendingPosition]:
+def position_probe(market: AaveMarket, scope: AaveScope, name: str, block: BlockRef) -> Probe[LendingPosition]:
     """Return the probe of a position.
 
     Decoding raises ReadFailedError when a figure is missing, ScopeOutdatedError when the account uses what was
@@ -85,7 +85,7 @@ def position_probe(market: Market, scope: Scope, name: str, block: BlockRef) -> 
     return Probe(_reads(market, scope), lambda answers: _decode(scope, name, block, answers))
 
 
-def _reads(market: Market, scope: Scope) -> tuple[Read, ...]:
+def _reads(market: AaveMarket, scope: AaveScope) -> tuple[Read, ...]:
     reads = [
         account_read(market, scope.owner),
         _POOL.getUserConfiguration.read(market.pool, scope.owner),
@@ -97,7 +97,7 @@ def _reads(market: Market, scope: Scope) -> tuple[Read, ...]:
     return tuple(reads)
 
 
-def _decode(scope: Scope, name: str, block: BlockRef, answers: Sequence[Answer]) -> LendingPosition:
+def _decode(scope: AaveScope, name: str, block: BlockRef, answers: Sequence[Answer]) -> LendingPosition:
     figures = _FIGURES.decode(answers[0])
     ((flags,),) = _CONFIGURATION.decode(answers[1])
     emode = _EMODE_OF.word(answers[2])
@@ -116,12 +116,12 @@ def _decode(scope: Scope, name: str, block: BlockRef, answers: Sequence[Answer])
     return LendingPosition(name, "aave_v3", scope.owner, block, holdings, model, reported)
 
 
-def account_read(market: Market, owner: Address) -> Read:
+def account_read(market: AaveMarket, owner: Address) -> Read:
     """Return the read of the protocol's own figures of an account: six words, in the order of ``AccountFigures``."""
     return _POOL.getUserAccountData.read(market.pool, owner, gas=ACCOUNT_GAS)
 
 
-def account_call(market: Market, position: LendingPosition) -> tuple[Read, bytes]:
+def account_call(market: AaveMarket, position: LendingPosition) -> tuple[Read, bytes]:
     """Return the call that decides every spend (getUserAccountData), and the answer the position was judged by."""
     of = position.reported
     figures = (of.collateral_value, of.debt_value, of.available_borrows)
@@ -177,7 +177,7 @@ def _category(emode: int, answers: Sequence[Answer]) -> _Category | None:
     return _Category(emode, ltv, threshold, bonus, None, None, 0)
 
 
-def _reserve_reads(market: Market, owner: Address, listing: Listing) -> list[Read]:
+def _reserve_reads(market: AaveMarket, owner: Address, listing: Listing) -> list[Read]:
     reads = [
         _TOKEN.scaledBalanceOf.read(listing.a_token, owner),
         _TOKEN.scaledBalanceOf.read(listing.debt_token, owner),
@@ -205,11 +205,11 @@ def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> boo
     return [_TOKEN.scaledBalanceOf.decode_or_none(a) for a in answers[:_OWN]] == [(0,), (0,)]
 
 
-def _entry(listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None) -> Entry:
+def _entry(listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None) -> ReserveEntry:
     supply, debt = _BALANCE.word(answers[0]), _BALANCE.word(answers[1])
     reserve, empty = _market_side(listing, category, answers[_OWN:])
     ledger = Ledger(supply, debt, empty.supply_index, empty.debt_index, empty.supply_rate, empty.debt_rate)
-    return Entry(reserve, ledger, is_collateral=bool(_flags_of(flags, listing) & 2))
+    return ReserveEntry(reserve, ledger, is_collateral=bool(_flags_of(flags, listing) & 2))
 
 
 def _market_side(listing: Listing, category: _Category | None, answers: Sequence[Answer]) -> tuple[Reserve, Ledger]:

@@ -22,11 +22,11 @@ WORD = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ArgumentType:
     """A type of an argument. ``parts`` are a tuple's fields, or the one kind of an array's items."""
 
     name: str
-    parts: tuple[Kind, ...] = ()
+    parts: tuple[ArgumentType, ...] = ()
 
     @property
     def is_dynamic(self) -> bool:
@@ -45,7 +45,7 @@ class Signature:
 
     text: str
     selector: bytes
-    inputs: Kind
+    inputs: ArgumentType
 
     def read(self, calldata: bytes) -> tuple[Any, ...]:
         """Return the arguments. Raises ValueError when it is not a call of this function in its plain form."""
@@ -97,7 +97,7 @@ def _arguments(of: Signature, calldata: bytes) -> tuple[Any, ...]:
     return values
 
 
-def _tuple(kinds: tuple[Kind, ...], data: bytes, begin: int) -> tuple[tuple[Any, ...], int]:
+def _tuple(kinds: tuple[ArgumentType, ...], data: bytes, begin: int) -> tuple[tuple[Any, ...], int]:
     """Return values side by side and where they end: each part must begin where the one before it ended."""
     values, place = list[Any](), begin
     tail = begin + sum(kind.head for kind in kinds)
@@ -115,7 +115,7 @@ def _tuple(kinds: tuple[Kind, ...], data: bytes, begin: int) -> tuple[tuple[Any,
     return tuple(values), tail
 
 
-def _dynamic(kind: Kind, data: bytes, begin: int) -> tuple[Any, int]:
+def _dynamic(kind: ArgumentType, data: bytes, begin: int) -> tuple[Any, int]:
     if kind.name == "tuple":
         return _tuple(kind.parts, data, begin)
     length, begin = _word(data, begin), begin + WORD
@@ -149,19 +149,19 @@ def _plain(name: str, word: int) -> Any:
 _BITS = {"address": 160, "bool": 1, "uint8": 8, "uint16": 16, "uint160": 160, "uint256": 256, "bytes32": 256}
 
 
-def _kind(text: str) -> tuple[Kind, str]:
+def _kind(text: str) -> tuple[ArgumentType, str]:
     """Return the kind a text begins with, and the rest of the text."""
     if text.startswith("("):
-        parts, rest = list[Kind](), text[1:]
+        parts, rest = list[ArgumentType](), text[1:]
         while not rest.startswith(")"):
             part, rest = _kind(rest.removeprefix(","))
             parts.append(part)
-        found, rest = Kind("tuple", tuple(parts)), rest[1:]
+        found, rest = ArgumentType("tuple", tuple(parts)), rest[1:]
     else:
         name = next((n for n in (*sorted(_BITS, key=len, reverse=True), "bytes") if text.startswith(n)), "")
         if not name:
             raise ValueError(f"{text} begins with no known type")
-        found, rest = Kind(name), text[len(name) :]
+        found, rest = ArgumentType(name), text[len(name) :]
     while rest.startswith("[]"):
-        found, rest = Kind("array", (found,)), rest[2:]
+        found, rest = ArgumentType("array", (found,)), rest[2:]
     return found, rest

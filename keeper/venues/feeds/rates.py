@@ -15,7 +15,7 @@ MOST_RATE = 10**6 * WAD
 """No asset stands for a million of another: an answer beyond it is something else."""
 
 
-class Kind(Enum):
+class RateKind(Enum):
     """How a contract gives the rate."""
 
     RATE_PROVIDER = "getRate"
@@ -31,7 +31,7 @@ class RateSource:
     """A contract that gives a rate, and how. ``unit`` is a whole share, ``scale`` what its answers are counted in."""
 
     contract: Address
-    kind: Kind
+    kind: RateKind
     unit: int
     scale: int
 
@@ -60,18 +60,18 @@ def discover_rates(
         return {}
     reads = list[Read]()
     for asset, contract in wanted.items():
-        reads += [_read(contract, kind, 10 ** decimals[asset][0]) for kind in Kind]
+        reads += [_read(contract, kind, 10 ** decimals[asset][0]) for kind in RateKind]
         reads += [_RATE.decimals.read(contract), _RATE.RATIO_DECIMALS.read(contract)]
-    answers, found, width = (yield tuple(reads)), dict[Address, RateSource](), len(Kind) + 2
+    answers, found, width = (yield tuple(reads)), dict[Address, RateSource](), len(RateKind) + 2
     for i, (asset, contract) in enumerate(wanted.items()):
         *mine, feed, ratio = answers[i * width : (i + 1) * width]
         own, stands_for = decimals[asset]
         scales = {
-            Kind.VAULT: 10**stands_for,
-            Kind.FEED: _power(_RATE.decimals.decode_or_none(feed)),
-            Kind.RATIO: _power(_RATE.RATIO_DECIMALS.decode_or_none(ratio)),
+            RateKind.VAULT: 10**stands_for,
+            RateKind.FEED: _power(_RATE.decimals.decode_or_none(feed)),
+            RateKind.RATIO: _power(_RATE.RATIO_DECIMALS.decode_or_none(ratio)),
         }
-        for kind, answer in zip(Kind, mine, strict=True):
+        for kind, answer in zip(RateKind, mine, strict=True):
             scale = scales.get(kind, WAD)
             if scale and _rate(kind, answer, scale) is not None:
                 found[asset] = RateSource(contract, kind, 10**own, scale)
@@ -79,19 +79,19 @@ def discover_rates(
     return found
 
 
-def _read(contract: Address, kind: Kind, unit: int) -> Read:
+def _read(contract: Address, kind: RateKind, unit: int) -> Read:
     match kind:
-        case Kind.RATE_PROVIDER:
+        case RateKind.RATE_PROVIDER:
             return _RATE.getRate.read(contract, gas=60_000)
-        case Kind.STAKED_ETH:
+        case RateKind.STAKED_ETH:
             return _RATE.stEthPerToken.read(contract, gas=60_000)
-        case Kind.EXCHANGE_RATE:
+        case RateKind.EXCHANGE_RATE:
             return _RATE.getExchangeRate.read(contract, gas=60_000)
-        case Kind.RATIO:
+        case RateKind.RATIO:
             return _RATE.getRatio.read(contract, gas=60_000)
-        case Kind.VAULT:
+        case RateKind.VAULT:
             return _RATE.convertToAssets.read(contract, unit, gas=60_000)
-        case Kind.FEED:
+        case RateKind.FEED:
             return _RATE.latestRoundData.read(contract, gas=60_000)
 
 
@@ -100,10 +100,10 @@ def _power(decimals: tuple[int, ...] | None) -> int:
     return 10 ** decimals[0] if decimals else 0
 
 
-def _rate(kind: Kind, answer: Answer, scale: int) -> Wad | None:
+def _rate(kind: RateKind, answer: Answer, scale: int) -> Wad | None:
     """Return the rate in an answer, rounded down."""
     decoded = getattr(_RATE, kind.value).decode_or_none(answer)
     if not decoded:
         return None
-    rate = mul_div_down(decoded[1] if kind is Kind.FEED else decoded[0], WAD, scale)
+    rate = mul_div_down(decoded[1] if kind is RateKind.FEED else decoded[0], WAD, scale)
     return Wad(rate) if 0 < rate <= MOST_RATE else None

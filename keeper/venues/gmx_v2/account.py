@@ -21,21 +21,21 @@ from keeper.venues.effects import Decoder
 from keeper.venues.gmx_v2 import effects as gmx_v2_effects
 from keeper.venues.gmx_v2.events import EVENT_LOG_2, ORDER_EVENTS, Event, account_filters, decode_events, name_topic
 from keeper.venues.gmx_v2.fees import FeeTerms, fee_probe
-from keeper.venues.gmx_v2.markets import Deployment, MarketPrices, price_probe
+from keeper.venues.gmx_v2.markets import GmxDeployment, MarketPrices, price_probe
 from keeper.venues.gmx_v2.moves import Execution, encode_move
 from keeper.venues.gmx_v2.moves import least_gas as least_gas_of
-from keeper.venues.gmx_v2.outcomes import Cancelled, Cause, Executed, Fill, Frozen, created_keys, fills, outcome_of
-from keeper.venues.gmx_v2.positions import Scope, position_probe
+from keeper.venues.gmx_v2.outcomes import Cancelled, Executed, Fill, Frozen, OrderFault, created_keys, fills, outcome_of
+from keeper.venues.gmx_v2.positions import GmxScope, position_probe
 from keeper.venues.gmx_v2.quotes import quote_probe, rehearsal, rehearsal_of
 from keeper.venues.gmx_v2.trials import BY_ROUTER, Trials, Way, last_key
 from keeper.venues.ports import (
     Answer,
-    Attempt,
     ByKeepers,
     Call,
     Chronicle,
     OrderBook,
     OrderOutcome,
+    OrderTrial,
     PricesMovedError,
     Probe,
     Settles,
@@ -53,7 +53,7 @@ class GmxAccount:
     ``prices`` and ``terms`` are those of the last block that was read.
     """
 
-    scope: Scope
+    scope: GmxScope
     prices: MarketPrices
     terms: FeeTerms
     trials: Trials = BY_ROUTER
@@ -137,20 +137,22 @@ class GmxAccount:
         """Whether this generation of the exchange simulates orders."""
         return self.trials.way is not Way.NONE
 
-    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> Attempt | None:
+    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> OrderTrial | None:
         """Return the calls, and after them or in the last of them the execution of the order it leaves."""
         left = [gmx_v2_effects.left_by(call, self.scope) for call in calls]
         if all(left[-1]):  # none of them is to be filled at once
             return None
         match self.trials:
             case Trials(Way.ROUTER):
-                return Attempt((*calls[:-1], rehearsal(self.scope, calls[-1], self.prices, timestamp)), WOULD_EXECUTE)
+                return OrderTrial(
+                    (*calls[:-1], rehearsal(self.scope, calls[-1], self.prices, timestamp)), WOULD_EXECUTE
+                )
             case Trials(Way.HANDLER, handler) if handler is not None:
                 key = last_key([len(orders) for orders in left], keys)
                 if key is None:
                     raise ValueError("the exchange does not list the order that was left")
                 tried = rehearsal_of(self.scope, handler, key, self.prices, timestamp)
-                return Attempt((*calls, tried), WOULD_EXECUTE)
+                return OrderTrial((*calls, tried), WOULD_EXECUTE)
             case _:
                 return None
 
@@ -176,7 +178,7 @@ class _Log:
 class GmxChronicle:
     """What the exchange's events say of one position: of its market, collateral and side."""
 
-    scope: Scope
+    scope: GmxScope
 
     def asked(self) -> tuple[dict[str, Any], ...]:
         """Return the requests for all that happened to the account's orders and positions."""
@@ -195,7 +197,7 @@ class GmxChronicle:
 
 
 def _occurrence(fill: Fill) -> Occurrence:
-    what = {Cause.LIQUIDATION: What.LIQUIDATED, Cause.ADL: What.DELEVERAGED}.get(fill.cause, What.TRADED)
+    what = {OrderFault.LIQUIDATION: What.LIQUIDATED, OrderFault.ADL: What.DELEVERAGED}.get(fill.cause, What.TRADED)
     words = f"{usd_text(fill.size_usd // 10**22)} {what.value} in {fill.transaction_hash}"
     return Occurrence(what, words, fill.block_number, fill.transaction_hash, fill.order_key)
 
@@ -204,9 +206,9 @@ def _occurrence(fill: Fill) -> Occurrence:
 class GmxOrderBook:
     """What the exchange's events say of an owner's orders."""
 
-    deployment: Deployment
+    deployment: GmxDeployment
     owner: Address
-    scope: Scope | None = None
+    scope: GmxScope | None = None
     """The one position that is meant; None for all of the owner's."""
     names: tuple[str, ...] = field(default=ORDER_EVENTS)
 
@@ -228,7 +230,7 @@ class GmxOrderBook:
     def carried_out(self, logs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         """Return the keys of the owner's orders that made the position smaller; not what the exchange did by itself."""
         done = (f for f in fills(self._events(logs)) if f.account == self.owner and self._is_meant(f))
-        return tuple(f.order_key for f in done if f.cause is Cause.ORDER and not f.is_increase)
+        return tuple(f.order_key for f in done if f.cause is OrderFault.ORDER and not f.is_increase)
 
     def _is_meant(self, fill: Fill) -> bool:
         if self.scope is None:

@@ -28,7 +28,7 @@ from keeper.venues.effects import (
     Pays,
     Takes,
 )
-from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.gmx_v2.positions import GmxScope
 
 ZERO = Address("0x" + "00" * 20)
 MULTICALL = signature("multicall(bytes[])")
@@ -49,7 +49,7 @@ INCREASES = (MARKET_INCREASE, LIMIT_INCREASE, STOP_INCREASE)
 KNOWN = (*AT_ONCE, LIMIT_INCREASE, LIMIT_DECREASE, STOP_LOSS, STOP_INCREASE)
 
 
-def decoders(scope: Scope, position: PerpPosition) -> Mapping[Address, Decoder]:
+def decoders(scope: GmxScope, position: PerpPosition) -> Mapping[Address, Decoder]:
     """Return the contracts that calls for a position go to, and what calls to each do."""
     at, leg = scope.market.deployment, position.legs[0]
     return {
@@ -58,7 +58,7 @@ def decoders(scope: Scope, position: PerpPosition) -> Mapping[Address, Decoder]:
     }
 
 
-def left_by(call: Call, scope: Scope) -> tuple[bool, ...]:
+def left_by(call: Call, scope: GmxScope) -> tuple[bool, ...]:
     """Return for each order that a call leaves whether it rests; nothing for what is no call that leaves orders."""
     if call.data[:4] != MULTICALL.selector:
         return ()
@@ -68,7 +68,7 @@ def left_by(call: Call, scope: Scope) -> tuple[bool, ...]:
         return ()
 
 
-def _effects(call: Call, scope: Scope, leg: PerpLeg) -> tuple[Effect, ...]:
+def _effects(call: Call, scope: GmxScope, leg: PerpLeg) -> tuple[Effect, ...]:
     if call.data[:4] != MULTICALL.selector:
         refuse(call.value != 0, f"{call.value} wei that would stay in the router")
         return _single(scope, leg)(call)
@@ -79,7 +79,7 @@ def _effects(call: Call, scope: Scope, leg: PerpLeg) -> tuple[Effect, ...]:
     return tuple(effect for order, native, paid in made for effect in _of_order(order, native, paid, scope, leg))
 
 
-def _single(scope: Scope, leg: PerpLeg) -> Decoder:
+def _single(scope: GmxScope, leg: PerpLeg) -> Decoder:
     def claim(markets: Sequence[Address], tokens: Sequence[Address], receiver: Address) -> tuple[Effect, ...]:
         if len(markets) != len(tokens):
             raise ValueError("a claim needs a token for each market")
@@ -94,7 +94,7 @@ def _single(scope: Scope, leg: PerpLeg) -> Decoder:
     )
 
 
-def _paid_change(call: Call, scope: Scope, leg: PerpLeg, parts: Sequence[bytes]) -> tuple[Effect, ...]:
+def _paid_change(call: Call, scope: GmxScope, leg: PerpLeg, parts: Sequence[bytes]) -> tuple[Effect, ...]:
     if len(parts) != 2:
         raise ValueError("a change of an order goes alone, with its fee")
     fee = _to_vault(scope, *SEND_NATIVE.read(parts[0]))
@@ -103,7 +103,7 @@ def _paid_change(call: Call, scope: Scope, leg: PerpLeg, parts: Sequence[bytes])
     return Carries(fee), _change(CHANGE.read(parts[1]), scope, leg)
 
 
-def _change(args: Sequence[Any], scope: Scope, leg: PerpLeg) -> Effect:
+def _change(args: Sequence[Any], scope: GmxScope, leg: PerpLeg) -> Effect:
     key, dollars, worst, trigger, least_output, valid_from, is_automatic = args
     refuse(least_output != 0 or valid_from != 0, "a least output or a time of an order")
     size = mul_div_up(abs(leg.size), dollars, leg.entry_notional) if leg.entry_notional > 0 else dollars
@@ -134,7 +134,7 @@ class _Created:
         return self.type in INCREASES
 
 
-def _created(call: Call, scope: Scope) -> list[tuple[_Created, int, list[tuple[Address, int]]]]:
+def _created(call: Call, scope: GmxScope) -> list[tuple[_Created, int, list[tuple[Address, int]]]]:
     """Return the orders, each with the native currency and the tokens that are sent just before it."""
     (parts,) = MULTICALL.read(call.data)
     made = list[tuple[_Created, int, list[tuple[Address, int]]]]()
@@ -153,7 +153,7 @@ def _created(call: Call, scope: Scope) -> list[tuple[_Created, int, list[tuple[A
     return made
 
 
-def _order(of: Signature, part: bytes, scope: Scope) -> _Created:
+def _order(of: Signature, part: bytes, scope: GmxScope) -> _Created:
     ((addresses, numbers, kind, swaps, is_long, unwraps, is_automatic, code, data),) = of.read(part)
     receiver, cancellation_receiver, callback, interface, market, collateral, path = addresses
     dollars, amount, trigger, worst, fee, callback_gas, least_output, valid_from = numbers
@@ -172,7 +172,7 @@ def _order(of: Signature, part: bytes, scope: Scope) -> _Created:
 
 
 def _of_order(
-    order: _Created, native: int, paid: Sequence[tuple[Address, int]], scope: Scope, leg: PerpLeg
+    order: _Created, native: int, paid: Sequence[tuple[Address, int]], scope: GmxScope, leg: PerpLeg
 ) -> tuple[Effect, ...]:
     """Return what an order does, with what it carries and the margin it takes along. Raises ValueError."""
     collateral, router = scope.collateral, scope.market.deployment.router
@@ -190,7 +190,7 @@ def _of_order(
     return Carries(native), *margin
 
 
-def _trade(order: _Created, scope: Scope, leg: PerpLeg) -> Effect:
+def _trade(order: _Created, scope: GmxScope, leg: PerpLeg) -> Effect:
     market, is_long, receiver = scope.market.token, scope.is_long, order.receiver
     if order.rests:
         size = _opened(order.dollars, leg) if order.is_increase else _size(order.dollars, leg)
@@ -213,7 +213,7 @@ def _size(dollars: int, leg: PerpLeg) -> int | None:
     return mul_div_up(abs(leg.size), dollars, leg.entry_notional)
 
 
-def _to_vault(scope: Scope, receiver: Address, amount: int) -> int:
+def _to_vault(scope: GmxScope, receiver: Address, amount: int) -> int:
     vault = scope.market.deployment.order_vault
     if receiver != vault:
         raise ValueError(f"money for {receiver}, which is not the order vault")

@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 from keeper.core.units import Address
 from keeper.venues.codec.abi import UNREADABLE, address
 from keeper.venues.gmx_v2 import keys
-from keeper.venues.gmx_v2.markets import Deployment
+from keeper.venues.gmx_v2.markets import GmxDeployment
 
 
 class Logged(Protocol):
@@ -110,13 +110,13 @@ def fee_filter(market: Address) -> Topics:
     return [EVENT_LOG_1, [name_topic(n) for n in FEE_EVENTS], "0x" + market[2:].lower().rjust(64, "0")]
 
 
-def decode_events(deployment: Deployment, logs: Iterable[Logged]) -> tuple[Event, ...]:
+def decode_events(deployment: GmxDeployment, logs: Iterable[Logged]) -> tuple[Event, ...]:
     """Return the events among logs, in their order; logs of others and what cannot be read are left out."""
     found = (decode_event(deployment, log) for log in logs)
     return tuple(sorted((e for e in found if e), key=lambda e: (e.block_number, e.index)))
 
 
-def decode_event(deployment: Deployment, log: Logged) -> Event | None:
+def decode_event(deployment: GmxDeployment, log: Logged) -> Event | None:
     """Return one event, None when it is none of this exchange's or of a shape that is not known."""
     if log.address != deployment.event_emitter or not log.topics or log.topics[0] not in _ALL:
         return None

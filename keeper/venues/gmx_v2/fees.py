@@ -9,7 +9,7 @@ from keeper.core.perp.position import OrderKind
 from keeper.core.units import Wei
 from keeper.venues.gmx_v2 import keys
 from keeper.venues.gmx_v2.formulas import apply_factor
-from keeper.venues.gmx_v2.markets import DATA, Deployment
+from keeper.venues.gmx_v2.markets import DATA, GmxDeployment
 from keeper.venues.ports import Answer, Probe
 
 _ORACLE_PRICES = 3
@@ -52,7 +52,7 @@ _FEE_KEYS = (
 )
 
 
-def fee_probe(deployment: Deployment) -> Probe[FeeTerms]:
+def fee_probe(deployment: GmxDeployment) -> Probe[FeeTerms]:
     """Return the probe of the fee terms. Read them anew each time: on Arbitrum a keeper of the exchange moves them."""
     reads = tuple(DATA.getUint.read(deployment.data_store, keys.key(name)) for name in _FEE_KEYS)
 

@@ -15,7 +15,7 @@ from keeper.venues.gmx_v2 import account as gmx_v2_account
 from keeper.venues.gmx_v2 import fees as gmx_v2_fees
 from keeper.venues.gmx_v2 import markets as gmx_v2
 from keeper.venues.gmx_v2 import trials as gmx_v2_trials
-from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.ports import Discovery, PerpAccount, ReadFailedError, Site, Wanted
 
 
@@ -24,7 +24,7 @@ def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
     where = network.perp("gmx_v2")
     if where is None or position.market is None or position.is_long is None:
         raise _none(f"{network.name} names no gmx_v2")
-    deployment = gmx_v2.Deployment(*(where.addresses[part.name] for part in fields(gmx_v2.Deployment)))
+    deployment = gmx_v2.GmxDeployment(*(where.addresses[part.name] for part in fields(gmx_v2.GmxDeployment)))
     token = where.markets.get(position.market.upper())
     if token is None and not is_hex_address(position.market):
         raise _none(
@@ -43,7 +43,7 @@ def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
 
     market = gmx_v2.with_heartbeats(market, heartbeat_s)
     collateral = collateral_of(position.collateral or "", (market.long, market.short))
-    scope = Scope(market, position.owner, collateral, position.is_long)
+    scope = GmxScope(market, position.owner, collateral, position.is_long)
     trials = yield from gmx_v2_trials.discover_trials(deployment, network.multicall3)
     stated, fees = gmx_v2.price_probe(market), gmx_v2_fees.fee_probe(deployment)
     answers = yield (*stated.reads, *fees.reads)

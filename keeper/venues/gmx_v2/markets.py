@@ -36,7 +36,7 @@ _SAME = {"WETH": "ETH", "WBTC": "BTC", "WBTC.e": "BTC", "WBTC.b": "BTC", "BTC.b"
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class GmxDeployment:
     """Where GMX v2 lives on a chain. Approvals go to ``router``, calls to ``exchange_router``."""
 
     data_store: Address
@@ -79,10 +79,10 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class GmxMarket:
     """One market: what is traded, and the two tokens that back it and serve as collateral."""
 
-    deployment: Deployment
+    deployment: GmxDeployment
     token: Address
     symbol: str
     index: Token
@@ -153,12 +153,12 @@ def _unnamed(symbol: str) -> Address | None:
 
 
 def discover_market(
-    deployment: Deployment,
+    deployment: GmxDeployment,
     market: Address,
     named: NamedFeed = _unnamed,
     symbol: str | None = None,
     names: Names = NO_NAMES,
-) -> Discovery[Market]:
+) -> Discovery[GmxMarket]:
     """Find a market's tokens and the feeds behind them.
 
     A feed the owner has ``named`` for a token's symbol takes precedence over the DataStore's own. The underlying is
@@ -187,7 +187,7 @@ def discover_market(
     answers = yield tuple(_FEED.decimals.read(feed) for _, _, _, feed, _, _ in rows)
     found_ = [_token(row, _FEED.decimals.decode(a)[0]) for row, a in zip(rows, answers, strict=True)]
     index, long, short = (replace(token, name=names.get(token.address, "")) for token in found_)
-    return Market(deployment, market, index.underlying or index.address, index, long, short)
+    return GmxMarket(deployment, market, index.underlying or index.address, index, long, short)
 
 
 _Row = tuple[Address, str, int | None, Address, int, int]
@@ -224,14 +224,14 @@ def _token(row: _Row, feed_decimals: int) -> Token:
     return Token(token, symbol, decimals, feed, scale, heartbeat)
 
 
-def with_heartbeats(market: Market, heartbeat_s: Callable[[Token], int]) -> Market:
+def with_heartbeats(market: GmxMarket, heartbeat_s: Callable[[Token], int]) -> GmxMarket:
     """Return the market with how old each feed's answer may get; ``Token.heartbeat_s`` is what GMX allows, or zero."""
     index, long, short = (replace(token, heartbeat_s=heartbeat_s(token)) for token in market.tokens)
     return replace(market, index=index, long=long, short=short)
 
 
 def discover_account(
-    deployment: Deployment, owner: Address
+    deployment: GmxDeployment, owner: Address
 ) -> Discovery[tuple[tuple[RawPosition, ...], tuple[OrderRow, ...]]]:
     """Find every position and every order of an account, whatever the market."""
     answers = yield (
@@ -255,7 +255,7 @@ def decode_orders(answer: Answer) -> tuple[OrderRow, ...]:
 # --- prices ----------------------------------------------------------------------------------------------------------
 
 
-def price_probe(market: Market, spread: Bps = EXACT) -> Probe[MarketPrices]:
+def price_probe(market: GmxMarket, spread: Bps = EXACT) -> Probe[MarketPrices]:
     """Return the probe of a market's prices: each feed's answer, widened by ``spread`` to either side.
 
     Raises ReadFailedError for a feed that does not answer. Age is not judged here: ``updated_at`` says it.
@@ -295,7 +295,7 @@ def oracle_of(token: Token, symbol: str, price: Price) -> OraclePrice:
     )
 
 
-def claimable_probe(market: Market, owner: Address) -> Probe[tuple[tuple[Address, Amount], ...]]:
+def claimable_probe(market: GmxMarket, owner: Address) -> Probe[tuple[tuple[Address, Amount], ...]]:
     """Return the probe of the funding an account can claim in a market, by token; zero amounts are left out.
 
     What a position has earned since it was last touched comes on top when it is touched: see ``FullClose.claimable``.

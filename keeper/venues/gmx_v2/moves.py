@@ -31,7 +31,7 @@ from keeper.venues.gmx_v2.orders import (
     encode_claim,
     encode_orders,
 )
-from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.ports import Call
 
 OrderMove = AddMargin | TakeMargin | Trade | PlaceOrder
@@ -60,13 +60,13 @@ class Execution:
 
 
 def encode_moves(
-    scope: Scope, moves: Sequence[PerpMove], execution: Execution, orders: Sequence[VenueOrder] = ()
+    scope: GmxScope, moves: Sequence[PerpMove], execution: Execution, orders: Sequence[VenueOrder] = ()
 ) -> tuple[Call, ...]:
     """Return a call for each move; ``orders`` are the account's, for those that are changed."""
     return tuple(encode_move(scope, move, execution, orders) for move in moves)
 
 
-def encode_move(scope: Scope, move: PerpMove, execution: Execution, orders: Sequence[VenueOrder] = ()) -> Call:
+def encode_move(scope: GmxScope, move: PerpMove, execution: Execution, orders: Sequence[VenueOrder] = ()) -> Call:
     """Return the call of a move, always for the owner and with the owner as receiver.
 
     Raises ValueError for a move of another market, side or collateral than the scope's, and for an order not known.
@@ -90,7 +90,7 @@ def encode_move(scope: Scope, move: PerpMove, execution: Execution, orders: Sequ
 
 
 def order_request(
-    scope: Scope, move: AddMargin | TakeMargin | Trade | PlaceOrder, execution: Execution
+    scope: GmxScope, move: AddMargin | TakeMargin | Trade | PlaceOrder, execution: Execution
 ) -> OrderRequest:
     """Return the order of a move: more margin is an increase of size zero, less margin a decrease of size zero."""
     if (move.market, move.is_long) != (scope.market.token, scope.is_long):

@@ -15,7 +15,7 @@ from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import load
 from keeper.venues.gmx_v2.answers import ORDER_TYPES
 from keeper.venues.gmx_v2.fees import INCREASES
-from keeper.venues.gmx_v2.markets import Deployment
+from keeper.venues.gmx_v2.markets import GmxDeployment
 from keeper.venues.ports import Call
 
 ROUTER = load("gmx_v2_exchange_router")
@@ -66,7 +66,7 @@ class OrderChange:
     valid_from: int = 0
 
 
-def encode_orders(deployment: Deployment, requests: Sequence[OrderRequest], purpose: str) -> Call:
+def encode_orders(deployment: GmxDeployment, requests: Sequence[OrderRequest], purpose: str) -> Call:
     """Return the one call that creates orders, each with its own fee and collateral; its value is what it sends."""
     parts, value = list[bytes](), 0
     for request in requests:
@@ -81,7 +81,7 @@ def encode_orders(deployment: Deployment, requests: Sequence[OrderRequest], purp
     return Call(deployment.exchange_router, ROUTER.multicall.encode(parts), Wei(value), purpose)
 
 
-def encode_change(deployment: Deployment, change: OrderChange, fee: Wei | None, purpose: str) -> Call:
+def encode_change(deployment: GmxDeployment, change: OrderChange, fee: Wei | None, purpose: str) -> Call:
     """Return the call that changes a resting order; ``fee`` is what it lacks of the fee it needs now."""
     data = ROUTER.updateOrder.encode(
         bytes.fromhex(change.key[2:]),
@@ -98,14 +98,14 @@ def encode_change(deployment: Deployment, change: OrderChange, fee: Wei | None, 
     return Call(deployment.exchange_router, ROUTER.multicall.encode(parts), fee, purpose)
 
 
-def encode_cancel(deployment: Deployment, key: str, purpose: str) -> Call:
+def encode_cancel(deployment: GmxDeployment, key: str, purpose: str) -> Call:
     """Return the call that takes an order back; it needs a gas limit of ``CANCEL_GAS``."""
     data = ROUTER.cancelOrder.encode(bytes.fromhex(key[2:]))
     return Call(deployment.exchange_router, data, Wei(0), purpose, CANCEL_GAS)
 
 
 def encode_claim(
-    deployment: Deployment, markets: Sequence[Address], tokens: Sequence[Address], receiver: Address, purpose: str
+    deployment: GmxDeployment, markets: Sequence[Address], tokens: Sequence[Address], receiver: Address, purpose: str
 ) -> Call:
     """Return the call that collects claimable funding: one token for each market named, as often as needed."""
     data = ROUTER.claimFundingFees.encode(list(markets), list(tokens), receiver)

@@ -30,7 +30,7 @@ class Canceller(Enum):
     """It could not be filled."""
 
 
-class Cause(Enum):
+class OrderFault(Enum):
     """Why a position changed."""
 
     ORDER = "order"
@@ -39,7 +39,7 @@ class Cause(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ContractError:
     """Why an order was cancelled or frozen: the contract's error by name, with its arguments, and in words."""
 
     name: str
@@ -63,7 +63,7 @@ class Fill:
     collateral: Address
     is_long: bool
     is_increase: bool
-    cause: Cause
+    cause: OrderFault
     price: int
     size_usd: int
     size_tokens: int
@@ -109,7 +109,7 @@ class Cancelled:
 
     key: str
     by: Canceller
-    refusal: Refusal | None
+    refusal: ContractError | None
     block_number: int
     transaction_hash: str
 
@@ -119,7 +119,7 @@ class Frozen:
     """The order could not be filled when its price came. It still rests, and needs a new full fee to be revived."""
 
     key: str
-    refusal: Refusal
+    refusal: ContractError
     block_number: int
     transaction_hash: str
 
@@ -168,22 +168,24 @@ def _costs(events: Sequence[Event]) -> dict[str, Any]:
 
 def behind_our_back(events: Sequence[Event], account: Address) -> tuple[Fill | Cancelled, ...]:
     """Return what the exchange did to an account by itself: liquidations, deleveraging, orders that went with it."""
-    done: list[Fill | Cancelled] = [f for f in fills(events) if f.account == account and f.cause is not Cause.ORDER]
+    done: list[Fill | Cancelled] = [
+        f for f in fills(events) if f.account == account and f.cause is not OrderFault.ORDER
+    ]
     gone = [e for e in events if e.name == "OrderCancelled" and e.values.get("account") == account]
     automatic = (e for e in gone if _canceller(e) is Canceller.AUTO)
     done += [Cancelled(e.key(), Canceller.AUTO, None, e.block_number, e.transaction_hash) for e in automatic]
     return tuple(done)
 
 
-def refusal_of(event: Event) -> Refusal:
+def refusal_of(event: Event) -> ContractError:
     """Return why an order was cancelled or frozen; the exchange's plain words where it names no error."""
     data = event.values.get("reasonBytes", b"")
     if not data:
         words = str(event.values.get("reason", ""))
-        return Refusal(words or "unknown", (), words or "no reason given")
+        return ContractError(words or "unknown", (), words or "no reason given")
     known = custom_error(data)
     name, arguments = known or (revert_reason(data), ())
-    return Refusal(name, arguments, revert_reason(data))
+    return ContractError(name, arguments, revert_reason(data))
 
 
 def _canceller(event: Event) -> Canceller:
@@ -210,7 +212,7 @@ def _fill(event: Event, adl: set[str], costs: dict[str, Any]) -> Fill:
         collateral=values["collateralToken"],
         is_long=values["isLong"],
         is_increase=is_increase,
-        cause=Cause.LIQUIDATION if is_liquidation else Cause.ADL if key in adl else Cause.ORDER,
+        cause=OrderFault.LIQUIDATION if is_liquidation else OrderFault.ADL if key in adl else OrderFault.ORDER,
         price=values["executionPrice"],
         size_usd=values["sizeDeltaUsd"],
         size_tokens=values.get("sizeDeltaInTokens", 0),

@@ -32,7 +32,7 @@ from keeper.venues.gmx_v2.markets import (
     MOST,
     READER,
     USD_UNIT,
-    Market,
+    GmxMarket,
     MarketPrices,
     Token,
     decode_orders,
@@ -47,10 +47,10 @@ _VIEW_GAS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class GmxScope:
     """Which position: the market, whose, with which collateral, on which side."""
 
-    market: Market
+    market: GmxMarket
     owner: Address
     collateral: Address
     is_long: bool
@@ -72,7 +72,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class MarketLimits:
     """What the DataStore says of a market's margins and open interest, at one block."""
 
     initial: int
@@ -84,7 +84,7 @@ class Bounds:
     borrowing_factor: int
 
 
-def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrices) -> Probe[PerpPosition]:
+def position_probe(scope: GmxScope, name: str, block: BlockRef, prices: MarketPrices) -> Probe[PerpPosition]:
     """Return the probe of a position at ``prices``, read at the same block.
 
     Without a position it decodes to an empty one that still has prices and rates. Decoding raises ReadFailedError
@@ -121,7 +121,7 @@ def position_probe(scope: Scope, name: str, block: BlockRef, prices: MarketPrice
     return Probe((*heavy, *(DATA.getUint.read(store, k) for k in figures)), decode)
 
 
-def own_orders(scope: Scope, answer: Answer) -> tuple[VenueOrder, ...]:
+def own_orders(scope: GmxScope, answer: Answer) -> tuple[VenueOrder, ...]:
     """Return the orders that would change the position, or may, of all the account's orders.
 
     Also those that swap on their way: a decrease swaps what it pays out; an increase may swap any token into the
@@ -131,13 +131,13 @@ def own_orders(scope: Scope, answer: Answer) -> tuple[VenueOrder, ...]:
     return tuple(order for row, order in found if order and _may_change(scope, row, order))
 
 
-def _may_change(scope: Scope, row: OrderRow, order: VenueOrder) -> bool:
+def _may_change(scope: GmxScope, row: OrderRow, order: VenueOrder) -> bool:
     if (order.market, order.is_long) != (scope.market.token, scope.is_long):
         return False
     return order.collateral == scope.collateral or (order.kind in INCREASES and bool(row.swap_path))
 
 
-def _bounds_keys(scope: Scope) -> tuple[bytes, ...]:
+def _bounds_keys(scope: GmxScope) -> tuple[bytes, ...]:
     market, long, short = scope.market.token, scope.market.long.address, scope.market.short.address
     return (
         keys.key("MIN_COLLATERAL_FACTOR", market),
@@ -150,21 +150,21 @@ def _bounds_keys(scope: Scope) -> tuple[bytes, ...]:
     )
 
 
-def _bounds(values: Sequence[int], scope: Scope) -> Bounds:
+def _bounds(values: Sequence[int], scope: GmxScope) -> MarketLimits:
     factor, maintenance, multiplier, least_usd, *interest, impact_cap, borrowing_factor = values
     divisor = 2 if scope.market.long.address == scope.market.short.address else 1
     sides = (sum(interest[:2]) // divisor, sum(interest[2:]) // divisor)
     for_interest = formulas.apply_factor(sides[0 if scope.is_long else 1], multiplier)
-    return Bounds(max(factor, for_interest), maintenance, least_usd, sides, impact_cap, borrowing_factor)
+    return MarketLimits(max(factor, for_interest), maintenance, least_usd, sides, impact_cap, borrowing_factor)
 
 
 def _empty(
-    scope: Scope,
+    scope: GmxScope,
     name: str,
     block: BlockRef,
     prices: MarketPrices,
     market: MarketInfo,
-    bounds: Bounds,
+    bounds: MarketLimits,
     orders: tuple[VenueOrder, ...],
 ) -> PerpPosition:
     token, rate = scope.token, _rate(market, bounds, is_long=scope.is_long)
@@ -209,22 +209,22 @@ def _empty(
     )
 
 
-def _rate(market: MarketInfo, bounds: Bounds, *, is_long: bool) -> int:
+def _rate(market: MarketInfo, bounds: MarketLimits, *, is_long: bool) -> int:
     longs, shorts = bounds.interest
     funding = rates.side_rate(longs, shorts, market.funding_per_second, longs_pay=market.longs_pay, is_long=is_long)
     return funding + rates.borrowing_rate(market.borrowing_per_second[0 if is_long else 1])
 
 
-def _collateral_price(scope: Scope, prices: MarketPrices) -> int:
+def _collateral_price(scope: GmxScope, prices: MarketPrices) -> int:
     return (prices.long if scope.collateral == scope.market.long.address else prices.short).low
 
 
 def _held(
     empty: PerpPosition,
-    scope: Scope,
+    scope: GmxScope,
     prices: MarketPrices,
     market: MarketInfo,
-    bounds: Bounds,
+    bounds: MarketLimits,
     closing: FullClose,
     check: LiquidationCheck,
 ) -> PerpPosition:
@@ -281,7 +281,7 @@ def _pending_cost(closing: FullClose) -> int:
     return closing.funding_fee + closing.borrowing_fee
 
 
-def _stored_cost(scope: Scope, stored: RawPosition, market: MarketInfo, bounds: Bounds, price: int) -> int:
+def _stored_cost(scope: GmxScope, stored: RawPosition, market: MarketInfo, bounds: MarketLimits, price: int) -> int:
     """Return funding and borrowing as the Reader's check counts them: as of the market's last update, in tokens."""
     borrowing = formulas.borrowing_usd(stored.size_usd, bounds.borrowing_factor, stored.borrowing_factor) // price
     side = market.funding_per_size[0 if scope.is_long else 1]
@@ -289,7 +289,7 @@ def _stored_cost(scope: Scope, stored: RawPosition, market: MarketInfo, bounds: 
     return borrowing + formulas.funding_fee(stored.size_usd, per_size, stored.funding_per_size)
 
 
-def _free(closing: FullClose, bounds: Bounds, price: int, impact: int) -> Amount:
+def _free(closing: FullClose, bounds: MarketLimits, price: int, impact: int) -> Amount:
     """Return what a withdrawal may take now (DecreasePositionUtils and validatePosition); profit frees nothing.
 
     What stays must cover the initial margin by itself, be worth the least collateral after losses, and not be

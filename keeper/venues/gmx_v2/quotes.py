@@ -16,8 +16,8 @@ from keeper.venues.gmx_v2 import keys
 from keeper.venues.gmx_v2.formulas import apply_factor
 from keeper.venues.gmx_v2.markets import DATA, READER, MarketPrices
 from keeper.venues.gmx_v2.orders import ROUTER
-from keeper.venues.gmx_v2.outcomes import Refusal
-from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.gmx_v2.outcomes import ContractError
+from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.gmx_v2.trials import HANDLER
 from keeper.venues.ports import Answer, Call, Probe
 
@@ -39,7 +39,7 @@ def size_usd_of(position: PerpPosition, size_change: int, prices: MarketPrices) 
 
 
 def quote_probe(
-    scope: Scope, position: PerpPosition, prices: MarketPrices, sizes: Sequence[int]
+    scope: GmxScope, position: PerpPosition, prices: MarketPrices, sizes: Sequence[int]
 ) -> Probe[tuple[TradeQuote, ...]]:
     """Return the probe of what trades of ``sizes`` (signed index units) would give; those that cannot be are left out.
 
@@ -81,7 +81,7 @@ def acceptable(price: int, slippage_bps: int, *, is_long: bool, is_increase: boo
     return mul_div_up(price, 10_000 - slippage_bps, 10_000)
 
 
-def rehearsal_of(scope: Scope, handler: Address, key: str, prices: MarketPrices, timestamp: int) -> Call:
+def rehearsal_of(scope: GmxScope, handler: Address, key: str, prices: MarketPrices, timestamp: int) -> Call:
     """Return a call that has an order executed that was left before, at ``prices``; it always reverts.
 
     The OrderHandler lets anybody try it. ``timestamp`` is the block's.
@@ -90,14 +90,14 @@ def rehearsal_of(scope: Scope, handler: Address, key: str, prices: MarketPrices,
     return Call(handler, data, Wei(0), "an order as if executed now")
 
 
-def simulated(scope: Scope, prices: MarketPrices, timestamp: int) -> tuple[object, ...]:
+def simulated(scope: GmxScope, prices: MarketPrices, timestamp: int) -> tuple[object, ...]:
     """Return prices as the exchange takes them for a trial: each token's once, and from when they are."""
     stated = dict(zip((t.address for t in scope.market.tokens), prices.struct, strict=True))
     then = timestamp + _AHEAD_S
     return (list(stated), list(stated.values()), then, then)
 
 
-def rehearsal(scope: Scope, call: Call, prices: MarketPrices, timestamp: int) -> Call:
+def rehearsal(scope: GmxScope, call: Call, prices: MarketPrices, timestamp: int) -> Call:
     """Return a call that leaves an order and has it executed at once, at ``prices``; it always reverts.
 
     For eth_call only, from the owner, on state where the owner's approval is in place. ``timestamp`` is the block's.
@@ -109,10 +109,10 @@ def rehearsal(scope: Scope, call: Call, prices: MarketPrices, timestamp: int) ->
     return Call(call.to, data, Wei(call.value), f"{call.purpose}: as if executed now")
 
 
-def verdict(revert_data: bytes) -> Refusal | None:
+def verdict(revert_data: bytes) -> ContractError | None:
     """Return why a rehearsed order could not be executed now; None when it could."""
     known = custom_error(revert_data)
     if known and known[0] == _WOULD_EXECUTE:
         return None
     name, arguments = known or (revert_reason(revert_data), ())
-    return Refusal(name, arguments, revert_reason(revert_data))
+    return ContractError(name, arguments, revert_reason(revert_data))

@@ -20,7 +20,7 @@ from eth_abi.exceptions import DecodingError
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts import multicall3
-from keeper.venues.gmx_v2.markets import Deployment
+from keeper.venues.gmx_v2.markets import GmxDeployment
 from keeper.venues.ports import Answer, Discovery, Read
 
 ROUTER, HANDLER = load("gmx_v2_exchange_router"), load("gmx_v2_order_handler")
@@ -48,7 +48,7 @@ class Trials:
 BY_ROUTER = Trials(Way.ROUTER)
 
 
-def discover_trials(deployment: Deployment, multicall: Address) -> Discovery[Trials]:
+def discover_trials(deployment: GmxDeployment, multicall: Address) -> Discovery[Trials]:
     """Find the way an exchange has; ``Way.NONE`` where it has none that is known."""
     latest = Read(deployment.exchange_router, ROUTER.simulateExecuteLatestOrder.encode(_SENSELESS))
     answers = yield (_tried(multicall, latest), ROUTER.orderHandler.read(deployment.exchange_router))

@@ -15,16 +15,16 @@ from keeper.venues.perp_v2 import effects as perp_v2_effects
 from keeper.venues.perp_v2 import position as perp_v2_account
 from keeper.venues.perp_v2 import quotes as perp_v2_quotes
 from keeper.venues.perp_v2.events import PerpV2Chronicle
-from keeper.venues.perp_v2.markets import Deployment, Scope
-from keeper.venues.ports import AtOnce, Attempt, Call, Chronicle, OrderBook, Probe, Settles
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Scope
+from keeper.venues.ports import AtOnce, Call, Chronicle, OrderBook, OrderTrial, Probe, Settles
 
 
 @dataclass(frozen=True, slots=True)
 class PerpV2Account:
     """A cross-margin account: trades are done when they are mined, and no order rests."""
 
-    deployment: Deployment
-    scope: Scope
+    deployment: PerpV2Deployment
+    scope: PerpV2Scope
     quoter: Address | None
     """Uniswap's QuoterV2 of the factory the markets' pools are from; None: then nothing is traded."""
 
@@ -81,7 +81,7 @@ class PerpV2Account:
         """Nothing is left to be tried: what is rehearsed is the trade itself."""
         return True
 
-    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> Attempt | None:
+    def as_if_executed(self, calls: Sequence[Call], timestamp: int, keys: Sequence[str]) -> OrderTrial | None:
         """Return None: the rehearsal executes."""
         del calls, timestamp, keys
         return None

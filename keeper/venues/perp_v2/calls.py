@@ -10,7 +10,7 @@ from keeper.core.perp.moves import AddMargin, AllowMargin, PerpMove, TakeMargin,
 from keeper.core.units import WAD, Address, Wei, mul_div_down, mul_div_up
 from keeper.venues.codec.abi import load
 from keeper.venues.contracts.erc20 import encode_approve
-from keeper.venues.perp_v2.markets import RATIO, Deployment, Market, Scope
+from keeper.venues.perp_v2.markets import RATIO, PerpV2Deployment, PerpV2Market, PerpV2Scope
 from keeper.venues.ports import Call
 
 _HOUSE = load("perp_v2_clearing_house")
@@ -20,7 +20,9 @@ NO_LIMIT = 0
 NO_REFERRAL = b"\0" * 32
 
 
-def encode_move(deployment: Deployment, scope: Scope, move: PerpMove, signer: Address, deadline: int) -> Call:
+def encode_move(
+    deployment: PerpV2Deployment, scope: PerpV2Scope, move: PerpMove, signer: Address, deadline: int
+) -> Call:
     """Return the call of a move, void after ``deadline`` (unix seconds) where it trades.
 
     Margin may come from another signer than the owner (``depositFor``); everything else acts on the sender's account,
@@ -46,7 +48,7 @@ def encode_move(deployment: Deployment, scope: Scope, move: PerpMove, signer: Ad
             raise ValueError(f"Perp v2 has no {type(move).__name__}")
 
 
-def bound(market: Market, size_change: int, worst_price: int) -> int:
+def bound(market: PerpV2Market, size_change: int, worst_price: int) -> int:
     """Return the least dollars a sale must bring, or the most a purchase may cost, fee included (10^-18).
 
     Raises ValueError when that is zero: to the contract a zero bound is none.
@@ -62,7 +64,7 @@ def bound(market: Market, size_change: int, worst_price: int) -> int:
     return found
 
 
-def _encode_trade(deployment: Deployment, market: Market, trade: Trade, deadline: int) -> Call:
+def _encode_trade(deployment: PerpV2Deployment, market: PerpV2Market, trade: Trade, deadline: int) -> Call:
     house, base, change = deployment.clearing_house, market.base_token, trade.size_change
     verb = "sell" if change < 0 else "buy"
     if trade.is_close:

@@ -12,13 +12,13 @@ from keeper.core.units import WAD, Address, mul_div_down, mul_div_up
 from keeper.venues.codec.calldata import decoder, refuse
 from keeper.venues.contracts.effects import token_decoders
 from keeper.venues.effects import Closes, Decoder, Effect, Opens, Pays, Takes
-from keeper.venues.perp_v2.markets import Deployment, Scope
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Scope
 
 MILLION = 10**6
 """What the exchange's fee is a share of."""
 
 
-def decoders(deployment: Deployment, scope: Scope, position: PerpPosition) -> Mapping[Address, Decoder]:
+def decoders(deployment: PerpV2Deployment, scope: PerpV2Scope, position: PerpPosition) -> Mapping[Address, Decoder]:
     """Return the contracts that calls for an account go to, and what calls to each do."""
     vault = deployment.vault
     return {

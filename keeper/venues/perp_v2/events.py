@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.units import decimal_of
 from keeper.venues.codec.abi import address
-from keeper.venues.perp_v2.markets import Deployment, Scope
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Scope
 
 _CHANGED = "PositionChanged(address,address,int256,int256,uint256,int256,int256,uint256)"
 POSITION_CHANGED = "0x" + keccak(text=_CHANGED).hex()
@@ -26,8 +26,8 @@ WORD = 32
 class PerpV2Chronicle:
     """The ClearingHouse's events about one account."""
 
-    deployment: Deployment
-    scope: Scope
+    deployment: PerpV2Deployment
+    scope: PerpV2Scope
 
     def asked(self) -> tuple[dict[str, Any], ...]:
         """Return the request for every trade and liquidation of the account."""

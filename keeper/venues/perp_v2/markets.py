@@ -30,7 +30,7 @@ Q96 = 2**96
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class PerpV2Deployment:
     """Perp v2 as found from its ClearingHouse: what does not change from block to block."""
 
     clearing_house: Address
@@ -53,7 +53,7 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class PerpV2Market:
     """One market: its base token, the underlying as people name it, the feed behind the index."""
 
     base_token: Address
@@ -77,13 +77,13 @@ class Market:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PerpV2Scope:
     """The markets that one account's read covers."""
 
     owner: Address
-    markets: tuple[Market, ...]
+    markets: tuple[PerpV2Market, ...]
 
-    def market(self, base_token: Address) -> Market:
+    def market(self, base_token: Address) -> PerpV2Market:
         """Return a market by its base token; KeyError when it is not covered."""
         for market in self.markets:
             if market.base_token == base_token:
@@ -94,7 +94,7 @@ class Scope:
 # --- discovery -------------------------------------------------------------------------------------------------------
 
 
-def discover_deployment(clearing_house: Address) -> Discovery[Deployment]:
+def discover_deployment(clearing_house: Address) -> Discovery[PerpV2Deployment]:
     """Find the exchange's other contracts. Raises ReadFailedError when the address is no ClearingHouse."""
     getters = (
         _HOUSE.getVault,
@@ -114,7 +114,7 @@ def discover_deployment(clearing_house: Address) -> Discovery[Deployment]:
     token = address(_VAULT.getSettlementToken.decode(answers[1])[0])
     registry = address(_EXCHANGE.getMarketRegistry.decode(answers[0])[0])
     (symbol,) = yield (_ERC20.symbol.read(token),)
-    return Deployment(
+    return PerpV2Deployment(
         clearing_house=clearing_house,
         vault=vault,
         account_balance=balance,
@@ -130,7 +130,7 @@ def discover_deployment(clearing_house: Address) -> Discovery[Deployment]:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class MarketTerms:
     """What the registry says of a market: its pool, this account's fee, the pool's own, the band around the index."""
 
     pool: Address
@@ -139,7 +139,7 @@ class Terms:
     most_spread: int
 
 
-def terms_probe(deployment: Deployment, owner: Address, base_token: Address) -> Probe[Terms]:
+def terms_probe(deployment: PerpV2Deployment, owner: Address, base_token: Address) -> Probe[MarketTerms]:
     """Return the probe of a market's terms; registries before 2.8 know no fee discounts by account."""
     registry = deployment.market_registry
     reads = (
@@ -147,10 +147,10 @@ def terms_probe(deployment: Deployment, owner: Address, base_token: Address) -> 
         _REGISTRY.getMarketInfo.read(registry, base_token),
     )
 
-    def decode(answers: Sequence[Answer]) -> Terms:
+    def decode(answers: Sequence[Answer]) -> MarketTerms:
         own = _REGISTRY.getMarketInfoByTrader.decode_or_none(answers[0])
         ((pool, fee, uniswap_fee, _, spread),) = own or _REGISTRY.getMarketInfo.decode(answers[1])
-        return Terms(address(pool), fee, uniswap_fee, spread)
+        return MarketTerms(address(pool), fee, uniswap_fee, spread)
 
     return Probe(reads, decode)
 
@@ -158,7 +158,7 @@ def terms_probe(deployment: Deployment, owner: Address, base_token: Address) -> 
 _PER_MARKET = 4
 
 
-def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Address]) -> Discovery[Scope]:
+def discover_scope(deployment: PerpV2Deployment, owner: Address, named: Sequence[Address]) -> Discovery[PerpV2Scope]:
     """Find the markets an account is in, and those named: base tokens, fees, the feeds behind their index."""
     registered, quote = yield (
         _BALANCE.getBaseTokens.read(deployment.account_balance, owner),
@@ -186,7 +186,7 @@ def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Addre
         terms = terms_probe(deployment, owner, token).decode(registry)
         aggregator = next(aggregators) if feeds[i] else None
         markets.append(
-            Market(
+            PerpV2Market(
                 base_token=token,
                 symbol=_BASE.symbol.decode(symbol)[0].removeprefix("v"),
                 pool=terms.pool,
@@ -199,12 +199,12 @@ def discover_scope(deployment: Deployment, owner: Address, named: Sequence[Addre
                 source=address(aggregator[0]) if aggregator else dispatchers[i],
             )
         )
-    return Scope(owner, tuple(markets))
+    return PerpV2Scope(owner, tuple(markets))
 
 
 def with_heartbeats(
-    scope: Scope, heartbeat_s: Callable[[str], int], feed: Callable[[str], Address | None] = lambda _: None
-) -> Scope:
+    scope: PerpV2Scope, heartbeat_s: Callable[[str], int], feed: Callable[[str], Address | None] = lambda _: None
+) -> PerpV2Scope:
     """Return the scope with how old each index price may get, and the feed that gives it if one was named."""
     markets = (replace(m, heartbeat_s=heartbeat_s(m.symbol), named_feed=feed(m.symbol)) for m in scope.markets)
     return replace(scope, markets=tuple(markets))

@@ -18,7 +18,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import USD, WAD, Address, Amount, mul_div_down, mul_div_up
 from keeper.venues.codec.abi import address, load
-from keeper.venues.perp_v2.markets import Q96, RATIO, Deployment, Market, Scope
+from keeper.venues.perp_v2.markets import Q96, RATIO, PerpV2Deployment, PerpV2Market, PerpV2Scope
 from keeper.venues.ports import Answer, Probe, Read, ReadFailedError, ScopeOutdatedError
 
 _HOUSE = load("perp_v2_clearing_house")
@@ -38,7 +38,7 @@ LITTLE = 100
 """A second collateral is a little up to this part of the account's worth, or up to a dollar."""
 
 
-def position_probe(deployment: Deployment, scope: Scope, name: str, block: BlockRef) -> Probe[PerpPosition]:
+def position_probe(deployment: PerpV2Deployment, scope: PerpV2Scope, name: str, block: BlockRef) -> Probe[PerpPosition]:
     """Return the probe of an account.
 
     Decoding raises ReadFailedError when a figure is missing or the account has what is not reckoned here (liquidity,
@@ -110,7 +110,7 @@ class _Account:
     """Kinds of collateral beside the settlement token."""
 
 
-def _account_reads(deployment: Deployment, owner: Address) -> list[Read]:
+def _account_reads(deployment: PerpV2Deployment, owner: Address) -> list[Read]:
     return [
         _VAULT.getBalance.read(deployment.vault, owner),
         _BALANCE.getPnlAndPendingFee.read(deployment.account_balance, owner),
@@ -139,7 +139,7 @@ _ACCOUNT = (
 )
 
 
-def _account(deployment: Deployment, scope: Scope, answers: Sequence[Answer]) -> _Account:
+def _account(deployment: PerpV2Deployment, scope: PerpV2Scope, answers: Sequence[Answer]) -> _Account:
     (balance,), (realized, _, _), (free,), (others,), (tokens,), (value,), (needed,), (initial,), (kept,), (most,) = (
         f.decode(a) for f, a in zip(_ACCOUNT, answers, strict=True)
     )
@@ -174,7 +174,7 @@ def _refused(detail: str) -> ReadFailedError:
 # --- a market --------------------------------------------------------------------------------------------------------
 
 
-def _market_reads(deployment: Deployment, owner: Address, market: Market) -> list[Read]:
+def _market_reads(deployment: PerpV2Deployment, owner: Address, market: PerpV2Market) -> list[Read]:
     """The first three are the account's; the rest is shared by all accounts in the market."""
     base, interval = market.base_token, deployment.twap_interval_s
     return [
@@ -194,7 +194,7 @@ def _market_reads(deployment: Deployment, owner: Address, market: Market) -> lis
     ]
 
 
-def _leg(market: Market, answers: Sequence[Answer], most_funding: int) -> PerpLeg:
+def _leg(market: PerpV2Market, answers: Sequence[Answer], most_funding: int) -> PerpLeg:
     ((size, open_notional, _),) = _BALANCE.getAccountInfo.decode(answers[0])
     (funding,) = _EXCHANGE.getPendingFundingPayment.decode(answers[1])
     (orders,) = _BOOK.getOpenOrderIds.decode(answers[2])
@@ -238,7 +238,7 @@ def _funding_rate(size: int, mark: int, answers: Sequence[Answer], most: int) ->
     return -mul_div_down(-premium, WAD * DAYS, mark)
 
 
-def _oracle(market: Market, index: int, answers: Sequence[Answer]) -> OraclePrice:
+def _oracle(market: PerpV2Market, index: int, answers: Sequence[Answer]) -> OraclePrice:
     """Return the index price with its age, which is unknown where it is not Chainlink's and no feed was named."""
     if market.named_feed:
         stated = _CHAINLINK.latestRoundData.decode_or_none(answers[9])

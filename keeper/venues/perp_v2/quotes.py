@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from keeper.core.perp.moves import TradeQuote
 from keeper.core.units import WAD, Address, mul_div_down, mul_div_up
 from keeper.venues.codec.abi import load
-from keeper.venues.perp_v2.markets import Q96, RATIO, Deployment, Market, terms_probe
+from keeper.venues.perp_v2.markets import Q96, RATIO, PerpV2Deployment, PerpV2Market, terms_probe
 from keeper.venues.ports import Answer, Probe, Read
 
 _BALANCE = load("perp_v2_account_balance")
@@ -22,7 +22,7 @@ _QUOTER = load("uniswap_v3_quoter_v2")
 
 
 def trade_probe(
-    deployment: Deployment, market: Market, owner: Address, size_change: int, quoter: Address
+    deployment: PerpV2Deployment, market: PerpV2Market, owner: Address, size_change: int, quoter: Address
 ) -> Probe[TradeQuote | None]:
     """Return the probe of buying (positive) or selling exactly ``size_change``; it is not zero.
 
@@ -64,7 +64,7 @@ def trade_probe(
     return Probe(reads, decode)
 
 
-def _quoter_read(market: Market, size_change: int, quoter: Address) -> Read:
+def _quoter_read(market: PerpV2Market, size_change: int, quoter: Address) -> Read:
     base, quote, fee = market.base_token, market.quote_token, market.uniswap_fee
     if size_change < 0:
         sent = mul_div_up(-size_change, RATIO, RATIO - fee)

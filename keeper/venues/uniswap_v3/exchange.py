@@ -12,7 +12,7 @@ from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Discovery, PoolReference, Probe
 from keeper.venues.uniswap_v3.averages import Reference, reference_for
 from keeper.venues.uniswap_v3.effects import router_decoder
-from keeper.venues.uniswap_v3.pools import Deployment, Pool, discover_faults, discover_pools, routes
+from keeper.venues.uniswap_v3.pools import Pool, UniswapDeployment, discover_faults, discover_pools, routes
 from keeper.venues.uniswap_v3.swaps import encode_swap, quote_probe
 
 
@@ -40,7 +40,7 @@ class UniswapV3:
     """The contracts, and the name of their table in the network file."""
 
     name: str
-    where: Deployment
+    where: UniswapDeployment
 
     @property
     def spender(self) -> Address:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from keeper.venues.ports import VenueTable
 from keeper.venues.uniswap_v3.exchange import UniswapV3
-from keeper.venues.uniswap_v3.pools import Deployment
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
 
 
 def exchange(table: VenueTable) -> UniswapV3:
     """Return the exchange of a table."""
     at = table.addresses
-    where = Deployment(at["factory"], at["quoter_v2"], at["swap_router_02"], table.numbers["fee_tiers"])
+    where = UniswapDeployment(at["factory"], at["quoter_v2"], at["swap_router_02"], table.numbers["fee_tiers"])
     return UniswapV3(table.name, where)

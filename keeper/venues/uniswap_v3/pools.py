@@ -21,7 +21,7 @@ _FACTORY_OF = bytes.fromhex("c45a0155")
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class UniswapDeployment:
     """Where Uniswap v3 lives on a chain."""
 
     factory: Address
@@ -51,7 +51,7 @@ class Pool:
         return self.token1 if asset == self.token0 else self.token0
 
 
-def discover_faults(deployment: Deployment) -> Discovery[tuple[str, ...]]:
+def discover_faults(deployment: UniswapDeployment) -> Discovery[tuple[str, ...]]:
     """Find which of the addresses are not what they are said to be: quoter and router name their factory."""
     named = {"quoter_v2": deployment.quoter, "swap_router_02": deployment.router}
     a, b = sorted((deployment.quoter, deployment.router), key=lambda at: int(at, 16))
@@ -71,7 +71,9 @@ def discover_faults(deployment: Deployment) -> Discovery[tuple[str, ...]]:
     return tuple(faults)
 
 
-def discover_pools(deployment: Deployment, assets: Sequence[Address], window_s: int) -> Discovery[tuple[Pool, ...]]:
+def discover_pools(
+    deployment: UniswapDeployment, assets: Sequence[Address], window_s: int
+) -> Discovery[tuple[Pool, ...]]:
     """Find every pool between the assets, with its depth and whether it remembers ``window_s``."""
     pairs = [_in_order(a, b) for a, b in combinations(dict.fromkeys(assets), 2)]
     keys = [(a, b, fee) for a, b in pairs for fee in deployment.fee_tiers]

@@ -9,7 +9,7 @@ from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.codec.abi import load
 from keeper.venues.ports import Answer, Call, Probe
-from keeper.venues.uniswap_v3.pools import Deployment
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
 
 _QUOTER = load("uniswap_v3_quoter_v2")
 _ROUTER = load("uniswap_v3_swap_router_02")
@@ -17,7 +17,9 @@ QUOTE_GAS = 400_000
 """What a quote takes, roughly: the swap is really made, and undone."""
 
 
-def quote_probe(deployment: Deployment, requests: Sequence[tuple[QuoteRequest, Route]]) -> Probe[tuple[Quote, ...]]:
+def quote_probe(
+    deployment: UniswapDeployment, requests: Sequence[tuple[QuoteRequest, Route]]
+) -> Probe[tuple[Quote, ...]]:
     """Return the probe of what each request costs by its route; routes that cannot serve it are left out."""
     reads = tuple(
         _QUOTER.quoteExactOutput.read(deployment.quoter, path_of(route), request.bought, gas=QUOTE_GAS)
@@ -44,7 +46,7 @@ def path_of(route: Route) -> bytes:
 
 
 def encode_swap(
-    deployment: Deployment, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]
+    deployment: UniswapDeployment, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]
 ) -> Call:
     """Return the swap of exact output, void after ``deadline`` (unix seconds)."""
     inner = _ROUTER.exactOutput.encode((path_of(swap.route), recipient, swap.bought, swap.sold))

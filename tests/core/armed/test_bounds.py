@@ -37,7 +37,7 @@ from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import PRICE
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.quotes import Quote, Quotes
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import assess
@@ -54,7 +54,7 @@ def prices(of: LendingPosition, **factors: int) -> dict[Address, int]:
     return found | {at(symbol): found[at(symbol)] * bps // BPS for symbol, bps in factors.items()}
 
 
-def seen_at(now: Intent, where: dict[Address, int]) -> Intent:
+def seen_at(now: LendingIntent, where: dict[Address, int]) -> LendingIntent:
     """The same intent on the same account at other prices."""
     there = at_prices(now.assessment.position, where)
     assessed = assess(LENDING, there, (now.rule,), ())
@@ -103,7 +103,7 @@ def test_a_plan_fits_the_very_state_it_was_made_on(world: Any) -> None:
 # --- one plan, and what was not as it was ----------------------------------------------------------------------------
 
 
-def made(actions: Any = (DELEVERAGE,), of: LendingPosition | None = None) -> tuple[Plan, Intent]:
+def made(actions: Any = (DELEVERAGE,), of: LendingPosition | None = None) -> tuple[Plan, LendingIntent]:
     wanted = intent(of or loop(), rule(actions=actions))
     now = state(wanted, wallet(USDC=20_000, WETH=3))
     found = plans(wanted, now, quoted(wanted, now, terms()), {})
@@ -111,7 +111,7 @@ def made(actions: Any = (DELEVERAGE,), of: LendingPosition | None = None) -> tup
     return found[0], wanted
 
 
-def changed(of: Intent, index: int, **reserve: Any) -> Intent:
+def changed(of: LendingIntent, index: int, **reserve: Any) -> LendingIntent:
     """The same intent with something of one reserve changed."""
     holdings = of.assessment.position.holdings
     there = position(*(entry_of(h, **(reserve if i == index else {})) for i, h in enumerate(holdings)))

@@ -13,7 +13,7 @@ from keeper.core.book.unhedged import (
     Leg,
     Naked,
     NakedBudget,
-    Step,
+    NextStep,
     budget_text,
     failed,
     next_step,
@@ -25,7 +25,7 @@ BUDGET = NakedBudget(wad("1"), 600)
 OUT = Naked(0, 0)
 
 
-def step(naked: Naked, leg: Leg, waiting_s: int = 0, *, can_take_back: bool = False) -> Step:
+def step(naked: Naked, leg: Leg, waiting_s: int = 0, *, can_take_back: bool = False) -> NextStep:
     return next_step(naked, leg, waiting_s, BUDGET, can_take_back=can_take_back)
 
 
@@ -67,25 +67,25 @@ def test_tries_made_before_it_was_noticed_are_kept() -> None:
 @pytest.mark.parametrize("leg", list(Leg))
 def test_inside_the_band_there_is_nothing_to_do(leg: Leg) -> None:
     """Whatever became of orders."""
-    assert step(Naked(tries=9), leg, 10_000, can_take_back=True) is Step.REST
+    assert step(Naked(tries=9), leg, 10_000, can_take_back=True) is NextStep.REST
 
 
 @pytest.mark.parametrize("leg", [Leg.NONE, Leg.FAILED, Leg.LOST])
 def test_what_is_missing_is_traded_until_tries_or_budget_are_spent(leg: Leg) -> None:
     """Then the first leg goes."""
-    assert step(OUT, leg) is Step.TRADE
-    assert step(Naked(0, 0, 0, MOST_TRIES - 1), leg) is Step.TRADE
-    assert step(Naked(0, 0, 0, MOST_TRIES), leg) is Step.UNWIND
-    assert step(Naked(0, 0, BUDGET.product), leg) is Step.UNWIND
+    assert step(OUT, leg) is NextStep.TRADE
+    assert step(Naked(0, 0, 0, MOST_TRIES - 1), leg) is NextStep.TRADE
+    assert step(Naked(0, 0, 0, MOST_TRIES), leg) is NextStep.UNWIND
+    assert step(Naked(0, 0, BUDGET.product), leg) is NextStep.UNWIND
 
 
 def test_an_order_is_given_its_time_and_then_taken_back() -> None:
     """As soon as the venue lets it: while it waits nothing else is done, for it may still be filled."""
     spent = Naked(0, 0, BUDGET.product, MOST_TRIES)
-    assert step(spent, Leg.ORDERED, LATE_S, can_take_back=True) is Step.WAIT
-    assert step(OUT, Leg.ORDERED, LATE_S + 1, can_take_back=True) is Step.TAKE_BACK
-    assert step(spent, Leg.ORDERED, LATE_S + 1) is Step.WAIT
-    assert step(OUT, Leg.FROZEN) is Step.TAKE_BACK
+    assert step(spent, Leg.ORDERED, LATE_S, can_take_back=True) is NextStep.WAIT
+    assert step(OUT, Leg.ORDERED, LATE_S + 1, can_take_back=True) is NextStep.TAKE_BACK
+    assert step(spent, Leg.ORDERED, LATE_S + 1) is NextStep.WAIT
+    assert step(OUT, Leg.FROZEN) is NextStep.TAKE_BACK
 
 
 EVENTS = st.lists(
@@ -113,9 +113,9 @@ def test_whatever_happened_an_order_that_never_fills_ends_in_taking_back_or_unwi
         now += 12
         naked = observed(naked, now, away, is_outside=True)
         found = next_step(naked, leg, now - since, BUDGET, can_take_back=now - since > can_cancel_s)
-        if found in (Step.TAKE_BACK, Step.UNWIND):
+        if found in (NextStep.TAKE_BACK, NextStep.UNWIND):
             return
-        assert found in (Step.TRADE, Step.WAIT)
+        assert found in (NextStep.TRADE, NextStep.WAIT)
     pytest.fail("it waits for ever")
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.distances import price_moves, rise_price, together
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import WAD
 
 
-def account(of: LendingPosition) -> Account:
+def account(of: LendingPosition) -> Loan:
     return lending.account_of(of)
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account, Goal
+from keeper.core.lending.figures import Goal, Loan
 from keeper.core.lending.position import AccountFigures, Holding
 from keeper.core.units import BPS, INFINITE, UINT256_MAX, WAD, Address, Amount, Bps, Wad
 from keeper.venues.aave_v3.model import BPS_WAD, RAY, AaveModel, Arithmetic, Ray, holdings_of, identified
@@ -69,7 +69,7 @@ def balance(
     )
 
 
-def carried(account: Account, asset: Address) -> int:
+def carried(account: Loan, asset: Address) -> int:
     """What a supply carries of the debt, smallest units times basis points."""
     return account.of(asset).supplied * bps(account.of(asset).liquidation_factor)
 
@@ -80,15 +80,15 @@ def bps(factor: int) -> int:
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> Account:
+def accounts(draw: st.DrawFn) -> Loan:
     """Two to four assets under either rounding."""
     count = draw(st.integers(2, 4))
     found = tuple(draw(balances(asset)) for asset in NAMES[:count])
-    return Account(found, AaveModel(draw(st.sampled_from(Arithmetic))))
+    return Loan(found, AaveModel(draw(st.sampled_from(Arithmetic))))
 
 
 @st.composite
-def indebted(draw: st.DrawFn) -> Account:
+def indebted(draw: st.DrawFn) -> Loan:
     """Collateral in the first asset, debt in the second, health between liquidation and comfort."""
     account = draw(accounts())
     first, second, *others = account.holdings
@@ -107,7 +107,7 @@ def indebted(draw: st.DrawFn) -> Account:
     owed = Amount(max(1, debt * second.unit // second.price.answer))
     second = replace(second, supplied=Amount(0), borrowed=owed, is_collateral=False)
     others = [replace(o, borrowed=Amount(0)) for o in others]
-    return Account((first, second, *others), account.model)
+    return Loan((first, second, *others), account.model)
 
 
 def at_least(health: int) -> Goal:
@@ -131,7 +131,7 @@ def test_health_factor_of_the_textbook_loop() -> None:
     assert (figures.average_threshold, figures.average_ltv) == (8300, 8050)
 
 
-def rounding(account: Account) -> Arithmetic:
+def rounding(account: Loan) -> Arithmetic:
     assert isinstance(account.model, AaveModel)
     return account.model.arithmetic
 
@@ -140,7 +140,7 @@ def ten_ether() -> lending.LendingPosition:
     return position(holding("WETH", 10), holding("USDC", 0, 14_000))
 
 
-def directed(account: Account) -> AccountFigures:
+def directed(account: Loan) -> AccountFigures:
     """Aave 3.6's GenericLogic in fractions: collateral floors, debt ceils, one division for the health factor."""
     collateral = [b for b in account.holdings if b.is_collateral]
     values = [b.supplied * b.price.answer // b.unit for b in collateral]
@@ -159,7 +159,7 @@ def directed(account: Account) -> AccountFigures:
     )
 
 
-def nearest(account: Account) -> AccountFigures:
+def nearest(account: Loan) -> AccountFigures:
     """Aave 3.0's GenericLogic with its own library functions."""
 
     def percent_mul(value: int, percentage: int) -> int:
@@ -187,7 +187,7 @@ def nearest(account: Account) -> AccountFigures:
 
 @quick
 @given(accounts())
-def test_figures_are_those_of_an_independent_reading_of_the_contract(account: Account) -> None:
+def test_figures_are_those_of_an_independent_reading_of_the_contract(account: Loan) -> None:
     """Both roundings against a second implementation of each."""
     independent = directed if rounding(account) is Arithmetic.DIRECTED else nearest
     assert lending.figures(account) == independent(account)
@@ -198,7 +198,7 @@ def test_the_health_factor_is_divided_half_up_before_it_is_cut_to_basis_points(v
     """wadDiv first, then / 100_00: one account in twenty thousand tells the difference, and these two do."""
     one = balance(A, 10**8, 8, value, 0, is_collateral=True, threshold=8300, ltv=0)
     other = replace(one, asset=B, supplied=Amount(0), borrowed=Amount(debt), is_collateral=False)
-    account = Account((one, other), AaveModel(Arithmetic.DIRECTED))
+    account = Loan((one, other), AaveModel(Arithmetic.DIRECTED))
     assert lending.figures(account) == directed(account)
     assert lending.health_factor(account) == value * 8300 * WAD // debt // BPS + 1
 
@@ -219,7 +219,7 @@ def test_balances_are_rounded_as_each_market_rounds_them(scaled: int, supply: in
 
 @quick
 @given(accounts())
-def test_supplies_that_are_not_collateral_change_no_figure(account: Account) -> None:
+def test_supplies_that_are_not_collateral_change_no_figure(account: Loan) -> None:
     """They are the owner's, and secure nothing."""
     idle = replace(
         account, holdings=tuple(b if b.is_collateral else replace(b, supplied=Amount(0)) for b in account.holdings)
@@ -291,7 +291,7 @@ def test_a_balance_never_falls_below_zero(supply: int, debt: int) -> None:
 
 @quick
 @given(indebted())
-def test_current_ltv_rounds_against_the_owner(account: Account) -> None:
+def test_current_ltv_rounds_against_the_owner(account: Loan) -> None:
     """Up, by less than one unit."""
     figures = lending.figures(account)
     assume(figures.collateral_value)
@@ -329,7 +329,7 @@ def test_liquidation_distance_at_the_ends() -> None:
 
 @quick
 @given(indebted())
-def test_health_crosses_one_at_the_liquidation_price(account: Account) -> None:
+def test_health_crosses_one_at_the_liquidation_price(account: Loan) -> None:
     """One unit of price below it health is below 1; above it, flooring of values aside, it is not."""
     assume(rounding(account) is Arithmetic.DIRECTED)
     crossing = lending.liquidation_price(account, A)
@@ -343,7 +343,7 @@ def test_health_crosses_one_at_the_liquidation_price(account: Account) -> None:
 
 @quick
 @given(indebted())
-def test_no_liquidation_price_means_no_price_liquidates(account: Account) -> None:
+def test_no_liquidation_price_means_no_price_liquidates(account: Loan) -> None:
     """None only when even a price of nearly nothing leaves health at 1 or above, or the asset secures nothing."""
     for asset in (b.asset for b in account.holdings):
         if lending.liquidation_price(account, asset) is None and account.of(asset).is_collateral:
@@ -354,7 +354,7 @@ def test_no_liquidation_price_means_no_price_liquidates(account: Account) -> Non
             assert is_net_debt or lending.health_factor(without) >= WAD - 1
 
 
-def health_at(account: Account, asset: Address, price: int) -> int:
+def health_at(account: Loan, asset: Address, price: int) -> int:
     changed = tuple(lending.priced(b, price) if b.asset == asset else b for b in account.holdings)
     return lending.health_factor(replace(account, holdings=changed))
 
@@ -379,7 +379,7 @@ def test_a_debt_has_no_price_to_fall_to() -> None:
 
 @quick
 @given(indebted(), goals)
-def test_supply_to_reach_is_sufficient_and_least(account: Account, goal: Goal) -> None:
+def test_supply_to_reach_is_sufficient_and_least(account: Loan, goal: Goal) -> None:
     """The goal holds with it and fails with one unit less."""
     amount = lending.supply_to_reach(account, A, goal, LIMIT)
     assert amount is not None
@@ -389,7 +389,7 @@ def test_supply_to_reach_is_sufficient_and_least(account: Account, goal: Goal) -
 
 @quick
 @given(indebted(), goals, st.integers(1, 10**6))
-def test_supply_to_reach_keeps_its_limit(account: Account, goal: Goal, less: int) -> None:
+def test_supply_to_reach_keeps_its_limit(account: Loan, goal: Goal, less: int) -> None:
     """None when the limit is one unit short, never less than what is needed."""
     amount = lending.supply_to_reach(account, A, goal, LIMIT)
     assert amount is not None
@@ -400,7 +400,7 @@ def test_supply_to_reach_keeps_its_limit(account: Account, goal: Goal, less: int
 
 @quick
 @given(indebted(), goals)
-def test_repay_to_reach_is_sufficient_and_least(account: Account, goal: Goal) -> None:
+def test_repay_to_reach_is_sufficient_and_least(account: Loan, goal: Goal) -> None:
     """The goal holds with it and fails with one unit less; all of the only debt always suffices."""
     amount = lending.repay_to_reach(account, B, goal, UINT256_MAX)
     assert amount is not None
@@ -411,7 +411,7 @@ def test_repay_to_reach_is_sufficient_and_least(account: Account, goal: Goal) ->
 
 @quick
 @given(indebted(), goals)
-def test_repay_to_reach_keeps_its_limit(account: Account, goal: Goal) -> None:
+def test_repay_to_reach_keeps_its_limit(account: Loan, goal: Goal) -> None:
     """One unit short is None."""
     amount = lending.repay_to_reach(account, B, goal, UINT256_MAX)
     assert amount is not None
@@ -422,7 +422,7 @@ def test_repay_to_reach_keeps_its_limit(account: Account, goal: Goal) -> None:
 
 @quick
 @given(indebted())
-def test_only_the_whole_debt_closes_a_position(account: Account) -> None:
+def test_only_the_whole_debt_closes_a_position(account: Loan) -> None:
     """Where every unit of debt is worth at least a base unit or is rounded up to one, all must go."""
     assume(rounding(account) is Arithmetic.DIRECTED)
     assert lending.repay_to_reach(account, B, no_debt, UINT256_MAX) == account.of(B).borrowed
@@ -431,7 +431,7 @@ def test_only_the_whole_debt_closes_a_position(account: Account) -> None:
 @quick
 @given(indebted(), goals, st.integers(0, 100))
 def test_repay_with_collateral_is_sufficient_least_and_within_both_balances(
-    account: Account, goal: Goal, share: int
+    account: Loan, goal: Goal, share: int
 ) -> None:
     """Supply and debt of one asset shrink together."""
     debt = account.of(B)
@@ -452,7 +452,7 @@ def test_repay_with_collateral_is_sufficient_least_and_within_both_balances(
 
 @quick
 @given(indebted(), st.integers(WAD, 3 * WAD), st.integers(0, WAD))
-def test_a_further_goal_never_costs_less(account: Account, health: int, further: int) -> None:
+def test_a_further_goal_never_costs_less(account: Loan, health: int, further: int) -> None:
     """Supply and repayment are monotone in the goal."""
     for solve in (
         lambda g: lending.supply_to_reach(account, A, g, LIMIT),
@@ -488,7 +488,7 @@ slippages = st.integers(0, 500).map(Bps)
 
 @quick
 @given(indebted(), st.integers(1, 10**30), slippages)
-def test_sale_cost_rounds_against_the_owner(account: Account, bought: int, slippage: Bps) -> None:
+def test_sale_cost_rounds_against_the_owner(account: Loan, bought: int, slippage: Bps) -> None:
     """Up, by less than one smallest unit."""
     sell, buy = account.of(A), account.of(B)
     exact = Fraction(bought * buy.price.answer * sell.unit * (BPS + slippage), buy.unit * sell.price.answer * BPS)
@@ -497,7 +497,7 @@ def test_sale_cost_rounds_against_the_owner(account: Account, bought: int, slipp
 
 @quick
 @given(indebted(), goals, slippages)
-def test_deleverage_to_reach_is_sufficient_and_least(account: Account, goal: Goal, slippage: Bps) -> None:
+def test_deleverage_to_reach_is_sufficient_and_least(account: Loan, goal: Goal, slippage: Bps) -> None:
     """The goal holds after the sale, fails for one unit of debt less, and nothing is sold that is not there."""
     sale = lending.deleverage_to_reach(account, A, B, goal, slippage, UINT256_MAX)
     if sale is None:
@@ -518,7 +518,7 @@ def test_deleverage_to_reach_is_sufficient_and_least(account: Account, goal: Goa
 
 @quick
 @given(indebted(), slippages, st.integers(0, 10**30))
-def test_deleverage_most_is_the_most(account: Account, slippage: Bps, limit: int) -> None:
+def test_deleverage_most_is_the_most(account: Loan, slippage: Bps, limit: int) -> None:
     """Bounded by the limit, the debt and the collateral; one unit more breaks one of the three."""
     sale = lending.deleverage_most(account, A, B, slippage, limit)
     sell, buy = account.of(A), account.of(B)
@@ -531,7 +531,7 @@ def test_deleverage_most_is_the_most(account: Account, slippage: Bps, limit: int
 
 @quick
 @given(indebted(), goals)
-def test_a_worse_price_never_sells_less(account: Account, goal: Goal) -> None:
+def test_a_worse_price_never_sells_less(account: Loan, goal: Goal) -> None:
     """More slippage, more collateral for the same goal."""
     cheap = lending.deleverage_to_reach(account, A, B, goal, Bps(10), UINT256_MAX)
     dear = lending.deleverage_to_reach(account, A, B, goal, Bps(200), UINT256_MAX)
@@ -543,7 +543,7 @@ def test_a_worse_price_never_sells_less(account: Account, goal: Goal) -> None:
 
 @quick
 @given(indebted(), st.integers(11, 30), slippages)
-def test_leverage_to_reach_keeps_the_goal_and_uses_all_of_it(account: Account, tenths: int, slippage: Bps) -> None:
+def test_leverage_to_reach_keeps_the_goal_and_uses_all_of_it(account: Loan, tenths: int, slippage: Bps) -> None:
     """The goal still holds; with one unit more borrowed at the same price it would not, or the limit is reached."""
     goal, limit = at_least(tenths * WAD // 10), 10**15 * account.of(B).unit // account.of(B).price.answer
     deal = lending.leverage_to_reach(account, B, A, goal, slippage, limit)
@@ -588,7 +588,7 @@ def test_leverage_and_deleverage_are_opposites() -> None:
 
 @quick
 @given(indebted(), st.integers(WAD, 2 * WAD).map(Wad))
-def test_withdrawable_is_the_most_that_leaves_the_floor(account: Account, floor: Wad) -> None:
+def test_withdrawable_is_the_most_that_leaves_the_floor(account: Loan, floor: Wad) -> None:
     """The floor holds after it; one unit more breaks it or is not there. Nothing when it is broken already."""
     amount = lending.withdrawable(account, A, floor)
     supplied = account.of(A).supplied
@@ -609,7 +609,7 @@ def test_all_can_be_withdrawn_without_debt() -> None:
 
 @quick
 @given(indebted(), st.integers(0, 10**24))
-def test_value_is_rounded_down(account: Account, amount: int) -> None:
+def test_value_is_rounded_down(account: Loan, amount: int) -> None:
     """An amount is never said to be worth more than it is."""
     of = account.of(A)
     assert 0 <= Fraction(amount * of.price.answer, of.unit) - lending.value_down(of, amount) < 1

@@ -186,7 +186,7 @@ def test_an_asset_that_is_not_there_is_a_doubt(metric: Metric[LendingPosition]) 
     assert found.reason is Reason.RULE_UNDECIDABLE
 
 
-def pressed(target: str) -> Hold | Intent:
+def pressed(target: str) -> Hold | LendingIntent:
     """What a rule on utilisation comes to, with a target of health."""
     full = with_rates(loop(), "WETH", utilisation="0.97")
     one = rule(trigger=above(UTILISATION, wad("0.95")), to=to_health(wad(target)), actions=(actions.DELEVERAGE,))
@@ -196,7 +196,7 @@ def pressed(target: str) -> Hold | Intent:
 
 def test_such_a_rule_acts_until_its_target_and_rests_there() -> None:
     """Nothing of ours moves a rate or a peg: what is restored is the position."""
-    assert isinstance(pressed("1.60"), Intent)
+    assert isinstance(pressed("1.60"), LendingIntent)
     rests = pressed("1.10")
     assert isinstance(rests, Hold)
     assert rests.reason is Reason.AT_TARGET

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.position import (
     AccountFigures,
@@ -93,7 +93,7 @@ def lent(staked: int, owed: int) -> LendingPosition:
 WETH, BASE = at("WETH"), at("DAI")
 
 
-def account(staked: int, owed: int) -> Account:
+def account(staked: int, owed: int) -> Loan:
     found = lending.proven(lent(staked, owed))
     assert found is not None
     return found

@@ -35,13 +35,13 @@ from keeper.core.decide import Hold
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LTV, PRICE, meets
 from keeper.core.lending.moves import MARKET, Approve, Borrow, Move, Repay, RepayWithCollateral, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Allowances, Plan, plans
-from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.proposals import Means, PlanTerms
 from keeper.core.lending.quotes_needed import quotes_needed
-from keeper.core.lending.rules import Intent, Rule
+from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Wallet
@@ -55,7 +55,7 @@ def found(
     of: LendingPosition,
     by: Rule | None = None,
     held: Wallet | None = None,
-    on: Terms | None = None,
+    on: PlanTerms | None = None,
     *,
     left: Usd | None = None,
     allowances: Allowances | None = None,
@@ -88,7 +88,7 @@ def moves(plan: Plan, kind: type[Move]) -> list[Move]:
     return [s.move for s in plan.steps if isinstance(s.move, kind)]
 
 
-def replayed(plan: Plan, account: Account) -> Account:
+def replayed(plan: Plan, account: Loan) -> Loan:
     """Carry the moves out one by one, as the market would, watching every health factor on the way."""
     for step in plan.steps:
         match step.move:
@@ -110,7 +110,7 @@ def replayed(plan: Plan, account: Account) -> Account:
     return account
 
 
-def taken(account: Account, asset: Address, amount: int) -> int:
+def taken(account: Loan, asset: Address, amount: int) -> int:
     """What a payment takes off a debt: of more than is owed only that, of just that not the interest until mining."""
     owed = account.of(asset).borrowed
     return min(amount, owed) if amount < owed or amount >= full_repayment(owed) else 2 * owed - full_repayment(owed)
@@ -615,7 +615,7 @@ thorough = settings(max_examples=100, deadline=None, suppress_health_check=[Heal
 
 @thorough
 @given(worlds())
-def test_no_plan_breaks_a_promise(world: tuple[Intent, State, Terms, Allowances]) -> None:
+def test_no_plan_breaks_a_promise(world: tuple[LendingIntent, Means, PlanTerms, Allowances]) -> None:
     """For any account, wallet, limits and pools, and every plan, not only the best one.
 
     Never above the day's or a transaction's limit, never more than the wallet holds; no step that takes anything out
@@ -646,7 +646,7 @@ def test_no_plan_breaks_a_promise(world: tuple[Intent, State, Terms, Allowances]
     assert singles == sorted(singles)
 
 
-def check_limits(plan: Plan, wanted: Intent, now: State) -> None:
+def check_limits(plan: Plan, wanted: LendingIntent, now: Means) -> None:
     dust = len(plan.steps)
     if wanted.left_today is not None:
         assert plan.spend <= wanted.left_today + dust
@@ -665,7 +665,7 @@ def check_limits(plan: Plan, wanted: Intent, now: State) -> None:
     assert all(amount <= now.wallet.tokens.get(asset, 0) for asset, amount in paid.items())
 
 
-def check_floor(plan: Plan, on: Terms) -> None:
+def check_floor(plan: Plan, on: PlanTerms) -> None:
     takes_out = (Withdraw, Borrow, RepayWithCollateral, Swap)
     assert all(s.health_after >= on.safety.health_floor for s in plan.steps if isinstance(s.move, takes_out))
     if not on.signer_is_owner:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keeper.core.lending import actions
 from keeper.core.lending.moves import Swap
 from keeper.core.lending.plan import Plan, plans
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.lending.slippage import Slippage, nearness, slippage_of
 from keeper.core.pace import Drift, Pace
 from keeper.core.rules import Limits
@@ -107,7 +107,7 @@ def test_a_boost_never_widens() -> None:
     """Nothing is at stake."""
     of = loop(dollars="8000")
     boost = rule("2.40", "1.90", [actions.LEVERAGE_UP])
-    wanted = Intent(intent(of).assessment, boost, boost.target, (), (), None)  # type: ignore[arg-type]
+    wanted = LendingIntent(intent(of).assessment, boost, boost.target, (), (), None)  # type: ignore[arg-type]
     assessed = replace(wanted.assessment, drifts={at("WETH"): Drift(Bps(500), Bps(500))})
     assert slippage_of(boost, assessed).of(USDC, WETH) == 50
 

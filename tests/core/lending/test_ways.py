@@ -30,8 +30,8 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import CLOSED
 from keeper.core.lending.moves import Repay, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import LATE, Plan, plans
-from keeper.core.lending.proposals import ATOMIC_FLOOR, Terms
-from keeper.core.lending.rules import Intent, Rule
+from keeper.core.lending.proposals import ATOMIC_FLOOR, PlanTerms
+from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.pace import Drift
 from keeper.core.prices import Doubt, SecondPrice, Side, each_its_own, price_doubts
 from keeper.core.reasons import Reason
@@ -44,15 +44,15 @@ ATOMIC = terms(is_atomic=True)
 
 
 def ways(
-    of: LendingPosition | Intent, by: Rule | None = None, held: Wallet | None = None, on: Terms | None = None
+    of: LendingPosition | LendingIntent, by: Rule | None = None, held: Wallet | None = None, on: PlanTerms | None = None
 ) -> tuple[Plan, ...] | Hold:
-    wanted = of if isinstance(of, Intent) else intent(of, by)
+    wanted = of if isinstance(of, LendingIntent) else intent(of, by)
     now = state(wanted, held)
     return plans(wanted, now, quoted(wanted, now, on or terms()), {})
 
 
 def first(
-    of: LendingPosition | Intent, by: Rule | None = None, held: Wallet | None = None, on: Terms | None = None
+    of: LendingPosition | LendingIntent, by: Rule | None = None, held: Wallet | None = None, on: PlanTerms | None = None
 ) -> Plan:
     found = ways(of, by, held, on)
     assert isinstance(found, tuple), found
@@ -264,7 +264,7 @@ def test_where_own_money_is_dear_the_sale_alone_is_first_and_the_other_way_is_to
 LOW, HIGH = Doubt(Reason.PRICE_DEVIATES, "cheap pool", Side.SELLING), Doubt(Reason.PRICE_DEVIATES, "dear", Side.BUYING)
 
 
-def doubting(of: LendingPosition, **about: Doubt) -> Intent:
+def doubting(of: LendingPosition, **about: Doubt) -> LendingIntent:
     wanted = intent(of, SELL)
     return replace(wanted, assessment=replace(wanted.assessment, doubted={at(s): (d,) for s, d in about.items()}))
 

@@ -7,7 +7,7 @@ from eth_abi.abi import encode
 
 from keeper.core.units import WAD, Address
 from keeper.venues.codec.abi import address, load
-from keeper.venues.feeds.rates import Kind, RateSource, discover_rates
+from keeper.venues.feeds.rates import RateKind, RateSource, discover_rates
 from keeper.venues.ports import Answer
 
 ABI = load("asset_rate")
@@ -38,16 +38,16 @@ LATEST = encode(["uint80", "int256", "uint256", "uint256", "uint80"], [1, RATE /
 @pytest.mark.parametrize(
     ("known", "kind", "answer", "rate"),
     [
-        ({"getRate": word(RATE)}, Kind.RATE_PROVIDER, word(RATE), RATE),
-        ({"stEthPerToken": word(RATE)}, Kind.STAKED_ETH, word(RATE), RATE),
-        ({"getExchangeRate": word(RATE)}, Kind.EXCHANGE_RATE, word(RATE), RATE),
-        ({"getRatio": word(RATE), "RATIO_DECIMALS": word(18)}, Kind.RATIO, word(RATE), RATE),
-        ({"convertToAssets": word(RATE)}, Kind.VAULT, word(RATE), RATE),
-        ({"latestRoundData": LATEST, "decimals": word(8)}, Kind.FEED, LATEST, RATE // 10**10 * 10**10),
+        ({"getRate": word(RATE)}, RateKind.RATE_PROVIDER, word(RATE), RATE),
+        ({"stEthPerToken": word(RATE)}, RateKind.STAKED_ETH, word(RATE), RATE),
+        ({"getExchangeRate": word(RATE)}, RateKind.EXCHANGE_RATE, word(RATE), RATE),
+        ({"getRatio": word(RATE), "RATIO_DECIMALS": word(18)}, RateKind.RATIO, word(RATE), RATE),
+        ({"convertToAssets": word(RATE)}, RateKind.VAULT, word(RATE), RATE),
+        ({"latestRoundData": LATEST, "decimals": word(8)}, RateKind.FEED, LATEST, RATE // 10**10 * 10**10),
     ],
 )
 def test_each_way_a_contract_gives_a_rate_is_read(
-    known: dict[str, bytes], kind: Kind, answer: bytes, rate: int
+    known: dict[str, bytes], kind: RateKind, answer: bytes, rate: int
 ) -> None:
     """A Balancer rate provider, wstETH, rETH, Aave's ratio adapters, an ERC-4626 vault, a Chainlink-shaped feed."""
     source = found(known)[ASSET]
@@ -65,7 +65,7 @@ def test_a_vault_s_shares_and_assets_have_decimals_of_their_own() -> None:
 def test_what_cannot_be_a_rate_is_none(answer: Answer) -> None:
     """Silence, nonsense, zero, a million of the other and more: unknown, not one."""
     assert found({"getRate": answer} if answer is not None else {}) == {}
-    assert RateSource(CONTRACT, Kind.RATE_PROVIDER, WAD, WAD).probe().decode([answer]) is None
+    assert RateSource(CONTRACT, RateKind.RATE_PROVIDER, WAD, WAD).probe().decode([answer]) is None
 
 
 def test_a_feed_of_unknown_decimals_gives_no_rate() -> None:

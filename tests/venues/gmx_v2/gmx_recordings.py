@@ -14,7 +14,7 @@ from eth_utils.address import to_checksum_address
 
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
-from keeper.venues.gmx_v2.markets import Deployment, Market, MarketPrices, Price, Token
+from keeper.venues.gmx_v2.markets import GmxDeployment, GmxMarket, MarketPrices, Price, Token
 from keeper.venues.ports import Answer, Read
 
 FOLDER = Path(__file__).parent / "gmx_v2_recordings"
@@ -80,7 +80,7 @@ def parts(s: Step) -> list[Step]:
 
 # --- the lab's market ------------------------------------------------------------------------------------------------
 
-AT = Deployment(
+AT = GmxDeployment(
     data_store=Address(ADDRESSES["DataStore"]),
     reader=Address(ADDRESSES["Reader"]),
     exchange_router=Address(ADDRESSES["ExchangeRouter"]),
@@ -91,7 +91,7 @@ AT = Deployment(
 )
 WETH = Token(Address(ADDRESSES["WETH"]), "WETH", 18, Address(ADDRESSES["FeedEth"]), 10**34, 3600)
 USDC = Token(Address(ADDRESSES["USDC"]), "USDC", 6, Address(ADDRESSES["FeedUsdc"]), 10**46, 86_400)
-MARKET = Market(AT, Address(ADDRESSES["market WETH/USD [WETH-USDC]"]), "ETH", WETH, WETH, USDC)
+MARKET = GmxMarket(AT, Address(ADDRESSES["market WETH/USD [WETH-USDC]"]), "ETH", WETH, WETH, USDC)
 TOKENS = {t.address: t for t in (WETH, USDC)}
 
 

@@ -14,7 +14,7 @@ from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.effects import Call, Cancels, Carries, Closes, Effect, Opens, Orders, Pays, Takes
 from keeper.venues.gmx_v2.account import GmxAccount, GmxOrderBook
-from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.gmx_v2.positions import GmxScope
 
 TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 OTHER = Address("0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc")
@@ -24,7 +24,7 @@ USD = 10**30
 
 
 def account(*, is_long: bool = False, token: Address = USDC.address) -> GmxAccount:
-    return GmxAccount(Scope(MARKET, TRADER, token, is_long), PRICES, TERMS)
+    return GmxAccount(GmxScope(MARKET, TRADER, token, is_long), PRICES, TERMS)
 
 
 def call_of(s: Step) -> Call:
@@ -94,7 +94,7 @@ def test_an_order_of_another_side_or_collateral_is_refused(other: GmxAccount) ->
 
 def test_an_order_for_somebody_else_is_told_as_theirs() -> None:
     """Whoever is named to receive anything is told, whoever's account it is: the gate wants the owner."""
-    stranger = GmxAccount(Scope(MARKET, OTHER, USDC.address, False), PRICES, TERMS)
+    stranger = GmxAccount(GmxScope(MARKET, OTHER, USDC.address, False), PRICES, TERMS)
     found = effects(stranger, HELD, call_of(step("02", 38)))
     assert {e.beneficiary for e in found if not isinstance(e, Carries)} == {TRADER}  # type: ignore[union-attr]
 

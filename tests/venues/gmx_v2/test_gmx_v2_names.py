@@ -15,8 +15,17 @@ from keeper.core.units import Address
 from keeper.venues.codec.abi import load
 from keeper.venues.gmx_v2 import keys
 from keeper.venues.gmx_v2.answers import FullClose, LiquidationCheck, MarketInfo, RawPosition
-from keeper.venues.gmx_v2.markets import EXACT, NO_NAMES, Market, MarketPrices, Names, Token, discover_market, price_of
-from keeper.venues.gmx_v2.positions import Bounds, Scope, _empty, _held
+from keeper.venues.gmx_v2.markets import (
+    EXACT,
+    NO_NAMES,
+    GmxMarket,
+    MarketPrices,
+    Names,
+    Token,
+    discover_market,
+    price_of,
+)
+from keeper.venues.gmx_v2.positions import GmxScope, MarketLimits, _empty, _held
 from keeper.venues.ports import Answer, Read
 
 TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
@@ -51,9 +60,9 @@ def chain(read: Read) -> Answer:
     return encode(["uint8"], [8])
 
 
-def market(symbol: str | None = None, names: Names = NO_NAMES) -> Market:
+def market(symbol: str | None = None, names: Names = NO_NAMES) -> GmxMarket:
     found = run(discover_market(AT, BTC_MARKET, symbol=symbol, names=names), chain)
-    assert isinstance(found, Market)
+    assert isinstance(found, GmxMarket)
     return found
 
 
@@ -77,7 +86,7 @@ def test_the_feed_an_owner_names_for_such_an_index_is_taken() -> None:
     """By the name it has from the data."""
     mine = Address("0x" + "0f" * 20)
     found = run(discover_market(AT, BTC_MARKET, {"BTC": mine}.get, "BTC"), chain)
-    assert isinstance(found, Market)
+    assert isinstance(found, GmxMarket)
     assert found.index.feed == mine
 
 
@@ -85,8 +94,8 @@ def test_the_feed_an_owner_names_for_such_an_index_is_taken() -> None:
 def test_wrapped_bitcoin_is_tied_to_bitcoin(symbol: str | None, names: Names) -> None:
     """And dollars are not."""
     of = market(symbol, names)
-    assert Scope(of, TRADER, WBTC.address, is_long=True).moves_with_index
-    assert not Scope(of, TRADER, USDC.address, is_long=True).moves_with_index
+    assert GmxScope(of, TRADER, WBTC.address, is_long=True).moves_with_index
+    assert not GmxScope(of, TRADER, USDC.address, is_long=True).moves_with_index
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_a_token_told_by_the_index_s_own_feed_moves_with_it() -> None:
 
 def test_a_long_on_bitcoin_with_bitcoin_is_liquidated_where_both_have_fallen() -> None:
     """100,000 dollars at 100,000 with 0.1 WBTC: at 91,418.18, not at the 90,560.00 of a fixed margin."""
-    scope = Scope(market(names=SDK), TRADER, WBTC.address, is_long=True)
+    scope = GmxScope(market(names=SDK), TRADER, WBTC.address, is_long=True)
     price = 100_000 * 10**22
     now = price_of(scope.market.index, price, EXACT)
     prices = MarketPrices(now, now, price_of(USDC, 10**24, EXACT))
@@ -122,7 +131,7 @@ def test_a_long_on_bitcoin_with_bitcoin_is_liquidated_where_both_have_fallen() -
     closing = FullClose(stored, 0, (0, 0), 0, fee, fee, 0, price, False, 0, 0, 0, 0, 0)
     none = ((0, 0), (0, 0))
     info = MarketInfo((BTC_MARKET,) * 4, (0, 0), none, True, 0, 0, none, none, 0, False)
-    bounds = Bounds(USD // 100, USD // 200, USD, (0, 0), 0, 0)
+    bounds = MarketLimits(USD // 100, USD // 200, USD, (0, 0), 0, 0)
     check = LiquidationCheck(False, 9_940 * USD, 500 * USD, 500 * USD)
     empty = _empty(scope, "btc", block_of(step("02", 57)), prices, info, bounds, ())
     held = _held(empty, scope, prices, info, bounds, closing, check)

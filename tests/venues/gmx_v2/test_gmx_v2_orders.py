@@ -36,7 +36,7 @@ from keeper.venues.gmx_v2.orders import (
     encode_claim,
     encode_orders,
 )
-from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.gmx_v2.positions import GmxScope
 
 TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 TERMS = FeeTerms(600_000, 250_000, 10**30, 3_000_000, 3_000_000, 1_000_000)
@@ -117,18 +117,18 @@ def test_a_transaction_is_made_byte_for_byte(name: str, s: Step) -> None:
     assert (call.to, call.data, call.value) == (AT.exchange_router, raw(s["calldata"]), int(s["value"]))
 
 
-def leg_of(of: Scope) -> PerpPosition:
+def leg_of(of: GmxScope) -> PerpPosition:
     size = 10**19 if of.is_long else -(10**19)
     leg = replace(a_leg(size=size, entry_notional=30_000 * DOLLARS, price_scale=1), market=of.market.token)
     return a_position(replace(leg, index_price=3000 * PRICE), collateral=of.collateral, usd_unit=DOLLARS)
 
 
-def effects(call: Call, of: Scope) -> tuple[Effect, ...]:
+def effects(call: Call, of: GmxScope) -> tuple[Effect, ...]:
     """What the gate is told of a call for a position of 30,000 dollars."""
     return decoders(of, leg_of(of))[call.to](call)
 
 
-def scope_of(s: Step) -> Scope:
+def scope_of(s: Step) -> GmxScope:
     created = [p["args"]["params"] for p in parts(s) if function(p) == "createOrder"]
     if not created:
         return scope()
@@ -191,8 +191,8 @@ def test_what_a_keeper_never_does_is_not_read(name: str, number: int) -> None:
 # --- from moves ------------------------------------------------------------------------------------------------------
 
 
-def scope(token: Address = USDC.address, *, is_long: bool = False) -> Scope:
-    return Scope(MARKET, TRADER, token, is_long)
+def scope(token: Address = USDC.address, *, is_long: bool = False) -> GmxScope:
+    return GmxScope(MARKET, TRADER, token, is_long)
 
 
 def known(key: str, *, is_frozen: bool = False, auto: bool = True, kind: OrderKind = OrderKind.STOP_LOSS) -> VenueOrder:
@@ -204,7 +204,7 @@ DOLLARS = 10**30
 PRICE = 10**12
 KEY = "0xb011c73be70ea1e23f4924a5cc40bf30c911bb6ea9eee29520c2d4feab00187d"
 OTHER = "0xe4b5ab601c2172ff5e793b8f46ec8f627762f3024addb894f4298e89ccdb1485"
-MOVES: list[tuple[str, int, Scope, PerpMove, tuple[VenueOrder, ...]]] = [
+MOVES: list[tuple[str, int, GmxScope, PerpMove, tuple[VenueOrder, ...]]] = [
     (
         "02",
         38,
@@ -251,7 +251,7 @@ MOVES: list[tuple[str, int, Scope, PerpMove, tuple[VenueOrder, ...]]] = [
 
 @pytest.mark.parametrize(("name", "number", "of", "move", "orders"), MOVES)
 def test_a_move_is_the_recorded_transaction(
-    name: str, number: int, of: Scope, move: PerpMove, orders: tuple[VenueOrder, ...]
+    name: str, number: int, of: GmxScope, move: PerpMove, orders: tuple[VenueOrder, ...]
 ) -> None:
     """With the fee that its terms and the gas price make."""
     s = step(name, number)

@@ -35,10 +35,10 @@ from keeper.venues.gmx_v2.events import (
 from keeper.venues.gmx_v2.outcomes import (
     Cancelled,
     Canceller,
-    Cause,
     Executed,
     Fill,
     Frozen,
+    OrderFault,
     Outcome,
     Pending,
     behind_our_back,
@@ -97,7 +97,7 @@ def test_a_fill_says_what_the_position_s_event_said(name: str, s: Step) -> None:
     )
     assert (fill.size_usd_after, fill.collateral_after) == (int(event["sizeInUsd"]), int(event["collateralAmount"]))
     assert fill.cost == int(told(s, "PositionFeesCollected")["totalCostAmount"])
-    assert (fill.cause, fill.is_long, fill.market) == (Cause.ORDER, event["isLong"], MARKET.token)
+    assert (fill.cause, fill.is_long, fill.market) == (OrderFault.ORDER, event["isLong"], MARKET.token)
     assert fill.is_closed == (int(event["sizeInUsd"]) == 0)
 
 
@@ -220,7 +220,11 @@ def test_a_liquidation_is_noticed() -> None:
     liquidated, order = behind_our_back(events, TRADER)
     assert isinstance(liquidated, Fill)
     assert isinstance(order, Cancelled)
-    assert (liquidated.cause, liquidated.is_closed, liquidated.collateral) == (Cause.LIQUIDATION, True, USDC.address)
+    assert (liquidated.cause, liquidated.is_closed, liquidated.collateral) == (
+        OrderFault.LIQUIDATION,
+        True,
+        USDC.address,
+    )
     assert created_keys(events, TRADER) == ()
 
 
@@ -233,7 +237,7 @@ def test_an_insolvent_close_reports_what_it_cost() -> None:
     rest = [e for e in events if e is not collected]
     for insolvent in ([due, none, *rest], [none, due, *rest]):
         (found,) = fills(insolvent)
-        assert (found.cost, found.cause) == (48_000_000, Cause.LIQUIDATION)
+        assert (found.cost, found.cause) == (48_000_000, OrderFault.LIQUIDATION)
 
 
 def test_what_is_taken_of_a_loss_beyond_its_cap_is_told() -> None:
@@ -257,7 +261,7 @@ def test_deleveraging_is_noticed() -> None:
     assert behind_our_back(events, TRADER) == ()
     (found,) = behind_our_back(marked, TRADER)
     assert isinstance(found, Fill)
-    assert (found.cause, found.is_closed) == (Cause.ADL, False)
+    assert (found.cause, found.is_closed) == (OrderFault.ADL, False)
     outcome = outcome_of(found.order_key, marked)
     assert isinstance(outcome, Executed)
     assert outcome.is_adl

@@ -32,7 +32,7 @@ from keeper.venues.codec.abi import load
 from keeper.venues.gmx_v2 import positions as gmx_v2_positions
 from keeper.venues.gmx_v2.answers import OrderRow
 from keeper.venues.gmx_v2.markets import MarketPrices
-from keeper.venues.gmx_v2.positions import Scope, own_orders, position_probe
+from keeper.venues.gmx_v2.positions import GmxScope, own_orders, position_probe
 from keeper.venues.ports import Answer, Read, ReadFailedError
 
 READER, DATA = load("gmx_v2_reader"), load("gmx_v2_data_store")
@@ -87,9 +87,9 @@ CASES = [
 ]
 
 
-def scope_of(s: Step) -> Scope:
+def scope_of(s: Step) -> GmxScope:
     held, flags = s["decoded"]["0"]["position"]["addresses"], s["decoded"]["0"]["position"]["flags"]
-    return Scope(MARKET, Address(held["account"]), Address(held["collateralToken"]), flags["isLong"])
+    return GmxScope(MARKET, Address(held["account"]), Address(held["collateralToken"]), flags["isLong"])
 
 
 def read(name: str, s: Step) -> PerpPosition:
@@ -200,8 +200,8 @@ def test_profit_that_the_cap_cuts_off_is_no_worth() -> None:
 # --- orders and nothing ----------------------------------------------------------------------------------------------
 
 
-def order_scope(*, is_long: bool) -> Scope:
-    return Scope(MARKET, Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"), USDC.address, is_long)
+def order_scope(*, is_long: bool) -> GmxScope:
+    return GmxScope(MARKET, Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"), USDC.address, is_long)
 
 
 def test_resting_orders_come_with_the_position() -> None:
@@ -282,7 +282,7 @@ def row(**changes: Any) -> OrderRow:
     return replace(usual, **changes)
 
 
-HELD_BY_OWNER = Scope(MARKET, Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"), USDC.address, is_long=False)
+HELD_BY_OWNER = GmxScope(MARKET, Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"), USDC.address, is_long=False)
 ELSEWHERE = Address("0x" + "99" * 20)
 
 

@@ -13,12 +13,12 @@ from test_gmx_v2_positions import Node, read
 from keeper.core.units import Address
 from keeper.venues.codec.abi import load
 from keeper.venues.gmx_v2.orders import encode_orders
-from keeper.venues.gmx_v2.positions import Scope, position_probe
+from keeper.venues.gmx_v2.positions import GmxScope, position_probe
 from keeper.venues.gmx_v2.quotes import acceptable, quote_probe, rehearsal, size_usd_of, verdict
 
 TRADER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 READER, ROUTER = load("gmx_v2_reader"), load("gmx_v2_exchange_router")
-SHORT = Scope(MARKET, TRADER, USDC.address, is_long=False)
+SHORT = GmxScope(MARKET, TRADER, USDC.address, is_long=False)
 ASKED = step("02", 36)
 PRICES = prices_of(ASKED["args"]["prices"])
 FEES = [encode(["uint256"], [4 * 10**26]), encode(["uint256"], [6 * 10**26])]
@@ -97,7 +97,7 @@ def test_a_rehearsal_that_ends_the_simulation_would_execute() -> None:
 def test_prices_of_another_block_are_other_requests() -> None:
     """The probe asks at the prices it is given, so an answer at others is none of its own."""
     s = next(x for x in steps("12", "read") if x["i"] == 10)
-    scope = Scope(MARKET, TRADER, USDC.address, is_long=False)
+    scope = GmxScope(MARKET, TRADER, USDC.address, is_long=False)
     other = replace(PRICES, index=replace(PRICES.index, low=1, high=1))
     probe = position_probe(scope, "x", block_of(s), other)
     node = Node("12_liquidation_by_price", s["block"])

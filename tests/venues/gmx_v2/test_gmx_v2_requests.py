@@ -176,7 +176,7 @@ def test_an_index_without_a_contract_has_the_decimals_of_its_feed() -> None:
         return None if read.to == WETH.address else chain(read)
 
     found = run(discover_market(AT, MARKET.token, symbol="ETH"), silent)
-    assert isinstance(found, gmx_v2.Market)
+    assert isinstance(found, gmx_v2.GmxMarket)
     assert (found.index.decimals, found.symbol) == (18, "ETH")
 
 
@@ -190,14 +190,14 @@ def test_a_token_without_a_feed_is_not_guessed() -> None:
     with pytest.raises(ReadFailedError, match="no feed"):
         run(discover_market(AT, MARKET.token), without)
     found = run(discover_market(AT, MARKET.token, {"WETH": WETH.feed}.get), without)
-    assert isinstance(found, gmx_v2.Market)
+    assert isinstance(found, gmx_v2.GmxMarket)
     assert (found.index.feed, found.index.multiplier) == (WETH.feed, WETH.multiplier)
 
 
 def test_an_age_that_nobody_tells_is_the_owner_s() -> None:
     """What GMX allows is known; a feed of the owner's own has none."""
     found = run(discover_market(AT, MARKET.token, {"WETH": USDC.feed}.get), chain)
-    assert isinstance(found, gmx_v2.Market)
+    assert isinstance(found, gmx_v2.GmxMarket)
     assert (found.index.heartbeat_s, found.short.heartbeat_s) == (0, USDC.heartbeat_s)
     aged = gmx_v2.with_heartbeats(found, lambda token: token.heartbeat_s or 90_000)
     assert [t.heartbeat_s for t in aged.tokens] == [90_000, 90_000, USDC.heartbeat_s]

@@ -14,7 +14,7 @@ from keeper.venues.codec.abi import load
 from keeper.venues.contracts import multicall3
 from keeper.venues.gmx_v2.account import WOULD_EXECUTE, GmxAccount
 from keeper.venues.gmx_v2.orders import encode_cancel, encode_orders
-from keeper.venues.gmx_v2.positions import Scope
+from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.gmx_v2.trials import BY_ROUTER, Trials, Way, discover_trials
 from keeper.venues.ports import Answer, Call, Read
 
@@ -68,7 +68,7 @@ def test_the_way_is_the_one_the_contracts_have(at: object, found: Trials) -> Non
 
 
 def account(trials: Trials) -> GmxAccount:
-    return GmxAccount(Scope(MARKET, TRADER, USDC.address, is_long=False), PRICES, TERMS, trials)
+    return GmxAccount(GmxScope(MARKET, TRADER, USDC.address, is_long=False), PRICES, TERMS, trials)
 
 
 def left(*kinds: OrderKind) -> Call:

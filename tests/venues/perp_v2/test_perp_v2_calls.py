@@ -19,14 +19,14 @@ from keeper.venues.effects import Approves, Call, Closes, Effect, Opens, Pays, T
 from keeper.venues.perp_v2 import calls as perp_v2_calls
 from keeper.venues.perp_v2.calls import encode_move
 from keeper.venues.perp_v2.effects import decoders
-from keeper.venues.perp_v2.markets import Deployment, Market, Scope
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
 
 HOUSE, VAULT = load("perp_v2_clearing_house"), load("perp_v2_vault")
 A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
 OWNER, GUARDIAN, USDC, BASE = A[9], A[10], A[7], A[8]
-WHERE = Deployment(A[0], A[1], A[2], A[3], A[4], A[5], A[6], USDC, "USDC", 6, 900)
-MARKET = Market(BASE, "ETH", A[11], A[12], 1000, 10_000, 100_000, A[0], None, A[0])
-SCOPE = Scope(OWNER, (MARKET,))
+WHERE = PerpV2Deployment(A[0], A[1], A[2], A[3], A[4], A[5], A[6], USDC, "USDC", 6, 900)
+MARKET = PerpV2Market(BASE, "ETH", A[11], A[12], 1000, 10_000, 100_000, A[0], None, A[0])
+SCOPE = PerpV2Scope(OWNER, (MARKET,))
 DEADLINE = 1_750_000_600
 REFERRAL = b"\0" * 32
 

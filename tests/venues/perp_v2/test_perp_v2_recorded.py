@@ -19,7 +19,7 @@ from keeper.venues.codec.abi import Function, load
 from keeper.venues.perp_v2 import markets as perp_v2
 from keeper.venues.perp_v2 import position as perp_v2_account
 from keeper.venues.perp_v2 import quotes as perp_v2_quotes
-from keeper.venues.perp_v2.markets import Deployment, Scope
+from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Scope
 from keeper.venues.ports import Answer, Discovery, Read, ReadFailedError, ScopeOutdatedError
 
 T = TypeVar("T")
@@ -51,13 +51,13 @@ class Chain:
             found: T = done.value
             return found
 
-    def deployment(self) -> Deployment:
+    def deployment(self) -> PerpV2Deployment:
         return self.discover(perp_v2.discover_deployment(HOUSE))
 
-    def scope(self) -> Scope:
+    def scope(self) -> PerpV2Scope:
         return self.discover(perp_v2.discover_scope(self.deployment(), OWNER, [ETH]))
 
-    def position(self, scope: Scope | None = None) -> PerpPosition:
+    def position(self, scope: PerpV2Scope | None = None) -> PerpPosition:
         probe = perp_v2_account.position_probe(self.deployment(), scope or self.scope(), "mine", BLOCK)
         return probe.decode(self.answers(probe.reads))
 

@@ -19,14 +19,14 @@ from keeper.venues.ports import Answer, Read
 from keeper.venues.uniswap_v3 import averages, pools, swaps
 from keeper.venues.uniswap_v3.averages import Reference
 from keeper.venues.uniswap_v3.effects import router_decoder
-from keeper.venues.uniswap_v3.pools import Deployment, Pool
+from keeper.venues.uniswap_v3.pools import Pool, UniswapDeployment
 
 WETH = address("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2")
 USDC = address("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48")
 WBTC = address("0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599")
 DAI = address("0x6B175474E89094C44Da98b954EedeAC495271d0F")
 AT = address("0x88e6A0c2dDD26FEEb64F039a2c41296FcB3f5640")
-WHERE = Deployment(address("0x" + "0f" * 20), address("0x" + "0a" * 20), address("0x" + "0b" * 20), (500, 3000))
+WHERE = UniswapDeployment(address("0x" + "0f" * 20), address("0x" + "0a" * 20), address("0x" + "0b" * 20), (500, 3000))
 
 tokens = st.binary(min_size=20, max_size=20).map(address)
 routes = st.integers(2, 5).flatmap(

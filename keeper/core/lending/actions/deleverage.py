@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed, same_asset_repayments
-from keeper.core.lending.figures import Account, Sale
+from keeper.core.lending.figures import Loan, Sale
 from keeper.core.lending.moves import Repay, Swap, Withdraw
 from keeper.core.lending.openings import Opening, opened
 from keeper.core.lending.pairs import (
@@ -26,11 +26,11 @@ from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     Cost,
     LendingAction,
+    Means,
+    PlanTerms,
     Proposal,
     Rejected,
-    State,
     Step,
-    Terms,
     between_floor,
     end_floor,
     gas_cost,
@@ -42,7 +42,7 @@ from keeper.core.lending.proposals import (
     worth,
 )
 from keeper.core.lending.quotes import Quote, QuoteRequest
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Bps, Usd, mul_div_down, mul_div_up, ratio_text
@@ -51,7 +51,7 @@ DUST = 50
 """A rest of less than 1/50 is taken out with what is sold, where it may not stay."""
 
 
-def deleverages(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+def deleverages(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
     """Yield one way per pair of collateral and debt."""
     if not terms.signer_is_owner:
         yield Rejected("deleverage", Reason.NOT_ALLOWED_FOR_GUARDIAN)
@@ -73,7 +73,9 @@ def deleverages(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal
         yield from _ways(pair, intent, state, terms, opening)
 
 
-def _ways(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Opening) -> Iterator[Proposal | Rejected]:
+def _ways(
+    pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
+) -> Iterator[Proposal | Rejected]:
     whole = _deleverage(pair, intent, state, terms, opening)
     yield whole
     if isinstance(whole, Proposal) and _swaps(whole.steps) > 1:
@@ -83,7 +85,7 @@ def _ways(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Openi
             yield replace(first, label=f"{first.label}, one round", is_fallback=True)
 
 
-def _doubtful(intent: Intent, account: Account) -> tuple[Rejected, ...]:
+def _doubtful(intent: LendingIntent, account: Loan) -> tuple[Rejected, ...]:
     """Return the pairs that may not be traded for a doubt about one of the two."""
     found = []
     for pair in all_pairs(intent, account):
@@ -97,7 +99,9 @@ def _label(pair: Pair) -> str:
     return f"sell {pair.sell.symbol} to repay {pair.buy.symbol}"
 
 
-def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms, opening: Opening) -> Proposal | Rejected:
+def _deleverage(
+    pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
+) -> Proposal | Rejected:
     label, lead = _label(pair), tuple[Step, ...]()
     if not pair.sell.holds_back:  # what is in the way needs no way opened to leave
         lead, state = opening.steps, replace(state, account=opening.account)
@@ -128,7 +132,7 @@ def _deleverage(pair: Pair, intent: Intent, state: State, terms: Terms, opening:
         label=label,
         steps=steps,
         cost=Cost(gas_cost(moves, terms), Usd(trading), Usd(0)),
-        after=State(rounds.account, state.wallet, left),
+        after=Means(rounds.account, state.wallet, left),
         is_sufficient=goal_of(intent)(lending.figures(rounds.account)),
     )
 
@@ -142,7 +146,7 @@ class _Sized:
     rounds: Rounds
 
 
-def _sized(pair: Pair, intent: Intent, state: State, terms: Terms, largest: int) -> _Sized | None:
+def _sized(pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms, largest: int) -> _Sized | None:
     """Return the sale that is wanted, at most ``largest``; None when the pools bear nothing of it."""
     if not largest:
         return None
@@ -158,7 +162,7 @@ def _swaps(steps: tuple[Step, ...]) -> int:
     return sum(isinstance(step.move, Swap) for step in steps)
 
 
-def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: State, intent: Intent, terms: Terms) -> Rounds:
+def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: Means, intent: LendingIntent, terms: PlanTerms) -> Rounds:
     sell, repay = pair.sell.asset, pair.buy.asset
     account, left, steps, stopped = state.account, sale, list[Step](), None
     most = per_round(pair, intent)
@@ -200,7 +204,7 @@ def _left_over(amount: int, bought: int, quote: Quote) -> Amount:
     return Amount(max(0, amount - mul_div_down(quote.sold, bought, quote.bought)))
 
 
-def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
+def sale_wanted(pair: Pair, intent: LendingIntent, state: Means, largest: int) -> Sale:
     """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
     sell, buy = pair.sell.asset, pair.buy.asset
     bps = bound_of(pair, intent)
@@ -217,16 +221,16 @@ def sale_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale:
     return sale or lending.deleverage_most(state.account, sell, buy, bps, limit)
 
 
-def bound_of(pair: Pair, intent: Intent) -> Bps:
+def bound_of(pair: Pair, intent: LendingIntent) -> Bps:
     """Return what a sale may lose now against the oracle's price."""
     return slippage_of(intent.rule, intent.assessment, intent.outrun).of(pair.sell, pair.buy)
 
 
-def _has_debt(account: Account) -> bool:
+def _has_debt(account: Loan) -> bool:
     return any(h.borrowed for h in account.holdings)
 
 
-def _asks(intent: Intent, state: State) -> Iterator[QuoteRequest]:
+def _asks(intent: LendingIntent, state: Means) -> Iterator[QuoteRequest]:
     """Yield the sale of each pair, whole: what may have to get out of the way first takes a larger one."""
     for pair in sale_pairs(intent, state.account):
         bare = replace(state, account=without_stuck(intent, state.account, pair))

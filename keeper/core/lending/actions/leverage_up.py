@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account, Sale
+from keeper.core.lending.figures import Loan, Sale
 from keeper.core.lending.moves import Borrow, Supply, Swap
 from keeper.core.lending.pairs import LEAST_ROUND, Pair, Rounds, boost_pairs, largest_within, per_round, with_approvals
 from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     Cost,
     LendingAction,
+    Means,
+    PlanTerms,
     Proposal,
     Rejected,
-    State,
     Step,
-    Terms,
     borrow_room,
     gas_cost,
     goal_of,
@@ -27,12 +27,12 @@ from keeper.core.lending.proposals import (
     worth,
 )
 from keeper.core.lending.quotes import Quote, QuoteRequest
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up
 
 
-def boosts(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+def boosts(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
     """Yield one way per pair of debt to raise and collateral to buy."""
     if not terms.signer_is_owner:
         yield Rejected("leverage up", Reason.NOT_ALLOWED_FOR_GUARDIAN)
@@ -44,7 +44,7 @@ def boosts(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Re
         yield _boost(pair, intent, state, terms)
 
 
-def _boost(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal | Rejected:
+def _boost(pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms) -> Proposal | Rejected:
     label = f"borrow {pair.sell.symbol} to buy {pair.buy.symbol}"
     refusal = _refuse_boost(pair)
     if refusal:
@@ -68,12 +68,14 @@ def _boost(pair: Pair, intent: Intent, state: State, terms: Terms) -> Proposal |
         label=label,
         steps=rounds.steps,
         cost=Cost(gas_cost(tuple(s.move for s in rounds.steps), terms), Usd(trading), Usd(0)),
-        after=State(rounds.account, state.wallet, left),
+        after=Means(rounds.account, state.wallet, left),
         is_sufficient=not intent.rule.trigger.fires_at(lending.figures(rounds.account).health_factor),
     )
 
 
-def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: Intent, terms: Terms) -> Rounds:
+def _boost_rounds(
+    pair: Pair, deal: Sale, quote: Quote, state: Means, intent: LendingIntent, terms: PlanTerms
+) -> Rounds:
     borrow, buy = pair.sell.asset, pair.buy.asset
     account, left, steps = state.account, deal, list[Step]()
     most = per_round(pair, intent)
@@ -100,7 +102,7 @@ def _boost_rounds(pair: Pair, deal: Sale, quote: Quote, state: State, intent: In
     return Rounds(approved, account, Amount(deal.bought - left.bought), None)
 
 
-def boost_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale | None:
+def boost_wanted(pair: Pair, intent: LendingIntent, state: Means, largest: int) -> Sale | None:
     """Return the largest purchase for which the target still holds, within dollars and pool."""
     slippage = intent.rule.limits.max_slippage
     collateral = pair.sell.money.usd_up(lending.figures(state.account).collateral_value)
@@ -113,7 +115,7 @@ def boost_wanted(pair: Pair, intent: Intent, state: State, largest: int) -> Sale
     return deal if deal and deal.bought <= largest else None
 
 
-def _borrowable(account: Account, pair: Pair, intent: Intent) -> int:
+def _borrowable(account: Loan, pair: Pair, intent: LendingIntent) -> int:
     """Return how much can be borrowed now: by what the collateral carries, and by what the market has and allows."""
     by_ltv = lending.figures(account).available_borrows * 9999 // 10_000
     return min(lending.amount_down(by_ltv, pair.sell), borrow_room(pair.sell, intent, account))
@@ -127,7 +129,7 @@ def _refuse_boost(pair: Pair) -> tuple[Reason, str] | None:
     return None if supply else (Reason.CAP_REACHED, pair.buy.symbol)
 
 
-def _asks(intent: Intent, state: State) -> Iterator[QuoteRequest]:
+def _asks(intent: LendingIntent, state: Means) -> Iterator[QuoteRequest]:
     """Yield the purchase of each pair."""
     for pair in boost_pairs(intent, state.account):
         deal = boost_wanted(pair, intent, state, UINT256_MAX)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from keeper.core.actions import Action
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Account
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.moves import MARKET, Approve, Move, Repay, RepayWithCollateral, Supply
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import (
     Cost,
     LendingAction,
+    Means,
+    PlanTerms,
     Proposal,
     Rejected,
-    State,
     Step,
-    Terms,
     affordable,
     capital_cost,
     end_floor,
@@ -29,7 +29,7 @@ from keeper.core.lending.proposals import (
     within,
     worth,
 )
-from keeper.core.lending.rules import Intent
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, usd_text
 
@@ -37,7 +37,7 @@ INTEREST_MARGIN = 1
 """Basis points added to a full repayment: what interest may add until it is mined. A market takes only what is owed."""
 
 
-def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+def top_ups(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
     """Yield one way per asset in the wallet that counts as collateral."""
     if intent.target.is_close:
         yield Rejected("top up", Reason.NOTHING_HELPS, "collateral does not close a debt")
@@ -62,7 +62,7 @@ def top_ups(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | R
         yield _funded(TOP_UP, label, moves, holding, after, intent, state, terms)
 
 
-def repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+def repayments(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
     """Yield one way per debt payable from the wallet, and per debt payable with the same asset's supply."""
     debts = [h for h in intent.assessment.position.holdings if state.account.of(h.asset).borrowed]
     if not debts:
@@ -73,7 +73,7 @@ def repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal 
             yield _repay_with_collateral(intent, holding, state, terms)
 
 
-def same_asset_repayments(intent: Intent, state: State, terms: Terms) -> Iterator[Proposal | Rejected]:
+def same_asset_repayments(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
     """Yield, for a rule that may deleverage but not repay, what needs no swap: debts with supply of their own asset."""
     if REPAY in intent.actions:
         return
@@ -93,7 +93,7 @@ def interest_owed(debt: int, amount: int, *, is_all: bool) -> int:
     return full_repayment(debt) - debt if amount == debt and not is_all else 0
 
 
-def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
+def _repay(intent: LendingIntent, holding: Holding, state: Means, terms: PlanTerms) -> Proposal | Rejected:
     label = f"repay {holding.symbol}"
     if isinstance(holding.room.repay, Barred):
         return Rejected(label, holding.room.repay.reason, holding.room.repay.detail)
@@ -118,7 +118,9 @@ def _repay(intent: Intent, holding: Holding, state: State, terms: Terms) -> Prop
     return _funded(REPAY, label, moves, holding, after, intent, state, terms)
 
 
-def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms: Terms) -> Proposal | Rejected:
+def _repay_with_collateral(
+    intent: LendingIntent, holding: Holding, state: Means, terms: PlanTerms
+) -> Proposal | Rejected:
     label = f"repay {holding.symbol} with its own supply"
     if not terms.signer_is_owner:
         return Rejected(label, Reason.NOT_ALLOWED_FOR_GUARDIAN)
@@ -144,7 +146,7 @@ def _repay_with_collateral(intent: Intent, holding: Holding, state: State, terms
         label=label,
         steps=steps,
         cost=Cost(gas_cost((move,), terms), Usd(0), Usd(0)),
-        after=State(after, state.wallet, spent(state, spend)),
+        after=Means(after, state.wallet, spent(state, spend)),
         is_sufficient=goal_of(intent)(lending.figures(after)),
     )
 
@@ -154,10 +156,10 @@ def _funded(
     label: str,
     moves: tuple[Move, ...],
     holding: Holding,
-    after: Account,
-    intent: Intent,
-    state: State,
-    terms: Terms,
+    after: Loan,
+    intent: LendingIntent,
+    state: Means,
+    terms: PlanTerms,
 ) -> Proposal | Rejected:
     """Return a proposal paid from the wallet; the spend belongs to the move that is not an approval."""
     if not _improves(state.account, after):
@@ -175,23 +177,23 @@ def _funded(
         label=label,
         steps=tuple(steps),
         cost=Cost(gas_cost(moves, terms), Usd(0), capital_cost(spend, terms)),
-        after=State(after, wallet, left),
+        after=Means(after, wallet, left),
         is_sufficient=goal_of(intent)(lending.figures(after)),
     )
 
 
-def _improves(before: Account, after: Account) -> bool:
+def _improves(before: Loan, after: Loan) -> bool:
     """Return whether figures got better: health up, or debt down where health is infinite either way."""
     old, new = lending.figures(before), lending.figures(after)
     return new.health_factor > old.health_factor or new.debt_value < old.debt_value
 
 
-def _as_collateral(account: Account, holding: Holding) -> Account:
+def _as_collateral(account: Loan, holding: Holding) -> Loan:
     """Return the account with a first supply of the asset counting as collateral, as it does by itself."""
     return account if holding.is_collateral else lending.with_collateral(account, holding.asset)
 
 
-def _why_nothing(state: State, holding: Holding, room: int) -> tuple[Reason, str]:
+def _why_nothing(state: Means, holding: Holding, room: int) -> tuple[Reason, str]:
     held = state.wallet.tokens.get(holding.asset, 0)
     if not held:
         return Reason.WALLET_EMPTY, f"{holding.symbol} in {state.wallet.address}"
