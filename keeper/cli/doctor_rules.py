@@ -10,7 +10,7 @@ from keeper.core.book.rules import HedgeRule, blindness
 from keeper.core.lending.actions import REPAY, TOP_UP
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.named import secures
-from keeper.core.lending.rules import Assessment, Rule
+from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.metrics import is_named
 from keeper.core.perp.position import PerpPosition

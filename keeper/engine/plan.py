@@ -107,7 +107,7 @@ def _judge(
 
 async def judge_remembering(
     engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable
-) -> Assessment | Unjudged:
+) -> LendingAssessment | Unjudged:
     """Judge a position at a block that is seen first: averages of its rules take it in. Raises JournalError."""
     if isinstance(position, LendingPosition):
         await looked_back(engine, snapshot, position)

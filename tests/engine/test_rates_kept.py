@@ -10,7 +10,7 @@ from paper import Paper, engine_on, holding_dollars, next_block
 from keeper.core.block import BlockRef
 from keeper.core.decide import Hold
 from keeper.core.lending.market_metrics import BORROW_RATE, PEG
-from keeper.core.lending.rules import Assessment
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.metrics import Subject
 from keeper.core.prices import SecondPrice
 from keeper.core.reasons import Reason
@@ -64,7 +64,7 @@ async def test_a_look_at_things_sees_what_the_daemon_saw_and_writes_nothing() ->
     block = next_block(block, timestamp=block.timestamp + 600)
     position = replace(paper.positions["loop"], block=block)  # type: ignore[type-var]
     found = await judge_remembering(look, await look.reader.snapshot(block), position)  # type: ignore[arg-type]
-    assert isinstance(found, Assessment)
+    assert isinstance(found, LendingAssessment)
     assert found.verdicts[0].measured == wad("0.04")
     assert look.journal.kept == before  # type: ignore[attr-defined]
 

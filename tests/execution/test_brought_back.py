@@ -22,7 +22,7 @@ from keeper.execution.lane import SendFailedError
 from keeper.execution.lending_errand import LendingParts
 from keeper.execution.outcome import Outcome
 from keeper.execution.recovery import TRIES, Aftermath
-from keeper.execution.settlement import AtOnce
+from keeper.execution.settlement import Immediate
 from keeper.journal.decisions import OutcomeKind
 from keeper.observe.observer import Observer
 
@@ -80,7 +80,7 @@ async def test_what_was_taken_out_is_returned_however_the_plan_ended(rig: Rig, e
 class Sale:
     """A plan in one burst: an approval, a withdrawal, and a sale of what comes out, which reverts."""
 
-    settlement = AtOnce()
+    settlement = Immediate()
     block = BLOCK
 
     def __init__(self, rescue: Rescue) -> None:
