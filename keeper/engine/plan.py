@@ -13,7 +13,7 @@ from keeper.core.lending.kind import LENDING
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
 from keeper.core.lending.position import Beside
-from keeper.core.lending.proposals import State, Terms
+from keeper.core.lending.proposals import Means, PlanTerms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.lending.rules import LendingAssessment, LendingIntent, Rule

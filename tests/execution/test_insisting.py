@@ -20,13 +20,13 @@ from keeper.execution import insisting
 from keeper.execution.insisting import insist
 from keeper.execution.reverted import why_reverted
 from keeper.journal.decisions import NO_FAULT_OF_THE_PLAN
-from keeper.venues.aave_v3.market import Listing, Market
+from keeper.venues.aave_v3.market import AaveMarket, Listing
 from keeper.venues.codec.abi import error_selector
 from keeper.venues.contracts.batch_account import encode_batch
 from keeper.venues.effects import Call, Insists
 
 SYMBOLS = ("WETH", "WBTC", "DAI", "USDC", "EURC")
-MARKET = Market(
+MARKET = AaveMarket(
     Address("0x" + "1" * 40),
     Address("0x" + "2" * 40),
     USD,

@@ -14,7 +14,7 @@ from keeper.core.lending.kind import LENDING
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.lending.metrics import METRICS
 from keeper.core.lending.position import Beside
-from keeper.core.lending.rules import Intent, Rule, Verdict
+from keeper.core.lending.rules import LendingIntent, Rule, Verdict
 from keeper.core.metrics import Metric, Subject
 from keeper.core.prices import Backing, Doubt, SecondPrice
 from keeper.core.reasons import Reason
