@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
@@ -28,6 +29,7 @@ def _field(key: Key) -> Any:
             return (_FeeTiers, key.usual)
 
 
+@cache
 def _table(venue: str) -> type[Table]:
     fields: dict[str, Any] = {key.name: _field(key) for key in keys_of(venue)}
     return create_model(f"{venue}Table", __base__=Table, **fields)
@@ -35,8 +37,11 @@ def _table(venue: str) -> type[Table]:
 
 TABLES: Mapping[str, type[Table]] = {venue: _table(venue) for venue in (*VENUES, *EXCHANGES)}
 """The table of each venue and exchange, called as it is."""
-_BY_NAME = (*(v.key for v in VENUES.values() if v.family is Family.LENDING), *EXCHANGES)
-"""Of which there may be several on a chain."""
+
+
+def _by_name() -> tuple[str, ...]:
+    """Return the venues and exchanges of which there may be several on a chain."""
+    return (*(v.key for v in VENUES.values() if v.family is Family.LENDING), *EXCHANGES)
 
 
 class MarketsTable(BaseModel):
@@ -53,8 +58,8 @@ class MarketsTable(BaseModel):
         if not isinstance(value, dict) or not isinstance(value.get("venue"), str):
             return value
         venue = value["venue"]
-        if venue not in _BY_NAME:
-            raise ValueError(f"venue: {venue!r} has no lending markets and no pools; known: {', '.join(_BY_NAME)}")
+        if venue not in _by_name():
+            raise ValueError(f"venue: {venue!r} has no lending markets and no pools; known: {', '.join(_by_name())}")
         keys = keys_of(venue)
         given, names = {k: v for k, v in value.items() if k != "venue"}, [key.name for key in keys]
         for name in given:
@@ -68,7 +73,7 @@ class MarketsTable(BaseModel):
 
 def _checked(venue: str, given: Mapping[str, Any]) -> Table:
     try:
-        return TABLES[venue].model_validate(given)
+        return _table(venue).model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -11,8 +11,9 @@ from stage import Stage
 
 TRIGGER, OVERSHOT = 1.25, 1.68
 DUST_USD = 5.0
-WORST_SLIPPAGE = 0.05
-"""What is taken out and not sold is what the price might have cost: ten times the usual, near liquidation."""
+WORST_SLIPPAGE = 0.10
+"""What is taken out and not sold is what the price might have cost: ten times the usual, near liquidation, counted from
+the price that one block of the fall leaves, which is at most as much again."""
 BAD_SETTINGS = 2
 APPROVE = "095ea7b3"
 LANDED = {"mined": True, "confirmed": True, "reverted": False}
@@ -121,7 +122,7 @@ def money(stage: Stage) -> Iterator[str]:
         yield f"worth {worth(then):.2f} dollars before and {worth(now):.2f} after, {sold:.2f} moved"
     outside = (now["weth"] - then["weth"]) / 1e18 * price
     if is_finished(stage) and outside > WORST_SLIPPAGE * sold + DUST_USD:
-        yield f"{outside:.2f} dollars of collateral were taken out and left outside"
+        yield f"{outside:.2f} dollars of collateral were taken out and left outside of {sold:.2f} sold"
     if is_finished(stage) and (left := (now["usdc"] - then["usdc"]) / 1e6) > 0.01 * sold + DUST_USD:
         yield f"{left:.2f} dollars were bought and not repaid"
 
