@@ -28,7 +28,7 @@ LONGEST_S = 120
 WORKERS = int(os.environ.get("WORKERS", "2"))
 LIBRARIES = (
     "aiohttp", "alembic.command", "eth_account", "hypothesis", "numpy", "pydantic", "pytest",
-    "pytest_asyncio", "sqlalchemy.ext.asyncio", "structlog", "websockets.asyncio.client", "apprise", "typer",
+    "pytest_asyncio", "sqlalchemy", "structlog", "websockets.asyncio.client", "apprise", "typer",
 )  # fmt: skip
 Job = tuple[str, Mutant | None]
 
