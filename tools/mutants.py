@@ -40,6 +40,12 @@ MUTANTS = (
         "if allowed and forbidden:",
         "tests/core/test_decisions.py",
     ),
+    Mutant(
+        "keeper/core/decide.py",
+        "if any(v.fired and not (v.rule.target and v.rule.target.is_met(p)) for v in rescues):",
+        "if any(v.fired or not (v.rule.target and v.rule.target.is_met(p)) for v in rescues):",
+        "tests/core/test_decisions.py",
+    ),
     Mutant("keeper/core/decide.py", "if not memory.may_sign:", "if memory.may_sign:", "tests/core/test_decisions.py"),
     Mutant(
         "keeper/core/decide.py",
@@ -51,6 +57,12 @@ MUTANTS = (
         "keeper/core/decide.py",
         "last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)",
         "last = max((at for (position, _), at in memory.acted_at.items() if position != name), default=None)",
+        "tests/core/test_decisions.py",
+    ),
+    Mutant(
+        "keeper/core/decide.py",
+        "if there is not None and rule.trigger.fires_at(there, p):",
+        "if there is not None and not rule.trigger.fires_at(there, p):",
         "tests/core/test_decisions.py",
     ),
     # keeper/core/rules.py
@@ -91,6 +103,12 @@ MUTANTS = (
         "keeper/core/fee_budget.py",
         "return self.left < self.most_fee",
         "return self.left <= self.most_fee",
+        "tests/core/test_fee_budget.py",
+    ),
+    Mutant(
+        "keeper/core/lending/metrics.py",
+        "return mul_div_down(threshold, WAD, ltv) if ltv and threshold else INFINITE",
+        "return mul_div_up(threshold, WAD, ltv) if ltv and threshold else INFINITE",
         "tests/core/test_fee_budget.py",
     ),
     Mutant(

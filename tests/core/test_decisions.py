@@ -319,6 +319,20 @@ def test_a_boost_that_would_fire_again_is_refused() -> None:
     assert not found.leaves_in_danger, "a boost that does not come is no danger"
 
 
+def test_a_rescue_that_rests_holds_no_boost_back() -> None:
+    """It has not fired, and would not at the boost's target: that its own target is higher is no matter."""
+    found = decide(LENDING, assessed(RICH, BOOST, rule(to="3.00")), memory(), safety(), OWNER)
+    assert [i.rule.name for i in found.intents] == ["boost"]
+
+
+def test_a_boost_that_a_rescue_would_undo_is_refused() -> None:
+    """The rescue rests now, and would fire at the boost's target."""
+    found = decide(LENDING, assessed(RICH, BOOST, rule(below="2.00", to="3.00")), memory(), safety(), OWNER)
+    assert not found.intents
+    assert [(h.rule, h.reason) for h in found.holds] == [("boost", Reason.TARGET_BEYOND_TRIGGER)]
+    assert found.holds[0].detail.startswith("rule protect would fire at")
+
+
 def test_a_price_that_fired_a_rule_is_told_in_dollars() -> None:
     """Prices have eight decimals and ratios eighteen: told as a ratio a price is nothing."""
     watch = replace(

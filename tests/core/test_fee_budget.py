@@ -121,6 +121,7 @@ def test_every_trigger_has_the_health_factor_at_which_it_begins() -> None:
     figures = assessed(loop("10", "13000")).figures
     assert trigger_health(below(HEALTH_FACTOR, 125 * WAD // 100), figures) == 125 * WAD // 100
     assert trigger_health(above(LTV, WAD * 83 // 166), figures) == 166 * WAD // 100
+    assert trigger_health(above(LTV, WAD * 7 // 10), figures) == 83 * WAD // 70, "rounded down: no safer than it is"
     assert trigger_health(below(LIQUIDATION_DISTANCE, WAD // 5), figures) == 125 * WAD // 100
     assert trigger_health(below(PRICE, 1500 * USD, "WETH"), figures) == 2 * WAD
 
