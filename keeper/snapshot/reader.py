@@ -49,7 +49,7 @@ T = TypeVar("T")
 AT_A_TIME = 100
 """Positions of a fleet whose reserves are found at once, in the background."""
 NEAR = Bps(300)
-ALL_CLOSE = 64
+ALL_CLOSE = 24
 """Up to so many positions each is read in full at each block; of more, those that need it (``afar``)."""
 
 
