@@ -126,7 +126,7 @@ def each(chains: list[Settings], do: Callable[[Settings], Exit]) -> NoReturn:
 
 def log_to_stderr(*, verbose: bool) -> None:
     """Set the log up: for people on a terminal, JSON otherwise."""
-    from keeper.observe.observer import configure_logging  # noqa: PLC0415 - for those that log
+    from keeper.observe.voice import configure_logging  # noqa: PLC0415 - for those that log
 
     configure_logging(as_json=not sys.stderr.isatty(), verbose=verbose)
 

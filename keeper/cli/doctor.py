@@ -16,7 +16,7 @@ from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
 from keeper.core.units import wei_text
 from keeper.execution.signer import KeyUnavailableError
 from keeper.observe.alarm_address import silenced
-from keeper.observe.observer import AppriseAlarm
+from keeper.observe.delivery import AppriseAlarm
 from keeper.service import app, names
 from keeper.service.opened import Opened
 from keeper.settings import Settings, Signer, futile, surroundings

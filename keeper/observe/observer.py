@@ -1,71 +1,29 @@
-"""One method per meaningful event: it becomes a log line, a metric and, where the owner must know, an alarm.
-
-The only user of structlog, Prometheus and Apprise.
-"""
+"""One method per meaningful event: it becomes a log line, a metric and, where the owner must know, an alarm."""
 
 from __future__ import annotations
 
-import logging
-import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry
 
-from keeper.core.conditions import News
-from keeper.core.notices import Notice, printable, sentence
+from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
-from keeper.core.units import INFINITE, WAD, decimal_of, duration, ratio_text, usd_text
-from keeper.observe.alarms import Alarms, HeardNews
-from keeper.observe.console import rendered
+from keeper.core.units import WAD, decimal_of, duration, ratio_text, usd_text
+from keeper.observe.delivery import Alarm
+from keeper.observe.gauges import Gauges
 from keeper.observe.pulse import Pulse
-from keeper.observe.structured import structlog
+from keeper.observe.voice import QUIET_S, Voice
 
 MOST_SHOWN = 20
 """Positions named on the line of a block."""
-QUIET_S = 900.0
-"""A line that would only repeat what was logged is summed up this often."""
-DELIVERY_TRIES = 3
-DELIVERY_AGAIN_S = 3.0
-"""Between tries to deliver an alarm at an address: the next one is an hour away, or never comes."""
 PASSING_S = 20.0
 """An alert that begins in the middle of a plan of ours is reported when it outlasts this, or the plan."""
 NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
 CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
 """Troubles that a judged block speaks against, unless they came up with it."""
-
-
-class Alarm(Protocol):
-    """Somewhere an alarm can go. Must not block for long; a failure to deliver is logged."""
-
-    def notify(self, title: str, body: str) -> bool:
-        """Deliver, and say whether it went out."""
-
-
-class AppriseAlarm:
-    """Telegram, Discord, Slack, mail, PagerDuty, ntfy and others, by URL."""
-
-    def __init__(self, urls: Sequence[str]) -> None:
-        import apprise  # noqa: PLC0415 - a second of import time that only users of alarms pay
-
-        asset = apprise.AppriseAsset(
-            default_service_retry=DELIVERY_TRIES - 1, default_service_wait=DELIVERY_AGAIN_S, http_redirects=False
-        )
-        self._as_text = apprise.NotifyFormat.TEXT
-        self._apprise = apprise.Apprise(asset=asset)
-        for url in urls:
-            if not self._apprise.add(url):
-                scheme = url.split(":", 1)[0]
-                raise ValueError(f"alerts.urls: a {scheme}:// address is not one Apprise understands")
-        for service in self._apprise:
-            service.redirects = False  # whatever the address asks for: a service sends nobody elsewhere
-
-    def notify(self, title: str, body: str) -> bool:
-        """Deliver to every address, as text: what a node or a token says is no markup. Refused, it is said again."""
-        return bool(self._apprise.notify(title=title, body=body, body_format=self._as_text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +44,7 @@ class Ended:
 
 
 class Observer:
-    """Informs the log, the metrics and the owner. ``mode`` is on every line: dry_run or live.
-
-    So is what the chain is ``called``, where there are several in one process.
-    """
+    """Informs the log, the metrics and the owner. ``mode``: dry_run or live; ``called`` names one chain of several."""
 
     def __init__(
         self,
@@ -99,42 +54,30 @@ class Observer:
         clock: Callable[[], float] = time.time,
         called: str = "",
     ) -> None:
-        self._log = structlog.get_logger().bind(mode=mode, **({"network": called} if called else {}))
+        self._gauges = Gauges(is_live=mode == "live")
+        self.voice = Voice(mode, alarm, repeat_s, clock, called, self._gauges.alarmed)
+        self._log, self._line = self.voice.log, self.voice.line
+        self.raise_alarm, self.clear_alarm, self.over = self.voice.raise_alarm, self.voice.clear_alarm, self.voice.over
         self._mode = mode
-        self._title = f"keeper · {called}" if called else "keeper"
-        self._alarm = alarm
         self._clock = clock
-        self._known = Alarms(repeat_s, clock)
-        self._lines = Alarms(QUIET_S, clock)
         self._pulse = Pulse(QUIET_S, clock)
-        self._raised = set[str]()
-        """Troubles that came up since the last block."""
         self._passing: dict[str, float] = {}
         """When an alert was first seen in the middle of a plan of ours."""
-        self._post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alarm")
-        self.alarms: list[str] = []
-        """Titles of the last alarms raised, newest last."""
-        self.registry = CollectorRegistry()
-        self._live = Gauge("keeper_live", "1 when the keeper may send", registry=self.registry)
-        self._block = Gauge("keeper_block", "Newest block judged", registry=self.registry)
-        self._cycle = Gauge("keeper_cycle_seconds", "Duration of the last cycle", registry=self.registry)
-        self._health = Gauge("keeper_health_factor", "Health factor", ["position"], registry=self.registry)
-        self._margin = Gauge("keeper_margin_ratio", "Margin ratio", ["position"], registry=self.registry)
-        self._delta = Gauge("keeper_delta", "Delta of a book, whole underlyings", ["book"], registry=self.registry)
         self._perps: dict[str, str] = {}
-        self._afar = Gauge("keeper_positions_afar", "Positions no rule can fire on", registry=self.registry)
-        self._shown: dict[str, Gauge] = {}
-        self._counters: dict[tuple[str, Reason], Counter] = {}
-        self._decided = Counter(
-            "keeper_decisions", "Decisions by reason", ["position", "reason"], registry=self.registry
-        )
-        self._outcomes = Counter("keeper_outcomes", "Outcomes of plans", ["position", "kind"], registry=self.registry)
-        self._alarms = Counter("keeper_alarms", "Alarms raised", registry=self.registry)
-        self._live.set(1 if mode == "live" else 0)
+
+    @property
+    def alarms(self) -> list[str]:
+        """Titles of the last alarms raised, newest last."""
+        return self.voice.alarms
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What Prometheus reads."""
+        return self._gauges.registry
 
     def serve_metrics(self, port: int) -> None:
         """Serve Prometheus metrics on the loopback interface."""
-        start_http_server(port, addr="127.0.0.1", registry=self.registry)
+        self._gauges.serve(port)
         self._log.info("metrics", port=port)
 
     # --- the daemon --------------------------------------------------------------------------------------------------
@@ -165,10 +108,7 @@ class Observer:
 
     def perps(self, margins: dict[str, int], deltas: dict[str, int]) -> None:
         """Perpetual positions and books of the block about to be logged: margin ratios and deltas (Wad)."""
-        for gauge, values in ((self._margin, margins), (self._delta, deltas)):
-            gauge.clear()
-            for name, value in values.items():
-                gauge.labels(name).set(float("inf") if value >= INFINITE else value / WAD)
+        self._gauges.perps(margins, deltas)
         self._perps = {name: ratio_text(value) for name, value in margins.items()}
         self._perps |= {name: decimal_of(value, 18, 4) for name, value in deltas.items()}
 
@@ -177,14 +117,7 @@ class Observer:
 
         Of many only the lowest are shown. Only what moved is news; blocks that say nothing new are summed up.
         """
-        self._block.set(number)
-        self._cycle.set(seconds)
-        self._afar.set(afar)
-        for name in self._shown.keys() - health.keys():
-            self._health.remove(name)
-        self._shown = {name: self._shown.get(name) or self._health.labels(name) for name in health}
-        for name, value in health.items():
-            self._shown[name].set(float("inf") if value >= INFINITE else value / WAD)
+        self._gauges.block(number, health, seconds, afar)
         lowest = sorted(health, key=health.__getitem__)[:MOST_SHOWN] if len(health) > MOST_SHOWN else health
         shown = {name: ratio_text(health[name]) for name in lowest}
         more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
@@ -194,10 +127,10 @@ class Observer:
         since = {"blocks": passed.blocks, "slowest_ms": passed.slowest_ms} if passed and passed.blocks > 1 else {}
         log("block", number=number, health=shown, **perps, **more, ms=round(seconds * 1000), **since)
         for key in CLEARED_BY_A_BLOCK:
-            if key not in self._raised:
-                self._lines.gone(key)
+            if key not in self.voice.raised:
+                self.voice.lines.gone(key)
                 self.clear_alarm(key, f"Block {number} was judged.")
-        self._raised.clear()
+        self.voice.raised.clear()
 
     def node_away(self, detail: str, attempt: int) -> None:
         """The node does not answer; positions are unknown until it does."""
@@ -224,7 +157,7 @@ class Observer:
         for name, state in standing.items():
             if state != "fine":
                 continue
-            for key in self._known.keys_of(f"node:{name}"):
+            for key in self.voice.known.keys_of(f"node:{name}"):
                 self.clear_alarm(key, f"Node {name} is asked again.")
 
     def cycle_failed(self, error: BaseException, in_a_row: int) -> None:
@@ -247,9 +180,8 @@ class Observer:
     def sending_resumed(self) -> None:
         """Enough cycles went well again."""
         self._log.warning("sending_resumed")
-        if "sending_stopped" in self._known.keys_of(""):
-            self._known.settled(["sending_stopped"])
-            self._alert("All clear: the keeper signs again", "Enough blocks in a row were judged without a fault.")
+        if self.voice.settled(["sending_stopped"]):
+            self.voice.alert("All clear: the keeper signs again", "Enough blocks in a row were judged without a fault.")
 
     # --- a position --------------------------------------------------------------------------------------------------
 
@@ -266,7 +198,7 @@ class Observer:
         is_flying = any(notice.hold.reason is Reason.IN_FLIGHT for notice in notices)
         for notice in notices:
             hold = notice.hold
-            self._count(hold.position, hold.reason)
+            self._gauges.decided(hold.position, hold.reason)
             if hold.reason is Reason.HEALTHY:
                 continue
             key = f"{subject}:{hold.rule}:{hold.reason.code}"
@@ -278,37 +210,30 @@ class Observer:
             self._heard_of(key, subject, notice)
         for key in [k for k in self._passing if k.startswith(f"{subject}:") and (not is_flying or k not in there)]:
             del self._passing[key]
-        if (self._known.has(subject) or self._lines.has(subject)) and (words := standing()):
+        if not self.voice.is_silent(subject) and (words := standing()):
             self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), words)
 
     def stays_at_rest(self, subject: str, position: str) -> bool:
         """Return whether nothing is to be said of a subject of which no rule asks for anything; then it is counted."""
-        if self._passing or self._known.has(subject) or self._lines.has(subject):
+        if self._passing or not self.voice.is_silent(subject):
             return False
-        self._count(position, Reason.HEALTHY)
+        self._gauges.decided(position, Reason.HEALTHY)
         return True
-
-    def _count(self, position: str, reason: Reason) -> None:
-        key = position, reason
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._counters[key] = self._decided.labels(position, reason.code)
-        counter.inc()
 
     def _is_passing(self, key: str, notice: Notice) -> bool:
         """Whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""
-        if notice.hold.reason is not Reason.ALERT_ONLY or self._known.is_there(key):
+        if notice.hold.reason is not Reason.ALERT_ONLY or self.voice.known.is_there(key):
             return False
         is_near = notice.distance is not None and notice.distance <= WAD // 20
         since = self._passing.setdefault(key, self._clock())
         return not is_near and 0 <= self._clock() - since < PASSING_S
 
     def _over(self, subject: str, there: set[str], firing: tuple[str, ...], standing: str) -> None:
-        staying = there | {key for key in self._known.keys_of(subject) if key.startswith(firing)}
-        ended = {heard.condition.name: heard for heard in self._known.gone_but(subject, staying)}
+        staying = there | {key for key in self.voice.known.keys_of(subject) if key.startswith(firing)}
+        ended = {heard.condition.name: heard for heard in self.voice.known.gone_but(subject, staying)}
         for heard in ended.values():
-            self._alert(*heard.worded("", standing))
-        for heard in self._lines.gone_but(subject, there):
+            self.voice.alert(*heard.worded("", standing))
+        for heard in self.voice.lines.gone_but(subject, there):
             self._log.debug("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
 
     def _heard_of(self, key: str, subject: str, notice: Notice) -> None:
@@ -318,19 +243,21 @@ class Observer:
         if hold.is_quiet or (hold.reason is Reason.COOLDOWN and self._mode != "live"):
             self._line("info", key, "held", subject=subject, name=notice.name, **stated)
             return
-        heard = self._known.seen(key, notice.name, subject=subject, repeat_s=notice.repeat_s, distance=notice.distance)
+        heard = self.voice.known.seen(
+            key, notice.name, subject=subject, repeat_s=notice.repeat_s, distance=notice.distance
+        )
         if heard is None:
             self._log.debug("held", **stated)
             return
         title, body = heard.worded(notice.title, notice.body)
-        self._alert(title, body, **stated)
+        self.voice.alert(title, body, **stated)
 
     def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
         """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
 
         What is no position's own is one trouble, however many positions it keeps in the dark.
         """
-        self._count(position, reason)
+        self._gauges.decided(position, reason)
         whose = f"{position}:{rule}"
         self._line(
             "warning", f"{whose}:{reason.code}", "held", position=position, rule=rule, reason=reason.code, detail=detail
@@ -341,7 +268,7 @@ class Observer:
 
     def planned(self, position: str, rule: str, label: str, cost: int, *, is_partial: bool) -> None:
         """A plan was chosen."""
-        self._count(position, Reason.RULE_FIRED)
+        self._gauges.decided(position, Reason.RULE_FIRED)
         stated = {"position": position, "rule": rule, "plan": label, "cost": usd_text(cost), "partial": is_partial}
         self._step("warning", "planned", f"{position}:{rule}", **stated)
 
@@ -392,7 +319,7 @@ class Observer:
         ``said`` is how its owner reads it. What was really done is always reported, and settles what its rule was held
         for; the same failure again and again is one trouble.
         """
-        self._outcomes.labels(end.position, end.kind).inc()
+        self._gauges.ended(end.position, end.kind)
         after = ratio_text(health) if health is not None else "unknown"
         stated = {f"{figure.split(maxsplit=1)[0]}_after": after}
         self._step(
@@ -408,70 +335,36 @@ class Observer:
         )
         shown = f"{figure.capitalize()} now {after}"
         title, body = said or (f"{end.position}: {end.reason.short}", sentence(end.label, shown, end.detail))
-        of_rule = [key for key in self._known.keys_of(subject) if key.startswith(f"{subject}:{end.rule}:")]
+        of_rule = [key for key in self.voice.known.keys_of(subject) if key.startswith(f"{subject}:{end.rule}:")]
         if end.reason is Reason.SUPERSEDED:
             return  # what took its place says more
         if end.kind in ("restored", "partial"):
-            self._known.settled(of_rule)
-            self._alert(f"All clear: {title}" if of_rule and end.kind == "restored" else title, body)
+            self.voice.known.settled(of_rule)
+            self.voice.alert(f"All clear: {title}" if of_rule and end.kind == "restored" else title, body)
             return
         name = f"{end.position}: rule {end.rule}: no longer fires"
         self.raise_alarm(f"{subject}:{end.rule}:{end.kind}:{end.reason.code}", title, body, subject=subject, name=name)
 
     def noticed(self, position: str, reason: Reason, title: str, body: str) -> None:
         """A position changed without a plan of ours: liquidated, closed or changed from outside."""
-        self._count(position, reason)
-        self._alert(title, body, position=position, reason=reason.code)
+        self._gauges.decided(position, reason)
+        self.voice.alert(title, body, position=position, reason=reason.code)
 
     def order_done(self, position: str, key: str, detail: str) -> None:
         """An order that a plan had left with the venue was carried out after all."""
         self._log.info("order_done", position=position, order=key, detail=detail)
-        if f"order:{key}" in self._known.keys_of(f"orders:{position}"):
-            self._known.settled([f"order:{key}"])
-            self._alert(f"All clear: {position}: the late order was carried out", detail)
+        if self.voice.settled([f"order:{key}"], f"orders:{position}"):
+            self.voice.alert(f"All clear: {position}: the late order was carried out", detail)
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 
-    def raise_alarm(self, key: str | None, title: str, body: str, *, subject: str = "", name: str = "") -> None:
-        """Alert the owner. One trouble, by its key, is reported when it begins, and summed up once in a while.
-
-        Without a key it is an event, and always reported. ``name`` is what is said when it is over. Delivery never
-        holds the keeper up.
-        """
-        if key is None:
-            self._alert(title, body)
-            return
-        self._raised.add(key)
-        heard = self._known.seen(key, name or f"{title}: no more", subject=subject)
-        if heard is not None:
-            self._alert(*heard.worded(title, body))
-
-    def clear_alarm(self, key: str, body: str) -> None:
-        """A trouble is not there at this moment; when it has been away for a while the owner hears that it is over."""
-        heard = self._known.gone(key)
-        if heard is not None:
-            self._alert(*heard.worded("", body))
-
-    def over(self, subject: str, body: str) -> None:
-        """Nothing of a subject is wrong at this moment."""
-        for heard in self._known.gone_but(subject, ()):
-            self._alert(*heard.worded("", body))
-
     def take_memory(self) -> list[dict[str, Any]] | None:
         """Return what the owner heard, to be written down, when there is something new of it."""
-        return self._known.take_changes()
+        return self.voice.known.take_changes()
 
     def recall(self, written: object) -> None:
         """Take up what the owner heard before a restart."""
-        self._known.recall(written)
-
-    def _alert(self, title: str, body: str, **of: str | None) -> None:
-        title, body = printable(title), "\n".join(printable(line) for line in body.splitlines())
-        self._log.warning("alarm", title=title, body=body.replace("\n", " "), **of)
-        self.alarms = [*self.alarms[-99:], title]
-        self._alarms.inc()
-        if self._alarm is not None:
-            self._post.submit(self._deliver, self._alarm, f"{self._title} · {title}", body)
+        self.voice.known.recall(written)
 
     def _step(self, level: str, event: str, what: str, **stated: Any) -> None:
         """Log a step of a plan: each one where it is carried out; in dry run, where it comes again, once in a while."""
@@ -480,45 +373,10 @@ class Observer:
         else:
             self._line(level, f"{event}:{what}", event, **stated)
 
-    def _line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **stated: Any) -> None:
-        """Log what is new; what only repeats is counted, and logged again once in a while with the count."""
-        heard = self._lines.seen(key, name or event, subject=subject)
-        log = self._log.debug if heard is None else getattr(self._log, level)
-        log(event, **stated, **(_counted(heard) if heard else {}))
-
     def close(self) -> None:
         """Wait until the last alarms are out."""
-        self._post.shutdown(wait=True)
-
-    def _deliver(self, alarm: Alarm, title: str, body: str) -> None:
-        try:
-            delivered = alarm.notify(title, body)
-        except Exception as error:  # noqa: BLE001 - a hundred plugins deliver; a defect of one is in the log, not lost
-            self._log.error("alarm_failed", title=title, error=type(error).__name__)
-            return
-        if not delivered:
-            self._log.error("alarm_failed", title=title)
-
-
-def _counted(heard: HeardNews) -> dict[str, int]:
-    return {"times": heard.times, "for_s": round(heard.lasted_s)} if heard.news is News.STILL else {}
+        self.voice.close()
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def configure_logging(*, as_json: bool, verbose: bool) -> None:
-    """Send log lines to standard error: sentences for people on a terminal, JSON otherwise."""
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else rendered
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )

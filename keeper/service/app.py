@@ -35,7 +35,8 @@ from keeper.execution.send_state import Timings
 from keeper.execution.settlement import OrderWatch
 from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
 from keeper.journal.private import made_private
-from keeper.observe.observer import AppriseAlarm, Observer
+from keeper.observe.delivery import AppriseAlarm
+from keeper.observe.observer import Observer
 from keeper.service.journal_file import remembered
 from keeper.service.opened import NodeFees, Opened, RealClock
 from keeper.settings import Settings, SettingsError, Signer

@@ -321,7 +321,7 @@ async def test_a_block_far_from_the_machines_clock_forbids_trades_and_is_told(ah
     assert isinstance(result.assessed, LendingAssessment)
     reasons = [doubt.reason for doubt in result.assessed.doubts]
     assert (Reason.TIME_DOUBTFUL in reasons) == is_doubted
-    assert ("time" in engine.observer._known.keys_of("")) == is_doubted
+    assert ("time" in engine.observer.voice.known.keys_of("")) == is_doubted
     engine.reader.network = replace(engine.reader.network, follows_clock=False)
     (result,) = await cycle(engine, BLOCK)
     assert isinstance(result.assessed, LendingAssessment)

@@ -164,7 +164,7 @@ async def test_a_return_that_another_use_of_the_key_prevents_is_tried_again(rig:
         rig.clock.at += [(rig.clock.now + 4, lambda: rig.chain.mine_foreign(rig.me))]
         rig.clock.at += [(rig.clock.now + 6, lambda: rig.chain.mine_foreign(rig.me))]
         assert not await rescue.returned()
-    assert not rescue.observer._known.keys_of("")
+    assert not rescue.observer.voice.known.keys_of("")
     rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
     assert await rescue.returned()
     assert len(rescue.supplied) == 1
@@ -182,7 +182,7 @@ async def test_a_return_that_never_works_is_told_and_given_up(rig: Rig) -> None:
     (decision,) = await rescue.aftermath.cut_short(rig.lane.signer.address, 1)
     tried = [await rescue.aftermath.bring_back(decision, stand_in) for _ in range(TRIES)]
     assert tried == [False] * (TRIES - 1) + [True]
-    assert rescue.observer._known.keys_of("") == [f"outside:{rig.decision}"]
+    assert rescue.observer.voice.known.keys_of("") == [f"outside:{rig.decision}"]
 
 
 @pytest.mark.parametrize(

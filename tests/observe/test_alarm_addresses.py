@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from keeper.observe.alarm_address import is_understood
-from keeper.observe.observer import AppriseAlarm
+from keeper.observe.delivery import AppriseAlarm
 
 
 class Place:
@@ -56,7 +56,7 @@ def test_a_redirect_of_an_alarm_service_is_not_followed(
     inner: Place, status: int, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever answers at the address sends nobody to what this machine alone can reach; the alarm counts as lost."""
-    monkeypatch.setattr("keeper.observe.observer.DELIVERY_TRIES", 1)
+    monkeypatch.setattr("keeper.observe.delivery.DELIVERY_TRIES", 1)
     outer = Place(status, f"http://{inner.at}/latest/meta-data/")
     assert not AppriseAlarm([f"{kind}://{outer.at}/"]).notify("title", "body")
     assert outer.asked == ["POST /"]

@@ -13,7 +13,8 @@ from owner_stage import Stage
 
 from keeper.observe.alarm_address import is_understood
 from keeper.observe.console import rendered
-from keeper.observe.observer import AppriseAlarm, Observer
+from keeper.observe.delivery import AppriseAlarm
+from keeper.observe.observer import Observer
 
 CHAT = "tgram://123456789:AAFabcdefghijklmnopqrstuvwxyzABCDEFG/12345/"
 SAID = "502: <html><b>Bad & 1 < 2 \x1b[2J *up* @everyone"
@@ -80,7 +81,7 @@ def test_nothing_that_a_terminal_obeys_is_in_a_log_line_for_people() -> None:
 
 def test_an_alarm_service_that_fails_once_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """An alarm that is not repeated for an hour is not lost to one refusal."""
-    monkeypatch.setattr("keeper.observe.observer.DELIVERY_AGAIN_S", 0.01)
+    monkeypatch.setattr("keeper.observe.delivery.DELIVERY_AGAIN_S", 0.01)
     desk.failures = 1
     assert AppriseAlarm([f"json://{desk.at}"]).notify("t", "b")
     assert len(desk.told) == 1

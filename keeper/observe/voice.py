@@ -1,0 +1,126 @@
+"""Log lines and alarms: each trouble is reported when it begins, changes or ends, and not in between."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from keeper.core.conditions import News
+from keeper.core.notices import printable
+from keeper.observe.alarms import Alarms, HeardNews
+from keeper.observe.console import rendered
+from keeper.observe.delivery import Alarm, Delivery
+from keeper.observe.structured import structlog
+
+QUIET_S = 900.0
+"""A line that would only repeat what was logged is summed up this often."""
+MOST_ALARMS = 100
+"""Titles of alarms that are kept in mind."""
+
+
+class Voice:
+    """Says what is new. ``mode`` is on every line: dry_run or live.
+
+    So is what the chain is ``called``, where there are several in one process.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        alarm: Alarm | None = None,
+        repeat_s: int = 3600,
+        clock: Callable[[], float] = time.time,
+        called: str = "",
+        counted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.log = structlog.get_logger().bind(mode=mode, **({"network": called} if called else {}))
+        self.alarms: list[str] = []
+        """Titles of the last alarms raised, newest last."""
+        self.known = Alarms(repeat_s, clock)
+        """Troubles that the owner heard of."""
+        self.lines = Alarms(QUIET_S, clock)
+        """Lines that were logged, so that none only repeats."""
+        self.raised = set[str]()
+        """Troubles that came up since the last block."""
+        self._title = f"keeper · {called}" if called else "keeper"
+        self._counted = counted
+        self._delivery = Delivery(alarm, self._failed)
+
+    def line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **stated: Any) -> None:
+        """Log what is new; what only repeats is counted, and logged again once in a while with the count."""
+        heard = self.lines.seen(key, name or event, subject=subject)
+        log = self.log.debug if heard is None else getattr(self.log, level)
+        log(event, **stated, **(_times(heard) if heard else {}))
+
+    def alert(self, title: str, body: str, **of: str | None) -> None:
+        """Log an alarm and send it off."""
+        title, body = printable(title), "\n".join(printable(line) for line in body.splitlines())
+        self.log.warning("alarm", title=title, body=body.replace("\n", " "), **of)
+        self.alarms = [*self.alarms[1 - MOST_ALARMS :], title]
+        self._counted()
+        self._delivery.send(f"{self._title} · {title}", body)
+
+    def raise_alarm(self, key: str | None, title: str, body: str, *, subject: str = "", name: str = "") -> None:
+        """Alert the owner. One trouble, by its key, is reported when it begins, and summed up once in a while.
+
+        Without a key it is an event, and always reported. ``name`` is what is said when it is over. Delivery never
+        holds the keeper up.
+        """
+        if key is None:
+            self.alert(title, body)
+            return
+        self.raised.add(key)
+        heard = self.known.seen(key, name or f"{title}: no more", subject=subject)
+        if heard is not None:
+            self.alert(*heard.worded(title, body))
+
+    def clear_alarm(self, key: str, body: str) -> None:
+        """A trouble is not there at this moment; when it has been away for a while the owner hears that it is over."""
+        heard = self.known.gone(key)
+        if heard is not None:
+            self.alert(*heard.worded("", body))
+
+    def over(self, subject: str, body: str) -> None:
+        """Nothing of a subject is wrong at this moment."""
+        for heard in self.known.gone_but(subject, ()):
+            self.alert(*heard.worded("", body))
+
+    def settled(self, keys: Iterable[str], subject: str = "") -> bool:
+        """End troubles of a subject whose end is reported in other words; return whether any was there."""
+        there = [key for key in keys if key in self.known.keys_of(subject)]
+        self.known.settled(there)
+        return bool(there)
+
+    def is_silent(self, subject: str) -> bool:
+        """Whether no trouble and no line of a subject is kept in mind."""
+        return not self.known.has(subject) and not self.lines.has(subject)
+
+    def close(self) -> None:
+        """Wait until the last alarms are out."""
+        self._delivery.close()
+
+    def _failed(self, title: str, error: str | None) -> None:
+        self.log.error("alarm_failed", title=title, **({"error": error} if error else {}))
+
+
+def _times(heard: HeardNews) -> dict[str, int]:
+    return {"times": heard.times, "for_s": round(heard.lasted_s)} if heard.news is News.STILL else {}
+
+
+def configure_logging(*, as_json: bool, verbose: bool) -> None:
+    """Send log lines to standard error: sentences for people on a terminal, JSON otherwise."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else rendered
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
