@@ -13,6 +13,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.grounds import grounds
 from keeper.core.lending.moves import GAS, MARKET, Approve, Borrow, Move, Repay, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import Plan
+from keeper.core.pace import STILL
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
 from keeper.core.snapshot import BlockRef, LendingPosition, Wallet
@@ -99,14 +100,20 @@ class LendingParts:
         return len(due)
 
     async def keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
-        """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?"""
+        """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?
+
+        And may its swaps still give what they would cost? A round whose price has gone is decided anew, not reverted.
+        """
         position = plan.intent.assessment.position
         account: lending.Loan | None = None
         for planned in group:
             move = planned.step.move
             if not isinstance(move, Withdraw | Borrow):
                 continue
-            account = account or lending.proven(await self.read_position(position.name, None))
+            if account is None:
+                now = await self.read_position(position.name, None)
+                keep_price(plan, group, now)
+                account = lending.proven(now)
             if account is None:
                 raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)
             held, amount = account.of(move.asset).supplied, move.amount
@@ -213,6 +220,24 @@ def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues:
     allowed = allow_list(venues, known.assets, grant.signer, is_batch=script.batch is not None)
     policy.check(script.sent, position.block.chain_id, grant, allowed, known)
     policy.check_sent(script.sent, script.meant, allowed)
+
+
+def keep_price(plan: Plan, group: Sequence[PlannedCall], now: LendingPosition) -> None:
+    """Raise SendFailedError where a swap may give less than what it buys is worth by the block it is mined in.
+
+    By the oracle's price of now and how fast it falls: each round of a plan is mined a block later than the one before.
+    """
+    drifts = plan.intent.assessment.drifts
+    for planned in group:
+        move = planned.step.move
+        if not isinstance(move, Swap):
+            continue
+        sell, buy = (now.holding(move.route.tokens[i]) for i in (0, -1))
+        away = drifts.get(sell.asset, STILL).down + drifts.get(buy.asset, STILL).up
+        gives, gets = sell.usd_up(move.sold) * max(0, BPS - away), buy.usd_down(move.bought) * BPS
+        if gives < gets:
+            detail = f"{planned.call.purpose}: the price fell past what this round may give; what was done stands"
+            raise SendFailedError(Reason.PRICE_MOVED, detail)
 
 
 def at_prices(account: lending.Loan, position: LendingPosition) -> lending.Loan:

@@ -146,3 +146,20 @@ async def test_what_a_liquidator_took_before_us_is_not_sold_again(scene: Scene, 
     assert found[1:], "what is left is helped at once"
     assert found[-1][0] == "restored", found
     assert 1.55 < scene.health() < 1.66, found
+
+
+async def test_call_by_call_what_is_gone_counts_as_no_try_either(scene: Scene) -> None:
+    """Withdrawal and swap went through, the debt is gone: what they took out goes back into the position."""
+    loan = Loan({"WETH": ETHER}, {"USDC": 1_300 * DOLLAR}, "WETH", "1610", "1550", "WETH")
+    async with overtaken(scene, loan, batch=False) as seen:
+        await seen.stage.look()
+        await seen.sent()
+        await seen.block(loan.gone, liquidates=True)
+        assert len(seen.market.seizures) == 1
+        await seen.ended()
+        found = await seen.rows()
+        assert found[0] == ("failed", Reason.POSITION_CHANGED.code), found
+        assert await seen.tries() == (0, 0)
+    assert scene.world.debt("USDC", scene.owner) == 0
+    outside = scene.world.balance("USDC", scene.owner)
+    assert outside < 10 * DOLLAR, "what was bought for a debt that is gone is supplied"
