@@ -22,7 +22,7 @@ from web3.contract import Contract
 from web3.types import TxReceipt
 
 from sandbox import install, positions, prices
-from sandbox.anvil import Anvil
+from sandbox.anvil import Anvil, port_is_taken
 from sandbox.chain import Chain
 from sandbox.deploy import Addresses, deploy_world, warm_up
 from sandbox.errors import SandboxError
@@ -99,6 +99,7 @@ class World(Node):
     ) -> Self:
         world = cls(anvil.url, addresses, anvil, block_time)
         world.set_timestamp_interval(timestamp_interval or world.timestamp_interval)
+        sweep(RUN)
         world.save(RUN / f"world-{anvil.port}.json")
         return world
 
@@ -289,3 +290,11 @@ class World(Node):
 
 def _mining(block_time: float | None) -> tuple[str, ...]:
     return () if block_time is None else ("--block-time", f"{block_time:g}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what worlds that were killed left behind: the files of those whose node is gone."""
+    for left in folder.glob("world-*.json"):
+        port = left.stem.removeprefix("world-")
+        if port.isdecimal() and not port_is_taken(int(port)):
+            left.unlink(missing_ok=True)

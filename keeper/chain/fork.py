@@ -31,6 +31,7 @@ from keeper.chain.simulation import (
     price_at,
     says_no_funds,
 )
+from keeper.chain.tether import CANNOT_RUN, tethered
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import revert_reason
@@ -44,6 +45,8 @@ _FORK_METHODS = READING | {
     "eth_sendTransaction",
     "evm_mine",
 }
+ON_NO_DISK = ("--no-storage-caching", "--max-persisted-states", "0")
+"""What anvil keeps in the home folder of whoever runs it: slots it read, and old states, which a kill leaves there."""
 _START_LIMIT_S = 20.0
 _MINING_POLLS = 1000
 
@@ -81,8 +84,10 @@ class Fork:
         await self._passage.__aenter__()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                str(anvil), "--host", "127.0.0.1", "--port", str(port), "--fork-url", self._passage.url,
-                "--fork-block-number", str(self._block.number), "--no-storage-caching", "--quiet",
+                *tethered([
+                    str(anvil), "--host", "127.0.0.1", "--port", str(port), "--fork-url", self._passage.url,
+                    "--fork-block-number", str(self._block.number), *ON_NO_DISK, "--quiet",
+                ]),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
                 start_new_session=sys.platform != "win32", env=_without_ours(),
             )  # fmt: skip
@@ -145,6 +150,8 @@ class Fork:
         deadline = asyncio.get_running_loop().time() + _START_LIMIT_S
         while True:
             assert self._process is not None  # noqa: S101 - set by __aenter__
+            if self._process.returncode == CANNOT_RUN:
+                raise AnvilMissingError("anvil cannot be run: correct KEEPER_ANVIL or PATH")
             if self._process.returncode is not None:
                 raise NodeAwayError(node.name, "anvil", f"the fork ended with status {self._process.returncode}")
             try:

@@ -47,6 +47,7 @@ async def test_anvil_is_never_shown_the_nodes_address(
     said = seen.read_text()
     assert "--fork-url http://127.0.0.1:" in said
     assert "--host 127.0.0.1" in said
+    assert "--max-persisted-states 0" in said  # a kill leaves no states on the disk
     for hidden in (TOKEN, server.url, "node.example", "tgram", "KEEPER_"):
         assert hidden not in said
     assert f"PATH={os.environ['PATH']}" in said

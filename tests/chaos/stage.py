@@ -24,6 +24,7 @@ from faults import Weather
 from proxy import RpcProxy
 from scenes import DOLLAR, ETHER, Scene
 
+from keeper.chain.tether import tethered
 from sandbox.anvil import Anvil, rpc
 from sandbox.errors import SandboxError
 from sandbox.world import HARDFORK, World
@@ -92,7 +93,7 @@ class Process:
             log.flush()
             environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and k[:7] != "KEEPER_"}
             command = [sys.executable, str(LAUNCH), self.place, "run", "--live", "--verbose", "-c", "keeper.toml"]
-            self.popen = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
+            self.popen = subprocess.Popen(tethered(command), cwd=self.folder, env=environment, stdout=log, stderr=log)
 
     @property
     def is_alive(self) -> bool:
