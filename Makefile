@@ -60,7 +60,7 @@ lock: ## pin all dependencies anew (needs uv; UPGRADE=1 takes the newest)
 	$(LOCK) --group dev -o requirements-dev.lock
 
 clean: ## remove everything that setup made
-	rm -rf $(VENV) sandbox/node_modules sandbox/build sandbox/run dist demo-report.json
+	rm -rf $(VENV) sandbox/node_modules sandbox/morpho/node_modules sandbox/build sandbox/run dist demo-report.json
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
