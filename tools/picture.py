@@ -35,6 +35,7 @@ PACKAGES = (
     "core/perp",
     "core/book",
     "core/armed",
+    "core/risk",
 )
 """From the owner inwards: the layers of the import contract, each package after the one it is in."""
 WHOLE = {"cli", "settings", "journal"}

@@ -58,6 +58,11 @@ class Reason(Enum):
         "the rule has not seen enough yet to measure anything",
         "wait; until then the rule cannot fire",
     )
+    HISTORY_SHORT = (
+        "history_short",
+        "the price history says too little to measure risk",
+        "wait until enough is seen, or give a file of prices; until then the rule cannot fire",
+    )
     TARGET_BEYOND_TRIGGER = (
         "target_beyond_trigger",
         "the target would leave the rule still firing",
