@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -38,6 +38,26 @@ class SecondPrice:
     origin: str
     answers: tuple[int, ...]
     via: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A price in 10^-8 dollars, when it was updated where that is known, how old it may get, and who says so."""
+
+    answer: int
+    updated_at: int | None
+    heartbeat_s: int
+    origin: str
+
+    def is_fresh(self, now: int) -> bool:
+        """Whether the price is no older than it may get."""
+        return self.updated_at is not None and now - self.updated_at <= self.heartbeat_s
+
+
+def best(quoted: Iterable[Quoted | None], now: int) -> Quoted | None:
+    """Return the first price that is fresh, else the first there is."""
+    found = [t for t in quoted if t is not None]
+    return next((t for t in found if t.is_fresh(now)), found[0] if found else None)
 
 
 @dataclass(frozen=True, slots=True)

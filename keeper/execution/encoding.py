@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from keeper.core.lending.moves import MARKET, Approve, Move, Spender, Swap
 from keeper.core.lending.plan import Plan
+from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
 from keeper.execution.insisting import insist
@@ -91,8 +92,7 @@ def encode(
     A batch ``insists`` on the collateral being there. Call by call the position is looked at before each round.
     """
     position = plan.intent.assessment.position
-    owner = position.owner
-    plain = encode_moves([step.move for step in plan.steps], venues, owner, signer, deadline)
+    plain = encode_moves([step.move for step in plan.steps], venues, position, signer, deadline)
     calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
     if batch is None:
         return Script(calls, plain)
@@ -101,13 +101,13 @@ def encode(
 
 
 def encode_moves(
-    moves: Sequence[Move], venues: Venues, owner: Address, signer: Address, deadline: int
+    moves: Sequence[Move], venues: Venues, position: LendingPosition, signer: Address, deadline: int
 ) -> tuple[Call, ...]:
     """Return the calls of moves for an owner's position."""
-    return tuple(_call(move, venues, owner, signer, deadline) for move in moves)
+    return tuple(_call(move, venues, position, signer, deadline) for move in moves)
 
 
-def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline: int) -> Call:
+def _call(move: Move, venues: Venues, position: LendingPosition, signer: Address, deadline: int) -> Call:
     market = venues.market
     if isinstance(move, Approve):
         symbol = market.listing(move.asset).symbol
@@ -117,5 +117,5 @@ def _call(move: Move, venues: Venues, owner: Address, signer: Address, deadline:
         return erc20.encode_approve(move.asset, symbol, taker, move.amount, "the exchange")
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
-        return venues.exchange(move.route.exchange).encode(move, owner, deadline, symbols)
-    return market.encode(move, owner, signer)
+        return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)
+    return market.encode(move, position, signer)

@@ -88,7 +88,7 @@ class LendingParts:
             moves += [Approve(payment.asset, MARKET, payment.amount), payment]
             # the swap that failed left its approval behind
             moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
-        calls = encode_moves(moves, venues, position.owner, signer, 0)
+        calls = encode_moves(moves, venues, position, signer, 0)
         chain_id, known = position.block.chain_id, grounds(position)
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
         policy.check(calls, chain_id, grant, allow_list(venues, known.assets, signer, is_batch=False), known)

@@ -151,7 +151,7 @@ def _isolated(venue: str) -> tuple[str, ...]:
     known = VENUES.get(venue)
     if known is None:
         return ()
-    return known.may_name if known.family is Family.LENDING else known.must_name
+    return (*known.may_name, *known.must_name) if known.family is Family.LENDING else known.must_name
 
 
 def _hedges(book: Raw) -> list[str]:

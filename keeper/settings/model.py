@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keeper.chain.health import Role
@@ -87,6 +87,9 @@ class Network:
     def market_of(self, position: Position) -> VenueTable | None:
         """Return the lending market of a position: the one it names, else that of its venue's name, or the only one."""
         mine = [table for table in self.markets if table.venue == position.venue]
+        if VENUES[position.venue].has_parts:
+            id_ = (position.market or "").lower()
+            return replace(mine[0], name=f"{mine[0].name} {id_}", part=id_) if mine else None
         named = position.market or position.venue
         found = [table for table in mine if table.name == named]
         return found[0] if found else mine[0] if len(mine) == 1 and position.market is None else None
@@ -131,7 +134,10 @@ class Position:
     owner: Address
     signer: Signer | None
     market: str | None = None
-    """A lending market, by its table's name; GMX v2: by address or name; Perp v2: one to watch that is not open yet."""
+    """A lending market, by its table's name, or by its id where a table has many.
+
+    GMX v2: by address or name; Perp v2: one to watch that is not open yet.
+    """
     collateral: str | None = None
     is_long: bool | None = None
 

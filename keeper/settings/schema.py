@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -159,6 +160,9 @@ class SignerTable(Table):
         return value
 
 
+MARKET_ID = re.compile(r"0x[0-9a-fA-F]{64}")
+
+
 class PositionTable(Table):
     """[[positions]]."""
 
@@ -175,8 +179,11 @@ class PositionTable(Table):
         venue = VENUES[self.venue]
         for key in ("market", "collateral", "side"):
             if key in venue.must_name and getattr(self, key) is None:
-                needs = f"{', '.join(venue.must_name[:-1])} and {venue.must_name[-1]}"
+                *others, last = venue.must_name
+                needs = f"{', '.join(others)} and {last}" if others else last
                 raise ValueError(f"{key}: is missing; a {self.venue} position is one {needs}")
+            if key == "market" and venue.has_parts and not MARKET_ID.fullmatch(self.market or ""):
+                raise ValueError(f"{key}: {self.market!r} is no id of a market: write 0x and 64 hexadecimal digits")
             if key not in (*venue.may_name, *venue.must_name) and getattr(self, key) is not None:
                 raise ValueError(f"{key}: is not for {self.venue}; leave it out")
         return self

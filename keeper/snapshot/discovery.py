@@ -15,6 +15,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
 from keeper.snapshot.backing import Backed, discover_backing
+from keeper.snapshot.price_port import origins
 from keeper.venues.contracts import erc20
 from keeper.venues.feeds import rounds
 from keeper.venues.ports import (
@@ -28,8 +29,9 @@ from keeper.venues.ports import (
     Pools,
     ReadFailedError,
     VenueTable,
+    joined,
 )
-from keeper.venues.registry import Family, exchange_of, find_account, find_market
+from keeper.venues.registry import VENUES, Family, exchange_of, find_account, find_market
 
 
 class AmbiguousNameError(Exception):
@@ -118,6 +120,7 @@ class Survey:
         """
         markets = {table.name: await self._market(block, table) for table in self._tables()}
         known = Known(markets, {}, {}, {}, {}, (), ())
+        known = replace(known, markets={name: self._in_dollars(known, market) for name, market in markets.items()})
         known = replace(known, native_symbol=await self._native_symbol(block, known))
         if is_first and (faults := unclear(self._given, known.listings.values())):
             raise AmbiguousNameError(faults)
@@ -130,10 +133,21 @@ class Survey:
         return await self._blocks.read(block, erc20.symbol_probe(wrapped)) or "native"
 
     def _tables(self) -> list[VenueTable]:
-        """Return the markets that positions are in; where they are in none, the first: it has prices all the same."""
+        """Return the markets that positions are in; where none of them counts in dollars, the first that does too.
+
+        It has prices all the same: of what is in wallets, of gas, and of what the others count in.
+        """
         lent = [p for p in self._positions.values() if p.family is Family.LENDING]
         found = {table.name: table for p in lent if (table := self._network.market_of(p)) is not None}
-        return list(found.values()) or list(self._network.markets[:1])
+        in_dollars = [table for table in self._network.markets if VENUES[table.venue].counts_in_dollars]
+        if not any(VENUES[table.venue].counts_in_dollars for table in found.values()):
+            found |= {table.name: table for table in in_dollars[:1]}
+        return list(found.values())
+
+    def _in_dollars(self, known: Known, market: LendingMarket) -> LendingMarket:
+        """Return a market with whoever says what its money is worth, where it does not count in dollars."""
+        money = market.counts_in
+        return market if money is None else market.with_dollars(joined(list(origins(self._network, known, money))))
 
     async def extended(self, block: BlockRef, known: Known, names: Iterable[str]) -> Known:
         """Return what is known with what more positions use; pools are looked for where they use something new."""
@@ -162,7 +176,7 @@ class Survey:
         """Find a lending market and the feeds behind its prices. Raises ReadFailedError: which address to correct."""
         network = self._network
         try:
-            market = await self._blocks.discover(block, find_market(table))
+            market = await self._blocks.discover(block, find_market(network, table))
         except ReadFailedError as error:
             where = f"the network file of {network.name}: {table}"
             detail = f"{where} is not one of this chain ({error.doubt.detail}); correct it"

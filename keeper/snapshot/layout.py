@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Backing, Doubt, SecondPrice, Sequencer
+from keeper.core.prices import Backing, Doubt, Quoted, SecondPrice, Sequencer, best
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Unreadable, Wallet
 from keeper.core.snapshot import PricedAsset as Priced
 from keeper.core.units import Address
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.snapshot.price_port import Quoted, best, by_perpetuals, origins
+from keeper.snapshot.price_port import by_perpetuals, origins
 from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
 from keeper.venues.feeds import rounds

@@ -6,28 +6,17 @@ The first that is fresh is believed; where none is, the first that answers: an o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from keeper.core.perp.position import PerpPosition
+from keeper.core.prices import Quoted
 from keeper.core.units import Address
 from keeper.settings.model import Network
-from keeper.snapshot.discovery import Known
 from keeper.venues.feeds import rounds
 from keeper.venues.ports import Answer, LendingMarket, Probe
 
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """A price in 10^-8 dollars, when it was updated where that is known, how old it may get, and who says so."""
-
-    answer: int
-    updated_at: int | None
-    heartbeat_s: int
-    origin: str
-
-    def is_fresh(self, now: int) -> bool:
-        """Whether the price is no older than it may get."""
-        return self.updated_at is not None and now - self.updated_at <= self.heartbeat_s
+if TYPE_CHECKING:
+    from keeper.snapshot.discovery import Known
 
 
 def origins(network: Network, known: Known, asset: Address) -> Iterator[Probe[Quoted | None]]:
@@ -41,12 +30,6 @@ def origins(network: Network, known: Known, asset: Address) -> Iterator[Probe[Qu
     heartbeat_s = given.heartbeat_s or network.default_heartbeat_s
     for feed in dict.fromkeys(feed for feed in (given.feed, given.second_feed) if feed is not None):
         yield _by_feed(feed, heartbeat_s)
-
-
-def best(quoted: Iterable[Quoted | None], now: int) -> Quoted | None:
-    """Return the first price that is fresh, else the first there is."""
-    found = [t for t in quoted if t is not None]
-    return next((t for t in found if t.is_fresh(now)), found[0] if found else None)
 
 
 def by_perpetuals(positions: Iterable[object], symbol: str, heartbeat_s: int) -> Iterator[Quoted]:

@@ -12,7 +12,7 @@ from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.occurrences import Occurrence
 from keeper.core.perp.moves import PerpMove, TradeQuote
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Doubt, SecondPrice
+from keeper.core.prices import Doubt, Quoted, SecondPrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Wei
@@ -156,11 +156,14 @@ class VenueTable:
     markets: Mapping[str, Address] = field(default_factory=dict)
     names: Mapping[Address, str] = field(default_factory=dict)
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    part: str = ""
+    """Which of its isolated markets is meant, by id; empty where the table is of one market."""
 
     @property
     def place(self) -> str:
         """Where it is written."""
-        return self.name if self.name == self.venue else f"markets.{self.name}"
+        table = self.name.removesuffix(f" {self.part}")
+        return table if table == self.venue else f"markets.{table}"
 
     def __str__(self) -> str:
         return ", ".join(f"{self.place}.{key} {address}" for key, address in self.addresses.items())
@@ -298,6 +301,13 @@ class LendingMarket(Protocol):
     def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> LendingMarket:
         """Return the market with the feed behind each asset's price, and how old it may get."""
 
+    @property
+    def counts_in(self) -> Address | None:
+        """The asset that its money is; None for a market that counts in dollars."""
+
+    def with_dollars(self, quoted: Probe[tuple[Quoted | None, ...]]) -> LendingMarket:
+        """Return the market with what says how many dollars its money is: of a market that does not count in them."""
+
     def listing(self, asset: Address) -> Listed:
         """Return one of its assets; KeyError when it does not list it."""
 
@@ -305,7 +315,7 @@ class LendingMarket(Protocol):
         """Return an asset by its address, or by a symbol that no other has; letter case aside."""
 
     def price_probe(self, asset: Address) -> Probe[int]:
-        """Return the probe of an asset's price by the market's oracle, its own money; zero when that does not know."""
+        """Return the probe of an asset's price by the market's oracle, in 10^-8 dollars; zero where nobody knows it."""
 
     def dollar_probe(self) -> Probe[Address | None]:
         """Return the probe of the asset that is worth a dollar and of which it has most: where trades meet."""
@@ -321,8 +331,11 @@ class LendingMarket(Protocol):
     ) -> Discovery[LendingAccount]:
         """Find the assets an account uses, a spender's wallet holds, or a rule names."""
 
-    def encode(self, move: MarketMove, owner: Address, signer: Address) -> Call:
-        """Return the call of a move, for the owner's account. Raises ValueError for a move the venue does not have."""
+    def encode(self, move: MarketMove, position: LendingPosition, signer: Address) -> Call:
+        """Return the call of a move, for the owner's account. Raises ValueError for a move the venue does not have.
+
+        ``position`` is the account as the plan was made from it: what everything is, a venue may have to name exactly.
+        """
 
     def insist(self, asset: Address, least: Amount, owner: Address) -> Call | None:
         """Return a call of the owner's that moves nothing and reverts where his position has less of an asset.

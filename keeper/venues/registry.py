@@ -56,6 +56,10 @@ class Venue:
     keys: tuple[Key, ...]
     may_name: tuple[str, ...] = ()
     must_name: tuple[str, ...] = ()
+    has_parts: bool = False
+    """Whether its table is of many isolated markets, of which a position names its own by id."""
+    counts_in_dollars: bool = True
+    """Whether its markets count in dollars; of one that does not, others say what its money is worth."""
     is_screened: bool = False
     """Whether a fleet of its accounts can be judged by their figures alone (``LendingMarket.figures_read``)."""
     keeps_orders: bool = False
@@ -178,9 +182,9 @@ def insists(calldata: bytes) -> bool:
     return calldata[:4] in _INSISTS
 
 
-def find_market(table: VenueTable) -> Discovery[LendingMarket]:
+def find_market(site: Site, table: VenueTable) -> Discovery[LendingMarket]:
     """Find a lending market. Raises ReadFailedError when there is none at its addresses."""
-    found: LendingMarket = yield from VENUES[table.venue].finder.find_market(table)
+    found: LendingMarket = yield from VENUES[table.venue].finder.find_market(site, table)
     return found
 
 

@@ -124,12 +124,13 @@ MARKET_OF = AaveMarket(
     tuple(Listing(i, address(at(s)), s, 18, address(at(f"a{s}")), at("d"), at("f")) for i, s in enumerate(SYMBOLS)),
 )
 LENT = _checksummed(of_lending(position(*(holding(symbol) for symbol in SYMBOLS))))
+MINE = replace(position(*(holding(symbol) for symbol in SYMBOLS)), owner=ME)
 assets = st.sampled_from((WETH, DOLLAR, DAI))
 
 
 def _aave(signer: Address) -> st.SearchStrategy[Made]:
     def made(move: MarketMove, *effects: Effect) -> Made:
-        return Made(MARKET_OF.encode(move, ME, signer), effects)
+        return Made(MARKET_OF.encode(move, MINE, signer), effects)
 
     def payments(asset: Address, amount: Amount) -> Iterator[Made]:
         yield made(Supply(asset, amount), Pays(asset, amount, ME, POOL))

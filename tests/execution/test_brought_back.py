@@ -49,7 +49,7 @@ class Rescue:
 
     async def take_out(self, end: OutcomeKind) -> None:
         owner = self.rig.lane.signer.address
-        call = VENUES.market.encode(Withdraw(WETH, Amount(TAKEN)), owner, owner)
+        call = VENUES.market.encode(Withdraw(WETH, Amount(TAKEN)), replace(loop("10", "13000"), owner=owner), owner)
         self.rig.clock.at = [(self.rig.clock.now + 2, self.rig.chain.mine)]
         await self.rig.lane.send([Outgoing(call, self.rig.decision, 2, 5, 300_000)], guidance())
         await self.rig.journal.decisions.record_outcome(self.rig.decision, end, {})
@@ -92,7 +92,7 @@ class Sale:
 
     def bursts(self) -> Iterator[list[Outgoing]]:
         on, owner = self.rescue.rig, self.rescue.rig.lane.signer.address
-        out = VENUES.market.encode(Withdraw(WETH, Amount(TAKEN)), owner, owner)
+        out = VENUES.market.encode(Withdraw(WETH, Amount(TAKEN)), replace(loop("10", "13000"), owner=owner), owner)
         yield [on.out("02"), Outgoing(out, on.decision, 1, 5, 300_000), on.out("04")]
 
     def rests(self, burst: object) -> bool:

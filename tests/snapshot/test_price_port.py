@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from perp_builders import short
 
-from keeper.snapshot.price_port import Quoted, best, by_perpetuals
+from keeper.core.prices import Quoted, best
+from keeper.snapshot.price_port import by_perpetuals
 
 NOW = 1_750_000_000
 ORACLE = Quoted(2000 * 10**8, NOW - 60, 3600, "the oracle of aave_v3")

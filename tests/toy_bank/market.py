@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from keeper.core import names
 from keeper.core.lending.moves import Borrow, MarketMove, Repay, Supply, Withdraw
+from keeper.core.lending.position import LendingPosition
+from keeper.core.prices import Quoted
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import address, load
 from keeper.venues.effects import Call, Decoder
@@ -53,6 +55,15 @@ class ToyMarket:
         known = (replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in self.listings)
         return replace(self, listings=tuple(known))
 
+    @property
+    def counts_in(self) -> Address | None:
+        """Dollars."""
+        return None
+
+    def with_dollars(self, quoted: Probe[tuple[Quoted | None, ...]]) -> ToyMarket:
+        """Return it as it is: it counts in dollars."""
+        return self
+
     def listing(self, asset: Address) -> Listing:
         """Return one of the two; KeyError for another."""
         return {x.asset: x for x in self.listings}[asset]
@@ -86,8 +97,9 @@ class ToyMarket:
         yield ()
         return ToyAccount(self, owner)
 
-    def encode(self, move: MarketMove, owner: Address, signer: Address) -> Call:
+    def encode(self, move: MarketMove, position: LendingPosition, signer: Address) -> Call:
         """Return the call of a move. Raises ValueError for one that the bank does not have."""
+        owner = position.owner
         match move:
             case Supply(_, amount):
                 return Call(self.bank, BANK.supply.encode(amount, owner), Wei(0), "supply to the bank")

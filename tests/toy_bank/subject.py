@@ -8,12 +8,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from keeper.core.lending.moves import Borrow, MarketMove, Repay, Supply, Withdraw
+from keeper.core.lending.position import LendingPosition
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import UINT256_MAX, Address, Amount
+from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.effects import Borrows, Call, Effect, Pays, Takes
 from keeper.venues.ports import Answer, Probe
 from toy_bank.account import ToyAccount
 from toy_bank.market import Listing, ToyMarket
+from toy_bank.model import ToyModel
 
 ETHER, USD = 10**18, 10**8
 amounts = st.integers(1, 2**200).map(Amount)
@@ -30,7 +32,7 @@ def made_of(market: ToyMarket, owner: Address, signer: Address) -> st.SearchStra
     ether, dollar = (x.asset for x in market.listings)
 
     def made(move: MarketMove, *effects: Effect) -> tuple[Call, tuple[Effect, ...]]:
-        return market.encode(move, owner, signer), effects
+        return market.encode(move, empty(owner), signer), effects
 
     def each(amount: Amount) -> list[tuple[Call, tuple[Effect, ...]]]:
         return [
@@ -43,6 +45,12 @@ def made_of(market: ToyMarket, owner: Address, signer: Address) -> st.SearchStra
         ]
 
     return amounts.map(each).flatmap(st.sampled_from)
+
+
+def empty(owner: Address) -> LendingPosition:
+    """An account in the bank: of it only the owner matters to a call."""
+    block, figures = BlockRef(1, 1, "0x", "0x", 0, Wei(0)), ToyModel().figures(())
+    return LendingPosition("mine", "toy_bank", owner, block, (), ToyModel(), figures)
 
 
 def reading_of(

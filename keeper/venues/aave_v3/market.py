@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from keeper.core import names
 from keeper.core.lending.moves import MarketMove
-from keeper.core.prices import Doubt
+from keeper.core.lending.position import LendingPosition
+from keeper.core.prices import Doubt, Quoted
 from keeper.core.reasons import Reason
 from keeper.core.units import USD, Address, Amount
 from keeper.venues.aave_v3.account import AaveAccount
@@ -70,6 +71,15 @@ class AaveMarket:
         listings = (replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in self.listings)
         return replace(self, listings=tuple(listings))
 
+    @property
+    def counts_in(self) -> Address | None:
+        """Dollars."""
+        return None
+
+    def with_dollars(self, quoted: Probe[tuple[Quoted | None, ...]]) -> AaveMarket:
+        """Return it as it is: it counts in dollars."""
+        return self
+
     def listing(self, asset: Address) -> Listing:
         """Return a reserve by its asset; KeyError when the market does not list it."""
         for listing in self.listings:
@@ -105,9 +115,9 @@ class AaveMarket:
         """Find the reserves an account uses, a spender's wallet holds, or a rule names."""
         return AaveAccount(self, (yield from discover_scope(self, owner, spenders, named)))
 
-    def encode(self, move: MarketMove, owner: Address, signer: Address) -> Call:
+    def encode(self, move: MarketMove, position: LendingPosition, signer: Address) -> Call:
         """Return the call of a move, for the owner's account."""
-        return encode_move(self.pool, self.listing(move.asset).symbol, move, owner, signer)
+        return encode_move(self.pool, self.listing(move.asset).symbol, move, position.owner, signer)
 
     def insist(self, asset: Address, least: Amount, owner: Address) -> Call | None:
         """Return the call that goes through only while the owner has so much of a supply."""
