@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from keeper.cli import leaving
 from keeper.cli.common import Exit, each, finish, out, prompt, say
 from keeper.cli.guard import guarded, in_house
 from keeper.core.decide import Hold
@@ -28,7 +29,7 @@ def run(chains: list[Settings], *, live: bool) -> None:
     _warn(chains)
 
     async def work() -> Exit:
-        await keep_all(chains, is_live=live, prompt=prompt())
+        await keep_all(chains, is_live=live, prompt=prompt(), when_over=leaving.begin)
         return Exit.FINE
 
     finish(guarded(work))

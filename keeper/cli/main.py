@@ -13,8 +13,10 @@ def main() -> None:
         print(version())  # noqa: T201 - typer would be loaded for this one line
         return
     os.umask(0o077)
+    from keeper.cli import leaving  # noqa: PLC0415 - see above
     from keeper.cli.commands import app  # noqa: PLC0415 - see above
 
+    leaving.owns_process()
     app()
 
 

@@ -78,6 +78,7 @@ class Lane:
         self._found: list[Transaction] = []
         self._has_disproved = False
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
+        self._trouble: BaseException | None = None
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
 
     async def reconcile(self, patience_s: float | None = None) -> tuple[Transaction, ...]:
@@ -94,7 +95,15 @@ class Lane:
         """Keep saying again what is pending, in the background, until it is mined or a plan replaces it."""
         if self._leftovers is None or self._leftovers.done():
             self._leftovers = asyncio.create_task(self._take_up(None))
-            self._leftovers.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._leftovers.add_done_callback(self._left)
+
+    def take_trouble(self) -> BaseException | None:
+        """Return why what is pending could not be followed, once; None where it could."""
+        found, self._trouble = self._trouble, None
+        return found
+
+    def _left(self, task: asyncio.Task[tuple[Transaction, ...]]) -> None:
+        self._trouble = None if task.cancelled() else task.exception()
 
     async def _take_up(self, patience_s: float | None) -> tuple[Transaction, ...]:
         rows = await self._fill_gap(await self._dispatch.open_rows())
@@ -280,7 +289,7 @@ class Lane:
                 await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
         unseen = await self._look_for_the_unseen()
         fresh = await self._look_at_what_cost_nothing(head, confirmations, mined, is_reorg=is_reorg)
-        self._has_unconfirmed = bool(rows or reopened or unseen or fresh)
+        self._has_unconfirmed = bool(rows or reopened or unseen or fresh or await self._dispatch.open_rows())
         return tuple(taken)
 
     async def _look_at_what_cost_nothing(
@@ -348,18 +357,27 @@ class Lane:
         Not once a part of it was mined: what was begun is finished. Nor when it was mined at the block where nobody
         needed it, and a reorg took it since. Raises SendFailedError when no offer is allowed, NodeError.
         """
+        if not await self._needless(judged_at):
+            return 0  # those who follow it go on: blocks may come faster than they are done
         await self._leave_leftovers()
-        pending, mined = await self._dispatch.open_rows(), await self._dispatch.mined_nonce()
-        begun = [r for d in {r.decision_id for r in pending} for r in await self.of_decision(d) if r.spend_usd]
-        if not pending or pending[0].nonce != mined or any(TxState(r.state).has_landed for r in begun):
-            return 0
-        if (await self._dispatch.nonces.at(judged_at.hash)).number != mined:
+        pending = await self._needless(judged_at)
+        if not pending:
             return 0
         offer, nothing = await self._offer(ceiling, [self._flight.nothing(row) for row in pending], pending)
         for row, item in zip(pending, nothing, strict=True):
             await self._dispatch.broadcast(await self._dispatch.sign(item, row.nonce, offer, row))
         self._has_unconfirmed = True
         return len(pending)
+
+    async def _needless(self, judged_at: BlockRef) -> tuple[Transaction, ...]:
+        """Return what is pending where all of it may be called off. Raises NodeError, JournalError."""
+        pending, mined = await self._dispatch.open_rows(), await self._dispatch.mined_nonce()
+        begun = [r for d in {r.decision_id for r in pending} for r in await self.of_decision(d) if r.spend_usd]
+        if not pending or pending[0].nonce != mined or any(TxState(r.state).has_landed for r in begun):
+            return ()
+        if (await self._dispatch.nonces.at(judged_at.hash)).number != mined:
+            return ()
+        return pending
 
     def take_found(self) -> tuple[Transaction, ...]:
         """Return what was unseen and has landed after all, once."""

@@ -14,12 +14,18 @@ from keeper.service.opened import Opened
 from keeper.settings import Settings, SettingsError
 
 
-async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt | None) -> None:
+async def keep_all(
+    chains: Sequence[Settings],
+    *,
+    is_live: bool,
+    prompt: Prompt | None,
+    when_over: Callable[[], None] = lambda: None,
+) -> None:
     """Keep the positions of every chain until SIGTERM or SIGINT; what is in flight is finished first.
 
     Nothing is begun unless every engine can be opened (keys, locks, journals: see ``app.opened``). After that a chain
     that cannot be kept is reported and left, and the others go on; what ended it is raised when all have ended. With
-    one chain it is raised at once.
+    one chain it is raised at once. ``when_over`` is called when no plan is under way any more and all is written down.
     """
     async with AsyncExitStack() as stack:
         daemons = list[Daemon]()
@@ -35,6 +41,7 @@ async def keep_all(chains: Sequence[Settings], *, is_live: bool, prompt: Prompt 
 
         with _on_signals(stop):
             outcomes = await asyncio.gather(*(_kept(daemon) for daemon in daemons))
+        when_over()
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome

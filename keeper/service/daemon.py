@@ -268,9 +268,18 @@ class Daemon:
                 continue
             if taken:
                 engine.observer.reorganised(signer, taken)
+            self._hear_of_leftovers(signer, executor.lane.take_trouble(), is_clear=is_clear)
             if not is_clear:
                 executor.lane.follow_leftovers()
         self._last = head
+
+    def _hear_of_leftovers(self, signer: Address, trouble: BaseException | None, *, is_clear: bool) -> None:
+        """Report that what is pending cannot be followed; it is tried again at once, and at each block."""
+        key, title = f"leftovers:{signer}", "What is pending cannot be followed to its end"
+        if trouble is not None:
+            self._engine.observer.raise_alarm(key, title, str(trouble) or type(trouble).__name__)
+        elif is_clear:
+            self._engine.observer.clear_alarm(key, "Nothing is pending any more.")
 
     async def _is_reorg(self, head: BlockRef) -> bool:
         """Return whether a head is on another history than the one seen to before. Raises NodeError."""

@@ -275,7 +275,12 @@ class Stage:
         if self.process.blocks < SETTLED_BLOCKS or self.rows(UNDER_WAY):
             return False
         acted = bool(self.rows("select 1 from transactions limit 1")) or not self.expects_action
-        return acted and not self.open_rows() and self.scene.health() >= 1.25
+        return acted and not self.open_rows() and self.has_heard_of_reorgs() and self.scene.health() >= 1.25
+
+    def has_heard_of_reorgs(self) -> bool:
+        """Whether what landed by the journal has landed on this history: a reorg is heard of with the next head."""
+        landed = "select max(nonce) n from transactions where state in ('mined', 'confirmed', 'reverted')"
+        return all(row["n"] is None or row["n"] < self.scene.nonce() for row in self.rows(landed))
 
     def open_rows(self) -> list[dict[str, Any]]:
         return self.rows("select * from transactions where state in ('signed', 'pending')")
