@@ -655,6 +655,48 @@ MUTANTS = (
         "tests/execution/test_unconfirmed.py",
     ),
     Mutant(
+        "keeper/execution/flight.py",
+        "return (fees_of(row),) if row.nonce in course.taken_once else ()",
+        "return (fees_of(row),)",
+        "tests/execution/test_on_its_way.py",
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "return (fees_of(row),) if row.nonce in course.taken_once else ()",
+        "return ()",
+        "tests/execution/test_on_its_way.py",
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "        if course.taken_once:\n            return self._leave(course, row)",
+        "        if not course.taken_once:\n            return self._leave(course, row)",
+        "tests/execution/test_on_its_way.py",
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "            course.gap_since = None\n            return",
+        "            return",
+        "tests/execution/test_on_its_way.py",
+    ),
+    Mutant(
+        "keeper/execution/flight.py",
+        "course.gap_since = now if course.gap_since is None else course.gap_since",
+        "course.gap_since = now",
+        "tests/execution/test_on_its_way.py",
+    ),
+    Mutant(
+        "keeper/execution/dispatch.py",
+        "if refusal is None or refusal.cause is not Cause.ALREADY_KNOWN:",
+        "if True:",
+        "tests/execution/test_on_its_way.py",
+    ),
+    Mutant(
+        "keeper/execution/dispatch.py",
+        "if any(attempt.hash == signed.hash for attempt in transaction.attempts):",
+        "if False:",
+        "tests/execution/test_on_its_way.py",
+    ),
+    Mutant(
         "keeper/execution/dispatch.py",
         "state = TxState.MINED if receipt.succeeded else TxState.REVERTED",
         "state = TxState.MINED",
@@ -684,7 +726,25 @@ MUTANTS = (
         "self._purse(Wei(balance)",
         "tests/execution/test_nonces.py",
     ),
+    Mutant(
+        "keeper/execution/lane.py",
+        "if not await self._needless(judged_at):\n            return 0",
+        "if False:\n            return 0",
+        "tests/execution/test_leftovers_followed.py",
+    ),
+    Mutant(
+        "keeper/execution/lane.py",
+        "bool(rows or reopened or unseen or fresh or await self._dispatch.open_rows())",
+        "bool(rows or reopened or unseen or fresh)",
+        "tests/execution/test_leftovers_followed.py",
+    ),
     # keeper/chain/logs.py, passage.py
+    Mutant(
+        "keeper/chain/logs.py",
+        "if len(scan.found) + len(fresh) > MOST_KEPT:",
+        "if False:",
+        "tests/chain/test_logs.py",
+    ),
     Mutant(
         "keeper/chain/logs.py",
         "            at = until + 1\n",

@@ -193,6 +193,20 @@ async def test_logs_have_a_bound(bench: Bench) -> None:
     assert PAGE * MOST_PAGES > 500_000
 
 
+async def test_a_range_that_holds_more_than_is_kept_is_not_followed_to_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever floods a contract with logs fills no memory; as many as are kept are still given."""
+    monkeypatch.setattr("keeper.chain.logs.MOST_KEPT", 40)
+    a = await archive(bench, monkeypatch)
+    a.span, a.at = 100, list(range(99_000, 99_040))
+    pages = LogPages(bench.nodes(a))
+    assert len(await pages.all(99_000, 99_999, WANTED)) == 40
+    a.at.append(99_995)
+    with pytest.raises(NodeAwayError, match="more than 40 logs"):
+        await LogPages(bench.nodes(a)).all(99_000, 99_999, WANTED)
+
+
 async def test_the_logs_of_a_transaction_are_its_own(bench: Bench) -> None:
     """A receipt of another, or with a log of another, creates no order here."""
     a = await bench.server()

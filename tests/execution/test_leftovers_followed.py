@@ -14,8 +14,8 @@ from keeper.execution.flight import SendFailedError
 from keeper.journal import JournalError
 
 __all__ = ["rig"]
-LATENCY_S = 0.004
-BLOCK_S = 0.03
+LATENCY_S = 0.02
+BLOCK_S = 0.01
 """Far less than it takes to look at all rows, one request after the other."""
 
 
@@ -58,7 +58,7 @@ async def one_block(rig: Rig) -> None:
 
 async def test_blocks_faster_than_a_look_do_not_keep_what_is_pending_from_its_end(rig: Rig) -> None:
     """Nobody needs it any more, but it has begun to land: looking whether it may be called off interrupts nobody."""
-    await left_and_landed(rig, 6)
+    await left_and_landed(rig, 3)
     slow_down(rig)
     for _ in range(60):
         await one_block(rig)
