@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_toy_bank import TOY
 
+from keeper.core.book.kind import BOOK
+from keeper.core.lending.kind import LENDING
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.metrics import Metric
+from keeper.core.perp.kind import PERP
+from keeper.core.rules import Kind
 from keeper.core.snapshot import LendingPosition
-from keeper.settings.rule_schema import WhenTable
+from keeper.settings.rule_schema import ACTIONS, RestoreTable, WhenTable
 from keeper.venues.registry import Family, Key, Venue
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +77,30 @@ def test_what_is_in_the_list_is_a_settings_key_and_on_the_page_of_rules(metric: 
     assert key in WhenTable.model_fields
     assert f"| `{key}` |" in (ROOT / "docs/rules.md").read_text()
     assert knowing(key) == set()
+
+
+@pytest.mark.parametrize("kind", [LENDING, PERP, BOOK])
+def test_every_kind_of_thing_is_kept_by_its_metrics_and_actions(kind: Kind[Any, Any, Any]) -> None:
+    """Loans, perpetual positions and books alike: each key of the settings is a metric's or an action's, and only its.
+
+    The page of rules has a row for each.
+    """
+    page = (ROOT / "docs/rules.md").read_text()
+    for metric in kind.metrics.values():
+        for side in metric.sides:
+            key = metric.key_of(side)
+            assert key in WhenTable.model_fields
+            assert f"| `{key}` |" in page
+        if metric.risk is not None and metric.sides:
+            assert metric.key in RestoreTable.model_fields
+    for action in kind.actions.values():
+        assert action.key in ACTIONS
+        assert f"| `{action.key}` |" in page
+
+
+def test_no_word_of_the_settings_is_written_beside_its_metric() -> None:
+    """The delta of a book stands in its metric alone, as any other trigger does."""
+    assert knowing("delta_outside") == set()
 
 
 def test_an_action_is_one_object_as_it_is_on_the_page() -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from keeper.core.actions import Action
-from keeper.core.book.actions import ACTIONS as BOOK_ACTIONS
-from keeper.core.lending.actions import ACTIONS as LENDING_ACTIONS
-from keeper.core.lending.metrics import METRICS as LENDING
+from keeper.core.book.kind import BOOK
+from keeper.core.lending.kind import LENDING
 from keeper.core.metrics import Metric, P
-from keeper.core.perp.candidates import ACTIONS as PERP_ACTIONS
-from keeper.core.perp.metrics import METRICS as PERP
+from keeper.core.perp.kind import PERP
+from keeper.core.rules import Kind
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.units import DAY_S, HOUR_S
 from keeper.settings.rule_keys import either, targets_of, triggers_of
@@ -22,13 +22,13 @@ HEAD = """\
 # What a rule may watch, and where it may get to
 
 Written by `python -m tools.rules` from the metrics of each kind of position (`core/lending/metrics.py`,
-`core/perp/metrics.py`), its actions and `VENUES`. The settings read the same metrics: a key that is not here is
-refused, and so is a figure that makes no sense. How rules are written is in `keeper example`.
+`core/perp/metrics.py`, `core/book/metrics.py`), its actions and `VENUES`. The settings read the same metrics: a key
+that is not here is refused, and so is a figure that makes no sense. How rules are written is in `keeper example`.
 """
 FIRES = {
     Beyond.BELOW: "below",
     Beyond.ABOVE: "above",
-    Beyond.OUTSIDE: "outside",
+    Beyond.OUTSIDE: "farther from zero",
     Beyond.DOWN_TO: "at or below",
     Beyond.UP_TO: "at or above",
 }
@@ -44,40 +44,31 @@ BOUNDS = {Range.ANY: "", Range.POSITIVE: ", above 0", Range.SHARE: ", between 0 
 
 def page() -> str:
     """Return the whole page."""
-    lending = _kind(
-        "Lending positions", Family.LENDING, LENDING, LENDING_ACTIONS.values(), '`"close"` (repay every debt)'
-    )
-    perp = _kind("Perpetual positions", Family.PERP, PERP, PERP_ACTIONS.values(), '`"close"` (no size is left)')
-    return "\n".join([HEAD, *lending, *perp, *_books()])
+    lending = _kind("Lending positions", LENDING, '`"close"` (repay every debt)', Family.LENDING)
+    perp = _kind("Perpetual positions", PERP, '`"close"` (no size is left)', Family.PERP)
+    return "\n".join([HEAD, *lending, *perp, *_kind("Books", BOOK)])
 
 
-def _kind(
-    title: str, family: Family, metrics: Mapping[str, Metric[P]], actions: Iterable[Action], close: str
-) -> Iterator[str]:
-    venues = [f"`{venue.key}`" for venue in VENUES.values() if venue.family is family]
+def _kind(title: str, kind: Kind[P, Any, Any], close: str | None = None, family: Family | None = None) -> Iterator[str]:
+    metrics, venues = kind.metrics, [f"`{venue.key}`" for venue in VENUES.values() if venue.family is family]
     yield f"## {title}\n"
-    yield f"Venues: {', '.join(venues)}.\n"
+    if venues:
+        yield f"Venues: {', '.join(venues)}.\n"
     yield "| `when` | fires | figure | beside it | actions, besides `alert` | what it is |\n|---|---|---|---|---|---|"
     for key, (metric, side) in triggers_of(metrics).items():
         only = "any" if metric.actions is None else ", ".join(f"`{a}`" for a in metric.actions)
         figure = f"{FIGURES[metric.unit]}{BOUNDS[metric.valid]}"
         yield f"| `{key}` | {_fires(metric, side)} | {figure} | {_beside(metric) or '–'} | {only} | {metric.summary} |"
-    goals = [f"`{key}` ({FIGURES[m.unit]}{BOUNDS[m.valid_target]})" for key, m in targets_of(metrics).items()]
-    yield f"\n`restore` is {either([*goals, close])}.\n"
+    goals = [f"`{key}` ({FIGURES[m.unit]}{_within(m)})" for key, m in targets_of(metrics).items()]
+    yield f"\n`restore` is {either([*goals, close] if close else goals)}.\n"
     still = [f"`{key}`" for key, (metric, _) in triggers_of(metrics).items() if metric.at_target is None]
-    yield from _actions(actions)
-    yield f"Nothing that a rule does moves {either(still)}: such a rule rests once its target is met.\n"
+    yield from _actions(kind.actions.values())
+    if still:
+        yield f"Nothing that a rule does moves {either(still)}: such a rule rests once its target is met.\n"
 
 
-def _books() -> Iterator[str]:
-    yield "## Books\n"
-    yield "| `when` | fires | figure | what it is |\n|---|---|---|---|"
-    yield (
-        "| `delta_outside` | outside `band`, on either side of zero | `underlying` and `band`, whole units above 0 | "
-        "What the book's positions and wallets are exposed to in all. |\n"
-    )
-    yield "`restore` is `delta` (whole units, inside the band).\n"
-    yield from _actions(BOOK_ACTIONS.values())
+def _within(metric: Metric[P]) -> str:
+    return f", inside the `{metric.bound_key}`" if metric.bound_key else BOUNDS[metric.valid_target]
 
 
 def _actions(of: Iterable[Action]) -> Iterator[str]:
@@ -97,6 +88,8 @@ def _yes(is_so: bool) -> str:
 
 def _beside(metric: Metric[P]) -> str:
     named = f"`{metric.named}`" if metric.named else ""
+    if metric.bound_key:
+        return f"in a table: {named}, and the figure as `{metric.bound_key}`"
     window = f'`window` (usually "{_period(metric.window_s)}")' if metric.window_s else ""
     return ", ".join(x for x in (named, window) if x)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from keeper.core.book.position import exposure
-from keeper.core.book.rules import HedgeRule, blindness
+from keeper.core.book.kind import BOOK
+from keeper.core.book.position import BookPosition, exposure
+from keeper.core.book.rules import BookRule
 from keeper.core.lending.actions import REPAY, TOP_UP
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.named import secures
@@ -16,7 +17,7 @@ from keeper.core.perp.metrics import is_named
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
-from keeper.core.rules import too_late
+from keeper.core.rules import NO_TRAIL, too_late, verdict_of
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.engine.plan import judge
 from keeper.service.opened import Opened
@@ -32,9 +33,9 @@ def examine_rules(engine: Opened, snapshot: Snapshot) -> Iterator[Found]:
             found += _lending(engine, snapshot, position)
         elif isinstance(position, PerpPosition):
             found += [f for rule in engine.perps.rules if rule.position == position.name for f in _perp(rule, position)]
-    found += [blind for rule in engine.perps.hedge_rules for blind in _book(engine, snapshot, rule)]
+    found += [blind for rule in engine.perps.book_rules for blind in _book(engine, snapshot, rule)]
     yield from found
-    if not found and (engine.state.rules or engine.perps.rules or engine.perps.hedge_rules):
+    if not found and (engine.state.rules or engine.perps.rules or engine.perps.book_rules):
         yield "rules", True, "each measures something, and could act if it fired now"
 
 
@@ -81,13 +82,13 @@ def _penniless(engine: Opened, snapshot: Snapshot, rule: Rule) -> str | None:
     return f"can do nothing now: the wallet of {place.spender} holds no token of this market; send it some"
 
 
-def _book(engine: Opened, snapshot: Snapshot, rule: HedgeRule) -> Iterator[Found]:
-    book = engine.perps.book(rule.book)
-    hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
+def _book(engine: Opened, snapshot: Snapshot, rule: BookRule) -> Iterator[Found]:
+    book = engine.perps.book(rule.position)
+    hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
     seen = exposure(book, snapshot, engine.native_symbol)
-    blind = None if seen.doubts else blindness(seen, rule, hedges)
-    if blind:
-        yield f"rule {rule.name}", False, f"measures nothing: {blind.detail}"
+    verdict = verdict_of(BOOK, rule, BookPosition(seen, hedges, snapshot.block), NO_TRAIL)
+    if verdict.doubt and not seen.doubts:
+        yield f"rule {rule.name}", False, f"measures nothing: {verdict.doubt.detail}"
 
 
 def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Found]:

@@ -43,7 +43,7 @@ def status(chains: list[Settings], *, as_json: bool) -> None:
 
 def explain(settings: Settings, name: str, *, as_json: bool) -> None:
     """Explain what would be done about one position or book."""
-    known = [p.name for p in settings.positions] + [rule.book for rule in settings.hedge_rules]
+    known = [p.name for p in settings.positions] + [rule.position for rule in settings.book_rules]
     if name not in known:
         fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no position {name!r}; known: {', '.join(known)}")
 

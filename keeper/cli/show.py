@@ -50,7 +50,7 @@ async def status(
 ) -> None:
     """Print the positions at one block."""
     judged, perps = await _judged(engine, snapshot)
-    books = [await judge_book(engine, snapshot, engine.perps.book(r.book), r) for r in engine.perps.hedge_rules]
+    books = [await judge_book(engine, snapshot, engine.perps.book(r.position), r) for r in engine.perps.book_rules]
     carried = [(b, carry_of(snapshot, b)) for b in books]
     last = {name: await engine.journal.decisions.last(name) for name in engine.reader.positions}
     if as_json:

@@ -31,8 +31,8 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
             for p in of.perp_rules
         ]
         + [
-            {"name": h.name, "book": h.book, "actions": _actions(h.actions), "target": str(h.target)}
-            for h in of.hedge_rules
+            {"name": h.name, "book": h.position, "actions": _actions(h.actions), "target": str(h.target)}
+            for h in of.book_rules
         ],
         "books": [{"name": b.name, "positions": list(b.positions), "hedge": list(b.hedges)} for b in of.books],
         "nodes": [{"name": n.name, "roles": sorted(role.value for role in n.roles)} for n in of.nodes],
@@ -53,7 +53,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         console.print(f"  rules: {rules}", soft_wrap=True)
     names(console, of)
     for book in of.books:
-        hedging = ", ".join(r.name for r in of.hedge_rules if r.book == book.name) or "none: only watched"
+        hedging = ", ".join(r.name for r in of.book_rules if r.position == book.name) or "none: only watched"
         members = ", ".join(dict.fromkeys((*book.positions, *book.hedges)))
         console.print(f"book {book.name}: {members}; rules: {hedging}", soft_wrap=True)
     nodes = "; ".join(f"{n.name} ({', '.join(sorted(r.value for r in n.roles))})" for n in of.nodes)

@@ -134,6 +134,11 @@ class Intent(Generic[P]):
         """The position's name."""
         return self.assessment.position.name
 
+    @property
+    def subject(self) -> str:
+        """Under what name is kept in mind what the owner heard."""
+        return self.position
+
     def hold(self, reason: Reason, detail: str = "") -> Hold:
         """Return the refusal this intent ends in."""
         return Hold(self.position, self.rule.name, reason, detail, self.rule.is_boost)
@@ -186,14 +191,19 @@ def asked_for(holds: Sequence[Hold]) -> Hold:
     return gravest(acting) if acting else Hold(holds[0].position, None, Reason.HEALTHY)
 
 
-def decide(kind: Kind[P, A, I], assessed: A | Unjudged, memory: Memory, safety: Safety, signer: Address) -> Decided[I]:
-    """Return what each fired rule of one position asks for or why it may not, and each rule that cannot be judged."""
+def decide(
+    kind: Kind[P, A, I], assessed: A | Unjudged, memory: Memory, safety: Safety, *signers: Address
+) -> Decided[I]:
+    """Return what each fired rule of one position asks for or why it may not, and each rule that cannot be judged.
+
+    ``signers``: who could sign for it, of whom one has to be free.
+    """
     if isinstance(assessed, Unjudged):
         return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
     name = assessed.position.name
     if not any(v.fired or v.doubt for v in assessed.verdicts):
         return Decided((Hold(name, None, Reason.HEALTHY),))
-    deciding = _Deciding(kind, memory, safety, signer)
+    deciding = _Deciding(kind, memory, safety, signers)
     fired = [deciding.outcome(rule, assessed) for rule in assessed.fired]
     blind = [
         Hold(name, v.rule.name, v.doubt.reason, v.doubt.detail, v.rule.is_boost) for v in assessed.verdicts if v.doubt
@@ -208,7 +218,7 @@ class _Deciding(Generic[P, A, I]):
     kind: Kind[P, A, I]
     memory: Memory
     safety: Safety
-    signer: Address
+    signers: tuple[Address, ...]
 
     def outcome(self, rule: Rule[P], assessed: A) -> Hold | I:
         """Return what a fired rule asks for, or why it may not."""
@@ -228,13 +238,18 @@ class _Deciding(Generic[P, A, I]):
         return self.kind.intended(assessed, rule, rule.target, allowed, forbidden, left, paid, outrun)
 
     def _not_now(self, rule: Rule[P], position: P) -> tuple[Reason, str] | None:
-        """Return why it has to wait: for an order whose outcome is not known, for its cooldown, for its signer."""
+        """Return why it has to wait: for an order or a plan about to change it, for its cooldown, for its signer."""
         order = self.kind.waits(position)
         if order:
             return Reason.ORDER_PENDING, order
+        # whoever signs it: a plan under way for any member is about to change what is measured
+        under_way = self.memory.flying | set(self.memory.busy.values())
+        changing = next((name for name in self.kind.members(position) if name in under_way), None)
+        if changing:
+            return Reason.IN_FLIGHT, "" if changing == position.name else changing
         is_near = not rule.is_boost and self.kind.is_emergency(position, self.safety.emergency_health)
         is_new, now = is_new_danger(self.kind, rule, position, self.memory), position.block.timestamp
-        return not_now(rule, position.name, now, self.memory, self.signer, is_emergency=is_near, is_new=is_new)
+        return not_now(rule, position.name, now, self.memory, self.signers, is_emergency=is_near, is_new=is_new)
 
 
 def _needless(rule: Rule[P], assessed: Assessment[P]) -> tuple[Reason, str] | None:
@@ -242,7 +257,7 @@ def _needless(rule: Rule[P], assessed: Assessment[P]) -> tuple[Reason, str] | No
     target, trigger, position = rule.target, rule.trigger, assessed.position
     if not rule.actions or target is None:
         measured = next(v.measured for v in assessed.verdicts if v.rule is rule)
-        return Reason.ALERT_ONLY, trigger.metric.text(measured)
+        return Reason.ALERT_ONLY, trigger.detail(measured)
     is_met = not rule.is_boost and target.is_met(position)
     if trigger.metric.at_target is None:  # nothing of ours moves it: the rule rests once its target is met
         refusal = (Reason.AT_TARGET, str(target)) if is_met else None
@@ -276,7 +291,14 @@ def is_new_danger(kind: Kind[P, A, I], rule: Rule[P], position: P, memory: Memor
 
 
 def not_now(
-    rule: Bounded, name: str, now: int, memory: Memory, signer: Address, *, is_emergency: bool, is_new: bool = False
+    rule: Bounded,
+    name: str,
+    now: int,
+    memory: Memory,
+    signers: Sequence[Address],
+    *,
+    is_emergency: bool,
+    is_new: bool = False,
 ) -> tuple[Reason, str] | None:
     """Return why a fired rule may not act on the position ``name`` at the block's time ``now``.
 
@@ -284,8 +306,8 @@ def not_now(
     """
     if name in memory.flying:
         return Reason.IN_FLIGHT, ""
-    if signer in memory.busy:
-        other = memory.busy[signer]
+    if signers and all(signer in memory.busy for signer in signers):
+        other = memory.busy[signers[0]]
         return (Reason.IN_FLIGHT, "") if other == name else (Reason.SIGNER_BUSY, other)
     if not memory.may_sign:
         return Reason.SIGNING_STOPPED, ""

@@ -2,7 +2,7 @@
 
 Everything about a trigger is in one ``Metric``: the settings key and its checks, the page in docs/, what is remembered
 from block to block, whether a rule would fire again at its own target, and the words that people read all come from it.
-Each kind of position lists its own: ``core/lending/metrics.py``, ``core/perp/metrics.py``.
+Each kind of position lists its own: ``core/lending/metrics.py``, ``core/perp/metrics.py``, ``core/book/metrics.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from keeper.core.block import BlockRef
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.trail import NOTHING, LookBack, Trail
-from keeper.core.units import BPS, Address, mul_div_down, mul_div_up
+from keeper.core.units import BPS, mul_div_down, mul_div_up
 
 
 class AnyPosition(Protocol):
@@ -26,16 +26,8 @@ class AnyPosition(Protocol):
         """How the owner calls it."""
 
     @property
-    def owner(self) -> Address:
-        """Whose account it is."""
-
-    @property
     def block(self) -> BlockRef:
         """The block it was read at."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is there."""
 
 
 P = TypeVar("P", bound=AnyPosition)
@@ -83,6 +75,8 @@ class Metric(Generic[P]):
     """What is wrong with a bound that could be meant and still never works: it fires always, never, or too late."""
     named: str | None = None
     """The settings key that says what is meant: ``asset``, ``market``; None for what is the whole position's."""
+    bound_key: str | None = None
+    """Where what is meant and its bound are written in a table of their own: the key of the bound in it."""
     window_s: int = 0
     """The window where the owner gives none; zero for what does not look back over one."""
     actions: tuple[str, ...] | None = None
@@ -91,6 +85,8 @@ class Metric(Generic[P]):
     """Why only these, for the owner."""
     remember: Callable[[Trail, str, P, Subject, bool], Trail] | None = None
     """Put this block into a trail, for a rule by name; the flag says whether prices are beyond doubt."""
+    can_rest: bool = False
+    """True where a venue can watch for it by itself: an order that rests there may stand in for the rule."""
     looks_beside: bool = False
     """True where what it measures is read beside the position: other prices, what assets stand for."""
     follows_prices: bool = True
@@ -158,7 +154,7 @@ class Trigger(Generic[P]):
 
     def rests_at(self, value: int) -> bool:
         """Return whether a value neither fires nor lies on the bound itself."""
-        return not self.fires_at(value) and value != self.bound
+        return not self.fires_at(value) and not self.side.is_at(value, self.bound)
 
     def at(self, p: P | None, target: Target[P]) -> int | None:
         """Return what would be measured at a target; None where nobody knows, or nothing of ours moves it."""
@@ -168,6 +164,10 @@ class Trigger(Generic[P]):
     def subject(self) -> str:
         """What is measured, in words: ``price of WETH``."""
         return f"{self.metric.words} of {self.of.symbol}" if self.of.symbol else self.metric.words
+
+    def detail(self, value: int | None) -> str:
+        """Return a measured value for a detail, with what it is so much of: ``delta 1.2000 ETH``."""
+        return f"{self.metric.text(value)}{_of(self.metric, self.of)}"
 
     def text(self, value: int | None) -> str:
         """Return a measure against its bound: ``health factor 1.6523 is below 1.70``."""
@@ -186,11 +186,15 @@ class Target(Generic[P]):
     metric: Metric[P]
     value: int
     of: Subject = field(default=WHOLE)
+    within: int = 1
+    """Nearer than this is met, where both sides of the value are dangerous: less is not worth a trade."""
 
     def is_met(self, p: P) -> bool:
         """Return whether the metric is known and not on its dangerous side of the value."""
         now, risk = self.metric.now(p, self.of), self.metric.risk
-        return now is not None and risk is not None and not risk.is_beyond(now, self.value)
+        if now is None or risk is None:
+            return False
+        return abs(now - self.value) < self.within if risk is Beyond.OUTSIDE else not risk.is_beyond(now, self.value)
 
     def aimed(self, by: int) -> Target[P]:
         """Return the target moved to its safe side by basis points of itself: what accrues cannot undo it."""
@@ -212,4 +216,8 @@ class Target(Generic[P]):
     def __str__(self) -> str:
         if self.is_close:
             return f"{self.of.symbol} closed" if self.of.symbol else "closed"
-        return f"{self.metric.words} {self.metric.unit.text(self.value)}"
+        return f"{self.metric.words} {self.metric.unit.text(self.value)}{_of(self.metric, self.of)}"
+
+
+def _of(metric: Metric[P], of: Subject) -> str:
+    return f" {of.symbol}" if metric.unit is Unit.SIZE and of.symbol else ""

@@ -24,6 +24,8 @@ from keeper.core.trail import Trail
 from keeper.core.units import Address, Bps, Usd, Wad, Wei
 
 WORST_OF_USUAL = 10
+NO_RATIO = Wad(0)
+WEEK_S = 7 * 86_400
 MOST_SLIPPAGE = 2_000
 """Basis points: no settings file may allow more."""
 
@@ -40,6 +42,8 @@ class Limits:
     """Highest fee per gas."""
     worst_slippage: Bps | None = None
     """What a rescue may lose at the edge of liquidation; None: derived from the usual."""
+    least_margin_ratio: Wad = NO_RATIO
+    """What no trade of the rule may take the margin ratio of a hedge below."""
 
     @property
     def worst(self) -> Bps:
@@ -61,6 +65,8 @@ class Rule(Generic[P]):
     limits: Limits
     rests: bool = False
     """Whether an order with the venue stands in for the rule while the keeper is away."""
+    horizon_s: int = WEEK_S
+    """How long what it opens is thought to be held, when what holding it costs is weighed."""
 
     @property
     def is_boost(self) -> bool:
@@ -150,26 +156,40 @@ class Intended(Protocol[P, A_contra, I_co]):
         """Return the intent."""
 
 
+def _nobody(_position: object) -> tuple[str, ...]:
+    return ()
+
+
+def _able(_rule: object, _position: object) -> Doubt | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind(Generic[P, A, I]):
     """What the story needs to know of a kind of position: a value, so that a metric is added with ``replace``."""
 
-    nothing: str
-    """What an account has that has nothing here."""
+    nothing: Callable[[P], str | None]
+    """What is missing where nothing is there to be kept; None where something is."""
     metrics: Mapping[str, Metric[P]]
     actions: Mapping[str, Action]
+    closed: Callable[[str | None], Target[P]] | None
+    """What "close" means, of a market where one is named; None where there is nothing to be closed."""
     disagrees: Callable[[P], str | None]
     """How our figures differ from the venue's own; None where they are the same, to the unit."""
     waits: Callable[[P], str | None]
     """The order that waits for the venue: what it will do is not known yet."""
-    liquidated_at: Callable[[P], Target[P]]
-    """Where liquidation begins."""
+    liquidated_at: Callable[[P], Target[P]] | None
+    """Where liquidation begins; None for what nobody liquidates."""
     is_emergency: Callable[[P, Wad], bool]
     """Whether liquidation is so near that nothing holds a rescue back, given the owner's bound."""
     is_new_low: Callable[[P, Mapping[Address, int]], bool]
     """Whether prices are worse for the position as it is now than those that a rule last acted on."""
     judged: Judged[P, A]
     intended: Intended[P, A, I]
+    members: Callable[[P], tuple[str, ...]] = _nobody
+    """Positions and books whose plans change it, whoever signs them: one under way is waited for."""
+    unable: Callable[[Rule[P], P], Doubt | None] = _able
+    """Why a rule that rests could do nothing if it fired: it is as good as one that measures nothing."""
 
 
 def assess(
@@ -189,13 +209,27 @@ def assess(
     """
     if isinstance(position, Unreadable):
         return Unjudged(position.name, position.doubt)
-    if position.is_empty and not may_be_empty:
-        return Unjudged(position.name, Doubt(Reason.NO_POSITION, f"{position.owner} has {kind.nothing}"))
+    nothing = None if may_be_empty else kind.nothing(position)
+    if nothing is not None:
+        return Unjudged(position.name, Doubt(Reason.NO_POSITION, nothing))
     difference = kind.disagrees(position)
     if difference is not None:
         return Unjudged(position.name, Doubt(Reason.FIGURES_DISAGREE, difference))
+    return judge(kind, position, rules, doubts, doubted, drifts, trail)
+
+
+def judge(
+    kind: Kind[P, A, I],
+    position: P,
+    rules: Sequence[Rule[P]],
+    doubts: tuple[Doubt, ...],
+    doubted: Mapping[Address, tuple[Doubt, ...]] | None = None,
+    drifts: Mapping[Address, Drift] | None = None,
+    trail: Trail | None = None,
+) -> A:
+    """Judge a position whose figures are beyond question by its rules."""
     seen, name = trail or NO_TRAIL, position.name
-    verdicts = tuple(verdict_of(rule, position, seen) for rule in rules if rule.position == name)
+    verdicts = tuple(verdict_of(kind, rule, position, seen) for rule in rules if rule.position == name)
     return kind.judged(position, verdicts, doubts, doubted or {}, drifts or {})
 
 
@@ -205,18 +239,22 @@ NO_TRAIL = Trail()
 def too_late(kind: Kind[P, A, I], rule: Rule[P], position: P) -> str | None:
     """Return that a rule still rests where liquidation begins; None where it fires before, or nobody knows."""
     trigger, metric = rule.trigger, rule.trigger.metric
+    if kind.liquidated_at is None:
+        return None
     there = trigger.at(position, kind.liquidated_at(position))
     if there is None or trigger.side is not metric.risk or trigger.fires_at(there, position):
         return None
     return f"fires too late: the position is liquidated at {metric.words} {metric.unit.text(there)} already"
 
 
-def verdict_of(rule: Rule[P], position: P, trail: Trail) -> Verdict[P]:
+def verdict_of(kind: Kind[P, A, I], rule: Rule[P], position: P, trail: Trail) -> Verdict[P]:
     """Return what a rule measures, or why it measures nothing: a rule that looks nowhere is never at rest.
 
     Where nothing is there to be measured (no size, no debt) it is no doubt; what the position does not have is one.
     """
     found = rule.trigger.metric.measure(position, trail.seen(rule.name), rule.trigger.of)
-    if isinstance(found, Doubt):
-        return Verdict(rule, None, fired=False, doubt=Doubt(found.reason, f"rule {rule.name}: {found.detail}"))
-    return Verdict(rule, found, fired=found is not None and rule.trigger.fires_at(found, position))
+    measured = None if isinstance(found, Doubt) else found
+    fired = measured is not None and rule.trigger.fires_at(measured, position)
+    doubt = found if isinstance(found, Doubt) else None if fired else kind.unable(rule, position)
+    said = None if doubt is None else Doubt(doubt.reason, f"rule {rule.name}: {doubt.detail}")
+    return Verdict(rule, measured, fired, said)

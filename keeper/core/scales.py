@@ -37,6 +37,10 @@ class Beyond(Enum):
             case _:
                 assert_never(self)
 
+    def is_at(self, value: int, bound: int) -> bool:
+        """Return whether a value lies on the bound itself, which of two sides has two ends."""
+        return (abs(value) if self is Beyond.OUTSIDE else value) == bound
+
     @property
     def mirrored(self) -> Beyond:
         """The other side: what a stop of a short looks at."""

@@ -67,11 +67,8 @@ class Case(Protocol[A, I, R]):
     def urgency(self, intent: I) -> tuple[bool, int, int]:
         """Return what plans of one block are ordered by, the smallest first."""
 
-    async def prepare(self, intents: Sequence[I]) -> R | Hold:
-        """Return the best rehearsed plan for a rule's intents, or why there is none. Raises NodeError."""
-
-    def intent_of(self, prepared: R, intents: Sequence[I]) -> I:
-        """Return which of a rule's intents a plan is for."""
+    async def prepare(self, intent: I) -> R | Hold:
+        """Return the best rehearsed plan for a rule's intent, or why there is none. Raises NodeError."""
 
     async def tend(self, found: Considered[I, R]) -> Considered[I, R]:
         """See to what is due besides the rules before anything is sent: orders left, what others did.

@@ -16,8 +16,8 @@ def cases_of(engine: Engine, snapshot: Snapshot) -> tuple[AnyCase, ...]:
     """Return every position that was read, and every book under each of its rules, in the settings' order."""
     positions = [case_of(engine, snapshot, position) for position in snapshot.positions]
     books = [
-        BookCase(engine, snapshot, engine.perps.book(rule.book), rule, wave=2 + i)
-        for i, rule in enumerate(engine.perps.hedge_rules)
+        BookCase(engine, snapshot, engine.perps.book(rule.position), rule, wave=2 + i)
+        for i, rule in enumerate(engine.perps.book_rules)
     ]
     return (*positions, *books)
 

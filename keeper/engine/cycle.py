@@ -116,14 +116,13 @@ async def keep(engine: Engine, case: Case[A, I, R], assessed: A | Unjudged, deci
 async def considered(case: Case[A, I, R], decided: Decided[I]) -> Considered[I, R]:
     """Return the plan for what the rules ask for, rehearsed upon those before it; else why there is none.
 
-    Rules are tried in their order: one that finds no way never hides the next. A rule's intents are alternatives.
+    Rules are tried in their order: one that finds no way never hides the next.
     """
     holds = decided.holds
-    for _, alternatives in groupby(decided.intents, lambda intent: intent.rule.name):
-        intents = tuple(alternatives)
-        prepared = await case.prepare(intents)
+    for intent in decided.intents:
+        prepared = await case.prepare(intent)
         if not isinstance(prepared, Hold):
-            return Considered(case.intent_of(prepared, intents), prepared, holds)
+            return Considered(intent, prepared, holds)
         holds = (*holds, prepared)
     lead = gravest(holds)
     return Considered(lead, None, tuple(hold for hold in holds if hold is not lead))

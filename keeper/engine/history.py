@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from keeper.core.book.position import Book
-from keeper.core.book.rules import HedgeRule
+from keeper.core.book.rules import BookRule, subject_of
 from keeper.core.book.unhedged import Naked
 from keeper.core.metrics import P, Trigger
 from keeper.core.perp.position import PerpPosition
@@ -51,7 +51,7 @@ class PerpMemory:
     """Chain and mode: a dry run remembers apart from a live one."""
     rules: tuple[PerpRule, ...]
     books: tuple[Book, ...]
-    hedge_rules: tuple[HedgeRule, ...]
+    book_rules: tuple[BookRule, ...]
     is_look: bool = False
     """Whether this is only a look at things: then nothing is written down."""
     trails: dict[str, Trail] = field(default_factory=dict)
@@ -94,17 +94,17 @@ class PerpMemory:
         self.trails[name] = now
         return now
 
-    async def naked_of(self, rule: HedgeRule) -> Naked:
+    async def naked_of(self, rule: BookRule) -> Naked:
         """Return how long a book has been outside its band."""
-        key = f"{rule.book}:{rule.name}"
+        key = subject_of(rule)
         if key not in self.naked:
             found = await self._get(self._key("naked", key))
             self.naked[key] = Naked(**found) if isinstance(found, dict) else Naked()
         return self.naked[key]
 
-    async def set_naked(self, rule: HedgeRule, naked: Naked) -> None:
+    async def set_naked(self, rule: BookRule, naked: Naked) -> None:
         """Remember it."""
-        key = f"{rule.book}:{rule.name}"
+        key = subject_of(rule)
         if self.naked.get(key) == naked:
             return
         plain = {"since": naked.since, "seen": naked.seen, "used": naked.used, "tries": naked.tries}

@@ -66,16 +66,11 @@ class LendingCase:
         """Return the dollars to be lost, then the health factor."""
         return urgency(intent)
 
-    async def prepare(self, intents: Sequence[LendingIntent]) -> Prepared | Hold:
+    async def prepare(self, intent: LendingIntent) -> Prepared | Hold:
         """Return a plan made ready beforehand that still fits, else the best that works now. Raises NodeError."""
-        (intent,) = intents
         # what was made ready beforehand knows nothing of what goes before it at this block
         armed = None if self.engine.state.ahead else await fitting(self.engine, self.snapshot, intent, self.signer)
         return armed or await rehearsed_now(self.engine, self.snapshot, intent, self.signer)
-
-    def intent_of(self, prepared: Prepared, intents: Sequence[LendingIntent]) -> LendingIntent:
-        """Return the intent the plan is for."""
-        return intents[0]
 
     async def tend(self, found: Considered[LendingIntent, Prepared]) -> Considered[LendingIntent, Prepared]:
         """Return what it comes to: nothing is left with a lending market that had to be seen to."""

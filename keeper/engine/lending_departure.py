@@ -58,7 +58,7 @@ class LendingDeparture:
     @property
     def subject(self) -> str:
         """The position."""
-        return self._name
+        return self.plan.intent.subject
 
     def written(self) -> Written:
         """Return what the journal keeps of it."""

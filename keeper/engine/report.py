@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Hold
 from keeper.core.fee_budget import Stake
 from keeper.core.lending import distances
@@ -90,7 +90,7 @@ def inputs(snapshot: Snapshot, judged: Data) -> Data:
     }
 
 
-def decision(of: Hold | LendingIntent | PerpIntent | HedgeIntent) -> Data:
+def decision(of: Hold | LendingIntent | PerpIntent | BookIntent) -> Data:
     """Return a decision: held and why, or what is meant to be done."""
     if isinstance(of, Hold):
         return {
@@ -103,8 +103,6 @@ def decision(of: Hold | LendingIntent | PerpIntent | HedgeIntent) -> Data:
         }
     left = None if of.left_today is None else decimal_of(of.left_today, 8, 2)
     base = {"kind": "act", "rule": of.rule.name, "target": str(of.target), "left_today_usd": left}
-    if isinstance(of, HedgeIntent):
-        return base | {"actions": ["hedge"]}
     forbidden = [{"action": a.key, "reason": d.reason.code, "detail": d.detail} for a, d in of.forbidden]
     more = {"slippage_bps": _slippage(of)} if isinstance(of, LendingIntent) else {}
     return base | {"actions": [a.key for a in of.actions], "forbidden": forbidden} | more

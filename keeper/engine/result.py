@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
-from keeper.core.book.rules import BookAssessment, HedgeIntent
+from keeper.core.book.rules import BookAssessment, BookIntent
 from keeper.core.decide import Hold
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
@@ -18,7 +18,7 @@ from keeper.execution.outcome import Outcome, PerpOutcome
 
 Family = Literal["lending", "perp", "book"]
 AnyAssessment = LendingAssessment | PerpAssessment | BookAssessment
-AnyIntent = LendingIntent | PerpIntent | HedgeIntent
+AnyIntent = LendingIntent | PerpIntent | BookIntent
 AnyPrepared = Prepared | PerpPrepared
 AnyOutcome = Outcome | PerpOutcome
 

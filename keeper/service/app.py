@@ -113,7 +113,7 @@ async def opened(
                 f"{network.chain_id}:{scope}",
                 settings.perp_rules,
                 settings.books,
-                settings.hedge_rules,
+                settings.book_rules,
                 is_look,
             ),
             lent=LentMemory(journal, f"{network.chain_id}:{network.name}:{scope}", is_look),
@@ -142,9 +142,7 @@ def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, Keysto
     """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
     acting = {r.position for r in settings.rules if r.actions}
     acting |= {rule.position for rule in settings.perp_rules if rule.actions or rule.rests}
-    hedging = {rule.book: rule for rule in settings.hedge_rules if rule.may_act}
-    acting |= {name for book in settings.books if book.name in hedging for name in book.hedges}
-    acting |= {rule.unwinds for rule in hedging.values() if rule.unwinds}
+    acting |= {name for rule in settings.book_rules for name in settings.traded_by(rule)}
     keys: dict[Address, KeystoreSigner] = {}
     for position in settings.positions:
         signer = position.signer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from keeper.core.book.rules import HedgeRule
+from keeper.core.book.rules import BookRule
 from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
 from keeper.core.units import Wei, decimal_of, gwei_text
@@ -40,7 +40,7 @@ def fixed_caps(settings: Settings) -> tuple[FixedCap, ...]:
 def _caps(settings: Settings) -> Iterator[FixedCap]:
     if settings.max_fee is not None:
         yield FixedCap("[safety]", settings.max_fee)
-    rules: tuple[Rule | PerpRule | HedgeRule, ...] = (*settings.rules, *settings.perp_rules, *settings.hedge_rules)
+    rules: tuple[Rule | PerpRule | BookRule, ...] = (*settings.rules, *settings.perp_rules, *settings.book_rules)
     for rule in rules:
         if rule.limits.max_fee is not None and not rule.is_boost:
             yield FixedCap(f"rule {rule.name}", rule.limits.max_fee)

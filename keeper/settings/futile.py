@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
 from keeper.core.actions import Action
+from keeper.core.book.rules import underlying_of
 from keeper.core.decide import LEAST_SPEND, Bounded
 from keeper.core.lending.metrics import HEALTH_FACTOR, MOST_HEALTH, LendingTrigger, likely_health
 from keeper.core.lending.rules import Rule
 from keeper.core.metrics import P, Trigger
-from keeper.core.perp.metrics import STOP_LOSS, TAKE_PROFIT
 from keeper.core.perp.rules import PerpRule
+from keeper.core.scales import Beyond
 from keeper.core.units import decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address
@@ -29,7 +31,7 @@ NATIVE = {"ETH": "WETH", "BTC": "WBTC", "POL": "WPOL", "MATIC": "WPOL", "AVAX": 
 
 def futile(of: Settings) -> list[str]:
     """Return what can never work, each with the file, the place and the remedy."""
-    found = [*_rules(of), *_perp_rules(of), *_positions(of), *_daemon(of)]
+    found = [*_rules(of), *_perp_rules(of), *_book_rules(of), *_positions(of), *_daemon(of)]
     return [in_one_line(f"{of.path}: {line}") for line in found]
 
 
@@ -56,15 +58,19 @@ def _perp_rules(of: Settings) -> Iterator[str]:
             *_limits(rule),
         ):
             yield f"rule {rule.name!r}: {line}"
-    for hedge in of.hedge_rules:
-        book = next(b for b in of.books if b.name == hedge.book)
-        guarded = [name for name in book.hedges if _is_guarded(positions[name])]
-        if unknown := _unknown_underlying(hedge.underlying, [positions[name] for name in book.hedges], of):
-            yield f"rule {hedge.name!r}: {unknown}"
-        if hedge.may_act and len(guarded) == len(book.hedges):
-            yield f"rule {hedge.name!r}: a guardian cannot trade, and no hedge of {book.name!r} has its owner as signer"
-        yield from (f"rule {hedge.name!r}: {line}" for line in _limits(hedge))
-    yield from _crossed_stops(of)
+    yield from _crossed(of)
+
+
+def _book_rules(of: Settings) -> Iterator[str]:
+    positions = {p.name: p for p in of.positions}
+    for rule in of.book_rules:
+        book = next(b for b in of.books if b.name == rule.position)
+        hedges = [positions[name] for name in book.hedges]
+        if unknown := _unknown_underlying(underlying_of(rule), hedges, of):
+            yield f"rule {rule.name!r}: {unknown}"
+        if rule.actions and all(_is_guarded(hedge) for hedge in hedges):
+            yield f"rule {rule.name!r}: a guardian cannot trade, and no hedge of {book.name!r} has its owner as signer"
+        yield from (f"rule {rule.name!r}: {line}" for line in _limits(rule))
 
 
 # --- who may do what -------------------------------------------------------------------------------------------------
@@ -128,20 +134,39 @@ def _limits(rule: Bounded) -> Iterator[str]:
         yield "limits.max_fee_gwei is at most 0.01: no transaction is ever mined for that; write gwei, like 200"
 
 
-def _crossed_stops(of: Settings) -> Iterator[str]:
-    """Yield pairs of stops of one position between which no price lies: one of them always fires."""
-    for position in (p for p in of.positions if p.is_long is not None):
+def _crossed(of: Settings) -> Iterator[str]:
+    """Yield pairs of rules of one position that look at one figure from two sides, and between which none lies."""
+    for position in of.positions:
         own = [r for r in of.perp_rules if r.position == position.name]
-        stops = [r for r in own if r.trigger.metric is STOP_LOSS]
-        takes = [r for r in own if r.trigger.metric is TAKE_PROFIT]
-        for stop, take in ((s, t) for s in stops for t in takes):
-            low, high = (stop, take) if position.is_long else (take, stop)
+        for one, other in combinations(own, 2):
+            if not _is_one_figure(one.trigger, other.trigger):
+                continue
+            sides = [_side(rule.trigger, position) for rule in (one, other)]
+            if None in sides or sides[0] is sides[1]:
+                continue
+            low, high = (one, other) if sides[0] is Beyond.DOWN_TO else (other, one)
             if low.trigger.bound >= high.trigger.bound:
-                side = "below" if position.is_long else "above"
-                yield (
-                    f"rules {stop.name!r} and {take.name!r}: one of them always fires; the stop_loss of a "
-                    f"{'long' if position.is_long else 'short'} lies {side} its take_profit"
-                )
+                yield _crossing(*((low, high) if position.is_long else (high, low)), position)
+
+
+def _crossing(first: PerpRule, second: PerpRule, position: Position) -> str:
+    side, kind = ("below", "long") if position.is_long else ("above", "short")
+    keys = first.trigger.metric.key, second.trigger.metric.key
+    return (
+        f"rules {first.name!r} and {second.name!r}: one of them always fires; the {keys[0]} of a {kind} lies {side} "
+        f"its {keys[1]}"
+    )
+
+
+def _is_one_figure(one: Trigger[P], other: Trigger[P]) -> bool:
+    return one.metric.measure is other.metric.measure
+
+
+def _side(trigger: Trigger[P], position: Position) -> Beyond | None:
+    """Return the side a trigger fires on where it fires at its bound; None where the position does not say."""
+    if trigger.metric.is_turned is None or position.is_long is None:
+        return None
+    return trigger.side if position.is_long else trigger.side.mirrored
 
 
 # --- names that the network does not know ----------------------------------------------------------------------------

@@ -16,9 +16,13 @@ from pydantic import BaseModel, ValidationError
 
 from keeper import resources
 from keeper.chain.health import Role, host_of
+from keeper.core.book.kind import BOOK
 from keeper.core.decide import Safety
+from keeper.core.lending.kind import LENDING
+from keeper.core.perp.kind import PERP
 from keeper.core.units import WAD, Address, Bps, Wad, Wei, scaled
 from keeper.settings import schema
+from keeper.settings.books import build_book
 from keeper.settings.faults import field_faults, in_one_line
 from keeper.settings.fields import as_account, is_name, urls_in
 from keeper.settings.meaning import contradictions, environment_faults
@@ -34,8 +38,8 @@ from keeper.settings.model import (
     Settings,
     Signer,
 )
-from keeper.settings.perp_rules import build_book, build_hedge_rule, build_perp_rule
-from keeper.settings.rules import build_rule, kind_of
+from keeper.settings.rule_kinds import About, about
+from keeper.settings.rules import build_rule
 
 GWEI = 10**9
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -158,7 +162,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
     urls = tuple(env.get("KEEPER_ALERT_URLS", "").split()) or file.alerts.urls
     block_time = float(network.block_time)
     daemon, safety = file.daemon, file.safety
-    venues, books = {p.name: p.venue for p in file.positions}, {b.name: b for b in file.books}
+    venues = {p.name: p.venue for p in file.positions}
     return Settings(
         network=_network(network),
         nodes=_nodes(file.network, urls_in(env.get("KEEPER_RPC_URL", ""))),
@@ -167,12 +171,10 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         journal_url=Secret(env.get("KEEPER_JOURNAL_URL") or _journal_url(file.journal.url, path)),
         journal_source="KEEPER_JOURNAL_URL (environment)" if env.get("KEEPER_JOURNAL_URL") else f"{path}: journal.url",
         positions=tuple(_position(p, signers) for p in file.positions),
-        rules=tuple(build_rule(rule) for rule in file.rules if kind_of(rule, venues) == "lending"),
-        perp_rules=tuple(build_perp_rule(rule) for rule in file.rules if kind_of(rule, venues) == "perp"),
+        rules=tuple(build_rule(rule, LENDING) for rule in file.rules if about(rule, venues) is About.LENDING),
+        perp_rules=tuple(build_rule(rule, PERP) for rule in file.rules if about(rule, venues) is About.PERP),
         books=tuple(build_book(book, signers) for book in file.books),
-        hedge_rules=tuple(
-            build_hedge_rule(rule, books[rule.about]) for rule in file.rules if kind_of(rule, venues) == "book"
-        ),
+        book_rules=tuple(build_rule(rule, BOOK) for rule in file.rules if about(rule, venues) is About.BOOK),
         signers=tuple(signers.values()),
         safety=Safety(
             health_floor=Wad(scaled(safety.health_factor_floor, WAD)),

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keeper.chain.health import Role
+from keeper.core.book.actions import UNWIND
 from keeper.core.book.position import Book
-from keeper.core.book.rules import HedgeRule
+from keeper.core.book.rules import BookRule
 from keeper.core.decide import Safety
 from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
@@ -218,7 +219,7 @@ class Settings:
     rules: tuple[Rule, ...]
     perp_rules: tuple[PerpRule, ...]
     books: tuple[Book, ...]
-    hedge_rules: tuple[HedgeRule, ...]
+    book_rules: tuple[BookRule, ...]
     signers: tuple[Signer, ...]
     safety: Safety
     swap_deadline_s: int
@@ -242,6 +243,12 @@ class Settings:
     def has_unknown_names(self) -> bool:
         """Whether a name is still to be looked up: see ``service.names``."""
         return any(named.address is None for named in self.names)
+
+    def traded_by(self, rule: BookRule) -> tuple[str, ...]:
+        """Return the positions that a book's rule may trade: its hedges, and what is unwound where none can be had."""
+        book = next(book for book in self.books if book.name == rule.position)
+        unwound = (book.unwinds,) if book.unwinds and UNWIND in rule.actions else ()
+        return (*book.hedges, *unwound) if rule.actions else ()
 
     @property
     def rpc_url(self) -> Secret:

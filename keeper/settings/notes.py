@@ -16,7 +16,7 @@ def notes(of: Settings) -> list[str]:
 
 
 def _rules(of: Settings) -> Iterator[str]:
-    if not (of.rules or of.perp_rules or of.hedge_rules):
+    if not (of.rules or of.perp_rules or of.book_rules):
         yield "There are no rules: nothing is ever done, and no alarm raised about a position. Write [[rules]]."
         return
     positions = {p.name: p for p in of.positions}

@@ -16,19 +16,6 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class DeltaTable(Table):
-    """when = { delta_outside = { underlying = "ETH", band = "0.5" } }."""
-
-    underlying: Text
-    band: Number
-
-    @model_validator(mode="after")
-    def _is_a_band(self) -> Self:
-        if self.band < Decimal("1e-18"):
-            raise ValueError("band: must be positive; it lies on both sides of zero")
-        return self
-
-
 class NakedTable(Table):
     """naked_budget = { size = "1", time = "10m" }: how much delta may stand outside its band, for how long."""
 

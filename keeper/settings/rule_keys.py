@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from keeper.core.book.metrics import METRICS as BOOK
 from keeper.core.lending.metrics import METRICS as LENDING
 from keeper.core.metrics import Metric, P
 from keeper.core.perp.metrics import METRICS as PERP
@@ -28,10 +29,20 @@ def either(words: Iterable[str]) -> str:
     return f"{', '.join(before)} or {last}" if before else last
 
 
-TRIGGERS = tuple(dict.fromkeys((*triggers_of(LENDING), *triggers_of(PERP))))
-"""What ``when`` may name, each a number."""
-TARGETS = tuple(dict.fromkeys((*targets_of(LENDING), *targets_of(PERP))))
+TRIGGERS = tuple(dict.fromkeys((*triggers_of(LENDING), *triggers_of(PERP), *triggers_of(BOOK))))
+"""What ``when`` may name: a number each, or a table."""
+TARGETS = tuple(dict.fromkeys((*targets_of(LENDING), *targets_of(PERP), *targets_of(BOOK))))
 """What ``restore`` may name, each a number."""
+
+
+def tables_of(metrics: Metrics[P]) -> dict[str, tuple[str, str]]:
+    """Return by settings key the triggers written as a table: the keys in it of what is meant, and of its bound."""
+    found = triggers_of(metrics).items()
+    return {key: (m.named, m.bound_key) for key, (m, _) in found if m.named and m.bound_key}
+
+
+TABLES = tables_of(BOOK)
+"""What ``when`` may name as a table."""
 
 
 def goes_with(named: str) -> tuple[str, ...]:

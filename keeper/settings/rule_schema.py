@@ -10,19 +10,19 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, create_model, mo
 
 from keeper.core.actions import ALERT
 from keeper.core.book.actions import ACTIONS as BOOK_ACTIONS
+from keeper.core.book.metrics import METRICS as BOOK
 from keeper.core.lending.actions import ACTIONS as LENDING_ACTIONS
 from keeper.core.lending.metrics import METRICS as LENDING
 from keeper.core.perp.candidates import ACTIONS as PERP_ACTIONS
 from keeper.core.perp.metrics import METRICS as PERP
 from keeper.settings.fields import AssetName, Name, Number, Period, Seconds, Text, Whole
-from keeper.settings.perp_schema import DeltaTable, Table
-from keeper.settings.rule_keys import TARGETS, TRIGGERS, either, goes_with, targets_of
+from keeper.settings.perp_schema import Table
+from keeper.settings.rule_keys import TABLES, TARGETS, TRIGGERS, either, goes_with, targets_of
 
 
 class WhenKeys(Table):
     """A rule's trigger: exactly one measure. The numbers that it may name are those of the metrics."""
 
-    delta_outside: DeltaTable | None = None
     asset: AssetName | None = None
     market: Text | None = None
     window: Period | None = None
@@ -31,6 +31,14 @@ class WhenKeys(Table):
         """Return the number that a trigger is given; None where it is another."""
         found = getattr(self, key)
         return found if isinstance(found, Decimal) else None
+
+    def written(self, key: str) -> tuple[Decimal, str | None]:
+        """Return the bound of a trigger, and what it is about where the two stand in a table of their own."""
+        found = getattr(self, key)
+        if key not in TABLES:
+            return found, None
+        of, bound = TABLES[key]
+        return getattr(found, bound), getattr(found, of)
 
     @model_validator(mode="after")
     def _one_measure(self) -> Self:
@@ -45,13 +53,11 @@ class WhenKeys(Table):
 
 
 _BESIDE = ("asset", "market", "window")
-MEASURES = (*TRIGGERS, "delta_outside")
+MEASURES = TRIGGERS
 
 
 class RestoreKeys(Table):
     """A rule's target: exactly one."""
-
-    delta: Number | None = None
 
     def figure(self, key: str) -> Decimal | None:
         """Return the number that a target is given; None where it is another."""
@@ -64,13 +70,22 @@ class RestoreKeys(Table):
         if len(named) != 1:
             raise ValueError(
                 f"names one of {either(targets_of(LENDING))} (lending), {either(targets_of(PERP))} (perpetuals), "
-                'delta (a book), or is "close"'
+                f'{either(targets_of(BOOK))} (a book), or is "close"'
             )
         return self
 
 
 def _numbers(keys: tuple[str, ...]) -> dict[str, Any]:
-    return dict.fromkeys(keys, (Number | None, None))
+    return {key: (_written_as(key) | None, None) for key in keys}
+
+
+def _written_as(key: str) -> Any:
+    """Return how a figure is written: a number, or a table with what it is about."""
+    if key not in TABLES:
+        return Number
+    of, bound = TABLES[key]
+    fields: Any = {of: (Text, ...), bound: (Number, ...)}
+    return create_model(f"{key}_table", __base__=Table, **fields)
 
 
 if TYPE_CHECKING:
@@ -177,7 +192,12 @@ class RuleTable(Table):
         Zero for the latter where it names none: then `alerts.repeat` counts.
         """
         is_named = "cooldown" in self.model_fields_set
-        return 0 if set(self.actions) == {ALERT} and not is_named else ceil(self.cooldown)
+        return ceil(self.cooldown) if self.acts or is_named else 0
+
+    @property
+    def acts(self) -> bool:
+        """Whether it does more than alert."""
+        return any(action != ALERT for action in self.actions)
 
     @property
     def about(self) -> str:

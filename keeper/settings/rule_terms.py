@@ -8,38 +8,66 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from keeper.core.actions import ALERT, Action
 from keeper.core.metrics import P, Subject, Target, Trigger
+from keeper.core.rules import Kind
 from keeper.core.scales import Beyond, Unit
 from keeper.core.units import decimal_of, largest, smallest
-from keeper.settings.rule_keys import Metrics, targets_of, triggers_of
+from keeper.settings.rule_keys import Metrics, either, targets_of, triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
 
 A = TypeVar("A", bound=Action)
 STEP = 10**4
 """Parts of one that a better figure is proposed in."""
 MOST = 10**7
+TENTH = 10
+"""A trade is a tenth of the band at least, where the owner says nothing."""
+UPPER = ("market", "underlying")
+"""What is named by a symbol of a perpetual market, which has no letter case."""
+INSIDE = {Beyond.ABOVE: "below the trigger", Beyond.BELOW: "above the trigger"}
 
 
 def trigger_of(when: WhenTable, metrics: Metrics[P]) -> Trigger[P]:
     """Return a rule's trigger. KeyError for one of another kind."""
     key = measure_of(when)
     metric, side = triggers_of(metrics)[key]
-    named = getattr(when, metric.named) if metric.named else None
-    if metric.named == "market" and named:
+    bound, beside = when.written(key)
+    named = beside or (getattr(when, metric.named, None) if metric.named else None)
+    if named and metric.named in UPPER:
         named = named.upper()
     window = (ceil(when.window) if when.window else metric.window_s) if metric.window_s else 0
-    return Trigger(metric, side, metric.unit.of(getattr(when, key)), Subject(named, window))
+    return Trigger(metric, side, metric.unit.of(bound), Subject(named, window))
 
 
-def target_of(restore: RestoreTable | str | None, metrics: Metrics[P], closed: Target[P]) -> Target[P] | None:
-    """Return a rule's target; ``closed`` for the word. KeyError for one of another kind."""
-    if restore is None or isinstance(restore, str):
-        return closed if restore else None
-    key, value = target_in(restore)
-    return Target(metrics[key], metrics[key].unit.of(value))
+def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) -> Target[P] | None:
+    """Return a rule's target. KeyError for one of another kind."""
+    if table.restore is None:
+        return None
+    if isinstance(table.restore, str):
+        return kind.closed(trigger.of.symbol) if kind.closed else None
+    key, value = target_in(table.restore)
+    metric = kind.metrics[key]
+    if metric.risk is not Beyond.OUTSIDE:
+        return Target(metric, metric.unit.of(value))
+    unit = metric.unit
+    usual = unit.of(min(when_bound(table) / TENTH, room_of(table, kind.metrics)))
+    within = unit.of(table.min_trade) if table.min_trade else usual
+    return Target(metric, unit.of(value), trigger.of, max(1, within))
+
+
+def when_bound(table: RuleTable) -> Decimal:
+    """Return the bound of a rule's trigger, as it is written."""
+    return table.when.written(measure_of(table.when))[0]
+
+
+def room_of(table: RuleTable, metrics: Metrics[P]) -> Decimal:
+    """Return how far a target lies inside a band; nothing where the rule has no such target."""
+    restore = table.restore
+    if not isinstance(restore, RestoreTable) or metrics[target_in(restore)[0]].risk is not Beyond.OUTSIDE:
+        return Decimal(0)
+    return when_bound(table) - abs(target_in(restore)[1])
 
 
 def actions_of(table: RuleTable, actions: Mapping[str, A]) -> tuple[A, ...]:
@@ -56,21 +84,27 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
     """Yield figures that make no sense."""
     key = measure_of(when)
     metric, _ = triggers_of(metrics)[key]
-    value: Decimal = getattr(when, key)
-    if not metric.valid.allows(value):
-        yield f"when.{key}: {value} {metric.valid.value}"
+    value, _ = when.written(key)
+    field = f"when.{key}.{metric.bound_key}" if metric.bound_key else f"when.{key}"
+    if not metric.valid.allows(value) or (metric.bound_key and not metric.unit.of(value)):
+        yield f"{field}: {value} {metric.valid.value}"
     if isinstance(restore, RestoreTable):
         goal, value = target_in(restore)
         metric = targets_of(metrics)[goal]
         # a figure that rounds to nothing is nothing
-        if not metric.valid_target.allows(value) or not metric.unit.of(value):
+        if not metric.valid_target.allows(value) or (metric.risk is not Beyond.OUTSIDE and not metric.unit.of(value)):
             yield f"restore.{goal}: {value} {metric.valid_target.value}"
 
 
-def misplaced_target(restore: RestoreTable | str | None, metrics: Metrics[P], words: str) -> Iterator[str]:
+def misplaced_target(restore: RestoreTable | str | None, kind: Kind[P, Any, Any], words: str) -> Iterator[str]:
     """Yield that a target is not for this kind of thing."""
-    known = targets_of(metrics)
-    if isinstance(restore, RestoreTable) and target_in(restore)[0] not in known:
+    known = targets_of(kind.metrics)
+    is_known = kind.closed is not None if isinstance(restore, str) else restore and target_in(restore)[0] in known
+    if restore is None or is_known:
+        return
+    if kind.closed is None:
+        yield f'restore: {words} is restored to a {either(known)}, like {{ {next(iter(known))} = "0" }}'
+    else:
         yield f'restore: {words} is restored to {", ".join(known)} or "close"'
 
 
@@ -93,10 +127,11 @@ def side_faults(trigger: Trigger[P], target: Target[P] | None) -> Iterator[str]:
         return
     key, value = target.metric.key, written(target.value, target.metric.unit)
     if target.metric is trigger.metric:
-        side = "below" if trigger.side is Beyond.ABOVE else "above"
-        yield f"restore.{key}: {value} must lie {side} the trigger, or the rule never rests"
+        bound = written(trigger.bound, trigger.metric.unit)
+        where = INSIDE.get(trigger.side, f"inside the band of {bound}")
+        yield f"restore.{key}: {value} must lie {where}, or the rule never rests"
         return
-    remedy = _better(trigger, target) or "move it away from the trigger"
+    remedy = better(trigger, target) or "move it away from the trigger"
     yield f"restore.{key}: {value} leaves the {trigger.metric.words} {trigger.side.value} the trigger; {remedy}"
 
 
@@ -105,7 +140,7 @@ def _rests(trigger: Trigger[P], target: Target[P]) -> bool:
     return there is None or trigger.rests_at(there)
 
 
-def _better(trigger: Trigger[P], target: Target[P]) -> str | None:
+def better(trigger: Trigger[P], target: Target[P]) -> str | None:
     """Return the figure nearest to what was written with which the rule would rest."""
     unit, step = target.metric.unit, target.metric.unit.one // STEP
 

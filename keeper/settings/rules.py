@@ -1,24 +1,22 @@
-"""From a rule as written to a rule that can fire: trigger and target must differ, and in the right direction."""
+"""From a rule as written to a rule that can fire, whatever it is about; and what contradicts itself in one.
+
+What differs by kind is a ``RuleForm``: its ``Kind``, and what the owner reads of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
+from typing import Any, Generic
 
-from keeper.core import rules
 from keeper.core.actions import ALERT
-from keeper.core.lending.actions import ACTIONS
-from keeper.core.lending.metrics import CLOSED, METRICS
-from keeper.core.lending.rules import Rule
-from keeper.core.rules import Limits
-from keeper.core.units import USD, Bps, Usd, Wei, scaled
+from keeper.core.metrics import P
+from keeper.core.rules import NO_RATIO, WEEK_S, Kind, Limits, Rule
+from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, scaled
 from keeper.settings.rule_keys import triggers_of
-from keeper.settings.rule_schema import (
-    LimitsTable,
-    RestoreTable,
-    RuleTable,
-    measure_of,
-)
+from keeper.settings.rule_schema import LimitsTable, RuleTable, measure_of
 from keeper.settings.rule_terms import (
     actions_of,
     bound_faults,
@@ -28,81 +26,87 @@ from keeper.settings.rule_terms import (
     trigger_of,
     unfit,
 )
-from keeper.venues.registry import Family, family_of
 
 _GWEI = 10**9
-LENDING_ACTIONS = frozenset((*ACTIONS, ALERT))
+LEAST_RATIO = Decimal("0.15")
+"""The margin ratio below which a book's own trades never take a hedge, where the owner says nothing."""
 
 
-def kind_of(table: RuleTable, venues: Mapping[str, str]) -> str:
-    """Return what a rule is about: ``lending``, ``perp`` or ``book``. ``venues`` by position."""
-    if table.book is not None:
-        return "book"
-    return "perp" if family_of(venues.get(table.about, "")) is Family.PERP else "lending"
+@dataclass(frozen=True, slots=True)
+class RuleForm(Generic[P]):
+    """How rules about one kind of thing are written."""
+
+    kind: Kind[P, Any, Any]
+    words: str
+    """What they are about: ``a lending position``."""
+    example: str
+    """A target, for whoever wrote none."""
+    own_keys: tuple[str, ...]
+    """What only rules of this kind may say."""
+    senseless: Callable[[RuleTable, str], Iterator[str]]
+    """What contradicts itself in this kind alone, given the venue."""
 
 
-def misplaced(
-    table: RuleTable, kind: str, measures: frozenset[str], actions: frozenset[str], words: str
-) -> Iterator[str]:
-    """Yield the measures and actions that are not for this kind of thing."""
-    name = measure_of(table.when)
-    if name not in measures:
-        yield f"when.{name}: is not for {words}; here: {', '.join(sorted(measures))}"
-    wrong = [a for a in table.actions if a not in actions]
-    if wrong:
-        yield f"actions: {', '.join(wrong)} is not for {words}; here: {', '.join(sorted(actions))}"
-    if kind != "book":
-        for key in ("min_trade", "min_margin_ratio", "funding_horizon"):
-            if getattr(table, key) is not None:
-                yield f"{key}: goes with a book's rule only"
-    if table.rest and kind != "perp":
-        yield "rest: goes with stop_loss or take_profit of a perpetual position"
+def build_rule(table: RuleTable, kind: Kind[P, Any, Any]) -> Rule[P]:
+    """Return the rule of a table in which ``rule_faults`` finds nothing."""
+    trigger = trigger_of(table.when, kind.metrics)
+    return Rule(
+        name=table.name,
+        position=table.about,
+        trigger=trigger,
+        target=target_of(table, trigger, kind),
+        actions=actions_of(table, kind.actions),
+        cooldown_s=table.pause_s,
+        limits=limits_of(table),
+        rests=table.rest,
+        horizon_s=ceil(table.funding_horizon) if table.funding_horizon else WEEK_S,
+    )
 
 
-def rule_faults(table: RuleTable) -> Iterator[str]:
-    """Yield what contradicts itself in a rule about lending: the field, the fault and the remedy."""
-    wrong = [*misplaced(table, "lending", frozenset(triggers_of(METRICS)), LENDING_ACTIONS, "a lending position")]
-    restore = table.restore
-    wrong += misplaced_target(restore, METRICS, "a lending position")
-    if wrong:
+def rule_faults(table: RuleTable, of: RuleForm[P], venue: str) -> Iterator[str]:
+    """Yield what contradicts itself in a rule: the field, the fault and the remedy."""
+    kind, restore = of.kind, table.restore
+    if wrong := [*_misplaced(table, of), *misplaced_target(restore, kind, of.words)]:
         yield from wrong
         return
     faults = [
-        *bound_faults(table.when, table.restore, METRICS),
-        *unfit(table, METRICS),
-        *_without_sense(table),
+        *bound_faults(table.when, restore, kind.metrics),
+        *unfit(table, kind.metrics),
+        *_without_target(table, of),
+        *of.senseless(table, venue),
         *limit_faults(table.limits),
     ]
     yield from faults
     if not faults:
-        yield from side_faults(trigger_of(table.when, METRICS), target_of(table.restore, METRICS, CLOSED))
+        trigger = trigger_of(table.when, kind.metrics)
+        yield from side_faults(trigger, target_of(table, trigger, kind))
 
 
-def build_rule(table: RuleTable) -> Rule:
-    """Return the rule of a table in which ``rule_faults`` finds nothing."""
-    return rules.Rule(
-        name=table.name,
-        position=table.about,
-        trigger=trigger_of(table.when, METRICS),
-        target=target_of(table.restore, METRICS, CLOSED),
-        actions=actions_of(table, ACTIONS),
-        cooldown_s=table.pause_s,
-        limits=limits_of(table.limits),
-    )
+OWN_KEYS = {
+    "min_trade": "goes with a book's rule only",
+    "min_margin_ratio": "goes with a book's rule only",
+    "funding_horizon": "goes with a book's rule only",
+    "rest": "goes with stop_loss or take_profit of a perpetual position",
+}
+"""Keys that only some kind has, and with what they go."""
 
 
-def _without_sense(table: RuleTable) -> Iterator[str]:
-    """Yield what the actions cannot do: there is one that lowers a health factor, and it does nothing else."""
-    acts = actions_of(table, ACTIONS)
-    others = [a.key for a in acts if not a.adds_leverage]
-    above = measure_of(table.when) == "health_factor_above"
-    to_health = isinstance(table.restore, RestoreTable) and table.restore.figure("health_factor") is not None
-    if table.restore is None and acts:
-        yield 'restore: is missing; say where to get to, like { health_factor = "1.60" }, or only alert'
-    elif any(a.adds_leverage for a in acts) and (others or not above or not to_health):
-        yield "actions: leverage_up stands alone, with when = { health_factor_above = … } and restore.health_factor"
-    elif above and others:
-        yield f"actions: {', '.join(others)} cannot lower a health factor; use leverage_up or alert"
+def _misplaced(table: RuleTable, of: RuleForm[P]) -> Iterator[str]:
+    """Yield the measures, actions and keys that are not for this kind of thing."""
+    measures, actions, name = triggers_of(of.kind.metrics), {*of.kind.actions, ALERT}, measure_of(table.when)
+    if name not in measures:
+        yield f"when.{name}: is not for {of.words}; here: {', '.join(sorted(measures))}"
+    wrong = [a for a in table.actions if a not in actions]
+    if wrong:
+        yield f"actions: {', '.join(wrong)} is not for {of.words}; here: {', '.join(sorted(actions))}"
+    for key, where in OWN_KEYS.items():
+        if key not in of.own_keys and getattr(table, key) not in (None, False):
+            yield f"{key}: {where}"
+
+
+def _without_target(table: RuleTable, of: RuleForm[P]) -> Iterator[str]:
+    if table.restore is None and table.acts:
+        yield f"restore: is missing; say where to get to, like {of.example}, or only alert"
 
 
 def limit_faults(table: LimitsTable) -> Iterator[str]:
@@ -113,12 +117,13 @@ def limit_faults(table: LimitsTable) -> Iterator[str]:
             yield f"limits.{name}: {value} must be positive; leave the key out for no limit"
 
 
-def limits_of(table: LimitsTable) -> Limits:
+def limits_of(of: RuleTable) -> Limits:
     """Return the limits in the core's units."""
 
     def dollars(value: Decimal | None) -> Usd | None:
         return None if value is None else Usd(scaled(value, USD))
 
+    table = of.limits
     slippage = table.max_slippage_bps
     usual, worst = (slippage, None) if isinstance(slippage, int) else (slippage.usual, slippage.worst)
     return Limits(
@@ -127,4 +132,10 @@ def limits_of(table: LimitsTable) -> Limits:
         max_spend_per_tx=dollars(table.max_spend_per_tx_usd),
         max_spend_per_day=dollars(table.max_spend_per_day_usd),
         max_fee=None if table.max_fee_gwei is None else Wei(scaled(table.max_fee_gwei, _GWEI)),
+        least_margin_ratio=NO_RATIO if of.book is None else Wad(scaled(least_ratio_of(of), WAD)),
     )
+
+
+def least_ratio_of(table: RuleTable) -> Decimal:
+    """Return the margin ratio below which a book's own trades never take a hedge."""
+    return table.min_margin_ratio or LEAST_RATIO

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,11 +12,15 @@ from perp_strategies import a_leg, a_position
 
 from keeper.core.actions import Action
 from keeper.core.book.actions import HEDGE
-from keeper.core.book.hedging import hedge_plans, trade_wanted
-from keeper.core.book.position import Book, exposure
-from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
-from keeper.core.book.unhedged import Naked, NakedBudget
+from keeper.core.book.hedging import hedge_plans, none_of
+from keeper.core.book.kind import BOOK as BOOKS
+from keeper.core.book.metrics import DELTA
+from keeper.core.book.position import Book, BookPosition, exposure
+from keeper.core.book.rules import BookAssessment, BookRule
+from keeper.core.book.trades import HedgeTrade, hedge_trades
+from keeper.core.book.unhedged import Naked
 from keeper.core.decide import Hold, Memory, decide
+from keeper.core.lending.proposals import Rejected
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
@@ -30,7 +34,8 @@ from keeper.core.perp.position import MarginBasis, OrderKind, PerpLeg, PerpPosit
 from keeper.core.perp.rules import PerpAssessment, PerpIntent, PerpRule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.rules import Rule, assess
+from keeper.core.rules import Rule, assess, judge
+from keeper.core.scales import Beyond
 from keeper.core.snapshot import LendingPosition, PricedAsset, Snapshot, Unreadable, Wallet
 from keeper.core.trail import Trail
 from keeper.core.units import USD, WAD, Amount, Usd, Wei
@@ -184,61 +189,69 @@ def listed(symbol: str, dollars: str, decimals: int = 18) -> PricedAsset:
     return PricedAsset(symbol=symbol, decimals=decimals, price=usd(dollars))
 
 
-def hedge_rule(band: str = "0.5", target: str = "0", **changes: Any) -> HedgeRule:
-    usual = HedgeRule(
+def hedge_rule(
+    band: str = "0.5", target: str = "0", least: str = "0.05", underlying: str = "ETH", **changes: Any
+) -> BookRule:
+    of = Subject(underlying)
+    usual = Rule(
         name="delta",
-        book="eth",
-        underlying="ETH",
-        band=wad(band),
-        target=wad(target),
-        least_trade=wad("0.05"),
-        least_margin_ratio=wad("0.15"),
+        position="eth",
+        trigger=Trigger(DELTA, Beyond.OUTSIDE, wad(band), of),
+        target=Target(DELTA, wad(target), of, wad(least)),
         actions=(HEDGE,),
-        unwinds=None,
-        budget=NakedBudget(wad("1"), 600),
-        funding_horizon_s=7 * 86_400,
         cooldown_s=600,
         limits=limits(150),
     )
-    return replace(usual, **changes)
+    found = replace(usual, **changes)
+    return replace(found, limits=replace(found.limits, least_margin_ratio=wad("0.15")))
 
 
 def book_assessed(
     hedge: PerpPosition,
-    rule: HedgeRule | None = None,
+    rule: BookRule | None = None,
     lent: LendingPosition | Unreadable | None = None,
     naked: Naked | None = None,
     doubts: tuple[Doubt, ...] = (),
     book: Book = BOOK,
+    more: tuple[PerpPosition, ...] = (),
 ) -> BookAssessment:
     """Ten ether supplied against a hedge, judged."""
-    rule = rule or hedge_rule()
-    seen = exposure(book, snapshot(lent or loop(), hedge), "WETH")
-    return BookAssessment(seen, rule, seen.delta(rule.underlying), NOW, naked or Naked(), doubts)
+    seen = exposure(book, snapshot(lent or loop(), hedge, *more), "WETH")
+    return judge(BOOKS, BookPosition(seen, (hedge, *more), BLOCK, naked or Naked()), (rule or hedge_rule(),), doubts)
 
 
-def hedge_decision(of: BookAssessment, *hedges: PerpPosition, memory: Memory | None = None) -> Any:
-    found = decide_hedge(of, hedges, memory or Memory(), {p.name: SIGNER for p in hedges})
-    return found.intents or found.lead
+def hedge_decision(of: BookAssessment, memory: Memory | None = None) -> Hold | list[HedgeTrade]:
+    """The trade with each hedge, or why none is made."""
+    found = decide(BOOKS, of, memory or Memory(), safety(), *(SIGNER for _ in of.position.hedges)).lead
+    if isinstance(found, Hold):
+        return found
+    trades = hedge_trades(found, of.position.hedges)
+    sound = [trade for trade in trades if isinstance(trade, HedgeTrade)]
+    return sound or none_of(found, [trade for trade in trades if isinstance(trade, Rejected)])
 
 
 def hedge_intent(
-    hedge: PerpPosition, rule: HedgeRule | None = None, memory: Memory | None = None, **more: Any
-) -> HedgeIntent:
-    found = hedge_decision(book_assessed(hedge, rule, **more), hedge, memory=memory)
+    hedge: PerpPosition, rule: BookRule | None = None, memory: Memory | None = None, **more: Any
+) -> HedgeTrade:
+    found = hedge_decision(book_assessed(hedge, rule, **more), memory)
     assert not isinstance(found, Hold), found
-    (intent,) = found
-    assert isinstance(intent, HedgeIntent)
-    return intent
+    (trade,) = found
+    return trade
 
 
-def hedge_terms(intent: HedgeIntent, held: str = "0", **changes: Any) -> PerpTerms:
-    quotes = {intent.leg.market: quote(intent.leg, trade_wanted(intent))}
-    return perp_terms(intent.perp, held, **{"quotes": quotes} | changes)
+def hedge_terms(trade: HedgeTrade, held: str = "0", **changes: Any) -> PerpTerms:
+    quotes = {trade.leg.market: quote(trade.leg, trade.first)}
+    return perp_terms(trade.perp, held, **{"quotes": quotes} | changes)
 
 
-def hedge_planned(intent: HedgeIntent, held: str = "0", **changes: Any) -> PerpPlan:
-    found = hedge_plans([intent], {intent.perp.name: hedge_terms(intent, held, **changes)})
+def ways(
+    trade: HedgeTrade, terms: PerpTerms | None = None, rules: Sequence[PerpRule] = ()
+) -> tuple[PerpPlan, ...] | Hold:
+    return hedge_plans(trade.intent, [trade], {trade.perp.name: terms or hedge_terms(trade)}, rules)
+
+
+def hedge_planned(trade: HedgeTrade, held: str = "0", **changes: Any) -> PerpPlan:
+    found = ways(trade, hedge_terms(trade, held, **changes))
     assert not isinstance(found, Hold), found
     return found[0]
 

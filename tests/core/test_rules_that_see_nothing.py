@@ -23,9 +23,9 @@ from perp_builders import (
 from perp_strategies import a_position
 
 from keeper.cli.show_perps import rules_text
-from keeper.core.book.position import exposure
-from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
-from keeper.core.book.unhedged import Naked
+from keeper.core.book.kind import BOOK as BOOKS
+from keeper.core.book.position import BookPosition, exposure
+from keeper.core.book.rules import BookAssessment, BookRule
 from keeper.core.decide import Hold, Memory, decide
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import PRICE
@@ -34,6 +34,7 @@ from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.metrics import closed
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
+from keeper.core.rules import judge
 from keeper.core.trail import Trail
 from keeper.engine.perp import report
 
@@ -95,11 +96,10 @@ def test_a_lending_price_rule_of_an_asset_that_is_not_there_holds() -> None:
     assert (found.rule, found.reason) == ("protect", Reason.RULE_UNDECIDABLE)
 
 
-def judged(rule: HedgeRule, market: str = "ETH") -> BookAssessment:
+def judged(rule: BookRule, market: str = "ETH") -> BookAssessment:
     hedge = a_position(leg_at("0", "2000", market))
     seen = exposure(BOOK, snapshot(loop(eth="0", dollars="0"), hedge), "WETH")
-    delta = seen.delta(rule.underlying)
-    return BookAssessment(seen, rule, delta, BLOCK.timestamp, Naked(), (), blindness(seen, rule, [hedge]))
+    return judge(BOOKS, BookPosition(seen, (hedge,), BLOCK), (rule,), ())
 
 
 @pytest.mark.parametrize(("underlying", "market"), [("ETHH", "ETH"), ("BTC", "ETH"), ("ETH", "BTC")])
@@ -122,8 +122,8 @@ def test_a_book_rule_of_an_underlying_its_hedge_trades_is_at_rest() -> None:
 
 def test_an_alert_needs_no_hedge_but_a_name_that_is_known() -> None:
     """It is only told."""
-    assert judged(hedge_rule(actions=(), underlying="ETH"), "ETH").blind is None
-    assert judged(hedge_rule(actions=(), underlying="ETHH")).blind is not None
+    assert judged(hedge_rule(actions=(), underlying="ETH"), "ETH").verdicts[0].doubt is None
+    assert judged(hedge_rule(actions=(), underlying="ETHH")).verdicts[0].doubt is not None
 
 
 def test_status_counts_no_blind_rule_among_those_at_rest() -> None:

@@ -14,7 +14,7 @@ from keeper.chain.fee_market import FeeMarket
 from keeper.chain.simulation import NO_CODES, Simulated, Simulation, Turn
 from keeper.chain.tolls import NO_TOLL, Toll
 from keeper.core.book.position import Book
-from keeper.core.book.rules import HedgeRule
+from keeper.core.book.rules import BookRule
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
 from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.perp.moves import TradeQuote
@@ -462,7 +462,7 @@ def engine_on(
     others: Others | None = None,
     perp_rules: tuple[PerpRule, ...] = (),
     books: tuple[Book, ...] = (),
-    hedge_rules: tuple[HedgeRule, ...] = (),
+    book_rules: tuple[BookRule, ...] = (),
     **terms: Any,
 ) -> Engine:
     """The engine over paper positions, in dry run; a signer each is the owner unless told otherwise."""
@@ -481,7 +481,7 @@ def engine_on(
         feed=NoFeed(),
         clock=PaperClock(),
         observer=Observer("dry_run", None, 3600, lambda: float(NOW)),
-        perps=PerpMemory(journal, "paper", perp_rules, books, hedge_rules),
+        perps=PerpMemory(journal, "paper", perp_rules, books, book_rules),
         lent=LentMemory(journal, "paper", False),
         others=others,
     )

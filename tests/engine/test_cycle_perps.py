@@ -8,7 +8,7 @@ from core_builders import BLOCK, OWNER, limits, loop, rule, units
 from paper import Others, Paper, engine_on, next_block
 from perp_builders import BOOK, hedge_rule, perp_rule, short
 
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Hold
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
@@ -189,11 +189,11 @@ def book_paper(hedge: PerpPosition) -> Paper:
 async def test_a_book_outside_its_band_trades_its_hedge() -> None:
     """Ten ether supplied, three sold short: seven more are sold, within the limits."""
     hedge = sold("3", margin="30000")
-    engine = engine_on(book_paper(hedge), books=(BOOK,), hedge_rules=(hedge_rule(limits=limits(150)),))
+    engine = engine_on(book_paper(hedge), books=(BOOK,), book_rules=(hedge_rule(limits=limits(150)),))
     results = await cycle(engine, BLOCK)
     assert [result.name for result in results] == ["loop", "short", "eth"]
     book = results[-1]
-    assert isinstance(book.decision, HedgeIntent), book.decision
+    assert isinstance(book.decision, BookIntent), book.decision
     assert book.prepared is not None
     assert book.family == "book"
 
@@ -202,7 +202,7 @@ async def test_a_book_within_its_band_rests() -> None:
     """And costs no read of its own."""
     hedge = sold("10", margin="30000")
     on = book_paper(hedge)
-    engine = engine_on(on, books=(BOOK,), hedge_rules=(hedge_rule(),))
+    engine = engine_on(on, books=(BOOK,), book_rules=(hedge_rule(),))
     results = await cycle(engine, BLOCK)
     assert all(result.is_healthy for result in results)
     assert on.asked == ["snapshot"]
@@ -212,7 +212,7 @@ async def test_a_book_that_leaves_somebody_out_does_nothing() -> None:
     """A delta without one of its positions is no delta."""
     hedge = sold("3", margin="30000")
     on = book_paper(hedge)
-    engine = engine_on(on, books=(BOOK,), hedge_rules=(hedge_rule(),))
+    engine = engine_on(on, books=(BOOK,), book_rules=(hedge_rule(),))
     on.positions["loop"] = Unreadable("loop", OWNER, Doubt(Reason.POSITION_UNREADABLE, "no answer"))
     results = await cycle(engine, BLOCK)
     assert isinstance(results[-1].decision, Hold)
@@ -223,7 +223,7 @@ async def test_a_book_that_leaves_somebody_out_does_nothing() -> None:
 async def test_all_kinds_are_kept_in_one_block() -> None:
     """A loan, a perpetual and their book, each in its wave, one snapshot for all."""
     on = Paper({"loop": loop(), "short": SQUEEZED}, dollars("20000"))
-    engine = engine_on(on, rule(), perp_rules=(perp_rule(),), books=(BOOK,), hedge_rules=(hedge_rule(),))
+    engine = engine_on(on, rule(), perp_rules=(perp_rule(),), books=(BOOK,), book_rules=(hedge_rule(),))
     lent, perp, book = await cycle(engine, BLOCK)
     assert [r.family for r in (lent, perp, book)] == ["lending", "perp", "book"]
     assert on.asked.count("snapshot") == 1

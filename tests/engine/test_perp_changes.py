@@ -22,6 +22,8 @@ from perp_builders import (
 )
 
 from keeper.chain.tolls import Toll
+from keeper.core.book.rules import BookIntent
+from keeper.core.book.trades import HedgeTrade, hedge_trades
 from keeper.core.decide import Memory
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp.plan import PerpPlan
@@ -215,10 +217,13 @@ async def test_a_hedge_that_waits_is_kept_changed_or_dropped(
     engine = desk(now if size is not None else short(name="another"))
 
     async def judged(*_: object) -> Any:
-        return book_assessed(now)
+        known = book_assessed(now)
+        return known if size is not None else replace(known, position=replace(known.position, hedges=()))
 
-    async def ways(_: object, __: object, intents: Any) -> Any:
-        return (hedge_planned(intents[0], "20000"),)
+    async def ways(_: object, __: object, intent: BookIntent, hedges: Any) -> Any:
+        (trade,) = hedge_trades(intent, hedges)
+        assert isinstance(trade, HedgeTrade)
+        return (hedge_planned(trade, "20000"),)
 
     async def works(_: object, __: object, found: Any) -> Any:
         return PerpPrepared(found[0], (), "here", (), now, Wei(7), Wei(7))
@@ -243,7 +248,8 @@ async def test_a_hedge_of_a_book_whose_exposure_is_in_doubt_bids_no_more(
 
     async def judged(*_: object) -> Any:
         known = book_assessed(HEDGED)
-        return replace(known, exposure=replace(known.exposure, doubts=(Doubt(reason, "no price of ETH"),)))
+        doubtful = replace(known.exposure, doubts=(Doubt(reason, "no price of ETH"),))
+        return replace(known, position=replace(known.position, exposure=doubtful))
 
     monkeypatch.setattr(recheck, "judge_book", judged)
     monkeypatch.setattr(second_look, "unconfirmed", lambda _, __, found: heard.append(found))

@@ -9,6 +9,7 @@ from core_builders import BLOCK, NOW, OWNER, at, loop, units
 from paper import Paper, engine_on
 from perp_builders import BOOK, hedge_rule, perp_rule, resting, short, told
 
+from keeper.core.book.actions import HEDGE, UNWIND
 from keeper.core.book.unhedged import Naked, NakedBudget
 from keeper.core.decide import Hold
 from keeper.core.perp.position import OrderKind, PerpPosition
@@ -24,7 +25,8 @@ from keeper.venues.ports import OrderOutcome
 
 USDC = address("0x" + "cc" * 20)
 SPENT = Naked(NOW - 1000, NOW - 12, 10**6 * WAD, 3)
-RULE = hedge_rule(unwinds="loop", budget=NakedBudget(Wad(WAD), 600))
+RULE = hedge_rule(actions=(HEDGE, UNWIND))
+UNWINDING = replace(BOOK, unwinds="loop", budget=NakedBudget(Wad(WAD), 600))
 
 
 def hedge(size: str = "3", **changes: Any) -> PerpPosition:
@@ -35,7 +37,7 @@ def hedge(size: str = "3", **changes: Any) -> PerpPosition:
 def book(naked: Naked, position: PerpPosition | None = None) -> tuple[Paper, Engine]:
     wallet = Wallet(OWNER, Wei(10**18), {USDC: units("USDC", "20000"), at("USDC"): units("USDC", "20000")})
     paper = Paper({"loop": loop("10", "5000"), "short": position or hedge()}, wallet)
-    engine = engine_on(paper, books=(BOOK,), hedge_rules=(RULE,))
+    engine = engine_on(paper, books=(UNWINDING,), book_rules=(RULE,))
     engine.perps.naked["eth:delta"] = naked
     return paper, engine
 

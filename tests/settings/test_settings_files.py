@@ -7,6 +7,7 @@ import pytest
 
 from keeper import resources
 from keeper.chain.health import Role
+from keeper.core.book.actions import UNWIND
 from keeper.settings import Settings, SettingsError, load, rule_schema, schema
 from keeper.settings.rule_keys import TARGETS, TRIGGERS
 
@@ -32,7 +33,10 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     assert [rule.name for rule in settings.rules] == ["protect", "early-warning", "way-out", "dear-loan", "boost"]
     assert [rule.name for rule in settings.perp_rules] == ["margin", "too-much", "stop", "dear-funding"]
     assert [(book.name, book.hedges) for book in settings.books] == [("eth", ("short",))]
-    assert [(rule.name, rule.book, rule.unwinds) for rule in settings.hedge_rules] == [("delta", "eth", "eth-loop")]
+    assert [(rule.name, rule.position, UNWIND in rule.actions) for rule in settings.book_rules] == [
+        ("delta", "eth", True)
+    ]
+    assert [book.unwinds for book in settings.books] == ["eth-loop"]
     assert {"short", "gmx-short"} <= {position.name for position in settings.positions}
     assert settings.daemon.metrics_port == 9464
 

@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from keeper.core.book.actions import HEDGE as HEDGES
+from keeper.core.book.metrics import DELTA
+from keeper.core.metrics import Subject, Target, Trigger
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.metrics import closed
+from keeper.core.scales import Beyond
 from keeper.core.units import USD, WAD
 from keeper.settings import Settings
 
@@ -51,10 +55,11 @@ STOP = ((WHEN, 'when = { stop_loss = "2600" }'), (RESTORE, 'restore = "close"'))
 def test_rules_and_books_become_what_they_say(load_text: Load, good: str) -> None:
     """Units, defaults, and the case of an underlying."""
     settings = load_text(text=good + PERPS)
-    (rule,), (hedge,), (book,) = settings.perp_rules, settings.hedge_rules, settings.books
+    (rule,), (hedge,), (book,) = settings.perp_rules, settings.book_rules, settings.books
     assert (rule.trigger.metric, rule.trigger.bound) == (perp_metrics.MARGIN_RATIO, 12 * WAD // 100)
-    assert (hedge.underlying, hedge.band, hedge.target, hedge.least_trade) == ("ETH", WAD // 2, 0, WAD // 20)
-    assert (hedge.least_margin_ratio, hedge.unwinds, hedge.may_add_margin) == (15 * WAD // 100, None, False)
+    assert hedge.trigger == Trigger(DELTA, Beyond.OUTSIDE, WAD // 2, Subject("ETH"))
+    assert hedge.target == Target(DELTA, 0, Subject("ETH"), WAD // 20)
+    assert (hedge.limits.least_margin_ratio, book.unwinds, hedge.actions) == (15 * WAD // 100, None, (HEDGES,))
     assert book.hedges == ("short",)
 
 
@@ -68,7 +73,9 @@ def test_a_stop_is_a_price_and_closes(load_text: Load, good: str) -> None:
 def test_the_least_trade_left_out_still_fits_between_target_and_band(load_text: Load, good: str) -> None:
     """A tenth of the band would leave a book outside it with nothing to trade."""
     settings = load_text((ZERO, 'restore = { delta = "0.49" }'), text=good + PERPS)
-    assert settings.hedge_rules[0].least_trade == WAD // 100
+    (rule,) = settings.book_rules
+    assert rule.target is not None
+    assert rule.target.within == WAD // 100
 
 
 def test_a_wallet_named_by_signer_and_by_address_counts_once(load_text: Load, good: str) -> None:
@@ -176,14 +183,14 @@ def test_a_second_rule_that_only_alerts_is_fine(load_text: Load, good: str) -> N
     """A narrower band to hear of."""
     rule = PERPS[PERPS.index('[[rules]]\nname = "delta"') :]
     tells = rule.replace('name = "delta"', 'name = "tell"').replace('"hedge"', '"alert"')
-    assert len(load_text(text=f"{good}{PERPS}\n{tells}").hedge_rules) == 2
+    assert len(load_text(text=f"{good}{PERPS}\n{tells}").book_rules) == 2
 
 
 def test_a_leverage_rule_that_undoes_the_hedge_is_refused(faults: Faults, good: str) -> None:
     """Three times is a margin ratio of a third: the book may go down to 0.15."""
     when = (WHEN, 'when = { leverage_above = "3" }'), (RESTORE, 'restore = { leverage = "2" }')
     (said,) = faults(*when, text=good + PERPS)
-    assert "let min_margin_ratio be above 0.3334" in said
+    assert "let min_margin_ratio be 0.3334 or more" in said
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,10 @@ def test_a_target_beyond_its_trigger_is_taken(load_text: Load, when: str, restor
 def test_a_boost_that_ends_where_a_rescue_begins_is_refused(faults: Faults, good: str) -> None:
     """The two would trade to and fro without end."""
     (fault,) = faults(text=good + BOOST % "1.20")
-    assert fault.startswith("rules: 'boost' lowers the health factor to 1.20, where 'protect' raises it again")
+    assert fault == (
+        "rules: 'boost' brings the health factor to 1.2, where 'protect' begins: they would never rest; "
+        "write 1.2501 or more"
+    )
 
 
 def test_a_boost_that_ends_above_the_rescue_is_taken(load_text: Load, good: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.rules import BookIntent, may_add_margin
+from keeper.core.book.trades import HedgeTrade
 from keeper.core.decide import Hold
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.perp import margin as perps
@@ -57,30 +58,32 @@ class _Sized:
     after: PerpPosition
 
 
-def trade_wanted(intent: HedgeIntent) -> int:
-    """Return the size change to quote, signed, in size units: a leg is reduced to nothing before it turns round."""
-    change, leg = intent.size_change, intent.leg
-    if leg.size and (leg.size > 0) != (change > 0):
-        return change if abs(change) <= abs(leg.size) else -leg.size
-    return change
-
-
 def hedge_plans(
-    intents: Sequence[HedgeIntent], terms: Mapping[str, PerpTerms], rules: Sequence[PerpRule] = ()
+    intent: BookIntent,
+    found: Sequence[HedgeTrade | Rejected],
+    terms: Mapping[str, PerpTerms],
+    rules: Sequence[PerpRule] = (),
 ) -> tuple[PerpPlan, ...] | Hold:
     """Return the plans worth rehearsing, cheapest first, or why there is none. ``terms`` by the hedge's name.
 
     A trade that one of the hedge's own ``rules`` would undo at once is none: the two would pay to and fro.
     """
-    found = [_plan(intent, terms[intent.perp.name], rules) for intent in intents]
-    plans = [p for p in found if isinstance(p, PerpPlan)]
-    rejected = tuple(p for p in found if isinstance(p, Rejected))
+    ways = [x if isinstance(x, Rejected) else _plan(x, terms[x.perp.name], rules) for x in found]
+    plans = [p for p in ways if isinstance(p, PerpPlan)]
+    rejected = tuple(p for p in ways if isinstance(p, Rejected))
     if not plans:
-        reasons = {r.reason for r in rejected}
-        detail = "; ".join(f"{r.label}: {r.reason.short}{f' ({r.detail})' if r.detail else ''}" for r in rejected)
-        return intents[0].hold(reasons.pop() if len(reasons) == 1 else Reason.NOTHING_HELPS, detail)
+        return none_of(intent, rejected)
     ranked = sorted(plans, key=lambda p: (p.is_partial, p.cost.total))
     return tuple(replace(p, rejected=(*(_dearer(o) for o in ranked if o is not p), *rejected)) for p in ranked)
+
+
+def none_of(intent: BookIntent, rejected: Sequence[Rejected]) -> Hold:
+    """Return why no hedge can be traded."""
+    if not rejected:
+        return intent.hold(Reason.POSITION_UNREADABLE, "no hedge can be read")
+    reasons = {r.reason for r in rejected}
+    detail = "; ".join(f"{r.label}: {r.reason.short}{f' ({r.detail})' if r.detail else ''}" for r in rejected)
+    return intent.hold(reasons.pop() if len(reasons) == 1 else Reason.NOTHING_HELPS, detail)
 
 
 def funding_cost(position: PerpPosition, market: str, size_change: int, horizon_s: int) -> int:
@@ -112,31 +115,31 @@ def undone_by(rules: Sequence[PerpRule], before: PerpPosition, after: PerpPositi
     return None
 
 
-def _plan(intent: HedgeIntent, terms: PerpTerms, rules: Sequence[PerpRule]) -> PerpPlan | Rejected:
-    leg, position, rule = intent.leg, intent.perp, intent.rule
-    wanted = trade_wanted(intent)
+def _plan(trade: HedgeTrade, terms: PerpTerms, rules: Sequence[PerpRule]) -> PerpPlan | Rejected:
+    leg, position, intent = trade.leg, trade.perp, trade.intent
+    wanted = trade.first
     label = f"{'buy' if wanted > 0 else 'sell'} {leg.symbol} on {position.name}"
     quote = terms.quotes.get(leg.market)
     if quote is None or quote.notional <= 0 or not wanted:
         return Rejected(label, Reason.POOL_TOO_THIN, "the venue quotes nothing")
-    if not _is_fair(intent, quote.notional, abs(quote.size_change)):
+    if not _is_fair(trade, quote.notional, abs(quote.size_change)):
         price, index = (usd_text(price_base(position, leg, of)) for of in (quote.price, leg.index_price))
         detail = f"price {price} against the index {index}"
         return Rejected(label, Reason.POOL_TOO_THIN, detail)
-    sized = _sized(intent, terms, wanted)
-    is_less = sized is not None and abs(sized.change) * WAD < rule.least_trade * leg.size_unit
+    sized = _sized(trade, terms, wanted)
+    is_less = sized is not None and abs(sized.change) * WAD < intent.target.within * leg.size_unit
     if sized is None or (is_less and sized.change != -leg.size):  # dust on the wrong side is closed, however little
         return Rejected(
             label,
             Reason.FLOOR_TOO_NEAR,
-            f"the hedge's margin ratio may not fall below {ratio_text(rule.least_margin_ratio)}",
+            f"the hedge's margin ratio may not fall below {ratio_text(intent.rule.limits.least_margin_ratio)}",
         )
     against = undone_by(rules, position, sized.after) if not leg.size or leg.is_long == (sized.change > 0) else None
     if against is not None:
         return Rejected(label, Reason.TARGET_BEYOND_TRIGGER, f"rule {against.name} would undo it")
-    steps = _steps(intent, terms, sized)
-    cost = _cost(intent, terms, sized, steps)
-    is_partial = sized.change != intent.size_change
+    steps = _steps(trade, terms, sized)
+    cost = _cost(trade, terms, sized, steps)
+    is_partial = sized.change != trade.size_change
     amount = decimal_of(abs(sized.change) * WAD // leg.size_unit, 18, 4)
     return PerpPlan(
         intent=intent,
@@ -145,23 +148,23 @@ def _plan(intent: HedgeIntent, terms: PerpTerms, rules: Sequence[PerpRule]) -> P
         cost=cost,
         before=position,
         projected=sized.after,
-        postcondition=_promise(intent, sized),
+        postcondition=_promise(trade, sized),
         is_partial=is_partial,
     )
 
 
-def _is_fair(intent: HedgeIntent, dollars: int, size: int) -> bool:
+def _is_fair(trade: HedgeTrade, dollars: int, size: int) -> bool:
     """Return whether a quote lies within the slippage allowed of the index price, on the side that costs."""
-    leg, slippage = intent.leg, intent.rule.limits.max_slippage
+    leg, slippage = trade.leg, trade.intent.rule.limits.max_slippage
     fair = mul_div_down(size, leg.index_price, leg.price_scale)
-    if intent.change > 0:
+    if trade.change > 0:
         return dollars * BPS <= fair * (BPS + slippage)
     return dollars * BPS >= fair * (BPS - slippage)
 
 
-def _sized(intent: HedgeIntent, terms: PerpTerms, wanted: int) -> _Sized | None:
+def _sized(trade: HedgeTrade, terms: PerpTerms, wanted: int) -> _Sized | None:
     """Return the trade as large as the hedge's margin carries, with margin from the wallet where that is allowed."""
-    position, leg, rule = intent.perp, intent.leg, intent.rule
+    position, leg, rule = trade.perp, trade.leg, trade.intent.rule
     share = cost_share(terms.quotes[leg.market])
     if leg.size and (leg.size > 0) != (wanted > 0):
         return _Sized(wanted, 0, perps.reduced(position, leg.market, abs(wanted), share))
@@ -169,12 +172,12 @@ def _sized(intent: HedgeIntent, terms: PerpTerms, wanted: int) -> _Sized | None:
 
     def margin_for(size: int) -> int:
         grown = perps.increased(position, leg.market, sign * size, share)
-        dollars = perps.margin_to_reach(grown, rule.least_margin_ratio) * (BPS + SIZE_TOLERANCE)
+        dollars = perps.margin_to_reach(grown, rule.limits.least_margin_ratio) * (BPS + SIZE_TOLERANCE)
         return mul_div_up(dollars, 10**position.collateral_decimals, BPS * position.collateral_price)
 
     def carries(size: int) -> bool:
         margin = margin_for(size)
-        return not margin or (rule.may_add_margin and _affords(intent, terms, margin, size))
+        return not margin or (may_add_margin(rule) and _affords(trade, terms, margin, size))
 
     size = largest(1, abs(wanted), carries)
     if size is None:
@@ -184,9 +187,10 @@ def _sized(intent: HedgeIntent, terms: PerpTerms, wanted: int) -> _Sized | None:
     return _Sized(sign * size, margin, perps.increased(richer, leg.market, sign * size, share))
 
 
-def _affords(intent: HedgeIntent, terms: PerpTerms, margin: int, size: int) -> bool:
+def _affords(trade: HedgeTrade, terms: PerpTerms, margin: int, size: int) -> bool:
     """Return whether the wallet holds so much margin, and the limits let it go beside the trade."""
-    position, leg, once = intent.perp, intent.leg, intent.rule.limits.max_spend_per_tx
+    position, leg, intent = trade.perp, trade.leg, trade.intent
+    once = intent.rule.limits.max_spend_per_tx
     if margin > terms.wallet.tokens.get(position.collateral, 0):
         return False
     paid, traded = value_of(position, margin), base_usd(position, mul_div_up(size, dearest(leg), leg.price_scale))
@@ -196,8 +200,8 @@ def _affords(intent: HedgeIntent, terms: PerpTerms, margin: int, size: int) -> b
     return intent.left_today is None or paid + traded <= intent.left_today
 
 
-def _steps(intent: HedgeIntent, terms: PerpTerms, sized: _Sized) -> tuple[PerpStep, ...]:
-    position, leg = intent.perp, intent.leg
+def _steps(trade: HedgeTrade, terms: PerpTerms, sized: _Sized) -> tuple[PerpStep, ...]:
+    position, leg = trade.perp, trade.leg
     is_long = leg.is_long if leg.size else sized.change > 0
     steps = []
     rides = not position.is_cross  # a position with margin of its own has no account to be filled beforehand
@@ -214,20 +218,20 @@ def _steps(intent: HedgeIntent, terms: PerpTerms, sized: _Sized) -> tuple[PerpSt
     else:
         part = sized.after.leg(leg.market).entry_notional - leg.entry_notional
     now = None if position.fills_later else terms.quotes[leg.market].price
-    worst = worst_price(leg, sized.change, intent.rule.limits.max_slippage, now)
+    worst = worst_price(leg, sized.change, trade.intent.rule.limits.max_slippage, now)
     is_close = leg.size != 0 and sized.change == -leg.size
     margin = sized.margin if rides else 0
-    trade = Trade(leg.market, is_long, sized.change, part, worst, is_close=is_close, margin=margin)
+    move = Trade(leg.market, is_long, sized.change, part, worst, is_close=is_close, margin=margin)
     dollars = base_usd(position, mul_div_up(abs(sized.change), dearest(leg), leg.price_scale))
-    return (*steps, PerpStep(trade, Usd(dollars + value_of(position, margin))))
+    return (*steps, PerpStep(move, Usd(dollars + value_of(position, margin))))
 
 
-def _cost(intent: HedgeIntent, terms: PerpTerms, sized: _Sized, steps: tuple[PerpStep, ...]) -> Cost:
+def _cost(trade: HedgeTrade, terms: PerpTerms, sized: _Sized, steps: tuple[PerpStep, ...]) -> Cost:
     """Return gas, fee and impact, and the funding expected while the hedge is held."""
-    position, leg = intent.perp, intent.leg
+    position, leg = trade.perp, trade.leg
     dollars = mul_div_up(abs(sized.change), leg.mark_price, leg.price_scale)
     trading = cost_share(terms.quotes[leg.market]).of(dollars)
-    funding = funding_cost(position, leg.market, sized.change, intent.rule.funding_horizon_s)
+    funding = funding_cost(position, leg.market, sized.change, trade.intent.rule.horizon_s)
     tied = mul_div_up(value_of(position, sized.margin), terms.safety.capital_cost, BPS) if sized.margin else 0
     return Cost(
         gas_cost(steps, terms),
@@ -236,14 +240,14 @@ def _cost(intent: HedgeIntent, terms: PerpTerms, sized: _Sized, steps: tuple[Per
     )
 
 
-def _promise(intent: HedgeIntent, sized: _Sized) -> PerpPromise:
-    leg = sized.after.leg(intent.leg.market)
-    tolerance = SIZE_TOLERANCE + (intent.rule.limits.max_slippage if intent.perp.fills_later else 0)
+def _promise(trade: HedgeTrade, sized: _Sized) -> PerpPromise:
+    leg, limits = sized.after.leg(trade.leg.market), trade.intent.rule.limits
+    tolerance = SIZE_TOLERANCE + (limits.max_slippage if trade.perp.fills_later else 0)
     slack = max(1, abs(sized.change) * tolerance // BPS)
-    grows = abs(leg.size) > abs(intent.leg.size)
-    least = intent.rule.least_margin_ratio * (BPS - tolerance) // BPS if grows else 0
+    grows = abs(leg.size) > abs(trade.leg.size)
+    least = limits.least_margin_ratio * (BPS - tolerance) // BPS if grows else 0
     size = abs(leg.size)
-    text = f"{intent.target}, hedge of {decimal_of(leg.size * WAD // leg.size_unit, 18, 4)} {leg.symbol}"
+    text = f"{trade.intent.target}, hedge of {decimal_of(leg.size * WAD // leg.size_unit, 18, 4)} {leg.symbol}"
     most = size + slack if size else 0
     side = leg.is_long if size else None
     return PerpPromise(text, Wad(least), leg.market, max(0, size - slack), min(most, UINT256_MAX), side)

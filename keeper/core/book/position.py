@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from keeper.core.block import BlockRef
+from keeper.core.book.unhedged import Naked, NakedBudget
 from keeper.core.names import plain
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
-from keeper.core.units import USD, WAD, Address
+from keeper.core.units import USD, WAD, Address, Wad
 
 STABLE = "USD"
 """What stablecoins follow: no exposure."""
@@ -33,6 +35,8 @@ FOLLOWS: Mapping[str, str] = {
 """Symbol (lower case) → what it follows, for assets that everybody holds; the owner's own come before."""
 PLAIN = ("WETH", "ETH", "WBTC", "BTC")
 """The assets whose own price is the underlying's."""
+USUAL_BUDGET = NakedBudget(Wad(WAD), 600)
+NEVER = Naked()
 DUST = 100
 """Basis points of a book's largest value below which an asset of unknown kind blinds nobody."""
 
@@ -46,6 +50,10 @@ class Book:
     wallets: tuple[Address, ...]
     hedges: tuple[str, ...]
     follows: Mapping[str, str] = field(default_factory=dict)
+    unwinds: str | None = None
+    """The lending position that may be unwound when no hedge can be had."""
+    budget: NakedBudget = USUAL_BUDGET
+    """How much may stand outside a band, for how long."""
 
     def underlying(self, symbol: str, asset: str = "") -> str | None:
         """Return what an asset follows; None when nobody said."""
@@ -76,6 +84,34 @@ class Exposure:
     def delta(self, underlying: str) -> int:
         """Return the sum for an underlying, Wad whole units, signed."""
         return sum(p.delta for p in self.parts if p.underlying == underlying)
+
+
+@dataclass(frozen=True, slots=True)
+class BookPosition:
+    """A book at one block, as one of its rules finds it."""
+
+    exposure: Exposure
+    hedges: tuple[PerpPosition, ...]
+    """Those that could be read."""
+    block: BlockRef
+    naked: Naked = NEVER
+    """How long it has stood unhedged under that rule."""
+
+    @property
+    def name(self) -> str:
+        """The book's name."""
+        return self.exposure.book.name
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The book, and all whose plans change its delta."""
+        book = self.exposure.book
+        return (book.name, *book.positions, *book.hedges)
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """The underlyings that its hedges trade."""
+        return tuple(sorted({leg.symbol.upper() for perp in self.hedges for leg in perp.legs}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
-from keeper.core.lending.metrics import METRICS, restored_to
+from keeper.core.lending.metrics import CLOSED, METRICS, restored_to
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.rules import Kind
@@ -35,9 +35,10 @@ def is_new_low(p: LendingPosition, acted_on: Mapping[Address, int]) -> bool:
 
 
 LENDING: Kind[LendingPosition, LendingAssessment, LendingIntent] = Kind(
-    nothing="no supply and no debt",
+    nothing=lambda p: f"{p.owner} has no supply and no debt" if p.is_empty else None,
     metrics=METRICS,
     actions=ACTIONS,
+    closed=lambda _: CLOSED,
     disagrees=disagrees,
     waits=lambda _: None,
     liquidated_at=lambda _: restored_to(Wad(WAD)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from keeper.core.metrics import Target
 from keeper.core.perp import margin as perps
 from keeper.core.perp.candidates import ACTIONS
-from keeper.core.perp.metrics import MARGIN_RATIO, METRICS
+from keeper.core.perp.metrics import MARGIN_RATIO, METRICS, closed
 from keeper.core.perp.position import FACTOR, PerpFigures, PerpPosition
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.rules import Kind
@@ -59,9 +59,10 @@ def _figures_text(position: PerpPosition, of: PerpFigures) -> str:
 
 
 PERP: Kind[PerpPosition, PerpAssessment, PerpIntent] = Kind(
-    nothing="no size and no margin",
+    nothing=lambda p: f"{p.owner} has no size and no margin" if p.is_empty else None,
     metrics=METRICS,
     actions=ACTIONS,
+    closed=closed,
     disagrees=disagrees,
     waits=pending_order,
     liquidated_at=lambda p: Target(MARGIN_RATIO, p.maintenance * WAD // FACTOR),

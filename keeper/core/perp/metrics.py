@@ -233,6 +233,7 @@ STOP_LOSS: Metric[PerpPosition] = Metric(
     actions=EXITS,
     why_only=WHY_EXITS,
     is_turned=_is_short,
+    can_rest=True,
     label="price",
     says=_says_stop,
     figure=usd_text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Safety
 from keeper.core.lending.proposals import Cost, Rejected
 from keeper.core.perp import margin as perps
@@ -92,7 +92,7 @@ class PerpPromise:
 class PerpPlan:
     """What will be done, why this way, and what must be true afterwards."""
 
-    intent: PerpIntent | HedgeIntent
+    intent: PerpIntent | BookIntent
     label: str
     steps: tuple[PerpStep, ...]
     cost: Cost

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from keeper.core.book import unhedged as legs
 from keeper.core.book.carry import Carry, carry
-from keeper.core.book.position import Book, exposure
-from keeper.core.book.rules import BookAssessment, HedgeRule, blindness
+from keeper.core.book.kind import BOOK
+from keeper.core.book.position import Book, BookPosition, exposure
+from keeper.core.book.rules import BookAssessment, BookRule, goal_of, underlying_of
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.position import PerpPosition
@@ -13,7 +14,7 @@ from keeper.core.perp.pricing import is_better_than_index
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt, is_within, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, assess
+from keeper.core.rules import Unjudged, assess, judge
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Bps
 from keeper.engine.engine import Engine
@@ -75,18 +76,19 @@ def perp_doubts(
     return tuple(doubts)
 
 
-async def judge_book(engine: Engine, snapshot: Snapshot, book: Book, rule: HedgeRule) -> BookAssessment:
+async def judge_book(engine: Engine, snapshot: Snapshot, book: Book, rule: BookRule) -> BookAssessment:
     """Judge a book by a rule; the time it stands outside its band is counted and kept. Raises JournalError."""
-    seen = exposure(book, snapshot, engine.native_symbol)
-    delta, now = seen.delta(rule.underlying), snapshot.block.timestamp
+    seen, underlying = exposure(book, snapshot, engine.native_symbol), underlying_of(rule)
+    delta, goal = seen.delta(underlying), goal_of(rule)
     naked = await engine.perps.naked_of(rule)
     if not seen.doubts:
-        naked = legs.observed(naked, now, abs(delta - rule.target), is_outside=rule.is_outside(delta))
+        is_outside = rule.trigger.fires_at(delta)
+        naked = legs.observed(naked, snapshot.block.timestamp, abs(delta - goal), is_outside=is_outside)
         await engine.perps.set_naked(rule, naked)
-    hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
-    buys = delta < rule.target
-    doubts = tuple(d for perp in hedges for d in perp_doubts(engine, snapshot, perp, rule.underlying, buys=buys))
-    return BookAssessment(seen, rule, delta, now, naked, doubts, blindness(seen, rule, hedges))
+    hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
+    buys = delta < goal
+    doubts = tuple(d for perp in hedges for d in perp_doubts(engine, snapshot, perp, underlying, buys=buys))
+    return judge(BOOK, BookPosition(seen, hedges, snapshot.block, naked), (rule,), doubts)
 
 
 def carry_of(snapshot: Snapshot, of: BookAssessment) -> Carry:

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keeper.core.book.kind import BOOK
 from keeper.core.book.position import Book
-from keeper.core.book.rules import BookAssessment, HedgeIntent, HedgeRule, decide_hedge
-from keeper.core.decide import Decided, Hold
+from keeper.core.book.rules import BookAssessment, BookIntent, BookRule, subject_of
+from keeper.core.decide import Decided, Hold, decide
 from keeper.core.notices import Notice
-from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot
@@ -18,7 +18,7 @@ from keeper.core.units import Address
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book
-from keeper.engine.perp.departure import PerpDeparture, subject
+from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.notices import notices_of, standing_of
 from keeper.engine.perp.plan import find_hedge_plans
 from keeper.engine.perp.preflight import PerpPrepared, first_that_works
@@ -37,7 +37,7 @@ class BookCase:
     engine: Engine
     snapshot: Snapshot
     book: Book
-    rule: HedgeRule
+    rule: BookRule
     wave: int = 2
     family: Family = "book"
 
@@ -55,35 +55,29 @@ class BookCase:
         """Judge it by its rule; the time it stands outside its band is counted and kept. Raises JournalError."""
         return await judge_book(self.engine, self.snapshot, self.book, self.rule)
 
-    async def decide(self, assessed: BookAssessment | Unjudged) -> Decided[HedgeIntent]:
-        """Return one intent for each hedge that could trade; none while the first leg is to be unwound instead."""
-        if isinstance(assessed, Unjudged):
-            return Decided((Hold(assessed.name, None, assessed.doubt.reason, assessed.doubt.detail),))
-        names = self.book.hedges
-        hedges = tuple(p for p in self.snapshot.positions if p.name in names and isinstance(p, PerpPosition))
-        signers = {name: self.engine.reader.positions[name].spender for name in names}
-        memory = await self.engine.recall_of(assessed.fired, self.snapshot.block)
-        decided = decide_hedge(assessed, hedges, memory, signers)
-        if decided.intents and gives_up(assessed):
+    async def decide(self, assessed: BookAssessment | Unjudged) -> Decided[BookIntent]:
+        """Return what the rule comes to; nothing is traded while the first leg is to be unwound instead."""
+        engine, fired = self.engine, assessed.fired if isinstance(assessed, BookAssessment) else ()
+        memory = await engine.recall_of(fired, self.snapshot.block)
+        signers = (engine.reader.positions[name].spender for name in self.book.hedges)
+        decided = decide(BOOK, assessed, memory, engine.terms.safety, *signers)
+        if isinstance(assessed, BookAssessment) and decided.intents and gives_up(assessed):
             detail = f"{assessed.naked.tries} orders failed"
             return Decided((decided.intents[0].hold(Reason.TOO_MANY_FAILURES, detail),))
         return decided
 
-    def urgency(self, intent: HedgeIntent) -> tuple[bool, int, int]:
+    def urgency(self, intent: BookIntent) -> tuple[bool, int, int]:
         """Return the same for all: a book is alone in its wave."""
         return False, 0, 0
 
-    async def prepare(self, intents: Sequence[HedgeIntent]) -> PerpPrepared | Hold:
-        """Return the cheapest trade that works now, over all hedges. Raises NodeError."""
-        ways = await find_hedge_plans(self.engine, self.snapshot, intents)
+    async def prepare(self, intent: BookIntent) -> PerpPrepared | Hold:
+        """Return the cheapest trade that works now, over all hedges whose signer is free. Raises NodeError."""
+        places, busy = self.engine.reader.positions, self.engine.state.in_flight.busy()
+        free = [perp for perp in intent.assessment.position.hedges if places[perp.name].spender not in busy]
+        ways = await find_hedge_plans(self.engine, self.snapshot, intent, free)
         return ways if isinstance(ways, Hold) else await first_that_works(self.engine, self.snapshot, ways)
 
-    def intent_of(self, prepared: PerpPrepared, intents: Sequence[HedgeIntent]) -> HedgeIntent:
-        """Return the intent of the hedge that trades."""
-        assert isinstance(prepared.plan.intent, HedgeIntent)  # noqa: S101 - hedge plans come from hedge intents
-        return prepared.plan.intent
-
-    async def tend(self, found: Considered[HedgeIntent, PerpPrepared]) -> Considered[HedgeIntent, PerpPrepared]:
+    async def tend(self, found: Considered[BookIntent, PerpPrepared]) -> Considered[BookIntent, PerpPrepared]:
         """Return what it comes to: its hedges see to their own orders."""
         return found
 
@@ -97,7 +91,7 @@ class BookCase:
     @property
     def subject(self) -> str:
         """The book under this rule."""
-        return subject(self.rule)
+        return subject_of(self.rule)
 
     def notices(self, assessed: BookAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
         """Return each hold as its owner reads it."""
@@ -111,7 +105,7 @@ class BookCase:
         """Return everything a decision rests on."""
         return inputs(self.snapshot, judged(assessed))
 
-    async def follow_up(self, assessed: BookAssessment | Unjudged, decision: Hold | HedgeIntent) -> None:
+    async def follow_up(self, assessed: BookAssessment | Unjudged, decision: Hold | BookIntent) -> None:
         """Report how it stands outside its band; unwind its first leg when the time for the second is over."""
         if isinstance(assessed, BookAssessment):
             await stand_by(self.engine, self.snapshot, assessed, decision if isinstance(decision, Hold) else None)

@@ -67,15 +67,10 @@ class PerpCase:
         """Return the same for all: perpetual positions keep the settings' order."""
         return False, 0, 0
 
-    async def prepare(self, intents: Sequence[PerpIntent]) -> PerpPrepared | Hold:
+    async def prepare(self, intent: PerpIntent) -> PerpPrepared | Hold:
         """Return the best plan that works now. Raises NodeError."""
-        (intent,) = intents
         ways = await find_perp_plans(self.engine, self.snapshot, intent)
         return ways if isinstance(ways, Hold) else await first_that_works(self.engine, self.snapshot, ways)
-
-    def intent_of(self, prepared: PerpPrepared, intents: Sequence[PerpIntent]) -> PerpIntent:
-        """Return the intent the plan is for."""
-        return intents[0]
 
     async def tend(self, found: Considered[PerpIntent, PerpPrepared]) -> Considered[PerpIntent, PerpPrepared]:
         """See what became of its orders, and take back one that is late: a signer does one thing at a time."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keeper.core.book.rules import HedgeIntent, HedgeRule
+from keeper.core.book.rules import BookIntent
 from keeper.core.book.unhedged import failed as order_failed
 from keeper.core.perp import margin as perps
 from keeper.core.perp.plan import PerpPlan
-from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address, Usd
@@ -29,11 +28,6 @@ from keeper.journal import Entry
 
 MAKE_UPS = 2
 """Plans that may follow a near miss at once."""
-
-
-def subject(rule: PerpRule | HedgeRule) -> str:
-    """Return under what name is kept in mind what was written: a book has several rules, each judged by itself."""
-    return f"{rule.book}:{rule.name}" if isinstance(rule, HedgeRule) else rule.position
 
 
 class PerpDeparture:
@@ -65,7 +59,7 @@ class PerpDeparture:
     @property
     def subject(self) -> str:
         """The position, or the book under its rule."""
-        return subject(self.plan.intent.rule)
+        return self.plan.intent.subject
 
     def written(self) -> Written:
         """Return what the journal keeps of it."""
@@ -110,7 +104,7 @@ class PerpDeparture:
         if tuple(still) != known:
             await memory.set_left(self._name, still)
         came_to_nothing = outcome.kind == "failed" and (outcome.failed_orders or not outcome.waiting)
-        if isinstance(intent, HedgeIntent) and came_to_nothing:
+        if isinstance(intent, BookIntent) and came_to_nothing:
             await memory.set_naked(intent.rule, order_failed(await memory.naked_of(intent.rule)))
 
     async def following(self, outcome: PerpOutcome) -> PerpDeparture | None:

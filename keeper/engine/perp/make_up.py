@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keeper.chain.errors import NodeError
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Hold, left_today
 from keeper.core.perp.kind import pending_order
 from keeper.core.perp.position import PerpPosition
@@ -17,7 +17,7 @@ from keeper.journal import JournalError
 from keeper.venues.ports import ReadFailedError
 
 
-async def rest_of(engine: Engine, intent: PerpIntent | HedgeIntent) -> Anew[PerpPrepared] | None:
+async def rest_of(engine: Engine, intent: PerpIntent | BookIntent) -> Anew[PerpPrepared] | None:
     """Return a plan for what is still missing, rehearsed at the newest block; None where there is none, or no way.
 
     Within the limits of the rule, and only where nothing is in doubt. Never raises for what a node does.

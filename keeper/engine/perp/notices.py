@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from keeper.core.book import unhedged as legs
-from keeper.core.book.rules import BookAssessment, HedgeIntent
+from keeper.core.book.rules import BookAssessment, BookIntent, underlying_of
 from keeper.core.decide import Hold
 from keeper.core.notices import Notice, sentence
 from keeper.core.perp import margin as perps
@@ -72,9 +72,9 @@ def position_text(of: PerpPosition) -> str:
 def delta_text(of: BookAssessment) -> str:
     """Return a book's delta against its band, and what of the budget for standing naked is used."""
     rule = of.rule
-    side = "outside" if rule.is_outside(of.delta) else "within"
-    text = f"delta {_units(of.delta)} {rule.underlying} is {side} ±{_units(rule.band)}"
-    return text if of.naked.since is None else f"{text}; {legs.budget_text(of.naked, rule.budget)}"
+    side = "outside" if of.is_outside else "within"
+    text = f"delta {_units(of.delta)} {underlying_of(rule)} is {side} ±{_units(rule.trigger.bound)}"
+    return text if of.naked.since is None else f"{text}; {legs.budget_text(of.naked, of.exposure.book.budget)}"
 
 
 def outcome_said(plan: PerpPlan, outcome: PerpOutcome) -> Says:
@@ -99,7 +99,7 @@ def outcome_said(plan: PerpPlan, outcome: PerpOutcome) -> Says:
 def fired_of(plan: PerpPlan) -> str:
     """Return which rule asked for a plan, and by which figure."""
     intent = plan.intent
-    if isinstance(intent, HedgeIntent):
+    if isinstance(intent, BookIntent):
         return f"rule {intent.rule.name}: {delta_text(intent.assessment)}"
     verdict = next((v for v in intent.assessment.verdicts if v.rule.name == intent.rule.name and v.fired), None)
     return f"rule {intent.rule.name}: {fired_text(verdict)}" if verdict else ""
@@ -107,12 +107,18 @@ def fired_of(plan: PerpPlan) -> str:
 
 def change_text(plan: PerpPlan, after: PerpPosition | None) -> str:
     """Return the figure that was to change, before and after."""
-    if isinstance(plan.intent, HedgeIntent):
-        return f"{_units(plan.intent.change, signed=True)} {plan.intent.rule.underlying} on {plan.before.name}"
+    if isinstance(plan.intent, BookIntent):
+        return f"{_units(_traded_for(plan), signed=True)} {underlying_of(plan.intent.rule)} on {plan.before.name}"
     if after is not None and plan.before.held and not after.held:
         return "closed"
     came = percent(perps.margin_ratio(after)) if after else "unknown"
     return f"margin ratio {percent(perps.margin_ratio(plan.before))} → {came}"
+
+
+def _traded_for(plan: PerpPlan) -> int:
+    """Return what a hedge's plan trades, Wad whole underlyings, signed."""
+    moves = [(step.move, plan.before.leg(step.move.market)) for step in plan.steps if isinstance(step.move, Trade)]
+    return sum(move.size_change * WAD // leg.size_unit for move, leg in moves)
 
 
 def deed_of(of: PerpPosition, move: PerpMove) -> str:
@@ -177,8 +183,8 @@ def _of_perp(assessed: PerpAssessment, hold: Hold) -> Notice:
 def _of_book(assessed: BookAssessment, hold: Hold) -> Notice:
     is_alert = hold.reason is Reason.ALERT_ONLY
     rule = assessed.rule
-    fired = delta_text(assessed) if rule.is_outside(assessed.delta) and not assessed.exposure.doubts else ""
-    trade = f"trade {_units(rule.target - assessed.delta, signed=True)} {rule.underlying}, or give the rule an action"
+    fired = delta_text(assessed) if assessed.is_outside and not assessed.exposure.doubts else ""
+    trade = f"trade {_units(assessed.wanted, signed=True)} {underlying_of(rule)}, or give the rule an action"
     repeat_s = rule.cooldown_s or None if is_alert else None
     return hold_notice(hold, hold.position, fired, "", trade if is_alert and fired else "", repeat_s=repeat_s)
 

@@ -107,7 +107,6 @@ async def _report(engine: Engine, position: PerpPosition, order: Left, kind: str
     title, subject = f"An order of {position.name} was {kind}", f"orders:{position.name}"
     body = sentence(detail, position_text(position), Reason.ORDER_FAILED.remedy)
     engine.observer.raise_alarm(f"order:{order.key}:{kind}", title, body, subject=subject)
-    for rule in engine.perps.hedge_rules:
-        book = next(b for b in engine.perps.books if b.name == rule.book)
-        if position.name in book.hedges:
+    for rule in engine.perps.book_rules:
+        if position.name in engine.perps.book(rule.position).hedges:
             await engine.perps.set_naked(rule, order_failed(await engine.perps.naked_of(rule)))

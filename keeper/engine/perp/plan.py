@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from keeper.chain.simulation import price_at
-from keeper.core.book.hedging import hedge_plans, trade_wanted
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.hedging import hedge_plans
+from keeper.core.book.rules import BookIntent
+from keeper.core.book.trades import HedgeTrade, hedge_trades
 from keeper.core.decide import Hold
 from keeper.core.perp.candidates import perp_plans, quotes_wanted
 from keeper.core.perp.moves import TradeQuote
@@ -26,14 +27,16 @@ async def find_perp_plans(engine: Engine, snapshot: Snapshot, intent: PerpIntent
 
 
 async def find_hedge_plans(
-    engine: Engine, snapshot: Snapshot, intents: Sequence[HedgeIntent]
+    engine: Engine, snapshot: Snapshot, intent: BookIntent, hedges: Sequence[PerpPosition]
 ) -> tuple[PerpPlan, ...] | Hold:
-    """Return the trades worth rehearsing, over all hedges of the book, cheapest first. Raises NodeError."""
+    """Return the trades worth rehearsing, over some hedges of the book, cheapest first. Raises NodeError."""
+    found = hedge_trades(intent, hedges)
     terms = {
-        intent.perp.name: await _terms(engine, snapshot, intent.perp, {intent.leg.market: trade_wanted(intent)})
-        for intent in intents
+        trade.perp.name: await _terms(engine, snapshot, trade.perp, {trade.leg.market: trade.first})
+        for trade in found
+        if isinstance(trade, HedgeTrade)
     }
-    return hedge_plans(intents, terms, engine.perps.rules)
+    return hedge_plans(intent, found, terms, engine.perps.rules)
 
 
 async def _terms(

@@ -10,7 +10,7 @@ from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.fork import AnvilMissingError
 from keeper.chain.gas import gas_limit
 from keeper.chain.simulation import CannotPayError
-from keeper.core.book.rules import HedgeIntent
+from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Hold
 from keeper.core.fee_budget import fee_worth
 from keeper.core.perp import margin as perps
@@ -150,7 +150,7 @@ def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_pr
         limits=plan.intent.rule.limits,
         spent_today=spent,
         deadline=block.timestamp + engine.terms.swap_deadline_s,
-        may_open=isinstance(plan.intent, HedgeIntent),
+        may_open=isinstance(plan.intent, BookIntent),
         most_fee=Wei(fee_of(account, gas_price) * FEE_SLACK),
     )
 

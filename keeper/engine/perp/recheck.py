@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from keeper.core.book.rules import HedgeIntent, decide_hedge
+from keeper.core.book.kind import BOOK
+from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Hold, Memory, asked_for, decide
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.position import PerpPosition
@@ -41,10 +42,10 @@ class _Deciding:
         now = await self._now(snapshot, self.sent.plan.intent)
         return Anew(snapshot, now) if isinstance(now, PerpPrepared) else now
 
-    async def _now(self, snapshot: Snapshot, intent: PerpIntent | HedgeIntent) -> PerpPrepared | Hold | Unsure | None:
+    async def _now(self, snapshot: Snapshot, intent: PerpIntent | BookIntent) -> PerpPrepared | Hold | Unsure | None:
         """Return what would be done at the newest block; None where nobody is asked anew, for it is no rule's."""
         engine = self.engine
-        if isinstance(intent, HedgeIntent):
+        if isinstance(intent, BookIntent):
             return await self._hedged(snapshot, intent)
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
         if not isinstance(position, PerpPosition):
@@ -56,23 +57,24 @@ class _Deciding:
             return intent.hold(Reason.AT_TARGET) if intent.target.is_met(position) else None
         return await self._planned(snapshot, position)
 
-    async def _hedged(self, snapshot: Snapshot, intent: HedgeIntent) -> PerpPrepared | Hold | Unsure | None:
+    async def _hedged(self, snapshot: Snapshot, intent: BookIntent) -> PerpPrepared | Hold | Unsure | None:
         """Return the trade of the same hedge that would be made now: another hedge has nonces of its own."""
         engine, name, book = self.engine, self.sent.plan.before.name, intent.assessment.exposure.book
         assessed = await judge_book(engine, snapshot, book, intent.rule)
         if assessed.exposure.doubts:  # nobody knows the delta: no reason to give up, and none to pay more
             return Unsure(assessed.exposure.doubts[0].reason, assessed.exposure.doubts[0].detail)
-        if not assessed.fired or (intent.rule.target - assessed.delta > 0) != (intent.change > 0):
+        if not assessed.fired or (assessed.wanted > 0) != (intent.assessment.wanted > 0):
             return intent.hold(Reason.HEALTHY)
-        hedge = next((p for p in snapshot.positions if p.name == name and isinstance(p, PerpPosition)), None)
-        if hedge is None:
+        hedges = tuple(perp for perp in assessed.position.hedges if perp.name == name)
+        if not hedges:
             return intent.hold(Reason.POSITION_UNREADABLE, name)
-        memory = await self._memory(assessed.fired, snapshot)
-        decided = decide_hedge(assessed, (hedge,), memory, {name: engine.reader.positions[name].spender})
+        alone = replace(assessed, position=replace(assessed.position, hedges=hedges))
+        memory, signer = await self._memory(assessed.fired, snapshot), engine.reader.positions[name].spender
+        decided = decide(BOOK, alone, memory, engine.terms.safety, signer)
         if not decided.intents:
             return decided.lead if isinstance(decided.lead, Hold) else None
         with engine.rehearser.again(book.name):
-            ways = await find_hedge_plans(engine, snapshot, decided.intents)
+            ways = await find_hedge_plans(engine, snapshot, decided.intents[0], hedges)
             return ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
 
     async def _memory(self, fired: Sequence[Ruled], snapshot: Snapshot) -> Memory:

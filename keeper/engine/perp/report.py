@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keeper.core.book import unhedged as legs
 from keeper.core.book.carry import Carry
-from keeper.core.book.rules import BookAssessment
+from keeper.core.book.rules import BookAssessment, goal_of, underlying_of
 from keeper.core.perp import margin as perps
 from keeper.core.perp.moves import AddMargin, AllowMargin, PerpMove, TakeMargin, Trade
 from keeper.core.perp.plan import PerpPlan
@@ -74,16 +74,16 @@ def book(of: BookAssessment, carry: Carry | None = None) -> Data:
     return {
         "name": of.exposure.book.name,
         "readable": not of.exposure.doubts,
-        "underlying": rule.underlying,
+        "underlying": underlying_of(rule),
         "delta": decimal_of(of.delta, 18, 6),
-        "band": decimal_of(rule.band, 18, 6),
-        "target": decimal_of(rule.target, 18, 6),
+        "band": decimal_of(rule.trigger.bound, 18, 6),
+        "target": decimal_of(goal_of(rule), 18, 6),
         "parts": [
             {"holder": p.holder, "asset": p.symbol, "underlying": p.underlying, "delta": decimal_of(p.delta, 18, 6)}
             for p in of.exposure.parts
         ],
         "outside_since": of.naked.since,
-        "naked": legs.budget_text(of.naked, rule.budget) if of.naked.since is not None else None,
+        "naked": legs.budget_text(of.naked, of.exposure.book.budget) if of.naked.since is not None else None,
         "failed_orders": of.naked.tries,
         "carry": _carry(carry) if carry else None,
         "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in _doubts_of(of)],
@@ -92,7 +92,9 @@ def book(of: BookAssessment, carry: Carry | None = None) -> Data:
 
 def _doubts_of(of: BookAssessment) -> tuple[Doubt, ...]:
     """Return what speaks against believing a book's delta, and against trading for it."""
-    return (*of.exposure.doubts, *((of.blind,) if of.blind else ()), *of.doubts)
+    if of.exposure.doubts:
+        return (*of.exposure.doubts, *of.doubts)
+    return (*(v.doubt for v in of.verdicts if v.doubt), *of.doubts)
 
 
 def _carry(found: Carry) -> Data:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keeper.core import rules
 from keeper.core.book import unhedged as legs
-from keeper.core.book.rules import BookAssessment
+from keeper.core.book.rules import BookAssessment, subject_of, underlying_of
 from keeper.core.book.unhedged import Leg, NextStep
 from keeper.core.decide import Hold, left_today, not_now
 from keeper.core.lending.actions import DELEVERAGE
@@ -43,10 +43,10 @@ async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment,
     ``hold`` is why no hedge is traded at this block; None when one is on its way.
     """
     naked, rule = assessed.naked, assessed.rule
-    subject = f"naked:{rule.book}:{rule.name}"
+    subject = f"naked:{subject_of(rule)}"
     if naked.since is None:
         engine.observer.over(subject, standing_of(assessed))
-    if naked.since is None or not rule.may_act:
+    if naked.since is None or not rule.actions:
         return
     step = _step(engine, snapshot, assessed)
     if naked.tries or step is NextStep.UNWIND or (hold is not None and hold.reason not in QUIET):
@@ -54,8 +54,8 @@ async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment,
         why = f"{hold.reason.short}{f' ({clipped(hold.detail)})' if hold.detail else ''}" if hold else ""
         tried = f"{naked.tries} orders failed, next: {due}"
         body = sentence(f"rule {rule.name}: {delta_text(assessed)}", tried, why, hold.reason.remedy if hold else "")
-        title = f"{rule.book} is not hedged: {due}"
-        name = f"{rule.book} is hedged again (rule {rule.name})"
+        title = f"{rule.position} is not hedged: {due}"
+        name = f"{rule.position} is hedged again (rule {rule.name})"
         engine.observer.raise_alarm(f"{subject}:{step.value}", title, body, subject=subject, name=name)
     if step is not NextStep.UNWIND or hold is None or hold.reason in NOT_YET:
         return
@@ -65,7 +65,7 @@ async def stand_by(engine: Engine, snapshot: Snapshot, assessed: BookAssessment,
 
 def gives_up(assessed: BookAssessment) -> bool:
     """Return whether the hedge is not tried any more while the first leg can be unwound: see ``legs.is_over``."""
-    return assessed.rule.unwinds is not None and legs.is_over(assessed.naked, assessed.rule.budget)
+    return assessed.unwinds is not None and legs.is_over(assessed.naked, assessed.exposure.book.budget)
 
 
 def _step(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> NextStep:
@@ -80,14 +80,14 @@ def _step(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> NextS
         can_cancel = can_take_back(engine, name, age)
     elif assessed.naked.tries:
         leg = Leg.FAILED
-    return legs.next_step(assessed.naked, leg, age, assessed.rule.budget, can_take_back=can_cancel)
+    return legs.next_step(assessed.naked, leg, age, book.budget, can_take_back=can_cancel)
 
 
 async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> None:
     """Sell of the lending position what the hedge would have covered, and repay with it; through the usual stages."""
     rule = assessed.rule
-    position = next((p for p in snapshot.positions if p.name == rule.unwinds), None)
-    excess = min(assessed.delta - rule.target, _own(assessed))
+    position = next((p for p in snapshot.positions if p.name == assessed.unwinds), None)
+    excess = min(-assessed.wanted, _own(assessed))
     if not isinstance(position, LendingPosition) or excess <= 0:
         return  # what is short, or held elsewhere, is not cured by selling here
     seen = judge(engine, snapshot, position)
@@ -97,14 +97,14 @@ async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) 
     intent = await _intent(engine, assessed, seen, excess)
     now = snapshot.block.timestamp
     memory = await engine.recall_of((intent.rule,), snapshot.block)
-    if not_now(intent.rule, position.name, now, memory, signer, is_emergency=False):
+    if not_now(intent.rule, position.name, now, memory, (signer,), is_emergency=False):
         return
     ways = await find_plans(engine, snapshot, intent, signer)
     prepared = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways, signer)
     if isinstance(prepared, Hold):
         body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", prepared.reason.remedy)
-        subject, title = f"naked:{rule.book}:{rule.name}", f"{rule.book} cannot be unwound"
-        engine.observer.raise_alarm(f"unwind:{rule.book}:{rule.name}", title, body, subject=subject)
+        subject, title = f"naked:{subject_of(rule)}", f"{rule.position} cannot be unwound"
+        engine.observer.raise_alarm(f"unwind:{subject_of(rule)}", title, body, subject=subject)
         return
     await submit(engine, LendingDeparture(engine, snapshot, prepared))
 
@@ -112,14 +112,14 @@ async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) 
 def _own(assessed: BookAssessment) -> int:
     """Return what the lending position itself is exposed to: no more than that can be sold of it."""
     rule = assessed.rule
-    parts = (p for p in assessed.exposure.parts if p.holder == rule.unwinds)
-    return sum(p.delta for p in parts if p.underlying == rule.underlying)
+    parts = (p for p in assessed.exposure.parts if p.holder == assessed.unwinds)
+    return sum(p.delta for p in parts if p.underlying == underlying_of(rule))
 
 
 async def _intent(engine: Engine, assessed: BookAssessment, seen: LendingAssessment, excess: int) -> LendingIntent:
     """Return the intent to deleverage by the excess: the LTV that is left when so much is sold and repaid."""
     rule, figures = assessed.rule, seen.figures
-    worth = mul_div_down(excess, assessed.exposure.prices[rule.underlying], WAD)
+    worth = mul_div_down(excess, assessed.exposure.prices[underlying_of(rule)], WAD)
     if worth >= figures.debt_value:
         target = CLOSED
     else:

@@ -27,11 +27,12 @@ from perp_builders import (
     short,
     spent,
     told,
+    ways,
 )
 from perp_strategies import a_position
 
 from keeper.core.book.actions import ADD_MARGIN, HEDGE
-from keeper.core.book.hedging import funding_cost, hedge_plans, trade_wanted
+from keeper.core.book.hedging import funding_cost, hedge_plans
 from keeper.core.book.unhedged import Naked
 from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
 from keeper.core.perp import candidates as perp_actions
@@ -54,7 +55,7 @@ def reason(of: Any) -> Reason:
 
 
 def refused(hedge: Any = RICH, memory: Memory | None = None, **given_: Any) -> Reason:
-    return reason(hedge_decision(book_assessed(hedge, **given_), hedge, memory=memory))
+    return reason(hedge_decision(book_assessed(hedge, **given_), memory))
 
 
 def trade_of(plan: PerpPlan) -> Trade:
@@ -92,7 +93,7 @@ def test_the_band_itself_is_inside(size: str, *, fires: bool) -> None:
 def test_inside_the_band_nothing_is_done() -> None:
     """Quietly."""
     hedge = short("9.8", margin="20000")
-    found = hedge_decision(book_assessed(hedge), hedge)
+    found = hedge_decision(book_assessed(hedge))
     assert (reason(found), found.is_quiet) == (Reason.HEALTHY, True)
 
 
@@ -135,8 +136,7 @@ def test_an_order_that_waits_anywhere_holds_every_hedge() -> None:
     """One at a time, whichever venue."""
     waits = replace(RICH, name="slow", orders=(resting(kind=OrderKind.MARKET_DECREASE),))
     book = replace(BOOK, hedges=("short", "slow"))
-    assessed = replace(book_assessed(RICH), exposure=replace(book_assessed(RICH).exposure, book=book))
-    assert reason(hedge_decision(assessed, RICH, waits)) is Reason.ORDER_PENDING
+    assert reason(hedge_decision(book_assessed(RICH, book=book, more=(waits,)))) is Reason.ORDER_PENDING
 
 
 def test_a_rule_that_only_alerts_never_trades() -> None:
@@ -168,7 +168,7 @@ def test_a_hedge_is_closed_before_it_turns_round() -> None:
     borrowed = position(holding("WETH", "1", "4"), holding("USDC", "30000"))
     hedge = short("2", margin="20000")
     intent = hedge_intent(hedge, lent=borrowed)  # five too short
-    assert (intent.change, trade_wanted(intent)) == (5 * WAD, 2 * WAD)
+    assert (intent.change, intent.first) == (5 * WAD, 2 * WAD)
     plan = hedge_planned(intent)
     assert (trade_of(plan).is_close, plan.is_partial, plan.postcondition.most_size) == (True, True, 0)
 
@@ -204,7 +204,7 @@ def test_margin_and_trade_stay_within_the_limits_together(caps: dict[str, str]) 
 def test_where_nothing_can_be_carried_that_is_the_reason() -> None:
     """Without margin."""
     intent = hedge_intent(short("8", margin="1000"))
-    found = hedge_plans([intent], {"short": hedge_terms(intent)})
+    found = ways(intent)
     assert reason(found) is Reason.FLOOR_TOO_NEAR
 
 
@@ -213,7 +213,7 @@ def test_a_quote_of_nothing_or_beyond_slippage_is_not_taken(given_: dict[str, in
     """One and a half percent below the index of 2,000."""
     intent = hedge_intent(RICH)
     quotes = {intent.leg.market: quote(intent.leg, -2 * WAD, **given_)}
-    assert reason(hedge_plans([intent], {"short": hedge_terms(intent, quotes=quotes)})) is Reason.POOL_TOO_THIN
+    assert reason(ways(intent, hedge_terms(intent, quotes=quotes))) is Reason.POOL_TOO_THIN
 
 
 def test_margin_rides_with_the_trade_where_it_is_isolated() -> None:
@@ -230,7 +230,7 @@ def test_the_cheaper_hedge_is_first_counting_funding() -> None:
     earns = replace(RICH, name="earns", legs=(replace(RICH.legs[0], funding_rate=-WAD // 2),))
     intent = hedge_intent(RICH)
     both = [intent, replace(intent, perp=earns, leg=earns.legs[0])]
-    found = hedge_plans(both, {x.perp.name: hedge_terms(x) for x in both})
+    found = hedge_plans(intent.intent, both, {x.perp.name: hedge_terms(x) for x in both})
     assert not isinstance(found, Hold)
     assert [p.before.name for p in found] == ["earns", "short"]
     assert found[0].rejected[0].reason is Reason.DEARER
@@ -257,7 +257,10 @@ def test_after_a_full_trade_the_same_rule_rests(size: int, band: int, aim: int) 
     """Never flaps: the projected delta is at the target, and a second look asks nothing."""
     target = band * aim // 100
     least = Wad(min(band // 10, band - abs(target)))
-    rule = replace(hedge_rule(), band=Wad(band), target=target, least_trade=least)
+    usual = hedge_rule()
+    assert usual.target
+    goal = replace(usual.target, value=target, within=least)
+    rule = replace(usual, trigger=replace(usual.trigger, bound=band), target=goal)
     hedge = told(a_position(replace(leg_at("1", "2000"), size=size), margin=10**30))
     assessed = book_assessed(hedge, rule)
     if not assessed.fired:
@@ -290,19 +293,19 @@ def test_a_trade_that_a_rule_of_the_hedge_would_undo_is_not_made(
     target = closed() if measure.named else "0.9"
     rule = perp_rule(measure, bound, target, (perp_actions.REDUCE, perp_actions.CLOSE))
     intent = hedge_intent(RICH)
-    found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))
+    found = ways(intent, rules=(rule,))
     assert isinstance(found, Hold) is undoes, found
     if isinstance(found, Hold):
         assert found.reason is Reason.TARGET_BEYOND_TRIGGER
     only_told = replace(rule, actions=())
-    assert not isinstance(hedge_plans([intent], {"short": hedge_terms(intent)}, (only_told,)), Hold)
+    assert not isinstance(ways(intent, rules=(only_told,)), Hold)
 
 
 def test_a_trade_that_makes_the_hedge_smaller_is_undone_by_nobody() -> None:
     """Its rules want less of it as well."""
     rule = perp_rule(perp_metrics.STOP_LOSS, "1900", closed(), (perp_actions.CLOSE,))
     intent = hedge_intent(short("12", margin="20000"))
-    assert not isinstance(hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,)), Hold)
+    assert not isinstance(ways(intent, rules=(rule,)), Hold)
 
 
 @pytest.mark.parametrize(("rate", "undoes"), [("-0.5", True), ("0.5", False)])
@@ -313,5 +316,5 @@ def test_funding_of_a_hedge_without_size_is_judged_by_the_side_it_will_have(rate
     rule = perp_rule(perp_metrics.FUNDING, "0.2", closed(), (perp_actions.CLOSE,), market="ETH", window_s=3600)
     intent = hedge_intent(hedge)
     # without a history the trail tells nothing, the present rate does
-    found = hedge_plans([intent], {"short": hedge_terms(intent)}, (rule,))
+    found = ways(intent, rules=(rule,))
     assert isinstance(found, Hold) is undoes, found

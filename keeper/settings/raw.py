@@ -1,0 +1,44 @@
+"""A settings file as it is written: tables and texts in it, where they are what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from keeper.settings.fields import as_address
+
+Raw = Mapping[str, Any]
+
+
+def tables(raw: Raw, kind: str) -> Iterator[tuple[int, Raw]]:
+    """Yield the tables of a kind, with where they stand."""
+    listed = raw.get(kind)
+    for i, table in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(table, dict):
+            yield i, table
+
+
+def text(table: Raw, key: str) -> str | None:
+    """Return a text; None for anything else."""
+    value = table.get(key)
+    return value if isinstance(value, str) else None
+
+
+def address(table: Raw, key: str = "address") -> str | None:
+    """Return an address; None for anything else."""
+    try:
+        return as_address(table.get(key))
+    except ValueError:
+        return None
+
+
+def venues_of(raw: Raw) -> dict[str, str]:
+    """Return each position's venue."""
+    return {text(t, "name") or "": text(t, "venue") or "" for _, t in tables(raw, "positions")}
+
+
+def hedges_of(book: Raw) -> list[str]:
+    """Return the hedges that a book names, each once."""
+    named = book.get("hedge")
+    listed = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+    return list(dict.fromkeys(name for name in listed if isinstance(name, str)))

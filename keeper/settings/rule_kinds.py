@@ -1,0 +1,95 @@
+"""How rules about loans, perpetual positions and books are written, and what makes no sense in each alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from keeper.core.book.actions import HEDGE
+from keeper.core.book.kind import BOOK
+from keeper.core.lending.kind import LENDING
+from keeper.core.perp.candidates import CLOSE
+from keeper.core.perp.kind import PERP
+from keeper.settings.rule_keys import either, targets_of, triggers_of
+from keeper.settings.rule_schema import RestoreTable, RuleTable, measure_of
+from keeper.settings.rule_terms import actions_of, room_of, target_in, unfit
+from keeper.settings.rules import RuleForm
+from keeper.venues.registry import VENUES, Family, family_of
+
+LEAST_RATIO = Decimal("0.02")
+"""A hedge nearer to liquidation than that is lost with the next move of the price."""
+
+
+class About(Enum):
+    """What a rule is about."""
+
+    LENDING = "lending"
+    PERP = "perp"
+    BOOK = "book"
+
+
+def about(table: RuleTable, venues: Mapping[str, str]) -> About:
+    """Return what a rule is about. ``venues`` by position."""
+    if table.book is not None:
+        return About.BOOK
+    return About.PERP if family_of(venues.get(table.about, "")) is Family.PERP else About.LENDING
+
+
+def _of_a_loan(table: RuleTable, _: str) -> Iterator[str]:
+    """Yield what actions cannot do: what adds leverage lowers a health factor, and does nothing else."""
+    acts, (metric, side) = actions_of(table, LENDING.actions), triggers_of(LENDING.metrics)[measure_of(table.when)]
+    others = [a.key for a in acts if not a.adds_leverage]
+    adding = [a.key for a in acts if a.adds_leverage]
+    is_safe_side = metric.risk is not None and side is not metric.risk
+    goal = targets_of(LENDING.metrics)[target_in(table.restore)[0]] if isinstance(table.restore, RestoreTable) else None
+    if table.restore is None and acts:
+        return
+    if adding and (others or not is_safe_side or goal is not metric):
+        key = metric.key if is_safe_side else "health_factor"
+        yield (f"actions: {', '.join(adding)} stands alone, with when = {{ {key}_above = … }} and restore.{key}")
+    elif is_safe_side and others:
+        yield f"actions: {', '.join(others)} cannot lower a {metric.words}; use leverage_up or alert"
+
+
+def _of_a_perpetual(table: RuleTable, venue: str) -> Iterator[str]:
+    acts = actions_of(table, PERP.actions)
+    is_closing, idle = table.restore == "close", [a.key for a in acts if not a.closes]
+    if is_closing and idle and not list(unfit(table, PERP.metrics)):
+        yield f"actions: {', '.join(idle)} closes nothing and stops no loss; use {either(_closing())}"
+    metric, _ = triggers_of(PERP.metrics)[measure_of(table.when)]
+    if not table.rest:
+        return
+    if not metric.can_rest:
+        yield "rest: a resting order waits for a price: it goes with stop_loss or take_profit"
+    elif not is_closing or CLOSE not in acts:
+        yield 'rest: a resting order closes the position: it goes with restore = "close" and the action close'
+    elif venue in VENUES and not VENUES[venue].keeps_orders:
+        others = " or ".join(v.key for v in VENUES.values() if v.keeps_orders)
+        yield f"rest: {venue} keeps no orders; leave it out, or use {others}"
+
+
+def _closing() -> list[str]:
+    return [key for key, action in PERP.actions.items() if action.closes]
+
+
+def _of_a_book(table: RuleTable, _: str) -> Iterator[str]:
+    room = room_of(table, BOOK.metrics)
+    if table.min_trade is not None and room > 0 and not 0 < table.min_trade <= room:
+        yield f"min_trade: {table.min_trade} must be positive, and at most the {room} from target to band"
+    if (acts := actions_of(table, BOOK.actions)) and HEDGE not in acts:
+        yield 'actions: add_margin and unwind go with "hedge"'
+    if table.min_margin_ratio is not None and not LEAST_RATIO <= table.min_margin_ratio < 1:
+        yield f'min_margin_ratio: must lie between {LEAST_RATIO} and 1; write 15 % as "0.15"'
+
+
+FORMS: Mapping[About, RuleForm[Any]] = {
+    About.LENDING: RuleForm(LENDING, "a lending position", '{ health_factor = "1.60" }', (), _of_a_loan),
+    About.PERP: RuleForm(
+        PERP, "a perpetual position", '{ margin_ratio = "0.20" } or "close"', ("rest",), _of_a_perpetual
+    ),
+    About.BOOK: RuleForm(
+        BOOK, "a book", '{ delta = "0" }', ("min_trade", "min_margin_ratio", "funding_horizon"), _of_a_book
+    ),
+}
