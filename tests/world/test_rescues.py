@@ -175,6 +175,27 @@ def test_three_dollars_that_count_for_no_loan_do_not_block_a_rescue(scene: Scene
 
 
 @BATCHES
+@pytest.mark.parametrize(("bitcoin", "dai"), [("0.00005", "500"), ("0.005", "3")], ids=["dai", "bitcoin"])
+def test_two_of_three_collaterals_that_count_for_no_loan_do_not_block_a_rescue(
+    scene: Scene, batch: bool, bitcoin: str, dai: str
+) -> None:
+    """One a trifle, one more than that and not worth its own sale at 120 gwei: back to the target in one plan."""
+    world = scene.world
+    scene.rules = rule(SELL).replace("20000", "200000")
+    amounts = world.units({"WETH": "8", "WBTC": bitcoin, "DAI": dai})
+    scene.open(amounts, {"USDC": 10_700 * DOLLAR}).crash("1898")
+    for symbol, threshold in (("WBTC", 7800), ("DAI", 7700)):
+        world.configure("configureReserveAsCollateral", world.addresses["tokens"][symbol], 0, threshold, 10500)
+    assert 1.17 < scene.health() < 1.23
+    with_batch(scene, batch)
+    gas_at(scene, 120 if batch else 40)
+    code, row = scene.once("--live")
+    assert row["outcome"], row["decision"]
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert scene.health() > 1.59
+
+
+@BATCHES
 def test_the_first_plan_of_two_collaterals_restores(scene: Scene, batch: bool) -> None:
     """50 WETH and 1 WBTC at health 1.09: one run, back to the target."""
     scene.rules = rule(SELL).replace('max_spend_per_day_usd = "20000"', 'max_spend_per_day_usd = "2000000"')

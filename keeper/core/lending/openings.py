@@ -25,11 +25,12 @@ class Opening:
     blocked: tuple[str, ...]
 
 
-def opened(intent: LendingIntent, state: Means, terms: PlanTerms) -> Opening:
+def opened(intent: LendingIntent, state: Means, terms: PlanTerms, *, at_once: bool = False) -> Opening:
     """Return how collateral that holds back all other is taken out of the way.
 
     What is too little to matter, or cannot be sold, stops counting as collateral where health allows; the rest is in
-    the way until it is sold.
+    the way until it is sold. ``at_once``: nothing waits for its sale, which may be dearer than what it brings, or may
+    not take all of it out; whatever health allows stops counting.
     """
     account, steps, blocked = state.account, list[Step](), list[str]()
     for holding in stuck(intent, account):
@@ -37,7 +38,9 @@ def opened(intent: LendingIntent, state: Means, terms: PlanTerms) -> Opening:
         floor = between_floor(account, intent, terms) if terms.is_atomic else round_floor(account, terms)
         is_free = not isinstance(holding.room.withdraw, Barred) and lending.health_factor(without) >= floor
         if is_free and (
-            not matters(intent.assessment.position, holding.asset) or not _sells(holding, intent, state, terms)
+            at_once
+            or not matters(intent.assessment.position, holding.asset)
+            or not _sells(holding, intent, state, terms)
         ):
             account = without
             steps.append(Step(Unpledge(holding.asset), Usd(0), lending.health_factor(without)))

@@ -10,7 +10,7 @@ from keeper.core.decide import Hold, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.metrics import LendingTarget, meets
-from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, weight
+from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, Withdraw, weight
 from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
@@ -125,12 +125,13 @@ def _sorted(ways: Iterator[Proposal | Rejected]) -> tuple[list[Proposal], list[R
 
 
 def _combinations(singles: list[Proposal], intent: LendingIntent, state: Means, terms: PlanTerms) -> list[Proposal]:
-    """Return ways one after the other: all that help, and each that the wallet pays with only a sale after it.
+    """Return ways one after the other: all that help, and what the wallet pays, or opens a way, with a sale after it.
 
     A smaller sale after a payment may be cheaper than a whole one, and tied up capital dearer: each is costed.
     """
     nothing = Proposal((), "", (), Cost(Usd(0), Usd(0), Usd(0)), state, is_sufficient=False)
-    paid = [p for p in singles if not any(a.trades for a in p.actions) and not p.is_sufficient and p.steps]
+    parts = [p for p in singles if p.steps and not p.is_sufficient and not p.is_fallback]
+    paid = [p for p in parts if _trades_nothing(p) or _opens(p, intent)]
     if not paid and any(p.is_sufficient for p in singles):
         return []
     trading = tuple(action for action in intent.actions if action.trades)
@@ -151,7 +152,7 @@ def _combine(first: Proposal, actions: tuple[Action, ...], intent: LendingIntent
             if left.rounds <= 0:
                 break
             found, _ = _sorted(ACTIONS[action.key].propose(intent, total.after, left))
-            found = [p for p in found if not p.is_fallback and not _moves_a_trifle(p)]
+            found = [p for p in found if not p.is_fallback and (_opens(p, intent) or not _moves_a_trifle(p))]
             found = [p for p in found if not (action.trades and p.label in total.label.split(THEN))]
             best = max(found, key=lambda p: _help(p, intent), default=None)
             if best is None or _help(best, intent) <= _help(total, intent):
@@ -203,6 +204,16 @@ def _trifling(proposal: Proposal, intent: LendingIntent) -> str:
 def _moves_a_trifle(proposal: Proposal) -> bool:
     """Whether a way that does not suffice moves less than its gas costs: the last cents of a limit or a wallet."""
     return not proposal.is_sufficient and sum(step.spend for step in proposal.steps) < proposal.cost.gas
+
+
+def _trades_nothing(proposal: Proposal) -> bool:
+    return not any(action.trades for action in proposal.actions)
+
+
+def _opens(proposal: Proposal, intent: LendingIntent) -> bool:
+    """Return whether a way takes out what keeps other collateral inside: it is judged by what follows it."""
+    assets = [step.move.asset for step in proposal.steps if isinstance(step.move, Withdraw)]
+    return any(intent.assessment.position.holding(asset).holds_back for asset in assets)
 
 
 def _as_plan(chosen: Proposal, intent: LendingIntent, allowances: Allowances, rejected: tuple[Rejected, ...]) -> Plan:

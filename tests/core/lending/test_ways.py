@@ -111,6 +111,71 @@ def test_what_cannot_be_sold_is_switched_off_where_health_allows() -> None:
     assert not found[0].is_partial
 
 
+def in_the_way(dollars: str, **changes: object) -> LendingPosition:
+    """4,000 dollars of ether at health 1.24 and bitcoin that counts for no loan: more than dust, still little."""
+    little = holding("WBTC", Decimal(dollars) / 60_000, ltv=Bps(0), **changes)
+    owed = (Decimal(4000) * 83 + Decimal(dollars) * 78) / 124
+    return position(holding("WETH", "2"), little, holding("USDC", 0, owed.quantize(Decimal("0.000001"))))
+
+
+@pytest.mark.parametrize("gwei", [100, 200, 300])
+@pytest.mark.parametrize("dollars", ["41", "60", "120"])
+def test_what_is_not_worth_its_own_sale_does_not_keep_the_rest_inside(dollars: str, gwei: int) -> None:
+    """Above 1 %, and its sale moves less than its gas: it is judged by what it opens the way to."""
+    plan = first(in_the_way(dollars), SELL, on=terms(fee_per_gas=Wei(gwei * 10**9), is_atomic=True))
+    assert not plan.is_partial
+    assert Unpledge(at("WBTC")) in [s.move for s in plan.steps]
+
+
+def test_what_is_not_worth_its_own_sale_and_cannot_be_spared_is_sold_for_what_it_opens() -> None:
+    """At health 1.011 it may not be switched off: out it goes, at a loss of gas, and the sale of ether follows."""
+    of = position(holding("WETH", "2"), holding("WBTC", "0.001", ltv=Bps(0)), holding("USDC", 0, "3330"))
+    assert wad("1.010") < of.reported.health_factor < wad("1.012")
+    plan = first(of, SELL, on=terms(fee_per_gas=Wei(200 * 10**9), is_atomic=True))
+    sold = [s.move.route.tokens[0] for s in plan.steps if isinstance(s.move, Swap)]
+    assert not plan.is_partial
+    assert sold[0] == at("WBTC")
+    assert at("WETH") in sold
+
+
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_what_cannot_be_withdrawn_does_not_keep_the_rest_inside(is_atomic: bool) -> None:
+    """All of that reserve is lent out: nothing of it can be sold, and switching it off takes no liquidity."""
+    of = in_the_way("200", liquidity=0)
+    plan = first(of, SELL, on=terms(is_atomic=is_atomic))
+    assert not plan.is_partial
+    assert plan.steps[0].move == Unpledge(at("WBTC"))
+
+
+def test_what_the_pools_take_only_half_of_does_not_keep_the_rest_inside() -> None:
+    """Half sold it would still be in the way."""
+    wanted = intent(in_the_way("200"), SELL)
+    now = state(wanted)
+    on = quoted(wanted, now, terms())
+    few = [q for q in on.quotes.between(at("WBTC"), at("USDC")) if q.bought <= 100 * 10**6]
+    on = replace(on, quotes=replace(on.quotes, answers=(*few, *on.quotes.between(at("WETH"), at("USDC")))))
+    found = plans(wanted, now, on, {})
+    assert isinstance(found, tuple), found
+    assert not found[0].is_partial
+
+
+@pytest.mark.parametrize("gwei", [1, 40, 200])
+@pytest.mark.parametrize("is_atomic", [True, False])
+@pytest.mark.parametrize("shares", [("3", "3"), ("3", "700"), ("250", "700"), ("700", "0.01")])
+def test_two_that_count_for_no_loan_leave_the_way_open(shares: tuple[str, str], is_atomic: bool, gwei: int) -> None:
+    """Of three collaterals, two of them without a loan value, of whatever size: back to the target in one plan."""
+    one, other = (Decimal(share) for share in shares)
+    of = position(
+        holding("WETH", "10"),
+        holding("WBTC", (one / 60_000).quantize(Decimal("1e-8")), ltv=Bps(0)),
+        holding("DAI", other, ltv=Bps(0)),
+        holding("USDC", 0, ((16_600 + one * 78 / 100 + other * 77 / 100) / Decimal("1.2")).quantize(Decimal("1e-6"))),
+    )
+    plan = first(of, SELL, on=terms(fee_per_gas=Wei(gwei * 10**9), is_atomic=is_atomic))
+    assert not plan.is_partial
+    assert plan.projected.health_factor >= wad("1.60")
+
+
 def test_what_is_in_the_way_and_cannot_be_taken_out_is_named() -> None:
     """A paused reserve lets nobody out and nothing be switched off."""
     dust = holding("WBTC", "0.00005", ltv=Bps(0), is_paused=True)

@@ -63,14 +63,15 @@ def deleverages(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterat
     if not pairs and not same and not doubtful:
         yield Rejected("deleverage", Reason.NO_DEBT if not _has_debt(state.account) else Reason.NO_COLLATERAL)
     opening = opened(intent, state, terms)
+    at_once = opened(intent, state, terms, at_once=True) if opening.blocked else opening
     for pair in pairs:
         sell = opening.account.of(pair.sell.asset)
         if not sell.is_collateral:
             continue  # it is what is taken out of the way
-        if opening.blocked and not pair.sell.holds_back:
-            yield Rejected(_label(pair), Reason.COLLATERAL_STUCK, ", ".join(opening.blocked))
-            continue
-        yield from _ways(pair, intent, state, terms, opening)
+        if pair.sell.holds_back or not at_once.blocked:
+            yield from _ways(pair, intent, state, terms, at_once)
+        else:
+            yield Rejected(_label(pair), Reason.COLLATERAL_STUCK, ", ".join(at_once.blocked))
 
 
 def _ways(
