@@ -5,6 +5,7 @@ Each command imports what it needs when it is called, so that ``--help``, ``--ve
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,6 +58,34 @@ def example() -> None:
     from keeper import resources
 
     typer.echo(resources.example(), nl=False)
+
+
+@app.command()
+def init(
+    owner: Annotated[str, typer.Argument(help="Whose positions: an address, or a name of ENS.")],
+    rpc: Annotated[
+        str, typer.Option("--rpc", help="Your node's address. Left out, KEEPER_RPC_URL is asked and not written down.")
+    ] = "",
+    network: Annotated[
+        str, typer.Option("--network", help="A network that ships, or a network file. [default: by the node's chain]")
+    ] = "",
+    signer: Annotated[
+        str, typer.Option("--signer", help="Who will sign: the owner's address, or another that holds rescue funds.")
+    ] = "",
+    file: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = DEFAULT,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find an owner's positions on a chain, and write settings for them: needs no key, sends nothing.
+
+    Each position gets a warning before liquidation and a rescue, with bounds fitted to where it stands today.
+    Example: keeper init 0x3C44… --rpc https://node.example
+    """
+    from keeper.cli.init import Wish
+    from keeper.cli.init import init as begin
+
+    log_to_stderr(verbose=False)
+    finish(begin(Wish(owner, rpc, network, signer, file, force, as_json)))
 
 
 @app.command()

@@ -414,6 +414,16 @@ class Site(Protocol):
         """Return what the file says of an asset, by its address or its symbol."""
 
 
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A position that an owner has at a venue, as settings would name it."""
+
+    name: str
+    market: str | None = None
+    collateral: str | None = None
+    is_long: bool | None = None
+
+
 class Wanted(Protocol):
     """A position as the owner named it."""
 

@@ -1,7 +1,8 @@
 """The venues and exchanges there are: one line each. What one is beside that is in its own package, ``venues/<key>``.
 
-A package has a module ``find`` with ``find_market`` (lending), ``find_account`` (perpetuals) or ``exchange``. It is
-loaded when it is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows one by name.
+A package has a module ``find`` with ``find_market`` (lending), ``find_account`` (perpetuals) or ``exchange``, and
+``find_owned`` where an owner has several positions that settings must name. It is loaded when it is used: a keeper of
+one venue does not load the others. Nothing outside ``venues`` knows one by name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from types import ModuleType
 
 from eth_utils.crypto import keccak
 
-from keeper.venues.ports import Discovery, Exchange, LendingMarket, PerpAccount, Site, VenueTable, Wanted
+from keeper.core.units import Address
+from keeper.venues.ports import Discovery, Exchange, LendingMarket, Owned, PerpAccount, Site, VenueTable, Wanted
 
 
 class Family(Enum):
@@ -191,6 +193,18 @@ def find_market(site: Site, table: VenueTable) -> Discovery[LendingMarket]:
 def find_account(site: Site, wanted: Wanted) -> Discovery[PerpAccount]:
     """Find the account of a perpetual position. Raises ReadFailedError when there is no such venue or market."""
     found: PerpAccount = yield from VENUES[wanted.venue].finder.find_account(site, wanted)
+    return found
+
+
+def find_owned(site: Site, table: VenueTable, owner: Address) -> Discovery[tuple[Owned, ...]]:
+    """Find what an owner has at a venue: one position, unless the venue's package says which there are.
+
+    Raises ReadFailedError.
+    """
+    finder = VENUES[table.venue].finder
+    if not hasattr(finder, "find_owned"):
+        return (Owned(table.name, None if table.name == table.venue else table.name),)
+    found: tuple[Owned, ...] = yield from finder.find_owned(site, table, owner)
     return found
 
 

@@ -16,7 +16,7 @@ from keeper.venues.gmx_v2 import fees as gmx_v2_fees
 from keeper.venues.gmx_v2 import markets as gmx_v2
 from keeper.venues.gmx_v2 import trials as gmx_v2_trials
 from keeper.venues.gmx_v2.positions import GmxScope
-from keeper.venues.ports import Discovery, PerpAccount, ReadFailedError, Site, Wanted
+from keeper.venues.ports import Discovery, Owned, PerpAccount, ReadFailedError, Site, VenueTable, Wanted
 
 
 def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
@@ -24,7 +24,7 @@ def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
     where = network.perp("gmx_v2")
     if where is None or position.market is None or position.is_long is None:
         raise _none(f"{network.name} names no gmx_v2")
-    deployment = gmx_v2.GmxDeployment(*(where.addresses[part.name] for part in fields(gmx_v2.GmxDeployment)))
+    deployment = _deployment(where)
     token = where.markets.get(position.market.upper())
     if token is None and not is_hex_address(position.market):
         raise _none(
@@ -49,6 +49,24 @@ def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
     answers = yield (*stated.reads, *fees.reads)
     prices = stated.decode(answers[: len(stated.reads)])
     return gmx_v2_account.GmxAccount(scope, prices, fees.decode(answers[len(stated.reads) :]), trials)
+
+
+def find_owned(_: Site, where: VenueTable, owner: Address) -> Discovery[tuple[Owned, ...]]:
+    """Find every position of an owner: each is one market, one collateral and one side. Raises ReadFailedError."""
+    names = {market: name for name, market in where.markets.items()}
+    positions, _orders = yield from gmx_v2.discover_account(_deployment(where), owner)
+    found = dict[str, Owned]()
+    for raw in positions:
+        market = names.get(raw.market, raw.market)
+        name = f"{where.name}-{market.lower()}-{'long' if raw.is_long else 'short'}"
+        if name in found:  # the other collateral of the same market and side
+            name = f"{name}-{raw.collateral_token[2:8].lower()}"
+        found[name] = Owned(name, market, raw.collateral_token, raw.is_long)
+    return tuple(found.values())
+
+
+def _deployment(where: VenueTable) -> gmx_v2.GmxDeployment:
+    return gmx_v2.GmxDeployment(*(where.addresses[part.name] for part in fields(gmx_v2.GmxDeployment)))
 
 
 def collateral_of(given: str, tokens: Sequence[gmx_v2.Token]) -> Address:
