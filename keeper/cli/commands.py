@@ -27,6 +27,7 @@ from keeper.cli.common import (
     settings_of,
     warn_if_live,
 )
+from keeper.cli.keystore import keystore
 from keeper.cli.main import version
 from keeper.cli.tx import tx
 
@@ -41,6 +42,7 @@ app = typer.Typer(
     "`keeper run`.\n\nExit codes: 0 fine, 1 failed, 2 bad settings, 3 a position is in danger and could not be helped.",
 )
 app.add_typer(tx, name="tx")
+app.add_typer(keystore, name="keystore")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,68 @@
+"""``keeper keystore``: a key for the keeper, encrypted; made new, or taken from one that its owner has."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keeper.cli.common import Exit, fail, finish, out
+
+keystore = typer.Typer(
+    no_args_is_help=True,
+    help="Make the encrypted keystore of a signer. Neither key nor password is shown, or taken from the command line.",
+)
+File = Annotated[Path, typer.Argument(help="The keystore to write; one that is there is never written over.")]
+PasswordFile = Annotated[
+    Path | None, typer.Option("--password-file", help="A file (mode 600) with the password. Left out, it is asked for.")
+]
+
+
+@keystore.command()
+def new(file: File, password_file: PasswordFile = None) -> None:
+    """Make a new key: for a guardian, an account that holds rescue funds only."""
+    _make(file, None, password_file)
+
+
+@keystore.command("import")
+def import_(file: File, password_file: PasswordFile = None) -> None:
+    """Take a private key that you have: it is asked for and not shown, or read as one line where nobody types."""
+    _make(file, _hidden("Private key (not shown): "), password_file)
+
+
+def _make(file: Path, key: str | None, password_file: Path | None) -> None:
+    from keeper.execution.keystore import KeystoreRefusedError, key_in, make_keystore, password_in  # noqa: PLC0415
+
+    try:
+        secret = None if key is None else key_in(key)
+        password = password_in(password_file) if password_file else _chosen()
+        out().print("Encrypting, which takes a moment on purpose …", soft_wrap=True)
+        address = make_keystore(file, secret, password)
+    except KeystoreRefusedError as error:
+        fail(Exit.BAD_SETTINGS, str(error))
+    out().print(f"{file}: {address}. In the settings:\n", soft_wrap=True)
+    out().print(f'[[signers]]\nname = "me"\naddress = "{address}"\nkeystore = "{file}"', soft_wrap=True)
+    if password_file:
+        out().print(f'password_file = "{password_file}"', soft_wrap=True)
+    out().print("\nKeep a copy of both the file and the password: nobody can restore them.", soft_wrap=True)
+    finish(Exit.FINE)
+
+
+def _chosen() -> str:
+    if not sys.stdin.isatty():
+        fail(Exit.BAD_SETTINGS, "nobody is here to ask for a password: --password-file FILE")
+    password = _hidden("Password (not shown): ")
+    if password != _hidden("The same again: "):
+        fail(Exit.BAD_SETTINGS, "the two passwords are not the same: nothing was written")
+    return password
+
+
+def _hidden(asking: str) -> str:
+    """Return a line that is not shown while it is typed; where nobody types, the next line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    from getpass import getpass  # noqa: PLC0415 - rarely needed
+
+    return getpass(asking)
