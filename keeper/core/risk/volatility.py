@@ -26,10 +26,10 @@ def unknown(why: str) -> Doubt:
     return Doubt(Reason.HISTORY_SHORT, why)
 
 
-def covered(history: Series, window_s: int, now: int) -> Doubt | None:
+def covered(history: Series, window_s: int, now: int, quiet_s: int = 0) -> Doubt | None:
     """Return what is wrong with a history for a window that ends now; None where it covers it.
 
-    A gap of a quarter of the window is a doubt: what nobody saw was not calm.
+    A gap of a quarter of the window is a doubt, unless the source may be silent for ``quiet_s``.
     """
     if window_s <= 0:
         return unknown(f"a window of {window_s} s holds nothing")
@@ -38,17 +38,17 @@ def covered(history: Series, window_s: int, now: int) -> Doubt | None:
     if now - history.begins < window_s:
         return unknown(f"prices of {duration(now - history.begins)} are known, {duration(window_s)} are needed")
     gap = history.until(now).since(now - window_s).longest_gap(now)
-    if gap > max(window_s // 4, 1):
+    if gap > max(window_s // 4, quiet_s, 1):
         return unknown(f"nothing was seen for {duration(gap)} of {duration(window_s)}")
     return None
 
 
-def realised(history: Series, window_s: int, now: int) -> float | Doubt:
+def realised(history: Series, window_s: int, now: int, quiet_s: int = 0) -> float | Doubt:
     """Return the root of the squared moves of the window over its time (Andersen & Bollerslev 1998, realised variance).
 
     Rounds come when the price moves, so each counts with the time that it took.
     """
-    doubt = covered(history, window_s, now)
+    doubt = covered(history, window_s, now, quiet_s)
     if doubt is not None:
         return doubt
     seen = history.until(now).since(now - window_s)
@@ -81,12 +81,12 @@ def garman_klass(given: Sequence[Bar]) -> float | Doubt:
     return known(sum(parts) * YEAR_S / sum(bar.seconds for bar in given))
 
 
-def ewma(history: Series, half_life_s: int, now: int) -> float | Doubt:
+def ewma(history: Series, half_life_s: int, now: int, quiet_s: int = 0) -> float | Doubt:
     """Return the volatility with what is older counting less: by half every half-life (RiskMetrics 1996).
 
     For moves of equal times this is RiskMetrics' recursion with λ = 2^(-step / half-life), begun at its mean.
     """
-    doubt = covered(history, half_life_s, now)
+    doubt = covered(history, half_life_s, now, quiet_s)
     if doubt is not None:
         return doubt
     squares = times = 0.0

@@ -1,0 +1,141 @@
+"""How a loan's health hangs on prices: the logarithm of its health factor as one process. Pure.
+
+With one collateral and one debt the health factor is their prices' ratio, and the process exact. With several it is
+taken by their shares as they are now (tests hold it against paths of every price).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keeper.core.lending.position import AccountFigures, Holding, LendingPosition
+from keeper.core.prices import Doubt
+from keeper.core.risk import barrier, kou
+from keeper.core.risk.jumps import Jumps
+from keeper.core.risk.market import Market
+from keeper.core.risk.volatility import unknown
+from keeper.core.units import INFINITE, WAD, Address
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """The logarithm of a health factor: how far from liquidation, how it moves in a year, and what makes it jump."""
+
+    distance: float
+    drift: float
+    volatility: float
+    carry: float
+    """The part of the drift that interest is."""
+    every_s: int
+    """The mean time between updates of the oracle that moves it most."""
+    jumps: Jumps | None = None
+    """Of the one driver there is; None where none are known, or several prices move it."""
+    is_owed: bool = False
+    """Whether the driver is owed: its rise is the danger."""
+
+
+def stance(p: LendingPosition, market: Market | None) -> Stance | Doubt | None:
+    """Return how a position's health moves; None without debt; a Doubt where a price's movement is not known."""
+    if market is None:
+        return unknown("no price history was read")
+    if not p.reported.debt_value or p.reported.health_factor >= INFINITE:
+        return None
+    ups, downs = shares(p)
+    weights = {a: ups.get(a, 0.0) - downs.get(a, 0.0) for a in {**ups, **downs}}
+    spread, up, down = (variance(of, market) for of in (weights, ups, downs))
+    for found in (spread, up, down):
+        if isinstance(found, Doubt):
+            return found
+    assert not isinstance(spread, Doubt) and not isinstance(up, Doubt) and not isinstance(down, Doubt)  # noqa: S101, PT018
+    if spread <= 0:
+        return unknown("nothing moves its health: collateral and debt are one asset")
+    carry = _carry(p, ups, downs)
+    drift = (down - up) / 2 + carry
+    jumps, is_owed, every_s = _driven(weights, market)
+    return Stance(distance_of(p.reported), drift, math.sqrt(spread), carry, every_s, jumps, is_owed)
+
+
+def distance_of(figures: AccountFigures) -> float:
+    """Return the logarithm of the health factor: what is left until liquidation, zero or less when it has begun."""
+    health = figures.health_factor
+    if health >= INFINITE:
+        return math.inf
+    return math.log(health / WAD) if health else -math.inf
+
+
+def probability(of: Stance, horizon_s: float, distance: float | None = None) -> float | Doubt:
+    """Return how probable liquidation is within a time: the larger of the path's chance and, with jumps, of theirs."""
+    away = of.distance if distance is None else distance
+    moving = barrier.reached(away, of.drift, of.volatility, horizon_s)
+    if isinstance(moving, Doubt) or of.jumps is None:
+        return moving
+    process = (kou.rising if of.is_owed else kou.falling)(away, of.jumps, of.carry)
+    jumping = kou.reached(process, horizon_s)
+    return moving if isinstance(jumping, Doubt) else max(moving, jumping)
+
+
+def seen_by_oracle(of: Stance, horizon_s: float) -> float | Doubt:
+    """Return the same where health counts only when the oracle is updated, by its mean time between updates."""
+    return barrier.reached(barrier.farther(of.distance, of.volatility, of.every_s), of.drift, of.volatility, horizon_s)
+
+
+def shares(p: LendingPosition) -> tuple[dict[Address, float], dict[Address, float]]:
+    """Return each asset's share of what secures the debts, by its liquidation factor, and of the debts."""
+    secured = {
+        h.asset: value * h.liquidation_factor for h in p.held if h.is_collateral and (value := _worth(h, h.supplied))
+    }
+    owed = {h.asset: _worth(h, h.borrowed) for h in p.held if h.borrowed}
+    return _normed(secured), _normed(owed)
+
+
+def variance(weights: Mapping[Address, float], market: Market) -> float | Doubt:
+    """Return the variance in a year of prices that move together with these weights."""
+    total, moving = 0.0, [(a, w) for a, w in weights.items() if w]
+    sizes = dict[Address, float]()
+    for asset, weight in moving:
+        found = market.movement(asset)
+        size = found if isinstance(found, Doubt) else found.volatility
+        if isinstance(size, Doubt):
+            return size
+        sizes[asset] = weight * size
+    for a, _ in moving:
+        for b, _ in moving:
+            r = market.together(a, b)
+            if isinstance(r, Doubt):
+                return r
+            total += sizes[a] * sizes[b] * r
+    return max(0.0, total)
+
+
+def _driven(weights: Mapping[Address, float], market: Market) -> tuple[Jumps | None, bool, int]:
+    """Return what makes it jump, where one driver with the whole weight does; if that is owed; and its update time."""
+    by_driver = dict[str, float]()
+    for asset, weight in weights.items():
+        by_driver[market.drivers[asset]] = by_driver.get(market.drivers[asset], 0.0) + weight
+
+    def size(driver: str) -> float:
+        volatility = market.movements[driver].volatility
+        return 0.0 if isinstance(volatility, Doubt) else abs(by_driver[driver]) * volatility
+
+    first = max(by_driver, key=size)
+    found = market.movements[first]
+    is_alone = all(size(d) < size(first) / 10 for d in by_driver if d != first)
+    is_whole = abs(abs(by_driver[first]) - 1) < 1e-6
+    return found.jumps if is_alone and is_whole else None, by_driver[first] < 0, found.every_s
+
+
+def _carry(p: LendingPosition, ups: Mapping[Address, float], downs: Mapping[Address, float]) -> float:
+    return sum(
+        ups.get(h.asset, 0.0) * h.rates.supply / WAD - downs.get(h.asset, 0.0) * h.rates.borrow / WAD for h in p.held
+    )
+
+
+def _worth(h: Holding, amount: int) -> float:
+    return amount * h.price.answer / h.unit
+
+
+def _normed(values: Mapping[Address, float]) -> dict[Address, float]:
+    total = sum(values.values())
+    return {asset: value / total for asset, value in values.items()} if total > 0 else {}
