@@ -12,6 +12,7 @@ from keeper.journal.bursts import Bursts
 from keeper.journal.decisions import Decisions
 from keeper.journal.facts import Facts
 from keeper.journal.migrate import bring_up_to_date
+from keeper.journal.prices import Prices
 from keeper.journal.private import begun_private
 from keeper.journal.store import Store, connect
 from keeper.journal.transactions import Transactions
@@ -33,6 +34,7 @@ class Journal:
     transactions: Transactions
     bursts: Bursts
     facts: Facts
+    prices: Prices
     exposed: tuple[str, ...] = ()
     """What others could do with the journal's files before it was opened, in words."""
 
@@ -65,4 +67,4 @@ async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, p
         await store.close()
         raise
     transactions = Transactions(store)
-    return Journal(store, Decisions(store), transactions, Bursts(transactions), Facts(store), exposed)
+    return Journal(store, Decisions(store), transactions, Bursts(transactions), Facts(store), Prices(store), exposed)

@@ -165,6 +165,17 @@ attempts = Table(
     sqlite_autoincrement=True,
 )
 
+# What oracles said: a feed's rounds. Newest and oldest are walked to; between them none is missing.
+price_rounds = Table(
+    "price_rounds",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("feed", String(42), primary_key=True),
+    Column("updated_at", BigInteger, primary_key=True),
+    Column("round_id", BigInt, nullable=False),
+    Column("answer", BigInt, nullable=False),  # 10^-8 dollars
+)
+
 facts = Table(
     "facts",
     metadata,

@@ -28,7 +28,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Stake:
+class DrivenLoan:
     """A loan as paths see it: by driver what secures (weighted) and what is owed, and by which interest both grow."""
 
     secured: tuple[float, ...]
@@ -67,7 +67,7 @@ def drawn(covariance: Sequence[Sequence[float]], horizon_s: float, steps: int, p
     return Drawn(np.exp(np.cumsum(moves, axis=0)), step, horizon_s / steps)
 
 
-def liquidated(of: Stake, on: Drawn) -> Reached:
+def liquidated(of: DrivenLoan, on: Drawn) -> Reached:
     """Return how probable liquidation is along the paths, bridged between their steps."""
     secured, owed = np.asarray(of.secured), np.asarray(of.owed)
     steps, _, paths = on.prices.shape

@@ -59,7 +59,7 @@ def test_several_assets_are_close_to_paths_of_all_of_them() -> None:
         for i, x in enumerate(sizes)
     ]
     health = math.exp(found.distance)
-    stake = monte_carlo.Stake(
+    stake = monte_carlo.DrivenLoan(
         tuple(health * ups.get(a, 0.0) for a in assets), tuple(downs.get(a, 0.0) for a in assets), found.carry
     )
     for days in (1, 7, 30):

@@ -193,7 +193,7 @@ def test_jumps_make_liquidation_more_probable_far_away() -> None:
 def test_bridged_paths_are_the_closed_form_for_one_price() -> None:
     """With four steps only: the bridge leaves nothing out."""
     paths = monte_carlo.drawn([[0.64, 0.0], [0.0, 0.0]], 7 * DAY, 4, 100_000, seed=1)
-    found = monte_carlo.liquidated(monte_carlo.Stake((1.2, 0.0), (0.0, 1.0), carry=-0.05), paths)
+    found = monte_carlo.liquidated(monte_carlo.DrivenLoan((1.2, 0.0), (0.0, 1.0), carry=-0.05), paths)
     closed = barrier.reached(math.log(1.2), -0.32 - 0.05, 0.8, 7 * DAY)
     assert found.probability == pytest.approx(closed, abs=4 * found.error)
     assert found.error < 0.002
@@ -202,7 +202,7 @@ def test_bridged_paths_are_the_closed_form_for_one_price() -> None:
 def test_bridged_paths_agree_with_brute_force_for_several_prices() -> None:
     """Two collaterals and a debt that moves, stepped a thousand times without a bridge, moved by the BGK shift."""
     covariance = [[0.64, 0.30, 0.05], [0.30, 0.49, 0.02], [0.05, 0.02, 0.09]]
-    stake = monte_carlo.Stake((0.7, 0.5, 0.0), (0.0, 0.1, 0.9))
+    stake = monte_carlo.DrivenLoan((0.7, 0.5, 0.0), (0.0, 0.1, 0.9))
     bridged = monte_carlo.liquidated(stake, monte_carlo.drawn(covariance, 10 * DAY, 24, 60_000, seed=2))
     fine = monte_carlo.drawn(covariance, 10 * DAY, 1_000, 6_000, seed=3)
     ups = np.einsum("d,sdp->sp", np.asarray(stake.secured), fine.prices)
