@@ -79,6 +79,8 @@ class Lane:
         self._has_disproved = False
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
         self._trouble: BaseException | None = None
+        self.is_stuck = False
+        """Whether what is pending was followed as long as anything is, and not mined."""
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
 
     async def reconcile(self, patience_s: float | None = None) -> tuple[Transaction, ...]:
@@ -104,6 +106,7 @@ class Lane:
 
     def _left(self, task: asyncio.Task[tuple[Transaction, ...]]) -> None:
         self._trouble = None if task.cancelled() else task.exception()
+        self.is_stuck |= is_not_mined(self._trouble)
 
     async def _take_up(self, patience_s: float | None) -> tuple[Transaction, ...]:
         rows = await self._fill_gap(await self._dispatch.open_rows())
@@ -153,12 +156,14 @@ class Lane:
         ``Flight.follow``, and SendFailedError when the fee limit or the balance forbids any offer.
         """
         await self._leave_leftovers()
+        self.is_stuck = False
         self._may_have_granted |= any(item.delegate for item in outgoing)
         rows = await self._signed_from_ready(outgoing, guidance) or await self._signed(outgoing, guidance)
         self._has_unconfirmed = True
         try:
             receipts = await self._flight.fly(rows, replace(guidance, one_by_one=self._one_by_one))
         except SendFailedError as error:
+            self.is_stuck = is_not_mined(error)
             if not await self._was_below_a_true_count(rows[0], error):
                 raise
             rows = await self._signed(outgoing, guidance)
@@ -351,16 +356,17 @@ class Lane:
         """Return what is signed or pending and is no cancellation."""
         return tuple(row for row in await self._dispatch.open_rows() if not is_cancellation(row))
 
-    async def call_off(self, ceiling: Wei | None, judged_at: BlockRef) -> int:
+    async def call_off(self, ceiling: Wei | None, judged_at: BlockRef, *, is_stranded: bool = False) -> int:
         """Cancel what an earlier plan left pending and nobody needs any more; return how many.
 
-        Not once a part of it was mined: what was begun is finished. Nor when it was mined at the block where nobody
+        Not once a part of it was mined: what was begun is finished, unless ``is_stranded``: the rest does not come, and
+        what was taken out comes back when it is called off. Nor when it was mined at the block where nobody
         needed it, and a reorg took it since. Raises SendFailedError when no offer is allowed, NodeError.
         """
-        if not await self._needless(judged_at):
+        if not await self._needless(judged_at, is_stranded=is_stranded):
             return 0  # those who follow it go on: blocks may come faster than they are done
         await self._leave_leftovers()
-        pending = await self._needless(judged_at)
+        pending = await self._needless(judged_at, is_stranded=is_stranded)
         if not pending:
             return 0
         offer, nothing = await self._offer(ceiling, [self._flight.nothing(row) for row in pending], pending)
@@ -369,11 +375,12 @@ class Lane:
         self._has_unconfirmed = True
         return len(pending)
 
-    async def _needless(self, judged_at: BlockRef) -> tuple[Transaction, ...]:
+    async def _needless(self, judged_at: BlockRef, *, is_stranded: bool) -> tuple[Transaction, ...]:
         """Return what is pending where all of it may be called off. Raises NodeError, JournalError."""
         pending, mined = await self._dispatch.open_rows(), await self._dispatch.mined_nonce()
         begun = [r for d in {r.decision_id for r in pending} for r in await self.of_decision(d) if r.spend_usd]
-        if not pending or pending[0].nonce != mined or any(TxState(r.state).has_landed for r in begun):
+        has_begun = any(TxState(r.state).has_landed for r in begun) and not is_stranded
+        if not pending or pending[0].nonce != mined or has_begun:
             return ()
         if (await self._dispatch.nonces.at(judged_at.hash)).number != mined:
             return ()
@@ -472,6 +479,11 @@ class Lane:
         if mine:
             await self._journal.facts.set(key, None)
         return mine
+
+
+def is_not_mined(error: BaseException | None) -> bool:
+    """Return whether a flight ended because its time was over."""
+    return isinstance(error, SendFailedError) and error.reason is Reason.NOT_MINED
 
 
 def tolled(outgoing: Sequence[Outgoing], toll: Toll) -> Sequence[Outgoing]:

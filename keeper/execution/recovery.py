@@ -37,6 +37,8 @@ class Aftermath:
     cap: Wei | None
     tried: Counter[int] = field(default_factory=Counter)
     """By decision, how often its return was tried and did not come to its end."""
+    takes_out: Callable[[str], bool] = lambda _: True
+    """Says whether plans of a position take anything out of it that may stay outside."""
 
     async def cut_short(self, signer: Address, now: int) -> list[Decision]:
         """Return a signer's plans of the last day that may have left something outside; the owner sees to older ones.
@@ -97,11 +99,25 @@ class Aftermath:
             self.observer.concluded(end, None, subject=decision.position)
 
     async def call_off(self, executor: Executor, needless: Collection[str], judged_at: BlockRef) -> None:
-        """Cancel what was left pending for positions that need nothing. Raises NodeError, SendFailedError."""
-        left = await executor.lane.leftovers()
-        decisions = [await self.journal.decisions.get(id_) for id_ in {row.decision_id for row in left}]
-        if left and all(decision and decision.position in needless for decision in decisions):
-            await executor.lane.call_off(self.cap, judged_at)
+        """Cancel what was left pending for positions that need nothing. Raises NodeError, SendFailedError.
+
+        A plan that was begun is finished, if it can be. Where it waited as long as anything does, what it took out of
+        its position would stay outside with it: the rest is called off, and that is brought back.
+        """
+        lane = executor.lane
+        left = await lane.leftovers()
+        found = [await self.journal.decisions.get(id_) for id_ in {row.decision_id for row in left}]
+        decisions = [decision for decision in found if decision and decision.position in needless]
+        if not left or len(decisions) < len(found):
+            return
+        outside = [
+            decision.id
+            for decision in decisions
+            if lane.is_stuck
+            and self.takes_out(decision.position)
+            and await executor.lending.left_outside(decision.id, decision.position)
+        ]
+        await lane.call_off(self.cap, judged_at, is_stranded=bool(outside))
 
     async def use_up_grant(self, executor: Executor) -> None:
         """End a delegation that was called off: strangers could still make it. Raises NodeError, SendFailedError."""

@@ -56,7 +56,9 @@ class Daemon:
         self._good = 0
         self._last: BlockRef | None = None
         spenders = {name: position.spender for name, position in engine.reader.positions.items()}
-        self._aftermath = Aftermath(engine.journal, engine.observer, spenders, engine.terms.max_fee)
+        self._aftermath = Aftermath(
+            engine.journal, engine.observer, spenders, engine.terms.max_fee, takes_out=self._takes_out
+        )
         self._lending = CarryOn(engine.journal, engine.state.rules, until_target)
         self._perps = CarryOn(engine.journal, engine.perps.rules, until_target)
         self._arming = Arming(engine, settings.arm_within)
@@ -226,7 +228,7 @@ class Daemon:
     async def _bring_back(self, signer: Address, executor: Executor) -> bool:
         head, is_done = await self._engine.reader.blocks.head(), True
         for decision in await self._aftermath.cut_short(signer, head.timestamp):
-            if self._engine.family(decision.position) is not Family.LENDING:
+            if not self._takes_out(decision.position):
                 continue
             # what the calls of a plan did can be said only once the market is known
             await self._engine.reader.find(decision.position, await self._engine.reader.blocks.head())
@@ -234,6 +236,9 @@ class Daemon:
                 continue
             is_done &= await self._aftermath.bring_back(decision, executor)
         return is_done
+
+    def _takes_out(self, position: str) -> bool:
+        return self._engine.family(position) is Family.LENDING
 
     def _patience_s(self) -> float:
         """How long a start waits for what was left pending, before the positions are looked at again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from core_builders import BLOCK, at, loop
+from fake_chain import FakeBlocks
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from test_policy import VENUES
 
@@ -133,6 +135,44 @@ async def test_nothing_is_returned_while_a_part_of_the_plan_may_land(rig: Rig) -
     outcome = await rescue.executor.execute(errand)
     assert outcome.reason is Reason.NOT_MINED
     assert called == []
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["its_own_flight", "after_a_restart"])
+async def test_what_waits_for_ever_is_called_off_and_what_it_took_out_comes_back(rig: Rig, *, restarts: bool) -> None:  # noqa: F811
+    """The withdrawal was mined, the sale after it never is: the collateral does not wait outside with it."""
+    rescue = Rescue(rig)
+    needless, calls = {"p"}, next(Sale(rescue).bursts())
+
+    def mine_the_first_two() -> None:
+        held = rig.chain.pool.pop((rig.me, 2))
+        rig.chain.mine()
+        rig.chain.pool[rig.me, 2] = held
+
+    rig.clock.at = [(rig.clock.now + 2, mine_the_first_two)]
+    with pytest.raises(SendFailedError) as failed:
+        await rig.lane.send(calls, replace(guidance(), give_up_s=20))
+    assert failed.value.reason is Reason.NOT_MINED
+    if restarts:
+        rig.lane = rig.new_lane()
+        rescue.executor = replace(
+            rescue.executor, lane=rig.lane, lending=replace(rescue.executor.lending, lane=rig.lane)
+        )
+        head = await FakeBlocks(rig.chain).head()
+        await rescue.aftermath.call_off(rescue.executor, needless, head)
+        assert await rig.states() == ["mined", "mined", "pending"]  # it was said again a moment ago only
+        rig.lane.follow_leftovers()
+        assert rig.lane._leftovers
+        await asyncio.wait([rig.lane._leftovers])
+    await rescue.aftermath.call_off(rescue.executor, needless, await FakeBlocks(rig.chain).head())
+    rig.chain.mine()
+    await rig.lane.reconcile()
+    assert await rig.lane.is_clear()
+    assert [seen.data for seen in rig.chain.mined_at(2)] == ["0x"]
+    rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
+    await rig.journal.decisions.record_outcome(rig.decision, "failed", {})
+    assert await rescue.returned()
+    (supply,) = rescue.supplied
+    assert f"{TAKEN:064x}" in supply
 
 
 async def test_no_more_is_returned_than_arrived(rig: Rig) -> None:  # noqa: F811
