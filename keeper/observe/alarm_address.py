@@ -24,22 +24,23 @@ def is_understood(url: str) -> bool:
     with silenced():
         try:
             service = apprise.Apprise.instantiate(url.strip())
-            return service is not None and not _keeps_secrets(_host(service))
+            return service is not None and not keeps_secrets(_host(service))
         except Exception:  # noqa: BLE001 - a hundred plugins read it, each in its own way; none may end the program
             return False
 
 
-def _host(service: Any) -> str:
-    """Return the host that an alarm service is at, where its address names one: other services are where they are."""
-    return str(service.host or "") if "host" in service.template_tokens else ""
-
-
-def _keeps_secrets(host: str) -> bool:
+def keeps_secrets(host: str) -> bool:
+    """Return whether a host, by name or by number, is where a machine keeps its own secrets. Asks nobody."""
     name = host.removeprefix("[").partition("]")[0].partition("%")[0].rstrip(".").lower()
     if name in OWN_SECRETS_BY_NAME:
         return True
     at = _ip(name)
     return at is not None and any(at in network for network in OWN_SECRETS)
+
+
+def _host(service: Any) -> str:
+    """Return the host that an alarm service is at, where its address names one: other services are where they are."""
+    return str(service.host or "") if "host" in service.template_tokens else ""
 
 
 def _ip(name: str) -> IPv4Address | IPv6Address | None:

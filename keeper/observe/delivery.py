@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from keeper.observe import outward
+
 DELIVERY_TRIES = 3
 DELIVERY_AGAIN_S = 3.0
 """Between tries to deliver an alarm at an address: the next one is an hour away, or never comes."""
@@ -35,10 +37,12 @@ class AppriseAlarm:
                 raise ValueError(f"alerts.urls: a {scheme}:// address is not one Apprise understands")
         for service in self._apprise:
             service.redirects = False  # whatever the address asks for: a service sends nobody elsewhere
+        outward.guard()
 
     def notify(self, title: str, body: str) -> bool:
         """Deliver to every address, as text: what a node or a token says is no markup. Refused, it is said again."""
-        return bool(self._apprise.notify(title=title, body=body, body_format=self._as_text))
+        with outward.only():
+            return bool(self._apprise.notify(title=title, body=body, body_format=self._as_text))
 
 
 class Delivery:
