@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from keeper.venues.registry import EXCHANGES, VENUES
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "    keeper/\n", "    sandbox/"
@@ -21,10 +23,7 @@ PACKAGES = (
     "journal",
     "chain",
     "venues",
-    "venues/aave_v3",
-    "venues/perp_v2",
-    "venues/gmx_v2",
-    "venues/uniswap_v3",
+    *(f"venues/{key}" for key in (*VENUES, *EXCHANGES)),
     "venues/feeds",
     "venues/contracts",
     "venues/codec",

@@ -366,8 +366,11 @@ class LendingAccount(Account[LendingPosition], Protocol):
     def witness(self, position: LendingPosition) -> tuple[Read, bytes] | None:
         """Return the read that decides every spend, and the answer the position was judged by: others are asked it."""
 
-    def priced_at(self, holdings: Sequence[Holding]) -> Codes:
-        """Return what makes the market's oracle answer these prices: plans for them can be rehearsed."""
+    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
+        """Return what makes the market's oracle answer a position's prices: plans for them can be rehearsed.
+
+        ``moved`` are its holdings whose prices are not the present ones.
+        """
 
 
 # --- what a venue knows of the chain, and of what the owner wants ---------------------------------------------------

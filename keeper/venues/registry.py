@@ -115,6 +115,15 @@ VENUES: Mapping[str, Venue] = {
             insists=("transfer(address,uint256)",),
         ),
         Venue(
+            "morpho_blue",
+            Family.LENDING,
+            _addresses("morpho"),
+            must_name=("market",),
+            has_parts=True,
+            counts_in_dollars=False,
+            price_words=("insufficient collateral",),
+        ),
+        Venue(
             "perp_v2",
             Family.PERP,
             (*_addresses("clearing_house"), Key("markets", Form.MARKETS)),

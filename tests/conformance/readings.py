@@ -8,6 +8,7 @@ from typing import Any
 
 from core_builders import OWNER, at
 from eth_abi.abi import encode
+from morpho_builders import a_market, an_account, usual_answers
 from test_gmx_v2_positions import CASES, Node, block_of, prices_of, scope_of
 from test_perp_v2_recorded import BLOCK, Chain
 from toy_bank.subject import market_of, reading_of
@@ -137,7 +138,12 @@ def _with_block(
     return of[0], BLOCK, of[1]
 
 
-READINGS = (_aave(), _perp_v2(), _gmx_v2(), _toy())
+def _morpho() -> Reading:
+    account = an_account(a_market(WETH, USDC), Address(OWNER))
+    return Reading("morpho_blue", lambda block: account.probe("mine", block), BLOCK, usual_answers(BLOCK.timestamp))
+
+
+READINGS = (_aave(), _morpho(), _perp_v2(), _gmx_v2(), _toy())
 
 
 def changed(of: Reading, place: int, answer: Answer) -> tuple[Answer, ...]:

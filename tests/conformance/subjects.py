@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from core_builders import NOW, OWNER, at, holding, position
+from core_builders import BLOCK, NOW, OWNER, at, holding, position
 from gmx_recordings import MARKET, USDC
 from hypothesis import strategies as st
+from morpho_builders import BLUE, a_market
+from morpho_builders import a_position as a_loan
 from perp_builders import a_leg, a_position, resting
 from test_gmx_v2_orders import TERMS
 from toy_bank.subject import made_of, market_of
@@ -209,6 +211,36 @@ def _toy(signer: Address) -> st.SearchStrategy[Made]:
     return made_of(TOY, ME, signer).map(lambda made: Made(*made))
 
 
+# --- Morpho Blue: ether against dollars ------------------------------------------------------------------------------
+
+BLUE_MARKET = a_market(WETH, DOLLAR)
+LOAN = a_loan(BLUE_MARKET, ME, BLOCK)
+BLUE_LIST: Mapping[Address, Decoder] = {**BLUE_MARKET.decoders(), **token_decoders((WETH, DOLLAR), (BLUE, ROUTER))}
+
+
+def _morpho(signer: Address) -> st.SearchStrategy[Made]:
+    def made(move: MarketMove, *effects: Effect) -> Made:
+        return Made(BLUE_MARKET.encode(move, LOAN, signer), effects)
+
+    def all_of_it(amount: Amount) -> Made:
+        whole = made(Repay(DOLLAR, amount, is_all=True), Pays(DOLLAR, None, ME, BLUE))
+        shares = LOAN.holding(DOLLAR).principal.debt.to_bytes(32, "big")
+        begin = whole.call.data.index(shares)  # how many shares: what is taken is bounded by the allowance
+        return replace(whole, free=frozenset(range(begin, begin + 32)))
+
+    def each(amount: Amount) -> list[Made]:
+        return [
+            made(Supply(WETH, amount), Pays(WETH, amount, ME, BLUE)),
+            made(Repay(DOLLAR, amount), Pays(DOLLAR, amount, ME, BLUE)),
+            all_of_it(amount),
+            made(Withdraw(WETH, amount), Takes(WETH, amount, ME)),
+            made(Withdraw(WETH, None), Takes(WETH, LOAN.holding(WETH).supplied, ME)),
+            made(Borrow(DOLLAR, amount), Borrows(DOLLAR, amount, ME)),
+        ]
+
+    return amounts.map(each).flatmap(st.sampled_from)
+
+
 # --- perpetual venues ------------------------------------------------------------------------------------------------
 
 A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
@@ -318,6 +350,7 @@ PERP_POSITION, GMX_POSITION = _perp_position(), _gmx_position()
 SUBJECTS: list[Subject] = [
     Subject("aave_v3", _aave, LENDING_LIST, LENT),
     Subject("toy_bank", _toy, TOY_LIST, LENT),
+    Subject("morpho_blue", _morpho, BLUE_LIST, LENT),
     Subject("token", _token, LENDING_LIST, LENT),
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),

@@ -9,6 +9,7 @@ import pytest
 from core_builders import GUARDIAN, limits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from morpho_builders import BLUE
 from subjects import BANK, DEADLINE, MARKET, MARKET_OF, ME, PERP, POOL, ROUTER, STRANGER, SUBJECTS, Made, Subject
 from toy_bank.abi import BANK as TOY_ABI
 
@@ -22,6 +23,7 @@ from keeper.venues.effects import Approves, Call, Carries, Effect, Leaf, Nested,
 ABIS = (
     "erc20",
     "aave_v3_pool",
+    "morpho_blue",
     "uniswap_v3_swap_router_02",
     "simple_7702_account",
     "perp_v2_vault",
@@ -31,6 +33,7 @@ ABIS = (
 FUNCTIONS = {
     POOL: {"supply", "repay", "withdraw", "borrow", "repayWithATokens", "setUserUseReserveAsCollateral"},
     **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
+    BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow"},
     BANK: {"supply", "repay", "withdraw", "borrow"},
     ROUTER: {"multicall"},
     ME: {"executeBatch"},

@@ -74,7 +74,10 @@ def test_a_network_needs_no_lending_market(load_text: Load, own: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ('venue = "perp_v2"', "venue: 'perp_v2' has no lending markets and no pools; known: aave_v3, uniswap_v3"),
+        (
+            'venue = "perp_v2"',
+            "venue: 'perp_v2' has no lending markets and no pools; known: aave_v3, morpho_blue, uniswap_v3",
+        ),
         ('venue = "aave_v3"', "pool_addresses_provider: is missing"),
         (f'venue = "aave_v3"\npool = "{SPARK}"', "pool: is not a key of a aave_v3 market"),
         ('venue = "aave_v3"\npool_addresses_provider = 7', "pool_addresses_provider"),

@@ -73,9 +73,9 @@ class ToyAccount:
         words = (held.supplied, owed.borrowed, position.reported.health_factor)
         return self._account_read(), b"".join(int(word).to_bytes(32, "big") for word in words)
 
-    def priced_at(self, holdings: Sequence[Holding]) -> Codes:
+    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
         """Return, in the place of each price, one that answers the holding's."""
-        return {h.price.source: price_source(h.price.answer) for h in holdings}
+        return {h.price.source: price_source(h.price.answer) for h in moved}
 
     @property
     def chronicle(self) -> ToyChronicle:

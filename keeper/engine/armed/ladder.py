@@ -102,7 +102,8 @@ class LadderBase:
         """Return the plan ready to be sent at the rung's prices, the oracle made to answer them."""
         pairs = zip(rung.position.holdings, self.one.position.holdings, strict=True)
         moved = [h for h, now in pairs if h.price.answer != now.price.answer]
-        there = Overridden(simulator, self.engine.reader.account(rung.position.name).priced_at(moved))
+        account = self.engine.reader.account(rung.position.name)
+        there = Overridden(simulator, account.priced_at(rung.position, moved))
         return await try_plan(self.engine, rung.snapshot, plan, self.signer, self.batch, there)
 
 

@@ -45,9 +45,9 @@ class AaveAccount:
         """Return getUserAccountData, and what it answered where the position was read."""
         return account_call(self.market, position)
 
-    def priced_at(self, holdings: Sequence[Holding]) -> Codes:
+    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
         """Return, in the place of each source that the oracle asks, one that answers the holding's price."""
-        return {h.price.source: price_source(h.price.answer) for h in holdings}
+        return {h.price.source: price_source(h.price.answer) for h in moved}
 
     @property
     def chronicle(self) -> Chronicle:
