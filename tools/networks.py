@@ -23,6 +23,7 @@ OUT = ROOT / "config" / "networks"
 BOOK = "@aave-dao/aave-address-book@4.68.1"
 UNISWAP = "@uniswap/sdk-core@7.19.4"
 GMX = "@gmx-io/sdk@1.4.0"
+MORPHO = "@morpho-org/morpho-ts@2.8.0"
 PERP = "@perp/curie-deployments@2023.4.12-1681295833590"
 
 # The same on every network below: deployed by its author with a pre-signed transaction.
@@ -88,6 +89,7 @@ def main() -> None:
     options.add_argument("--uniswap", type=Path, help=f"unpacked {UNISWAP}")
     options.add_argument("--perp", type=Path, help=f"unpacked {PERP}")
     options.add_argument("--gmx", type=Path, help=f"unpacked {GMX}")
+    options.add_argument("--morpho", type=Path, help=f"unpacked {MORPHO}")
     chosen = options.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -99,8 +101,10 @@ def main() -> None:
         gmx = chosen.gmx or unpacked(GMX, Path(scratch) / "gmx")
         require_version(perp, PERP)
         require_version(gmx, GMX)
+        morpho = chosen.morpho or unpacked(MORPHO, Path(scratch) / "morpho")
+        require_version(morpho, MORPHO)
         for network in NETWORKS:
-            text = toml(network, book, Uniswap.read(uniswap, network.chain_id), perp, gmx)
+            text = toml(network, book, Uniswap.read(uniswap, network.chain_id), perp, gmx, morpho)
             (OUT / f"{network.name}.toml").write_text(text)
     print(f"wrote {len(NETWORKS)} networks to {OUT.relative_to(ROOT)}/")
 
@@ -157,6 +161,14 @@ def perp_v2(network: Network, package: Path) -> list[str]:
             if f"{symbol}USDMarketPriceFeedDispatcher" in contracts
         ),
     ]
+
+
+def morpho_blue(network: Network, package: Path) -> list[str]:
+    """The one contract that has all markets of a chain; nothing where the package names none."""
+    script = f"console.log(JSON.stringify(require('./lib/cjs/addresses.js').addresses[{network.chain_id}] || {{}}))"
+    printed = subprocess.run(["node", "-e", script], cwd=package, check=True, capture_output=True, text=True).stdout
+    blue = json.loads(printed).get("morpho")
+    return ["", "[morpho_blue]", f'morpho = "{to_checksum_address(blue)}"'] if blue else []
 
 
 GMX_CONTRACTS = {
@@ -237,7 +249,7 @@ def section(text: str, network: str) -> str:
     return text[begin : next((at for at, _ in starts if at > begin), len(text))]
 
 
-def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) -> str:
+def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, morpho: Path) -> str:
     market = f"src/AaveV3{network.book}.sol"
     feeds = f"src/Chainlink{network.book}.sol"
     provider = SPARK_PROVIDER if network.spark else constant(book / market, "POOL_ADDRESSES_PROVIDER")
@@ -258,6 +270,9 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) 
     if network.sequencer:
         feed = constant(book / feeds, "L2_Sequencer_Uptime_Status_Feed")
         sequencer = [f'sequencer_feed = "{feed}"', 'sequencer_grace = "1h"']
+    blue = morpho_blue(network, morpho)
+    if blue:
+        header.append(f"# Morpho Blue: npm {MORPHO}, lib/cjs/addresses.js.")
     lines = [
         *header,
         "",
@@ -272,6 +287,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path) 
         "[aave_v3]",
         f'pool_addresses_provider = "{to_checksum_address(provider)}"',
         *_spark_beside(network),
+        *blue,
         "",
         "[uniswap_v3]",
         f'factory = "{uniswap.factory}"',
