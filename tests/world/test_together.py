@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -89,6 +89,41 @@ async def test_three_positions_of_one_signer_are_rescued_in_the_same_block(stage
     assert [nonce for nonce, _ in sent] == list(range(6)), sent  # an approval and a supply each
     assert all(succeeded for _, succeeded in sent)
     assert all(stage.health(cell) == pytest.approx(1.25, abs=0.01) for cell in stage.cells)
+
+
+async def test_four_positions_of_two_signers_are_rescued_in_the_same_block(stage: Stage) -> None:
+    """Each signer's go out together, neither waits for the other, and each sells or pays out of its own."""
+    others = [replace(one, name=f"other {i}", guardian="h") for i, one in enumerate(guarded("1.16", "1.18"))]
+    stage.open(*guarded("1.17", "1.15"), *others)
+    async with keeping(stage.config) as keeper:
+        stage.block("0.935")
+        await stage.judge(keeper)
+        block = stage.block("0.935")
+        await stage.judge(keeper)
+    signers = {cell.signer.address for cell in stage.cells}
+    assert len(signers) == 2
+    for signer in signers:
+        assert stage.sent(block, signer) == [(nonce, True) for nonce in range(4)]
+    assert all(stage.health(cell) == pytest.approx(1.25, abs=0.01) for cell in stage.cells)
+
+
+async def test_two_signers_sell_into_one_pool_and_pay_for_two_others_in_the_same_block(stage: Stage) -> None:
+    """Large sales are sized jointly with what others sell; who only pays in is not held up by them."""
+    stage.open(seller("big 1", "3000"), seller("big 2", "2500"), *guarded("1.16", "1.15"))
+    async with keeping(stage.config) as keeper:
+        stage.block("0.935")
+        await stage.judge(keeper)
+        block = stage.block("0.935")
+        await stage.judge(keeper)
+        for cell in stage.cells:
+            sent = stage.sent(block, cell.signer.address)
+            assert sent, cell.name
+            assert all(succeeded for _, succeeded in sent), cell.name
+        for _ in range(2):
+            stage.block("0.935")
+            await stage.judge(keeper)
+    assert all(stage.health(cell) > 1.2 for cell in stage.cells[2:])
+    assert all(stage.health(cell) > 1.12 for cell in stage.cells), [stage.health(cell) for cell in stage.cells]
 
 
 async def test_one_wallet_is_spent_once(stage: Stage) -> None:
