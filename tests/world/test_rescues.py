@@ -135,6 +135,36 @@ async def test_a_sandwich_takes_no_more_than_the_bound_from_the_oracle_s_price(s
     assert lost * 1700 / 10**18 <= repaid / 10**6 * 1.0301 + 1
 
 
+@pytest.mark.parametrize("batch", [True, False], ids=["batch", "calls"])
+@pytest.mark.parametrize(
+    ("slippage", "worst"), [("{ usual = 50, worst = 300 }", 300), ("{ usual = 20, worst = 120 }", 120), ("50", 500)]
+)
+@pytest.mark.parametrize(("collateral", "start"), [("WETH", "1640"), ("WBTC", "54500")])
+async def test_who_stands_before_every_sale_takes_no_more_than_the_bound(
+    scene: Scene, collateral: str, start: str, slippage: str, worst: int, batch: bool
+) -> None:
+    """Block after block the pool is where the bound just lets a sale through: all sales together stay within it."""
+    world = scene.world
+    scene.rules = rule(SELL).replace("max_slippage_bps = 50", f"max_slippage_bps = {slippage}").replace("20000", "2e6")
+    opened = {"WETH": ({"WETH": 10 * ETHER}, 13_000), "WBTC": ({"WBTC": BITCOIN}, 40_500)}[collateral]
+    scene.open(opened[0], {"USDC": opened[1] * DOLLAR}).crash(start, collateral)
+    assert 1.04 < scene.health() < 1.055
+    with_batch(scene, batch)
+    supplied, debt = world.supplied(collateral, scene.owner), world.debt("USDC", scene.owner)
+    unit = 10 ** world.addresses["decimals"][collateral]
+    async with staged(scene) as stage:
+        for away in (5, 25, 45, 65, 90):
+            await stage.look()
+            price = float(start) * (1 - worst * away / 100 / 10_000)
+            for pool in (p for p in world.addresses["pools"] if {p["token0"], p["token1"]} == {collateral, "USDC"}):
+                world.set_pool_price(collateral, "USDC", f"{price:.2f}", pool["fee"])
+            await settled(stage)
+    lost = supplied - world.supplied(collateral, scene.owner) - world.balance(collateral, scene.owner)
+    repaid = debt - world.debt("USDC", scene.owner) + world.balance("USDC", scene.owner)
+    assert repaid > 0, "something was sold"
+    assert lost * float(start) / unit <= repaid / DOLLAR * (1 + (worst + 1) / 10_000) + 1
+
+
 # --- the means of rescue ---------------------------------------------------------------------------------------------
 
 BATCHES = pytest.mark.parametrize("batch", [True, False])

@@ -109,7 +109,7 @@ async def test_four_positions_of_two_signers_are_rescued_in_the_same_block(stage
 
 async def test_two_signers_sell_into_one_pool_and_pay_for_two_others_in_the_same_block(stage: Stage) -> None:
     """Large sales are sized jointly with what others sell; who only pays in is not held up by them."""
-    stage.open(seller("big 1", "3000"), seller("big 2", "2500"), *guarded("1.16", "1.15"))
+    stage.open(seller("big 1", "1500"), seller("big 2", "1200"), *guarded("1.16", "1.15"))
     async with keeping(stage.config) as keeper:
         stage.block("0.935")
         await stage.judge(keeper)
@@ -119,7 +119,7 @@ async def test_two_signers_sell_into_one_pool_and_pay_for_two_others_in_the_same
             sent = stage.sent(block, cell.signer.address)
             assert sent, cell.name
             assert all(succeeded for _, succeeded in sent), cell.name
-        for _ in range(2):
+        for _ in range(5):
             stage.block("0.935")
             await stage.judge(keeper)
     assert all(stage.health(cell) > 1.2 for cell in stage.cells[2:])
