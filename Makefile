@@ -11,7 +11,7 @@ LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --py
 
 # pytest-xdist workers; a file stays with one of them, so that its world is started once
 WORKERS ?= 2
-# what `make demo` plays, crash or hedge; crash if empty
+# what `make demo` plays: crash, hedge or morpho; crash if empty
 SCENARIO ?=
 ARGS ?=
 # how many runs `make chaos` plays, or the one
@@ -27,7 +27,7 @@ help: ## this list
 
 setup: tools $(VENV)/.keeper world ## virtual environment, packages, local world; cached
 
-demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=hedge: a hedged book)
+demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=hedge: a hedged book, morpho: on Morpho Blue)
 	@$(PY) -m sandbox.demo $(SCENARIO) $(ARGS)
 
 test: setup ## all tests (ARGS="tests/core -x" for some)

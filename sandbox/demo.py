@@ -1,4 +1,4 @@
-"""`make demo`: a crash, two identical positions, one of them kept; or `hedge`, a loop and its short kept as a book.
+"""`make demo`: a crash, two identical positions, one of them kept; `morpho`: on Morpho Blue; `hedge`: kept as a book.
 
 Everything is real: Aave and Uniswap on anvil, a liquidator, an arbitrageur, and `keeper run --live` as a process of
 its own that knows nothing of the demo. Exit codes: 0 the story came true, 1 it did not, 2 wrong arguments, 130 Ctrl-C.
@@ -37,10 +37,12 @@ from sandbox.hedge_result import report as hedge_report
 from sandbox.world import World
 
 BLOCK_S = 0.2
-SCENARIOS = ("crash", "hedge")
+SCENARIOS = ("crash", "hedge", "morpho")
 HELP = """Real contracts on a local chain, a real keeper (keeper run --live), and prices that move.
 
 crash: two identical leveraged positions fall with the price; one of them is kept, the other is liquidated.
+
+morpho: the same crash in a market of Morpho Blue, which is fetched and compiled for it (5 s, once).
 
 hedge: a leveraged loop on Aave and a short on Perp v2, kept as a book through a crash and a rally, beside the same loop
 without its hedge and one left alone. The fall endangers the loop, its rescue changes the delta, the short follows; the
@@ -55,7 +57,7 @@ err = Console(highlight=False, stderr=True)
 
 @app.command(help=HELP)
 def demo(
-    scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash or hedge.")] = "crash",
+    scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash, hedge or morpho.")] = "crash",
     chosen: Annotated[str, typer.Option("--scenario", help="The same as an option.")] = "",
     seconds: Annotated[float | None, typer.Option(min=5, max=3600, help="How long it takes, wall time.")] = None,
     file: Annotated[Path | None, typer.Option(help="Play the steepest stretch of this CSV instead.")] = None,
@@ -81,6 +83,11 @@ def demo(
         if wanted == "hedge":
             ended = play_hedge(crash, keeper, batch, plain or not out.is_terminal, out, by_clock=file is not None)
             failure = broken_promise(ended, own_path=file is None)
+        elif wanted == "morpho":
+            from sandbox.morpho.demo import play_morpho  # noqa: PLC0415  the other scenarios need nothing of it
+
+            ended = play_morpho(crash, keeper, batch, plain or not out.is_terminal, out, _step)
+            failure = came_true(ended)
         else:
             ended = play(crash, keeper, batch, plain or not out.is_terminal)
             failure = came_true(ended)

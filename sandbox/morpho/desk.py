@@ -6,8 +6,9 @@ morpho.open(id_, owner, collateral=10 * 10**18, debt=13_000 * 10**6)
 world.set_price("WETH", 1650); morpho.liquidate(id_, owner)
 """
 
+from copy import copy
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from eth_abi.abi import encode
 from web3 import Web3
@@ -49,6 +50,14 @@ class MorphoDesk:
         self.markets: dict[str, Params] = {}
         self.symbols: dict[str, tuple[str, str]] = {}
         self.chain.send(self.blue.functions.enableIrm(self.irm.address), self.admin)
+
+    def on(self, world: World) -> Self:
+        """The same over another connection: each is for one thread."""
+        eth, other = world.chain.w3.eth, copy(self)
+        other.world, other.chain = world, world.chain
+        other.blue = eth.contract(address=self.blue.address, abi=self.blue.abi)
+        other.oracles = {i: eth.contract(address=o.address, abi=o.abi) for i, o in self.oracles.items()}
+        return other
 
     def create(self, collateral: str, loan: str, lltv: str = "0.86", depth_usd: int = DEPTH_USD, fee: str = "0") -> str:
         """A market over the world's price sources, with loans to be had. Returns its id, 0x and 64 digits."""

@@ -43,6 +43,18 @@ def test_the_kept_position_lives_and_the_other_is_liquidated(tmp_path: Path) -> 
     assert not [p for p in tmp_path.iterdir() if p.name.startswith("keeper-demo-")], "the keeper's home is left behind"
 
 
+@pytest.mark.world
+def test_the_same_crash_on_morpho_blue_comes_true(tmp_path: Path) -> None:
+    done = demo("morpho", "--seconds", "10", "--report", str(tmp_path / "report.json"), folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "report.json").read_text())
+    kept, unkept = found["kept"], found["unkept"]
+    assert (kept["liquidated"], unkept["liquidated"]) == (False, True)
+    assert kept["min_health_factor"] > 1.0 > unkept["min_health_factor"]
+    assert kept["final_equity_usd"] > unkept["final_equity_usd"]
+    assert unkept["lost_to_liquidators_usd"] > 100
+
+
 @pytest.mark.parametrize("how", [["--scenario", "flood"], ["flood"]])
 @pytest.mark.slow
 def test_an_unknown_scenario_is_refused_by_name(tmp_path: Path, how: list[str]) -> None:
