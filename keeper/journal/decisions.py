@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select, text, update
 
 from keeper.journal.errors import NoSuchRowError
-from keeper.journal.schema import IS_OPEN, decisions, transactions
+from keeper.journal.schema import IS_DONE, IS_OPEN, decisions, transactions
 from keeper.journal.store import Store
 
 Mode = Literal["dry_run", "live"]
@@ -178,7 +178,9 @@ class Decisions:
         """
         reached = decisions.c.outcome_kind == ("restored" if mode == "live" else "rehearsed")
         matching = and_(about(position, rule), decisions.c.mode == mode, decisions.c.kind == "act", reached)
-        found = await self._read(newest(matching).limit(1))
+        # by the block's time, as their index has it: by id, all holds of the rule are looked through
+        by_time = (decisions.c.block_timestamp.desc(), decisions.c.id.desc())
+        found = await self._read(select(decisions).where(matching).order_by(*by_time).limit(1))
         try:
             return _prices(found[0].inputs["position"]) if found else {}  # type: ignore[call-overload]
         except (KeyError, TypeError, ValueError, ArithmeticError):
@@ -191,28 +193,27 @@ class Decisions:
 
         Raises JournalError.
         """
-        failed = and_(
-            decisions.c.mode == "live", decisions.c.kind == doing, decisions.c.outcome_kind == "failed", SIGNED
-        )
-        matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
-        newest_first = decisions.c.block_timestamp.desc()
-        query = select(decisions.c.outcome).where(matching).order_by(newest_first).limit(MOST_FAILURES)
-        async with self.store.reading("count failed plans") as connection:
-            outcomes = (await connection.read(query)).scalars().all()
-        return sum((made or {}).get("reason") not in NO_FAULT_OF_THE_PLAN for made in outcomes)
+        made = await self._failures(position, rule, timestamp, doing)
+        return sum((outcome or {}).get("reason") not in NO_FAULT_OF_THE_PLAN for outcome in made)
 
     async def price_moved_since(self, position: str, rule: str, timestamp: int) -> int:
         """How many live plans of a rule were refused for the price, at block time ``timestamp`` or later.
 
         Raises JournalError.
         """
-        acts = decisions.c.kind.in_(("act", "upkeep"))
-        failed = and_(decisions.c.mode == "live", acts, decisions.c.outcome_kind == "failed", SIGNED)
+        made = [x for doing in DONE for x in await self._failures(position, rule, timestamp, doing)]
+        return sum((outcome or {}).get("reason") == PRICE_MOVED for outcome in made)
+
+    async def _failures(self, position: str, rule: str, timestamp: int, doing: str) -> Sequence[Any]:
+        """Return the outcomes of what was signed for and failed; one kind at a time, as their index has them."""
+        failed = and_(
+            decisions.c.mode == "live", decisions.c.kind == doing, decisions.c.outcome_kind == "failed", SIGNED
+        )
         matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
-        query = select(decisions.c.outcome).where(matching).order_by(decisions.c.id.desc()).limit(MOST_FAILURES)
-        async with self.store.reading("count plans the price outran") as connection:
-            outcomes = (await connection.read(query)).scalars().all()
-        return sum((made or {}).get("reason") == PRICE_MOVED for made in outcomes)
+        newest_first = decisions.c.block_timestamp.desc()
+        query = select(decisions.c.outcome).where(matching).order_by(newest_first).limit(MOST_FAILURES)
+        async with self.store.reading("read failed plans") as connection:
+            return (await connection.read(query)).scalars().all()
 
     async def prune(self, days: int) -> int:
         """Forget holds older than this many days, never one that has transactions; return how many.
@@ -282,7 +283,7 @@ def _count_if_repeated(connection: Connection, decision_id: int, outcome: Json) 
         return
     before = and_(decisions.c.position == this.position, decisions.c.rule == this.rule, decisions.c.id < decision_id)
     columns = (decisions.c.id, decisions.c.outcome, *_SAME, IS_BOUND, *_WHEN)
-    newest_before = select(*columns).where(before, decisions.c.kind.in_(DONE)).order_by(decisions.c.id.desc())
+    newest_before = select(*columns).where(before, text(IS_DONE)).order_by(decisions.c.id.desc())
     for found in connection.execute(newest_before.limit(COMES_BACK)):
         if found.is_bound:
             return

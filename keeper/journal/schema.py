@@ -76,6 +76,9 @@ IS_OPEN = "mode = 'live' AND kind || '' IN ('act', 'upkeep') AND (outcome_kind I
 An empty text is added to the kind so that no planner prefers the index of kinds, which nearly every row matches.
 """
 
+IS_DONE = "kind IN ('act', 'upkeep')"
+"""Decisions to do something, few among any number of holds: the same holds of these words."""
+
 decisions = Table(
     "decisions",
     metadata,
@@ -107,6 +110,7 @@ decisions = Table(
         sqlite_where=text("outcome_kind IS NOT NULL"),
     ),
     Index("ix_decisions_open", "id", sqlite_where=text(IS_OPEN)),
+    Index("ix_decisions_done", "position", "rule", "id", sqlite_where=text(IS_DONE)),
     sqlite_autoincrement=True,  # a pruned id is never given out again: readers follow by id
 )
 

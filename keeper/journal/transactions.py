@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from keeper.journal.decisions import Mode
@@ -223,13 +223,17 @@ class Transactions:
 
     async def highest_nonce(self, chain_id: int, signer: str, *, landed: bool = False) -> int | None:
         """The highest nonce that was signed for and not given back, or ``landed``. Raises JournalError."""
-        states = transactions.c.state
-        counts = states.in_({*LANDED, "reverted"}) if landed else states.not_in({"planned", "expired"})
-        signed = and_(of_signer(chain_id, signer), counts)
-        highest = select(transactions.c.nonce).where(signed).order_by(transactions.c.nonce.desc()).limit(1)
+        counts = sorted({*LANDED, "reverted"} if landed else {*get_args(State)} - {"planned", "expired"})
+        # the end of each state's own stretch of the index: a lane may end in many nonces that were all given up
+        each = [
+            select(func.max(transactions.c.nonce).label("nonce")).where(
+                of_signer(chain_id, signer), transactions.c.state == state
+            )
+            for state in counts
+        ]
         async with self.store.reading("read the highest nonce") as connection:
-            found = await connection.scalar(highest)
-            return None if found is None else int(found)
+            found = (await connection.read(union_all(*each))).scalars().all()
+        return max((int(nonce) for nonce in found if nonce is not None), default=None)
 
     async def gas_paid(self, chain_id: int, position: str, now: int, mode: Mode = "live") -> int:
         """What gas has cost a position since its danger began, in wei: all that was mined, what reverted too.
@@ -237,22 +241,27 @@ class Transactions:
         A danger is a run of plans no two of which are ``CALM_S`` apart, and that came so near to ``now``. Raises
         JournalError.
         """
-        columns = (decisions.c.block_timestamp, transactions.c.gas_used, transactions.c.effective_gas_price)
+        columns = (transactions.c.decided_at, transactions.c.gas_used, transactions.c.effective_gas_price)
         query = select(*columns).join_from(transactions, decisions)
         query = query.where(
             transactions.c.chain_id == chain_id,
             decisions.c.position == position,
             decisions.c.mode == mode,
-            transactions.c.decided_at >= now - LONGEST_DANGER_S,
             transactions.c.gas_used.is_not(None),
-        ).order_by(transactions.c.decided_at.desc())
+        )
+        paid, last, upper, longest = 0, now, None, now - LONGEST_DANGER_S
         async with self.store.reading("add up what gas cost") as connection:
-            rows = (await connection.read(query)).all()
-        paid, last = 0, now
-        for timestamp, used, price in rows:
-            if last - timestamp > CALM_S:
-                break
-            paid, last = paid + used * (price or 0), min(last, timestamp)
+            while upper is None or upper > longest:
+                # no two plans of one such stretch are further apart than belongs to one danger
+                lower = max(last - CALM_S, longest)
+                stretch = query.where(transactions.c.decided_at >= lower)
+                if upper is not None:
+                    stretch = stretch.where(transactions.c.decided_at < upper)
+                rows = (await connection.read(stretch)).all()
+                if not rows:
+                    break
+                paid += sum(used * (price or 0) for _, used, price in rows)
+                last, upper = min(last, *(timestamp for timestamp, *_ in rows)), lower
         return paid
 
     async def spent_usd(

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,12 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, event, text
 
+from bench.journal import NOW, fill, questions, writes
 from keeper.journal import Entry, Journal, open_journal
 from keeper.journal.decisions import PRUNED_AT_ONCE
 from keeper.journal.migrate import config
 from keeper.journal.past import Recollection
-from keeper.journal.store import connect
+from keeper.journal.store import Store, connect
 from tests.journal.conftest import NOON, SIGNER, Clock, attempt, decision, transaction
 
 TABLES = ("decisions", "transactions", "attempts", "facts")
@@ -113,7 +116,13 @@ async def test_what_grows_with_the_years_is_found_by_its_own_index(sqlite: Journ
         "ix_decisions_outcome ": sqlite.decisions.failed_since("eth-loop", "protect", NOON),
         "ix_transactions_state": sqlite.transactions.unfinished(1, SIGNER),
         "ix_transactions_spent": sqlite.transactions.spent_usd(1, since_timestamp=NOON, signer=SIGNER, rule="protect"),
-        "ix_transactions_lane": sqlite.transactions.highest_nonce(1, SIGNER),
+        "ix_transactions_state ": sqlite.transactions.highest_nonce(1, SIGNER),
+        "ix_transactions_state  ": sqlite.transactions.highest_nonce(1, SIGNER, landed=True),
+        "ix_transactions_lane": sqlite.transactions.at_nonce(1, SIGNER, 7),
+        "ix_transactions_spent ": sqlite.transactions.gas_paid(1, "eth-loop", NOON),
+        "ix_decisions_outcome  ": sqlite.decisions.price_moved_since("eth-loop", "protect", NOON),
+        "ix_decisions_outcome   ": sqlite.decisions.prices_of_last_restored("eth-loop", "protect"),
+        "ix_decisions_done": failed_once(sqlite),
     }
     for index, question in wanted.items():
         with statements(sqlite) as asked:
@@ -123,6 +132,99 @@ async def test_what_grows_with_the_years_is_found_by_its_own_index(sqlite: Journ
         ]
         assert any(index.strip() in line for line in plans), (index, plans)
         assert not any("TEMP B-TREE" in line for line in plans), (index, plans)
+
+
+async def failed_once(journal: Journal) -> None:
+    """A plan that fails before anything is signed looks for one before it that failed alike."""
+    made = await journal.decisions.record(decision(block_timestamp=NOON + 102))
+    await journal.decisions.record_outcome(made, "failed", {"reason": "stale_state"})
+
+
+async def everything(journal: Journal) -> None:
+    """What no acting block asks: a start, a command of the owner, a reorg, a replacement, a price's past."""
+    of, rows = journal.decisions, journal.transactions
+    made = await of.record(decision(block_timestamp=NOON + 200))
+    await of.written(Entry(decision(block_timestamp=NOON + 201)))
+    await journal.bursts.warm_up(Entry(decision()), [(transaction(0, nonce=10**7 + 5), attempt(10**7 + 5))])
+    first = await rows.add_signed(transaction(made, nonce=10**7 + 6), attempt(10**7 + 6))
+    await rows.add_attempt(first, attempt(10**7 + 7), 200_000)
+    await rows.mark_refused(attempt(10**7 + 7).hash, "no")
+    await rows.replace_signed(first, transaction(made, nonce=10**7 + 6), attempt(10**7 + 8))
+    await rows.own_of([attempt(10**7 + 8).hash])
+    await of.price_moved_since("eth-loop", "protect", NOON)
+    await of.recent(50, "eth-loop", 3)
+    await journal.facts.set("a", None)
+    await journal.prices.replace(1, "0xfeed", NOON, [])
+    await journal.prices.since(1, "0xfeed", NOON)
+    await journal.prices.forget_before(1, NOON)
+
+
+async def test_every_statement_of_the_journal_is_looked_at_and_none_reads_a_whole_table(sqlite: Journal) -> None:
+    """Whatever a repository can be asked, by its public methods: a new one has to be asked here."""
+    used, methods = set[str](), dict[str, Any]()
+    repositories = {type(getattr(sqlite, field.name)) for field in fields(sqlite)} - {Store, tuple}
+    with statements(sqlite) as asked, pytest.MonkeyPatch.context() as patch:
+        for kind in repositories:
+            for name, method in vars(kind).items():
+                if iscoroutinefunction(method) and not name.startswith("_"):
+                    methods[f"{kind.__name__}.{name}"] = method
+                    patch.setattr(kind, name, noted(method, used, f"{kind.__name__}.{name}"))
+        await acting_block(sqlite)
+        await everything(sqlite)
+        await sqlite.decisions.prune(1)
+    assert set(methods) - used == set()
+    assert await scans(sqlite, asked) == []
+
+
+def noted(method: Any, used: set[str], name: str) -> Any:
+    """The same, and its name is remembered."""
+
+    async def asked(*args: Any, **named: Any) -> Any:
+        used.add(name)
+        return await method(*args, **named)
+
+    return asked
+
+
+MANY, FEW = 40_000, 400
+MOST_STEPS = 12_000
+"""Steps of SQLite's machine: some for each row that is given back, and none for the years before."""
+
+
+async def steps_of(journal: Journal, ask: Callable[[], Awaitable[Any]]) -> int:
+    """How much work a question is, in hundreds of SQLite's own steps: the machine's speed has no say."""
+    counted = 0
+
+    def step() -> None:
+        nonlocal counted
+        counted += 1
+
+    def watch(connection: Any, *_: object) -> None:
+        connection.set_progress_handler(step, 100)
+
+    event.listen(journal.store.engine, "checkout", watch)
+    try:
+        await ask()
+    finally:
+        event.remove(journal.store.engine, "checkout", watch)
+    return 100 * counted
+
+
+async def test_no_question_grows_with_the_years(tmp_path: Path) -> None:
+    """An index that nearly every row matches is no help, and SQLite's plan does not show it: its work is counted."""
+    found = dict[int, dict[str, int]]()
+    for rows in (FEW, MANY):
+        async with await open_journal(str(tmp_path / f"{rows}.db"), clock=lambda: NOW) as journal:
+            async with journal.store.writing("fill") as connection:
+                await connection.do(fill, rows)
+            asked = questions(journal) | writes(journal)
+            found[rows] = {name: await steps_of(journal, ask) for name, ask in asked.items()}
+    grown = {name: (found[FEW][name], steps) for name, steps in found[MANY].items() if steps > MOST_STEPS}
+    assert {name: of for name, of in grown.items() if not name.startswith(A_DAYS_WORK)} == {}
+
+
+A_DAYS_WORK = ("spent", "gas paid")
+"""What adds up a day, or a danger: so much was done in it."""
 
 
 # --- states that fail ------------------------------------------------------------------------------------------------
