@@ -20,16 +20,15 @@ from keeper.cli.common import (
     Live,
     Verbose,
     finish,
-    kept_of,
     loading,
     log_to_stderr,
     out,
-    settings_of,
     warn_if_live,
 )
+from keeper.cli.given import kept_of, settings_of
 from keeper.cli.keystore import keystore
-from keeper.cli.main import version
 from keeper.cli.tx import tx
+from keeper.cli.version import version
 
 app = typer.Typer(
     name="keeper",

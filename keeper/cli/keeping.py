@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from keeper.cli import leaving
-from keeper.cli.common import Exit, each, finish, out, prompt, say
+from keeper.cli.common import Exit, finish, out, prompt, say
+from keeper.cli.given import each
 from keeper.cli.guard import guarded, in_house
 from keeper.core.decide import Hold
 from keeper.core.lending.metrics import as_if

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 from keeper.chain.errors import BlockMissingError, StaleAnswerError
 from keeper.cli import show, show_settings
-from keeper.cli.common import Exit, each, fail, finish, out, prompt
+from keeper.cli.common import Exit, fail, finish, out, prompt
 from keeper.cli.doctor import examine
+from keeper.cli.given import each
 from keeper.cli.guard import in_house
 from keeper.cli.keeping import verdict
 from keeper.core.book.rules import BookAssessment

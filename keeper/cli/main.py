@@ -6,6 +6,8 @@ import os
 import sys
 from typing import Any
 
+from keeper.cli.version import version
+
 
 def main() -> None:
     """Run the command line. What it makes is its user's alone: journal, locks, whatever libraries write."""
@@ -18,13 +20,6 @@ def main() -> None:
 
     leaving.owns_process()
     app()
-
-
-def version() -> str:
-    """Return the program's name and version."""
-    from importlib.metadata import version as of  # noqa: PLC0415 - a mail parser and more, for who asks
-
-    return f"keeper {of('position-keeper')}"
 
 
 def __getattr__(name: str) -> Any:

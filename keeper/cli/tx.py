@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from keeper.cli.common import DEFAULT, Config, Exit, Json, Limit, Live, finish, out, settings_of
+from keeper.cli.common import DEFAULT, Config, Exit, Json, Limit, Live, finish, out
+from keeper.cli.given import settings_of
 
 tx = typer.Typer(no_args_is_help=True, help="The transactions the keeper signed: list, speed up, cancel.")
 Id = Annotated[int, typer.Argument(help="The transaction's id, as `keeper tx list` shows it.")]

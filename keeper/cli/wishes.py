@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keeper.cli.common import Exit, fail, finish, kept_of, out, prompt
+from keeper.cli.common import Exit, fail, finish, out, prompt
+from keeper.cli.given import kept_of
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text
 from keeper.execution.lane import SendFailedError, wish_key

@@ -20,9 +20,10 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import USD, WAD, Address
 from keeper.venues.aave_v3.account import AaveAccount
-from keeper.venues.aave_v3.market import AaveMarket, Listing
+from keeper.venues.aave_v3.market import AaveMarket
 from keeper.venues.aave_v3.model import RAY
 from keeper.venues.aave_v3.position import AaveScope
+from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.codec.abi import address
 from keeper.venues.gmx_v2.positions import position_probe as gmx_probe
 from keeper.venues.perp_v2.position import position_probe as perp_v2_probe

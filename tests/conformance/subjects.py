@@ -44,7 +44,8 @@ from keeper.core.perp.moves import (
 )
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wei
-from keeper.venues.aave_v3.market import AaveMarket, Listing
+from keeper.venues.aave_v3.market import AaveMarket
+from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders

@@ -34,8 +34,9 @@ from keeper.observe.observer import Observer
 from keeper.settings.model import Network, Position, Signer
 from keeper.snapshot.discovery import Known
 from keeper.venues.aave_v3.account import AaveAccount
-from keeper.venues.aave_v3.market import AaveMarket, Listing
+from keeper.venues.aave_v3.market import AaveMarket
 from keeper.venues.aave_v3.position import AaveScope
+from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.effects import Closes, Effect, Opens, Pays
 from keeper.venues.perp_v2.account import PerpV2Account
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope

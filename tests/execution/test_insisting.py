@@ -20,7 +20,8 @@ from keeper.execution import insisting
 from keeper.execution.insisting import insist
 from keeper.execution.reverted import why_reverted
 from keeper.journal.decisions import NO_FAULT_OF_THE_PLAN
-from keeper.venues.aave_v3.market import AaveMarket, Listing
+from keeper.venues.aave_v3.market import AaveMarket
+from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.codec.abi import error_selector
 from keeper.venues.contracts.batch_account import encode_batch
 from keeper.venues.effects import Call, Insists

@@ -46,7 +46,8 @@ from keeper.core.units import UINT256_MAX, Address, Bps, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.encoding import Batch, Script, Venues, allow_list, encode
 from keeper.execution.policy import Allowed, Grant, PolicyError
-from keeper.venues.aave_v3.market import AaveMarket, Listing
+from keeper.venues.aave_v3.market import AaveMarket
+from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.codec.abi import load
 from keeper.venues.contracts import batch_account
 from keeper.venues.ports import Call

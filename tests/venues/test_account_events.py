@@ -9,7 +9,8 @@ from eth_abi.abi import encode
 from keeper.core.occurrences import Occurrence, What, strangers
 from keeper.core.units import Address
 from keeper.venues.aave_v3.events import BORROW, LIQUIDATION_CALL, REPAY, SUPPLY, WITHDRAW, account_filters, occurrences
-from keeper.venues.aave_v3.market import AaveMarket, Listing
+from keeper.venues.aave_v3.market import AaveMarket
+from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.perp_v2.events import POSITION_CHANGED, POSITION_LIQUIDATED, PerpV2Chronicle
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
 

@@ -12,11 +12,12 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.venues.aave_v3 import events
 from keeper.venues.aave_v3.position import AaveScope, account_call, position_probe
+from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.feeds.fixed_price import price_source
 from keeper.venues.ports import AT_ONCE, Chronicle, Codes, Probe, Read, Settles
 
 if TYPE_CHECKING:
-    from keeper.venues.aave_v3.market import AaveMarket, Listing
+    from keeper.venues.aave_v3.market import AaveMarket
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,14 @@ Source: ``IPool`` (events LiquidationCall, Supply, Withdraw, Borrow, Repay; the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eth_utils.crypto import keccak
 
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.units import Address, Amount, decimal_of
+from keeper.venues.aave_v3.reserves import AaveReserves
 from keeper.venues.codec.abi import address
-
-if TYPE_CHECKING:
-    from keeper.venues.aave_v3.market import AaveMarket
 
 WORD = 32
 
@@ -34,7 +32,7 @@ AMOUNT_AT = {SUPPLY: 1, WITHDRAW: 0, BORROW: 1, REPAY: 0}
 WHATS = {SUPPLY: What.SUPPLIED, WITHDRAW: What.WITHDRAWN, BORROW: What.BORROWED, REPAY: What.REPAID}
 
 
-def account_filters(market: AaveMarket, owner: Address) -> tuple[dict[str, Any], ...]:
+def account_filters(market: AaveReserves, owner: Address) -> tuple[dict[str, Any], ...]:
     """Return what to ask eth_getLogs for to learn all that changed an account's balances but a transfer."""
     who = "0x" + owner[2:].lower().rjust(64, "0")
     return (
@@ -43,13 +41,13 @@ def account_filters(market: AaveMarket, owner: Address) -> tuple[dict[str, Any],
     )
 
 
-def occurrences(market: AaveMarket, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
+def occurrences(market: AaveReserves, logs: Sequence[dict[str, Any]]) -> tuple[Occurrence, ...]:
     """Return what the logs say, the oldest first; what cannot be read is left out."""
     ordered = sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
     return tuple(found for log in ordered if (found := _occurrence(market, log)) is not None)
 
 
-def _occurrence(market: AaveMarket, log: dict[str, Any]) -> Occurrence | None:
+def _occurrence(market: AaveReserves, log: dict[str, Any]) -> Occurrence | None:
     topics, data = [str(t) for t in log["topics"]], bytes.fromhex(str(log["data"])[2:])
     block, hash_ = int(log["blockNumber"], 16), str(log["transactionHash"])
     if topics[0] == LIQUIDATION_CALL:
@@ -68,7 +66,7 @@ def _word(data: bytes, index: int) -> int:
     return int.from_bytes(data[index * WORD : (index + 1) * WORD], "big")
 
 
-def _text(market: AaveMarket, amount: int, asset: Address) -> str:
+def _text(market: AaveReserves, amount: int, asset: Address) -> str:
     listed = next((x for x in market.listings if x.asset == asset), None)
     if listed is None:
         return f"an amount of {asset}"

@@ -19,6 +19,7 @@ from keeper.venues.aave_v3.account import AaveAccount
 from keeper.venues.aave_v3.calls import encode_insist, encode_move
 from keeper.venues.aave_v3.effects import a_token_decoder, pool_decoder
 from keeper.venues.aave_v3.position import account_read, discover_scope
+from keeper.venues.aave_v3.reserves import AaveReserves, Listing
 from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts.erc20 import symbol_of
 from keeper.venues.effects import Decoder
@@ -34,32 +35,8 @@ _ERC20 = load("erc20")
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """One reserve of a market: what does not change from block to block. ``index`` is its bit in user bitmaps."""
-
-    index: int
-    asset: Address
-    symbol: str
-    decimals: int
-    a_token: Address
-    debt_token: Address
-    source: Address
-    feed: Address | None = None
-    heartbeat_s: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AaveMarket:
+class AaveMarket(AaveReserves):
     """An Aave v3 market as found from its addresses provider."""
-
-    pool: Address
-    oracle: Address
-    base_unit: int
-    listings: tuple[Listing, ...]
-    governed_by: tuple[Address, ...] = ()
-    """Contracts that say nothing but what changed in the market: addresses provider, configurator, oracle."""
-    name: str = "aave_v3"
-    """The name of its table in the network file."""
 
     @property
     def spender(self) -> Address:
@@ -79,18 +56,6 @@ class AaveMarket:
     def with_dollars(self, quoted: Probe[tuple[Quoted | None, ...]]) -> AaveMarket:
         """Return it as it is: it counts in dollars."""
         return self
-
-    def listing(self, asset: Address) -> Listing:
-        """Return a reserve by its asset; KeyError when the market does not list it."""
-        for listing in self.listings:
-            if listing.asset == asset:
-                return listing
-        raise KeyError(asset)
-
-    def named(self, name: str) -> Listing | None:
-        """Return a reserve by its address, or by a symbol that no other has; letter case aside."""
-        found = names.meant(name, self.listings)
-        return found[0] if len(found) == 1 else None
 
     def price_probe(self, asset: Address) -> Probe[int]:
         """Return the probe of an asset's oracle price in dollars of 10^-8, zero when the oracle does not know it."""
@@ -168,7 +133,7 @@ def _told_apart(listings: Sequence[Listing]) -> tuple[Listing, ...]:
     return tuple(replace(x, symbol=names.apart(x.symbol, x.asset)) if x.asset in several else x for x in listings)
 
 
-def dollar_probe(market: AaveMarket) -> Probe[Address | None]:
+def dollar_probe(market: AaveReserves) -> Probe[Address | None]:
     """Return the probe of the reserve that is worth a dollar and of which most is supplied: where trades meet."""
     reads = [_ORACLE.getAssetPrice.read(market.oracle, x.asset) for x in market.listings]
     reads += [_TOKEN.totalSupply.read(x.a_token) for x in market.listings]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from keeper.core import names
 from keeper.core.lending.position import AccountFigures, LendingPosition
@@ -14,11 +13,9 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Bps, Wad
 from keeper.venues.aave_v3.model import Ledger, Ray, Reserve, ReserveEntry, identified
+from keeper.venues.aave_v3.reserves import AaveReserves, Listing
 from keeper.venues.codec.abi import load
 from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
-
-if TYPE_CHECKING:
-    from keeper.venues.aave_v3.market import AaveMarket, Listing
 
 _POOL = load("aave_v3_pool")
 _ORACLE = load("aave_v3_oracle")
@@ -47,7 +44,7 @@ class AaveScope:
 
 
 def discover_scope(
-    market: AaveMarket, owner: Address, spenders: Sequence[Address], named: Sequence[str]
+    market: AaveReserves, owner: Address, spenders: Sequence[Address], named: Sequence[str]
 ) -> Discovery[AaveScope]:
     """Find the reserves an account uses, a spender's wallet holds, or a rule names."""
     reads = [_POOL.getUserConfiguration.read(market.pool, owner), _POOL.getUserEMode.read(market.pool, owner)]
@@ -76,7 +73,7 @@ _EMODE_READS = 5
 _ACCOUNT_READS = 3
 
 
-def position_probe(market: AaveMarket, scope: AaveScope, name: str, block: BlockRef) -> Probe[LendingPosition]:
+def position_probe(market: AaveReserves, scope: AaveScope, name: str, block: BlockRef) -> Probe[LendingPosition]:
     """Return the probe of a position.
 
     Decoding raises ReadFailedError when a figure is missing, ScopeOutdatedError when the account uses what was
@@ -85,7 +82,7 @@ def position_probe(market: AaveMarket, scope: AaveScope, name: str, block: Block
     return Probe(_reads(market, scope), lambda answers: _decode(scope, name, block, answers))
 
 
-def _reads(market: AaveMarket, scope: AaveScope) -> tuple[Read, ...]:
+def _reads(market: AaveReserves, scope: AaveScope) -> tuple[Read, ...]:
     reads = [
         account_read(market, scope.owner),
         _POOL.getUserConfiguration.read(market.pool, scope.owner),
@@ -116,12 +113,12 @@ def _decode(scope: AaveScope, name: str, block: BlockRef, answers: Sequence[Answ
     return LendingPosition(name, "aave_v3", scope.owner, block, holdings, model, reported)
 
 
-def account_read(market: AaveMarket, owner: Address) -> Read:
+def account_read(market: AaveReserves, owner: Address) -> Read:
     """Return the read of the protocol's own figures of an account: six words, in the order of ``AccountFigures``."""
     return _POOL.getUserAccountData.read(market.pool, owner, gas=ACCOUNT_GAS)
 
 
-def account_call(market: AaveMarket, position: LendingPosition) -> tuple[Read, bytes]:
+def account_call(market: AaveReserves, position: LendingPosition) -> tuple[Read, bytes]:
     """Return the call that decides every spend (getUserAccountData), and the answer the position was judged by."""
     of = position.reported
     figures = (of.collateral_value, of.debt_value, of.available_borrows)
@@ -177,7 +174,7 @@ def _category(emode: int, answers: Sequence[Answer]) -> _Category | None:
     return _Category(emode, ltv, threshold, bonus, None, None, 0)
 
 
-def _reserve_reads(market: AaveMarket, owner: Address, listing: Listing) -> list[Read]:
+def _reserve_reads(market: AaveReserves, owner: Address, listing: Listing) -> list[Read]:
     reads = [
         _TOKEN.scaledBalanceOf.read(listing.a_token, owner),
         _TOKEN.scaledBalanceOf.read(listing.debt_token, owner),
