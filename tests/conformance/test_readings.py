@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -61,6 +63,15 @@ def test_no_answer_at_all_is_a_failure(of: Reading) -> None:
         of.read(tuple(None for _ in of.answers))
     with pytest.raises(ReadFailedError):
         of.read(tuple(b"" for _ in of.answers))
+
+
+@every
+@pytest.mark.parametrize("byte", [b"\x00", b"\xff"], ids=["zeros", "ones"])
+def test_an_answer_of_nothing_but_zeros_or_ones_fails_as_a_reading(of: Reading, byte: bytes) -> None:
+    """Wherever it stands: a price of zero, a size of the whole range. A typed failure, or a position."""
+    for place, answer in enumerate(of.answers):
+        with contextlib.suppress(ReadFailedError):
+            of.read(changed(of, place, byte * len(answer or bytes(32))))
 
 
 @every

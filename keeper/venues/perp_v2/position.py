@@ -207,6 +207,8 @@ def _leg(market: PerpV2Market, answers: Sequence[Answer], most_funding: int) -> 
         closed = _BASE.getClosedPrice.decode_or_none(answers[8])
         mark = closed[0] if closed else index
     held = size if abs(size) >= DUST else 0
+    if held and (mark <= 0 or index <= 0):
+        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"{market.symbol}: mark {mark}, index {index}"))
     return PerpLeg(
         market=market.base_token,
         symbol=market.symbol,
@@ -219,7 +221,7 @@ def _leg(market: PerpV2Market, answers: Sequence[Answer], most_funding: int) -> 
         funding_owed=funding,
         borrowing_owed=0,
         closing_cost=0,
-        funding_rate=_funding_rate(held, mark, answers, most_funding) if is_open else 0,
+        funding_rate=_funding_rate(held, mark, answers, most_funding) if is_open and mark > 0 else 0,
         oracle=_oracle(market, index, answers),
     )
 
