@@ -276,6 +276,10 @@ _RESERVE = (
 )
 
 
+MOST_DECIMALS = 36
+"""More than any token has: an answer that says so is none."""
+
+
 def _reserve(
     listing: Listing,
     config: int,
@@ -288,6 +292,10 @@ def _reserve(
     def bit(position: int) -> bool:
         return bool(config >> position & 1)
 
+    decimals = config >> 48 & 0xFF
+    if decimals > MOST_DECIMALS:
+        detail = f"{listing.symbol} is said to have {decimals} decimals"
+        raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, detail))
     ltv, threshold, bonus = config & 0xFFFF, config >> 16 & 0xFFFF, config >> 32 & 0xFFFF
     if category is not None and category.covers(listing, config):
         zero = bool(category.ltv_zero >> listing.index & 1)
@@ -295,7 +303,7 @@ def _reserve(
     return Reserve(
         asset=listing.asset,
         symbol=listing.symbol,
-        decimals=config >> 48 & 0xFF,
+        decimals=decimals,
         price=price,
         ltv=Bps(ltv),
         liquidation_threshold=Bps(threshold),
