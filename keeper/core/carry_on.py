@@ -22,6 +22,8 @@ def until_target(rule: Rule[P]) -> Rule[P]:
 
 def carried_on(trigger: Trigger[P], target: Target[P] | None) -> Trigger[P]:
     """Return a trigger that fires until a target is nearly met, where the two alone say what that measures."""
+    if target is not None and trigger.side is Beyond.OUTSIDE:  # as near as is worth a trade, on either side
+        return replace(trigger, bound=min(trigger.bound, abs(target.value) + target.within))
     if target is None or not target.value:
         return trigger
     there = trigger.at(None, target.eased(SHORT_OF_TARGET))

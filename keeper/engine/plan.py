@@ -23,9 +23,10 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, assess
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
+from keeper.engine.agreement import ask_others
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
-from keeper.engine.preflight import Prepared, ask_others, batch_of, try_plan
+from keeper.engine.preflight import Prepared, batch_of, try_plan
 from keeper.engine.recheck import Anew
 from keeper.execution.rehearsal import Refused
 
@@ -215,7 +216,8 @@ async def first_that_works(
     """Return the first plan that passes its trial; a Hold with the first one's reason if none does."""
     refused = list[tuple[Plan, Refused]]()
     batch = await batch_of(engine, snapshot.block, signer)
-    await ask_others(engine, snapshot.block, ways[0])
+    assessed = ways[0].intent.assessment
+    await ask_others(engine, snapshot.block, assessed.doubts, [assessed.position])
     for plan in ways[:TRIALS]:
         if any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, engine.terms.safety):
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fees import is_payable, lowest
 from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, safe_health, stake
 from keeper.core.lending.plan import Plan
@@ -76,25 +75,6 @@ def priced(engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, resul
     if at_stake is not None and at_stake.is_used_up and at_stake.budget is not None:
         detail += f": gas of this danger has cost {usd_text(at_stake.paid)} of {usd_text(at_stake.budget)}"
     return Refused(Reason.FEE_LIMIT, detail)
-
-
-async def ask_others(engine: Engine, block: BlockRef, plan: Plan) -> None:
-    """Ask other nodes for the block and for the figures that decide. Raises NodesDisagreeError.
-
-    Where they are known to differ on the figures the plan trades nothing, and is made for the worse: see ``judge``.
-    """
-    others = engine.others
-    if others is None:
-        return
-    await others.agree(block)
-    if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
-        return
-    asked = engine.reader.account(plan.intent.position).witness(plan.intent.assessment.position)
-    if asked is None:
-        return
-    read, answer = asked
-    if not await others.confirm(block, read.to, "0x" + read.data.hex(), "0x" + answer.hex()):
-        raise NodesDisagreeError("nodes", "eth_call", f"the account's figures differ at block {block.number}")
 
 
 def _ceiling(

@@ -61,6 +61,7 @@ class Daemon:
         )
         self._lending = CarryOn(engine.journal, engine.state.rules, until_target)
         self._perps = CarryOn(engine.journal, engine.perps.rules, until_target)
+        self._books = CarryOn(engine.journal, engine.perps.book_rules, until_target)
         self._arming = Arming(engine, settings.arm_within)
         self._early = Early(engine, self._landed) if settings.is_early else None
         engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read
@@ -148,6 +149,7 @@ class Daemon:
         needless = _needless(results) | self._afar
         self._engine.state.rules = self._lending.at_rest(needless)
         self._engine.perps.rules = self._perps.at_rest(needless)
+        self._engine.perps.book_rules = self._books.at_rest(needless)
         if any(hold.reason is Reason.NODE_AWAY for result in results for hold in result.holds):
             self._arrivals.again()  # a position could not be seen to: the block is not done with
         return results
@@ -224,6 +226,7 @@ class Daemon:
             head = await self._engine.reader.blocks.head()
             self._engine.state.rules = await self._lending.cut_short(head.timestamp)
             self._engine.perps.rules = await self._perps.cut_short(head.timestamp)
+            self._engine.perps.book_rules = await self._books.cut_short(head.timestamp)
 
     async def _bring_back(self, signer: Address, executor: Executor) -> bool:
         head, is_done = await self._engine.reader.blocks.head(), True
@@ -363,9 +366,10 @@ class Daemon:
 
 
 def _needless(results: tuple[Result, ...]) -> set[str]:
-    """Return the positions that no rule asks anything for but an alert."""
+    """Return the positions, and the books under all their rules, that no rule asks anything for but an alert."""
     held = [r for r in results if isinstance(r.decision, Hold)]
-    return {r.name for r in held if asked_for(r.holds).reason in NEEDLESS}
+    at_rest = {id(r) for r in held if asked_for(r.holds).reason in NEEDLESS}
+    return {r.name for r in results} - {r.name for r in results if id(r) not in at_rest}
 
 
 def _margins(results: tuple[Result, ...]) -> dict[str, int]:

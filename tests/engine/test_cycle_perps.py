@@ -198,6 +198,19 @@ async def test_a_book_outside_its_band_trades_its_hedge() -> None:
     assert book.family == "book"
 
 
+async def test_a_hedge_waits_until_every_node_has_the_same_figures_of_every_member() -> None:
+    """A book's delta is its members': where another node says otherwise of the loan, no hedge is traded for it."""
+    on = book_paper(sold("3", margin="30000"))
+    parts = {"books": (BOOK,), "book_rules": (hedge_rule(limits=limits(150)),)}
+    *_, book = await cycle(engine_on(on, others=Others(confirms=False), **parts), BLOCK)
+    assert isinstance(book.decision, Hold)
+    assert book.decision.reason is Reason.NODES_DISAGREE
+    assert "loop" in book.decision.detail
+    assert on.rehearsed == []
+    *_, same = await cycle(engine_on(on, others=Others(), **parts), BLOCK)
+    assert same.prepared is not None
+
+
 async def test_a_book_within_its_band_rests() -> None:
     """And costs no read of its own."""
     hedge = sold("10", margin="30000")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from core_builders import rule
-from perp_builders import perp_rule
+from perp_builders import hedge_rule, perp_rule
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.core.carry_on import until_target
@@ -17,7 +17,8 @@ from keeper.journal.decisions import OutcomeKind
 
 LENDING = replace(rule(), name="r", position="p")
 PERP = replace(perp_rule(), name="r", position="p")
-KINDS: list[tuple[Any, Any]] = [(LENDING, until_target), (PERP, until_target)]
+BOOK = replace(hedge_rule(), name="r", position="p")
+KINDS: list[tuple[Any, Any]] = [(LENDING, until_target), (PERP, until_target), (BOOK, until_target)]
 
 
 async def killed(rig: Rig, spend: int = 5, end: OutcomeKind | None = None) -> None:  # noqa: F811

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.fork import AnvilMissingError
 from keeper.chain.gas import gas_limit
@@ -35,6 +34,7 @@ from keeper.core.units import (
     usd_text,
     wei_text,
 )
+from keeper.engine.agreement import Judged, ask_others
 from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
 from keeper.execution import policy
@@ -70,7 +70,7 @@ async def first_that_works(engine: Engine, snapshot: Snapshot, ways: Sequence[Pe
     Where there are several nodes they must have the same block and figures. Raises NodesDisagreeError, NodeError.
     """
     refused = list[tuple[PerpPlan, Refused]]()
-    await ask_others(engine, snapshot.block, ways[0])
+    await ask_others(engine, snapshot.block, ways[0].intent.assessment.doubts, _made_from(snapshot, ways))
     for plan in ways[:TRIALS]:
         result = await try_plan(engine, snapshot, plan)
         if isinstance(result, PerpPrepared):
@@ -84,25 +84,11 @@ async def first_that_works(engine: Engine, snapshot: Snapshot, ways: Sequence[Pe
     return ways[0].intent.hold(refused[0][1].reason, detail)
 
 
-async def ask_others(engine: Engine, block: BlockRef, plan: PerpPlan) -> None:
-    """Ask other nodes for the block and for all that the position's figures come from. Raises NodesDisagreeError.
-
-    Where they are known to differ on the figures the plan trades nothing, and is made for the worse: see ``assess``.
-    """
-    if engine.others is None:
-        return
-    await engine.others.agree(block)
-    if any(doubt.reason is Reason.NODES_DISAGREE for doubt in plan.intent.assessment.doubts):
-        return
-    before = plan.before
-    found = await engine.reader.confirmed(block, engine.reader.perp_account(before.name).probe(before.name, block))
-    if (found.reported, _sizes(found)) != (before.reported, _sizes(before)):
-        # all agree now, and not on what the plan was made from: one of them gave another answer a moment ago
-        raise NodesDisagreeError("nodes", "eth_call", f"{before.name} is not what was read at block {block.number}")
-
-
-def _sizes(position: PerpPosition) -> dict[Address, int]:
-    return {leg.market: leg.size for leg in position.held}
+def _made_from(snapshot: Snapshot, ways: Sequence[PerpPlan]) -> list[Judged]:
+    """Return all whose figures decide: what is traded, and of a book every member: its delta is theirs."""
+    before, intent = ways[0].before, ways[0].intent
+    members = set(intent.assessment.position.members) if isinstance(intent, BookIntent) else set()
+    return [before, *(p for p in snapshot.positions if p.name in members - {before.name})]
 
 
 async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:

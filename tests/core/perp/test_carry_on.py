@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from core_builders import above, rule, to_ltv, wad
-from perp_builders import assessed_perp, perp_rule, short, to_margin
+from perp_builders import assessed_perp, book_assessed, hedge_rule, perp_rule, short, to_margin
 
 from keeper.core.carry_on import until_target
 from keeper.core.lending.market_metrics import BORROW_RATE
@@ -41,6 +41,16 @@ def test_a_stop_waits_for_its_price(to: object) -> None:
     """What it closed half of is closed on when the price is there again."""
     one = perp_rule(perp_metrics.STOP_LOSS, "2500", to=to)  # type: ignore[arg-type]
     assert until_target(one) == one
+
+
+@pytest.mark.parametrize(("target", "outside", "inside"), [("0", ("9.8", "10.2"), "9.96"), ("0.25", ("9.6",), "9.8")])
+def test_a_book_half_way_is_brought_to_its_target(target: str, outside: tuple[str, ...], inside: str) -> None:
+    """Back in its band and not yet at its target: as near as is worth a trade counts as done."""
+    one = hedge_rule(target=target)
+    for size in outside:
+        assert not book_assessed(short(size, margin="20000"), one).fired
+        assert book_assessed(short(size, margin="20000"), until_target(one)).fired
+    assert not book_assessed(short(inside, margin="20000"), until_target(one)).fired
 
 
 def test_a_loan_to_value_half_way_is_brought_down_to_its_target() -> None:
