@@ -10,6 +10,7 @@ import pytest
 from test_toy_bank import TOY
 
 from keeper.core.book.kind import BOOK
+from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.metrics import Metric
@@ -17,7 +18,7 @@ from keeper.core.perp.kind import PERP
 from keeper.core.rules import Kind
 from keeper.core.snapshot import LendingPosition
 from keeper.settings.rule_schema import ACTIONS, RestoreTable, WhenTable
-from keeper.venues.registry import Family, Key, Venue
+from keeper.venues.registry import Key, Venue
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/extending.md").read_text()

@@ -8,6 +8,7 @@ from typing import Any
 
 from keeper.core.actions import Action
 from keeper.core.book.kind import BOOK
+from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.metrics import Metric, P
 from keeper.core.perp.kind import PERP
@@ -15,7 +16,7 @@ from keeper.core.rules import Kind
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.units import DAY_S, HOUR_S
 from keeper.settings.rule_keys import either, targets_of, triggers_of
-from keeper.venues.registry import VENUES, Family
+from keeper.venues.registry import VENUES
 
 PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
 HEAD = """\

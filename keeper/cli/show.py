@@ -16,6 +16,7 @@ from keeper.cli.show_journal import decision_row
 from keeper.cli.words import as_json_text, brief, money, short, time_text
 from keeper.core.book.carry import Carry
 from keeper.core.book.rules import BookAssessment
+from keeper.core.family import Family
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment
@@ -31,7 +32,6 @@ from keeper.engine.result import Result
 from keeper.execution.outcome import Outcome, PerpOutcome
 from keeper.service.opened import Opened
 from keeper.settings.model import NamedAccount
-from keeper.venues.registry import Family
 
 Data = dict[str, Any]
 
@@ -127,12 +127,12 @@ def results(
         as_json_text(console, {"mode": mode, "positions": [row for _, row in rows]})
         return
     for result, row in rows:
-        (_print_result if result.family == "lending" else show_perps.print_result)(console, row)
+        (_print_result if result.family is Family.LENDING else show_perps.print_result)(console, row)
 
 
 def explanation(console: Console, snapshot: Snapshot, of: Result, earned: Carry | None, *, as_json: bool) -> None:
     """Print figures → rules → decision → plan → calldata of one position or book."""
-    is_lending, assessed = of.family == "lending", of.assessed
+    is_lending, assessed = of.family is Family.LENDING, of.assessed
     if isinstance(assessed, LendingAssessment) or (is_lending and isinstance(assessed, Unjudged)):
         seen = report.inputs(snapshot, report.assessment(assessed))
     else:
@@ -179,7 +179,7 @@ def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
 
 
 def _row(of: Result, outcome: Outcome | PerpOutcome | None) -> Data:
-    if of.family == "lending":
+    if of.family is Family.LENDING:
         return _result(of, outcome if isinstance(outcome, Outcome) else None)
     return show_perps.result(of, outcome if isinstance(outcome, PerpOutcome) else None)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.core.decide import Decided, Hold
+from keeper.core.family import Family
 from keeper.core.notices import Notice
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
-from keeper.engine.result import AnyAssessment, AnyIntent, AnyOutcome, AnyPrepared, Family
+from keeper.engine.result import AnyAssessment, AnyIntent, AnyOutcome, AnyPrepared
 
 A = TypeVar("A", bound=AnyAssessment)
 I = TypeVar("I", bound=AnyIntent)  # noqa: E741 - an intent, as A is an assessment

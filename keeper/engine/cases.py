@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keeper.core.family import Family
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.engine.case import AnyCase
@@ -9,7 +10,6 @@ from keeper.engine.engine import Engine
 from keeper.engine.lending_case import LendingCase
 from keeper.engine.perp.book_case import BookCase
 from keeper.engine.perp.case import PerpCase
-from keeper.venues.registry import Family
 
 
 def cases_of(engine: Engine, snapshot: Snapshot) -> tuple[AnyCase, ...]:

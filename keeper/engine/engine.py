@@ -9,6 +9,7 @@ from typing import Protocol
 
 from keeper.chain.simulation import Turn
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
+from keeper.core.family import Family
 from keeper.core.lending.joint import Ahead
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.notices import sentence
@@ -28,7 +29,6 @@ from keeper.journal.past import Past, Recollection
 from keeper.journal.ports import History
 from keeper.observe.observer import Observer
 from keeper.snapshot.quorum import Opinions, SecondOpinion
-from keeper.venues.registry import Family
 
 LOOK_S = 0.3
 """How long a block waits to be judged for what it may have mined of ours."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.decide import Decided, Hold, decide
+from keeper.core.family import Family
 from keeper.core.lending.joint import urgency
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
@@ -25,7 +26,7 @@ from keeper.engine.notices import notices_of, standing_of
 from keeper.engine.plan import judge_remembering, rehearsed_now
 from keeper.engine.preflight import Prepared
 from keeper.engine.report import Data, assessment, inputs
-from keeper.engine.result import AnyOutcome, Family
+from keeper.engine.result import AnyOutcome
 from keeper.engine.submit import submit
 from keeper.execution.outcome import Outcome
 
@@ -38,7 +39,7 @@ class LendingCase:
     snapshot: Snapshot
     position: LendingPosition | Unreadable
     wave: int = 0
-    family: Family = "lending"
+    family: Family = Family.LENDING
 
     @property
     def name(self) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
 
 from keeper.core.book.rules import BookAssessment, BookIntent
 from keeper.core.decide import Hold
+from keeper.core.family import Family
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
@@ -16,7 +16,6 @@ from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.preflight import Prepared
 from keeper.execution.outcome import Outcome, PerpOutcome
 
-Family = Literal["lending", "perp", "book"]
 AnyAssessment = LendingAssessment | PerpAssessment | BookAssessment
 AnyIntent = LendingIntent | PerpIntent | BookIntent
 AnyPrepared = Prepared | PerpPrepared

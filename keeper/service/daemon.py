@@ -13,6 +13,7 @@ from keeper.chain.nodes import Nodes
 from keeper.core.book.rules import BookAssessment
 from keeper.core.carry_on import until_target
 from keeper.core.decide import NEEDLESS, Hold, asked_for
+from keeper.core.family import Family
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.rules import PerpAssessment
@@ -33,7 +34,6 @@ from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
 from keeper.venues.ports import ReadFailedError
-from keeper.venues.registry import Family
 
 FAILURES_TO_STOP_SIGNING = 5
 GOOD_TO_SIGN_AGAIN = 5

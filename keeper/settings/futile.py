@@ -12,6 +12,7 @@ from itertools import combinations
 from keeper.core.actions import Action
 from keeper.core.book.rules import underlying_of
 from keeper.core.decide import LEAST_SPEND, Bounded
+from keeper.core.family import Family
 from keeper.core.lending.metrics import HEALTH_FACTOR, MOST_HEALTH, LendingTrigger, likely_health
 from keeper.core.lending.rules import Rule
 from keeper.core.metrics import P, Trigger
@@ -21,7 +22,7 @@ from keeper.core.units import decimal_of, usd_text
 from keeper.settings.faults import in_one_line
 from keeper.settings.fields import is_address
 from keeper.settings.model import Position, Settings
-from keeper.venues.registry import EXCHANGES, VENUES, Family
+from keeper.venues.registry import EXCHANGES, VENUES
 
 LEAST_FEE = 10**7
 """0.01 gwei, what the least offer adds to the base fee."""

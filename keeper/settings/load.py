@@ -18,6 +18,7 @@ from keeper import resources
 from keeper.chain.health import Role, host_of
 from keeper.core.book.kind import BOOK
 from keeper.core.decide import Safety
+from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.perp.kind import PERP
 from keeper.core.units import WAD, Address, Bps, Wad, Wei, scaled
@@ -38,7 +39,7 @@ from keeper.settings.model import (
     Settings,
     Signer,
 )
-from keeper.settings.rule_kinds import About, about
+from keeper.settings.rule_kinds import family_about
 from keeper.settings.rules import build_rule
 
 GWEI = 10**9
@@ -171,10 +172,10 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         journal_url=Secret(env.get("KEEPER_JOURNAL_URL") or _journal_url(file.journal.url, path)),
         journal_source="KEEPER_JOURNAL_URL (environment)" if env.get("KEEPER_JOURNAL_URL") else f"{path}: journal.url",
         positions=tuple(_position(p, signers) for p in file.positions),
-        rules=tuple(build_rule(rule, LENDING) for rule in file.rules if about(rule, venues) is About.LENDING),
-        perp_rules=tuple(build_rule(rule, PERP) for rule in file.rules if about(rule, venues) is About.PERP),
+        rules=tuple(build_rule(rule, LENDING) for rule in file.rules if family_about(rule, venues) is Family.LENDING),
+        perp_rules=tuple(build_rule(rule, PERP) for rule in file.rules if family_about(rule, venues) is Family.PERP),
         books=tuple(build_book(book, signers) for book in file.books),
-        book_rules=tuple(build_rule(rule, BOOK) for rule in file.rules if about(rule, venues) is About.BOOK),
+        book_rules=tuple(build_rule(rule, BOOK) for rule in file.rules if family_about(rule, venues) is Family.BOOK),
         signers=tuple(signers.values()),
         safety=Safety(
             health_floor=Wad(scaled(safety.health_factor_floor, WAD)),

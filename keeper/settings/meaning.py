@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from keeper.core.family import Family
 from keeper.settings.fields import as_alarm_url, as_journal_url, as_url, is_address, urls_in
 from keeper.settings.raw import Raw, address, hedges_of, tables, text, venues_of
 from keeper.settings.several_rules import faults_of_rules
-from keeper.venues.registry import VENUES, Family, family_of
+from keeper.venues.registry import VENUES, family_of
 
 
 def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:

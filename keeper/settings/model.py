@@ -10,11 +10,12 @@ from keeper.core.book.actions import UNWIND
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookRule
 from keeper.core.decide import Safety
+from keeper.core.family import Family
 from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
 from keeper.core.units import Address, Bps, Wei
 from keeper.venues.ports import VenueTable
-from keeper.venues.registry import EXCHANGES, VENUES, Family, family_of
+from keeper.venues.registry import EXCHANGES, VENUES, family_of
 
 
 class Secret:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 from keeper.core.book.actions import HEDGE
 from keeper.core.book.kind import BOOK
+from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.perp.candidates import CLOSE
 from keeper.core.perp.kind import PERP
@@ -16,25 +16,17 @@ from keeper.settings.rule_keys import either, targets_of, triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, measure_of
 from keeper.settings.rule_terms import actions_of, room_of, target_in, unfit
 from keeper.settings.rules import RuleForm
-from keeper.venues.registry import VENUES, Family, family_of
+from keeper.venues.registry import VENUES, family_of
 
 LEAST_RATIO = Decimal("0.02")
 """A hedge nearer to liquidation than that is lost with the next move of the price."""
 
 
-class About(Enum):
-    """What a rule is about."""
-
-    LENDING = "lending"
-    PERP = "perp"
-    BOOK = "book"
-
-
-def about(table: RuleTable, venues: Mapping[str, str]) -> About:
+def family_about(table: RuleTable, venues: Mapping[str, str]) -> Family:
     """Return what a rule is about. ``venues`` by position."""
     if table.book is not None:
-        return About.BOOK
-    return About.PERP if family_of(venues.get(table.about, "")) is Family.PERP else About.LENDING
+        return Family.BOOK
+    return Family.PERP if family_of(venues.get(table.about, "")) is Family.PERP else Family.LENDING
 
 
 def _of_a_loan(table: RuleTable, _: str) -> Iterator[str]:
@@ -84,12 +76,12 @@ def _of_a_book(table: RuleTable, _: str) -> Iterator[str]:
         yield f'min_margin_ratio: must lie between {LEAST_RATIO} and 1; write 15 % as "0.15"'
 
 
-FORMS: Mapping[About, RuleForm[Any]] = {
-    About.LENDING: RuleForm(LENDING, "a lending position", '{ health_factor = "1.60" }', (), _of_a_loan),
-    About.PERP: RuleForm(
+FORMS: Mapping[Family, RuleForm[Any]] = {
+    Family.LENDING: RuleForm(LENDING, "a lending position", '{ health_factor = "1.60" }', (), _of_a_loan),
+    Family.PERP: RuleForm(
         PERP, "a perpetual position", '{ margin_ratio = "0.20" } or "close"', ("rest",), _of_a_perpetual
     ),
-    About.BOOK: RuleForm(
+    Family.BOOK: RuleForm(
         BOOK, "a book", '{ delta = "0" }', ("min_trade", "min_margin_ratio", "funding_horizon"), _of_a_book
     ),
 }

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from keeper.core.book.actions import HEDGE, UNWIND
 from keeper.core.book.kind import BOOK
 from keeper.core.book.rules import BookRule, underlying_of
+from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.metrics import Target
 from keeper.core.perp.kind import PERP
@@ -22,7 +23,7 @@ from keeper.core.perp.rules import PerpRule
 from keeper.core.rules import Rule
 from keeper.settings.fields import is_address
 from keeper.settings.raw import Raw, hedges_of, tables, text, venues_of
-from keeper.settings.rule_kinds import FORMS, About, about
+from keeper.settings.rule_kinds import FORMS, family_about
 from keeper.settings.rule_schema import RuleTable, measure_of
 from keeper.settings.rule_terms import better, written
 from keeper.settings.rules import build_rule, rule_faults
@@ -31,25 +32,25 @@ from keeper.venues.registry import VENUES
 
 def faults_of_rules(raw: Raw) -> Iterator[str]:
     """Yield every fault of every rule; only sound ones are held against each other."""
-    sound, venues = dict[About, list[RuleTable]](), venues_of(raw)
+    sound, venues = dict[Family, list[RuleTable]](), venues_of(raw)
     for i, table in tables(raw, "rules"):
         try:
             rule = RuleTable.model_validate(table)
         except ValidationError:
             continue
-        of = about(rule, venues)
+        of = family_about(rule, venues)
         faults = [_placed(i, rule, fault) for fault in rule_faults(rule, FORMS[of], venues.get(rule.about, ""))]
-        if not faults and of is About.BOOK:
+        if not faults and of is Family.BOOK:
             faults = [*_not_in_its_book(raw, i, rule), *_nowhere_in_its_book(raw, i, rule)]
-        if not faults and of is About.PERP:
+        if not faults and of is Family.PERP:
             faults = list(_in_its_market(raw, i, rule))
         yield from faults
         if not faults:
             sound.setdefault(of, []).append(rule)
-    yield from _endless([build_rule(rule, LENDING) for rule in sound.get(About.LENDING, ())])
-    books = [build_rule(rule, BOOK) for rule in sound.get(About.BOOK, ())]
+    yield from _endless([build_rule(rule, LENDING) for rule in sound.get(Family.LENDING, ())])
+    books = [build_rule(rule, BOOK) for rule in sound.get(Family.BOOK, ())]
     yield from _twice_held([rule for rule in books if rule.actions])
-    yield from _undone(raw, books, [build_rule(rule, PERP) for rule in sound.get(About.PERP, ())])
+    yield from _undone(raw, books, [build_rule(rule, PERP) for rule in sound.get(Family.PERP, ())])
 
 
 def _placed(i: int, rule: RuleTable, fault: str) -> str:

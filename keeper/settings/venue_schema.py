@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
+from keeper.core.family import Family
 from keeper.core.units import Address
 from keeper.settings.fields import AddressField, Text, Whole
 from keeper.settings.perp_schema import Table
 from keeper.venues.ports import VenueTable
-from keeper.venues.registry import EXCHANGES, VENUES, Family, Form, Key, keys_of
+from keeper.venues.registry import EXCHANGES, VENUES, Form, Key, keys_of
 
 _FeeTiers = tuple[Annotated[Whole, Field(ge=1, lt=1_000_000)], ...]
 

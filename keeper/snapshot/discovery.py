@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Blocks
 from keeper.core.book.position import Book
+from keeper.core.family import Family
 from keeper.core.lending.rules import Rule
 from keeper.core.names import unclear
 from keeper.core.prices import Doubt
@@ -31,7 +32,7 @@ from keeper.venues.ports import (
     VenueTable,
     joined,
 )
-from keeper.venues.registry import VENUES, Family, exchange_of, find_account, find_market
+from keeper.venues.registry import VENUES, exchange_of, find_account, find_market
 
 
 class AmbiguousNameError(Exception):

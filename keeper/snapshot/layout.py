@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from keeper.core.family import Family
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, Quoted, SecondPrice, Sequencer, best
 from keeper.core.reasons import Reason
@@ -18,7 +19,6 @@ from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
 from keeper.venues.feeds import rounds
 from keeper.venues.ports import Answer, Listed, PricesMovedError, Probe, Read, ReadFailedError, ScopeOutdatedError
-from keeper.venues.registry import Family
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,9 @@ from types import ModuleType
 
 from eth_utils.crypto import keccak
 
+from keeper.core.family import Family
 from keeper.core.units import Address
 from keeper.venues.ports import Discovery, Exchange, LendingMarket, Owned, PerpAccount, Site, VenueTable, Wanted
-
-
-class Family(Enum):
-    """What kind of position a venue has."""
-
-    LENDING = "lending"
-    PERP = "perp"
 
 
 class Form(Enum):

@@ -10,6 +10,7 @@ from perp_builders import BOOK, hedge_rule, perp_rule, short
 
 from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Hold
+from keeper.core.family import Family
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.metrics import closed
@@ -88,7 +89,7 @@ async def test_what_cannot_be_read_is_never_healthy() -> None:
     (result,) = await cycle(engine, BLOCK)
     assert isinstance(result.decision, Hold)
     assert result.decision.reason is Reason.POSITION_UNREADABLE
-    assert result.family == "perp"
+    assert result.family is Family.PERP
 
 
 async def test_figures_that_are_not_the_venues_bind_our_hands() -> None:
@@ -195,7 +196,7 @@ async def test_a_book_outside_its_band_trades_its_hedge() -> None:
     book = results[-1]
     assert isinstance(book.decision, BookIntent), book.decision
     assert book.prepared is not None
-    assert book.family == "book"
+    assert book.family is Family.BOOK
 
 
 async def test_a_hedge_waits_until_every_node_has_the_same_figures_of_every_member() -> None:
@@ -238,5 +239,5 @@ async def test_all_kinds_are_kept_in_one_block() -> None:
     on = Paper({"loop": loop(), "short": SQUEEZED}, dollars("20000"))
     engine = engine_on(on, rule(), perp_rules=(perp_rule(),), books=(BOOK,), book_rules=(hedge_rule(),))
     lent, perp, book = await cycle(engine, BLOCK)
-    assert [r.family for r in (lent, perp, book)] == ["lending", "perp", "book"]
+    assert [r.family for r in (lent, perp, book)] == list(Family)
     assert on.asked.count("snapshot") == 1

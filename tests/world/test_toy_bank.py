@@ -10,7 +10,8 @@ import pytest
 from scenes import DOLLAR, ETHER, Scene
 from toy_bank.contract import Bank
 
-from keeper.venues.registry import VENUES, Family, Key, Venue
+from keeper.core.family import Family
+from keeper.venues.registry import VENUES, Key, Venue
 
 pytestmark = pytest.mark.world
 TOY = Venue("toy_bank", Family.LENDING, (Key("bank"),), may_name=("market",), package="toy_bank")

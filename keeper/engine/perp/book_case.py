@@ -10,6 +10,7 @@ from keeper.core.book.kind import BOOK
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookAssessment, BookIntent, BookRule, subject_of
 from keeper.core.decide import Decided, Hold, decide
+from keeper.core.family import Family
 from keeper.core.notices import Notice
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
@@ -25,7 +26,7 @@ from keeper.engine.perp.preflight import PerpPrepared, first_that_works
 from keeper.engine.perp.report import judged
 from keeper.engine.perp.unwind import gives_up, stand_by
 from keeper.engine.report import Data, inputs
-from keeper.engine.result import AnyOutcome, Family
+from keeper.engine.result import AnyOutcome
 from keeper.engine.submit import submit
 from keeper.execution.outcome import PerpOutcome
 
@@ -39,7 +40,7 @@ class BookCase:
     book: Book
     rule: BookRule
     wave: int = 2
-    family: Family = "book"
+    family: Family = Family.BOOK
 
     @property
     def name(self) -> str:

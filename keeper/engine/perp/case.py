@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.decide import Decided, Hold, decide
+from keeper.core.family import Family
 from keeper.core.notices import Notice
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.position import PerpPosition
@@ -28,7 +29,7 @@ from keeper.engine.perp.preflight import PerpPrepared, first_that_works
 from keeper.engine.perp.report import judged
 from keeper.engine.perp.stops import keep_stops, take_back
 from keeper.engine.report import Data, inputs
-from keeper.engine.result import AnyOutcome, Family
+from keeper.engine.result import AnyOutcome
 from keeper.engine.submit import submit
 from keeper.execution.outcome import PerpOutcome
 
@@ -41,7 +42,7 @@ class PerpCase:
     snapshot: Snapshot
     position: PerpPosition | Unreadable
     wave: int = 1
-    family: Family = "perp"
+    family: Family = Family.PERP
 
     @property
     def name(self) -> str:
