@@ -23,6 +23,7 @@ PACKAGES = (
     "journal",
     "chain",
     "venues",
+    "venues/ports",
     *(f"venues/{key}" for key in (*VENUES, *EXCHANGES)),
     "venues/feeds",
     "venues/contracts",

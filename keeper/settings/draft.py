@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from keeper.core.actions import Action
+from keeper.core.family import Family
+from keeper.core.lending.actions import DELEVERAGE, REPAY, TOP_UP
+from keeper.core.lending.metrics import HEALTH_FACTOR
+from keeper.core.perp.candidates import ADD_MARGIN, REDUCE
+from keeper.core.perp.metrics import MARGIN_RATIO
 from keeper.core.starter import Starter
 from keeper.core.units import Address, decimal_of
 from keeper.settings.model import Position
-from keeper.venues.registry import Family
 
-ACTIONS = {Family.LENDING: ("top_up", "repay", "deleverage"), Family.PERP: ("add_margin", "reduce")}
-OF_A_GUARDIAN = {Family.LENDING: ("top_up", "repay"), Family.PERP: ("add_margin",)}
+
+def _keys(*actions: Action) -> tuple[str, ...]:
+    return tuple(action.key for action in actions)
+
+
+ACTIONS = {Family.LENDING: _keys(TOP_UP, REPAY, DELEVERAGE), Family.PERP: _keys(ADD_MARGIN, REDUCE)}
+OF_A_GUARDIAN = {Family.LENDING: _keys(TOP_UP, REPAY), Family.PERP: _keys(ADD_MARGIN)}
 """What another account than the owner may do."""
-MEASURE = {Family.LENDING: "health_factor", Family.PERP: "margin_ratio"}
+MEASURE = {Family.LENDING: HEALTH_FACTOR.key, Family.PERP: MARGIN_RATIO.key}
 HEAD = """# Written by `keeper init` from what it found at block {block}. Every other key, explained: keeper example
 #
 # Nothing is sent before `keeper run --live`, and that needs a signer with a keystore (below). Then:

@@ -1,0 +1,52 @@
+"""What a venue is: calls out, answers in, calldata out. No venue touches the network. By topic, a module each."""
+
+from keeper.venues.effects import Call
+from keeper.venues.ports.accounts import AT_ONCE, Account, AtOnce, ByKeepers, Chronicle, Settles
+from keeper.venues.ports.exchanges import Exchange, PoolReference, Pools
+from keeper.venues.ports.lending import Codes, LendingAccount, LendingMarket
+from keeper.venues.ports.perps import OrderBook, OrderOutcome, OrderTrial, PerpAccount
+from keeper.venues.ports.reads import (
+    Answer,
+    Discovery,
+    PricesMovedError,
+    Probe,
+    Read,
+    ReadFailedError,
+    ScopeOutdatedError,
+    joined,
+)
+from keeper.venues.ports.site import Feeds, Listed, Owned, Site, VenueTable, Wanted
+
+__all__ = [
+    "AT_ONCE",
+    "Account",
+    "Answer",
+    "AtOnce",
+    "ByKeepers",
+    "Call",
+    "Chronicle",
+    "Codes",
+    "Discovery",
+    "Exchange",
+    "Feeds",
+    "LendingAccount",
+    "LendingMarket",
+    "Listed",
+    "OrderBook",
+    "OrderOutcome",
+    "OrderTrial",
+    "Owned",
+    "PerpAccount",
+    "PoolReference",
+    "Pools",
+    "PricesMovedError",
+    "Probe",
+    "Read",
+    "ReadFailedError",
+    "ScopeOutdatedError",
+    "Settles",
+    "Site",
+    "VenueTable",
+    "Wanted",
+    "joined",
+]

@@ -1,0 +1,138 @@
+"""What a venue knows of the chain it is on, and of what the owner wants there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from keeper.core.units import Address
+
+
+class Listed(Protocol):
+    """One asset of a market: what does not change from block to block."""
+
+    @property
+    def asset(self) -> Address:
+        """Which it is."""
+
+    @property
+    def symbol(self) -> str:
+        """How it is called."""
+
+    @property
+    def decimals(self) -> int:
+        """Decimals of its amounts."""
+
+    @property
+    def source(self) -> Address:
+        """Whom the market's oracle asks for its price."""
+
+    @property
+    def feed(self) -> Address | None:
+        """The feed behind that, which says how old a price is; None where none is known."""
+
+    @property
+    def heartbeat_s(self) -> int:
+        """How old its price may get."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTable:
+    """One table of a network file: a lending market, an exchange, or where perpetuals are traded.
+
+    ``markets`` are a perpetual venue's by name, ``names`` what tokens are called that do not say it themselves.
+    """
+
+    name: str
+    venue: str
+    addresses: Mapping[str, Address] = field(default_factory=dict)
+    markets: Mapping[str, Address] = field(default_factory=dict)
+    names: Mapping[Address, str] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    part: str = ""
+    """Which of its isolated markets is meant, by id; empty where the table is of one market."""
+
+    @property
+    def place(self) -> str:
+        """Where it is written."""
+        table = self.name.removesuffix(f" {self.part}")
+        return table if table == self.venue else f"markets.{table}"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.place}.{key} {address}" for key, address in self.addresses.items())
+
+
+class Feeds(Protocol):
+    """What the network file says of one asset's feeds."""
+
+    @property
+    def heartbeat_s(self) -> int | None:
+        """How old its price may get."""
+
+    @property
+    def feed(self) -> Address | None:
+        """The feed that gives its age, where the oracle's own source does not."""
+
+    @property
+    def second_feed(self) -> Address | None:
+        """An independent feed."""
+
+
+class Site(Protocol):
+    """One chain, as the network file describes it."""
+
+    @property
+    def name(self) -> str:
+        """How it is called."""
+
+    @property
+    def multicall3(self) -> Address:
+        """Multicall3."""
+
+    def exchange(self, venue: str) -> VenueTable | None:
+        """Return where an exchange is; None where the file does not name it."""
+
+    @property
+    def default_heartbeat_s(self) -> int:
+        """How old a price may get whose heartbeat nobody said."""
+
+    def perp(self, venue: str) -> VenueTable | None:
+        """Return where a perpetual venue is; None where the file does not name it."""
+
+    def asset(self, symbol: str, address: str = "") -> Feeds:
+        """Return what the file says of an asset, by its address or its symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A position that an owner has at a venue, as settings would name it."""
+
+    name: str
+    market: str | None = None
+    collateral: str | None = None
+    is_long: bool | None = None
+
+
+class Wanted(Protocol):
+    """A position as the owner named it."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's key."""
+
+    @property
+    def owner(self) -> Address:
+        """Whose it is."""
+
+    @property
+    def market(self) -> str | None:
+        """Which market, by name or address."""
+
+    @property
+    def collateral(self) -> str | None:
+        """Which collateral, by symbol or address."""
+
+    @property
+    def is_long(self) -> bool | None:
+        """Which side."""
