@@ -62,6 +62,19 @@ def example() -> None:
 
 
 @app.command()
+def schema() -> None:
+    """Print the settings file's JSON Schema, for editors that complete and check: keeper schema > keeper.schema.json.
+
+    With `#:schema ./keeper.schema.json` as its first line a settings file is checked while it is written.
+    """
+    import json
+
+    from keeper.settings.for_editors import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1))
+
+
+@app.command()
 def init(
     owner: Annotated[str, typer.Argument(help="Whose positions: an address, or a name of ENS.")],
     rpc: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_checksum_address
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from keeper.core.units import Address
 from keeper.observe.alarm_address import is_understood
@@ -187,15 +187,28 @@ def _short(value: Any) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
-AddressField = Annotated[Address, PlainValidator(as_address)]
-AccountField = Annotated[str, PlainValidator(as_account)]
+def _text_like(pattern: str, *examples: str) -> WithJsonSchema:
+    """Return how an editor checks a text of our own kind: the pattern is a first look, the validator the judge."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+_AS_DURATION = _text_like(r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*$", "90s", "10m", "1h", "7d")
+_AS_NUMBER = WithJsonSchema(
+    {"anyOf": [{"type": "string", "pattern": r"^\s*[+-]?[0-9]"}, {"type": "number"}], "examples": ["1.25"]}
+)
+_AS_ADDRESS = _text_like("^0x[0-9a-fA-F]{40}$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
+_AS_ACCOUNT = _text_like(r"^(0x[0-9a-fA-F]{40}|.+\..+)$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "name.eth")
+_AS_ASSET = _text_like(r"\S", "WETH", "0xaf88d065e77c8cC2239327C5EDb3A432268e5831")
+
+AddressField = Annotated[Address, PlainValidator(as_address), _AS_ADDRESS]
+AccountField = Annotated[str, PlainValidator(as_account), _AS_ACCOUNT]
 """An address, or a name of ENS, which ``service.names`` looks up."""
-Seconds = Annotated[Decimal, PlainValidator(as_seconds)]
-Period = Annotated[Decimal, PlainValidator(as_period)]
-Number = Annotated[Decimal, PlainValidator(as_decimal)]
+Seconds = Annotated[Decimal, PlainValidator(as_seconds), _AS_DURATION]
+Period = Annotated[Decimal, PlainValidator(as_period), _AS_DURATION]
+Number = Annotated[Decimal, PlainValidator(as_decimal), _AS_NUMBER]
 Whole = Annotated[int, BeforeValidator(as_whole)]
 Text = Annotated[str, BeforeValidator(as_text)]
-AssetName = Annotated[str, PlainValidator(as_asset)]
+AssetName = Annotated[str, PlainValidator(as_asset), _AS_ASSET]
 """A symbol, or an address: which is the only name of an asset that no other can have."""
 Name = Annotated[str, BeforeValidator(as_name)]
 AlarmUrl = Annotated[str, BeforeValidator(as_alarm_url)]
