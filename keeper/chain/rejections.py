@@ -55,12 +55,26 @@ _UNIT = r"\s*(wei|kwei|mwei|gwei|ether|eth)?\b"
 
 _TABLE: tuple[tuple[Cause, tuple[str, ...]], ...] = (
     (
+        # another's at the nonce, though the words are like those of what is known: it was not taken
+        Cause.UNDERPRICED,
+        (r"same nonce(?! and hash)", r"\bnonce\b.{0,20}already (?:in|exists|pending|queued)"),
+    ),
+    (
+        # these bytes are on the chain, or something at their nonce is: the chain says more
+        Cause.NONCE_USED,
+        (
+            r"already (?:been )?(?:mined|included|confirmed|finali[sz]ed|executed|processed)",
+            r"already in (?:a |the )?block",
+            r"noncealreadyused",
+        ),
+    ),
+    (
         Cause.ALREADY_KNOWN,
         (
             r"already known",
             r"alreadyknown",
             r"already imported",
-            r"known transaction",
+            r"(?<!un)(?<!not )known transaction(?! type)",
             r"already in (?:the )?(?:mem)?pool",
             r"same hash",
             r"transaction already exists",
@@ -92,6 +106,7 @@ _TABLE: tuple[tuple[Cause, tuple[str, ...]], ...] = (
             r"same nonce",
             r"another transaction with",
             r"fee too low to replace",
+            r"replacement.{0,30}(?:too low|must be|increase)",
             r"not enough to replace",
             r"tries to replace pending",
         ),
@@ -110,6 +125,8 @@ _TABLE: tuple[tuple[Cause, tuple[str, ...]], ...] = (
             r"invalid nonce.{0,40}expected",
             r"lower than the (?:current|account) nonce",
             r"nonce has already",
+            r"nonce (?:was|is|has been) (?:already )?used",
+            r"nonce expired",
         ),
     ),
     (
@@ -147,6 +164,7 @@ _TABLE: tuple[tuple[Cause, tuple[str, ...]], ...] = (
             r"exceeds (?:account )?balance",
             r"not have enough funds",
             r"not enough (?:funds|balance)",
+            r"balance (?:is )?too low",
             r"lack of funds",
             r"overshot",
             r"less than sending value",
@@ -235,7 +253,8 @@ _TABLE: tuple[tuple[Cause, tuple[str, ...]], ...] = (
             r"typenotactivated",
             r"type not activated",
             r"unsupported tx",
-            r"transaction type.{0,40}(?:not|invalid|unsupported|unknown)",
+            r"(?:tx|transaction) type.{0,40}(?:not|invalid|unsupported|unknown|disabled)",
+            r"(?:unexpected|unknown|unrecogni[sz]ed|not known) (?:tx|transaction) type",
             r"rlp: expected",
             r"unsupported transaction",
             r"eip-7702.{0,30}not",
@@ -266,10 +285,15 @@ _TABLE: tuple[tuple[Cause, tuple[str, ...]], ...] = (
             r"try again",
             r"temporarily",
             r"deadline exceeded",
+            r"\bsync(?:ing|hroni[sz]ing)\b",
+            r"no (?:healthy )?(?:backends?|upstreams?|nodes?) available",
+            r"(?:backend|upstream|service|sequencer).{0,30}(?:offline|unavailable|not available)",
         ),
     ),
 )
 """Cause, and what its texts have in common. ``underpriced`` alone is what geth says of a tip below its own least."""
+_CONSTANT = re.compile(r"(?<=[a-z])_(?=[a-z])")
+"""Some services say causes as constants: NONCE_TOO_LOW."""
 _ROWS = tuple((cause, re.compile("|".join(patterns))) for cause, patterns in _TABLE)
 
 _WANTED: dict[Cause, tuple[str, ...]] = {
@@ -287,6 +311,8 @@ _WANTED: dict[Cause, tuple[str, ...]] = {
     ),
     Cause.UNDERPRICED: (rf"<=? {_NUMBER}{_UNIT} queued", rf"<=? {_NUMBER}{_UNIT}"),
     Cause.TIP_TOO_LOW: (
+        rf"\d(?: ?g?wei)? <=? {_NUMBER}{_UNIT}",
+        rf"have .{{0,40}}want {_NUMBER}{_UNIT}",
         rf"(?:needed|required priority fee)[^\d]{{0,40}}?{_NUMBER}{_UNIT}",
         rf"(?:minimum|required|least|minimal)[^\d]{{0,40}}?{_NUMBER}{_UNIT}",
         rf"<=? (?:[a-z ]*\()?{_NUMBER}{_UNIT}",
@@ -313,7 +339,7 @@ _COST_AND_HELD = (rf"required {_NUMBER} and got:? {_NUMBER}",)
 
 def read(text: str) -> Refusal:
     """Return what a node's words mean."""
-    said = " ".join(text.lower().split())
+    said = _CONSTANT.sub(" ", " ".join(text.lower().split()))
     cause = next((cause for cause, pattern in _ROWS if pattern.search(said)), Cause.UNKNOWN)
     wanted = next((figure for p in _WANTED.get(cause, ()) if (figure := _figure(p, said)) is not None), None)
     return Refusal(cause, text, wanted, _short(said) if cause is Cause.FUNDS_SHORT else None)
