@@ -83,11 +83,16 @@ async def receipt(
     return await node.ask(decode, method, hash_)
 
 
-async def logs_of(node: Upstream, hash_: str) -> list[dict[str, Any]]:
-    """Return the logs of a mined transaction, none while it is not mined. Raises NodeError for another's."""
+async def logs_of(node: Upstream, hash_: str, *, is_mined: bool = False) -> list[dict[str, Any]]:
+    """Return the logs of a transaction, none while it is not mined. Raises NodeError for another's.
+
+    Of one that is known to be mined a missing receipt is late, and proves nothing: that raises NodeError too.
+    """
     method = "eth_getTransactionReceipt"
 
     def decode(name: str, found: Any) -> list[dict[str, Any]]:
+        if found is None and is_mined:
+            raise NodeAwayError(name, method, "the receipt of what is mined is not there yet")
         if found is None:
             return []
         try:

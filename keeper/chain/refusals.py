@@ -25,6 +25,7 @@ from keeper.venues.codec.quantities import plain
 
 _REVERTED: Final = 3
 _SELECTOR: Final = len("0x") + 8  # the least data of a revert that says something
+_WORD: Final = 64  # digits of one argument of it
 _INVALID_PARAMS: Final = -32602
 _INVALID_CALLS: Final = range(-38025, -38009)
 """eth_simulateV1 on what is simulated: no funds, no such nonce, a fee below the base fee."""
@@ -62,11 +63,20 @@ _NO_BLOCK: Final = (
     "block number is in the future",
     "future block",
     "invalid block tag",
+    "trie node not found",
+    "could not retrieve header",
+    "failed to get state",
+    "layer stale",
+    "snapshot stale",
+    "node is behind",
+    "node is not synced",
+    "incorrect head block",
     "resource not found",
 )
 _NO_BLOCK_PATTERN: Final = re.compile(
-    r"(\b(?:block|header)\b|0x[0-9a-f]{64})[^.;]{0,90}"
-    r"(could not be found|not found|cannot be found|does not exist|not executed)"
+    r"(\b(?:block|header|state)\b|0x[0-9a-f]{64})[^.;]{0,90}"
+    r"((?:could not|cannot) be (?:found|resolved)|not found|does not exist|not executed|not resolved|is not available"
+    r"|ahead of)"
 )
 _BUSY: Final = (
     "rate limit",
@@ -173,7 +183,7 @@ def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: f
         if status == TOO_MANY or _is_busy(code, words):
             return _busy(node, method, detail, words, raw, after_s)
         return NodeRefusedError(node, method, code, message, data)
-    if _is_reverted(code, data):
+    if _is_reverted(code, data, words):
         return NodeRefusedError(node, method, code, message, data, is_final=True)
     if _is_without_block(words):
         return BlockMissingError(node, method, detail)
@@ -221,8 +231,13 @@ def _is_busy(code: int, words: str) -> bool:
     return any(text in words for text in _BUSY) or (code in _BUSY_CODES and "gas" not in words)
 
 
-def _is_reverted(code: int, data: str | None) -> bool:
-    return code == _REVERTED or (data is not None and len(data) >= _SELECTOR and data.startswith("0x"))
+def _is_reverted(code: int, data: str | None, words: str) -> bool:
+    """Return whether a call reverted: by code, or by bytes that are a revert's. Some put the block's hash there."""
+    if code == _REVERTED:
+        return True
+    if data is None or len(data) < _SELECTOR or not data.startswith("0x"):
+        return False
+    return "revert" in words or (len(data) - _SELECTOR) % _WORD == 0
 
 
 def _is_without_block(words: str) -> bool:
@@ -232,8 +247,8 @@ def _is_without_block(words: str) -> bool:
 def _words(message: str, raw: Any) -> str:
     """Return all a node says in words: some keep the message general, and name the cause in the data."""
     said = raw if isinstance(raw, str) and not raw.startswith("0x") else ""
-    inner = raw.get("message", "") if isinstance(raw, Mapping) else ""
-    return f"{message} {said[:400]} {str(inner)[:400]}".lower()
+    inner = " ".join(str(value)[:200] for value in list(raw.values())[:8]) if isinstance(raw, Mapping) else ""
+    return f"{message} {said[:400]} {inner[:400]}".lower()
 
 
 def _revert_data(raw: Any) -> str | None:

@@ -102,8 +102,11 @@ class Reader(Protocol):
 class Logs(Protocol):
     """What venues said in their events."""
 
-    async def created(self, name: str, hash_: str) -> tuple[str, ...]:
-        """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
+    async def created(self, name: str, hash_: str, *, is_mined: bool = False) -> tuple[str, ...]:
+        """Return the keys of the orders that a transaction left with the venue. Raises NodeError.
+
+        Of one that is known to be mined it raises that too as long as no node shows its receipt.
+        """
 
     async def outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
         """Return what became of orders since a block, by key. Raises NodeError."""

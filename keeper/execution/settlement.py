@@ -91,17 +91,20 @@ class Awaited:
         return tuple(sorted(set(await self.desk.carried_out(self.name, since)) - set(unfilled.keys)))
 
     async def _made(self, receipts: Sequence[Receipt], *, is_expected: bool) -> tuple[str, ...]:
-        """Return the keys of the orders that mined transactions created. A node that lags or is away is asked again."""
+        """Return the keys of the orders that mined transactions created, of every one of them.
+
+        A node that lags or is away is asked again. Raises NodeError.
+        """
         for left in reversed(range(LOOKS)):
             try:
                 made = [await self.desk.created(self.name, receipt.hash) for receipt in receipts]
             except NodeError:
                 if not left:
                     raise
-                made = []
-            keys = tuple(key for found in made for key in found)
-            if keys or not (is_expected and left):
-                return keys
+            else:
+                keys = tuple(key for found in made for key in found)
+                if keys or not (is_expected and left):
+                    return keys
             await asyncio.sleep(self.desk.poll_s)
         return ()
 

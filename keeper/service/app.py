@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from keeper.chain.blocks import Blocks
@@ -266,7 +267,7 @@ def _perp_parts(engine: Opened, settings: Settings, is_wanted: Callable[[], bool
         await engine.perps.created(name, keys, decision_id, block, rests=rests)
 
     logs, patience_s = engine.logs, settings.daemon.order_patience_s
-    orders = OrderWatch(logs.created, keep, logs.outcomes, patience_s, poll_s, logs.carried_out)
+    orders = OrderWatch(partial(logs.created, is_mined=True), keep, logs.outcomes, patience_s, poll_s, logs.carried_out)
     return PerpParts(watch.perp_account, read, orders, is_wanted)
 
 

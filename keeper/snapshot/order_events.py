@@ -21,10 +21,13 @@ class VenueLogs:
     chronicle: Callable[[str], Chronicle]
     """What reads the venue's logs about a position, by its name."""
 
-    async def created(self, name: str, hash_: str) -> tuple[str, ...]:
-        """Return the keys of the orders that a mined transaction left with the venue. Raises NodeError."""
+    async def created(self, name: str, hash_: str, *, is_mined: bool = False) -> tuple[str, ...]:
+        """Return the keys of the orders that a transaction left with the venue. Raises NodeError.
+
+        Of one that is known to be mined it raises that too as long as no node shows its receipt.
+        """
         book = self.perp_account(name).order_book
-        return book.created(await accounts.logs_of(self.blocks.node, hash_)) if book else ()
+        return book.created(await accounts.logs_of(self.blocks.node, hash_, is_mined=is_mined)) if book else ()
 
     async def outcomes(self, name: str, keys: Sequence[str], since: int) -> dict[str, OrderOutcome | None]:
         """Return what became of orders since a block, by key; None while nothing was said. Raises NodeError."""

@@ -133,3 +133,12 @@ async def test_a_node_that_answers_too_much_is_not_the_only_one_asked(bench: Ben
     for _ in range(3):
         await nodes.request("eth_getBlockByNumber", "latest", False)
         assert await nodes.request("eth_call", {}, {"blockHash": a.hash(100)}) == b.call_result
+
+
+async def test_the_receipt_of_what_is_mined_is_late_and_not_without_logs(bench: Bench) -> None:
+    """What it left with a venue is then not known yet; of what may not be mined it is none."""
+    a = await bench.server()
+    a.results = {"eth_getTransactionReceipt": None}
+    assert await accounts.logs_of(bench.nodes(a), HASH) == []
+    with pytest.raises(NodeAwayError, match="not there yet"):
+        await accounts.logs_of(bench.nodes(a), HASH, is_mined=True)

@@ -282,3 +282,42 @@ async def test_a_call_that_is_too_much_for_one_node_is_split_only_when_it_is_for
         await nodes.request("eth_call", {}, {"blockHash": hash_of(100)})
     a.refusals.clear()
     assert await nodes.request("eth_call", {}, {"blockHash": hash_of(100)}) == "0x01"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": -32000, "message": "header for hash not found", "data": HASH},
+        {"code": -32000, "message": "header not found", "data": HASH},
+        {"code": -39001, "message": "Unknown block", "data": HASH},
+        {"code": -32000, "message": "state 0xabc is not available", "data": HASH},
+        {"code": -32602, "message": "invalid params", "data": {"reason": "unknown block"}},
+        {"code": -32602, "message": "Invalid params", "data": f"Block {HASH} could not be resolved"},
+        {"code": -32000, "message": "trie node not found"},
+        {"code": -32000, "message": "layer stale"},
+        {"code": -32000, "message": "block 0x12 is ahead of the tip"},
+        {"code": -32001, "message": "Incorrect head block"},
+    ],
+    ids=lambda error: error["message"],
+)
+def test_a_block_that_a_node_lacks_is_no_verdict_on_the_call_wherever_it_says_so(error: dict[str, Any]) -> None:
+    """Some put the block's hash where others put the bytes of a revert."""
+    assert isinstance(refusal("a", "eth_call", error), BlockMissingError)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_final"),
+    [
+        ({"code": -32000, "message": "something went wrong", "data": HASH}, False),
+        ({"code": -32000, "message": "something went wrong", "data": "0x1234"}, False),
+        ({"code": -32000, "message": "VM execution error.", "data": "0x08c379a0" + "00" * 64}, True),
+        ({"code": -32000, "message": "execution reverted", "data": "0x1234567890"}, True),
+        ({"code": -32000, "message": "execution failed", "data": "0x12345678"}, True),
+        ({"code": 3, "message": "execution reverted: header not found", "data": "0x"}, True),
+    ],
+)
+def test_only_bytes_of_a_revert_are_a_revert(error: dict[str, Any], is_final: bool) -> None:
+    """A selector and whole words, or the word itself beside them; what a contract says of blocks is its own."""
+    found = refusal("a", "eth_call", error)
+    assert isinstance(found, NodeRefusedError)
+    assert found.is_final is is_final

@@ -24,7 +24,7 @@ from keeper.execution.flight import SendFailedError
 from keeper.execution.outcome import PerpOutcome
 from keeper.execution.perp_errand import PerpParts
 from keeper.execution.policy import Grant
-from keeper.execution.settlement import LOOKS, OrderWatch
+from keeper.execution.settlement import LOOKS, Awaited, OrderWatch
 from keeper.execution.warrant import Warrant
 from keeper.journal import Entry, JournalError
 from keeper.venues.effects import Call, Closes, Decoder, Takes
@@ -270,3 +270,36 @@ async def test_what_the_gate_refuses_is_not_sent() -> None:
     at.decoders = lambda _: {LOW.legs[0].market: lambda _: taken}  # type: ignore[method-assign]
     assert (await at.execute()).reason is Reason.POLICY_FORBIDS
     assert at.log == []
+
+
+LATE = NodeAwayError("a", "eth_getTransactionReceipt", "the receipt of what is mined is not there yet")
+
+
+async def test_of_several_orders_none_is_forgotten_for_its_receipt_comes_late() -> None:
+    """Each of them rests with the venue: the keys of all are known before any is followed."""
+    kept: list[Any] = []
+    creates: list[Any] = [("0xaa",), LATE, ("0xaa",), ("0xbb",)]
+    settled = Awaited("p", _orders(creates, kept), lambda: False)
+    await settled.settled((_receipt(0), _receipt(1)), 1, rests=False)
+    assert kept == [(("0xaa", "0xbb"), False)]
+
+
+async def test_a_resting_order_whose_receipt_comes_late_is_remembered() -> None:
+    """Nobody follows it, and it is ours all the same."""
+    kept: list[Any] = []
+    settled = Awaited("p", _orders([LATE, LATE, ("0xaa",)], kept), lambda: False)
+    assert await settled.settled((_receipt(0),), 1, rests=True) is None
+    assert kept == [(("0xaa",), True)]
+
+
+def _orders(creates: list[Any], kept: list[Any]) -> OrderWatch:
+    async def created(_: str, __: str) -> tuple[str, ...]:
+        return _next(creates)
+
+    async def keep(_: str, keys: tuple[str, ...], __: int, ___: int, rests: bool) -> None:
+        kept.append((keys, rests))
+
+    async def outcomes(_: str, keys: tuple[str, ...], __: int) -> dict[str, OrderOutcome | None]:
+        return dict.fromkeys(keys, None)
+
+    return OrderWatch(created, keep, outcomes, 1, 1)
