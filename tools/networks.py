@@ -165,10 +165,18 @@ def perp_v2(network: Network, package: Path) -> list[str]:
 
 def morpho_blue(network: Network, package: Path) -> list[str]:
     """The one contract that has all markets of a chain; nothing where the package names none."""
-    script = f"console.log(JSON.stringify(require('./lib/cjs/addresses.js').addresses[{network.chain_id}] || {{}}))"
+    script = (
+        f"const a = require('./lib/cjs/addresses.js'), id = {network.chain_id};"
+        "const [at, of] = [a.addresses[id], a.deployments[id]];"
+        "console.log(JSON.stringify(at ? [at.morpho, Number(of.morpho)] : null))"
+    )
     printed = subprocess.run(["node", "-e", script], cwd=package, check=True, capture_output=True, text=True).stdout
-    blue = json.loads(printed).get("morpho")
-    return ["", "[morpho_blue]", f'morpho = "{to_checksum_address(blue)}"'] if blue else []
+    found = json.loads(printed)
+    if found is None:
+        return []
+    blue, since = found
+    named = f"since = {since}  # the block it was deployed at: `keeper init` looks for markets from there"
+    return ["", "[morpho_blue]", f'morpho = "{to_checksum_address(blue)}"', named]
 
 
 GMX_CONTRACTS = {

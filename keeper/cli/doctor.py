@@ -12,7 +12,7 @@ from keeper.chain.simulation import SimulationUnsupportedError, simulate
 from keeper.cli import doctor_rules
 from keeper.cli.doctor_nodes import examine_nodes
 from keeper.cli.words import short_address
-from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
+from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot, Unreadable
 from keeper.core.units import wei_text
 from keeper.execution.signer import KeyUnavailableError
 from keeper.observe.alarm_address import silenced
@@ -68,6 +68,7 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef) -> list
         findings += [Finding("market", False, flaw) for flaw in engine.reader.known.flaws]
         findings += [_position(p.name, p) for p in snapshot.positions]
         findings += [Finding(*found) for found in doctor_rules.examine_rules(engine, snapshot)]
+        findings += await _trust(engine, snapshot)
         findings += _gas_money(snapshot, settings)
     findings.append(await _rehearsal(engine, settings, block))
     for signer in settings.signers:
@@ -91,6 +92,23 @@ def _position(name: str, position: object) -> Finding:
     if getattr(position, "is_empty", False):
         return Finding(topic, False, "has nothing in this market: check `owner` and the network file")
     return Finding(topic, True, "read")
+
+
+async def _trust(engine: Opened, snapshot: Snapshot) -> list[Finding]:
+    """Say of each guardian whether the venue would let him take out as well. Raises NodeError."""
+    found = list[Finding]()
+    for position in snapshot.positions:
+        signer = engine.reader.positions[position.name].spender
+        if not isinstance(position, LendingPosition) or signer == position.owner:
+            continue
+        probe = engine.reader.account(position.name).trust_probe(signer)
+        may = await engine.reader.read(snapshot.block, probe)
+        if may is not None:
+            text = "is there, for all of the owner's account: revoke it, a guardian here only pays in"
+            none = "none, and none is needed: a guardian pays in, which anybody may"
+            topic = f"authorisation of {short_address(signer)} for {position.name}"
+            found.append(Finding(topic, not may, text if may else none, needed=False))
+    return found
 
 
 def _gas_money(snapshot: Snapshot, settings: Settings) -> list[Finding]:

@@ -28,6 +28,8 @@ def _field(key: Key) -> Any:
             return (dict[str, list[AddressField]], Field(default_factory=dict))
         case Form.FEE_TIERS:
             return (_FeeTiers, key.usual)
+        case Form.BLOCK:
+            return (Annotated[Whole, Field(ge=0, lt=2**63)], key.usual[0])
 
 
 @cache
@@ -96,4 +98,6 @@ def as_table(name: str, venue: str, table: Table) -> VenueTable:
                 names |= {token: called.upper() for called, tokens in value.items() for token in tokens}
             case Form.FEE_TIERS:
                 numbers[key.name] = value
+            case Form.BLOCK:
+                numbers[key.name] = (value,)
     return VenueTable(name, venue, found, markets, names, numbers)

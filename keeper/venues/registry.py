@@ -1,8 +1,8 @@
 """The venues and exchanges there are: one line each. What one is beside that is in its own package, ``venues/<key>``.
 
 A package has a module ``find`` with ``find_market`` (lending), ``find_account`` (perpetuals) or ``exchange``, and
-``find_owned`` where an owner has several positions that settings must name. It is loaded when it is used: a keeper of
-one venue does not load the others. Nothing outside ``venues`` knows one by name.
+``find_owned`` or ``owned_by_logs`` where an owner has several positions that settings must name. It is loaded when it
+is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows one by name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from eth_utils.crypto import keccak
 
 from keeper.core.family import Family
 from keeper.core.units import Address
-from keeper.venues.ports import Discovery, Exchange, LendingMarket, Owned, PerpAccount, Site, VenueTable, Wanted
+from keeper.venues.ports import (
+    Discovery,
+    Exchange,
+    LendingMarket,
+    Owned,
+    OwnedByLogs,
+    PerpAccount,
+    Site,
+    VenueTable,
+    Wanted,
+)
 
 
 class Form(Enum):
@@ -27,6 +37,7 @@ class Form(Enum):
     MARKETS = "addresses by name"
     TOKENS = "lists of addresses by name"
     FEE_TIERS = "millionths"
+    BLOCK = "the number of a block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ VENUES: Mapping[str, Venue] = {
         Venue(
             "morpho_blue",
             Family.LENDING,
-            _addresses("morpho"),
+            (*_addresses("morpho"), Key("since", Form.BLOCK, is_needed=False, usual=(0,))),
             must_name=("market",),
             has_parts=True,
             counts_in_dollars=False,
@@ -208,6 +219,13 @@ def find_owned(site: Site, table: VenueTable, owner: Address) -> Discovery[tuple
     if not hasattr(finder, "find_owned"):
         return (Owned(table.name, None if table.name == table.venue else table.name),)
     found: tuple[Owned, ...] = yield from finder.find_owned(site, table, owner)
+    return found
+
+
+def owned_by_logs(table: VenueTable, owner: Address) -> OwnedByLogs | None:
+    """Return how an owner's positions are found by events; None where ``find_owned`` knows them all."""
+    finder = VENUES[table.venue].finder
+    found: OwnedByLogs | None = finder.owned_by_logs(table, owner) if hasattr(finder, "owned_by_logs") else None
     return found
 
 

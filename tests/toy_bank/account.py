@@ -77,6 +77,10 @@ class ToyAccount:
         """Return, in the place of each price, one that answers the holding's."""
         return {h.price.source: price_source(h.price.answer) for h in moved}
 
+    def trust_probe(self, signer: Address) -> Probe[bool | None]:
+        """Return nothing: nobody takes out for another."""
+        return Probe((), lambda _: None)
+
     @property
     def chronicle(self) -> ToyChronicle:
         """The bank's events about the account."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from scenes import DOLLAR, ETHER, Scene
+from typer.testing import CliRunner
 from web3 import Web3
 from web3.exceptions import ContractLogicError
 
+from keeper.cli.main import app
 from sandbox.morpho.desk import MorphoDesk
 
 pytestmark = pytest.mark.world
@@ -151,6 +154,18 @@ def test_a_guardian_pays_in_and_takes_nothing_out(scene: Scene, morpho: MorphoDe
     assert morpho.position(id_, scene.signer) == (0, 0, 0)
 
 
+def test_a_guardian_who_could_take_out_is_shown(scene: Scene, morpho: MorphoDesk) -> None:
+    """Doctor reads the contract: an authorisation is for everything, and a guardian needs none."""
+    id_ = morpho.create("WETH", "USDC")
+    morpho.open(id_, scene.owner, 10 * ETHER, 9_000 * DOLLAR)
+    scene.signer_index = 1
+    keep(scene, morpho, id_, rules=POSITION.replace(', "deleverage"', ""))
+    assert "none is needed" in " ".join(scene.keeper("doctor").output.split())
+    with scene.world.acting_as(scene.owner):
+        scene.world.chain.send(morpho.blue.functions.setAuthorization(scene.signer, True), scene.owner)
+    assert "revoke it" in " ".join(scene.keeper("doctor").output.split())
+
+
 def test_what_another_did_to_it_is_reported(scene: Scene, morpho: MorphoDesk) -> None:
     """A liquidation, by the contract's own event."""
     id_ = morpho.create("WETH", "USDC")
@@ -169,6 +184,32 @@ def test_a_market_that_is_not_there_blinds_its_position_with_the_remedy(scene: S
     found = scene.keeper("once")
     said = " ".join((found.stdout + found.stderr).split())
     assert "has no market 0xabab" in said
+
+
+def test_a_newcomer_s_markets_are_found_by_their_events(
+    scene: Scene, morpho: MorphoDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`keeper init` names each by its id, leaves out what was closed, and writes settings that work."""
+    first, second = morpho.create("WETH", "USDC"), morpho.create("wstETH", "WETH", lltv="0.945")
+    morpho.open(first, scene.owner, 10 * ETHER, 9_000 * DOLLAR)
+    morpho.open(second, scene.owner, ETHER, 0)
+    params = morpho.markets[second]
+    with scene.world.acting_as(scene.owner):
+        out = morpho.blue.functions.withdrawCollateral(params, ETHER, scene.owner, scene.owner)
+        scene.world.chain.send(out, scene.owner)
+    monkeypatch.chdir(scene.folder)
+    monkeypatch.delenv("KEEPER_RPC_URL", raising=False)
+    file = scene.world.network_toml(scene.folder / "network.toml")
+    file.write_text(file.read_text() + morpho.table())
+    runner = CliRunner()
+    found = runner.invoke(app, ["init", scene.owner, "--rpc", scene.url, "--network", "network.toml"])
+    assert found.exit_code == 0, found.output
+    (position,) = tomllib.loads(scene.config.read_text())["positions"]
+    assert (position["venue"], position["market"]) == ("morpho_blue", first)
+    for command in ("check", "status", "once", "doctor"):
+        said = runner.invoke(app, [command, "-c", str(scene.config)])
+        assert said.exit_code == 0 or command == "doctor", (command, said.output)
+        assert "morpho" in said.output or command == "check"
 
 
 def test_our_health_is_below_one_just_where_the_contract_liquidates(scene: Scene, morpho: MorphoDesk) -> None:

@@ -50,6 +50,10 @@ class AaveAccount:
         """Return, in the place of each source that the oracle asks, one that answers the holding's price."""
         return {h.price.source: price_source(h.price.answer) for h in moved}
 
+    def trust_probe(self, signer: Address) -> Probe[bool | None]:
+        """Return nothing: what an owner lets another borrow or take is an allowance of tokens."""
+        return Probe((), lambda _: None)
+
     @property
     def chronicle(self) -> Chronicle:
         """The pool's events about the account."""

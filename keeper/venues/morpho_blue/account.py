@@ -23,7 +23,7 @@ from keeper.venues.morpho_blue.arithmetic import YEAR_S, Totals, average_rate, c
 from keeper.venues.morpho_blue.events import MorphoChronicle
 from keeper.venues.morpho_blue.model import MorphoModel, Quotation
 from keeper.venues.morpho_blue.prices import Age, age_of, age_reads
-from keeper.venues.ports import AT_ONCE, Answer, Chronicle, Codes, Probe, Read, ReadFailedError, Settles
+from keeper.venues.ports import AT_ONCE, Answer, Chronicle, Codes, Probe, Read, ReadFailedError, Settles, TornReadError
 
 if TYPE_CHECKING:
     from keeper.venues.morpho_blue.market import MorphoMarket, MorphoToken
@@ -83,6 +83,11 @@ class MorphoAccount:
         if not moved or not isinstance(model, MorphoModel):
             return {}
         return {self.market.params.oracle: price_source(model.oracle_price(position.holdings))}
+
+    def trust_probe(self, signer: Address) -> Probe[bool | None]:
+        """Return whether a signer is authorised: for all of the owner's account, in every market."""
+        asked = _BLUE.isAuthorized.read(self.market.blue, self.owner, signer)
+        return Probe((asked,), lambda answers: bool(_BLUE.isAuthorized.decode(answers[0])[0]))
 
     # --- the one read ------------------------------------------------------------------------------------------------
 
@@ -161,6 +166,8 @@ def _seen(answer: Answer, usual: int | None) -> _Seen:
     (now,) = multicall3.timestamp().decode(inside[0])
     before, after = (Totals(*_BLUE.market.decode(inside[i])) for i in (1, 3))
     _, shares, collateral = _BLUE.position.decode(inside[4])
+    if after.updated > now:
+        raise TornReadError
     if after.updated != now:
         raise _unreadable("the market's rate model does not answer: no interest accrues")
     if inside[5] is None:

@@ -13,9 +13,10 @@ from keeper.venues.ports.reads import (
     Read,
     ReadFailedError,
     ScopeOutdatedError,
+    TornReadError,
     joined,
 )
-from keeper.venues.ports.site import Feeds, Listed, Owned, Site, VenueTable, Wanted
+from keeper.venues.ports.site import Feeds, Listed, Owned, OwnedByLogs, Site, VenueTable, Wanted
 
 __all__ = [
     "AT_ONCE",
@@ -36,6 +37,7 @@ __all__ = [
     "OrderOutcome",
     "OrderTrial",
     "Owned",
+    "OwnedByLogs",
     "PerpAccount",
     "PoolReference",
     "Pools",
@@ -46,6 +48,7 @@ __all__ = [
     "ScopeOutdatedError",
     "Settles",
     "Site",
+    "TornReadError",
     "VenueTable",
     "Wanted",
     "joined",

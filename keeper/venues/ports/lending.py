@@ -110,3 +110,9 @@ class LendingAccount(Account[LendingPosition], Protocol):
 
         ``moved`` are its holdings whose prices are not the present ones.
         """
+
+    def trust_probe(self, signer: Address) -> Probe[bool | None]:
+        """Return the probe of whether a signer may take out and borrow for the owner; None where a venue has no such.
+
+        A keeper uses no such right: ``keeper doctor`` says that it is there.
+        """

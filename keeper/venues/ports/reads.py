@@ -61,6 +61,14 @@ class PricesMovedError(ScopeOutdatedError):
         ReadFailedError.__init__(self, Doubt(Reason.POSITION_UNREADABLE, what))
 
 
+class TornReadError(PricesMovedError):
+    """A node answered from two blocks in one call, as some do while one is made: asking again will do."""
+
+    def __init__(self) -> None:
+        what = "the node answered from two blocks at once; read again"
+        ReadFailedError.__init__(self, Doubt(Reason.POSITION_UNREADABLE, what))
+
+
 def joined(probes: Sequence[Probe[T]]) -> Probe[tuple[T, ...]]:
     """Return one probe that reads all and decodes each with its own answers."""
     ends = [0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from keeper.core.units import Address
 
@@ -112,6 +112,17 @@ class Owned:
     market: str | None = None
     collateral: str | None = None
     is_long: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedByLogs:
+    """How the positions of an owner are found where no call lists them: by events since a block."""
+
+    since: int
+    asked: tuple[dict[str, Any], ...]
+    """The ``address`` and ``topics`` of the eth_getLogs requests."""
+    found: Callable[[Sequence[dict[str, Any]]], tuple[Owned, ...]]
+    """What the logs name; some of it may be empty by now."""
 
 
 class Wanted(Protocol):

@@ -28,7 +28,7 @@ from keeper.core.lending.position import Barred
 from keeper.core.units import USD, WAD, Address, Amount
 from keeper.venues.codec.abi import address
 from keeper.venues.morpho_blue.arithmetic import most_debt
-from keeper.venues.ports import ReadFailedError
+from keeper.venues.ports import PricesMovedError, ReadFailedError
 
 WETH, USDC, ME = address(at("WETH")), address(at("USDC")), Address(OWNER)
 MARKET = a_market(WETH, USDC)
@@ -81,6 +81,15 @@ def test_totals_that_were_not_accrued_are_no_reading() -> None:
     late = words(*(totals.supply, totals.supply_shares, totals.borrow, totals.borrow_shares, NOW - 60, 0))
     one = inside(words(NOW), late, None, late, words(0, SHARES, 10 * ETHER), words(PRICE), None)
     with pytest.raises(ReadFailedError, match="no interest accrues"):
+        an_account(MARKET, ME).probe("mine", BLOCK).decode((one, *usual_answers(NOW)[1:]))
+
+
+def test_an_answer_from_two_blocks_is_asked_for_again() -> None:
+    """Totals of a later block than the one that answers: no reading, and no word against the market's rate model."""
+    totals = usual_totals(NOW)
+    late = words(*(totals.supply, totals.supply_shares, totals.borrow, totals.borrow_shares, NOW + 12, 0))
+    one = inside(words(NOW), late, None, late, words(0, SHARES, 10 * ETHER), words(PRICE), None)
+    with pytest.raises(PricesMovedError, match="two blocks at once"):
         an_account(MARKET, ME).probe("mine", BLOCK).decode((one, *usual_answers(NOW)[1:]))
 
 
