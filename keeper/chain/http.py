@@ -110,7 +110,7 @@ class HttpWire:
             return _Got(
                 status=answer.status,
                 kind=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-                after_s=seconds_of(headers.get("Retry-After")),
+                after_s=seconds_of(headers.get("Retry-After"), headers.get("Date")),
                 body=None if packed is None else bounded.unpacked(packed, encoding, most),
             )
 

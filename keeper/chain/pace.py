@@ -24,6 +24,8 @@ PAUSES_S: Final = (0.25, 4.0)
 """The first and the longest pause after a refusal that says no time."""
 DARE_EVERY_S: Final = 10.0
 DARE: Final = 1.25
+LEAST: Final = 1.0
+"""Requests a second below which nothing is learned: whoever says that he grants less would blind us with a word."""
 AMPLE: Final = 1000.0
 """Requests a second above which what was learned is no limit."""
 
@@ -93,7 +95,7 @@ class RequestPace:
             self._closed_at = now
             stated = error.allowed or self._within_a_second(sent)
             if stated:
-                self._learned, self._learned_at = stated, now
+                self._learned, self._learned_at = max(LEAST, stated), now
         pause = (
             min(PAUSES_S[1], PAUSES_S[0] * 2.0 ** min(self._refusals - 1, 8))
             if error.after_s is None

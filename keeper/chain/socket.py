@@ -179,7 +179,8 @@ class SocketWire:
                 raise NodeAwayError(self._name, method, f"no connection within {self._timeout_s:g} s") from None
             except InvalidStatus as error:
                 if error.response.status_code == TOO_MANY:
-                    after_s = seconds_of(error.response.headers.get("Retry-After"))
+                    headers = error.response.headers
+                    after_s = seconds_of(headers.get("Retry-After"), headers.get("Date"))
                     raise NodeBusyError(self._name, method, f"HTTP status {TOO_MANY}", after_s) from None
                 raise NodeAwayError(self._name, method, f"HTTP status {error.response.status_code}") from None
             except (OSError, WebSocketException, ValueError) as error:

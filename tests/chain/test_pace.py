@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -287,3 +288,24 @@ def test_a_retry_after_header_may_be_a_date() -> None:
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
     assert 25 < (seconds_of(later) or 0) < 31
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize("stated", [1e-9, 0.01, 0.5, float("1e-308")])
+def test_a_node_that_says_it_grants_next_to_nothing_is_asked_once_a_second_all_the_same(stated: float) -> None:
+    """Else one word of it would blind the keeper for as long as it likes."""
+    now = 0.0
+    pace = RequestPace(clock=lambda: now)
+    pace.refused(0.0, NodeBusyError("a", "eth_call", "too many", None, stated))
+    pace._sent.append(0.0)
+    now = 2.0
+    assert pace.wait_s() <= 1.0
+
+
+@pytest.mark.parametrize("off_s", [-7200.0, 0.0, 7200.0])
+def test_a_date_to_wait_for_is_told_from_the_nodes_own_clock(off_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's may be hours off: three seconds are three seconds."""
+    monkeypatch.setattr("keeper.chain.retry_after.time.time", lambda: 1_800_000_000 + off_s)
+    said, until = formatdate(1_800_000_000, usegmt=True), formatdate(1_800_000_003, usegmt=True)
+    assert seconds_of(until, said) == 3
+    assert seconds_of(until, "nonsense") == max(0, 3 - off_s)
+    assert seconds_of("3", said) == 3
