@@ -14,7 +14,7 @@ from enum import Enum
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from keeper.chain.client import Upstream
+from keeper.chain.client import Upstream, each
 from keeper.chain.errors import NodeError, NodeRefusedError
 from keeper.core.units import Address, Wei
 from keeper.venues.ports import Call
@@ -32,6 +32,8 @@ LEAST = 128
 MARGIN_PERCENT = 25
 FRESH_S = 20.0
 """The parent chain's price moves with its blocks."""
+NONE_FRESH_S = 3600.0
+"""How long a chain without an oracle counts as one: it may have been a node that did not know better."""
 _FEE = keccak(text="getL1Fee(bytes)")[:4] + encode(["bytes"], [SAMPLE])
 _GAS = keccak(text="gasEstimateL1Component(address,bool,bytes)")[:4] + encode(
     ["address", "bool", "bytes"], [ORACLE, False, SAMPLE]
@@ -87,9 +89,11 @@ class Tolls:
 
     async def now(self) -> Toll:
         """Return the toll; the one before where the node does not say."""
-        if self._kind is TollKind.NONE or self._clock() - self._read_at < FRESH_S:
+        fresh_s = NONE_FRESH_S if self._kind is TollKind.NONE else FRESH_S
+        if self._clock() - self._read_at < fresh_s:
             return self.last
-        for kind in (TollKind.OP_STACK, TollKind.ARBITRUM) if self._kind is None else (self._kind,):
+        known = None if self._kind is TollKind.NONE else self._kind
+        for kind in (TollKind.OP_STACK, TollKind.ARBITRUM) if known is None else (known,):
             try:
                 found = await self._ask(kind)
             except NodeError:
@@ -97,21 +101,29 @@ class Tolls:
             if found is not None:
                 self._kind, self.last, self._read_at = kind, found, self._clock()
                 return found
-        if self._kind is None:
-            self._kind = TollKind.NONE
+        if known is None:
+            self._kind, self._read_at = TollKind.NONE, self._clock()
         return self.last
 
     async def _ask(self, kind: TollKind) -> Toll | None:
-        """Return what a kind of rollup answers; None where there is no such contract."""
-        to, data = (ORACLE, _FEE) if kind is TollKind.OP_STACK else (NODE_INTERFACE, _GAS)
+        """Return what a kind of rollup answers, by every node: the lower median. None where there is no such contract.
+
+        One node that exaggerates would make every plan too dear. Raises NodeError: that says nothing of the chain.
+        """
+        is_op = kind is TollKind.OP_STACK
+        to, data = (ORACLE, _FEE) if is_op else (NODE_INTERFACE, _GAS)
+        call = {"to": to, "data": "0x" + data.hex()}
         try:
-            answer = await self._node.request("eth_call", {"to": to, "data": "0x" + data.hex()}, "latest")
-        except NodeRefusedError:
-            return None  # it reverts: whatever is there is no oracle
-        words = _words(answer)
-        if kind is TollKind.OP_STACK:
-            return Toll(wei=words[0]) if len(words) == 1 else None
-        return Toll(gas=words[0]) if len(words) == 3 else None
+            answers = await each(self._node, lambda _, said: _words(said), "eth_call", call, "latest")
+        except NodeRefusedError as error:
+            if error.is_final or "revert" in error.message.lower():
+                return None  # whatever is there is no oracle
+            raise
+        found = sorted(words[0] for words in answers if len(words) == (1 if is_op else 3))
+        if not found:
+            return None
+        middle = found[(len(found) - 1) // 2]
+        return Toll(wei=middle) if is_op else Toll(gas=middle)
 
 
 def _words(answer: object) -> list[int]:

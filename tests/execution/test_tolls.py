@@ -9,7 +9,7 @@ from fake_chain import GWEI, FakeChain, Seen
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.chain.errors import NodeRefusedError
-from keeper.chain.tolls import FRESH_S, NO_TOLL, NODE_INTERFACE, ORACLE, SAMPLE, Toll, Tolls
+from keeper.chain.tolls import FRESH_S, NO_TOLL, NODE_INTERFACE, NONE_FRESH_S, ORACLE, SAMPLE, Toll, Tolls
 from keeper.core.reasons import Reason
 from keeper.execution.flight import SendFailedError
 
@@ -56,6 +56,53 @@ async def test_a_contract_that_reverts_there_is_no_oracle() -> None:
 
     chain._eth_call = reverts  # type: ignore[method-assign]
     assert await tolls(chain, [0.0]).now() == NO_TOLL
+
+
+@pytest.mark.parametrize("why", ["internal error", "header not found", "upstream is gone"])
+async def test_a_node_that_cannot_say_leaves_open_what_the_chain_charges(why: str) -> None:
+    """Taken for a chain without tolls it would be one until the next start."""
+    now, chain = [0.0], FakeChain()
+    op_stack(chain, 7)
+    original = chain._eth_call
+
+    def refuses(*_: Any) -> str:
+        raise NodeRefusedError("fake", "eth_call", -32000, why, None)
+
+    chain._eth_call = refuses  # type: ignore[method-assign]
+    asked = tolls(chain, now)
+    assert await asked.now() == NO_TOLL
+    chain._eth_call = original  # type: ignore[method-assign]
+    now[0] += 1
+    assert await asked.now() == Toll(wei=7)
+
+
+async def test_a_chain_that_seemed_to_charge_nothing_is_asked_again_in_an_hour() -> None:
+    """A node may have answered nothing for a while."""
+    now, chain = [0.0], FakeChain()
+    asked = tolls(chain, now)
+    assert await asked.now() == NO_TOLL
+    op_stack(chain, 7)
+    now[0] += NONE_FRESH_S - 1
+    assert await asked.now() == NO_TOLL
+    now[0] += 2
+    assert await asked.now() == Toll(wei=7)
+
+
+async def test_a_toll_that_one_of_two_nodes_exaggerates_is_not_believed() -> None:
+    """It would make every rescue too dear."""
+
+    class Two(FakeChain):
+        def __init__(self, said: list[str]) -> None:
+            super().__init__()
+            self.said = said
+
+        async def each(self, decode: Any, _: str, call: dict[str, str], __: Any) -> list[Any]:
+            return [decode("a", one if call["to"] == ORACLE else "0x") for one in self.said]
+
+    for liar_first in (False, True):
+        said = ["0x" + word(7), "0x" + word(10**30)]
+        two: Any = Two(said[::-1] if liar_first else said)
+        assert await tolls(two, [0.0]).now() == Toll(wei=7)
 
 
 async def test_the_price_is_asked_for_again_when_it_is_old_and_kept_when_nobody_says() -> None:
