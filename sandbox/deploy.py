@@ -10,6 +10,7 @@ from web3 import Web3
 
 from sandbox.aave import Market, deploy_market
 from sandbox.anvil import CHAIN_ID
+from sandbox.bundler import deploy_bundler
 from sandbox.chain import Chain
 from sandbox.gmx import deploy_gmx
 from sandbox.perp import deploy_exchange, list_market, open_market
@@ -54,6 +55,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
         chain.send(supply, roles["lp"])
     gmx = {"gmx": deploy_gmx(chain, tokens, feeds, admin)} if spec.gmx else {}
     perp = {"perp": _deploy_perp(chain, spec, uniswap, tokens, feeds, roles)} if spec.perps else {}
+    bundler = deploy_bundler(chain, spec, admin, tokens, market)
     return {
         "chain_id": CHAIN_ID,
         "multicall3": MULTICALL3,
@@ -66,6 +68,7 @@ def deploy_world(chain: Chain, spec: WorldSpec) -> Addresses:
             "swap_router_02": uniswap.router.address,
             "quoter_v2": uniswap.quoter.address,
         },
+        "bundler": bundler,
         **perp,
         **gmx,
         "tokens": tokens,

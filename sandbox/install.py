@@ -27,6 +27,7 @@ WORLD_FILES = (
     "uniswap.py",
     "perp.py",
     "gmx.py",
+    "bundler.py",
     "chain.py",
     "artifacts.py",
     "anvil.py",

@@ -5,7 +5,8 @@ from pathlib import Path
 from sandbox.deploy import Addresses
 
 
-def network_toml(addresses: Addresses, block_time_s: float) -> str:
+def network_toml(addresses: Addresses, block_time_s: float, *, lends: bool = False) -> str:
+    """The file; ``lends``: with the lender for the time of one transaction, so that plans may use it."""
     aave, uniswap = addresses["aave"], addresses["uniswap"]
     fees = sorted({100, 500, 3000, 10000} | {pool["fee"] for pool in addresses["pools"]})
     head = f"""name = "sandbox"
@@ -35,6 +36,7 @@ twap_window = "5m"
     heartbeats = addresses["heartbeats_s"].items()
     return (
         head
+        + (bundler_toml(addresses) if lends else "")
         + perp_toml(addresses)
         + gmx_toml(addresses)
         + "".join(f'\n[price_safety.assets.{s}]\nheartbeat = "{duration(seconds)}"\n' for s, seconds in heartbeats)
@@ -58,6 +60,18 @@ clearing_house = "{addresses["perp"]["clearing_house"]}"
         f'\n[price_safety.assets.{underlying}]\nheartbeat = "{duration(seconds)}"\n'
         for underlying, seconds in ages.items()
     )
+
+
+def bundler_toml(addresses: Addresses) -> str:
+    """Where the stand-in for the bundler is, and its adapter for the market."""
+    at = addresses["bundler"]
+    lines = "".join(f'{name} = "{at[name]}"\n' for name in ("bundler", "general_adapter", "lender"))
+    return f"""
+[bundler3]
+{lines}
+[bundler3.adapters]
+aave_v3 = "{at["adapter"]}"
+"""
 
 
 GMX_KEYS = (
@@ -94,7 +108,7 @@ def duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def write_network_toml(path: Path, addresses: Addresses, block_time_s: float) -> Path:
+def write_network_toml(path: Path, addresses: Addresses, block_time_s: float, *, lends: bool = False) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(network_toml(addresses, block_time_s))
+    path.write_text(network_toml(addresses, block_time_s, lends=lends))
     return path

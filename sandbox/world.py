@@ -283,9 +283,9 @@ class World(Node):
 
     # ── for the keeper ──
 
-    def network_toml(self, path: str | Path) -> Path:
-        """Write the keeper's network file for this world."""
-        return write_network_toml(Path(path), self.addresses, self.block_time or DEFAULT_INTERVAL_S)
+    def network_toml(self, path: str | Path, *, lends: bool = False) -> Path:
+        """Write the keeper's network file for this world; ``lends``: with the lender for one transaction."""
+        return write_network_toml(Path(path), self.addresses, self.block_time or DEFAULT_INTERVAL_S, lends=lends)
 
 
 def _mining(block_time: float | None) -> tuple[str, ...]:

@@ -245,6 +245,30 @@ def gmx_tokens(network: Network, configs: Path) -> dict[str, list[str]]:
     return tokens
 
 
+MORPHO_KEYS = {"bundler": "bundler3", "general_adapter": "generalAdapter1", "lender": "morpho"}
+
+
+def bundler3(network: Network, package: Path) -> list[str]:
+    """Morpho's bundler, where it has an adapter for Aave's main market: the one that the file calls aave_v3."""
+    if network.spark:
+        return []
+    script = f"console.log(JSON.stringify(require('./lib/cjs/index.js').addressesRegistry[{network.chain_id}] ?? {{}}))"
+    printed = subprocess.run(["node", "-e", script], cwd=package, check=True, capture_output=True, text=True).stdout
+    known = json.loads(printed)
+    known = {**known, **known.get("bundler3", {})} if isinstance(known.get("bundler3"), dict) else known
+    adapter = known.get("aaveV3CoreMigrationAdapter")
+    if not adapter:
+        return []
+    return [
+        "",
+        "[bundler3]  # a rescue in one transaction, by a loan of the same transaction",
+        *(f'{name} = "{to_checksum_address(known[theirs])}"' for name, theirs in MORPHO_KEYS.items()),
+        "",
+        "[bundler3.adapters]  # by lending market, as its table is called",
+        f'aave_v3 = "{to_checksum_address(adapter)}"',
+    ]
+
+
 def key(name: str) -> str:
     """A name as a TOML key: bare where it may be."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
@@ -278,9 +302,11 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
     if network.sequencer:
         feed = constant(book / feeds, "L2_Sequencer_Uptime_Status_Feed")
         sequencer = [f'sequencer_feed = "{feed}"', 'sequencer_grace = "1h"']
-    blue = morpho_blue(network, morpho)
+    blue, bundler = morpho_blue(network, morpho), bundler3(network, morpho)
     if blue:
         header.append(f"# Morpho Blue: npm {MORPHO}, lib/cjs/addresses.js.")
+    if bundler:
+        header.append(f"# Morpho's bundler: npm {MORPHO}, addressesRegistry.")
     lines = [
         *header,
         "",
@@ -304,6 +330,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
         "fee_tiers = [100, 500, 3000, 10000]",
         *perp_v2(network, perp),
         *gmx_v2(network, gmx),
+        *bundler,
         "",
         "[price_safety]",
         *sequencer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from keeper.venues.registry import EXCHANGES, VENUES
+from keeper.venues.registry import EXCHANGES, LENDERS, VENUES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
@@ -24,7 +24,7 @@ PACKAGES = (
     "chain",
     "venues",
     "venues/ports",
-    *(f"venues/{key}" for key in (*VENUES, *EXCHANGES)),
+    *(f"venues/{key}" for key in (*VENUES, *EXCHANGES, *LENDERS)),
     "venues/feeds",
     "venues/contracts",
     "venues/codec",

@@ -123,6 +123,11 @@ class Reason(Enum):
         "no market trades within `max_slippage_bps`",
         "wait, top up, or allow more slippage",
     )
+    LENDER_SHORT = (
+        "lender_short",
+        "nobody lends so much within one transaction now",
+        "nothing to do: rounds are tried in its place",
+    )
     POOL_SHARED = (
         "pool_shared",
         "another position of ours needs the same pool at this block",

@@ -78,5 +78,7 @@ class Snapshot:
     """Positions of which another node says otherwise, by name: of those the worse figure binds."""
     assets: dict[Address, PricedAsset] = field(default_factory=dict)
     """What wallets of books may hold, with its price; empty where there are no such wallets."""
+    lendable: Mapping[str, Mapping[Address, Amount]] = field(default_factory=dict)
+    """What lenders for the time of one transaction have now, by their names."""
     backings: Mapping[Address, Backing] = field(default_factory=dict)
     """What assets stand for, where the network file says it."""

@@ -9,6 +9,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import (
     Approve,
     Borrow,
+    Flash,
     Move,
     Repay,
     RepayWithCollateral,
@@ -164,5 +165,8 @@ def _moved(move: Move) -> Iterator[tuple[str, Address, int, Address | None, int]
             yield "no longer count as collateral", asset, 0, None, 0
         case Swap(route, sold, bought):
             yield "sell", route.tokens[0], sold, route.tokens[-1], bought
+        case Flash(_, route, sold, bought):
+            yield "sell", route.tokens[0], sold, route.tokens[-1], bought
+            yield "repay", route.tokens[-1], bought, None, 0
         case _:
             assert_never(move)

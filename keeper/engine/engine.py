@@ -96,7 +96,9 @@ class Engine:
 
     def venues(self, name: str) -> Venues:
         """Return where the calls of a lending position's plans may go. Raises ReadFailedError."""
-        return Venues(self.reader.account(name).market, self.reader.exchanges)
+        market = self.reader.account(name).market
+        lenders = {lender.name: lender for lender in self.reader.lenders.values() if lender.serves(market)}
+        return Venues(market, self.reader.exchanges, lenders)
 
     @property
     def native_symbol(self) -> str:

@@ -13,7 +13,7 @@ from keeper.core.lending.kind import LENDING
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
 from keeper.core.lending.position import Beside
-from keeper.core.lending.proposals import Means, PlanTerms
+from keeper.core.lending.proposals import LoanOffer, Means, PlanTerms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.lending.rules import LendingAssessment, LendingIntent, Rule
@@ -196,7 +196,14 @@ def terms_of(
         native_price=snapshot.native_price,
         quotes=Quotes(),
         is_atomic=has_batch and intent.rule.limits.max_spend_per_tx is None,
+        offers=offers_of(engine, snapshot, intent),
     )
+
+
+def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent) -> tuple[LoanOffer, ...]:
+    """Return who lends within one transaction, of those that can speak to a position's market."""
+    names = engine.venues(intent.position).lenders
+    return tuple(LoanOffer(name, there) for name, there in snapshot.lendable.items() if name in names)
 
 
 def gas_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei:

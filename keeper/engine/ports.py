@@ -16,7 +16,7 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.venues.ports import Answer, Exchange, LendingAccount, OrderOutcome, PerpAccount, Probe, Read
+from keeper.venues.ports import Answer, Exchange, Lender, LendingAccount, OrderOutcome, PerpAccount, Probe, Read
 
 T = TypeVar("T")
 
@@ -45,6 +45,10 @@ class Reader(Protocol):
     @property
     def known(self) -> Known:
         """What discovery found."""
+
+    @property
+    def lenders(self) -> Mapping[str, Lender]:
+        """Who lends within one transaction, by name."""
 
     @property
     def exchanges(self) -> Mapping[str, Exchange]:

@@ -12,7 +12,7 @@ from keeper.core.decide import Hold
 from keeper.core.fee_budget import Stake
 from keeper.core.lending import distances
 from keeper.core.lending import figures as lending
-from keeper.core.lending.moves import Approve, Move, Swap
+from keeper.core.lending.moves import Approve, Flash, Move, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import Cost, Rejected
@@ -258,9 +258,11 @@ def _cost(of: Cost) -> Data:
 
 
 def _move(move: Move, reserves: dict[Address, Holding]) -> Data:
-    if isinstance(move, Swap):
+    if isinstance(move, Swap | Flash):
         given, got = reserves[move.route.tokens[0]], reserves[move.route.tokens[-1]]
+        lent = {"lender": move.lender} if isinstance(move, Flash) else {}
         return {
+            **lent,
             "asset": given.symbol,
             "amount": decimal_of(move.sold, given.decimals),
             "for": got.symbol,

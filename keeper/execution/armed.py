@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keeper.core.armed.bounds import Bounds, OutOfBoundsError
-from keeper.core.lending.moves import Approve, Move, Route, Spender, Swap
+from keeper.core.lending.moves import Approve, Flash, Move, Route, Spender, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount
@@ -75,20 +75,24 @@ def watched_for(
             largest[route] = max(largest.get(route, 0), _coarse(bought))
     asked = [(QuoteRequest(r.tokens[0], r.tokens[-1], Amount(b)), r) for r, b in largest.items()]
     quotes = tuple(venues.exchange(route.exchange).quote_probe([(request, route)]) for request, route in asked)
-    spenders = venues.spenders
     keys = dict.fromkeys((m.asset, m.spender) for m in moves if isinstance(m, Approve))
     allowances = tuple(
-        (erc20.allowance_probe(signer, asset, spenders[role]), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
+        (_allowance(venues, signer, asset, role), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
         for asset, role in keys
     )
     return Watched(allowances, quotes)
+
+
+def _allowance(venues: Venues, signer: Address, asset: Address, role: Spender) -> Probe[Amount]:
+    token, taker = venues.approved(asset, role)
+    return erc20.allowance_probe(signer, token, taker)
 
 
 def swapped(moves: Sequence[Move]) -> dict[Route, tuple[int, int]]:
     """Return by route what all swaps of a plan give at most, and what they buy."""
     total = dict[Route, tuple[int, int]]()
     for move in moves:
-        if isinstance(move, Swap):
+        if isinstance(move, Swap | Flash):
             sold, bought = total.get(move.route, (0, 0))
             total[move.route] = (sold + move.sold, bought + move.bought)
     return total

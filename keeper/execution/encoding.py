@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from keeper.core.lending.moves import MARKET, Approve, Move, Spender, Swap
+from keeper.core.grounds import Grounds
+from keeper.core.lending.grounds import grounds
+from keeper.core.lending.moves import MARKET, Approve, Flash, Move, Spender, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
@@ -14,20 +16,42 @@ from keeper.execution.insisting import insist
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Exchange, LendingMarket
+from keeper.venues.ports import Exchange, Lender, LendingMarket
 
 
 @dataclass(frozen=True, slots=True)
 class Venues:
-    """Where calls may go: the market, and the exchanges that the network has, by name."""
+    """Where calls may go: the market, and exchanges and lenders that the network has, by name."""
 
     market: LendingMarket
     exchanges: Mapping[str, Exchange]
+    lenders: Mapping[str, Lender] = field(default_factory=dict)
+    """Those that can speak to the market."""
 
     @property
     def spenders(self) -> dict[Spender, Address]:
         """Who takes what is paid in or sold, and is approved for it."""
         return {MARKET: self.market.spender, **{name: at.spender for name, at in self.exchanges.items()}}
+
+    def approved(self, asset: Address, spender: Spender) -> tuple[Address, Address]:
+        """Return the token that an approval is of, and who gets it. Raises ValueError for one that there is not.
+
+        Lenders take what stands for a supply, all others the asset.
+        """
+        if spender not in self.lenders:
+            taker = self.market.spender if spender == MARKET else self.exchange(spender).spender
+            return asset, taker
+        found = [token for token, of in self.market.receipts.items() if of == asset]
+        if not found:
+            raise ValueError(f"a supply of {asset} is no token")
+        return found[0], self.lenders[spender].spender
+
+    def grounds(self, position: LendingPosition) -> Grounds:
+        """Return what the gate knows of a position; what stands for a supply is worth what was supplied."""
+        known = grounds(position)
+        receipts = self.market.receipts.items() if self.lenders else ()
+        tokens = {token: known.assets[asset] for token, asset in receipts if asset in known.assets}
+        return replace(known, assets={**tokens, **known.assets})
 
     def exchange(self, name: str) -> Exchange:
         """Return the exchange of a route. Raises ValueError for one that the network has not."""
@@ -79,8 +103,12 @@ def allow_list(
     found = dict(venues.market.decoders())
     for exchange in venues.exchanges.values():
         found |= exchange.decoders()
+    for lender in venues.lenders.values():
+        found |= lender.decoders(venues.market, venues.exchanges.values())
     if is_batch:
         found[signer] = batch_decoder()
+    receipts = [token for token, of in venues.market.receipts.items() if of in assets] if venues.lenders else []
+    found |= token_decoders(receipts, [lender.spender for lender in venues.lenders.values()])
     return {**found, **token_decoders(assets, venues.spenders.values())}
 
 
@@ -111,11 +139,23 @@ def _call(move: Move, venues: Venues, position: LendingPosition, signer: Address
     market = venues.market
     if isinstance(move, Approve):
         symbol = market.listing(move.asset).symbol
-        if move.spender == MARKET:
-            return erc20.encode_approve(move.asset, symbol, market.spender, move.amount, "the market")
-        taker = venues.exchange(move.spender).spender
-        return erc20.encode_approve(move.asset, symbol, taker, move.amount, "the exchange")
+        token, taker = venues.approved(move.asset, move.spender)
+        is_supply = move.spender in venues.lenders
+        whom = "the market" if move.spender == MARKET else "the lender's adapter" if is_supply else "the exchange"
+        return erc20.encode_approve(token, f"supplied {symbol}" if is_supply else symbol, taker, move.amount, whom)
+    if isinstance(move, Flash):
+        return _flash(move, venues, position.owner, deadline)
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
         return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)
     return market.encode(move, position, signer)
+
+
+def _flash(move: Flash, venues: Venues, owner: Address, deadline: int) -> Call:
+    """Return the one call of a flash move. Raises ValueError for a lender that the network has not."""
+    if move.lender not in venues.lenders:
+        raise ValueError(f"a loan was planned of {move.lender!r}, which does not lend for this market")
+    given, owed = (venues.market.listing(move.route.tokens[i]).symbol for i in (0, -1))
+    purpose = f"repay {owed} with {given} in one call"
+    exchange = venues.exchange(move.route.exchange)
+    return venues.lenders[move.lender].encode(move, venues.market, exchange, owner, deadline, purpose)

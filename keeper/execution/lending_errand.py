@@ -10,7 +10,6 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
 from keeper.core.lending import figures as lending
-from keeper.core.lending.grounds import grounds
 from keeper.core.lending.moves import GAS, MARKET, Approve, Borrow, Move, Repay, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import Plan
 from keeper.core.pace import STILL
@@ -89,9 +88,15 @@ class LendingParts:
             # the swap that failed left its approval behind
             moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
         calls = encode_moves(moves, venues, position, signer, 0)
-        chain_id, known = position.block.chain_id, grounds(position)
+        chain_id, known = position.block.chain_id, venues.grounds(position)
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
-        policy.check(calls, chain_id, grant, allow_list(venues, known.assets, signer, is_batch=False), known)
+        policy.check(
+            calls,
+            chain_id,
+            grant,
+            allow_list(venues, [h.asset for h in position.holdings], signer, is_batch=False),
+            known,
+        )
         outgoing = [
             Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
             for i, (call, move) in enumerate(zip(calls, moves, strict=True))
@@ -216,8 +221,8 @@ def _everything(venues: Venues, signer: Address) -> policy.Allowed:
 
 def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:
     """Raise PolicyError unless all that would be sent may be."""
-    known = grounds(position)
-    allowed = allow_list(venues, known.assets, grant.signer, is_batch=script.batch is not None)
+    known, assets = venues.grounds(position), [h.asset for h in position.holdings]
+    allowed = allow_list(venues, assets, grant.signer, is_batch=script.batch is not None)
     policy.check(script.sent, position.block.chain_id, grant, allowed, known)
     policy.check_sent(script.sent, script.meant, allowed)
 

@@ -14,10 +14,12 @@ from keeper.core.grounds import Grounds, Held
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
 from keeper.core.units import BPS, UINT256_MAX, Address, Bps, Usd, Wei, mul_div_down, mul_div_up, usd_text, wei_text
+from keeper.execution.bundles import summed
 from keeper.execution.spends import Outlay
 from keeper.venues.effects import (
     Approves,
     Borrows,
+    Bundles,
     Call,
     Cancels,
     Carries,
@@ -86,7 +88,7 @@ def check(calls: Sequence[Call], chain_id: int, grant: Grant, allowed: Allowed, 
     """Raise PolicyError unless all that the calls do is allowed, and within the limits. Each call is a transaction."""
     if chain_id != grant.chain_id:
         raise PolicyError(Reason.POLICY_FORBIDS, f"chain {chain_id} is not {grant.chain_id}")
-    purse, spends, count = Outlay(grounds), list[int](), 0
+    purse, spends, count = Outlay(grounds, grant.owner), list[int](), 0
     for call in calls:
         spent = 0
         for leaf_call, leaf in opened(call, allowed):
@@ -166,6 +168,9 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
             _refuse(amount >= WITHOUT_LIMIT, "an approval without limit")
         case Carries(amount):
             _refuse(amount > grant.most_fee, f"carries {wei_text(amount)}, allowed {wei_text(grant.most_fee)}")
+        case Bundles():
+            for part in summed(leaf, grant.owner).leaves:
+                _may(part, grant, grounds)
         case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells():
             _check_owner(leaf, grant)
             _check_money(leaf, grant, grounds)

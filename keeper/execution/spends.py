@@ -8,9 +8,11 @@ from typing import assert_never
 
 from keeper.core.grounds import Grounds
 from keeper.core.units import UINT256_MAX, Address
+from keeper.execution.bundles import summed
 from keeper.venues.effects import (
     Approves,
     Borrows,
+    Bundles,
     Cancels,
     Carries,
     Changes,
@@ -33,6 +35,7 @@ class Outlay:
     """What the effects of a plan allow, bring in and spend, so far."""
 
     grounds: Grounds
+    owner: Address
     standing: dict[tuple[Address, Address], int] = field(default_factory=dict)
     """By asset and spender: what was allowed and nothing has taken yet."""
     credit: int = 0
@@ -50,6 +53,8 @@ class Outlay:
                 self._take(asset, through, most)
                 self.credit += self.grounds.asset(bought).value_up(least)
                 return self.grounds.asset(asset).value_up(most)
+            case Bundles():
+                return self._bundle(leaf)
             case Offsets(asset, amount):
                 return self.grounds.asset(asset).value_up(amount)
             case Opens(market, _, size) | Closes(market, _, size) | Orders(market, _, size):
@@ -59,6 +64,14 @@ class Outlay:
                 return 0
             case _:
                 assert_never(leaf)
+
+    def _bundle(self, bundle: Bundles) -> int:
+        """All of a bundle is one movement of money."""
+        found = summed(bundle, self.owner)
+        for pull in found.pulled:
+            self._take(pull.asset, pull.through, pull.amount or 0)
+        apart = Outlay(self.grounds, self.owner)  # what was approved to an exchange is not what its own hand sells
+        return sum(apart.spend(part) for part in found.leaves)
 
     def left_standing(self) -> Iterator[tuple[Address, Address, int]]:
         """Yield asset, spender and amount of every allowance that nothing takes."""

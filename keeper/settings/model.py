@@ -15,7 +15,7 @@ from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
 from keeper.core.units import Address, Bps, Wei
 from keeper.venues.ports import VenueTable
-from keeper.venues.registry import EXCHANGES, VENUES, family_of
+from keeper.venues.registry import EXCHANGES, LENDERS, VENUES, family_of
 
 
 class Secret:
@@ -77,6 +77,11 @@ class Network:
     def exchanges(self) -> tuple[VenueTable, ...]:
         """Where swaps go."""
         return tuple(table for table in self.tables if table.venue in EXCHANGES)
+
+    @property
+    def lenders(self) -> tuple[VenueTable, ...]:
+        """Who lends within one transaction."""
+        return tuple(table for table in self.tables if table.venue in LENDERS)
 
     def exchange(self, venue: str) -> VenueTable | None:
         """Return where an exchange is; None where the file does not name it."""

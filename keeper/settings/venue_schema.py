@@ -13,7 +13,7 @@ from keeper.core.units import Address
 from keeper.settings.fields import AddressField, Text, Whole
 from keeper.settings.perp_schema import Table
 from keeper.venues.ports import VenueTable
-from keeper.venues.registry import EXCHANGES, VENUES, Form, Key, keys_of
+from keeper.venues.registry import EXCHANGES, LENDERS, VENUES, Form, Key, keys_of
 
 _FeeTiers = tuple[Annotated[Whole, Field(ge=1, lt=1_000_000)], ...]
 
@@ -38,8 +38,8 @@ def _table(venue: str) -> type[Table]:
     return create_model(f"{venue}Table", __base__=Table, **fields)
 
 
-TABLES: Mapping[str, type[Table]] = {venue: _table(venue) for venue in (*VENUES, *EXCHANGES)}
-"""The table of each venue and exchange, called as it is."""
+TABLES: Mapping[str, type[Table]] = {venue: _table(venue) for venue in (*VENUES, *EXCHANGES, *LENDERS)}
+"""The table of each venue, exchange and lender, called as it is."""
 
 
 def _by_name() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from keeper.venues.feeds import rounds
 from keeper.venues.ports import (
     Discovery,
     Exchange,
+    Lender,
     LendingAccount,
     LendingMarket,
     Listed,
@@ -32,7 +33,7 @@ from keeper.venues.ports import (
     VenueTable,
     joined,
 )
-from keeper.venues.registry import VENUES, exchange_of, find_account, find_market
+from keeper.venues.registry import VENUES, exchange_of, find_account, find_market, lender_of
 
 
 class AmbiguousNameError(Exception):
@@ -100,6 +101,8 @@ class Survey:
         self._positions = {p.name: p for p in positions}
         self.exchanges: Mapping[str, Exchange] = {t.name: exchange_of(t) for t in network.exchanges}
         """Where swaps go, by name."""
+        self.lenders: Mapping[str, Lender] = {t.name: lender_of(t) for t in network.lenders}
+        """Who lends within one transaction, by name."""
         self._named, self._given = dict[str, list[str]](), dict[str, str]()
         for rule in rules:
             if symbol := rule.trigger.of.symbol:
@@ -207,6 +210,10 @@ class Survey:
             where = f"the network file of {self._network.name}: {table.place}"
             faults = await self._blocks.discover(block, self.exchanges[table.name].find_faults())
             found += [f"{where}.{fault}: no sale or purchase will work there; correct it" for fault in faults]
+        for table in self._network.lenders:
+            where = f"the network file of {self._network.name}: {table.place}"
+            faults = await self._blocks.discover(block, self.lenders[table.name].find_faults())
+            found += [f"{where}.{fault}: no rescue in one transaction will work; correct it" for fault in faults]
         return tuple(found)
 
     async def _with_perp_accounts(self, block: BlockRef, known: Known, positions: Sequence[Position]) -> Known:

@@ -11,14 +11,23 @@ from keeper.core.prices import Backing, Doubt, Quoted, SecondPrice, Sequencer, b
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Unreadable, Wallet
 from keeper.core.snapshot import PricedAsset as Priced
-from keeper.core.units import Address
+from keeper.core.units import Address, Amount
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
 from keeper.snapshot.price_port import by_perpetuals, origins
 from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
 from keeper.venues.feeds import rounds
-from keeper.venues.ports import Answer, Listed, PricesMovedError, Probe, Read, ReadFailedError, ScopeOutdatedError
+from keeper.venues.ports import (
+    Answer,
+    Lender,
+    Listed,
+    PricesMovedError,
+    Probe,
+    Read,
+    ReadFailedError,
+    ScopeOutdatedError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,7 @@ class PageSeen:
     wallets: dict[Address, Wallet]
     seconds: dict[Address, SecondPrice]
     backings: dict[Address, Backing]
+    lendable: dict[str, dict[Address, Amount]]
     sequencer: Sequencer | None
     native_price: int
     assets: dict[Address, Priced]
@@ -56,6 +66,7 @@ class Page:
         wallets: Sequence[Address] = (),
         also: tuple[Read, ...] = (),
         symbols: Iterable[str] = (),
+        lenders: Iterable[Lender] = (),
     ) -> None:
         self.known = known
         self.positions = tuple(positions)
@@ -70,6 +81,7 @@ class Page:
         everything = list(dict.fromkeys([*known.listings, *collaterals]))
         spenders = dict.fromkeys([*(p.spender for p in positions), *signers, *wallets])
         self._wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
+        self._lendable = {x.name: sheet.add(x.there_probe(list(used))) for x in lenders}
         self._averages = [
             (sheet.add(r.probe(network.twap_window_s)), sheet.add(_price(known, r.quote)))
             for r in known.references
@@ -127,6 +139,7 @@ class Page:
             wallets=wallets,
             seconds={p.asset: p for p in prices},
             backings={b.asset: b for b in self._backings(block, answers)},
+            lendable={name: slot.decode(answers) for name, slot in self._lendable.items()},
             sequencer=self._sequencer.decode(answers) if self._sequencer else None,
             native_price=self._native_price(block, answers, read.values()),
             assets={asset: self._priced(block, x, quoted, answers) for asset, (x, quoted) in self._listed.items()},

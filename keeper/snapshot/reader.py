@@ -32,6 +32,7 @@ from keeper.venues.ports import (
     Answer,
     Chronicle,
     Exchange,
+    Lender,
     LendingAccount,
     PerpAccount,
     Pools,
@@ -108,6 +109,11 @@ class Watch:
     def exchanges(self) -> Mapping[str, Exchange]:
         """Where swaps go, by name: those that the network file has tables of."""
         return self._survey.exchanges
+
+    @property
+    def lenders(self) -> Mapping[str, Lender]:
+        """Who lends within one transaction, by name."""
+        return self._survey.lenders
 
     def forget(self) -> None:
         """Discover anew, off the path, from the next snapshot on: the market, its feeds or pools may have changed."""
@@ -257,6 +263,7 @@ class Watch:
     ) -> Snapshot:
         """Return the snapshot, after reading those in full whose figures say that a rule may fire."""
         found, fleet, afar = dict(seen.positions), self._fleet, frozenset[str]()
+        lendable = dict(seen.lendable)
         more, wallets, seconds, backings = seen, dict(seen.wallets), dict(seen.seconds), dict(seen.backings)
         if fleet is not None:
             sight = fleet.look(figures, seen.prices)
@@ -270,6 +277,7 @@ class Watch:
                 wallets |= more.wallets
                 seconds |= more.seconds
                 backings |= more.backings
+                lendable = {name: {**lendable.get(name, {}), **there} for name, there in more.lendable.items()}
             afar = frozenset(self.positions.keys() - found.keys())
         return Snapshot(
             block=block,
@@ -283,16 +291,17 @@ class Watch:
             also=seen.also,
             otherwise=seen.otherwise,
             backings=backings,
+            lendable=lendable,
         )
 
     async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> PageSeen:
         """Read positions in full that came near since the block before."""
         known = await self._known_for(block, positions)
-        page = Page(self.network, known, positions, block)
+        page = Page(self.network, known, positions, block, lenders=self.lenders.values())
         seen = page.decode(block, await self.blocks.answers(block, page.reads))
         if seen.outdated:
             known = await self._discover(block, [*positions, *(self._page.positions if self._page else ())])
-            page = Page(self.network, known, positions, block)
+            page = Page(self.network, known, positions, block, lenders=self.lenders.values())
             seen = page.decode(block, await self.blocks.answers(block, page.reads))
         return seen
 
@@ -313,7 +322,9 @@ class Watch:
 
     def _page_of(self, block: BlockRef, known: Known, close: Sequence[Position]) -> Page:
         symbols = self._fleet.symbols if self._fleet else ()
-        return Page(self.network, known, close, block, self._signers, self._wallets, self.also, symbols)
+        return Page(
+            self.network, known, close, block, self._signers, self._wallets, self.also, symbols, self.lenders.values()
+        )
 
     # --- discovery ---------------------------------------------------------------------------------------------------
 

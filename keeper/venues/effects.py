@@ -185,6 +185,118 @@ class Nested:
     call: Call
 
 
+# --- what one call does by hands of others ----------------------------------------------------------------------------
+# A bundler's contracts hold money while the call runs and no longer. "None" as an amount is all that the holder has.
+
+
+@dataclass(frozen=True, slots=True)
+class Lends:
+    """A lender gives an asset into the hands of ``receiver``; it takes the same back before the call ends."""
+
+    asset: Address
+    amount: int
+    receiver: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """The lender takes back from a hand what it lent."""
+
+    asset: Address
+    amount: int
+    holder: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Pulls:
+    """Moves a token from the wallet of whoever began the bundle; ``through`` takes it, by its allowance."""
+
+    asset: Address
+    amount: int | None
+    receiver: Address
+    through: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Moves an asset from a hand to another, or to somebody's wallet."""
+
+    asset: Address
+    amount: int | None
+    holder: Address
+    receiver: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Repays:
+    """Repays somebody's debt out of a hand, no more than is owed: a rest stays in the hand."""
+
+    asset: Address
+    amount: int | None
+    holder: Address
+    beneficiary: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Redeems:
+    """Turns the supply that a hand holds into the asset itself, for ``receiver``; ``token`` stands for the supply."""
+
+    asset: Address
+    token: Address
+    amount: int | None
+    holder: Address
+    receiver: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Trades:
+    """Sells what a hand holds for at least ``least`` of ``bought``, to ``receiver``, until a deadline."""
+
+    asset: Address
+    amount: int | None
+    holder: Address
+    bought: Address
+    least: int
+    receiver: Address
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allows:
+    """Lets ``spender`` take an asset out of a hand."""
+
+    asset: Address
+    amount: int
+    holder: Address
+    spender: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """Lets ``spender`` take an asset from the wallet of ``owner``, by the owner's signature in the call."""
+
+    asset: Address
+    amount: int
+    owner: Address
+    spender: Address
+    deadline: int
+
+
+Flow = Lends | Returns | Pulls | Passes | Repays | Redeems | Trades | Allows | Permits
+"""One step of a bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    """All that one bundle does, in its order, down to the last leaf. It is judged as a whole.
+
+    ``may_fail`` are the places of steps whose failure leaves no trace and stops nothing.
+    """
+
+    flows: tuple[Flow, ...]
+    may_fail: tuple[int, ...] = ()
+
+
 Ours = (
     Pays
     | Takes
@@ -201,7 +313,7 @@ Ours = (
     | Claims
 )
 """What is done with somebody's position or money: each must be the owner's."""
-Leaf = Approves | Carries | Ours
+Leaf = Approves | Carries | Bundles | Ours
 Effect = Leaf | Nested
 Decoder = Callable[[Call], tuple[Effect, ...]]
 """What calls to one contract do. Raises ValueError for every call that a keeper does not make."""

@@ -1,8 +1,8 @@
-"""The venues and exchanges there are: one line each. What one is beside that is in its own package, ``venues/<key>``.
+"""The venues, exchanges and lenders there are: one line each. What one is beside that is in ``venues/<key>``.
 
-A package has a module ``find`` with ``find_market`` (lending), ``find_account`` (perpetuals) or ``exchange``, and
-``find_owned`` or ``owned_by_logs`` where an owner has several positions that settings must name. It is loaded when it
-is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows one by name.
+A package has a module ``find`` with ``find_market`` (lending), ``find_account`` (perpetuals), ``exchange`` or
+``lender``, and ``find_owned`` or ``owned_by_logs`` where an owner has several positions that settings must name.
+It is loaded when it is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows one by name.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from keeper.core.units import Address
 from keeper.venues.ports import (
     Discovery,
     Exchange,
+    Lender,
     LendingMarket,
     Owned,
     OwnedByLogs,
@@ -104,6 +105,15 @@ class ExchangeVenue:
     price_words: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LenderVenue:
+    """One kind of lender for the time of one transaction: the keys of its table, and how it refuses for a price."""
+
+    key: str
+    keys: tuple[Key, ...]
+    price_words: tuple[str, ...] = ()
+
+
 VENUES: Mapping[str, Venue] = {
     venue.key: venue
     for venue in (
@@ -161,17 +171,34 @@ EXCHANGES: Mapping[str, ExchangeVenue] = {
                 *_addresses("factory", "quoter_v2", "swap_router_02"),
                 Key("fee_tiers", Form.FEE_TIERS, usual=(100, 500, 3000, 10_000)),
             ),
-            trades=("exactOutput((bytes,address,uint256,uint256))",),
-            # more than was allowed, or approved
-            price_words=("Too much requested", "STF"),
+            trades=(
+                "exactOutput((bytes,address,uint256,uint256))",
+                "exactInput((bytes,address,uint256,uint256))",
+                "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
+            ),
+            # more than was allowed, or approved; less than was asked for
+            price_words=("Too much requested", "STF", "Too little received"),
         ),
     )
 }
 """Where assets are changed for others."""
 
+LENDERS: Mapping[str, LenderVenue] = {
+    lender.key: lender
+    for lender in (
+        LenderVenue(
+            "bundler3",
+            (*_addresses("bundler", "general_adapter", "lender"), Key("adapters", Form.MARKETS)),
+            # too little was sold to give the loan back
+            price_words=("transferFrom reverted",),
+        ),
+    )
+}
+"""Who lends within one transaction."""
+
 _ALL: tuple[Venue | ExchangeVenue, ...] = (*VENUES.values(), *EXCHANGES.values())
 PRICE_ERRORS = tuple(name for at in _ALL for name in at.price_errors)
-PRICE_WORDS = tuple(text for at in _ALL for text in at.price_words)
+PRICE_WORDS = tuple(text for at in (*_ALL, *LENDERS.values()) for text in at.price_words)
 CHANGED_ERRORS = tuple(name for at in VENUES.values() for name in at.changed_errors)
 CHANGED_WORDS = tuple(text for at in VENUES.values() for text in at.changed_words)
 _INSISTS = tuple(keccak(text=function)[:4] for at in VENUES.values() for function in at.insists)
@@ -180,7 +207,8 @@ _TRADES = tuple(keccak(text=function)[:4] for at in EXCHANGES.values() for funct
 
 def keys_of(venue: str) -> tuple[Key, ...]:
     """Return the keys of a table of the network file. Raises KeyError for a venue that there is not."""
-    return (VENUES[venue] if venue in VENUES else EXCHANGES[venue]).keys
+    known: Mapping[str, Venue | ExchangeVenue | LenderVenue] = {**VENUES, **EXCHANGES, **LENDERS}
+    return known[venue].keys
 
 
 def family_of(venue: str) -> Family | None:
@@ -232,4 +260,10 @@ def owned_by_logs(table: VenueTable, owner: Address) -> OwnedByLogs | None:
 def exchange_of(table: VenueTable) -> Exchange:
     """Return the exchange of a table."""
     found: Exchange = import_module(f"keeper.venues.{table.venue}.find").exchange(table)
+    return found
+
+
+def lender_of(table: VenueTable) -> Lender:
+    """Return the lender of a table."""
+    found: Lender = import_module(f"keeper.venues.{table.venue}.find").lender(table)
     return found

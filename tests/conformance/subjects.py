@@ -21,6 +21,7 @@ from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds as of_lending
 from keeper.core.lending.moves import (
     Borrow,
+    Flash,
     MarketMove,
     Repay,
     RepayWithCollateral,
@@ -46,12 +47,14 @@ from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wei
 from keeper.venues.aave_v3.market import AaveMarket
 from keeper.venues.aave_v3.reserves import Listing
+from keeper.venues.bundler3.lender import Bundler
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.effects import (
     Approves,
     Borrows,
+    Bundles,
     Call,
     Cancels,
     Carries,
@@ -61,13 +64,20 @@ from keeper.venues.effects import (
     Decoder,
     Effect,
     Insists,
+    Lends,
     Nested,
     Offsets,
     Opens,
     Orders,
+    Passes,
     Pays,
+    Pulls,
+    Redeems,
+    Repays,
+    Returns,
     Sells,
     Takes,
+    Trades,
     Unpledges,
 )
 from keeper.venues.gmx_v2 import effects as gmx_v2
@@ -78,6 +88,7 @@ from keeper.venues.perp_v2 import effects as perp_v2
 from keeper.venues.perp_v2.calls import encode_move as encode_perp
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
 from keeper.venues.uniswap_v3.effects import router_decoder
+from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import UniswapDeployment
 from keeper.venues.uniswap_v3.swaps import encode_swap, path_of
 
@@ -199,6 +210,47 @@ LENDING_LIST: Mapping[Address, Decoder] = {
     **token_decoders((WETH, DOLLAR, DAI), (POOL, ROUTER)),
     ME: batch_decoder(),
 }
+
+
+# --- loans of one transaction ----------------------------------------------------------------------------------------
+
+BUNDLER, GENERAL, ADAPTER, LENDER = (address("0x" + f"b{i}" * 20) for i in range(4))
+BY_BUNDLE = Bundler("bundler3", BUNDLER, GENERAL, LENDER, {MARKET_OF.name.upper(): ADAPTER})
+AT_UNISWAP = UniswapV3("uniswap_v3", UNISWAP)
+STANDS_FOR = {x.asset: x.a_token for x in MARKET_OF.listings}
+BUNDLER_LIST: Mapping[Address, Decoder] = BY_BUNDLE.decoders(MARKET_OF, [AT_UNISWAP])
+LENT_AND_SUPPLIED = replace(
+    LENT, assets={**LENT.assets, **{token: LENT.assets[asset] for asset, token in STANDS_FOR.items()}}
+)
+
+
+def _bundle(signer: Address) -> st.SearchStrategy[Made]:
+    """Owners only: what is pulled is pulled from whoever sends it."""
+
+    def made(tokens: list[Address], fees: list[int], sold: Amount, bought: Amount) -> Made:
+        flash = Flash(
+            BY_BUNDLE.name, Route(tuple(tokens), tuple(fees[: len(tokens) - 1]), AT_UNISWAP.name), sold, bought
+        )
+        call = BY_BUNDLE.encode(flash, MARKET_OF, AT_UNISWAP, ME, DEADLINE, "all in one")
+        given, owed = tokens[0], tokens[-1]
+        token = STANDS_FOR[given]
+        flows = (
+            Lends(owed, bought, GENERAL),
+            Passes(owed, bought, GENERAL, ADAPTER),
+            Repays(owed, None, ADAPTER, ME),
+            Passes(owed, None, ADAPTER, GENERAL),
+            Pulls(token, sold, ADAPTER, GENERAL),
+            Redeems(given, token, None, ADAPTER, ROUTER),
+            Trades(given, None, ROUTER, owed, bought, GENERAL, DEADLINE),
+            Returns(owed, bought, GENERAL),
+            Passes(owed, None, GENERAL, ME),
+        )
+        return Made(call, (Bundles(flows),))
+
+    if signer != ME:
+        return st.nothing()
+    paths = st.permutations((WETH, DOLLAR, DAI)).flatmap(lambda p: st.integers(2, 3).map(lambda n: list(p[:n])))
+    return st.builds(made, paths, st.lists(st.sampled_from(TIERS), min_size=2, max_size=2), amounts, amounts)
 
 
 # --- a venue of the tests' own: the suite is written for whoever adds one --------------------------------------------
@@ -355,6 +407,7 @@ SUBJECTS: list[Subject] = [
     Subject("token", _token, LENDING_LIST, LENT),
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),
+    Subject("bundler3", _bundle, BUNDLER_LIST, LENT_AND_SUPPLIED),
     Subject("perp_v2", _perp, perp_v2.decoders(PERP, PERP_SCOPE, PERP_POSITION), of_perp(PERP_POSITION)),
     Subject("gmx_v2", _gmx, gmx_v2.decoders(GMX_SCOPE, GMX_POSITION), of_perp(GMX_POSITION)),
 ]

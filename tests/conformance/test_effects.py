@@ -10,7 +10,21 @@ from core_builders import GUARDIAN, limits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from morpho_builders import BLUE
-from subjects import BANK, DEADLINE, MARKET, MARKET_OF, ME, PERP, POOL, ROUTER, STRANGER, SUBJECTS, Made, Subject
+from subjects import (
+    BANK,
+    BUNDLER,
+    DEADLINE,
+    MARKET,
+    MARKET_OF,
+    ME,
+    PERP,
+    POOL,
+    ROUTER,
+    STRANGER,
+    SUBJECTS,
+    Made,
+    Subject,
+)
 from toy_bank.abi import BANK as TOY_ABI
 
 from keeper.core.reasons import Reason
@@ -18,7 +32,7 @@ from keeper.core.units import Address, Bps, Usd, Wei, mul_div_down
 from keeper.execution import policy
 from keeper.execution.policy import Grant, PolicyError
 from keeper.venues.codec.abi import load
-from keeper.venues.effects import Approves, Call, Carries, Effect, Leaf, Nested, Pays, Sells
+from keeper.venues.effects import Approves, Bundles, Call, Carries, Effect, Leaf, Nested, Pays, Pulls, Sells
 
 ABIS = (
     "erc20",
@@ -29,6 +43,9 @@ ABIS = (
     "perp_v2_vault",
     "perp_v2_clearing_house",
     "gmx_v2_exchange_router",
+    "bundler3",
+    "bundler3_general_adapter",
+    "bundler3_aave_v3_adapter",
 )
 FUNCTIONS = {
     POOL: {"supply", "repay", "withdraw", "borrow", "repayWithATokens", "setUserUseReserveAsCollateral"},
@@ -37,6 +54,7 @@ FUNCTIONS = {
     BANK: {"supply", "repay", "withdraw", "borrow"},
     ROUTER: {"multicall"},
     ME: {"executeBatch"},
+    BUNDLER: {"multicall"},
     PERP.vault: {"deposit", "depositFor", "withdraw"},
     PERP.clearing_house: {"openPosition", "closePosition"},
     MARKET.deployment.exchange_router: {"multicall", "updateOrder", "cancelOrder", "claimFundingFees"},
@@ -225,11 +243,13 @@ def is_for(leaf: Leaf, paid: Sequence[Pays]) -> bool:
 @some
 @given(data=st.data())
 def test_what_is_spent_is_seen(of: Subject, data: st.DataObject) -> None:
-    """With nothing to spend, what pays or trades more than a cent is refused."""
+    """With nothing to spend, what pays or trades more than a cent is refused. What a sale brings in pays once more."""
     made = data.draw(of.made(ME))
     if refusal(of, made.call, grant()) is not None:
         return
-    spent = sum(dollars(of, leaf) for leaf in leaves_of(of, made.call))
+    leaves = list(leaves_of(of, made.call))
+    brought = sum(of.grounds.assets[leaf.bought].value_up(leaf.least) for leaf in leaves if isinstance(leaf, Sells))
+    spent = sum(dollars(of, leaf) for leaf in leaves) - brought
     refused = refusal(of, made.call, grant(spend=0))
     if spent > 10**6:
         assert refused is not None
@@ -243,6 +263,9 @@ def dollars(of: Subject, leaf: Leaf) -> int:
             return of.grounds.assets[asset].value_down(amount)
         case Sells(asset, most):
             return of.grounds.assets[asset].value_down(most)
+        case Bundles(flows):
+            pulled = [flow for flow in flows if isinstance(flow, Pulls)]
+            return sum(of.grounds.assets[pull.asset].value_down(pull.amount or 0) for pull in pulled)
         case _:
             return 0
 

@@ -40,7 +40,7 @@ from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.effects import Closes, Effect, Opens, Pays
 from keeper.venues.perp_v2.account import PerpV2Account
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
-from keeper.venues.ports import Answer, Call, LendingAccount, PerpAccount, Probe, Read, VenueTable
+from keeper.venues.ports import Answer, Call, Lender, LendingAccount, PerpAccount, Probe, Read, VenueTable
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import UniswapDeployment
 
@@ -156,6 +156,7 @@ class PaperReader:
         }
         self.known = Known({"aave_v3": market()}, {}, {}, {}, {}, (), (), native_symbol="WETH")
         where = UniswapDeployment(Address("0x" + "f" * 40), Address("0x" + "e" * 40), ROUTER, (500,))
+        self.lenders: dict[str, Lender] = {}
         self.exchanges = {"exchange": UniswapV3("exchange", where)}
         self.close = list[str]()
 

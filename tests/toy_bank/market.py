@@ -46,6 +46,11 @@ class ToyMarket:
         return self.bank
 
     @property
+    def receipts(self) -> Mapping[Address, Address]:
+        """None: a supply is no token."""
+        return {}
+
+    @property
     def governed_by(self) -> tuple[Address, ...]:
         """Nobody changes it."""
         return ()

@@ -12,7 +12,7 @@ import pytest
 
 import keeper
 from keeper.core.lending.moves import MARKET
-from keeper.venues.registry import EXCHANGES, VENUES
+from keeper.venues.registry import EXCHANGES, LENDERS, VENUES
 
 ROOT = Path(keeper.__file__).parent
 WORDS = ("aave", "chainlink", "comet", "curie", "gmx", "morpho", "perp_v2", "perpv2", "uniswap")
@@ -55,20 +55,21 @@ def test_no_module_outside_venues_names_a_protocol() -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("key", [*VENUES, *EXCHANGES])
+@pytest.mark.parametrize("key", [*VENUES, *EXCHANGES, *LENDERS])
 def test_every_line_of_the_registry_has_its_package(key: str) -> None:
     """With a module ``find``, which has the function that its kind is found by; and no package is without its line."""
     found = importlib.import_module(f"keeper.venues.{key}.find")
-    family = VENUES[key].family.value if key in VENUES else "exchange"
-    assert hasattr(found, {"lending": "find_market", "perp": "find_account", "exchange": "exchange"}[family])
+    family = VENUES[key].family.value if key in VENUES else "exchange" if key in EXCHANGES else "lender"
+    assert hasattr(found, {"lending": "find_market", "perp": "find_account"}.get(family, family))
 
 
 def test_every_package_with_such_a_module_has_its_line() -> None:
     """A venue that the registry does not know could never be used."""
     packages = [m.name for m in pkgutil.iter_modules([str(ROOT / "venues")]) if m.ispkg]
-    assert {p for p in packages if (ROOT / "venues" / p / "find.py").exists()} == {*VENUES, *EXCHANGES}
+    assert {p for p in packages if (ROOT / "venues" / p / "find.py").exists()} == {*VENUES, *EXCHANGES, *LENDERS}
 
 
-def test_no_exchange_is_called_as_what_plans_call_the_market() -> None:
+def test_no_exchange_or_lender_is_called_as_what_plans_call_the_market() -> None:
     """Approvals are told apart by that name."""
-    assert MARKET not in EXCHANGES
+    assert MARKET not in {*EXCHANGES, *LENDERS}
+    assert not EXCHANGES.keys() & LENDERS.keys()

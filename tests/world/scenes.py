@@ -52,6 +52,8 @@ class Scene:
     rules: str = RULE
     extra: str = ""
     said: list[str] = field(default_factory=list)
+    lends: bool = False
+    """Whether the network file names the lender for the time of one transaction."""
 
     def __post_init__(self) -> None:
         self.url = self.url or self.world.url
@@ -104,7 +106,7 @@ class Scene:
 
     def write(self) -> Scene:
         """The settings, the keystore and its password."""
-        self.world.network_toml(self.folder / "network.toml")
+        self.world.network_toml(self.folder / "network.toml", lends=self.lends)
         key = self.world.account(self.signer_index).key
         (self.folder / "keystore.json").write_text(json.dumps(Account.encrypt(key, PASSWORD, iterations=2)))
         (self.folder / "password").write_text(PASSWORD + "\n")

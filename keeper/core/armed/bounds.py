@@ -12,6 +12,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import (
     Approve,
     Borrow,
+    Flash,
     Move,
     Repay,
     RepayWithCollateral,
@@ -86,12 +87,12 @@ def project(plan: Plan, bounds: Bounds, now: LendingIntent, wallet: Wallet, floo
 
 
 def _assets(move: Move) -> tuple[Address, ...]:
-    return move.route.tokens if isinstance(move, Swap) else (move.asset,)
+    return move.route.tokens if isinstance(move, Swap | Flash) else (move.asset,)
 
 
 def _check_trades(moves: Sequence[Move], now: LendingIntent) -> None:
     """A price in doubt forbids trades, here as everywhere."""
-    trades = [(m.route.tokens[0], m.route.tokens[-1]) for m in moves if isinstance(m, Swap)]
+    trades = [(m.route.tokens[0], m.route.tokens[-1]) for m in moves if isinstance(m, Swap | Flash)]
     doubt = next((d for sell, buy in trades if (d := now.assessment.doubt_of(sell, buy))), None)
     if doubt or (trades and not any(action.trades for action in now.actions)):
         raise OutOfBoundsError(doubt.detail if doubt else "it may not trade now")
@@ -117,7 +118,7 @@ def _terms(of: Holding) -> tuple[object, ...]:
     return (of.asset, of.decimals, of.price.source, *factors, *are_open)
 
 
-def _moved(  # noqa: C901 - one case for each move
+def _moved(  # noqa: C901, PLR0912 - one case for each move
     account: lending.Loan, tokens: dict[Address, int], move: Move, rooms: Mapping[Address, Holding], floor: Wad
 ) -> lending.Loan:
     """Return the account after one move, and take from and give to ``tokens`` what the wallet pays and receives."""
@@ -128,6 +129,8 @@ def _moved(  # noqa: C901 - one case for each move
             _pay(tokens, route.tokens[0], sold)
             tokens[route.tokens[-1]] = tokens.get(route.tokens[-1], 0) + bought
             return account
+        case Flash(_, route, sold, bought):
+            return _repaid_by_loan(account, route.tokens[0], sold, route.tokens[-1], bought, rooms)
         case Supply(asset, amount):
             _pay(tokens, asset, amount)
             _check_room(rooms[asset].room.supply, amount, f"supplied of {rooms[asset].symbol}")
@@ -160,6 +163,20 @@ def _moved(  # noqa: C901 - one case for each move
             _check_room(rooms[asset].room.borrow, amount, f"borrowed of {rooms[asset].symbol}")
             tokens[asset] = tokens.get(asset, 0) + amount
             return _above(lending.after(account, asset, debt=amount), floor)
+
+
+def _repaid_by_loan(
+    account: lending.Loan, sell: Address, sold: int, owed: Address, bought: int, rooms: Mapping[Address, Holding]
+) -> lending.Loan:
+    """Return the account after a flash move: only what it comes to in the end has to be let out by the market."""
+    if sold > account.of(sell).supplied:
+        raise OutOfBoundsError(f"{sold} is more than is supplied")
+    _check_room(rooms[sell].room.withdraw, sold, f"withdrawn of {rooms[sell].symbol}")
+    repaid = lending.after(account, owed, debt=-min(bought, account.of(owed).borrowed))
+    left = lending.after(repaid, sell, supply=-sold)
+    if not left.model.lets_out(lending.figures(left)):
+        raise OutOfBoundsError("the market would not let the collateral out")
+    return left
 
 
 def _pay(tokens: dict[Address, int], asset: Address, amount: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from keeper.core.fee_budget import safe_health, stake
-from keeper.core.lending.moves import Borrow, Repay, Supply, Swap, Withdraw
+from keeper.core.lending.moves import Borrow, Flash, Repay, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import Wallet
@@ -63,7 +63,7 @@ def wallet_after(wallet: Wallet, ahead: Iterable[Ahead]) -> Wallet:
 
 def pools_of(plan: Plan) -> frozenset[Pool]:
     """Return the pools a plan trades in."""
-    routes = [step.move.route for step in plan.steps if isinstance(step.move, Swap)]
+    routes = [step.move.route for step in plan.steps if isinstance(step.move, Swap | Flash)]
     return frozenset(
         (frozenset(pair), fee, route.exchange)
         for route in routes

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from keeper.core.units import Address, Amount
 
 Spender = str
-"""Who an approval is for: the position's market, or an exchange by name."""
+"""Who an approval is for: the position's market, an exchange or a lender by name.
+
+A lender's contract takes what stands for a supply of the asset, and no asset of the wallet.
+"""
 MARKET: Spender = "market"
 
 
@@ -93,9 +96,24 @@ class Swap:
     bought: Amount
 
 
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """Repay with a loan of the same call, take collateral out, sell it, give the loan back: one call, all or nothing.
+
+    ``bought`` is borrowed and repaid (no more than is owed), and the least that the sale must bring; ``sold`` is the
+    collateral that leaves, all of which is sold. What is left goes to the owner's wallet, in the debt's asset.
+    """
+
+    lender: str
+    """By name."""
+    route: Route
+    sold: Amount
+    bought: Amount
+
+
 MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
 """What a lending market itself does."""
-Move = Approve | MarketMove | Swap
+Move = Approve | MarketMove | Swap | Flash
 
 
 def weight(move: Move) -> tuple[object, int] | None:
@@ -105,6 +123,8 @@ def weight(move: Move) -> tuple[object, int] | None:
             return None
         case Swap(route, _, bought):
             return (Swap, route.tokens), bought
+        case Flash(_, route, _, bought):
+            return (Flash, route.tokens), bought
         case _:
             return (type(move), move.asset), move.amount or 0
 
@@ -118,6 +138,7 @@ GAS: dict[type[Move], int] = {
     Repay: 250_000,
     RepayWithCollateral: 350_000,
     Swap: 180_000,
+    Flash: 600_000,
 }
 """Gas to weigh candidates by, from above (measured on the dearest markets); the limit comes from the rehearsal."""
 IN_ONE: dict[type[Move], int] = {
@@ -129,6 +150,7 @@ IN_ONE: dict[type[Move], int] = {
     Repay: 117_109,
     RepayWithCollateral: 176_272,
     Swap: 100_000,
+    Flash: 540_000,
 }
 """The dearest measured of each as a call of one transaction: nothing to begin with, and a part of it may be warm."""
 AGAIN: dict[type[Move], int] = {
@@ -149,18 +171,23 @@ MARGIN = 10
 def gas_of(moves: Sequence[Move], *, is_atomic: bool) -> int:
     """Return what moves take in gas, from above: each in a transaction of its own, or all in one."""
     if not is_atomic:
-        return sum(GAS[type(move)] for move in moves)
+        return sum(GAS[type(move)] + _further(move) for move in moves)
     made, total = set[tuple[object, ...]](), BEGINNING
     for move in moves:
         key = (type(move), _touched(move))
         warm = AGAIN if key in made else IN_ONE
-        total += warm.get(type(move), IN_ONE[type(move)]) * _pools(move)
+        total += warm.get(type(move), IN_ONE[type(move)]) * _pools(move) + _further(move)
         made.add(key)
     return total + total // MARGIN
 
 
 def _touched(move: Move) -> object:
-    return move.route if isinstance(move, Swap) else move.asset
+    return move.route if isinstance(move, Swap | Flash) else move.asset
+
+
+def _further(move: Move) -> int:
+    """Return what a sale within a loan takes for each pool beyond the first."""
+    return IN_ONE[Swap] * (len(move.route.fees) - 1) if isinstance(move, Flash) else 0
 
 
 def _pools(move: Move) -> int:

@@ -9,10 +9,22 @@ from keeper.core.actions import Action
 from keeper.core.decide import Hold, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
+from keeper.core.lending.actions.flash import BY_LOAN
 from keeper.core.lending.metrics import LendingTarget, meets
-from keeper.core.lending.moves import Approve, Repay, RepayWithCollateral, Spender, Supply, Withdraw, weight
+from keeper.core.lending.moves import (
+    Approve,
+    Flash,
+    Repay,
+    RepayWithCollateral,
+    Spender,
+    Supply,
+    Swap,
+    Withdraw,
+    weight,
+)
 from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step
 from keeper.core.lending.rules import LendingIntent
+from keeper.core.lending.slippage import BEGINS
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import AccountFigures, LendingPosition
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, ratio_text
@@ -97,6 +109,8 @@ def plans(intent: LendingIntent, state: Means, terms: PlanTerms, allowances: All
     helping = [p for p in helping if not _trifling(p, intent)]
     ranked = sorted((p for p in helping if p.is_sufficient), key=lambda p: (p.cost.total, len(p.steps)))
     ranked += sorted((p for p in helping if not p.is_sufficient), key=lambda p: _help(p, intent), reverse=True)
+    if intent.assessment.figures.health_factor <= BEGINS and not intent.rule.is_boost and not terms.is_atomic:
+        ranked = _in_one_first(ranked)
     if intent.assessment.figures.health_factor <= terms.safety.emergency_health and not intent.rule.is_boost:
         ranked.sort(key=lambda p: _lateness(p, terms))
     if not ranked:
@@ -104,12 +118,24 @@ def plans(intent: LendingIntent, state: Means, terms: PlanTerms, allowances: All
     return tuple(_as_plan(p, intent, allowances, (*_others(ranked, p), *rejected)) for p in ranked)
 
 
+def _in_one_first(ranked: list[Proposal]) -> list[Proposal]:
+    """Near liquidation a loan of one transaction goes before rounds of many, though these trade a little cheaper.
+
+    Nothing can happen between its steps, and nobody has to wait for blocks.
+    """
+    if not any(isinstance(s.move, Flash) for p in ranked for s in p.steps):
+        return ranked
+    return sorted(ranked, key=lambda p: (not p.is_sufficient, sum(isinstance(s.move, Swap) for s in p.steps) > 1))
+
+
 def _lateness(proposal: Proposal, terms: PlanTerms) -> int:
     """Rank near liquidation: what is safe once its first transaction that pays is mined goes before what is not.
 
     The first round of a long sale helps as soon as a sale of one round would, and the rest follows.
     """
-    paying = [s.health_after for s in proposal.steps if isinstance(s.move, Supply | Repay | RepayWithCollateral)]
+    paying = [
+        s.health_after for s in proposal.steps if isinstance(s.move, Supply | Repay | RepayWithCollateral | Flash)
+    ]
     soonest = paying[-1 if terms.is_atomic else 0] if paying else Wad(0)
     return 0 if soonest > terms.safety.emergency_health else 1
 
@@ -152,13 +178,19 @@ def _combine(first: Proposal, actions: tuple[Action, ...], intent: LendingIntent
             if left.rounds <= 0:
                 break
             found, _ = _sorted(ACTIONS[action.key].propose(intent, total.after, left))
+            made = {_trade_of(label) for label in total.label.split(THEN)}
             found = [p for p in found if not p.is_fallback and (_opens(p, intent) or not _moves_a_trifle(p))]
-            found = [p for p in found if not (action.trades and p.label in total.label.split(THEN))]
+            found = [p for p in found if not (action.trades and _trade_of(p.label) in made)]
             best = max(found, key=lambda p: _help(p, intent), default=None)
             if best is None or _help(best, intent) <= _help(total, intent):
                 break
             total = _joined(total, best)
     return total
+
+
+def _trade_of(label: str) -> str:
+    """Return which pair a way trades: whichever way it does, what the pools quoted is used up then."""
+    return label.removesuffix(BY_LOAN)
 
 
 def _joined(first: Proposal, then: Proposal) -> Proposal:
@@ -212,7 +244,8 @@ def _trades_nothing(proposal: Proposal) -> bool:
 
 def _opens(proposal: Proposal, intent: LendingIntent) -> bool:
     """Return whether a way takes out what keeps other collateral inside: it is judged by what follows it."""
-    assets = [step.move.asset for step in proposal.steps if isinstance(step.move, Withdraw)]
+    out = [step.move for step in proposal.steps if isinstance(step.move, Withdraw | Flash)]
+    assets = [move.asset if isinstance(move, Withdraw) else move.route.tokens[0] for move in out]
     return any(intent.assessment.position.holding(asset).holds_back for asset in assets)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from keeper.core.actions import Action
@@ -32,6 +32,14 @@ NO_TOLL = Wei(0)
 
 
 @dataclass(frozen=True, slots=True)
+class LoanOffer:
+    """A lender for the time of one transaction, for no fee, and what it has of each asset now."""
+
+    lender: str
+    there: Mapping[Address, Amount]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanTerms:
     """What a plan is weighed with, besides the intent itself."""
 
@@ -48,6 +56,8 @@ class PlanTerms:
     """What a rollup charges for its parent chain, for one call."""
     most_rounds: int | None = None
     """Rounds that are left, where that is less than the owner's."""
+    offers: tuple[LoanOffer, ...] = ()
+    """Who lends within one transaction, and can speak to the position's market."""
 
     @property
     def rounds(self) -> int:

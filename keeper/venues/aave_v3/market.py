@@ -43,6 +43,11 @@ class AaveMarket(AaveReserves):
         """The pool."""
         return self.pool
 
+    @property
+    def receipts(self) -> Mapping[Address, Address]:
+        """aTokens."""
+        return {x.a_token: x.asset for x in self.listings}
+
     def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> AaveMarket:
         """Return the market with the feed behind each reserve's price, and how old it may get."""
         listings = (replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in self.listings)

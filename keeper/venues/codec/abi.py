@@ -187,7 +187,7 @@ def _decoded_inputs(of: Function, calldata: bytes) -> tuple[Any, ...]:
 _ERROR_STRING = keccak(text="Error(string)")[:4]
 _IN_A_BATCH = keccak(text="ExecuteError(uint256,bytes)")[:4]
 _PANIC = keccak(text="Panic(uint256)")[:4]
-_ERROR_FILES = ("gmx_v2_errors.json", "aave_v3_errors.json")
+_ERROR_FILES = ("bundler3_errors.json", "gmx_v2_errors.json", "aave_v3_errors.json")
 
 
 def _function(entry: dict[str, Any]) -> Function:

@@ -146,7 +146,16 @@ def _plain(name: str, word: int) -> Any:
     return bool(word) if name == "bool" else word
 
 
-_BITS = {"address": 160, "bool": 1, "uint8": 8, "uint16": 16, "uint160": 160, "uint256": 256, "bytes32": 256}
+_BITS = {
+    "address": 160,
+    "bool": 1,
+    "uint8": 8,
+    "uint16": 16,
+    "uint24": 24,
+    "uint160": 160,
+    "uint256": 256,
+    "bytes32": 256,
+}
 
 
 def _kind(text: str) -> tuple[ArgumentType, str]:

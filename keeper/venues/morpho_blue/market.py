@@ -77,6 +77,11 @@ class MorphoMarket:
         return self.blue
 
     @property
+    def receipts(self) -> Mapping[Address, Address]:
+        """None: supplies and collateral are no tokens."""
+        return {}
+
+    @property
     def governed_by(self) -> tuple[Address, ...]:
         """Nobody changes a market."""
         return ()

@@ -2,7 +2,8 @@
 
 from keeper.venues.effects import Call
 from keeper.venues.ports.accounts import AT_ONCE, Account, AtOnce, ByKeepers, Chronicle, Settles
-from keeper.venues.ports.exchanges import Exchange, PoolReference, Pools
+from keeper.venues.ports.exchanges import Exchange, PoolReference, Pools, Seller
+from keeper.venues.ports.lenders import Lender
 from keeper.venues.ports.lending import Codes, LendingAccount, LendingMarket
 from keeper.venues.ports.perps import OrderBook, OrderOutcome, OrderTrial, PerpAccount
 from keeper.venues.ports.reads import (
@@ -30,6 +31,7 @@ __all__ = [
     "Discovery",
     "Exchange",
     "Feeds",
+    "Lender",
     "LendingAccount",
     "LendingMarket",
     "Listed",
@@ -46,6 +48,7 @@ __all__ = [
     "Read",
     "ReadFailedError",
     "ScopeOutdatedError",
+    "Seller",
     "Settles",
     "Site",
     "TornReadError",

@@ -9,8 +9,11 @@ from keeper.core.lending.moves import Route, Swap
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.prices import SecondPrice
 from keeper.core.units import Address
-from keeper.venues.effects import Call, Decoder
+from keeper.venues.effects import Call, Decoder, Flow
 from keeper.venues.ports.reads import Discovery, Probe
+
+Seller = Callable[[Address, bytes], tuple[Flow, ...]]
+"""What a call to an exchange does within a bundle, made by a hand. Raises ValueError for what a keeper never sends."""
 
 
 class PoolReference(Protocol):
@@ -72,3 +75,12 @@ class Exchange(Protocol):
 
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return the contracts that a keeper calls, and what calls to each do: the gate's allow-list."""
+
+    def encode_sale(self, route: Route, least: int, recipient: Address, deadline: int) -> Call:
+        """Return the call that sells all of ``route.tokens[0]`` that ``spender`` holds by then, for at least so much.
+
+        It is a call within a bundle: a call before it sent the asset there.
+        """
+
+    def sellers(self) -> Mapping[Address, Seller]:
+        """Return the contracts that sell within a bundle, and what calls to each do there."""

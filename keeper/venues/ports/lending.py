@@ -34,6 +34,10 @@ class LendingMarket(Protocol):
         """Who takes what is paid in, and is approved for it."""
 
     @property
+    def receipts(self) -> Mapping[Address, Address]:
+        """Token that stands for a supply, one for one → its asset; empty where supplies are no tokens."""
+
+    @property
     def governed_by(self) -> tuple[Address, ...]:
         """Contracts that emit nothing but what changed in the market."""
 

@@ -9,11 +9,11 @@ from keeper.core.lending.moves import Route, Swap
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Discovery, PoolReference, Probe
+from keeper.venues.ports import Discovery, PoolReference, Probe, Seller
 from keeper.venues.uniswap_v3.averages import Reference, reference_for
-from keeper.venues.uniswap_v3.effects import router_decoder
+from keeper.venues.uniswap_v3.effects import router_decoder, router_seller
 from keeper.venues.uniswap_v3.pools import Pool, UniswapDeployment, discover_faults, discover_pools, routes
-from keeper.venues.uniswap_v3.swaps import encode_swap, quote_probe
+from keeper.venues.uniswap_v3.swaps import encode_sale, encode_swap, quote_probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,11 @@ class UniswapV3:
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return what calls to the router do."""
         return {self.where.router: router_decoder(self.where.router, self.where.fee_tiers)}
+
+    def encode_sale(self, route: Route, least: int, recipient: Address, deadline: int) -> Call:
+        """Return the sale of all that the router holds by then."""
+        return encode_sale(self.where, route, least, recipient, deadline)
+
+    def sellers(self) -> Mapping[Address, Seller]:
+        """Return what calls to the router do within a bundle."""
+        return {self.where.router: router_seller(self.where.router, self.where.fee_tiers)}

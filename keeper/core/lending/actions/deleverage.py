@@ -1,4 +1,4 @@
-"""Deleverage: sell collateral to repay debt, in rounds above a health floor."""
+"""Deleverage: sell collateral to repay debt, in rounds above a health floor or by a loan of one transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
+from keeper.core.lending.actions.flash import by_loan
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed, same_asset_repayments
+from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
 from keeper.core.lending.figures import Loan, Sale
 from keeper.core.lending.moves import Repay, Swap, Withdraw
 from keeper.core.lending.openings import Opening, opened
@@ -43,9 +45,8 @@ from keeper.core.lending.proposals import (
 )
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.lending.rules import LendingIntent
-from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, UINT256_MAX, Amount, Bps, Usd, mul_div_down, mul_div_up, ratio_text
+from keeper.core.units import UINT256_MAX, Amount, Usd, mul_div_down, mul_div_up, ratio_text
 
 DUST = 50
 """A rest of less than 1/50 is taken out with what is sold, where it may not stay."""
@@ -64,6 +65,7 @@ def deleverages(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterat
         yield Rejected("deleverage", Reason.NO_DEBT if not _has_debt(state.account) else Reason.NO_COLLATERAL)
     opening = opened(intent, state, terms)
     at_once = opened(intent, state, terms, at_once=True) if opening.blocked else opening
+    yield from by_loan((DELEVERAGE,), intent, state, terms, at_once)
     for pair in pairs:
         sell = opening.account.of(pair.sell.asset)
         if not sell.is_collateral:
@@ -71,7 +73,7 @@ def deleverages(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterat
         if pair.sell.holds_back or not at_once.blocked:
             yield from _ways(pair, intent, state, terms, at_once)
         else:
-            yield Rejected(_label(pair), Reason.COLLATERAL_STUCK, ", ".join(at_once.blocked))
+            yield Rejected(label_of(pair), Reason.COLLATERAL_STUCK, ", ".join(at_once.blocked))
 
 
 def _ways(
@@ -92,18 +94,14 @@ def _doubtful(intent: LendingIntent, account: Loan) -> tuple[Rejected, ...]:
     for pair in all_pairs(intent, account):
         doubt = intent.assessment.doubt_of(pair.sell.asset, pair.buy.asset)
         if doubt:
-            found.append(Rejected(_label(pair), Reason.DOUBTFUL_PRICE, doubt.detail))
+            found.append(Rejected(label_of(pair), Reason.DOUBTFUL_PRICE, doubt.detail))
     return tuple(found)
-
-
-def _label(pair: Pair) -> str:
-    return f"sell {pair.sell.symbol} to repay {pair.buy.symbol}"
 
 
 def _deleverage(
     pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
 ) -> Proposal | Rejected:
-    label, lead = _label(pair), tuple[Step, ...]()
+    label, lead = label_of(pair), tuple[Step, ...]()
     if not pair.sell.holds_back:  # what is in the way needs no way opened to leave
         lead, state = opening.steps, replace(state, account=opening.account)
     for room in (pair.sell.room.withdraw, pair.buy.room.repay):
@@ -203,28 +201,6 @@ def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: Means, intent: Len
 def _left_over(amount: int, bought: int, quote: Quote) -> Amount:
     """Return what a swap of at most ``amount`` leaves unsold by what the pool asks now."""
     return Amount(max(0, amount - mul_div_down(quote.sold, bought, quote.bought)))
-
-
-def sale_wanted(pair: Pair, intent: LendingIntent, state: Means, largest: int) -> Sale:
-    """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
-    sell, buy = pair.sell.asset, pair.buy.asset
-    bps = bound_of(pair, intent)
-    # what is sold is rounded up to a whole unit, which of a dear asset is worth more than dust
-    left = state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - worth(1, pair.sell))
-    dollars = within(left, pair.buy)
-    limit = min(largest, dollars * BPS // (BPS + bps) if dollars < UINT256_MAX else UINT256_MAX)
-    if intent.target.is_close:
-        # interest accrues until the last repayment: buy a hair more than is owed now
-        owed = state.account.of(buy).borrowed
-        padded = lending.after(state.account, buy, debt=full_repayment(owed) - owed)
-        return lending.deleverage_most(padded, sell, buy, bps, limit)
-    sale = lending.deleverage_to_reach(state.account, sell, buy, goal_of(intent), bps, limit)
-    return sale or lending.deleverage_most(state.account, sell, buy, bps, limit)
-
-
-def bound_of(pair: Pair, intent: LendingIntent) -> Bps:
-    """Return what a sale may lose now against the oracle's price."""
-    return slippage_of(intent.rule, intent.assessment, intent.outrun).of(pair.sell, pair.buy)
 
 
 def _has_debt(account: Loan) -> bool:

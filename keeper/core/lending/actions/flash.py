@@ -1,0 +1,147 @@
+"""Deleverage with a loan of the same transaction: repay first, then take out, sell and give back. No headroom needed.
+
+Health never falls on the way: the debt is smaller before collateral leaves. So one transaction does what rounds cannot
+near liquidation, and below it. Amounts are those of one sale (``sale_wanted``): exact, at the worst price that may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from keeper.core.actions import Action
+from keeper.core.lending import figures as lending
+from keeper.core.lending.actions.rescues import full_repayment, interest_owed
+from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
+from keeper.core.lending.figures import Loan, Sale
+from keeper.core.lending.moves import Approve, Flash
+from keeper.core.lending.openings import Opening
+from keeper.core.lending.pairs import Pair, largest_within, sale_pairs
+from keeper.core.lending.position import Barred
+from keeper.core.lending.proposals import (
+    ATOMIC_FLOOR,
+    Cost,
+    LoanOffer,
+    Means,
+    PlanTerms,
+    Proposal,
+    Rejected,
+    Step,
+    end_floor,
+    gas_cost,
+    goal_of,
+    per_transaction,
+    spent,
+    withdraw_room,
+    within,
+    worth,
+)
+from keeper.core.lending.quotes import Quote
+from keeper.core.lending.rules import LendingIntent
+from keeper.core.reasons import Reason
+from keeper.core.units import Amount, Usd, mul_div_up, ratio_text
+
+BY_LOAN = " with a loan of the same transaction"
+"""How such a way is called, behind its pair."""
+
+
+def by_loan(
+    actions: tuple[Action, ...], intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
+) -> Iterator[Proposal | Rejected]:
+    """Yield one way per pair of collateral and debt, and lender; ``actions`` are what they are ways of."""
+    for pair in sale_pairs(intent, state.account):
+        if not opening.account.of(pair.sell.asset).is_collateral:
+            continue  # it is what is taken out of the way
+        for offer in terms.offers:
+            found = _way(pair, offer, intent, state, terms, opening)
+            yield replace(found, actions=actions) if isinstance(found, Proposal) else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """A sale that everybody bears: lender, pools, market and limits."""
+
+    sale: Sale
+    quote: Quote
+
+
+def _way(
+    pair: Pair, offer: LoanOffer, intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
+) -> Proposal | Rejected:
+    label, lead = f"{label_of(pair)}{BY_LOAN}", tuple[Step, ...]()
+    if opening.blocked and not pair.sell.holds_back:
+        return Rejected(label, Reason.COLLATERAL_STUCK, ", ".join(opening.blocked))
+    if not pair.sell.holds_back:  # what is in the way needs no way opened to leave
+        lead, state = opening.steps, replace(state, account=opening.account)
+    found = _sized(pair, offer, intent, state, terms)
+    if isinstance(found, Rejected):
+        return replace(found, label=label)
+    after = _after(state.account, pair, found.sale)
+    figures, floor = lending.figures(after), max(ATOMIC_FLOOR, end_floor(state.account, terms))
+    if figures.health_factor < floor or not after.model.lets_out(figures):
+        return Rejected(label, Reason.FLOOR_TOO_NEAR, f"floor {ratio_text(floor)}")
+    return _proposal(label, pair, offer, found, after, lead, intent, state, terms)
+
+
+def _sized(pair: Pair, offer: LoanOffer, intent: LendingIntent, state: Means, terms: PlanTerms) -> _Sized | Rejected:
+    """Return the smallest sufficient sale, or the largest that can be had; or why there is none."""
+    for way in (pair.sell.room.withdraw, pair.buy.room.repay):
+        if isinstance(way, Barred):
+            return Rejected("", way.reason, way.detail)
+    there = offer.there.get(pair.buy.asset, Amount(0))
+    if not there:
+        return Rejected("", Reason.LENDER_SHORT, f"{offer.lender} has no {pair.buy.symbol} now")
+    left = min(state.left_usd, per_transaction(intent))
+    if not within(left, pair.sell):
+        return Rejected("", Reason.SPEND_LIMIT, "nothing left to spend")
+    slippage = bound_of(pair, intent)
+    fair = largest_within(pair, state, terms, slippage)
+    room = withdraw_room(pair.sell, intent, state.account)
+    limited = replace(state, left_usd=left)
+    sale = sale_wanted(pair, intent, limited, min(fair, there))
+    if sale.sold > room:
+        sale = sale_wanted(pair, intent, limited, sale.bought * room // sale.sold)
+    quote = terms.quotes.best(pair.sell.asset, pair.buy.asset, sale.bought)
+    if quote is None or not sale.sold:
+        why = Reason.POOL_TOO_THIN if not fair else Reason.LIQUIDITY_SHORT if not room else Reason.NOTHING_HELPS
+        return Rejected("", why, f"nothing within {slippage} bps of the oracle" if not fair else pair.sell.symbol)
+    return _Sized(sale, quote)
+
+
+def _after(account: Loan, pair: Pair, sale: Sale) -> Loan:
+    """Return the account at the end: no more is repaid than is owed, interest until mining is owed where it is not."""
+    sell, repay = pair.sell.asset, pair.buy.asset
+    owed = account.of(repay).borrowed
+    paid, is_all = min(sale.bought, owed), sale.bought >= full_repayment(owed)
+    repaid = lending.after(account, repay, debt=interest_owed(owed, paid, is_all=is_all) - paid)
+    return lending.after(repaid, sell, supply=-sale.sold)
+
+
+def _proposal(
+    label: str,
+    pair: Pair,
+    offer: LoanOffer,
+    found: _Sized,
+    after: Loan,
+    lead: tuple[Step, ...],
+    intent: LendingIntent,
+    state: Means,
+    terms: PlanTerms,
+) -> Proposal:
+    sale, before, spend = found.sale, lending.health_factor(state.account), worth(found.sale.sold, pair.sell)
+    steps = (
+        *lead,
+        Step(Approve(pair.sell.asset, offer.lender, sale.sold), Usd(0), before),
+        Step(Flash(offer.lender, found.quote.route, sale.sold, sale.bought), spend, lending.health_factor(after)),
+    )
+    # all that leaves is sold, at the price that the pools ask for what is owed
+    lost = max(0, worth(found.quote.sold, pair.sell) - worth(sale.bought, pair.buy))
+    trading = mul_div_up(lost, sale.sold, max(1, found.quote.sold))
+    return Proposal(
+        actions=(),
+        label=label,
+        steps=steps,
+        cost=Cost(gas_cost(tuple(step.move for step in steps), terms), Usd(trading), Usd(0)),
+        after=Means(after, state.wallet, spent(state, spend)),
+        is_sufficient=goal_of(intent)(lending.figures(after)),
+    )

@@ -1,0 +1,39 @@
+"""How much a sale of collateral has to be, and what it may lose: the same whichever way it is done."""
+
+from __future__ import annotations
+
+from keeper.core.lending import figures as lending
+from keeper.core.lending.actions.rescues import full_repayment
+from keeper.core.lending.figures import Sale
+from keeper.core.lending.pairs import Pair
+from keeper.core.lending.proposals import Means, goal_of, within, worth
+from keeper.core.lending.rules import LendingIntent
+from keeper.core.lending.slippage import slippage_of
+from keeper.core.units import BPS, UINT256_MAX, Bps
+
+
+def sale_wanted(pair: Pair, intent: LendingIntent, state: Means, largest: int) -> Sale:
+    """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
+    sell, buy = pair.sell.asset, pair.buy.asset
+    bps = bound_of(pair, intent)
+    # what is sold is rounded up to a whole unit, which of a dear asset is worth more than dust
+    left = state.left_usd if state.left_usd >= UINT256_MAX else max(0, state.left_usd - worth(1, pair.sell))
+    dollars = within(left, pair.buy)
+    limit = min(largest, dollars * BPS // (BPS + bps) if dollars < UINT256_MAX else UINT256_MAX)
+    if intent.target.is_close:
+        # interest accrues until the last repayment: buy a hair more than is owed now
+        owed = state.account.of(buy).borrowed
+        padded = lending.after(state.account, buy, debt=full_repayment(owed) - owed)
+        return lending.deleverage_most(padded, sell, buy, bps, limit)
+    sale = lending.deleverage_to_reach(state.account, sell, buy, goal_of(intent), bps, limit)
+    return sale or lending.deleverage_most(state.account, sell, buy, bps, limit)
+
+
+def bound_of(pair: Pair, intent: LendingIntent) -> Bps:
+    """Return what a sale may lose now against the oracle's price."""
+    return slippage_of(intent.rule, intent.assessment, intent.outrun).of(pair.sell, pair.buy)
+
+
+def label_of(pair: Pair) -> str:
+    """Return how a sale of a pair is called."""
+    return f"sell {pair.sell.symbol} to repay {pair.buy.symbol}"

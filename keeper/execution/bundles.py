@@ -1,0 +1,121 @@
+"""What a bundle comes to for whoever begins it: followed hand by hand, and refused if anything stays in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from keeper.core.units import UINT256_MAX, Address
+from keeper.venues.effects import (
+    Allows,
+    Bundles,
+    Flow,
+    Lends,
+    Passes,
+    Pays,
+    Permits,
+    Pulls,
+    Redeems,
+    Repays,
+    Returns,
+    Sells,
+    Takes,
+    Trades,
+)
+
+NO_BOUND = UINT256_MAX
+LOST_IN_ROUNDING = 2
+"""Smallest units that redeeming may give less than was supplied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What is pulled from the owner's wallet, and the whole in the words of single calls.
+
+    What a sale brings in pays what is repaid, whatever is lent between them.
+    """
+
+    pulled: tuple[Pulls, ...]
+    leaves: tuple[Takes | Sells | Pays, ...]
+
+
+def summed(bundle: Bundles, owner: Address) -> Sum:
+    """Return what a bundle comes to for an owner who begins it. Raises ValueError for one that no keeper sends.
+
+    Every hand has to be empty at its end, whatever the sale brings and however much of the debt is left by then: what
+    stays in a hand is anybody's. A wallet of somebody else is a hand that nothing empties.
+    """
+    if bundle.may_fail:
+        raise ValueError("a step of a bundle that may fail without a trace")
+    hands, taken, sold, paid = _Hands(owner), list[Pulls](), list[Sells](), list[Pays]()
+    for flow in bundle.flows:
+        _follow(flow, hands, taken, sold, paid)
+    for holder, asset in hands.kept():
+        raise ValueError(f"leaves {asset} with {holder}, where anybody may take it")
+    if not taken and not sold and not paid:
+        raise ValueError("a bundle that comes to nothing")
+    takes = [Takes(pull.asset, pull.amount, owner) for pull in taken]
+    return Sum(tuple(taken), (*takes, *sold, *paid))
+
+
+@dataclass(slots=True)
+class _Hands:
+    """By holder and asset: the least and the most that is there. The owner's own wallet is no hand."""
+
+    owner: Address
+    held: dict[tuple[Address, Address], tuple[int, int]] = field(default_factory=dict)
+
+    def put(self, holder: Address, asset: Address, least: int, most: int) -> None:
+        if holder != self.owner:
+            before = self.held.get((holder, asset), (0, 0))
+            self.held[holder, asset] = (before[0] + least, min(NO_BOUND, before[1] + most))
+
+    def take(self, holder: Address, asset: Address, amount: int | None, what: str) -> tuple[int, int]:
+        """Return the least and the most that is taken. Raises ValueError for more than must be there."""
+        least, most = self.held.pop((holder, asset), (0, 0))
+        if amount is None:
+            return least, most
+        if least < amount:
+            raise ValueError(f"{what} {amount} of {asset}, {holder} has {least} for certain")
+        if most > amount:
+            self.held[holder, asset] = (least - amount, most if most >= NO_BOUND else most - amount)
+        return amount, amount
+
+    def kept(self) -> Sequence[tuple[Address, Address]]:
+        return [key for key, (_, most) in self.held.items() if most]
+
+
+def _follow(flow: Flow, hands: _Hands, taken: list[Pulls], sold: list[Sells], paid: list[Pays]) -> None:
+    match flow:
+        case Lends(asset, amount, receiver):
+            hands.put(receiver, asset, amount, amount)
+        case Returns(asset, amount, holder):
+            hands.take(holder, asset, amount, "gives back")
+        case Pulls(asset, amount, receiver, _):
+            if amount is None:
+                raise ValueError("pulls all there is")
+            hands.put(receiver, asset, amount, amount)
+            taken.append(flow)
+        case Passes(asset, amount, holder, receiver):
+            hands.put(receiver, asset, *hands.take(holder, asset, amount, "passes on"))
+        case Repays(asset, amount, holder, beneficiary):
+            _, most = hands.take(holder, asset, amount, "repays")
+            hands.put(holder, asset, 0, most)  # as much as is not owed any more
+            paid.append(Pays(asset, most, beneficiary, holder))
+        case Redeems(asset, token, amount, holder, receiver):
+            least, most = hands.take(holder, token, amount, "redeems")
+            hands.put(receiver, asset, max(0, least - LOST_IN_ROUNDING), most)
+        case Trades():
+            _sell(flow, hands, sold)
+        case Allows() | Permits():
+            raise ValueError(f"an approval within a bundle, for {flow.spender}")
+        case _:
+            assert_never(flow)
+
+
+def _sell(trade: Trades, hands: _Hands, sold: list[Sells]) -> None:
+    _, most = hands.take(trade.holder, trade.asset, trade.amount, "sells")
+    hands.put(trade.receiver, trade.bought, trade.least, NO_BOUND)
+    through, owner = trade.holder, hands.owner
+    sold.append(Sells(trade.asset, most, trade.bought, trade.least, owner, through, trade.deadline))

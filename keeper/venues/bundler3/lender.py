@@ -1,0 +1,78 @@
+"""Morpho's bundler on one chain, as the story knows a lender: a rescue of a plain account in one call.
+
+Borrow, repay, pull what stands for the collateral, redeem it to the exchange, sell all of it there, give the loan back;
+what the sale brought beyond goes to the owner. Every hand is swept with "all": nothing stays in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.core.lending.moves import Flash
+from keeper.core.units import Address, Amount
+from keeper.venues.bundler3.calls import ALL, Inner, encode_bundle, flash_loan, hand_on, pull, redeem, repay
+from keeper.venues.bundler3.deployment import BundlerDeployment, discover_faults, lent_probe
+from keeper.venues.bundler3.effects import Reach, bundle_decoder
+from keeper.venues.effects import Call, Decoder
+from keeper.venues.ports import Discovery, Exchange, LendingMarket, Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Bundler:
+    """The contracts of one table. ``adapters`` has, by lending market (its table in capitals), who speaks to it."""
+
+    name: str
+    bundler: Address
+    general_adapter: Address
+    lender: Address
+    adapters: Mapping[str, Address]
+
+    @property
+    def spender(self) -> Address:
+        """The general adapter pulls, for whoever began the bundle and nobody else."""
+        return self.general_adapter
+
+    @property
+    def hands(self) -> tuple[Address, ...]:
+        """The bundler and its adapters."""
+        return (self.bundler, self.general_adapter, *self.adapters.values())
+
+    def serves(self, market: LendingMarket) -> bool:
+        """Return whether there is an adapter for the market, and its supplies are tokens."""
+        return market.name.upper() in self.adapters and bool(market.receipts)
+
+    def find_faults(self) -> Discovery[tuple[str, ...]]:
+        """Find which adapters are not of this bundler or not of this lender."""
+        return (yield from discover_faults(self.bundler, self.general_adapter, self.lender, self.adapters))
+
+    def there_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, Amount]]:
+        """Return the probe of what the lender holds: it lends all of it, for nothing."""
+        return lent_probe(self.lender, assets)
+
+    def encode(
+        self, flash: Flash, market: LendingMarket, exchange: Exchange, owner: Address, deadline: int, purpose: str
+    ) -> Call:
+        """Return the bundle of a flash move. Debt that shrank meanwhile leaves a rest, which goes to the owner too."""
+        at, sold, owed = self.at(market), flash.route.tokens[0], flash.route.tokens[-1]
+        receipt = next(token for token, asset in market.receipts.items() if asset == sold)
+        sale = exchange.encode_sale(flash.route, flash.bought, at.general_adapter, deadline)
+        inner = (
+            hand_on(at.general_adapter, owed, at.market_adapter, flash.bought),
+            repay(at, owed, ALL, owner),
+            hand_on(at.market_adapter, owed, at.general_adapter, ALL),
+            pull(at, receipt, at.market_adapter, flash.sold),
+            redeem(at, sold, exchange.spender),
+            Inner(sale.to, sale.data),
+        )
+        loan = flash_loan(at, owed, flash.bought, inner)
+        return encode_bundle(self.bundler, (loan, hand_on(at.general_adapter, owed, owner, ALL)), purpose)
+
+    def decoders(self, market: LendingMarket, exchanges: Iterable[Exchange]) -> Mapping[Address, Decoder]:
+        """Return what bundles for a market do."""
+        sellers = {to: seller for exchange in exchanges for to, seller in exchange.sellers().items()}
+        return {self.bundler: bundle_decoder(self.at(market), Reach(market.receipts, sellers))}
+
+    def at(self, market: LendingMarket) -> BundlerDeployment:
+        """Return the contracts that a bundle for a market goes through. Raises KeyError for one it does not serve."""
+        return BundlerDeployment(self.bundler, self.general_adapter, self.lender, self.adapters[market.name.upper()])

@@ -1,0 +1,46 @@
+"""What a lender is: who lends within one transaction, what the loan costs, how it is entered and given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from keeper.core.lending.moves import Flash
+from keeper.core.units import Address, Amount
+from keeper.venues.effects import Call, Decoder
+from keeper.venues.ports.exchanges import Exchange
+from keeper.venues.ports.lending import LendingMarket
+from keeper.venues.ports.reads import Discovery, Probe
+
+
+class Lender(Protocol):
+    """Who lends within one transaction, and the contracts that make one call of a loan and what is done with it."""
+
+    @property
+    def name(self) -> str:
+        """The name of its table, which moves and approvals carry."""
+
+    @property
+    def spender(self) -> Address:
+        """Who takes out what stands for a supply, and is approved for it."""
+
+    @property
+    def hands(self) -> tuple[Address, ...]:
+        """Contracts that hold money while the call runs: what is left there afterwards is anybody's."""
+
+    def serves(self, market: LendingMarket) -> bool:
+        """Return whether it can speak to a lending market."""
+
+    def find_faults(self) -> Discovery[tuple[str, ...]]:
+        """Find what is wrong with the addresses of its table, each led by the key."""
+
+    def there_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, Amount]]:
+        """Return the probe of how much it can lend of each asset now; what cannot be read is not there."""
+
+    def encode(
+        self, flash: Flash, market: LendingMarket, exchange: Exchange, owner: Address, deadline: int, purpose: str
+    ) -> Call:
+        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline."""
+
+    def decoders(self, market: LendingMarket, exchanges: Iterable[Exchange]) -> Mapping[Address, Decoder]:
+        """Return the contracts that a keeper calls, and what calls to each do: the gate's allow-list."""

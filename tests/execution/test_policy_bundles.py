@@ -1,0 +1,220 @@
+"""What a bundle does as a whole is what the gate judges: nothing for others, nothing left in a hand, nothing unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from core_builders import BLOCK, GUARDIAN, NOW, OWNER, at, holding, limits, position
+
+from keeper.core.lending.moves import Approve, Flash, Move, Route
+from keeper.core.reasons import Reason
+from keeper.core.units import Address, Amount, Usd, Wei
+from keeper.execution import policy
+from keeper.execution.encoding import Venues, allow_list, encode_moves
+from keeper.execution.policy import Grant, PolicyError
+from keeper.venues.aave_v3.market import AaveMarket
+from keeper.venues.aave_v3.reserves import Listing
+from keeper.venues.bundler3 import calls
+from keeper.venues.bundler3.calls import ALL, Inner, flash_loan, hand_on, pull, redeem, repay
+from keeper.venues.bundler3.lender import Bundler
+from keeper.venues.codec.abi import address, load
+from keeper.venues.effects import Call
+from keeper.venues.uniswap_v3.exchange import UniswapV3
+from keeper.venues.uniswap_v3.pools import UniswapDeployment
+from keeper.venues.uniswap_v3.swaps import encode_sale
+
+SYMBOLS = ("WETH", "USDC", "DAI")
+WETH, USDC, DAI = (at(s) for s in SYMBOLS)
+A_WETH, A_USDC, A_DAI = (Address(address("0x" + f"a{i}" * 20)) for i in range(3))
+POOL, ROUTER, MORPHO = (Address(address("0x" + f"b{i}" * 20)) for i in range(3))
+BUNDLER, GENERAL, ADAPTER, STRANGER = (Address(address("0x" + f"c{i}" * 20)) for i in range(4))
+LISTINGS = tuple(
+    Listing(i, at(s), s, d, a, at("d"), at("f"))
+    for i, (s, d, a) in enumerate(zip(SYMBOLS, (18, 6, 18), (A_WETH, A_USDC, A_DAI), strict=True))
+)
+LENDER = Bundler("bundler3", BUNDLER, GENERAL, MORPHO, {"AAVE_V3": ADAPTER})
+UNISWAP = UniswapDeployment(at("fac"), at("quo"), ROUTER, (500,))
+VENUES = Venues(AaveMarket(POOL, at("o"), 10**8, LISTINGS), {"x": UniswapV3("x", UNISWAP)}, {"bundler3": LENDER})
+POSITION = position(holding("WETH", 10), holding("USDC", 0, 14_000), holding("DAI"))
+AT = LENDER.at(VENUES.market)
+SOLD, BOUGHT, DEADLINE = 10**18, 1_995 * 10**6, NOW + 600
+ROUTE = Route((WETH, USDC), (500,), "x")
+FLASH = Flash("bundler3", ROUTE, Amount(SOLD), Amount(BOUGHT))
+APPROVE = Approve(WETH, "bundler3", Amount(SOLD))
+ERC20 = load("erc20")
+
+
+def grant(signer: Address = OWNER, *, may_take: bool = True, **caps: int) -> Grant:
+    return Grant(BLOCK.chain_id, OWNER, signer, limits(**caps), Usd(0), DEADLINE, may_take=may_take)  # type: ignore[arg-type]
+
+
+def check(sent: Sequence[Call], by: Grant | None = None) -> None:
+    by = by or grant()
+    allowed = allow_list(VENUES, [WETH, USDC, DAI], by.signer, is_batch=False)
+    policy.check(sent, BLOCK.chain_id, by, allowed, VENUES.grounds(POSITION))
+
+
+def encoded(*moves: Move) -> tuple[Call, ...]:
+    return encode_moves(moves, VENUES, POSITION, OWNER, DEADLINE)
+
+
+def why(sent: Sequence[Call], by: Grant | None = None) -> str:
+    with pytest.raises(PolicyError) as refused:
+        check(sent, by)
+    return refused.value.detail
+
+
+SALE = Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT, GENERAL, DEADLINE).data)
+INNER = [
+    hand_on(GENERAL, USDC, ADAPTER, BOUGHT),
+    repay(AT, USDC, ALL, OWNER),
+    hand_on(ADAPTER, USDC, GENERAL, ALL),
+    pull(AT, A_WETH, ADAPTER, SOLD),
+    redeem(AT, WETH, ROUTER),
+    SALE,
+]
+SWEEP = hand_on(GENERAL, USDC, OWNER, ALL)
+
+
+def bundle(inner: Sequence[Inner] = INNER, after: Sequence[Inner] = (SWEEP,), loan: int = BOUGHT) -> tuple[Call, Call]:
+    """The approval, and the bundle with what a test changes in it."""
+    (approve,) = encoded(APPROVE)
+    return approve, calls.encode_bundle(BUNDLER, [flash_loan(AT, USDC, loan, inner), *after], "bundle")
+
+
+def put(place: int, *instead: Inner) -> list[Inner]:
+    return [*INNER[:place], *instead, *INNER[place + 1 :]]
+
+
+def test_the_bundle_of_a_flash_move_passes() -> None:
+    """It is the one the attacks below are made of, byte for byte; it counts once against a limit."""
+    sent = encoded(APPROVE, FLASH)
+    assert [c.data for c in sent] == [c.data for c in bundle()]
+    check(sent)
+    check(sent, grant(per_tx=2_001))  # type: ignore[arg-type]
+
+
+def test_a_bundle_counts_against_the_limit_of_a_transaction() -> None:
+    """All of the collateral that leaves in it, two thousand dollars."""
+    with pytest.raises(PolicyError) as refused:
+        check(encoded(APPROVE, FLASH), grant(per_tx=1_999))  # type: ignore[arg-type]
+    assert refused.value.reason is Reason.SPEND_LIMIT
+
+
+ATTACKS: dict[str, tuple[Callable[[], tuple[Call, ...]], str]] = {
+    "the surplus to a stranger": (lambda: bundle(after=[hand_on(GENERAL, USDC, STRANGER, ALL)]), "anybody may take it"),
+    "the surplus left behind": (lambda: bundle(after=[]), "anybody may take it"),
+    "only a part of the surplus": (lambda: bundle(after=[hand_on(GENERAL, USDC, OWNER, 1)]), "passes on 1"),
+    "a stranger's debt repaid": (lambda: bundle(put(1, repay(AT, USDC, ALL, STRANGER))), "is not the owner"),
+    "the rest of the repayment left behind": (lambda: bundle(put(2)), "anybody may take it"),
+    "collateral redeemed to a stranger": (lambda: bundle(put(4, redeem(AT, WETH, STRANGER))), "anybody may take it"),
+    "supply pulled to a stranger": (
+        lambda: bundle(put(3, pull(AT, A_WETH, STRANGER, SOLD), pull(AT, A_WETH, ADAPTER, SOLD))),
+        "anybody may take it",
+    ),
+    "everything pulled": (lambda: bundle(put(3, pull(AT, A_WETH, ADAPTER, ALL))), "pulls all there is"),
+    "more pulled than is approved is more sold": (
+        lambda: bundle(put(3, pull(AT, A_WETH, ADAPTER, 2 * SOLD))),
+        "more than max_slippage_bps",
+    ),
+    "less pulled than is approved": (
+        lambda: bundle(put(3, pull(AT, A_WETH, ADAPTER, SOLD - 1))),
+        "approves 1 of WETH",
+    ),
+    "the sale's money to a stranger": (
+        lambda: bundle(put(5, Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT, STRANGER, DEADLINE).data))),
+        "gives back",
+    ),
+    "a sale for too little": (
+        lambda: bundle(
+            put(5, Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT // 2, GENERAL, DEADLINE).data)), loan=BOUGHT
+        ),
+        "gives back",
+    ),
+    "a sale without a deadline": (
+        lambda: bundle(
+            put(
+                5,
+                Inner(
+                    ROUTER,
+                    load("uniswap_v3_swap_router_02").exactInputSingle.encode((WETH, USDC, 500, GENERAL, 0, BOUGHT, 0)),
+                ),
+            )
+        ),
+        "is later than",
+    ),
+    "a sale of what is not there": (lambda: bundle([*INNER, SALE]), "a swap of nothing"),
+    "a step that may fail": (
+        lambda: bundle(after=[replace(SWEEP, may_fail=True)]),
+        "may fail without a trace",
+    ),
+    "a step within the loan that may fail": (
+        lambda: bundle(put(2, replace(INNER[2], may_fail=True))),
+        "may fail without a trace",
+    ),
+    "an approval by a hand": (
+        lambda: bundle(after=[Inner(USDC, ERC20.approve.encode(STRANGER, 1)), SWEEP]),
+        "an approval within a bundle",
+    ),
+    "a foreign leaf": (lambda: bundle(after=[SWEEP, Inner(STRANGER, b"\1\2\3\4")]), "is not on the list"),
+    "the pool called by the bundler": (
+        lambda: bundle(after=[SWEEP, Inner(POOL, load("aave_v3_pool").withdraw.encode(WETH, 1, OWNER))]),
+        "is not on the list",
+    ),
+    "called back by somebody else": (
+        lambda: bundle(after=[replace(SWEEP, callback_hash=b"\1" * 32)]),
+        "a call back to the bundler",
+    ),
+    "another asset pulled along": (
+        lambda: bundle(after=[pull(AT, A_DAI, STRANGER, 5), SWEEP]),
+        "anybody may take it",
+    ),
+    "money of the wallet pulled along": (
+        lambda: bundle(after=[pull(AT, USDC, STRANGER, 5), SWEEP]),
+        "anybody may take it",
+    ),
+    "the adapter approved for the asset itself": (
+        lambda: (Call(WETH, ERC20.approve.encode(GENERAL, SOLD), Wei(0), "approve"),),
+        "may not be approved",
+    ),
+    "the router approved for the supply": (
+        lambda: (Call(A_WETH, ERC20.approve.encode(ROUTER, SOLD), Wei(0), "approve"),),
+        "may not be approved",
+    ),
+    "an approval that nothing pulls": (lambda: encoded(APPROVE), "that no call pays"),
+    "an adapter called alone": (lambda: (Call(GENERAL, SWEEP.data, Wei(0), "alone"),), "is not on the list"),
+    "a bundle that comes to nothing": (
+        lambda: (calls.encode_bundle(BUNDLER, [SWEEP], "nothing"),),
+        "comes to nothing",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_bundle_that_a_keeper_would_not_send_is_refused(attack: str) -> None:
+    """Each differs from the one that passes in one thing."""
+    made, expected = ATTACKS[attack]
+    assert expected in why(made())
+
+
+def test_a_loan_that_could_not_be_given_back_is_refused() -> None:
+    """The sale has to bring for certain what is owed to the lender."""
+    assert "gives back" in why(bundle(put(0, hand_on(GENERAL, USDC, ADAPTER, BOUGHT + 1)), loan=BOUGHT + 1))
+
+
+def test_a_guardian_sends_no_bundle() -> None:
+    """It never takes anything out and never trades."""
+    assert "a guardian only pays in" in why(encoded(FLASH), grant(GUARDIAN))
+
+
+def test_a_rule_that_trades_nothing_sends_no_bundle() -> None:
+    """Its actions let nothing out."""
+    assert "lets nothing be taken out or sold" in why(encoded(APPROVE, FLASH), grant(may_take=False))
+
+
+def test_an_approval_for_a_swap_is_not_used_up_by_a_bundle() -> None:
+    """What the router may take of the wallet is not what it sells of its own."""
+    sent = encoded(Approve(WETH, "x", Amount(SOLD)), APPROVE, FLASH)
+    assert "approves" in why(sent)
