@@ -2,7 +2,7 @@
 
 A package has a module ``find`` with ``find_market`` (lending), ``find_account`` (perpetuals), ``exchange`` or
 ``lender``, and ``find_owned`` or ``owned_by_logs`` where an owner has several positions that settings must name.
-It is loaded when it is used: a keeper of one venue does not load the others. Nothing outside ``venues`` knows one by name.
+It is loaded when it is used: a keeper of one venue does not load the others. Nobody outside knows one by name.
 """
 
 from __future__ import annotations
