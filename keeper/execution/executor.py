@@ -30,7 +30,7 @@ from keeper.venues.ports import ReadFailedError
 O_co = TypeVar("O_co", covariant=True)
 O = TypeVar("O", bound=Ending[Any])  # noqa: E741 - an outcome
 CALLED_OFF = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
-CUT_SHORT = (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY)
+CUT_SHORT = (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY, Reason.PRICE_MOVED)
 """The market moved under a later round, or another needs the signer: what was done stands, the rest is decided anew."""
 
 
@@ -121,12 +121,12 @@ class Executor:
 
     async def _fell_short(self, errand: Errand[O], receipts: Sequence[Receipt], error: Exception) -> O:
         reason, detail = _why(error)
+        is_cut_short = bool(receipts) and reason in CUT_SHORT
         if reason is Reason.REVERTED:
             reason, said = await self._why_reverted(error)
             detail = f"{detail}{said and f': {said}'}"
         if await self._is_over():
             await errand.put_back()
-        is_cut_short = bool(receipts) and reason in CUT_SHORT
         kind: OutcomeKind = "partial" if is_cut_short else "cancelled" if reason in CALLED_OFF else "failed"
         return await errand.ended(kind, reason, detail, _hashes(receipts))
 

@@ -193,26 +193,25 @@ class Decisions:
 
         Raises JournalError.
         """
-        made = await self._failures(position, rule, timestamp, doing)
+        made = await self._endings(position, rule, timestamp, doing, "failed")
         return sum((outcome or {}).get("reason") not in NO_FAULT_OF_THE_PLAN for outcome in made)
 
     async def price_moved_since(self, position: str, rule: str, timestamp: int) -> int:
-        """How many live plans of a rule were refused for the price, at block time ``timestamp`` or later.
+        """How many live plans of a rule the price refused or cut short, at block time ``timestamp`` or later.
 
         Raises JournalError.
         """
-        made = [x for doing in DONE for x in await self._failures(position, rule, timestamp, doing)]
+        ways = [(doing, kind) for doing in DONE for kind in SHORT]
+        made = [x for doing, kind in ways for x in await self._endings(position, rule, timestamp, doing, kind)]
         return sum((outcome or {}).get("reason") == PRICE_MOVED for outcome in made)
 
-    async def _failures(self, position: str, rule: str, timestamp: int, doing: str) -> Sequence[Any]:
-        """Return the outcomes of what was signed for and failed; one kind at a time, as their index has them."""
-        failed = and_(
-            decisions.c.mode == "live", decisions.c.kind == doing, decisions.c.outcome_kind == "failed", SIGNED
-        )
-        matching = and_(about(position, rule), failed, decisions.c.block_timestamp >= timestamp)
+    async def _endings(self, position: str, rule: str, timestamp: int, doing: str, kind: str) -> Sequence[Any]:
+        """Return the outcomes of what was signed for and ended so; one kind at a time, as their index has them."""
+        ended = and_(decisions.c.mode == "live", decisions.c.kind == doing, decisions.c.outcome_kind == kind, SIGNED)
+        matching = and_(about(position, rule), ended, decisions.c.block_timestamp >= timestamp)
         newest_first = decisions.c.block_timestamp.desc()
         query = select(decisions.c.outcome).where(matching).order_by(newest_first).limit(MOST_FAILURES)
-        async with self.store.reading("read failed plans") as connection:
+        async with self.store.reading("read how plans ended") as connection:
             return (await connection.read(query)).scalars().all()
 
     async def prune(self, days: int) -> int:
@@ -270,6 +269,7 @@ def _count_or_insert(connection: Connection, decision: NewDecision, now: int) ->
 
 
 DONE = ("act", "upkeep")
+SHORT = ("failed", "partial")
 """Kinds of decisions to do something."""
 
 

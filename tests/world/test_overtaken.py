@@ -13,6 +13,7 @@ from armed_stage import SELL, Stage, rule, staged
 from scenes import BITCOIN, DOLLAR, ETHER, Scene
 
 from keeper.core.reasons import Reason
+from keeper.execution.tx_state import TxState
 from sandbox.survival.market import Borrower, Market
 
 pytestmark = pytest.mark.world
@@ -204,3 +205,22 @@ async def test_a_debt_that_another_pays_before_us_costs_no_try_and_leaves_nothin
     assert outside < 10 * DOLLAR, found
     if share == 100:
         assert world.supplied("WETH", scene.owner) >= before, "nothing is sold for a debt that is gone"
+
+
+async def test_a_round_whose_price_has_gone_is_not_sent_and_what_was_done_stands(scene: Scene) -> None:
+    """Call by call: two rounds are mined, the oracle falls by 4 %: the third is decided anew, and nothing reverts."""
+    loan = Loan({"WETH": 10 * ETHER}, {"USDC": 13_000 * DOLLAR}, "WETH", "1700", "1630", "WETH")
+    async with overtaken(scene, loan, batch=False) as seen:
+        await seen.stage.look()
+        await seen.sent()
+        await seen.block(loan.near, liquidates=False)
+        await seen.sent()
+        await seen.ended()
+        found = await seen.rows()
+        tries = await seen.tries()
+        rows = await seen.stage.engine.journal.transactions.recent(200)
+    assert found[0] == ("partial", Reason.PRICE_MOVED.code), found
+    assert found[1:] or scene.health() > 1.25, "while its rule asks for it the next plan is on its way at once"
+    assert tries == (0, 1), "it was the price: no try is used up, and the next may give more"
+    assert all(row.state != TxState.REVERTED.value for row in rows)
+    assert scene.health() > 1.2, found
