@@ -269,8 +269,9 @@ def _count_or_insert(connection: Connection, decision: NewDecision, now: int) ->
 
 
 DONE = ("act", "upkeep")
-SHORT = ("failed", "partial")
 """Kinds of decisions to do something."""
+SHORT = ("failed", "partial")
+"""How plans end that the price outran: at once, or after what was done stands."""
 
 
 def _count_if_repeated(connection: Connection, decision_id: int, outcome: Json) -> None:
