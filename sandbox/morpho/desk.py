@@ -72,7 +72,8 @@ class MorphoDesk:
         self.chain.send(self.blue.functions.createMarket(params), self.admin)
         self.oracles[id_], self.markets[id_], self.symbols[id_] = oracle, params, (collateral, loan)
         if Decimal(fee):
-            self.chain.send(self.blue.functions.setFeeRecipient(self.admin), self.admin)
+            if self.blue.functions.feeRecipient().call() != self.admin:
+                self.chain.send(self.blue.functions.setFeeRecipient(self.admin), self.admin)
             self.chain.send(self.blue.functions.setFee(params, int(Decimal(fee) * WAD)), self.admin)
         self.lend(id_, int(Decimal(depth_usd) / self.world.price(loan) * 10 ** decimals[loan]))
         return id_

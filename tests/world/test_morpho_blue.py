@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from scenes import DOLLAR, ETHER, Scene
+from scenes import DOLLAR, ETHER, RULE, Scene
 from typer.testing import CliRunner
 from web3 import Web3
 from web3.exceptions import ContractLogicError
@@ -138,6 +138,37 @@ def test_two_markets_of_one_owner_are_two_positions(scene: Scene, morpho: Morpho
     assert morpho.position(safe, scene.owner)[2] == 10 * ETHER
     health = {row["name"]: Decimal(row["figures"]["health_factor"]) for row in scene.data("status")["positions"]}
     assert float(health["lent"]) == pytest.approx(1.2 * 10 * 0.945 / 5, rel=1e-3)
+
+
+def test_one_owner_s_loans_on_two_protocols_live_through_one_crash(scene: Scene, morpho: MorphoDesk) -> None:
+    """The same signer, the same block: both are decided together, each is rescued by its own calls."""
+    id_ = morpho.create("WETH", "USDC")
+    morpho.open(id_, scene.owner, 10 * ETHER, 13_100 * DOLLAR)
+    scene.open()
+    scene.crash("1890")
+    scene.rules = RULE + POSITION.format(name="lent", id=id_, owner=scene.owner)
+    scene.write()
+    file = scene.folder / "network.toml"
+    file.write_text(file.read_text() + morpho.table())
+    for _ in range(2):  # one signer: what waits in the first look is next
+        rows = {row["name"]: row for row in json.loads(scene.keeper("once", "--json", "--live").stdout)["positions"]}
+    assert set(rows) == {"eth-loop", "lent"}
+    assert scene.health() > 1.5
+    assert morpho.health(id_, scene.owner) > Decimal("1.5")
+
+
+def test_leverage_is_added_where_there_is_room(scene: Scene, morpho: MorphoDesk) -> None:
+    """Borrow, buy, supply: in rounds, and never past the target."""
+    id_ = morpho.create("WETH", "USDC")
+    morpho.open(id_, scene.owner, 10 * ETHER, 6_000 * DOLLAR)
+    scene.crash("2000")
+    boost = POSITION.replace("health_factor_below", "health_factor_above").replace('"1.25"', '"2.20"')
+    boost = boost.replace('"top_up", "repay", "deleverage"', '"leverage_up"').replace('"1.60"', '"2.00"')
+    keep(scene, morpho, id_, rules=boost)
+    row = once(scene, "--live")
+    assert row["outcome"]["kind"] in ("restored", "boosted"), row
+    assert 1.99 < float(morpho.health(id_, scene.owner)) < 2.2
+    assert morpho.position(id_, scene.owner)[2] > 10 * ETHER
 
 
 def test_a_guardian_pays_in_and_takes_nothing_out(scene: Scene, morpho: MorphoDesk) -> None:

@@ -165,8 +165,10 @@ class Early:
         for position in last.positions:
             if not isinstance(position, LendingPosition) or (names is not None and position.name not in names):
                 continue
+            # an asset may be followed for another market's sake: here it has to be priced by its feed as well
+            plain = {x.asset for x in self._engine.reader.account(position.name).listings if x.feed == x.source}
             assets = {h.asset for h in position.held}
-            if assets <= followed and lending.proven(position) is not None:
+            if assets <= followed & plain and lending.proven(position) is not None:
                 found.append(carried_on(position, block, stated))
         return replace(last, block=block, positions=tuple(found))
 
