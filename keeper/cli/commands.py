@@ -30,6 +30,10 @@ from keeper.cli.keystore import keystore
 from keeper.cli.tx import tx
 from keeper.cli.version import version
 
+Everything = Annotated[bool, typer.Option("--all", help="Everything in this settings file.")]
+OfPosition = Annotated[str | None, typer.Option("--position", "-p", help="A position or book, by name.")]
+OfRule = Annotated[str | None, typer.Option("--rule", "-r", help="A rule, by name.")]
+
 app = typer.Typer(
     name="keeper",
     no_args_is_help=True,
@@ -179,6 +183,42 @@ def journal(
         return Exit.FINE
 
     finish(guarded(work))
+
+
+@app.command()
+def pause(
+    config: Config = DEFAULT,
+    everything: Everything = False,
+    position: OfPosition = None,
+    rule: OfRule = None,
+    how_long: Annotated[
+        str | None, typer.Option("--for", help='How long, like "2h" or "1d"; left out, until `keeper resume`.')
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Keep a rule, a position or everything from acting: nothing of it is signed; alerts go on. Outlives a restart.
+
+    A running keeper heeds it before it acts next. What is on its way is taken back where it can be.
+    """
+    settings = settings_of(config)
+    from keeper.cli import pausing
+
+    pausing.pause(settings, pausing.meant(settings, position, rule, everything=everything), how_long, as_json=as_json)
+
+
+@app.command()
+def resume(
+    config: Config = DEFAULT,
+    everything: Everything = False,
+    position: OfPosition = None,
+    rule: OfRule = None,
+    as_json: Json = False,
+) -> None:
+    """End a pause; --all ends every one."""
+    settings = settings_of(config)
+    from keeper.cli import pausing
+
+    pausing.resume(settings, pausing.meant(settings, position, rule, everything=everything), as_json=as_json)
 
 
 @app.command()

@@ -13,6 +13,8 @@ from keeper.cli.doctor import examine
 from keeper.cli.given import each
 from keeper.cli.guard import in_house
 from keeper.cli.keeping import verdict
+from keeper.cli.pausing import paused
+from keeper.cli.pausing import show as show_pauses
 from keeper.core.book.rules import BookAssessment
 from keeper.core.snapshot import Snapshot
 from keeper.engine.cases import cases_of
@@ -32,9 +34,11 @@ def status(chains: list[Settings], *, as_json: bool) -> None:
 
     def work_of(settings: Settings) -> Callable[[Opened], Awaitable[Exit]]:
         async def look(engine: Opened, snapshot: Snapshot) -> Exit:
-            await show.status(out(), engine, snapshot, as_json=as_json, names=settings.names)
+            pauses = await paused(engine.journal, settings)
+            await show.status(out(), engine, snapshot, as_json=as_json, names=settings.names, pauses=pauses)
             if not as_json:
                 show_settings.names(out(), settings)
+                show_pauses(out(), pauses, as_json=False)
             return Exit.FINE
 
         return lambda engine: _at_one_block(engine, look)

@@ -18,6 +18,7 @@ from keeper.core.book.carry import Carry
 from keeper.core.book.rules import BookAssessment
 from keeper.core.family import Family
 from keeper.core.lending.rules import LendingAssessment
+from keeper.core.pauses import Pause
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
@@ -46,7 +47,13 @@ def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
 
 
 async def status(
-    console: Console, engine: Opened, snapshot: Snapshot, *, as_json: bool, names: Sequence[NamedAccount] = ()
+    console: Console,
+    engine: Opened,
+    snapshot: Snapshot,
+    *,
+    as_json: bool,
+    names: Sequence[NamedAccount] = (),
+    pauses: Sequence[Pause] = (),
 ) -> None:
     """Print the positions at one block."""
     judged, perps = await _judged(engine, snapshot)
@@ -72,6 +79,7 @@ async def status(
             "flaws": list(engine.reader.known.flaws),
             "nodes": [asdict(node) for node in _nodes(engine)],
             "names": [asdict(named) for named in names],
+            "paused": [asdict(pause) for pause in pauses],
         }
         as_json_text(console, data)
         return

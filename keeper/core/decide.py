@@ -78,6 +78,8 @@ class Memory:
     """Position → what rescues have paid for gas since its danger began, over all plans and restarts."""
     outrun: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(position, rule) → plans that the price outran within its cooldown."""
+    paused: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(position, rule) → the pause that keeps it from acting, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,8 @@ def not_now(
 
     Neither an emergency nor a new danger (``is_new``: prices are worse than those it acted on) waits for a cooldown.
     """
+    if (pause := memory.paused.get((name, rule.name))) is not None:
+        return Reason.PAUSED, pause
     if name in memory.flying:
         return Reason.IN_FLIGHT, ""
     if signers and all(signer in memory.busy for signer in signers):

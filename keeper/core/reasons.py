@@ -39,6 +39,7 @@ class Reason(Enum):
         "the keeper stopped signing after repeated failures",
         "see the log; it resumes after some good cycles, or with a restart",
     )
+    PAUSED = ("paused", "its owner paused it: nothing is signed", "end the pause with `keeper resume`")
     ALERT_ONLY = ("alert_only", "the rule only alerts", "add an action to the rule to let the keeper act")
     # the position cannot be judged
     POSITION_UNREADABLE = ("position_unreadable", "the position could not be read", "check the node and the addresses")

@@ -13,6 +13,7 @@ from keeper.core.family import Family
 from keeper.core.lending.joint import Ahead
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.notices import sentence
+from keeper.core.pauses import from_plain, holding, key_of
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
@@ -219,9 +220,17 @@ class Engine:
             outrun[key] = past.outrun
             acted_on[key] = {Address(asset): price for asset, price in past.prices.items()}
             paid[rule.position] = Wei(past.gas_paid)
+        paused = await self.paused(fired)
         flights = self.state.in_flight
         busy, flying = flights.busy(), flights.names()
-        return Memory(acted, spent, failed, busy, flying, self.state.may_sign, acted_on, paid, outrun)
+        return Memory(acted, spent, failed, busy, flying, self.state.may_sign, acted_on, paid, outrun, paused)
+
+    async def paused(self, rules: Sequence[Ruled]) -> dict[tuple[str, str], str]:
+        """Return which rules their owner paused: asked anew each time, for another process writes it."""
+        network, now = self.reader.network, self.clock.wall()
+        found = from_plain(await self.journal.facts.get(key_of(network.chain_id, network.name)))
+        held = {(r.position, r.name): holding(found, r.position, r.name, int(now)) for r in rules} if found else {}
+        return {key: pause.subject for key, pause in held.items() if pause is not None}
 
     async def past_of(self, rule: Ruled, block: BlockRef, doing: Doing = "act") -> Past:
         """Return what the journal knows of a rule, or of upkeep for it; asked only when something was written since.

@@ -37,6 +37,8 @@ async def carry_out(
     signer = engine.reader.positions[position.name].spender
     if signer in engine.state.in_flight or not engine.state.may_sign:
         return
+    if rule is not None and await engine.paused((rule,)):
+        return  # what rests stays, and what is late is taken back all the same
     rule = rule or _housekeeping(position.name)
     plan = plan_of(position, rule, move)
     if engine.terms.mode == "dry_run" and engine.state.upkept.get(f"{position.name}:{rule.name}") == plan.label:

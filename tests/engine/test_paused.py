@@ -1,0 +1,94 @@
+"""Paused rules: nothing of them is signed, their owner goes on hearing of them, and everything else goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from core_builders import BLOCK, loop, rule
+from paper import Paper, engine_on, holding_dollars
+from perp_builders import perp_rule, short
+
+from keeper.core.decide import Hold
+from keeper.core.lending.rules import LendingIntent
+from keeper.core.pauses import ABOUT, ALL, RULE, Pause, key_of, plain
+from keeper.core.reasons import Reason
+from keeper.engine.cycle import cycle
+from keeper.engine.engine import Engine
+from keeper.engine.result import Result
+
+IN_DANGER = loop("10", "14000")
+
+
+def pausing(engine: Engine, *pauses: Pause) -> Engine:
+    journal: Any = engine.journal
+    journal.kept[key_of(BLOCK.chain_id, engine.reader.network.name)] = plain(pauses)
+    return engine
+
+
+def _noting(get: Any, asked: list[str]) -> Any:
+    async def noted(journal: Any, key: str) -> Any:
+        asked.append(key)
+        return await get(journal, key)
+
+    return noted
+
+
+def reason(result: Result) -> Reason | None:
+    return result.decision.reason if isinstance(result.decision, Hold) else None
+
+
+@pytest.mark.parametrize("pause", [Pause(RULE, "protect", 0), Pause(ABOUT, "loop", 0), Pause(ALL, "", 0)], ids=str)
+async def test_a_paused_rule_plans_nothing_and_alarms(pause: Pause) -> None:
+    """Nothing is quoted, rehearsed or signed; that it fires is an alarm all the same, with how to end the pause."""
+    paper = Paper({"loop": IN_DANGER}, holding_dollars())
+    engine = pausing(engine_on(paper, rule()), pause)
+    (result,) = await cycle(engine, BLOCK)
+    assert reason(result) is Reason.PAUSED
+    assert result.decision.leaves_in_danger  # type: ignore[union-attr] - a hold, see above
+    assert paper.rehearsed == []
+    assert len(engine.observer.alarms) == 1
+
+
+async def test_another_rule_and_another_position_go_on() -> None:
+    """A pause of one rule is not one of what it stands beside."""
+    paper = Paper({"loop": IN_DANGER, "other": replace(IN_DANGER, name="other")}, holding_dollars())
+    engine = pausing(
+        engine_on(paper, rule(), replace(rule(), name="second"), replace(rule(), position="other")),
+        Pause(ABOUT, "other", 0),
+        Pause(RULE, "protect", 0),
+    )
+    loop_result, other = await cycle(engine, BLOCK)
+    assert isinstance(loop_result.decision, LendingIntent)
+    assert loop_result.decision.rule.name == "second"
+    assert reason(other) is Reason.PAUSED
+
+
+async def test_a_pause_that_is_over_holds_nobody_back() -> None:
+    """By the machine's clock, at which its owner looked."""
+    engine = engine_on(Paper({"loop": IN_DANGER}, holding_dollars()), rule())
+    now = int(engine.clock.wall())
+    pausing(engine, Pause(ALL, "", now - 10, now - 1))
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.decision, LendingIntent)
+
+
+async def test_a_quiet_block_asks_nothing_about_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are looked up where a rule fires, and nowhere else."""
+    for dollars, times in (("5000", 0), ("14000", 1)):
+        engine, asked = engine_on(Paper({"loop": loop("10", dollars)}, holding_dollars()), rule()), list[str]()
+        journal: Any = engine.journal
+        monkeypatch.setattr(type(journal), "get", _noting(type(journal).get, asked))
+        await cycle(engine, BLOCK)
+        assert sum(key.startswith("paused:") for key in asked) == times
+        monkeypatch.undo()
+
+
+async def test_perpetuals_are_paused_alike() -> None:
+    """One decide for every kind: one pause too."""
+    paper = Paper({"short": short(margin="300")}, holding_dollars())
+    engine = pausing(engine_on(paper, perp_rules=(perp_rule(),)), Pause(ABOUT, "short", 0))
+    (result,) = await cycle(engine, BLOCK)
+    assert reason(result) is Reason.PAUSED
+    assert paper.rehearsed == []
