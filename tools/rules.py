@@ -13,7 +13,7 @@ from keeper.core.lending.kind import LENDING
 from keeper.core.metrics import Metric, P
 from keeper.core.perp.kind import PERP
 from keeper.core.rules import Kind
-from keeper.core.scales import Beyond, Range, Unit
+from keeper.core.scales import Beyond, Range, Unit, plain
 from keeper.core.units import DAY_S, HOUR_S
 from keeper.settings.rule_keys import either, targets_of, triggers_of
 from keeper.venues.registry import VENUES
@@ -92,7 +92,9 @@ def _beside(metric: Metric[P]) -> str:
     if metric.bound_key:
         return f"in a table: {named}, and the figure as `{metric.bound_key}`"
     window = f'`window` (usually "{_period(metric.window_s)}")' if metric.window_s else ""
-    return ", ".join(x for x in (named, window) if x)
+    fall = f'`fall` (usually "{plain(metric.fall)}")' if metric.fall else ""
+    table = "as a table: `{{ {} = …, {} = … }}`".format(*metric.parts) if metric.parts else ""
+    return ", ".join(x for x in (named, window, fall, table) if x)
 
 
 def _period(seconds: int) -> str:

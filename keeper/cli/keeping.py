@@ -50,6 +50,8 @@ def _warn(chains: list[Settings]) -> None:
 
 async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
     await engine.reader.blocks.check_chain()
+    if engine.movements is not None:
+        engine.movements.waits = True
     daemon, seen, outcomes = Daemon(engine, settings), dict[str, Result](), dict[str, AnyOutcome | None]()
     await daemon.reconcile()
     for _ in range(ROUNDS):

@@ -40,6 +40,8 @@ class Subject:
     symbol: str | None = None
     """An asset or a market, as the owner named it."""
     window_s: int = 0
+    fall: int = 0
+    """By which share prices fall at once, Wad, for what looks at such a fall."""
 
 
 WHOLE = Subject()
@@ -79,6 +81,10 @@ class Metric(Generic[P]):
     """Where what is meant and its bound are written in a table of their own: the key of the bound in it."""
     window_s: int = 0
     """The window where the owner gives none; zero for what does not look back over one."""
+    fall: int = 0
+    """The fall of prices where the owner gives none, Wad; zero for what looks at none."""
+    parts: tuple[str, str] | None = None
+    """What a table calls the bound and what stands beside it: ``{ probability = "0.01", horizon = "24h" }``."""
     actions: tuple[str, ...] | None = None
     """What a rule on it may do beside alerting, where not every action helps; None: all of its kind."""
     why_only: str = ""
@@ -89,6 +95,8 @@ class Metric(Generic[P]):
     """True where a venue can watch for it by itself: an order that rests there may stand in for the rule."""
     looks_beside: bool = False
     """True where what it measures is read beside the position: other prices, what assets stand for."""
+    looks_ahead: bool = False
+    """True where it rests on the price history of the position's assets."""
     follows_prices: bool = True
     """False for a rate: no fall of a price is a new danger to it, and none makes it fire."""
     is_turned: Callable[[P, Subject], bool] | None = None

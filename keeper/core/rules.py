@@ -236,6 +236,11 @@ def judge(
 NO_TRAIL = Trail()
 
 
+def looks_ahead(rule: Rule[P]) -> bool:
+    """Return whether a rule rests on how prices moved: by its trigger, or by its target."""
+    return rule.trigger.metric.looks_ahead or (rule.target is not None and rule.target.metric.looks_ahead)
+
+
 def too_late(kind: Kind[P, A, I], rule: Rule[P], position: P) -> str | None:
     """Return that a rule still rests where liquidation begins; None where it fires before, or nobody knows."""
     trigger, metric = rule.trigger, rule.trigger.metric

@@ -20,7 +20,7 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.balances import LentMemory
 from keeper.engine.history import PerpMemory
-from keeper.engine.ports import Clock, Feed, FeeSource, Logs, Reader
+from keeper.engine.ports import Clock, Feed, FeeSource, Logs, PriceMovements, Reader
 from keeper.engine.state import State
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor
@@ -88,6 +88,8 @@ class Engine:
     """Other nodes to ask before money moves, where there are any."""
     quorum: Opinions | None = None
     """What those nodes say of the block that is being read."""
+    movements: PriceMovements | None = None
+    """How prices moved, where a rule looks ahead."""
     senders: dict[Address, Executor] = field(default_factory=dict)
     recollection: Recollection = field(init=False)
 
@@ -126,6 +128,8 @@ class Engine:
         self._heed_time(block)
         snapshot = await self.reader.snapshot(block)
         self.state.saw(snapshot)
+        if self.movements is not None:
+            self.state.market = await self.movements.now(block, self.reader.known.used)
         return snapshot
 
     def goes_ahead(self, block: BlockRef, ahead: Ahead, turn: Turn) -> None:

@@ -20,7 +20,7 @@ from keeper.core.lending.rules import LendingAssessment, LendingIntent, Rule
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, each_its_own, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, assess
+from keeper.core.rules import Unjudged, assess, looks_ahead
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
 from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
 from keeper.engine.agreement import ask_others
@@ -103,7 +103,9 @@ def _judge(
     doubted = _doubts_of_assets(engine, snapshot, position)
     against, drifts = (*doubts, *engine.chain_doubts(snapshot)), engine.state.pace.drifts()
     rules, trail = engine.state.rules_of(position.name), engine.perps.trails.get(position.name)
-    return assess(LENDING, _with_what_is_beside(position, snapshot, rules), rules, against, doubted, drifts, trail)
+    return assess(
+        LENDING, _with_what_is_beside(engine, position, snapshot, rules), rules, against, doubted, drifts, trail
+    )
 
 
 async def judge_remembering(
@@ -119,14 +121,16 @@ async def looked_back(engine: Engine, snapshot: Snapshot, position: LendingPosit
     """Remember this block for every rule that measures an average. Raises JournalError."""
     rules = [r for r in engine.state.rules_of(position.name) if r.trigger.metric.remember is not None]
     if rules:
-        await engine.perps.trail(_with_what_is_beside(position, snapshot, rules), rules)
+        await engine.perps.trail(_with_what_is_beside(engine, position, snapshot, rules), rules)
 
 
-def _with_what_is_beside(position: LendingPosition, snapshot: Snapshot, rules: Sequence[Rule]) -> LendingPosition:
+def _with_what_is_beside(
+    engine: Engine, position: LendingPosition, snapshot: Snapshot, rules: Sequence[Rule]
+) -> LendingPosition:
     """Return a position with what was read beside it, where rules look at that."""
-    if not any(rule.trigger.metric.looks_beside for rule in rules):
+    if not any(looks_ahead(rule) or rule.trigger.metric.looks_beside for rule in rules):
         return position
-    return replace(position, beside=Beside(snapshot.seconds, snapshot.backings))
+    return replace(position, beside=Beside(snapshot.seconds, snapshot.backings, engine.state.market))
 
 
 def _doubts_of_assets(

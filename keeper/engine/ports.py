@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from keeper.chain.fee_market import FeeMarket
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
@@ -16,7 +16,20 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Wei
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.venues.ports import Answer, Exchange, Lender, LendingAccount, OrderOutcome, PerpAccount, Probe, Read
+from keeper.venues.ports import (
+    Answer,
+    Exchange,
+    Lender,
+    LendingAccount,
+    Listed,
+    OrderOutcome,
+    PerpAccount,
+    Probe,
+    Read,
+)
+
+if TYPE_CHECKING:
+    from keeper.core.risk.market import Market
 
 T = TypeVar("T")
 
@@ -101,6 +114,16 @@ class Reader(Protocol):
 
     def compare_first(self, names: Iterable[str]) -> None:
         """Have another node's word on these positions first."""
+
+
+class PriceMovements(Protocol):
+    """How prices moved until now, by their own oracles."""
+
+    waits: bool
+    """True for who judges one block only: the first measure is waited for. A daemon's block waits for nothing."""
+
+    async def now(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market | None:
+        """Return the newest that is known; None before. What is older than it may be is found anew beside the block."""
 
 
 class Logs(Protocol):

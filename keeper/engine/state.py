@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keeper.core.ancestry import Lineage
 from keeper.core.lending.joint import Ahead, wallet_after
@@ -16,6 +16,9 @@ from keeper.core.snapshot import LendingPosition, Snapshot, Wallet
 from keeper.core.units import Address
 from keeper.engine.in_flight import Flights
 from keeper.execution.armed import Armed
+
+if TYPE_CHECKING:
+    from keeper.core.risk.market import Market
 
 Doubted = tuple[OraclePrice, tuple[Doubt, ...]]
 """A price, and what speaks against trading on it."""
@@ -37,6 +40,8 @@ class State:
     """Signers that a rule needs while a plan for something else is under way."""
     armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
     """Position → plans ready for prices that have not come yet, the likeliest first."""
+    market: Market | None = None
+    """How prices moved until now, where a rule looks ahead and it is known."""
     seen: Snapshot | None = None
     """The newest snapshot that was judged."""
     lineage: Lineage = field(default_factory=Lineage)

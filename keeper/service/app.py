@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Caps
@@ -19,6 +19,7 @@ from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
 from keeper.chain.pace import RequestPace
 from keeper.core.perp.position import PerpPosition
+from keeper.core.rules import looks_ahead
 from keeper.core.snapshot import BlockRef, LendingPosition
 from keeper.core.units import Address, Amount, Bps
 from keeper.engine.balances import LentMemory
@@ -45,6 +46,9 @@ from keeper.snapshot.order_events import VenueLogs
 from keeper.snapshot.reader import ALL_CLOSE, NEAR, Watch
 from keeper.venues.contracts import erc20
 from keeper.venues.ports import PricesMovedError, Probe, ReadFailedError, ScopeOutdatedError
+
+if TYPE_CHECKING:
+    from keeper.snapshot.movements import Movements
 
 Prompt = Callable[[str], str]
 T = TypeVar("T")
@@ -120,10 +124,26 @@ async def opened(
             lent=LentMemory(journal, f"{network.chain_id}:{network.name}:{scope}", is_look),
             others=node if len(node.members) > 1 else None,
         )
+        if any(looks_ahead(rule) for rule in settings.rules):
+            engine.movements = await parts.enter_async_context(measuring(engine, waits=is_look))
         await engine.recall_alarms()
         engine.senders = {a: _executor(engine, settings, key, node) for a, key in keys.items()}
         yield engine
         await engine.settle()
+
+
+@asynccontextmanager
+async def measuring(engine: Opened, *, waits: bool) -> AsyncIterator[Movements]:
+    """Measure how prices move: for rules that look ahead, and loaded for them alone. Who only looks, waits for it."""
+    from keeper.snapshot.movements import Movements  # noqa: PLC0415 - few keepers have such rules
+    from keeper.snapshot.price_history import PriceHistory  # noqa: PLC0415 - likewise
+
+    heard = engine.observer.raise_alarm, engine.observer.clear_alarm
+    movements = Movements(PriceHistory(engine.reader.blocks, engine.journal.prices), *heard, waits=waits)
+    try:
+        yield movements
+    finally:
+        await movements.close()
 
 
 def _terms(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:

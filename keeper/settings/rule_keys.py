@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from keeper.core.book.metrics import METRICS as BOOK
 from keeper.core.lending.metrics import METRICS as LENDING
@@ -50,6 +51,30 @@ def goes_with(named: str) -> tuple[str, ...]:
 
     def keys(metrics: Metrics[P]) -> list[str]:
         found = triggers_of(metrics).items()
-        return [key for key, (metric, _) in found if metric.named == named or (named == "window" and metric.window_s)]
+        return [key for key, (metric, _) in found if named in beside(metric)]
 
     return tuple(dict.fromkeys((*keys(LENDING), *keys(PERP))))
+
+
+def beside(metric: Metric[P]) -> tuple[str, ...]:
+    """Return the keys that may stand beside a trigger."""
+    named = (metric.named,) if metric.named else ()
+    return (*named, *(("window",) if metric.window_s else ()), *(("fall",) if metric.fall else ()))
+
+
+def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trigger with its table, where it has one, as a number and the key beside it. Raises ValueError."""
+    found = dict(when)
+    for key, (metric, _) in triggers_of(LENDING).items():
+        table = when.get(key)
+        if metric.parts is None or not isinstance(table, dict):
+            continue
+        (bound, more), (_, other) = metric.parts, (key, "window" if metric.window_s else "fall")
+        if set(table) - {bound, more} or bound not in table:
+            raise ValueError(f"{key}: is a number, or a table of {bound} and {more}")
+        if more in table and other in when:
+            raise ValueError(f"{key}: names {more}, and `{other}` stands beside it; write one of them")
+        found[key] = table[bound]
+        if more in table:
+            found[other] = table[more]
+    return found

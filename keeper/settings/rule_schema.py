@@ -17,7 +17,7 @@ from keeper.core.perp.candidates import ACTIONS as PERP_ACTIONS
 from keeper.core.perp.metrics import METRICS as PERP
 from keeper.settings.fields import AssetName, Name, Number, Period, Seconds, Text, Whole
 from keeper.settings.perp_schema import Table
-from keeper.settings.rule_keys import TABLES, TARGETS, TRIGGERS, either, goes_with, targets_of
+from keeper.settings.rule_keys import TABLES, TARGETS, TRIGGERS, either, goes_with, taken_apart, targets_of
 
 
 class WhenKeys(Table):
@@ -26,6 +26,13 @@ class WhenKeys(Table):
     asset: AssetName | None = None
     market: Text | None = None
     window: Period | None = None
+    fall: Number | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_table(cls, value: Any) -> Any:
+        """Take a trigger's table apart: { probability = "0.01", horizon = "24h" } is a number and a window."""
+        return taken_apart(value) if isinstance(value, dict) else value
 
     def figure(self, key: str) -> Decimal | None:
         """Return the number that a trigger is given; None where it is another."""
@@ -52,7 +59,7 @@ class WhenKeys(Table):
         return self
 
 
-_BESIDE = ("asset", "market", "window")
+_BESIDE = ("asset", "market", "window", "fall")
 MEASURES = TRIGGERS
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from keeper.core.actions import ALERT, Action
 from keeper.core.metrics import P, Subject, Target, Trigger
 from keeper.core.rules import Kind
-from keeper.core.scales import Beyond, Unit
+from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.units import decimal_of, largest, smallest
 from keeper.settings.rule_keys import Metrics, either, targets_of, triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
@@ -38,11 +38,15 @@ def trigger_of(when: WhenTable, metrics: Metrics[P]) -> Trigger[P]:
     if named and metric.named in UPPER:
         named = named.upper()
     window = (ceil(when.window) if when.window else metric.window_s) if metric.window_s else 0
-    return Trigger(metric, side, metric.unit.of(bound), Subject(named, window))
+    fall = 0 if not metric.fall else metric.fall if when.fall is None else Unit.SHARE.of(when.fall)
+    return Trigger(metric, side, metric.unit.of(bound), Subject(named, window, fall))
 
 
 def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) -> Target[P] | None:
-    """Return a rule's target. KeyError for one of another kind."""
+    """Return a rule's target. KeyError for one of another kind.
+
+    What looks over a time looks over the trigger's, where that has one: both then speak of the same.
+    """
     if table.restore is None:
         return None
     if isinstance(table.restore, str):
@@ -50,7 +54,9 @@ def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) ->
     key, value = target_in(table.restore)
     metric = kind.metrics[key]
     if metric.risk is not Beyond.OUTSIDE:
-        return Target(metric, metric.unit.of(value))
+        is_over_time = metric.window_s or trigger.metric.looks_ahead
+        window_s = (trigger.of.window_s or metric.window_s) if is_over_time else 0
+        return Target(metric, metric.unit.of(value), Subject(window_s=window_s))
     unit = metric.unit
     usual = unit.of(min(when_bound(table) / TENTH, room_of(table, kind.metrics)))
     within = unit.of(table.min_trade) if table.min_trade else usual
@@ -88,6 +94,8 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
     field = f"when.{key}.{metric.bound_key}" if metric.bound_key else f"when.{key}"
     if not metric.valid.allows(value) or (metric.bound_key and not metric.unit.of(value)):
         yield f"{field}: {value} {metric.valid.value}"
+    if when.fall is not None and metric.fall and not Range.SHARE.allows(when.fall):
+        yield f"when.fall: {when.fall} {Range.SHARE.value}"
     if isinstance(restore, RestoreTable):
         goal, value = target_in(restore)
         metric = targets_of(metrics)[goal]

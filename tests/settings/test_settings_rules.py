@@ -8,6 +8,7 @@ import pytest
 from keeper.core.lending.metrics import CLOSED, METRICS
 from keeper.core.metrics import Subject, Target, Trigger
 from keeper.core.scales import Range
+from keeper.core.units import WAD
 from keeper.settings import Settings, futile
 from keeper.settings.rule_keys import either, goes_with, targets_of, triggers_of
 
@@ -199,7 +200,9 @@ def test_every_metric_that_is_watched_is_a_settings_key_and_comes_back_as_itself
     metric, side = triggers_of(METRICS)[key]
     when = f'when = {{ {key} = "{FIGURES[metric.valid]}" }}'
     (rule, *_) = load_text((WHEN, when), (RESTORE, ""), (ACTIONS, 'actions = ["alert"]')).rules
-    expected = Trigger(metric, side, metric.unit.of(Decimal(FIGURES[metric.valid])), Subject(None, metric.window_s))
+    expected = Trigger(
+        metric, side, metric.unit.of(Decimal(FIGURES[metric.valid])), Subject(None, metric.window_s, metric.fall)
+    )
     assert (rule.trigger, rule.trigger.key) == (expected, key)
 
 
@@ -238,4 +241,79 @@ def test_every_metric_with_a_dangerous_side_is_a_target(load_text: Load, key: st
     metric = METRICS[key]
     price = 'when = { price_below = "1", asset = "WETH" }'
     (rule, *_) = load_text((WHEN, price), (RESTORE, f'restore = {{ {key} = "{FIGURES[metric.valid_target]}" }}')).rules
-    assert rule.target == Target(metric, metric.unit.of(Decimal(FIGURES[metric.valid_target])))
+    of = Subject(window_s=metric.window_s)
+    assert rule.target == Target(metric, metric.unit.of(Decimal(FIGURES[metric.valid_target])), of)
+
+
+@pytest.mark.parametrize(
+    ("when", "key", "bound", "of"),
+    [
+        (
+            'liquidation_probability_above = { probability = "0.01", horizon = "12h" }',
+            "liquidation_probability_above",
+            WAD // 100,
+            Subject(None, 43_200),
+        ),
+        ('liquidation_probability_above = "0.01", window = "7d"', "liquidation_probability_above", WAD // 100, None),
+        ('value_at_risk_above = { loss = "5000" }', "value_at_risk_above", 5_000 * 10**8, Subject(None, 86_400)),
+        ('expected_shortfall_above = { loss = "1", horizon = "1h" }', "expected_shortfall_above", 10**8, None),
+        (
+            'loss_in_stress_above = { loss = "20000", fall = "0.60" }',
+            "loss_in_stress_above",
+            20_000 * 10**8,
+            Subject(None, 0, WAD * 6 // 10),
+        ),
+        ('loss_in_stress_above = "20000"', "loss_in_stress_above", 20_000 * 10**8, Subject(None, 0, WAD * 2 // 5)),
+        (
+            'drawdown_above = "0.20", asset = "WETH", window = "7d"',
+            "drawdown_above",
+            WAD // 5,
+            Subject("WETH", 604_800),
+        ),
+    ],
+)
+def test_what_looks_ahead_is_a_number_or_a_table(
+    load_text: Load, when: str, key: str, bound: int, of: Subject | None
+) -> None:
+    """The bound, and over which time or at which fall."""
+    (rule, *_) = load_text((WHEN, f"when = {{ {when} }}"), (RESTORE, ""), (ACTIONS, 'actions = ["alert"]')).rules
+    assert (rule.trigger.key, rule.trigger.bound) == (key, bound)
+    assert of is None or rule.trigger.of == of
+
+
+def test_a_target_is_asked_over_the_trigger_s_time(load_text: Load) -> None:
+    """A probability within twelve hours is brought down to one within twelve hours, and health to what that needs."""
+    when = 'when = { liquidation_probability_above = { probability = "0.01", horizon = "12h" } }'
+    for goal in ('liquidation_probability = "0.002"', 'health_factor = "1.60"'):
+        (rule, *_) = load_text((WHEN, when), (RESTORE, f"restore = {{ {goal} }}")).rules
+        assert rule.target is not None
+        assert rule.target.of.window_s == 43_200
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ('liquidation_probability_above = { chance = "0.01" }', "is a number, or a table of probability and horizon"),
+        ('liquidation_probability_above = { horizon = "1h" }', "is a number, or a table of probability and horizon"),
+        ('liquidation_probability_above = { probability = "1", horizon = "1h" }', "must lie between 0 and 1"),
+        ('liquidation_probability_above = { probability = "0.01", horizon = "0s" }', "must be longer than nothing"),
+        (
+            'liquidation_probability_above = { probability = "0.01", horizon = "1h" }, window = "1h"',
+            "write one of them",
+        ),
+        ('loss_in_stress_above = { loss = "5", fall = "1.5" }', "1.5 must lie between 0 and 1"),
+        ('health_factor_below = "1.2", fall = "0.5"', "`fall` goes with loss_in_stress_above only"),
+        ('value_at_risk_above = "-5"', "must be positive"),
+    ],
+)
+def test_a_table_that_makes_no_sense_is_refused(faults: Faults, when: str, said: str) -> None:
+    """With the key, and what to write."""
+    found = faults((WHEN, f"when = {{ {when} }}"), (RESTORE, ""), (ACTIONS, 'actions = ["alert"]'))
+    assert any(said in fault for fault in found), found
+
+
+def test_a_probability_s_target_must_lie_below_its_trigger(faults: Faults) -> None:
+    """Or the rule never rests."""
+    when = 'when = { liquidation_probability_above = { probability = "0.01" } }'
+    (fault,) = faults((WHEN, when), (RESTORE, 'restore = { liquidation_probability = "0.02" }'))
+    assert "must lie below the trigger" in fault

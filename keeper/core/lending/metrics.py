@@ -12,6 +12,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.lending.named import no_one_asset, secures
 from keeper.core.lending.position import AccountFigures, LendingPosition
+from keeper.core.lending.risk_metrics import LOOKING_AHEAD, health_for
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
@@ -77,6 +78,8 @@ _HEALTH_AT: Mapping[str, Callable[[int, int], int | None]] = {
 def _health_at(p: LendingPosition | None, target: LendingTarget) -> int | None:
     if p is None and target.metric.key == "ltv" and target.value:
         return None
+    if target.metric.looks_ahead:
+        return None if p is None else health_for(p, target)
     return health_at(p.reported if p else _UNKNOWN, target.metric, target.value)
 
 
@@ -215,9 +218,8 @@ DEBT: Metric[LendingPosition] = Metric(
     risk=Beyond.ABOVE,
     figure=usd_text,
 )
-METRICS: Mapping[str, Metric[LendingPosition]] = {
-    m.key: m for m in (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, PRICE, BORROW_RATE, NET_RATE, PEG, UTILISATION, DEBT)
-}
+_NOW = (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, PRICE, BORROW_RATE, NET_RATE, PEG, UTILISATION)
+METRICS: Mapping[str, Metric[LendingPosition]] = {m.key: m for m in (*_NOW, *LOOKING_AHEAD, DEBT)}
 CLOSED: LendingTarget = Target(DEBT, 0)
 """Repay every debt."""
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from keeper.core.block import BlockRef
 from keeper.core.prices import Backing, OraclePrice, SecondPrice
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, WAD, Address, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
+
+if TYPE_CHECKING:
+    from keeper.core.risk.market import Market
 
 _UNITS: tuple[int, ...] = tuple(10**decimals for decimals in range(78))
 
@@ -171,6 +174,8 @@ class Beside:
 
     seconds: Mapping[Address, SecondPrice] = field(default_factory=dict)
     backings: Mapping[Address, Backing] = field(default_factory=dict)
+    market: Market | None = None
+    """How prices moved until now, where a rule looks ahead."""
 
 
 NOTHING_BESIDE = Beside()

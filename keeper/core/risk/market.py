@@ -49,6 +49,9 @@ class Movement:
     jumps: Jumps | None
     every_s: int
     """The mean time between two of its updates."""
+    history: Series = field(default=Series(()), compare=False, repr=False)
+    quiet_s: int = 0
+    """For how long it may say nothing while all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def movement(source: Source, now: int) -> Movement:
     """Return how one driver moves: the larger of its recent volatility and that of the week before, where known."""
     history = source.history
     if is_dollar(history):
-        return Movement(_of_dollar(source, now), None, _every(history))
+        return Movement(_of_dollar(source, now), None, _every(history), history, source.quiet_s)
     recent, week = ewma(history, HALF_LIFE_S, now, source.quiet_s), realised(history, CALM_S, now, source.quiet_s)
     if not isinstance(recent, Doubt) and not isinstance(week, Doubt):
         recent = max(recent, week)
@@ -101,7 +104,7 @@ def movement(source: Source, now: int) -> Movement:
     moves = [b - a for a, b in pairwise(levels)]
     found = jumping.found(moves, STEP_S)
     known = None if isinstance(found, Doubt) or found.count < LEAST_JUMPS else found
-    return Movement(recent, known, _every(history))
+    return Movement(recent, known, _every(history), history, source.quiet_s)
 
 
 def is_dollar(history: Series) -> bool:
