@@ -6,12 +6,13 @@ Which it is is seen from the text. What is not one of them, or contradicts itsel
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
+
+import orjson
 
 from keeper.core.risk.series import MOST_TIME, BadHistoryError, Bar, bars
 
@@ -64,8 +65,8 @@ def price_file(text: str) -> PriceFile:
 
 def _json(text: str) -> _Rows:
     try:
-        rows = json.loads(text, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError) as error:
+        rows = orjson.loads(text)  # which bounds how deep it nests
+    except ValueError as error:
         raise BadPriceFileError(f"is no JSON ({error})") from None
     if not isinstance(rows, list) or not all(isinstance(r, list) and len(r) >= len(_PRICES) + 1 for r in rows):
         raise BadPriceFileError("is JSON, and no list of [time, open, high, low, close, volume] as freqtrade writes it")
