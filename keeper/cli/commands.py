@@ -165,6 +165,42 @@ def explain(
 
 
 @app.command()
+def risk(
+    position: Annotated[
+        str | None, typer.Argument(help="The loan's name in the settings; left out: all of them.")
+    ] = None,
+    config: Config = DEFAULT,
+    horizon: Annotated[
+        list[str] | None, typer.Option("--horizon", help='How far to look, like "24h"; several may be given.')
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the whole report as one page.")] = None,
+    reproduce: Annotated[
+        Path | None, typer.Option("--reproduce", help="Recompute a report that was written, offline; asks no node.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how probable liquidation is, what is at stake, and what a fall would cost.
+
+    How prices moved comes from the oracles' own past rounds. They are read once, kept in the journal, and what is
+    missing is filled in. Signs nothing and sends nothing.
+
+    `keeper risk` shows every loan, `keeper risk eth-loop --html report.html` writes a page with charts, definitions and
+    sources, and `keeper risk --reproduce report.html` recomputes it from its inputs: whoever has the file can check it.
+    """
+    if reproduce is not None:
+        from keeper.cli.risk import reproduce as again
+
+        again(reproduce, as_json=as_json, html=html)
+    from keeper.cli.horizons import horizons_of
+
+    (settings,), horizons_s = kept_of([config]), horizons_of(horizon or [])
+    from keeper.cli import risk as risks
+
+    log_to_stderr(verbose=False)
+    risks.risk(settings, position, horizons_s, as_json=as_json, html=html)
+
+
+@app.command()
 def journal(
     config: Config = DEFAULT,
     limit: Limit = 20,

@@ -41,7 +41,7 @@ def status(chains: list[Settings], *, as_json: bool) -> None:
                 show_pauses(out(), pauses, as_json=False)
             return Exit.FINE
 
-        return lambda engine: _at_one_block(engine, look)
+        return lambda engine: at_one_block(engine, look)
 
     each(chains, lambda settings: in_house(settings, work_of(settings), is_live=False, is_look=True))
 
@@ -60,7 +60,7 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
         return verdict((result,), {})
 
     async def work(engine: Opened) -> Exit:
-        return await _at_one_block(engine, look)
+        return await at_one_block(engine, look)
 
     finish(in_house(settings, work, is_live=False, is_look=True))
 
@@ -76,7 +76,7 @@ def doctor(settings: Settings, *, send_test: bool, as_json: bool) -> None:
     finish(in_house(settings, work, is_live=False, is_look=True))
 
 
-async def _at_one_block(engine: Opened, look: Callable[[Opened, Snapshot], Awaitable[Exit]]) -> Exit:
+async def at_one_block(engine: Opened, look: Callable[[Opened, Snapshot], Awaitable[Exit]]) -> Exit:
     """Look at the newest block, and at a newer one when the node has moved on meanwhile.
 
     Nothing is printed before all is read. Raises NodeError when it was so ``TRIES`` times in a row.
@@ -84,9 +84,15 @@ async def _at_one_block(engine: Opened, look: Callable[[Opened, Snapshot], Await
     await engine.reader.blocks.check_chain()
     for _ in range(TRIES - 1):
         with contextlib.suppress(StaleAnswerError, BlockMissingError, PricesMovedError):
-            return await look(engine, await engine.reader.snapshot(await engine.reader.blocks.head()))
+            return await look(engine, await _seen(engine))
         await asyncio.sleep(engine.reader.network.block_time_s / 4 if engine.reader.network.block_time_s < 2 else 0.5)
-    return await look(engine, await engine.reader.snapshot(await engine.reader.blocks.head()))
+    return await look(engine, await _seen(engine))
+
+
+async def _seen(engine: Opened) -> Snapshot:
+    snapshot = await engine.reader.snapshot(await engine.reader.blocks.head())
+    await engine.look_ahead(snapshot.block)
+    return snapshot
 
 
 async def _considered(engine: Opened, snapshot: Snapshot, name: str) -> Result:

@@ -128,9 +128,13 @@ class Engine:
         self._heed_time(block)
         snapshot = await self.reader.snapshot(block)
         self.state.saw(snapshot)
+        await self.look_ahead(block)
+        return snapshot
+
+    async def look_ahead(self, block: BlockRef) -> None:
+        """Take what is known of how prices moved, where a rule looks ahead."""
         if self.movements is not None:
             self.state.market = await self.movements.now(block, self.reader.known.used)
-        return snapshot
 
     def goes_ahead(self, block: BlockRef, ahead: Ahead, turn: Turn) -> None:
         """A plan of this block is decided: what is planned after it, is planned and rehearsed upon it."""

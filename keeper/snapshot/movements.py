@@ -54,13 +54,19 @@ class Movements:
 
     async def measured(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market:
         """Return how prices moved up to a block. Raises NodeError, ReadFailedError, JournalError."""
+        return market(*await self.sources(block, listings), block.timestamp)
+
+    async def sources(
+        self, block: BlockRef, listings: Mapping[Address, Listed]
+    ) -> tuple[dict[str, Source], dict[Address, str]]:
+        """Return what feeds said, and which asset hangs on which. Raises NodeError, ReadFailedError, JournalError."""
         feeds = {asset: listed.feed for asset, listed in listings.items() if listed.feed is not None}
         quiet = {feed: int(listings[asset].heartbeat_s * LATE) for asset, feed in feeds.items()}
         sources = dict[str, Source]()
         for feed in dict.fromkeys(feeds.values()):
             found = await self._history.of(block, feed, block.timestamp - MOST_S)
             sources[feed] = Source(found, quiet[feed], f"rounds of {feed}")
-        return market(sources, dict(feeds.items()), block.timestamp)
+        return sources, {asset: str(feed) for asset, feed in feeds.items()}
 
     async def close(self) -> None:
         """Stop what goes on beside the blocks."""

@@ -30,7 +30,9 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     code = [line.removeprefix("# ") if line.startswith("# ") and is_code(line[2:]) else line for line in lines]
     one_or_the_other = ('password_file = "guardian.password"\n', 'rpc_url = "http://127.0.0.1:8545"\n')
     settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code))
-    assert [rule.name for rule in settings.rules] == ["protect", "early-warning", "way-out", "dear-loan", "boost"]
+    ahead = ["see-it-coming", "too-much-at-stake"]
+    usual = ["protect", "early-warning", "way-out", "dear-loan"]
+    assert [rule.name for rule in settings.rules] == [*usual, *ahead, "boost"]
     assert [rule.name for rule in settings.perp_rules] == ["margin", "too-much", "stop", "dear-funding"]
     assert [(book.name, book.hedges) for book in settings.books] == [("eth", ("short",))]
     assert [(rule.name, rule.position, UNWIND in rule.actions) for rule in settings.book_rules] == [

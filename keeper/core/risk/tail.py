@@ -1,8 +1,8 @@
 """What a position may lose within a time: value at risk and expected shortfall of what is its owner's own. Pure.
 
 With one driver prices are lognormal and the figures exact; with several their sum is taken as normal by its variance
-(delta-normal, RiskMetrics 1996). What a liquidation takes comes on top, and is its own figure. Money is integers:
-floats are the shares alone, and round up.
+(delta-normal, RiskMetrics 1996). Nobody loses more than is his own: who owes more may walk away. What a liquidation
+takes comes on top, and is its own figure. Money is integers: floats are the shares alone, and round up.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ def _loss(
     if doubt is not None or not 0.5 <= confidence < 1:
         return doubt or unknown(f"a confidence of {confidence} is none")
     years, z = horizon_s / YEAR_S, quantile(confidence)
-    alone = _one_driver(own, market)
+    alone, most = _one_driver(own, market), sum(own.values())
     if alone is not None:
         of, volatility = alone
         share = (held if of > 0 else owed)(volatility * math.sqrt(years), z, confidence)
-        return _dollars(abs(of), share)
-    return _dollars(gross, normal(z, confidence) * math.sqrt(spread * years))
+        return _dollars(abs(of), share, most)
+    return _dollars(gross, normal(z, confidence) * math.sqrt(spread * years), most)
 
 
 def _one_driver(own: dict[Address, int], market: Market) -> tuple[int, float] | None:
@@ -110,6 +110,6 @@ def _es_of_owed(spread: float, z: float, confidence: float) -> float:
     return below(spread - z) / (1 - confidence) - 1
 
 
-def _dollars(exposure: int, share: float) -> Usd:
-    """Return a share of an exposure in dollars, rounded up and never below nothing."""
-    return Usd(mul_div_up(exposure, max(0, math.ceil(share * WAD)), WAD))
+def _dollars(exposure: int, share: float, most: int) -> Usd:
+    """Return a share of an exposure in dollars, rounded up: no less than nothing, and no more than is there to lose."""
+    return Usd(max(0, min(most, mul_div_up(exposure, max(0, math.ceil(share * WAD)), WAD))))

@@ -197,3 +197,9 @@ def test_a_rule_fires_beyond_its_probability_and_says_it_in_words() -> None:
     assert "probability of liquidation" in of.trigger.text(near.verdicts[0].measured)
     assert "is above 1.00 %" in of.trigger.text(near.verdicts[0].measured)
     assert above(HEALTH_FACTOR, wad("2")).fires_at(wad("3"))
+
+
+def test_nobody_loses_more_than_is_his_own() -> None:
+    """Over a year of storms: the owner may leave the loan to its liquidators."""
+    for metric in (VALUE_AT_RISK, EXPECTED_SHORTFALL):
+        assert measured(metric, seeing(loop(), market(2.0)), Subject(window_s=365 * DAY)) == usd(6_000)

@@ -1,0 +1,115 @@
+"""What ``keeper risk`` does: measures how probable liquidation is and what is at stake, and recomputes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from keeper.cli.common import Exit, fail, finish, out
+from keeper.cli.guard import in_house
+from keeper.cli.looks import at_one_block
+from keeper.cli.show_risk import page, table
+from keeper.cli.words import as_json_text
+from keeper.core.risk.inputs import BadInputsError, document_of
+from keeper.core.risk.report import report
+from keeper.core.snapshot import LendingPosition, Snapshot
+from keeper.service.app import measuring
+from keeper.service.opened import Opened
+from keeper.settings import Settings
+
+PATHS, SEED = 20_000, 1
+BEGIN, END = '<script type="application/json" id="inputs">', "</script>"
+MOST_BYTES = 256 * 2**20
+
+
+def risk(settings: Settings, name: str | None, horizons_s: Sequence[int], *, as_json: bool, html: Path | None) -> None:
+    """Measure the risk of one lending position, or of all of them together, at the newest block."""
+    known = [p.name for p in settings.positions]
+    if name is not None and name not in known:
+        fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no position {name!r}; known: {', '.join(known)}")
+
+    async def look(engine: Opened, snapshot: Snapshot) -> Exit:
+        wanted = [p for p in snapshot.positions if name in (None, p.name)]
+        loans = [p for p in wanted if isinstance(p, LendingPosition)]
+        if not loans:
+            fail(Exit.FAILED, f"nothing to measure: {', '.join(p.name for p in wanted)} is no loan that could be read")
+        held = {h.asset for p in loans for h in p.held}
+        listings = {asset: listed for asset, listed in engine.reader.known.used.items() if asset in held}
+        async with measuring(engine, waits=True) as movements:
+            sources, drivers = await movements.sources(snapshot.block, listings)
+        inputs = document_of(snapshot.block, loans, sources, drivers, horizons_s, PATHS, SEED)
+        left_out = [p.name for p in wanted if not isinstance(p, LendingPosition)]
+        show({"inputs": inputs, "report": report(inputs)}, left_out, as_json=as_json, html=html)
+        return Exit.FINE
+
+    async def work(engine: Opened) -> Exit:
+        return await at_one_block(engine, look)
+
+    finish(in_house(settings, work, is_live=False, is_look=True))
+
+
+def reproduce(file: Path, *, as_json: bool, html: Path | None) -> None:
+    """Recompute a report from what it says that it rests on, offline; say whether every figure is the same."""
+    given = _read(file)
+    try:
+        made = report(given["inputs"])
+    except BadInputsError as error:
+        fail(Exit.FAILED, f"{file}: {error}")
+    show({"inputs": given["inputs"], "report": made}, [], as_json=as_json, html=html)
+    differing = list(differences(given.get("report"), made))
+    if differing:
+        fail(Exit.FAILED, f"{file}: recomputed, {len(differing)} figures differ: {', '.join(differing[:5])}")
+    if not as_json:
+        out().print(f"Recomputed from {file}: every figure is the same, to the digit.")
+    finish(Exit.FINE)
+
+
+def show(made: dict[str, Any], left_out: Sequence[str], *, as_json: bool, html: Path | None) -> None:
+    """Print a report, and write its page where one is wanted."""
+    if html is not None:
+        text = json.dumps(made, separators=(",", ":")).replace("<", "\\u003c")
+        try:
+            html.write_text(page(made, f"{BEGIN}{text}{END}"), encoding="utf-8")
+        except OSError as error:
+            fail(Exit.FAILED, f"{html}: cannot be written ({error.strerror})")
+    if as_json:
+        as_json_text(out(), made)
+        return
+    table(out(), made, left_out)
+    if html is not None:
+        out().print(f"Written to {html}.")
+
+
+def differences(given: Any, made: Any, where: str = "report") -> list[str]:
+    """Return where two reports differ."""
+    if isinstance(given, dict) and isinstance(made, dict):
+        keys = [*made, *(k for k in given if k not in made)]
+        return [d for k in keys for d in differences(given.get(k), made.get(k), f"{where}.{k}")]
+    if isinstance(given, list) and isinstance(made, list) and len(given) == len(made):
+        return [d for i, (a, b) in enumerate(zip(given, made, strict=True)) for d in differences(a, b, f"{where}[{i}]")]
+    return [] if given == made else [where]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return a report as it was written, as JSON or in its page."""
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            fail(Exit.FAILED, f"{file}: is too large for a report")
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        fail(Exit.FAILED, f"{file}: cannot be read ({error.strerror})")
+    except UnicodeDecodeError:
+        fail(Exit.FAILED, f"{file}: is no report: it is no text")
+    if BEGIN in text:
+        text = text.partition(BEGIN)[2].partition(END)[0]
+    try:
+        found = orjson.loads(text)  # which bounds how deep it nests
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or "inputs" not in found:
+        fail(Exit.FAILED, f"{file}: is no report; write one with `keeper risk --json > FILE`, or --html FILE")
+    return found

@@ -1,0 +1,189 @@
+"""All that a risk report rests on, as plain data: positions, prices, how they moved. Who has it recomputes the report.
+
+Amounts are whole numbers as text, times unix seconds, prices 10^-8 dollars or the market's own money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.core.block import BlockRef
+from keeper.core.lending.position import (
+    AccountFigures,
+    Barred,
+    Holding,
+    LendingPosition,
+    Money,
+    Principal,
+    Rates,
+    Room,
+)
+from keeper.core.prices import OraclePrice
+from keeper.core.reasons import Reason
+from keeper.core.risk.market import Market, Source, market
+from keeper.core.risk.series import series
+from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Bps, Wad, Wei, mul_div_up
+
+VERSION = 1
+Document = dict[str, Any]
+_SHUT = Barred(Reason.NOTHING_HELPS, "a report moves nothing")
+
+
+class BadInputsError(ValueError):
+    """A document that a report cannot be made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModel:
+    """A loan's health as every protocol counts it, its roundings left out: weighted collateral over debt."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Nothing of a protocol's own."""
+        return {}
+
+    def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
+        """Return what holdings come to."""
+        secured = [(h.supplied * h.price.answer // h.unit, h) for h in holdings if h.is_collateral]
+        collateral = sum(value for value, _ in secured)
+        weighted = sum(value * h.liquidation_factor for value, h in secured)
+        debt = sum(mul_div_up(h.borrowed, h.price.answer, h.unit) for h in holdings)
+        threshold = Bps(weighted * BPS // (collateral * WAD)) if collateral else Bps(0)
+        return AccountFigures(collateral, debt, 0, threshold, Bps(0), Wad(weighted // debt) if debt else INFINITE)
+
+    def accrued(self, holding: Holding, seconds: int) -> Holding:
+        """Return a holding as it is: a report counts interest by itself."""
+        return holding
+
+    def lets_out(self, figures: AccountFigures) -> bool:
+        """Whether health stays above one."""
+        return figures.health_factor >= WAD
+
+
+LINEAR = LinearModel()
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a document says."""
+
+    block: BlockRef
+    positions: tuple[LendingPosition, ...]
+    market: Market
+    horizons_s: tuple[int, ...]
+    paths: int
+    seed: int
+
+
+def document_of(
+    block: BlockRef,
+    positions: Sequence[LendingPosition],
+    sources: Mapping[str, Source],
+    drivers: Mapping[Address, str],
+    horizons_s: Sequence[int],
+    paths: int,
+    seed: int,
+) -> Document:
+    """Return everything a report rests on, as JSON holds it."""
+    return {
+        "version": VERSION,
+        "block": {"chain_id": block.chain_id, "number": block.number, "hash": block.hash, "time": block.timestamp},
+        "horizons_s": list(horizons_s),
+        "paths": paths,
+        "seed": seed,
+        "positions": [_position(p) for p in positions],
+        "drivers": dict(drivers),
+        "sources": {
+            name: {"origin": s.origin, "quiet_s": s.quiet_s, "prices": [[t.at, str(t.price)] for t in s.history.ticks]}
+            for name, s in sources.items()
+        },
+    }
+
+
+def inputs_of(document: object) -> Inputs:
+    """Return what a document says. Raises BadInputsError where it is none of ours, or was damaged."""
+    try:
+        return _inputs(document)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadInputsError(f"is no risk report of this keeper's: {type(error).__name__} {error}") from None
+
+
+def _inputs(given: Any) -> Inputs:
+    if given["version"] != VERSION:
+        raise BadInputsError(f"is of version {given['version']!r}; this keeper reads version {VERSION}")
+    at = given["block"]
+    block = BlockRef(int(at["chain_id"]), int(at["number"]), str(at["hash"]), "0x", int(at["time"]), Wei(0))
+    sources = {str(name): _source(s) for name, s in given["sources"].items()}
+    drivers = {Address(str(asset)): str(driver) for asset, driver in given["drivers"].items()}
+    return Inputs(
+        block,
+        tuple(_loan(p, block) for p in given["positions"]),
+        market(sources, drivers, block.timestamp),
+        tuple(int(h) for h in given["horizons_s"]),
+        int(given["paths"]),
+        int(given["seed"]),
+    )
+
+
+def _source(given: Any) -> Source:
+    history = series((int(at), int(price)) for at, price in given["prices"])
+    return Source(history, int(given["quiet_s"]), str(given["origin"]))
+
+
+def _position(p: LendingPosition) -> Document:
+    return {
+        "name": p.name,
+        "venue": p.venue,
+        "owner": p.owner,
+        "health_factor": str(p.reported.health_factor),
+        "money": [str(p.money.dollars), str(p.money.unit)],
+        "holdings": [
+            {
+                "asset": h.asset,
+                "symbol": h.symbol,
+                "decimals": h.decimals,
+                "price": str(h.price.answer),
+                "supplied": str(h.supplied),
+                "borrowed": str(h.borrowed),
+                "is_collateral": h.is_collateral,
+                "liquidation_factor": str(h.liquidation_factor),
+                "penalty": str(h.penalty),
+                "supply_rate": str(h.rates.supply),
+                "borrow_rate": str(h.rates.borrow),
+            }
+            for h in p.held
+        ],
+    }
+
+
+def _loan(given: Any, block: BlockRef) -> LendingPosition:
+    money = Money(int(given["money"][0]), int(given["money"][1]))
+    holdings = tuple(_holding(h, money) for h in given["holdings"])
+    figures = LINEAR.figures(holdings)
+    name, venue, owner = str(given["name"]), str(given["venue"]), Address(str(given["owner"]))
+    return LendingPosition(name, venue, owner, block, holdings, LINEAR, figures, money)
+
+
+def _holding(given: Any, money: Money) -> Holding:
+    asset, symbol = Address(str(given["asset"])), str(given["symbol"])
+    supplied, borrowed = Amount(int(given["supplied"])), Amount(int(given["borrowed"]))
+    if min(supplied, borrowed, int(given["decimals"])) < 0 or int(given["price"]) <= 0:
+        raise ValueError(f"{symbol} has an amount or a price that cannot be")
+    return Holding(
+        asset=asset,
+        symbol=symbol,
+        decimals=int(given["decimals"]),
+        price=OraclePrice(asset, symbol, int(given["price"]), asset, None, None, 0),
+        supplied=supplied,
+        borrowed=borrowed,
+        is_collateral=bool(given["is_collateral"]),
+        liquidation_factor=Wad(int(given["liquidation_factor"])),
+        borrow_factor=Wad(0),
+        penalty=Wad(int(given["penalty"])),
+        room=Room(_SHUT, _SHUT, _SHUT, _SHUT),
+        principal=Principal(supplied, borrowed),
+        rates=Rates(Wad(int(given["supply_rate"])), Wad(int(given["borrow_rate"])), Wad(0)),
+        money=money,
+    )

@@ -1,0 +1,87 @@
+"""Rules and reports on what may come, on real contracts: measured from the oracles' own rounds, on the chain itself."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from scenes import DOLLAR, ETHER, Scene
+
+from sandbox.prices import send_together
+
+pytestmark = pytest.mark.world
+HOURS = 24 * 9
+RULE = """
+[[rules]]
+name = "see-it-coming"
+position = "eth-loop"
+when = { liquidation_probability_above = { probability = "0.01", horizon = "24h" } }
+restore = { liquidation_probability = "0.002" }
+actions = ["repay", "deleverage"]
+[rules.limits]
+max_slippage_bps = 100
+"""
+
+
+def told(scene: Scene, size: float) -> None:
+    """Nine days of rounds behind both feeds that end now, at the prices there are: hourly moves of ``size``."""
+    world = scene.world
+    now = int(world.w3.eth.get_block("latest")["timestamp"])
+    prices = {"WETH": 2_000 * 10**8, "USDC": 10**8}
+    calls = []
+    for symbol, last in prices.items():
+        feed = world.chain.at("Feed", world.addresses["feeds"][symbol])
+        for i in range(HOURS, -1, -1):
+            wave = size * math.sin(i * 1.3) + size * math.sin(i * 0.37) if i else 0.0
+            value = round(last * math.exp(wave if symbol == "WETH" else wave / 100))
+            calls.append((feed.address, False, feed.encode_abi("setAnswerAt", [value, now - i * 3_600])))
+    for i in range(0, len(calls), 60):
+        world.chain.wait(send_together(world.chain, world.addresses, calls[i : i + 60]), "rounds")
+    world.refresh_feeds()
+
+
+def row(scene: Scene, *options: str) -> dict[str, Any]:
+    (found,) = json.loads(scene.keeper("once", "--json", *options).stdout)["positions"]
+    return dict(found)
+
+
+def test_a_rule_on_the_probability_keeps_a_loan_in_a_storm_and_rests_afterwards(scene: Scene) -> None:
+    """Calm: nothing to do. Stormy: it sells down to the target, by the chain's own history, and asks for no more."""
+    scene.rules = RULE
+    scene.open({"WETH": 10 * ETHER}, {"USDC": 14_000 * DOLLAR})
+    scene.write()
+    assert row(scene)["decision"]["reason"] == "history_short"
+    told(scene, 0.001)
+    assert row(scene)["decision"]["reason"] == "healthy"
+    told(scene, 0.02)
+    before = scene.health()
+    found = row(scene, "--live")
+    assert found["outcome"] is not None, found["decision"]
+    assert found["outcome"]["kind"] == "restored", found
+    assert scene.health() > before + 0.05
+    again = row(scene, "--live")["decision"]["reason"]
+    assert again in ("healthy", "at_target", "cooldown"), again
+
+
+def test_the_report_is_made_from_the_chain_and_recomputed_without_it(scene: Scene) -> None:
+    """Probabilities, stress and a page; whoever has the file recomputes it, to the digit."""
+    scene.rules = ""
+    scene.open({"WETH": 10 * ETHER}, {"USDC": 12_500 * DOLLAR})
+    scene.write()
+    told(scene, 0.01)
+    made = json.loads(scene.keeper("risk", "--json").stdout)
+    (of,) = made["report"]["positions"]
+    assert float(of["health_factor"]) / 1e18 == pytest.approx(scene.health(), rel=1e-6)
+    used = [p["used"] for p in of["probability"]]
+    assert used == sorted(used)
+    assert 0 < used[-1] < 1
+    assert any(x["is_liquidated"] for x in of["stress"])
+    page = scene.folder / "report.html"
+    shown = scene.keeper("risk", "eth-loop", "--html", str(page))
+    assert shown.exit_code == 0, shown.output
+    assert "eth-loop" in shown.output
+    again = scene.keeper("risk", "--reproduce", str(page))
+    assert again.exit_code == 0, again.output
+    assert "every figure is the same" in again.output
