@@ -68,31 +68,48 @@ def drawn(covariance: Sequence[Sequence[float]], horizon_s: float, steps: int, p
 
 
 def liquidated(of: DrivenLoan, on: Drawn) -> Reached:
-    """Return how probable liquidation is along the paths, bridged between their steps."""
+    """Return how probable liquidation is along the paths, bridged between their steps.
+
+    With one price each its bridge is exact, so that one step from the beginning to the end is enough.
+    """
     secured, owed = np.asarray(of.secured), np.asarray(of.owed)
     steps, _, paths = on.prices.shape
-    kept, before = np.ones(paths), np.full(paths, np.log(secured.sum() / owed.sum()))
-    if before[0] <= 0:
+    distance = float(np.log(secured.sum() / owed.sum()))
+    if distance <= 0:
         return Reached(np.ones(paths), 1.0, 0.0)
+    if np.count_nonzero(secured) == 1 and np.count_nonzero(owed) == 1:
+        return _found(1 - _kept_by_a_pair(of, on, distance))
+    used = (secured > 0) | (owed > 0)
+    secured, owed, covariance = secured[used], owed[used], on.covariance[np.ix_(used, used)]
+    kept, before = np.ones(paths), np.full(paths, distance)
     grown = of.carry * on.step_s / YEAR_S
     for i in range(steps):
-        ups, downs = secured @ on.prices[i], owed @ on.prices[i]
-        after = np.log(ups / downs) + grown * (i + 1)
-        variance = _variance(secured, owed, on, i, ups, downs)
-        crossed = np.exp(-2 * np.maximum(before, 0) * np.maximum(after, 0) / variance)
-        kept *= 1 - crossed
+        ups, downs = secured[:, None] * on.prices[i, used], owed[:, None] * on.prices[i, used]
+        up, down = ups.sum(axis=0), downs.sum(axis=0)
+        after = np.log(up / down) + grown * (i + 1)
+        shares = ups / up - downs / down
+        kept *= 1 - _crossed(before, after, (shares * (covariance @ shares)).sum(axis=0))
         before = after
-    found = 1 - kept
-    half = paths // 2
-    pairs = (found[:half] + found[half:]) / 2
-    return Reached(found, float(found.mean()), float(pairs.std() / np.sqrt(len(pairs))))
+    return _found(1 - kept)
 
 
-def _variance(secured: Floats, owed: Floats, on: Drawn, i: int, ups: Floats, downs: Floats) -> Floats | float:
-    """Return the variance of a step of the logarithm of health: exact for one price each, by shares for several."""
-    if np.count_nonzero(secured) == 1 and np.count_nonzero(owed) == 1:
-        weights = secured / secured.sum() - owed / owed.sum()
-        return max(float(weights @ on.covariance @ weights), 1e-300)
-    by_path = secured[:, None] * on.prices[i] / ups - owed[:, None] * on.prices[i] / downs
-    found: Floats = np.maximum(np.einsum("ip,ij,jp->p", by_path, on.covariance, by_path), 1e-300)
+def _kept_by_a_pair(of: DrivenLoan, on: Drawn, distance: float) -> Floats:
+    a, b = int(np.argmax(of.secured)), int(np.argmax(of.owed))
+    steps, cov = len(on.prices), on.covariance
+    seconds = steps * on.step_s
+    after = distance + of.carry * seconds / YEAR_S + np.log(on.prices[-1, a]) - np.log(on.prices[-1, b])
+    variance = (cov[a, a] + cov[b, b] - 2 * cov[a, b]) * steps
+    kept: Floats = 1 - _crossed(np.float64(distance), after, np.float64(variance))
+    return kept
+
+
+def _crossed(before: Floats | np.float64, after: Floats, variance: Floats | np.float64) -> Floats:
+    """Return how probable it is that the level lies between two points of a path."""
+    found: Floats = np.exp(-2 * np.maximum(before, 0) * np.maximum(after, 0) / np.maximum(variance, 1e-300))
     return found
+
+
+def _found(by_path: Floats) -> Reached:
+    half = len(by_path) // 2
+    pairs = (by_path[:half] + by_path[half:]) / 2
+    return Reached(by_path, float(by_path.mean()), float(pairs.std() / np.sqrt(len(pairs))))

@@ -245,16 +245,35 @@ def _covariance(market: Market, drivers: Sequence[str]) -> list[list[float]] | N
 
 
 def _together(of: Inputs, drawn: dict[int, paths.Reached]) -> Document:
-    """Return how probable it is that any position is liquidated, and that all are: on the same paths, and no sum."""
+    """Return how probable it is that any position is liquidated, and that all are: on the same paths, and no sum.
+
+    Between two steps loans that one driver moves fall together; those that others move, each by itself.
+    """
     if len(drawn) < len(of.positions):
         return {"any": _said(unknown("not every position's prices are known")), "all": None}
-    safe = hit = None
-    for reached in drawn.values():
-        safe = 1 - reached.by_path if safe is None else safe * (1 - reached.by_path)
-        hit = reached.by_path if hit is None else hit * reached.by_path
-    if safe is None or hit is None:
+    groups = dict[str, list[Any]]()
+    for i, reached in drawn.items():
+        groups.setdefault(_main_driver(of, of.positions[i]), []).append(reached.by_path)
+    if not groups:
         return {"any": 0.0, "all": 0.0}
+    safe: Any = 1.0
+    hit: Any = 1.0
+    for found in groups.values():
+        worst, best = found[0], found[0]
+        for by_path in found[1:]:
+            worst, best = worst.clip(min=by_path), best.clip(max=by_path)
+        safe, hit = safe * (1 - worst), hit * best
     return {"any": _round(1 - float(safe.mean())), "all": _round(float(hit.mean()))}
+
+
+def _main_driver(of: Inputs, p: LendingPosition) -> str:
+    """Return the driver that moves a position most."""
+    sizes = dict[str, float]()
+    for asset, value in exposures(p).items():
+        driver = of.market.drivers[asset]
+        volatility = of.market.movements[driver].volatility
+        sizes[driver] = sizes.get(driver, 0.0) + abs(value) * (0.0 if isinstance(volatility, Doubt) else volatility)
+    return max(sizes, key=lambda d: sizes[d])
 
 
 def _prices(of: Inputs, name: str) -> Document:
