@@ -36,6 +36,7 @@ def keeper(*words: str, typed: str = "") -> Result:
     return found
 
 
+@pytest.mark.slow
 def test_a_key_that_is_imported_signs_for_its_address(tmp_path: Path, password: Path) -> None:
     """What was typed opens under the password in the file, and the settings to write are shown."""
     file = tmp_path / "me.json"
@@ -47,6 +48,7 @@ def test_a_key_that_is_imported_signs_for_its_address(tmp_path: Path, password: 
     assert KEY[2:] not in file.read_text()
 
 
+@pytest.mark.slow
 def test_a_new_key_is_nobody_elses(tmp_path: Path, password: Path) -> None:
     """Two new keystores are of two accounts."""
     addresses = set[str]()

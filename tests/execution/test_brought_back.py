@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from core_builders import BLOCK, at, loop
 from fake_chain import FakeBlocks
-from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
+from test_lane import TIMINGS, Rig, guidance, rig  # noqa: F401 - a fixture
 from test_policy import VENUES
 
 from keeper.core.lending.moves import Withdraw
@@ -132,6 +132,7 @@ async def test_nothing_is_returned_while_a_part_of_the_plan_may_land(rig: Rig) -
 
     errand: Any = Sale(rescue)
     errand.put_back = put_back
+    rig.lane._flight._timings = replace(TIMINGS, give_up_s=40)
     outcome = await rescue.executor.execute(errand)
     assert outcome.reason is Reason.NOT_MINED
     assert called == []
@@ -154,6 +155,7 @@ async def test_what_waits_for_ever_is_called_off_and_what_it_took_out_comes_back
     assert failed.value.reason is Reason.NOT_MINED
     if restarts:
         rig.lane = rig.new_lane()
+        rig.lane._flight._timings = replace(TIMINGS, give_up_s=40)
         rescue.executor = replace(
             rescue.executor, lane=rig.lane, lending=replace(rescue.executor.lending, lane=rig.lane)
         )

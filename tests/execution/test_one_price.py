@@ -11,29 +11,33 @@ KEEPER = Path(__file__).parents[2] / "keeper"
 
 
 @cache
-def trees() -> dict[str, ast.Module]:
-    """Every module of the keeper, read once, by where it is."""
-    return {p.relative_to(KEEPER).as_posix(): ast.parse(p.read_text(encoding="utf-8")) for p in KEEPER.rglob("*.py")}
+def texts() -> dict[str, str]:
+    """Every module of the keeper, by where it is."""
+    return {p.relative_to(KEEPER).as_posix(): p.read_text(encoding="utf-8") for p in KEEPER.rglob("*.py")}
 
 
-@cache
-def walked() -> list[tuple[str, str, ast.AST]]:
-    """Every node of them, with its file and function."""
-    return [(where, function, node) for where, tree in trees().items() for function, node in _walk(tree, "")]
+def walked(word: str) -> Iterator[tuple[str, str, ast.AST]]:
+    """Yield every node of the modules in which a word stands at all, with its file and function."""
+    for where, text in texts().items():
+        if word in text:
+            yield from ((where, function, node) for function, node in _walk(ast.parse(text)))
 
 
 def calls(name: str) -> Iterator[tuple[str, str]]:
     """Yield file and function of every call of a name, as itself or as an attribute."""
-    for where, function, node in walked():
+    for where, function, node in walked(name):
         if isinstance(node, ast.Call) and _called(node) == name:
             yield where, function
 
 
-def _walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:
-    for child in ast.iter_child_nodes(node):
-        inside = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-        yield inside, child
-        yield from _walk(child, inside)
+def _walk(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    left = [("", tree)]
+    while left:
+        function, node = left.pop()
+        for child in ast.iter_child_nodes(node):
+            inside = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
+            yield inside, child
+            left.append((inside, child))
 
 
 def _called(node: ast.Call) -> str:
@@ -45,7 +49,7 @@ def _called(node: ast.Call) -> str:
 
 def names(name: str) -> set[str]:
     """Return the files that name something at all: imported, called, or handed on."""
-    return {where for where, _, node in walked() if _is_named(node, name)}
+    return {where for where, _, node in walked(name) if _is_named(node, name)}
 
 
 def _is_named(node: ast.AST, name: str) -> bool:
@@ -89,7 +93,7 @@ def test_bytes_go_on_the_wire_through_dispatch_alone() -> None:
     senders = {"chain/nodes.py", "chain/client.py", "chain/accounts.py", "chain/member.py", "chain/broadcast.py"}
     spelled = {
         where
-        for where, _, node in walked()
+        for where, _, node in walked("eth_sendRawTransaction")
         if isinstance(node, ast.Constant) and node.value == "eth_sendRawTransaction"
     }
     assert spelled <= senders | {"settings/schema.py", "settings/model.py", "settings/load.py"}
