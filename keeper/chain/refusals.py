@@ -23,6 +23,7 @@ from keeper.chain.errors import (
 from keeper.chain.retry_after import TOO_MANY
 from keeper.venues.codec.quantities import plain
 
+_CODE: Final = re.compile(r"-?[0-9]{1,6}")
 _REVERTED: Final = 3
 _SELECTOR: Final = len("0x") + 8  # the least data of a revert that says something
 _WORD: Final = 64  # digits of one argument of it
@@ -174,8 +175,7 @@ _WAIT_PATTERN: Final = re.compile(
 def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: float | None = None) -> NodeError:
     """Return a JSON-RPC error as one of ours. ``status`` and ``after_s`` (Retry-After) are those of its HTTP answer."""
     stated = error if isinstance(error, Mapping) else {"message": error}
-    code = stated.get("code")
-    code = code if isinstance(code, int) else 0
+    code = _code(stated.get("code"))
     message, raw = plain(str(stated.get("message", ""))), stated.get("data")
     data, words = _revert_data(raw), _words(message, raw)
     detail = f"error {code}: {message}"
@@ -197,6 +197,13 @@ def refusal(node: str, method: str, error: Any, *, status: int = 200, after_s: f
         return MethodMissingError(node, method, code, message, data)
     is_final = (code == _INVALID_PARAMS or code in _INVALID_CALLS) and not is_too_heavy(message)
     return NodeRefusedError(node, method, code, message, data, is_final=is_final)
+
+
+def _code(said: Any) -> int:
+    """Return a code; some write it as text. Zero for anything else."""
+    if isinstance(said, str) and _CODE.fullmatch(said):
+        return int(said)
+    return said if isinstance(said, int) else 0
 
 
 def is_too_heavy(message: str) -> bool:

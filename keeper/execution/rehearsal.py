@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.chain.blocks import Blocks
+from keeper.chain.errors import NodeAwayError, NodeBusyError, NodeError, StaleAnswerError
 from keeper.chain.fork import AnvilMissingError, Fork
 from keeper.chain.simulation import (
     NO_CODES,
@@ -111,7 +112,10 @@ class NodeSimulator:
         price: Wei | None = None,
         before: Sequence[Turn] = (),
     ) -> Simulation:
-        """Simulate. Raises NodeError, CannotPayError, AnvilMissingError when neither way is open."""
+        """Simulate. Raises NodeError, CannotPayError, AnvilMissingError when neither way is open.
+
+        A node that breaks down over this request alone keeps no plan back: a fork asks it nothing but reads.
+        """
         try:
             multicall = self._blocks.multicall
             found = await simulate(self._blocks.node, block, sender, calls, reads, multicall, code, price, before)
@@ -121,6 +125,14 @@ class NodeSimulator:
                 return await self._fork.run(block, sender, calls, reads, code, price, before)
             except AnvilMissingError as missing:
                 raise AnvilMissingError(f"the node does not simulate ({refused}), and {missing}") from None
+        except NodeAwayError as away:
+            if isinstance(away, NodeBusyError | StaleAnswerError):
+                raise  # more requests would not help
+            self.where = self._fork.where
+            try:
+                return await self._fork.run(block, sender, calls, reads, code, price, before)
+            except (AnvilMissingError, NodeError):
+                raise away from None
         self.where = "eth_simulateV1"
         return found
 

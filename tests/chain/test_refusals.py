@@ -13,6 +13,7 @@ from keeper.chain.errors import (
     MethodMissingError,
     NodeAwayError,
     NodeBusyError,
+    NodeError,
     NodeRefusedError,
     TooBigError,
 )
@@ -321,3 +322,11 @@ def test_only_bytes_of_a_revert_are_a_revert(error: dict[str, Any], is_final: bo
     found = refusal("a", "eth_call", error)
     assert isinstance(found, NodeRefusedError)
     assert found.is_final is is_final
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("-32601", MethodMissingError), ("429", NodeBusyError), ("-32005", NodeBusyError)]
+)
+def test_a_code_written_as_text_is_that_code(code: str, kind: type[NodeError]) -> None:
+    """Some proxies quote it."""
+    assert isinstance(refusal("a", "eth_call", {"code": code, "message": "no"}), kind)
