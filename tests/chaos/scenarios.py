@@ -118,13 +118,17 @@ def recovers(stage: Stage) -> None:
         stage.places.append("-")
     is_killed = stage.dice.random() < 0.4
     with stage.stuck("1850"):
-        # more than this rescue may pay, and enough to last through a start: there what was left is said again first
+        # more than this rescue may pay
         stage.world.rpc("anvil_setNextBlockBaseFeePerGas", hex(30 * 10**10))
         stage.world.mine()
     before = stage.holdings()
     if is_killed:
         stage.kill()  # why it was sent is then known to the journal only
     stage.crash("2100")
+    if is_killed:
+        with stage.no_blocks():  # else the fee comes down before it is there again, and its rescue is mined
+            stage.revive()
+            stage.watched_until(lambda: stage.process is not None and stage.process.blocks > 0, 120)
     stage.settle()
     if stage.holdings()["supplied"] < before["supplied"] - ETHER // 100:
         raise AssertionError("sold although the price had come back")
