@@ -188,7 +188,7 @@ def _unknown_asset(trigger: LendingTrigger, of: Settings) -> Iterator[str]:
 
 def _unknown_market(rule: PerpRule, position: Position, of: Settings) -> Iterator[str]:
     market = rule.trigger.of.symbol
-    table = of.network.perp(position.venue)
+    table = of.network.perp(position.venue, position.table)
     if market is None or table is None or "market" in VENUES[position.venue].must_name:
         return
     if table.markets and market not in table.markets:
@@ -201,7 +201,7 @@ def _unknown_underlying(underlying: str, hedges: Sequence[Position], of: Setting
     for hedge in hedges:
         if hedge.market and is_address(hedge.market):
             return None
-        table = of.network.perp(hedge.venue)
+        table = of.network.perp(hedge.venue, hedge.table)
         listed = table.markets if table else {}
         known |= {hedge.market.upper()} if hedge.market else set(listed)
     if not known or underlying in known:
@@ -232,8 +232,13 @@ def _nowhere(position: Position, of: Settings) -> Iterator[str]:
         elif of.network.market_of(position) is None:
             yield f"{file} has several markets of {position.venue}; write `market`, one of {', '.join(sorted(listed))}"
         return
-    venue = of.network.perp(position.venue)
-    if venue is None:
+    venue, places = of.network.perp(position.venue, position.table), of.network.tables_of(position.venue)
+    if venue is None and places and position.table is not None:
+        yield f"there is no table {position.table!r}{_known(position.table, {table.name for table in places})}"
+    elif venue is None and places:
+        names = ", ".join(sorted(table.name for table in places))
+        yield f"{file} has several tables of {position.venue}; write `table`, one of {names}"
+    elif venue is None:
         yield f"{file} has no [{position.venue}]; it cannot be read"
     elif market and not is_address(market) and market.upper() not in venue.markets:
         yield f"there is no market {market!r}{_known(market, venue.markets)}"

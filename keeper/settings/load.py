@@ -227,7 +227,9 @@ def _nodes(table: schema.NetworkTable, from_environment: list[str]) -> tuple[Nod
 def _position(table: schema.PositionTable, signers: Mapping[str, Signer]) -> Position:
     signer = signers[table.signer] if table.signer else None
     is_long = None if table.side is None else table.side == "long"
-    return Position(table.name, table.venue, Address(table.owner), signer, table.market, table.collateral, is_long)
+    return Position(
+        table.name, table.venue, Address(table.owner), signer, table.market, table.collateral, is_long, table.table
+    )
 
 
 def _signer(table: schema.SignerTable, path: Path) -> Signer:

@@ -134,7 +134,7 @@ def _account(position: Raw) -> tuple[str, ...]:
     venue = text(position, "venue") or ""
     keys = _isolated(venue)
     owner = address(position, "owner") or text(position, "name") or ""
-    return (venue, owner, *((text(position, key) or "").lower() for key in keys))
+    return (venue, text(position, "table") or "", owner, *((text(position, key) or "").lower() for key in keys))
 
 
 def _isolated(venue: str) -> tuple[str, ...]:

@@ -87,9 +87,18 @@ class Network:
         """Return where an exchange is; None where the file does not name it."""
         return next((table for table in self.exchanges if table.venue == venue), None)
 
-    def perp(self, venue: str) -> VenueTable | None:
-        """Return where a perpetual venue is; None where the file does not name it."""
-        return next((table for table in self.tables if table.venue == venue), None)
+    def perp(self, venue: str, table: str | None = None) -> VenueTable | None:
+        """Return where a perpetual venue is: the table of that name, else of the venue's name, or the only one.
+
+        None where the file does not name it, or several and none is meant.
+        """
+        mine = self.tables_of(venue)
+        found = [of for of in mine if of.name == (table or venue)]
+        return found[0] if found else mine[0] if len(mine) == 1 and table is None else None
+
+    def tables_of(self, venue: str) -> list[VenueTable]:
+        """Return every place of a venue on the chain."""
+        return [table for table in self.tables if table.venue == venue]
 
     def market_of(self, position: Position) -> VenueTable | None:
         """Return the lending market of a position: the one it names, else that of its venue's name, or the only one."""
@@ -147,6 +156,8 @@ class Position:
     """
     collateral: str | None = None
     is_long: bool | None = None
+    table: str | None = None
+    """A perpetual venue's table in the network file, where it has several."""
 
     @property
     def family(self) -> Family:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, create_model, model_validator
 
 from keeper.chain.health import Role
+from keeper.core.family import Family
 from keeper.core.lending.moves import MARKET
 from keeper.settings.fields import (
     AccountField,
@@ -173,10 +174,13 @@ class PositionTable(Table):
     market: Text | None = None
     collateral: Text | None = None
     side: Literal["long", "short"] | None = None
+    table: Name | None = None
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
         venue = VENUES[self.venue]
+        if self.table is not None and venue.family is Family.LENDING:
+            raise ValueError("table: is for perpetual venues; a lending position names its table by `market`")
         for key in ("market", "collateral", "side"):
             if key in venue.must_name and getattr(self, key) is None:
                 *others, last = venue.must_name

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
-from keeper.core.family import Family
 from keeper.core.units import Address
 from keeper.settings.fields import AddressField, Text, Whole
 from keeper.settings.perp_schema import Table
@@ -42,13 +41,8 @@ TABLES: Mapping[str, type[Table]] = {venue: _table(venue) for venue in (*VENUES,
 """The table of each venue, exchange and lender, called as it is."""
 
 
-def _by_name() -> tuple[str, ...]:
-    """Return the venues and exchanges of which there may be several on a chain."""
-    return (*(v.key for v in VENUES.values() if v.family is Family.LENDING), *EXCHANGES)
-
-
 class MarketsTable(BaseModel):
-    """[markets.NAME]: one more lending market or exchange; ``venue`` says of which protocol."""
+    """[markets.NAME]: one more lending market, perpetual venue or exchange; ``venue`` says of which protocol."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -61,8 +55,8 @@ class MarketsTable(BaseModel):
         if not isinstance(value, dict) or not isinstance(value.get("venue"), str):
             return value
         venue = value["venue"]
-        if venue not in _by_name():
-            raise ValueError(f"venue: {venue!r} has no lending markets and no pools; known: {', '.join(_by_name())}")
+        if venue not in TABLES:
+            raise ValueError(f"venue: {venue!r} is no venue and no exchange; known: {', '.join(TABLES)}")
         keys = keys_of(venue)
         given, names = {k: v for k, v in value.items() if k != "venue"}, [key.name for key in keys]
         for name in given:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Blocks
@@ -65,6 +65,8 @@ class Known:
     """What is wrong in the network file and does not blind: with it, something cannot be done."""
     native_symbol: str = "native"
     """What the chain's native currency is called when it is wrapped."""
+    native_pool: PoolReference | None = None
+    """Pools that give its price, where neither a market nor a feed does."""
     used: dict[Address, Listed] = field(default_factory=dict)
     """The assets that matter to any of these positions, by asset."""
     backed: dict[Address, Backed] = field(default_factory=dict)
@@ -128,7 +130,26 @@ class Survey:
         known = replace(known, native_symbol=await self._native_symbol(block, known))
         if is_first and (faults := unclear(self._given, known.listings.values())):
             raise AmbiguousNameError(faults)
-        return await self.extended(block, known, names)
+        return await self._with_native_pool(block, await self.extended(block, known, names))
+
+    async def _with_native_pool(self, block: BlockRef, known: Known) -> Known:
+        """Return what is known with the pools that say what the native currency costs, where nobody else does.
+
+        They are between it and the collateral of perpetual positions, whose venues say what that is worth.
+        """
+        native = self._network.wrapped_native
+        paid_in = dict.fromkeys(account.collateral for account in known.perp_accounts.values())
+        others = [asset for asset in paid_in if asset != native]
+        if not others or not self.exchanges or next(origins(self._network, known, native), None) is not None:
+            return known
+        assets, window_s = [native, *others], self._network.twap_window_s
+        try:
+            decimals = {asset: await self._blocks.read(block, erc20.decimals_probe(asset)) for asset in assets}
+            found = [e.find_pools(assets, window_s) for e in self.exchanges.values()]
+            pools = [await self._blocks.discover(block, each) for each in found]
+        except ReadFailedError:
+            return known  # without them the price of gas is not known; everything else is
+        return replace(known, native_pool=_deepest(native, others, pools, decimals.__getitem__))
 
     async def _native_symbol(self, block: BlockRef, known: Known) -> str:
         wrapped = self._network.wrapped_native
@@ -257,5 +278,11 @@ def _reference(
     asset: Address, others: Sequence[Address], pools: Iterable[Pools], listed: Mapping[Address, Listed]
 ) -> PoolReference | None:
     """Return the deepest reference for an asset's price at any exchange; None when there is none."""
-    found = [p.reference(asset, others, lambda a: listed[a].decimals) for p in pools]
+    return _deepest(asset, others, pools, lambda a: listed[a].decimals)
+
+
+def _deepest(
+    asset: Address, others: Sequence[Address], pools: Iterable[Pools], decimals: Callable[[Address], int]
+) -> PoolReference | None:
+    found = [p.reference(asset, others, decimals) for p in pools]
     return max((r for r in found if r is not None), key=lambda r: r.depth, default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keeper.core.family import Family
@@ -14,7 +14,7 @@ from keeper.core.snapshot import PricedAsset as Priced
 from keeper.core.units import Address, Amount
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
-from keeper.snapshot.price_port import by_perpetuals, origins
+from keeper.snapshot.price_port import by_perpetuals, by_pools, origins
 from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
 from keeper.venues.feeds import rounds
@@ -103,6 +103,8 @@ class Page:
             else None
         )
         self._native = self._stated_of(sheet, network.wrapped_native)
+        pool = known.native_pool
+        self._native_pool = (pool.quote, sheet.add(pool.probe(network.twap_window_s))) if pool else None
         listed = known.listings.values() if wallets else ()
         self._listed = {x.asset: (x, self._stated_of(sheet, x.asset)) for x in listed}
         self._also_slots = {read: sheet.places((read,))[0] for read in also}
@@ -189,10 +191,13 @@ class Page:
     def _stated_of(self, sheet: Sheet, asset: Address) -> list[Slot[Quoted | None]]:
         return [sheet.add(probe) for probe in origins(self._network, self.known, asset)]
 
-    def _native_price(self, block: BlockRef, answers: Sequence[Answer], read: Iterable[object]) -> int:
+    def _native_price(self, block: BlockRef, answers: Sequence[Answer], read: Collection[object]) -> int:
         """Return the price of one whole native token, zero where nobody knows it."""
         quoted = [slot.decode(answers) for slot in self._native]
         quoted += by_perpetuals(read, self.known.native_symbol, self._network.default_heartbeat_s)
+        if self._native_pool is not None:
+            quote, average = self._native_pool
+            quoted += by_pools(read, quote, average.decode(answers), block.timestamp)
         found = best(quoted, block.timestamp)
         return found.answer if found else 0
 

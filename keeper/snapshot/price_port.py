@@ -1,19 +1,22 @@
-"""What one whole token costs in dollars, by whoever says so, each with its age: markets' oracles, feeds, perpetuals.
+"""What one whole token costs in dollars, by whoever says so, each with its age: markets, feeds, perpetuals, pools.
 
 The first that is fresh is believed; where none is, the first that answers: an old price of gas is better than none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Quoted
-from keeper.core.units import Address
+from keeper.core.prices import Quoted, SecondPrice
+from keeper.core.units import USD, Address
 from keeper.settings.model import Network
 from keeper.venues.feeds import rounds
 from keeper.venues.ports import Answer, LendingMarket, Probe
+
+POOLED_S = 60
+"""An average of pools is of the block itself."""
 
 if TYPE_CHECKING:
     from keeper.snapshot.discovery import Known
@@ -42,6 +45,21 @@ def by_perpetuals(positions: Iterable[object], symbol: str, heartbeat_s: int) ->
                     yield Quoted(
                         leg.oracle.answer, leg.oracle.updated_at, heartbeat_s, f"the oracle of {position.venue}"
                     )
+
+
+def by_pools(
+    positions: Iterable[object], quote: Address, average: Callable[[int], SecondPrice], now: int
+) -> Iterator[Quoted]:
+    """Yield what pools say of a token over a time, in terms of the collateral of a perpetual position.
+
+    Their average and not their price of this moment, which anybody can move for a block.
+    """
+    for position in positions:
+        if isinstance(position, PerpPosition) and position.collateral == quote:
+            found = average(position.collateral_price * USD // position.usd_unit)
+            if found.answers and found.answers[0] > 0:
+                yield Quoted(found.answers[0], now, POOLED_S, found.origin)
+                return
 
 
 def _by_market(market: LendingMarket, asset: Address) -> Probe[Quoted | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper import resources
-from keeper.settings import Settings, SettingsError
+from keeper.settings import Settings, SettingsError, futile
 from keeper.venues.ports import VenueTable
 from keeper.venues.registry import EXCHANGES, VENUES, Form
 
@@ -75,8 +75,8 @@ def test_a_network_needs_no_lending_market(load_text: Load, own: Path) -> None:
     ("table", "said"),
     [
         (
-            'venue = "perp_v2"',
-            "venue: 'perp_v2' has no lending markets and no pools; known: aave_v3, morpho_blue, uniswap_v3",
+            'venue = "perp_v3"',
+            "venue: 'perp_v3' is no venue and no exchange; known: aave_v3, ",
         ),
         ('venue = "aave_v3"', "pool_addresses_provider: is missing"),
         (f'venue = "aave_v3"\npool = "{SPARK}"', "pool: is not a key of a aave_v3 market"),
@@ -105,6 +105,71 @@ def test_every_venue_has_a_line_of_its_own() -> None:
         assert any(k.form is Form.ADDRESS and k.is_needed for k in venue.keys)
         assert not set(venue.may_name) & set(venue.must_name)
     assert [key for key in EXCHANGES if key in VENUES] == []
+
+
+GMX = ["data_store", "reader", "exchange_router", "router", "order_vault", "event_emitter", "referral_storage"]
+NAMED = '[markets.{0}]\nvenue = "gmx_v2"\n' + "".join(f'{key} = "{SPARK}"\n' for key in GMX)
+SHORT = """
+[[positions]]
+name = "short"
+venue = "gmx_v2"
+owner = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+market = "{0}"
+collateral = "USDC"
+side = "short"
+"""
+ONE, TWO = '"0x' + "1" * 40 + '"', '"0x' + "2" * 40 + '"'
+
+
+def test_a_perpetual_venue_may_have_several_tables_of_which_a_position_names_one(
+    load_text: Load, own: Path, good: str
+) -> None:
+    """As a lending market has; the markets it knows by name are those of its own table."""
+    own.write_text(
+        own.read_text()
+        + f"{NAMED.format('old')}[markets.old.markets]\nSOL = {ONE}\n"
+        + f"{NAMED.format('new')}[markets.new.markets]\nDOGE = {TWO}\n"
+    )
+    text = good.replace('"ethereum"', '"own.toml"')
+    found = load_text(text=text + SHORT.format("DOGE") + 'table = "new"\n')
+    position = found.positions[1]
+    table = found.network.perp(position.venue, position.table)
+    assert table is not None
+    assert (table.name, table.place, dict(table.markets)) == ("new", "markets.new", {"DOGE": TWO.strip('"')})
+    assert futile(found) == []
+    (other,) = futile(load_text(text=text + SHORT.format("SOL") + 'table = "new"\n'))
+    assert "there is no market 'SOL'; known: DOGE" in other
+    (none,) = futile(load_text(text=text + SHORT.format("SOL")))
+    assert "has several tables of gmx_v2; write `table`, one of new, old" in none
+    (unknown,) = futile(load_text(text=text + SHORT.format("SOL") + 'table = "ald"\n'))
+    assert "there is no table 'ald'" in unknown
+
+
+def test_the_only_table_of_a_perpetual_venue_needs_no_name(load_text: Load, own: Path, good: str) -> None:
+    """However it is called."""
+    own.write_text(f"{own.read_text()}{NAMED.format('old')}[markets.old.markets]\nSOL = {ONE}\n")
+    found = load_text(text=good.replace('"ethereum"', '"own.toml"') + SHORT.format("SOL"))
+    table = found.network.perp("gmx_v2")
+    assert table is not None
+    assert table.name == "old"
+
+
+def test_a_loan_names_its_table_by_its_market(faults: Faults) -> None:
+    """One word for one thing."""
+    (fault,) = faults((OWNER, 'table = "aave_v3"\nowner = '))
+    assert "is for perpetual venues; a lending position names its table by `market`" in fault
+
+
+def test_one_account_at_two_tables_is_two(faults: Faults, load_text: Load, own: Path, good: str) -> None:
+    """A book may have both: they are other contracts."""
+    tables = [f"{NAMED.format(name)}[markets.{name}.markets]\nETH = {ONE}\n" for name in ("old", "new")]
+    own.write_text(own.read_text() + "".join(tables))
+    text = good.replace('"ethereum"', '"own.toml"') + "".join(
+        SHORT.format("ETH").replace('"short"\nvenue', f'"{name}"\nvenue') + f'table = "{name}"\n'
+        for name in ("old", "new")
+    )
+    book = '[[books]]\nname = "eth"\npositions = ["eth-loop"]\nhedge = ["old", "new"]\n'
+    assert load_text(text=text + book).books[0].hedges == ("old", "new")
 
 
 POOLS = f"""

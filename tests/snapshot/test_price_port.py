@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from perp_builders import short
 
-from keeper.core.prices import Quoted, best
-from keeper.snapshot.price_port import by_perpetuals
+from keeper.core.prices import Quoted, SecondPrice, best
+from keeper.core.units import USD, Address
+from keeper.snapshot.price_port import by_perpetuals, by_pools
 
 NOW = 1_750_000_000
 ORACLE = Quoted(2000 * 10**8, NOW - 60, 3600, "the oracle of aave_v3")
@@ -41,3 +43,21 @@ def test_a_perpetual_s_oracle_tells_of_its_underlying_alone() -> None:
     told = list(by_perpetuals([position, object()], "WETH", 3600))
     assert [t.answer for t in told] == [position.legs[0].oracle.answer]
     assert list(by_perpetuals([position], "WBTC", 3600)) == []
+
+
+@pytest.mark.parametrize(("answers", "found"), [((5, 9), [2005 * USD]), ((), []), ((-2000, 9), [])])
+def test_pools_say_what_gas_costs_by_their_average_in_terms_of_a_position_s_collateral(
+    answers: tuple[int, ...], found: list[int]
+) -> None:
+    """Not by the price of this moment, which anybody can move for a block; pools that do not answer say nothing."""
+    position = short()
+    asset = Address("0x" + "e" * 40)
+
+    def average(quote: int) -> SecondPrice:
+        assert quote == USD
+        return SecondPrice(asset, "pools", tuple(2000 * quote + answer * USD for answer in answers))
+
+    quoted = list(by_pools([object(), position], position.collateral, average, NOW))
+    assert [q.answer for q in quoted] == found
+    assert all(q.updated_at == NOW for q in quoted)
+    assert list(by_pools([position], asset, average, NOW)) == []

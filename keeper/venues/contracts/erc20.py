@@ -43,6 +43,15 @@ def encode_approve(asset: Address, symbol: str, spender: Address, amount: Amount
     return Call(asset, _ERC20.approve.encode(spender, amount), Wei(0), purpose)
 
 
+def decimals_probe(asset: Address) -> Probe[int]:
+    """Return the probe of how many decimals a token's amounts have. Raises ReadFailedError: it does not say."""
+
+    def decode(answers: Sequence[Answer]) -> int:
+        return int(_ERC20.decimals.decode(answers[0])[0])
+
+    return Probe((_ERC20.decimals.read(asset),), decode)
+
+
 def symbol_probe(asset: Address) -> Probe[str | None]:
     """Return the probe of a token's symbol; None where nothing answers."""
     return Probe((_ERC20.symbol.read(asset),), lambda answers: symbol_of(answers[0], asset) if answers[0] else None)

@@ -21,9 +21,9 @@ from keeper.venues.ports import Discovery, Owned, PerpAccount, ReadFailedError, 
 
 def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
     """Find the account of a position. Raises ReadFailedError when there is no such market."""
-    where = network.perp("gmx_v2")
+    where = network.perp("gmx_v2", position.table)
     if where is None or position.market is None or position.is_long is None:
-        raise _none(f"{network.name} names no gmx_v2")
+        raise _none(f"{network.name} names no {position.table or 'gmx_v2'}")
     deployment = _deployment(where)
     token = where.markets.get(position.market.upper())
     if token is None and not is_hex_address(position.market):

@@ -12,9 +12,9 @@ from keeper.venues.ports import Discovery, PerpAccount, ReadFailedError, Site, W
 
 def find_account(network: Site, position: Wanted) -> Discovery[PerpAccount]:
     """Find the account of a position. Raises ReadFailedError when there is no such market."""
-    where = network.perp("perp_v2")
+    where = network.perp("perp_v2", position.table)
     if where is None:
-        raise _none(f"{network.name} names no perp_v2")
+        raise _none(f"{network.name} names no {position.table or 'perp_v2'}")
     deployment = yield from perp_v2.discover_deployment(where.addresses["clearing_house"])
     known = list(where.markets.values())
     if position.market is not None:

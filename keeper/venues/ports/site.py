@@ -97,8 +97,8 @@ class Site(Protocol):
     def default_heartbeat_s(self) -> int:
         """How old a price may get whose heartbeat nobody said."""
 
-    def perp(self, venue: str) -> VenueTable | None:
-        """Return where a perpetual venue is; None where the file does not name it."""
+    def perp(self, venue: str, table: str | None = None) -> VenueTable | None:
+        """Return where a perpetual venue is, by its table's name where it has several; None where no file says it."""
 
     def asset(self, symbol: str, address: str = "") -> Feeds:
         """Return what the file says of an asset, by its address or its symbol."""
@@ -147,3 +147,7 @@ class Wanted(Protocol):
     @property
     def is_long(self) -> bool | None:
         """Which side."""
+
+    @property
+    def table(self) -> str | None:
+        """Which of a perpetual venue's tables, by its name."""
