@@ -8,7 +8,7 @@ from dataclasses import replace
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.tolls import Toll
 from keeper.core.armed.scenarios import is_dollar
-from keeper.core.decide import Hold, Memory, asked_for, decide
+from keeper.core.decide import Hold, decide
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
@@ -28,6 +28,7 @@ from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
 from keeper.engine.preflight import Prepared, batch_of, try_plan
 from keeper.engine.recheck import Anew
+from keeper.engine.trials import Tried, best_now, first_that_works, without_its_own
 from keeper.execution.rehearsal import Refused
 
 SHARES = (1, 2, 4)
@@ -46,18 +47,11 @@ async def look_again(engine: Engine, name: str, own_spend: Usd) -> Anew[Prepared
     (position,) = [p for p in snapshot.positions if p.name == name and not isinstance(p, PerpPosition)]
     assessed = judge(engine, snapshot, position)
     known = await engine.recall(assessed, snapshot.block)
-    spent = {rule: Usd(max(0, dollars - own_spend)) for rule, dollars in known.spent_today.items()}
-    signer = engine.reader.positions[name].spender
-    anew = Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
+    signer, anew = engine.reader.positions[name].spender, without_its_own(known, own_spend)
     decided = decide(LENDING, assessed, anew, engine.terms.safety, signer)
-    holds = decided.holds
-    with engine.rehearser.again(name):
-        for intent in decided.intents:
-            found = await rehearsed_now(engine, snapshot, intent, signer)
-            if isinstance(found, Prepared):
-                return Anew(snapshot, found)
-            holds = (*holds, found)
-    return asked_for(holds)
+    return await best_now(
+        engine, snapshot, name, decided, lambda intent: rehearsed_now(engine, snapshot, intent, signer)
+    )
 
 
 async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address) -> Prepared | Hold:
@@ -68,7 +62,7 @@ async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: LendingInten
     found: Prepared | Hold | None = None
     for share in SHARES:
         ways = await find_plans(engine, snapshot, intent, signer, share)
-        found = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways, signer)
+        found = ways if isinstance(ways, Hold) else await first_loan_plan(engine, snapshot, ways, signer)
         if isinstance(found, Prepared) or found.reason is not Reason.POOL_SHARED:
             return found
     assert found is not None  # noqa: S101 - there are shares to try
@@ -221,27 +215,18 @@ def toll_of(toll: Toll, base_fee: Wei) -> Wei:
     return toll.typical(Wei(base_fee + LEAST_TIP))
 
 
-async def first_that_works(
-    engine: Engine, snapshot: Snapshot, ways: Sequence[Plan], signer: Address
-) -> Prepared | Hold:
-    """Return the first plan that passes its trial; a Hold with the first one's reason if none does."""
-    refused = list[tuple[Plan, Refused]]()
-    batch = await batch_of(engine, snapshot.block, signer)
-    assessed = ways[0].intent.assessment
+async def first_loan_plan(engine: Engine, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
+    """Return the first plan that passes its trial and stands before those of this block; else why none does."""
+    batch, assessed = await batch_of(engine, snapshot.block, signer), ways[0].intent.assessment
     await ask_others(engine, snapshot.block, assessed.doubts, [assessed.position])
-    for plan in ways[:TRIALS]:
-        if any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, engine.terms.safety):
-            continue
-        result: Prepared | Refused = await try_plan(engine, snapshot, plan, signer, batch)
-        if isinstance(result, Prepared):
-            result = await stands_first(engine, snapshot.block, signer, result) or result
-        if isinstance(result, Prepared):
-            engine.observer.rehearsed(
-                plan.intent.position, plan.label, result.rehearsed.where, result.rehearsed.after.health_factor
-            )
-            return replace(result, refused=tuple(refused))
-        engine.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
-        refused.append((plan, result))
-    first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
-    detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
-    return ways[0].intent.hold(first.reason, detail)
+
+    async def trial(plan: Plan) -> Prepared | Refused:
+        result = await try_plan(engine, snapshot, plan, signer, batch)
+        if isinstance(result, Refused):
+            return result
+        return await stands_first(engine, snapshot.block, signer, result) or result
+
+    def is_needless(plan: Plan, refused: Tried[Plan]) -> bool:
+        return any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, engine.terms.safety)
+
+    return await first_that_works(engine, ways[:TRIALS], trial, is_needless)

@@ -31,6 +31,11 @@ class Prepared:
     refused: tuple[tuple[Plan, Refused], ...] = ()
     """Better ones that did not pass."""
 
+    @property
+    def came_to(self) -> tuple[str, int, str]:
+        """Where it was rehearsed, and the figure it came to."""
+        return self.rehearsed.where, self.rehearsed.after.health_factor, "health factor"
+
 
 async def try_plan(
     engine: Engine,

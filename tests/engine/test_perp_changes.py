@@ -114,15 +114,11 @@ def _without_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     async def judged(engine: Any, _: object, position: PerpPosition) -> Any:
         return assessed_perp(position, RULE)
 
-    async def ways(_: object, __: object, intent: Any) -> Any:
-        return planned(intent)
-
-    async def works(_: object, __: object, found: Any) -> Any:
-        return prepared(found[0].before)
+    async def prepared_now(_: object, __: object, intent: Any) -> Any:
+        return prepared(planned(intent)[0].before)
 
     monkeypatch.setattr(recheck, "judge_perp", judged)
-    monkeypatch.setattr(recheck, "find_perp_plans", ways)
-    monkeypatch.setattr(recheck, "first_that_works", works)
+    monkeypatch.setattr(recheck, "prepare_perp", prepared_now)
     monkeypatch.setattr(departure.report, "judged", lambda _: {})
     monkeypatch.setattr(departure.report, "plan", lambda *_: {})
     monkeypatch.setattr(departure.report, "rehearsal", lambda *_: {})
@@ -220,17 +216,13 @@ async def test_a_hedge_that_waits_is_kept_changed_or_dropped(
         known = book_assessed(now)
         return known if size is not None else replace(known, position=replace(known.position, hedges=()))
 
-    async def ways(_: object, __: object, intent: BookIntent, hedges: Any) -> Any:
+    async def prepared_now(_: object, __: object, intent: BookIntent, hedges: Any) -> Any:
         (trade,) = hedge_trades(intent, hedges)
         assert isinstance(trade, HedgeTrade)
-        return (hedge_planned(trade, "20000"),)
-
-    async def works(_: object, __: object, found: Any) -> Any:
-        return PerpPrepared(found[0], (), "here", (), now, Wei(7), Wei(7))
+        return PerpPrepared(hedge_planned(trade, "20000"), (), "here", (), now, Wei(7), Wei(7))
 
     monkeypatch.setattr(recheck, "judge_book", judged)
-    monkeypatch.setattr(recheck, "find_hedge_plans", ways)
-    monkeypatch.setattr(recheck, "first_that_works", works)
+    monkeypatch.setattr(recheck, "prepare_hedge", prepared_now)
     monkeypatch.setattr(second_look, "unconfirmed", lambda *_: None)
     look = perp_look(engine, PerpPrepared(plan, (), "here", (), HEDGED, Wei(7), Wei(7)))
     assert isinstance(await look(False), found)

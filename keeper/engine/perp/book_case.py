@@ -21,8 +21,8 @@ from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book
 from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.notices import notices_of, standing_of
-from keeper.engine.perp.plan import find_hedge_plans
-from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.perp.prepare import prepare_hedge
 from keeper.engine.perp.report import judged
 from keeper.engine.perp.unwind import gives_up, stand_by
 from keeper.engine.report import Data, inputs
@@ -75,8 +75,7 @@ class BookCase:
         """Return the cheapest trade that works now, over all hedges whose signer is free. Raises NodeError."""
         places, busy = self.engine.reader.positions, self.engine.state.in_flight.busy()
         free = [perp for perp in intent.assessment.position.hedges if places[perp.name].spender not in busy]
-        ways = await find_hedge_plans(self.engine, self.snapshot, intent, free)
-        return ways if isinstance(ways, Hold) else await first_that_works(self.engine, self.snapshot, ways)
+        return await prepare_hedge(self.engine, self.snapshot, intent, free)
 
     async def tend(self, found: Considered[BookIntent, PerpPrepared]) -> Considered[BookIntent, PerpPrepared]:
         """Return what it comes to: its hedges see to their own orders."""

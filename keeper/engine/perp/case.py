@@ -24,8 +24,8 @@ from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.foreign_changes import notice
 from keeper.engine.perp.notices import notices_of, standing_of
 from keeper.engine.perp.orders import look_after_orders
-from keeper.engine.perp.plan import find_perp_plans
-from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.perp.prepare import prepare_perp
 from keeper.engine.perp.report import judged
 from keeper.engine.perp.stops import keep_stops, take_back
 from keeper.engine.report import Data, inputs
@@ -70,8 +70,7 @@ class PerpCase:
 
     async def prepare(self, intent: PerpIntent) -> PerpPrepared | Hold:
         """Return the best plan that works now. Raises NodeError."""
-        ways = await find_perp_plans(self.engine, self.snapshot, intent)
-        return ways if isinstance(ways, Hold) else await first_that_works(self.engine, self.snapshot, ways)
+        return await prepare_perp(self.engine, self.snapshot, intent)
 
     async def tend(self, found: Considered[PerpIntent, PerpPrepared]) -> Considered[PerpIntent, PerpPrepared]:
         """See what became of its orders, and take back one that is late: a signer does one thing at a time."""

@@ -10,8 +10,8 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
-from keeper.engine.perp.plan import find_perp_plans
-from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.perp.prepare import prepare_perp
 from keeper.engine.recheck import Anew
 from keeper.journal import JournalError
 from keeper.venues.ports import ReadFailedError
@@ -35,8 +35,7 @@ async def rest_of(engine: Engine, intent: PerpIntent | BookIntent) -> Anew[PerpP
         memory = await engine.recall_of((intent.rule,), snapshot.block)
         rule, left = intent.rule, left_today(intent.rule, memory)
         rest = PerpIntent(assessed, rule, intent.target, rule.actions, (), left, finishes=True)
-        ways = await find_perp_plans(engine, snapshot, rest)
-        prepared = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
+        prepared = await prepare_perp(engine, snapshot, rest)
     except (NodeError, ReadFailedError, JournalError):
         return None
     if isinstance(prepared, Hold):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.fork import AnvilMissingError
 from keeper.chain.gas import gas_limit
 from keeper.chain.simulation import CannotPayError
 from keeper.core.book.rules import BookIntent
-from keeper.core.decide import Hold
 from keeper.core.fee_budget import fee_worth
 from keeper.core.perp import margin as perps
 from keeper.core.perp.grounds import grounds
@@ -34,7 +33,6 @@ from keeper.core.units import (
     usd_text,
     wei_text,
 )
-from keeper.engine.agreement import Judged, ask_others
 from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
 from keeper.execution import policy
@@ -45,8 +43,6 @@ ORDERS_SHARE = Bps(400)
 """Most of a position's size that its orders may carry for the venue's keepers; about half of it comes back."""
 FEE_SLACK = 3
 """Times the execution fee reckoned at present gas that an order may carry; the venue returns what is left."""
-TRIALS = 3
-"""Plans that are tried, best first, before a position is given up for this block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +59,10 @@ class PerpPrepared:
     """What execution fees were reckoned at."""
     refused: tuple[tuple[PerpPlan, Refused], ...] = ()
 
-
-async def first_that_works(engine: Engine, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
-    """Return the first plan that passes its trial; a Hold with the first one's reason if none does.
-
-    Where there are several nodes they must have the same block and figures. Raises NodesDisagreeError, NodeError.
-    """
-    refused = list[tuple[PerpPlan, Refused]]()
-    await ask_others(engine, snapshot.block, ways[0].intent.assessment.doubts, _made_from(snapshot, ways))
-    for plan in ways[:TRIALS]:
-        result = await try_plan(engine, snapshot, plan)
-        if isinstance(result, PerpPrepared):
-            engine.observer.rehearsed(
-                plan.intent.position, plan.label, result.where, perps.margin_ratio(result.after), figure="margin ratio"
-            )
-            return replace(result, refused=tuple(refused))
-        engine.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
-        refused.append((plan, result))
-    detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
-    return ways[0].intent.hold(refused[0][1].reason, detail)
-
-
-def _made_from(snapshot: Snapshot, ways: Sequence[PerpPlan]) -> list[Judged]:
-    """Return all whose figures decide: what is traded, and of a book every member: its delta is theirs."""
-    before, intent = ways[0].before, ways[0].intent
-    members = set(intent.assessment.position.members) if isinstance(intent, BookIntent) else set()
-    return [before, *(p for p in snapshot.positions if p.name in members - {before.name})]
+    @property
+    def came_to(self) -> tuple[str, int, str]:
+        """Where it was rehearsed, and the figure it came to."""
+        return self.where, perps.margin_ratio(self.after), "margin ratio"
 
 
 async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:

@@ -7,19 +7,21 @@ from dataclasses import dataclass, replace
 
 from keeper.core.book.kind import BOOK
 from keeper.core.book.rules import BookIntent
-from keeper.core.decide import Hold, Memory, asked_for, decide
+from keeper.core.decide import Hold, Memory, decide
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Unreadable
-from keeper.core.units import Usd
 from keeper.engine.engine import Engine, Ruled
 from keeper.engine.perp.assess import judge_book, judge_perp
-from keeper.engine.perp.plan import find_hedge_plans, find_perp_plans
-from keeper.engine.perp.preflight import PerpPrepared, first_that_works
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.perp.prepare import prepare_hedge, prepare_perp
 from keeper.engine.recheck import Anew, Recheck
+from keeper.engine.trials import best_now, without_its_own
 from keeper.execution.recheck import Unsure
+
+_Found = Anew[PerpPrepared] | Hold | Unsure | None
 
 
 def perp_look(engine: Engine, sent: PerpPrepared) -> Recheck[PerpPrepared]:
@@ -34,15 +36,14 @@ class _Deciding:
     engine: Engine
     sent: PerpPrepared
 
-    async def decided(self) -> Anew[PerpPrepared] | Hold | Unsure | None:
+    async def decided(self) -> _Found:
         """Return the plan there would be, were nothing under way; None where no rule is asked for it."""
         if self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
             return None
         snapshot = await self.engine.reader.snapshot(await self.engine.reader.head())
-        now = await self._now(snapshot, self.sent.plan.intent)
-        return Anew(snapshot, now) if isinstance(now, PerpPrepared) else now
+        return await self._now(snapshot, self.sent.plan.intent)
 
-    async def _now(self, snapshot: Snapshot, intent: PerpIntent | BookIntent) -> PerpPrepared | Hold | Unsure | None:
+    async def _now(self, snapshot: Snapshot, intent: PerpIntent | BookIntent) -> _Found:
         """Return what would be done at the newest block; None where nobody is asked anew, for it is no rule's."""
         engine = self.engine
         if isinstance(intent, BookIntent):
@@ -57,7 +58,7 @@ class _Deciding:
             return intent.hold(Reason.AT_TARGET) if intent.target.is_met(position) else None
         return await self._planned(snapshot, position)
 
-    async def _hedged(self, snapshot: Snapshot, intent: BookIntent) -> PerpPrepared | Hold | Unsure | None:
+    async def _hedged(self, snapshot: Snapshot, intent: BookIntent) -> _Found:
         """Return the trade of the same hedge that would be made now: another hedge has nonces of its own."""
         engine, name, book = self.engine, self.sent.plan.before.name, intent.assessment.exposure.book
         assessed = await judge_book(engine, snapshot, book, intent.rule)
@@ -71,30 +72,20 @@ class _Deciding:
         alone = replace(assessed, position=replace(assessed.position, hedges=hedges))
         memory, signer = await self._memory(assessed.fired, snapshot), engine.reader.positions[name].spender
         decided = decide(BOOK, alone, memory, engine.terms.safety, signer)
-        if not decided.intents:
-            return decided.lead if isinstance(decided.lead, Hold) else None
-        with engine.rehearser.again(book.name):
-            ways = await find_hedge_plans(engine, snapshot, decided.intents[0], hedges)
-            return ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
+        return await best_now(
+            engine, snapshot, book.name, decided, lambda now: prepare_hedge(engine, snapshot, now, hedges)
+        )
 
     async def _memory(self, fired: Sequence[Ruled], snapshot: Snapshot) -> Memory:
         """Return what the journal knows, but for the plan that was sent: it must not stand in its own way."""
-        known, own = await self.engine.recall_of(fired, snapshot.block), self.sent.plan.spend
-        spent = {rule: Usd(max(0, dollars - own)) for rule, dollars in known.spent_today.items()}
-        return Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
+        return without_its_own(await self.engine.recall_of(fired, snapshot.block), self.sent.plan.spend)
 
-    async def _planned(self, snapshot: Snapshot, position: PerpPosition) -> PerpPrepared | Hold:
+    async def _planned(self, snapshot: Snapshot, position: PerpPosition) -> Anew[PerpPrepared] | Hold:
         """Return the plan there would be, were nothing under way."""
         engine, signer = self.engine, self.engine.reader.positions[position.name].spender
         assessed = await judge_perp(engine, snapshot, position)
         fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
         decided = decide(PERP, assessed, await self._memory(fired, snapshot), engine.terms.safety, signer)
-        holds = decided.holds
-        with engine.rehearser.again(position.name):
-            for intent in decided.intents:
-                ways = await find_perp_plans(engine, snapshot, intent)
-                found = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways)
-                if isinstance(found, PerpPrepared):
-                    return found
-                holds = (*holds, found)
-        return asked_for(holds)
+        return await best_now(
+            engine, snapshot, position.name, decided, lambda intent: prepare_perp(engine, snapshot, intent)
+        )

@@ -22,7 +22,7 @@ from keeper.engine.lending_departure import LendingDeparture
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import delta_text, standing_of
 from keeper.engine.perp.orders import can_take_back
-from keeper.engine.plan import find_plans, first_that_works, judge
+from keeper.engine.plan import find_plans, first_loan_plan, judge
 from keeper.engine.submit import submit
 
 QUIET = (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT, Reason.ALERT_ONLY)
@@ -100,7 +100,7 @@ async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) 
     if not_now(intent.rule, position.name, now, memory, (signer,), is_emergency=False):
         return
     ways = await find_plans(engine, snapshot, intent, signer)
-    prepared = ways if isinstance(ways, Hold) else await first_that_works(engine, snapshot, ways, signer)
+    prepared = ways if isinstance(ways, Hold) else await first_loan_plan(engine, snapshot, ways, signer)
     if isinstance(prepared, Hold):
         body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", prepared.reason.remedy)
         subject, title = f"naked:{subject_of(rule)}", f"{rule.position} cannot be unwound"

@@ -19,7 +19,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.notices import clipped
 from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.notices import position_text
-from keeper.engine.perp.preflight import first_that_works
+from keeper.engine.perp.prepare import first_perp_plan
 from keeper.engine.submit import submit
 
 ORDERS = "orders"
@@ -45,7 +45,7 @@ async def carry_out(
         return
     if (await engine.past_of(rule, snapshot.block, "upkeep")).failed >= TRIES:
         return
-    prepared = await first_that_works(engine, snapshot, (plan,))
+    prepared = await first_perp_plan(engine, snapshot, (plan,))
     if isinstance(prepared, Hold):
         title = f"{position.name}: could not {plan.label}"
         body = sentence(f"{prepared.reason.short} ({clipped(prepared.detail)})", position_text(position))

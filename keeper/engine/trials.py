@@ -1,0 +1,73 @@
+"""A rule's ways, tried best first until one works. What differs by kind is the trial of one; and what is asked anew."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from keeper.core.decide import Decided, Hold, Memory, asked_for
+from keeper.core.lending.plan import Plan
+from keeper.core.perp.plan import PerpPlan
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Snapshot
+from keeper.core.units import Usd
+from keeper.engine.engine import Engine
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.preflight import Prepared
+from keeper.engine.recheck import Anew
+from keeper.execution.rehearsal import Refused
+
+W = TypeVar("W", Plan, PerpPlan)
+R = TypeVar("R", Prepared, PerpPrepared)
+I = TypeVar("I")  # noqa: E741 - an intent
+Tried = Sequence[tuple[W, Refused]]
+
+
+async def first_that_works(
+    engine: Engine,
+    ways: Sequence[W],
+    trial: Callable[[W], Awaitable[R | Refused]],
+    is_needless: Callable[[W, Tried[W]], bool] = lambda _, __: False,
+) -> R | Hold:
+    """Return the first plan that passes its trial; a Hold with the first one's reason if none does. Raises NodeError.
+
+    ``is_needless``: whether a plan need not be tried, for what was refused before it.
+    """
+    refused = list[tuple[Any, Refused]]()  # its own kind, which the type of what is returned does not say
+    for plan in ways:
+        if is_needless(plan, refused):
+            continue
+        result = await trial(plan)
+        if not isinstance(result, Refused):
+            where, figure, called = result.came_to
+            engine.observer.rehearsed(plan.intent.position, plan.label, where, figure, figure=called)
+            return replace(result, refused=tuple(refused))
+        engine.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
+        refused.append((plan, result))
+    first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
+    detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
+    return ways[0].intent.hold(first.reason, detail)
+
+
+def without_its_own(known: Memory, spend: Usd) -> Memory:
+    """Return what the journal knows, but for a plan that was sent: it must not stand in its own way."""
+    spent = {rule: Usd(max(0, dollars - spend)) for rule, dollars in known.spent_today.items()}
+    return Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
+
+
+async def best_now(
+    engine: Engine, snapshot: Snapshot, name: str, decided: Decided[I], prepare: Callable[[I], Awaitable[R | Hold]]
+) -> Anew[R] | Hold:
+    """Return the plan there would be were nothing under way, rehearsed anew; else the gravest reason why there is none.
+
+    Raises NodeError.
+    """
+    holds: tuple[Hold, ...] = decided.holds
+    with engine.rehearser.again(name):
+        for intent in decided.intents:
+            found = await prepare(intent)
+            if not isinstance(found, Hold):
+                return Anew(snapshot, found)
+            holds = (*holds, found)
+    return asked_for(holds)
