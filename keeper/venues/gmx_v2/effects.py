@@ -46,6 +46,8 @@ MARKET_INCREASE, LIMIT_INCREASE, MARKET_DECREASE, LIMIT_DECREASE, STOP_LOSS, STO
 """Order.OrderType of gmx-synthetics; swaps (0, 1) and liquidations (7) are no keeper's."""
 AT_ONCE = (MARKET_INCREASE, MARKET_DECREASE)
 INCREASES = (MARKET_INCREASE, LIMIT_INCREASE, STOP_INCREASE)
+ANY_PRICE = (0, 2**256 - 1)
+"""What an order says that trades nothing: its price is none."""
 KNOWN = (*AT_ONCE, LIMIT_INCREASE, LIMIT_DECREASE, STOP_LOSS, STOP_INCREASE)
 
 
@@ -187,6 +189,7 @@ def _of_order(
     if order.dollars:
         return Carries(native), *margin, _trade(order, scope, leg)
     refuse(order.rests or not margin, "an order of nothing")
+    refuse(order.worst not in ANY_PRICE, "a price of an order that trades nothing")
     return Carries(native), *margin
 
 

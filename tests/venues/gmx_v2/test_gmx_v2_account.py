@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from gmx_recordings import AT, MARKET, USDC, WETH, Step, every, function, parts,
 from test_gmx_v2_orders import STRAY, SWAPPING, TERMS
 from test_gmx_v2_positions import read
 
-from keeper.core.perp.moves import AddMargin, CancelOrder, PlaceOrder
+from keeper.core.perp.moves import AddMargin, CancelOrder, PlaceOrder, TakeMargin
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.effects import Call, Cancels, Carries, Closes, Effect, Opens, Orders, Pays, Takes
@@ -161,3 +162,15 @@ def test_a_transaction_says_which_orders_it_left() -> None:
     assert len(keys) == 3
     assert GmxOrderBook(AT, MARKET.token).created(logs) == ()
     assert all(BOOK.outcome(key, logs) is None for key in keys)
+
+
+def test_an_order_that_trades_nothing_has_no_price() -> None:
+    """What the exchange does not look at is not left open: another price than none is refused."""
+    mine, leg = account(), HELD.legs[0]
+    take = TakeMargin(leg.market, leg.is_long, USDC.address, Amount(10**6))
+    call = mine.encode(HELD, take, TRADER, 0, Wei(10**9))
+    assert effects(mine, HELD, call)
+    changed = call.data.replace((2**256 - 1).to_bytes(32, "big"), (7).to_bytes(32, "big"))
+    assert changed != call.data
+    with pytest.raises(ValueError, match="a price of an order that trades nothing"):
+        effects(mine, HELD, replace(call, data=changed))
