@@ -14,15 +14,14 @@ from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.notices import Notice
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
-from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
-from keeper.core.units import Address
+from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.engine.armed.match import fitting
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import goes_ahead
-from keeper.engine.engine import Engine
 from keeper.engine.foreign_changes import closed_or_missing, notice
 from keeper.engine.lending_departure import LendingDeparture
 from keeper.engine.notices import notices_of, standing_of
+from keeper.engine.one_position import OfOnePosition
 from keeper.engine.plan import judge_remembering, rehearsed_now
 from keeper.engine.preflight import Prepared
 from keeper.engine.report import Data, assessment, inputs
@@ -32,24 +31,12 @@ from keeper.execution.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class LendingCase:
+class LendingCase(OfOnePosition):
     """One account in one market."""
 
-    engine: Engine
-    snapshot: Snapshot
     position: LendingPosition | Unreadable
     wave: int = 0
     family: Family = Family.LENDING
-
-    @property
-    def name(self) -> str:
-        """The position's name."""
-        return self.position.name
-
-    @property
-    def signer(self) -> Address:
-        """Who pays and signs for it."""
-        return self.engine.reader.positions[self.name].spender
 
     async def assess(self) -> LendingAssessment | Unjudged:
         """Judge it; an account with nothing in it was closed by its owner, or never was. Raises JournalError."""
@@ -86,11 +73,6 @@ class LendingCase:
         goes_ahead(self.engine, self.snapshot.block, self.signer, prepared)
         if isinstance(outcome, asyncio.Task):
             self.engine.state.in_flight.joins(outcome)
-
-    @property
-    def subject(self) -> str:
-        """The position."""
-        return self.name
 
     def notices(self, assessed: LendingAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
         """Return each hold as its owner reads it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from keeper.chain.errors import NodeError
@@ -10,10 +9,11 @@ from keeper.core.decide import Hold
 from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
-from keeper.core.units import Address, Usd
+from keeper.core.units import Usd
 from keeper.engine import report
 from keeper.engine.deeds import outcome_said
 from keeper.engine.engine import Engine
+from keeper.engine.one_position import OfOnePlan
 from keeper.engine.plan import look_again
 from keeper.engine.preflight import Prepared, grant_of
 from keeper.engine.recheck import Anew, Recheck
@@ -21,7 +21,6 @@ from keeper.engine.report import Data
 from keeper.engine.submit import Heading, Written
 from keeper.execution.executor import Errand, Executor
 from keeper.execution.outcome import Outcome
-from keeper.execution.rehearsal import Refused
 from keeper.execution.warrant import Warrant
 from keeper.journal import Entry, JournalError
 from keeper.venues.ports import ReadFailedError
@@ -30,35 +29,16 @@ OVERTAKEN = (Reason.PRICE_MOVED, Reason.POSITION_CHANGED)
 """What says nothing against a plan but that others were there first: what is right by now is asked at once."""
 
 
-class LendingDeparture:
+class LendingDeparture(OfOnePlan[Prepared]):
     """The plan, and what is right in its place once more is to be offered for it."""
 
     def __init__(self, engine: Engine, snapshot: Snapshot, prepared: Prepared) -> None:
-        self._engine = engine
-        self._prepared = prepared
-        self._name = prepared.plan.intent.position
-        self.snapshot = snapshot
-        self.look = lending_look(engine, prepared)
+        super().__init__(engine, snapshot, prepared, prepared.plan.intent.position, lending_look(engine, prepared))
 
     @property
     def plan(self) -> Plan:
         """What will be done."""
         return self._prepared.plan
-
-    @property
-    def refused(self) -> Sequence[tuple[Plan, Refused]]:
-        """Better ones that did not pass their trial."""
-        return self._prepared.refused
-
-    @property
-    def signer(self) -> Address:
-        """Who pays and signs for the position."""
-        return self._engine.reader.positions[self._name].spender
-
-    @property
-    def subject(self) -> str:
-        """The position."""
-        return self.plan.intent.subject
 
     def written(self) -> Written:
         """Return what the journal keeps of it."""

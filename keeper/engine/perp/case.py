@@ -14,11 +14,10 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
-from keeper.core.snapshot import Snapshot, Unreadable
-from keeper.core.units import Address
+from keeper.core.snapshot import Unreadable
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import calls_go_ahead
-from keeper.engine.engine import Engine
+from keeper.engine.one_position import OfOnePosition
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.foreign_changes import notice
@@ -35,24 +34,12 @@ from keeper.execution.outcome import PerpOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class PerpCase:
+class PerpCase(OfOnePosition):
     """One account at a perpetual venue."""
 
-    engine: Engine
-    snapshot: Snapshot
     position: PerpPosition | Unreadable
     wave: int = 1
     family: Family = Family.PERP
-
-    @property
-    def name(self) -> str:
-        """The position's name."""
-        return self.position.name
-
-    @property
-    def signer(self) -> Address:
-        """Who pays and signs for it."""
-        return self.engine.reader.positions[self.name].spender
 
     async def assess(self) -> PerpAssessment | Unjudged:
         """Judge it by its rules. Raises JournalError."""
@@ -95,11 +82,6 @@ class PerpCase:
             self.engine.state.in_flight.joins(outcome)
             block = self.snapshot.block
             calls_go_ahead(self.engine, block, self.name, self.signer, prepared.calls, prepared.gas_used)
-
-    @property
-    def subject(self) -> str:
-        """The position."""
-        return self.name
 
     def notices(self, assessed: PerpAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
         """Return each hold as its owner reads it."""

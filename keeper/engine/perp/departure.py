@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from keeper.core.book.rules import BookIntent
 from keeper.core.book.unhedged import failed as order_failed
 from keeper.core.perp import margin as perps
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
-from keeper.core.units import Address, Usd
+from keeper.core.units import Usd
 from keeper.engine.engine import Engine
+from keeper.engine.one_position import OfOnePlan
 from keeper.engine.perp import report
 from keeper.engine.perp.make_up import rest_of
 from keeper.engine.perp.notices import outcome_said
@@ -22,7 +21,6 @@ from keeper.engine.report import Data
 from keeper.engine.submit import Heading, Written
 from keeper.execution.executor import Errand, Executor
 from keeper.execution.outcome import PerpOutcome
-from keeper.execution.rehearsal import Refused
 from keeper.execution.warrant import Warrant
 from keeper.journal import Entry
 
@@ -30,36 +28,17 @@ MAKE_UPS = 2
 """Plans that may follow a near miss at once."""
 
 
-class PerpDeparture:
+class PerpDeparture(OfOnePlan[PerpPrepared]):
     """The plan, and what is right in its place or after it. ``made_up`` counts the near misses before it."""
 
     def __init__(self, engine: Engine, snapshot: Snapshot, prepared: PerpPrepared, made_up: int = 0) -> None:
-        self._engine = engine
-        self._prepared = prepared
-        self._name = prepared.plan.before.name
+        super().__init__(engine, snapshot, prepared, prepared.plan.before.name, perp_look(engine, prepared))
         self._made_up = made_up
-        self.snapshot = snapshot
-        self.look = perp_look(engine, prepared)
 
     @property
     def plan(self) -> PerpPlan:
         """What will be done."""
         return self._prepared.plan
-
-    @property
-    def refused(self) -> Sequence[tuple[PerpPlan, Refused]]:
-        """Better ones that did not pass their trial."""
-        return self._prepared.refused
-
-    @property
-    def signer(self) -> Address:
-        """Who pays and signs for the position that is changed."""
-        return self._engine.reader.positions[self._name].spender
-
-    @property
-    def subject(self) -> str:
-        """The position, or the book under its rule."""
-        return self.plan.intent.subject
 
     def written(self) -> Written:
         """Return what the journal keeps of it."""
