@@ -14,9 +14,12 @@ from keeper.cli.guard import in_house
 from keeper.cli.looks import at_one_block
 from keeper.cli.show_risk import page, table
 from keeper.cli.words import as_json_text
+from keeper.core.decide import Hold
 from keeper.core.risk.inputs import BadInputsError, document_of
 from keeper.core.risk.report import report
+from keeper.core.risk.shocks import shocks
 from keeper.core.snapshot import LendingPosition, Snapshot
+from keeper.engine.what_if import WouldDo, what_if
 from keeper.service.app import measuring
 from keeper.service.opened import Opened
 from keeper.settings import Settings
@@ -41,9 +44,10 @@ def risk(settings: Settings, name: str | None, horizons_s: Sequence[int], *, as_
         listings = {asset: listed for asset, listed in engine.reader.known.used.items() if asset in held}
         async with measuring(engine, waits=True) as movements:
             sources, drivers = await movements.sources(snapshot.block, listings)
+        plans = {p.name: await _planned(engine, snapshot, p) for p in loans}
         inputs = document_of(snapshot.block, loans, sources, drivers, horizons_s, PATHS, SEED)
         left_out = [p.name for p in wanted if not isinstance(p, LendingPosition)]
-        show({"inputs": inputs, "report": report(inputs)}, left_out, as_json=as_json, html=html)
+        show({"inputs": inputs, "report": report(inputs), "plans": plans}, left_out, as_json=as_json, html=html)
         return Exit.FINE
 
     async def work(engine: Opened) -> Exit:
@@ -59,13 +63,44 @@ def reproduce(file: Path, *, as_json: bool, html: Path | None) -> None:
         made = report(given["inputs"])
     except BadInputsError as error:
         fail(Exit.FAILED, f"{file}: {error}")
-    show({"inputs": given["inputs"], "report": made}, [], as_json=as_json, html=html)
+    whole = {"inputs": given["inputs"], "report": made, "plans": given.get("plans") or {}}
+    show(whole, [], as_json=as_json, html=html)
     differing = list(differences(given.get("report"), made))
     if differing:
         fail(Exit.FAILED, f"{file}: recomputed, {len(differing)} figures differ: {', '.join(differing[:5])}")
     if not as_json:
         out().print(f"Recomputed from {file}: every figure is the same, to the digit.")
     finish(Exit.FINE)
+
+
+async def _planned(engine: Opened, snapshot: Snapshot, p: LendingPosition) -> dict[str, Any]:
+    """Return by shock what the rules would do with the means at hand. As planned at the block: it needs the chain."""
+    found = dict[str, Any]()
+    for shock in shocks(p):
+        if shock.prices:
+            done = await what_if(engine, snapshot, p, shock)
+            found[shock.name] = _held(done) if isinstance(done, Hold) else _would_do(done)
+    return found
+
+
+def _held(hold: Hold) -> dict[str, Any]:
+    return {
+        "rule": hold.rule,
+        "plan": None,
+        "reason": hold.reason.code,
+        "why": hold.reason.short,
+        "detail": hold.detail,
+    }
+
+
+def _would_do(of: WouldDo) -> dict[str, Any]:
+    return {
+        "rule": of.rule,
+        "plan": of.plan,
+        "cost_usd": str(of.cost),
+        "health_factor": str(of.health),
+        "is_partial": of.is_partial,
+    }
 
 
 def show(made: dict[str, Any], left_out: Sequence[str], *, as_json: bool, html: Path | None) -> None:

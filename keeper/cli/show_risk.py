@@ -36,7 +36,7 @@ def table(console: Console, made: Data, left_out: Sequence[str]) -> None:
     block = made["inputs"]["block"]
     console.print(f"block {block['number']}, {time_text(block['time'])}")
     for of in made["report"]["positions"]:
-        for line in _of_position(console, of):
+        for line in _of_position(console, of, made.get("plans", {}).get(of["name"], {})):
             console.print(line, soft_wrap=True)
     for of in made["report"]["together"]:
         console.print(
@@ -47,7 +47,7 @@ def table(console: Console, made: Data, left_out: Sequence[str]) -> None:
     console.print(f"inputs {made['report']['digest'][:16]}; with --html FILE the whole page, with --json everything")
 
 
-def _of_position(console: Console, of: Data) -> Iterator[str]:
+def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
     yield ""
     yield (
         f"{of['name']}: health {_health(of['health_factor'])}, own {usd_text(int(of['own_usd']))}, debt "
@@ -69,10 +69,11 @@ def _of_position(console: Console, of: Data) -> Iterator[str]:
     if of["put"]:
         within = duration(of["put"]["horizon_s"])
         yield f"a put that pays from there for {within} would cost {_usd(of['put']['cost_usd'])}"
-    stressed = Table("if", "health", "", "lost", "taken", box=None)
+    stressed = Table("if", "health", "", "lost", "taken", "the rules", box=None)
     for x in of["stress"]:
         what = "liquidated" if x["is_liquidated"] else ""
-        stressed.add_row(x["shock"], _health(x["health_factor"]), what, _usd(x["lost_usd"]), _usd(x["taken_usd"]))
+        figures = _health(x["health_factor"]), what, _usd(x["lost_usd"]), _usd(x["taken_usd"])
+        stressed.add_row(x["shock"], *figures, _rescue(plans.get(x["shock"])))
     console.print(stressed)
     for why in sorted({p["used"]["unknown"] for p in of["probability"] if isinstance(p["used"], dict)}):
         yield f"unknown: {why}"
@@ -95,7 +96,7 @@ def page(made: Data, embedded: str) -> str:
     when = f"{time_text(block['time'])}, chain {block['chain_id']}"
     parts = [f"<h1>Risk at block {block['number']}</h1><p class=small>{escape(when)}</p>"]
     for position in of["positions"]:
-        parts += _sections(made["inputs"], position)
+        parts += _sections(made["inputs"], position, made.get("plans", {}).get(position["name"], {}))
     if of["together"]:
         rows = [(duration(t["horizon_s"]), _percent(t["any"]), _percent(t["all"])) for t in of["together"]]
         parts.append("<h2>Together</h2>" + _html_table(("within", "any liquidated", "all liquidated"), rows))
@@ -109,7 +110,7 @@ def page(made: Data, embedded: str) -> str:
     )
 
 
-def _sections(inputs: Data, of: Data) -> Iterator[str]:
+def _sections(inputs: Data, of: Data, plans: Data) -> Iterator[str]:
     yield f"<h2>{escape(of['name'])}</h2>"
     yield _html_table(
         ("health", "collateral", "debt", "own", "volatility", "liquidation takes"),
@@ -154,11 +155,11 @@ def _sections(inputs: Data, of: Data) -> Iterator[str]:
     if len(known) > 1:
         yield lines([("probability of liquidation", [(0.0, 0.0), *known])], "days", "Probability over the horizon", 1.0)
     yield from _paths_of_prices(inputs, of)
-    yield from _stress(of["stress"])
+    yield from _stress(of["stress"], plans)
     yield from _greeks(of)
 
 
-def _stress(found: Sequence[Data]) -> Iterator[str]:
+def _stress(found: Sequence[Data], plans: Data) -> Iterator[str]:
     costs = [(x["shock"], int(x["lost_usd"]) / 1e8, int(x["taken_usd"]) / 1e8, x["is_liquidated"]) for x in found]
     yield bars(costs, "What a shock costs, in dollars: lost (blue), taken by liquidation (red)")
     rows = [
@@ -168,10 +169,15 @@ def _stress(found: Sequence[Data]) -> Iterator[str]:
             "yes" if x["is_liquidated"] else "no",
             _usd(x["lost_usd"]),
             _usd(x["taken_usd"]),
+            _rescue(plans.get(x["shock"])),
         )
         for x in found
     ]
-    yield _html_table(("shock", "health", "liquidated", "lost", "taken"), rows)
+    yield _html_table(("shock", "health", "liquidated", "lost", "taken", "what the rules would do"), rows)
+    yield (
+        "<p class=small>What the rules would do is planned by the keeper's own planner with the means at hand; pools "
+        "follow the oracle. It needs the chain, and is not recomputed from the file.</p>"
+    )
 
 
 def _paths_of_prices(inputs: Data, of: Data) -> Iterator[str]:
@@ -213,6 +219,16 @@ def _greeks(of: Data) -> Iterator[str]:
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return "<table><tr>" + "".join(f"<th>{escape(h)}</th>" for h in head) + f"</tr>{body}</table>"
+
+
+def _rescue(found: Data | None) -> str:
+    """Return in words what the rules would do."""
+    if found is None:
+        return "–"
+    if found["plan"] is None:
+        return str(found["why"])
+    part = "helps in part" if found["is_partial"] else "suffices"
+    return f"{found['plan']}: health {_health(found['health_factor'])}, costs {_usd(found['cost_usd'])}, {part}"
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
@@ -146,11 +146,17 @@ def _doubts_of_assets(
 
 
 async def find_plans(
-    engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, share: int = 1
+    engine: Engine,
+    snapshot: Snapshot,
+    intent: LendingIntent,
+    signer: Address,
+    share: int = 1,
+    at: Callable[[Quotes], Quotes] = lambda asked: asked,
 ) -> tuple[Plan, ...] | Hold:
     """Return the plans worth rehearsing, best first. One read when a trade is allowed, for quotes and allowances.
 
-    Trades are at most the ``share``-th part of what is wanted.
+    Trades are at most the ``share``-th part of what is wanted. ``at`` says what pools would charge where the snapshot's
+    prices are not the block's own.
     """
     position, watch, block = intent.assessment.position, engine.reader, snapshot.block
     ceiling = lowest(engine.terms.max_fee, intent.rule.limits.max_fee)
@@ -160,7 +166,7 @@ async def find_plans(
     state = state_of(engine.state.wallet(snapshot, signer, position.name), intent)
     terms = terms_of(engine, snapshot, intent, signer, has_batch=await batch_of(engine, block, signer) is not None)
     requests = quotes_needed(intent, state, terms)
-    quotes = (await quotes_upon(engine, block, signer, requests)).part(share) if requests else terms.quotes
+    quotes = at(await quotes_upon(engine, block, signer, requests)).part(share) if requests else terms.quotes
     assets = [h.asset for h in position.holdings]
     allowances = await watch.allowances(block, position.name, signer, assets)
     found = plans(intent, state, terms.with_quotes(quotes), allowances)

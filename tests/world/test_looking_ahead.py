@@ -67,7 +67,9 @@ def test_a_rule_on_the_probability_keeps_a_loan_in_a_storm_and_rests_afterwards(
 
 def test_the_report_is_made_from_the_chain_and_recomputed_without_it(scene: Scene) -> None:
     """Probabilities, stress and a page; whoever has the file recomputes it, to the digit."""
-    scene.rules = ""
+    scene.rules = RULE.replace(
+        'liquidation_probability_above = { probability = "0.01", horizon = "24h" }', 'health_factor_below = "1.20"'
+    ).replace('liquidation_probability = "0.002"', 'health_factor = "1.50"')
     scene.open({"WETH": 10 * ETHER}, {"USDC": 12_500 * DOLLAR})
     scene.write()
     told(scene, 0.01)
@@ -78,6 +80,9 @@ def test_the_report_is_made_from_the_chain_and_recomputed_without_it(scene: Scen
     assert used == sorted(used)
     assert 0 < used[-1] < 1
     assert any(x["is_liquidated"] for x in of["stress"])
+    rows = made["plans"]["eth-loop"]
+    assert rows["everything but dollars −20 %"]["plan"], rows
+    assert float(rows["everything but dollars −20 %"]["health_factor"]) >= 1.5e18
     page = scene.folder / "report.html"
     shown = scene.keeper("risk", "eth-loop", "--html", str(page))
     assert shown.exit_code == 0, shown.output

@@ -26,12 +26,18 @@ class Shocked:
     name: str
     prices: dict[Address, int]
     after: Stressed
+    thinner: int = 1
+    """How many times less deep pools are."""
+    gas: int = 1
+    """How many times dearer gas is."""
 
 
 def shocks(p: LendingPosition) -> Iterator[Shocked]:
     """Yield every shock that touches the position."""
     for fall in FALLS:
         yield _at(p, f"everything but dollars −{fall} %", fallen(p, _share(fall)))
+    worse = f"everything but dollars −{FALLS[0]} %, pools a tenth as deep, gas ×100"
+    yield replace(_at(p, worse, fallen(p, _share(FALLS[0]))), thinner=10, gas=100)
     moving = [h for h in p.held if not is_dollar(h)]
     for h in moving if len(moving) > 1 else ():
         yield _at(p, f"{h.symbol} alone −{ALONE} %", {h.asset: _lower(h.price.answer, ALONE)})
