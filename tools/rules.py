@@ -94,6 +94,8 @@ def _beside(metric: Metric[P]) -> str:
     window = f'`window` (usually "{_period(metric.window_s)}")' if metric.window_s else ""
     fall = f'`fall` (usually "{plain(metric.fall)}")' if metric.fall else ""
     table = "as a table: `{{ {} = …, {} = … }}`".format(*metric.parts) if metric.parts else ""
+    if metric.volatility:
+        table = "as a table that widens: `{ base = …, per_volatility = …, max = … }`"
     return ", ".join(x for x in (named, window, fall, table) if x)
 
 

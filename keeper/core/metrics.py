@@ -8,14 +8,14 @@ Each kind of position lists its own: ``core/lending/metrics.py``, ``core/perp/me
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from keeper.core.block import BlockRef
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.trail import NOTHING, LookBack, Trail
-from keeper.core.units import BPS, mul_div_down, mul_div_up
+from keeper.core.units import BPS, WAD, mul_div_down, mul_div_up
 
 
 class AnyPosition(Protocol):
@@ -95,6 +95,8 @@ class Metric(Generic[P]):
     """True where a venue can watch for it by itself: an order that rests there may stand in for the rule."""
     looks_beside: bool = False
     """True where what it measures is read beside the position: other prices, what assets stand for."""
+    volatility: Callable[[P], int | Doubt | None] | None = None
+    """How much what it measures moves in a year, Wad; a bound of it may widen with that."""
     looks_ahead: bool = False
     """True where it rests on the price history of the position's assets."""
     follows_prices: bool = True
@@ -138,6 +140,14 @@ class Metric(Generic[P]):
 
 
 @dataclass(frozen=True, slots=True)
+class Widening:
+    """A bound that moves with volatility: by so much for each 1.00 a year (Wad), and no further than ``most``."""
+
+    per_volatility: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trigger(Generic[P]):
     """Fires when its metric lies beyond the bound: Wad for ratios and sizes, 10^-8 for dollars."""
 
@@ -145,11 +155,25 @@ class Trigger(Generic[P]):
     side: Beyond
     bound: int
     of: Subject = field(default=WHOLE)
+    widening: Widening | None = None
 
     @property
     def key(self) -> str:
         """Its settings key."""
         return self.metric.key_of(self.side)
+
+    @property
+    def farthest(self) -> int:
+        """The bound at the most: where it may fire if prices move enough."""
+        return self.bound if self.widening is None else self.widening.most
+
+    def widened(self, volatility: int) -> Trigger[P]:
+        """Return the trigger as it is at a volatility (Wad a year), its bound rounded to its safe side."""
+        if self.widening is None:
+            return self
+        moved = mul_div_up(self.widening.per_volatility, volatility, WAD)
+        bound = min(self.widening.most, self.bound + moved)
+        return replace(self, bound=max(self.bound, bound), widening=None)
 
     def side_at(self, p: P | None) -> Beyond:
         """Return the side it fires on, for a position."""

@@ -11,7 +11,7 @@ that a test or a later venue adds a metric or an action with ``replace``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.core.actions import Action
@@ -237,8 +237,9 @@ NO_TRAIL = Trail()
 
 
 def looks_ahead(rule: Rule[P]) -> bool:
-    """Return whether a rule rests on how prices moved: by its trigger, or by its target."""
-    return rule.trigger.metric.looks_ahead or (rule.target is not None and rule.target.metric.looks_ahead)
+    """Return whether a rule rests on how prices moved: by its trigger, by a bound that widens, or by its target."""
+    trigger, target = rule.trigger, rule.target
+    return trigger.metric.looks_ahead or trigger.widening is not None or bool(target and target.metric.looks_ahead)
 
 
 def too_late(kind: Kind[P, A, I], rule: Rule[P], position: P) -> str | None:
@@ -257,9 +258,25 @@ def verdict_of(kind: Kind[P, A, I], rule: Rule[P], position: P, trail: Trail) ->
 
     Where nothing is there to be measured (no size, no debt) it is no doubt; what the position does not have is one.
     """
+    rule, unsure = _widened(rule, position)
     found = rule.trigger.metric.measure(position, trail.seen(rule.name), rule.trigger.of)
     measured = None if isinstance(found, Doubt) else found
     fired = measured is not None and rule.trigger.fires_at(measured, position)
-    doubt = found if isinstance(found, Doubt) else None if fired else kind.unable(rule, position)
+    doubt = found if isinstance(found, Doubt) else unsure or (None if fired else kind.unable(rule, position))
     said = None if doubt is None else Doubt(doubt.reason, f"rule {rule.name}: {doubt.detail}")
     return Verdict(rule, measured, fired, said)
+
+
+def _widened(rule: Rule[P], position: P) -> tuple[Rule[P], Doubt | None]:
+    """Return a rule with its bound as it is at the volatility of now.
+
+    Where that is not known the bound is the one that is written, as it is for a rule that never widens, and the owner
+    hears that it does not widen: to sell at the farthest would be to act on what nobody knows.
+    """
+    trigger, measure = rule.trigger, rule.trigger.metric.volatility
+    if trigger.widening is None or measure is None:
+        return rule, None
+    found = measure(position)
+    if isinstance(found, Doubt):
+        return rule, Doubt(found.reason, f"its bound does not widen: {found.detail}")
+    return (rule if found is None else replace(rule, trigger=trigger.widened(found))), None

@@ -59,7 +59,12 @@ def goes_with(named: str) -> tuple[str, ...]:
 def beside(metric: Metric[P]) -> tuple[str, ...]:
     """Return the keys that may stand beside a trigger."""
     named = (metric.named,) if metric.named else ()
-    return (*named, *(("window",) if metric.window_s else ()), *(("fall",) if metric.fall else ()))
+    window, fall = (("window",) if metric.window_s else ()), (("fall",) if metric.fall else ())
+    return (*named, *window, *fall, *(("per_volatility", "most") if metric.volatility else ()))
+
+
+WIDENING = {"base": "", "per_volatility": "per_volatility", "max": "most"}
+"""What a bound that widens is written with, and the keys that they stand for; the base is the bound itself."""
 
 
 def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +72,13 @@ def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(when)
     for key, (metric, _) in triggers_of(LENDING).items():
         table = when.get(key)
-        if metric.parts is None or not isinstance(table, dict):
+        if not isinstance(table, dict):
+            continue
+        if metric.volatility is not None:
+            if set(table) != set(WIDENING):
+                raise ValueError(f"{key}: is a number, or a table of {', '.join(WIDENING)}")
+            found |= {WIDENING[word] or key: value for word, value in table.items()}
+        if metric.parts is None:
             continue
         (bound, more), (_, other) = metric.parts, (key, "window" if metric.window_s else "fall")
         if set(table) - {bound, more} or bound not in table:

@@ -27,6 +27,8 @@ class WhenKeys(Table):
     market: Text | None = None
     window: Period | None = None
     fall: Number | None = None
+    per_volatility: Number | None = None
+    most: Number | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -56,10 +58,12 @@ class WhenKeys(Table):
             fits = goes_with(key)
             if getattr(self, key) is not None and named[0] not in fits:
                 raise ValueError(f"`{key}` goes with {either(fits)} only")
+        if (self.per_volatility is None) != (self.most is None):
+            raise ValueError("a bound that widens names both per_volatility and how far at the most")
         return self
 
 
-_BESIDE = ("asset", "market", "window", "fall")
+_BESIDE = ("asset", "market", "window", "fall", "per_volatility", "most")
 MEASURES = TRIGGERS
 
 

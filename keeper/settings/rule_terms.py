@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 from keeper.core.actions import ALERT, Action
-from keeper.core.metrics import P, Subject, Target, Trigger
+from keeper.core.metrics import Metric, P, Subject, Target, Trigger, Widening
 from keeper.core.rules import Kind
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.units import decimal_of, largest, smallest
@@ -39,7 +39,13 @@ def trigger_of(when: WhenTable, metrics: Metrics[P]) -> Trigger[P]:
         named = named.upper()
     window = (ceil(when.window) if when.window else metric.window_s) if metric.window_s else 0
     fall = 0 if not metric.fall else metric.fall if when.fall is None else Unit.SHARE.of(when.fall)
-    return Trigger(metric, side, metric.unit.of(bound), Subject(named, window, fall))
+    return Trigger(metric, side, metric.unit.of(bound), Subject(named, window, fall), _widening(when, metric))
+
+
+def _widening(when: WhenTable, metric: Metric[P]) -> Widening | None:
+    if when.per_volatility is None or when.most is None:
+        return None
+    return Widening(metric.unit.of(when.per_volatility), metric.unit.of(when.most))
 
 
 def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) -> Target[P] | None:
@@ -94,6 +100,7 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
     field = f"when.{key}.{metric.bound_key}" if metric.bound_key else f"when.{key}"
     if not metric.valid.allows(value) or (metric.bound_key and not metric.unit.of(value)):
         yield f"{field}: {value} {metric.valid.value}"
+    yield from _widening_faults(key, when, value)
     if when.fall is not None and metric.fall and not Range.SHARE.allows(when.fall):
         yield f"when.fall: {when.fall} {Range.SHARE.value}"
     if isinstance(restore, RestoreTable):
@@ -102,6 +109,18 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
         # a figure that rounds to nothing is nothing
         if not metric.valid_target.allows(value) or (metric.risk is not Beyond.OUTSIDE and not metric.unit.of(value)):
             yield f"restore.{goal}: {value} {metric.valid_target.value}"
+
+
+def _widening_faults(key: str, when: WhenTable, base: Decimal) -> Iterator[str]:
+    """Yield what is wrong with a bound that widens: it moves away from its danger, and has an end."""
+    if when.per_volatility is None or when.most is None:
+        return
+    if not key.endswith(Beyond.BELOW.value):
+        yield f"when.{key}: widens upwards only; write a bound that it fires below"
+    if when.per_volatility <= 0:
+        yield f"when.{key}.per_volatility: {when.per_volatility} must be positive"
+    if when.most <= base:
+        yield f"when.{key}.max: {when.most} must lie above base, {base}"
 
 
 def misplaced_target(restore: RestoreTable | str | None, kind: Kind[P, Any, Any], words: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ What differs by kind is a ``RuleForm``: its ``Kind``, and what the owner reads o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import ceil
 from typing import Any, Generic
@@ -79,7 +79,8 @@ def rule_faults(table: RuleTable, of: RuleForm[P], venue: str) -> Iterator[str]:
     yield from faults
     if not faults:
         trigger = trigger_of(table.when, kind.metrics)
-        yield from side_faults(trigger, target_of(table, trigger, kind))
+        # where it may fire at the most: there, too, it must rest once its target is met
+        yield from side_faults(replace(trigger, bound=trigger.farthest), target_of(table, trigger, kind))
 
 
 OWN_KEYS = {

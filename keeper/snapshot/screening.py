@@ -66,7 +66,7 @@ class FleetTriggers:
 
     def _add(self, i: int, rule: Rule) -> None:
         trigger = rule.trigger
-        bound = float(trigger.bound)
+        bound = float(trigger.farthest)
         match trigger.key:
             case "health_factor_below":
                 self.health_below[i] = max(self.health_below[i], bound)

@@ -14,7 +14,7 @@ from keeper.core.decide import Hold
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.risk_metrics import LIQUIDATION_PROBABILITY
 from keeper.core.lending.rules import LendingIntent
-from keeper.core.metrics import Subject, Target, Trigger
+from keeper.core.metrics import Subject, Target, Trigger, Widening
 from keeper.core.reasons import Reason
 from keeper.core.risk.correlation import Correlations
 from keeper.core.risk.market import Market, Movement
@@ -179,3 +179,15 @@ async def test_it_is_not_measured_at_every_block() -> None:
         await movements.now(replace(BLOCK, timestamp=BLOCK.timestamp + later), listed())
         await asyncio.sleep(0)
     assert histories.calls == 2
+
+
+async def test_a_bound_that_widens_makes_the_same_loan_safe_earlier_in_a_storm() -> None:
+    """At rest in a calm market, rescued in a wild one, to the same target."""
+    wider = rule(below="1.10")
+    wider = replace(wider, trigger=replace(wider.trigger, widening=Widening(WAD // 5, WAD * 7 // 5)))
+    for ether, acts in ((0.2, False), (1.0, True)):
+        paper = Paper({"loop": loop("10", "14000")}, holding_dollars())
+        engine = engine_on(paper, wider)
+        engine.movements = Told(moving(ether))
+        (result,) = await cycle(engine, BLOCK)
+        assert isinstance(result.decision, LendingIntent) is acts

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from keeper.core.lending.metrics import CLOSED, METRICS
-from keeper.core.metrics import Subject, Target, Trigger
+from keeper.core.metrics import Subject, Target, Trigger, Widening
 from keeper.core.scales import Range
 from keeper.core.units import WAD
 from keeper.settings import Settings, futile
@@ -317,3 +317,40 @@ def test_a_probability_s_target_must_lie_below_its_trigger(faults: Faults) -> No
     when = 'when = { liquidation_probability_above = { probability = "0.01" } }'
     (fault,) = faults((WHEN, when), (RESTORE, 'restore = { liquidation_probability = "0.02" }'))
     assert "must lie below the trigger" in fault
+
+
+def test_a_bound_may_widen_with_volatility(load_text: Load) -> None:
+    """Its base is the bound; the rest says by how much, and how far at the most."""
+    when = 'when = { health_factor_below = { base = "1.25", per_volatility = "0.4", max = "1.5" } }'
+    (rule, *_) = load_text((WHEN, when), (RESTORE, 'restore = { health_factor = "1.60" }')).rules
+    assert rule.trigger.bound == WAD * 5 // 4
+    assert rule.trigger.widening == Widening(WAD * 2 // 5, WAD * 3 // 2)
+    assert rule.trigger.farthest == WAD * 3 // 2
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        (
+            'health_factor_below = { base = "1.25", max = "2.0" }',
+            "is a number, or a table of base, per_volatility, max",
+        ),
+        ('health_factor_below = { base = "1.25", per_volatility = "-1", max = "1.5" }', "must be positive"),
+        ('health_factor_below = { base = "1.25", per_volatility = "0.4", max = "1.2" }', "must lie above base"),
+        ('health_factor_above = { base = "1.25", per_volatility = "0.4", max = "1.5" }', "widens upwards only"),
+        ('health_factor_below = "1.25", per_volatility = "0.4"', "names both per_volatility and how far at the most"),
+        ('ltv_above = "0.5", per_volatility = "0.4", most = "0.9"', "goes with health_factor_below"),
+        ('ltv_above = { base = "0.5", per_volatility = "0.4", max = "0.9" }', "is not a number"),
+    ],
+)
+def test_a_widening_that_makes_no_sense_is_refused(faults: Faults, when: str, said: str) -> None:
+    """With the key, and what to write."""
+    found = faults((WHEN, f"when = {{ {when} }}"), (RESTORE, ""), (ACTIONS, 'actions = ["alert"]'))
+    assert any(said in fault for fault in found), found
+
+
+def test_the_target_must_lie_beyond_the_farthest_bound(faults: Faults) -> None:
+    """Or the rule fires again at its own target in the next storm."""
+    when = 'when = { health_factor_below = { base = "1.25", per_volatility = "0.4", max = "2.0" } }'
+    (fault,) = faults((WHEN, when), (RESTORE, 'restore = { health_factor = "1.60" }'))
+    assert "restore.health_factor" in fault

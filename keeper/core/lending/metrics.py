@@ -12,7 +12,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.lending.named import no_one_asset, secures
 from keeper.core.lending.position import AccountFigures, LendingPosition
-from keeper.core.lending.risk_metrics import LOOKING_AHEAD, health_for
+from keeper.core.lending.risk_metrics import LOOKING_AHEAD, health_for, volatility_of_health
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
@@ -165,6 +165,7 @@ HEALTH_FACTOR: Metric[LendingPosition] = Metric(
     valid=Range.POSITIVE,
     valid_target=Range.ABOVE_ONE,
     odd=_odd_health,
+    volatility=volatility_of_health,
     figure=_shown_health,
     exact=ratio_text,
 )

@@ -40,6 +40,12 @@ def _stance(p: LendingPosition) -> Stance | Doubt | None:
     return found
 
 
+def volatility_of_health(p: LendingPosition) -> int | Doubt | None:
+    """Return how much the health factor moves in a year, Wad rounded up; None without debt."""
+    found = _stance(p)
+    return found if found is None or isinstance(found, Doubt) else math.ceil(found.volatility * WAD)
+
+
 def _share(p: LendingPosition, of: Stance, health: int, horizon_s: int) -> int | Doubt:
     """Return the probability of liquidation at a health factor, rounded up."""
     from keeper.core.risk.stance import probability  # noqa: PLC0415 - for rules that look ahead

@@ -24,7 +24,7 @@ from keeper.core.lending.risk_metrics import (
     VALUE_AT_RISK,
     VOLATILITY,
 )
-from keeper.core.metrics import Subject, Target, Trigger
+from keeper.core.metrics import Subject, Target, Trigger, Widening
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.risk.correlation import Correlations
@@ -35,6 +35,7 @@ from keeper.core.rules import assess
 from keeper.core.scales import Beyond
 from keeper.core.trail import NOTHING
 from keeper.core.units import WAD, Usd
+from keeper.snapshot.screening import FleetTriggers
 
 DAY, HOUR = 86_400, 3600
 NONE = Series(())
@@ -203,3 +204,46 @@ def test_nobody_loses_more_than_is_his_own() -> None:
     """Over a year of storms: the owner may leave the loan to its liquidators."""
     for metric in (VALUE_AT_RISK, EXPECTED_SHORTFALL):
         assert measured(metric, seeing(loop(), market(2.0)), Subject(window_s=365 * DAY)) == usd(6_000)
+
+
+# --- bounds that widen ------------------------------------------------------------------------------------------------
+
+WIDER = replace(
+    rule(below="1.10"),
+    trigger=Trigger(HEALTH_FACTOR, Beyond.BELOW, wad("1.10"), widening=Widening(wad("0.2"), wad("1.40"))),
+)
+
+
+def test_a_bound_widens_with_volatility_and_has_an_end() -> None:
+    """Health 1.1857: at rest at 1.10 + 0.2 × 40 %, fires at 1.10 + 0.2 × 80 %; never beyond its most."""
+    for ether, bound, fires in ((0.4, "1.18", False), (0.8, "1.26", True), (9.0, "1.40", True)):
+        (verdict,) = assess(LENDING, seeing(loop(), market(ether)), [WIDER], ()).verdicts
+        assert verdict.rule.trigger.bound == pytest.approx(wad(bound), rel=1e-4)
+        assert verdict.fired is fires
+        assert verdict.doubt is None
+        assert verdict.rule.trigger.bound <= wad("1.40")
+
+
+def test_where_volatility_is_unknown_the_written_bound_counts_and_the_owner_hears() -> None:
+    """It neither sells at the farthest, on what nobody knows, nor sleeps below the base."""
+    for p, fires in ((loop(), False), (loop(dollars="15500"), True)):
+        (verdict,) = assess(LENDING, seeing(p, None), [WIDER], ()).verdicts
+        assert verdict.rule.trigger.bound == wad("1.10")
+        assert verdict.fired is fires
+        assert verdict.doubt is not None
+        assert "does not widen" in verdict.doubt.detail
+
+
+def test_a_fleet_is_looked_at_as_far_as_a_bound_may_widen() -> None:
+    """From afar nobody is let pass on whom the rule could fire."""
+    assert WIDER.trigger.farthest == wad("1.40")
+    seen = FleetTriggers(["loop"], [WIDER])
+    figures = np.array([[20_000e8, 14_000e8, 0, 8300, 8050, 1.39e18]])
+    assert seen.reached(figures, 0.0)[0]
+
+
+@given(st.floats(0, 5), st.floats(0, 5))
+def test_more_volatility_never_narrows_a_bound(one: float, more: float) -> None:
+    """And never below what is written."""
+    low, high = (WIDER.trigger.widened(round(v * WAD)).bound for v in (one, one + more))
+    assert wad("1.10") <= low <= high <= wad("1.40")
