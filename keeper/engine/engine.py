@@ -198,11 +198,25 @@ class Engine:
                 return
             await self.clock.sleep(PAUSE_S)
 
-    async def settle(self) -> None:
-        """Wait for every plan under way."""
-        while self.state.in_flight:
-            await asyncio.wait(self.state.in_flight.tasks())
+    async def settle(self, within_s: float | None = None) -> frozenset[str]:
+        """Wait for every plan under way; ``within_s`` at most, then leave the rest to the next run.
+
+        What is left is in the journal, signed bytes and all. Returns whose plans were left.
+        """
+        in_flight, until = self.state.in_flight, None if within_s is None else self.clock.monotonic() + within_s
+        while in_flight:
+            left_s = None if until is None else until - self.clock.monotonic()
+            if left_s is not None and left_s <= 0:
+                break
+            await asyncio.wait(in_flight.tasks(), timeout=left_s)
             await asyncio.sleep(0)
+        left = in_flight.names()
+        while in_flight:
+            for task in in_flight.tasks():
+                task.cancel()
+            await asyncio.wait(in_flight.tasks())
+            await asyncio.sleep(0)
+        return left
 
     # --- what the journal remembers ----------------------------------------------------------------------------------
 

@@ -92,6 +92,11 @@ class Observer:
         """The daemon ends it, nothing left in flight."""
         self._log.info("stopped")
 
+    def left_under_way(self, names: Sequence[str]) -> None:
+        """The daemon ends, and plans of these did not come to their end in the time there was."""
+        title = "The keeper was stopped with a plan under way: what was sent may land, and nobody follows it"
+        self.raise_alarm("under_way", title, f"{', '.join(names)}. Start it again: it goes on from its journal.")
+
     def left(self, network: str, error: BaseException) -> None:
         """A chain cannot be kept: the settings or its nodes are wrong. Others go on."""
         self._log.critical("left", network=network, error=str(error))

@@ -40,6 +40,8 @@ GOOD_TO_SIGN_AGAIN = 5
 DISCOVER_EVERY_S = 1800
 NAMES_EVERY_S = 3600
 PRUNE_EVERY_S = 6 * 3600
+FINISH_S = 90.0
+"""How long a plan that is under way is waited for when the daemon is to end; whoever supervises it kills it at 120."""
 NEW_OBJECTS = 20_000
 """Objects made and not dropped before they are looked through for garbage."""
 
@@ -87,7 +89,9 @@ class Daemon:
             await self._arming.close()
             if self._early:
                 await self._early.close()
-            await engine.settle()
+            left = await engine.settle(within_s=FINISH_S)
+            if left:
+                engine.observer.left_under_way(sorted(left))
             for executor in engine.senders.values():
                 await executor.lane.close()
         engine.observer.stopped()
