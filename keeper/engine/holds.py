@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypedDict
 
+from keeper.chain.errors import NodesDisagreeError
 from keeper.core.decide import Hold
+from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef
 from keeper.engine import report
 from keeper.engine.case import A, Case, I, R
 from keeper.engine.engine import Engine
+from keeper.engine.result import Result
 from keeper.journal import JournalError, NewDecision
 from keeper.journal.decisions import Kind
 
@@ -96,3 +99,14 @@ def where(block: BlockRef) -> _Where:
         "block_hash": block.hash,
         "block_timestamp": block.timestamp,
     }
+
+
+def in_the_dark(engine: Engine, case: Case[A, I, R], error: Exception) -> Result:
+    """Report that a case could not be seen to at this block. Nothing was sent: the journal comes before the wire."""
+    if isinstance(error, JournalError):
+        reason = Reason.JOURNAL_AWAY
+    else:
+        reason = Reason.NODES_DISAGREE if isinstance(error, NodesDisagreeError) else Reason.NODE_AWAY
+    name, family = case.name, case.family
+    engine.observer.held(name, None, reason, str(error))
+    return Result(name, family, Unjudged(name, Doubt(reason, str(error))), Hold(name, None, reason, str(error)))
