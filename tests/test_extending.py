@@ -18,7 +18,7 @@ from keeper.core.perp.kind import PERP
 from keeper.core.rules import Kind
 from keeper.core.snapshot import LendingPosition
 from keeper.settings.rule_schema import ACTIONS, RestoreTable, WhenTable
-from keeper.venues.registry import Key, Venue
+from keeper.venues.registry import VENUES, Key, Venue
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/extending.md").read_text()
@@ -48,6 +48,13 @@ def test_nothing_of_the_program_knows_the_toy() -> None:
     """It is a line of the registry that only the tests add."""
     known = [str(path) for path in (ROOT / "keeper").rglob("*.py") if "toy" in path.read_text().lower()]
     assert not known
+
+
+@pytest.mark.parametrize("venue", [venue for venue in VENUES.values() if not venue.package])
+def test_a_venue_is_known_to_its_package_and_to_one_line_of_the_registry(venue: Venue) -> None:
+    """The table of the page, for every venue there is: no other file of the program writes its name."""
+    own = f"keeper/venues/{venue.key}/"
+    assert {name for name in knowing(venue.key) if not name.startswith(own)} <= {"keeper/venues/registry.py"}
 
 
 def test_the_decoder_knows_nothing_of_the_encoder() -> None:
