@@ -6,6 +6,7 @@ import pytest
 from armed_stage import SELL, Stage, rule, staged
 from scenes import BITCOIN, DOLLAR, ETHER, Scene
 
+from keeper.core.decide import Hold
 from keeper.core.lending.moves import gas_of
 from keeper.core.reasons import Reason
 
@@ -250,6 +251,42 @@ def test_a_gap_to_the_edge_is_rescued_by_one_transaction(scene: Scene, price: st
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row
     assert scene.health() > 1.59
+
+
+GAPS = {
+    "one of each": ({"WETH": 10 * ETHER}, {"USDC": 13_000 * DOLLAR}),
+    "two kinds": ({"WETH": 6 * ETHER, "WBTC": BITCOIN // 10}, {"USDC": 12_450 * DOLLAR}),
+    "two debts": ({"WETH": 10 * ETHER}, {"USDC": 6_500 * DOLLAR, "DAI": 6_500 * ETHER}),
+    "three without a loan value": (
+        {"WETH": 10 * ETHER, "WBTC": BITCOIN // 20_000, "DAI": 3 * ETHER},
+        {"USDC": 13_004 * DOLLAR},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GAPS)
+@pytest.mark.parametrize(("before", "after"), [("1760", "1583"), ("1980", "1585"), ("2260", "1590")])
+async def test_a_gap_seen_by_a_running_keeper_is_rescued_by_one_transaction(
+    scene: Scene, kind: str, before: str, after: str
+) -> None:
+    """10, 20 and 30 % in one block to health 1.01: the fall just seen widens nothing that keeps the rescue from it."""
+    scene.rules = rule(SELL).replace("20000", "2000000").replace("1.25", "1.07").replace("1.60", "1.40")
+    scene.open(*GAPS[kind]).crash(before)
+    for symbol, threshold in (("WBTC", 7800), ("DAI", 7700)) if kind.startswith("three") else ():
+        asset = scene.world.addresses["tokens"][symbol]
+        scene.world.configure("configureReserveAsCollateral", asset, 0, threshold, 10500)
+    with_batch(scene, batch=True)
+    async with staged(scene) as stage:
+        for _ in range(3):
+            assert isinstance((await stage.look()).decision, Hold)
+            scene.world.mine()
+        move(scene, float(after))
+        assert 1.004 < scene.health() < 1.03, scene.health()
+        await stage.look()
+        await settled(stage)
+        found = await rows(stage)
+    assert found[-1][0] in ("restored", "partial"), found
+    assert scene.health() > (1.39 if found[-1][0] == "restored" else 1.1), found
 
 
 def test_call_by_call_a_gap_to_the_edge_holds_and_says_why(scene: Scene) -> None:
