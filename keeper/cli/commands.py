@@ -173,6 +173,10 @@ def risk(
     horizon: Annotated[
         list[str] | None, typer.Option("--horizon", help='How far to look, like "24h"; several may be given.')
     ] = None,
+    prices: Annotated[
+        list[str] | None,
+        typer.Option("--prices", help="SYMBOL=FILE: bars of an asset (CSV, Binance, CryptoDataDownload, freqtrade)."),
+    ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the whole report as one page.")] = None,
     reproduce: Annotated[
         Path | None, typer.Option("--reproduce", help="Recompute a report that was written, offline; asks no node.")
@@ -182,7 +186,7 @@ def risk(
     """Measure how probable liquidation is, what is at stake, and what a fall would cost.
 
     How prices moved comes from the oracles' own past rounds. They are read once, kept in the journal, and what is
-    missing is filled in. Signs nothing and sends nothing.
+    missing is filled in; where an oracle is young, `--prices WETH=eth.csv` gives a file instead. Nothing is signed.
 
     `keeper risk` shows every loan, `keeper risk eth-loop --html report.html` writes a page with charts, definitions and
     sources, and `keeper risk --reproduce report.html` recomputes it from its inputs: whoever has the file can check it.
@@ -197,7 +201,7 @@ def risk(
     from keeper.cli import risk as risks
 
     log_to_stderr(verbose=False)
-    risks.risk(settings, position, horizons_s, as_json=as_json, html=html)
+    risks.risk(settings, position, horizons_s, prices or [], as_json=as_json, html=html)
 
 
 @app.command()

@@ -12,6 +12,7 @@ import orjson
 from keeper.cli.common import Exit, fail, finish, out
 from keeper.cli.guard import in_house
 from keeper.cli.looks import at_one_block
+from keeper.cli.price_files import sources_of
 from keeper.cli.show_risk import page, table
 from keeper.cli.words import as_json_text
 from keeper.core.decide import Hold
@@ -29,7 +30,15 @@ BEGIN, END = '<script type="application/json" id="inputs">', "</script>"
 MOST_BYTES = 256 * 2**20
 
 
-def risk(settings: Settings, name: str | None, horizons_s: Sequence[int], *, as_json: bool, html: Path | None) -> None:
+def risk(
+    settings: Settings,
+    name: str | None,
+    horizons_s: Sequence[int],
+    prices: Sequence[str],
+    *,
+    as_json: bool,
+    html: Path | None,
+) -> None:
     """Measure the risk of one lending position, or of all of them together, at the newest block."""
     known = [p.name for p in settings.positions]
     if name is not None and name not in known:
@@ -41,9 +50,12 @@ def risk(settings: Settings, name: str | None, horizons_s: Sequence[int], *, as_
         if not loans:
             fail(Exit.FAILED, f"nothing to measure: {', '.join(p.name for p in wanted)} is no loan that could be read")
         held = {h.asset for p in loans for h in p.held}
-        listings = {asset: listed for asset, listed in engine.reader.known.used.items() if asset in held}
+        from_files, by_file = sources_of(prices, [h for p in loans for h in p.held], snapshot.block.timestamp)
+        used = engine.reader.known.used
+        listings = {asset: listed for asset, listed in used.items() if asset in held and asset not in by_file}
         async with measuring(engine, waits=True) as movements:
             sources, drivers = await movements.sources(snapshot.block, listings)
+        sources, drivers = sources | from_files, drivers | by_file
         plans = {p.name: await _planned(engine, snapshot, p) for p in loans}
         inputs = document_of(snapshot.block, loans, sources, drivers, horizons_s, PATHS, SEED)
         left_out = [p.name for p in wanted if not isinstance(p, LendingPosition)]
