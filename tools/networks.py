@@ -7,6 +7,7 @@ again after a bump and read the diff: an address that changed is a change of wha
 """
 
 import argparse
+import gzip
 import json
 import re
 import subprocess
@@ -179,6 +180,24 @@ def morpho_blue(network: Network, package: Path) -> list[str]:
     return ["", "[morpho_blue]", f'morpho = "{to_checksum_address(blue)}"', named]
 
 
+COMET_MARKETS = ("usdc", "usdc.e", "usdt", "usds", "weth")
+COMET_SOURCE = "compound-finance/comet deployments/*/*/roots.json at d5a30b0aaeff7755f1431e87f818990902237b03"
+COMET_ADDRESSES = ROOT / "tests" / "venues" / "compound_v3" / "compound_v3_recordings" / "addresses.json.gz"
+
+
+def compound_v3(network: Network, wrapped_native: str) -> list[str]:
+    """A table for each market whose prices are in dollars, or in ether; on no registry, so kept with the recordings."""
+    lines = list[str]()
+    for of in json.loads(gzip.decompress(COMET_ADDRESSES.read_bytes()))["markets"]:
+        if of["chain_id"] != network.chain_id or of["market"] not in COMET_MARKETS:
+            continue
+        lines += ["", f"[markets.compound-{of['market'].replace('.', '-')}]", 'venue = "compound_v3"']
+        lines.append(f'comet = "{to_checksum_address(of["comet"])}"')
+        if of["market"] == "weth":
+            lines.append(f'money = "{wrapped_native}"  # its prices are in ether')
+    return lines
+
+
 GMX_CONTRACTS = {
     "data_store": "DataStore",
     "reader": "SyntheticsReader",
@@ -303,6 +322,9 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
         feed = constant(book / feeds, "L2_Sequencer_Uptime_Status_Feed")
         sequencer = [f'sequencer_feed = "{feed}"', 'sequencer_grace = "1h"']
     blue, bundler = morpho_blue(network, morpho), bundler3(network, morpho)
+    comets = compound_v3(network, uniswap.wrapped_native)
+    if comets:
+        header += ["# Compound v3: repository", f"# {COMET_SOURCE}."]
     if blue:
         header.append(f"# Morpho Blue: npm {MORPHO}, lib/cjs/addresses.js.")
     if bundler:
@@ -322,6 +344,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
         f'pool_addresses_provider = "{to_checksum_address(provider)}"',
         *_spark_beside(network),
         *blue,
+        *comets,
         "",
         "[uniswap_v3]",
         f'factory = "{uniswap.factory}"',

@@ -139,6 +139,13 @@ VENUES: Mapping[str, Venue] = {
             price_words=("insufficient collateral",),
         ),
         Venue(
+            "compound_v3",
+            Family.LENDING,
+            (*_addresses("comet"), Key("money", is_needed=False)),
+            may_name=("market",),
+            price_errors=("NotCollateralized",),
+        ),
+        Venue(
             "perp_v2",
             Family.PERP,
             (*_addresses("clearing_house"), Key("markets", Form.MARKETS)),

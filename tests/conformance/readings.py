@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from comet_recordings import accounts as comet_accounts
 from core_builders import OWNER, at
 from eth_abi.abi import encode
 from morpho_builders import a_market, an_account, usual_answers
@@ -144,7 +145,13 @@ def _morpho() -> Reading:
     return Reading("morpho_blue", lambda block: account.probe("mine", block), BLOCK, usual_answers(BLOCK.timestamp))
 
 
-READINGS = (_aave(), _morpho(), _perp_v2(), _gmx_v2(), _toy())
+def _comet() -> Reading:
+    """Of those that were recorded the first with a debt and a collateral, just accrued or not."""
+    seen = next(s for s in comet_accounts() if len(s.account.listings) > 1 and any(s.answers[3] or b""))
+    return Reading("compound_v3", lambda block: seen.account.probe("mine", block), seen.block, seen.answers)
+
+
+READINGS = (_aave(), _morpho(), _comet(), _perp_v2(), _gmx_v2(), _toy())
 
 
 def changed(of: Reading, place: int, answer: Answer) -> tuple[Answer, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from comet_recordings import accounts as comet_accounts
 from core_builders import BLOCK, NOW, OWNER, at, holding, position
 from gmx_recordings import MARKET, USDC
 from hypothesis import strategies as st
@@ -294,6 +295,36 @@ def _morpho(signer: Address) -> st.SearchStrategy[Made]:
     return amounts.map(each).flatmap(st.sampled_from)
 
 
+# --- Compound v3: as it was recorded ----------------------------------------------------------------------------------
+
+COMET_SEEN = next(s for s in comet_accounts() if len(s.account.listings) > 1)
+COMET = COMET_SEEN.account.market
+COMET_LOAN = replace(COMET_SEEN.account.probe("mine", COMET_SEEN.block).decode(COMET_SEEN.answers), owner=ME)
+COMET_BASE, COMET_BACKING = (x.asset for x in COMET_SEEN.account.listings[:2])
+COMET_LIST: Mapping[Address, Decoder] = {
+    **COMET.decoders(),
+    **token_decoders((COMET_BASE, COMET_BACKING), (COMET.comet, ROUTER)),
+}
+
+
+def _comet(signer: Address) -> st.SearchStrategy[Made]:
+    def made(move: MarketMove, *effects: Effect) -> Made:
+        return Made(COMET.encode(move, COMET_LOAN, signer), effects)
+
+    def each(amount: Amount) -> list[Made]:
+        base, backing, at_market = COMET_BASE, COMET_BACKING, COMET.comet
+        return [
+            made(Supply(backing, amount), Pays(backing, amount, ME, at_market)),
+            made(Repay(base, amount), Pays(base, amount, ME, at_market)),
+            made(Repay(base, amount, is_all=True), Pays(base, None, ME, at_market)),
+            made(Withdraw(backing, amount), Takes(backing, amount, ME)),
+            made(Withdraw(backing, None), Takes(backing, COMET_LOAN.holding(backing).supplied, ME)),
+            made(Borrow(base, amount), Borrows(base, amount, ME)),
+        ]
+
+    return amounts.map(each).flatmap(st.sampled_from)
+
+
 # --- perpetual venues ------------------------------------------------------------------------------------------------
 
 A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
@@ -404,6 +435,7 @@ SUBJECTS: list[Subject] = [
     Subject("aave_v3", _aave, LENDING_LIST, LENT),
     Subject("toy_bank", _toy, TOY_LIST, LENT),
     Subject("morpho_blue", _morpho, BLUE_LIST, LENT),
+    Subject("compound_v3", _comet, COMET_LIST, of_lending(COMET_LOAN)),
     Subject("token", _token, LENDING_LIST, LENT),
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),

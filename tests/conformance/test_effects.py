@@ -13,6 +13,7 @@ from morpho_builders import BLUE
 from subjects import (
     BANK,
     BUNDLER,
+    COMET,
     DEADLINE,
     MARKET,
     MARKET_OF,
@@ -38,6 +39,7 @@ ABIS = (
     "erc20",
     "aave_v3_pool",
     "morpho_blue",
+    "compound_v3",
     "uniswap_v3_swap_router_02",
     "simple_7702_account",
     "perp_v2_vault",
@@ -51,6 +53,7 @@ FUNCTIONS = {
     POOL: {"supply", "repay", "withdraw", "borrow", "repayWithATokens", "setUserUseReserveAsCollateral"},
     **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
     BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow"},
+    COMET.comet: {"supplyTo", "withdrawTo"},
     BANK: {"supply", "repay", "withdraw", "borrow"},
     ROUTER: {"multicall"},
     ME: {"executeBatch"},

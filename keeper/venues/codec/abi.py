@@ -187,7 +187,7 @@ def _decoded_inputs(of: Function, calldata: bytes) -> tuple[Any, ...]:
 _ERROR_STRING = keccak(text="Error(string)")[:4]
 _IN_A_BATCH = keccak(text="ExecuteError(uint256,bytes)")[:4]
 _PANIC = keccak(text="Panic(uint256)")[:4]
-_ERROR_FILES = ("bundler3_errors.json", "gmx_v2_errors.json", "aave_v3_errors.json")
+_ERROR_FILES = "*_errors.json"
 
 
 def _function(entry: dict[str, Any]) -> Function:
@@ -207,7 +207,7 @@ def _type(item: dict[str, Any]) -> str:
 @cache
 def _custom_errors() -> dict[bytes, Function]:
     folder = resources.folder("contracts_abi")
-    entries = [entry for name in _ERROR_FILES for entry in json.loads((folder / name).read_text())]
+    entries = [entry for file in sorted(folder.glob(_ERROR_FILES)) for entry in json.loads(file.read_text())]
     functions = [_function({**e, "outputs": []}) for e in entries if e["type"] == "error"]
     return {f.selector: f for f in functions}
 
