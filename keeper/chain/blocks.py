@@ -249,9 +249,14 @@ class Blocks:
         def decode(name: str, result: Any) -> bytes:
             return _proven(name, block, result, len(chunk.reads))
 
-        return await self.node.ask(
-            decode, "eth_call", {"to": self.multicall, "data": chunk.data}, {"blockHash": block.hash}
-        )
+        asked = "eth_call", {"to": self.multicall, "data": chunk.data}, {"blockHash": block.hash}
+        try:
+            return await self.node.ask(decode, *asked)
+        except NodeRefusedError as error:
+            # Multicall3 lets every read fail: whoever says that it reverts itself is wrong, or short of gas
+            if not (error.is_final and isinstance(self.node, Nodes)):
+                raise
+            return await self.node.elsewhere(error, decode, *asked)
 
     def _stated(self, chunk: Chunk, data: bytes) -> tuple[list[Answer], list[int]]:
         """Return a chunk's answers, and the places of those that failed and did not before."""

@@ -283,6 +283,24 @@ class Nodes:
                 task.cancel()
         raise self._heads.error(sorted(errors.values(), key=_telling))
 
+    async def elsewhere(self, refused: NodeRefusedError, decode: Decode[T], method: str, *params: Any) -> T:
+        """Return what another node answers to what one says can only fail, where it cannot; raise that where none does.
+
+        Who said so is left, as for any other wrong answer.
+        """
+        for member in self._heads.having(method, params, None):
+            if member.name == refused.node:
+                continue
+            try:
+                found = await member.ask(decode, method, *params)
+            except NodeError:
+                continue
+            self._current = member
+            for liar in (m for m in self.members if m.name == refused.node):
+                liar.fail(f"{method}: {refused.detail}; {member.name} answered")
+            return found
+        raise refused
+
     def _blame(self, method: str, winner: Member, errors: dict[Member, NodeError], late: Sequence[Member]) -> None:
         """Count against a node that it refused what another answered, or was too late with it."""
         for member, error in errors.items():

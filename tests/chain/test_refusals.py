@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 from rpc_server import Bench, hash_of, head_of
 
 from keeper.chain import fee_market
+from keeper.chain.blocks import Blocks
 from keeper.chain.errors import (
     BlockMissingError,
     MethodMissingError,
@@ -22,6 +24,7 @@ from keeper.chain.simulation import SimulationUnsupportedError, simulate
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues.contracts import multicall3
+from keeper.venues.ports import Read
 
 HASH = "0x" + "ab" * 32
 REVERT = "0x08c379a0" + "00" * 64
@@ -330,3 +333,30 @@ def test_only_bytes_of_a_revert_are_a_revert(error: dict[str, Any], is_final: bo
 def test_a_code_written_as_text_is_that_code(code: str, kind: type[NodeError]) -> None:
     """Some proxies quote it."""
     assert isinstance(refusal("a", "eth_call", {"code": code, "message": "no"}), kind)
+
+
+async def test_a_multicall_that_one_node_says_reverts_is_asked_of_the_other(bench: Bench) -> None:
+    """It lets every read fail, so it reverts nowhere: one node that says so of every block would blind the keeper."""
+    a, b = await bench.server(), await bench.server()
+    nodes = bench.nodes(a, b)
+    blocks = Blocks(nodes, 31337, multicall3.ADDRESS)
+    head, reads = await blocks.head(), (Read(WHO, b"\x01"),)
+    answer = multicall3_answer(head)
+    a.results["eth_call"] = b.results["eth_call"] = answer
+    await blocks.answers(head, reads)
+    liar, other = (a, b) if a.asked["eth_call"] else (b, a)
+    del liar.results["eth_call"]
+    liar.refusals["eth_call"] = {"code": 3, "message": "execution reverted", "data": REVERT}
+    for _ in range(4):
+        assert await blocks.answers(head, reads) == [b"\x07"]
+    assert other.asked["eth_call"] >= 4
+    assert any(m.record.failures or m.record.aside for m in nodes.members)
+    other.status, other.body = 503, ""
+    with pytest.raises(NodeError):
+        await blocks.answers(head, reads)
+
+
+def multicall3_answer(head: BlockRef) -> str:
+    """What Multicall3 returns to one read: the block's time, the chain, and a byte."""
+    results = [(True, head.timestamp.to_bytes(32)), (True, head.chain_id.to_bytes(32)), (True, b"\x07")]
+    return "0x" + encode(["(bool,bytes)[]"], [results]).hex()
