@@ -13,6 +13,7 @@ from keeper.chain.errors import NodeAwayError, NodeRefusedError
 from keeper.chain.pushes import as_log
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
+from keeper.venues.contracts.transfers import Transfer, transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Receipt:
     block_hash: str
     gas_used: int
     gas_price: Wei
+    transfers: tuple[Transfer, ...] = ()
+    """What tokens say that it moved; none where the receipt is the journal's."""
 
 
 async def nonce(node: Upstream, account: Address, *, pending: bool) -> int:
@@ -119,6 +122,7 @@ def _receipt(found: dict[str, Any], hash_: str, sender: str | None, to: str | No
         block_hash=hash32(found["blockHash"]),
         gas_used=quantity(found["gasUsed"]),
         gas_price=Wei(quantity(found.get("effectiveGasPrice") or "0x0", MOST_WEI)),
+        transfers=transfers(found.get("logs")),
     )
 
 

@@ -21,6 +21,7 @@ from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import revert_reason
 from keeper.venues.codec.quantities import hash32, octets, plain, quantity
 from keeper.venues.contracts import multicall3
+from keeper.venues.contracts.transfers import Transfer, transfers
 from keeper.venues.ports import Answer, Call, Read
 
 Codes = Mapping[Address, bytes]
@@ -51,6 +52,8 @@ class Simulated:
     succeeded: bool
     gas_used: int
     error: str | None
+    transfers: tuple[Transfer, ...] = ()
+    """What tokens say that it moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,4 +215,4 @@ def _outcome(outcome: dict[str, Any]) -> Simulated:
         data = error.get("data") or outcome.get("returnData") or "0x"
         known = isinstance(data, str) and len(data) > 2
         reason = revert_reason(octets(data)) if known else plain(str(error.get("message", "reverted")))
-    return Simulated(succeeded, quantity(outcome["gasUsed"]), reason)
+    return Simulated(succeeded, quantity(outcome["gasUsed"]), reason, transfers(outcome.get("logs")))

@@ -129,6 +129,11 @@ class Reason(Enum):
         "nobody lends so much within one transaction now",
         "nothing to do: rounds are tried in its place",
     )
+    LEFT_IN_HANDS = (
+        "left_in_hands",
+        "money stays with a contract that only passes it on: anybody may take it",
+        "nothing to do before it is sent: rounds are tried in its place; after it, send what is named back if you can",
+    )
     POOL_SHARED = (
         "pool_shared",
         "another position of ours needs the same pool at this block",

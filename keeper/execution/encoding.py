@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.core.grounds import Grounds
@@ -53,6 +53,12 @@ class Venues:
         tokens = {token: known.assets[asset] for token, asset in receipts if asset in known.assets}
         return replace(known, assets={**tokens, **known.assets})
 
+    def hands(self, moves: Iterable[Move]) -> frozenset[Address]:
+        """Return the contracts that hold money while calls of these moves run, and not afterwards."""
+        flashes = [move for move in moves if isinstance(move, Flash)]
+        lenders = [at for move in flashes for at in self.lenders[move.lender].hands]
+        return frozenset([*lenders, *(self.exchange(move.route.exchange).spender for move in flashes)])
+
     def exchange(self, name: str) -> Exchange:
         """Return the exchange of a route. Raises ValueError for one that the network has not."""
         if name not in self.exchanges:
@@ -85,6 +91,8 @@ class Script:
     batch: Batch | None = None
     before: tuple[Call, ...] = ()
     """What leads the batch: calls that move nothing, and revert where the position is no longer what it was."""
+    hands: frozenset[Address] = frozenset()
+    """Contracts that hold money while a call runs, and must be left as they were."""
 
     @property
     def meant(self) -> tuple[Call, ...]:
@@ -122,10 +130,11 @@ def encode(
     position = plan.intent.assessment.position
     plain = encode_moves([step.move for step in plan.steps], venues, position, signer, deadline)
     calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
+    hands = venues.hands(step.move for step in plan.steps)
     if batch is None:
-        return Script(calls, plain)
+        return Script(calls, plain, hands=hands)
     before = insist([step.move for step in plan.steps], position, venues.market) if insists else ()
-    return Script(calls, (batch_account.encode_batch(signer, (*before, *plain), plan.label),), batch, before)
+    return Script(calls, (batch_account.encode_batch(signer, (*before, *plain), plan.label),), batch, before, hands)
 
 
 def encode_moves(

@@ -10,7 +10,7 @@ from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Wei
 from keeper.execution.policy import Allowed, opened
 from keeper.journal import Transaction
-from keeper.venues.effects import Borrows, Call, Leaf, Pays, Sells, Takes
+from keeper.venues.effects import Approves, Borrows, Bundles, Call, Leaf, Pays, Pulls, Sells, Takes
 
 
 def outside(rows: Iterable[Transaction], allowed: Allowed) -> dict[Address, Amount]:
@@ -27,6 +27,31 @@ def outside(rows: Iterable[Transaction], allowed: Allowed) -> dict[Address, Amou
                 for asset, amount in _moved(leaf):
                     left[asset] = 0 if amount is None else left[asset] + amount
     return {asset: Amount(amount) for asset, amount in left.items() if amount > 0}
+
+
+def standing(rows: Iterable[Transaction], allowed: Allowed) -> dict[tuple[Address, Address], int]:
+    """Return by token and spender what mined rows approved and no mined row took: bundles pull what they are given."""
+    left = dict[tuple[Address, Address], int]()
+    for row in rows:
+        if row.state in ("mined", "confirmed") and row.to in allowed:
+            call = Call(Address(row.to), bytes.fromhex(row.data[2:]), Wei(row.value), f"transaction {row.id}")
+            for _, leaf in opened(call, allowed):
+                _allow(left, leaf)
+    return {key: amount for key, amount in left.items() if amount > 0}
+
+
+def _allow(left: dict[tuple[Address, Address], int], leaf: Leaf) -> None:
+    match leaf:
+        case Approves(asset, spender, amount):
+            left[asset, spender] = amount
+        case Bundles(flows):
+            for flow in flows:
+                if isinstance(flow, Pulls):
+                    left[flow.asset, flow.through] = max(
+                        0, left.get((flow.asset, flow.through), 0) - (flow.amount or 0)
+                    )
+        case _:
+            return
 
 
 def within(left: Mapping[Address, Amount], held: Mapping[Address, Amount]) -> dict[Address, Amount]:

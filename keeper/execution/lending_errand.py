@@ -10,7 +10,7 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
 from keeper.core.lending import figures as lending
-from keeper.core.lending.moves import GAS, MARKET, Approve, Borrow, Move, Repay, Supply, Swap, Unpledge, Withdraw
+from keeper.core.lending.moves import GAS, MARKET, Approve, Borrow, Flash, Move, Repay, Supply, Swap, Unpledge, Withdraw
 from keeper.core.lending.plan import Plan
 from keeper.core.pace import STILL
 from keeper.core.reasons import Reason
@@ -19,13 +19,14 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
 from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
+from keeper.execution.hands import kept
 from keeper.execution.lane import Guidance, Lane, Outgoing, SendFailedError
-from keeper.execution.leftovers import outside, payments, within
+from keeper.execution.leftovers import outside, payments, standing, within
 from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Rehearsed
 from keeper.execution.settlement import Immediate, Unfilled
 from keeper.execution.warrant import Warrant
-from keeper.journal import JournalError
+from keeper.journal import JournalError, Transaction
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
 
@@ -58,13 +59,18 @@ class LendingParts:
         return LendingErrand(self, plan, script, rehearsed, warrant)
 
     async def left_outside(self, decision_id: int, name: str) -> bool:
-        """Return whether, by the journal, mined calls of a plan left something outside. Raises JournalError."""
-        known = _everything(self.venues(name), self.lane.signer.address)
-        return bool(outside(await self.lane.of_decision(decision_id), known))
+        """Return whether, by the journal, mined calls of a plan left something outside, or a lender approved.
+
+        Raises JournalError.
+        """
+        venues, rows = self.venues(name), await self.lane.of_decision(decision_id)
+        known = _everything(venues, self.lane.signer.address)
+        return bool(outside(rows, known) or _still_lent_to(venues, rows, known))
 
     async def bring_back(self, decision_id: int, name: str, ceiling: Wei | None) -> int:
-        """Return to the position what the mined calls of a plan cut short left outside; return how many payments.
+        """Return to the position what the mined calls of a plan cut short left outside; return how many calls it takes.
 
+        What a lender's adapter was approved for and did not take is taken back with it.
         Outside it secures nothing. What to pay is read from the journal, these payments included, so that it is done
         once however often it is asked for; what reverted once is not tried again. No more is paid than the wallet has:
         another plan may have used it since, and some tokens arrive as less than was sent. Call it when nothing is
@@ -74,35 +80,36 @@ class LendingParts:
         if any(r.state == "unseen" for r in rows):
             return 0  # it may have brought back all of it
         venues = self.venues(name)
-        missing = outside(rows, _everything(venues, signer))
-        if not missing or any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows):
+        known = _everything(venues, signer)
+        missing, approved = outside(rows, known), _still_lent_to(venues, rows, known)
+        if any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows) or not (missing or approved):
             return 0
-        left = within(missing, await self.read_held(signer, tuple(missing)))
+        left = within(missing, await self.read_held(signer, tuple(missing))) if missing else {}
         position = await self.read_position(name, None)
-        if position.owner != signer or not left:
+        if position.owner != signer or not (left or approved):
             return 0
         due = payments(left, position)
-        moves: list[Move] = []
+        moves: list[Move] = [Approve(asset, lender, Amount(0)) for asset, lender in approved]
         for payment in due:
             moves += [Approve(payment.asset, MARKET, payment.amount), payment]
             # the swap that failed left its approval behind
             moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
         calls = encode_moves(moves, venues, position, signer, 0)
-        chain_id, known = position.block.chain_id, venues.grounds(position)
+        chain_id, grounds = position.block.chain_id, venues.grounds(position)
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
         policy.check(
             calls,
             chain_id,
             grant,
             allow_list(venues, [h.asset for h in position.holdings], signer, is_batch=False),
-            known,
+            grounds,
         )
         outgoing = [
             Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
             for i, (call, move) in enumerate(zip(calls, moves, strict=True))
         ]
         await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
-        return len(due)
+        return len(due) + len(approved)
 
     async def keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
         """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?
@@ -137,6 +144,8 @@ class LendingParts:
         account = lending.proven(now)
         if account is None:
             return Outcome("failed", Reason.FIGURES_DISAGREE, "after the plan", now.reported, hashes)
+        if why := self._kept_by_hands(plan, receipts):
+            return Outcome("failed", Reason.LEFT_IN_HANDS, why, now.reported, hashes)
         promised = lending.figures(at_prices(account, plan.intent.assessment.position))
         if not plan.postcondition.is_met(promised):
             detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(promised.health_factor)}"
@@ -144,6 +153,14 @@ class LendingParts:
         if plan.is_partial:
             return Outcome("partial", Reason.PARTIAL, str(plan.postcondition), now.reported, hashes)
         return Outcome("restored", Reason.RESTORED, str(plan.postcondition), now.reported, hashes)
+
+    def _kept_by_hands(self, plan: Plan, receipts: Sequence[Receipt]) -> str | None:
+        """Return what contracts that only pass money on have kept of it, by the tokens' own logs."""
+        flashes = [step.move for step in plan.steps if isinstance(step.move, Flash)]
+        if not flashes:
+            return None
+        hands = self.venues(plan.intent.position).hands(flashes)
+        return kept(hands, [one for receipt in receipts for one in receipt.transfers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +234,19 @@ class LendingErrand:
 def _everything(venues: Venues, signer: Address) -> policy.Allowed:
     """Return what calls to all contracts of a market do, whatever the position."""
     return allow_list(venues, [x.asset for x in venues.market.listings], signer, is_batch=False)
+
+
+def _still_lent_to(
+    venues: Venues, rows: Sequence[Transaction], known: policy.Allowed
+) -> tuple[tuple[Address, str], ...]:
+    """Return by asset and lender which approvals of a lender's adapter no mined call of a plan used up."""
+    left = standing(rows, known)
+    return tuple(
+        (asset, name)
+        for name, lender in venues.lenders.items()
+        for token, asset in venues.market.receipts.items()
+        if left.get((token, lender.spender))
+    )
 
 
 def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:

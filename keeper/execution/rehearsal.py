@@ -25,6 +25,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import AccountFigures, BlockRef, LendingPosition
 from keeper.core.units import Address, Wei, ratio_text
 from keeper.execution.encoding import Script
+from keeper.execution.hands import is_seen, kept
 from keeper.venues.ports import Call, Probe, Read
 
 
@@ -256,8 +257,18 @@ async def rehearse(
     for call, outcome in zip(script.sent, simulation.calls, strict=False):
         if not outcome.succeeded:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
+    if script.hands and (why := _not_empty(script, simulation)):
+        return Refused(Reason.LEFT_IN_HANDS, why)
     after = probe.decode(simulation.answers).reported
     if not plan.postcondition.is_met(after):
         detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(after.health_factor)}"
         return Refused(Reason.POSTCONDITION_FAILED, detail)
     return Rehearsed(simulator.where, tuple(o.gas_used for o in simulation.calls), after)
+
+
+def _not_empty(script: Script, simulation: Simulation) -> str | None:
+    """Return why it is not proven that every hand is left as it was; None where it is."""
+    moved = [one for outcome in simulation.calls for one in outcome.transfers]
+    if not is_seen(script.hands, moved):
+        return "the rehearsal shows no token's logs, so nothing proves that no money stays behind"
+    return kept(script.hands, moved)

@@ -9,16 +9,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from core_builders import BLOCK, at, loop
+from core_builders import BLOCK, NOW, at, loop
 from fake_chain import FakeBlocks
 from test_lane import TIMINGS, Rig, guidance, rig  # noqa: F401 - a fixture
 from test_policy import VENUES
+from test_policy_bundles import APPROVE, FLASH, SOLD
+from test_policy_bundles import POSITION as BUNDLED
+from test_policy_bundles import VENUES as WITH_LENDER
 
-from keeper.core.lending.moves import Withdraw
+from keeper.core.lending.moves import Move, Withdraw
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Wad
 from keeper.execution.dispatch import Outgoing
+from keeper.execution.encoding import encode_moves
 from keeper.execution.executor import Executor
 from keeper.execution.lane import SendFailedError
 from keeper.execution.lending_errand import LendingParts
@@ -235,3 +239,47 @@ def test_a_plan_that_went_out_for_another_hides_no_rest_of_it(kind: OutcomeKind,
     """The end of a danger well met says nothing of what the plan before left outside."""
     outcome = Outcome(kind, Reason.RESTORED, "", None, (), gave_way)
     assert outcome.may_have_left_something is may
+
+
+class Lent(Rescue):
+    """A plan by a loan of one transaction, of which only the approval was mined."""
+
+    def __init__(self, rig: Rig) -> None:  # noqa: F811
+        super().__init__(rig)
+
+        async def read(_: str, __: int | None) -> LendingPosition:
+            return replace(BUNDLED, owner=rig.lane.signer.address)
+
+        desk: Any = LendingParts(rig.lane, lambda _: WITH_LENDER, read, self.executor.lending.read_held, Wad(0), None)
+        self.executor = Executor(rig.lane, None, desk, desk)
+
+    async def send(self, *moves: Move) -> None:
+        on, owner = self.rig, self.rig.lane.signer.address
+        made = encode_moves(moves, WITH_LENDER, replace(BUNDLED, owner=owner), owner, NOW + 600)
+        on.clock.at = [(on.clock.now + 2, on.chain.mine)]
+        await on.lane.send([Outgoing(c, on.decision, i, 5, 900_000) for i, c in enumerate(made)], guidance())
+        await on.journal.decisions.record_outcome(on.decision, "failed", {})
+
+    @property
+    def approvals(self) -> list[int]:
+        """What the adapter was approved for, one after the other."""
+        data = [seen.data for hash_ in self.rig.chain.mined for seen in self.rig.chain.log if seen.hash == hash_]
+        return [int(d[-64:], 16) for d in data if d.startswith("0x095ea7b3")]
+
+
+async def test_a_lender_s_approval_that_nothing_took_is_taken_back(rig: Rig) -> None:  # noqa: F811
+    """The bundle was dropped, or the keeper was killed before it: by the journal, once, whoever asks for it."""
+    rescue = Lent(rig)
+    await rescue.send(APPROVE)
+    assert await rescue.executor.lending.left_outside(rig.decision, "loop")
+    rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
+    assert await rescue.returned()
+    assert rescue.approvals == [SOLD, 0]
+    assert not await rescue.executor.lending.left_outside(rig.decision, "loop")
+
+
+async def test_an_approval_that_the_bundle_took_needs_no_taking_back(rig: Rig) -> None:  # noqa: F811
+    """It pulls just what it was approved for."""
+    rescue = Lent(rig)
+    await rescue.send(APPROVE, FLASH)
+    assert not await rescue.executor.lending.left_outside(rig.decision, "loop")
