@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -23,6 +23,8 @@ class Row:
     floor: Sequence[float] = ()
     at_most: float | None = None
     most: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else was measured with it, as it stands in the results."""
 
     @property
     def median(self) -> float:
@@ -53,4 +55,4 @@ class Row:
             shown["peer" if self.peer else "floor"] = self.other
             shown["ratio"] = round(self.ratio or 0, 3)
         shown |= {"runs": len(self.ours), "min": min(self.ours), "median": self.median, "max": max(self.ours)}
-        return shown | {"unit": self.unit, "note": self.note}
+        return shown | {"unit": self.unit, "note": self.note} | dict(self.more)

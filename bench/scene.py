@@ -33,10 +33,19 @@ def open_loop(world: World, owner: str) -> None:
         world.chain.send(usdc.functions.transfer(world.role("lp"), world.balance("USDC", owner)), owner)
 
 
-def write_settings(folder: Path, world: World, owners: list[str], *, rpc_url: str, batch: bool = False) -> Path:
+def write_settings(
+    folder: Path,
+    world: World,
+    owners: list[str],
+    *,
+    rpc_url: str,
+    batch: bool = False,
+    rule: str = RULE,
+    lends: bool = False,
+) -> Path:
     """Write a keeper's files for positions of account 0's key (more owners are watched only)."""
     key = world.account(0)
-    world.network_toml(folder / "network.toml")
+    world.network_toml(folder / "network.toml", lends=lends)
     (folder / "keystore.json").write_text(json.dumps(Account.encrypt(key.key, "bench", iterations=2)))
     (folder / "password").write_text("bench")
     lines = [f'[network]\nfile = "network.toml"\nrpc_url = "{rpc_url}"\n[journal]\nurl = "bench.sqlite"\n']
@@ -47,7 +56,7 @@ def write_settings(folder: Path, world: World, owners: list[str], *, rpc_url: st
     for i, owner in enumerate(owners):
         signer = 'signer = "me"\n' if owner == key.address else ""
         lines.append(f'[[positions]]\nname = "p{i}"\nvenue = "aave_v3"\nowner = "{owner}"\n{signer}')
-    lines += [RULE.format(name=f"p{i}") for i, owner in enumerate(owners) if owner == key.address]
+    lines += [rule.format(name=f"p{i}") for i, owner in enumerate(owners) if owner == key.address]
     path = folder / "keeper.toml"
     path.write_text("\n".join(lines))
     return path

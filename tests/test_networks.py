@@ -123,3 +123,14 @@ def test_wrapped_bitcoin_and_the_index_without_a_contract_are_both_bitcoin() -> 
         "0x47904963fc8b2340414262125aF798B9655E58Cd",
         "0x2f2a2543B76A4166549F7aaB2e75Bef0aefC5B0f",
     } <= set(tokens)
+
+
+@every_network
+def test_morphos_bundler_is_named_where_it_speaks_to_the_main_market(name: str) -> None:
+    """With its package; a lender without an adapter for a market of the file would be of no use."""
+    table = parsed(name).get("bundler3")
+    assert (table is not None) == (name in ("ethereum", "arbitrum", "base", "polygon"))
+    if table is not None:
+        assert set(table["adapters"]) == {"aave_v3"}
+        header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
+        assert re.search(r"@morpho-org/morpho-ts@[\d.]+", header)

@@ -73,3 +73,23 @@ def shape(entry: dict[str, Any]) -> str:
         return {k: plain(v) for k, v in value.items() if k != "internalType"} if isinstance(value, dict) else value
 
     return json.dumps(plain(entry), sort_keys=True)
+
+
+def test_the_shipped_addresses_of_the_bundler_are_the_package_s() -> None:
+    """Bundler, general adapter, lender, and the adapter of Aave's main market, of each chain that has all four."""
+    ensure()
+    told = "console.log(JSON.stringify(require('./lib/cjs/addresses.js').addresses))"
+    package = ROOT / "sandbox/morpho/node_modules/@morpho-org/morpho-ts"
+    printed = subprocess.run(["node", "-e", told], cwd=package, check=True, capture_output=True, text=True).stdout
+    known = json.loads(printed)
+    for file in sorted((ROOT / "config/networks").glob("*.toml")):
+        network = tomllib.loads(file.read_text())
+        theirs = known.get(str(network["chain_id"]), {})
+        theirs = {**theirs, **theirs.get("bundler3", {})}
+        adapter, shipped = theirs.get("aaveV3CoreMigrationAdapter"), network.get("bundler3")
+        if file.stem == "spark" or adapter is None:
+            assert shipped is None, file.stem
+            continue
+        at = (shipped["bundler"], shipped["general_adapter"], shipped["lender"], shipped["adapters"]["aave_v3"])
+        wanted = (theirs["bundler3"], theirs["generalAdapter1"], theirs["morpho"], adapter)
+        assert [a.lower() for a in at] == [a.lower() for a in wanted], file.stem
