@@ -142,7 +142,10 @@ class PerpErrand:
         return PerpOutcome("partial", reason, detail, None, hashes)
 
     async def put_back(self) -> None:
-        """Nothing: what a plan takes out of the wallet is in the account, or still in the wallet."""
+        """Nothing: whatever of it was mined, all there is lies in the account or in the wallet, by the moves it has.
+
+        ``tests/engine/test_cycle_perps.py`` holds every part of a plan to that; what is missing is carried on to.
+        """
 
 
 def _fills(plan: PerpPlan, burst: Sequence[Outgoing]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from core_builders import BLOCK, OWNER, limits, loop, rule, units
-from paper import Others, Paper, engine_on, next_block
+from paper import Others, Paper, PaperPerpAccount, engine_on, next_block
 from perp_builders import BOOK, hedge_rule, perp_rule, short
 
+from keeper.core.book.actions import ADD_MARGIN, HEDGE
 from keeper.core.book.rules import BookIntent
 from keeper.core.decide import Hold
 from keeper.core.family import Family
@@ -19,9 +21,10 @@ from keeper.core.perp.rules import PerpIntent
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Otherwise, Unreadable, Wallet
-from keeper.core.units import Amount, Wei
+from keeper.core.units import Address, Amount, Wei
 from keeper.engine.cycle import cycle
 from keeper.venues.codec.abi import address
+from keeper.venues.effects import Pays, Takes
 
 USDC = address("0x" + "cc" * 20)
 
@@ -177,6 +180,40 @@ async def test_a_trailing_stop_remembers_the_best_price_from_block_to_block() ->
     on.positions["short"] = sold(price="2000")
     (second,) = await cycle(engine, next_block())
     assert isinstance(second.decision, PerpIntent)
+
+
+def outside(on: Paper, name: str, cut_at: int) -> dict[Address, int]:
+    """What lies outside account and wallet once the first calls of the last rehearsal were mined, and no more."""
+    calls, _ = on.rehearsed[-1]
+    decoders, left = PaperPerpAccount(on, name).decoders(on.perp(name)), Counter[Address]()
+    for call in calls[:cut_at]:
+        for effect in decoders[call.to](call):
+            match effect:
+                case Takes(asset, amount):
+                    left[asset] += amount or 2**255
+                case Pays(asset, amount):
+                    left[asset] -= amount or 0
+                case _:
+                    pass
+    return {asset: amount for asset, amount in left.items() if amount > 0}
+
+
+async def test_a_plan_cut_short_after_any_call_leaves_nothing_outside() -> None:
+    """What a loan's plan takes out is brought back after a kill; what a perpetual's moves is never on its way.
+
+    Margin goes from the wallet into the account in one call, and the trade comes after it: whatever is mined of a plan,
+    all there is lies in the account or in the wallet. So there is nothing to bring back, and what is missing to the
+    target is carried on to (``core/carry_on``).
+    """
+    alone = Paper({"short": SQUEEZED}, dollars("5000"))
+    await cycle(engine_on(alone, perp_rules=(perp_rule(actions=(perp_actions.ADD_MARGIN,)),)), BLOCK)
+    hedging = book_paper(sold("3", margin="1500"))
+    adds = hedge_rule(limits=limits(150), actions=(HEDGE, ADD_MARGIN))
+    await cycle(engine_on(hedging, books=(BOOK,), book_rules=(adds,)), BLOCK)
+    for on, made in ((alone, 1), (hedging, 2)):
+        calls, _ = on.rehearsed[-1]
+        assert len(calls) == made, "paid in, and for the book traded"
+        assert [outside(on, "short", cut) for cut in range(made + 1)] == [{}] * (made + 1)
 
 
 # --- books -----------------------------------------------------------------------------------------------------------
