@@ -738,6 +738,61 @@ MUTANTS = (
         "bool(rows or reopened or unseen or fresh)",
         "tests/execution/test_leftovers_followed.py",
     ),
+    # what nodes say, and what ends
+    Mutant(
+        "keeper/chain/refusals.py",
+        'return "revert" in words or (len(data) - _SELECTOR) % _WORD == 0',
+        "return True",
+        "tests/chain/test_refusals.py",
+    ),
+    Mutant(
+        "keeper/chain/blocks.py",
+        "return await self.node.elsewhere(error, decode, *asked)",
+        "raise",
+        "tests/chain/test_refusals.py -k multicall",
+    ),
+    Mutant(
+        "keeper/chain/pace.py",
+        "self._learned, self._learned_at = max(LEAST, stated), now",
+        "self._learned, self._learned_at = stated, now",
+        "tests/chain/test_pace.py -k next_to_nothing",
+    ),
+    Mutant(
+        "keeper/chain/tolls.py",
+        "middle = found[(len(found) - 1) // 2]",
+        "middle = found[-1]",
+        "tests/execution/test_tolls.py",
+    ),
+    Mutant(
+        "keeper/chain/accounts.py",
+        "if found is None and is_mined:",
+        "if False:",
+        "tests/chain/test_answers_believed.py -k late",
+    ),
+    Mutant(
+        "keeper/execution/recovery.py",
+        "is_stranded=bool(outside))",
+        "is_stranded=True)",
+        "tests/execution/test_brought_back.py -k waits_for_ever",
+    ),
+    Mutant(
+        "keeper/observe/outward.py",
+        "            if keeps_secrets(host):",
+        "            if False:",
+        "tests/observe/test_alarm_addresses.py -k name_that_means",
+    ),
+    Mutant(
+        "keeper/engine/engine.py",
+        "            if left_s is not None and left_s <= 0:",
+        "            if False:",
+        "tests/engine/test_stopping.py",
+    ),
+    Mutant(
+        "keeper/execution/rehearsal.py",
+        "if isinstance(away, NodeBusyError | StaleAnswerError):",
+        "if True:",
+        "tests/execution/test_rehearsed_elsewhere.py",
+    ),
     # keeper/chain/logs.py, passage.py
     Mutant(
         "keeper/chain/logs.py",
