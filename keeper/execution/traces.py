@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keeper.chain import accounts
-from keeper.chain.client import Upstream
+from keeper.chain.client import Upstream, each
 from keeper.chain.errors import BlockMissingError, NodeError, NodeRefusedError
 from keeper.core.units import Address
 
@@ -46,14 +46,17 @@ Trace = Ours | Foreign | InPool | Unknown
 
 
 async def trace(node: Upstream, signer: Address, nonce: int, hashes: Collection[str]) -> Trace:
-    """Return what used a nonce, where that can be shown. Never raises for what a node says or does not say."""
+    """Return what used a nonce, where that can be shown. Never raises for what a node says or does not say.
+
+    Every node is asked for ours: one that hides them may show another's in a block that never was.
+    """
     is_in_pool = False
     for hash_ in hashes:
-        found = await _quietly(node, "eth_getTransactionByHash", hash_)
-        if isinstance(found, dict) and str(found.get("hash", hash_)).lower() == hash_.lower():
-            if found.get("blockNumber"):
-                return Ours(hash_)
-            is_in_pool = True
+        for found in await _by_each(node, "eth_getTransactionByHash", hash_):
+            if isinstance(found, dict) and str(found.get("hash", hash_)).lower() == hash_.lower():
+                if found.get("blockNumber"):
+                    return Ours(hash_)
+                is_in_pool = True
     seen = await _in_its_block(node, signer, nonce)
     if seen is not None:
         mine = next((hash_ for hash_ in hashes if hash_.lower() == seen.lower()), None)
@@ -110,6 +113,13 @@ def _hash_if(transaction: Any, signer: Address, nonce: int) -> str | None:
         return str(transaction["hash"]) if any(int(x["nonce"], 16) == nonce for x in taken) else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+async def _by_each(node: Upstream, method: str, *params: Any) -> list[Any]:
+    try:
+        return await each(node, lambda _, found: found, method, *params)
+    except NodeError:
+        return []
 
 
 async def _quietly(node: Upstream, method: str, *params: Any) -> Any:
