@@ -46,7 +46,13 @@ def as_if(p: LendingPosition, figures: AccountFigures) -> LendingPosition:
 
 
 def meets(target: LendingTarget, p: LendingPosition) -> Callable[[AccountFigures], bool]:
-    """Return the predicate a plan is solved for: whether a position with other figures meets the target."""
+    """Return the predicate a plan is solved for: whether a position with other figures meets the target.
+
+    A target that looks ahead is asked once, at which health it is met: a plan tries hundreds of amounts.
+    """
+    least = health_for(p, target) if target.metric.looks_ahead else None
+    if least is not None:
+        return lambda figures: figures.health_factor >= least
     return lambda figures: target.is_met(as_if(p, figures))
 
 

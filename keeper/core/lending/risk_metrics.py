@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 LESS_EXPOSURE = ("deleverage",)
 """What makes that smaller which prices can take: a payment from the wallet leaves it as it is."""
-_SEARCHES = 40
+_SEARCHES = 34
+"""Halvings of a health factor that is looked for: to a billionth."""
 _HIGHEST = 10 * WAD
+_REMEMBERED = 64
+_HEALTHS: dict[tuple[object, int, int], int | None] = {}
+"""By stance, target and horizon: the health at which it is met. One that is remembered is of the same market."""
 _LAST: list[tuple[object, object, object]] = []
 """Holdings and market that a stance was last worked out for: one position is asked about many amounts in a row."""
 
@@ -91,6 +95,15 @@ def health_for(p: LendingPosition, target: Target[LendingPosition]) -> int | Non
     found = _stance(p)
     if found is None or isinstance(found, Doubt):
         return None
+    key = found, target.value, _horizon(target)
+    if key not in _HEALTHS:
+        if len(_HEALTHS) > _REMEMBERED:
+            _HEALTHS.clear()
+        _HEALTHS[key] = _searched(p, found, target)
+    return _HEALTHS[key]
+
+
+def _searched(p: LendingPosition, found: Stance, target: Target[LendingPosition]) -> int | None:
     low, high = WAD, _HIGHEST
     for _ in range(_SEARCHES):
         middle = (low + high) // 2
