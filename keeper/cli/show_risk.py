@@ -22,7 +22,8 @@ DEFINITIONS = {
     "(Broadie, Glasserman & Kou 1997).",
     "Paths": "The same by simulation of every price with its correlations, bridged: a check on the others.",
     "Volatility": "How much a price moves, as a share of itself in a year: the larger of an average that halves every "
-    "day (RiskMetrics 1996) and that of the week (realised variance).",
+    "day (RiskMetrics 1996) and that of the week (realised variance). The probability counts with what it may become "
+    "tomorrow, by how much it changed from day to day (Hull & White 1987).",
     "Value at risk, expected shortfall": "What of the owner's own is lost in the worst of a hundred cases; the mean of "
     "the worst fortieth (97.5 %, Basel 2019). What liquidation takes is not in them.",
     "Taken by liquidation": "The liquidation penalty on all that may be repaid, weighed by collateral: at the most.",

@@ -6,6 +6,7 @@ with it, and not beside it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,7 +16,7 @@ from keeper.core.risk import jumps as jumping
 from keeper.core.risk.correlation import Correlations, correlations
 from keeper.core.risk.jumps import Jumps
 from keeper.core.risk.series import YEAR_S, Series
-from keeper.core.risk.volatility import covered, ewma, log_moves, realised, unknown
+from keeper.core.risk.volatility import covered, ewma, log_moves, realised, unknown, volatility_of_volatility
 from keeper.core.units import DAY_S, HOUR_S, USD, Address
 
 HALF_LIFE_S = DAY_S
@@ -26,6 +27,9 @@ MOST_S = 30 * DAY_S
 """What is older does not count."""
 STEP_S = HOUR_S
 """The step at which prices are compared, and in which a jump is looked for."""
+RESTLESS_DAYS = 14
+USUAL_RESTLESS, MOST_RESTLESS = 0.35, 1.0
+"""Of hourly prices of ether in quiet and in bad months; taken where the history is too short to say."""
 LEAST_JUMPS = 3
 """Fewer say nothing of their sizes."""
 DOLLAR_VOLATILITY = 0.01
@@ -52,6 +56,8 @@ class Movement:
     history: Series = field(default=Series(()), compare=False, repr=False)
     quiet_s: int = 0
     """For how long it may say nothing while all is well."""
+    restless: float = 0.0
+    """How much the volatility itself changes in a day: the deviation of its logarithm. Tomorrow's is not today's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,12 @@ def movement(source: Source, now: int) -> Movement:
     moves = [b - a for a, b in pairwise(levels)]
     found = jumping.found(moves, STEP_S)
     known = None if isinstance(found, Doubt) or found.count < LEAST_JUMPS else found
-    return Movement(recent, known, _every(history), history, source.quiet_s)
+    return Movement(recent, known, _every(history), history, source.quiet_s, _restless(history, now))
+
+
+def _restless(history: Series, now: int) -> float:
+    found = volatility_of_volatility(history, now, RESTLESS_DAYS)
+    return USUAL_RESTLESS if isinstance(found, Doubt) else min(MOST_RESTLESS, found * math.sqrt(DAY_S / YEAR_S))
 
 
 def is_dollar(history: Series) -> bool:

@@ -14,7 +14,7 @@ from keeper.core.lending.position import AccountFigures, Holding, LendingPositio
 from keeper.core.prices import Doubt
 from keeper.core.risk import barrier, kou
 from keeper.core.risk.jumps import Jumps
-from keeper.core.risk.market import Market
+from keeper.core.risk.market import Market, Movement
 from keeper.core.risk.volatility import unknown
 from keeper.core.units import INFINITE, WAD, Address
 
@@ -34,6 +34,8 @@ class Stance:
     """Of the one driver there is; None where none are known, or several prices move it."""
     is_owed: bool = False
     """Whether the driver is owed: its rise is the danger."""
+    restless: float = 0.0
+    """How much the volatility of the main driver changes in a day, as the deviation of its logarithm."""
 
 
 def stance(p: LendingPosition, market: Market | None) -> Stance | Doubt | None:
@@ -53,8 +55,9 @@ def stance(p: LendingPosition, market: Market | None) -> Stance | Doubt | None:
         return unknown("nothing moves its health: collateral and debt are one asset")
     carry = _carry(p, ups, downs)
     drift = (down - up) / 2 + carry
-    jumps, is_owed, every_s = _driven(weights, market)
-    return Stance(distance_of(p.reported), drift, math.sqrt(spread), carry, every_s, jumps, is_owed)
+    jumps, is_owed, main = _driven(weights, market)
+    size = math.sqrt(spread)
+    return Stance(distance_of(p.reported), drift, size, carry, main.every_s, jumps, is_owed, main.restless)
 
 
 def distance_of(figures: AccountFigures) -> float:
@@ -68,12 +71,31 @@ def distance_of(figures: AccountFigures) -> float:
 def probability(of: Stance, horizon_s: float, distance: float | None = None) -> float | Doubt:
     """Return how probable liquidation is within a time: the larger of the path's chance and, with jumps, of theirs."""
     away = of.distance if distance is None else distance
-    moving = barrier.reached(away, of.drift, of.volatility, horizon_s)
+    moving = _moving(of, away, horizon_s)
     if isinstance(moving, Doubt) or of.jumps is None:
         return moving
     process = (kou.rising if of.is_owed else kou.falling)(away, of.jumps, of.carry)
     jumping = kou.reached(process, horizon_s)
     return moving if isinstance(jumping, Doubt) else max(moving, jumping)
+
+
+_NODES = ((-math.sqrt(3), 1 / 6), (0.0, 2 / 3), (math.sqrt(3), 1 / 6))
+"""Gauss and Hermite's three: exact for what is a polynomial up to the fifth power."""
+
+
+def _moving(of: Stance, away: float, horizon_s: float) -> float | Doubt:
+    """Return the path's chance over what volatility may become: it is lognormal itself (Hull & White 1987)."""
+    if not of.restless:
+        return barrier.reached(away, of.drift, of.volatility, horizon_s)
+    total = 0.0
+    for node, weight in _NODES:
+        factor = math.exp(node * of.restless)
+        drift = of.carry + (of.drift - of.carry) * factor**2
+        found = barrier.reached(away, drift, of.volatility * factor, horizon_s)
+        if isinstance(found, Doubt):
+            return found
+        total += weight * found
+    return min(1.0, total)
 
 
 def seen_by_oracle(of: Stance, horizon_s: float) -> float | Doubt:
@@ -109,8 +131,8 @@ def variance(weights: Mapping[Address, float], market: Market) -> float | Doubt:
     return max(0.0, total)
 
 
-def _driven(weights: Mapping[Address, float], market: Market) -> tuple[Jumps | None, bool, int]:
-    """Return what makes it jump, where one driver with the whole weight does; if that is owed; and its update time."""
+def _driven(weights: Mapping[Address, float], market: Market) -> tuple[Jumps | None, bool, Movement]:
+    """Return what makes it jump, where one driver with the whole weight does; if that is owed; and how it moves."""
     by_driver = dict[str, float]()
     for asset, weight in weights.items():
         by_driver[market.drivers[asset]] = by_driver.get(market.drivers[asset], 0.0) + weight
@@ -123,7 +145,7 @@ def _driven(weights: Mapping[Address, float], market: Market) -> tuple[Jumps | N
     found = market.movements[first]
     is_alone = all(size(d) < size(first) / 10 for d in by_driver if d != first)
     is_whole = abs(abs(by_driver[first]) - 1) < 1e-6
-    return found.jumps if is_alone and is_whole else None, by_driver[first] < 0, found.every_s
+    return found.jumps if is_alone and is_whole else None, by_driver[first] < 0, found
 
 
 def _carry(p: LendingPosition, ups: Mapping[Address, float], downs: Mapping[Address, float]) -> float:

@@ -1,0 +1,118 @@
+"""Write docs/evidence.md: `python -m tools.evidence FILE…`, files of bars. How often what was forecast came to pass.
+
+At each bar, from what was known then and nothing later, the keeper's own figures say how probable it is that a loan of
+a given health is liquidated within a day; the bars of that day say whether it was. Windows overlap: counts are no
+independent draws.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from keeper.core.prices import Doubt
+from keeper.core.risk.files import price_file
+from keeper.core.risk.market import Movement, Source, movement
+from keeper.core.risk.series import Bar, of_bars
+from keeper.core.risk.stance import Stance
+from keeper.core.risk.stance import probability as chance
+
+PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
+HEALTHS = (1.03, 1.05, 1.08, 1.12, 1.17, 1.25, 1.35, 1.5, 2.0)
+DAY_S = 86_400
+EDGES = (0.0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.0)
+HEAD = """\
+# Evidence: what was forecast, and what came to pass
+
+Written by `python -m tools.evidence` from price files that are not part of the project: {files}. At each hour, from
+nothing that came later, the keeper says how probable it is that a loan of ether against dollars is liquidated within a
+day (healths {healths}); the lows of that day say whether it was. `tests/core/risk/test_evidence.py` shifts the future
+and sees no forecast change. Windows overlap, and every file is of a month with a crash: the counts say more of bad
+months than of a usual one, and small forecasts come to pass more often here than they would in all months.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One hour and one health: what was said, and what came."""
+
+    file: str
+    health: float
+    probability: float
+    came: bool
+
+
+def forecasts(name: str, given: Sequence[Bar]) -> Iterator[Forecast]:
+    """Yield every hour's forecast whose day is known whole; hours of which too little was known have none."""
+    history = of_bars(given)
+    for i, bar in enumerate(given):
+        now, price = bar.at + bar.seconds, bar.close
+        day = [b for b in given[i + 1 :] if b.at < now + DAY_S]
+        if len(day) * bar.seconds < DAY_S:
+            continue  # the end of the file, or a gap in it
+        known = movement(Source(history.until(now), 2 * bar.seconds, name), now)
+        if isinstance(known.volatility, Doubt):
+            continue
+        low = min(b.low for b in day)
+        for health in HEALTHS:
+            said = probability(known, health)
+            if not isinstance(said, Doubt):
+                yield Forecast(name, health, said, low * health <= price)
+
+
+def probability(known: Movement, health: float) -> float | Doubt:
+    """Return what a rule on the probability within a day would measure."""
+    size = known.volatility
+    assert isinstance(size, float)  # noqa: S101 - looked at by who asks
+    of = Stance(math.log(health), -(size**2) / 2, size, 0.0, known.every_s, known.jumps, restless=known.restless)
+    return chance(of, DAY_S)
+
+
+def page(found: Sequence[Forecast]) -> str:
+    """Return the page."""
+    files = sorted({f.file for f in found})
+    lines = [HEAD.format(files=", ".join(f"`{f}`" for f in files), healths=", ".join(str(h) for h in HEALTHS))]
+    lines += ["## All files", *_table(found), ""]
+    for file in files:
+        lines += [f"## {file}", *_table([f for f in found if f.file == file]), ""]
+    lines += ["## By health", *_by_health(found), ""]
+    return "\n".join(lines)
+
+
+def _table(found: Sequence[Forecast]) -> Iterator[str]:
+    yield "\n| forecast | count | mean forecast | came to pass |\n|---|---|---|---|"
+    for low, high in pairwise(EDGES):
+        inside = [f for f in found if low <= f.probability < high or (high == 1.0 and f.probability == 1.0)]
+        if inside:
+            said = sum(f.probability for f in inside) / len(inside)
+            came = sum(f.came for f in inside) / len(inside)
+            yield f"| {low:.1%} to {high:.1%} | {len(inside)} | {said:.2%} | {came:.2%} |"
+    if found:
+        brier = sum((f.probability - f.came) ** 2 for f in found) / len(found)
+        rate = sum(f.came for f in found) / len(found)
+        alone = f"a forecast of the mean alone, {rate:.2%}, would have {rate * (1 - rate):.4f}"
+        yield f"\nBrier score {brier:.4f}; {alone}."
+
+
+def _by_health(found: Sequence[Forecast]) -> Iterator[str]:
+    yield "\n| health | count | mean forecast | came to pass |\n|---|---|---|---|"
+    for health in HEALTHS:
+        inside = [f for f in found if f.health == health]
+        if inside:
+            said = sum(f.probability for f in inside) / len(inside)
+            yield f"| {health} | {len(inside)} | {said:.2%} | {sum(f.came for f in inside) / len(inside):.2%} |"
+
+
+def main(files: Sequence[str]) -> None:
+    found = list[Forecast]()
+    for file in files:
+        found += forecasts(Path(file).name, price_file(Path(file).read_text(encoding="utf-8")).bars)
+    PAGE.write_text(page(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
