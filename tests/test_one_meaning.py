@@ -20,3 +20,14 @@ def test_no_public_class_name_is_defined_twice() -> None:
             places[name].append(str(module.relative_to(ROOT)))
     assert len(places) > 300, "the package was not found"
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_two_test_files_are_called_the_same() -> None:
+    """In folders that are no packages two of one name are one module: the second is never run."""
+    places = defaultdict[str, list[str]](list)
+    tests = Path(__file__).parent
+    for file in sorted(tests.rglob("test_*.py")):
+        if not (file.parent / "__init__.py").exists():
+            places[file.name].append(str(file.relative_to(tests)))
+    assert len(places) > 100
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
