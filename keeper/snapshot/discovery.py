@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -124,7 +125,7 @@ class Survey:
         The first time AmbiguousNameError where settings use a symbol that several assets have. Later on, where another
         is listed while the keeper runs, what was said by that symbol holds for none of them, and its rules say so.
         """
-        markets = {table.name: await self._market(block, table) for table in self._tables()}
+        markets = await self._markets(block)
         known = Known(markets, {}, {}, {}, {}, (), ())
         known = replace(known, markets={name: self._in_dollars(known, market) for name, market in markets.items()})
         known = replace(known, native_symbol=await self._native_symbol(block, known))
@@ -158,16 +159,30 @@ class Survey:
         return await self._blocks.read(block, erc20.symbol_probe(wrapped)) or "native"
 
     def _tables(self) -> list[VenueTable]:
-        """Return the markets that positions are in; where none of them counts in dollars, the first that does too.
-
-        It has prices all the same: of what is in wallets, of gas, and of what the others count in.
-        """
+        """Return the markets that positions are in; where they are in none, the first: it has prices all the same."""
         lent = [p for p in self._positions.values() if p.family is Family.LENDING]
         found = {table.name: table for p in lent if (table := self._network.market_of(p)) is not None}
-        in_dollars = [table for table in self._network.markets if VENUES[table.venue].counts_in_dollars]
-        if not any(VENUES[table.venue].counts_in_dollars for table in found.values()):
-            found |= {table.name: table for table in in_dollars[:1]}
-        return list(found.values())
+        return list(found.values()) or self._whole[:1]
+
+    @property
+    def _whole(self) -> list[VenueTable]:
+        """The tables that are of one market each."""
+        return [table for table in self._network.markets if not VENUES[table.venue].has_parts]
+
+    async def _markets(self, block: BlockRef) -> dict[str, LendingMarket]:
+        """Find the markets, and where none of them counts in dollars one more that does: what their money is worth.
+
+        Raises NodeError, ReadFailedError.
+        """
+        found = {table.name: await self._market(block, table) for table in self._tables()}
+        if any(market.counts_in is None for market in found.values()):
+            return found
+        for table in self._whole if found else ():
+            with contextlib.suppress(ReadFailedError):  # nobody is in it: it must not blind who is elsewhere
+                market = await self._market(block, table)
+                if market.counts_in is None:
+                    return {**found, table.name: market}
+        return found
 
     def _in_dollars(self, known: Known, market: LendingMarket) -> LendingMarket:
         """Return a market with whoever says what its money is worth, where it does not count in dollars."""

@@ -66,8 +66,6 @@ class Venue:
     must_name: tuple[str, ...] = ()
     has_parts: bool = False
     """Whether its table is of many isolated markets, of which a position names its own by id."""
-    counts_in_dollars: bool = True
-    """Whether its markets count in dollars; of one that does not, others say what its money is worth."""
     is_screened: bool = False
     """Whether a fleet of its accounts can be judged by their figures alone (``LendingMarket.figures_read``)."""
     keeps_orders: bool = False
@@ -135,7 +133,6 @@ VENUES: Mapping[str, Venue] = {
             (*_addresses("morpho"), Key("since", Form.BLOCK, is_needed=False, usual=(0,))),
             must_name=("market",),
             has_parts=True,
-            counts_in_dollars=False,
             price_words=("insufficient collateral",),
         ),
         Venue(

@@ -112,6 +112,15 @@ def _price(p: LendingPosition, _: LookBack, of: Subject) -> int | Doubt:
     return found[0].price.answer if len(found) == 1 else no_one_asset(of.symbol, p)
 
 
+def _borrow_limit_distance(p: LendingPosition, _: LookBack, __: Subject) -> int | None:
+    """Return it by the borrow factors, rounded down: zero at the limit and beyond; None where nothing is owed."""
+    owed = sum(h.usd_up(h.borrowed) for h in p.held)
+    lent = sum(h.usd_down(h.supplied) * h.borrow_factor // WAD for h in p.held if h.is_collateral)
+    if not owed:
+        return None
+    return max(0, WAD - mul_div_up(owed, WAD, lent)) if lent else 0
+
+
 # --- bounds that never work, and words -------------------------------------------------------------------------------
 
 
@@ -201,6 +210,19 @@ LIQUIDATION_DISTANCE: Metric[LendingPosition] = Metric(
     odd=_odd_distance,
     figure=_shown_share,
 )
+BORROW_LIMIT_DISTANCE: Metric[LendingPosition] = Metric(
+    key="borrow_limit_distance",
+    words="distance to the borrow limit",
+    summary="By which share all collateral may fall together before nothing more can be borrowed; on some markets "
+    "(Compound v3) nothing can leave below it either.",
+    unit=Unit.SHARE,
+    sides=(Beyond.BELOW,),
+    measure=_borrow_limit_distance,
+    at_target=None,
+    valid=Range.SHARE,
+    odd=_odd_distance,
+    figure=_shown_share,
+)
 PRICE: Metric[LendingPosition] = Metric(
     key="price",
     words="price",
@@ -225,7 +247,7 @@ DEBT: Metric[LendingPosition] = Metric(
     risk=Beyond.ABOVE,
     figure=usd_text,
 )
-_NOW = (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, PRICE, BORROW_RATE, NET_RATE, PEG, UTILISATION)
+_NOW = (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, BORROW_LIMIT_DISTANCE, PRICE, BORROW_RATE, NET_RATE, PEG, UTILISATION)
 METRICS: Mapping[str, Metric[LendingPosition]] = {m.key: m for m in (*_NOW, *LOOKING_AHEAD, DEBT)}
 CLOSED: LendingTarget = Target(DEBT, 0)
 """Repay every debt."""

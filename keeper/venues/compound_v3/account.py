@@ -94,7 +94,8 @@ class CometAccount:
             (now,) = multicall3.timestamp().decode(answers[0])
             money = self.market.money_of(answers[cut:], now)
             if not money:
-                what = "nobody says what the market's money is worth in dollars: name a feed of it in the network file"
+                what = f"nobody says what {self.market.money} is worth in dollars, which the market's prices are in"
+                what += f": name a feed, price_safety.assets.{self.market.money}.feed, in the network file"
                 raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, what))
             return _position(self, name, block, answers[:cut], rounds, money)
 

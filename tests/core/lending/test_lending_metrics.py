@@ -12,7 +12,7 @@ from keeper.core.decide import Hold, decide
 from keeper.core.lending import actions
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
-from keeper.core.lending.metrics import METRICS
+from keeper.core.lending.metrics import BORROW_LIMIT_DISTANCE, LIQUIDATION_DISTANCE, METRICS
 from keeper.core.lending.position import Beside
 from keeper.core.lending.rules import LendingIntent, Rule, Verdict
 from keeper.core.metrics import Metric, Subject
@@ -217,3 +217,20 @@ def test_rates_are_said_in_percent_a_year() -> None:
     )
     assert below(NET_RATE, 0).text(-Wad(WAD // 50)) == "net rate -2.00 % a year is below 0.00 %"
     assert below(PEG, wad("0.98"), "wstETH").text(wad("0.975")) == "peg of wstETH 97.50 % is below 98.00 %"
+
+
+def test_the_borrow_limit_is_nearer_than_liquidation() -> None:
+    """By the factors that loans are given by: zero at the limit and beyond; nothing where nothing is owed."""
+
+    def measured(metric: Metric[LendingPosition], of: LendingPosition) -> int | None:
+        found = assess(LENDING, of, (rule(trigger=below(metric, WAD // 2)),), ())
+        assert found is not None
+        (verdict,) = found.verdicts  # type: ignore[union-attr]
+        return verdict.measured
+
+    near, far = (measured(m, loop("10", "13000")) for m in (BORROW_LIMIT_DISTANCE, LIQUIDATION_DISTANCE))
+    assert near is not None
+    assert far is not None
+    assert 0 < near < far
+    assert measured(BORROW_LIMIT_DISTANCE, loop("10", "16500")) == 0
+    assert measured(BORROW_LIMIT_DISTANCE, loop("10", "0")) is None
