@@ -179,3 +179,22 @@ def test_a_horizon_that_is_none_is_refused(tmp_path: Path, word: str, monkeypatc
     with pytest.raises(BaseException, match="2"):
         horizons_of([word])
     assert horizons_of([]) == (DAY, 7 * DAY, 30 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("loans", "any_of_them", "all_of_them"),
+    [
+        ((loop(dollars="17500"), position(holding("WETH", "10"), name="free")), 1.0, 0.0),
+        ((loop(dollars="17500"), loop(dollars="17000")), 1.0, 1.0),
+        ((position(holding("WETH", "10")), position(holding("WETH", "5"), name="b")), 0.0, 0.0),
+    ],
+)
+def test_a_loan_that_is_liquidated_already_counts_and_one_without_debt_is_never(
+    loans: tuple[Any, ...], any_of_them: float, all_of_them: float
+) -> None:
+    """Neither makes what is known of the others unknown."""
+    sources = {n: Source(waves(*w), DAY, "t") for n, w in {"eth": ("2000", 0.004), "usd": ("1", 0.0003)}.items()}
+    drivers = {at("WETH"): "eth", at("USDC"): "usd"}
+    given = document_of(BLOCK, loans, sources, drivers, (DAY,), 500, 1)
+    (both,) = report(given)["together"]
+    assert (both["any"], both["all"]) == (any_of_them, all_of_them)

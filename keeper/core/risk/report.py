@@ -49,7 +49,7 @@ def report(document: Document) -> Document:
     return {
         "digest": digest(document),
         "positions": [_position(of, p, s, [d.get(i) for d in drawn]) for i, (p, s) in each],
-        "together": [{"horizon_s": h, **_together(of, d)} for h, d in several],
+        "together": [{"horizon_s": h, **_together(of, stances, d)} for h, d in several],
         "prices": {name: _prices(of, name) for name in of.market.movements},
     }
 
@@ -244,18 +244,20 @@ def _covariance(market: Market, drivers: Sequence[str]) -> list[list[float]] | N
     return rows
 
 
-def _together(of: Inputs, drawn: dict[int, paths.Reached]) -> Document:
+def _together(of: Inputs, stances: Sequence[Stance | Doubt | None], drawn: dict[int, paths.Reached]) -> Document:
     """Return how probable it is that any position is liquidated, and that all are: on the same paths, and no sum.
 
     Between two steps loans that one driver moves fall together; those that others move, each by itself.
     """
-    if len(drawn) < len(of.positions):
-        return {"any": _said(unknown("not every position's prices are known")), "all": None}
+    begun = [s for s in stances if isinstance(s, Stance) and s.distance <= 0]
+    owing = sum(s is not None for s in stances)
+    if len(drawn) + len(begun) < owing:
+        return {"any": 1.0 if begun else _said(unknown("not every position's prices are known")), "all": None}
     groups = dict[str, list[Any]]()
     for i, reached in drawn.items():
         groups.setdefault(_main_driver(of, of.positions[i]), []).append(reached.by_path)
     if not groups:
-        return {"any": 0.0, "all": 0.0}
+        return {"any": float(bool(begun)), "all": float(bool(begun) and len(begun) == len(stances))}
     safe: Any = 1.0
     hit: Any = 1.0
     for found in groups.values():
@@ -263,7 +265,8 @@ def _together(of: Inputs, drawn: dict[int, paths.Reached]) -> Document:
         for by_path in found[1:]:
             worst, best = worst.clip(min=by_path), best.clip(max=by_path)
         safe, hit = safe * (1 - worst), hit * best
-    return {"any": _round(1 - float(safe.mean())), "all": _round(float(hit.mean()))}
+    all_of_them = _round(float(hit.mean())) if owing == len(stances) else 0.0
+    return {"any": 1.0 if begun else _round(1 - float(safe.mean())), "all": all_of_them}
 
 
 def _main_driver(of: Inputs, p: LendingPosition) -> str:
