@@ -210,13 +210,28 @@ class LendingErrand:
         return await self.desk.verify(self.plan, receipts)
 
     async def ended(self, kind: OutcomeKind, reason: Reason, detail: str, hashes: tuple[str, ...]) -> Outcome:
-        """Return an outcome with the protocol's figures of now, where they can be read."""
-        after = None
+        """Return an outcome with the protocol's figures of now, where they can be read.
+
+        Where everything was one call that reverted, and debt is less than it was, somebody else was there first.
+        """
         try:
-            after = (await self.desk.read_position(self.plan.intent.position, None)).reported
+            now = await self.desk.read_position(self.plan.intent.position, None)
         except (NodeError, ReadFailedError):
-            detail += "; the position could not be read afterwards"
-        return Outcome(kind, reason, detail, after, hashes)
+            return Outcome(kind, reason, f"{detail}; the position could not be read afterwards", None, hashes)
+        if reason is Reason.REVERTED and self._is_one_call and self._others_paid(now):
+            reason = Reason.POSITION_CHANGED
+        return Outcome(kind, reason, detail, now.reported, hashes)
+
+    @property
+    def _is_one_call(self) -> bool:
+        """Whether all that moves anything is done or reverts as a whole."""
+        return self.script.batch is not None or any(isinstance(step.move, Flash) for step in self.plan.steps)
+
+    def _others_paid(self, now: LendingPosition) -> bool:
+        """Return whether debt was paid since the plan was decided: not by it, for of one call nothing stands."""
+        owed = {h.asset: h.principal.debt for h in now.holdings}
+        before = self.plan.intent.assessment.position.holdings
+        return any(owed.get(h.asset, 0) < h.principal.debt for h in before)
 
     def unread(self, reason: Reason, detail: str, hashes: tuple[str, ...]) -> Outcome:
         """Return the outcome of a plan that was mined and cannot be verified."""

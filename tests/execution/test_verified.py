@@ -47,6 +47,30 @@ async def test_what_was_mined_and_cannot_be_read_did_not_fail(error: Exception) 
     assert outcome.hashes == ("0xaa",)
 
 
+@pytest.mark.parametrize(
+    ("is_batch", "owed", "reason"),
+    [
+        (True, "6500", Reason.POSITION_CHANGED),
+        (True, "13000", Reason.REVERTED),
+        (True, "13100", Reason.REVERTED),
+        (False, "6500", Reason.REVERTED),
+    ],
+)
+async def test_one_call_that_reverts_where_debt_was_paid_meanwhile_was_overtaken(
+    is_batch: bool, owed: str, reason: Reason
+) -> None:
+    """Nothing of one call stands, so it was somebody else; of several calls one of ours may have paid it."""
+
+    async def read(_: str, __: int | None) -> LendingPosition:
+        return loop("10", owed)
+
+    nothing: Any = SimpleNamespace()
+    script: Any = SimpleNamespace(batch="all" if is_batch else None)
+    desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
+    errand = desk.errand(a_plan(), script, nothing, nothing)
+    assert (await errand.ended("failed", Reason.REVERTED, "panic 0x11", ())).reason is reason
+
+
 class _Watch:
     """Answers with these, one after the other."""
 
