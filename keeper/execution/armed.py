@@ -61,6 +61,16 @@ def check_around(armed: Armed, answers: Answers) -> None:
             raise OutOfBoundsError(f"the pool asks {asked}, the plan gives at most {sold}")
 
 
+def check_lent(armed: Armed, there: Mapping[str, Mapping[Address, Amount]]) -> None:
+    """Raise OutOfBoundsError where a lender has less now than the plan borrows of it: the bundle would revert."""
+    for move in (step.move for step in armed.plan.steps):
+        if isinstance(move, Flash):
+            owed = move.route.tokens[-1]
+            has = there.get(move.lender, {}).get(owed, 0)
+            if has < move.bought:
+                raise OutOfBoundsError(f"{move.lender} has {has} of {owed} to lend, the plan borrows {move.bought}")
+
+
 def watched_for(
     plans: Sequence[Plan], venues: Venues, signer: Address, answers: Mapping[tuple[Address, Spender], Amount]
 ) -> Watched:

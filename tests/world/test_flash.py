@@ -73,3 +73,70 @@ def test_a_lender_with_nothing_leaves_rounds(scene: Scene) -> None:
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     assert scene.nonce() > before + 2
+
+
+CASES = {
+    "two collaterals, the larger sold": ({"WETH": 60 * ETHER, "wstETH": 30 * ETHER}, {"USDC": 150_000 * DOLLAR}),
+    "two debts, the larger repaid": ({"WETH": 100 * ETHER}, {"USDC": 110_000 * DOLLAR, "DAI": 42_000 * ETHER}),
+    "a debt of eight decimals": ({"WETH": 100 * ETHER}, {"WBTC": 150_000_000}),
+}
+"""Positions of about 200,000 dollars against about 150,000."""
+
+
+def near(scene: Scene, health: float) -> None:
+    """Ether falls to where the position has so much health; the pools follow."""
+    for _ in range(4):
+        now = scene.health()
+        if abs(now - health) < 0.002:
+            return
+        # what is not ether does not fall with it: step by step
+        scene.crash(str(round(float(scene.world.price("WETH")) * (1 + (health / now - 1)), 4)))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_positions_of_several_assets_are_restored_near_liquidation(scene: Scene, case: str) -> None:
+    """At 1.03, by one bundle or several ways one after the other; nothing stays in a hand, and no allowance."""
+    scene.rules, scene.lends = FLASH_RULE.replace("1.60", "1.30"), True
+    scene.open(*CASES[case])
+    near(scene, 1.03)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert scene.health() == pytest.approx(1.3, rel=3e-3)
+    assert set(left(scene).values()) == {0}
+
+
+def test_a_whole_position_is_closed_by_one_bundle(scene: Scene) -> None:
+    """All that is owed is repaid at health 1.02; what the sale brought beyond is the owner's."""
+    scene.rules, scene.lends = FLASH_RULE.replace('{ health_factor = "1.60" }', '"close"'), True
+    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR}).crash("1867.95")
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert scene.world.debt("USDC", scene.owner) == 0
+    assert scene.nonce() == before + 2
+    assert set(left(scene).values()) == {0}
+
+
+def test_a_gift_in_a_hand_and_a_standing_approval_stop_no_rescue(scene: Scene) -> None:
+    """A stranger sends dust to the adapters; the owner approved one for more once. The allowance ends at zero."""
+    endangered(scene, "1922.89")
+    world, at = scene.world, scene.world.addresses["bundler"]
+    for hand in (at["general_adapter"], at["adapter"]):
+        world.mint("USDC", hand, 7)
+    receipt = world.chain.at("TestnetERC20", world.addresses["a_tokens"]["WETH"])
+    world.chain.send(receipt.functions.approve(at["general_adapter"], 999 * ETHER), scene.owner)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert receipt.functions.allowance(scene.owner, at["general_adapter"]).call() == 0
+    assert scene.health() == pytest.approx(1.6, rel=2e-3)
+
+
+def test_pools_below_the_oracle_are_refused_by_name_and_nothing_is_half_done(scene: Scene) -> None:
+    """They pay a tenth less than the feed says: no bundle, no rounds, and the reason."""
+    endangered(scene, "1750").world.set_price("WETH", "1922.89")
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    assert code != 0
+    assert row["decision"]["reason"] in ("pool_too_thin", "prices_disagree", "nothing_helps"), row["decision"]
+    assert scene.nonce() == before
+    assert set(left(scene).values()) == {0}

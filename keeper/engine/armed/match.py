@@ -12,7 +12,7 @@ from keeper.core.units import Address
 from keeper.engine.engine import Engine
 from keeper.engine.plan import gas_needed
 from keeper.engine.preflight import Prepared, gate, priced
-from keeper.execution.armed import Armed, check_around
+from keeper.execution.armed import Armed, check_around, check_lent
 
 
 async def fitting(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address) -> Prepared | None:
@@ -50,6 +50,7 @@ def _fitted(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: A
     if figures.health_factor < min(floor, intent.assessment.figures.health_factor):
         raise OutOfBoundsError("it would end below the floor")
     check_around(armed, snapshot.also)
+    check_lent(armed, snapshot.lendable)
     plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)
     is_atomic = armed.script.batch is not None
     if gas_needed(plan, block.base_fee, engine.fees.last_toll, is_atomic=is_atomic) > wallet.native:

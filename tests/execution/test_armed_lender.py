@@ -1,0 +1,27 @@
+"""A plan by a loan that was made ready beforehand goes out only while its lender still has the loan."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from test_policy_bundles import APPROVE, BOUGHT, FLASH, USDC
+
+from keeper.core.armed.bounds import OutOfBoundsError
+from keeper.core.units import Amount
+from keeper.execution.armed import check_lent
+
+ARMED: Any = SimpleNamespace(plan=SimpleNamespace(steps=[SimpleNamespace(move=APPROVE), SimpleNamespace(move=FLASH)]))
+
+
+def test_a_lender_that_has_as_much_as_is_borrowed_serves() -> None:
+    """To the unit."""
+    check_lent(ARMED, {"bundler3": {USDC: Amount(BOUGHT)}})
+
+
+@pytest.mark.parametrize("there", [{}, {"bundler3": {}}, {"bundler3": {USDC: Amount(BOUGHT - 1)}}])
+def test_a_lender_that_ran_short_since_makes_the_plan_unfit(there: Any) -> None:
+    """It was emptied, or is not read any more: the bundle would revert, so the block is decided as usual."""
+    with pytest.raises(OutOfBoundsError, match="to lend"):
+        check_lent(ARMED, there)
