@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+from types import SimpleNamespace
+from typing import Any
 
-from keeper.core.units import Address
+import pytest
+from core_builders import BLOCK, loop
+
+from keeper.chain.simulation import Simulated, Simulation
+from keeper.core.reasons import Reason
+from keeper.core.units import Address, Wei
+from keeper.execution.encoding import Script
 from keeper.execution.hands import is_seen, kept
+from keeper.execution.rehearsal import Refused, Rehearsed, rehearse
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts.transfers import TOPIC, Transfer, transfers
+from keeper.venues.effects import Call
 
 WETH, OWNER, ADAPTER, ROUTER, POOL = (Address(address("0x" + f"{i}" * 40)) for i in range(1, 6))
 HANDS = {ADAPTER, ROUTER}
+FIGURES = loop("10", "13000").reported
 
 
 def log(token: Address, giver: Address, receiver: Address, amount: int) -> dict[str, object]:
@@ -52,3 +62,43 @@ def test_transfers_are_read_among_other_logs() -> None:
     """By their topic, with both accounts indexed."""
     other = log(WETH, OWNER, POOL, 5) | {"topics": ["0x" + "11" * 32, "0x" + "00" * 32, "0x" + "00" * 32]}
     assert transfers([other, log(WETH, OWNER, ADAPTER, 7)]) == (Transfer(WETH, OWNER, ADAPTER, 7),)
+
+
+class Shown:
+    """Rehearses with the logs it was given; the position comes out restored."""
+
+    where = "here"
+
+    def __init__(self, *moved: Transfer) -> None:
+        self.moved = moved
+
+    async def run(self, *_: object, **__: object) -> Simulation:
+        return Simulation((Simulated(True, 500_000, None, self.moved),), ())
+
+
+PLAN: Any = SimpleNamespace(
+    label="by a loan",
+    intent=SimpleNamespace(assessment=SimpleNamespace(position=SimpleNamespace(block=BLOCK))),
+    postcondition=SimpleNamespace(is_met=lambda _: True),
+)
+SCRIPT = Script((), (Call(POOL, b"", Wei(0), "a bundle"),), hands=frozenset(HANDS))
+
+
+@pytest.mark.parametrize(
+    ("moved", "words"),
+    [
+        ((Transfer(WETH, OWNER, ADAPTER, 9), Transfer(WETH, ADAPTER, POOL, 9)), None),
+        ((Transfer(WETH, OWNER, ADAPTER, 9), Transfer(WETH, ADAPTER, POOL, 5)), "4 of"),
+        ((), "no token's logs"),
+    ],
+)
+async def test_a_bundle_that_leaves_money_in_a_hand_is_not_sent(moved: tuple[Transfer, ...], words: str | None) -> None:
+    """However well the position comes out; nor is one of which nothing is shown."""
+    probe: Any = SimpleNamespace(reads=(), decode=lambda _: SimpleNamespace(reported=FIGURES))
+    found = await rehearse(PLAN, SCRIPT, OWNER, Shown(*moved), probe)
+    if words is None:
+        assert isinstance(found, Rehearsed)
+    else:
+        assert isinstance(found, Refused)
+        assert found.reason is Reason.LEFT_IN_HANDS
+        assert words in found.detail
