@@ -156,6 +156,24 @@ async def test_what_a_liquidator_took_before_us_is_not_sold_again(scene: Scene, 
     assert 1.55 < scene.health() < 1.66, found
 
 
+@pytest.mark.parametrize("kind", ["ether", "two, one taken", "large"])
+async def test_a_bundle_that_a_liquidator_overtook_goes_back_whole_and_is_decided_anew(scene: Scene, kind: str) -> None:
+    """With a loan of the same transaction as well: no try is used up, and what is asked for now is sent at once."""
+    loan, scene.lends = LOANS[kind], True
+    async with overtaken(scene, loan, batch=False) as seen:
+        await seen.stage.look()
+        await seen.sent()
+        await seen.block(loan.gone, liquidates=True)
+        assert len(seen.market.seizures) == 1
+        await seen.ended()
+        found = await seen.rows()
+        tries = await seen.tries()
+    assert found[0] == ("failed", Reason.POSITION_CHANGED.code), found
+    assert tries == (0, 0)
+    assert found[-1][0] == "restored", found
+    assert 1.55 < scene.health() < 1.66, found
+
+
 async def test_call_by_call_what_is_gone_counts_as_no_try_either(scene: Scene) -> None:
     """Withdrawal and swap went through, the debt is gone: what they took out goes back into the position."""
     loan = Loan({"WETH": ETHER}, {"USDC": 1_300 * DOLLAR}, "WETH", "1610", "1550", "WETH")
