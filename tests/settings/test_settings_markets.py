@@ -203,3 +203,21 @@ def test_fee_tiers_are_millionths(load_text: Load, own: Path, tiers: str) -> Non
     own.write_text(f"{own.read_text()}{POOLS}fee_tiers = {tiers}\n")
     with pytest.raises(SettingsError, match=r"markets.sushi.*fee_tiers"):
         load_text(('"ethereum"', '"own.toml"'))
+
+
+@pytest.mark.parametrize("market", ['market = "wsteth-usdc"\n', 'market = "0x1234"\n', ""])
+def test_an_isolated_market_is_named_by_its_whole_id(load_text: Load, market: str) -> None:
+    """Of many in one contract no name is one; what is missing or too short is said with what to write."""
+    with pytest.raises(SettingsError) as refused:
+        load_text(('venue = "aave_v3"\n', f'venue = "morpho_blue"\n{market}'))
+    (fault,) = [f for f in refused.value.faults if "market" in f]
+    assert "64 hexadecimal digits" in fault or "is missing" in fault
+
+
+def test_two_isolated_markets_are_two_markets(load_text: Load) -> None:
+    """Each with a name of its own; its place in the network file is the table of both."""
+    found = load_text(('venue = "aave_v3"\n', f'venue = "morpho_blue"\nmarket = "0x{"AB" * 32}"\n'))
+    table = found.network.market_of(found.positions[0])
+    assert table is not None
+    assert (table.part, table.place) == ("0x" + "ab" * 32, "morpho_blue")
+    assert table.name != "morpho_blue"
