@@ -18,7 +18,7 @@ from keeper.engine import report
 from keeper.engine.balances import Balances, Lent, balances_of
 from keeper.engine.engine import Engine
 from keeper.engine.holds import where
-from keeper.engine.notices import standing_of
+from keeper.engine.loan_notices import standing_of
 from keeper.journal import NewDecision
 
 MOST_LOOKS = 3

@@ -20,7 +20,7 @@ from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import goes_ahead
 from keeper.engine.foreign_changes import closed_or_missing, notice
 from keeper.engine.lending_departure import LendingDeparture
-from keeper.engine.notices import notices_of, standing_of
+from keeper.engine.loan_notices import loan_notices, standing_of
 from keeper.engine.one_position import OfOnePosition
 from keeper.engine.plan import judge_remembering, rehearsed_now
 from keeper.engine.preflight import Prepared
@@ -76,7 +76,7 @@ class LendingCase(OfOnePosition):
 
     def notices(self, assessed: LendingAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
         """Return each hold as its owner reads it."""
-        return notices_of(assessed, holds)
+        return loan_notices(assessed, holds)
 
     def standing(self, assessed: LendingAssessment | Unjudged) -> str:
         """Return how it stands."""

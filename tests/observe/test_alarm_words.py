@@ -29,8 +29,8 @@ from keeper.core.prices import SecondPrice, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Bps
 from keeper.engine.deeds import outcome_said
-from keeper.engine.notices import notices_of
-from keeper.engine.perp.notices import notices_of as perp_notices
+from keeper.engine.loan_notices import loan_notices as notices_of
+from keeper.engine.perp.notices import book_notices, perp_notices
 from keeper.engine.perp.notices import outcome_said as perp_said
 from keeper.engine.perp.upkeep import plan_of
 from keeper.execution.outcome import Outcome, PerpOutcome
@@ -69,7 +69,7 @@ def test_every_reason_reads_well_of_every_kind_of_position(reason: Reason) -> No
     for found in (
         notices_of(lent, (Hold("loop", rule().name, reason, detail),)),
         perp_notices(perp, (Hold("short", perp_rule().name, reason, detail),)),
-        perp_notices(book, (Hold("eth", book.rule.name, reason, detail),)),
+        book_notices(book, (Hold("eth", book.rule.name, reason, detail),)),
     ):
         text = readable(found[0].title, found[0].body)
         assert found[0].hold.position in found[0].title

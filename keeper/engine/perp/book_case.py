@@ -20,7 +20,7 @@ from keeper.engine.case import Considered, T, Visit
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book
 from keeper.engine.perp.departure import PerpDeparture
-from keeper.engine.perp.notices import notices_of, standing_of
+from keeper.engine.perp.notices import book_notices, standing_of
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.prepare import prepare_hedge
 from keeper.engine.perp.report import judged
@@ -95,7 +95,7 @@ class BookCase:
 
     def notices(self, assessed: BookAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
         """Return each hold as its owner reads it."""
-        return notices_of(assessed, holds)
+        return book_notices(assessed, holds)
 
     def standing(self, assessed: BookAssessment | Unjudged) -> str:
         """Return how it stands."""

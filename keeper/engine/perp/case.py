@@ -21,7 +21,7 @@ from keeper.engine.one_position import OfOnePosition
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.foreign_changes import notice
-from keeper.engine.perp.notices import notices_of, standing_of
+from keeper.engine.perp.notices import perp_notices, standing_of
 from keeper.engine.perp.orders import look_after_orders
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.prepare import prepare_perp
@@ -85,7 +85,7 @@ class PerpCase(OfOnePosition):
 
     def notices(self, assessed: PerpAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
         """Return each hold as its owner reads it."""
-        return notices_of(assessed, holds)
+        return perp_notices(assessed, holds)
 
     def standing(self, assessed: PerpAssessment | Unjudged) -> str:
         """Return how it stands."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 from keeper.core.book import unhedged as legs
 from keeper.core.book.rules import BookAssessment, BookIntent, underlying_of
@@ -25,30 +25,25 @@ from keeper.core.perp.moves import (
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd, price_base
-from keeper.core.perp.rules import PerpAssessment, PerpVerdict
-from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged
+from keeper.core.perp.rules import PerpAssessment
+from keeper.core.rules import Unjudged, Verdict
 from keeper.core.scales import percent, trimmed
 from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, usd_text
 from keeper.engine.deeds import Says, listed, sent_text, title_of
-from keeper.engine.notices import clipped, fired_text, hold_notice
-from keeper.engine.notices import notices_of as unjudged_notices
+from keeper.engine.notices import Wording, clipped, fired_text, if_fired, notices_of
 from keeper.execution.outcome import PerpOutcome
 
 UPKEEP = (PlaceOrder, UpdateOrder, CancelOrder)
 
 
-def notices_of(assessed: PerpAssessment | BookAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
-    """Return each hold in words; of what is at rest there is nothing to say, block by block."""
-    if isinstance(assessed, Unjudged):
-        return unjudged_notices(assessed, holds)
-    return tuple(
-        Notice(hold, "", "", "") if hold.reason is Reason.HEALTHY else _worded(assessed, hold) for hold in holds
-    )
+def perp_notices(assessed: PerpAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+    """Return each hold about a perpetual position in words."""
+    return notices_of(assessed, holds, PERP_WORDING)
 
 
-def _worded(assessed: PerpAssessment | BookAssessment, hold: Hold) -> Notice:
-    return _of_book(assessed, hold) if isinstance(assessed, BookAssessment) else _of_perp(assessed, hold)
+def book_notices(assessed: BookAssessment | Unjudged, holds: Sequence[Hold]) -> tuple[Notice, ...]:
+    """Return each hold about a book in words."""
+    return notices_of(assessed, holds, BOOK_WORDING)
 
 
 def standing_of(assessed: PerpAssessment | BookAssessment | Unjudged) -> str:
@@ -164,33 +159,23 @@ def size_text(leg: PerpLeg, size: int) -> str:
     return f"{_units(mul_div_down(abs(size), WAD, leg.size_unit))} {leg.symbol}"
 
 
-def _of_perp(assessed: PerpAssessment, hold: Hold) -> Notice:
-    verdict = next((v for v in assessed.verdicts if v.rule.name == hold.rule), None)
-    fired = fired_text(verdict) if verdict and verdict.fired else ""
-    is_alert = verdict is not None and hold.reason is Reason.ALERT_ONLY
-    position = assessed.position
-    return hold_notice(
-        hold,
-        hold.position,
-        fired,
-        standing_of(assessed),
-        _advice(position, verdict) if verdict and is_alert else "",
-        repeat_s=verdict.rule.cooldown_s or None if verdict and is_alert else None,
-        distance=perps.liquidation_distance(position) if position.held else None,
-    )
+def _delta_fired(assessed: BookAssessment, _: object) -> str:
+    return delta_text(assessed) if assessed.is_outside and not assessed.exposure.doubts else ""
 
 
-def _of_book(assessed: BookAssessment, hold: Hold) -> Notice:
-    is_alert = hold.reason is Reason.ALERT_ONLY
-    rule = assessed.rule
-    fired = delta_text(assessed) if assessed.is_outside and not assessed.exposure.doubts else ""
-    trade = f"trade {_units(assessed.wanted, signed=True)} {underlying_of(rule)}, or give the rule an action"
-    repeat_s = rule.cooldown_s or None if is_alert else None
-    return hold_notice(hold, hold.position, fired, "", trade if is_alert and fired else "", repeat_s=repeat_s)
+def _trade_wanted(assessed: BookAssessment, verdict: Verdict[Any]) -> str:
+    if not verdict.fired:
+        return ""
+    wanted = f"{_units(assessed.wanted, signed=True)} {underlying_of(assessed.rule)}"
+    return f"trade {wanted}, or give the rule an action"
 
 
-def _advice(of: PerpPosition, verdict: PerpVerdict) -> str:
-    trigger = verdict.rule.trigger
+def _distance(assessed: PerpAssessment) -> int | None:
+    return perps.liquidation_distance(assessed.position) if assessed.position.held else None
+
+
+def _advice(assessed: PerpAssessment, verdict: Verdict[Any]) -> str:
+    of, trigger = assessed.position, verdict.rule.trigger
     if trigger.metric is MARGIN_RATIO and of.held:
         missing = dollars(of, perps.margin_to_reach(of, Wad(trigger.bound)))
         return f"add about {missing} of margin to be back at {trigger.metric.shown(trigger.bound)}, or reduce the size"
@@ -229,3 +214,7 @@ def _margin(of: PerpPosition, amount: int) -> str:
 def _units(amount: int, *, signed: bool = False) -> str:
     text = decimal_of(amount, 18, 4)
     return f"+{text}" if signed and amount > 0 else text
+
+
+PERP_WORDING: Wording[PerpAssessment] = Wording(if_fired, standing_of, _advice, _distance)
+BOOK_WORDING: Wording[BookAssessment] = Wording(_delta_fired, lambda _: "", _trade_wanted)
