@@ -140,3 +140,15 @@ def test_pools_below_the_oracle_are_refused_by_name_and_nothing_is_half_done(sce
     assert row["decision"]["reason"] == "price_deviates", row["decision"]
     assert scene.nonce() == before
     assert set(left(scene).values()) == {0}
+
+
+@pytest.mark.parametrize(("how", "code"), [("it reverts", "0x60006000fd"), ("it never calls back", "0x00")])
+def test_a_lender_that_fails_leaves_rounds(scene: Scene, how: str, code: str) -> None:
+    """It has the money and does not lend it: the rehearsal says so, and the next best plan is tried at once."""
+    endangered(scene, "2106.02")
+    scene.world.rpc("anvil_setCode", scene.world.addresses["bundler"]["lender"], code)
+    before = scene.nonce()
+    found, row = scene.once("--live")
+    assert (found, row["outcome"]["kind"]) == (0, "restored"), (how, row["outcome"])
+    assert scene.nonce() > before + 2
+    assert set(left(scene).values()) == {0}
