@@ -152,3 +152,16 @@ def test_a_lender_that_fails_leaves_rounds(scene: Scene, how: str, code: str) ->
     assert (found, row["outcome"]["kind"]) == (0, "restored"), (how, row["outcome"])
     assert scene.nonce() > before + 2
     assert set(left(scene).values()) == {0}
+
+
+def test_an_account_in_e_mode_is_restored_by_one_bundle(scene: Scene) -> None:
+    """Staked ether against ether at 95 %: its own thresholds, debt of another asset than dollars."""
+    scene.rules, scene.lends = FLASH_RULE.replace("1.60", "1.10").replace("1.25", "1.05"), True
+    scene.world.chain.send(scene.world.pool.functions.setUserEMode(1), scene.owner)
+    scene.open({"wstETH": 50 * ETHER}, {"WETH": 55 * ETHER + ETHER // 2}).crash("2000")
+    assert scene.health() == pytest.approx(1.027, rel=2e-3)
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert scene.health() == pytest.approx(1.1, rel=3e-3)
+    assert scene.nonce() == before + 2
