@@ -55,8 +55,9 @@ class MarketsTable(BaseModel):
         if not isinstance(value, dict) or not isinstance(value.get("venue"), str):
             return value
         venue = value["venue"]
-        if venue not in TABLES:
-            raise ValueError(f"venue: {venue!r} is no venue and no exchange; known: {', '.join(TABLES)}")
+        known = (*VENUES, *EXCHANGES, *LENDERS)  # as they are when the file is read
+        if venue not in known:
+            raise ValueError(f"venue: {venue!r} is no venue and no exchange; known: {', '.join(known)}")
         keys = keys_of(venue)
         given, names = {k: v for k, v in value.items() if k != "venue"}, [key.name for key in keys]
         for name in given:
