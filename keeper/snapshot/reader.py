@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AT_A_TIME = 100
-"""Positions of a fleet whose reserves are found at once, in the background."""
+"""Positions of a fleet whose reserves are found at once: of so few at the start, of more in the background."""
 NEAR = Bps(300)
 ALL_CLOSE = 24
 """Up to so many positions each is read in full at each block; of more, those that need it (``afar``)."""
@@ -331,7 +331,8 @@ class Watch:
     async def _known_for(self, block: BlockRef, positions: Sequence[Position]) -> Known:
         """Return what is known, of these positions too. What may be outdated serves until it is found anew."""
         if self._known is None:
-            known = await self._discover(block, positions)
+            few = self._ships if len(self._ships) <= AT_A_TIME else []
+            known = await self._discover(block, [*positions, *few])
         else:
             known = self._known = await self._survey.extended(block, self._known, [p.name for p in positions])
         if self._renewal is None or self._renewal.done():

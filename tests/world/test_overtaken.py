@@ -152,7 +152,9 @@ async def test_what_a_liquidator_took_before_us_is_not_sold_again(scene: Scene, 
     assert tries == (0, 0)
     assert all(left[s] >= held[s] for s in loan.collateral if s != loan.seized), "nothing was sold in that block"
     assert at_once[1:], "what is left is helped at once"
-    assert found[-1][0] == "restored", found
+    # of so little the last round may not be worth its gas: then it ends short of the target, and out of danger
+    assert found[-1][0] in ("restored", "partial"), found
+    assert scene.health() > 1.25, found
     assert 1.55 < scene.health() < 1.66, found
 
 
