@@ -74,8 +74,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/core/metrics.py",
-        "return now is not None and risk is not None and not risk.is_beyond(now, self.value)",
-        "return now is not None and risk is not None and risk.is_beyond(now, self.value)",
+        "if risk is Beyond.OUTSIDE else not risk.is_beyond(now, self.value)",
+        "if risk is Beyond.OUTSIDE else risk.is_beyond(now, self.value)",
         "tests/core/test_rules.py tests/core/test_decisions.py",
     ),
     Mutant(
@@ -295,8 +295,8 @@ MUTANTS = (
     # keeper/execution/lending_errand.py
     Mutant(
         "keeper/execution/lending_errand.py",
-        "account = account or lending.proven(await self.read_position(position.name, None))",
-        "account = account and lending.proven(await self.read_position(position.name, None))",
+        "            if account is None:\n                raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)",
+        "            if account is None:\n                continue",
         "tests/execution/test_kept.py",
     ),
     Mutant(
@@ -728,7 +728,7 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/lane.py",
-        "if not await self._needless(judged_at):\n            return 0",
+        "if not await self._needless(judged_at, is_stranded=is_stranded):\n            return 0",
         "if False:\n            return 0",
         "tests/execution/test_leftovers_followed.py",
     ),
@@ -842,16 +842,16 @@ MUTANTS = (
         "for each in asked",
         'tests/chain/test_passage.py -m "not world"',
     ),
-    # keeper/observe/alarm_address.py, observer.py
+    # keeper/observe/alarm_address.py, delivery.py
     Mutant(
-        "keeper/observe/observer.py",
+        "keeper/observe/delivery.py",
         "            service.redirects = False",
         "            service.redirects = True",
         "tests/observe/test_alarm_addresses.py -k redirect",
     ),
     Mutant(
         "keeper/observe/alarm_address.py",
-        "return service is not None and not _keeps_secrets(_host(service))",
+        "return service is not None and not keeps_secrets(_host(service))",
         "return service is not None",
         "tests/observe/test_alarm_addresses.py -k own_secrets",
     ),
