@@ -238,7 +238,7 @@ def pause(
 ) -> None:
     """Keep a rule, a position or everything from acting: nothing of it is signed; alerts go on. Outlives a restart.
 
-    A running keeper heeds it before it acts next. What is on its way is taken back where it can be.
+    A running keeper heeds it before it acts next. What is sent and not begun is taken back; what has begun is finished.
     """
     settings = settings_of(config)
     from keeper.cli import pausing

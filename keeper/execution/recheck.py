@@ -48,6 +48,8 @@ Verdict = Keep | Drop | Change | Unsure
 
 UNKNOWN = (Reason.POSITION_UNREADABLE, Reason.FIGURES_DISAGREE, Reason.NODES_DISAGREE, Reason.NODE_AWAY)
 """Holds that say nothing of the position."""
+CALLED_OFF = (*NEEDLESS, Reason.PAUSED)
+"""Holds at which a plan that has not begun is taken back: it is needless, or its owner paused it."""
 
 
 class Weighed(Protocol):
@@ -62,15 +64,16 @@ def verdict(sent: Weighed, now: Weighed | Hold, ceiling: Wei | None, *, has_begu
     """Return what becomes of a plan on its way, given what would be decided now.
 
     Once a transaction of the burst is mined (``has_begun``) it is finished: half a round is worse than none. A Hold
-    that says the position needs nothing drops the plan. One that says nothing is known of it is no reason to give up
-    a rescue that was rehearsed, and none to pay more for it; any other (a price in doubt, a limit) keeps it.
+    that says the position needs nothing, or that its owner paused it, drops the plan. One that says nothing is known of
+    it is no reason to give up a rescue that was rehearsed, and none to pay more for it; any other (a price in doubt, a
+    limit) keeps it.
     """
     if has_begun:
         return Keep(ceiling)
     if isinstance(now, Hold):
         if now.reason in UNKNOWN:
             return Unsure(now.reason, now.detail)
-        return Drop(now.reason) if now.reason in NEEDLESS else Keep(ceiling)
+        return Drop(now.reason) if now.reason in CALLED_OFF else Keep(ceiling)
     return Keep(ceiling) if is_same(sent, now) else Change()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from core_builders import BLOCK, NOW, OWNER, at, loop, units
 from paper import Paper, engine_on
 from perp_builders import BOOK, hedge_rule, perp_rule, resting, short, told
@@ -12,6 +13,8 @@ from perp_builders import BOOK, hedge_rule, perp_rule, resting, short, told
 from keeper.core.book.actions import HEDGE, UNWIND
 from keeper.core.book.unhedged import Naked, NakedBudget
 from keeper.core.decide import Hold
+from keeper.core.pauses import ABOUT, Pause, key_of, plain
+from keeper.core.pauses import RULE as RULE_OF
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -56,6 +59,19 @@ async def test_a_hedge_that_cannot_be_had_unwinds_the_first_leg() -> None:
     (row,) = [row for row in engine.journal.rows if row.kind == "act"]  # type: ignore[attr-defined]
     assert (row.position, row.rule) == ("loop", "delta: unwind")
     assert any("is not hedged: unwind" in title for title in engine.observer.alarms)
+
+
+@pytest.mark.parametrize(
+    "pause", [Pause(RULE_OF, "delta", 0), Pause(ABOUT, "eth", 0), Pause(ABOUT, "loop", 0)], ids=str
+)
+async def test_what_its_owner_paused_is_not_unwound(pause: Pause) -> None:
+    """By the book, by its rule, or by the loan that would be sold: none of it is signed."""
+    paper, engine = book(SPENT)
+    paper.after = lambda p: replace(p, reported=replace(p.reported, debt_value=0, health_factor=Wad(INFINITE)))
+    journal: Any = engine.journal
+    journal.kept[key_of(BLOCK.chain_id, engine.reader.network.name)] = plain((pause,))
+    await cycle(engine, BLOCK)
+    assert not [row for row in journal.rows if row.kind == "act"]
 
 
 async def test_while_the_hedge_may_still_be_had_nothing_is_unwound() -> None:

@@ -35,6 +35,13 @@ def test_a_plan_that_is_still_right_is_kept_with_the_new_ceiling() -> None:
     assert verdict(REPAY, REPAY, Wei(7), has_begun=False) == Keep(Wei(7))
 
 
+def test_a_plan_that_its_owner_paused_is_taken_back_unless_it_has_begun() -> None:
+    """No more is offered for what somebody asked to rest; half of a round is worse than the whole."""
+    hold = Hold("p", "r", Reason.PAUSED)
+    assert verdict(REPAY, hold, Wei(7), has_begun=False) == Drop(Reason.PAUSED)
+    assert verdict(REPAY, hold, Wei(7), has_begun=True) == Keep(Wei(7))
+
+
 @pytest.mark.parametrize("reason", [Reason.HEALTHY, Reason.AT_TARGET])
 def test_a_position_that_needs_nothing_drops_its_plan(reason: Reason) -> None:
     """The market came back while the transaction was pending."""

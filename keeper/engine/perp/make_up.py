@@ -33,6 +33,8 @@ async def rest_of(engine: Engine, intent: PerpIntent | BookIntent) -> Anew[PerpP
         if not isinstance(assessed, PerpAssessment) or assessed.doubts or intent.target.is_met(position):
             return None
         memory = await engine.recall_of((intent.rule,), snapshot.block)
+        if memory.paused:
+            return None
         rule, left = intent.rule, left_today(intent.rule, memory)
         rest = PerpIntent(assessed, rule, intent.target, rule.actions, (), left, finishes=True)
         prepared = await prepare_perp(engine, snapshot, rest)

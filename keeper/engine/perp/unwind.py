@@ -97,6 +97,8 @@ async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) 
     intent = await _intent(engine, assessed, seen, excess)
     now = snapshot.block.timestamp
     memory = await engine.recall_of((intent.rule,), snapshot.block)
+    if await engine.paused((rule,)):
+        return  # its own name and loan are not the only ones it may be paused by
     if not_now(intent.rule, position.name, now, memory, (signer,), is_emergency=False):
         return
     ways = await find_plans(engine, snapshot, intent, signer)
