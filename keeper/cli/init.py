@@ -28,6 +28,7 @@ from keeper.service.names import resolved
 from keeper.settings import Settings, load
 from keeper.settings.draft import Draft, Drafted, quoted, shown
 from keeper.settings.fields import as_account, as_address, is_name, urls_in
+from keeper.venues.codec.quantities import quantity
 from keeper.venues.registry import VENUES
 
 ENVIRONMENT = "KEEPER_RPC_URL"
@@ -172,10 +173,11 @@ async def _shipped(rpc_url: str) -> str:
     """Return the network that ships for the chain a node is on, the one with most venues. Raises NodeError."""
     node = Node(rpc_url, timeout_s=10, allowed=frozenset({"eth_chainId"}), name="the node")
     try:
-        answer = await node.request("eth_chainId")
+        chain = quantity(await node.request("eth_chainId"))
+    except ValueError as error:
+        fail(Exit.FAILED, f"--rpc: the node says no chain id ({error}): is it an Ethereum node's address?")
     finally:
         await node.close()
-    chain = int(answer, 16) if isinstance(answer, str) and answer.startswith("0x") else None
     files = {path.stem: tomllib.loads(path.read_text()) for path in resources.folder("networks").glob("*.toml")}
     fitting = {name: file for name, file in files.items() if file["chain_id"] == chain}
     if not fitting:

@@ -50,6 +50,12 @@ def meant(given: str, listed: Iterable[N]) -> tuple[N, ...]:
     return tuple(one for one in listed if wanted in (one.asset.lower(), plain(one.symbol).lower(), one.symbol.lower()))
 
 
+def only(given: str, listed: Iterable[N]) -> N | None:
+    """Return the one thing that a name means: by its address, or by a symbol that no other has; None for another."""
+    found = meant(given, listed)
+    return found[0] if len(found) == 1 else None
+
+
 def unclear(given: Mapping[str, str], listed: Iterable[Named]) -> list[str]:
     """Return what is wrong with names that mean several assets: where each is given, all addresses, and the remedy."""
     several = shared(listed)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from proxy import RpcProxy, answered
 from scenes import DOLLAR, ETHER, Scene
 from typer.testing import CliRunner
 
@@ -159,3 +160,15 @@ def test_nobody_is_no_owner(scene: Scene, network: Path) -> None:
     found = init(scene, owner=wrong)
     assert found.exit_code == BAD_SETTINGS
     assert found.stderr.startswith("OWNER: ")
+
+
+@pytest.mark.parametrize("answer", ["mainnet", "0xzz", None, 1])
+def test_a_node_that_says_no_chain_id_is_one_clear_line(
+    scene: Scene, proxy: RpcProxy, network: Path, answer: object
+) -> None:
+    """A wrong address answers anything: exit 1, no traceback, nothing written."""
+    proxy.fault = answered("eth_chainId", answer)
+    found = CliRunner().invoke(app, ["init", scene.owner, "--rpc", proxy.url])
+    assert found.exit_code == FAILED, found.exception
+    assert "says no chain id" in found.stderr
+    assert not scene.config.exists()

@@ -45,5 +45,4 @@ class AaveReserves:
 
     def named(self, name: str) -> Listing | None:
         """Return a reserve by its address, or by a symbol that no other has; letter case aside."""
-        found = names.meant(name, self.listings)
-        return found[0] if len(found) == 1 else None
+        return names.only(name, self.listings)

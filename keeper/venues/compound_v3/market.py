@@ -97,8 +97,7 @@ class CometMarket:
 
     def named(self, name: str) -> CometListing | None:
         """Return an asset by its address, or by a symbol that no other has."""
-        found = names.meant(name, self.listings)
-        return found[0] if len(found) == 1 else None
+        return names.only(name, self.listings)
 
     def price_probe(self, asset: Address) -> Probe[int]:
         """Return the probe of an asset's price in dollars, zero where the market does not know it."""

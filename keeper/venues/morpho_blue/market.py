@@ -110,8 +110,7 @@ class MorphoMarket:
 
     def named(self, name: str) -> MorphoToken | None:
         """Return a token by its address or symbol."""
-        found = names.meant(name, self.listings)
-        return found[0] if len(found) == 1 else None
+        return names.only(name, self.listings)
 
     def price_probe(self, asset: Address) -> Probe[int]:
         """Return the probe of a token's price in dollars: the oracle's, times what the loan is worth."""
