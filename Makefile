@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --universal \
-  --no-header --quiet --extra postgres $(if $(UPGRADE),--upgrade)
+  --no-header --quiet --extra postgres --extra web $(if $(UPGRADE),--upgrade)
 
 # pytest-xdist workers; a file stays with one of them, so that its world is started once
 WORKERS ?= 2
