@@ -562,7 +562,7 @@ MUTANTS = (
         "tests/core/test_units.py",
     ),
     Mutant(
-        "keeper/engine/preflight.py",
+        "keeper/engine/lending/preflight.py",
         "return Batch(contract, delegated == contract) if",
         "return Batch(contract, delegated != contract) if",
         "tests/execution/test_kept.py",

@@ -16,6 +16,7 @@ PACKAGES = (
     "service",
     "engine",
     "engine/armed",
+    "engine/lending",
     "engine/perp",
     "snapshot",
     "execution",

@@ -25,10 +25,10 @@ from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine import report
+from keeper.engine.lending.plan import judge_remembering
+from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp import report as perp_report
 from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
-from keeper.engine.plan import judge_remembering
-from keeper.engine.preflight import Prepared
 from keeper.engine.result import Result
 from keeper.execution.outcome import Outcome, PerpOutcome
 from keeper.service.opened import Opened

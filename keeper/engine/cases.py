@@ -7,7 +7,7 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.engine.case import AnyCase
 from keeper.engine.engine import Engine
-from keeper.engine.lending_case import LendingCase
+from keeper.engine.lending.case import LendingCase
 from keeper.engine.perp.book_case import BookCase
 from keeper.engine.perp.case import PerpCase
 

@@ -16,7 +16,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.engine.engine import Engine
-from keeper.engine.preflight import Prepared
+from keeper.engine.lending.preflight import Prepared
 from keeper.execution.rehearsal import Refused
 from keeper.venues.ports import Call
 

@@ -18,8 +18,8 @@ from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
-from keeper.engine.balances import LentMemory
 from keeper.engine.history import PerpMemory
+from keeper.engine.lending.balances import LentMemory
 from keeper.engine.ports import Clock, Feed, FeeSource, Logs, PriceMovements, Reader
 from keeper.engine.state import State
 from keeper.execution.encoding import Venues

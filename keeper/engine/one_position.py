@@ -10,8 +10,8 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine.engine import Engine
+from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.preflight import Prepared
 from keeper.engine.recheck import Recheck
 from keeper.execution.rehearsal import Refused
 

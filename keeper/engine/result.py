@@ -12,8 +12,8 @@ from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
+from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.preflight import Prepared
 from keeper.execution.outcome import Outcome, PerpOutcome
 
 AnyAssessment = LendingAssessment | PerpAssessment | BookAssessment

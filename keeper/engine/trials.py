@@ -13,8 +13,8 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Usd
 from keeper.engine.engine import Engine
+from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.preflight import Prepared
 from keeper.engine.recheck import Anew
 from keeper.execution.rehearsal import Refused
 

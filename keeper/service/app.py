@@ -22,9 +22,9 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.rules import looks_ahead
 from keeper.core.snapshot import BlockRef, LendingPosition
 from keeper.core.units import Address, Amount, Bps
-from keeper.engine.balances import LentMemory
 from keeper.engine.engine import Terms
 from keeper.engine.history import PerpMemory
+from keeper.engine.lending.balances import LentMemory
 from keeper.engine.state import State
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor

@@ -23,9 +23,9 @@ from keeper.core.perp.rules import PerpRule
 from keeper.core.prices import SecondPrice
 from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, PricedAsset, Snapshot, Unreadable, Wallet
 from keeper.core.units import USD, Address, Bps, Wad, Wei
-from keeper.engine.balances import LentMemory
 from keeper.engine.engine import Engine, Terms
 from keeper.engine.history import PerpMemory
+from keeper.engine.lending.balances import LentMemory
 from keeper.engine.state import State
 from keeper.execution.rehearsal import Upon
 from keeper.journal import Entry, JournalError, NewDecision

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core_builders import at, holding, position
 
 from keeper.core.lending.position import Principal
-from keeper.engine.balances import Balance, _plain, _read, balances_of
+from keeper.engine.lending.balances import Balance, _plain, _read, balances_of
 
 WETH = at("WETH")
 

@@ -13,8 +13,8 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from keeper.chain.errors import NodeAwayError
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
-from keeper.engine import lending_departure
-from keeper.engine.lending_departure import lending_look
+from keeper.engine.lending import departure as lending_departure
+from keeper.engine.lending.departure import lending_look
 from keeper.engine.perp.recheck import perp_look
 from keeper.execution.recheck import Keep, Unsure, Verdict
 

@@ -28,8 +28,8 @@ from keeper.core.perp.position import OrderKind, PerpLeg
 from keeper.core.prices import SecondPrice, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Bps
-from keeper.engine.deeds import outcome_said
-from keeper.engine.loan_notices import loan_notices as notices_of
+from keeper.engine.lending.deeds import outcome_said
+from keeper.engine.lending.notices import loan_notices as notices_of
 from keeper.engine.perp.notices import book_notices, perp_notices
 from keeper.engine.perp.notices import outcome_said as perp_said
 from keeper.engine.perp.upkeep import plan_of

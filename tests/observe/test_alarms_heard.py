@@ -10,8 +10,8 @@ from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.reasons import Reason
-from keeper.engine.loan_notices import loan_notices as notices_of
-from keeper.engine.loan_notices import standing_of
+from keeper.engine.lending.notices import loan_notices as notices_of
+from keeper.engine.lending.notices import standing_of
 from keeper.observe.observer import Ended
 
 

@@ -9,8 +9,8 @@ from owner_stage import Stage
 from keeper.core.decide import Hold
 from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.reasons import Reason
-from keeper.engine.loan_notices import loan_notices as notices_of
-from keeper.engine.loan_notices import standing_of
+from keeper.engine.lending.notices import loan_notices as notices_of
+from keeper.engine.lending.notices import standing_of
 from keeper.observe.console import rendered
 
 

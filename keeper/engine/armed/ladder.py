@@ -18,8 +18,8 @@ from keeper.core.rules import assess
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, decimal_of
 from keeper.engine.engine import Engine
-from keeper.engine.plan import state_of, terms_of
-from keeper.engine.preflight import Prepared, batch_of, try_plan
+from keeper.engine.lending.plan import state_of, terms_of
+from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
 from keeper.execution.encoding import Batch
 from keeper.execution.rehearsal import Overridden, Refused, Simulator
 

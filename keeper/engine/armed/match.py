@@ -10,8 +10,8 @@ from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine.engine import Engine
-from keeper.engine.plan import gas_needed
-from keeper.engine.preflight import Prepared, gate, priced
+from keeper.engine.lending.plan import gas_needed
+from keeper.engine.lending.preflight import Prepared, gate, priced
 from keeper.execution.armed import Armed, check_around, check_lent
 
 

@@ -29,7 +29,7 @@ from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged, Verdict
 from keeper.core.scales import percent, trimmed
 from keeper.core.units import INFINITE, WAD, Wad, decimal_of, mul_div_down, usd_text
-from keeper.engine.deeds import Says, listed, sent_text, title_of
+from keeper.engine.lending.deeds import Says, listed, sent_text, title_of
 from keeper.engine.notices import Wording, clipped, fired_text, if_fired, notices_of
 from keeper.execution.outcome import PerpOutcome
 

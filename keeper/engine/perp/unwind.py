@@ -18,11 +18,11 @@ from keeper.core.scales import Beyond
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import WAD, Wei, mul_div_down
 from keeper.engine.engine import Engine
-from keeper.engine.lending_departure import LendingDeparture
+from keeper.engine.lending.departure import LendingDeparture
+from keeper.engine.lending.plan import find_plans, first_loan_plan, judge
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import delta_text, standing_of
 from keeper.engine.perp.orders import can_take_back
-from keeper.engine.plan import find_plans, first_loan_plan, judge
 from keeper.engine.submit import submit
 
 QUIET = (Reason.HEALTHY, Reason.AT_TARGET, Reason.COOLDOWN, Reason.IN_FLIGHT, Reason.ALERT_ONLY)

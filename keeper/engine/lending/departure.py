@@ -11,11 +11,11 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Usd
 from keeper.engine import report
-from keeper.engine.deeds import outcome_said
 from keeper.engine.engine import Engine
+from keeper.engine.lending.deeds import outcome_said
+from keeper.engine.lending.plan import look_again
+from keeper.engine.lending.preflight import Prepared, grant_of
 from keeper.engine.one_position import OfOnePlan
-from keeper.engine.plan import look_again
-from keeper.engine.preflight import Prepared, grant_of
 from keeper.engine.recheck import Anew, Recheck
 from keeper.engine.report import Data
 from keeper.engine.submit import Heading, Written

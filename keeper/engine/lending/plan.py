@@ -26,7 +26,7 @@ from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_tex
 from keeper.engine.agreement import ask_others
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
-from keeper.engine.preflight import Prepared, batch_of, try_plan
+from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
 from keeper.engine.recheck import Anew
 from keeper.engine.trials import Tried, best_now, first_that_works, without_its_own
 from keeper.execution.rehearsal import Refused

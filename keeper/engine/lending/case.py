@@ -18,12 +18,12 @@ from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.engine.armed.match import fitting
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import goes_ahead
-from keeper.engine.foreign_changes import closed_or_missing, notice
-from keeper.engine.lending_departure import LendingDeparture
-from keeper.engine.loan_notices import loan_notices, standing_of
+from keeper.engine.lending.departure import LendingDeparture
+from keeper.engine.lending.foreign_changes import closed_or_missing, notice
+from keeper.engine.lending.notices import loan_notices, standing_of
+from keeper.engine.lending.plan import judge_remembering, rehearsed_now
+from keeper.engine.lending.preflight import Prepared
 from keeper.engine.one_position import OfOnePosition
-from keeper.engine.plan import judge_remembering, rehearsed_now
-from keeper.engine.preflight import Prepared
 from keeper.engine.report import Data, assessment, inputs
 from keeper.engine.result import AnyOutcome
 from keeper.engine.submit import submit
