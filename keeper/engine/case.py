@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.core.decide import Decided, Hold
+from keeper.core.drills import Rehearsal
 from keeper.core.family import Family
 from keeper.core.notices import Notice
 from keeper.core.rules import Unjudged
@@ -99,6 +100,9 @@ class Case(Protocol[A, I, R]):
     async def follow_up(self, assessed: A | Unjudged, decision: Hold | I) -> None:
         """See to what is due after the rules were heard. Raises NodeError, JournalError."""
 
+    def rehearsals(self) -> Sequence[Rehearsal]:
+        """Return the fire drill of each of its rules that act to protect it."""
+
     def open(self, visit: Visit[T]) -> T:
         """Hand the case over with its types; the visitor must work for every kind."""
 
@@ -124,6 +128,9 @@ class AnyCase(Protocol):
     @property
     def wave(self) -> int:
         """When in a block it is judged."""
+
+    def rehearsals(self) -> Sequence[Rehearsal]:
+        """Return the fire drill of each of its rules that act to protect it."""
 
     def open(self, visit: Visit[T]) -> T:
         """Hand the case over with its types."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.decide import Decided, Hold, decide
+from keeper.core.drills import Rehearsal
 from keeper.core.family import Family
 from keeper.core.lending.joint import urgency
 from keeper.core.lending.kind import LENDING
@@ -19,6 +20,7 @@ from keeper.engine.armed.match import fitting
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import goes_ahead
 from keeper.engine.lending.departure import LendingDeparture
+from keeper.engine.lending.drill import rehearsals
 from keeper.engine.lending.foreign_changes import closed_or_missing, notice
 from keeper.engine.lending.notices import loan_notices, standing_of
 from keeper.engine.lending.plan import judge_remembering, rehearsed_now
@@ -90,6 +92,10 @@ class LendingCase(OfOnePosition):
         """Report what somebody else did to it: after what its rules ask for. Raises JournalError."""
         if isinstance(self.position, LendingPosition):
             await notice(self.engine, self.position, assessed)
+
+    def rehearsals(self) -> tuple[Rehearsal, ...]:
+        """Return the fire drill of each of its rules that act to protect it."""
+        return rehearsals(self.engine, self.snapshot, self.position)
 
     def open(self, visit: Visit[T]) -> T:
         """Hand it over with its types."""

@@ -10,6 +10,7 @@ from keeper.core.book.kind import BOOK
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookAssessment, BookIntent, BookRule, subject_of
 from keeper.core.decide import Decided, Hold, decide
+from keeper.core.drills import Rehearsal
 from keeper.core.family import Family
 from keeper.core.notices import Notice
 from keeper.core.reasons import Reason
@@ -109,6 +110,10 @@ class BookCase:
         """Report how it stands outside its band; unwind its first leg when the time for the second is over."""
         if isinstance(assessed, BookAssessment):
             await stand_by(self.engine, self.snapshot, assessed, decision if isinstance(decision, Hold) else None)
+
+    def rehearsals(self) -> tuple[Rehearsal, ...]:
+        """Return nothing: what a hedge would trade is known once the delta has left its band."""
+        return ()
 
     def open(self, visit: Visit[T]) -> T:
         """Hand it over with its types."""

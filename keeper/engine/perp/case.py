@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.decide import Decided, Hold, decide
+from keeper.core.drills import Rehearsal
 from keeper.core.family import Family
 from keeper.core.notices import Notice
 from keeper.core.perp.kind import PERP
@@ -20,6 +21,7 @@ from keeper.engine.convoys import calls_go_ahead
 from keeper.engine.one_position import OfOnePosition
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.departure import PerpDeparture
+from keeper.engine.perp.drill import perp_rehearsals
 from keeper.engine.perp.foreign_changes import notice
 from keeper.engine.perp.notices import perp_notices, standing_of
 from keeper.engine.perp.orders import look_after_orders
@@ -99,6 +101,10 @@ class PerpCase(OfOnePosition):
         """Where nothing is sent for its rules, keep the stop orders that rest with the venue. Raises NodeError."""
         if isinstance(decision, Hold) and isinstance(self.position, PerpPosition):
             await keep_stops(self.engine, self.snapshot, self.position)
+
+    def rehearsals(self) -> tuple[Rehearsal, ...]:
+        """Return the fire drill of each of its rules that act to protect it."""
+        return perp_rehearsals(self.engine, self.snapshot, self.position)
 
     def open(self, visit: Visit[T]) -> T:
         """Hand it over with its types."""
