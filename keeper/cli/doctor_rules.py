@@ -19,7 +19,7 @@ from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.rules import NO_TRAIL, too_late, verdict_of
 from keeper.core.snapshot import LendingPosition, Snapshot
-from keeper.engine.lending.plan import judge
+from keeper.engine.lending.assess import judge
 from keeper.service.opened import Opened
 
 Found = tuple[str, bool, str]

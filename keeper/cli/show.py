@@ -25,7 +25,7 @@ from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Address
 from keeper.engine import report
-from keeper.engine.lending.plan import judge_remembering
+from keeper.engine.lending.assess import judge_remembering
 from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp import report as perp_report
 from keeper.engine.perp.assess import carry_of, judge_book, judge_perp

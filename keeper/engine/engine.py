@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from keeper.chain.simulation import Turn
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.family import Family
 from keeper.core.lending.joint import Ahead
-from keeper.core.lending.rules import LendingAssessment
 from keeper.core.notices import sentence
 from keeper.core.pauses import from_plain, holding, key_of
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
-from keeper.core.rules import Unjudged
+from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.history import PerpMemory
@@ -220,9 +219,9 @@ class Engine:
 
     # --- what the journal remembers ----------------------------------------------------------------------------------
 
-    async def recall(self, assessed: LendingAssessment | Unjudged, block: BlockRef) -> Memory:
+    async def recall(self, assessed: Assessment[Any] | Unjudged, block: BlockRef) -> Memory:
         """Return what the journal knows of the rules that fired; asks it nothing when none did."""
-        fired = assessed.fired if isinstance(assessed, LendingAssessment) else ()
+        fired = () if isinstance(assessed, Unjudged) else assessed.fired
         names = {r.position for r in fired if r.is_boost}
         others = [r for name in names for r in self.state.rules_of(name) if r not in fired]
         return await self.recall_of((*fired, *others), block)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from keeper.chain.errors import NodeError
-from keeper.core.decide import Hold
+from keeper.core.decide import Decided, Hold, asked_for
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Wei
@@ -30,6 +30,7 @@ class RehearsedPlan(Protocol):
 
 
 P = TypeVar("P", bound=RehearsedPlan)
+I = TypeVar("I")  # noqa: E741 - an intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +90,25 @@ class Recheck(Generic[P]):
             return verdict(sent.plan, now, sent.ceiling, has_begun=False)
         self.seen = now
         return verdict(sent.plan, now.prepared.plan, now.prepared.ceiling, has_begun=False)
+
+
+async def newest(engine: Engine) -> Snapshot:
+    """Return everything at the newest block. Raises NodeError, ReadFailedError."""
+    return await engine.reader.snapshot(await engine.reader.head())
+
+
+async def best_now(
+    engine: Engine, snapshot: Snapshot, name: str, decided: Decided[I], prepare: Callable[[I], Awaitable[P | Hold]]
+) -> Anew[P] | Hold:
+    """Return the plan there would be were nothing under way, rehearsed anew; else the gravest reason why there is none.
+
+    Raises NodeError.
+    """
+    holds: tuple[Hold, ...] = decided.holds
+    with engine.rehearser.again(name):
+        for intent in decided.intents:
+            found = await prepare(intent)
+            if not isinstance(found, Hold):
+                return Anew(snapshot, found)
+            holds = (*holds, found)
+    return asked_for(holds)

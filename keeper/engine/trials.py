@@ -1,4 +1,4 @@
-"""A rule's ways, tried best first until one works. What differs by kind is the trial of one; and what is asked anew."""
+"""A rule's ways, tried best first until one works. What differs by kind is the trial of one."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from keeper.core.decide import Decided, Hold, Memory, asked_for
+from keeper.core.decide import Hold
 from keeper.core.lending.plan import Plan
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import Snapshot
-from keeper.core.units import Usd
 from keeper.engine.engine import Engine
 from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.recheck import Anew
 from keeper.execution.rehearsal import Refused
 
 W = TypeVar("W", Plan, PerpPlan)
@@ -48,26 +45,3 @@ async def first_that_works(
     first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
     detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
     return ways[0].intent.hold(first.reason, detail)
-
-
-def without_its_own(known: Memory, spend: Usd) -> Memory:
-    """Return what the journal knows, but for a plan that was sent: it must not stand in its own way."""
-    spent = {rule: Usd(max(0, dollars - spend)) for rule, dollars in known.spent_today.items()}
-    return Memory(spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun)
-
-
-async def best_now(
-    engine: Engine, snapshot: Snapshot, name: str, decided: Decided[I], prepare: Callable[[I], Awaitable[R | Hold]]
-) -> Anew[R] | Hold:
-    """Return the plan there would be were nothing under way, rehearsed anew; else the gravest reason why there is none.
-
-    Raises NodeError.
-    """
-    holds: tuple[Hold, ...] = decided.holds
-    with engine.rehearser.again(name):
-        for intent in decided.intents:
-            found = await prepare(intent)
-            if not isinstance(found, Hold):
-                return Anew(snapshot, found)
-            holds = (*holds, found)
-    return asked_for(holds)

@@ -17,7 +17,8 @@ from keeper.core.risk.shocks import Shocked
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address, Amount, Usd, Wad, Wei, mul_div_down, mul_div_up
 from keeper.engine.engine import Engine
-from keeper.engine.lending.plan import find_plans, judge
+from keeper.engine.lending.assess import judge
+from keeper.engine.lending.plan import find_plans
 
 
 @dataclass(frozen=True, slots=True)

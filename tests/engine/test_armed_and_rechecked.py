@@ -15,8 +15,8 @@ from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
-from keeper.engine.lending.departure import lending_look
 from keeper.engine.lending.preflight import Prepared
+from keeper.engine.lending.recheck import lending_look
 from keeper.engine.recheck import Anew
 from keeper.engine.result import Result
 from keeper.execution.recheck import Change, Drop, Keep, Unsure

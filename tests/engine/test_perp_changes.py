@@ -82,7 +82,7 @@ class Desk:
     def nothing(self, *_: object, **__: object) -> None:
         pass
 
-    async def recall_of(self, fired: object, block: object) -> Memory:
+    async def recall(self, fired: object, block: object) -> Memory:
         return Memory(spent_today={RULE.name: Usd(5)})
 
     async def spent_today(self, *_: object) -> int:

@@ -16,7 +16,7 @@ from keeper.core.prices import SecondPrice
 from keeper.core.reasons import Reason
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
-from keeper.engine.lending.plan import judge_remembering
+from keeper.engine.lending.assess import judge_remembering
 
 WINDOW_S = 7200
 DEAR = rule(

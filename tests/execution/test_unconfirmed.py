@@ -13,8 +13,8 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from keeper.chain.errors import NodeAwayError
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
-from keeper.engine.lending import departure as lending_departure
-from keeper.engine.lending.departure import lending_look
+from keeper.engine.lending import recheck as lending_recheck
+from keeper.engine.lending.recheck import lending_look
 from keeper.engine.perp.recheck import perp_look
 from keeper.execution.recheck import Keep, Unsure, Verdict
 
@@ -86,7 +86,7 @@ async def test_the_owner_hears_that_a_plan_waits_unconfirmed(monkeypatch: pytest
     async def away(*_: Any) -> Any:
         raise AWAY
 
-    monkeypatch.setattr(lending_departure, "look_again", away)
+    monkeypatch.setattr(lending_recheck, "look_again", away)
     told = Told()
     engine: Any = SimpleNamespace(observer=told, reader=SimpleNamespace(head=away, snapshot=away))
     intent = SimpleNamespace(position="eth-loop", rule=None)

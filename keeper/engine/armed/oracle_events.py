@@ -21,8 +21,8 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
 from keeper.core.units import Address, decimal_of, usd_text
 from keeper.engine.armed.match import fitting
 from keeper.engine.engine import Engine
+from keeper.engine.lending.assess import judge
 from keeper.engine.lending.departure import LendingDeparture
-from keeper.engine.lending.plan import judge
 from keeper.engine.submit import submit
 from keeper.journal import JournalError
 from keeper.venues.feeds import oracle_events

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.decide import Decided, Hold, decide
+from keeper.core.decide import Decided, Hold
 from keeper.core.drills import Rehearsal
 from keeper.core.family import Family
 from keeper.core.lending.joint import urgency
@@ -19,11 +19,13 @@ from keeper.core.snapshot import LendingPosition, Unreadable
 from keeper.engine.armed.match import fitting
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import goes_ahead
+from keeper.engine.decide import decided
+from keeper.engine.lending.assess import judge_remembering
 from keeper.engine.lending.departure import LendingDeparture
 from keeper.engine.lending.drill import rehearsals
 from keeper.engine.lending.foreign_changes import closed_or_missing, notice
 from keeper.engine.lending.notices import loan_notices, standing_of
-from keeper.engine.lending.plan import judge_remembering, rehearsed_now
+from keeper.engine.lending.plan import rehearsed_now
 from keeper.engine.lending.preflight import Prepared
 from keeper.engine.one_position import OfOnePosition
 from keeper.engine.report import Data, assessment, inputs
@@ -49,8 +51,7 @@ class LendingCase(OfOnePosition):
 
     async def decide(self, assessed: LendingAssessment | Unjudged) -> Decided[LendingIntent]:
         """Return what each fired rule comes to. Raises JournalError."""
-        memory = await self.engine.recall(assessed, self.snapshot.block)
-        return decide(LENDING, assessed, memory, self.engine.terms.safety, self.signer)
+        return await decided(self.engine, LENDING, assessed, self.snapshot.block, self.signer)
 
     def urgency(self, intent: LendingIntent) -> tuple[bool, int, int]:
         """Return the dollars to be lost, then the health factor."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from keeper.chain.errors import NodeError
 from keeper.core.decide import Hold
 from keeper.core.lending.plan import Plan
@@ -13,10 +11,10 @@ from keeper.core.units import Usd
 from keeper.engine import report
 from keeper.engine.engine import Engine
 from keeper.engine.lending.deeds import outcome_said
-from keeper.engine.lending.plan import look_again
 from keeper.engine.lending.preflight import Prepared, grant_of
+from keeper.engine.lending.recheck import lending_look, look_again
 from keeper.engine.one_position import OfOnePlan
-from keeper.engine.recheck import Anew, Recheck
+from keeper.engine.recheck import Anew
 from keeper.engine.report import Data
 from keeper.engine.submit import Heading, Written
 from keeper.execution.executor import Errand, Executor
@@ -96,9 +94,3 @@ class LendingDeparture(OfOnePlan[Prepared]):
             return await look_again(self._engine, self._name, Usd(0))
         except (NodeError, ReadFailedError, JournalError):
             return None  # the next block decides anew
-
-
-def lending_look(engine: Engine, sent: Prepared) -> Recheck[Prepared]:
-    """Return what decides about a plan anew; what it was counted with does not stand in its own way."""
-    name = sent.plan.intent.position
-    return Recheck(engine, name, sent, partial(look_again, engine, name, sent.plan.spend))

@@ -3,55 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.tolls import Toll
-from keeper.core.armed.scenarios import is_dollar
-from keeper.core.decide import Hold, decide
-from keeper.core.lending.kind import LENDING
+from keeper.core.decide import Hold
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
-from keeper.core.lending.position import Beside
 from keeper.core.lending.proposals import LoanOffer, Means, PlanTerms
 from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.quotes_needed import quotes_needed
-from keeper.core.lending.rules import LendingAssessment, LendingIntent, Rule
-from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Doubt, each_its_own, price_doubts
+from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, assess, looks_ahead
-from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable, Wallet
-from keeper.core.units import UINT256_MAX, Address, Usd, Wei, gwei_text, wei_text
+from keeper.core.snapshot import Snapshot, Wallet
+from keeper.core.units import UINT256_MAX, Address, Wei, gwei_text, wei_text
 from keeper.engine.agreement import ask_others
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
 from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
-from keeper.engine.recheck import Anew
-from keeper.engine.trials import Tried, best_now, first_that_works, without_its_own
+from keeper.engine.trials import Tried, first_that_works
 from keeper.execution.rehearsal import Refused
 
 SHARES = (1, 2, 4)
 """Parts of what a trade wants that are tried beside others in the same pool."""
 TRIALS = 6
 """Plans that are tried, best first, before a position is given up for this block."""
-
-
-async def look_again(engine: Engine, name: str, own_spend: Usd) -> Anew[Prepared] | Hold:
-    """Return what would be done about a position at the newest block, were nothing under way. Raises NodeError.
-
-    ``own_spend`` is what the plan under way was counted with: it must not stand in its own way.
-    """
-    snapshot = await engine.reader.snapshot(await engine.reader.head())
-    engine.state.saw_prices(snapshot)
-    (position,) = [p for p in snapshot.positions if p.name == name and not isinstance(p, PerpPosition)]
-    assessed = judge(engine, snapshot, position)
-    known = await engine.recall(assessed, snapshot.block)
-    signer, anew = engine.reader.positions[name].spender, without_its_own(known, own_spend)
-    decided = decide(LENDING, assessed, anew, engine.terms.safety, signer)
-    return await best_now(
-        engine, snapshot, name, decided, lambda intent: rehearsed_now(engine, snapshot, intent, signer)
-    )
 
 
 async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address) -> Prepared | Hold:
@@ -67,82 +42,6 @@ async def rehearsed_now(engine: Engine, snapshot: Snapshot, intent: LendingInten
             return found
     assert found is not None  # noqa: S101 - there are shares to try
     return found
-
-
-def judge(engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable) -> LendingAssessment | Unjudged:
-    """Judge a position by the rules, with what speaks against trading at this block.
-
-    Where another node says otherwise of it the worse of the two figures binds, and nothing may be traded: topping up
-    and repaying can be had for either.
-    """
-    other = snapshot.otherwise.get(position.name)
-    if other is None or isinstance(other.position, PerpPosition):
-        return _judge(engine, snapshot, position, ())
-    doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
-    ours, theirs = (_judge(engine, snapshot, p, doubt) for p in (position, other.position))
-    if isinstance(ours, LendingAssessment) and isinstance(theirs, LendingAssessment):
-        return min(ours, theirs, key=lambda judged: judged.figures.health_factor)
-    return ours if isinstance(ours, LendingAssessment) else theirs
-
-
-def _judge(
-    engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable, doubts: tuple[Doubt, ...]
-) -> LendingAssessment | Unjudged:
-    """Judge a position by the rules, with ``doubts`` beside what speaks against trading at this block.
-
-    A doubt about an asset forbids trades of that asset, on the side that would lose; one about the chain forbids all.
-    """
-    if isinstance(position, Unreadable):
-        return assess(LENDING, position, engine.state.rules_of(position.name), ())
-    doubted = _doubts_of_assets(engine, snapshot, position)
-    against, drifts = (*doubts, *engine.chain_doubts(snapshot)), engine.state.pace.drifts()
-    rules, trail = engine.state.rules_of(position.name), engine.perps.trails.get(position.name)
-    return assess(
-        LENDING, _with_what_is_beside(engine, position, snapshot, rules), rules, against, doubted, drifts, trail
-    )
-
-
-async def judge_remembering(
-    engine: Engine, snapshot: Snapshot, position: LendingPosition | Unreadable
-) -> LendingAssessment | Unjudged:
-    """Judge a position at a block that is seen first: averages of its rules take it in. Raises JournalError."""
-    if isinstance(position, LendingPosition):
-        await looked_back(engine, snapshot, position)
-    return judge(engine, snapshot, position)
-
-
-async def looked_back(engine: Engine, snapshot: Snapshot, position: LendingPosition) -> None:
-    """Remember this block for every rule that measures an average. Raises JournalError."""
-    rules = [r for r in engine.state.rules_of(position.name) if r.trigger.metric.remember is not None]
-    if rules:
-        await engine.perps.trail(_with_what_is_beside(engine, position, snapshot, rules), rules)
-
-
-def _with_what_is_beside(
-    engine: Engine, position: LendingPosition, snapshot: Snapshot, rules: Sequence[Rule]
-) -> LendingPosition:
-    """Return a position with what was read beside it, where rules look at that."""
-    if not any(looks_ahead(rule) or rule.trigger.metric.looks_beside for rule in rules):
-        return position
-    return replace(position, beside=Beside(snapshot.seconds, snapshot.backings, engine.state.market))
-
-
-def _doubts_of_assets(
-    engine: Engine, snapshot: Snapshot, position: LendingPosition
-) -> dict[Address, tuple[Doubt, ...]]:
-    """Return what speaks against the price of each asset held; one price is looked at once for all positions."""
-    now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
-    known, found = engine.state.doubts_of(snapshot), dict[Address, tuple[Doubt, ...]]()
-    for h in position.held:
-        price = h.price
-        doubted = known.get(h.asset)
-        if doubted is None or doubted[0] is not price:
-            doubted = known[h.asset] = price, price_doubts(price, snapshot.seconds.get(h.asset), bound, now)
-        if doubted[1]:
-            found[h.asset] = doubted[1]
-    if not found:
-        return found
-    return each_its_own(found, snapshot.seconds, {h.asset for h in position.held if is_dollar(h)})
 
 
 async def find_plans(

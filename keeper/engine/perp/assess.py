@@ -15,10 +15,11 @@ from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt, is_within, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, assess, judge
-from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
+from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Bps
 from keeper.engine.engine import Engine
 from keeper.engine.perp.notices import price_text
+from keeper.engine.readings import binding, readings
 
 HEDGE_FEE = Bps(10)
 """What a hedge trade is reckoned to cost one way, in fee and impact, for the break-even: 0.1 %."""
@@ -28,14 +29,8 @@ async def judge_perp(
     engine: Engine, snapshot: Snapshot, position: PerpPosition | Unreadable
 ) -> PerpAssessment | Unjudged:
     """Judge a position by the rules; where another node says otherwise, by the worse figure. Raises JournalError."""
-    other = snapshot.otherwise.get(position.name)
-    if other is None or isinstance(other.position, LendingPosition):
-        return await _judge_perp(engine, snapshot, position, ())
-    doubt = (Doubt(Reason.NODES_DISAGREE, other.detail),)
-    ours, theirs = [await _judge_perp(engine, snapshot, p, doubt) for p in (position, other.position)]
-    if isinstance(ours, PerpAssessment) and isinstance(theirs, PerpAssessment):
-        return min(ours, theirs, key=lambda judged: margin_ratio(judged.position))
-    return ours if isinstance(ours, PerpAssessment) else theirs
+    found = [await _judge_perp(engine, snapshot, *reading) for reading in readings(snapshot, position, PerpPosition)]
+    return binding(found, lambda judged: margin_ratio(judged.position))
 
 
 async def _judge_perp(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keeper.core.book.kind import BOOK
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookAssessment, BookIntent, BookRule, subject_of
-from keeper.core.decide import Decided, Hold, decide
+from keeper.core.decide import Decided, Hold
 from keeper.core.drills import Rehearsal
 from keeper.core.family import Family
 from keeper.core.notices import Notice
@@ -18,6 +18,7 @@ from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine.case import Considered, T, Visit
+from keeper.engine.decide import decided
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book
 from keeper.engine.perp.departure import PerpDeparture
@@ -59,14 +60,12 @@ class BookCase:
 
     async def decide(self, assessed: BookAssessment | Unjudged) -> Decided[BookIntent]:
         """Return what the rule comes to; nothing is traded while the first leg is to be unwound instead."""
-        engine, fired = self.engine, assessed.fired if isinstance(assessed, BookAssessment) else ()
-        memory = await engine.recall_of(fired, self.snapshot.block)
-        signers = (engine.reader.positions[name].spender for name in self.book.hedges)
-        decided = decide(BOOK, assessed, memory, engine.terms.safety, *signers)
-        if isinstance(assessed, BookAssessment) and decided.intents and gives_up(assessed):
+        signers = (self.engine.reader.positions[name].spender for name in self.book.hedges)
+        found = await decided(self.engine, BOOK, assessed, self.snapshot.block, *signers)
+        if isinstance(assessed, BookAssessment) and found.intents and gives_up(assessed):
             detail = f"{assessed.naked.tries} orders failed"
-            return Decided((decided.intents[0].hold(Reason.TOO_MANY_FAILURES, detail),))
-        return decided
+            return Decided((found.intents[0].hold(Reason.TOO_MANY_FAILURES, detail),))
+        return found
 
     def urgency(self, intent: BookIntent) -> tuple[bool, int, int]:
         """Return the same for all: a book is alone in its wave."""

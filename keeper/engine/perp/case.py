@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.decide import Decided, Hold, decide
+from keeper.core.decide import Decided, Hold
 from keeper.core.drills import Rehearsal
 from keeper.core.family import Family
 from keeper.core.notices import Notice
@@ -18,6 +18,7 @@ from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Unreadable
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import calls_go_ahead
+from keeper.engine.decide import decided
 from keeper.engine.one_position import OfOnePosition
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.departure import PerpDeparture
@@ -49,9 +50,7 @@ class PerpCase(OfOnePosition):
 
     async def decide(self, assessed: PerpAssessment | Unjudged) -> Decided[PerpIntent]:
         """Return what each fired rule comes to. Raises JournalError."""
-        fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
-        memory = await self.engine.recall_of(fired, self.snapshot.block)
-        return decide(PERP, assessed, memory, self.engine.terms.safety, self.signer)
+        return await decided(self.engine, PERP, assessed, self.snapshot.block, self.signer)
 
     def urgency(self, intent: PerpIntent) -> tuple[bool, int, int]:
         """Return the same for all: perpetual positions keep the settings' order."""

@@ -12,7 +12,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.prepare import prepare_perp
-from keeper.engine.recheck import Anew
+from keeper.engine.recheck import Anew, newest
 from keeper.journal import JournalError
 from keeper.venues.ports import ReadFailedError
 
@@ -25,7 +25,7 @@ async def rest_of(engine: Engine, intent: PerpIntent | BookIntent) -> Anew[PerpP
     if not isinstance(intent, PerpIntent):
         return None  # a book is judged anew by its band
     try:
-        snapshot = await engine.reader.snapshot(await engine.reader.head())
+        snapshot = await newest(engine)
         position = next((p for p in snapshot.positions if p.name == intent.position), None)
         if not isinstance(position, PerpPosition) or pending_order(position):
             return None

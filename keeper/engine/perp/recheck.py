@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from keeper.core.book.kind import BOOK
 from keeper.core.book.rules import BookIntent
-from keeper.core.decide import Hold, Memory, decide
+from keeper.core.decide import Hold
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAssessment, PerpIntent
+from keeper.core.perp.rules import PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Unreadable
-from keeper.engine.engine import Engine, Ruled
+from keeper.engine.decide import decided_anew
+from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_book, judge_perp
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.prepare import prepare_hedge, prepare_perp
-from keeper.engine.recheck import Anew, Recheck
-from keeper.engine.trials import best_now, without_its_own
+from keeper.engine.recheck import Anew, Recheck, best_now, newest
 from keeper.execution.recheck import Unsure
 
 _Found = Anew[PerpPrepared] | Hold | Unsure | None
@@ -40,8 +39,7 @@ class _Deciding:
         """Return the plan there would be, were nothing under way; None where no rule is asked for it."""
         if self.sent.plan.is_upkeep:  # a stop is wanted because its rule asks for nothing yet
             return None
-        snapshot = await self.engine.reader.snapshot(await self.engine.reader.head())
-        return await self._now(snapshot, self.sent.plan.intent)
+        return await self._now(await newest(self.engine), self.sent.plan.intent)
 
     async def _now(self, snapshot: Snapshot, intent: PerpIntent | BookIntent) -> _Found:
         """Return what would be done at the newest block; None where nobody is asked anew, for it is no rule's."""
@@ -70,22 +68,17 @@ class _Deciding:
         if not hedges:
             return intent.hold(Reason.POSITION_UNREADABLE, name)
         alone = replace(assessed, position=replace(assessed.position, hedges=hedges))
-        memory, signer = await self._memory(assessed.fired, snapshot), engine.reader.positions[name].spender
-        decided = decide(BOOK, alone, memory, engine.terms.safety, signer)
+        signer = engine.reader.positions[name].spender
+        decided = await decided_anew(engine, BOOK, alone, snapshot.block, self.sent.plan.spend, signer)
         return await best_now(
             engine, snapshot, book.name, decided, lambda now: prepare_hedge(engine, snapshot, now, hedges)
         )
-
-    async def _memory(self, fired: Sequence[Ruled], snapshot: Snapshot) -> Memory:
-        """Return what the journal knows, but for the plan that was sent: it must not stand in its own way."""
-        return without_its_own(await self.engine.recall_of(fired, snapshot.block), self.sent.plan.spend)
 
     async def _planned(self, snapshot: Snapshot, position: PerpPosition) -> Anew[PerpPrepared] | Hold:
         """Return the plan there would be, were nothing under way."""
         engine, signer = self.engine, self.engine.reader.positions[position.name].spender
         assessed = await judge_perp(engine, snapshot, position)
-        fired = assessed.fired if isinstance(assessed, PerpAssessment) else ()
-        decided = decide(PERP, assessed, await self._memory(fired, snapshot), engine.terms.safety, signer)
+        decided = await decided_anew(engine, PERP, assessed, snapshot.block, self.sent.plan.spend, signer)
         return await best_now(
             engine, snapshot, position.name, decided, lambda intent: prepare_perp(engine, snapshot, intent)
         )

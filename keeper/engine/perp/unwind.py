@@ -18,8 +18,9 @@ from keeper.core.scales import Beyond
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import WAD, Wei, mul_div_down
 from keeper.engine.engine import Engine
+from keeper.engine.lending.assess import judge
 from keeper.engine.lending.departure import LendingDeparture
-from keeper.engine.lending.plan import find_plans, first_loan_plan, judge
+from keeper.engine.lending.plan import find_plans, first_loan_plan
 from keeper.engine.notices import clipped
 from keeper.engine.perp.notices import delta_text, standing_of
 from keeper.engine.perp.orders import can_take_back
