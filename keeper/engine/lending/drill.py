@@ -19,7 +19,8 @@ from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import WAD, Bps, decimal_of
 from keeper.engine.drill import TODAY, DrillWords, fired_alone, is_rescue
 from keeper.engine.engine import Engine
-from keeper.engine.lending.plan import TRIALS, find_plans, gas_needed, judge
+from keeper.engine.lending.assess import judge
+from keeper.engine.lending.plan import TRIALS, find_plans, gas_needed
 from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
 from keeper.engine.what_if import repriced
 from keeper.execution.rehearsal import Overridden, Refused
