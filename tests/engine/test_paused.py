@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_builders import BLOCK, loop, rule
+from core_builders import BLOCK, OWNER, loop, rule, units
 from paper import Paper, engine_on, holding_dollars
 from perp_builders import perp_rule, short
 
@@ -14,9 +14,16 @@ from keeper.core.decide import Hold
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.pauses import ABOUT, ALL, RULE, Pause, key_of, plain
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import Wallet
+from keeper.core.units import Amount, Wei
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
+from keeper.engine.lending.preflight import Prepared
+from keeper.engine.lending.recheck import lending_look
+from keeper.engine.perp.preflight import PerpPrepared
+from keeper.engine.perp.recheck import perp_look
 from keeper.engine.result import Result
+from keeper.execution.recheck import Drop, Keep
 
 IN_DANGER = loop("10", "14000")
 
@@ -92,3 +99,30 @@ async def test_perpetuals_are_paused_alike() -> None:
     (result,) = await cycle(engine, BLOCK)
     assert reason(result) is Reason.PAUSED
     assert paper.rehearsed == []
+
+
+# --- a plan under way ------------------------------------------------------------------------------------------------
+
+
+async def test_a_plan_on_its_way_is_taken_back_once_its_rule_is_paused() -> None:
+    """By the second look, through the journal that another process wrote to: nothing more is bid for it."""
+    engine = engine_on(Paper({"loop": IN_DANGER}, holding_dollars()), rule())
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.prepared, Prepared)
+    look = lending_look(pausing(engine, Pause(RULE, "protect", 0)), result.prepared)
+    assert await look(False) == Drop(Reason.PAUSED)
+    assert isinstance(await look(True), Keep), "what has begun is finished"
+
+
+@pytest.mark.parametrize("finishes", [False, True])
+async def test_a_perpetual_plan_on_its_way_is_taken_back_alike(*, finishes: bool) -> None:
+    """And what makes up for what an earlier plan of the rule came short of, too."""
+    squeezed = replace(short(margin="300"), owner=OWNER)
+    wallet = Wallet(OWNER, Wei(10**18), {squeezed.collateral: Amount(units("USDC", "5000"))})
+    engine = engine_on(Paper({"short": squeezed}, wallet), perp_rules=(perp_rule(),))
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.prepared, PerpPrepared)
+    plan = result.prepared.plan
+    sent = replace(result.prepared, plan=replace(plan, intent=replace(plan.intent, finishes=finishes)))
+    assert isinstance(await perp_look(engine, sent)(False), Keep)
+    assert await perp_look(pausing(engine, Pause(ABOUT, "short", 0)), sent)(False) == Drop(Reason.PAUSED)

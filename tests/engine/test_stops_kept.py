@@ -109,7 +109,11 @@ async def test_what_finishes_a_plan_is_kept_until_its_target_is_met(margin: str,
     rule = perp_rule(bound="0.10", to="0.30")
     intent = PerpIntent(assessed_perp(now, rule), rule, to_margin(wad("0.30")), (), (), None, finishes=True)
     plan = replace(plan_of(now, rule, CancelOrder("0x01")), intent=intent, is_upkeep=False)
-    engine: Any = SimpleNamespace(perps=SimpleNamespace(rules=(rule,)), reader=Watching(now))
+
+    async def nothing_paused(_: object) -> dict[str, str]:
+        return {}
+
+    engine: Any = SimpleNamespace(perps=SimpleNamespace(rules=(rule,)), reader=Watching(now), paused=nothing_paused)
     look = perp_look(engine, PerpPrepared(plan, (), "", (), now, None, Wei(7)))
     assert isinstance(await look(has_begun=False), found)
 

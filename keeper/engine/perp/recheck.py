@@ -53,6 +53,9 @@ class _Deciding:
         if intent.rule not in engine.perps.rules:
             return None
         if intent.finishes:
+            paused = await engine.paused((intent.rule,))
+            if paused:
+                return intent.hold(Reason.PAUSED, next(iter(paused.values())))
             return intent.hold(Reason.AT_TARGET) if intent.target.is_met(position) else None
         return await self._planned(snapshot, position)
 
