@@ -36,7 +36,7 @@ class Subscription:
     on_gap: Callable[[], None]
     wire: SocketWire
     id: str | None = None
-    was_live: bool = False
+    was_lost: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -253,7 +253,7 @@ class SocketWire:
             pending.answer.set_exception(error)
         line.pending.clear()
         for subscription in line.pushed.values():
-            subscription.id = None
+            subscription.id, subscription.was_lost = None, True
             subscription.on_gap()
         line.pushed.clear()
 
@@ -276,11 +276,10 @@ class SocketWire:
             await self._until_lost_or_wanted(line)
 
     async def _confirm(self, subscription: Subscription) -> None:
-        answer = await self._ask(("eth_subscribe", subscription.params), subscription)
-        if subscription.is_live and subscription.was_live:
-            subscription.on_gap()
         # a node that refuses is asked again on the next connection only; until then nothing is pushed
-        subscription.was_live |= isinstance(answer, dict) and subscription.is_live
+        await self._ask(("eth_subscribe", subscription.params), subscription)
+        if subscription.is_live and subscription.was_lost:
+            subscription.on_gap()
 
     async def _until_lost_or_wanted(self, line: _Line) -> None:
         wanted = asyncio.create_task(self._wanted.wait())

@@ -239,10 +239,23 @@ async def test_a_lost_connection_is_noticed_and_subscribed_anew(
         await until(lambda: gaps)
         assert not pushed.is_live
         await fake.start()
-        await until(lambda: pushed.is_live)
-        assert len(gaps) == 2  # lost, and back: what was in between is not known
+        await until(lambda: len(gaps) == 2)  # lost, and back: what was in between is not known
+        assert pushed.is_live
         await fake.push("0xab", {"number": "0x7"})
         await until(lambda: heads)
+
+
+async def test_a_connection_lost_right_behind_the_confirmation_leaves_a_gap_like_any_other(fake: FakeNode) -> None:
+    async def confirmed_and_gone(asked: dict[str, Any]) -> Any:
+        fake.reply = subscribed
+        await fake.lines[-1].send(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": "0xab"}))
+        await fake.lines[-1].close()
+
+    fake.reply = confirmed_and_gone
+    gaps = list[int]()
+    async with connected(fake) as node:
+        node.subscribe_heads(lambda _: None, lambda: gaps.append(1))
+        await until(lambda: len(gaps) == 2)  # lost, and back
 
 
 async def test_a_node_that_refuses_subscriptions_still_answers(fake: FakeNode) -> None:
