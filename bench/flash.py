@@ -40,8 +40,8 @@ async def row(world: World, name: str, price: str) -> Row:
     """One line of the table: the bound is on the bundle, which must be one and reach the target."""
     flash, bundles = await rescue(world, price, lends=True)
     rounds, _ = await rescue(world, price, lends=False)
-    is_kept = flash["health"] >= TARGET * LEAST and len(bundles) == 1
-    note = f"a bundle to 1.60, and its approval: {text(flash)}; rounds: {text(rounds)}"
+    is_kept = flash["health"] >= TARGET * LEAST and len(bundles) == flash["transactions"] == 1
+    note = f"one bundle to 1.60, its permit inside: {text(flash)}; rounds: {text(rounds)}"
     gas = [sum(bundles) if is_kept else float("inf")]
     return Row(f"rescue_hf_{name}", "gas", gas, note, most=MOST_GAS, more={"flash": flash, "rounds": rounds})
 

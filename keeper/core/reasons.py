@@ -129,6 +129,11 @@ class Reason(Enum):
         "nobody lends so much within one transaction now",
         "nothing to do: rounds are tried in its place",
     )
+    PERMIT_UNAVAILABLE = (
+        "permit_unavailable",
+        "the token takes no permit of the owner's key",
+        "nothing to do: the approval goes before in its place",
+    )
     LEFT_IN_HANDS = (
         "left_in_hands",
         "money stays with a contract that only passes it on: anybody may take it",

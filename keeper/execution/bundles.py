@@ -38,6 +38,8 @@ class Sum:
 
     pulled: tuple[Pulls, ...]
     leaves: tuple[Takes | Sells | Pays, ...]
+    permitted: tuple[Permits, ...] = ()
+    """What the owner's signatures within it approve, before anything is pulled."""
 
 
 def summed(bundle: Bundles, owner: Address) -> Sum:
@@ -46,17 +48,26 @@ def summed(bundle: Bundles, owner: Address) -> Sum:
     Every hand has to be empty at its end, whatever the sale brings and however much of the debt is left by then: what
     stays in a hand is anybody's. A wallet of somebody else is a hand that nothing empties.
     """
-    if bundle.may_fail:
+    permitted = tuple(_permit(flow, owner) for flow in bundle.flows if isinstance(flow, Permits))
+    # who saw a permit may use it first; then the approval is there, and if it is not, what pulls it stops all
+    if any(not isinstance(bundle.flows[i], Permits) for i in bundle.may_fail):
         raise ValueError("a step of a bundle that may fail without a trace")
     hands, taken, sold, paid = _Hands(owner), list[Pulls](), list[Sells](), list[Pays]()
     for flow in bundle.flows:
-        _follow(flow, hands, taken, sold, paid)
+        if not isinstance(flow, Permits):  # it moves nothing: what it approves is judged with what pulls it
+            _follow(flow, hands, taken, sold, paid)
     for holder, asset in hands.kept():
         raise ValueError(f"leaves {asset} with {holder}, where anybody may take it")
     if not taken and not sold and not paid:
         raise ValueError("a bundle that comes to nothing")
     takes = [Takes(pull.asset, pull.amount, owner) for pull in taken]
-    return Sum(tuple(taken), (*takes, *sold, *paid))
+    return Sum(tuple(taken), (*takes, *sold, *paid), permitted)
+
+
+def _permit(flow: Permits, owner: Address) -> Permits:
+    if flow.owner != owner:
+        raise ValueError(f"a permit of {flow.owner}, who is not the owner")
+    return flow
 
 
 @dataclass(slots=True)

@@ -13,10 +13,11 @@ from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
 from keeper.execution.insisting import insist
+from keeper.execution.permit_signer import NoPermitError, PermitSigner
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Exchange, Lender, LendingMarket
+from keeper.venues.ports import Exchange, Lender, LendingMarket, Permit
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,22 @@ def allow_list(
 
 
 def encode(
-    plan: Plan, venues: Venues, signer: Address, deadline: int, batch: Batch | None = None, *, insists: bool = True
+    plan: Plan,
+    venues: Venues,
+    signer: Address,
+    deadline: int,
+    batch: Batch | None = None,
+    *,
+    insists: bool = True,
+    permits: PermitSigner | None = None,
 ) -> Script:
     """Return the calls of a plan, in one transaction where ``batch`` allows; swaps are void after ``deadline``.
 
     A batch ``insists`` on the collateral being there. Call by call the position is looked at before each round.
+    Raises NoPermitError where a permit is wanted and there can be none.
     """
     position = plan.intent.assessment.position
-    plain = encode_moves([step.move for step in plan.steps], venues, position, signer, deadline)
+    plain = encode_moves([step.move for step in plan.steps], venues, position, signer, deadline, permits)
     calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
     hands = venues.hands(step.move for step in plan.steps)
     if batch is None:
@@ -138,13 +147,20 @@ def encode(
 
 
 def encode_moves(
-    moves: Sequence[Move], venues: Venues, position: LendingPosition, signer: Address, deadline: int
+    moves: Sequence[Move],
+    venues: Venues,
+    position: LendingPosition,
+    signer: Address,
+    deadline: int,
+    permits: PermitSigner | None = None,
 ) -> tuple[Call, ...]:
     """Return the calls of moves for an owner's position."""
-    return tuple(_call(move, venues, position, signer, deadline) for move in moves)
+    return tuple(_call(move, venues, position, signer, deadline, permits) for move in moves)
 
 
-def _call(move: Move, venues: Venues, position: LendingPosition, signer: Address, deadline: int) -> Call:
+def _call(
+    move: Move, venues: Venues, position: LendingPosition, signer: Address, deadline: int, permits: PermitSigner | None
+) -> Call:
     market = venues.market
     if isinstance(move, Approve):
         symbol = market.listing(move.asset).symbol
@@ -153,18 +169,26 @@ def _call(move: Move, venues: Venues, position: LendingPosition, signer: Address
         whom = "the market" if move.spender == MARKET else "the lender's adapter" if is_supply else "the exchange"
         return erc20.encode_approve(token, f"supplied {symbol}" if is_supply else symbol, taker, move.amount, whom)
     if isinstance(move, Flash):
-        return _flash(move, venues, position.owner, deadline)
+        return _flash(move, venues, position.owner, deadline, permits)
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
         return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)
     return market.encode(move, position, signer)
 
 
-def _flash(move: Flash, venues: Venues, owner: Address, deadline: int) -> Call:
+def _flash(move: Flash, venues: Venues, owner: Address, deadline: int, permits: PermitSigner | None) -> Call:
     """Return the one call of a flash move. Raises ValueError for a lender that the network has not."""
     if move.lender not in venues.lenders:
         raise ValueError(f"a loan was planned of {move.lender!r}, which does not lend for this market")
     given, owed = (venues.market.listing(move.route.tokens[i]).symbol for i in (0, -1))
     purpose = f"repay {owed} with {given} in one call"
     exchange = venues.exchange(move.route.exchange)
-    return venues.lenders[move.lender].encode(move, venues.market, exchange, owner, deadline, purpose)
+    permit = _permit(move, venues, deadline, permits) if move.by_permit else None
+    return venues.lenders[move.lender].encode(move, venues.market, exchange, owner, deadline, purpose, permit)
+
+
+def _permit(move: Flash, venues: Venues, deadline: int, permits: PermitSigner | None) -> Permit:
+    if permits is None:
+        raise NoPermitError("nobody is there to sign a permit")
+    token, taker = venues.approved(move.route.tokens[0], move.lender)
+    return permits.of(token, taker, move.sold, deadline)

@@ -10,7 +10,7 @@ from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Wei
 from keeper.execution.policy import Allowed, opened
 from keeper.journal import Transaction
-from keeper.venues.effects import Approves, Borrows, Bundles, Call, Leaf, Pays, Pulls, Sells, Takes
+from keeper.venues.effects import Approves, Borrows, Bundles, Call, Leaf, Pays, Permits, Pulls, Sells, Takes
 
 
 def outside(rows: Iterable[Transaction], allowed: Allowed) -> dict[Address, Amount]:
@@ -46,7 +46,9 @@ def _allow(left: dict[tuple[Address, Address], int], leaf: Leaf) -> None:
             left[asset, spender] = amount
         case Bundles(flows):
             for flow in flows:
-                if isinstance(flow, Pulls):
+                if isinstance(flow, Permits):
+                    left[flow.asset, flow.spender] = flow.amount
+                elif isinstance(flow, Pulls):
                     left[flow.asset, flow.through] = max(
                         0, left.get((flow.asset, flow.through), 0) - (flow.amount or 0)
                     )

@@ -35,6 +35,7 @@ from keeper.venues.effects import (
     Orders,
     Ours,
     Pays,
+    Permits,
     Sells,
     Takes,
     Unpledges,
@@ -169,7 +170,10 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
         case Carries(amount):
             _refuse(amount > grant.most_fee, f"carries {wei_text(amount)}, allowed {wei_text(grant.most_fee)}")
         case Bundles():
-            for part in summed(leaf, grant.owner).leaves:
+            found = summed(leaf, grant.owner)
+            for permit in found.permitted:
+                _check_permit(permit, grant, grounds)
+            for part in found.leaves:
                 _may(part, grant, grounds)
         case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells():
             _check_owner(leaf, grant)
@@ -182,6 +186,12 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
             _check_position(leaf, grant, grounds)
         case _:
             assert_never(leaf)
+
+
+def _check_permit(permit: Permits, grant: Grant, grounds: Grounds) -> None:
+    """An approval by signature is one like any other; and no word of the owner's outlives the plan."""
+    _may(Approves(permit.asset, permit.spender, permit.amount), grant, grounds)
+    _refuse(permit.deadline > grant.deadline, f"a permit until {permit.deadline}, later than {grant.deadline}")
 
 
 def _check_owner(leaf: Ours, grant: Grant) -> None:

@@ -17,7 +17,8 @@ from hexbytes import HexBytes
 
 from keeper.chain.fees import Fees
 from keeper.core.units import Address
-from keeper.venues.ports import Call
+from keeper.venues.contracts.permit import PermitTerms
+from keeper.venues.ports import Call, Permit
 
 if TYPE_CHECKING:
     from keeper.execution.eth_keys import LocalAccount
@@ -79,6 +80,17 @@ class KeystoreSigner:
         signature = self._account.unsafe_sign_hash(Hash32(keccak(kind + rlp.encode(fields))))
         raw = kind + rlp.encode([*fields, signature.v - 27, signature.r, signature.s])
         return Signed("0x" + raw.hex(), "0x" + keccak(raw).hex())
+
+    def sign_permit(self, terms: PermitTerms, spender: Address, amount: int, deadline: int) -> Permit:
+        """Return the owner's word that a spender may take so much of a token (EIP-2612): typed data, and no other.
+
+        Raises ValueError for a permit of somebody else.
+        """
+        if terms.owner != self.address:
+            raise ValueError(f"a permit of {terms.owner} cannot be signed by {self.address}")
+        signature = self._account.unsafe_sign_hash(Hash32(terms.digest(spender, amount, deadline)))
+        r, s = (word.to_bytes(32, "big") for word in (signature.r, signature.s))
+        return Permit(amount, deadline, signature.v, r, s)
 
     def _authorization(self, chain_id: int, delegate: Address, nonce: int) -> Any:
         """Return the grant, signed once: every attempt at a nonce carries the same."""

@@ -68,6 +68,8 @@ class Outlay:
     def _bundle(self, bundle: Bundles) -> int:
         """All of a bundle is one movement of money."""
         found = summed(bundle, self.owner)
+        for permit in found.permitted:
+            self.standing[permit.asset, permit.spender] = permit.amount
         for pull in found.pulled:
             self._take(pull.asset, pull.through, pull.amount or 0)
         apart = Outlay(self.grounds, self.owner)  # what was approved to an exchange is not what its own hand sells

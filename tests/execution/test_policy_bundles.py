@@ -20,7 +20,9 @@ from keeper.venues.bundler3 import calls
 from keeper.venues.bundler3.calls import ALL, Inner, flash_loan, hand_on, pull, redeem, repay
 from keeper.venues.bundler3.lender import Bundler
 from keeper.venues.codec.abi import address, load
+from keeper.venues.contracts.permit import encode_permit
 from keeper.venues.effects import Call
+from keeper.venues.ports import Permit
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import UniswapDeployment
 from keeper.venues.uniswap_v3.swaps import encode_sale
@@ -86,6 +88,27 @@ def bundle(inner: Sequence[Inner] = INNER, after: Sequence[Inner] = (SWEEP,), lo
 
 def put(place: int, *instead: Inner) -> list[Inner]:
     return [*INNER[:place], *instead, *INNER[place + 1 :]]
+
+
+def permitted(
+    amount: int = SOLD,
+    *,
+    owner: Address = OWNER,
+    spender: Address = GENERAL,
+    token: Address = A_WETH,
+    deadline: int = DEADLINE,
+    after: Sequence[Inner] = (SWEEP,),
+) -> tuple[Call, ...]:
+    """The bundle with a permit in it, and no approval before."""
+    said = Inner(
+        token, encode_permit(owner, spender, Permit(amount, deadline, 27, bytes(32), bytes(32))), may_fail=True
+    )
+    return (calls.encode_bundle(BUNDLER, [said, flash_loan(AT, USDC, BOUGHT, INNER), *after], "bundle"),)
+
+
+def test_a_permit_within_the_bundle_stands_for_the_approval_before_it() -> None:
+    """It may fail without a trace: who saw it may have used it first; where it is not there the pull stops all."""
+    check(permitted())
 
 
 def test_the_bundle_of_a_flash_move_passes() -> None:
@@ -157,6 +180,16 @@ ATTACKS: dict[str, tuple[Callable[[], tuple[Call, ...]], str]] = {
     "an approval by a hand": (
         lambda: bundle(after=[Inner(USDC, ERC20.approve.encode(STRANGER, 1)), SWEEP]),
         "an approval within a bundle",
+    ),
+    "a permit of somebody else": (lambda: permitted(owner=STRANGER), "is not the owner"),
+    "a permit for somebody else": (lambda: permitted(spender=STRANGER), "a permit for"),
+    "a permit for more than is pulled": (lambda: permitted(SOLD + 1), "approves 1 of WETH"),
+    "a permit without limit": (lambda: permitted(ALL), "without limit"),
+    "a permit that outlives the plan": (lambda: permitted(deadline=DEADLINE + 1), "later than"),
+    "a permit for the asset itself": (lambda: permitted(token=WETH), "approves"),
+    "a permit beside a step that may fail": (
+        lambda: permitted(after=[replace(SWEEP, may_fail=True)]),
+        "may fail without a trace",
     ),
     "a foreign leaf": (lambda: bundle(after=[SWEEP, Inner(STRANGER, b"\1\2\3\4")]), "is not on the list"),
     "the pool called by the bundler": (

@@ -46,14 +46,14 @@ def left(scene: Scene) -> dict[tuple[str, str], int]:
     [("1.15", "2106.02"), ("1.10", "2014.46"), ("1.05", "1922.89"), ("1.016", "1860.63"), ("0.985", "1803.86")],
 )
 def test_one_transaction_restores_a_position_at_any_health(scene: Scene, health: str, price: str) -> None:
-    """The approval and the bundle, at most 600,000 gas; nothing stays in a hand, and no allowance."""
+    """One, with the owner's permit inside, at most 600,000 gas; nothing stays in a hand, and no allowance."""
     endangered(scene, price)
     assert scene.health() == pytest.approx(float(health), rel=1e-3)
     before = scene.nonce()
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     assert scene.health() == pytest.approx(1.6, rel=2e-3)
-    assert scene.nonce() == before + 2
+    assert scene.nonce() == before + 1
     bundle = scene.world.w3.eth.get_transaction_receipt(row["outcome"]["transactions"][-1])
     assert bundle["gasUsed"] <= 600_000
     assert set(left(scene).values()) == {0}
@@ -113,7 +113,7 @@ def test_a_whole_position_is_closed_by_one_bundle(scene: Scene) -> None:
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     assert scene.world.debt("USDC", scene.owner) == 0
-    assert scene.nonce() == before + 2
+    assert scene.nonce() == before + 1
     assert set(left(scene).values()) == {0}
 
 
@@ -150,7 +150,7 @@ def test_a_lender_that_fails_leaves_rounds(scene: Scene, how: str, code: str) ->
     before = scene.nonce()
     found, row = scene.once("--live")
     assert (found, row["outcome"]["kind"]) == (0, "restored"), (how, row["outcome"])
-    assert scene.nonce() > before + 2
+    assert scene.nonce() > before + 1
     assert set(left(scene).values()) == {0}
 
 
@@ -164,4 +164,4 @@ def test_an_account_in_e_mode_is_restored_by_one_bundle(scene: Scene) -> None:
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     assert scene.health() == pytest.approx(1.1, rel=3e-3)
-    assert scene.nonce() == before + 2
+    assert scene.nonce() == before + 1

@@ -129,7 +129,7 @@ def _moved(  # noqa: C901, PLR0912 - one case for each move
             _pay(tokens, route.tokens[0], sold)
             tokens[route.tokens[-1]] = tokens.get(route.tokens[-1], 0) + bought
             return account
-        case Flash(_, route, sold, bought):
+        case Flash(route=route, sold=sold, bought=bought):
             return _repaid_by_loan(account, route.tokens[0], sold, route.tokens[-1], bought, rooms)
         case Supply(asset, amount):
             _pay(tokens, asset, amount)

@@ -109,6 +109,8 @@ class Flash:
     route: Route
     sold: Amount
     bought: Amount
+    by_permit: bool = False
+    """Whether the lender's adapter is approved by the owner's signature within the call, and by nothing before it."""
 
 
 MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
@@ -123,7 +125,7 @@ def weight(move: Move) -> tuple[object, int] | None:
             return None
         case Swap(route, _, bought):
             return (Swap, route.tokens), bought
-        case Flash(_, route, _, bought):
+        case Flash(route=route, bought=bought):
             return (Flash, route.tokens), bought
         case _:
             return (type(move), move.asset), move.amount or 0
@@ -162,6 +164,8 @@ AGAIN: dict[type[Move], int] = {
     Swap: 69_499,
 }
 """The same for a move that this transaction made before with the same assets: what it touches is warm by then."""
+PERMIT = 40_000
+"""A permit within a call: 37,850 by the recordings."""
 BEGINNING = 46_000
 """A transaction, and the word of its signer that delegates the account."""
 MARGIN = 10
@@ -186,8 +190,10 @@ def _touched(move: Move) -> object:
 
 
 def _further(move: Move) -> int:
-    """Return what a sale within a loan takes for each pool beyond the first."""
-    return IN_ONE[Swap] * (len(move.route.fees) - 1) if isinstance(move, Flash) else 0
+    """Return what a sale within a loan takes for each pool beyond the first, and a permit within it."""
+    if not isinstance(move, Flash):
+        return 0
+    return IN_ONE[Swap] * (len(move.route.fees) - 1) + (PERMIT if move.by_permit else 0)
 
 
 def _pools(move: Move) -> int:

@@ -37,6 +37,8 @@ class LoanOffer:
 
     lender: str
     there: Mapping[Address, Amount]
+    takes_permits: bool = False
+    """Whether the owner's key is at hand, to approve it within the call by a signature."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def _moved(move: Move) -> Iterator[tuple[str, Address, int, Address | None, int]
             yield "no longer count as collateral", asset, 0, None, 0
         case Swap(route, sold, bought):
             yield "sell", route.tokens[0], sold, route.tokens[-1], bought
-        case Flash(_, route, sold, bought):
+        case Flash(route=route, sold=sold, bought=bought):
             yield "sell", route.tokens[0], sold, route.tokens[-1], bought
             yield "repay", route.tokens[-1], bought, None, 0
         case _:

@@ -99,14 +99,19 @@ def terms_of(
         native_price=snapshot.native_price,
         quotes=Quotes(),
         is_atomic=has_batch and intent.rule.limits.max_spend_per_tx is None,
-        offers=offers_of(engine, snapshot, intent),
+        offers=offers_of(engine, snapshot, intent, signer, has_batch=has_batch),
     )
 
 
-def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent) -> tuple[LoanOffer, ...]:
-    """Return who lends within one transaction, of those that can speak to a position's market."""
-    names = engine.venues(intent.position).lenders
-    return tuple(LoanOffer(name, there) for name, there in snapshot.lendable.items() if name in names)
+def offers_of(
+    engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, *, has_batch: bool
+) -> tuple[LoanOffer, ...]:
+    """Return who lends within one transaction, of those that can speak to a position's market.
+
+    In a batch an approval is a part of the same transaction, and cheaper than a permit.
+    """
+    names, takes_permits = engine.venues(intent.position).lenders, signer in engine.senders and not has_batch
+    return tuple(LoanOffer(name, there, takes_permits) for name, there in snapshot.lendable.items() if name in names)
 
 
 def gas_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei:

@@ -12,8 +12,10 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_up, usd_text
 from keeper.engine.engine import Engine
+from keeper.engine.lending.permits import permits_for
 from keeper.execution import lending_errand, policy
 from keeper.execution.encoding import Batch, Script, encode
+from keeper.execution.permit_signer import NoPermitError
 from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
 from keeper.venues.contracts import batch_account
 
@@ -48,11 +50,15 @@ async def try_plan(
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     deadline = snapshot.block.timestamp + engine.terms.swap_deadline_s
     venues, fitting = engine.venues(plan.intent.position), _fits(batch, plan)
-    script = encode(plan, venues, signer, deadline, fitting)
+    permits = await permits_for(engine, snapshot.block, plan, signer)
+    try:
+        script = encode(plan, venues, signer, deadline, fitting, permits=permits)
+    except NoPermitError as error:
+        return Refused(Reason.PERMIT_UNAVAILABLE, str(error))
     result = await _tried(engine, snapshot, plan, script, signer, simulator)
     is_blocked = isinstance(result, Refused) and result.reason is Reason.REHEARSAL_FAILED and script.before
     if is_blocked:  # by what it insists on, perhaps: no token of a fork keeps a rescue from the owner
-        script = encode(plan, venues, signer, deadline, fitting, insists=False)
+        script = encode(plan, venues, signer, deadline, fitting, insists=False, permits=permits)
         result = await _tried(engine, snapshot, plan, script, signer, simulator)
     return result
 

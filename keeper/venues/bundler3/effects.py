@@ -166,6 +166,7 @@ def _token(token: Address, at: BundlerDeployment) -> Mapping[str, Callable[..., 
         return (Allows(token, amount, at.bundler, spender),)
 
     def permit(owner: Address, spender: Address, amount: int, deadline: int, *_: object) -> tuple[Flow, ...]:
+        refuse(spender != at.general_adapter, f"a permit for {spender}")
         return (Permits(token, amount, owner, spender, deadline),)
 
     return {

@@ -14,8 +14,9 @@ from keeper.core.units import Address, Amount
 from keeper.venues.bundler3.calls import ALL, Inner, encode_bundle, flash_loan, hand_on, pull, redeem, repay
 from keeper.venues.bundler3.deployment import BundlerDeployment, discover_faults, lent_probe
 from keeper.venues.bundler3.effects import Reach, bundle_decoder
+from keeper.venues.contracts.permit import encode_permit
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Discovery, Exchange, LendingMarket, Probe
+from keeper.venues.ports import Discovery, Exchange, LendingMarket, Permit, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,19 @@ class Bundler:
         return lent_probe(self.lender, assets)
 
     def encode(
-        self, flash: Flash, market: LendingMarket, exchange: Exchange, owner: Address, deadline: int, purpose: str
+        self,
+        flash: Flash,
+        market: LendingMarket,
+        exchange: Exchange,
+        owner: Address,
+        deadline: int,
+        purpose: str,
+        permit: Permit | None = None,
     ) -> Call:
-        """Return the bundle of a flash move. Debt that shrank meanwhile leaves a rest, which goes to the owner too."""
+        """Return the bundle of a flash move. Debt that shrank meanwhile leaves a rest, which goes to the owner too.
+
+        The permit leads, and may fail: who saw it may have used it first, and then the approval is there all the same.
+        """
         at, sold, owed = self.at(market), flash.route.tokens[0], flash.route.tokens[-1]
         receipt = next(token for token, asset in market.receipts.items() if asset == sold)
         sale = exchange.encode_sale(flash.route, flash.bought, at.general_adapter, deadline)
@@ -66,7 +77,8 @@ class Bundler:
             Inner(sale.to, sale.data),
         )
         loan = flash_loan(at, owed, flash.bought, inner)
-        return encode_bundle(self.bundler, (loan, hand_on(at.general_adapter, owed, owner, ALL)), purpose)
+        lead = () if permit is None else (_permitted(receipt, owner, at.general_adapter, permit),)
+        return encode_bundle(self.bundler, (*lead, loan, hand_on(at.general_adapter, owed, owner, ALL)), purpose)
 
     def decoders(self, market: LendingMarket, exchanges: Iterable[Exchange]) -> Mapping[Address, Decoder]:
         """Return what bundles for a market do."""
@@ -76,3 +88,7 @@ class Bundler:
     def at(self, market: LendingMarket) -> BundlerDeployment:
         """Return the contracts that a bundle for a market goes through. Raises KeyError for one it does not serve."""
         return BundlerDeployment(self.bundler, self.general_adapter, self.lender, self.adapters[market.name.upper()])
+
+
+def _permitted(token: Address, owner: Address, spender: Address, permit: Permit) -> Inner:
+    return Inner(token, encode_permit(owner, spender, permit), may_fail=True)

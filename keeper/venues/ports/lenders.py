@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.core.lending.moves import Flash
@@ -11,6 +12,17 @@ from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports.exchanges import Exchange
 from keeper.venues.ports.lending import LendingMarket
 from keeper.venues.ports.reads import Discovery, Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """An owner's signature that somebody may take so much of a token until a deadline (EIP-2612)."""
+
+    amount: int
+    deadline: int
+    v: int
+    r: bytes
+    s: bytes
 
 
 class Lender(Protocol):
@@ -38,9 +50,19 @@ class Lender(Protocol):
         """Return the probe of how much it can lend of each asset now; what cannot be read is not there."""
 
     def encode(
-        self, flash: Flash, market: LendingMarket, exchange: Exchange, owner: Address, deadline: int, purpose: str
+        self,
+        flash: Flash,
+        market: LendingMarket,
+        exchange: Exchange,
+        owner: Address,
+        deadline: int,
+        purpose: str,
+        permit: Permit | None = None,
     ) -> Call:
-        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline."""
+        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline.
+
+        With a ``permit`` the spender is approved within the call, and by nothing before it.
+        """
 
     def decoders(self, market: LendingMarket, exchanges: Iterable[Exchange]) -> Mapping[Address, Decoder]:
         """Return the contracts that a keeper calls, and what calls to each do: the gate's allow-list."""

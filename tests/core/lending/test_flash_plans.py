@@ -92,6 +92,17 @@ def test_one_transaction_reaches_the_target_at_any_health(health: str) -> None:
     assert plan.steps[0].move == Approve(at("WETH"), "lender", the_loan(plan).sold)
 
 
+def test_with_the_owner_s_key_at_hand_it_is_exactly_one_call_and_an_approval_before_it_is_the_fallback() -> None:
+    """For a token that takes no permit."""
+    offer = LoanOffer("lender", PLENTY, takes_permits=True)
+    found = ways(at_health("1.05"), on=terms(offers=(offer,)))
+    assert not isinstance(found, Hold)
+    assert [type(s.move) for s in found[0].steps] == [Flash]
+    assert the_loan(found[0]).by_permit
+    assert [type(s.move) for s in found[1].steps] == [Approve, Flash]
+    assert not the_loan(found[1]).by_permit
+
+
 def test_near_liquidation_rounds_are_the_fallback() -> None:
     """Where they go at all: they are tried when the loan's rehearsal does not work."""
     found = ways(at_health("1.10"))

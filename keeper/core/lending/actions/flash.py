@@ -55,6 +55,12 @@ def by_loan(
         for offer in terms.offers:
             found = _way(pair, offer, intent, state, terms, opening)
             yield replace(found, actions=actions) if isinstance(found, Proposal) else found
+            if offer.takes_permits and isinstance(found, Proposal):
+                # a token that knows no permit: the approval goes before
+                plain = _way(pair, replace(offer, takes_permits=False), intent, state, terms, opening)
+                if isinstance(plain, Proposal):
+                    label = f"{plain.label}, approved before"
+                    yield replace(plain, actions=actions, label=label, is_fallback=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +135,9 @@ def _proposal(
     terms: PlanTerms,
 ) -> Proposal:
     sale, before, spend = found.sale, lending.health_factor(state.account), worth(found.sale.sold, pair.sell)
-    steps = (
-        *lead,
-        Step(Approve(pair.sell.asset, offer.lender, sale.sold), Usd(0), before),
-        Step(Flash(offer.lender, found.quote.route, sale.sold, sale.bought), spend, lending.health_factor(after)),
-    )
+    approved = () if offer.takes_permits else (Step(Approve(pair.sell.asset, offer.lender, sale.sold), Usd(0), before),)
+    loan = Flash(offer.lender, found.quote.route, sale.sold, sale.bought, offer.takes_permits)
+    steps = (*lead, *approved, Step(loan, spend, lending.health_factor(after)))
     # all that leaves is sold, at the price that the pools ask for what is owed
     lost = max(0, worth(found.quote.sold, pair.sell) - worth(sale.bought, pair.buy))
     trading = mul_div_up(lost, sale.sold, max(1, found.quote.sold))

@@ -1,0 +1,31 @@
+"""Permits in the place of approvals: the owner's signature inside the one call that uses it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from keeper.core.units import Address
+from keeper.execution.signer import KeystoreSigner
+from keeper.venues.contracts.permit import PermitTerms
+from keeper.venues.ports import Permit
+
+
+class NoPermitError(ValueError):
+    """A permit is wanted, and there can be none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PermitSigner:
+    """Who signs, and what each token makes of the next permit of his."""
+
+    signer: KeystoreSigner = field(repr=False)
+    terms: Mapping[Address, PermitTerms]
+    """By token."""
+
+    def of(self, token: Address, spender: Address, amount: int, deadline: int) -> Permit:
+        """Return a permit for exactly so much, void after the deadline. Raises NoPermitError."""
+        terms = self.terms.get(token)
+        if terms is None or terms.owner != self.signer.address:
+            raise NoPermitError(f"{token} takes no permit of {self.signer.address}")
+        return self.signer.sign_permit(terms, spender, amount, deadline)
