@@ -112,15 +112,15 @@ MUTANTS = (
         "tests/core/test_fee_budget.py",
     ),
     Mutant(
-        "keeper/core/fee_budget.py",
-        "return per_gas if cap is None else min(per_gas, cap)",
-        "return per_gas if cap is None else max(per_gas, cap)",
+        "keeper/chain/fees.py",
+        "return min((c for c in ceilings if c is not None), default=None)",
+        "return max((c for c in ceilings if c is not None), default=None)",
         "tests/core/test_fee_budget.py",
     ),
     Mutant(
         "keeper/core/fee_budget.py",
-        "if not native_price or not gas:",
-        "if native_price or not gas:",
+        "if native_price and gas else None",
+        "if native_price or gas else None",
         "tests/core/test_fee_budget.py",
     ),
     # keeper/execution/policy.py, spends.py

@@ -111,15 +111,9 @@ def _far_if_unknown(health: int | None) -> Wad:
     return FAR if health is None or health >= INFINITE else Wad(health)
 
 
-def fee_ceiling(of: Stake, gas: int, native_price: int, cap: Wei | None, toll: Wei = NO_TOLL) -> Wei | None:
-    """Return the highest fee per gas: the stake's dollars, less a rollup's ``toll``, over ``gas``, at most ``cap``.
-
-    Without a price of the native token only the owner's cap counts.
-    """
-    if not native_price or not gas:
-        return cap
-    per_gas = fee_worth(of.left, gas, native_price, toll)
-    return per_gas if cap is None else min(per_gas, cap)
+def fee_for(dollars: int, gas: int, native_price: int, toll: Wei = NO_TOLL) -> Wei | None:
+    """Return the highest fee per gas that dollars pay for; None where no price of the native token says."""
+    return fee_worth(Usd(dollars), gas, native_price, toll) if native_price and gas else None
 
 
 def fee_worth(worth: Usd, gas: int, native_price: int, toll: Wei = NO_TOLL) -> Wei:

@@ -9,7 +9,8 @@ from core_builders import above, assessed, at, below, loop, rule, to_ltv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, near, safe_health, stake, trigger_health
+from keeper.chain.fees import lowest
+from keeper.core.fee_budget import Stake, fee_for, fee_worth, near, safe_health, stake, trigger_health
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, as_if
 from keeper.core.lending.position import AccountFigures
 from keeper.core.lending.rules import LendingAssessment
@@ -105,15 +106,15 @@ def test_what_is_safe_is_what_the_target_says_and_never_below_the_trigger() -> N
 def test_the_owners_cap_bounds_the_ceiling() -> None:
     """100 dollars at 2000 a token over a million gas are 50 gwei; a cap of 20 is 20."""
     sum_ = Stake(Usd(0), Bps(500), Wad(WAD), Usd(0), Usd(0), Bps(5000), Usd(100 * USD))
-    assert fee_ceiling(sum_, 10**6, 2000 * USD, None) == 50 * 10**9
-    assert fee_ceiling(sum_, 10**6, 2000 * USD, Wei(20 * 10**9)) == 20 * 10**9
+    assert lowest(None, fee_for(sum_.left, 10**6, 2000 * USD)) == 50 * 10**9
+    assert lowest(Wei(20 * 10**9), fee_for(sum_.left, 10**6, 2000 * USD)) == 20 * 10**9
 
 
 def test_without_a_price_of_the_native_token_only_the_cap_counts() -> None:
     """Unknown is not zero: nothing to divide by."""
     sum_ = Stake(Usd(0), Bps(500), Wad(WAD), Usd(0), Usd(0), Bps(5000), Usd(100 * USD))
-    assert fee_ceiling(sum_, 10**6, 0, Wei(7)) == 7
-    assert fee_ceiling(sum_, 10**6, 0, None) is None
+    assert lowest(Wei(7), fee_for(sum_.left, 10**6, 0)) == 7
+    assert lowest(None, fee_for(sum_.left, 10**6, 0)) is None
 
 
 def test_every_trigger_has_the_health_factor_at_which_it_begins() -> None:
@@ -137,7 +138,7 @@ def test_a_danger_has_one_budget_whatever_the_number_of_plans() -> None:
     for paid in (0, whole // 2, whole - USD, whole, 2 * whole):
         later = stake(found, Wad(2 * WAD), Bps(5000), Usd(paid))
         assert later.left <= max(0, whole - paid)
-        assert fee_ceiling(later, 10**6, 2000 * USD, None) == later.left * 10**18 // (2000 * USD * 10**6)
+        assert lowest(None, fee_for(later.left, 10**6, 2000 * USD)) == later.left * 10**18 // (2000 * USD * 10**6)
     spent = stake(found, Wad(2 * WAD), Bps(5000), Usd(whole))
     assert spent.left == 0
     assert spent.is_used_up

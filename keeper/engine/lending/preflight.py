@@ -1,18 +1,19 @@
-"""The trial of one plan before it may be sent: the gate, the rehearsal on its own block, what gas may cost."""
+"""The trial of one plan about a loan: the gate, the rehearsal on its own block, what gas may cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from keeper.chain.fees import is_payable, lowest
-from keeper.core.fee_budget import Stake, fee_ceiling, fee_worth, safe_health, stake
+from keeper.chain.fees import lowest
+from keeper.core.fee_budget import Stake, safe_health, stake
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot
-from keeper.core.units import WAD, Address, Usd, Wei, gwei_text, mul_div_up, usd_text
+from keeper.core.units import WAD, Address, Usd, Wei, mul_div_up, usd_text
 from keeper.engine.engine import Engine
 from keeper.engine.lending.permits import permits_for
+from keeper.engine.preflight import SMALL_SHARE, bill_of, cap_of, deadline_at, forbidden, granted, not_payable
 from keeper.execution import lending_errand, policy
 from keeper.execution.encoding import Batch, Script, encode
 from keeper.execution.permit_signer import NoPermitError
@@ -48,7 +49,7 @@ async def try_plan(
     simulator: Simulator | None = None,
 ) -> Prepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
-    deadline = snapshot.block.timestamp + engine.terms.swap_deadline_s
+    deadline = deadline_at(engine, snapshot.block)
     venues, fitting = engine.venues(plan.intent.position), _fits(batch, plan)
     permits = await permits_for(engine, snapshot.block, plan, signer)
     try:
@@ -78,14 +79,15 @@ async def _tried(
 
 def priced(engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, result: Rehearsed) -> Prepared | Refused:
     """Return a rehearsed plan with what gas may cost at this block, or why no offer is possible."""
-    block = snapshot.block
     at_stake, ceiling = _ceiling(engine, snapshot, plan, script, result)
-    if is_payable(block.base_fee, ceiling):
-        return Prepared(plan, script, result, at_stake, ceiling)
-    detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
-    if at_stake is not None and at_stake.is_used_up and at_stake.budget is not None:
-        detail += f": gas of this danger has cost {usd_text(at_stake.paid)} of {usd_text(at_stake.budget)}"
-    return Refused(Reason.FEE_LIMIT, detail)
+    return not_payable(snapshot.block, ceiling, _used_up(at_stake)) or Prepared(plan, script, result, at_stake, ceiling)
+
+
+def _used_up(at_stake: Stake | None) -> str:
+    """Return that earlier plans of the danger leave too little for gas, where that is why."""
+    if at_stake is None or not at_stake.is_used_up or at_stake.budget is None:
+        return ""
+    return f": gas of this danger has cost {usd_text(at_stake.paid)} of {usd_text(at_stake.budget)}"
 
 
 def _ceiling(
@@ -97,17 +99,14 @@ def _ceiling(
     gas may cost a hundredth of what is moved. What a rollup charges for its parent chain is paid out of the same money.
     """
     rule, assessed = plan.intent.rule, plan.intent.assessment
-    cap = lowest(engine.terms.max_fee, rule.limits.max_fee)
-    toll, gas = engine.fees.last_toll.of(script.sent), sum(rehearsed.gas_used)
-    gas += toll.gas
-    native = snapshot.native_price
-    worth = fee_worth(Usd(plan.spend // 100), gas, native, Wei(toll.wei)) if native and gas else None
+    cap, bill = cap_of(engine, rule.limits), bill_of(engine, snapshot, script.sent, rehearsed.gas_used)
+    worth = bill.fee_for(plan.spend // SMALL_SHARE)
     if rule.is_boost:
         return None, lowest(cap, worth)
     paid = Usd(mul_div_up(plan.intent.gas_paid, snapshot.native_price, WAD))
     after = rehearsed.after if plan.is_partial else None
     found = stake(assessed, safe_health(rule, assessed.figures), engine.terms.fee_share, paid, after)
-    ceiling = fee_ceiling(found, gas, native, cap, Wei(toll.wei))
+    ceiling = lowest(cap, bill.fee_for(found.left))
     if worth is not None and ceiling is not None and plan.intent.for_more_than_health:
         ceiling = lowest(cap, Wei(max(ceiling, worth)))
     return found, ceiling
@@ -116,25 +115,18 @@ def _ceiling(
 def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
     """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
     grant = grant_of(engine, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
-    try:
-        lending_errand.gate(script, plan.intent.assessment.position, grant, engine.venues(plan.intent.position))
-    except policy.PolicyError as error:
-        return Refused(error.reason, error.detail)
-    return None
+    position, venues = plan.intent.assessment.position, engine.venues(plan.intent.position)
+    return forbidden(lambda: lending_errand.gate(script, position, grant, venues))
 
 
 def grant_of(engine: Engine, block: BlockRef, plan: Plan, signer: Address, spent: Usd) -> policy.Grant:
     """Return what a plan's rule may do now."""
-    bounds = slippage_of(plan.intent.rule, plan.intent.assessment, plan.intent.outrun)
-    return policy.Grant(
-        chain_id=engine.reader.network.chain_id,
-        owner=plan.intent.assessment.position.owner,
-        signer=signer,
-        limits=plan.intent.rule.limits,
-        spent_today=spent,
-        deadline=block.timestamp + engine.terms.swap_deadline_s,
-        may_lose=bounds.between(plan.intent.assessment.position),
-        may_take=any(action.trades for action in plan.intent.rule.actions),
+    rule, position = plan.intent.rule, plan.intent.assessment.position
+    bounds = slippage_of(rule, plan.intent.assessment, plan.intent.outrun)
+    return replace(
+        granted(engine, block, position.owner, signer, rule.limits, spent),
+        may_lose=bounds.between(position),
+        may_take=any(action.trades for action in rule.actions),
     )
 
 

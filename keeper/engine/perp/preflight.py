@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from keeper.chain.fees import LEAST_TIP, is_payable, lowest
+from keeper.chain.fees import LEAST_TIP, lowest
 from keeper.chain.fork import AnvilMissingError
 from keeper.chain.gas import gas_limit
 from keeper.chain.simulation import CannotPayError
 from keeper.core.book.rules import BookIntent
-from keeper.core.fee_budget import fee_worth
 from keeper.core.perp import margin as perps
 from keeper.core.perp.grounds import grounds
 from keeper.core.perp.kind import is_emergency
@@ -27,7 +26,6 @@ from keeper.core.units import (
     Bps,
     Usd,
     Wei,
-    gwei_text,
     mul_div_up,
     ratio_text,
     usd_text,
@@ -35,6 +33,16 @@ from keeper.core.units import (
 )
 from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
+from keeper.engine.preflight import (
+    SMALL_SHARE,
+    GasBill,
+    bill_of,
+    cap_of,
+    deadline_at,
+    forbidden,
+    granted,
+    not_payable,
+)
 from keeper.execution import policy
 from keeper.execution.rehearsal import Refused
 from keeper.venues.ports import ByKeepers, Call, PerpAccount
@@ -69,16 +77,14 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block, position = snapshot.block, plan.before
     account, place = engine.reader.perp_account(position.name), engine.reader.positions[position.name]
-    gas_price, deadline = await gas_price_for(engine, block), block.timestamp + engine.terms.swap_deadline_s
+    gas_price, deadline = await gas_price_for(engine, block), deadline_at(engine, block)
     try:
         calls = tuple(account.encode(position, step.move, place.spender, deadline, gas_price) for step in plan.steps)
-        grant = grant_of(engine, block, plan, Usd(0), gas_price)
-        policy.check(calls, block.chain_id, grant, account.decoders(position), grounds(position))
+        grant, allowed = grant_of(engine, block, plan, Usd(0), gas_price), account.decoders(position)
+        refused = forbidden(lambda: policy.check(calls, block.chain_id, grant, allowed, grounds(position)))
     except ValueError as error:
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
-    except policy.PolicyError as error:
-        return Refused(error.reason, error.detail)
-    unpaid = _cannot_pay(engine, snapshot, calls, plan) or _too_dear(snapshot, calls, plan)
+    unpaid = refused or _cannot_pay(engine, snapshot, calls, plan) or _too_dear(snapshot, calls, plan)
     if unpaid:
         return unpaid
     result = await _rehearse(engine, plan, calls, account, block, market_price(block, gas_price))
@@ -88,28 +94,19 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     unpaid = _cannot_pay(engine, snapshot, calls, plan, gas)
     if unpaid:
         return unpaid
-    ceiling = _ceiling(engine, snapshot, plan, calls, sum(gas))
-    if isinstance(
-        account.settles, ByKeepers
-    ):  # an order's fee is checked against the gas price paid: no more than it was reckoned at
+    ceiling = _ceiling(engine, plan, bill_of(engine, snapshot, calls, gas))
+    if isinstance(account.settles, ByKeepers):
+        # an order's fee is checked against the gas price paid: no more than it was reckoned at
         ceiling = lowest(ceiling, gas_price)
-    if not is_payable(block.base_fee, ceiling):
-        detail = f"base fee {gwei_text(block.base_fee)}, at stake is enough for {gwei_text(ceiling or 0)}"
-        return Refused(Reason.FEE_LIMIT, detail)
-    return PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)
+    return not_payable(block, ceiling) or PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)
 
 
 def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> policy.Grant:
     """Return what a plan may do, from the settings alone."""
     place = engine.reader.positions[plan.before.name]
     account = engine.reader.perp_account(plan.before.name)
-    return policy.Grant(
-        chain_id=block.chain_id,
-        owner=place.owner,
-        signer=place.spender,
-        limits=plan.intent.rule.limits,
-        spent_today=spent,
-        deadline=block.timestamp + engine.terms.swap_deadline_s,
+    return replace(
+        granted(engine, block, place.owner, place.spender, plan.intent.rule.limits, spent),
         may_open=isinstance(plan.intent, BookIntent),
         most_fee=Wei(fee_of(account, gas_price) * FEE_SLACK),
     )
@@ -211,20 +208,19 @@ async def _as_if_executed(
     return None
 
 
-def _ceiling(engine: Engine, snapshot: Snapshot, plan: PerpPlan, calls: Sequence[Call], gas: int) -> Wei | None:
+def _ceiling(engine: Engine, plan: PerpPlan, bill: GasBill) -> Wei | None:
     """Return the fee per gas a plan is worth, what a rollup charges for its parent chain taken off, within the cap.
 
     Near liquidation the share the owner set of the maintenance margin, which is what a liquidation takes; else a
     hundredth of what is moved, or, where nothing is (an order placed or taken back), of the size it is about.
     """
-    cap = lowest(engine.terms.max_fee, plan.intent.rule.limits.max_fee)
+    cap = cap_of(engine, plan.intent.rule.limits)
     guarded = base_usd(plan.before, max(0, perps.basis(plan.before)))
     moved = plan.spend or guarded  # an order placed or taken back moves nothing itself
-    if not snapshot.native_price or not gas or not moved:
+    if not moved:
         return cap
-    worth = moved // 100
+    worth = moved // SMALL_SHARE
     if is_emergency(plan.before, engine.terms.safety.emergency_health):
         lost = base_usd(plan.before, perps.requirement(plan.before))
         worth = max(worth, lost * engine.terms.fee_share // BPS)
-    toll = engine.fees.last_toll.of(calls)
-    return lowest(cap, fee_worth(Usd(worth), gas + toll.gas, snapshot.native_price, Wei(toll.wei)))
+    return lowest(cap, bill.fee_for(worth))
