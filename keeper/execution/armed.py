@@ -25,12 +25,15 @@ class Watched:
     allowances: tuple[tuple[Probe[Amount], Answer], ...]
     """Each with the answer it had when the plans were armed."""
     quotes: tuple[Probe[tuple[Quote, ...]], ...]
+    permits: tuple[tuple[Read, Answer], ...] = ()
+    """How many permits of the owner each token has used up, with the answer when the plans were armed."""
 
     @property
     def reads(self) -> tuple[Read, ...]:
         """All of it."""
         allowances = [read for probe, _ in self.allowances for read in probe.reads]
-        return (*allowances, *(read for probe in self.quotes for read in probe.reads))
+        permits = [read for read, _ in self.permits]
+        return (*allowances, *permits, *(read for probe in self.quotes for read in probe.reads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ def check_around(armed: Armed, answers: Answers) -> None:
 
     That what they may give is within the bound from the oracle's price is the gate's to say.
     """
+    if armed.plan.signs_permits and any(answers.get(read) != before for read, before in armed.watched.permits):
+        raise OutOfBoundsError("a permit of the owner's was used since: what is signed is void")
     for probe, before in armed.watched.allowances:
         if answers.get(probe.reads[0], b"") != before:
             raise OutOfBoundsError("an allowance is not what it was")
@@ -72,7 +77,11 @@ def check_lent(armed: Armed, there: Mapping[str, Mapping[Address, Amount]]) -> N
 
 
 def watched_for(
-    plans: Sequence[Plan], venues: Venues, signer: Address, answers: Mapping[tuple[Address, Spender], Amount]
+    plans: Sequence[Plan],
+    venues: Venues,
+    signer: Address,
+    answers: Mapping[tuple[Address, Spender], Amount],
+    permits: tuple[tuple[Read, Answer], ...] = (),
 ) -> Watched:
     """Return what plans of one ladder want read at each block: their allowances, and one quote for each route.
 
@@ -90,7 +99,7 @@ def watched_for(
         (_allowance(venues, signer, asset, role), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
         for asset, role in keys
     )
-    return Watched(allowances, quotes)
+    return Watched(allowances, quotes, permits)
 
 
 def _allowance(venues: Venues, signer: Address, asset: Address, role: Spender) -> Probe[Amount]:

@@ -21,7 +21,7 @@ from keeper.core.lending.rules import Rule
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot, Unreadable
-from keeper.core.units import Address, Bps
+from keeper.core.units import Address, Amount, Bps
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known, Survey
 from keeper.snapshot.layout import Page, PageSeen
@@ -202,12 +202,22 @@ class Watch:
             yield from ((size, route) for size in sizes(request) for route in routes)
 
     async def allowances(self, block: BlockRef, name: str, spender: Address, assets: Iterable[Address]) -> Allowances:
-        """Return what a wallet has approved already, to the market of a position and to exchanges."""
-        whom = {MARKET: self.account(name).market.spender, **{x.name: x.spender for x in self.exchanges.values()}}
-        keys = [(asset, role) for asset in assets for role in whom]
-        probes = [erc20.allowance_probe(spender, asset, whom[role]) for asset, role in keys]
-        answers = await self.blocks.answers(block, [p.reads[0] for p in probes])
-        return {key: p.decode([a]) for key, p, a in zip(keys, probes, answers, strict=True)}
+        """Return what a wallet has approved already: to the market of a position, to exchanges, and to lenders.
+
+        Lenders take what stands for a supply of the asset.
+        """
+        market, wanted = self.account(name).market, list(assets)
+        whom = {MARKET: market.spender, **{x.name: x.spender for x in self.exchanges.values()}}
+        probes = {(a, role): erc20.allowance_probe(spender, a, at) for a in wanted for role, at in whom.items()}
+        for lender in self.lenders.values():
+            if lender.serves(market):
+                standing = {asset: token for token, asset in market.receipts.items() if asset in wanted}
+                probes |= {
+                    (a, lender.name): erc20.allowance_probe(spender, token, lender.spender)
+                    for a, token in standing.items()
+                }
+        found: tuple[Amount, ...] = await self.blocks.read(block, joined(list(probes.values())))
+        return dict(zip(probes, found, strict=True))
 
     def position_probe(self, name: str, block: BlockRef) -> Probe[LendingPosition]:
         """Return the probe of one position alone, as rehearsal and verification use it."""

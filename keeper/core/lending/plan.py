@@ -78,6 +78,11 @@ class Plan:
         return Usd(sum(step.spend for step in self.steps))
 
     @property
+    def signs_permits(self) -> bool:
+        """Whether a permit of the owner's goes with it."""
+        return any(isinstance(step.move, Flash) and step.move.by_permit for step in self.steps)
+
+    @property
     def weights(self) -> tuple[tuple[object, int], ...]:
         """What it does and how much of it, move by move: what makes it this plan and no other."""
         return tuple(found for step in self.steps if (found := weight(step.move)) is not None)

@@ -15,6 +15,7 @@ from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Bps
 from keeper.engine.armed.ladder import site_of
 from keeper.engine.engine import Engine
+from keeper.engine.lending.permits import used_up
 from keeper.execution.armed import Armed, watched_for
 from keeper.execution.rehearsal import ForkSimulator, NoFork, Refused
 from keeper.journal import JournalError
@@ -141,7 +142,8 @@ class Arming:
             await self._may_go.wait()
             ladder = await site.ladder(scenario, rungs(factor, step, RUNGS), step)
             ways = [plan for rung in ladder for plan in rung.plans]
-            watched = watched_for(ways, self._engine.venues(one.position.name), site.signer, site.allowances)
+            permits = await used_up(self._engine, snapshot.block, ways, site.signer)
+            watched = watched_for(ways, self._engine.venues(one.position.name), site.signer, site.allowances, permits)
             for rung in ladder:
                 for plan in rung.plans:
                     tried += 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from keeper.core.lending.moves import Flash
 from keeper.core.lending.plan import Plan
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.engine.engine import Engine
 from keeper.execution.permit_signer import PermitSigner
-from keeper.venues.contracts.permit import terms_probe
+from keeper.venues.contracts.permit import nonce_read, terms_probe
+from keeper.venues.ports import Answer, Read, joined
 
 
 async def permits_for(engine: Engine, block: BlockRef, plan: Plan, signer: Address) -> PermitSigner | None:
@@ -16,11 +19,24 @@ async def permits_for(engine: Engine, block: BlockRef, plan: Plan, signer: Addre
 
     A token that takes no permit has no terms: its plan cannot be encoded, and the next best is tried.
     """
-    flashes = [step.move for step in plan.steps if isinstance(step.move, Flash) and step.move.by_permit]
-    sender = engine.senders.get(signer)
-    if not flashes or sender is None:
+    tokens, sender = _tokens(engine, plan), engine.senders.get(signer)
+    if not tokens or sender is None:
         return None
-    venues = engine.venues(plan.intent.position)
-    tokens = dict.fromkeys(venues.approved(move.route.tokens[0], move.lender)[0] for move in flashes)
-    found = [await engine.reader.read(block, terms_probe(token, signer)) for token in tokens]
+    found = await engine.reader.read(block, joined([terms_probe(token, signer) for token in tokens]))
     return PermitSigner(sender.lane.signer, {terms.token: terms for terms in found if terms is not None})
+
+
+async def used_up(
+    engine: Engine, block: BlockRef, plans: Iterable[Plan], signer: Address
+) -> tuple[tuple[Read, Answer], ...]:
+    """Return what says how many permits of the signer the tokens of plans have used up, each with its answer now."""
+    tokens = dict.fromkeys(token for plan in plans for token in _tokens(engine, plan))
+    reads = [nonce_read(token, signer) for token in tokens]
+    return tuple(zip(reads, await engine.reader.answers(block, reads), strict=True)) if reads else ()
+
+
+def _tokens(engine: Engine, plan: Plan) -> tuple[Address, ...]:
+    """Return the tokens of which a plan takes a permit."""
+    flashes = [step.move for step in plan.steps if isinstance(step.move, Flash) and step.move.by_permit]
+    venues = engine.venues(plan.intent.position)
+    return tuple(dict.fromkeys(venues.approved(move.route.tokens[0], move.lender)[0] for move in flashes))
