@@ -10,6 +10,8 @@ from keeper.core.decide import Hold
 from keeper.core.lending.plan import Plan
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
+from keeper.engine.agreement import Judged, ask_others
 from keeper.engine.engine import Engine
 from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp.preflight import PerpPrepared
@@ -23,14 +25,20 @@ Tried = Sequence[tuple[W, Refused]]
 
 async def first_that_works(
     engine: Engine,
+    block: BlockRef,
     ways: Sequence[W],
+    made_from: Sequence[Judged],
     trial: Callable[[W], Awaitable[R | Refused]],
     is_needless: Callable[[W, Tried[W]], bool] = lambda _, __: False,
 ) -> R | Hold:
-    """Return the first plan that passes its trial; a Hold with the first one's reason if none does. Raises NodeError.
+    """Return the first plan that passes its trial; a Hold with the first one's reason if none does.
+
+    Where there are several nodes they must have the same block, and figures of all that the plans are ``made_from``.
+    Raises NodesDisagreeError, NodeError.
 
     ``is_needless``: whether a plan need not be tried, for what was refused before it.
     """
+    await ask_others(engine, block, ways[0].intent.assessment.doubts, made_from)
     refused = list[tuple[Any, Refused]]()  # its own kind, which the type of what is returned does not say
     for plan in ways:
         if is_needless(plan, refused):

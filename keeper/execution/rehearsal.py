@@ -243,20 +243,37 @@ class NoFork:
         raise AnvilMissingError("a fork is too slow for this")
 
 
+async def ran(
+    simulator: Simulator,
+    block: BlockRef,
+    signer: Address,
+    calls: Sequence[Call],
+    reads: Sequence[Read],
+    label: str,
+    code: Codes = NO_CODES,
+    price: Wei | None = None,
+) -> Simulation | Refused:
+    """Return what all calls of a plan leave on its block, or why they do not work. Raises NodeError."""
+    try:
+        simulation = await simulator.run(block, signer, calls, reads, code, price)
+    except AnvilMissingError as error:
+        return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
+    except CannotPayError as error:
+        return Refused(Reason.NO_GAS_MONEY, f"{signer} cannot pay for {label}: {error}")
+    for call, outcome in zip(calls, simulation.calls, strict=False):
+        if not outcome.succeeded:
+            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
+    return simulation
+
+
 async def rehearse(
     plan: Plan, script: Script, signer: Address, simulator: Simulator, probe: Probe[LendingPosition]
 ) -> Rehearsed | Refused:
     """Return how the plan goes on its own block. Raises NodeError when the node cannot say."""
     block = plan.intent.assessment.position.block
-    try:
-        simulation = await simulator.run(block, signer, script.sent, probe.reads, script.code_at(signer))
-    except AnvilMissingError as error:
-        return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
-    except CannotPayError as error:
-        return Refused(Reason.NO_GAS_MONEY, f"{signer} cannot pay for {plan.label}: {error}")
-    for call, outcome in zip(script.sent, simulation.calls, strict=False):
-        if not outcome.succeeded:
-            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
+    simulation = await ran(simulator, block, signer, script.sent, probe.reads, plan.label, script.code_at(signer))
+    if isinstance(simulation, Refused):
+        return simulation
     if script.hands and (why := _not_empty(script, simulation)):
         return Refused(Reason.LEFT_IN_HANDS, why)
     after = probe.decode(simulation.answers).reported

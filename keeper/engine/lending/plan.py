@@ -16,7 +16,6 @@ from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Wallet
 from keeper.core.units import UINT256_MAX, Address, Wei, gwei_text, wei_text
-from keeper.engine.agreement import ask_others
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
 from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
@@ -127,8 +126,7 @@ def toll_of(toll: Toll, base_fee: Wei) -> Wei:
 
 async def first_loan_plan(engine: Engine, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
     """Return the first plan that passes its trial and stands before those of this block; else why none does."""
-    batch, assessed = await batch_of(engine, snapshot.block, signer), ways[0].intent.assessment
-    await ask_others(engine, snapshot.block, assessed.doubts, [assessed.position])
+    batch, position = await batch_of(engine, snapshot.block, signer), ways[0].intent.assessment.position
 
     async def trial(plan: Plan) -> Prepared | Refused:
         result = await try_plan(engine, snapshot, plan, signer, batch)
@@ -139,4 +137,4 @@ async def first_loan_plan(engine: Engine, snapshot: Snapshot, ways: Sequence[Pla
     def is_needless(plan: Plan, refused: Tried[Plan]) -> bool:
         return any(why.reason is Reason.FEE_LIMIT for _, why in refused) and is_drip(plan, engine.terms.safety)
 
-    return await first_that_works(engine, ways[:TRIALS], trial, is_needless)
+    return await first_that_works(engine, snapshot.block, ways[:TRIALS], [position], trial, is_needless)

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain.fees import LEAST_TIP, lowest
-from keeper.chain.fork import AnvilMissingError
 from keeper.chain.gas import gas_limit
-from keeper.chain.simulation import CannotPayError
 from keeper.core.book.rules import BookIntent
 from keeper.core.perp import margin as perps
 from keeper.core.perp.grounds import grounds
 from keeper.core.perp.kind import is_emergency
-from keeper.core.perp.moves import Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.pricing import base_usd
@@ -22,17 +19,16 @@ from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import (
     BPS,
     WAD,
-    Address,
     Bps,
     Usd,
     Wei,
     mul_div_up,
-    ratio_text,
     usd_text,
     wei_text,
 )
 from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import fee_of, gas_price_for, market_price
+from keeper.engine.perp.rehearsal import rehearse_perp
 from keeper.engine.preflight import (
     SMALL_SHARE,
     GasBill,
@@ -45,7 +41,7 @@ from keeper.engine.preflight import (
 )
 from keeper.execution import policy
 from keeper.execution.rehearsal import Refused
-from keeper.venues.ports import ByKeepers, Call, PerpAccount
+from keeper.venues.ports import ByKeepers, Call
 
 ORDERS_SHARE = Bps(400)
 """Most of a position's size that its orders may carry for the venue's keepers; about half of it comes back."""
@@ -87,7 +83,7 @@ async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPr
     unpaid = refused or _cannot_pay(engine, snapshot, calls, plan) or _too_dear(snapshot, calls, plan)
     if unpaid:
         return unpaid
-    result = await _rehearse(engine, plan, calls, account, block, market_price(block, gas_price))
+    result = await rehearse_perp(engine, plan, calls, account, block, market_price(block, gas_price))
     if isinstance(result, Refused):
         return result
     gas, where, after = result
@@ -141,71 +137,6 @@ def _too_dear(snapshot: Snapshot, calls: Sequence[Call], plan: PerpPlan) -> Refu
     if paid <= most:
         return None
     return Refused(Reason.FEE_LIMIT, f"orders carry {usd_text(paid)} for their execution, at stake is {usd_text(most)}")
-
-
-async def _rehearse(
-    engine: Engine, plan: PerpPlan, calls: tuple[Call, ...], account: PerpAccount, block: BlockRef, price: Wei
-) -> tuple[tuple[int, ...], str, PerpPosition] | Refused:
-    """Run the calls on their block at a gas price. A venue that fills later can only show that it took the orders."""
-    probe = account.probe(plan.before.name, block)
-    signer = engine.reader.positions[plan.before.name].spender
-    try:
-        done = await engine.rehearser.run(block, signer, calls, probe.reads, price=price)
-    except AnvilMissingError as error:
-        return Refused(Reason.REHEARSAL_UNAVAILABLE, str(error))
-    except CannotPayError as error:
-        return Refused(Reason.NO_GAS_MONEY, f"{signer} cannot pay for {plan.label}: {error}")
-    for call, outcome in zip(calls, done.calls, strict=False):
-        if not outcome.succeeded:
-            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {outcome.error}")
-    after = probe.decode(done.answers)
-    gas = tuple(outcome.gas_used for outcome in done.calls)
-    if isinstance(account.settles, ByKeepers):
-        known = {order.key for order in plan.before.orders}
-        keys = tuple(order.key for order in after.orders if order.key not in known)
-        if not keys and any(step.spend for step in plan.steps):
-            return Refused(Reason.POSTCONDITION_FAILED, "the venue lists no new order")
-        if (
-            not account.can_try
-            and not engine.terms.trades_unrehearsed
-            and any(isinstance(s.move, Trade) for s in plan.steps)
-        ):
-            return Refused(Reason.VENUE_UNTRIED, plan.label)
-        unfit = await _as_if_executed(engine, calls, account, block, signer, price, keys)
-        if unfit:
-            return unfit
-        return gas, engine.rehearser.where, plan.projected
-    if not plan.postcondition.is_met(after):
-        came = f"came to margin ratio {ratio_text(perps.margin_ratio(after))}"
-        return Refused(Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}, {came}")
-    return gas, engine.rehearser.where, after
-
-
-async def _as_if_executed(
-    engine: Engine,
-    calls: tuple[Call, ...],
-    account: PerpAccount,
-    block: BlockRef,
-    signer: Address,
-    price: Wei,
-    keys: Sequence[str],
-) -> Refused | None:
-    """Return why the venue's keepers could not execute an order now: each is run as if they did, on the same block.
-
-    Where the venue lets none be tried, what is left are the quote and the order's own bounds.
-    """
-    for i, call in enumerate(calls):
-        try:
-            attempt = account.as_if_executed(calls[: i + 1], block.timestamp, keys)
-        except ValueError as unlisted:
-            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {unlisted}")
-        if attempt is None:
-            continue
-        done = await engine.rehearser.run(block, signer, attempt.calls, (), price=price)
-        error = done.calls[-1].error or ""
-        if attempt.fine not in error:
-            return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {error or 'the venue did not say'}")
-    return None
 
 
 def _ceiling(engine: Engine, plan: PerpPlan, bill: GasBill) -> Wei | None:

@@ -10,7 +10,7 @@ from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpIntent
 from keeper.core.snapshot import Snapshot
-from keeper.engine.agreement import Judged, ask_others
+from keeper.engine.agreement import Judged
 from keeper.engine.engine import Engine
 from keeper.engine.perp.plan import find_hedge_plans, find_perp_plans
 from keeper.engine.perp.preflight import PerpPrepared, try_plan
@@ -36,16 +36,12 @@ async def prepare_hedge(
 
 
 async def first_perp_plan(engine: Engine, snapshot: Snapshot, ways: Sequence[PerpPlan]) -> PerpPrepared | Hold:
-    """Return the first plan that passes its trial; else why none does.
-
-    Where there are several nodes they must have the same block and figures. Raises NodesDisagreeError, NodeError.
-    """
-    await ask_others(engine, snapshot.block, ways[0].intent.assessment.doubts, _made_from(snapshot, ways[0]))
+    """Return the first plan that passes its trial; else why none does. Raises NodesDisagreeError, NodeError."""
 
     async def trial(plan: PerpPlan) -> PerpPrepared | Refused:
         return await try_plan(engine, snapshot, plan)
 
-    return await first_that_works(engine, ways[:TRIALS], trial)
+    return await first_that_works(engine, snapshot.block, ways[:TRIALS], _made_from(snapshot, ways[0]), trial)
 
 
 def _made_from(snapshot: Snapshot, plan: PerpPlan) -> list[Judged]:
