@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +11,20 @@ from typing import Any
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
 from keeper.chain.errors import BlockMissingError, NodeError, NodeRefusedError
+from keeper.chain.fork import find_anvil
 from keeper.chain.health import Role
 from keeper.chain.member import Member
 from keeper.chain.nodes import Nodes
+from keeper.chain.simulation import SimulationUnsupportedError, simulate
+from keeper.cli.doctor_findings import Finding, failing, fine, warning
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import duration
 from keeper.settings import NodeSettings, Settings
 
-Found = tuple[str, bool, str]
 UNKNOWN_HASH = "0x" + "00" * 31 + "01"
+AWAY = "start it, correct its address, or name another"
 OTHER = "name another node, or ask its provider to allow it"
+OUT_OF_STEP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Trial:
     is_needed: bool = True
 
 
-async def examine_nodes(blocks: Blocks, settings: Settings) -> list[Found]:
+async def examine_nodes(blocks: Blocks, settings: Settings) -> list[Finding]:
     """Return what was found of every node, each on its own."""
     node = blocks.node
     readers = list(node.members) if isinstance(node, Nodes) else []
@@ -41,30 +48,35 @@ async def examine_nodes(blocks: Blocks, settings: Settings) -> list[Found]:
     found += await asyncio.gather(*(_examine_taker(n, settings) for n in silent))
     lines = [line for lines in found for line in lines]
     if not any(n.roles & {Role.SEND, Role.PRIVATE} for n in settings.nodes):
-        lines.append(("nodes", False, 'none has the role "send" or "private": --live could not send'))
+        text = 'none has the role "send" or "private": --live could not send'
+        lines.append(failing("nodes", text, 'give one of [[network.nodes]] the role "send"'))
     return lines
 
 
-async def _examine(member: Member, blocks: Blocks, account: str, settings: Settings) -> list[Found]:
+async def _examine(member: Member, blocks: Blocks, account: str, settings: Settings) -> list[Finding]:
     topic = f"node {member.name}"
     try:
         chain = int(str(await member.node.request("eth_chainId")), 16)
         header = await member.node.request("eth_getBlockByNumber", "latest", False)
         number, hash_ = int(header["number"], 16), str(header["hash"])
     except NodeError as error:
-        return [(topic, False, f"{error.method}: {error.detail}")]
+        return [failing(topic, f"{error.method}: {error.detail}", AWAY)]
     except (ValueError, TypeError, KeyError):
-        return [(topic, False, "answers what no node answers: is its address right?")]
+        return [failing(topic, "answers what no node answers", "correct its address")]
     if chain != blocks.chain_id:
         text = f"is on chain {chain}, the network file {settings.network.name} is of chain {blocks.chain_id}"
-        return [(topic, False, f"{text}; correct `rpc_url` or `network.file`")]
+        return [failing(topic, text, "correct `rpc_url` or `network.file`")]
     tried = [t for t in trials(number, hash_, account, blocks.multicall) if member.node.may(t.method)]
     refused = [line for line in await asyncio.gather(*(_try(member, t) for t in tried)) if line]
-    fine = f"chain {chain}, block {number}; {len(tried)} kinds of requests work"
-    return [(topic, False, line) for line in refused] or [(topic, True, fine)]
+    text = f"chain {chain}, block {number}; {len(tried)} kinds of requests work"
+    more = [
+        await _keeps(member, number, account, settings.daemon.confirmations + 1),
+        *await _delegates(member, number, blocks.multicall, settings),
+    ]
+    return [*([failing(topic, line, OTHER) for line in refused] or [fine(topic, text)]), *more]
 
 
-async def _examine_taker(node: NodeSettings, settings: Settings) -> list[Found]:
+async def _examine_taker(node: NodeSettings, settings: Settings) -> list[Finding]:
     """Ask a node that only takes transactions whether it is there, and on this chain."""
     allowed = frozenset({"eth_chainId"})
     connection = Node(node.url.reveal(), timeout_s=settings.daemon.rpc_timeout_s, allowed=allowed, name=node.name)
@@ -72,15 +84,17 @@ async def _examine_taker(node: NodeSettings, settings: Settings) -> list[Found]:
     try:
         chain = int(str(await connection.request("eth_chainId")), 16)
     except NodeRefusedError:
-        return [(topic, True, "answers; it does not say its chain, and takes transactions only")]
+        return [fine(topic, "answers; it does not say its chain, and takes transactions only")]
     except NodeError as error:
-        return [(topic, False, f"{error.method}: {error.detail}")]
+        return [failing(topic, f"{error.method}: {error.detail}", AWAY)]
     except ValueError:
-        return [(topic, False, "answers what no node answers: is its address right?")]
+        return [failing(topic, "answers what no node answers", "correct its address")]
     finally:
         await connection.close()
     is_right = chain == settings.network.chain_id
-    return [(topic, is_right, f"chain {chain}, takes transactions only" if is_right else f"is on chain {chain}")]
+    if not is_right:
+        return [failing(topic, f"is on chain {chain}", "correct its address, or take it out")]
+    return [fine(topic, f"chain {chain}, takes transactions only")]
 
 
 async def _try(member: Member, trial: Trial) -> str | None:
@@ -89,11 +103,11 @@ async def _try(member: Member, trial: Trial) -> str | None:
     try:
         await member.node.request(trial.method, *trial.params)
     except BlockMissingError as error:
-        return f"{what}: {error.detail}: {trial.lost}; {OTHER}"
+        return f"{what}: {error.detail}: {trial.lost}"
     except NodeRefusedError as error:
-        return f"refuses {what} ({error.message}): {trial.lost}; {OTHER}"
+        return f"refuses {what} ({error.message}): {trial.lost}"
     except NodeError as error:
-        return f"{what}: {error.detail}: {trial.lost}; {OTHER}"
+        return f"{what}: {error.detail}: {trial.lost}"
     return None
 
 
@@ -116,3 +130,63 @@ def trials(number: int, hash_: str, account: str, multicall: str) -> Iterator[Tr
     logs = {"address": multicall, "fromBlock": by_number, "toBlock": by_number}
     yield Trial("eth_getLogs", "by block number", (logs,), "what venues and markets say of themselves is missed")
     yield Trial("eth_getLogs", "by block hash", ({"address": multicall, **at},), "an oracle's own events are missed")
+
+
+async def _keeps(member: Member, number: int, account: str, recent: int) -> Finding:
+    """Say how far back a node keeps state: what came of a plan is read at the block that mined it."""
+    topic = f"history of {member.name}"
+    for back, kept in ((number, "all of it"), (min(number, recent), f"the last {recent} blocks at least")):
+        try:
+            await member.node.request("eth_getBalance", account, hex(number - back))
+        except NodeError:
+            continue
+        return fine(topic, f"keeps {kept}; more than {recent} blocks are never asked for")
+    text = f"does not keep the state of {recent} blocks: what came of a plan may not be known"
+    return warning(topic, text, OTHER)
+
+
+async def _delegates(member: Member, number: int, multicall: str, settings: Settings) -> list[Finding]:
+    """Say whether a node knows delegated accounts (EIP-7702): only where a signer is to be one."""
+    if not any(signer.may_batch for signer in settings.signers):
+        return []
+    topic, trial = f"delegation at {member.name}", "0x" + "77" * 20
+    call = {"to": trial, "data": "0x3408e470"}  # getChainId()
+    try:
+        answer = await member.node.request(
+            "eth_call", call, hex(number), {trial: {"code": "0xef0100" + multicall.removeprefix("0x").lower()}}
+        )
+        is_known = int(str(answer), 16) == settings.network.chain_id
+    except (NodeError, ValueError):
+        is_known = False
+    if is_known:
+        return [fine(topic, "known (EIP-7702, type 4): plans go out as one transaction")]
+    text = "not known (EIP-7702, type 4), or not to be tried: `batch = true` may not work"
+    return [warning(topic, text, "take `batch` out of [[signers]], or name another node")]
+
+
+def head_age(block: BlockRef, settings: Settings) -> Finding:
+    """Say how old the newest block is by this machine's clock, where the chain follows the time of day."""
+    if not settings.network.follows_clock:
+        return fine("head", f"block {block.number}; this chain's time is made up")
+    age, most = time.time() - block.timestamp, max(90.0, 10 * settings.network.block_time_s)
+    text = f"block {block.number} is {duration(abs(age))} {'old' if age >= 0 else 'ahead of this machine'}"
+    if -OUT_OF_STEP_S <= age <= most:
+        return fine("head", text)
+    if age < 0:
+        return failing("clock", text, "set this machine's clock (NTP)")
+    return failing("head", text, "see whether the node is behind; or set this machine's clock (NTP)")
+
+
+async def rehearsal(blocks: Blocks, settings: Settings, block: BlockRef) -> Finding:
+    """Say how plans are rehearsed: by the node, else on a fork; without either nothing is ever sent."""
+    topic, anvil = "rehearsal", find_anvil()
+    try:
+        await simulate(blocks.node, block, settings.positions[0].spender, [], [], blocks.multicall)
+    except SimulationUnsupportedError:
+        if anvil is not None:
+            return fine(topic, f"the node has no eth_simulateV1: on a fork by {anvil.name}, more slowly")
+        remedy = "name a node that has it, or put anvil on the PATH or its place in KEEPER_ANVIL"
+        return failing(topic, "impossible, so nothing would be done: the node has no eth_simulateV1", remedy)
+    except NodeError as error:
+        return failing(topic, str(error), OTHER)
+    return fine(topic, "by the node itself (eth_simulateV1)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from keeper.cli.doctor_findings import Finding, failing, fine
 from keeper.core.book.kind import BOOK
 from keeper.core.book.position import BookPosition, exposure
 from keeper.core.book.rules import BookRule
@@ -22,12 +23,12 @@ from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.engine.lending.assess import judge
 from keeper.service.opened import Opened
 
-Found = tuple[str, bool, str]
+TOO_LATE = "move its bound to where the position is still to be saved"
 
 
-def examine_rules(engine: Opened, snapshot: Snapshot) -> Iterator[Found]:
+def examine_rules(engine: Opened, snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what is wrong with rules at a block; or once that nothing is."""
-    found = list[Found]()
+    found = list[Finding]()
     for position in snapshot.positions:
         if isinstance(position, LendingPosition):
             found += _lending(engine, snapshot, position)
@@ -36,19 +37,22 @@ def examine_rules(engine: Opened, snapshot: Snapshot) -> Iterator[Found]:
     found += [blind for rule in engine.perps.book_rules for blind in _book(engine, snapshot, rule)]
     yield from found
     if not found and (engine.state.rules or engine.perps.rules or engine.perps.book_rules):
-        yield "rules", True, "each measures something, and could act if it fired now"
+        yield fine("rules", "each measures something, and could act if it fired now")
 
 
-def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> Iterator[Found]:
+def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> Iterator[Finding]:
     assessed = judge(engine, snapshot, position)
     if not isinstance(assessed, LendingAssessment):
         return
     for verdict in assessed.verdicts:
         topic = f"rule {verdict.rule.name}"
         if verdict.doubt is not None and verdict.doubt.reason is not Reason.UNMEASURED:
-            yield topic, False, f"measures nothing{_blind(engine, verdict.rule, position, verdict.doubt.detail)}"
-        elif line := too_late(LENDING, verdict.rule, position) or _penniless(engine, snapshot, verdict.rule):
-            yield topic, False, line
+            text = f"measures nothing{_blind(engine, verdict.rule, position, verdict.doubt.detail)}"
+            yield failing(topic, text, verdict.doubt.reason.remedy)
+        elif line := too_late(LENDING, verdict.rule, position):
+            yield failing(topic, line, TOO_LATE)
+        elif line := _penniless(engine, snapshot, verdict.rule):
+            yield failing(topic, line, "send it some")
 
 
 def _blind(engine: Opened, rule: Rule, position: LendingPosition, detail: str) -> str:
@@ -79,26 +83,28 @@ def _penniless(engine: Opened, snapshot: Snapshot, rule: Rule) -> str | None:
     wallet = snapshot.wallets.get(place.spender)
     if not acting or not acting <= needs_wallet or wallet is None or any(wallet.tokens.values()):
         return None
-    return f"can do nothing now: the wallet of {place.spender} holds no token of this market; send it some"
+    return f"can do nothing now: the wallet of {place.spender} holds no token of this market"
 
 
-def _book(engine: Opened, snapshot: Snapshot, rule: BookRule) -> Iterator[Found]:
+def _book(engine: Opened, snapshot: Snapshot, rule: BookRule) -> Iterator[Finding]:
     book = engine.perps.book(rule.position)
     hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
     seen = exposure(book, snapshot, engine.native_symbol)
     verdict = verdict_of(BOOK, rule, BookPosition(seen, hedges, snapshot.block), NO_TRAIL)
     if verdict.doubt and not seen.doubts:
-        yield f"rule {rule.name}", False, f"measures nothing: {verdict.doubt.detail}"
+        yield failing(f"rule {rule.name}", f"measures nothing: {verdict.doubt.detail}", verdict.doubt.reason.remedy)
 
 
-def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Found]:
+def _perp(rule: PerpRule, position: PerpPosition) -> Iterator[Finding]:
     topic, metric = f"rule {rule.name}", rule.trigger.metric
     symbols = sorted({leg.symbol for leg in position.legs})
     market = rule.trigger.of.symbol
     if metric.is_of_an_asset and market and not any(is_named(leg, market) for leg in position.legs):
         there = f"the position has {', '.join(symbols)}" if any(symbols) else "the market does not name itself"
-        yield topic, False, f"measures nothing: there is no {market!r} here; {there}; leave `market` out, or correct it"
+        yield failing(
+            topic, f"measures nothing: there is no {market!r} here; {there}", "leave `market` out, or correct it"
+        )
     elif metric.is_of_an_asset and not market and len(symbols) > 1:
-        yield topic, False, f"measures nothing: name one of its markets, {', '.join(symbols)}"
+        yield failing(topic, "measures nothing: the position has several markets", f"name one of {', '.join(symbols)}")
     if line := too_late(PERP, rule, position):
-        yield topic, False, line
+        yield failing(topic, line, TOO_LATE)

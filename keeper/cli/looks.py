@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from keeper.chain.errors import BlockMissingError, StaleAnswerError
 from keeper.cli import show, show_settings
 from keeper.cli.common import Exit, fail, finish, out, prompt
-from keeper.cli.doctor import examine
+from keeper.cli.doctor import examined
+from keeper.cli.doctor_findings import Level
 from keeper.cli.given import each
-from keeper.cli.guard import in_house
+from keeper.cli.guard import guarded, in_house
 from keeper.cli.keeping import verdict
 from keeper.cli.pausing import paused
 from keeper.cli.pausing import show as show_pauses
@@ -68,12 +69,12 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
 def doctor(settings: Settings, *, send_test: bool, as_json: bool) -> None:
     """Look whether everything is there."""
 
-    async def work(engine: Opened) -> Exit:
-        findings = await examine(engine, settings, prompt(), send_test=send_test)
-        show.findings(out(), findings, as_json=as_json)
-        return Exit.FINE if all(f.is_fine for f in findings if f.needed) else Exit.FAILED
+    async def work() -> Exit:
+        async with examined(settings, prompt(), send_test=send_test) as findings:
+            show.findings(out(), findings, as_json=as_json)
+        return Exit.FAILED if any(f.level is Level.FAILING for f in findings) else Exit.FINE
 
-    finish(in_house(settings, work, is_live=False, is_look=True))
+    finish(guarded(work))
 
 
 async def at_one_block(engine: Opened, look: Callable[[Opened, Snapshot], Awaitable[Exit]]) -> Exit:

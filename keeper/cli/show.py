@@ -11,7 +11,7 @@ from rich.table import Table
 
 from keeper.chain.nodes import Nodes, NodeStatus
 from keeper.cli import show_holdings, show_perps
-from keeper.cli.doctor import Finding
+from keeper.cli.doctor_findings import Finding
 from keeper.cli.show_journal import decision_row
 from keeper.cli.words import as_json_text, brief, money, short, time_text
 from keeper.core.book.carry import Carry
@@ -40,10 +40,10 @@ Data = dict[str, Any]
 def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
     """Print what ``keeper doctor`` found."""
     if as_json:
-        as_json_text(console, [{"topic": f.topic, "fine": f.is_fine, "needed": f.needed, "text": f.text} for f in of])
+        as_json_text(console, [one.plain for one in of])
         return
     for one in of:
-        console.print(f"{'fine' if one.is_fine else 'look'}  {one.topic}: {one.text}", soft_wrap=True)
+        console.print(one.line, soft_wrap=True)
 
 
 async def status(

@@ -110,6 +110,8 @@ class Scene:
         key = self.world.account(self.signer_index).key
         (self.folder / "keystore.json").write_text(json.dumps(Account.encrypt(key, PASSWORD, iterations=2)))
         (self.folder / "password").write_text(PASSWORD + "\n")
+        for name in ("keystore.json", "password"):
+            (self.folder / name).chmod(0o600)
         self.config.write_text(
             f"""
 [network]

@@ -32,9 +32,10 @@ def findings(scene: Scene, *options: str) -> dict[str, Any]:
     found = json.loads(scene.keeper("doctor", "--json", *options).stdout)
     topics = dict[str, Any]()
     for one in found:
-        known = topics.setdefault(one["topic"], {"fine": True, "text": ""})
+        known = topics.setdefault(one["topic"], {"fine": True, "text": "", "remedy": ""})
         known["fine"] &= one["fine"]
         known["text"] += one["text"]
+        known["remedy"] += one["remedy"]
     return topics
 
 
@@ -62,10 +63,11 @@ def test_doctor_is_content_where_all_is_there(settled: Scene) -> None:
     found = settled.keeper("doctor")
     assert found.exit_code == FINE, found.output
     lines = found.stdout.splitlines()
-    assert [line for line in lines if not line.startswith("fine")] == [
-        "look  alarms: no address: only the log will say ([alerts] urls)"
+    assert [line for line in lines if not line.startswith("ok ")] == [
+        "warning  alarms: no address: only the log will say. Remedy: name one in [alerts] urls"
     ]
-    assert len(lines) < 12
+    assert any("rescue eth-loop/protect: would work at WETH at " in line for line in lines)
+    assert len(lines) < 18
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_doctor_opens_the_key_with_its_password(settled: Scene, content: bytes |
     found = settled.keeper("doctor")
     assert found.exit_code == FAILED
     (line,) = [x for x in found.stdout.splitlines() if "key of me" in x]
-    assert line.startswith("look")
+    assert line.startswith("failing")
     assert said in line
 
 
@@ -87,12 +89,12 @@ def test_doctor_needs_no_anvil_where_the_node_simulates(
     settled: Scene, proxy: RpcProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Either way will do; without both nothing would ever be done, and that is said with the remedy."""
-    monkeypatch.setattr("keeper.cli.doctor.find_anvil", lambda: None)
+    monkeypatch.setattr("keeper.cli.doctor_nodes.find_anvil", lambda: None)
     assert settled.keeper("doctor").exit_code == FINE
     proxy.fault = NO_SIMULATION
     found = findings(settled)
     assert not found["rehearsal"]["fine"]
-    assert "KEEPER_ANVIL" in found["rehearsal"]["text"]
+    assert "KEEPER_ANVIL" in found["rehearsal"]["remedy"]
     monkeypatch.undo()
     assert findings(settled)["rehearsal"]["fine"]
 
@@ -129,7 +131,7 @@ def test_doctor_names_a_node_that_refuses_what_a_send_needs(
     found = settled.keeper("doctor")
     assert found.exit_code == FAILED
     (line,) = [x for x in found.stdout.splitlines() if how in x] or [found.output]
-    assert line.startswith(f"look  node {proxy.url.removeprefix('http://')}: refuses {how} (")
+    assert line.startswith(f"failing  node {proxy.url.removeprefix('http://')}: refuses {how} (")
     assert "name another node" in line
 
 
@@ -178,8 +180,8 @@ actions = ["repay"]
     assert found.exit_code == FAILED
     said = " ".join(found.stdout.split())
     assert "rule 'late': a health factor of 0.95 is too late" in said
-    assert "look rule blind: measures nothing: the market has no 'USDCC'; did you mean 'USDC'?" in said
-    assert "look rule ltv: fires too late: the position is liquidated at LTV" in said
+    assert "failing rule blind: measures nothing: the market has no 'USDCC'; did you mean 'USDC'?" in said
+    assert "failing rule ltv: fires too late: the position is liquidated at LTV" in said
 
 
 def test_doctor_names_a_guardian_without_means(settled: Scene) -> None:
@@ -241,8 +243,8 @@ def test_doctor_sends_a_test_alarm_when_asked(settled: Scene, sinks: tuple[Sink,
     assert len(good.posted) == 1
     assert "test" in good.posted[0]
     lines = [x for x in found.stdout.splitlines() if " alarm " in x]
-    assert lines[0] == "fine  alarm 1 of 2: json: a test was delivered"
-    assert lines[1].startswith("look  alarm 2 of 2: json: not delivered")
+    assert lines[0] == "ok       alarm 1 of 2: json: a test was delivered"
+    assert lines[1].startswith("failing  alarm 2 of 2: json: not delivered")
     assert "s3cret" not in found.output
 
 

@@ -1,0 +1,91 @@
+"""What a block shows of positions, prices and who lends: read, fresh, and trusted by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keeper.cli.doctor_findings import Finding, failing, fine, warning
+from keeper.cli.words import short_address
+from keeper.core.perp.position import PerpPosition
+from keeper.core.prices import Doubt, OraclePrice, price_doubts
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
+from keeper.service.opened import Opened
+from keeper.settings import Settings
+
+KNOWN_LATER = (Reason.PRICE_DEVIATES, Reason.PRICE_AGE_UNKNOWN)
+"""Doubts that may be a passing thing, or the owner's choice."""
+
+
+def examine_market(engine: Opened, settings: Settings, snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield each position and price source, and what speaks against trading on this chain now."""
+    for flaw in engine.reader.known.flaws:
+        yield failing("market", flaw, "correct the address in the network file")
+    for position in snapshot.positions:
+        yield _position(position)
+    yield from _feeds(engine, snapshot)
+    doubts = engine.chain_doubts(snapshot)
+    yield from (failing("chain", doubt.detail, doubt.reason.remedy) for doubt in doubts)
+    if snapshot.sequencer is not None and not doubts:
+        yield fine("sequencer", "up")
+    yield from _lenders(settings, snapshot)
+
+
+def _position(of: LendingPosition | PerpPosition | Unreadable) -> Finding:
+    topic = f"position {of.name}"
+    if isinstance(of, Unreadable):
+        return failing(topic, of.doubt.detail, of.doubt.reason.remedy)
+    if of.is_empty:
+        return failing(topic, "has nothing in this market", "check `owner`, `market` and the network file")
+    return fine(topic, "read")
+
+
+def _feeds(engine: Opened, snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield what speaks against the price of anything that is held; once that all are fresh."""
+    prices = dict[object, OraclePrice]()
+    for position in snapshot.positions:
+        if isinstance(position, LendingPosition):
+            prices |= {h.asset: h.price for h in position.held}
+        elif isinstance(position, PerpPosition):
+            prices |= {leg.market: leg.oracle for leg in position.held}
+    now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
+    found = [
+        (p, doubt) for p in prices.values() for doubt in price_doubts(p, snapshot.seconds.get(p.asset), bound, now)
+    ]
+    yield from (_doubted(price, doubt) for price, doubt in found)
+    if prices and not found:
+        yield fine("prices", f"{len(prices)} sources, all fresh")
+
+
+def _doubted(price: OraclePrice, doubt: Doubt) -> Finding:
+    told = warning if doubt.reason in KNOWN_LATER else failing
+    return told(f"price of {price.symbol}", f"{doubt.reason.short}: {doubt.detail}", doubt.reason.remedy)
+
+
+def _lenders(settings: Settings, snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield where lenders for the time of one transaction have less than what is owed: rounds take their place."""
+    acting = {rule.position for rule in settings.rules if any(action.trades for action in rule.actions)}
+    loans = [p for p in snapshot.positions if isinstance(p, LendingPosition) and p.name in acting]
+    for name, there in snapshot.lendable.items():
+        for loan in loans:
+            short = [h.symbol for h in loan.held if h.borrowed > there.get(h.asset, h.borrowed)]
+            if short:
+                text = f"has less {', '.join(short)} than {loan.name} owes: rounds would take its place"
+                yield warning(f"lender {name}", text, "nothing to do; smaller loans still go through it")
+
+
+async def examine_trust(engine: Opened, snapshot: Snapshot) -> list[Finding]:
+    """Say of each guardian whether the venue would let him take out as well. Raises NodeError."""
+    found = list[Finding]()
+    for position in snapshot.positions:
+        signer = engine.reader.positions[position.name].spender
+        if not isinstance(position, LendingPosition) or signer == position.owner:
+            continue
+        may = await engine.reader.read(snapshot.block, engine.reader.account(position.name).trust_probe(signer))
+        topic = f"authorisation of {short_address(signer)} for {position.name}"
+        if may:
+            text = "is there, for all of the owner's account: a guardian here only pays in"
+            found.append(warning(topic, text, "revoke it"))
+        elif may is not None:
+            found.append(fine(topic, "none, and none is needed: a guardian pays in, which anybody may"))
+    return found
