@@ -9,10 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from keeper.chain.nodes import Nodes, NodeStatus
+from keeper.chain.nodes import NodeStatus
 from keeper.cli import show_holdings, show_perps
 from keeper.cli.doctor_findings import Finding
-from keeper.cli.show_journal import decision_row
 from keeper.cli.words import as_json_text, brief, money, short, time_text
 from keeper.core.book.carry import Carry
 from keeper.core.book.rules import BookAssessment
@@ -24,14 +23,16 @@ from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Address
-from keeper.engine import report
+from keeper.engine import report, rows
 from keeper.engine.lending.assess import judge_remembering
-from keeper.engine.lending.preflight import Prepared
 from keeper.engine.perp import report as perp_report
 from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
 from keeper.engine.result import Result
 from keeper.execution.outcome import Outcome, PerpOutcome
+from keeper.journal.plain import decision_row
 from keeper.service.opened import Opened
+from keeper.service.view import nodes as nodes_of
+from keeper.service.view import wallets
 from keeper.settings.model import NamedAccount
 
 Data = dict[str, Any]
@@ -66,18 +67,10 @@ async def status(
             "network": engine.reader.network.name,
             "positions": [report.assessment(j) for j in judged] + [show_perps.data_of(p) for p in perps],
             "books": [perp_report.book(b, earned) for b, earned in carried],
-            "wallets": [
-                {
-                    "address": w.address,
-                    "native_wei": str(w.native),
-                    "tokens": {a: str(amount) for a, amount in w.tokens.items()},
-                    "holds": show_holdings.tokens(engine, w),
-                }
-                for w in snapshot.wallets.values()
-            ],
+            "wallets": wallets(engine, snapshot),
             "last_decisions": {n: decision_row(d) for n, d in last.items() if d},
             "flaws": list(engine.reader.known.flaws),
-            "nodes": [asdict(node) for node in _nodes(engine)],
+            "nodes": [asdict(node) for node in nodes_of(engine)],
             "names": [asdict(named) for named in names],
             "paused": [asdict(pause) for pause in pauses],
         }
@@ -92,7 +85,7 @@ async def status(
     show_perps.print_all(console, perps, carried)
     show_holdings.prices(console, [report.assessment(one) for one in judged])
     show_holdings.wallets(console, engine, snapshot, _names(engine))
-    if len(nodes := _nodes(engine)) > 1:
+    if len(nodes := nodes_of(engine)) > 1:
         _print_nodes(console, nodes)
     for flaw in engine.reader.known.flaws:
         console.print(flaw, style="yellow", soft_wrap=True)
@@ -130,22 +123,19 @@ def results(
     as_json: bool,
 ) -> None:
     """Print what one cycle saw, decided and did."""
-    rows = [(r, _row(r, outcomes.get(r.name))) for r in of]
+    shown = [(r, rows.row(r, outcomes.get(r.name))) for r in of]
     if as_json:
-        as_json_text(console, {"mode": mode, "positions": [row for _, row in rows]})
+        as_json_text(console, {"mode": mode, "positions": [row for _, row in shown]})
         return
-    for result, row in rows:
+    for result, row in shown:
         (_print_result if result.family is Family.LENDING else show_perps.print_result)(console, row)
 
 
 def explanation(console: Console, snapshot: Snapshot, of: Result, earned: Carry | None, *, as_json: bool) -> None:
     """Print figures → rules → decision → plan → calldata of one position or book."""
-    is_lending, assessed = of.family is Family.LENDING, of.assessed
-    if isinstance(assessed, LendingAssessment) or (is_lending and isinstance(assessed, Unjudged)):
-        seen = report.inputs(snapshot, report.assessment(assessed))
-    else:
-        seen = report.inputs(snapshot, perp_report.judged(assessed))
-    data = {**seen, **_row(of, None)}
+    is_lending = of.family is Family.LENDING
+    seen = report.inputs(snapshot, rows.seen(of.assessed))
+    data = {**seen, **rows.row(of, None)}
     if isinstance(of.assessed, BookAssessment):
         data["position"] = perp_report.book(of.assessed, earned)
     if as_json:
@@ -170,11 +160,6 @@ def explanation(console: Console, snapshot: Snapshot, of: Result, earned: Carry 
     console.print("The calldata in full is in --json. Nothing was signed.")
 
 
-def _nodes(engine: Opened) -> list[NodeStatus]:
-    node = engine.reader.blocks.node
-    return node.status() if isinstance(node, Nodes) else []
-
-
 def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
     table = Table("node", "for", "head", "ms", "state", box=None, pad_edge=False)
     for n in nodes:
@@ -184,34 +169,6 @@ def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
-
-
-def _row(of: Result, outcome: Outcome | PerpOutcome | None) -> Data:
-    if of.family is Family.LENDING:
-        return _result(of, outcome if isinstance(outcome, Outcome) else None)
-    return show_perps.result(of, outcome if isinstance(outcome, PerpOutcome) else None)
-
-
-def _result(of: Result, outcome: Outcome | None) -> Data:
-    row: Data = {
-        "name": of.name,
-        "health_factor": None,
-        "decision": report.decision(of.decision),
-        "others": [report.decision(hold) for hold in of.others],
-        "plan": None,
-        "alternatives": [],
-        "rehearsal": None,
-        "outcome": report.outcome(outcome) if outcome else None,
-    }
-    if isinstance(of.assessed, LendingAssessment):
-        row["health_factor"] = report.figures(of.assessed.figures)["health_factor"]
-    if isinstance(of.prepared, Prepared):
-        row["plan"] = report.plan(of.prepared.plan, of.prepared.script.calls) | report.fee(
-            of.prepared.stake, of.prepared.ceiling
-        )
-        row["rehearsal"] = report.rehearsal(of.prepared.rehearsed)
-        row["alternatives"] = [report.rejected(r) for r in of.prepared.plan.rejected]
-    return row
 
 
 def _print_result(console: Console, row: Data) -> None:

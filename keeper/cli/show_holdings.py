@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from keeper.cli.words import Data, brief, short, short_address
-from keeper.core.snapshot import Snapshot, Wallet
+from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address, decimal_of
 from keeper.service.opened import Opened
+from keeper.service.view import held_tokens
 
 MOST_ROWS = 20
 """More are in --json."""
@@ -38,19 +39,9 @@ def wallets(console: Console, engine: Opened, snapshot: Snapshot, names: Mapping
     table = Table("wallet", "gas money", "tokens", box=None, pad_edge=False)
     for wallet in list(snapshot.wallets.values())[:MOST_ROWS]:
         whose = " ".join(filter(None, (names.get(wallet.address), short_address(wallet.address))))
-        held = ", ".join(f"{brief(t['amount'])} {t['symbol']}" for t in tokens(engine, wallet))
+        held = ", ".join(f"{brief(t['amount'])} {t['symbol']}" for t in held_tokens(engine, wallet))
         table.add_row(whose, brief(decimal_of(wallet.native, 18)) or "0", held or "–")
     console.print()
     console.print(table)
     if len(snapshot.wallets) > MOST_ROWS:
         console.print(f"and {len(snapshot.wallets) - MOST_ROWS} more: --json lists all")
-
-
-def tokens(engine: Opened, wallet: Wallet) -> list[Data]:
-    """Return the tokens a wallet has some of, by symbol."""
-    listed = engine.reader.known.listings
-    return [
-        {"symbol": listed[asset].symbol, "amount": decimal_of(amount, listed[asset].decimals)}
-        for asset, amount in wallet.tokens.items()
-        if amount and asset in listed
-    ]

@@ -11,39 +11,14 @@ from keeper.core.book.carry import Carry
 from keeper.core.book.rules import BookAssessment
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
-from keeper.engine import report as lending
+from keeper.core.words import short
 from keeper.engine.perp import report
-from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.report import Data
-from keeper.engine.result import Result
-from keeper.execution.outcome import PerpOutcome
 
 
 def data_of(of: PerpAssessment | BookAssessment | Unjudged) -> Data:
     """Return what was judged as plain data."""
     return report.book(of) if isinstance(of, BookAssessment) else report.assessment(of)
-
-
-def result(of: Result, outcome: PerpOutcome | None) -> Data:
-    """Return one position's or book's way through a cycle as plain data."""
-    row: Data = {
-        "name": of.name,
-        "decision": lending.decision(of.decision),
-        "others": [lending.decision(hold) for hold in of.others],
-        "plan": None,
-        "alternatives": [],
-        "rehearsal": None,
-        "outcome": report.outcome(outcome) if outcome else None,
-    }
-    if isinstance(of.assessed, PerpAssessment):
-        row["margin_ratio"] = report.figures(of.assessed.position)["margin_ratio"]
-    if isinstance(of.assessed, BookAssessment):
-        row["delta"] = report.book(of.assessed)["delta"]
-    if isinstance(of.prepared, PerpPrepared):
-        row["plan"] = report.plan(of.prepared.plan, of.prepared.calls, of.prepared.ceiling)
-        row["rehearsal"] = report.rehearsal(of.prepared)
-        row["alternatives"] = [lending.rejected(r) for r in of.prepared.plan.rejected]
-    return row
 
 
 def print_others(console: Console, row: Data) -> None:
@@ -189,12 +164,3 @@ def print_seen(console: Console, seen: Data) -> None:
 def percent(value: str | None) -> str:
     """Return a ratio for people, in percent."""
     return "∞" if value is None else f"{float(value) * 100:.2f} %"
-
-
-def short(value: str | None, places: int = 4) -> str:
-    """Return a decimal text cut to some places; ∞ where there is none."""
-    if value is None:
-        return "∞"
-    sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
-    whole, _, part = digits.partition(".")
-    return f"{sign}{int(whole):,}.{part[:places].ljust(places, '0')}"

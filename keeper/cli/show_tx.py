@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from keeper.cli.words import Data, as_json_text, brief, cut, money, short_address, time_text
-from keeper.core.units import decimal_of
-from keeper.journal import Decision, Journal, Transaction
+from keeper.cli.words import Data, as_json_text, cut, money, short_address, time_text
+from keeper.core.words import gwei, small
+from keeper.journal import Journal
+from keeper.journal.plain import transaction_row
 from keeper.settings import Settings
 
 
@@ -15,7 +16,7 @@ async def transactions(console: Console, memory: Journal, of: Settings, limit: i
     names = {str(signer.address): signer.name for signer in of.signers}
     rows = list[Data]()
     for one in await memory.transactions.recent(limit):
-        rows.append(_row(one, await memory.decisions.get(one.decision_id), names))
+        rows.append(transaction_row(one, await memory.decisions.get(one.decision_id), names))
     if as_json:
         as_json_text(console, rows)
     elif not rows:
@@ -23,43 +24,6 @@ async def transactions(console: Console, memory: Journal, of: Settings, limit: i
     else:
         for row in rows:
             _print(console, row)
-
-
-def _row(of: Transaction, decision: Decision | None, names: dict[str, str]) -> Data:
-    newest = of.attempts[-1] if of.attempts else None
-    paid = None if of.gas_used is None or of.effective_gas_price is None else of.gas_used * of.effective_gas_price
-    return {
-        "id": of.id,
-        "decision": of.decision_id,
-        "position": decision.position if decision else None,
-        "rule": decision.rule if decision else None,
-        "purpose": of.purpose,
-        "amounts": _amounts(of, decision),
-        "state": of.state,
-        "signed_at": of.attempts[0].signed_at if of.attempts else of.created_at,
-        "signer": of.signer,
-        "signer_name": names.get(of.signer),
-        "nonce": of.nonce,
-        "attempts": len(of.attempts),
-        "max_fee_gwei": decimal_of(newest.max_fee_per_gas, 9) if newest else None,
-        "tip_gwei": decimal_of(newest.max_priority_fee_per_gas, 9) if newest else None,
-        "hash": newest.hash if newest else None,
-        "block": of.block_number,
-        "gas_used": of.gas_used,
-        "fee_paid": None if paid is None else decimal_of(paid, 18),
-        "gas_price_gwei": None if of.effective_gas_price is None else decimal_of(of.effective_gas_price, 9),
-        "spend_usd": decimal_of(of.spend_usd, 8, 2),
-        "replaces": of.replaces,
-        "error": of.error,
-    }
-
-
-def _amounts(of: Transaction, decision: Decision | None) -> list[str]:
-    """Return what a transaction moves, as the plan says; nothing where it is several calls in one."""
-    plan = decision.plan if decision else None
-    steps = plan.get("steps", []) if isinstance(plan, dict) else []
-    own = [s for s in steps if isinstance(s, dict) and s.get("data") == of.data and s.get("to") == of.to]
-    return [f"{brief(s['amount'])} {s['asset']}" for s in own if s.get("asset") and brief(s.get("amount"))]
 
 
 def _print(console: Console, row: Data) -> None:
@@ -82,19 +46,5 @@ def _print(console: Console, row: Data) -> None:
 def _fee(row: Data) -> str:
     """Return what was paid for gas, else what is offered at most."""
     if row["fee_paid"] is not None:
-        return f"fee {_small(row['fee_paid'])} ({_gwei(row['gas_price_gwei'])})"
-    return f"offers {_gwei(row['max_fee_gwei'])}" if row["max_fee_gwei"] else "no fee yet"
-
-
-def _small(value: str) -> str:
-    """Return an amount of the chain's coin with its first digits, however small: a fee on a rollup is no nothing."""
-    whole, _, part = value.partition(".")
-    zeros = len(part) - len(part.lstrip("0"))
-    kept = part[: zeros + 3 if whole == "0" else 6].rstrip("0")
-    return f"{int(whole):,}.{kept}" if kept else whole
-
-
-def _gwei(value: str) -> str:
-    whole, _, part = value.partition(".")
-    part = part[:3].rstrip("0")
-    return f"{whole}.{part} gwei" if part else f"{whole} gwei"
+        return f"fee {small(row['fee_paid'])} ({gwei(row['gas_price_gwei'])})"
+    return f"offers {gwei(row['max_fee_gwei'])}" if row["max_fee_gwei"] else "no fee yet"

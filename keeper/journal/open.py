@@ -16,6 +16,7 @@ from keeper.journal.prices import Prices
 from keeper.journal.private import begun_private
 from keeper.journal.store import Store, connect
 from keeper.journal.transactions import Transactions
+from keeper.journal.views import Views
 
 PATIENCE_S = 5
 
@@ -35,6 +36,7 @@ class Journal:
     bursts: Bursts
     facts: Facts
     prices: Prices
+    views: Views
     exposed: tuple[str, ...] = ()
     """What others could do with the journal's files before it was opened, in words."""
 
@@ -67,4 +69,5 @@ async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, p
         await store.close()
         raise
     transactions = Transactions(store)
-    return Journal(store, Decisions(store), transactions, Bursts(transactions), Facts(store), Prices(store), exposed)
+    decisions, bursts, facts = Decisions(store), Bursts(transactions), Facts(store)
+    return Journal(store, decisions, transactions, bursts, facts, Prices(store), Views.beside(store), exposed)

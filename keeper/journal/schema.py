@@ -180,6 +180,17 @@ price_rounds = Table(
     Column("answer", BigInt, nullable=False),  # 10^-8 dollars
 )
 
+# How a position's or a book's figure went: thinned with age. ``scope`` is chain, network and mode.
+samples = Table(
+    "samples",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("value", BigInt, nullable=False),  # Wad
+    Index("ix_samples_at", "at"),
+)
+
 facts = Table(
     "facts",
     metadata,

@@ -29,6 +29,7 @@ from keeper.execution.lane import SendFailedError
 from keeper.execution.recovery import Aftermath, CarryOn
 from keeper.journal import JournalError
 from keeper.service import names
+from keeper.service.diary import Diary, Shown
 from keeper.service.heads import Arrivals
 from keeper.service.opened import Opened
 from keeper.settings import Settings
@@ -49,8 +50,9 @@ NEW_OBJECTS = 20_000
 class Daemon:
     """Keeps the positions of one engine until it is asked to stop."""
 
-    def __init__(self, engine: Opened, settings: Settings) -> None:
+    def __init__(self, engine: Opened, settings: Settings, show: Shown | None = None) -> None:
         self._engine = engine
+        self._diary = Diary(engine, show)
         self._settings = settings
         self._arrivals = Arrivals(engine, settings, self.reconcile, self._failed)
         self._prune_due = False
@@ -87,6 +89,7 @@ class Daemon:
                 await self.one(head)
                 self._begin_housekeeping(jobs)
             await self._arming.close()
+            await self._diary.close()
             if self._early:
                 await self._early.close()
             left = await engine.settle(within_s=FINISH_S)
@@ -132,6 +135,7 @@ class Daemon:
         else:
             self._went_well()
         await self._remember()
+        self._diary.saw(results)
         self._arming.begin([r.assessed for r in results if isinstance(r.assessed, LendingAssessment)])
         await self._chores(head)
 
@@ -364,7 +368,9 @@ class Daemon:
 
     async def _prune(self) -> None:
         try:
-            await self._engine.journal.decisions.prune(self._settings.daemon.keep_holds_days)
+            days = self._settings.daemon.keep_holds_days
+            await self._engine.journal.decisions.prune(days)
+            await self._engine.journal.views.prune(days)
         except JournalError as error:
             self._engine.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
 

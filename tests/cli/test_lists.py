@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from keeper.cli.show_tx import _small
 from keeper.cli.words import cut
+from keeper.core.words import small as _small
 
 
 @pytest.mark.parametrize(

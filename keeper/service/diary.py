@@ -1,0 +1,79 @@
+"""What is seen is handed on after each block: to a page beside the daemon at once, into the journal now and then.
+
+Nobody waits for either. Another process shows what the journal has: the newest view, and how each figure went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from keeper.core.decide import Hold
+from keeper.engine.report import Data
+from keeper.engine.result import Result
+from keeper.journal import JournalError
+from keeper.journal.views import scope_of
+from keeper.service.opened import Opened
+from keeper.service.view import figures, view_of
+
+EVERY_S = 10.0
+"""How often a view is written down; a large one more rarely, so that no disk is filled with words."""
+A_SECOND_PER = 1000
+"""Bytes of a view for each of which a second more has to pass."""
+SAMPLE_S = 60.0
+"""How often a figure is kept."""
+
+Shown = Callable[[Data], None]
+
+
+class Diary:
+    """Keeps the journal's view of one engine up to date."""
+
+    def __init__(self, engine: Opened, show: Shown | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._show = show
+        self._clock = clock
+        network = engine.reader.network
+        self._scope = scope_of(network.chain_id, network.name, engine.terms.mode)
+        self._next_view, self._next_sample = 0.0, 0.0
+        self._work: asyncio.Task[None] | None = None
+
+    def saw(self, results: Sequence[Result]) -> None:
+        """A block was judged: show it, and begin to write it down where it is time. Returns at once."""
+        now, snapshot = self._clock(), self._engine.state.seen
+        does = any(not isinstance(result.decision, Hold) for result in results)
+        is_due = now >= self._next_view or does or self._next_view - now > 3600  # a clock put back
+        is_free = self._work is None or self._work.done()
+        if snapshot is None or not (self._show or (is_due and is_free)):
+            return
+        try:
+            view = view_of(self._engine, snapshot, results) | {"at": int(now)}
+        except Exception as error:  # noqa: BLE001 - a defect in what is only looked at must not end the watch
+            self._engine.observer.raise_alarm(
+                "view", "What is seen cannot be shown", f"{type(error).__name__}: {error}"
+            )
+            return
+        if self._show:
+            self._show(view)
+        if is_due and is_free:
+            self._next_view = now + max(EVERY_S, len(orjson.dumps(view)) / A_SECOND_PER)
+            self._work = asyncio.create_task(self._write(view, int(now), self._sampled(now, results)))
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        if self._work is not None:
+            await asyncio.wait([self._work])
+
+    def _sampled(self, now: float, results: Sequence[Result]) -> dict[str, int]:
+        if now < self._next_sample <= now + SAMPLE_S:
+            return {}
+        self._next_sample = now + SAMPLE_S
+        return figures(results)
+
+    async def _write(self, view: Data, at: int, values: dict[str, int]) -> None:
+        with contextlib.suppress(JournalError):  # reported where it matters; the next view says all that this one does
+            await self._engine.journal.views.write(self._scope, view, at, values)
