@@ -16,12 +16,14 @@ from keeper.cli.guard import guarded, in_house
 from keeper.cli.keeping import verdict
 from keeper.cli.pausing import paused
 from keeper.cli.pausing import show as show_pauses
+from keeper.cli.show_drill import show_drill
 from keeper.core.book.rules import BookAssessment
 from keeper.core.snapshot import Snapshot
 from keeper.engine.cases import cases_of
 from keeper.engine.cycle import consider
 from keeper.engine.perp.assess import carry_of
 from keeper.engine.result import Result
+from keeper.service.fire_drill import last_drill
 from keeper.service.opened import Opened
 from keeper.settings import Settings
 from keeper.venues.ports import PricesMovedError
@@ -36,8 +38,12 @@ def status(chains: list[Settings], *, as_json: bool) -> None:
     def work_of(settings: Settings) -> Callable[[Opened], Awaitable[Exit]]:
         async def look(engine: Opened, snapshot: Snapshot) -> Exit:
             pauses = await paused(engine.journal, settings)
-            await show.status(out(), engine, snapshot, as_json=as_json, names=settings.names, pauses=pauses)
+            drill = await last_drill(engine.journal, settings.network.chain_id, settings.network.name)
+            await show.status(
+                out(), engine, snapshot, as_json=as_json, names=settings.names, pauses=pauses, drill=drill
+            )
             if not as_json:
+                show_drill(out(), drill)
                 show_settings.names(out(), settings)
                 show_pauses(out(), pauses, as_json=False)
             return Exit.FINE

@@ -15,6 +15,8 @@ from keeper.cli.doctor_findings import Finding
 from keeper.cli.words import as_json_text, brief, money, short, time_text
 from keeper.core.book.carry import Carry
 from keeper.core.book.rules import BookAssessment
+from keeper.core.drills import Drill
+from keeper.core.drills import plain as plain_drill
 from keeper.core.family import Family
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.pauses import Pause
@@ -55,6 +57,7 @@ async def status(
     as_json: bool,
     names: Sequence[NamedAccount] = (),
     pauses: Sequence[Pause] = (),
+    drill: Drill | None = None,
 ) -> None:
     """Print the positions at one block."""
     judged, perps = await _judged(engine, snapshot)
@@ -73,6 +76,7 @@ async def status(
             "nodes": [asdict(node) for node in nodes_of(engine)],
             "names": [asdict(named) for named in names],
             "paused": [asdict(pause) for pause in pauses],
+            "fire_drill": plain_drill(drill) if drill else None,
         }
         as_json_text(console, data)
         return

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
+from keeper.core.drills import Drill
 from keeper.core.reasons import Reason
 from keeper.core.units import INFINITE, WAD
 
@@ -26,6 +27,10 @@ class Gauges:
         self._counters: dict[tuple[str, Reason], Counter] = {}
         self._decided = self._counter("keeper_decisions", "Decisions by reason", "position", "reason")
         self._outcomes = self._counter("keeper_outcomes", "Outcomes of plans", "position", "kind")
+        self._rescue = self._gauge(
+            "keeper_rescue_works", "1 when the last fire drill's rescue worked", "position", "rule"
+        )
+        self._drill = self._gauge("keeper_fire_drill_timestamp_seconds", "When the last fire drill was held")
         self._alarms = self._counter("keeper_alarms", "Alarms raised")
         self._live.set(1 if is_live else 0)
 
@@ -50,6 +55,13 @@ class Gauges:
             gauge.clear()
             for name, value in values.items():
                 gauge.labels(name).set(_plain(value))
+
+    def drilled(self, drill: Drill) -> None:
+        """Each rescue was rehearsed."""
+        self._drill.set(drill.at)
+        self._rescue.clear()
+        for one in drill.rules:
+            self._rescue.labels(one.position, one.rule).set(1 if one.is_well else 0)
 
     def decided(self, position: str, reason: Reason) -> None:
         """Count a decision."""

@@ -9,10 +9,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from keeper.core.drills import Drill
 from keeper.core.notices import Notice, sentence
 from keeper.core.reasons import Reason
 from keeper.core.units import WAD, decimal_of, duration, ratio_text, usd_text
 from keeper.observe.delivery import Alarm
+from keeper.observe.drill_voice import say_drill, say_drill_failed
 from keeper.observe.gauges import Gauges
 from keeper.observe.pulse import Pulse
 from keeper.observe.voice import QUIET_S, Voice
@@ -360,6 +362,14 @@ class Observer:
         self._log.info("order_done", position=position, order=key, detail=detail)
         if self.voice.settled([f"order:{key}"], f"orders:{position}"):
             self.voice.alert(f"All clear: {position}: the late order was carried out", detail)
+
+    def drilled(self, drill: Drill) -> None:
+        """Every rescue was rehearsed."""
+        say_drill(self.voice, self._gauges, drill)
+
+    def drill_failed(self, why: str) -> None:
+        """The rescues could not be rehearsed."""
+        say_drill_failed(self.voice, why)
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 

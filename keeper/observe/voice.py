@@ -63,7 +63,16 @@ class Voice:
         self._counted()
         self._delivery.send(f"{self._title} · {title}", body)
 
-    def raise_alarm(self, key: str | None, title: str, body: str, *, subject: str = "", name: str = "") -> None:
+    def raise_alarm(
+        self,
+        key: str | None,
+        title: str,
+        body: str,
+        *,
+        subject: str = "",
+        name: str = "",
+        repeat_s: float | None = None,
+    ) -> None:
         """Alert the owner. One trouble, by its key, is reported when it begins, and summed up once in a while.
 
         Without a key it is an event, and always reported. ``name`` is what is said when it is over. Delivery never
@@ -73,7 +82,7 @@ class Voice:
             self.alert(title, body)
             return
         self.raised.add(key)
-        heard = self.known.seen(key, name or f"{title}: no more", subject=subject)
+        heard = self.known.seen(key, name or f"{title}: no more", subject=subject, repeat_s=repeat_s)
         if heard is not None:
             self.alert(*heard.worded(title, body))
 

@@ -30,6 +30,7 @@ from keeper.execution.recovery import Aftermath, CarryOn
 from keeper.journal import JournalError
 from keeper.service import names
 from keeper.service.diary import Diary, Shown
+from keeper.service.fire_drill import FireDrill
 from keeper.service.heads import Arrivals
 from keeper.service.opened import Opened
 from keeper.settings import Settings
@@ -67,6 +68,7 @@ class Daemon:
         self._perps = CarryOn(engine.journal, engine.perps.rules, until_target)
         self._books = CarryOn(engine.journal, engine.perps.book_rules, until_target)
         self._arming = Arming(engine, settings.arm_within)
+        self._drill = FireDrill(engine, settings.daemon.fire_drill_s)
         self._early = Early(engine, self._landed) if settings.is_early else None
         engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read
         self._disagreeing = set[str]()
@@ -90,6 +92,7 @@ class Daemon:
                 self._begin_housekeeping(jobs)
             await self._arming.close()
             await self._diary.close()
+            await self._drill.close()
             if self._early:
                 await self._early.close()
             left = await engine.settle(within_s=FINISH_S)
@@ -110,6 +113,7 @@ class Daemon:
     async def one(self, head: BlockRef) -> None:
         """Run one cycle. The one broad ``except`` of a loop is here: a daemon that dies watches nothing."""
         self._arming.pause()
+        self._drill.pause()
         if self._early:
             self._early.head(head)
         results: tuple[Result, ...] = ()
@@ -137,6 +141,7 @@ class Daemon:
         await self._remember()
         self._diary.saw(results)
         self._arming.begin([r.assessed for r in results if isinstance(r.assessed, LendingAssessment)])
+        self._drill.begin()
         await self._chores(head)
 
     async def _judge(self, head: BlockRef) -> tuple[Result, ...]:

@@ -202,6 +202,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             order_patience_s=float(daemon.order_patience),
             confirmations=daemon.confirmations,
             keep_holds_days=daemon.keep_holds_days,
+            fire_drill_s=ceil(daemon.fire_drill),
             state_dir=beside(path, daemon.state_dir) if daemon.state_dir else None,
         ),
         path=path,

@@ -199,6 +199,8 @@ class DaemonSettings:
     confirmations: int
     """Blocks after which a mined transaction counts as final."""
     keep_holds_days: int
+    fire_drill_s: int
+    """How often every rescue is rehearsed at the price that would fire it; zero for never."""
     state_dir: Path | None
 
 

@@ -239,6 +239,7 @@ class DaemonTable(Table):
     order_patience: Period = Decimal(90)
     confirmations: Whole = Field(default=3, ge=1, le=1000)
     keep_holds_days: Whole = Field(default=90, ge=1, le=36_500)
+    fire_drill: Seconds = Decimal(86_400)
     state_dir: Text | None = None
 
 
