@@ -22,7 +22,8 @@ async def permits_for(engine: Engine, block: BlockRef, plan: Plan, signer: Addre
     tokens, sender = _tokens(engine, plan), engine.senders.get(signer)
     if not tokens or sender is None:
         return None
-    found = await engine.reader.read(block, joined([terms_probe(token, signer) for token in tokens]))
+    chain_id = engine.reader.network.chain_id
+    found = await engine.reader.read(block, joined([terms_probe(token, signer, chain_id) for token in tokens]))
     return PermitSigner(sender.lane.signer, {terms.token: terms for terms in found if terms is not None})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from bundler3_recordings import OWNER, SCENARIOS, plain, raw
+from eth_abi.abi import encode
 from eth_account import Account
 
 from keeper.execution.permit_signer import NoPermitError, PermitSigner
@@ -20,8 +21,12 @@ SEPARATOR = raw("0x003e1681323973e4c84ce835af5929c1924829869f35e188dc5f043c423e6
 TOKEN, SPENDER = address(SENT["to"]), address(SENT["args"]["spender"])
 
 
+NAME = encode(["string"], ["Aave WETH"])
+CHAIN = 31337  # of the recordings
+
+
 def terms() -> PermitTerms:
-    found = terms_probe(TOKEN, OWNER).decode([SEPARATOR, bytes(32)])
+    found = terms_probe(TOKEN, OWNER, CHAIN).decode([NAME, SEPARATOR, bytes(32)])
     assert found is not None
     return found
 
@@ -44,9 +49,20 @@ def test_the_recorded_permit_may_fail_and_ours_too() -> None:
 
 def test_a_token_without_permits_has_no_terms_and_nothing_is_signed() -> None:
     """Nobody answers: the plan is one with an approval before."""
-    assert terms_probe(TOKEN, OWNER).decode([None, None]) is None
+    assert terms_probe(TOKEN, OWNER, CHAIN).decode([None, None, None]) is None
     with pytest.raises(NoPermitError):
         PermitSigner(signer(), {}).of(TOKEN, SPENDER, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "chain_id"),
+    [("0x" + "11" * 20, "Aave WETH", CHAIN), (TOKEN, "Aave USDC", CHAIN), (TOKEN, "Aave WETH", 1)],
+    ids=["token", "name", "chain"],
+)
+def test_the_domain_of_another_is_never_signed(token: str, name: str, chain_id: int) -> None:
+    """A node that answers with the domain of another token, or of another chain, gets no signature for it."""
+    said = [encode(["string"], [name]), SEPARATOR, bytes(32)]
+    assert terms_probe(address(token), OWNER, chain_id).decode(said) is None
 
 
 def test_nobody_signs_a_permit_of_somebody_else() -> None:
