@@ -17,11 +17,9 @@ from keeper.cli.keeping import verdict
 from keeper.cli.pausing import paused
 from keeper.cli.pausing import show as show_pauses
 from keeper.cli.show_drill import show_drill
-from keeper.core.book.rules import BookAssessment
 from keeper.core.snapshot import Snapshot
 from keeper.engine.cases import cases_of
 from keeper.engine.cycle import consider
-from keeper.engine.perp.assess import carry_of
 from keeper.engine.result import Result
 from keeper.service.fire_drill import last_drill
 from keeper.service.opened import Opened
@@ -61,9 +59,7 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
 
     async def look(engine: Opened, snapshot: Snapshot) -> Exit:
         result = await _considered(engine, snapshot, name)
-        book = result.assessed if isinstance(result.assessed, BookAssessment) else None
-        earned = carry_of(snapshot, book) if book else None
-        show.explanation(out(), snapshot, result, earned, as_json=as_json)
+        show.explanation(out(), snapshot, result, as_json=as_json)
         return verdict((result,), {})
 
     async def work(engine: Opened) -> Exit:

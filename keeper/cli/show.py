@@ -4,40 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from keeper.chain.nodes import NodeStatus
-from keeper.cli import show_holdings, show_perps
+from keeper.cli import show_holdings, show_loans, show_perps
 from keeper.cli.doctor_findings import Finding
-from keeper.cli.words import as_json_text, brief, money, short, time_text
-from keeper.core.book.carry import Carry
-from keeper.core.book.rules import BookAssessment
+from keeper.cli.show_results import concerns, print_result, print_steps
+from keeper.cli.words import Data, as_json_text, time_text
 from keeper.core.drills import Drill
 from keeper.core.drills import plain as plain_drill
 from keeper.core.family import Family
-from keeper.core.lending.rules import LendingAssessment
 from keeper.core.pauses import Pause
-from keeper.core.perp.position import PerpPosition
-from keeper.core.perp.rules import PerpAssessment
 from keeper.core.rules import Unjudged
-from keeper.core.snapshot import Snapshot, Unreadable
+from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine import report, rows
-from keeper.engine.lending.assess import judge_remembering
-from keeper.engine.perp import report as perp_report
-from keeper.engine.perp.assess import carry_of, judge_book, judge_perp
-from keeper.engine.result import Result
-from keeper.execution.outcome import Outcome, PerpOutcome
+from keeper.engine.case import A, Case, I, R
+from keeper.engine.cases import cases_of
+from keeper.engine.result import AnyAssessment, AnyOutcome, Result
 from keeper.journal.plain import decision_row
 from keeper.service.opened import Opened
 from keeper.service.view import nodes as nodes_of
 from keeper.service.view import wallets
 from keeper.settings.model import NamedAccount
-
-Data = dict[str, Any]
 
 
 def findings(console: Console, of: Sequence[Finding], *, as_json: bool) -> None:
@@ -60,16 +51,14 @@ async def status(
     drill: Drill | None = None,
 ) -> None:
     """Print the positions at one block."""
-    judged, perps = await _judged(engine, snapshot)
-    books = [await judge_book(engine, snapshot, engine.perps.book(r.position), r) for r in engine.perps.book_rules]
-    carried = [(b, carry_of(snapshot, b)) for b in books]
+    loans, perps, books = await _judged(engine, snapshot)
     last = {name: await engine.journal.decisions.last(name) for name in engine.reader.positions}
     if as_json:
         data = {
             "block": {"number": snapshot.block.number, "timestamp": snapshot.block.timestamp},
             "network": engine.reader.network.name,
-            "positions": [report.assessment(j) for j in judged] + [show_perps.data_of(p) for p in perps],
-            "books": [perp_report.book(b, earned) for b, earned in carried],
+            "positions": [*loans, *perps],
+            "books": books,
             "wallets": wallets(engine, snapshot),
             "last_decisions": {n: decision_row(d) for n, d in last.items() if d},
             "flaws": list(engine.reader.known.flaws),
@@ -81,22 +70,15 @@ async def status(
         as_json_text(console, data)
         return
     console.print(f"{engine.reader.network.name}, block {snapshot.block.number}, {time_text(snapshot.block.timestamp)}")
-    table = Table("position", "health", "collateral", "debt", "liquidated when", "rules", box=None, pad_edge=False)
-    for one in judged:
-        table.add_row(*_status_row(report.assessment(one)))
-    if judged:
-        console.print(table)
-    show_perps.print_all(console, perps, carried)
-    show_holdings.prices(console, [report.assessment(one) for one in judged])
+    show_loans.print_loans(console, loans)
+    show_perps.print_all(console, perps, books)
+    show_holdings.prices(console, loans)
     show_holdings.wallets(console, engine, snapshot, _names(engine))
     if len(nodes := nodes_of(engine)) > 1:
         _print_nodes(console, nodes)
     for flaw in engine.reader.known.flaws:
         console.print(flaw, style="yellow", soft_wrap=True)
-    for one in judged:
-        for line in _concerns(report.assessment(one)):
-            console.print(line, style="yellow", soft_wrap=True)
-    for line in [line for other in (*perps, *books) for line in show_perps.concerns(other)]:
+    for line in [line for seen in (*loans, *perps, *books) for line in concerns(seen)]:
         console.print(line, style="yellow", soft_wrap=True)
 
 
@@ -106,23 +88,24 @@ def _names(engine: Opened) -> dict[Address, str]:
     return owners | {p.signer.address: p.signer.name for p in engine.reader.positions.values() if p.signer}
 
 
-async def _judged(
-    engine: Opened, snapshot: Snapshot
-) -> tuple[list[LendingAssessment | Unjudged], list[PerpAssessment | Unjudged]]:
-    judged, perps = list[LendingAssessment | Unjudged](), list[PerpAssessment | Unjudged]()
-    for p in snapshot.positions:
-        if isinstance(p, PerpPosition) or (isinstance(p, Unreadable) and engine.family(p.name) is Family.PERP):
-            perps.append(await judge_perp(engine, snapshot, p))
-        else:
-            judged.append(await judge_remembering(engine, snapshot, p))
-    return judged, perps
+async def _judged(engine: Opened, snapshot: Snapshot) -> tuple[list[Data], list[Data], list[Data]]:
+    """Return what the rules say of loans, of perpetual positions, and of books with what holding them brings."""
+    by_family: dict[Family, list[Data]] = {family: [] for family in Family}
+    for case in cases_of(engine, snapshot):
+        family, assessed = await case.open(_assessed)
+        by_family[family].append(rows.seen(assessed, snapshot))
+    return by_family[Family.LENDING], by_family[Family.PERP], by_family[Family.BOOK]
+
+
+async def _assessed(case: Case[A, I, R], /) -> tuple[Family, AnyAssessment | Unjudged]:
+    return case.family, await case.assess()
 
 
 def results(
     console: Console,
     mode: str,
     of: Sequence[Result],
-    outcomes: Mapping[str, Outcome | PerpOutcome | None],
+    outcomes: Mapping[str, AnyOutcome | None],
     *,
     as_json: bool,
 ) -> None:
@@ -132,36 +115,23 @@ def results(
         as_json_text(console, {"mode": mode, "positions": [row for _, row in shown]})
         return
     for result, row in shown:
-        (_print_result if result.family is Family.LENDING else show_perps.print_result)(console, row)
+        print_result(console, result.family, row)
 
 
-def explanation(console: Console, snapshot: Snapshot, of: Result, earned: Carry | None, *, as_json: bool) -> None:
+def explanation(console: Console, snapshot: Snapshot, of: Result, *, as_json: bool) -> None:
     """Print figures → rules → decision → plan → calldata of one position or book."""
-    is_lending = of.family is Family.LENDING
-    seen = report.inputs(snapshot, rows.seen(of.assessed))
+    seen = report.inputs(snapshot, rows.seen(of.assessed, snapshot))
     data = {**seen, **rows.row(of, None)}
-    if isinstance(of.assessed, BookAssessment):
-        data["position"] = perp_report.book(of.assessed, earned)
     if as_json:
         as_json_text(console, data)
         return
     console.print(f"Block {snapshot.block.number}, {time_text(snapshot.block.timestamp)}")
     if data["position"]["readable"]:
-        (_print_figures if is_lending else show_perps.print_seen)(console, data["position"])
-    (_print_result if is_lending else show_perps.print_result)(console, data)
-    plan = data.get("plan")
-    if not plan:
-        return
-    table = Table("step", "asset", "amount", "health after", "calldata", box=None, pad_edge=False)
-    for step in plan["steps"]:
-        asset, amount = step.get("asset") or step.get("market", ""), step.get("amount") or step.get("size", "")
-        health = step.get("health_factor_after", "")
-        table.add_row(step["purpose"], asset, brief(amount), health, step["data"][:10])
-    console.print(table)
-    for other in data["alternatives"]:
-        cost = f", costs ${other['cost_usd']['total']}" if other.get("cost_usd") else ""
-        console.print(f"not chosen: {other['label']}: {other['text']} {other['detail']}{cost}", soft_wrap=True)
-    console.print("The calldata in full is in --json. Nothing was signed.")
+        print_seen = show_loans.print_loan if of.family is Family.LENDING else show_perps.print_seen
+        print_seen(console, data["position"])
+    print_result(console, of.family, data)
+    if data["plan"]:
+        print_steps(console, data)
 
 
 def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
@@ -170,88 +140,3 @@ def _print_nodes(console: Console, nodes: Sequence[NodeStatus]) -> None:
         state = f"{n.state}, read from" if n.is_current else n.state
         table.add_row(n.name, ", ".join(n.roles), str(n.head or ""), str(n.latency_ms or ""), state)
     console.print(table)
-
-
-# --- rows ------------------------------------------------------------------------------------------------------------
-
-
-def _print_result(console: Console, row: Data) -> None:
-    decision, health = row["decision"], row["health_factor"]
-    console.print(f"{row['name']}  health factor {short(health)}")
-    show_perps.print_others(console, row)
-    if decision["kind"] == "hold":
-        console.print(f"  holds: {decision['text']}")
-        for key in ("detail", "remedy"):
-            if decision[key]:
-                console.print(f"  {key}: {decision[key]}", soft_wrap=True)
-        return
-    plan, rehearsal, outcome = row["plan"], row["rehearsal"], row["outcome"]
-    partial = " (partial: all that the limits allow)" if plan["is_partial"] else ""
-    console.print(f"  rule {decision['rule']} fires; target {decision['target']}")
-    console.print(f"  plan: {plan['label']}{partial}, costs ${plan['cost_usd']['total']}", soft_wrap=True)
-    after = rehearsal["after"]
-    how = rehearsal.get("how", "rehearsed")
-    console.print(f"  {how} by {rehearsal['where']}: {rehearsal['gas_used']} gas", soft_wrap=True)
-    table = Table("", "before", "after", box=None, pad_edge=False, show_header=True)
-    for label, key in (
-        ("  health factor", "health_factor"),
-        ("  collateral $", "collateral_usd"),
-        ("  debt $", "debt_usd"),
-    ):
-        table.add_row(label, short(plan["before"][key]), short(after[key]))
-    console.print(table)
-    if outcome:
-        console.print(f"  {outcome['kind']}: {outcome['detail']}", soft_wrap=True)
-        for hash_ in outcome["transactions"]:
-            console.print(f"    {hash_}")
-
-
-def _print_figures(console: Console, seen: Data) -> None:
-    table = Table("asset", "supplied", "borrowed", "price", "liquidation at", box=None, pad_edge=False)
-    for b in seen["balances"]:
-        supplied = f"{brief(b['supplied'])}{'' if b['is_collateral'] or not brief(b['supplied']) else ' (idle)'}"
-        table.add_row(b["symbol"], supplied, brief(b["borrowed"]), short(b["price_usd"]), _liquidation(b))
-    console.print(table)
-    if (least := seen["liquidates"]["least_move"]) is not None:
-        at_once = f"{percent(seen['liquidates']['all_at_once'])} where all move against it at once"
-        console.print(f"liquidated when {moves(least)}, or by {at_once}", markup=False, soft_wrap=True)
-    for rule in seen["rules"]:
-        verdict = f"measures nothing: {rule['doubt']}" if rule["doubt"] else "fires" if rule["fired"] else "rests"
-        measured = "–" if rule["doubt"] else short(rule["measured"])
-        comparison = f"{measured} {rule['side']} {short(rule['bound'])}"
-        console.print(f"rule {rule['rule']}: {rule['measure']} {comparison}? {verdict}")
-    for doubt in seen["doubts"]:
-        console.print(f"price in doubt: {doubt['detail']} ({doubt['reason']})", style="yellow")
-
-
-def _liquidation(balance: Data) -> str:
-    price, sign = balance["liquidation_price_usd"], "+" if balance["liquidation_when"] == "rises" else "-"
-    return f"{short(price)} ({sign}{percent(balance['liquidation_move'])})" if price else "–"
-
-
-def moves(least: Data) -> str:
-    """Return a price's move that liquidates, for people."""
-    return f"{least['symbol']} {least['when']} by {percent(least['move'])}"
-
-
-def percent(share: str) -> str:
-    """Return a share for people."""
-    return f"{float(share) * 100:.1f} %"
-
-
-def _status_row(one: Data) -> tuple[str, ...]:
-    if not one["readable"]:
-        return one["name"], "unknown", "", "", "", ""
-    f = one["figures"]
-    fired = [r["rule"] for r in one["rules"] if r["fired"]]
-    rules = show_perps.rules_text(fired, one["rules"])
-    least = one["liquidates"]["least_move"]
-    distance = moves(least) if f["health_factor"] and least else "never"
-    return one["name"], short(f["health_factor"]), money(f["collateral_usd"]), money(f["debt_usd"]), distance, rules
-
-
-def _concerns(one: Data) -> list[str]:
-    if not one["readable"]:
-        return [f"{one['name']}: {one['detail']} ({one['reason']})"]
-    blind = [f"{one['name']}: {rule['doubt']}" for rule in one["rules"] if rule["doubt"]]
-    return blind + [f"{one['name']}: {d['detail']} ({d['reason']})" for d in one["doubts"]]

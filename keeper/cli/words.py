@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from keeper.core.words import brief, cut, money, short, short_address
+from keeper.core.words import brief, cut, money, percent, short, short_address
 
-__all__ = ["Data", "as_json_text", "brief", "cut", "money", "short", "short_address", "time_text"]
+__all__ = ["Data", "as_json_text", "brief", "cut", "money", "percent", "short", "short_address", "time_text"]
 
 Data = dict[str, Any]
 

@@ -12,6 +12,11 @@ def short(value: str | None, places: int = 4) -> str:
     return f"{sign}{int(whole):,}{'.' if places else ''}{part[:places].ljust(places, '0')}"
 
 
+def percent(value: str | None, places: int = 2) -> str:
+    """Return a share for people, in percent; ∞ where there is none."""
+    return "∞" if value is None else f"{float(value) * 100:.{places}f} %"
+
+
 def brief(amount: str | None) -> str:
     """Return a token amount for people: six places at most, nothing for nothing, words as they are."""
     if amount is None or not amount[:1].isdigit():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from keeper.core.decide import Decided, Hold
 from keeper.core.drills import Rehearsal
@@ -93,9 +93,6 @@ class Case(Protocol[A, I, R]):
 
     def standing(self, assessed: A | Unjudged) -> str:
         """Return how it stands, in a sentence; empty where nobody knows."""
-
-    def inputs(self, assessed: A | Unjudged) -> dict[str, Any]:
-        """Return everything a decision rests on, as plain data."""
 
     async def follow_up(self, assessed: A | Unjudged, decision: Hold | I) -> None:
         """See to what is due after the rules were heard. Raises NodeError, JournalError."""

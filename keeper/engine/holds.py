@@ -16,6 +16,7 @@ from keeper.engine import report
 from keeper.engine.case import A, Case, I, R
 from keeper.engine.engine import Engine
 from keeper.engine.result import Result
+from keeper.engine.rows import seen
 from keeper.journal import JournalError, NewDecision
 from keeper.journal.decisions import Kind
 
@@ -33,7 +34,11 @@ async def conclude_holds(
     if _is_at_rest(engine, case.subject, holds, acting):
         return
     engine.observer.judged(case.subject, case.notices(assessed, holds), lambda: case.standing(assessed), acting)
-    await _write_holds(engine, case.snapshot.block, case.subject, holds, lambda: case.inputs(assessed))
+
+    def inputs() -> report.Data:
+        return report.inputs(case.snapshot, seen(assessed))
+
+    await _write_holds(engine, case.snapshot.block, case.subject, holds, inputs)
 
 
 def _is_at_rest(engine: Engine, subject: str, holds: Sequence[Hold], acting: str | None) -> bool:

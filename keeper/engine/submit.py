@@ -16,6 +16,7 @@ from keeper.engine import report
 from keeper.engine.engine import Engine
 from keeper.engine.holds import where
 from keeper.engine.report import Data
+from keeper.engine.rows import seen
 from keeper.execution.executor import Errand, Executor, O
 from keeper.execution.flight import Reconsider
 from keeper.execution.rehearsal import Refused
@@ -33,7 +34,6 @@ CHANGES = 5
 class Written:
     """What the journal keeps of a plan of one kind, beside what it keeps of all."""
 
-    judged: Data
     plan: Data
     rehearsal: Data
     doing: Doing = "act"
@@ -142,7 +142,7 @@ def _entry(engine: Engine, it: Departure[O], replaces: int | None = None) -> Ent
     engine.observer.planned(intent.position, intent.rule.name, plan.label, plan.cost.total, is_partial=plan.is_partial)
     alternatives = [report.rejected(r) for r in plan.rejected]
     alternatives += [{"label": p.label, "reason": why.reason.code, "detail": why.detail} for p, why in it.refused]
-    inputs = report.inputs(it.snapshot, kept.judged)
+    inputs = report.inputs(it.snapshot, seen(intent.assessment))
     return Entry(
         NewDecision(
             **where(it.snapshot.block),

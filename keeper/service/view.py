@@ -20,7 +20,7 @@ from keeper.core.snapshot import Snapshot, Wallet
 from keeper.core.trail import NOTHING
 from keeper.core.units import DAY_S, INFINITE, decimal_of
 from keeper.engine import report, rows
-from keeper.engine.perp import report as perp_report
+from keeper.engine.perp import book_report
 from keeper.engine.perp.assess import carry_of
 from keeper.engine.report import Data
 from keeper.engine.result import AnyAssessment, Result
@@ -96,7 +96,7 @@ def _subject(engine: Opened, snapshot: Snapshot, of: Result) -> Data:
     seen = rows.seen(assessed)
     if isinstance(assessed, BookAssessment):
         carry = None if assessed.exposure.doubts else carry_of(snapshot, assessed)
-        seen = perp_report.book(assessed, carry) | {"rules": [report.verdict(v) for v in assessed.verdicts]}
+        seen = book_report.book(assessed, carry) | {"rules": [report.verdict(v) for v in assessed.verdicts]}
     return {
         "name": of.name,
         "kind": of.family.value,

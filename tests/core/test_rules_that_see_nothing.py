@@ -22,7 +22,7 @@ from perp_builders import (
 )
 from perp_strategies import a_position
 
-from keeper.cli.show_perps import rules_text
+from keeper.cli.show_results import rules_text
 from keeper.core.book.kind import BOOK as BOOKS
 from keeper.core.book.position import BookPosition, exposure
 from keeper.core.book.rules import BookAssessment, BookRule
@@ -37,6 +37,7 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import judge
 from keeper.core.trail import Trail
 from keeper.engine.perp import report
+from keeper.engine.perp.book_report import book
 
 from core_builders import OWNER, safety  # isort: skip
 
@@ -110,7 +111,7 @@ def test_a_book_rule_of_an_underlying_that_nobody_trades_holds(underlying: str, 
     assert isinstance(found, Hold)
     assert (found.rule, found.reason) == ("delta", Reason.RULE_UNDECIDABLE)
     assert underlying in found.detail
-    assert any(underlying in d["detail"] for d in report.book(of)["doubts"])
+    assert any(underlying in d["detail"] for d in book(of)["doubts"])
 
 
 def test_a_book_rule_of_an_underlying_its_hedge_trades_is_at_rest() -> None:
@@ -129,5 +130,5 @@ def test_an_alert_needs_no_hedge_but_a_name_that_is_known() -> None:
 def test_status_counts_no_blind_rule_among_those_at_rest() -> None:
     """It is named."""
     of = report.assessment(assessed_perp(short(), stop("SOL"), perp_rule()))
-    assert rules_text([], of["rules"]) == "1 rest; stop measures nothing"
-    assert rules_text([], []) == "none"
+    assert rules_text(of["rules"]) == "1 rest; stop measures nothing"
+    assert rules_text([]) == "none"

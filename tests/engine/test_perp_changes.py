@@ -119,9 +119,9 @@ def _without_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(recheck, "judge_perp", judged)
     monkeypatch.setattr(recheck, "prepare_perp", prepared_now)
-    monkeypatch.setattr(departure.report, "judged", lambda _: {})
     monkeypatch.setattr(departure.report, "plan", lambda *_: {})
     monkeypatch.setattr(departure.report, "rehearsal", lambda *_: {})
+    monkeypatch.setattr(submit, "seen", lambda *_: {})
     monkeypatch.setattr(submit.report, "inputs", lambda *_: {})
     monkeypatch.setattr(departure, "outcome_said", lambda *_: "")
     grant = lambda engine, block, plan, spent, price: SimpleNamespace(spent_today=spent)  # noqa: E731

@@ -28,7 +28,6 @@ from keeper.engine.lending.notices import loan_notices, standing_of
 from keeper.engine.lending.plan import rehearsed_now
 from keeper.engine.lending.preflight import Prepared
 from keeper.engine.one_position import OfOnePosition
-from keeper.engine.report import Data, assessment, inputs
 from keeper.engine.result import AnyOutcome
 from keeper.engine.submit import submit
 from keeper.execution.outcome import Outcome
@@ -84,10 +83,6 @@ class LendingCase(OfOnePosition):
     def standing(self, assessed: LendingAssessment | Unjudged) -> str:
         """Return how it stands."""
         return standing_of(assessed)
-
-    def inputs(self, assessed: LendingAssessment | Unjudged) -> Data:
-        """Return everything a decision rests on."""
-        return inputs(self.snapshot, assessment(assessed))
 
     async def follow_up(self, assessed: LendingAssessment | Unjudged, decision: Hold | LendingIntent) -> None:
         """Report what somebody else did to it: after what its rules ask for. Raises JournalError."""

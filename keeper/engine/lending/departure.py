@@ -8,14 +8,14 @@ from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Usd
-from keeper.engine import report
 from keeper.engine.engine import Engine
+from keeper.engine.lending import report
 from keeper.engine.lending.deeds import outcome_said
 from keeper.engine.lending.preflight import Prepared, grant_of
 from keeper.engine.lending.recheck import lending_look, look_again
 from keeper.engine.one_position import OfOnePlan
 from keeper.engine.recheck import Anew
-from keeper.engine.report import Data
+from keeper.engine.report import Data, fee
 from keeper.engine.submit import Heading, Written
 from keeper.execution.executor import Errand, Executor
 from keeper.execution.outcome import Outcome
@@ -41,8 +41,8 @@ class LendingDeparture(OfOnePlan[Prepared]):
     def written(self) -> Written:
         """Return what the journal keeps of it."""
         sent = self._prepared
-        made = report.plan(sent.plan, sent.script.calls) | report.fee(sent.stake, sent.ceiling)
-        return Written(report.assessment(sent.plan.intent.assessment), made, report.rehearsal(sent.rehearsed))
+        made = report.plan(sent.plan, sent.script.calls) | fee(sent.stake, sent.ceiling)
+        return Written(made, report.rehearsal(sent.rehearsed))
 
     def rehearsed(self) -> Outcome:
         """Return the outcome of a plan that was only to be rehearsed."""

@@ -14,9 +14,9 @@ from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import USD, Address, mul_div_down, usd_text
-from keeper.engine import report
 from keeper.engine.engine import Engine
 from keeper.engine.holds import where
+from keeper.engine.lending import report
 from keeper.engine.lending.balances import Balances, Lent, balances_of
 from keeper.engine.lending.notices import standing_of
 from keeper.journal import NewDecision

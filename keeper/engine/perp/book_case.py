@@ -25,9 +25,7 @@ from keeper.engine.perp.departure import PerpDeparture
 from keeper.engine.perp.notices import book_notices, standing_of
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.prepare import prepare_hedge
-from keeper.engine.perp.report import judged
 from keeper.engine.perp.unwind import gives_up, stand_by
-from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome
 from keeper.engine.submit import submit
 from keeper.execution.outcome import PerpOutcome
@@ -100,10 +98,6 @@ class BookCase:
     def standing(self, assessed: BookAssessment | Unjudged) -> str:
         """Return how it stands."""
         return standing_of(assessed)
-
-    def inputs(self, assessed: BookAssessment | Unjudged) -> Data:
-        """Return everything a decision rests on."""
-        return inputs(self.snapshot, judged(assessed))
 
     async def follow_up(self, assessed: BookAssessment | Unjudged, decision: Hold | BookIntent) -> None:
         """Report how it stands outside its band; unwind its first leg when the time for the second is over."""

@@ -28,9 +28,7 @@ from keeper.engine.perp.notices import perp_notices, standing_of
 from keeper.engine.perp.orders import look_after_orders
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.prepare import prepare_perp
-from keeper.engine.perp.report import judged
 from keeper.engine.perp.stops import keep_stops, take_back
-from keeper.engine.report import Data, inputs
 from keeper.engine.result import AnyOutcome
 from keeper.engine.submit import submit
 from keeper.execution.outcome import PerpOutcome
@@ -91,10 +89,6 @@ class PerpCase(OfOnePosition):
     def standing(self, assessed: PerpAssessment | Unjudged) -> str:
         """Return how it stands."""
         return standing_of(assessed)
-
-    def inputs(self, assessed: PerpAssessment | Unjudged) -> Data:
-        """Return everything a decision rests on."""
-        return inputs(self.snapshot, judged(assessed))
 
     async def follow_up(self, assessed: PerpAssessment | Unjudged, decision: Hold | PerpIntent) -> None:
         """Where nothing is sent for its rules, keep the stop orders that rest with the venue. Raises NodeError."""

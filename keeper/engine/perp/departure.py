@@ -44,8 +44,7 @@ class PerpDeparture(OfOnePlan[PerpPrepared]):
         """Return what the journal keeps of it."""
         sent = self._prepared
         made = report.plan(sent.plan, sent.calls, sent.ceiling)
-        judged = report.judged(sent.plan.intent.assessment)
-        return Written(judged, made, report.rehearsal(sent), "upkeep" if sent.plan.is_upkeep else "act")
+        return Written(made, report.rehearsal(sent), "upkeep" if sent.plan.is_upkeep else "act")
 
     def rehearsed(self) -> PerpOutcome:
         """Return the outcome of a plan that was only to be rehearsed."""

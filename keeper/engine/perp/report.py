@@ -1,22 +1,18 @@
-"""What was seen, decided and done about perpetual positions and books, as plain data: journal, --json, explain."""
+"""What was seen, decided and done about perpetual positions, as plain data: journal, --json, explain."""
 
 from __future__ import annotations
 
-from keeper.core.book import unhedged as legs
-from keeper.core.book.carry import Carry
-from keeper.core.book.rules import BookAssessment, goal_of, underlying_of
 from keeper.core.perp import margin as perps
 from keeper.core.perp.moves import AddMargin, AllowMargin, PerpMove, TakeMargin, Trade
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd
 from keeper.core.perp.rules import PerpAssessment
-from keeper.core.prices import Doubt
 from keeper.core.rules import Unjudged
-from keeper.core.units import INFINITE, WAD, Wei, decimal_of, usd_text
+from keeper.core.units import INFINITE, WAD, Wei, decimal_of
 from keeper.engine import report
 from keeper.engine.perp.preflight import PerpPrepared
-from keeper.engine.report import Data, verdict
+from keeper.engine.report import Data
 from keeper.execution.outcome import PerpOutcome
 from keeper.venues.ports import Call
 
@@ -59,80 +55,8 @@ def position(of: PerpPosition) -> Data:
 def assessment(of: PerpAssessment | Unjudged) -> Data:
     """Return what the rules say of a position."""
     if isinstance(of, Unjudged):
-        return report.assessment(of)
-    return {
-        **position(of.position),
-        "readable": True,
-        "rules": [verdict(v) for v in of.verdicts],
-        "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in of.doubts],
-    }
-
-
-def book(of: BookAssessment, carry: Carry | None = None) -> Data:
-    """Return a book's exposure, by whom it is held, and what of the naked-delta budget is used."""
-    rule = of.rule
-    return {
-        "name": of.exposure.book.name,
-        "readable": not of.exposure.doubts,
-        "underlying": underlying_of(rule),
-        "delta": decimal_of(of.delta, 18, 6),
-        "band": decimal_of(rule.trigger.bound, 18, 6),
-        "target": decimal_of(goal_of(rule), 18, 6),
-        "parts": [
-            {"holder": p.holder, "asset": p.symbol, "underlying": p.underlying, "delta": decimal_of(p.delta, 18, 6)}
-            for p in of.exposure.parts
-        ],
-        "outside_since": of.naked.since,
-        "naked": legs.budget_text(of.naked, of.exposure.book.budget) if of.naked.since is not None else None,
-        "failed_orders": of.naked.tries,
-        "carry": _carry(carry) if carry else None,
-        "doubts": [{"reason": d.reason.code, "detail": d.detail} for d in _doubts_of(of)],
-    }
-
-
-def _doubts_of(of: BookAssessment) -> tuple[Doubt, ...]:
-    """Return what speaks against believing a book's delta, and against trading for it."""
-    if of.exposure.doubts:
-        return (*of.exposure.doubts, *of.doubts)
-    return (*(v.doubt for v in of.verdicts if v.doubt), *of.doubts)
-
-
-def _carry(found: Carry) -> Data:
-    """Return what holding the book brings or costs in a day at present rates, and the hedge's break-even."""
-    if found.days is not None:
-        even = f"{found.days} days"
-        line = f"the hedge earns {_base(found.funding)} a day: {even} pay for entering and leaving it"
-    elif found.move:
-        share = decimal_of(found.move * 100, 18, 3)
-        even = f"{share} % a day"
-        line = f"the hedge costs {_base(-found.funding)} a day: a fall of {share} % in a day is worth as much"
-    else:
-        even, line = "–", "the hedge costs no funding now"
-    earned = f"supplied {_base(found.supplied)}, borrowed {_base(-found.borrowed)}, funding {_base(found.funding)}"
-    return {
-        "per_day_usd": decimal_of(found.per_day, 8, 2),
-        "supply_per_day_usd": decimal_of(found.supplied, 8, 2),
-        "borrow_per_day_usd": decimal_of(-found.borrowed, 8, 2),
-        "funding_per_day_usd": decimal_of(found.funding, 8, 2),
-        "enter_and_leave_usd": decimal_of(found.to_open, 8, 2),
-        "per_day": _base(found.per_day),
-        "break_even": even,
-        "lines": [
-            f"carry {_base(found.per_day)} a day: {earned}",
-            f"{line}; entering and leaving costs about {_base(found.to_open)}",
-        ],
-    }
-
-
-def _base(dollars: int) -> str:
-    """Return dollars for people; less than a cent is nothing."""
-    cents = abs(dollars) // 10**6 * 10**6
-    return usd_text(-cents if dollars < 0 and cents else cents)
-
-
-def judged(of: PerpAssessment | BookAssessment | Unjudged) -> Data:
-    """Return what was judged, a position or a book, as plain data."""
-    return book(of) if isinstance(of, BookAssessment) else assessment(of)
+        return report.unjudged(of)
+    return position(of.position) | report.ruled(of, of.doubts)
 
 
 def plan(of: PerpPlan, calls: tuple[Call, ...] = (), ceiling: Wei | None = None) -> Data:
@@ -141,42 +65,20 @@ def plan(of: PerpPlan, calls: tuple[Call, ...] = (), ceiling: Wei | None = None)
         {"move": type(s.move).__name__, **_move(of.before, s.move), "spend_usd": decimal_of(s.spend, 8, 2)}
         for s in of.steps
     ]
+    made = report.plan(of, figures(of.before), figures(of.projected), steps, calls)
     for step, call in zip(steps, calls, strict=False):
-        step |= {"purpose": call.purpose, "to": call.to, "data": "0x" + call.data.hex(), "value_wei": str(call.value)}
-    cost = of.cost
-    return {
-        "label": of.label,
-        "is_partial": of.is_partial,
-        "cost_usd": {
-            "gas": decimal_of(cost.gas, 8, 4),
-            "trading": decimal_of(cost.trading, 8, 4),
-            "capital": decimal_of(cost.capital, 8, 4),
-            "total": decimal_of(cost.total, 8, 4),
-        },
-        "spend_usd": decimal_of(of.spend, 8, 2),
-        "before": figures(of.before),
-        "projected": figures(of.projected),
-        "promise": str(of.postcondition),
-        "steps": steps,
-        "fee_ceiling": {"gwei": None if ceiling is None else decimal_of(ceiling, 9)},
-    }
+        step["value_wei"] = str(call.value)
+    return made | report.fee(None, ceiling)
 
 
 def rehearsal(of: PerpPrepared) -> Data:
     """Return how a rehearsal went."""
-    return {"passed": True, "where": of.where, "gas_used": sum(of.gas_used), "after": figures(of.after)}
+    return report.rehearsal(of.where, of.gas_used, figures(of.after))
 
 
 def outcome(of: PerpOutcome) -> Data:
-    """Return what came of a plan."""
-    return {
-        "kind": of.kind,
-        "reason": of.reason.code,
-        "detail": of.detail,
-        "after": figures(of.after) if of.after else None,
-        "transactions": list(of.hashes),
-        "waiting_orders": list(of.waiting),
-    }
+    """Return what came of a plan, and the orders that wait."""
+    return report.outcome(of, figures) | {"waiting_orders": list(of.waiting)}
 
 
 def _leg(of: PerpPosition, leg: PerpLeg) -> Data:
