@@ -5,26 +5,22 @@ The market is asked for its events only where balances changed: a quiet block co
 
 from __future__ import annotations
 
-from keeper.chain.errors import NodeError
 from keeper.core.lending.rules import LendingAssessment
-from keeper.core.notices import sentence
-from keeper.core.occurrences import Occurrence, What, strangers
+from keeper.core.occurrences import Occurrence, What
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import USD, Address, mul_div_down, usd_text
 from keeper.engine.engine import Engine
-from keeper.engine.holds import where
+from keeper.engine.foreign_changes import ForeignChange, forced_by, happened, reason_of, report_change, said
 from keeper.engine.lending import report
 from keeper.engine.lending.balances import Balances, Lent, balances_of
 from keeper.engine.lending.notices import standing_of
-from keeper.journal import NewDecision
 
 MOST_LOOKS = 3
 """Blocks at which the market's events are asked for before a change is reported without them."""
-MOST_WORDS = 6
-"""Events that an alarm names."""
+UNKNOWN = "no event of the market says how: a transfer, a reorg, or a node that does not give its logs"
 
 
 async def notice(engine: Engine, position: LendingPosition, assessed: LendingAssessment | Unjudged) -> None:
@@ -36,20 +32,16 @@ async def notice(engine: Engine, position: LendingPosition, assessed: LendingAss
         return
     if engine.reader.positions[name].spender in engine.state.in_flight or before.block >= position.block.number:
         return  # looked at once it has landed, and at a newer block than the last look
-    try:
-        found = await engine.logs.happened(name, before.block + 1, position.block.number)
-    except NodeError:
+    seen = await happened(engine, name, before.block, position.block)
+    if seen is None:
         engine.lent.looks[name] = engine.lent.looks.get(name, 0) + 1
         if engine.lent.looks[name] < MOST_LOOKS:
             return
         await _report(engine, position, assessed, before, ())
-    else:
-        own = await engine.journal.transactions.own_of({o.transaction for o in found})
-        foreign = strangers(found, own)
-        if foreign and _matters(foreign, position):
-            await _report(engine, position, assessed, before, foreign)
-        elif not found and _fallen(before.balances, balances_of(position)):
-            await _report(engine, position, assessed, before, ())
+    elif seen.foreign and _matters(seen.foreign, position):
+        await _report(engine, position, assessed, before, seen.foreign)
+    elif not seen.found and _fallen(before.balances, balances_of(position)):
+        await _report(engine, position, assessed, before, ())
     await engine.lent.keep(position)
 
 
@@ -66,24 +58,18 @@ async def _report(
     before: Lent,
     found: tuple[Occurrence, ...],
 ) -> None:
-    name, block = position.name, position.block
-    reason = Reason.LIQUIDATED if any(o.what is What.LIQUIDATED for o in found) else Reason.CHANGED_OUTSIDE
-    words = said(found)
-    title = title_of(name, reason, is_closed=position.is_empty)
-    body = sentence(words, dollars(before, position), standing_of(assessed), reason.remedy)
-    engine.observer.noticed(name, reason, title, body)
-    await engine.journal.decisions.record(
-        NewDecision(
-            **where(block),
-            position=name,
-            rule=None,
-            mode=engine.terms.mode,
-            kind="danger" if reason is Reason.LIQUIDATED else "alert",
-            reason=reason.code,
-            summary=f"{reason.short}: {words}",
-            inputs={"since_block": before.block, "position": report.assessment(assessed)},
-        )
+    reason = reason_of(forced_by(found))
+    change = ForeignChange(
+        name=position.name,
+        block=position.block,
+        reason=reason,
+        since=before.block,
+        titles=(title_of(position.name, reason, is_closed=position.is_empty),),
+        words=said(found, UNKNOWN),
+        standing=(dollars(before, position), standing_of(assessed)),
+        seen=report.assessment(assessed),
     )
+    await report_change(engine, change)
 
 
 def title_of(name: str, reason: Reason, *, is_closed: bool) -> str:
@@ -91,15 +77,6 @@ def title_of(name: str, reason: Reason, *, is_closed: bool) -> str:
     if reason is Reason.LIQUIDATED:
         return f"{name} was liquidated{', and nothing is left of it' if is_closed else ''}"
     return f"{name} was {'closed' if is_closed else 'changed'}, and not by this keeper"
-
-
-def said(found: tuple[Occurrence, ...]) -> str:
-    """Return what happened with amounts, and in which transactions."""
-    if not found:
-        return "no event of the market says how: a transfer, a reorg, or a node that does not give its logs"
-    words = [f"{o.words} (block {o.block}, {o.transaction})" for o in found[-MOST_WORDS:]]
-    more = f"{len(found) - MOST_WORDS} more before; " if len(found) > MOST_WORDS else ""
-    return more + "; ".join(words)
 
 
 def dollars(before: Lent, position: LendingPosition) -> str:

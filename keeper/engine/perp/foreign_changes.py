@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from keeper.chain.errors import NodeError
 from keeper.core.notices import sentence
-from keeper.core.occurrences import Occurrence, What, strangers
+from keeper.core.occurrences import Occurrence
 from keeper.core.perp.kind import pending_order
 from keeper.core.perp.position import PerpPosition
-from keeper.core.reasons import Reason
 from keeper.engine.engine import Engine
+from keeper.engine.foreign_changes import (
+    ForeignChange,
+    Happened,
+    forced_by,
+    happened,
+    reason_of,
+    report_change,
+    said,
+)
 from keeper.engine.history import Shrunk
-from keeper.engine.holds import where
 from keeper.engine.perp import report
 from keeper.engine.perp.notices import position_text, size_text
-from keeper.journal import NewDecision
 
-REASONS = {What.LIQUIDATED: Reason.LIQUIDATED, What.DELEVERAGED: Reason.DELEVERAGED}
 UNKNOWN = "closed by hand, liquidated or deleveraged: the venue's events do not say which"
 
 
@@ -30,44 +34,31 @@ async def notice(engine: Engine, position: PerpPosition) -> None:
         engine.perps.expected.add(name)
     if not lost:
         return
-    try:
-        found = await engine.logs.happened(name, lost[0].since + 1, position.block.number)
-    except NodeError:
-        found = ()
-    own = await engine.journal.transactions.own_of({o.transaction for o in found})
     stops = await engine.perps.own_orders(name)
-    foreign = strangers(found, own | stops)
-    if foreign or not found:
-        await _report(engine, position, lost, foreign)
-        return
-    if any(o.order in stops for o in found):
+    seen = await happened(engine, name, lost[0].since, position.block, stops) or Happened((), ())
+    if seen.foreign or not seen.found:
+        await _report(engine, position, lost, seen.foreign)
+    elif any(o.order in stops for o in seen.found):
         title = f"{name}: {lost[0].symbol} {_what(position, lost[0])}: a stop order left with the venue was carried out"
-        engine.observer.raise_alarm(None, title, sentence(_words(found), position_text(position)))
+        engine.observer.raise_alarm(None, title, sentence(said(seen.found, UNKNOWN), position_text(position)))
 
 
 async def _report(
     engine: Engine, position: PerpPosition, lost: tuple[Shrunk, ...], foreign: tuple[Occurrence, ...]
 ) -> None:
-    name = position.name
-    forced = next((o.what for o in foreign if o.what.is_forced), None)
-    reason = REASONS[forced] if forced else Reason.CHANGED_OUTSIDE
+    forced = forced_by(foreign)
     by = f"and not by this keeper{f': {forced.value}' if forced else ''}"
-    words = _words(foreign) or UNKNOWN
-    for leg in lost:
-        title = f"{name}: {leg.symbol} {_what(position, leg)}, {by}"
-        engine.observer.noticed(name, reason, title, sentence(words, position_text(position), reason.remedy))
-    await engine.journal.decisions.record(
-        NewDecision(
-            **where(position.block),
-            position=name,
-            rule=None,
-            mode=engine.terms.mode,
-            kind="danger" if forced else "alert",
-            reason=reason.code,
-            summary=f"{reason.short}: {words}",
-            inputs={"since_block": lost[0].since, "position": report.position(position)},
-        )
+    change = ForeignChange(
+        name=position.name,
+        block=position.block,
+        reason=reason_of(forced),
+        since=lost[0].since,
+        titles=tuple(f"{position.name}: {leg.symbol} {_what(position, leg)}, {by}" for leg in lost),
+        words=said(foreign, UNKNOWN),
+        standing=(position_text(position),),
+        seen=report.position(position),
     )
+    await report_change(engine, change)
 
 
 def _what(position: PerpPosition, leg: Shrunk) -> str:
@@ -76,7 +67,3 @@ def _what(position: PerpPosition, leg: Shrunk) -> str:
     here = position.leg(leg.symbol)
     turned = " and turned round" if (leg.now > 0) != (leg.before > 0) else ""
     return f"shrank from {size_text(here, leg.before)} to {size_text(here, leg.now)}{turned}"
-
-
-def _words(found: tuple[Occurrence, ...]) -> str:
-    return "; ".join(o.words for o in found)
