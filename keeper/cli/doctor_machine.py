@@ -52,7 +52,7 @@ async def examine_pauses(engine: Opened, settings: Settings) -> list[Finding]:
 
 async def examine_alarms(settings: Settings, *, send_test: bool) -> list[Finding]:
     """Return whether alarms have somewhere to go; with a test, whether they arrive there."""
-    urls = [url.reveal() for url in settings.alerts.urls]
+    urls = [url.reveal() for url in (*settings.alerts.urls, *settings.alerts.escalate_urls)]
     if not urls:
         return [warning("alarms", "no address: only the log will say", "name one in [alerts] urls")]
     if not send_test:

@@ -24,6 +24,13 @@ class HeardNews:
     times: int
     spells: int
 
+    @property
+    def escalates(self) -> bool:
+        """Whether it lasts or got worse, or did before it was over."""
+        if self.news is News.OVER:
+            return self.condition.told_at > self.condition.since
+        return self.news in (News.STILL, News.WORSE)
+
     def worded(self, title: str, body: str) -> tuple[str, str]:
         """Return title and body as the owner reads them."""
         match self.news:
@@ -108,6 +115,10 @@ class Alarms:
     def keys_of(self, subject: str) -> list[str]:
         """Return the troubles of a subject that are not over."""
         return [k for k, c in self._known.items() if c.subject == subject and c.over_at is None]
+
+    def open_keys(self, prefix: str) -> list[str]:
+        """Return the troubles that are not over, of those whose key begins so."""
+        return [k for k, c in self._known.items() if k.startswith(prefix) and c.over_at is None]
 
     def take_changes(self) -> list[dict[str, Any]] | None:
         """Return all as JSON can hold it when the owner heard something since this was last asked; else None."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from keeper.observe import outward
@@ -11,6 +13,10 @@ from keeper.observe import outward
 DELIVERY_TRIES = 3
 DELIVERY_AGAIN_S = 3.0
 """Between tries to deliver an alarm at an address: the next one is an hour away, or never comes."""
+MOST_WAITING = 200
+"""Alarms that wait for an address; past that the oldest are dropped, and logged as not delivered."""
+LEAVE_S = 20.0
+"""How long the end of the process waits for what is not yet delivered."""
 
 
 class Alarm(Protocol):
@@ -46,21 +52,64 @@ class AppriseAlarm:
 
 
 class Delivery:
-    """Delivers one alarm after the other, off the keeper's path. ``failed`` is called with the title and the error."""
+    """Delivers one alarm after the other, off the keeper's path. ``failed`` is called with the title and the error.
+
+    A channel that hangs holds up neither a block nor the end of the process: what waits is bounded, the oldest goes
+    first, and the thread is nobody's to wait for.
+    """
 
     def __init__(self, alarm: Alarm | None, failed: Callable[[str, str | None], None]) -> None:
         self._alarm = alarm
         self._failed = failed
-        self._post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alarm")
+        self._waiting: deque[tuple[str, str]] = deque()
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_busy = False
+        self._is_closed = False
 
     def send(self, title: str, body: str) -> None:
         """Deliver soon; nothing happens where no address is set."""
-        if self._alarm is not None:
-            self._post.submit(self._deliver, self._alarm, title, body)
+        if self._alarm is None:
+            return
+        with self._change:
+            self._waiting.append((title, body))
+            dropped = self._waiting.popleft()[0] if len(self._waiting) > MOST_WAITING else None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, args=(self._alarm,), name="alarm", daemon=True)
+                self._thread.start()
+            self._change.notify_all()
+        if dropped is not None:
+            self._failed(dropped, "too many wait for an address that takes none")
 
     def close(self) -> None:
-        """Wait until the last alarms are out."""
-        self._post.shutdown(wait=True)
+        """Wait until the last alarms are out, and not for ever."""
+        until = time.monotonic() + LEAVE_S
+        with self._change:
+            self._is_closed = True
+            self._change.notify_all()
+            while (self._waiting or self._is_busy) and (left := until - time.monotonic()) > 0:
+                self._change.wait(left)
+            undelivered = [title for title, _ in self._waiting]
+            self._waiting.clear()
+        for title in undelivered:
+            self._failed(title, "the keeper ended before the address took it")
+
+    def _run(self, alarm: Alarm) -> None:
+        while (next_ := self._next()) is not None:
+            self._deliver(alarm, *next_)
+            with self._change:
+                self._is_busy = False
+                self._change.notify_all()
+
+    def _next(self) -> tuple[str, str] | None:
+        with self._change:
+            while not self._waiting:
+                if self._is_closed:
+                    self._thread = None
+                    return None
+                self._change.wait()
+            self._is_busy = True
+            return self._waiting.popleft()
 
     def _deliver(self, alarm: Alarm, title: str, body: str) -> None:
         try:

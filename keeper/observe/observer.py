@@ -55,9 +55,10 @@ class Observer:
         repeat_s: int = 3600,
         clock: Callable[[], float] = time.time,
         called: str = "",
+        escalation: Alarm | None = None,
     ) -> None:
         self._gauges = Gauges(is_live=mode == "live")
-        self.voice = Voice(mode, alarm, repeat_s, clock, called, self._gauges.alarmed)
+        self.voice = Voice(mode, alarm, repeat_s, clock, called, self._gauges.alarmed, escalation)
         self._log, self._line = self.voice.log, self.voice.line
         self.raise_alarm, self.clear_alarm, self.over = self.voice.raise_alarm, self.voice.clear_alarm, self.voice.over
         self._mode = mode
@@ -239,7 +240,7 @@ class Observer:
         staying = there | {key for key in self.voice.known.keys_of(subject) if key.startswith(firing)}
         ended = {heard.condition.name: heard for heard in self.voice.known.gone_but(subject, staying)}
         for heard in ended.values():
-            self.voice.alert(*heard.worded("", standing))
+            self.voice.alert(*heard.worded("", standing), escalates=heard.escalates)
         for heard in self.voice.lines.gone_but(subject, there):
             self._log.debug("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
 
@@ -257,7 +258,7 @@ class Observer:
             self._log.debug("held", **stated)
             return
         title, body = heard.worded(notice.title, notice.body)
-        self.voice.alert(title, body, **stated)
+        self.voice.alert(title, body, escalates=heard.escalates, is_minor=False, **stated)
 
     def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
         """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
@@ -370,6 +371,19 @@ class Observer:
     def drill_failed(self, why: str) -> None:
         """The rescues could not be rehearsed."""
         say_drill_failed(self.voice, why)
+
+    def summary(self, body: str) -> None:
+        """A day went by: how all stands, sent to the owner; no alarm."""
+        self._log.info("summary", body=body.replace("\n", " "))
+        self.voice.send("daily summary", body)
+
+    def heartbeat_failed(self, kind: str) -> None:
+        """The dead-man's switch could not be called: its own silence is the alarm."""
+        self._line("warning", "heartbeat", "heartbeat_failed", error=kind)
+
+    def troubles(self, prefix: str) -> list[str]:
+        """Return what is not over, of those whose key begins so."""
+        return self.voice.known.open_keys(prefix)
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 

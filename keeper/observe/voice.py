@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,6 +18,11 @@ from keeper.observe.structured import structlog
 
 QUIET_S = 900.0
 """A line that would only repeat what was logged is summed up this often."""
+HOUR_S = 3600.0
+MOST_AN_HOUR = 30
+"""Minor alarms that are sent within an hour."""
+MINOR = ("node:", "price:", "flaw:", "name:", "exposed:", "reorg:", "tend:", "reconcile:")
+"""How the keys of troubles begin that may be many at once, and cost nobody a position by themselves."""
 MOST_ALARMS = 100
 """Titles of alarms that are kept in mind."""
 
@@ -35,6 +41,7 @@ class Voice:
         clock: Callable[[], float] = time.time,
         called: str = "",
         counted: Callable[[], None] = lambda: None,
+        escalation: Alarm | None = None,
     ) -> None:
         self.log = structlog.get_logger().bind(mode=mode, **({"network": called} if called else {}))
         self.alarms: list[str] = []
@@ -48,6 +55,12 @@ class Voice:
         self._title = f"keeper · {called}" if called else "keeper"
         self._counted = counted
         self._delivery = Delivery(alarm, self._failed)
+        self._escalation = Delivery(escalation, self._failed)
+        """To where what lasts or gets worse goes as well."""
+        self._clock = clock
+        self._sent = deque[float](maxlen=MOST_AN_HOUR)
+        """When the last minor alarms were sent."""
+        self._withheld_since: float | None = None
 
     def line(self, level: str, key: str, event: str, *, subject: str = "", name: str = "", **stated: Any) -> None:
         """Log what is new; what only repeats is counted, and logged again once in a while with the count."""
@@ -55,13 +68,40 @@ class Voice:
         log = self.log.debug if heard is None else getattr(self.log, level)
         log(event, **stated, **(_times(heard) if heard else {}))
 
-    def alert(self, title: str, body: str, **of: str | None) -> None:
-        """Log an alarm and send it off."""
+    def alert(
+        self, title: str, body: str, *, escalates: bool = False, is_minor: bool = False, **of: str | None
+    ) -> None:
+        """Log an alarm and send it off; one that ``escalates`` goes further.
+
+        Of what is minor there is a limit an hour: past it there is one message, and the log.
+        """
         title, body = printable(title), "\n".join(printable(line) for line in body.splitlines())
         self.log.warning("alarm", title=title, body=body.replace("\n", " "), **of)
         self.alarms = [*self.alarms[1 - MOST_ALARMS :], title]
         self._counted()
+        if is_minor and self._is_flood():
+            return
         self._delivery.send(f"{self._title} · {title}", body)
+        if escalates:
+            self._escalation.send(f"{self._title} · {title}", body)
+
+    def _is_flood(self) -> bool:
+        now = self._clock()
+        is_full = len(self._sent) == MOST_AN_HOUR and 0 <= now - self._sent[0] < HOUR_S
+        if not is_full:
+            self._sent.append(now)
+            self._withheld_since = None
+            return False
+        if self._withheld_since is None:
+            self._withheld_since = now
+            body = f"{MOST_AN_HOUR} were sent within the hour; the rest is in the log. All others go on."
+            self._delivery.send(f"{self._title} · more alarms than are sent", body)
+        return True
+
+    def send(self, title: str, body: str) -> None:
+        """Send a message that is no alarm."""
+        body = "\n".join(printable(line) for line in body.splitlines())
+        self._delivery.send(f"{self._title} · {printable(title)}", body)
 
     def raise_alarm(
         self,
@@ -84,18 +124,19 @@ class Voice:
         self.raised.add(key)
         heard = self.known.seen(key, name or f"{title}: no more", subject=subject, repeat_s=repeat_s)
         if heard is not None:
-            self.alert(*heard.worded(title, body))
+            is_minor = key.startswith(MINOR)
+            self.alert(*heard.worded(title, body), escalates=heard.escalates, is_minor=is_minor)
 
     def clear_alarm(self, key: str, body: str) -> None:
         """A trouble is not there at this moment; when it has been away for a while the owner hears that it is over."""
         heard = self.known.gone(key)
         if heard is not None:
-            self.alert(*heard.worded("", body))
+            self.alert(*heard.worded("", body), escalates=heard.escalates)
 
     def over(self, subject: str, body: str) -> None:
         """Nothing of a subject is wrong at this moment."""
         for heard in self.known.gone_but(subject, ()):
-            self.alert(*heard.worded("", body))
+            self.alert(*heard.worded("", body), escalates=heard.escalates)
 
     def settled(self, keys: Iterable[str], subject: str = "") -> bool:
         """End troubles of a subject whose end is reported in other words; return whether any was there."""
@@ -110,6 +151,7 @@ class Voice:
     def close(self) -> None:
         """Wait until the last alarms are out."""
         self._delivery.close()
+        self._escalation.close()
 
     def _failed(self, title: str, error: str | None) -> None:
         self.log.error("alarm_failed", title=title, **({"error": error} if error else {}))

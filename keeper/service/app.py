@@ -366,4 +366,8 @@ def _batches(settings: Settings) -> dict[Address, Address]:
 def _observer(settings: Settings, called: str, *, is_live: bool, is_look: bool) -> Observer:
     urls = [] if is_look else [u.reveal() for u in settings.alerts.urls]  # who looks at the screen needs no alarm
     alarm = AppriseAlarm(urls) if urls else None
-    return Observer("live" if is_live else "dry_run", alarm, settings.alerts.repeat_s, called=called)
+    further = [] if is_look else [u.reveal() for u in settings.alerts.escalate_urls]
+    escalation = AppriseAlarm(further) if further else None
+    return Observer(
+        "live" if is_live else "dry_run", alarm, settings.alerts.repeat_s, called=called, escalation=escalation
+    )

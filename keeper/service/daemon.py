@@ -33,6 +33,7 @@ from keeper.service.diary import Diary, Shown
 from keeper.service.fire_drill import FireDrill
 from keeper.service.heads import Arrivals
 from keeper.service.opened import Opened
+from keeper.service.watchful import Watchful, heartbeat_of
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
 from keeper.venues.ports import ReadFailedError
@@ -69,6 +70,8 @@ class Daemon:
         self._books = CarryOn(engine.journal, engine.perps.book_rules, until_target)
         self._arming = Arming(engine, settings.arm_within)
         self._drill = FireDrill(engine, settings.daemon.fire_drill_s)
+        heartbeat = heartbeat_of(engine, settings.alerts)
+        self._watchful = Watchful(engine, settings.alerts, lambda: self._drill.last, heartbeat)
         self._early = Early(engine, self._landed) if settings.is_early else None
         engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read
         self._disagreeing = set[str]()
@@ -117,6 +120,7 @@ class Daemon:
         if self._early:
             self._early.head(head)
         results: tuple[Result, ...] = ()
+        is_judged = False
         try:
             await self._engine.hear_of_plans()
             if self._fell_short:  # maybe since just now
@@ -137,11 +141,14 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - see above; repeated, it stops the signing and raises the alarm
             self._failed(error)
         else:
+            is_judged = True
             self._went_well()
         await self._remember()
         self._diary.saw(results)
         self._arming.begin([r.assessed for r in results if isinstance(r.assessed, LendingAssessment)])
         self._drill.begin()
+        if is_judged:
+            await self._watchful.saw(results)
         await self._chores(head)
 
     async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
@@ -389,7 +396,8 @@ def _needless(results: tuple[Result, ...]) -> set[str]:
 
 def _margins(results: tuple[Result, ...]) -> dict[str, int]:
     judged = [(r.name, r.assessed) for r in results]
-    return {name: margin_ratio(of.position) for name, of in judged if isinstance(of, PerpAssessment)}
+    held = [(name, of) for name, of in judged if isinstance(of, PerpAssessment) and of.position.held]
+    return {name: margin_ratio(of.position) for name, of in held}
 
 
 def _deltas(results: tuple[Result, ...]) -> dict[str, int]:

@@ -48,6 +48,8 @@ class FireDrill:
         self._key = key_of(engine.reader.network.name, engine.perps.scope)
         self._task: asyncio.Task[None] | None = None
         self._may_go = asyncio.Event()
+        self.last: Drill | None = None
+        """What the newest one found, as far as this process knows."""
         self._next: float | None = None
         """When the next one is due, in seconds since 1970; None while that is not known."""
 
@@ -95,6 +97,7 @@ class FireDrill:
         try:
             found = [one async for one in self._rehearsed()]
             drill = Drill(int(begun), engine.state.seen.block.number if engine.state.seen else 0, tuple(found))
+            self.last = drill
             engine.observer.drilled(drill)
             await engine.journal.facts.set(self._key, plain(drill))
         except (NodeError, ReadFailedError, JournalError) as error:
@@ -105,7 +108,7 @@ class FireDrill:
     async def _remembered(self) -> float:
         """Return when the next one is due by what the journal knows: a restart holds none anew. Zero: now."""
         with contextlib.suppress(JournalError):
-            last = from_plain(await self._engine.journal.facts.get(self._key))
+            self.last = last = from_plain(await self._engine.journal.facts.get(self._key))
             return 0.0 if last is None else self._due(last)
         return 0.0
 

@@ -12,7 +12,7 @@ from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from keeper.core.units import Address
-from keeper.observe.alarm_address import is_understood
+from keeper.observe.alarm_address import is_understood, keeps_secrets
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
@@ -177,6 +177,18 @@ def as_alarm_url(value: Any) -> str:
     return text
 
 
+def as_heartbeat_url(value: Any) -> str:
+    """Return the address of a dead-man's switch. Raises ValueError with the remedy, without it: it carries a key."""
+    try:
+        parts = urlsplit(as_text(value).strip())
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or keeps_secrets(parts.hostname or ""):
+        raise ValueError("must be an address that begins with https:// or http://, of a service that watches for it")
+    return str(value).strip()
+
+
 def urls_in(text: str) -> list[str]:
     """Return the addresses of a variable that may hold several, separated by spaces or commas."""
     return text.replace(",", " ").split()
@@ -212,5 +224,6 @@ AssetName = Annotated[str, PlainValidator(as_asset), _AS_ASSET]
 """A symbol, or an address: which is the only name of an asset that no other can have."""
 Name = Annotated[str, BeforeValidator(as_name)]
 AlarmUrl = Annotated[str, BeforeValidator(as_alarm_url)]
+HeartbeatUrl = Annotated[str, BeforeValidator(as_heartbeat_url)]
 JournalUrl = Annotated[str, BeforeValidator(as_journal_url)]
 Url = Annotated[str, BeforeValidator(as_url)]

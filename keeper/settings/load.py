@@ -189,7 +189,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         is_early=safety.act_on_oracle_events,
         trades_unrehearsed=safety.trade_unrehearsed,
         max_fee=None if safety.max_fee_gwei is None else Wei(scaled(safety.max_fee_gwei, GWEI)),
-        alerts=Alerts(tuple(Secret(u) for u in urls), ceil(file.alerts.repeat)),
+        alerts=_alerts(file.alerts, urls, env),
         daemon=DaemonSettings(
             poll_s=float(daemon.poll) if daemon.poll else min(2.0, max(0.1, block_time / 4)),
             interval_s=float(daemon.interval) if daemon.interval else None,
@@ -206,6 +206,19 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             state_dir=beside(path, daemon.state_dir) if daemon.state_dir else None,
         ),
         path=path,
+    )
+
+
+def _alerts(table: schema.AlertsTable, urls: tuple[str, ...], env: Mapping[str, str]) -> Alerts:
+    heartbeat = env.get("KEEPER_HEARTBEAT_URL") or table.heartbeat_url
+    return Alerts(
+        urls=tuple(Secret(u) for u in urls),
+        repeat_s=ceil(table.repeat),
+        escalate_urls=tuple(Secret(u) for u in table.escalate_urls),
+        heartbeat_url=Secret(heartbeat) if heartbeat else None,
+        heartbeat_s=float(table.heartbeat),
+        summary_s=ceil(table.summary),
+        low_gas=None if table.low_gas is None else Wei(scaled(table.low_gas, WAD)),
     )
 
 

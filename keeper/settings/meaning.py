@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from keeper.core.family import Family
-from keeper.settings.fields import as_alarm_url, as_journal_url, as_url, is_address, urls_in
+from keeper.settings.fields import as_alarm_url, as_heartbeat_url, as_journal_url, as_url, is_address, urls_in
 from keeper.settings.raw import Raw, address, hedges_of, tables, text, venues_of
 from keeper.settings.several_rules import faults_of_rules
 from keeper.venues.registry import VENUES, family_of
@@ -53,6 +53,7 @@ def environment_faults(env: Mapping[str, str]) -> Iterator[str]:
         ("KEEPER_RPC_URL", as_url),
         ("KEEPER_JOURNAL_URL", as_journal_url),
         ("KEEPER_ALERT_URLS", as_alarm_url),
+        ("KEEPER_HEARTBEAT_URL", as_heartbeat_url),
     ):
         given = env.get(variable, "")
         several = {"KEEPER_RPC_URL": urls_in(given), "KEEPER_ALERT_URLS": given.split()}.get(variable, [given])

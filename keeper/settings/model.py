@@ -176,6 +176,15 @@ class Alerts:
 
     urls: tuple[Secret, ...]
     repeat_s: int
+    escalate_urls: tuple[Secret, ...] = ()
+    """Where what lasts or gets worse goes as well."""
+    heartbeat_url: Secret | None = None
+    """A dead-man's switch that is called after blocks that were judged."""
+    heartbeat_s: float = 60.0
+    summary_s: int = 0
+    """How often a summary is sent; zero for never."""
+    low_gas: Wei | None = None
+    """Native currency below which a signer's gas money is low; None: a few rescues' worth."""
 
 
 @dataclass(frozen=True, slots=True)

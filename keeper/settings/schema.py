@@ -16,6 +16,7 @@ from keeper.settings.fields import (
     AddressField,
     AlarmUrl,
     AssetName,
+    HeartbeatUrl,
     JournalUrl,
     Name,
     Number,
@@ -223,6 +224,17 @@ class AlertsTable(Table):
 
     urls: tuple[AlarmUrl, ...] = ()
     repeat: Seconds = Decimal(3600)
+    escalate_urls: tuple[AlarmUrl, ...] = ()
+    heartbeat_url: HeartbeatUrl | None = None
+    heartbeat: Period = Decimal(60)
+    summary: Seconds = Decimal(86_400)
+    low_gas: Number | None = None
+
+    @model_validator(mode="after")
+    def _low_gas_is_some(self) -> Self:
+        if self.low_gas is not None and self.low_gas <= 0:
+            raise ValueError("low_gas: must be positive; leave the key out for a few rescues' worth")
+        return self
 
 
 class DaemonTable(Table):

@@ -200,3 +200,13 @@ def test_the_middle_of_a_plan_of_ours_is_no_alert_unless_it_lasts(stage: Stage) 
     for _ in range(14):
         seen(stage, "10400", FLIES, watch, past=flying, after_s=2)
     assert [t for t in stage.titles if "(rule watch)" in t]
+
+
+def test_the_warning_that_init_writes_is_heard_at_the_start_once_a_day_and_when_it_gets_worse(stage: Stage) -> None:
+    """Three days of ten minute blocks near liquidation, then a fall: one, two more, and the fall at once."""
+    warning = alert("loop-warning", "1.70", cooldown_s=86_400)
+    for _ in range(3 * 144 - 1):
+        seen(stage, "10060", warning, after_s=600)
+    assert [title.partition(":")[0] for title, _ in stage.phone.told] == ["loop", "Still", "Still"]
+    seen(stage, "15160", warning, after_s=600)
+    assert stage.titles[-1].startswith("Worse: loop")
