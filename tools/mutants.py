@@ -563,8 +563,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/engine/lending/preflight.py",
-        "return Batch(contract, delegated == contract) if",
-        "return Batch(contract, delegated != contract) if",
+        "return Batch(signer, contract, delegated == contract) if",
+        "return Batch(signer, contract, delegated != contract) if",
         "tests/execution/test_kept.py",
     ),
     Mutant(

@@ -139,6 +139,36 @@ class Reason(Enum):
         "money stays with a contract that only passes it on: anybody may take it",
         "nothing to do before it is sent: rounds are tried in its place; after it, send what is named back if you can",
     )
+    SAFE_THRESHOLD = (
+        "safe_threshold",
+        "the Safe asks for more than one signature",
+        "lower its threshold to 1, or take `safe` out of the signer: the keeper signs with one key",
+    )
+    SAFE_NOT_OURS = (
+        "safe_not_ours",
+        "the signer is not an owner of the Safe",
+        "add its address as an owner of the Safe, or correct `safe`",
+    )
+    SAFE_TOO_OLD = (
+        "safe_too_old",
+        "the Safe is older than version 1.3",
+        "upgrade it: signatures of older ones do not name the chain",
+    )
+    SAFE_UNREADABLE = (
+        "safe_unreadable",
+        "there is no Safe at the address, or it does not answer",
+        "check `safe` of the signer, and the node",
+    )
+    SAFE_GUARD = (
+        "safe_guard",
+        "the plan does not pass, and the Safe has a guard that may forbid it",
+        "let the guard pass what the keeper does, or take it off the Safe",
+    )
+    SAFE_NONCE_USED = (
+        "safe_nonce_used",
+        "the Safe's own nonce was used since the plan was made",
+        "decided anew: another owner acted, or another keeper acts for the same Safe",
+    )
     POOL_SHARED = (
         "pool_shared",
         "another position of ours needs the same pool at this block",

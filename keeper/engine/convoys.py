@@ -69,9 +69,9 @@ async def quotes_upon(engine: Engine, block: BlockRef, signer: Address, requests
 def goes_ahead(engine: Engine, block: BlockRef, signer: Address, prepared: Prepared) -> None:
     """Let what is decided next meet the state that a plan of this block leaves."""
     used, script = sum(prepared.rehearsed.gas_used), prepared.script
-    turn = turn_of(signer, prepared)
+    turn = turn_of(prepared)
     fees = Wei(sum(turn.limits) * (2 * block.base_fee + LEAST_TIP) if used else 0)
-    engine.goes_ahead(block, Ahead(signer, prepared.plan, fees), turn if script.sent else Turn(signer, (), ()))
+    engine.goes_ahead(block, Ahead(signer, prepared.plan, fees), turn if script.sent else Turn(script.sender, (), ()))
 
 
 def calls_go_ahead(
@@ -82,12 +82,12 @@ def calls_go_ahead(
     engine.rehearser.add(block, name, Turn(signer, tuple(calls), limits))
 
 
-def turn_of(signer: Address, prepared: Prepared) -> Turn:
+def turn_of(prepared: Prepared) -> Turn:
     """Return what a plan sends, as others meet it."""
     script = prepared.script
     used = zip(prepared.rehearsed.gas_used, script.sent, strict=True)
     limits = tuple(max(gas_limit(gas), call.least_gas) for gas, call in used)
-    return Turn(signer, script.sent, limits, script.code_at(signer))
+    return Turn(script.sender, script.sent, limits, script.codes)
 
 
 async def stands_first(engine: Engine, block: BlockRef, signer: Address, prepared: Prepared) -> Refused | None:
@@ -103,9 +103,7 @@ async def stands_first(engine: Engine, block: BlockRef, signer: Address, prepare
         return None  # a second look, at a block at which nothing was decided, has nobody before it
     *before, last = turns
     try:
-        done = await upon.alone.run(
-            block, last.sender, last.calls, (), last.code, before=(turn_of(signer, prepared), *before)
-        )
+        done = await upon.alone.run(block, last.sender, last.calls, (), last.code, before=(turn_of(prepared), *before))
     except (AnvilMissingError, CannotPayError) as error:
         return Refused(Reason.POOL_SHARED, str(error))
     failed = next((one for one in (*done.before, *done.calls) if not one.succeeded), None)

@@ -29,6 +29,7 @@ from keeper.journal.past import Past, Recollection
 from keeper.journal.ports import History
 from keeper.observe.observer import Observer
 from keeper.snapshot.quorum import Opinions, SecondOpinion
+from keeper.venues.contracts.safe import Safe
 
 LOOK_S = 0.3
 """How long a block waits to be judged for what it may have mined of ours."""
@@ -61,6 +62,8 @@ class Terms:
     """True when orders may be left with an exchange that lets none be tried."""
     batches: dict[Address, Address] = field(default_factory=dict)
     """Signer → batch account it may delegate to, where the owner said so."""
+    safes: dict[Address, Safe] = field(default_factory=dict)
+    """Account → the Safe that it is, and who acts for it."""
 
 
 @dataclass(slots=True)
@@ -99,7 +102,12 @@ class Engine:
     def venues(self, name: str) -> Venues:
         """Return where the calls of a lending position's plans may go. Raises ReadFailedError."""
         market = self.reader.account(name).market
-        lenders = {lender.name: lender for lender in self.reader.lenders.values() if lender.serves(market)}
+        can_be_called = self.reader.positions[name].spender in self.terms.safes
+        lenders = {
+            lender.name: lender
+            for lender in self.reader.lenders.values()
+            if lender.serves(market) and (can_be_called or not lender.calls_back)
+        }
         return Venues(market, self.reader.exchanges, lenders)
 
     @property

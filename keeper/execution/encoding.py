@@ -12,12 +12,13 @@ from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
+from keeper.execution.carriers import Carrier
 from keeper.execution.insisting import insist
 from keeper.execution.permit_signer import NoPermitError, PermitSigner
-from keeper.venues.contracts import batch_account, erc20
-from keeper.venues.contracts.effects import batch_decoder, token_decoders
+from keeper.venues.contracts import erc20
+from keeper.venues.contracts.effects import token_decoders
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Exchange, Lender, LendingMarket, Permit
+from keeper.venues.ports import Borrower, Exchange, Lender, LendingMarket, Permit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,14 @@ class Venues:
         Lenders take what stands for a supply, all others the asset.
         """
         if spender not in self.lenders:
-            taker = self.market.spender if spender == MARKET else self.exchange(spender).spender
-            return asset, taker
+            return asset, self.market.spender if spender == MARKET else self.exchange(spender).spender
         found = [token for token, of in self.market.receipts.items() if of == asset]
         if not found:
             raise ValueError(f"a supply of {asset} is no token")
-        return found[0], self.lenders[spender].spender
+        taker = self.lenders[spender].spender
+        if taker is None:
+            raise ValueError(f"{spender} takes nothing that stands for a supply")
+        return found[0], taker
 
     def grounds(self, position: LendingPosition) -> Grounds:
         """Return what the gate knows of a position; what stands for a supply is worth what was supplied."""
@@ -76,90 +79,90 @@ class PlannedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The account contract that makes one transaction of several calls, and whether the signer delegates to it yet."""
-
-    contract: Address
-    is_delegated: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Script:
-    """The calls of a plan, and what is really sent: the same, or one batch of all."""
+    """The calls of a plan, and what is really sent: the same, one batch of all, or transactions of a Safe."""
 
     calls: tuple[PlannedCall, ...]
     sent: tuple[Call, ...]
-    batch: Batch | None = None
+    carrier: Carrier
     before: tuple[Call, ...] = ()
-    """What leads the batch: calls that move nothing, and revert where the position is no longer what it was."""
+    """What leads a transaction of all: calls that move nothing, and revert where the position is not what it was."""
     hands: frozenset[Address] = frozenset()
     """Contracts that hold money while a call runs, and must be left as they were."""
+    exposes: tuple[int | None, ...] = ()
+    """By what is sent: the highest nonce of the account that a signature within it is good for."""
 
     @property
     def meant(self) -> tuple[Call, ...]:
         """Every call that may be made, in order."""
         return (*self.before, *(planned.call for planned in self.calls))
 
-    def code_at(self, signer: Address) -> dict[Address, bytes]:
-        """Return the code the signer's account has while a batch runs."""
-        return {signer: batch_account.delegated_code(self.batch.contract)} if self.batch else {}
+    @property
+    def sender(self) -> Address:
+        """Who sends it."""
+        return self.carrier.sender
+
+    @property
+    def codes(self) -> Mapping[Address, bytes]:
+        """The code that accounts have while it is rehearsed."""
+        return self.carrier.codes(self.sent)
 
 
-def allow_list(
-    venues: Venues, assets: Collection[Address], signer: Address, *, is_batch: bool
-) -> Mapping[Address, Decoder]:
+def allow_list(venues: Venues, assets: Collection[Address], carrier: Carrier) -> Mapping[Address, Decoder]:
     """Return the contracts that a plan about these assets may call, and what calls to each do."""
-    found = dict(venues.market.decoders())
+    found = {**venues.market.decoders(), **carrier.decoders()}
     for exchange in venues.exchanges.values():
         found |= exchange.decoders()
     for lender in venues.lenders.values():
-        found |= lender.decoders(venues.market, venues.exchanges.values())
-    if is_batch:
-        found[signer] = batch_decoder()
-    receipts = [token for token, of in venues.market.receipts.items() if of in assets] if venues.lenders else []
-    found |= token_decoders(receipts, [lender.spender for lender in venues.lenders.values()])
-    return {**found, **token_decoders(assets, venues.spenders.values())}
+        found |= lender.decoders(venues.market, venues.exchanges.values(), carrier.account)
+    takers = [lender.spender for lender in venues.lenders.values() if lender.spender is not None]
+    receipts = [token for token, of in venues.market.receipts.items() if of in assets] if takers else []
+    found |= token_decoders(receipts, takers)
+    lent_by = [at for lender in venues.lenders.values() for at in lender.paid_by_wallet]
+    return {**found, **token_decoders(assets, venues.spenders.values(), lent_by)}
 
 
 def encode(
     plan: Plan,
     venues: Venues,
-    signer: Address,
+    carrier: Carrier,
     deadline: int,
-    batch: Batch | None = None,
     *,
     insists: bool = True,
     permits: PermitSigner | None = None,
 ) -> Script:
-    """Return the calls of a plan, in one transaction where ``batch`` allows; swaps are void after ``deadline``.
+    """Return the calls of a plan, as its account's carrier takes them; swaps are void after ``deadline``.
 
-    A batch ``insists`` on the collateral being there. Call by call the position is looked at before each round.
-    Raises NoPermitError where a permit is wanted and there can be none.
+    One transaction of all ``insists`` on the collateral being there. Call by call the position is looked at before each
+    round. Raises NoPermitError where a permit is wanted and there can be none.
     """
-    position = plan.intent.assessment.position
-    plain = encode_moves([step.move for step in plan.steps], venues, position, signer, deadline, permits)
+    position, moves = plan.intent.assessment.position, [step.move for step in plan.steps]
+    plain = encode_moves(moves, venues, position, carrier, deadline, permits)
     calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
-    hands = venues.hands(step.move for step in plan.steps)
-    if batch is None:
-        return Script(calls, plain, hands=hands)
-    before = insist([step.move for step in plan.steps], position, venues.market) if insists else ()
-    return Script(calls, (batch_account.encode_batch(signer, (*before, *plain), plan.label),), batch, before, hands)
+    before = insist(moves, position, venues.market) if insists and carrier.is_atomic else ()
+    sent = carrier.carry((*before, *plain), plan.label)
+    return Script(calls, sent, carrier, before, venues.hands(moves), carrier.exposes(sent))
 
 
 def encode_moves(
     moves: Sequence[Move],
     venues: Venues,
     position: LendingPosition,
-    signer: Address,
+    carrier: Carrier,
     deadline: int,
     permits: PermitSigner | None = None,
 ) -> tuple[Call, ...]:
     """Return the calls of moves for an owner's position."""
-    return tuple(_call(move, venues, position, signer, deadline, permits) for move in moves)
+    return tuple(_call(move, venues, position, carrier, deadline, permits) for move in moves)
 
 
 def _call(
-    move: Move, venues: Venues, position: LendingPosition, signer: Address, deadline: int, permits: PermitSigner | None
+    move: Move,
+    venues: Venues,
+    position: LendingPosition,
+    carrier: Carrier,
+    deadline: int,
+    permits: PermitSigner | None,
 ) -> Call:
     market = venues.market
     if isinstance(move, Approve):
@@ -169,14 +172,21 @@ def _call(
         whom = "the market" if move.spender == MARKET else "the lender's adapter" if is_supply else "the exchange"
         return erc20.encode_approve(token, f"supplied {symbol}" if is_supply else symbol, taker, move.amount, whom)
     if isinstance(move, Flash):
-        return _flash(move, venues, position.owner, deadline, permits)
+        return _flash(move, venues, position, carrier, deadline, permits)
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
         return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)
-    return market.encode(move, position, signer)
+    return market.encode(move, position, carrier.account)
 
 
-def _flash(move: Flash, venues: Venues, owner: Address, deadline: int, permits: PermitSigner | None) -> Call:
+def _flash(
+    move: Flash,
+    venues: Venues,
+    position: LendingPosition,
+    carrier: Carrier,
+    deadline: int,
+    permits: PermitSigner | None,
+) -> Call:
     """Return the one call of a flash move. Raises ValueError for a lender that the network has not."""
     if move.lender not in venues.lenders:
         raise ValueError(f"a loan was planned of {move.lender!r}, which does not lend for this market")
@@ -184,7 +194,8 @@ def _flash(move: Flash, venues: Venues, owner: Address, deadline: int, permits: 
     purpose = f"repay {owed} with {given} in one call"
     exchange = venues.exchange(move.route.exchange)
     permit = _permit(move, venues, deadline, permits) if move.by_permit else None
-    return venues.lenders[move.lender].encode(move, venues.market, exchange, owner, deadline, purpose, permit)
+    borrower = Borrower(position, carrier.account, carrier.call_back, permit)
+    return venues.lenders[move.lender].encode(move, venues.market, exchange, borrower, deadline, purpose)
 
 
 def _permit(move: Flash, venues: Venues, deadline: int, permits: PermitSigner | None) -> Permit:

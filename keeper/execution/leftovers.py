@@ -10,7 +10,20 @@ from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Wei
 from keeper.execution.policy import Allowed, opened
 from keeper.journal import Transaction
-from keeper.venues.effects import Approves, Borrows, Bundles, Call, Leaf, Pays, Permits, Pulls, Sells, Takes
+from keeper.venues.effects import (
+    Approves,
+    Borrows,
+    Bundles,
+    Call,
+    GivesBack,
+    Leaf,
+    Lends,
+    Pays,
+    Permits,
+    Pulls,
+    Sells,
+    Takes,
+)
 
 
 def outside(rows: Iterable[Transaction], allowed: Allowed) -> dict[Address, Amount]:
@@ -73,6 +86,10 @@ def _moved(leaf: Leaf) -> Iterator[tuple[Address, int | None]]:
     match leaf:
         case Takes(asset, amount) | Borrows(asset, amount):
             yield asset, amount
+        case Lends(asset, amount):
+            yield asset, amount
+        case GivesBack(asset, amount):
+            yield asset, -amount
         case Pays(asset, amount):
             yield asset, None if amount is None else -amount
         case Sells(asset, most, bought, least):

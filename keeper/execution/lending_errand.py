@@ -18,6 +18,7 @@ from keeper.core.rules import Limits
 from keeper.core.snapshot import BlockRef, LendingPosition, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
+from keeper.execution.carriers import Plain
 from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
 from keeper.execution.hands import kept
 from keeper.execution.lane import Guidance, Lane, Outgoing, SendFailedError
@@ -32,8 +33,6 @@ from keeper.venues.ports import ReadFailedError
 
 BRINGING_BACK = 1000
 """Steps of a decision from here on are no part of its plan: they return what it left outside."""
-DELEGATION_GAS = 40_000
-"""EIP-7702: 25,000 for an authorization and what writing it costs, whether it is needed or not."""
 
 ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
 """Reads a position at a block number, or at the head."""
@@ -94,14 +93,14 @@ class LendingParts:
             moves += [Approve(payment.asset, MARKET, payment.amount), payment]
             # the swap that failed left its approval behind
             moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
-        calls = encode_moves(moves, venues, position, signer, 0)
+        calls = encode_moves(moves, venues, position, Plain(signer), 0)
         chain_id, grounds = position.block.chain_id, venues.grounds(position)
         grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
         policy.check(
             calls,
             chain_id,
             grant,
-            allow_list(venues, [h.asset for h in position.holdings], signer, is_batch=False),
+            allow_list(venues, [h.asset for h in position.holdings], Plain(signer)),
             grounds,
         )
         outgoing = [
@@ -225,7 +224,7 @@ class LendingErrand:
     @property
     def _is_one_call(self) -> bool:
         """Whether all that moves anything is done or reverts as a whole."""
-        return self.script.batch is not None or any(isinstance(step.move, Flash) for step in self.plan.steps)
+        return self.script.carrier.is_atomic or any(isinstance(step.move, Flash) for step in self.plan.steps)
 
     def _others_paid(self, now: LendingPosition) -> bool:
         """Return whether debt was paid since the plan was decided: not by it, for of one call nothing stands."""
@@ -248,7 +247,7 @@ class LendingErrand:
 
 def _everything(venues: Venues, signer: Address) -> policy.Allowed:
     """Return what calls to all contracts of a market do, whatever the position."""
-    return allow_list(venues, [x.asset for x in venues.market.listings], signer, is_batch=False)
+    return allow_list(venues, [x.asset for x in venues.market.listings], Plain(signer))
 
 
 def _still_lent_to(
@@ -260,14 +259,14 @@ def _still_lent_to(
         (asset, name)
         for name, lender in venues.lenders.items()
         for token, asset in venues.market.receipts.items()
-        if left.get((token, lender.spender))
+        if lender.spender is not None and left.get((token, lender.spender))
     )
 
 
 def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:
     """Raise PolicyError unless all that would be sent may be."""
     known, assets = venues.grounds(position), [h.asset for h in position.holdings]
-    allowed = allow_list(venues, assets, grant.signer, is_batch=script.batch is not None)
+    allowed = allow_list(venues, assets, script.carrier)
     policy.check(script.sent, position.block.chain_id, grant, allowed, known)
     policy.check_sent(script.sent, script.meant, allowed)
 
@@ -339,10 +338,11 @@ def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]
 
 def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) -> Iterator[list[Outgoing]]:
     """Yield what goes out together: everything in one batch, or burst by burst."""
-    if script.batch:
+    carrier = script.carrier
+    if carrier.is_atomic:
         (used,), (call,) = rehearsed.gas_used, script.sent
-        delegate = None if script.batch.is_delegated else script.batch.contract
-        yield [Outgoing(call, warrant.decision_id, 0, plan.spend, gas_limit(used) + DELEGATION_GAS, delegate)]
+        limit = gas_limit(used) + carrier.more_gas
+        yield [Outgoing(call, warrant.decision_id, 0, plan.spend, limit, carrier.delegate)]
         return
     slippage = plan.intent.rule.limits.max_slippage
     for burst in bursts(script.calls, warrant.wallet, slippage):

@@ -27,8 +27,11 @@ from keeper.venues.effects import (
     Claims,
     Closes,
     Decoder,
+    GivesBack,
     Insists,
     Leaf,
+    Lends,
+    Lent,
     Nested,
     Offsets,
     Opens,
@@ -36,9 +39,11 @@ from keeper.venues.effects import (
     Ours,
     Pays,
     Permits,
+    Returns,
     Sells,
     Takes,
     Unpledges,
+    UsesUp,
 )
 
 NO_FEE = Wei(0)
@@ -99,6 +104,8 @@ def check(calls: Sequence[Call], chain_id: int, grant: Grant, allowed: Allowed, 
                 spent += purse.spend(leaf)
             except ValueError as error:
                 raise PolicyError(Reason.POLICY_FORBIDS, f"{leaf_call.purpose}: {error}") from error
+        if owed := purse.owing():
+            raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: of a loan {owed}")
         spends.append(spent)
     for asset, spender, left in purse.left_standing():
         detail = f"approves {left} of {grounds.asset(asset).symbol} to {spender} that no call pays"
@@ -107,9 +114,12 @@ def check(calls: Sequence[Call], chain_id: int, grant: Grant, allowed: Allowed, 
 
 
 def check_sent(sent: Sequence[Call], planned: Sequence[Call], allowed: Allowed) -> None:
-    """Raise PolicyError unless what is sent comes to just the calls that were planned, alone or in one batch."""
-    leaves = [leaf for call in sent for leaf in leaf_calls(call, allowed)]
-    if [(c.to, c.data, c.value) for c in leaves] != [(c.to, c.data, c.value) for c in planned]:
+    """Raise PolicyError unless what is sent comes to just the calls that were planned, alone or in one transaction."""
+
+    def leaves(calls: Sequence[Call]) -> list[tuple[Address, bytes, Wei]]:
+        return [(leaf.to, leaf.data, leaf.value) for call in calls for leaf in leaf_calls(call, allowed)]
+
+    if leaves(sent) != leaves(planned):
         raise PolicyError(Reason.POLICY_FORBIDS, "what would be sent is not what was planned")
 
 
@@ -124,6 +134,14 @@ def leaf_calls(call: Call, allowed: Allowed) -> Iterator[Call]:
     """Yield the calls that are made in the end. Raises PolicyError for what cannot be opened."""
     for leaf, _ in _leaves(call, allowed, 0):
         yield leaf
+
+
+def calls_within(call: Call, allowed: Allowed, depth: int = 0) -> Iterator[Call]:
+    """Yield the calls that a call makes, at every depth, in the order they are made. Raises ValueError, KeyError."""
+    for effect in allowed[call.to](call) if depth <= MOST_DEPTH else ():
+        if isinstance(effect, Nested):
+            yield effect.call
+            yield from calls_within(effect.call, allowed, depth + 1)
 
 
 def _leaves(call: Call, allowed: Allowed, depth: int) -> Iterator[tuple[Call, tuple[Leaf, ...]]]:
@@ -175,12 +193,13 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
                 _check_permit(permit, grant, grounds)
             for part in found.leaves:
                 _may(part, grant, grounds)
-        case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells():
+        case UsesUp(account):
+            _refuse(account != grant.signer, "a nonce of somebody else's account")
+        case Lends() | GivesBack() | Returns():
+            _check_loan(leaf, grant, grounds)
+        case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells() | Insists():
             _check_owner(leaf, grant)
             _check_money(leaf, grant, grounds)
-        case Insists(asset):
-            _check_owner(leaf, grant)
-            grounds.asset(asset)
         case Opens() | Closes() | Orders() | Changes() | Cancels() | Claims():
             _check_owner(leaf, grant)
             _check_position(leaf, grant, grounds)
@@ -202,9 +221,20 @@ def _check_owner(leaf: Ours, grant: Grant) -> None:
     _refuse(who != grant.owner, f"{who} is not the owner")
 
 
-def _check_money(leaf: Pays | Offsets | Takes | Borrows | Unpledges | Sells, grant: Grant, grounds: Grounds) -> None:
-    asset = grounds.asset(leaf.asset)
-    _refuse(not grant.may_take and not isinstance(leaf, Pays | Offsets), "the rule lets nothing be taken out or sold")
+def _check_loan(leaf: Lent, grant: Grant, grounds: Grounds) -> None:
+    """Money leaves the account for the lender: no guardian's key does that, and no rule that may take nothing out."""
+    grounds.asset(leaf.asset)
+    _refuse(grant.signer != grant.owner, "a guardian only pays in: it never takes a loan")
+    _refuse(not grant.may_take, "the rule lets nothing be taken out or sold")
+    _refuse(isinstance(leaf, Lends) and leaf.receiver != grant.owner, "a loan to somebody who is not the owner")
+
+
+Money = Pays | Offsets | Takes | Borrows | Unpledges | Sells | Insists
+
+
+def _check_money(leaf: Money, grant: Grant, grounds: Grounds) -> None:
+    asset, only_in = grounds.asset(leaf.asset), isinstance(leaf, Pays | Offsets | Insists)
+    _refuse(not grant.may_take and not only_in, "the rule lets nothing be taken out or sold")
     if isinstance(leaf, Sells):
         _check_sale(leaf, grant, grounds)
     elif isinstance(leaf, Unpledges):

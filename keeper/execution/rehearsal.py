@@ -267,11 +267,12 @@ async def ran(
 
 
 async def rehearse(
-    plan: Plan, script: Script, signer: Address, simulator: Simulator, probe: Probe[LendingPosition]
+    plan: Plan, script: Script, simulator: Simulator, probe: Probe[LendingPosition]
 ) -> Rehearsed | Refused:
     """Return how the plan goes on its own block. Raises NodeError when the node cannot say."""
     block = plan.intent.assessment.position.block
-    simulation = await ran(simulator, block, signer, script.sent, probe.reads, plan.label, script.code_at(signer))
+    sender = script.sender
+    simulation = await ran(simulator, block, sender, script.sent, probe.reads, plan.label, script.codes)
     if isinstance(simulation, Refused):
         return simulation
     if script.hands and (why := _not_empty(script, simulation)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -18,15 +19,20 @@ from keeper.venues.effects import (
     Changes,
     Claims,
     Closes,
+    GivesBack,
     Insists,
     Leaf,
+    Lends,
+    Lent,
     Offsets,
     Opens,
     Orders,
     Pays,
+    Returns,
     Sells,
     Takes,
     Unpledges,
+    UsesUp,
 )
 
 
@@ -39,7 +45,11 @@ class Outlay:
     standing: dict[tuple[Address, Address], int] = field(default_factory=dict)
     """By asset and spender: what was allowed and nothing has taken yet."""
     credit: int = 0
-    """Dollars that sales brought in and nothing has used yet: what they pay for is one movement, not two."""
+    """Dollars that sales and loans brought in and nothing has used yet: what they pay for is one movement, not two."""
+    lent: Counter[Address] = field(default_factory=Counter)
+    """By asset: what was lent to the owner's wallet and has not gone back."""
+    given: Counter[tuple[Address, Address]] = field(default_factory=Counter)
+    """By asset and lender: what went back and was not taken for it yet."""
 
     def spend(self, leaf: Leaf) -> int:
         """Return the dollars (base units) an effect moves. Raises ValueError for what is not the position's."""
@@ -60,7 +70,11 @@ class Outlay:
             case Opens(market, _, size) | Closes(market, _, size) | Orders(market, _, size):
                 held = self.grounds.held(market)
                 return held.priced.value_up(abs(held.size) if size is None else size)
-            case Takes() | Borrows() | Unpledges() | Insists() | Changes() | Cancels() | Claims() | Carries():
+            case Lends() | GivesBack() | Returns():
+                return self._lend(leaf)
+            case (
+                Takes() | Borrows() | Unpledges() | Insists() | Changes() | Cancels() | Claims() | Carries() | UsesUp()
+            ):
                 return 0
             case _:
                 assert_never(leaf)
@@ -75,6 +89,32 @@ class Outlay:
         apart = Outlay(self.grounds, self.owner)  # what was approved to an exchange is not what its own hand sells
         return sum(apart.spend(part) for part in found.leaves)
 
+    def _lend(self, leaf: Lent) -> int:
+        """A loan pays what is repaid with it, and a sale what goes back. Raises ValueError for what was not lent."""
+        match leaf:
+            case Lends(asset, amount):
+                self.lent[asset] += amount
+                self.credit += self.grounds.asset(asset).value_up(amount)
+                return 0
+            case GivesBack(asset, amount, lender):
+                self.given[asset, lender] += amount
+                if self.given[asset, lender] > self.lent[asset]:
+                    raise ValueError(f"gives {lender} more of {asset} than was lent")
+                return self._beyond_credit(asset, amount)
+            case Returns(asset, amount, lender):
+                if self.given.pop((asset, lender), 0) != amount:
+                    raise ValueError(f"{lender} takes {amount} of {asset} for a loan, and got another amount")
+                self.lent[asset] -= amount
+                return 0
+            case _:
+                assert_never(leaf)
+
+    def owing(self) -> str | None:
+        """Return in words what of a loan has not gone back; None where all has."""
+        owed = [f"{amount} of {asset} has not gone back" for asset, amount in self.lent.items() if amount]
+        lost = [f"{amount} of {asset} went to {at} for nothing" for (asset, at), amount in self.given.items() if amount]
+        return ", ".join((*owed, *lost)) or None
+
     def left_standing(self) -> Iterator[tuple[Address, Address, int]]:
         """Yield asset, spender and amount of every allowance that nothing takes."""
         yield from ((asset, spender, left) for (asset, spender), left in self.standing.items() if left)
@@ -85,7 +125,10 @@ class Outlay:
         if amount is None:
             amount = self.standing.get((payment.asset, payment.through), UINT256_MAX)
         self._take(payment.asset, payment.through, amount)
-        paid = self.grounds.asset(payment.asset).value_up(amount)
+        return self._beyond_credit(payment.asset, amount)
+
+    def _beyond_credit(self, asset: Address, amount: int) -> int:
+        paid = self.grounds.asset(asset).value_up(amount)
         credited = min(self.credit, paid)
         self.credit -= credited
         return paid - credited

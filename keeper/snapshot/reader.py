@@ -210,11 +210,11 @@ class Watch:
         whom = {MARKET: market.spender, **{x.name: x.spender for x in self.exchanges.values()}}
         probes = {(a, role): erc20.allowance_probe(spender, a, at) for a in wanted for role, at in whom.items()}
         for lender in self.lenders.values():
-            if lender.serves(market):
+            taker = lender.spender
+            if taker is not None and lender.serves(market):
                 standing = {asset: token for token, asset in market.receipts.items() if asset in wanted}
                 probes |= {
-                    (a, lender.name): erc20.allowance_probe(spender, token, lender.spender)
-                    for a, token in standing.items()
+                    (a, lender.name): erc20.allowance_probe(spender, token, taker) for a, token in standing.items()
                 }
         found: tuple[Amount, ...] = await self.blocks.read(block, joined(list(probes.values())))
         return dict(zip(probes, found, strict=True))

@@ -179,6 +179,22 @@ class Carries:
 
 
 @dataclass(frozen=True, slots=True)
+class UsesUp:
+    """Uses up the next nonce of a contract account, and does nothing else."""
+
+    account: Address
+
+
+@dataclass(frozen=True, slots=True)
+class GivesBack:
+    """Moves an asset from the sender's wallet to whom it was lent by; ``Returns`` says that it was taken for that."""
+
+    asset: Address
+    amount: int
+    lender: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Nested:
     """Makes another call, which is judged as if it had been sent by itself."""
 
@@ -313,7 +329,9 @@ Ours = (
     | Claims
 )
 """What is done with somebody's position or money: each must be the owner's."""
-Leaf = Approves | Carries | Bundles | Ours
+Lent = Lends | GivesBack | Returns
+"""A loan of the same transaction, step by step as calls of the account itself: all of it must have gone back."""
+Leaf = Approves | Carries | Bundles | UsesUp | Lent | Ours
 Effect = Leaf | Nested
 Decoder = Callable[[Call], tuple[Effect, ...]]
 """What calls to one contract do. Raises ValueError for every call that a keeper does not make."""

@@ -196,6 +196,7 @@ LENDERS: Mapping[str, LenderVenue] = {
             # too little was sold to give the loan back
             price_words=("transferFrom reverted",),
         ),
+        LenderVenue("balancer_v3", _addresses("vault")),
     )
 }
 """Who lends within one transaction."""

@@ -46,12 +46,17 @@ from keeper.core.perp.moves import (
 )
 from keeper.core.perp.position import OrderKind, PerpPosition
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wei
+from keeper.execution.carriers import Plain
+from keeper.execution.through_safe import ThroughSafe
 from keeper.venues.aave_v3.market import AaveMarket
 from keeper.venues.aave_v3.reserves import Listing
+from keeper.venues.balancer_v3.calls import encode_loan, encode_return, encode_unlock
+from keeper.venues.balancer_v3.lender import Vault
 from keeper.venues.bundler3.lender import Bundler
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
+from keeper.venues.contracts.safe import Safe, encode_back, encode_by_owner
 from keeper.venues.effects import (
     Approves,
     Borrows,
@@ -64,6 +69,7 @@ from keeper.venues.effects import (
     Closes,
     Decoder,
     Effect,
+    GivesBack,
     Insists,
     Lends,
     Nested,
@@ -80,6 +86,7 @@ from keeper.venues.effects import (
     Takes,
     Trades,
     Unpledges,
+    UsesUp,
 )
 from keeper.venues.gmx_v2 import effects as gmx_v2
 from keeper.venues.gmx_v2.moves import Execution
@@ -88,6 +95,7 @@ from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.perp_v2 import effects as perp_v2
 from keeper.venues.perp_v2.calls import encode_move as encode_perp
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
+from keeper.venues.ports import Borrower
 from keeper.venues.uniswap_v3.effects import router_decoder
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import UniswapDeployment
@@ -219,7 +227,7 @@ BUNDLER, GENERAL, ADAPTER, LENDER = (address("0x" + f"b{i}" * 20) for i in range
 BY_BUNDLE = Bundler("bundler3", BUNDLER, GENERAL, LENDER, {MARKET_OF.name.upper(): ADAPTER})
 AT_UNISWAP = UniswapV3("uniswap_v3", UNISWAP)
 STANDS_FOR = {x.asset: x.a_token for x in MARKET_OF.listings}
-BUNDLER_LIST: Mapping[Address, Decoder] = BY_BUNDLE.decoders(MARKET_OF, [AT_UNISWAP])
+BUNDLER_LIST: Mapping[Address, Decoder] = BY_BUNDLE.decoders(MARKET_OF, [AT_UNISWAP], OWNER)
 LENT_AND_SUPPLIED = replace(
     LENT, assets={**LENT.assets, **{token: LENT.assets[asset] for asset, token in STANDS_FOR.items()}}
 )
@@ -232,7 +240,8 @@ def _bundle(signer: Address) -> st.SearchStrategy[Made]:
         flash = Flash(
             BY_BUNDLE.name, Route(tuple(tokens), tuple(fees[: len(tokens) - 1]), AT_UNISWAP.name), sold, bought
         )
-        call = BY_BUNDLE.encode(flash, MARKET_OF, AT_UNISWAP, ME, DEADLINE, "all in one")
+        borrower = Borrower(MINE, ME, Plain(ME).call_back)
+        call = BY_BUNDLE.encode(flash, MARKET_OF, AT_UNISWAP, borrower, DEADLINE, "all in one")
         given, owed = tokens[0], tokens[-1]
         token = STANDS_FOR[given]
         flows = (
@@ -252,6 +261,54 @@ def _bundle(signer: Address) -> st.SearchStrategy[Made]:
         return st.nothing()
     paths = st.permutations((WETH, DOLLAR, DAI)).flatmap(lambda p: st.integers(2, 3).map(lambda n: list(p[:n])))
     return st.builds(made, paths, st.lists(st.sampled_from(TIERS), min_size=2, max_size=2), amounts, amounts)
+
+
+# --- a Safe, and a lender that calls it back --------------------------------------------------------------------------
+
+KEY, MANY, VAULT = (address("0x" + f"c{i}" * 20) for i in range(3))
+SAFE = Safe(ME, KEY, MANY, 31337)
+AS_SAFE = ThroughSafe(SAFE, 7)
+BY_VAULT = Vault("balancer_v3", VAULT)
+SAFE_LIST: Mapping[Address, Decoder] = {
+    **MARKET_OF.decoders(),
+    ROUTER: router_decoder(ROUTER, TIERS),
+    **token_decoders((WETH, DOLLAR, DAI), (POOL, ROUTER), BY_VAULT.paid_by_wallet),
+    **BY_VAULT.decoders(MARKET_OF, [AT_UNISWAP], ME),
+    **AS_SAFE.decoders(),
+}
+
+
+def _safe(signer: Address) -> st.SearchStrategy[Made]:
+    """One call, several, or none: then it only uses up a nonce."""
+
+    def made(inside: list[Made], is_called_back: bool) -> Made:
+        calls = [replace(one.call, purpose="of a Safe") for one in inside]
+        back = Call(ME, encode_back(SAFE, calls), Wei(0), "called back")
+        call = back if is_called_back else encode_by_owner(SAFE, calls, "all")
+        return Made(call, tuple(Nested(one) for one in calls) or (UsesUp(ME),))
+
+    if signer != ME:
+        return st.nothing()
+    inside = st.one_of(_aave(signer), _token(signer), _swap(signer))
+    return st.builds(made, st.lists(inside, max_size=4), st.booleans())
+
+
+def _vault(signer: Address) -> st.SearchStrategy[Made]:
+    """A loan and what goes back, each by itself, and the call that makes both possible."""
+
+    def each(asset: Address, amount: Amount, inside: list[Made]) -> list[Made]:
+        back = encode_back(SAFE, [one.call for one in inside])
+        given, counted = encode_return(VAULT, asset, amount)
+        return [
+            Made(encode_unlock(VAULT, back, "all"), (Nested(Call(ME, back, Wei(0), "called back")),)),
+            Made(encode_loan(VAULT, asset, amount, ME), (Lends(asset, amount, ME),)),
+            Made(given, (GivesBack(asset, amount, VAULT),)),
+            Made(counted, (Returns(asset, amount, VAULT),)),
+        ]
+
+    if signer != ME:
+        return st.nothing()
+    return st.builds(each, assets, amounts, st.lists(_aave(signer), max_size=3)).flatmap(st.sampled_from)
 
 
 # --- a venue of the tests' own: the suite is written for whoever adds one --------------------------------------------
@@ -440,6 +497,8 @@ SUBJECTS: list[Subject] = [
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),
     Subject("bundler3", _bundle, BUNDLER_LIST, LENT_AND_SUPPLIED),
+    Subject("safe", _safe, SAFE_LIST, LENT),
+    Subject("balancer_v3", _vault, SAFE_LIST, LENT),
     Subject("perp_v2", _perp, perp_v2.decoders(PERP, PERP_SCOPE, PERP_POSITION), of_perp(PERP_POSITION)),
     Subject("gmx_v2", _gmx, gmx_v2.decoders(GMX_SCOPE, GMX_POSITION), of_perp(GMX_POSITION)),
 ]

@@ -336,6 +336,6 @@ async def test_a_token_that_refuses_what_a_batch_insists_on_keeps_no_rescue_from
     engine = engine_on(paper, rule(actions=[actions.DELEVERAGE]), batches={OWNER: at("batch")})
     (result,) = await cycle(engine, BLOCK)
     assert result.prepared is not None
-    assert result.prepared.script.batch is not None
+    assert result.prepared.script.carrier.is_atomic
     assert result.prepared.script.before == ()
     assert begins in paper.rehearsed[0][0][-1].data, "it was tried with it first"

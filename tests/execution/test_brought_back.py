@@ -21,6 +21,7 @@ from keeper.core.lending.moves import Move, Withdraw
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Wad
+from keeper.execution.carriers import Plain
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.encoding import encode_moves
 from keeper.execution.executor import Executor
@@ -255,7 +256,7 @@ class Lent(Rescue):
 
     async def send(self, *moves: Move) -> None:
         on, owner = self.rig, self.rig.lane.signer.address
-        made = encode_moves(moves, WITH_LENDER, replace(BUNDLED, owner=owner), owner, NOW + 600)
+        made = encode_moves(moves, WITH_LENDER, replace(BUNDLED, owner=owner), Plain(owner), NOW + 600)
         on.clock.at = [(on.clock.now + 2, on.chain.mine)]
         await on.lane.send([Outgoing(c, on.decision, i, 5, 900_000) for i, c in enumerate(made)], guidance())
         await on.journal.decisions.record_outcome(on.decision, "failed", {})

@@ -11,6 +11,7 @@ from core_builders import BLOCK, loop
 from keeper.chain.simulation import Simulated, Simulation
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
+from keeper.execution.carriers import Plain
 from keeper.execution.encoding import Script
 from keeper.execution.hands import is_seen, kept
 from keeper.execution.rehearsal import Refused, Rehearsed, rehearse
@@ -81,7 +82,7 @@ PLAN: Any = SimpleNamespace(
     intent=SimpleNamespace(assessment=SimpleNamespace(position=SimpleNamespace(block=BLOCK))),
     postcondition=SimpleNamespace(is_met=lambda _: True),
 )
-SCRIPT = Script((), (Call(POOL, b"", Wei(0), "a bundle"),), hands=frozenset(HANDS))
+SCRIPT = Script((), (Call(POOL, b"", Wei(0), "a bundle"),), Plain(OWNER), hands=frozenset(HANDS))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ SCRIPT = Script((), (Call(POOL, b"", Wei(0), "a bundle"),), hands=frozenset(HAND
 async def test_a_bundle_that_leaves_money_in_a_hand_is_not_sent(moved: tuple[Transfer, ...], words: str | None) -> None:
     """However well the position comes out; nor is one of which nothing is shown."""
     probe: Any = SimpleNamespace(reads=(), decode=lambda _: SimpleNamespace(reported=FIGURES))
-    found = await rehearse(PLAN, SCRIPT, OWNER, Shown(*moved), probe)
+    found = await rehearse(PLAN, SCRIPT, Shown(*moved), probe)
     if words is None:
         assert isinstance(found, Rehearsed)
     else:

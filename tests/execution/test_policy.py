@@ -44,7 +44,8 @@ from keeper.core.rules import Limits
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Bps, Usd, Wei
 from keeper.execution import policy
-from keeper.execution.encoding import Batch, Script, Venues, allow_list, encode
+from keeper.execution.carriers import Batch, Carrier, Plain
+from keeper.execution.encoding import Script, Venues, allow_list, encode
 from keeper.execution.policy import Allowed, Grant, PolicyError
 from keeper.venues.aave_v3.market import AaveMarket
 from keeper.venues.aave_v3.reserves import Listing
@@ -76,7 +77,7 @@ def grant(signer: Address = OWNER, spent: int = 0, **caps: object) -> Grant:
 
 
 def allowed(of: LendingPosition = POSITION, signer: Address = OWNER, venues: Venues = VENUES) -> Allowed:
-    return allow_list(venues, grounds(of).assets, signer, is_batch=True)
+    return allow_list(venues, grounds(of).assets, Batch(signer, at("batch"), is_delegated=True))
 
 
 def check(*calls: Call, by: Grant | None = None, chain_id: int = CHAIN, venues: Venues = VENUES) -> None:
@@ -417,7 +418,7 @@ def test_a_repayment_of_everything_with_the_supply_counts_in_full() -> None:
 
 # --- what we encode --------------------------------------------------------------------------------------------------
 
-BATCH = Batch(at("batch"), is_delegated=True)
+BATCH = Batch(OWNER, at("batch"), is_delegated=True)
 CLOSE = {"target": CLOSED, "trigger": below(PRICE, 10**12, "WETH")}
 BOOST = rule(actions=(actions.LEVERAGE_UP,), to="1.90", trigger=above(HEALTH_FACTOR, wad("2.4")))
 MANY = position(holding("WETH", 10), holding("WBTC", "0.1"), holding("USDC", 2_000, 9_000), holding("DAI", 0, 9_000))
@@ -447,7 +448,7 @@ def test_everything_we_encode_passes(of: LendingPosition, by: Rule, left: str | 
     assert not isinstance(ways, Hold)
     day = replace(by.limits, max_spend_per_day=budget)
     for plan in ways:
-        calls = encode(plan, VENUES, signer, DEADLINE).calls
+        calls = encode(plan, VENUES, Plain(signer), DEADLINE).calls
         granted = granted_by(wanted, signer, day)
         policy.check([c.call for c in calls], CHAIN, granted, allowed(of, signer), grounds(of))
         assert_spends_agree(plan, [c.call for c in calls], granted)
@@ -481,9 +482,12 @@ def test_no_plan_is_ever_refused_by_the_gate(world: tuple[LendingIntent, Means, 
     of = wanted.assessment.position
     granted, on_the_list = granted_by(wanted, signer, day), allowed(of, signer)
     for plan in ways:
-        for batch in (None, BATCH):
-            script = encode(plan, VENUES, signer, DEADLINE, batch)
-            once = None if batch else day.max_spend_per_tx  # a batch is used where all of it is within the limit
+        both: tuple[Carrier, ...] = (Plain(signer), replace(BATCH, account=signer))
+        for carrier in both:
+            script = encode(plan, VENUES, carrier, DEADLINE)
+            once = (
+                None if carrier.is_atomic else day.max_spend_per_tx
+            )  # a batch is used where all of it is within the limit
             by = replace(granted, limits=replace(day, max_spend_per_tx=once))
             policy.check(script.sent, CHAIN, by, on_the_list, grounds(of))
             policy.check_sent(script.sent, script.meant, on_the_list)
@@ -496,7 +500,7 @@ def script(batch: Batch | None = None, signer: Address = OWNER) -> Script:
     wanted = intent(loop())
     now = state(wanted, wallet(USDC=20_000))
     (plan, *_) = plans(wanted, now, terms(), {})  # type: ignore[misc]
-    return encode(plan, VENUES, signer, DEADLINE, batch)
+    return encode(plan, VENUES, batch or Plain(signer), DEADLINE)
 
 
 def check_sent(made: Script) -> None:

@@ -12,6 +12,7 @@ from keeper.core.lending.moves import Approve, Flash, Move, Route
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Usd, Wei
 from keeper.execution import policy
+from keeper.execution.carriers import Plain
 from keeper.execution.encoding import Venues, allow_list, encode_moves
 from keeper.execution.policy import Grant, PolicyError
 from keeper.venues.aave_v3.market import AaveMarket
@@ -54,12 +55,12 @@ def grant(signer: Address = OWNER, *, may_take: bool = True, **caps: int) -> Gra
 
 def check(sent: Sequence[Call], by: Grant | None = None) -> None:
     by = by or grant()
-    allowed = allow_list(VENUES, [WETH, USDC, DAI], by.signer, is_batch=False)
+    allowed = allow_list(VENUES, [WETH, USDC, DAI], Plain(by.signer))
     policy.check(sent, BLOCK.chain_id, by, allowed, VENUES.grounds(POSITION))
 
 
 def encoded(*moves: Move) -> tuple[Call, ...]:
-    return encode_moves(moves, VENUES, POSITION, OWNER, DEADLINE)
+    return encode_moves(moves, VENUES, POSITION, Plain(OWNER), DEADLINE)
 
 
 def why(sent: Sequence[Call], by: Grant | None = None) -> str:

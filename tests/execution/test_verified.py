@@ -65,7 +65,7 @@ async def test_one_call_that_reverts_where_debt_was_paid_meanwhile_was_overtaken
         return loop("10", owed)
 
     nothing: Any = SimpleNamespace()
-    script: Any = SimpleNamespace(batch="all" if is_batch else None)
+    script: Any = SimpleNamespace(carrier=SimpleNamespace(is_atomic=is_batch))
     desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
     errand = desk.errand(a_plan(), script, nothing, nothing)
     assert (await errand.ended("failed", Reason.REVERTED, "panic 0x11", ())).reason is reason

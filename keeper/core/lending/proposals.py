@@ -39,6 +39,8 @@ class LoanOffer:
     there: Mapping[Address, Amount]
     takes_permits: bool = False
     """Whether the owner's key is at hand, to approve it within the call by a signature."""
+    by_wallet: bool = False
+    """Whether the account itself repays, takes out and sells within the call: it approves these, not the lender."""
 
 
 @dataclass(frozen=True, slots=True)

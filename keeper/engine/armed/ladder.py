@@ -19,8 +19,8 @@ from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import Address, Bps, decimal_of
 from keeper.engine.engine import Engine
 from keeper.engine.lending.plan import state_of, terms_of
-from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
-from keeper.execution.encoding import Batch
+from keeper.engine.lending.preflight import Prepared, carrier_of, try_plan
+from keeper.execution.carriers import Carrier
 from keeper.execution.rehearsal import Overridden, Refused, Simulator
 
 WAYS = 2
@@ -55,7 +55,7 @@ class LadderBase:
     one: LendingAssessment
     signer: Address
     nonce: int | None
-    batch: Batch | None
+    carrier: Carrier
     allowances: Allowances
 
     async def ladder(self, scenario: Scenario, factors: Sequence[int], step: Bps) -> list[Rung]:
@@ -72,9 +72,7 @@ class LadderBase:
                 intents.append(intent)
         if not intents:
             return []
-        terms = [
-            terms_of(self.engine, self.snapshot, i, self.signer, has_batch=self.batch is not None) for i in intents
-        ]
+        terms = [terms_of(self.engine, self.snapshot, i, self.signer, carrier=self.carrier) for i in intents]
         wallet = self.snapshot.wallets[self.signer]
         lowest = quotes_needed(_tight(intents[-1], step), state_of(wallet, intents[-1]), terms[-1])
         quotes = await self.engine.reader.quotes(self.snapshot.block, lowest) if lowest else Quotes()
@@ -104,7 +102,7 @@ class LadderBase:
         moved = [h for h, now in pairs if h.price.answer != now.price.answer]
         account = self.engine.reader.account(rung.position.name)
         there = Overridden(simulator, account.priced_at(rung.position, moved))
-        return await try_plan(self.engine, rung.snapshot, plan, self.signer, self.batch, there)
+        return await try_plan(self.engine, rung.snapshot, plan, self.carrier, there)
 
 
 async def site_of(engine: Engine, snapshot: Snapshot, one: LendingAssessment) -> LadderBase:
@@ -113,16 +111,16 @@ async def site_of(engine: Engine, snapshot: Snapshot, one: LendingAssessment) ->
     assets = [h.asset for h in one.position.holdings]
     executor = engine.senders.get(signer)
     nonce = executor.lane.ready_nonce(block) if executor else None
-    batch = await batch_of(engine, block, signer)
+    carrier = await carrier_of(engine, snapshot, signer)
     if executor:
-        await executor.lane.warm_up(batch.contract if batch and not batch.is_delegated else None)
+        await executor.lane.warm_up(carrier.delegate)
     return LadderBase(
         engine,
         snapshot,
         one,
         signer,
         nonce,
-        batch,
+        carrier,
         await engine.reader.allowances(block, one.position.name, signer, assets),
     )
 

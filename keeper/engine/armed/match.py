@@ -45,17 +45,16 @@ def _fitted(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: A
     executor = engine.senders.get(signer)
     if executor and (armed.nonce is None or executor.lane.ready_nonce(block) != armed.nonce):
         raise OutOfBoundsError("the signer's nonce is not ready, or not what it was")
-    floor = engine.terms.safety.health_floor
-    figures = project(armed.plan, armed.bounds, intent, wallet, ATOMIC_FLOOR if armed.script.batch else floor)
+    floor, is_atomic = engine.terms.safety.health_floor, armed.script.carrier.is_atomic
+    figures = project(armed.plan, armed.bounds, intent, wallet, ATOMIC_FLOOR if is_atomic else floor)
     if figures.health_factor < min(floor, intent.assessment.figures.health_factor):
         raise OutOfBoundsError("it would end below the floor")
     check_around(armed, snapshot.also)
     check_lent(armed, snapshot.lendable)
     plan = replace(armed.plan, intent=intent, before=intent.assessment.figures, projected=figures)
-    is_atomic = armed.script.batch is not None
     if gas_needed(plan, block.base_fee, engine.fees.last_toll, is_atomic=is_atomic) > wallet.native:
         raise OutOfBoundsError("the signer may not be able to pay for the gas")
-    found = gate(engine, block, plan, armed.script, signer)
+    found = gate(engine, block, plan, armed.script)
     if found is None:
         prepared = priced(engine, snapshot, plan, armed.script, armed.rehearsed)
         if isinstance(prepared, Prepared):

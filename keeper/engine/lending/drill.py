@@ -21,7 +21,7 @@ from keeper.engine.drill import TODAY, DrillWords, fired_alone, is_rescue
 from keeper.engine.engine import Engine
 from keeper.engine.lending.assess import judge
 from keeper.engine.lending.plan import TRIALS, find_plans, gas_needed
-from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
+from keeper.engine.lending.preflight import Prepared, carrier_of, try_plan
 from keeper.engine.what_if import repriced
 from keeper.execution.rehearsal import Overridden, Refused
 
@@ -89,12 +89,12 @@ async def _rehearsed(engine: Engine, seen: Snapshot, intent: LendingIntent, scen
         return ended.held(found, scene.where)
     moved = [h for h, now in zip(scene.then.holdings, scene.now.holdings, strict=True) if h.price != now.price]
     codes = engine.reader.account(ended.position).priced_at(scene.then, moved) if moved else {}
-    simulator, batch = Overridden(engine.rehearser.alone, codes), await batch_of(engine, seen.block, signer)
+    simulator, carrier = Overridden(engine.rehearser.alone, codes), await carrier_of(engine, seen, signer)
     refused = list[Refused]()
     for plan in found[:TRIALS]:
-        result = await try_plan(engine, seen, plan, signer, batch, simulator)
+        result = await try_plan(engine, seen, plan, carrier, simulator)
         if isinstance(result, Prepared):
-            gas = gas_needed(plan, seen.block.base_fee, engine.fees.last_toll, is_atomic=batch is not None)
+            gas = gas_needed(plan, seen.block.base_fee, engine.fees.last_toll, is_atomic=carrier.is_atomic)
             return ended.worked(plan.label, gas, scene.where, short=_short(plan))
         refused.append(result)
     return ended.refused([plan.label for plan in found], refused, scene.where)

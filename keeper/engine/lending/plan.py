@@ -18,8 +18,9 @@ from keeper.core.snapshot import Snapshot, Wallet
 from keeper.core.units import UINT256_MAX, Address, Wei, gwei_text, wei_text
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
-from keeper.engine.lending.preflight import Prepared, batch_of, try_plan
+from keeper.engine.lending.preflight import Prepared, carrier_of, try_plan
 from keeper.engine.trials import Tried, first_that_works
+from keeper.execution.carriers import Carrier
 from keeper.execution.rehearsal import Refused
 
 SHARES = (1, 2, 4)
@@ -62,7 +63,7 @@ async def find_plans(
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
     await engine.fees.toll()
     state = state_of(engine.state.wallet(snapshot, signer, position.name), intent)
-    terms = terms_of(engine, snapshot, intent, signer, has_batch=await batch_of(engine, block, signer) is not None)
+    terms = terms_of(engine, snapshot, intent, signer, carrier=await carrier_of(engine, snapshot, signer))
     requests = quotes_needed(intent, state, terms)
     quotes = at(await quotes_upon(engine, block, signer, requests)).part(share) if requests else terms.quotes
     assets = [h.asset for h in position.holdings]
@@ -86,7 +87,7 @@ def state_of(wallet: Wallet, intent: LendingIntent) -> Means:
 
 
 def terms_of(
-    engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, *, has_batch: bool
+    engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, *, carrier: Carrier
 ) -> PlanTerms:
     """Return what plans are weighed with, before any pool was asked."""
     base_fee = snapshot.block.base_fee
@@ -97,20 +98,23 @@ def terms_of(
         toll=toll_of(engine.fees.last_toll, base_fee),
         native_price=snapshot.native_price,
         quotes=Quotes(),
-        is_atomic=has_batch and intent.rule.limits.max_spend_per_tx is None,
-        offers=offers_of(engine, snapshot, intent, signer, has_batch=has_batch),
+        is_atomic=carrier.is_atomic and intent.rule.limits.max_spend_per_tx is None,
+        offers=offers_of(engine, snapshot, intent, carrier),
     )
 
 
-def offers_of(
-    engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: Address, *, has_batch: bool
-) -> tuple[LoanOffer, ...]:
+def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent, carrier: Carrier) -> tuple[LoanOffer, ...]:
     """Return who lends within one transaction, of those that can speak to a position's market.
 
-    In a batch an approval is a part of the same transaction, and cheaper than a permit.
+    In one transaction an approval is a part of the same, and cheaper than a permit; only an account of a key has one.
     """
-    names, takes_permits = engine.venues(intent.position).lenders, signer in engine.senders and not has_batch
-    return tuple(LoanOffer(name, there, takes_permits) for name, there in snapshot.lendable.items() if name in names)
+    known, is_keys = engine.venues(intent.position).lenders, carrier.sender == carrier.account
+    permits = is_keys and carrier.account in engine.senders and not carrier.is_atomic
+    return tuple(
+        LoanOffer(name, there, permits, by_wallet=known[name].spender is None)
+        for name, there in snapshot.lendable.items()
+        if name in known
+    )
 
 
 def gas_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei:
@@ -126,10 +130,10 @@ def toll_of(toll: Toll, base_fee: Wei) -> Wei:
 
 async def first_loan_plan(engine: Engine, snapshot: Snapshot, ways: Sequence[Plan], signer: Address) -> Prepared | Hold:
     """Return the first plan that passes its trial and stands before those of this block; else why none does."""
-    batch, position = await batch_of(engine, snapshot.block, signer), ways[0].intent.assessment.position
+    carrier, position = await carrier_of(engine, snapshot, signer), ways[0].intent.assessment.position
 
     async def trial(plan: Plan) -> Prepared | Refused:
-        result = await try_plan(engine, snapshot, plan, signer, batch)
+        result = await try_plan(engine, snapshot, plan, carrier)
         if isinstance(result, Refused):
             return result
         return await stands_first(engine, snapshot.block, signer, result) or result

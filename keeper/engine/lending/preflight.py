@@ -15,7 +15,8 @@ from keeper.engine.engine import Engine
 from keeper.engine.lending.permits import permits_for
 from keeper.engine.preflight import SMALL_SHARE, bill_of, cap_of, deadline_at, forbidden, granted, not_payable
 from keeper.execution import lending_errand, policy
-from keeper.execution.encoding import Batch, Script, encode
+from keeper.execution.carriers import Batch, Carrier, Plain
+from keeper.execution.encoding import Script, encode
 from keeper.execution.permit_signer import NoPermitError
 from keeper.execution.rehearsal import Refused, Rehearsed, Simulator, rehearse
 from keeper.venues.contracts import batch_account
@@ -44,34 +45,33 @@ async def try_plan(
     engine: Engine,
     snapshot: Snapshot,
     plan: Plan,
-    signer: Address,
-    batch: Batch | None,
+    carrier: Carrier,
     simulator: Simulator | None = None,
 ) -> Prepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     deadline = deadline_at(engine, snapshot.block)
-    venues, fitting = engine.venues(plan.intent.position), _fits(batch, plan)
-    permits = await permits_for(engine, snapshot.block, plan, signer)
+    venues, fitting = engine.venues(plan.intent.position), _fits(carrier, plan)
+    permits = await permits_for(engine, snapshot.block, plan, carrier.account)
     try:
-        script = encode(plan, venues, signer, deadline, fitting, permits=permits)
+        script = encode(plan, venues, fitting, deadline, permits=permits)
     except NoPermitError as error:
         return Refused(Reason.PERMIT_UNAVAILABLE, str(error))
-    result = await _tried(engine, snapshot, plan, script, signer, simulator)
+    result = await _tried(engine, snapshot, plan, script, simulator)
     is_blocked = isinstance(result, Refused) and result.reason is Reason.REHEARSAL_FAILED and script.before
     if is_blocked:  # by what it insists on, perhaps: no token of a fork keeps a rescue from the owner
-        script = encode(plan, venues, signer, deadline, fitting, insists=False, permits=permits)
-        result = await _tried(engine, snapshot, plan, script, signer, simulator)
+        script = encode(plan, venues, fitting, deadline, insists=False, permits=permits)
+        result = await _tried(engine, snapshot, plan, script, simulator)
     return result
 
 
 async def _tried(
-    engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, signer: Address, simulator: Simulator | None
+    engine: Engine, snapshot: Snapshot, plan: Plan, script: Script, simulator: Simulator | None
 ) -> Prepared | Refused:
-    forbidden = gate(engine, snapshot.block, plan, script, signer)
+    forbidden = gate(engine, snapshot.block, plan, script)
     if forbidden:
         return forbidden
     probe = engine.reader.position_probe(plan.intent.position, snapshot.block)
-    result = await rehearse(plan, script, signer, simulator or engine.rehearser, probe)
+    result = await rehearse(plan, script, simulator or engine.rehearser, probe)
     if isinstance(result, Refused):
         return result
     return priced(engine, snapshot, plan, script, result)
@@ -112,8 +112,9 @@ def _ceiling(
     return found, ceiling
 
 
-def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script, signer: Address) -> Refused | None:
+def gate(engine: Engine, block: BlockRef, plan: Plan, script: Script) -> Refused | None:
     """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
+    signer = script.carrier.account
     grant = grant_of(engine, block, plan, signer, Usd(0) if plan.intent.left_today is None else _spent(plan))
     position, venues = plan.intent.assessment.position, engine.venues(plan.intent.position)
     return forbidden(lambda: lending_errand.gate(script, position, grant, venues))
@@ -136,10 +137,10 @@ def _spent(plan: Plan) -> Usd:
     return Usd(0) if limit is None or left is None else Usd(limit - left)
 
 
-def _fits(batch: Batch | None, plan: Plan) -> Batch | None:
-    """Return the batch, unless everything in one transaction would break the limit per transaction."""
+def _fits(carrier: Carrier, plan: Plan) -> Carrier:
+    """Return the carrier; call by call where everything in one transaction would break the limit per transaction."""
     most = plan.intent.rule.limits.max_spend_per_tx
-    return batch if most is None or plan.spend <= most else None
+    return carrier if most is None or plan.spend <= most else carrier.one_by_one
 
 
 def _delegated_already(engine: Engine, signer: Address) -> Address | None:
@@ -151,6 +152,11 @@ def _delegated_already(engine: Engine, signer: Address) -> Address | None:
     return contract if sender is not None and sender.lane.delegation.contract == contract else None
 
 
+async def carrier_of(engine: Engine, snapshot: Snapshot, account: Address) -> Carrier:
+    """Return how an account's plans go out at a block. Raises NodeError, ReadFailedError where they cannot."""
+    return await batch_of(engine, snapshot.block, account) or Plain(account)
+
+
 async def batch_of(engine: Engine, block: BlockRef, signer: Address) -> Batch | None:
     """Return the batch account to use, if the owner set one and the account is free to delegate to it."""
     contract = engine.terms.batches.get(signer) or _delegated_already(engine, signer)
@@ -158,4 +164,4 @@ async def batch_of(engine: Engine, block: BlockRef, signer: Address) -> Batch | 
         return None
     code = await engine.reader.code(block, signer)
     delegated = batch_account.delegate_of(code)
-    return Batch(contract, delegated == contract) if not code or delegated == contract else None
+    return Batch(signer, contract, delegated == contract) if not code or delegated == contract else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from keeper.core.lending.moves import Flash
 from keeper.core.units import Address, Amount
@@ -16,7 +17,7 @@ from keeper.venues.bundler3.deployment import BundlerDeployment, discover_faults
 from keeper.venues.bundler3.effects import Reach, bundle_decoder
 from keeper.venues.contracts.permit import encode_permit
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Discovery, Exchange, LendingMarket, Permit, Probe
+from keeper.venues.ports import Borrower, Discovery, Exchange, LendingMarket, Permit, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Bundler:
     def spender(self) -> Address:
         """The general adapter pulls, for whoever began the bundle and nobody else."""
         return self.general_adapter
+
+    paid_by_wallet: ClassVar[tuple[Address, ...]] = ()
+    calls_back: ClassVar[bool] = False
 
     @property
     def hands(self) -> tuple[Address, ...]:
@@ -52,20 +56,14 @@ class Bundler:
         return lent_probe(self.lender, assets)
 
     def encode(
-        self,
-        flash: Flash,
-        market: LendingMarket,
-        exchange: Exchange,
-        owner: Address,
-        deadline: int,
-        purpose: str,
-        permit: Permit | None = None,
+        self, flash: Flash, market: LendingMarket, exchange: Exchange, borrower: Borrower, deadline: int, purpose: str
     ) -> Call:
         """Return the bundle of a flash move. Debt that shrank meanwhile leaves a rest, which goes to the owner too.
 
         The permit leads, and may fail: who saw it may have used it first, and then the approval is there all the same.
         """
         at, sold, owed = self.at(market), flash.route.tokens[0], flash.route.tokens[-1]
+        owner, permit = borrower.position.owner, borrower.permit
         receipt = next(token for token, asset in market.receipts.items() if asset == sold)
         sale = exchange.encode_sale(flash.route, flash.bought, at.general_adapter, deadline)
         inner = (
@@ -80,8 +78,11 @@ class Bundler:
         lead = () if permit is None else (_permitted(receipt, owner, at.general_adapter, permit),)
         return encode_bundle(self.bundler, (*lead, loan, hand_on(at.general_adapter, owed, owner, ALL)), purpose)
 
-    def decoders(self, market: LendingMarket, exchanges: Iterable[Exchange]) -> Mapping[Address, Decoder]:
-        """Return what bundles for a market do."""
+    def decoders(
+        self, market: LendingMarket, exchanges: Iterable[Exchange], account: Address
+    ) -> Mapping[Address, Decoder]:
+        """Return what bundles for a market do, whoever begins them."""
+        del account
         sellers = {to: seller for exchange in exchanges for to, seller in exchange.sellers().items()}
         return {self.bundler: bundle_decoder(self.at(market), Reach(market.receipts, sellers))}
 

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.calldata import decoder, refuse
-from keeper.venues.effects import Approves, Call, Decoder, Effect, Nested
+from keeper.venues.effects import Approves, Call, Decoder, Effect, GivesBack, Nested
 
 
-def token_decoders(assets: Collection[Address], spenders: Collection[Address]) -> Mapping[Address, Decoder]:
-    """Return what calls to tokens do: of all that a token can, they approve one of the spenders."""
-    return {asset: _token(asset, frozenset(spenders)) for asset in assets}
+def token_decoders(
+    assets: Collection[Address], spenders: Collection[Address], lenders: Collection[Address] = ()
+) -> Mapping[Address, Decoder]:
+    """Return what calls to tokens do: they approve one of the spenders, or give a lender back what it lent."""
+    return {asset: _token(asset, frozenset(spenders), frozenset(lenders)) for asset in assets}
 
 
 def batch_decoder() -> Decoder:
@@ -19,13 +21,19 @@ def batch_decoder() -> Decoder:
     return decoder({"executeBatch((address,uint256,bytes)[])": _batch})
 
 
-def _token(asset: Address, spenders: frozenset[Address]) -> Decoder:
+def _token(asset: Address, spenders: frozenset[Address], lenders: frozenset[Address]) -> Decoder:
     def approve(spender: Address, amount: int) -> tuple[Effect, ...]:
         if spender not in spenders:
             raise ValueError(f"{spender} may not be approved")
         return (Approves(asset, spender, amount),)
 
-    return decoder({"approve(address,uint256)": approve})
+    def transfer(receiver: Address, amount: int) -> tuple[Effect, ...]:
+        if receiver not in lenders:
+            raise ValueError(f"{receiver} lends nothing that could go back")
+        return (GivesBack(asset, amount, receiver),)
+
+    given_back = {"transfer(address,uint256)": transfer} if lenders else {}
+    return decoder({"approve(address,uint256)": approve, **given_back})
 
 
 def _batch(calls: Sequence[tuple[Address, int, bytes]]) -> tuple[Effect, ...]:

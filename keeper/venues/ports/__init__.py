@@ -3,7 +3,7 @@
 from keeper.venues.effects import Call
 from keeper.venues.ports.accounts import AT_ONCE, Account, AtOnce, ByKeepers, Chronicle, Settles
 from keeper.venues.ports.exchanges import Exchange, PoolReference, Pools, Seller
-from keeper.venues.ports.lenders import Lender, Permit
+from keeper.venues.ports.lenders import Borrower, Lender, Permit
 from keeper.venues.ports.lending import Codes, LendingAccount, LendingMarket
 from keeper.venues.ports.perps import OrderBook, OrderOutcome, OrderTrial, PerpAccount
 from keeper.venues.ports.reads import (
@@ -24,6 +24,7 @@ __all__ = [
     "Account",
     "Answer",
     "AtOnce",
+    "Borrower",
     "ByKeepers",
     "Call",
     "Chronicle",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.core.lending.moves import Flash
+from keeper.core.lending.position import LendingPosition
 from keeper.core.units import Address, Amount
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports.exchanges import Exchange
@@ -25,6 +26,18 @@ class Permit:
     s: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Borrower:
+    """Whose loan it is: the position as the plan was made from it, and the account that signs for its owner."""
+
+    position: LendingPosition
+    account: Address
+    call_back: Callable[[Sequence[Call]], bytes]
+    """What the account is called back with, so that it makes these calls. Raises ValueError where it cannot be."""
+    permit: Permit | None = None
+    """With one the lender's spender is approved within the call, and by nothing before it."""
+
+
 class Lender(Protocol):
     """Who lends within one transaction, and the contracts that make one call of a loan and what is done with it."""
 
@@ -33,8 +46,16 @@ class Lender(Protocol):
         """The name of its table, which moves and approvals carry."""
 
     @property
-    def spender(self) -> Address:
-        """Who takes out what stands for a supply, and is approved for it."""
+    def spender(self) -> Address | None:
+        """Who takes out what stands for a supply, and is approved for it; None where the account itself acts."""
+
+    @property
+    def paid_by_wallet(self) -> tuple[Address, ...]:
+        """Whom the account pays a loan back from its own wallet; empty where hands of the lender do all of it."""
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether it calls its borrower back: then only an account that is a contract can borrow."""
 
     @property
     def hands(self) -> tuple[Address, ...]:
@@ -50,19 +71,11 @@ class Lender(Protocol):
         """Return the probe of how much it can lend of each asset now; what cannot be read is not there."""
 
     def encode(
-        self,
-        flash: Flash,
-        market: LendingMarket,
-        exchange: Exchange,
-        owner: Address,
-        deadline: int,
-        purpose: str,
-        permit: Permit | None = None,
+        self, flash: Flash, market: LendingMarket, exchange: Exchange, borrower: Borrower, deadline: int, purpose: str
     ) -> Call:
-        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline.
+        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline."""
 
-        With a ``permit`` the spender is approved within the call, and by nothing before it.
-        """
-
-    def decoders(self, market: LendingMarket, exchanges: Iterable[Exchange]) -> Mapping[Address, Decoder]:
-        """Return the contracts that a keeper calls, and what calls to each do: the gate's allow-list."""
+    def decoders(
+        self, market: LendingMarket, exchanges: Iterable[Exchange], account: Address
+    ) -> Mapping[Address, Decoder]:
+        """Return the contracts that ``account`` calls, and what calls to each do: the gate's allow-list."""

@@ -14,7 +14,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed
 from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
 from keeper.core.lending.figures import Loan, Sale
-from keeper.core.lending.moves import Approve, Flash
+from keeper.core.lending.moves import MARKET, Approve, Flash
 from keeper.core.lending.openings import Opening
 from keeper.core.lending.pairs import Pair, largest_within, sale_pairs
 from keeper.core.lending.position import Barred
@@ -135,9 +135,16 @@ def _proposal(
     terms: PlanTerms,
 ) -> Proposal:
     sale, before, spend = found.sale, lending.health_factor(state.account), worth(found.sale.sold, pair.sell)
-    approved = () if offer.takes_permits else (Step(Approve(pair.sell.asset, offer.lender, sale.sold), Usd(0), before),)
-    loan = Flash(offer.lender, found.quote.route, sale.sold, sale.bought, offer.takes_permits)
-    steps = (*lead, *approved, Step(loan, spend, lending.health_factor(after)))
+    by_permit = offer.takes_permits and not offer.by_wallet
+    loan = Flash(offer.lender, found.quote.route, sale.sold, sale.bought, by_permit)
+    first, last = _approvals(loan, offer, state)
+    at_end = lending.health_factor(after)
+    steps = (
+        *lead,
+        *(Step(approve, Usd(0), before) for approve in first),
+        Step(loan, spend, at_end),
+        *(Step(approve, Usd(0), at_end) for approve in last),
+    )
     # all that leaves is sold, at the price that the pools ask for what is owed
     lost = max(0, worth(found.quote.sold, pair.sell) - worth(sale.bought, pair.buy))
     trading = mul_div_up(lost, sale.sold, max(1, found.quote.sold))
@@ -149,3 +156,18 @@ def _proposal(
         after=Means(after, state.wallet, spent(state, spend)),
         is_sufficient=goal_of(intent)(lending.figures(after)),
     )
+
+
+def _approvals(flash: Flash, offer: LoanOffer, state: Means) -> tuple[tuple[Approve, ...], tuple[Approve, ...]]:
+    """Return what is approved before a loan, exactly, and what is taken back after it: a sale rarely takes all it may.
+
+    Of a debt that is repaid whole, the part meant for interest until mining may be left.
+    """
+    given, owed, exchange = flash.route.tokens[0], flash.route.tokens[-1], flash.route.exchange
+    if flash.by_permit:
+        return (), ()
+    if not offer.by_wallet:
+        return (Approve(given, offer.lender, flash.sold),), ()
+    first = (Approve(owed, MARKET, flash.bought), Approve(given, exchange, flash.sold))
+    rest = (Approve(owed, MARKET, Amount(0)),) if flash.bought > state.account.of(owed).borrowed else ()
+    return first, (Approve(given, exchange, Amount(0)), *rest)

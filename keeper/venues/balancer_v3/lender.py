@@ -1,0 +1,80 @@
+"""Balancer v3's vault as the story knows a lender: a rescue of an account that can be called back.
+
+The account opens the vault and is called back with calls of its own: borrow, repay, take out, sell, give back. What
+they may take is approved before, in the outer half; so that half alone moves nothing, and the inner one finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from keeper.core.lending.moves import Flash, Repay, Swap, Withdraw
+from keeper.core.units import Address, Amount
+from keeper.venues.balancer_v3.calls import encode_loan, encode_return, encode_unlock
+from keeper.venues.balancer_v3.effects import vault_decoder
+from keeper.venues.balancer_v3.vault import discover_faults, reserves_probe
+from keeper.venues.effects import Call, Decoder
+from keeper.venues.ports import Borrower, Discovery, Exchange, LendingMarket, Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """The vault of one table."""
+
+    name: str
+    vault: Address
+
+    spender: ClassVar[None] = None
+    calls_back: ClassVar[bool] = True
+
+    @property
+    def paid_by_wallet(self) -> tuple[Address, ...]:
+        """The vault."""
+        return (self.vault,)
+
+    @property
+    def hands(self) -> tuple[Address, ...]:
+        """The vault: what comes to it beyond its loan is lost to the owner."""
+        return (self.vault,)
+
+    def serves(self, market: LendingMarket) -> bool:
+        """Return true: the account speaks to the market itself, whichever it is."""
+        del market
+        return True
+
+    def find_faults(self) -> Discovery[tuple[str, ...]]:
+        """Find whether the address is no vault."""
+        return (yield from discover_faults(self.vault))
+
+    def there_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, Amount]]:
+        """Return the probe of its reserves: it lends all of them, for nothing."""
+        return reserves_probe(self.vault, assets)
+
+    def encode(
+        self, flash: Flash, market: LendingMarket, exchange: Exchange, borrower: Borrower, deadline: int, purpose: str
+    ) -> Call:
+        """Return the call that opens the vault, with what the account is called back with.
+
+        Debt that shrank meanwhile leaves a rest of the loan in the wallet: what is given back is bought.
+        """
+        position, account = borrower.position, borrower.account
+        sold, owed, amount = flash.route.tokens[0], flash.route.tokens[-1], flash.bought
+        symbols = market.listing(sold).symbol, market.listing(owed).symbol
+        repay = Repay(owed, amount, is_all=amount > position.holding(owed).borrowed)
+        inner = (
+            encode_loan(self.vault, owed, amount, account),
+            market.encode(repay, position, account),
+            market.encode(Withdraw(sold, flash.sold), position, account),
+            exchange.encode(Swap(flash.route, flash.sold, amount), account, deadline, symbols),
+            *encode_return(self.vault, owed, amount),
+        )
+        return encode_unlock(self.vault, borrower.call_back(inner), purpose)
+
+    def decoders(
+        self, market: LendingMarket, exchanges: Iterable[Exchange], account: Address
+    ) -> Mapping[Address, Decoder]:
+        """Return what an account's calls to the vault do."""
+        del market, exchanges
+        return {self.vault: vault_decoder(self.vault, account)}
