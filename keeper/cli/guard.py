@@ -60,7 +60,7 @@ def code_of(error: Exception) -> Exit | None:
     """Return how a command ends for what went wrong; None for a defect. Exit 2 is what no restart can heal."""
     from keeper.chain.errors import NodeError, WrongChainError  # noqa: PLC0415 - only when something went wrong
     from keeper.chain.fork import AnvilMissingError  # noqa: PLC0415
-    from keeper.execution.lane import SendFailedError  # noqa: PLC0415
+    from keeper.execution.course import SendFailedError  # noqa: PLC0415
     from keeper.execution.lock import LockDirectoryError, SignerLockedError  # noqa: PLC0415
     from keeper.execution.signer import KeyUnavailableError  # noqa: PLC0415
     from keeper.journal import JournalError  # noqa: PLC0415

@@ -8,7 +8,8 @@ from keeper.cli.common import Exit, fail, finish, out, prompt
 from keeper.cli.given import kept_of
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text
-from keeper.execution.lane import SendFailedError, wish_key
+from keeper.execution.course import SendFailedError
+from keeper.execution.lane import wish_key
 from keeper.execution.lock import SignerLockedError
 from keeper.execution.tx_state import TxState
 from keeper.journal import Journal, Transaction

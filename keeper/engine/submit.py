@@ -17,8 +17,8 @@ from keeper.engine.engine import Engine
 from keeper.engine.holds import where
 from keeper.engine.report import Data
 from keeper.engine.rows import seen
+from keeper.execution.course import Reconsider
 from keeper.execution.executor import Errand, Executor, O
-from keeper.execution.flight import Reconsider
 from keeper.execution.rehearsal import Refused
 from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Doing

@@ -14,8 +14,8 @@ from typing import Any
 from keeper.chain.accounts import Receipt
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
+from keeper.execution.course import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.recheck import Change, Drop, Keep, Unsure, Verdict
 from keeper.execution.tx_state import TxState
 from keeper.journal import Entry, Transaction

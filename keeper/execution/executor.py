@@ -14,8 +14,9 @@ from keeper.chain.errors import NodeError
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
-from keeper.execution.flight import Reconsider
-from keeper.execution.lane import Guidance, Lane, Outgoing, PlanChangedError, SendFailedError
+from keeper.execution.course import Guidance, PlanChangedError, Reconsider, SendFailedError
+from keeper.execution.dispatch import Outgoing
+from keeper.execution.lane import Lane
 from keeper.execution.lending_errand import LendingParts
 from keeper.execution.outcome import Ending
 from keeper.execution.perp_errand import PerpParts

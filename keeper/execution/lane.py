@@ -20,11 +20,13 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.execution import grants
 from keeper.execution.convoy import Convoy
+from keeper.execution.course import Guidance, SendFailedError
 from keeper.execution.delegation import Delegation
 from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of, is_cancellation
-from keeper.execution.flight import CANCEL_GAS, Flight, Guidance, PlanChangedError, SendFailedError
+from keeper.execution.flight import Flight
 from keeper.execution.pricing import Demands, NoOffer, Offer, Pricing, Purse
 from keeper.execution.ready import Ready, read_ready
+from keeper.execution.saying import CANCEL_GAS
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
 from keeper.execution.traces import Foreign
@@ -33,7 +35,6 @@ from keeper.journal import Journal, Transaction
 from keeper.venues.ports import Call
 
 USE_UP = "use up a delegation that was called off"
-__all__ = ["Guidance", "Lane", "Outgoing", "PlanChangedError", "SendFailedError"]
 
 MOST_FILLERS = 4
 """Nonces below our first pending one that are used up to let it through; beyond a wider gap it is given up."""

@@ -19,9 +19,11 @@ from keeper.core.snapshot import BlockRef, LendingPosition, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
 from keeper.execution.carriers import Plain
+from keeper.execution.course import Guidance, SendFailedError
+from keeper.execution.dispatch import Outgoing
 from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
 from keeper.execution.hands import kept
-from keeper.execution.lane import Guidance, Lane, Outgoing, SendFailedError
+from keeper.execution.lane import Lane
 from keeper.execution.leftovers import outside, payments, standing, within
 from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Rehearsed

@@ -18,7 +18,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import ratio_text
 from keeper.execution import policy
-from keeper.execution.lane import Outgoing
+from keeper.execution.dispatch import Outgoing
 from keeper.execution.outcome import PerpOutcome
 from keeper.execution.settlement import LOOKS, Awaited, Immediate, OrderWatch, Settlement, Unfilled, settlement_of
 from keeper.execution.warrant import Warrant

@@ -10,8 +10,8 @@ from typing import Generic, Protocol, TypeVar
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
+from keeper.execution.course import SendFailedError
 from keeper.execution.executor import Executor
-from keeper.execution.lane import SendFailedError
 from keeper.execution.policy import PolicyError
 from keeper.journal import Decision, Journal
 from keeper.journal.decisions import OutcomeKind

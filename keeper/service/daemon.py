@@ -24,8 +24,8 @@ from keeper.engine.armed.arm import Arming
 from keeper.engine.armed.oracle_events import Early
 from keeper.engine.cycle import cycle
 from keeper.engine.result import Result
+from keeper.execution.course import SendFailedError
 from keeper.execution.executor import Executor
-from keeper.execution.lane import SendFailedError
 from keeper.execution.recovery import Aftermath, CarryOn
 from keeper.journal import JournalError
 from keeper.service import names

@@ -22,10 +22,10 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Wad
 from keeper.execution.carriers import Plain
+from keeper.execution.course import SendFailedError
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.encoding import encode_moves
 from keeper.execution.executor import Executor
-from keeper.execution.lane import SendFailedError
 from keeper.execution.lending_errand import LendingParts
 from keeper.execution.outcome import Outcome
 from keeper.execution.recovery import TRIES, Aftermath

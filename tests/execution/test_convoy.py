@@ -13,8 +13,8 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.execution.convoy import Convoy
+from keeper.execution.course import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.recheck import Change, Drop, Keep, Unsure, Verdict
 from keeper.journal import Transaction
 from keeper.venues.ports import Call

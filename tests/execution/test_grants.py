@@ -8,8 +8,8 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - the fixture
 from keeper.chain.fees import Fees
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
+from keeper.execution.course import SendFailedError
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.flight import SendFailedError
 from keeper.execution.lane import USE_UP
 from keeper.execution.recheck import Drop
 from keeper.execution.signer import delegate_in

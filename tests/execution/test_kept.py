@@ -18,7 +18,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Amount, Wad, Wei
 from keeper.engine.lending.preflight import batch_of
-from keeper.execution.lane import SendFailedError
+from keeper.execution.course import SendFailedError
 from keeper.execution.lending_errand import LendingParts
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account

@@ -16,8 +16,8 @@ from fake_chain import GWEI, Clock, FakeBlocks, FakeChain
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Wei
 from keeper.execution import flight
+from keeper.execution.course import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.flight import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.lane import Lane, wish_key
 from keeper.execution.pricing import Demands
 from keeper.execution.recheck import Change, Drop, Keep

@@ -10,7 +10,7 @@ import pytest
 from fake_chain import FakeBlocks
 from test_lane import Rig, guidance, rig
 
-from keeper.execution.flight import SendFailedError
+from keeper.execution.course import SendFailedError
 from keeper.journal import JournalError
 
 __all__ = ["rig"]

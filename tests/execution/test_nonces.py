@@ -13,7 +13,7 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
-from keeper.execution.flight import SendFailedError
+from keeper.execution.course import SendFailedError
 from keeper.execution.lane import FILLERS_SHARE, MOST_FILLERS
 from keeper.execution.nonces import Count, NonceFacts, believed
 from keeper.execution.pricing import Demands

@@ -12,8 +12,8 @@ from test_lane import POLL_S, TIMINGS, Rig, guidance, rig
 from keeper.chain.errors import NodeRefusedError
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
+from keeper.execution.course import SendFailedError
 from keeper.execution.dispatch import Dispatch, Heard
-from keeper.execution.flight import SendFailedError
 from keeper.execution.pricing import Demands, Offer
 
 __all__ = ["rig"]

@@ -19,8 +19,8 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import Wallet
 from keeper.core.units import Address, Usd, Wei
 from keeper.execution import perp_errand, settlement
+from keeper.execution.course import SendFailedError
 from keeper.execution.executor import Executor
-from keeper.execution.flight import SendFailedError
 from keeper.execution.outcome import PerpOutcome
 from keeper.execution.perp_errand import PerpParts
 from keeper.execution.policy import Grant

@@ -14,7 +14,7 @@ from test_lane import Rig, rig  # noqa: F401 - a fixture
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
-from keeper.execution.flight import Guidance, SendFailedError
+from keeper.execution.course import Guidance, SendFailedError
 from keeper.journal import Entry, NewDecision, NoSuchRowError
 
 DECISION = NewDecision(

@@ -11,7 +11,7 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.core.reasons import Reason
 from keeper.execution.answers import GAS_MOST_TIMES, MOST_ANSWERS, SILENT_SAME
-from keeper.execution.flight import SendFailedError
+from keeper.execution.course import SendFailedError
 from keeper.execution.recheck import Drop
 
 

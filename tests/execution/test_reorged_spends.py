@@ -7,7 +7,7 @@ from fake_chain import FakeBlocks
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.core.reasons import Reason
-from keeper.execution.flight import SendFailedError
+from keeper.execution.course import SendFailedError
 
 
 async def spent(rig: Rig) -> int:  # noqa: F811

@@ -11,7 +11,7 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from keeper.chain.errors import NodeRefusedError
 from keeper.chain.tolls import FRESH_S, NO_TOLL, NODE_INTERFACE, NONE_FRESH_S, ORACLE, SAMPLE, Toll, Tolls
 from keeper.core.reasons import Reason
-from keeper.execution.flight import SendFailedError
+from keeper.execution.course import SendFailedError
 
 
 def word(value: int) -> str:

@@ -11,7 +11,7 @@ from fake_chain import FakeBlocks
 from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 
 from keeper.core.reasons import Reason
-from keeper.execution.flight import SendFailedError
+from keeper.execution.course import SendFailedError
 from keeper.execution.recovery import Aftermath
 from keeper.observe.observer import Observer
 

@@ -1,0 +1,83 @@
+"""What is handed to nodes for rows on their way: the same bytes, a higher offer, or a cancellation at their nonces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from keeper.chain.errors import NodeError
+from keeper.chain.rejections import Refusal
+from keeper.core.reasons import Reason
+from keeper.core.units import Wei
+from keeper.execution.course import Course, Guidance
+from keeper.execution.dispatch import Dispatch, Outgoing, fees_of
+from keeper.execution.pricing import Demands, NoOffer, Offer
+from keeper.journal import Transaction
+from keeper.venues.ports import Call
+
+Quote = Callable[[Wei | None, Sequence[Transaction], Demands], Awaitable[Offer | NoOffer]]
+"""What may be offered for rows now, within a ceiling. Raises NodeError."""
+CANCEL_GAS = 60_000
+"""A self-transfer, also where the account has delegated its code."""
+
+
+class Saying:
+    """Says what is pending, and keeps what was refused of it."""
+
+    def __init__(self, dispatch: Dispatch, quote: Quote, clock: Callable[[], float]) -> None:
+        self._dispatch = dispatch
+        self._quote = quote
+        self._clock = clock
+
+    async def say(self, course: Course, rows: Sequence[Transaction]) -> None:
+        """Hand rows over side by side, the lowest alone where it must be so, and keep what was refused."""
+        chosen = [r for r in rows if not course.one_by_one or r.nonce == course.pending[0].nonce]
+        for row, heard in zip(
+            chosen, await asyncio.gather(*(self._dispatch.broadcast(row) for row in chosen)), strict=True
+        ):
+            if isinstance(heard, Refusal):
+                course.refused[row.nonce] = heard
+                course.repeats[row.id, heard.cause] += 1
+            else:
+                course.refused.pop(row.nonce, None)
+                course.taken_once.add(row.nonce)
+
+    async def bid_more(self, course: Course, ceiling: Wei | None) -> None:
+        """Offer more for all that is pending; say it again unchanged where the ceiling forbids more."""
+        now, offer = self._clock(), await self._higher(course, ceiling)
+        if offer is None:
+            await self.say(course, course.pending)
+            course.state = course.state.capped(now)
+            return
+        raised = {row.id: await self._dispatch.resign(row, offer) for row in course.pending}
+        course.rows = tuple(raised.get(row.id, row) for row in course.rows)
+        await self.say(course, course.pending)
+        course.state = course.state.bumped(offer, now)
+
+    async def cancel(self, course: Course, guidance: Guidance, why: Reason) -> None:
+        """Replace all that is pending by transfers of nothing to oneself at the same nonces."""
+        now, offer = self._clock(), await self._higher(course, guidance.cancel_ceiling, gas=CANCEL_GAS)
+        if offer is None:
+            course.state = course.state.capped(now)
+            return
+        course.dropped = why
+        replaced = {r.id: await self._dispatch.sign(self.nothing(r), r.nonce, offer, r) for r in course.pending}
+        course.rows = tuple(replaced.get(row.id, row) for row in course.rows)
+        course.first_gas |= {row.nonce: row.gas_limit for row in replaced.values()}
+        await self.say(course, course.pending)
+        course.state = course.state.bumped(offer, now)
+
+    async def _higher(self, course: Course, ceiling: Wei | None, gas: int | None = None) -> Offer | None:
+        rows = [row if gas is None else replace(row, gas_limit=gas, value=0) for row in course.pending]
+        over = (course.state.fees, *(fees_of(row) for row in course.pending))
+        try:
+            offer = await self._quote(ceiling, rows, Demands(over=over))
+        except NodeError:
+            return None
+        return None if isinstance(offer, NoOffer) else offer
+
+    def nothing(self, row: Transaction) -> Outgoing:
+        """Return the transfer of nothing that takes a row's nonce."""
+        call = Call(self._dispatch.signer.address, b"", Wei(0), f"cancel: {row.purpose}")
+        return Outgoing(call, row.decision_id, row.step, 0, CANCEL_GAS)
