@@ -246,8 +246,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/policy.py",
-        "if [(c.to, c.data, c.value) for c in leaves] != [",
-        "if [(c.to, c.data, c.value) for c in leaves] == [",
+        "if leaves(sent) != leaves(planned):",
+        "if leaves(sent) == leaves(planned):",
         "tests/execution/test_policy.py tests/execution/test_policy_effects.py",
     ),
     Mutant(
