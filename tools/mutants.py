@@ -631,13 +631,13 @@ MUTANTS = (
         "tests/execution/test_unseen.py tests/execution/test_lane.py",
     ),
     Mutant(
-        "keeper/execution/second_look.py",
+        "keeper/execution/asking_again.py",
         "has_begun=bool(course.receipts)",
         "has_begun=False",
         "tests/execution/test_lane.py -k begun",
     ),
     Mutant(
-        "keeper/execution/second_look.py",
+        "keeper/execution/asking_again.py",
         "raise PlanChangedError(course.pending)",
         "pass",
         "tests/execution/test_lane.py -k another_plan",
@@ -649,7 +649,7 @@ MUTANTS = (
         'tests/execution/test_lane.py -k "no_longer_needed or cancel"',
     ),
     Mutant(
-        "keeper/execution/second_look.py",
+        "keeper/execution/asking_again.py",
         "return Unsure(Reason.NODE_AWAY, str(error))",
         "return Keep(guidance.ceiling)",
         "tests/execution/test_unconfirmed.py",

@@ -12,13 +12,13 @@ from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution import answers
 from keeper.execution.answers import LookAgain, MoreGas, OfferLess, OfferMore, OneByOne, RefusedBytes, Stop, Wait
+from keeper.execution.asking_again import AskingAgain
 from keeper.execution.course import Course, Guidance, SendFailedError
 from keeper.execution.dispatch import Dispatch, fees_of
 from keeper.execution.lookout import Lookout
 from keeper.execution.pricing import Demands, NoOffer, Offer
 from keeper.execution.recheck import Drop, Unsure
 from keeper.execution.saying import Quote, Saying
-from keeper.execution.second_look import SecondLook
 from keeper.execution.tx_state import TxState
 from keeper.journal import Transaction
 
@@ -35,7 +35,7 @@ class Answering:
         quote: Quote,
         voice: Saying,
         lookout: Lookout,
-        second: SecondLook,
+        second: AskingAgain,
         clock: Callable[[], float],
     ) -> None:
         self._dispatch = dispatch

@@ -10,12 +10,12 @@ from keeper.chain.accounts import Receipt
 from keeper.core.reasons import Reason
 from keeper.execution import answers
 from keeper.execution.answering import Answering
+from keeper.execution.asking_again import AskingAgain
 from keeper.execution.course import Course, Guidance, SendFailedError
 from keeper.execution.dispatch import Dispatch, Outgoing, fees_of
 from keeper.execution.lookout import Lookout
 from keeper.execution.recheck import Keep, Unsure
 from keeper.execution.saying import Quote, Saying
-from keeper.execution.second_look import SecondLook
 from keeper.execution.send_state import Move, SendState, Timings
 from keeper.journal import Transaction
 
@@ -38,7 +38,7 @@ class Flight:
         self._wishes = wishes
         self._voice = Saying(dispatch, quote, self._now)
         self._lookout = Lookout(dispatch, self._voice, timings, self._now)
-        self._second = SecondLook(self._voice, self._now)
+        self._second = AskingAgain(self._voice, self._now)
         self._answering = Answering(dispatch, quote, self._voice, self._lookout, self._second, self._now)
         self.news = asyncio.Event()
         """Set when a block came: what is under way looks at once."""

@@ -11,7 +11,7 @@ from keeper.execution.recheck import Change, Drop, Keep, Unsure, Verdict
 from keeper.execution.saying import Saying
 
 
-class SecondLook:
+class AskingAgain:
     """Asks whoever decided what would be decided now."""
 
     def __init__(self, voice: Saying, clock: Callable[[], float]) -> None:
