@@ -39,8 +39,10 @@ FIGURES = {
     Unit.RATE: 'a share a year: 4 % is "0.04"',
     Unit.DOLLARS: "dollars",
     Unit.SIZE: "whole units",
+    Unit.SECONDS: 'a time, like "7d"',
 }
 BOUNDS = {Range.ANY: "", Range.POSITIVE: ", above 0", Range.SHARE: ", between 0 and 1", Range.ABOVE_ONE: ", above 1"}
+BOUNDS[Range.PART] = ", from 0 to 1"
 
 
 def page() -> str:

@@ -19,6 +19,8 @@ class Action:
     trades: bool
     """Whether it buys or sells, and so needs prices beyond doubt."""
     adds_leverage: bool = False
+    reaches: str = ""
+    """The one target it gets to, by key, where that is neither more health nor less debt: it rearranges."""
     by_anybody: bool = False
     """Whether a guardian may do it: it can only give."""
     closes: bool = True

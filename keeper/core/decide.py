@@ -27,6 +27,10 @@ class Bounded(Protocol):
     """What every kind of rule has: a name, a pause, limits."""
 
     @property
+    def every_s(self) -> int:
+        """How often it acts at most, in seconds; zero where only its pause says so."""
+
+    @property
     def name(self) -> str:
         """How the owner calls it."""
 
@@ -260,9 +264,11 @@ def _needless(rule: Rule[P], assessed: Assessment[P]) -> tuple[Reason, str] | No
     if not rule.actions or target is None:
         measured = next(v.measured for v in assessed.verdicts if v.rule is rule)
         return Reason.ALERT_ONLY, trigger.detail(measured)
-    is_met = not rule.is_boost and target.is_met(position)
+    is_met = not rule.adds_leverage and target.is_met(position)
     if trigger.metric.at_target is None:  # nothing of ours moves it: the rule rests once its target is met
         refusal = (Reason.AT_TARGET, str(target)) if is_met else None
+    elif rule.rearranges and is_met:
+        refusal = Reason.AT_TARGET, str(target)
     elif (there := trigger.at(position, target)) is None:
         refusal = Reason.RULE_UNDECIDABLE, f"nobody knows the {trigger.metric.words} at {target}"
     else:
@@ -342,4 +348,6 @@ def _cooldown_left(rule: Bounded, name: str, now: int, memory: Memory) -> int:
     last = memory.acted_at.get((name, rule.name))
     if rule.is_boost:  # and after a rescue: what brought the position up is not undone a minute later
         last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)
-    return 0 if last is None else max(0, last + rule.cooldown_s - now)
+    own = memory.acted_at.get((name, rule.name))
+    paced = 0 if own is None else max(0, own + rule.every_s - now)
+    return paced if last is None else max(paced, last + rule.cooldown_s - now, 0)

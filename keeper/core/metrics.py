@@ -99,6 +99,10 @@ class Metric(Generic[P]):
     """How much what it measures moves in a year, Wad; a bound of it may widen with that."""
     looks_ahead: bool = False
     """True where it rests on the price history of the position's assets."""
+    band: int = 0
+    """As a target of which both sides are wrong: how near counts as met where the owner gives no ``band``."""
+    paces: bool = False
+    """True for a schedule: its bound is how often a rule acts at most."""
     follows_prices: bool = True
     """False for a rate: no fall of a price is a new danger to it, and none makes it fire."""
     is_turned: Callable[[P, Subject], bool] | None = None

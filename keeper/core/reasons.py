@@ -124,6 +124,11 @@ class Reason(Enum):
         "no market trades within `max_slippage_bps`",
         "wait, top up, or allow more slippage",
     )
+    COSTS_TOO_MUCH = (
+        "costs_too_much",
+        "gas and trading would cost too large a share of what is moved",
+        "wait for cheaper gas, move more at once (a wider band), or raise `limits.max_cost_bps`",
+    )
     LENDER_SHORT = (
         "lender_short",
         "nobody lends so much within one transaction now",

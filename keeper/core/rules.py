@@ -40,6 +40,8 @@ class Limits:
     max_spend_per_day: Usd | None = None
     max_fee: Wei | None = None
     """Highest fee per gas."""
+    max_cost: Bps | None = None
+    """What rearranging may cost, gas and trading together, as a share of what it moves."""
     worst_slippage: Bps | None = None
     """What a rescue may lose at the edge of liquidation; None: derived from the usual."""
     least_margin_ratio: Wad = NO_RATIO
@@ -67,11 +69,25 @@ class Rule(Generic[P]):
     """Whether an order with the venue stands in for the rule while the keeper is away."""
     horizon_s: int = WEEK_S
     """How long what it opens is thought to be held, when what holding it costs is weighed."""
+    every_s: int = 0
+    """It acts at most once in so many seconds, whatever its cooldown; zero for a rule without a schedule."""
+    into: tuple[str, ...] = ()
+    """What may be swapped into, as the owner names it; nothing named: whatever the market lists for the position."""
 
     @property
     def is_boost(self) -> bool:
+        """Whether the rule protects nothing: it adds leverage, or rearranges what is there. Rescues go first."""
+        return self.adds_leverage or self.rearranges
+
+    @property
+    def adds_leverage(self) -> bool:
         """Whether the rule adds leverage rather than taking it away."""
         return any(action.adds_leverage for action in self.actions)
+
+    @property
+    def rearranges(self) -> bool:
+        """Whether the rule moves what is there into other assets."""
+        return any(action.reaches for action in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +255,8 @@ NO_TRAIL = Trail()
 def looks_ahead(rule: Rule[P]) -> bool:
     """Return whether a rule rests on how prices moved: by its trigger, by a bound that widens, or by its target."""
     trigger, target = rule.trigger, rule.target
+    if rule.rearranges and len(rule.into) != 1:  # into what moves least
+        return True
     return trigger.metric.looks_ahead or trigger.widening is not None or bool(target and target.metric.looks_ahead)
 
 

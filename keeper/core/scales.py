@@ -63,6 +63,7 @@ class Range(Enum):
     POSITIVE = "must be positive"
     SHARE = 'must lie between 0 and 1; write 20 % as "0.20"'
     ABOVE_ONE = "must be above 1"
+    PART = 'must lie from 0 to 1; write 20 % as "0.20"'
 
     def allows(self, value: Decimal) -> bool:
         """Return whether a figure makes sense."""
@@ -75,6 +76,8 @@ class Range(Enum):
                 return 0 < value < 1
             case Range.ABOVE_ONE:
                 return value > 1
+            case Range.PART:
+                return 0 <= value <= 1
             case _:
                 assert_never(self)
 
@@ -87,16 +90,17 @@ class Unit(Enum):
     RATE = "a share a year"
     DOLLARS = "dollars"
     SIZE = "whole units"
+    SECONDS = "a time"
 
     @property
     def one(self) -> int:
         """The integer that stands for one."""
-        return USD if self is Unit.DOLLARS else WAD
+        return USD if self is Unit.DOLLARS else 1 if self is Unit.SECONDS else WAD
 
     @property
     def decimals(self) -> int:
         """The decimals of that integer."""
-        return 8 if self is Unit.DOLLARS else 18
+        return 8 if self is Unit.DOLLARS else 0 if self is Unit.SECONDS else 18
 
     def of(self, value: Decimal) -> int:
         """Return an owner's decimal as an integer, rounded towards zero."""
@@ -106,6 +110,8 @@ class Unit(Enum):
         """Return a value in a word: for details of holds, and for targets."""
         if self is Unit.DOLLARS:
             return usd_text(value)
+        if self is Unit.SECONDS:
+            return f"{value} s"
         return f"{'-' if value < 0 else ''}{ratio_text(min(abs(value), INFINITE))}"
 
 

@@ -147,8 +147,9 @@ class LendingParts:
             return Outcome("failed", Reason.FIGURES_DISAGREE, "after the plan", now.reported, hashes)
         if why := self._kept_by_hands(plan, receipts):
             return Outcome("failed", Reason.LEFT_IN_HANDS, why, now.reported, hashes)
-        promised = lending.figures(at_prices(account, plan.intent.assessment.position))
-        if not plan.postcondition.is_met(promised):
+        then = at_prices(account, plan.intent.assessment.position)
+        promised = lending.figures(then)
+        if not plan.postcondition.is_met(promised, then.holdings):
             detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(promised.health_factor)}"
             return Outcome("failed", Reason.POSTCONDITION_FAILED, detail, now.reported, hashes)
         if plan.is_partial:

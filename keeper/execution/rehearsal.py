@@ -277,8 +277,9 @@ async def rehearse(
         return simulation
     if script.hands and (why := _not_empty(script, simulation)):
         return Refused(Reason.LEFT_IN_HANDS, why)
-    after = probe.decode(simulation.answers).reported
-    if not plan.postcondition.is_met(after):
+    there = probe.decode(simulation.answers)
+    after = there.reported
+    if not plan.postcondition.is_met(after, there.holdings):
         detail = f"wanted {plan.postcondition}, came to health factor {ratio_text(after.health_factor)}"
         return Refused(Reason.POSTCONDITION_FAILED, detail)
     return Rehearsed(simulator.where, tuple(o.gas_used for o in simulation.calls), after)

@@ -42,6 +42,8 @@ def tables_of(metrics: Metrics[P]) -> dict[str, tuple[str, str]]:
     return {key: (m.named, m.bound_key) for key, (m, _) in found if m.named and m.bound_key}
 
 
+PERIODS = tuple(key for key, (metric, _) in triggers_of(LENDING).items() if metric.paces)
+"""What ``when`` may name as a time."""
 TABLES = tables_of(BOOK)
 """What ``when`` may name as a table."""
 
@@ -67,6 +69,11 @@ WIDENING = {"base": "", "per_volatility": "per_volatility", "max": "most"}
 """What a bound that widens is written with, and the keys that they stand for; the base is the bound itself."""
 
 
+def _beside_it(metric: Metric[P]) -> str:
+    """Return the key that stands for what a table says beside its bound."""
+    return "window" if metric.window_s else "fall" if metric.fall else metric.named or ""
+
+
 def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trigger with its table, where it has one, as a number and the key beside it. Raises ValueError."""
     found = dict(when)
@@ -80,7 +87,7 @@ def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
             found |= {WIDENING[word] or key: value for word, value in table.items()}
         if metric.parts is None:
             continue
-        (bound, more), (_, other) = metric.parts, (key, "window" if metric.window_s else "fall")
+        (bound, more), (_, other) = metric.parts, (key, _beside_it(metric))
         if set(table) - {bound, more} or bound not in table:
             raise ValueError(f"{key}: is a number, or a table of {bound} and {more}")
         if more in table and other in when:

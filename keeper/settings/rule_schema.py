@@ -17,7 +17,7 @@ from keeper.core.perp.candidates import ACTIONS as PERP_ACTIONS
 from keeper.core.perp.metrics import METRICS as PERP
 from keeper.settings.fields import AssetName, Name, Number, Period, Seconds, Text, Whole
 from keeper.settings.perp_schema import Table
-from keeper.settings.rule_keys import TABLES, TARGETS, TRIGGERS, either, goes_with, taken_apart, targets_of
+from keeper.settings.rule_keys import PERIODS, TABLES, TARGETS, TRIGGERS, either, goes_with, taken_apart, targets_of
 
 
 class WhenKeys(Table):
@@ -68,7 +68,9 @@ MEASURES = TRIGGERS
 
 
 class RestoreKeys(Table):
-    """A rule's target: exactly one."""
+    """A rule's target: exactly one, and the asset it is about where its trigger names none."""
+
+    asset: AssetName | None = None
 
     def figure(self, key: str) -> Decimal | None:
         """Return the number that a target is given; None where it is another."""
@@ -77,7 +79,7 @@ class RestoreKeys(Table):
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
-        named = [k for k in type(self).model_fields if getattr(self, k) is not None]
+        named = [k for k in TARGETS if getattr(self, k) is not None]
         if len(named) != 1:
             raise ValueError(
                 f"names one of {either(targets_of(LENDING))} (lending), {either(targets_of(PERP))} (perpetuals), "
@@ -92,6 +94,8 @@ def _numbers(keys: tuple[str, ...]) -> dict[str, Any]:
 
 def _written_as(key: str) -> Any:
     """Return how a figure is written: a number, or a table with what it is about."""
+    if key in PERIODS:
+        return Period
     if key not in TABLES:
         return Number
     of, bound = TABLES[key]
@@ -160,6 +164,7 @@ class LimitsTable(Table):
     max_spend_per_tx_usd: Number | None = None
     max_spend_per_day_usd: Number | None = None
     max_fee_gwei: Number | None = None
+    max_cost_bps: Annotated[Whole, Field(ge=1, le=2000)] | None = None
 
 
 ACTIONS = tuple(dict.fromkeys((*LENDING_ACTIONS, *PERP_ACTIONS, *BOOK_ACTIONS, ALERT)))
@@ -186,9 +191,25 @@ class RuleTable(Table):
     cooldown: Seconds = Decimal(600)
     limits: LimitsTable = LimitsTable.model_construct(max_slippage_bps=50)
     rest: bool = False
+    every: Period | None = None
+    into: tuple[AssetName, ...] | None = None
+    band: Number | None = None
     min_trade: Number | None = None
     min_margin_ratio: Number | None = None
     funding_horizon: Period | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_schedule_alone(cls, value: Any) -> Any:
+        """Take a schedule for the trigger where there is no other; one asset to swap into may stand alone."""
+        if not isinstance(value, dict):
+            return value
+        found = dict(value)
+        if "every" in found and "when" not in found:
+            found["when"] = {"every": found["every"]}
+        if isinstance(found.get("into"), str):
+            found["into"] = [found["into"]]
+        return found
 
     @model_validator(mode="after")
     def _about_one_thing(self) -> Self:

@@ -15,7 +15,7 @@ from keeper.core.metrics import Metric, P, Subject, Target, Trigger, Widening
 from keeper.core.rules import Kind
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.units import decimal_of, largest, smallest
-from keeper.settings.rule_keys import Metrics, either, targets_of, triggers_of
+from keeper.settings.rule_keys import TARGETS, Metrics, either, targets_of, triggers_of
 from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
 
 A = TypeVar("A", bound=Action)
@@ -59,6 +59,9 @@ def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) ->
         return kind.closed(trigger.of.symbol) if kind.closed else None
     key, value = target_in(table.restore)
     metric = kind.metrics[key]
+    if metric.band:
+        within = metric.unit.of(table.band) if table.band else metric.band
+        return Target(metric, metric.unit.of(value), Subject(asset_of(table, trigger)), max(1, within))
     if metric.risk is not Beyond.OUTSIDE:
         is_over_time = metric.window_s or trigger.metric.looks_ahead
         window_s = (trigger.of.window_s or metric.window_s) if is_over_time else 0
@@ -67,6 +70,12 @@ def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) ->
     usual = unit.of(min(when_bound(table) / TENTH, room_of(table, kind.metrics)))
     within = unit.of(table.min_trade) if table.min_trade else usual
     return Target(metric, unit.of(value), trigger.of, max(1, within))
+
+
+def asset_of(table: RuleTable, trigger: Trigger[P]) -> str | None:
+    """Return the asset a target is about: its own, or its trigger's where that is a share as well."""
+    own = table.restore.asset if isinstance(table.restore, RestoreTable) else None
+    return own or (trigger.of.symbol if trigger.metric.band else None)
 
 
 def when_bound(table: RuleTable) -> Decimal:
@@ -89,7 +98,7 @@ def actions_of(table: RuleTable, actions: Mapping[str, A]) -> tuple[A, ...]:
 
 def target_in(restore: RestoreTable) -> tuple[str, Decimal]:
     """Return the one target that a table names."""
-    return next((k, value) for k in type(restore).model_fields if (value := getattr(restore, k)) is not None)
+    return next((k, value) for k in TARGETS if (value := getattr(restore, k)) is not None)
 
 
 def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: Metrics[P]) -> Iterator[str]:

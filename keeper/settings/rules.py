@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any, Generic
 
 from keeper.core.actions import ALERT
+from keeper.core.lending.actions import ACTIONS as LENDING_ACTIONS
 from keeper.core.metrics import P
 from keeper.core.rules import NO_RATIO, WEEK_S, Kind, Limits, Rule
 from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, scaled
@@ -28,6 +29,9 @@ from keeper.settings.rule_terms import (
 )
 
 _GWEI = 10**9
+USUAL_COST = Bps(100)
+"""What rearranging may cost of what it moves where the owner says nothing."""
+REARRANGING = tuple(key for key, action in LENDING_ACTIONS.items() if action.reaches)
 LEAST_RATIO = Decimal("0.15")
 """The margin ratio below which a book's own trades never take a hedge, where the owner says nothing."""
 
@@ -59,6 +63,8 @@ def build_rule(table: RuleTable, kind: Kind[P, Any, Any]) -> Rule[P]:
         cooldown_s=table.pause_s,
         limits=limits_of(table),
         rests=table.rest,
+        every_s=max(ceil(table.every or 0), trigger.bound if trigger.metric.paces else 0),
+        into=table.into or (),
         horizon_s=ceil(table.funding_horizon) if table.funding_horizon else WEEK_S,
     )
 
@@ -87,6 +93,9 @@ OWN_KEYS = {
     "min_trade": "goes with a book's rule only",
     "min_margin_ratio": "goes with a book's rule only",
     "funding_horizon": "goes with a book's rule only",
+    "every": "goes with swap_collateral and swap_debt",
+    "into": "goes with swap_collateral and swap_debt",
+    "band": "goes with restore.collateral_share and restore.debt_share",
     "rest": "goes with stop_loss or take_profit of a perpetual position",
 }
 """Keys that only some kind has, and with what they go."""
@@ -133,8 +142,15 @@ def limits_of(of: RuleTable) -> Limits:
         max_spend_per_tx=dollars(table.max_spend_per_tx_usd),
         max_spend_per_day=dollars(table.max_spend_per_day_usd),
         max_fee=None if table.max_fee_gwei is None else Wei(scaled(table.max_fee_gwei, _GWEI)),
+        max_cost=_most_cost(of),
         least_margin_ratio=NO_RATIO if of.book is None else Wad(scaled(least_ratio_of(of), WAD)),
     )
+
+
+def _most_cost(of: RuleTable) -> Bps | None:
+    """Return what a rule that rearranges may cost; of others it is no bound."""
+    given = of.limits.max_cost_bps
+    return Bps(given) if given is not None else USUAL_COST if set(of.actions) & set(REARRANGING) else None
 
 
 def least_ratio_of(table: RuleTable) -> Decimal:

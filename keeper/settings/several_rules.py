@@ -47,7 +47,9 @@ def faults_of_rules(raw: Raw) -> Iterator[str]:
         yield from faults
         if not faults:
             sound.setdefault(of, []).append(rule)
-    yield from _endless([build_rule(rule, LENDING) for rule in sound.get(Family.LENDING, ())])
+    loans = [build_rule(rule, LENDING) for rule in sound.get(Family.LENDING, ())]
+    yield from _endless(loans)
+    yield from _to_and_fro(loans)
     books = [build_rule(rule, BOOK) for rule in sound.get(Family.BOOK, ())]
     yield from _twice_held([rule for rule in books if rule.actions])
     yield from _undone(raw, books, [build_rule(rule, PERP) for rule in sound.get(Family.PERP, ())])
@@ -123,6 +125,18 @@ def _endless(rules: list[Rule[Any]]) -> Iterator[str]:
             yield (
                 f"rules: {rescue.name!r} brings the {end.metric.words} to {_text(end)}, where {boost.name!r} begins: "
                 f"let {boost.name!r} begin beyond {_text(end)}"
+            )
+
+
+def _to_and_fro(rules: list[Rule[Any]]) -> Iterator[str]:
+    """Yield pairs of which one brings a share to where the other begins: each would undo what the other did."""
+    for one, other in permutations([rule for rule in rules if rule.rearranges and rule.target], 2):
+        begins, goal = other.trigger, one.target
+        is_same = goal is not None and goal.metric is begins.metric and goal.of == begins.of
+        if goal is not None and is_same and one.position == other.position and begins.fires_at(goal.value):
+            yield (
+                f"rules: {one.name!r} brings the share to {_text(goal)}, where {other.name!r} begins: they would never "
+                f"rest; move one of them away"
             )
 
 

@@ -88,6 +88,10 @@ class Known:
         return next((m for m in self.markets.values() if any(x.asset == asset for x in m.listings)), None)
 
 
+MOST_LISTED = 32
+"""Assets of a market that are read for a position whose rule may swap into any of them; others have to be named."""
+
+
 class Survey:
     """Finds out, in as few rounds as it takes, each of them one read."""
 
@@ -107,7 +111,14 @@ class Survey:
         self.lenders: Mapping[str, Lender] = {t.name: lender_of(t) for t in network.lenders}
         """Who lends within one transaction, by name."""
         self._named, self._given = dict[str, list[str]](), dict[str, str]()
+        self._anything = set[str]()
+        """Positions that a rule may swap into whatever their market lists."""
         for rule in rules:
+            for name in (*rule.into, *((rule.target.of.symbol,) if rule.target and rule.target.of.symbol else ())):
+                self._named.setdefault(rule.position, []).append(name)
+                self._given[f"rule {rule.name!r} of {rule.position!r}: into or restore.asset, {name}"] = name
+            if rule.rearranges and not rule.into:
+                self._anything.add(rule.position)
             if symbol := rule.trigger.of.symbol:
                 self._named.setdefault(rule.position, []).append(symbol)
                 self._given[f"rule {rule.name!r} of {rule.position!r}: when.{rule.trigger.metric.named}"] = symbol
@@ -269,7 +280,8 @@ class Survey:
         table = self._network.market_of(position)
         assert table is not None  # noqa: S101 - who has none is lost
         market = known.markets[table.name]
-        return market.find_account(position.owner, [position.spender], self._named.get(name, []))
+        listed = [x.asset for x in market.listings[:MOST_LISTED]] if name in self._anything else []
+        return market.find_account(position.owner, [position.spender], [*self._named.get(name, []), *listed])
 
     async def _pools(
         self, block: BlockRef, known: Known

@@ -182,7 +182,12 @@ def test_rules_that_make_safer_come_before_a_boost() -> None:
 
 def test_only_buying_and_selling_are_trades() -> None:
     """Those are what doubtful prices forbid."""
-    assert {a for a in actions.ACTIONS.values() if a.trades} == {actions.DELEVERAGE, actions.LEVERAGE_UP}
+    assert {a for a in actions.ACTIONS.values() if a.trades} == {
+        actions.DELEVERAGE,
+        actions.LEVERAGE_UP,
+        actions.SWAP_COLLATERAL,
+        actions.SWAP_DEBT,
+    }
 
 
 def test_limits_default_to_none_of_their_own() -> None:

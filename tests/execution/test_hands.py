@@ -80,7 +80,7 @@ class Shown:
 PLAN: Any = SimpleNamespace(
     label="by a loan",
     intent=SimpleNamespace(assessment=SimpleNamespace(position=SimpleNamespace(block=BLOCK))),
-    postcondition=SimpleNamespace(is_met=lambda _: True),
+    postcondition=SimpleNamespace(is_met=lambda *_: True),
 )
 SCRIPT = Script((), (Call(POOL, b"", Wei(0), "a bundle"),), Plain(OWNER), hands=frozenset(HANDS))
 
@@ -95,7 +95,7 @@ SCRIPT = Script((), (Call(POOL, b"", Wei(0), "a bundle"),), Plain(OWNER), hands=
 )
 async def test_a_bundle_that_leaves_money_in_a_hand_is_not_sent(moved: tuple[Transfer, ...], words: str | None) -> None:
     """However well the position comes out; nor is one of which nothing is shown."""
-    probe: Any = SimpleNamespace(reads=(), decode=lambda _: SimpleNamespace(reported=FIGURES))
+    probe: Any = SimpleNamespace(reads=(), decode=lambda _: SimpleNamespace(reported=FIGURES, holdings=()))
     found = await rehearse(PLAN, SCRIPT, Shown(*moved), probe)
     if words is None:
         assert isinstance(found, Rehearsed)

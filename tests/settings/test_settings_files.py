@@ -32,7 +32,8 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code))
     ahead = ["see-it-coming", "too-much-at-stake"]
     usual = ["protect", "early-warning", "way-out", "dear-loan"]
-    assert [rule.name for rule in settings.rules] == [*usual, *ahead, "boost"]
+    rearranging = ["not-too-much-ether", "half-and-half"]
+    assert [rule.name for rule in settings.rules] == [*usual, *rearranging, *ahead, "boost"]
     assert [rule.name for rule in settings.perp_rules] == ["margin", "too-much", "stop", "dear-funding"]
     assert [(book.name, book.hedges) for book in settings.books] == [("eth", ("short",))]
     assert [(rule.name, rule.position, UNWIND in rule.actions) for rule in settings.book_rules] == [

@@ -8,7 +8,7 @@ import pytest
 from keeper.core.lending.metrics import CLOSED, METRICS
 from keeper.core.metrics import Subject, Target, Trigger, Widening
 from keeper.core.scales import Range
-from keeper.core.units import WAD
+from keeper.core.units import DAY_S, WAD
 from keeper.settings import Settings, futile
 from keeper.settings.rule_keys import either, goes_with, targets_of, triggers_of
 
@@ -192,17 +192,18 @@ def test_several_faults_of_one_rule_are_told_together(faults: Faults, good: str)
 
 
 FIGURES = {Range.ANY: "0.04", Range.POSITIVE: "1.30", Range.SHARE: "0.30", Range.ABOVE_ONE: "1.30"}
+DAYS = 7
 
 
 @pytest.mark.parametrize("key", triggers_of(METRICS))
 def test_every_metric_that_is_watched_is_a_settings_key_and_comes_back_as_itself(load_text: Load, key: str) -> None:
     """Whatever is put into METRICS: its key, its unit and its window need nothing else."""
     metric, side = triggers_of(METRICS)[key]
-    when = f'when = {{ {key} = "{FIGURES[metric.valid]}" }}'
+    figure = f"{DAYS}d" if metric.paces else FIGURES[metric.valid]
+    when = f'when = {{ {key} = "{figure}" }}'
     (rule, *_) = load_text((WHEN, when), (RESTORE, ""), (ACTIONS, 'actions = ["alert"]')).rules
-    expected = Trigger(
-        metric, side, metric.unit.of(Decimal(FIGURES[metric.valid])), Subject(None, metric.window_s, metric.fall)
-    )
+    bound = DAYS * DAY_S if metric.paces else metric.unit.of(Decimal(figure))
+    expected = Trigger(metric, side, bound, Subject(None, metric.window_s, metric.fall))
     assert (rule.trigger, rule.trigger.key) == (expected, key)
 
 
@@ -235,7 +236,7 @@ def test_a_rate_written_in_percent_can_never_work(load_text: Load, when: str, sa
     assert any(said in line for line in futile(settings))
 
 
-@pytest.mark.parametrize("key", targets_of(METRICS))
+@pytest.mark.parametrize("key", [key for key, metric in targets_of(METRICS).items() if not metric.band])
 def test_every_metric_with_a_dangerous_side_is_a_target(load_text: Load, key: str) -> None:
     """An alert at a price, and where to get to by each of them."""
     metric = METRICS[key]

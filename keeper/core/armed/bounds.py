@@ -81,7 +81,7 @@ def project(plan: Plan, bounds: Bounds, now: LendingIntent, wallet: Wallet, floo
     for move in moves:
         account = _moved(account, tokens, move, rooms, floor)
     figures = lending.figures(account)
-    if not plan.postcondition.is_met(figures):
+    if not plan.postcondition.is_met(figures, account.holdings):
         raise OutOfBoundsError(f"it would come to health factor {ratio_text(figures.health_factor)}")
     return figures
 

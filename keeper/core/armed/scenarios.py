@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.named import matters, secures
-from keeper.core.lending.position import Holding, LendingPosition
+from keeper.core.lending.named import is_dollar_price, matters, secures
+from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.quotes import Quote, Quotes
 from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.scales import Beyond
-from keeper.core.units import BPS, USD, Address, Amount, Bps, largest, mul_div_up
+from keeper.core.units import BPS, Address, Amount, Bps, largest, mul_div_up
 
 PPM = 1_000_000
-STEADY = 33
-"""An asset within 1/33 of a dollar is not expected to move."""
 Prices = Mapping[Address, int]
 
 
@@ -109,13 +107,3 @@ def _watched(assessed: LendingAssessment, rule: Rule) -> Address | None:
     """Return the one asset whose price a rule measures."""
     found = secures(assessed.position, rule.trigger.of)
     return found[0].asset if len(found) == 1 else None
-
-
-def is_dollar(holding: Holding) -> bool:
-    """Return whether the oracle says that an asset is worth about a dollar."""
-    return is_dollar_price(holding.price.answer)
-
-
-def is_dollar_price(price: int) -> bool:
-    """Return whether a price is about a dollar."""
-    return abs(price - USD) * STEADY <= USD

@@ -239,6 +239,15 @@ def leverage_to_reach(
     return None if not found else purchase(found)
 
 
+def largest_debt(account: Loan, asset: Address, floor: Wad, limit: int) -> Amount:
+    """Return the most that may be borrowed, at most ``limit``, with health at ``floor`` or above."""
+
+    def may_be(amount: int) -> bool:
+        return figures(after(account, asset, debt=amount)).health_factor >= floor
+
+    return Amount(largest(0, limit, may_be) or 0)
+
+
 def withdrawable(account: Loan, asset: Address, floor: Wad) -> Amount:
     """Return the most collateral that may leave with health at ``floor`` or above, and that the market lets out."""
 

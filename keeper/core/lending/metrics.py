@@ -13,6 +13,7 @@ from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILI
 from keeper.core.lending.named import no_one_asset, secures
 from keeper.core.lending.position import AccountFigures, LendingPosition
 from keeper.core.lending.risk_metrics import LOOKING_AHEAD, health_for, volatility_of_health
+from keeper.core.lending.share_metrics import SHARES
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
 from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
@@ -248,7 +249,7 @@ DEBT: Metric[LendingPosition] = Metric(
     figure=usd_text,
 )
 _NOW = (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, BORROW_LIMIT_DISTANCE, PRICE, BORROW_RATE, NET_RATE, PEG, UTILISATION)
-METRICS: Mapping[str, Metric[LendingPosition]] = {m.key: m for m in (*_NOW, *LOOKING_AHEAD, DEBT)}
+METRICS: Mapping[str, Metric[LendingPosition]] = {m.key: m for m in (*_NOW, *LOOKING_AHEAD, *SHARES, DEBT)}
 CLOSED: LendingTarget = Target(DEBT, 0)
 """Repay every debt."""
 

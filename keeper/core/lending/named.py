@@ -8,7 +8,10 @@ from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.metrics import Subject
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.units import Address
+from keeper.core.units import USD, Address
+
+STEADY = 33
+"""An asset within 1/33 of a dollar is not expected to move."""
 
 
 def matters(position: LendingPosition, asset: Address) -> bool:
@@ -38,3 +41,13 @@ def no_one_asset(given: str | None, position: LendingPosition) -> Doubt:
     else:
         detail = f"asset {given}, position has {', '.join(h.symbol for h in position.held)}"
     return Doubt(Reason.RULE_UNDECIDABLE, detail)
+
+
+def is_dollar(holding: Holding) -> bool:
+    """Return whether the oracle says that an asset is worth about a dollar."""
+    return is_dollar_price(holding.price.answer)
+
+
+def is_dollar_price(price: int) -> bool:
+    """Return whether a price is about a dollar."""
+    return abs(price - USD) * STEADY <= USD

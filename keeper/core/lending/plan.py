@@ -22,6 +22,7 @@ from keeper.core.lending.moves import (
     Withdraw,
     weight,
 )
+from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.lending.slippage import BEGINS
@@ -48,11 +49,10 @@ class Postcondition:
     of: LendingPosition
     """The position it was made for."""
 
-    def is_met(self, figures: AccountFigures) -> bool:
-        """Return whether figures keep the promise."""
-        return figures.health_factor >= self.least_health and (
-            self.target is None or meets(self.target, self.of)(figures)
-        )
+    def is_met(self, figures: AccountFigures, holdings: tuple[Holding, ...] | None = None) -> bool:
+        """Return whether an account keeps the promise: by its figures, and for a share by what it holds."""
+        now = self.of if holdings is None else replace(self.of, holdings=holdings)
+        return figures.health_factor >= self.least_health and (self.target is None or meets(self.target, now)(figures))
 
     def __str__(self) -> str:
         return str(self.target) if self.target else f"health factor {ratio_text(self.least_health)} or more"
@@ -212,13 +212,15 @@ def _joined(first: Proposal, then: Proposal) -> Proposal:
 def _help(proposal: Proposal, intent: LendingIntent) -> tuple[bool, int, int]:
     """Rank by sufficiency, then by health gained (given up, for a boost), then by debt left."""
     figures = lending.figures(proposal.after.account)
-    health = -figures.health_factor if intent.rule.is_boost else figures.health_factor
+    health = -figures.health_factor if intent.rule.adds_leverage else figures.health_factor
     return proposal.is_sufficient, health, -figures.debt_value
 
 
 def _helps(proposal: Proposal, intent: LendingIntent) -> bool:
     before = intent.assessment.figures
-    health = -before.health_factor if intent.rule.is_boost else before.health_factor
+    if intent.rule.rearranges:
+        return bool(proposal.steps)
+    health = -before.health_factor if intent.rule.adds_leverage else before.health_factor
     return bool(proposal.steps) and _help(proposal, intent)[1:] > (health, -before.debt_value)
 
 
@@ -256,8 +258,9 @@ def _opens(proposal: Proposal, intent: LendingIntent) -> bool:
 
 def _as_plan(chosen: Proposal, intent: LendingIntent, allowances: Allowances, rejected: tuple[Rejected, ...]) -> Plan:
     projected = lending.figures(chosen.after.account)
-    least = 0 if chosen.is_sufficient else projected.health_factor * (BPS - PARTIAL_TOLERANCE) // BPS
-    target = intent.target if chosen.is_sufficient or intent.rule.is_boost else None
+    is_bound = not chosen.is_sufficient or intent.rule.rearranges  # what is no rescue must not cost health unseen
+    least = projected.health_factor * (BPS - PARTIAL_TOLERANCE) // BPS if is_bound else 0
+    target = intent.target if chosen.is_sufficient or intent.rule.adds_leverage else None
     return Plan(
         intent=intent,
         label=chosen.label,

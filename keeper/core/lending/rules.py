@@ -45,6 +45,8 @@ class LendingAssessment(rules.Assessment[LendingPosition]):
         """Return what forbids every trade an action could make here; None where one is free of doubt."""
         if not action.trades or (not self.doubts and not self.doubted):
             return None
+        if action.reaches:  # into which of several assets, its planner says, and asks of each pair
+            return next(iter(self.doubts), None)
         collateral = [h.asset for h in self.position.held if h.is_collateral and h.supplied]
         debts = [h.asset for h in self.position.held if h.borrowed]
         pairs = [(c, d) for c in collateral for d in debts if c != d]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from keeper.core.armed.scenarios import is_dollar
 from keeper.core.lending.kind import LENDING
+from keeper.core.lending.named import is_dollar
 from keeper.core.lending.position import Beside
 from keeper.core.lending.rules import LendingAssessment, Rule
 from keeper.core.prices import Doubt, each_its_own, price_doubts
