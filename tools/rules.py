@@ -45,9 +45,17 @@ BOUNDS = {Range.ANY: "", Range.POSITIVE: ", above 0", Range.SHARE: ", between 0 
 BOUNDS[Range.PART] = ", from 0 to 1"
 
 
+CLOSE = '`"close"` (repay every debt; collateral stays) or `"exit"` (that, and withdraw everything)'
+
+
 def page() -> str:
     """Return the whole page."""
-    lending = _kind("Lending positions", LENDING, '`"close"` (repay every debt)', Family.LENDING)
+    lending = _kind(
+        "Lending positions",
+        LENDING,
+        '`"close"` (repay every debt; collateral stays) or `"exit"` (that, and withdraw everything)',
+        Family.LENDING,
+    )
     perp = _kind("Perpetual positions", PERP, '`"close"` (no size is left)', Family.PERP)
     return "\n".join([HEAD, *lending, *perp, *_kind("Books", BOOK)])
 

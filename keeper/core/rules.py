@@ -202,6 +202,8 @@ class Kind(Generic[P, A, I]):
     """Whether prices are worse for the position as it is now than those that a rule last acted on."""
     judged: Judged[P, A]
     intended: Intended[P, A, I]
+    exited: Target[P] | None = None
+    """What "exit" means: nothing owed and nothing left; None where there is no such thing."""
     members: Callable[[P], tuple[str, ...]] = _nobody
     """Positions and books whose plans change it, whoever signs them: one under way is waited for."""
     unable: Callable[[Rule[P], P], Doubt | None] = _able

@@ -153,7 +153,18 @@ def encode_moves(
     permits: PermitSigner | None = None,
 ) -> tuple[Call, ...]:
     """Return the calls of moves for an owner's position."""
-    return tuple(_call(move, venues, position, carrier, deadline, permits) for move in moves)
+    turns = [None if permits is None else permits.past(_permitted(moves[:i], move)) for i, move in enumerate(moves)]
+    return tuple(
+        _call(move, venues, position, carrier, deadline, turn) for move, turn in zip(moves, turns, strict=True)
+    )
+
+
+def _permitted(before: Sequence[Move], move: Move) -> int:
+    """Return how many permits of what a move takes out go before it: each uses up a number of its token."""
+    if not isinstance(move, Flash):
+        return 0
+    sold = move.route.tokens[0]
+    return sum(isinstance(m, Flash) and m.by_permit and m.route.tokens[0] == sold for m in before)
 
 
 def _call(

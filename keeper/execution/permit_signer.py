@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keeper.core.units import Address
 from keeper.execution.signer import KeystoreSigner
@@ -22,10 +22,16 @@ class PermitSigner:
     signer: KeystoreSigner = field(repr=False)
     terms: Mapping[Address, PermitTerms]
     """By token."""
+    used: int = 0
+    """Permits of the same token that go before."""
+
+    def past(self, used: int) -> PermitSigner:
+        """Return who signs the permit that comes after so many others of its token."""
+        return replace(self, used=used)
 
     def of(self, token: Address, spender: Address, amount: int, deadline: int) -> Permit:
         """Return a permit for exactly so much, void after the deadline. Raises NoPermitError."""
         terms = self.terms.get(token)
         if terms is None or terms.owner != self.signer.address:
             raise NoPermitError(f"{token} takes no permit of {self.signer.address}")
-        return self.signer.sign_permit(terms, spender, amount, deadline)
+        return self.signer.sign_permit(replace(terms, nonce=terms.nonce + self.used), spender, amount, deadline)

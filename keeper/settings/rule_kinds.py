@@ -35,6 +35,9 @@ def family_about(table: RuleTable, venues: Mapping[str, str]) -> Family:
 def _of_a_loan(table: RuleTable, _: str) -> Iterator[str]:
     """Yield what actions cannot do: what adds leverage lowers a health factor, and does nothing else."""
     acts, (metric, side) = actions_of(table, LENDING.actions), triggers_of(LENDING.metrics)[measure_of(table.when)]
+    if table.restore == "exit" and acts and not any(a.trades and a.closes for a in acts):
+        yield 'restore: "exit" takes collateral out, which needs the action deleverage; add it, or write "close"'
+        return
     others = [a.key for a in acts if not a.adds_leverage]
     adding = [a.key for a in acts if a.adds_leverage]
     is_safe_side = metric.risk is not None and side is not metric.risk

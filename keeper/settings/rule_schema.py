@@ -129,7 +129,7 @@ def _kind_of_restore(value: object) -> str:
 
 
 _Restore = Annotated[RestoreTable, Tag(RESTORE_KINDS[0])]
-_Close = Annotated[Literal["close"], Tag(RESTORE_KINDS[1])]
+_Close = Annotated[Literal["close", "exit"], Tag(RESTORE_KINDS[1])]
 
 
 SlippageBps = Annotated[Whole, Field(ge=1, le=2000)]

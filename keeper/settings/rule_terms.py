@@ -55,6 +55,8 @@ def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) ->
     """
     if table.restore is None:
         return None
+    if table.restore == "exit":
+        return kind.exited
     if isinstance(table.restore, str):
         return kind.closed(trigger.of.symbol) if kind.closed else None
     key, value = target_in(table.restore)
@@ -135,13 +137,15 @@ def _widening_faults(key: str, when: WhenTable, base: Decimal) -> Iterator[str]:
 def misplaced_target(restore: RestoreTable | str | None, kind: Kind[P, Any, Any], words: str) -> Iterator[str]:
     """Yield that a target is not for this kind of thing."""
     known = targets_of(kind.metrics)
-    is_known = kind.closed is not None if isinstance(restore, str) else restore and target_in(restore)[0] in known
+    words_known = {"close": kind.closed is not None, "exit": kind.exited is not None}
+    is_known = words_known[restore] if isinstance(restore, str) else restore and target_in(restore)[0] in known
     if restore is None or is_known:
         return
     if kind.closed is None:
         yield f'restore: {words} is restored to a {either(known)}, like {{ {next(iter(known))} = "0" }}'
     else:
-        yield f'restore: {words} is restored to {", ".join(known)} or "close"'
+        also = '"close" or "exit"' if kind.exited else '"close"'
+        yield f"restore: {words} is restored to {', '.join(known)} or {also}"
 
 
 def unfit(table: RuleTable, metrics: Metrics[P]) -> Iterator[str]:

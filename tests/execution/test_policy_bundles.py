@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from core_builders import BLOCK, GUARDIAN, NOW, OWNER, at, holding, limits, position
+from eth_account import Account
 
 from keeper.core.lending.moves import Approve, Flash, Move, Route
 from keeper.core.reasons import Reason
@@ -14,14 +15,16 @@ from keeper.core.units import Address, Amount, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.carriers import Plain
 from keeper.execution.encoding import Venues, allow_list, encode_moves
+from keeper.execution.permit_signer import PermitSigner
 from keeper.execution.policy import Grant, PolicyError
+from keeper.execution.signer import KeystoreSigner
 from keeper.venues.aave_v3.market import AaveMarket
 from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.bundler3 import calls
 from keeper.venues.bundler3.calls import ALL, Inner, flash_loan, hand_on, pull, redeem, repay
 from keeper.venues.bundler3.lender import Bundler
 from keeper.venues.codec.abi import address, load
-from keeper.venues.contracts.permit import encode_permit
+from keeper.venues.contracts.permit import PermitTerms, encode_permit
 from keeper.venues.effects import Call
 from keeper.venues.ports import Permit
 from keeper.venues.uniswap_v3.exchange import UniswapV3
@@ -252,3 +255,14 @@ def test_an_approval_for_a_swap_is_not_used_up_by_a_bundle() -> None:
     """What the router may take of the wallet is not what it sells of its own."""
     sent = encoded(Approve(WETH, "x", Amount(SOLD)), APPROVE, FLASH)
     assert "approves" in why(sent)
+
+
+def test_two_permits_of_one_token_use_up_two_numbers() -> None:
+    """Two bundles of one plan: the second is not void by the first."""
+    key = KeystoreSigner(Account.from_key("0x" + "11" * 32))
+    known = PermitTerms(A_WETH, key.address, b"\7" * 32, 4)
+    flash = replace(FLASH, by_permit=True)
+    made = encode_moves([flash, flash], VENUES, POSITION, Plain(OWNER), DEADLINE, PermitSigner(key, {A_WETH: known}))
+    for number, call in enumerate(made, 4):
+        permit = key.sign_permit(replace(known, nonce=number), GENERAL, SOLD, DEADLINE)
+        assert encode_permit(OWNER, GENERAL, permit) in call.data

@@ -165,3 +165,33 @@ def test_an_account_in_e_mode_is_restored_by_one_bundle(scene: Scene) -> None:
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     assert scene.health() == pytest.approx(1.1, rel=3e-3)
     assert scene.nonce() == before + 1
+
+
+def test_a_whole_position_is_left_altogether_by_one_bundle_and_a_withdrawal(scene: Scene) -> None:
+    """Everything repaid, what is owed sold for, everything else with the owner: at health 1.02."""
+    scene.rules, scene.lends = FLASH_RULE.replace('{ health_factor = "1.60" }', '"exit"'), True
+    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR}).crash("1867.95")
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    world = scene.world
+    assert (world.debt("USDC", scene.owner), world.supplied("WETH", scene.owner)) == (0, 0)
+    assert scene.nonce() == before + 2
+    price = float(world.price("WETH"))
+    rest = world.balance("WETH", scene.owner) / ETHER * price + world.balance("USDC", scene.owner) / DOLLAR
+    assert rest == pytest.approx(100 * price - 152_000, rel=0.05)
+    assert set(left(scene).values()) == {0}
+
+
+def test_several_collaterals_and_debts_are_left_altogether(scene: Scene) -> None:
+    """Each debt by its own way, then each collateral out."""
+    scene.rules = FLASH_RULE.replace('{ health_factor = "1.60" }', '"exit"').replace("1.25", "1.40")
+    scene.lends = True
+    scene.open({"WETH": 60 * ETHER, "wstETH": 20 * ETHER}, {"USDC": 80_000 * DOLLAR, "DAI": 6_000 * ETHER})
+    near(scene, 1.2)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    world = scene.world
+    for symbol in ("WETH", "wstETH", "USDC", "DAI"):
+        assert (world.debt(symbol, scene.owner), world.supplied(symbol, scene.owner)) == (0, 0), symbol
+    assert set(left(scene).values()) == {0}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
-from keeper.core.lending.metrics import CLOSED, METRICS, restored_to
+from keeper.core.lending.metrics import CLOSED, EXITED, METRICS, restored_to
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.rules import Kind
@@ -39,6 +39,7 @@ LENDING: Kind[LendingPosition, LendingAssessment, LendingIntent] = Kind(
     metrics=METRICS,
     actions=ACTIONS,
     closed=lambda _: CLOSED,
+    exited=EXITED,
     disagrees=disagrees,
     waits=lambda _: None,
     liquidated_at=lambda _: restored_to(Wad(WAD)),

@@ -79,6 +79,7 @@ _HEALTH_AT: Mapping[str, Callable[[int, int], int | None]] = {
     "liquidation_distance": _at_distance,
     "ltv": _at_ltv,
     "debt": lambda _, value: None if value else INFINITE,
+    "stake": lambda _, value: None if value else INFINITE,
 }
 
 
@@ -248,10 +249,23 @@ DEBT: Metric[LendingPosition] = Metric(
     risk=Beyond.ABOVE,
     figure=usd_text,
 )
+STAKE: Metric[LendingPosition] = Metric(
+    key="stake",
+    words="position",
+    summary="Everything that is supplied and owed. Leaving brings both to nothing.",
+    unit=Unit.DOLLARS,
+    sides=(),
+    measure=lambda p, _, __: p.reported.collateral_value + p.reported.debt_value,
+    at_target=lambda _, target: target.value if target.metric.key == "stake" else None,
+    risk=Beyond.ABOVE,
+    figure=usd_text,
+)
 _NOW = (HEALTH_FACTOR, LTV, LIQUIDATION_DISTANCE, BORROW_LIMIT_DISTANCE, PRICE, BORROW_RATE, NET_RATE, PEG, UTILISATION)
-METRICS: Mapping[str, Metric[LendingPosition]] = {m.key: m for m in (*_NOW, *LOOKING_AHEAD, *SHARES, DEBT)}
+METRICS: Mapping[str, Metric[LendingPosition]] = {m.key: m for m in (*_NOW, *LOOKING_AHEAD, *SHARES, DEBT, STAKE)}
 CLOSED: LendingTarget = Target(DEBT, 0)
 """Repay every debt."""
+EXITED: LendingTarget = Target(STAKE, 0)
+"""Repay every debt, and take everything out."""
 
 
 def restored_to(health: Wad) -> LendingTarget:

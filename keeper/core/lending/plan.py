@@ -10,6 +10,7 @@ from keeper.core.decide import Hold, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.actions.flash import BY_LOAN
+from keeper.core.lending.actions.leave import left
 from keeper.core.lending.metrics import LendingTarget, meets
 from keeper.core.lending.moves import (
     Approve,
@@ -23,7 +24,7 @@ from keeper.core.lending.moves import (
     weight,
 )
 from keeper.core.lending.position import Holding
-from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step
+from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step, leaves
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.lending.slippage import BEGINS
 from keeper.core.reasons import Reason
@@ -109,6 +110,9 @@ def plans(intent: LendingIntent, state: Means, terms: PlanTerms, allowances: All
     proposals, rejected = _sorted(_ways(intent, state, terms))
     rejected += [Rejected(action.key, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
     proposals += _combinations(proposals, intent, state, terms)
+    if leaves(intent):
+        proposals, stuck = left(proposals, intent, state, terms)
+        rejected += stuck
     helping = [p for p in proposals if _helps(p, intent)]
     rejected += [Rejected(p.label, Reason.INSUFFICIENT, why, p.cost) for p in helping if (why := _trifling(p, intent))]
     helping = [p for p in helping if not _trifling(p, intent)]
@@ -218,7 +222,7 @@ def _help(proposal: Proposal, intent: LendingIntent) -> tuple[bool, int, int]:
 
 def _helps(proposal: Proposal, intent: LendingIntent) -> bool:
     before = intent.assessment.figures
-    if intent.rule.rearranges:
+    if intent.rule.rearranges or (leaves(intent) and proposal.is_sufficient):
         return bool(proposal.steps)
     health = -before.health_factor if intent.rule.adds_leverage else before.health_factor
     return bool(proposal.steps) and _help(proposal, intent)[1:] > (health, -before.debt_value)

@@ -9,7 +9,7 @@ from keeper.core.actions import Action
 from keeper.core.decide import Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
-from keeper.core.lending.metrics import meets
+from keeper.core.lending.metrics import CLOSED, EXITED, meets
 from keeper.core.lending.moves import Move, gas_of
 from keeper.core.lending.outlook import fall_of
 from keeper.core.lending.position import Barred, Holding
@@ -148,8 +148,17 @@ class LendingAction(Action):
 
 
 def goal_of(intent: LendingIntent) -> lending.Goal:
-    """Return the predicate a plan is solved for: the target, aimed a hair to the safe side."""
-    return meets(intent.target.aimed(AIM), intent.assessment.position)
+    """Return the predicate a plan is solved for: the target, aimed a hair to the safe side.
+
+    Who leaves repays everything first; what comes out then needs no sum.
+    """
+    target = CLOSED if leaves(intent) else intent.target.aimed(AIM)
+    return meets(target, intent.assessment.position)
+
+
+def leaves(intent: LendingIntent) -> bool:
+    """Return whether nothing is to be left in the market."""
+    return intent.target.metric is EXITED.metric
 
 
 def plan_floor(terms: PlanTerms) -> Wad:
