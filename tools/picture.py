@@ -14,6 +14,7 @@ BEGIN, END = "    keeper/\n", "    sandbox/"
 PACKAGES = (
     "cli",
     "service",
+    "backtest",
     "engine",
     "engine/armed",
     "engine/lending",

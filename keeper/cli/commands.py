@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from keeper.cli.backtesting import backtest
 from keeper.cli.common import (
     DEFAULT,
     Config,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(tx, name="tx")
 app.add_typer(keystore, name="keystore")
+app.command()(backtest)
 
 
 @app.callback(invoke_without_command=True)

@@ -31,7 +31,7 @@ def sources_of(words: Sequence[str], held: Sequence[Holding], now: int) -> tuple
             known = ", ".join(sorted({h.symbol for h in held}))
             fail(Exit.BAD_SETTINGS, f"--prices {word}: {symbol} is no one asset of these loans; there are {known}")
         ((asset, holding),) = found.items()
-        read = _read(Path(path))
+        read = read_prices(Path(path))
         _refuse_others(path, read, holding, now)
         driver = f"file {Path(path).name}"
         quiet_s = FRESH_BARS * read.bars[0].seconds
@@ -40,7 +40,8 @@ def sources_of(words: Sequence[str], held: Sequence[Holding], now: int) -> tuple
     return sources, drivers
 
 
-def _read(path: Path) -> PriceFile:
+def read_prices(path: Path) -> PriceFile:
+    """Return what a file says. Ends with what is wrong with it."""
     try:
         if path.stat().st_size > MOST_BYTES:
             fail(Exit.FAILED, f"{path}: is too large")

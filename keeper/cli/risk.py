@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from keeper.cli.common import Exit, fail, finish, out
 from keeper.cli.guard import in_house
 from keeper.cli.looks import at_one_block
 from keeper.cli.price_files import sources_of
+from keeper.cli.reports import BEGIN, END, differences, read_report
 from keeper.cli.show_risk import page, table
 from keeper.cli.words import as_json_text
 from keeper.core.decide import Hold
@@ -26,8 +25,6 @@ from keeper.service.opened import Opened
 from keeper.settings import Settings
 
 PATHS, SEED = 20_000, 1
-BEGIN, END = '<script type="application/json" id="inputs">', "</script>"
-MOST_BYTES = 256 * 2**20
 
 
 def risk(
@@ -70,7 +67,7 @@ def risk(
 
 def reproduce(file: Path, *, as_json: bool, html: Path | None) -> None:
     """Recompute a report from what it says that it rests on, offline; say whether every figure is the same."""
-    given = _read(file)
+    given = read_report(file, "keeper risk")
     try:
         made = report(given["inputs"])
     except BadInputsError as error:
@@ -129,34 +126,3 @@ def show(made: dict[str, Any], left_out: Sequence[str], *, as_json: bool, html: 
     table(out(), made, left_out)
     if html is not None:
         out().print(f"Written to {html}.")
-
-
-def differences(given: Any, made: Any, where: str = "report") -> list[str]:
-    """Return where two reports differ."""
-    if isinstance(given, dict) and isinstance(made, dict):
-        keys = [*made, *(k for k in given if k not in made)]
-        return [d for k in keys for d in differences(given.get(k), made.get(k), f"{where}.{k}")]
-    if isinstance(given, list) and isinstance(made, list) and len(given) == len(made):
-        return [d for i, (a, b) in enumerate(zip(given, made, strict=True)) for d in differences(a, b, f"{where}[{i}]")]
-    return [] if given == made else [where]
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return a report as it was written, as JSON or in its page."""
-    try:
-        if file.stat().st_size > MOST_BYTES:
-            fail(Exit.FAILED, f"{file}: is too large for a report")
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        fail(Exit.FAILED, f"{file}: cannot be read ({error.strerror})")
-    except UnicodeDecodeError:
-        fail(Exit.FAILED, f"{file}: is no report: it is no text")
-    if BEGIN in text:
-        text = text.partition(BEGIN)[2].partition(END)[0]
-    try:
-        found = orjson.loads(text)  # which bounds how deep it nests
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or "inputs" not in found:
-        fail(Exit.FAILED, f"{file}: is no report; write one with `keeper risk --json > FILE`, or --html FILE")
-    return found

@@ -175,3 +175,8 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def silence() -> None:
+    """Log nothing: what is played on paper is no news."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from keeper.settings.fields import as_address
@@ -42,3 +44,13 @@ def hedges_of(book: Raw) -> list[str]:
     named = book.get("hedge")
     listed = [named] if isinstance(named, str) else named if isinstance(named, list) else []
     return list(dict.fromkeys(name for name in listed if isinstance(name, str)))
+
+
+def rules_about(path: Path, position: str) -> list[dict[str, Any]]:
+    """Return the rules of a checked file that are about a position, as they are written there but for its name."""
+    raw = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=str)
+    return [
+        {key: value for key, value in table.items() if key != "position"}
+        for _, table in tables(raw, "rules")
+        if text(table, "position") == position
+    ]

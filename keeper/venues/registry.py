@@ -16,7 +16,8 @@ from types import ModuleType
 from eth_utils.crypto import keccak
 
 from keeper.core.family import Family
-from keeper.core.units import Address
+from keeper.core.lending.seizure import WHOLE, CloseRule
+from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad
 from keeper.venues.ports import (
     Discovery,
     Exchange,
@@ -82,6 +83,8 @@ class Venue:
     """Its words for the same."""
     insists: tuple[str, ...] = ()
     """The functions that a batch leads with (``LendingMarket.insist``)."""
+    closes: CloseRule = WHOLE
+    """How much of a debt one liquidation may pay back."""
     package: str = ""
     """Where it is, where that is not ``keeper.venues.<key>``."""
 
@@ -126,6 +129,7 @@ VENUES: Mapping[str, Venue] = {
             changed_errors=("NoDebtOfSelectedType", "NotEnoughAvailableUserBalance"),
             changed_words=("NO_DEBT_OF_SELECTED_TYPE", "NOT_ENOUGH_AVAILABLE_USER_BALANCE"),
             insists=("transfer(address,uint256)",),
+            closes=CloseRule(Bps(BPS // 2), Wad(95 * WAD // 100), Usd(2_000 * USD)),
         ),
         Venue(
             "morpho_blue",

@@ -1,0 +1,151 @@
+"""The engine as the daemon has it, with the fakes of this package behind its ports: a parts list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.backtest.lane import Mempool, PaperLane
+from keeper.backtest.market import PaperMarket
+from keeper.backtest.memory import PaperJournal
+from keeper.backtest.movements import CourseMovements
+from keeper.backtest.reader import Quiet, SceneReader, paper_network
+from keeper.backtest.rehearser import SceneRehearser
+from keeper.backtest.scene import PaperScene
+from keeper.chain.fee_market import FeeMarket
+from keeper.chain.tolls import NO_TOLL, Toll
+from keeper.core.decide import Safety
+from keeper.core.lending.rules import Rule
+from keeper.core.snapshot import LendingPosition
+from keeper.core.units import Address, Amount, Bps, Wei
+from keeper.engine.engine import Engine, Terms
+from keeper.engine.history import PerpMemory
+from keeper.engine.lending.balances import LentMemory
+from keeper.engine.state import State
+from keeper.execution.carriers import Batch
+from keeper.execution.encoding import Venues, allow_list
+from keeper.execution.executor import Executor
+from keeper.execution.lending_errand import LendingParts
+from keeper.execution.rehearsal import Upon
+from keeper.observe.observer import Observer
+from keeper.settings.model import Position
+from keeper.venues.codec.abi import address
+
+BATCH = address("0x" + "7702" * 10)
+"""The account contract that makes one transaction of a plan, on paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperTerms:
+    """What the owner declared, beside the rules."""
+
+    safety: Safety
+    fee_share: Bps
+    max_fee: Wei | None = None
+    swap_deadline_s: int = 600
+    delay: int = 1
+    """Blocks from a decision to its transaction."""
+    in_one: bool = True
+    """Whether a plan is one transaction (EIP-7702), or call by call."""
+
+
+@dataclass(slots=True)
+class SceneClock:
+    """The scene's time; who sleeps does not keep it waiting."""
+
+    scene: PaperScene
+
+    def monotonic(self) -> float:
+        """Return the scene's time."""
+        return float(self.scene.now)
+
+    def wall(self) -> float:
+        """Return the scene's time."""
+        return float(self.scene.now)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return at once."""
+
+
+@dataclass(slots=True)
+class SceneFees:
+    """What gas costs in the scene."""
+
+    last_toll: Toll = NO_TOLL
+
+    async def market(self, base_fee: Wei) -> FeeMarket:
+        """Return a calm market at the block's base fee."""
+        return FeeMarket(base_fee, Wei(10**9), base_fee, Wei(10**13))
+
+    async def toll(self) -> Toll:
+        """Return that there is none."""
+        return self.last_toll
+
+
+@dataclass(frozen=True, slots=True)
+class OnPaper:
+    """An engine, and who waits for blocks of it."""
+
+    engine: Engine
+    reader: SceneReader
+    pool: Mempool
+    journal: PaperJournal
+    lane: PaperLane
+
+
+def engine_on_paper(
+    scene: PaperScene,
+    position: Position,
+    market: PaperMarket,
+    rules: Sequence[Rule],
+    terms: KeeperTerms,
+    movements: CourseMovements | None,
+    native: Address,
+    heartbeat_s: int,
+    native_symbol: str,
+) -> OnPaper:
+    """Return the engine over a scene."""
+    signer, journal, pool = position.spender, PaperJournal(), Mempool()
+    batch = BATCH if terms.in_one else None
+    network = paper_network(position.venue, scene.course.block_s, native, heartbeat_s, batch)
+    reader = SceneReader(scene, position, market, network, native_symbol)
+    simulator = SceneRehearser(scene)
+    known = [x.asset for x in market.listings]
+    scene.decoders = dict(allow_list(Venues(market, reader.exchanges), known, Batch(signer, BATCH, is_delegated=True)))
+    lane = PaperLane(scene, journal, pool, signer, terms.delay)
+    engine = Engine(
+        terms=Terms(
+            "live",
+            terms.safety,
+            terms.swap_deadline_s,
+            terms.max_fee,
+            "live",
+            terms.fee_share,
+            batches={signer: batch} if batch else {},
+        ),
+        state=State(tuple(rules), warms_up=False),
+        reader=reader,
+        rehearser=Upon(simulator),
+        rehearser_ahead=simulator,
+        journal=journal,
+        logs=Quiet(),
+        fees=SceneFees(),
+        feed=Quiet(),
+        clock=SceneClock(scene),
+        observer=Observer("live", None, 3600, lambda: float(scene.now)),
+        perps=PerpMemory(journal, "paper", (), (), ()),
+        lent=LentMemory(journal, "paper", False),
+        movements=movements,
+    )
+
+    async def read_position(name: str, _: int | None) -> LendingPosition:
+        return reader.position(name, scene.seen(), scene.block())
+
+    async def read_held(_: Address, assets: Sequence[Address]) -> Mapping[Address, Amount]:
+        return {asset: Amount(scene.standing.wallet.get(asset, 0)) for asset in assets}
+
+    nobody: Any = None
+    lending = LendingParts(lane, engine.venues, read_position, read_held, terms.safety.health_floor, terms.max_fee)
+    engine.senders = {signer: Executor(lane, terms.max_fee, lending, nobody)}
+    return OnPaper(engine, reader, pool, journal, lane)

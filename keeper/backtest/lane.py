@@ -1,0 +1,175 @@
+"""The fake behind a signer's lane: what is sent is mined some blocks later, on the account as it is by then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from keeper.backtest.memory import PaperJournal
+from keeper.backtest.scene import PaperScene
+from keeper.chain.accounts import Receipt
+from keeper.chain.fees import LEAST_TIP, is_payable
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address, Wei, gwei_text
+from keeper.execution.convoy import Convoy
+from keeper.execution.course import Guidance, PlanChangedError, SendFailedError
+from keeper.execution.dispatch import Outgoing
+from keeper.execution.lane import Lane
+from keeper.execution.recheck import Change, Drop
+from keeper.journal import Attempt, Transaction
+
+BUMP_BLOCKS = 4
+"""Blocks after which more would be offered: then it is asked whether the plan is still right."""
+TIP = Wei(10**9)
+PRICE_MOVED = "Too much requested"
+"""What an exchange says where the price has gone."""
+
+
+@dataclass(slots=True)
+class Mempool:
+    """Whoever waits for a block."""
+
+    number: int = 0
+    waiting: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+
+    async def until(self, number: int) -> None:
+        """Wait for a block."""
+        if number > self.number:
+            waits = asyncio.get_running_loop().create_future()
+            self.waiting.append((number, waits))
+            await waits
+
+    def reached(self, number: int) -> None:
+        """A block is there."""
+        self.number = number
+        for due, waits in self.waiting:
+            if due <= number and not waits.done():
+                waits.set_result(None)
+        self.waiting = [(due, waits) for due, waits in self.waiting if due > number]
+
+    @property
+    def next(self) -> int | None:
+        """The first block that somebody waits for."""
+        return min((due for due, _ in self.waiting), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperSigner:
+    """Who signs on paper: a name and an address."""
+
+    address: Address
+    name: str = "paper"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperDelegation:
+    """Whom the account delegates to: nobody, before its first batch."""
+
+    contract: Address | None = None
+
+
+class PaperLane(Lane):
+    """Carries what the engine sends into the scene, ``delay`` blocks after it was decided."""
+
+    def __init__(self, scene: PaperScene, journal: PaperJournal, pool: Mempool, signer: Address, delay: int) -> None:
+        nobody: Any = None
+        self.signer: Any = PaperSigner(signer)
+        self.node, self.delegation = nobody, PaperDelegation()  # type: ignore[assignment]
+        self._scene, self._rows, self._pool, self._delay = scene, journal, pool, delay
+        self._mined: list[Transaction] = []
+        self.convoy = Convoy(self.carry, self.of_decision, journal.written)
+
+    def ready_nonce(self, decided_at: BlockRef) -> int | None:
+        """Return that none is."""
+        return None
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether what is on its way waits for a block."""
+        return bool(self._pool.waiting)
+
+    def look_now(self) -> None:
+        """It hears of blocks by itself."""
+
+    async def is_clear(self) -> bool:
+        """Whether nothing can land any more: what was carried has come to its end."""
+        return True
+
+    async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
+        """Return what was mined for a decision."""
+        return tuple(row for row in self._mined if row.decision_id == decision_id)
+
+    async def carry(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
+        """Wait until it is mined, and return the receipts. Raises SendFailedError, PlanChangedError."""
+        id_ = outgoing[0].decision_id if guidance.entry is None else await self._rows.written(guidance.entry)
+        base_fee = self._scene.block().base_fee
+        if not is_payable(base_fee, guidance.ceiling):
+            raise SendFailedError(Reason.FEE_LIMIT, f"base fee {gwei_text(base_fee)}")
+        await self._mined_after(guidance)
+        return tuple(self._mine(id_, outgoing))
+
+    async def _mined_after(self, guidance: Guidance) -> None:
+        """Wait for its block; every few blocks before it the plan is looked at again."""
+        sent = self._pool.number
+        due = sent + self._delay
+        while self._pool.number < due:
+            await self._pool.until(min(due, self._pool.number + BUMP_BLOCKS))
+            if self._pool.number >= due or guidance.reconsider is None:
+                continue
+            match await guidance.reconsider(False):
+                case Drop(why):
+                    raise SendFailedError(why, "taken back before it was mined")
+                case Change():
+                    raise PlanChangedError(())
+                case _:
+                    pass
+
+    def _mine(self, decision_id: int, outgoing: Sequence[Outgoing]) -> list[Receipt]:
+        block = self._scene.block()
+        price, receipts, failed = Wei(block.base_fee + min(TIP, max(LEAST_TIP, block.base_fee))), list[Receipt](), None
+        for item in outgoing:
+            made = self._scene.send(item.call, price)
+            spend = 0 if made.error else item.spend_usd
+            self._rows.tally += 1
+            self._rows.rows[decision_id - 1].spends.append((spend, made.gas * price))
+            receipt = Receipt(f"0x{len(self._mined):064x}", not made.error, block.number, block.hash, made.gas, price)
+            self._mined.append(_row(len(self._mined) + 1, decision_id, item, receipt, self.signer.address))
+            receipts.append(receipt)
+            failed = failed or (made.error and (made.error, item.call.purpose, receipt.hash))
+        if failed:
+            error, purpose, hash_ = failed
+            reason = Reason.PRICE_MOVED if PRICE_MOVED in error else Reason.REVERTED
+            raise SendFailedError(reason, f"{purpose} ({hash_}): {error}")
+        return receipts
+
+
+def _row(id_: int, decision_id: int, item: Outgoing, receipt: Receipt, signer: Address) -> Transaction:
+    """Return a mined call as the journal would have it."""
+    signed: tuple[Attempt, ...] = ()
+    return Transaction(
+        id=id_,
+        decision_id=decision_id,
+        step=item.step,
+        chain_id=31337,
+        signer=signer,
+        nonce=id_,
+        to=item.call.to,
+        value=item.call.value,
+        data="0x" + item.call.data.hex(),
+        purpose=item.call.purpose,
+        spend_usd=item.spend_usd,
+        gas_limit=item.gas_limit,
+        replaces=None,
+        state="mined" if receipt.succeeded else "reverted",
+        block_number=receipt.block_number,
+        block_hash=receipt.block_hash,
+        gas_used=receipt.gas_used,
+        effective_gas_price=receipt.gas_price,
+        error=None,
+        created_at=0,
+        updated_at=0,
+        attempts=signed,
+    )

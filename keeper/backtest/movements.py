@@ -1,0 +1,80 @@
+"""The fake behind the engine's price movements: the oracle's own rounds, up to the block that is played."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from keeper.backtest.course import PriceCourse
+from keeper.core.block import BlockRef
+from keeper.core.risk.market import MOST_S, Market, Source, market
+from keeper.core.risk.series import Series, Tick
+from keeper.core.units import Address, Bps
+from keeper.venues.ports import Listed
+
+LATE = Bps(12_500)
+"""A feed may be late by so much of its heartbeat before its silence is a gap."""
+
+
+@dataclass(slots=True)
+class CourseMovements:
+    """Measured anew every so many seconds; between two measures the older one holds, as in the daemon."""
+
+    course: PriceCourse
+    drivers: Mapping[Address, str]
+    """By asset: the symbol of the file that its price follows."""
+    heartbeat_s: int
+    every_s: int
+    still: Mapping[Address, int] = field(default_factory=dict)
+    """Assets without a file, and the price at which they stand."""
+    waits: bool = True
+    _known: Market | None = None
+    ticks: dict[str, tuple[list[int], list[Tick]]] = field(default_factory=dict)
+    """Rounds by file, made once."""
+    measured: dict[int, Market] | None = None
+    """Measures by time, shared by accounts that are played on one course."""
+
+    async def now(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market | None:
+        """Return the newest measure."""
+        due = block.timestamp - block.timestamp % self.every_s
+        if self._known is None or self._known.at != due:
+            shared = self.measured if self.measured is not None else {}
+            if due not in shared:
+                shared[due] = self.measure(due)
+            self._known = shared[due]
+        return self._known
+
+    def next_after(self, at: int) -> int:
+        """Return when the next measure is made."""
+        return at - at % self.every_s + self.every_s
+
+    def measure(self, at: int) -> Market:
+        """Return how prices moved until a time: nothing that was said later counts."""
+        quiet = self.heartbeat_s * LATE // 10_000
+        sources = {symbol: Source(self._history(symbol, at), quiet, symbol) for symbol in set(self.drivers.values())}
+        names = {asset: f"{asset} stands still" for asset in self.still}
+        beats = range(at - MOST_S, at + 1, self.heartbeat_s)
+        for asset, price in self.still.items():
+            sources[names[asset]] = Source(Series(tuple(Tick(beat, price) for beat in beats)), quiet, "none")
+        return market(sources, {**self.drivers, **names}, at)
+
+    def _history(self, symbol: str, at: int) -> Series:
+        if symbol not in self.ticks:
+            self.ticks[symbol] = _rounds(self.course, symbol)
+        times, ticks = self.ticks[symbol]
+        begin = max(0, bisect_right(times, at - MOST_S) - 1)
+        return Series(tuple(ticks[begin : bisect_right(times, at)]))
+
+
+def _rounds(course: PriceCourse, symbol: str) -> tuple[list[int], list[Tick]]:
+    """Return every answer of one oracle once, by the block it holds from."""
+    column = course.symbols.index(symbol)
+    ticks, before = list[Tick](), 0
+    for at, answer, updated in zip(
+        course.at.tolist(), course.answers[:, column].tolist(), course.updated[:, column].tolist(), strict=True
+    ):
+        if updated != before:
+            ticks.append(Tick(at, answer))
+            before = updated
+    return [tick.at for tick in ticks], ticks

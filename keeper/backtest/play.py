@@ -1,0 +1,288 @@
+"""One account through one course: at each block that matters liquidators, then what was sent, then the engine's cycle.
+
+A block matters where an oracle answered, where something sent is mined, and while a rule asks for what it does not get.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from keeper.backtest.calm import Extremes, after_calm, has_sides, may_skip
+from keeper.backtest.course import PriceCourse
+from keeper.backtest.depth import Depth
+from keeper.backtest.engine_on_paper import KeeperTerms, OnPaper, engine_on_paper
+from keeper.backtest.market import PaperMarket
+from keeper.backtest.movements import CourseMovements
+from keeper.backtest.scene import PaperFees, PaperScene
+from keeper.backtest.standing import Standing
+from keeper.core.decide import Hold
+from keeper.core.lending import figures as lending
+from keeper.core.lending.rules import LendingAssessment, Rule
+from keeper.core.lending.seizure import CloseRule
+from keeper.core.reasons import Reason
+from keeper.core.rules import looks_ahead
+from keeper.core.units import DAY_S, WAD, Address, scaled
+from keeper.engine.cycle import cycle
+from keeper.engine.lending.assess import judge
+from keeper.engine.result import Result
+from keeper.settings.model import Position
+
+PACE_BLOCKS = 6
+"""Blocks before one that is played whose prices the engine has seen: a daemon sees every block."""
+LONGEST_REST_S = 30 * DAY_S
+ASKED_BLOCKS, ASKED_S = 5, 300
+"""A rule that asks in vain is heard at each of so many blocks, then every five minutes and at each answer."""
+MOST_TURNS = 20_000
+"""Times that tasks may take turns within one block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What is played: the account, its market, who acts by which rules, and what acting costs."""
+
+    position: Position
+    market: PaperMarket
+    standing: Standing
+    assets: tuple[Address, ...]
+    """By column of the course."""
+    rules: tuple[Rule, ...]
+    """Empty where nobody keeps it."""
+    terms: KeeperTerms
+    depth: Depth
+    fees: PaperFees
+    closes: CloseRule
+    native: Address | None
+    native_price: int
+    heartbeat_s: int
+    measure_s: int
+    native_symbol: str = "ETH"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that changed the account: a plan, or a liquidation."""
+
+    at: int
+    what: str
+    how: str
+    """``restored``, ``partial``, ``failed``, ``cancelled``, or ``liquidated``."""
+    health: int
+    """Before it, Wad."""
+    health_after: int
+    loss_usd: int = 0
+    """Of a liquidation: what it took beyond the debt it paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What an account lived through."""
+
+    begins: int
+    """Place in the course where it begins."""
+    stands: tuple[tuple[int, Standing], ...]
+    """From when on it stood how: each change of balances."""
+    deeds: tuple[Deed, ...]
+    gas_usd: int
+    kept_usd: int
+    """What keeping it cost: gas, and what sales brought less than the oracle's price."""
+    costs: tuple[tuple[int, int], ...]
+    """Time, and dollars of gas paid until then."""
+    played: int
+    """Blocks that the engine judged."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """The scene while it is played."""
+
+    plot: Plot
+    scene: PaperScene
+    paper: OnPaper | None
+    stands: list[tuple[int, Standing]] = field(default_factory=list)
+    deeds: list[Deed] = field(default_factory=list)
+    costs: list[tuple[int, int]] = field(default_factory=list)
+    kept: int = 0
+    played: int = 0
+    asked: int = 0
+    """Blocks in a row at which a rule asked for what it did not get."""
+    noted: int = 0
+    """Plans of the journal that are written down as deeds."""
+
+
+async def play(
+    plot: Plot, course: PriceCourse, begins_at: int, extremes: Extremes | None = None, movements: object = None
+) -> Life:
+    """Play a course from a time on. Without ``extremes`` every block that an oracle answered at is judged."""
+    begins = course.index(begins_at)
+    stage = _stage(plot, course, int(course.at[begins]), movements)
+    place, wake = begins, None
+    while True:
+        following = int(course.at[place]) if place < len(course.at) else None
+        if following is None and wake is None:
+            break
+        at = min(x for x in (following, wake) if x is not None)
+        if at > course.ends:
+            break
+        place += following == at
+        results = await _block(stage, at)
+        if stage.paper is not None and (due := stage.paper.pool.next) is not None:
+            wake = course.time(due)
+        elif _is_restless(results):
+            stage.asked += 1
+            wake = at + (course.block_s if stage.asked <= ASKED_BLOCKS else max(ASKED_S, course.block_s))
+            wake = course.time(course.number(wake))
+        else:
+            wake, stage.asked = None, 0
+            place = place if extremes is None else _after_calm(stage, extremes, place)
+    return Life(
+        begins, tuple(stage.stands), tuple(stage.deeds), stage.scene.gas_usd, stage.kept, tuple(stage.costs),
+        stage.played,
+    )  # fmt: skip
+
+
+def _stage(plot: Plot, course: PriceCourse, at: int, movements: object) -> Stage:
+    scene = PaperScene(
+        course=course,
+        assets=plot.assets,
+        now=at,
+        standing=replace(plot.standing, at=at),
+        depth=plot.depth,
+        fees=plot.fees,
+        native=plot.native,
+        native_price=plot.native_price,
+        fixed={h.asset: h.price.answer for h in plot.standing.holdings if h.asset not in plot.assets},
+    )
+    scene.standing = scene.seen()
+    stage = Stage(plot, scene, None, [(at, scene.standing)])
+    if plot.rules:
+        measures = movements if isinstance(movements, CourseMovements) else None
+        stage.paper = engine_on_paper(
+            scene, plot.position, plot.market, plot.rules, plot.terms, measures, plot.native or plot.assets[0],
+            plot.heartbeat_s, plot.native_symbol,
+        )  # fmt: skip
+    return stage
+
+
+async def _block(stage: Stage, at: int) -> Sequence[Result]:
+    """Play one block: the oracle has answered, liquidators are right behind it, then comes what was sent."""
+    stage.scene.now = at
+    _liquidators(stage)
+    if stage.paper is None:
+        return ()
+    engine, block = stage.paper.engine, stage.scene.block()
+    before, gas = stage.scene.standing, stage.scene.gas_usd
+    stage.paper.pool.reached(block.number)
+    await _quiet(stage.paper)
+    if stage.scene.standing is not before:
+        _kept(stage, before, gas)
+    for number in range(max(1, block.number - PACE_BLOCKS), block.number):
+        engine.state.pace.saw(number, stage.scene.answers(stage.scene.course.time(number)))
+    results = await cycle(engine, block)
+    await _quiet(stage.paper)
+    stage.played += 1
+    _note(stage)
+    return results
+
+
+def _liquidators(stage: Stage) -> None:
+    scene = stage.scene
+    before = scene.seen().health
+    if before >= WAD:
+        return
+    taken = scene.liquidate(stage.plot.closes)
+    if taken is not None:
+        what = f"{taken.count} × liquidated" if taken.count > 1 else "liquidated"
+        stage.deeds.append(Deed(scene.now, what, "liquidated", before, scene.standing.health, taken.loss))
+        stage.stands.append((scene.now, scene.standing))
+
+
+def _kept(stage: Stage, before: Standing, gas: int) -> None:
+    """Add what a plan that was mined cost: its gas, and what it is worth less by the oracle's prices."""
+    scene = stage.scene
+    was = before.later(scene.now).priced(*scene.said(scene.now))
+    stage.kept += worth(was) - worth(scene.seen()) + scene.gas_usd - gas
+    stage.costs.append((scene.now, scene.gas_usd))
+    stage.stands.append((scene.now, scene.standing))
+
+
+def worth(s: Standing) -> int:
+    """Return what an owner has: supplies less debts, and the wallet's tokens. Dollars of 10^-8."""
+    own = sum(h.usd_down(h.supplied) - h.usd_up(h.borrowed) for h in s.holdings)
+    return own + sum(h.usd_down(s.wallet.get(h.asset, 0)) for h in s.holdings)
+
+
+async def _quiet(paper: OnPaper) -> None:
+    """Let all tasks go on until they have ended or wait for a block."""
+    flights = paper.engine.state.in_flight
+    for _ in range(MOST_TURNS):
+        if not flights or paper.pool.waiting:
+            await asyncio.sleep(0)  # a last turn, for whoever was called at the end of a task
+            if not flights or paper.pool.waiting:
+                return
+        await asyncio.sleep(0)
+    raise RuntimeError("a plan neither ends nor waits for a block")
+
+
+def _note(stage: Stage) -> None:
+    """Write down the plans that have come to their end."""
+    paper = stage.paper
+    rows = [] if paper is None else paper.journal.rows
+    while stage.noted < len(rows):
+        row = rows[stage.noted]
+        if row.made.kind == "act" and row.kind is None:
+            return  # under way
+        stage.noted += 1
+        if row.made.kind != "act":
+            continue
+        judged = row.made.inputs["position"]  # type: ignore[call-overload]
+        reason = (row.outcome or {}).get("reason", "")
+        what = row.made.summary if row.kind in ("restored", "partial") else f"{row.made.summary}: {reason}"
+        before = scaled(Decimal(judged["protocol"]["health_factor"]), WAD)
+        stage.deeds.append(Deed(row.made.block_timestamp, what, row.kind or "", before, stage.scene.seen().health))
+
+
+CAN_WAIT = (Reason.HEALTHY, Reason.ALERT_ONLY, Reason.AT_TARGET, Reason.UNMEASURED, Reason.CLOSED, Reason.HISTORY_SHORT)
+"""Holds that the next block does not change, as long as prices are the same."""
+
+
+def _is_restless(results: Sequence[Result]) -> bool:
+    """Return whether a rule asks for something that may be had at the next block."""
+    return any(not isinstance(r.decision, Hold) or any(h.reason not in CAN_WAIT for h in r.holds) for r in results)
+
+
+def _after_calm(stage: Stage, extremes: Extremes, place: int) -> int:
+    """Return the next place of the course at which anything could happen."""
+    scene, plot, course = stage.scene, stage.plot, stage.scene.course
+    columns = {asset: i for i, asset in enumerate(plot.assets)}
+    seen = scene.seen()
+    if place >= len(course.at) or not may_skip(plot.rules) or not has_sides(seen, columns):
+        return place
+    until = scene.now + LONGEST_REST_S
+    if stage.paper is not None and any(looks_ahead(rule) for rule in plot.rules):
+        movements = stage.paper.engine.movements
+        if not isinstance(movements, CourseMovements):
+            return place
+        until = movements.next_after(scene.now)
+    end = int(course.at.searchsorted(until))
+    return after_calm(extremes, seen, columns, place, max(place, end), lambda s: _is_quiet(stage, s))
+
+
+def _is_quiet(stage: Stage, s: Standing) -> bool:
+    """Return whether no liquidator and no rule would act on an account as it stands, by the engine's own judgement."""
+    if lending.health_factor(s.account) < WAD:
+        return False
+    paper = stage.paper
+    if paper is None or paper.engine.state.seen is None:
+        return paper is None
+    (name,) = paper.engine.reader.positions
+    position = paper.reader.position(name, s, stage.scene.block())
+    if position.is_empty:
+        return True
+    judged = judge(paper.engine, paper.engine.state.seen, position)
+    acting = {v.rule.name for v in judged.verdicts if v.rule.actions} if isinstance(judged, LendingAssessment) else ()
+    return isinstance(judged, LendingAssessment) and not any(
+        v.doubt or (v.fired and v.rule.name in acting) for v in judged.verdicts
+    )

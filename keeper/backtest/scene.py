@@ -1,0 +1,147 @@
+"""What a back-test happens in: one account, its prices so far, the chain's clock. The fakes all look at this."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from keeper.backtest.course import PriceCourse
+from keeper.backtest.depth import Depth
+from keeper.backtest.standing import RevertError, Standing, done
+from keeper.core.lending.seizure import CloseRule, Taken, seized
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address, Wei, mul_div_up
+from keeper.execution.policy import opened
+from keeper.venues.effects import Approves, Borrows, Call, Decoder, Leaf, Offsets, Pays, Sells, Takes, Unpledges
+
+CHAIN_ID = 31337
+GAS: Mapping[type[Leaf], int] = {
+    Approves: 25_000,
+    Pays: 118_000,
+    Takes: 212_000,
+    Borrows: 202_000,
+    Offsets: 177_000,
+    Unpledges: 102_000,
+    Sells: 100_000,
+}
+"""What each takes as a part of one transaction, as measured on the real contracts (``core/lending/moves``)."""
+BEGIN_GAS = 46_000
+"""A transaction, and the word of its signer that delegates the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFees:
+    """The base fee of the time, where a file has it; else the same always. Wei per gas."""
+
+    usual: Wei
+    at: tuple[int, ...] = ()
+    of: tuple[Wei, ...] = ()
+
+    def base_fee(self, at: int) -> Wei:
+        """Return what a block asks for at a time: the newest that the file has by then."""
+        place = bisect_right(self.at, at)
+        return self.of[place - 1] if place else self.usual
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of one call: how it stands after it, what it took, and why it reverted where it did."""
+
+    after: Standing
+    gas: int
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class PaperScene:
+    """Everything at the block that is being played."""
+
+    course: PriceCourse
+    assets: tuple[Address, ...]
+    """By column of the course."""
+    now: int
+    standing: Standing
+    depth: Depth
+    fees: PaperFees
+    native: Address | None
+    """Whose price the native currency has; None where it is ``native_price``."""
+    native_price: int
+    decoders: dict[Address, Decoder] = field(default_factory=dict)
+    """What calls to each contract do."""
+    gas_wei: int = 0
+    gas_usd: int = 0
+    fixed: Mapping[Address, int] = field(default_factory=dict)
+    """Prices that no file gives, which stand still."""
+    known: dict[int, Standing] = field(default_factory=dict)
+    """What rehearsals came to, by the number under which the answer names it."""
+
+    def block(self, at: int | None = None) -> BlockRef:
+        """Return the block that holds at a time, or now."""
+        when = self.now if at is None else at
+        number = self.course.number(when)
+        base_fee, time = self.fees.base_fee(when), self.course.time(number)
+        return BlockRef(CHAIN_ID, number, f"0x{number:064x}", f"0x{number - 1:064x}", time, base_fee)
+
+    def answers(self, at: int) -> dict[Address, int]:
+        """Return what oracles say at a time."""
+        row = self.course.answers[self.course.index(at)]
+        return {**self.fixed, **{asset: int(row[i]) for i, asset in enumerate(self.assets)}}
+
+    def said(self, at: int) -> tuple[dict[Address, int], dict[Address, int]]:
+        """Return what oracles say at a time, and since when."""
+        row = self.course.updated[self.course.index(at)]
+        since = {**dict.fromkeys(self.fixed, at), **{asset: int(row[i]) for i, asset in enumerate(self.assets)}}
+        return self.answers(at), since
+
+    def pool_price(self, asset: Address, at: int) -> int:
+        """Return where pools stand: with the file, at the second."""
+        if asset in self.fixed:
+            return self.fixed[asset]
+        return self.course.paths[self.course.symbols[self.assets.index(asset)]].price_at(at)
+
+    def seen(self, at: int | None = None) -> Standing:
+        """Return the account with interest and oracle prices of a time, or of now."""
+        when = self.now if at is None else at
+        return self.standing.later(when).priced(*self.said(when))
+
+    def native_at(self, at: int) -> int:
+        """Return what one of the native currency costs."""
+        return self.native_price if self.native is None else self.answers(at).get(self.native, self.native_price)
+
+    def cost(self, sell: Address, buy: Address, bought: int) -> int:
+        """Return how much must be given for so much, at the pools as they stand now."""
+        units = {h.asset: h.unit for h in self.standing.holdings}
+        worth = mul_div_up(bought, self.pool_price(buy, self.now), units[buy])
+        given = self.depth.dollars_for(worth)
+        return mul_div_up(given, units[sell], self.pool_price(sell, self.now))
+
+    def run(self, s: Standing, call: Call) -> Made:
+        """Return what a call does to an account: all of it, or nothing but its gas."""
+        gas, after = BEGIN_GAS, s
+        try:
+            for _, effect in opened(call, self.decoders):
+                gas += GAS.get(type(effect), 0)
+                after = done(after, effect, self.cost)
+        except RevertError as error:
+            return Made(s, gas, str(error))
+        return Made(after, gas)
+
+    def send(self, call: Call, gas_price: Wei) -> Made:
+        """Mine a call: it changes the account, and its gas is paid."""
+        before = self.seen()
+        made = self.run(before, call)
+        wei = made.gas * gas_price
+        self.standing = made.after.pays_gas(min(wei, made.after.native))
+        self.gas_wei += wei
+        self.gas_usd += wei * self.native_at(self.now) // 10**18
+        return made
+
+    def liquidate(self, rule: CloseRule) -> Taken | None:
+        """Let liquidators take what the protocol lets them, at the oracle's prices; None where there is nothing."""
+        s = self.seen()
+        found = seized(s.account, rule)
+        if not found.count:
+            return None
+        self.standing = s.with_account(found.after)
+        return found

@@ -1,0 +1,146 @@
+"""One account on paper: its balances, its owner's wallet, and what calls do to them. Values; nothing is changed.
+
+What a call does is what its decoder says it does (``venues.effects``), the same that the gate judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from keeper.backtest.market import MODEL, ROUTER
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Loan
+from keeper.core.lending.position import Holding, Principal
+from keeper.core.units import WAD, Address, Amount
+from keeper.venues.effects import Approves, Borrows, Leaf, Offsets, Pays, Sells, Takes, Unpledges
+
+Price = Callable[[Address, Address, int], int]
+"""How much of one asset must be given for so much of another, fees and impact included."""
+
+
+class RevertError(Exception):
+    """What a contract would say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The account as it stands: ``holdings`` with what they were worth at ``at``, prices as they were last seen."""
+
+    at: int
+    holdings: tuple[Holding, ...]
+    wallet: Mapping[Address, int] = field(default_factory=dict)
+    native: int = 0
+    allowed: Mapping[tuple[Address, Address], int] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Loan:
+        """What the arithmetic needs of it."""
+        return Loan(self.holdings, MODEL)
+
+    @property
+    def health(self) -> int:
+        """The health factor, Wad."""
+        return lending.health_factor(self.account)
+
+    def later(self, at: int) -> Standing:
+        """Return it with the interest until a time."""
+        seconds = at - self.at
+        if seconds <= 0:
+            return self
+        return replace(self, at=at, holdings=tuple(MODEL.accrued(h, seconds) for h in self.holdings))
+
+    def priced(self, prices: Mapping[Address, int], updated: Mapping[Address, int]) -> Standing:
+        """Return it at other prices of the oracle."""
+        changed = tuple(
+            replace(h, price=replace(h.price, answer=prices[h.asset], updated_at=updated[h.asset]))
+            for h in self.holdings
+        )
+        return replace(self, holdings=changed)
+
+    def with_account(self, account: Loan) -> Standing:
+        """Return it with what liquidators left."""
+        before = {h.asset: h for h in self.holdings}
+        kept = (_moved(before[h.asset], h.supplied, h.borrowed) for h in account.holdings)
+        return replace(self, holdings=tuple(kept))
+
+    def pays_gas(self, wei: int) -> Standing:
+        """Return it with gas paid for. Raises RevertError."""
+        if wei > self.native:
+            raise RevertError("insufficient funds for gas")
+        return replace(self, native=self.native - wei)
+
+
+def done(s: Standing, effect: Leaf, price: Price) -> Standing:
+    """Return how it stands after an effect. Raises RevertError where the contract would revert."""
+    match effect:
+        case Approves(asset, spender, amount):
+            return replace(s, allowed={**s.allowed, (asset, spender): amount})
+        case Pays(asset, amount, _, through):
+            return _paid(s, asset, amount, through)
+        case Takes(asset, amount):
+            held = _of(s, asset)
+            taken = held.supplied if amount is None else amount
+            return _healthy(_given(_with(s, asset, -taken, 0), asset, taken))
+        case Borrows(asset, amount):
+            return _healthy(_given(_with(s, asset, 0, amount), asset, amount))
+        case Offsets(asset, amount):
+            paid = min(amount, _of(s, asset).borrowed)
+            return _with(s, asset, -paid, -paid)
+        case Unpledges(asset):
+            loose = (replace(h, is_collateral=False) if h.asset == asset else h for h in s.holdings)
+            return _healthy(replace(s, holdings=tuple(loose)))
+        case Sells(asset, most, bought, least):
+            given = price(asset, bought, least)
+            if given > most:
+                raise RevertError("Too much requested")
+            return _given(_taken(s, asset, given, ROUTER), bought, least)
+        case _:
+            raise RevertError(f"{type(effect).__name__} is nothing that this market does")
+
+
+def _paid(s: Standing, asset: Address, amount: int | None, through: Address) -> Standing:
+    held, has = _of(s, asset), s.wallet.get(asset, 0)
+    if held.borrowed:
+        paid = min(held.borrowed, has if amount is None else amount)
+        return _with(_taken(s, asset, paid, through), asset, 0, -paid)
+    return _with(_taken(s, asset, amount or 0, through), asset, amount or 0, 0)
+
+
+def _of(s: Standing, asset: Address) -> Holding:
+    return next(h for h in s.holdings if h.asset == asset)
+
+
+def _with(s: Standing, asset: Address, supply: int, debt: int) -> Standing:
+    held = _of(s, asset)
+    supplied, borrowed = held.supplied + supply, held.borrowed + debt
+    if supplied < 0 or borrowed < 0:
+        raise RevertError(f"not enough {held.symbol}")
+    after = _moved(held, supplied, borrowed)
+    return replace(s, holdings=tuple(after if h is held else h for h in s.holdings))
+
+
+def _moved(held: Holding, supplied: int, borrowed: int) -> Holding:
+    """Return a holding with other balances; the principal moves with them, and is nothing where they are."""
+    supply = held.principal.supply + supplied - held.supplied if supplied else 0
+    debt = held.principal.debt + borrowed - held.borrowed if borrowed else 0
+    principal = Principal(max(supply, 1 if supplied else 0), max(debt, 1 if borrowed else 0))
+    return replace(held, supplied=Amount(supplied), borrowed=Amount(borrowed), principal=principal)
+
+
+def _given(s: Standing, asset: Address, amount: int) -> Standing:
+    return replace(s, wallet={**s.wallet, asset: s.wallet.get(asset, 0) + amount})
+
+
+def _taken(s: Standing, asset: Address, amount: int, through: Address) -> Standing:
+    has, allowed = s.wallet.get(asset, 0), s.allowed.get((asset, through), 0)
+    if amount > has or amount > allowed:
+        raise RevertError("transfer amount exceeds " + ("balance" if amount > has else "allowance"))
+    left = {**s.allowed, (asset, through): allowed - amount}
+    return replace(s, wallet={**s.wallet, asset: has - amount}, allowed=left)
+
+
+def _healthy(s: Standing) -> Standing:
+    if s.health < WAD:
+        raise RevertError("health factor lower than the liquidation threshold")
+    return s

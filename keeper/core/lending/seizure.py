@@ -1,0 +1,100 @@
+"""What a liquidation takes, by the protocol's own close factor and bonus. Pure.
+
+A liquidator pays back part of a debt and takes collateral worth that and the bonus. How large a part may be is the
+protocol's rule: at Aave v3 half of a debt, and all of it where health fell to 0.95 or the collateral or the debt is
+worth less than $2,000 (``LiquidationLogic``); at Morpho Blue and Compound v3 all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from keeper.core.lending import figures as lending
+from keeper.core.lending.figures import Loan
+from keeper.core.lending.position import Holding
+from keeper.core.units import BPS, WAD, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
+
+ROUNDS = 64
+"""Liquidations in a row that are counted: each halves a debt."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRule:
+    """How much of a debt one liquidation may pay back: ``usual`` of it; all, at a health or where little is left."""
+
+    usual: Bps
+    all_at: Wad
+    """At this health factor or less all of a debt may be paid back."""
+    all_under: Usd
+    """Where the collateral or the debt is worth less than this, likewise."""
+
+    def share(self, health: int, collateral: int, debt: int) -> Bps:
+        """Return the share of a debt that may be paid back."""
+        is_all = health <= self.all_at or min(collateral, debt) < self.all_under
+        return Bps(BPS) if is_all else self.usual
+
+
+WHOLE = CloseRule(Bps(BPS), Wad(WAD), Usd(0))
+"""All of a debt at once: Morpho Blue, Compound v3, and whoever says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What liquidators paid back and took, in dollars, and the account after it."""
+
+    repaid: Usd
+    seized: Usd
+    after: Loan
+    count: int = 0
+    forgiven: Usd = Usd(0)  # noqa: RUF009 - a number
+    """Debt that was left without collateral: the protocol's loss, and no loss of the owner's."""
+
+    @property
+    def loss(self) -> Usd:
+        """What it cost the owner."""
+        return Usd(max(0, self.seized - self.repaid))
+
+
+def seized(account: Loan, rule: CloseRule, most: int = ROUNDS) -> Taken:
+    """Return what liquidators take at the account's prices, one after the other, until health is 1 again."""
+    found = Taken(Usd(0), Usd(0), account)
+    while found.count < most and lending.health_factor(found.after) < WAD:
+        following = _one(found, rule)
+        if following is None:
+            break
+        found = following
+    return found
+
+
+def _one(before: Taken, rule: CloseRule) -> Taken | None:
+    """Return what it comes to after one more: the largest debt is paid with the largest collateral."""
+    account = before.after
+    pledged = max((h for h in account.holdings if h.is_collateral), key=lambda h: h.usd_down(h.supplied), default=None)
+    owed = max(account.holdings, key=lambda h: h.usd_down(h.borrowed), default=None)
+    if pledged is None or owed is None or not pledged.supplied or not owed.borrowed or not pledged.price.answer:
+        return None
+    share = rule.share(lending.health_factor(account), pledged.usd_down(pledged.supplied), owed.usd_up(owed.borrowed))
+    paid = mul_div_up(owed.borrowed, share, BPS)
+    taken = _worth(owed, pledged, paid, WAD + pledged.penalty)
+    if taken > pledged.supplied:
+        taken = pledged.supplied
+        paid = min(paid, mul_div_up(_worth(pledged, owed, taken, WAD), WAD, WAD + pledged.penalty))
+    if not paid and not taken:
+        return None
+    after = lending.after(lending.after(account, pledged.asset, supply=-taken), owed.asset, debt=-paid)
+    dollars = Usd(before.repaid + owed.usd_down(paid)), Usd(before.seized + pledged.usd_up(taken))
+    return _without_ruins(Taken(*dollars, after, before.count + 1, before.forgiven))
+
+
+def _without_ruins(taken: Taken) -> Taken:
+    """Return it with debts forgiven where no collateral is left."""
+    if any(h.supplied and h.is_collateral for h in taken.after.holdings):
+        return taken
+    left = sum(h.usd_up(h.borrowed) for h in taken.after.holdings)
+    clean = tuple(replace(h, borrowed=Amount(0)) for h in taken.after.holdings)
+    return replace(taken, after=replace(taken.after, holdings=clean), forgiven=Usd(taken.forgiven + left))
+
+
+def _worth(of: Holding, in_: Holding, amount: int, share: int) -> int:
+    """Return how much of an asset is worth a share of an amount of another, rounded down."""
+    return mul_div_down(amount * of.price.answer * in_.unit, share, of.unit * in_.price.answer * WAD)

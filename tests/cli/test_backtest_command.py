@@ -1,0 +1,125 @@
+"""``keeper backtest`` with a new user's file: from the words on the line to a page that recomputes itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from keeper.backtest.depth import Depth, fitted
+from keeper.cli.commands import app
+from keeper.core.units import USD, Usd
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "backtest"))
+
+from plays import crash, walk
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> Path:
+    """Bars as anybody would write them."""
+    rows = crash(walk(9, volatility=0.5), 8, 0.3)
+    lines = [f"{at},{o / 1e8:.8f},{h / 1e8:.8f},{low / 1e8:.8f},{c / 1e8:.8f}" for at, o, h, low, c in rows]
+    file = tmp_path / "mine.csv"
+    file.write_text("\n".join(["timestamp,open,high,low,close", *lines]))
+    return file
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, ["backtest", *words])
+
+
+def test_a_file_alone_is_enough(prices: Path) -> None:
+    """Four ways, each with what came of it."""
+    done = run("--prices", str(prices), "--health", "1.3", "--json")
+    assert done.exit_code == 0, done.output
+    made = json.loads(done.stdout)
+    ways = {way["name"]: way for way in made["report"]["ways"]}
+    assert list(ways) == ["no keeper", "fixed thresholds", "adaptive", "hosted service"]
+    assert not ways["no keeper"]["survived"]
+    assert ways["fixed thresholds"]["survived"]
+    wanted = (
+        "survived", "lost_usd", "kept_usd", "actions", "ended_usd", "least_health", "danger_s", "drawdown", "sharpe",
+        "sortino", "per_borrowed",
+    )  # fmt: skip
+    assert all(key in way for way in ways.values() for key in wanted)
+
+
+def test_a_page_recomputes_itself_and_a_changed_figure_is_found(prices: Path, tmp_path: Path) -> None:
+    """Offline, from the file alone, to the digit."""
+    page = tmp_path / "report.html"
+    done = run("--prices", f"WETH={prices}", "--health", "1.3", "--html", str(page))
+    assert done.exit_code == 0, done.output
+    assert "hosted service" in done.stdout
+    text = page.read_text()
+    assert "<svg" in text
+    prices.unlink()
+    again = run("--reproduce", str(page))
+    assert again.exit_code == 0, again.output
+    assert "to the digit" in again.stdout
+    page.write_text(re.sub(r'"least_health":"1\.', '"least_health":"2.', text, count=1))
+    forged = run("--reproduce", str(page))
+    assert forged.exit_code == 1
+    assert "differ" in forged.stderr
+
+
+def test_the_settings_own_rules_are_played(prices: Path, tmp_path: Path) -> None:
+    """As they are written, with the owner's safety, against the other ways."""
+    settings = tmp_path / "keeper.toml"
+    settings.write_text(
+        '[network]\nfile = "ethereum"\nrpc_url = "http://127.0.0.1:1"\n[journal]\nurl = "k.sqlite"\n'
+        '[[signers]]\nname = "me"\naddress = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"\nkeystore = "k.json"\n'
+        '[[positions]]\nname = "loop"\nvenue = "aave_v3"\nowner = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"\n'
+        'signer = "me"\n[[rules]]\nname = "mine"\nposition = "loop"\nwhen = { health_factor_below = "1.15" }\n'
+        'restore = { health_factor = "1.30" }\nactions = ["deleverage"]\n[rules.limits]\nmax_slippage_bps = 60\n'
+    )
+    done = run("--prices", str(prices), "--health", "1.3", "--config", str(settings), "--json")
+    assert done.exit_code == 0, done.output
+    mine = next(w for w in json.loads(done.stdout)["report"]["ways"] if w["name"] == "your rules")
+    assert mine["actions"] >= 1
+    assert float(mine["deeds"][0]["health"]) < 1.15
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--prices is missing"),
+        (("--prices", "FILE", "--health", "x"), "no number"),
+        (("--prices", "FILE", "--health", "0.9"), "liquidated"),
+        (("--prices", "FILE", "--debt", "USDC"), "SYMBOL=AMOUNT"),
+        (("--prices", "FILE", "--debt", "USDC=1", "--health", "2"), "one of them"),
+        (("--prices", "FILE", "--collateral", "WBTC=1"), "nobody says what it costs"),
+        (("--prices", "FILE", "--prices", "UNI=FILE"), "another's file"),
+        (("--prices", "FILE", "--fixed", "1.6"), "TRIGGER:TARGET"),
+        (("--prices", "FILE", "--fixed", "1.6:1.2"), "fixed"),
+        (("--prices", "FILE", "--warm-up", "90d"), "warm-up"),
+        (("--prices", "FILE", "--warm-up", "0"), "duration"),
+        (("--prices", "FILE", "--depth", "0"), "dollar at least"),
+        (("--prices", "FILE", "--quote", "1000=5"), "two sizes"),
+        (("--prices", "FILE", "--venue", "bank"), "none of"),
+        (("--prices", "FILE", "--gas", "FILE"), "timestamp,gwei"),
+        (("--prices", "nowhere.csv",), "cannot be read"),
+        (("--prices", "FILE", "--threshold", "83"), "between 0 and 1"),
+        (("--prices", "FILE", "--native", "NaN"), "no usable number"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_one_clear_line(prices: Path, words: tuple[str, ...], said: str) -> None:
+    """Exit 1 or 2, and what to write instead; never a traceback."""
+    done = run(*(word.replace("FILE", str(prices)) for word in words))
+    assert done.exit_code in (1, 2), done.output
+    assert said in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_quotes_fit_the_pool_they_come_from() -> None:
+    """A fee of 5 basis points and 40 million of depth: two quotes are enough."""
+    true = Depth(Usd(40_000_000 * USD), 500)
+    quotes = [(float(size), (true.dollars_for(size * USD) / (size * USD) - 1) * 10_000) for size in (1_000, 200_000)]
+    found = fitted(quotes)
+    assert found.fee_ppm == pytest.approx(500, abs=2)
+    assert found.depth / USD == pytest.approx(40_000_000, rel=0.01)
