@@ -61,6 +61,7 @@ async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
         if not any(hold.reason is Reason.SIGNER_BUSY for r in results for hold in r.holds):
             break
     await daemon.look_back()
+    await daemon.take_back()
     await engine.remember_alarms()
     results = tuple(seen.values())
     from keeper.cli import show  # noqa: PLC0415 - tables, not for the daemon

@@ -85,7 +85,7 @@ async def status(
 def _names(engine: Opened) -> dict[Address, str]:
     """Return what to call who pays: a signer's name, or the owner of a position."""
     owners = {p.owner: f"owner of {p.name}" for p in reversed(engine.reader.positions.values())}
-    return owners | {p.signer.address: p.signer.name for p in engine.reader.positions.values() if p.signer}
+    return owners | {p.signer.account: p.signer.name for p in engine.reader.positions.values() if p.signer}
 
 
 async def _judged(engine: Opened, snapshot: Snapshot) -> tuple[list[Data], list[Data], list[Data]]:

@@ -48,7 +48,7 @@ def settings(console: Console, of: Settings, *, as_json: bool) -> None:
         named = [r.name for r in of.rules if r.position == p.name]
         named += [r.name for r in of.perp_rules if r.position == p.name]
         rules = ", ".join(named) or "none: only watched"
-        role = "nobody" if p.signer is None else "the owner" if p.signer.address == p.owner else "a guardian"
+        role = "nobody" if p.signer is None else "the owner" if p.spender == p.owner else "a guardian"
         console.print(f"{p.name}: {p.owner}, {role} signs", soft_wrap=True)
         console.print(f"  rules: {rules}", soft_wrap=True)
     names(console, of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from keeper.core.account import SafeState
 from keeper.core.block import BlockRef
 from keeper.core.lending.position import AccountFigures, Holding, LendingPosition
 from keeper.core.perp.position import PerpPosition
@@ -80,5 +81,7 @@ class Snapshot:
     """What wallets of books may hold, with its price; empty where there are no such wallets."""
     lendable: Mapping[str, Mapping[Address, Amount]] = field(default_factory=dict)
     """What lenders for the time of one transaction have now, by their names."""
+    safes: Mapping[Address, SafeState | None] = field(default_factory=dict)
+    """Accounts that are a Safe, as they are now; None for one that did not answer as such."""
     backings: Mapping[Address, Backing] = field(default_factory=dict)
     """What assets stand for, where the network file says it."""

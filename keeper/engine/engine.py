@@ -194,12 +194,12 @@ class Engine:
         lanes = [e.lane for s, e in self.senders.items() if s in in_flight and e.lane.is_carrying]
         if not lanes:
             return
-        signers = {lane.signer.address for lane in lanes}
+        signers = {lane.holder.address for lane in lanes}
         for lane in lanes:
             lane.look_now()
         until = self.clock.monotonic() + LOOK_S
         while self.clock.monotonic() < until:
-            carrying = {lane.signer.address for lane in lanes if lane.is_carrying}
+            carrying = {lane.holder.address for lane in lanes if lane.is_carrying}
             is_looked = all(lane.is_pausing for lane in lanes if lane.is_carrying)
             if is_looked and not any(signer in in_flight for signer in signers - carrying):
                 return

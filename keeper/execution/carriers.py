@@ -26,6 +26,16 @@ Sealings = tuple[tuple[bytes, bytes], ...]
 """Calldata that waits for a signature, and the same with it, in the order of what is sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Which nonces of its account's own one transaction uses up."""
+
+    nonce: int
+    """The first: what it was made for."""
+    exposes: int | None
+    """The highest that a signature within it is good for, used by it or not."""
+
+
 class Carrier(Protocol):
     """How one account's calls go out at one block."""
 
@@ -50,10 +60,6 @@ class Carrier(Protocol):
         """Gas beyond what a rehearsal shows."""
 
     @property
-    def nonce(self) -> int | None:
-        """The account's own nonce that the plan is made for; None for an account that has none beside its key's."""
-
-    @property
     def one_by_one(self) -> Carrier:
         """The same account, with a transaction for each call."""
 
@@ -75,8 +81,11 @@ class Carrier(Protocol):
     def signatures(self, sent: Sequence[Call], within: Within, sign: Sign) -> Sealings:
         """Return the signatures that calls within what is sent still wait for."""
 
-    def exposes(self, sent: Sequence[Call]) -> tuple[int | None, ...]:
-        """Return by what is sent the highest nonce of the account that a signature within it is good for."""
+    def waits(self, sent: Sequence[Call]) -> bool:
+        """Return whether a signature within what is sent is still missing."""
+
+    def uses(self, sent: Sequence[Call]) -> tuple[Use | None, ...]:
+        """Return by what is sent what it uses up beside a nonce of the sender's; None for an account of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,6 @@ class Plain:
     is_atomic: ClassVar[bool] = False
     delegate: ClassVar[None] = None
     more_gas: ClassVar[int] = 0
-    nonce: ClassVar[None] = None
 
     @property
     def sender(self) -> Address:
@@ -123,7 +131,12 @@ class Plain:
         del sent, within, sign
         return ()
 
-    def exposes(self, sent: Sequence[Call]) -> tuple[int | None, ...]:
+    def waits(self, sent: Sequence[Call]) -> bool:
+        """Return false."""
+        del sent
+        return False
+
+    def uses(self, sent: Sequence[Call]) -> tuple[Use | None, ...]:
         """Return nothing for each."""
         return (None,) * len(sent)
 
@@ -138,7 +151,6 @@ class Batch:
 
     is_atomic: ClassVar[bool] = True
     more_gas: ClassVar[int] = DELEGATION_GAS
-    nonce: ClassVar[None] = None
 
     @property
     def sender(self) -> Address:
@@ -177,7 +189,12 @@ class Batch:
         del sent, within, sign
         return ()
 
-    def exposes(self, sent: Sequence[Call]) -> tuple[int | None, ...]:
+    def waits(self, sent: Sequence[Call]) -> bool:
+        """Return false."""
+        del sent
+        return False
+
+    def uses(self, sent: Sequence[Call]) -> tuple[Use | None, ...]:
         """Return nothing for each."""
         return (None,) * len(sent)
 

@@ -13,6 +13,8 @@ from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees
 from keeper.chain.rejections import Cause, Refusal
 from keeper.core.units import Address, Wei
+from keeper.execution.carriers import Use
+from keeper.execution.holders import Holder
 from keeper.execution.nonces import Nonces
 from keeper.execution.pricing import UNSENT, Offer
 from keeper.execution.signer import Envelope, KeystoreSigner, delegate_in
@@ -53,13 +55,18 @@ class Outgoing:
     spend_usd: int
     gas_limit: int
     delegate: Address | None = None
+    use: Use | None = None
+    """Which nonces of a contract account's own it uses up."""
 
 
 class Dispatch:
     """What one signer does on one chain. Keeps nothing in memory: the journal is the state."""
 
-    def __init__(self, node: Upstream, chain_id: int, journal: Journal, signer: KeystoreSigner, wire: Wire) -> None:
+    def __init__(
+        self, node: Upstream, chain_id: int, journal: Journal, signer: KeystoreSigner, wire: Wire, holder: Holder
+    ) -> None:
         self.node = node
+        self.holder = holder
         self.signer = signer
         self.nonces = Nonces(node, chain_id, signer.address, journal.transactions)
         self._chain_id = chain_id
@@ -71,6 +78,7 @@ class Dispatch:
         self, outgoing: Outgoing, nonce: int, fees: Offer, replaces: Transaction | None = None
     ) -> Transaction:
         """Sign a call and write it down, durable before any wire. Raises JournalError, NonceTakenError."""
+        await self.holder.expose([outgoing.use])
         row, attempt = self._signed(outgoing, nonce, fees)
         if replaces is None:
             written = await self._journal.add_signed(row, attempt)
@@ -86,6 +94,7 @@ class Dispatch:
 
         Raises JournalError, NonceTakenError.
         """
+        await self.holder.expose([item.use for item in outgoing])
         return await self._bursts.add(entry, [self._signed(o, first + i, fees) for i, o in enumerate(outgoing)])
 
     async def warm_up(self, nonce: int, delegate: Address | None) -> None:
@@ -208,7 +217,7 @@ class Dispatch:
         """Write down an intent whose nonce went to another of ours."""
         if TxState(row.state).is_open or TxState(row.state).has_landed or row.state == "unseen":
             await self.settle(row, TxState.EXPIRED, error=EARLIER_LANDED)
-        elif row.state == "replaced" and is_cancellation(winner) and winner.replaces == row.id:
+        elif row.state == "replaced" and self.holder.is_ending(winner) and winner.replaces == row.id:
             await self.settle(row, TxState.CANCELLED, error="cancelled")
         elif row.state == "replaced":
             await self.settle(row, TxState.EXPIRED, error="replaced by another plan")
@@ -258,11 +267,6 @@ class Dispatch:
     async def _row(self, nonce: int, id_: int) -> Transaction:
         rows: Sequence[Transaction] = await self._journal.at_nonce(self._chain_id, self.signer.address, nonce)
         return next(row for row in rows if row.id == id_)
-
-
-def is_cancellation(row: Transaction) -> bool:
-    """Return whether an intent only uses up its nonce: nothing sent to oneself."""
-    return row.to == row.signer and row.data == "0x" and row.value == 0
 
 
 def fees_of(transaction: Transaction) -> Fees:

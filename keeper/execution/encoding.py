@@ -12,7 +12,7 @@ from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
 from keeper.core.units import Address
-from keeper.execution.carriers import Carrier
+from keeper.execution.carriers import Carrier, Use
 from keeper.execution.insisting import insist
 from keeper.execution.permit_signer import NoPermitError, PermitSigner
 from keeper.venues.contracts import erc20
@@ -89,8 +89,8 @@ class Script:
     """What leads a transaction of all: calls that move nothing, and revert where the position is not what it was."""
     hands: frozenset[Address] = frozenset()
     """Contracts that hold money while a call runs, and must be left as they were."""
-    exposes: tuple[int | None, ...] = ()
-    """By what is sent: the highest nonce of the account that a signature within it is good for."""
+    uses: tuple[Use | None, ...] = ()
+    """By what is sent: which nonces of the account's own it uses up."""
 
     @property
     def meant(self) -> tuple[Call, ...]:
@@ -141,7 +141,7 @@ def encode(
     calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
     before = insist(moves, position, venues.market) if insists and carrier.is_atomic else ()
     sent = carrier.carry((*before, *plain), plan.label)
-    return Script(calls, sent, carrier, before, venues.hands(moves), carrier.exposes(sent))
+    return Script(calls, sent, carrier, before, venues.hands(moves), carrier.uses(sent))
 
 
 def encode_moves(

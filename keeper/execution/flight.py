@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from keeper.chain.accounts import Receipt
@@ -52,6 +52,10 @@ class Flight:
     def nothing(self, row: Transaction) -> Outgoing:
         """Return the transfer of nothing that takes a row's nonce."""
         return self._voice.nothing(row)
+
+    async def endings(self, rows: Sequence[Transaction]) -> tuple[Outgoing, ...]:
+        """Return what ends rows, one each. Raises NodeError."""
+        return await self._voice.endings(rows)
 
     def _now(self) -> float:
         return self._clock()

@@ -22,8 +22,9 @@ from keeper.execution import grants
 from keeper.execution.convoy import Convoy
 from keeper.execution.course import Guidance, SendFailedError
 from keeper.execution.delegation import Delegation
-from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of, is_cancellation
+from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of
 from keeper.execution.flight import Flight
+from keeper.execution.holders import Holder, OwnKey
 from keeper.execution.pricing import Demands, NoOffer, Offer, Pricing, Purse
 from keeper.execution.ready import Ready, read_ready
 from keeper.execution.saying import CANCEL_GAS
@@ -35,6 +36,7 @@ from keeper.journal import Journal, Transaction
 from keeper.venues.ports import Call
 
 USE_UP = "use up a delegation that was called off"
+TAKE_BACK = "use up a signature that was shown and not used"
 
 MOST_FILLERS = 4
 """Nonces below our first pending one that are used up to let it through; beyond a wider gap it is given up."""
@@ -58,13 +60,15 @@ class Lane:
         clock: Callable[[], float],
         wire: Wire | None = None,
         cap: Wei | None = None,
+        holder: Holder | None = None,
     ) -> None:
         async def to_node(_: int, raw: str) -> None:
             await accounts.send(node, raw)
 
         self.signer = signer
         self.node = node
-        self._dispatch = Dispatch(node, blocks.chain_id, journal, signer, wire or to_node)
+        self.holder = holder or OwnKey(signer.address)
+        self._dispatch = Dispatch(node, blocks.chain_id, journal, signer, wire or to_node, self.holder)
         self._blocks = blocks
         self._journal = journal
         self._pricing = Pricing(node, blocks, signer.address, cap)
@@ -187,6 +191,8 @@ class Lane:
             id_ = await self._journal.decisions.written(guidance.entry)
             outgoing = [replace(item, decision_id=id_) for item in outgoing]
         pending, first = await self._settled_first(guidance)
+        if moved := await self.holder.moved([item.use for item in outgoing]):
+            raise SendFailedError(Reason.SAFE_NONCE_USED, moved)
         if len(outgoing) > 1:
             await self.delegation.learn(first)
         offer, outgoing = await self._offer(guidance.ceiling, outgoing, pending)
@@ -349,13 +355,31 @@ class Lane:
         await self._dispatch.broadcast(await self._dispatch.sign(item, granted.nonce + 1, offer))
         self._has_unconfirmed = True
 
+    async def take_back(self, ceiling: Wei | None) -> bool:
+        """Use up, with nothing else to send, what a signature of ours is still good for; return whether it was needed.
+
+        Only while nothing is pending. Raises SendFailedError, NodeError, JournalError.
+        """
+        if await self._dispatch.open_rows() or not await self.holder.is_exposed():
+            return False
+        highest = await self._journal.transactions.highest_nonce(self._blocks.chain_id, self.signer.address)
+        if highest is None:
+            return False  # nothing of it was ever on the wire
+        *_, last = await self._journal.transactions.at_nonce(self._blocks.chain_id, self.signer.address, highest)
+        call = await self.holder.ending(TAKE_BACK)
+        item = Outgoing(call, last.decision_id, last.step, 0, max(CANCEL_GAS, call.least_gas))
+        offer, (item,) = await self._offer(ceiling, [item], ())
+        await self._dispatch.broadcast(await self._dispatch.sign(item, await self._dispatch.mined_nonce(), offer))
+        self._has_unconfirmed = True
+        return True
+
     async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
         """Return what was signed for a decision, by nonce."""
         return await self._journal.transactions.of_decision(decision_id)
 
     async def leftovers(self) -> tuple[Transaction, ...]:
         """Return what is signed or pending and is no cancellation."""
-        return tuple(row for row in await self._dispatch.open_rows() if not is_cancellation(row))
+        return tuple(row for row in await self._dispatch.open_rows() if not self.holder.is_ending(row))
 
     async def call_off(self, ceiling: Wei | None, judged_at: BlockRef, *, is_stranded: bool = False) -> int:
         """Cancel what an earlier plan left pending and nobody needs any more; return how many.
@@ -370,7 +394,8 @@ class Lane:
         pending = await self._needless(judged_at, is_stranded=is_stranded)
         if not pending:
             return 0
-        offer, nothing = await self._offer(ceiling, [self._flight.nothing(row) for row in pending], pending)
+        endings = await self._flight.endings(pending)
+        offer, nothing = await self._offer(ceiling, endings, pending)
         for row, item in zip(pending, nothing, strict=True):
             await self._dispatch.broadcast(await self._dispatch.sign(item, row.nonce, offer, row))
         self._has_unconfirmed = True

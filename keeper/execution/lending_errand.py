@@ -18,7 +18,7 @@ from keeper.core.rules import Limits
 from keeper.core.snapshot import BlockRef, LendingPosition, Wallet
 from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
 from keeper.execution import policy
-from keeper.execution.carriers import Plain
+from keeper.execution.carriers import Carrier
 from keeper.execution.course import Guidance, SendFailedError
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
@@ -27,6 +27,7 @@ from keeper.execution.lane import Lane
 from keeper.execution.leftovers import outside, payments, standing, within
 from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Rehearsed
+from keeper.execution.sealing import sealed_calls, sealed_script
 from keeper.execution.settlement import Immediate, Unfilled
 from keeper.execution.warrant import Warrant
 from keeper.journal import JournalError, Transaction
@@ -57,6 +58,10 @@ class LendingParts:
 
     def errand(self, plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) -> LendingErrand:
         """Return a rehearsed plan ready to go."""
+        if script.carrier.waits(script.sent):
+            position = plan.intent.assessment.position
+            allowed = allow_list(self.venues(position.name), [h.asset for h in position.holdings], script.carrier)
+            script = sealed_script(script, allowed, self.lane.signer.sign_hash)
         return LendingErrand(self, plan, script, rehearsed, warrant)
 
     async def left_outside(self, decision_id: int, name: str) -> bool:
@@ -65,7 +70,7 @@ class LendingParts:
         Raises JournalError.
         """
         venues, rows = self.venues(name), await self.lane.of_decision(decision_id)
-        known = _everything(venues, self.lane.signer.address)
+        known = _everything(venues, self.lane.holder.reads)
         return bool(outside(rows, known) or _still_lent_to(venues, rows, known))
 
     async def bring_back(self, decision_id: int, name: str, ceiling: Wei | None) -> int:
@@ -77,17 +82,17 @@ class LendingParts:
         another plan may have used it since, and some tokens arrive as less than was sent. Call it when nothing is
         pending. Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
         """
-        rows, signer = await self.lane.of_decision(decision_id), self.lane.signer.address
+        rows, account = await self.lane.of_decision(decision_id), self.lane.holder.address
         if any(r.state == "unseen" for r in rows):
             return 0  # it may have brought back all of it
         venues = self.venues(name)
-        known = _everything(venues, signer)
+        known = _everything(venues, self.lane.holder.reads)
         missing, approved = outside(rows, known), _still_lent_to(venues, rows, known)
         if any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows) or not (missing or approved):
             return 0
-        left = within(missing, await self.read_held(signer, tuple(missing))) if missing else {}
+        left = within(missing, await self.read_held(account, tuple(missing))) if missing else {}
         position = await self.read_position(name, None)
-        if position.owner != signer or not (left or approved):
+        if position.owner != account or not (left or approved):
             return 0
         due = payments(left, position)
         moves: list[Move] = [Approve(asset, lender, Amount(0)) for asset, lender in approved]
@@ -95,19 +100,29 @@ class LendingParts:
             moves += [Approve(payment.asset, MARKET, payment.amount), payment]
             # the swap that failed left its approval behind
             moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
-        calls = encode_moves(moves, venues, position, Plain(signer), 0)
+        carrier = (await self.lane.holder.carrier()).one_by_one
+        allowed = allow_list(venues, [h.asset for h in position.holdings], carrier)
+        calls = carrier.carry(encode_moves(moves, venues, position, carrier, 0), "bring back")
+        uses, calls = carrier.uses(calls), sealed_calls(calls, carrier, allowed, self.lane.signer.sign_hash)
         chain_id, grounds = position.block.chain_id, venues.grounds(position)
-        grant = policy.Grant(chain_id, position.owner, signer, Limits(max_slippage=Bps(0)), Usd(0), 0)
+        grant = policy.Grant(chain_id, position.owner, account, Limits(max_slippage=Bps(0)), Usd(0), 0)
         policy.check(
             calls,
             chain_id,
             grant,
-            allow_list(venues, [h.asset for h in position.holdings], Plain(signer)),
+            allowed,
             grounds,
         )
         outgoing = [
-            Outgoing(call, decision_id, BRINGING_BACK + len(rows) + i, 0, gas_limit(GAS[type(move)]))
-            for i, (call, move) in enumerate(zip(calls, moves, strict=True))
+            Outgoing(
+                call,
+                decision_id,
+                BRINGING_BACK + len(rows) + i,
+                0,
+                gas_limit(GAS[type(move)]) + carrier.more_gas,
+                use=use,
+            )
+            for i, (call, move, use) in enumerate(zip(calls, moves, uses, strict=True))
         ]
         await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
         return len(due) + len(approved)
@@ -189,6 +204,8 @@ class LendingErrand:
         """Raise PolicyError unless all that would be sent may be."""
         position = self.plan.intent.assessment.position
         gate(self.script, position, self.warrant.grant, self.desk.venues(position.name))
+        if self.script.carrier.waits(self.script.sent):
+            raise policy.PolicyError(Reason.POLICY_FORBIDS, "a signature within it is missing")
 
     def bursts(self) -> Iterator[list[Outgoing]]:
         """Yield what goes out together: everything in one batch, or burst by burst."""
@@ -248,9 +265,9 @@ class LendingErrand:
             await self.desk.bring_back(self.warrant.decision_id, self.plan.intent.position, self.warrant.ceiling)
 
 
-def _everything(venues: Venues, signer: Address) -> policy.Allowed:
+def _everything(venues: Venues, carrier: Carrier) -> policy.Allowed:
     """Return what calls to all contracts of a market do, whatever the position."""
-    return allow_list(venues, [x.asset for x in venues.market.listings], Plain(signer))
+    return allow_list(venues, [x.asset for x in venues.market.listings], carrier)
 
 
 def _still_lent_to(
@@ -345,7 +362,7 @@ def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) 
     if carrier.is_atomic:
         (used,), (call,) = rehearsed.gas_used, script.sent
         limit = gas_limit(used) + carrier.more_gas
-        yield [Outgoing(call, warrant.decision_id, 0, plan.spend, limit, carrier.delegate)]
+        yield [Outgoing(call, warrant.decision_id, 0, plan.spend, limit, carrier.delegate, script.uses[0])]
         return
     slippage = plan.intent.rule.limits.max_slippage
     for burst in bursts(script.calls, warrant.wallet, slippage):
@@ -355,7 +372,8 @@ def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) 
                 warrant.decision_id,
                 i,
                 script.calls[i].step.spend,
-                gas_limit(rehearsed.gas_used[i]),
+                gas_limit(rehearsed.gas_used[i]) + carrier.more_gas,
+                use=script.uses[i],
             )
             for i in burst
         ]

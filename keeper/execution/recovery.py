@@ -58,7 +58,7 @@ class Aftermath:
         """
         try:
             if await executor.lending.bring_back(decision.id, decision.position, self.cap):
-                self.observer.reconciled(executor.lane.signer.address, 1)
+                self.observer.reconciled(executor.lane.holder.address, 1)
         except SendFailedError as error:
             self.tried[decision.id] += 1
             if self.tried[decision.id] < TRIES and error.reason is not Reason.REVERTED:
@@ -127,6 +127,13 @@ class Aftermath:
             signer = executor.lane.signer.address
             self.observer.raise_alarm(f"grant:{signer}:{granted.nonce}", title, f"{signer}, nonce {granted.nonce + 1}")
             await executor.lane.use_up(granted, self.cap)
+
+    async def take_back(self, executor: Executor) -> None:
+        """Use up what a signature is still good for that was shown and not used. Raises NodeError, SendFailedError."""
+        account = executor.lane.holder.address
+        if await executor.lane.take_back(self.cap):
+            title = "A signature that was shown could still be used by others: what it is good for is used up"
+            self.observer.raise_alarm(f"signature:{account}:{executor.lane.holder.exposed}", title, account)
 
     async def close_interrupted(self) -> None:
         """Write down and report which plans were cut short; what is still needed is decided anew from the chain."""

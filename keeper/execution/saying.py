@@ -56,13 +56,16 @@ class Saying:
         course.state = course.state.bumped(offer, now)
 
     async def cancel(self, course: Course, guidance: Guidance, why: Reason) -> None:
-        """Replace all that is pending by transfers of nothing to oneself at the same nonces."""
-        now, offer = self._clock(), await self._higher(course, guidance.cancel_ceiling, gas=CANCEL_GAS)
+        """Replace all that is pending, at the same nonces, by what does nothing."""
+        now, ends = self._clock(), await self._ends(course.pending)
+        gas = max((end.gas_limit for end in ends), default=CANCEL_GAS)
+        offer = await self._higher(course, guidance.cancel_ceiling, gas=gas) if ends else None
         if offer is None:
             course.state = course.state.capped(now)
             return
         course.dropped = why
-        replaced = {r.id: await self._dispatch.sign(self.nothing(r), r.nonce, offer, r) for r in course.pending}
+        pairs = zip(course.pending, ends, strict=True)
+        replaced = {row.id: await self._dispatch.sign(end, row.nonce, offer, row) for row, end in pairs}
         course.rows = tuple(replaced.get(row.id, row) for row in course.rows)
         course.first_gas |= {row.nonce: row.gas_limit for row in replaced.values()}
         await self.say(course, course.pending)
@@ -76,6 +79,22 @@ class Saying:
         except NodeError:
             return None
         return None if isinstance(offer, NoOffer) else offer
+
+    async def _ends(self, rows: Sequence[Transaction]) -> tuple[Outgoing, ...]:
+        """Return what ends rows, one each; nothing while no node says what that takes."""
+        try:
+            return await self.endings(rows)
+        except NodeError:
+            return ()
+
+    async def endings(self, rows: Sequence[Transaction]) -> tuple[Outgoing, ...]:
+        """Return what takes rows' nonces and does nothing: the first of them ends all that was signed within any.
+
+        Raises NodeError.
+        """
+        first, *others = (self.nothing(row) for row in rows)
+        call = await self._dispatch.holder.ending(first.call.purpose)
+        return (replace(first, call=call, gas_limit=max(CANCEL_GAS, call.least_gas)), *others)
 
     def nothing(self, row: Transaction) -> Outgoing:
         """Return the transfer of nothing that takes a row's nonce."""

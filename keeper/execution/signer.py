@@ -92,6 +92,10 @@ class KeystoreSigner:
         r, s = (word.to_bytes(32, "big") for word in (signature.r, signature.s))
         return Permit(amount, deadline, signature.v, r, s)
 
+    def sign_hash(self, digest: bytes) -> bytes:
+        """Return the signature of a hash: 65 bytes, r, s and v (27 or 28)."""
+        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
+
     def _authorization(self, chain_id: int, delegate: Address, nonce: int) -> Any:
         """Return the grant, signed once: every attempt at a nonce carries the same."""
         key = (chain_id, delegate, nonce)

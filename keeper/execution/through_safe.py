@@ -11,7 +11,7 @@ from coincurve import PublicKey
 from eth_utils.crypto import keccak
 
 from keeper.core.units import Address, Wei
-from keeper.execution.carriers import Carrier, Sealings, Sign, Within
+from keeper.execution.carriers import Carrier, Sealings, Sign, Use, Within
 from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account
 from keeper.venues.contracts.safe import SAYS_YES, Safe, encode_back, encode_by_owner, sealed, transaction_hash
@@ -39,7 +39,8 @@ class ThroughSafe:
     """The highest of its nonces that a signature of ours was shown for."""
     is_atomic: bool = True
     delegate: ClassVar[None] = None
-    more_gas: ClassVar[int] = 0
+    more_gas: ClassVar[int] = 100_000
+    """What is kept back of calls within calls (a 64th each), and what a signature costs beside a rehearsed one."""
 
     @property
     def account(self) -> Address:
@@ -80,7 +81,7 @@ class ThroughSafe:
 
     def codes(self, sent: Sequence[Call]) -> Mapping[Address, bytes]:
         """Return, where a signature is missing, what lets the owner's account say yes to it."""
-        if not any(self.safe.unsealed in call.data for call in sent):
+        if not self.waits(sent):
             return {}
         return {self.sender: batch_account.delegated_code(ASSENTS), ASSENTS: SAYS_YES}
 
@@ -102,14 +103,23 @@ class ThroughSafe:
                     nonce += 1
         return tuple(found)
 
-    def exposes(self, sent: Sequence[Call]) -> tuple[int | None, ...]:
-        """Return by what is sent the highest nonce of the Safe that a signature in it is good for."""
-        found, nonce = list[int | None](), self.nonce or 0
+    def waits(self, sent: Sequence[Call]) -> bool:
+        """Return whether a call back within what is sent has no signature yet."""
+        return any(self.safe.unsealed in call.data for call in sent)
+
+    def uses(self, sent: Sequence[Call]) -> tuple[Use | None, ...]:
+        """Return the Safe's nonces that each uses up: its own, and one for each call back."""
+        found, nonce = list[Use | None](), self.nonce or 0
         for call in sent:
             count = call.data.count(self.safe.unsealed)
+            found.append(Use(nonce, nonce + count if count else None))
             nonce += 1 + count
-            found.append(nonce - 1 if count else None)
         return tuple(found)
+
+
+def nonces_used(safe: Safe, sent: Sequence[Call]) -> int:
+    """Return how many nonces of a Safe calls use up that wait for no signature but those of a rehearsal."""
+    return sum(1 + call.data.count(safe.unsealed) for call in sent if call.to == safe.address)
 
 
 def signer_of(digest: bytes, signature: bytes) -> Address:

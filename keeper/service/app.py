@@ -28,6 +28,7 @@ from keeper.engine.lending.balances import LentMemory
 from keeper.engine.state import State
 from keeper.execution.dispatch import Wire
 from keeper.execution.executor import Executor
+from keeper.execution.holders import OfSafe, OwnKey
 from keeper.execution.lane import Lane
 from keeper.execution.lending_errand import LendingParts
 from keeper.execution.lock import LockDirectoryError, SignerLock
@@ -41,9 +42,11 @@ from keeper.observe.delivery import AppriseAlarm
 from keeper.observe.observer import Observer
 from keeper.service.journal_file import remembered
 from keeper.service.opened import NodeFees, Opened, RealClock
+from keeper.service.safes_fit import refuse_unfit
 from keeper.settings import Settings, SettingsError, Signer
 from keeper.snapshot.order_events import VenueLogs
 from keeper.snapshot.reader import ALL_CLOSE, NEAR, Watch
+from keeper.snapshot.safes import safes_of
 from keeper.venues.contracts import erc20
 from keeper.venues.ports import PricesMovedError, Probe, ReadFailedError, ScopeOutdatedError
 
@@ -91,6 +94,8 @@ async def opened(
         parts.push_async_callback(node.close)
         network = settings.network
         blocks = Blocks(node, network.chain_id, network.multicall3, _caps(settings))
+        if not is_look:
+            await refuse_unfit(settings, blocks)
         journal = await parts.enter_async_context(await remembered(settings))
         if is_live:
             _tell_exposed(settings, observer, journal.exposed)
@@ -127,7 +132,11 @@ async def opened(
         if any(looks_ahead(rule) for rule in settings.rules):
             engine.movements = await parts.enter_async_context(measuring(engine, waits=is_look))
         await engine.recall_alarms()
-        engine.senders = {a: _executor(engine, settings, key, node) for a, key in keys.items()}
+        for signer in settings.signers:
+            if signer.address in keys:
+                executor = _executor(engine, settings, keys[signer.address], node)
+                await executor.lane.holder.recall()
+                engine.senders[signer.account] = executor
         yield engine
         await engine.settle()
 
@@ -156,6 +165,7 @@ def _terms(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:
         fee_share=settings.fee_share,
         trades_unrehearsed=settings.trades_unrehearsed,
         batches=_batches(settings),
+        safes={safe.address: safe for safe in safes_of(settings.network, settings.positions)},
     )
 
 
@@ -258,7 +268,9 @@ def _executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nod
     private_s = settings.private_blocks * block_time
     wire = private_first(node, private_s, time.monotonic)
     poll_s, cap = settings.daemon.poll_s, settings.max_fee
-    lane = Lane(node, engine.reader.blocks, engine.journal, key, timings, poll_s, time.monotonic, wire, cap)
+    safe, blocks = next((s for s in engine.terms.safes.values() if s.owner == key.address), None), engine.reader.blocks
+    holder = OfSafe(node, engine.journal.facts, safe, key.sign_hash) if safe else OwnKey(key.address)
+    lane = Lane(node, blocks, engine.journal, key, timings, poll_s, time.monotonic, wire, cap, holder)
 
     async def read_position(name: str, number: int | None) -> LendingPosition:
         return await read_patiently(engine.reader, name, number, settings.daemon.poll_s)
@@ -271,7 +283,7 @@ def _executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nod
     floor, cap = settings.safety.health_floor, settings.max_fee
 
     def is_wanted() -> bool:
-        return lane.signer.address in engine.state.wanted
+        return holder.address in engine.state.wanted
 
     lending = LendingParts(lane, engine.venues, read_position, read_held, floor, cap)
     return Executor(lane, cap, lending, _perp_parts(engine, settings, is_wanted), is_wanted)

@@ -218,6 +218,7 @@ class Daemon:
             try:
                 left = await executor.lane.reconcile(self._patience_s())
                 self._fell_short |= not await self._bring_back(signer, executor)
+                await self._aftermath.take_back(executor)
             except SendFailedError as error:
                 # it stays pending and is said again; a plan that is needed takes its nonce
                 self._engine.observer.raise_alarm(
@@ -238,6 +239,15 @@ class Daemon:
             is_done &= await self._bring_back(signer, executor)
         await self._settle_interrupted()
         self._fell_short = not is_done
+
+    async def take_back(self) -> None:
+        """Use up signatures that were shown and not used, where nothing is pending.
+
+        Raises NodeError, SendFailedError.
+        """
+        for account, executor in self._engine.senders.items():
+            if account not in self._engine.state.in_flight:
+                await self._aftermath.take_back(executor)
 
     async def _settle_interrupted(self) -> None:
         """Write down what was cut short, and let its rules act on until their targets are met."""
@@ -290,6 +300,7 @@ class Daemon:
                 await self._aftermath.found(executor, _needless(results) | self._afar)
                 self._fell_short |= executor.lane.take_disproved()
                 await self._aftermath.use_up_grant(executor)
+                await self._aftermath.take_back(executor)
                 is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError) as error:
                 engine.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))

@@ -78,7 +78,7 @@ def _book_rules(of: Settings) -> Iterator[str]:
 
 
 def _is_guarded(position: Position) -> bool:
-    return position.signer is not None and position.signer.address != position.owner
+    return position.signer is not None and position.spender != position.owner
 
 
 def _never_allowed(rule: Rule, position: Position, of: Settings) -> Iterator[str]:

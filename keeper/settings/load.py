@@ -41,6 +41,7 @@ from keeper.settings.model import (
 )
 from keeper.settings.rule_kinds import family_about
 from keeper.settings.rules import build_rule
+from keeper.settings.safes import safe_faults
 
 GWEI = 10**9
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -74,6 +75,8 @@ def load(
     if faults or file is None or network is None:
         raise SettingsError(faults)
     settings = replace(_settings(file, network, env, path), names=named)
+    if without := safe_faults(settings):
+        raise SettingsError([f"{path}: {fault}" for fault in without])
     if settings.is_early and not any(node.pushes for node in settings.nodes):
         remedy = "name a node that begins with wss://, or leave it out"
         raise SettingsError([f"{path}: safety.act_on_oracle_events: no node pushes events over HTTP; {remedy}"])
@@ -254,6 +257,7 @@ def _signer(table: schema.SignerTable, path: Path) -> Signer:
         password_file=beside(path, table.password_file) if table.password_file else None,
         password_credential=table.password_credential,
         may_batch=table.batch,
+        safe=Address(table.safe) if table.safe else None,
     )
 
 
@@ -281,6 +285,7 @@ def _network(file: schema.NetworkFile) -> Network:
         block_time_s=float(file.block_time),
         tables=file.tables,
         batch_account=file.batch_account,
+        multi_send=file.multi_send_call_only,
         sequencer_feed=safety.sequencer_feed,
         sequencer_grace_s=ceil(safety.sequencer_grace),
         follows_clock=file.chain_id not in MADE_UP if file.follows_clock is None else file.follows_clock,

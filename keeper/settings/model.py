@@ -67,6 +67,8 @@ class Network:
     assets: dict[str, AssetSafety]
     ens_registry: Address | None = None
     """Where names are looked up; None where the chain has no ENS."""
+    multi_send: Address | None = None
+    """``MultiSendCallOnly``: through it a Safe makes several calls at once."""
 
     @property
     def markets(self) -> tuple[VenueTable, ...]:
@@ -139,6 +141,13 @@ class Signer:
     password_credential: str | None
     may_batch: bool = False
     """Whether the owner lets it delegate to the network's batch account (EIP-7702)."""
+    safe: Address | None = None
+    """The Safe that it acts for, as one of its owners; None where it acts for itself."""
+
+    @property
+    def account(self) -> Address:
+        """Whose money it moves: the Safe's, else its own."""
+        return self.safe or self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +175,12 @@ class Position:
 
     @property
     def spender(self) -> Address:
-        """Who pays and signs for this position."""
+        """Whose wallet pays for this position: the signer's own, or that of the Safe that it acts for."""
+        return self.signer.account if self.signer else self.owner
+
+    @property
+    def sender(self) -> Address:
+        """Who sends the transactions and pays their gas."""
         return self.signer.address if self.signer else self.owner
 
 

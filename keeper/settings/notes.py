@@ -23,7 +23,7 @@ def _rules(of: Settings) -> Iterator[str]:
     for rule in of.rules:
         position, trades = positions[rule.position], [a.key for a in rule.actions if a.trades]
         others = [a for a in rule.actions if a.by_anybody]
-        if trades and others and position.signer and position.signer.address != position.owner:
+        if trades and others and position.signer and position.spender != position.owner:
             yield f"Rule {rule.name!r}: {' and '.join(trades)} is never done, because a guardian signs."
 
 

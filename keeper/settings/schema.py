@@ -83,6 +83,7 @@ class NetworkFile(Table):
     follows_clock: bool | None = None
     markets: dict[Name, MarketsTable] = Field(default_factory=dict)
     batch_account: AddressField | None = None
+    multi_send_call_only: AddressField | None = None
     ens_registry: AddressField | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
 
@@ -153,6 +154,7 @@ class SignerTable(Table):
     password_file: Text | None = None
     password_credential: Text | None = None
     batch: bool = False
+    safe: AddressField | None = None
 
     @model_validator(mode="before")
     @classmethod

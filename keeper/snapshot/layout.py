@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from keeper.core.account import SafeState
 from keeper.core.family import Family
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, Quoted, SecondPrice, Sequencer, best
@@ -15,8 +16,10 @@ from keeper.core.units import Address, Amount
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
 from keeper.snapshot.price_port import by_perpetuals, by_pools, origins
+from keeper.snapshot.safes import safes_of
 from keeper.snapshot.slots import Sheet, Slot
 from keeper.venues.contracts import erc20
+from keeper.venues.contracts.safe import state_probe
 from keeper.venues.feeds import rounds
 from keeper.venues.ports import (
     Answer,
@@ -39,6 +42,7 @@ class PageSeen:
     seconds: dict[Address, SecondPrice]
     backings: dict[Address, Backing]
     lendable: dict[str, dict[Address, Amount]]
+    safes: dict[Address, SafeState | None]
     sequencer: Sequencer | None
     native_price: int
     assets: dict[Address, Priced]
@@ -80,7 +84,11 @@ class Page:
         collaterals = [account.collateral for account in perps.values()]
         everything = list(dict.fromkeys([*known.listings, *collaterals]))
         spenders = dict.fromkeys([*(p.spender for p in positions), *signers, *wallets])
-        self._wallets = {s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3)) for s in spenders}
+        payers = {p.spender: p.sender for p in positions}
+        self._wallets = {
+            s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3, payers.get(s))) for s in spenders
+        }
+        self._safes = {safe.address: sheet.add(state_probe(safe)) for safe in safes_of(network, positions)}
         self._lendable = {x.name: sheet.add(x.there_probe(list(used))) for x in lenders}
         self._averages = [
             (sheet.add(r.probe(network.twap_window_s)), sheet.add(_price(known, r.quote)))
@@ -142,6 +150,7 @@ class Page:
             seconds={p.asset: p for p in prices},
             backings={b.asset: b for b in self._backings(block, answers)},
             lendable={name: slot.decode(answers) for name, slot in self._lendable.items()},
+            safes={account: slot.decode(answers) for account, slot in self._safes.items()},
             sequencer=self._sequencer.decode(answers) if self._sequencer else None,
             native_price=self._native_price(block, answers, read.values()),
             assets={asset: self._priced(block, x, quoted, answers) for asset, (x, quoted) in self._listed.items()},

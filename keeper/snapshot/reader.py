@@ -273,7 +273,7 @@ class Watch:
     ) -> Snapshot:
         """Return the snapshot, after reading those in full whose figures say that a rule may fire."""
         found, fleet, afar = dict(seen.positions), self._fleet, frozenset[str]()
-        lendable = dict(seen.lendable)
+        lendable, safes = dict(seen.lendable), dict(seen.safes)
         more, wallets, seconds, backings = seen, dict(seen.wallets), dict(seen.seconds), dict(seen.backings)
         if fleet is not None:
             sight = fleet.look(figures, seen.prices)
@@ -287,6 +287,7 @@ class Watch:
                 wallets |= more.wallets
                 seconds |= more.seconds
                 backings |= more.backings
+                safes |= more.safes
                 lendable = {name: {**lendable.get(name, {}), **there} for name, there in more.lendable.items()}
             afar = frozenset(self.positions.keys() - found.keys())
         return Snapshot(
@@ -302,6 +303,7 @@ class Watch:
             otherwise=seen.otherwise,
             backings=backings,
             lendable=lendable,
+            safes=safes,
         )
 
     async def _look_closely(self, block: BlockRef, positions: Sequence[Position]) -> PageSeen:

@@ -97,7 +97,7 @@ async def test_bytes_that_a_node_has_already_count_as_taken(rig: Rig) -> None:
         raise refusal
 
     mine = rig.lane._dispatch
-    other = Dispatch(mine.node, 31337, rig.journal, mine.signer, wire)
+    other = Dispatch(mine.node, 31337, rig.journal, mine.signer, wire, mine.holder)
     offer = await rig.lane._quote(None, (), Demands())
     assert isinstance(offer, Offer)
     row = await other.sign(rig.out(), 0, offer)

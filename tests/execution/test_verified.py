@@ -40,7 +40,7 @@ async def test_what_was_mined_and_cannot_be_read_did_not_fail(error: Exception) 
     async def read(_: str, __: int | None) -> LendingPosition:
         raise error
 
-    nothing: Any = SimpleNamespace()
+    nothing: Any = SimpleNamespace(carrier=SimpleNamespace(waits=lambda _: False), sent=())
     desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
     outcome = await _verified(desk.errand(a_plan(), nothing, nothing, nothing), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("partial", Reason.UNVERIFIED)
@@ -65,7 +65,7 @@ async def test_one_call_that_reverts_where_debt_was_paid_meanwhile_was_overtaken
         return loop("10", owed)
 
     nothing: Any = SimpleNamespace()
-    script: Any = SimpleNamespace(carrier=SimpleNamespace(is_atomic=is_batch))
+    script: Any = SimpleNamespace(carrier=SimpleNamespace(is_atomic=is_batch, waits=lambda _: False), sent=())
     desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
     errand = desk.errand(a_plan(), script, nothing, nothing)
     assert (await errand.ended("failed", Reason.REVERTED, "panic 0x11", ())).reason is reason

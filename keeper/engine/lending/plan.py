@@ -22,6 +22,7 @@ from keeper.engine.lending.preflight import Prepared, carrier_of, try_plan
 from keeper.engine.trials import Tried, first_that_works
 from keeper.execution.carriers import Carrier
 from keeper.execution.rehearsal import Refused
+from keeper.venues.ports import ReadFailedError
 
 SHARES = (1, 2, 4)
 """Parts of what a trade wants that are tried beside others in the same pool."""
@@ -63,7 +64,11 @@ async def find_plans(
         return intent.hold(Reason.FEE_LIMIT, f"base fee {gwei_text(block.base_fee)}, allowed {gwei_text(ceiling or 0)}")
     await engine.fees.toll()
     state = state_of(engine.state.wallet(snapshot, signer, position.name), intent)
-    terms = terms_of(engine, snapshot, intent, signer, carrier=await carrier_of(engine, snapshot, signer))
+    try:
+        carrier = await carrier_of(engine, snapshot, signer)
+    except ReadFailedError as error:
+        return intent.hold(error.doubt.reason, error.doubt.detail)
+    terms = terms_of(engine, snapshot, intent, signer, carrier=carrier)
     requests = quotes_needed(intent, state, terms)
     quotes = at(await quotes_upon(engine, block, signer, requests)).part(share) if requests else terms.quotes
     assets = [h.asset for h in position.holdings]

@@ -12,6 +12,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import WAD, Address, Usd, Wei, mul_div_up, usd_text
 from keeper.engine.engine import Engine
+from keeper.engine.lending.for_safes import through
 from keeper.engine.lending.permits import permits_for
 from keeper.engine.preflight import SMALL_SHARE, bill_of, cap_of, deadline_at, forbidden, granted, not_payable
 from keeper.execution import lending_errand, policy
@@ -154,6 +155,9 @@ def _delegated_already(engine: Engine, signer: Address) -> Address | None:
 
 async def carrier_of(engine: Engine, snapshot: Snapshot, account: Address) -> Carrier:
     """Return how an account's plans go out at a block. Raises NodeError, ReadFailedError where they cannot."""
+    safe = engine.terms.safes.get(account)
+    if safe is not None:
+        return through(engine, snapshot, safe)
     return await batch_of(engine, snapshot.block, account) or Plain(account)
 
 

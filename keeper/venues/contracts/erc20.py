@@ -16,10 +16,16 @@ LONGEST_SYMBOL = 32
 
 
 def wallet_probe(
-    owner: Address, assets: Sequence[Address], multicall: Address
+    owner: Address, assets: Sequence[Address], multicall: Address, payer: Address | None = None
 ) -> Probe[tuple[Wei, dict[Address, Amount]]]:
-    """Return the probe of an account's native balance and its balances of tokens; zero balances are left out."""
-    reads = (multicall3.balance_of().read(multicall, owner), *(_ERC20.balanceOf.read(a, owner) for a in assets))
+    """Return the probe of an account's native balance and its balances of tokens; zero balances are left out.
+
+    The native balance is that of ``payer``, where somebody else pays for its gas.
+    """
+    reads = (
+        multicall3.balance_of().read(multicall, payer or owner),
+        *(_ERC20.balanceOf.read(a, owner) for a in assets),
+    )
 
     def decode(answers: Sequence[Answer]) -> tuple[Wei, dict[Address, Amount]]:
         (native,) = multicall3.balance_of().decode(answers[0])

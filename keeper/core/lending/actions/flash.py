@@ -145,9 +145,9 @@ def _proposal(
         Step(loan, spend, at_end),
         *(Step(approve, Usd(0), at_end) for approve in last),
     )
-    # all that leaves is sold, at the price that the pools ask for what is owed
+    # by hands of the lender's all that leaves is sold, at the price that the pools ask for what is owed
     lost = max(0, worth(found.quote.sold, pair.sell) - worth(sale.bought, pair.buy))
-    trading = mul_div_up(lost, sale.sold, max(1, found.quote.sold))
+    trading = lost if offer.by_wallet else mul_div_up(lost, sale.sold, max(1, found.quote.sold))
     return Proposal(
         actions=(),
         label=label,

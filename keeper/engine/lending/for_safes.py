@@ -1,0 +1,24 @@
+"""How the plans of a Safe go out at a block: by its nonce there, and what of ours goes before."""
+
+from __future__ import annotations
+
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Snapshot
+from keeper.engine.engine import Engine
+from keeper.execution.through_safe import ThroughSafe, nonces_used
+from keeper.venues.contracts.safe import Safe
+from keeper.venues.ports import ReadFailedError
+
+
+def through(engine: Engine, snapshot: Snapshot, safe: Safe) -> ThroughSafe:
+    """Return the carrier of a Safe's plans. Raises ReadFailedError where nothing can be done for it now."""
+    state = snapshot.safes.get(safe.address)
+    if state is None:
+        raise ReadFailedError(Doubt(Reason.SAFE_UNREADABLE, safe.address))
+    if state.fault is not None:
+        reason, detail = state.fault
+        raise ReadFailedError(Doubt(reason, f"{safe.address}: {detail}"))
+    turns, sender = engine.rehearser.at(snapshot.block), engine.senders.get(safe.address)
+    ahead = sum(nonces_used(safe, turn.calls) for turn in turns if turn.sender == safe.owner)
+    return ThroughSafe(safe, state.nonce + ahead, sender.lane.holder.exposed if sender else None)
