@@ -23,6 +23,7 @@ PACKAGES = (
     "execution",
     "settings",
     "journal",
+    "web",
     "chain",
     "venues",
     "venues/ports",

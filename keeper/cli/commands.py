@@ -35,6 +35,8 @@ Everything = Annotated[bool, typer.Option("--all", help="Everything in this sett
 OfPosition = Annotated[str | None, typer.Option("--position", "-p", help="A position or book, by name.")]
 OfRule = Annotated[str | None, typer.Option("--rule", "-r", help="A rule, by name.")]
 
+Web = Annotated[bool, typer.Option("--web", help="Serve the page as well, on this machine alone; shows its link once.")]
+
 app = typer.Typer(
     name="keeper",
     no_args_is_help=True,
@@ -117,7 +119,7 @@ def check(configs: Configs = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def run(configs: Configs = None, live: Live = False, verbose: Verbose = False) -> None:
+def run(configs: Configs = None, live: Live = False, web: Web = False, verbose: Verbose = False) -> None:
     """Watch and keep the positions until stopped (SIGTERM or Ctrl-C finishes what is in flight first).
 
     Several --config are several chains, side by side: what happens to one does not hold up another.
@@ -128,7 +130,24 @@ def run(configs: Configs = None, live: Live = False, verbose: Verbose = False) -
 
     log_to_stderr(verbose=verbose)
     warn_if_live(live=live)
-    keeping.run(chains, live=live)
+    keeping.run(chains, live=live, web=web)
+
+
+@app.command()
+def web(
+    configs: Configs = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Instead of the settings' own.")] = None,
+    opens: Annotated[bool, typer.Option("--open", help="Open it in a browser, where there is one.")] = False,
+) -> None:
+    """Serve the page: positions, figures over time, decisions, transactions. Reads the journal and the settings alone.
+
+    For this machine only, with a token. What a keeper sees is written into the journal every ten seconds or so; beside
+    the daemon itself (`keeper run --web`) the page is at every block.
+    """
+    chains = kept_of(configs, may_ask=False)
+    from keeper.cli import web as page
+
+    page.web(chains, port, opens=opens)
 
 
 @app.command()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from keeper.cli import leaving
 from keeper.cli.common import Exit, finish, out, prompt, say
@@ -21,19 +23,33 @@ from keeper.service.daemon import Daemon
 from keeper.service.opened import Opened
 from keeper.settings import Settings, futile
 
+if TYPE_CHECKING:
+    from keeper.web.server import Served
+
 ROUNDS = 8
 """Blocks that `keeper once` judges at most, while positions wait for one signer."""
 
 
-def run(chains: list[Settings], *, live: bool) -> None:
-    """Keep every chain's positions until it is asked to stop."""
+def run(chains: list[Settings], *, live: bool, web: bool = False) -> None:
+    """Keep every chain's positions until it is asked to stop; with the page beside them where it is asked for."""
     _warn(chains)
+    page = _page(chains) if web else None
 
     async def work() -> Exit:
-        await keep_all(chains, is_live=live, prompt=prompt(), when_over=leaving.begin)
+        shows = [latest.show for latest in page.latest] if page and page.latest else []
+        with page.beside() if page else nullcontext():
+            await keep_all(chains, is_live=live, prompt=prompt(), when_over=leaving.begin, shows=shows)
         return Exit.FINE
 
     finish(guarded(work))
+
+
+def _page(chains: list[Settings]) -> Served:
+    from keeper.cli import web  # noqa: PLC0415 - for who asks for the page
+
+    page = web.ready(chains, None, beside=True)
+    web.show_link(page, opens=False)
+    return page
 
 
 def once(chains: list[Settings], *, live: bool, as_json: bool) -> None:

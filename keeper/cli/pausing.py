@@ -28,10 +28,7 @@ def meant(settings: Settings, position: str | None, rule: str | None, *, everyth
     if everything:
         return ALL, ""
     kind, name = (RULE, rule) if rule is not None else (ABOUT, position or "")
-    rules = [r.name for r in settings.rules]
-    rules += [r.name for r in settings.perp_rules] + [r.name for r in settings.book_rules]
-    about = [p.name for p in settings.positions] + [b.name for b in settings.books]
-    known = dict.fromkeys(rules if kind == RULE else about)
+    known = settings.rule_names if kind == RULE else settings.subject_names
     if name not in known:
         fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no {kind} {name!r}; known: {', '.join(known) or 'none'}")
     return kind, name

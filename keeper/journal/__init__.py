@@ -1,9 +1,9 @@
 """Durable memory: what was seen, decided, signed, sent and mined, on SQLite or PostgreSQL."""
 
 from keeper.journal.decisions import Decision, Decisions, Entry, NewDecision
-from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError, SchemaTooNewError
+from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError, SchemaTooNewError, SchemaTooOldError
 from keeper.journal.facts import Facts
-from keeper.journal.open import Journal, open_journal
+from keeper.journal.open import Journal, open_as_it_is, open_journal
 from keeper.journal.transactions import Attempt, NewAttempt, NewTransaction, Transaction, Transactions
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
     "NoSuchRowError",
     "NonceTakenError",
     "SchemaTooNewError",
+    "SchemaTooOldError",
     "Transaction",
     "Transactions",
+    "open_as_it_is",
     "open_journal",
 ]

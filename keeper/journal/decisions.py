@@ -150,6 +150,14 @@ class Decisions:
         after = select(decisions).where(matching, decisions.c.id > since_id).order_by(decisions.c.id)
         return await self._read(after.limit(limit))
 
+    async def done(self, position: str, since: int, limit: int) -> tuple[Decision, ...]:
+        """What was to be done about a position in blocks since then, newest first, however many holds there are.
+
+        Raises JournalError.
+        """
+        matching = and_(about(position, None), text(IS_DONE), decisions.c.block_timestamp >= since)
+        return await self._read(newest(matching).limit(limit))
+
     async def unresolved(self) -> tuple[Decision, ...]:
         """Live decisions that signed something whose outcome is not known yet, oldest first: a start begins here.
 

@@ -81,6 +81,17 @@ class SchemaTooNewError(JournalError):
         return True
 
 
+class SchemaTooOldError(JournalError):
+    """The journal was written by an earlier keeper, and who only looks on brings none up to date."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "be looked at",
+            "it was written by an earlier version",
+            "It is brought up to date when this version's `keeper run` starts; nothing in it is lost.",
+        )
+
+
 def from_database(action: str, failure: SQLAlchemyError | OSError) -> JournalError:
     """Name the cause in one line, without the statement and its parameters, and the remedy that goes with it."""
     cause = str(getattr(failure, "orig", None) or failure).strip().partition("\n")[0].rstrip(".")

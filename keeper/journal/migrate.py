@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,15 +31,28 @@ async def bring_up_to_date(store: Store) -> None:
         await connection.do(upgrade)
 
 
+class Standing(Enum):
+    """Which tables a database has."""
+
+    NONE = "none"
+    OLD = "old"
+    CURRENT = "current"
+
+
 def is_current(connection: Connection) -> bool:
     """Whether nothing is to be done. Raises SchemaTooNewError. Alembic is loaded only where there is something."""
+    return standing(connection) is Standing.CURRENT
+
+
+def standing(connection: Connection) -> Standing:
+    """Return which tables there are. Raises SchemaTooNewError."""
     if not inspect(connection).has_table("alembic_version"):
-        return False
+        return Standing.NONE
     known = revisions()
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is not None and found not in known:
         raise SchemaTooNewError(found, known[-1])
-    return bool(found == known[-1])
+    return Standing.CURRENT if found == known[-1] else Standing.NONE if found is None else Standing.OLD
 
 
 def revisions() -> list[str]:

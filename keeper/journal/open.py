@@ -10,8 +10,9 @@ from typing import Self
 
 from keeper.journal.bursts import Bursts
 from keeper.journal.decisions import Decisions
+from keeper.journal.errors import SchemaTooOldError
 from keeper.journal.facts import Facts
-from keeper.journal.migrate import bring_up_to_date
+from keeper.journal.migrate import Standing, bring_up_to_date, standing
 from keeper.journal.prices import Prices
 from keeper.journal.private import begun_private
 from keeper.journal.store import Store, connect
@@ -68,6 +69,39 @@ async def open_journal(address: str, *, clock: Callable[[], int] = wall_clock, p
     except BaseException:
         await store.close()
         raise
+    return _journal(store, exposed)
+
+
+async def open_as_it_is(
+    address: str, *, clock: Callable[[], int] = wall_clock, patience_s: int = PATIENCE_S
+) -> Journal | None:
+    """Open a journal for who only looks on: neither made nor migrated. None where there is none yet.
+
+    Raises JournalError, SchemaTooNewError, SchemaTooOldError.
+    """
+    store = connect(address, clock, patience_s)
+    if store.is_file and not _is_there(store):
+        await store.close()
+        return None
+    try:
+        async with store.reading("be opened") as connection:
+            stands = await connection.do(standing)
+    except BaseException:
+        await store.close()
+        raise
+    if stands is Standing.CURRENT:
+        return _journal(store, ())
+    await store.close()
+    if stands is Standing.OLD:
+        raise SchemaTooOldError
+    return None
+
+
+def _is_there(store: Store) -> bool:
+    return Path(store.engine.url.database or "").exists()
+
+
+def _journal(store: Store, exposed: tuple[str, ...]) -> Journal:
     transactions = Transactions(store)
     decisions, bursts, facts = Decisions(store), Bursts(transactions), Facts(store)
     return Journal(store, decisions, transactions, bursts, facts, Prices(store), Views.beside(store), exposed)

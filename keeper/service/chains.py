@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 
 from keeper.service.app import Prompt, opened
 from keeper.service.daemon import Daemon
+from keeper.service.diary import Shown
 from keeper.service.opened import Opened
 from keeper.settings import Settings, SettingsError
 
@@ -20,20 +21,22 @@ async def keep_all(
     is_live: bool,
     prompt: Prompt | None,
     when_over: Callable[[], None] = lambda: None,
+    shows: Sequence[Shown] = (),
 ) -> None:
     """Keep the positions of every chain until SIGTERM or SIGINT; what is in flight is finished first.
 
     Nothing is begun unless every engine can be opened (keys, locks, journals: see ``app.opened``). After that a chain
     that cannot be kept is reported and left, and the others go on; what ended it is raised when all have ended. With
     one chain it is raised at once. ``when_over`` is called when no plan is under way any more and all is written down.
+    ``shows`` are handed what each chain's daemon sees, block by block.
     """
     async with AsyncExitStack() as stack:
         daemons = list[Daemon]()
-        for settings in chains:
+        for i, settings in enumerate(chains):
             name = settings.network.name if len(chains) > 1 else ""
             engine = await stack.enter_async_context(opened(settings, is_live=is_live, prompt=prompt, called=name))
             _serve_metrics(engine, settings)
-            daemons.append(Daemon(engine, settings))
+            daemons.append(Daemon(engine, settings, shows[i] if shows else None))
 
         def stop() -> None:
             for daemon in daemons:

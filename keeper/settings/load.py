@@ -38,6 +38,7 @@ from keeper.settings.model import (
     Secret,
     Settings,
     Signer,
+    WebSettings,
 )
 from keeper.settings.rule_kinds import family_about
 from keeper.settings.rules import build_rule
@@ -209,6 +210,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
             state_dir=beside(path, daemon.state_dir) if daemon.state_dir else None,
         ),
         path=path,
+        web=_web(file.web, path),
     )
 
 
@@ -223,6 +225,11 @@ def _alerts(table: schema.AlertsTable, urls: tuple[str, ...], env: Mapping[str, 
         summary_s=ceil(table.summary),
         low_gas=None if table.low_gas is None else Wei(scaled(table.low_gas, WAD)),
     )
+
+
+def _web(table: schema.WebTable, path: Path) -> WebSettings:
+    token, control = (beside(path, x) if x else None for x in (table.token_file, table.control_token_file))
+    return WebSettings(table.port, table.names, token, control)
 
 
 def _nodes(table: schema.NetworkTable, from_environment: list[str]) -> tuple[NodeSettings, ...]:

@@ -228,6 +228,20 @@ class DaemonSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The page: its port on the loopback interface, and the names that a browser may call it by besides.
+
+    Where no file is named for the token that lets look, one is made in the state directory. Without a file for the
+    second token nothing can be changed from the page.
+    """
+
+    port: int = 8520
+    names: tuple[str, ...] = ()
+    token_file: Path | None = None
+    control_token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """A node: what it is for, how it takes transactions, and what is shown of it, which is never its URL."""
 
@@ -278,6 +292,7 @@ class Settings:
     trades_unrehearsed: bool = False
     """Whether orders may be left with an exchange that lets none be tried: by quote and bounds alone."""
 
+    web: WebSettings = WebSettings()
     names: tuple[NamedAccount, ...] = ()
     """Accounts written as names of ENS. Until all have an address, nothing may be done with these settings."""
 
@@ -285,6 +300,17 @@ class Settings:
     def has_unknown_names(self) -> bool:
         """Whether a name is still to be looked up: see ``service.names``."""
         return any(named.address is None for named in self.names)
+
+    @property
+    def subject_names(self) -> tuple[str, ...]:
+        """Positions and books, as the owner calls them."""
+        return tuple(dict.fromkeys([p.name for p in self.positions] + [b.name for b in self.books]))
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """Rules of every kind, each name once."""
+        named = [r.name for r in self.rules] + [r.name for r in self.perp_rules] + [r.name for r in self.book_rules]
+        return tuple(dict.fromkeys(named))
 
     def traded_by(self, rule: BookRule) -> tuple[str, ...]:
         """Return the positions that a book's rule may trade: its hedges, and what is unwound where none can be had."""

@@ -106,6 +106,18 @@ _VENUES: dict[str, Any] = {venue: (table | None, None) for venue, table in TABLE
 NETWORK_FILE: type[NetworkFile] = create_model("NetworkFile", __base__=NetworkFile, **_VENUES)
 
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
+
+
+def _host(name: str) -> str:
+    if not _HOST.fullmatch(name) or len(name) > 253:
+        raise ValueError("must be a host's name alone, like keeper.example.net: no scheme, port or path")
+    return name.lower()
+
+
+HostName = Annotated[Text, AfterValidator(_host)]
+"""A name that a browser may have typed."""
+
 # --- the owner's file ------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +269,15 @@ class DaemonTable(Table):
     state_dir: Text | None = None
 
 
+class WebTable(Table):
+    """[web]: the page, where one is asked for. It is never served beyond this machine."""
+
+    port: Whole = Field(default=8520, ge=1, le=65535)
+    names: tuple[HostName, ...] = ()
+    token_file: Text | None = None
+    control_token_file: Text | None = None
+
+
 class KeeperFile(Table):
     """keeper.toml."""
 
@@ -269,3 +290,4 @@ class KeeperFile(Table):
     safety: SafetyTable = SafetyTable()
     alerts: AlertsTable = AlertsTable()
     daemon: DaemonTable = DaemonTable()
+    web: WebTable = WebTable()

@@ -1,0 +1,66 @@
+"""What may be changed from the page, with the second token: a pause, and its end, as `keeper pause` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Self
+
+from keeper.core.pauses import ALL, KINDS, RULE, Pause, from_plain, key_of, plain, with_pause, without
+from keeper.settings.fields import as_period
+from keeper.web.sight import Onlooker
+
+
+class ControlError(Exception):
+    """What was asked cannot be done; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAsked:
+    """What is asked: ``pause`` or ``resume`` of everything, a rule, a position or book; for how long."""
+
+    action: str
+    kind: str
+    name: str
+    seconds: int | None
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Self:
+        """Return what a form or a request asks. Raises ControlError."""
+        action, kind, name = (given.get(key, "").strip() for key in ("action", "kind", "name"))
+        if action not in ("pause", "resume"):
+            raise ControlError("ask for pause or resume")
+        if kind not in KINDS:
+            raise ControlError(f"what is meant must be one of {', '.join(KINDS)}")
+        return cls(action, kind, name, _seconds(given.get("for", "").strip()))
+
+
+async def change(sight: Onlooker, asked: PauseAsked) -> None:
+    """Write it into the journal: the keeper looks there before it acts. Raises ControlError, JournalError."""
+    of = sight.settings
+    name = "" if asked.kind == ALL else asked.name
+    known = of.rule_names if asked.kind == RULE else of.subject_names
+    if asked.kind != ALL and name not in known:
+        raise ControlError(f"there is no {asked.kind} {name[:60]!r} in the settings")
+    journal = await sight.journal()
+    if journal is None:
+        raise ControlError("there is no journal yet: start the keeper first")
+    key, now = key_of(of.network.chain_id, of.network.name), int(sight.clock())
+    there = tuple(p for p in from_plain(await journal.facts.get(key)) if not p.is_over(now))
+    if asked.action == "pause":
+        until = None if asked.seconds is None else now + asked.seconds
+        there = with_pause(there, Pause(asked.kind, name, now, until))
+    else:
+        there = without(there, asked.kind, name)
+    await journal.facts.set(key, plain(there))
+    sight.forget()
+
+
+def _seconds(text: str) -> int | None:
+    if not text:
+        return None
+    try:
+        return ceil(as_period(text))
+    except ValueError as error:
+        raise ControlError(f"how long: {error}") from None

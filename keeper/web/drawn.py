@@ -1,0 +1,95 @@
+"""What a page shows of a chain, ready to be drawn: cards, each with the chart of its figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keeper.journal import JournalError
+from keeper.web.cards import Card, card, trimmed
+from keeper.web.chart import Bound, Chart, Deed, Size, chart
+from keeper.web.sight import Onlooker
+
+Data = dict[str, Any]
+RANGES = {"24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400}
+NARROW, WIDE = Size(340, 180), Size(1090, 280)
+SMALL_NARROW, SMALL_WIDE = Size(340, 130), Size(530, 140)
+HEALTH = "health_factor"
+
+
+async def drawn_page(sight: Onlooker) -> Data:
+    """Return a chain at a glance, with a card and a small chart for each position and book."""
+    glance = await sight.glance()
+    view = glance["view"]
+    found = []
+    for subject in view["subjects"] if view else ():
+        one = card(subject, view["mode"])
+        charts = await _charts(sight, one, RANGES["24h"], (SMALL_NARROW, SMALL_WIDE))
+        found.append({"card": one, "charts": charts})
+    return glance | {"cards": found, "unseen": _unseen(sight, view)}
+
+
+async def drawn(sight: Onlooker, name: str, span: str) -> Data:
+    """Return one position or book whole. Under several rules a book has several cards."""
+    glance = await sight.glance()
+    view = glance["view"]
+    subjects = [s for s in view["subjects"] if s["name"] == name] if view else []
+    cards = []
+    for subject in subjects:
+        one = card(subject, view["mode"])
+        cards.append({"card": one, "charts": await _charts(sight, one, RANGES[span], (NARROW, WIDE)), "seen": subject})
+    decisions, trouble = list[Data](), glance["trouble"]
+    try:
+        decisions = await sight.decisions(name, 50)
+    except JournalError as error:
+        trouble = str(error)
+    sent = [t for t in glance["transactions"] if t["position"] == name]
+    return {
+        "chain": glance | {"trouble": trouble},
+        "chains": [glance],
+        "name": name,
+        "span": span,
+        "ranges": list(RANGES),
+        "cards": cards,
+        "decisions": decisions,
+        "sent": sent,
+    }
+
+
+def levels_of(one: Card) -> list[Bound]:
+    """Return the bounds and targets of its rules that are of the figure that is drawn."""
+    found = list[Bound]()
+    for rule in one.rules:
+        if rule["measure"] == one.measure:
+            found.append(Bound("trigger", f"{rule['rule']} {trimmed(rule['bound'])}", float(rule["bound"])))
+            if rule["side"] == "outside":
+                found.append(Bound("trigger", "", -float(rule["bound"])))
+        if rule.get("target_measure") == one.measure and rule.get("target_value") is not None:
+            found.append(Bound("target", f"wants {trimmed(rule['target_value'])}", float(rule["target_value"])))
+    if one.measure == HEALTH:
+        found.append(Bound("edge", "liquidation", 1.0))
+    return found
+
+
+async def _charts(sight: Onlooker, one: Card, span_s: int, sizes: tuple[Size, Size]) -> tuple[Chart, ...]:
+    """Return the chart for a narrow and for a wide screen."""
+    try:
+        samples = await sight.history(one.name, span_s)
+        deeds = [
+            Deed(d["block_timestamp"], f"{d['rule'] or d['kind']}: {d['summary']}", _came_to(d))
+            for d in await sight.deeds(one.name, span_s)
+        ]
+    except JournalError:
+        return ()
+    now = int(sight.clock())
+    return tuple(chart(samples, levels_of(one), deeds, now, span_s, size) for size in sizes)
+
+
+def _came_to(deed: Data) -> str:
+    kind = deed["outcome_kind"]
+    return "done" if kind in ("restored", "partial") else "failed" if kind == "failed" else "tried"
+
+
+def _unseen(sight: Onlooker, view: Data | None) -> list[str]:
+    """Return what is in the settings and not in the view: unknown, and not fine."""
+    shown = {s["name"] for s in view["subjects"]} if view else set()
+    return [] if view and view["more"] else [name for name in sight.settings.subject_names if name not in shown]
