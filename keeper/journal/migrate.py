@@ -31,8 +31,8 @@ async def bring_up_to_date(store: Store) -> None:
         await connection.do(upgrade)
 
 
-class Standing(Enum):
-    """Which tables a database has."""
+class Tables(Enum):
+    """Which tables a database has: none of ours, those of an earlier version, ours."""
 
     NONE = "none"
     OLD = "old"
@@ -41,18 +41,18 @@ class Standing(Enum):
 
 def is_current(connection: Connection) -> bool:
     """Whether nothing is to be done. Raises SchemaTooNewError. Alembic is loaded only where there is something."""
-    return standing(connection) is Standing.CURRENT
+    return standing(connection) is Tables.CURRENT
 
 
-def standing(connection: Connection) -> Standing:
+def standing(connection: Connection) -> Tables:
     """Return which tables there are. Raises SchemaTooNewError."""
     if not inspect(connection).has_table("alembic_version"):
-        return Standing.NONE
+        return Tables.NONE
     known = revisions()
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is not None and found not in known:
         raise SchemaTooNewError(found, known[-1])
-    return Standing.CURRENT if found == known[-1] else Standing.NONE if found is None else Standing.OLD
+    return Tables.CURRENT if found == known[-1] else Tables.NONE if found is None else Tables.OLD
 
 
 def revisions() -> list[str]:

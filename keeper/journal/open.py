@@ -12,7 +12,7 @@ from keeper.journal.bursts import Bursts
 from keeper.journal.decisions import Decisions
 from keeper.journal.errors import SchemaTooOldError
 from keeper.journal.facts import Facts
-from keeper.journal.migrate import Standing, bring_up_to_date, standing
+from keeper.journal.migrate import Tables, bring_up_to_date, standing
 from keeper.journal.prices import Prices
 from keeper.journal.private import begun_private
 from keeper.journal.store import Store, connect
@@ -89,10 +89,10 @@ async def open_as_it_is(
     except BaseException:
         await store.close()
         raise
-    if stands is Standing.CURRENT:
+    if stands is Tables.CURRENT:
         return _journal(store, ())
     await store.close()
-    if stands is Standing.OLD:
+    if stands is Tables.OLD:
         raise SchemaTooOldError
     return None
 

@@ -29,7 +29,7 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class DeedMark:
     """Something that was done, or was tried."""
 
     at: int
@@ -57,7 +57,7 @@ class Chart:
     lines: tuple[str, ...]
     areas: tuple[str, ...]
     levels: tuple[tuple[Bound, float], ...]
-    deeds: tuple[tuple[Deed, float, float], ...]
+    deeds: tuple[tuple[DeedMark, float, float], ...]
     ticks_x: tuple[tuple[float, str], ...]
     ticks_y: tuple[tuple[float, str], ...]
     last: tuple[float, float] | None
@@ -65,7 +65,7 @@ class Chart:
 
 
 def chart(
-    samples: Sequence[Glimpse], levels: Sequence[Bound], deeds: Sequence[Deed], now: int, span_s: int, size: Size
+    samples: Sequence[Glimpse], levels: Sequence[Bound], deeds: Sequence[DeedMark], now: int, span_s: int, size: Size
 ) -> Chart:
     """Return a chart of the last ``span_s`` seconds."""
     begin = now - span_s

@@ -6,7 +6,7 @@ from typing import Any
 
 from keeper.journal import JournalError
 from keeper.web.cards import Card, card, trimmed
-from keeper.web.chart import Bound, Chart, Deed, Size, chart
+from keeper.web.chart import Bound, Chart, DeedMark, Size, chart
 from keeper.web.sight import Onlooker
 
 Data = dict[str, Any]
@@ -75,7 +75,7 @@ async def _charts(sight: Onlooker, one: Card, span_s: int, sizes: tuple[Size, Si
     try:
         samples = await sight.history(one.name, span_s)
         deeds = [
-            Deed(d["block_timestamp"], f"{d['rule'] or d['kind']}: {d['summary']}", _came_to(d))
+            DeedMark(d["block_timestamp"], f"{d['rule'] or d['kind']}: {d['summary']}", _came_to(d))
             for d in await sight.deeds(one.name, span_s)
         ]
     except JournalError:
