@@ -14,12 +14,12 @@ from dataclasses import replace
 import numpy as np
 
 from keeper.backtest.course import PriceCourse
-from keeper.backtest.standing import Standing
+from keeper.backtest.standing import PaperStanding
 from keeper.core.lending.rules import Rule
 from keeper.core.units import Address
 
 CHUNK = 256
-IsQuiet = Callable[[Standing], bool]
+IsQuiet = Callable[[PaperStanding], bool]
 """Whether no rule fires on an account as it stands, and none is in doubt."""
 
 
@@ -28,7 +28,7 @@ def may_skip(rules: Sequence[Rule]) -> bool:
     return all(r.trigger.metric.follows_prices and r.trigger.metric.remember is None for r in rules)
 
 
-def has_sides(s: Standing, moving: Collection[Address]) -> bool:
+def has_sides(s: PaperStanding, moving: Collection[Address]) -> bool:
     """Return whether each asset whose price moves is collateral or debt, and none is both."""
     return not any(h.supplied and h.borrowed for h in s.holdings if h.asset in moving)
 
@@ -54,7 +54,7 @@ class Extremes:
 
 
 def after_calm(
-    extremes: Extremes, s: Standing, columns: Mapping[Address, int], begin: int, end: int, is_quiet: IsQuiet
+    extremes: Extremes, s: PaperStanding, columns: Mapping[Address, int], begin: int, end: int, is_quiet: IsQuiet
 ) -> int:
     """Return the first place from ``begin`` on that has to be judged: nothing happens before it."""
     at, span = extremes.course.at, end - begin
@@ -68,13 +68,15 @@ def after_calm(
     return begin
 
 
-def _with(supplies: Standing, debts: Standing) -> Standing:
+def _with(supplies: PaperStanding, debts: PaperStanding) -> PaperStanding:
     """Return an account with the supplies of one and the debts of another."""
     owed = {h.asset: h.borrowed for h in debts.holdings}
     return replace(supplies, holdings=tuple(replace(h, borrowed=owed[h.asset]) for h in supplies.holdings))
 
 
-def _at(s: Standing, columns: Mapping[Address, int], collateral: Sequence[int], debts: Sequence[int]) -> Standing:
+def _at(
+    s: PaperStanding, columns: Mapping[Address, int], collateral: Sequence[int], debts: Sequence[int]
+) -> PaperStanding:
     prices, updated = dict[Address, int](), dict[Address, int]()
     for h in s.holdings:
         column = columns.get(h.asset)

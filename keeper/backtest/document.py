@@ -17,7 +17,7 @@ from keeper.backtest.engine_on_paper import KeeperTerms
 from keeper.backtest.market import PaperListing, PaperMarket, asset_of
 from keeper.backtest.play import Plot
 from keeper.backtest.scene import PaperFees
-from keeper.backtest.standing import Standing
+from keeper.backtest.standing import PaperStanding
 from keeper.core.decide import Safety
 from keeper.core.family import Family
 from keeper.core.lending import figures as lending
@@ -120,7 +120,7 @@ def rule_of(raw: Mapping[str, Any]) -> Rule:
     return build_rule(table, LENDING)
 
 
-def standing_of(read: Understood, prices: Mapping[str, int], at: int) -> Standing:
+def standing_of(read: Understood, prices: Mapping[str, int], at: int) -> PaperStanding:
     """Return the account as it begins, at the prices of then. Raises BadBacktestError."""
     try:
         return _standing_of(read, prices, at)
@@ -128,7 +128,7 @@ def standing_of(read: Understood, prices: Mapping[str, int], at: int) -> Standin
         raise BadBacktestError(f"its account is not whole: {type(error).__name__} {error}") from None
 
 
-def _standing_of(read: Understood, prices: Mapping[str, int], at: int) -> Standing:
+def _standing_of(read: Understood, prices: Mapping[str, int], at: int) -> PaperStanding:
     account, holdings = read.of["account"], list[Holding]()
     for symbol, of in list(read.of["assets"].items())[:MOST_ASSETS]:
         price = prices.get(symbol) or scaled(Decimal(of["price"]), USD)
@@ -142,7 +142,7 @@ def _standing_of(read: Understood, prices: Mapping[str, int], at: int) -> Standi
         for s, a in account["wallet"].items()
     }
     native = scaled(Decimal(account["native"]), WAD)
-    standing = Standing(at, tuple(holdings), wallet, native)
+    standing = PaperStanding(at, tuple(holdings), wallet, native)
     if account.get("health") is not None:
         standing = _at_health(standing, scaled(Decimal(account["health"]), WAD))
     if not any(h.borrowed for h in standing.holdings):
@@ -152,7 +152,7 @@ def _standing_of(read: Understood, prices: Mapping[str, int], at: int) -> Standi
     return standing
 
 
-def _at_health(s: Standing, health: int) -> Standing:
+def _at_health(s: PaperStanding, health: int) -> PaperStanding:
     """Return the account with so much of its one debt that it begins at a health factor."""
     if health <= WAD:
         raise BadBacktestError("an account that begins at a health of 1 or less is liquidated at once")
@@ -161,7 +161,7 @@ def _at_health(s: Standing, health: int) -> Standing:
     able = figures.collateral_value * figures.average_threshold * WAD // (10_000 * health)
     debt = Amount(able * owed.unit // owed.price.answer)
     changed = tuple(_owing(h, debt) if h.asset == owed.asset else h for h in s.holdings)
-    return Standing(s.at, changed, s.wallet, s.native)
+    return PaperStanding(s.at, changed, s.wallet, s.native)
 
 
 def _owing(h: Holding, debt: Amount) -> Holding:
@@ -187,7 +187,7 @@ def _holding(symbol: str, of: Data, price: int, at: int, supplied: Amount, owed:
     )
 
 
-def plot_of(read: Understood, way: KeptWay, standing: Standing) -> Plot:
+def plot_of(read: Understood, way: KeptWay, standing: PaperStanding) -> Plot:
     """Return what is played for one way."""
     of, terms = read.of, read.of["terms"]
     listings = [

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from keeper.backtest.course import PriceCourse
 from keeper.backtest.play import Life, Plot, worth
-from keeper.backtest.standing import Standing
+from keeper.backtest.standing import PaperStanding
 from keeper.core.units import HOUR_S, USD, WAD
 
 Floats = npt.NDArray[np.float64]
@@ -81,7 +81,9 @@ def track(plot: Plot, course: PriceCourse, life: Life) -> Track:
     return Track(at, health, equity - gas, debt)
 
 
-def _stretch(plot: Plot, s: Standing, prices: Floats, seconds: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+def _stretch(
+    plot: Plot, s: PaperStanding, prices: Floats, seconds: npt.NDArray[np.int64]
+) -> tuple[Floats, Floats, Floats]:
     safe, owed, own = (np.zeros(len(seconds)) for _ in range(3))
     for h in s.holdings:
         column = plot.assets.index(h.asset) if h.asset in plot.assets else None

@@ -17,7 +17,7 @@ from keeper.backtest.engine_on_paper import KeeperTerms, OnPaper, engine_on_pape
 from keeper.backtest.market import PaperMarket
 from keeper.backtest.movements import CourseMovements
 from keeper.backtest.scene import PaperFees, PaperScene
-from keeper.backtest.standing import Standing
+from keeper.backtest.standing import PaperStanding
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
 from keeper.core.lending.rules import LendingAssessment, Rule
@@ -45,7 +45,7 @@ class Plot:
 
     position: Position
     market: PaperMarket
-    standing: Standing
+    standing: PaperStanding
     assets: tuple[Address, ...]
     """By column of the course."""
     rules: tuple[Rule, ...]
@@ -62,7 +62,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class PlayedDeed:
     """Something that changed the account: a plan, or a liquidation."""
 
     at: int
@@ -82,9 +82,9 @@ class Life:
 
     begins: int
     """Place in the course where it begins."""
-    stands: tuple[tuple[int, Standing], ...]
+    stands: tuple[tuple[int, PaperStanding], ...]
     """From when on it stood how: each change of balances."""
-    deeds: tuple[Deed, ...]
+    deeds: tuple[PlayedDeed, ...]
     gas_usd: int
     kept_usd: int
     """What keeping it cost: gas, and what sales brought less than the oracle's price."""
@@ -101,8 +101,8 @@ class Stage:
     plot: Plot
     scene: PaperScene
     paper: OnPaper | None
-    stands: list[tuple[int, Standing]] = field(default_factory=list)
-    deeds: list[Deed] = field(default_factory=list)
+    stands: list[tuple[int, PaperStanding]] = field(default_factory=list)
+    deeds: list[PlayedDeed] = field(default_factory=list)
     costs: list[tuple[int, int]] = field(default_factory=list)
     kept: int = 0
     played: int = 0
@@ -195,11 +195,11 @@ def _liquidators(stage: Stage) -> None:
     taken = scene.liquidate(stage.plot.closes)
     if taken is not None:
         what = f"{taken.count} × liquidated" if taken.count > 1 else "liquidated"
-        stage.deeds.append(Deed(scene.now, what, "liquidated", before, scene.standing.health, taken.loss))
+        stage.deeds.append(PlayedDeed(scene.now, what, "liquidated", before, scene.standing.health, taken.loss))
         stage.stands.append((scene.now, scene.standing))
 
 
-def _kept(stage: Stage, before: Standing, gas: int) -> None:
+def _kept(stage: Stage, before: PaperStanding, gas: int) -> None:
     """Add what a plan that was mined cost: its gas, and what it is worth less by the oracle's prices."""
     scene = stage.scene
     was = before.later(scene.now).priced(*scene.said(scene.now))
@@ -208,7 +208,7 @@ def _kept(stage: Stage, before: Standing, gas: int) -> None:
     stage.stands.append((scene.now, scene.standing))
 
 
-def worth(s: Standing) -> int:
+def worth(s: PaperStanding) -> int:
     """Return what an owner has: supplies less debts, and the wallet's tokens. Dollars of 10^-8."""
     own = sum(h.usd_down(h.supplied) - h.usd_up(h.borrowed) for h in s.holdings)
     return own + sum(h.usd_down(s.wallet.get(h.asset, 0)) for h in s.holdings)
@@ -241,7 +241,9 @@ def _note(stage: Stage) -> None:
         reason = (row.outcome or {}).get("reason", "")
         what = row.made.summary if row.kind in ("restored", "partial") else f"{row.made.summary}: {reason}"
         before = scaled(Decimal(judged["protocol"]["health_factor"]), WAD)
-        stage.deeds.append(Deed(row.made.block_timestamp, what, row.kind or "", before, stage.scene.seen().health))
+        stage.deeds.append(
+            PlayedDeed(row.made.block_timestamp, what, row.kind or "", before, stage.scene.seen().health)
+        )
 
 
 CAN_WAIT = (Reason.HEALTHY, Reason.ALERT_ONLY, Reason.AT_TARGET, Reason.UNMEASURED, Reason.CLOSED, Reason.HISTORY_SHORT)
@@ -270,7 +272,7 @@ def _after_calm(stage: Stage, extremes: Extremes, place: int) -> int:
     return after_calm(extremes, seen, columns, place, max(place, end), lambda s: _is_quiet(stage, s))
 
 
-def _is_quiet(stage: Stage, s: Standing) -> bool:
+def _is_quiet(stage: Stage, s: PaperStanding) -> bool:
     """Return whether no liquidator and no rule would act on an account as it stands, by the engine's own judgement."""
     if lending.health_factor(s.account) < WAD:
         return False

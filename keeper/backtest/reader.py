@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from keeper.backtest.market import EXCHANGE, MODEL, MULTICALL, TABLE, PaperAccount, PaperExchange, PaperMarket
 from keeper.backtest.scene import CHAIN_ID, PaperScene
-from keeper.backtest.standing import Standing
+from keeper.backtest.standing import PaperStanding
 from keeper.core.lending import figures as lending
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.position import LendingPosition
@@ -71,7 +71,7 @@ class SceneReader:
         native = self.scene.native_at(self.scene.now)
         return Snapshot(block, (self.position(name, seen, block),), {signer: wallet}, {}, None, native)
 
-    def position(self, name: str, of: Standing, block: BlockRef) -> LendingPosition:
+    def position(self, name: str, of: PaperStanding, block: BlockRef) -> LendingPosition:
         """Return the account as a position."""
         figures = lending.figures(of.account)
         return LendingPosition(

@@ -13,7 +13,7 @@ from keeper.backtest.document import BadBacktestError, Data, Understood, digest,
 from keeper.backtest.figures import NO_DEBT, Outturn, Track, outturn, track
 from keeper.backtest.movements import CourseMovements
 from keeper.backtest.play import Life, Plot, play
-from keeper.backtest.standing import Standing
+from keeper.backtest.standing import PaperStanding
 from keeper.core.risk.series import BadHistoryError
 from keeper.core.units import WAD, decimal_of
 
@@ -29,7 +29,7 @@ class Ground:
     course: PriceCourse
     extremes: Extremes
     begins: int
-    standing: Standing
+    standing: PaperStanding
     movements: CourseMovements
 
     @property

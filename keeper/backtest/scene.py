@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from keeper.backtest.course import PriceCourse
 from keeper.backtest.depth import Depth
-from keeper.backtest.standing import RevertError, Standing, done
+from keeper.backtest.standing import PaperStanding, RevertError, done
 from keeper.core.lending.seizure import CloseRule, Taken, seized
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei, mul_div_up
@@ -48,7 +48,7 @@ class PaperFees:
 class Made:
     """What became of one call: how it stands after it, what it took, and why it reverted where it did."""
 
-    after: Standing
+    after: PaperStanding
     gas: int
     error: str | None = None
 
@@ -61,7 +61,7 @@ class PaperScene:
     assets: tuple[Address, ...]
     """By column of the course."""
     now: int
-    standing: Standing
+    standing: PaperStanding
     depth: Depth
     fees: PaperFees
     native: Address | None
@@ -73,7 +73,7 @@ class PaperScene:
     gas_usd: int = 0
     fixed: Mapping[Address, int] = field(default_factory=dict)
     """Prices that no file gives, which stand still."""
-    known: dict[int, Standing] = field(default_factory=dict)
+    known: dict[int, PaperStanding] = field(default_factory=dict)
     """What rehearsals came to, by the number under which the answer names it."""
 
     def block(self, at: int | None = None) -> BlockRef:
@@ -100,7 +100,7 @@ class PaperScene:
             return self.fixed[asset]
         return self.course.paths[self.course.symbols[self.assets.index(asset)]].price_at(at)
 
-    def seen(self, at: int | None = None) -> Standing:
+    def seen(self, at: int | None = None) -> PaperStanding:
         """Return the account with interest and oracle prices of a time, or of now."""
         when = self.now if at is None else at
         return self.standing.later(when).priced(*self.said(when))
@@ -116,7 +116,7 @@ class PaperScene:
         given = self.depth.dollars_for(worth)
         return mul_div_up(given, units[sell], self.pool_price(sell, self.now))
 
-    def run(self, s: Standing, call: Call) -> Made:
+    def run(self, s: PaperStanding, call: Call) -> Made:
         """Return what a call does to an account: all of it, or nothing but its gas."""
         gas, after = BEGIN_GAS, s
         try:

@@ -24,7 +24,7 @@ class RevertError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PaperStanding:
     """The account as it stands: ``holdings`` with what they were worth at ``at``, prices as they were last seen."""
 
     at: int
@@ -43,14 +43,14 @@ class Standing:
         """The health factor, Wad."""
         return lending.health_factor(self.account)
 
-    def later(self, at: int) -> Standing:
+    def later(self, at: int) -> PaperStanding:
         """Return it with the interest until a time."""
         seconds = at - self.at
         if seconds <= 0:
             return self
         return replace(self, at=at, holdings=tuple(MODEL.accrued(h, seconds) for h in self.holdings))
 
-    def priced(self, prices: Mapping[Address, int], updated: Mapping[Address, int]) -> Standing:
+    def priced(self, prices: Mapping[Address, int], updated: Mapping[Address, int]) -> PaperStanding:
         """Return it at other prices of the oracle."""
         changed = tuple(
             replace(h, price=replace(h.price, answer=prices[h.asset], updated_at=updated[h.asset]))
@@ -58,20 +58,20 @@ class Standing:
         )
         return replace(self, holdings=changed)
 
-    def with_account(self, account: Loan) -> Standing:
+    def with_account(self, account: Loan) -> PaperStanding:
         """Return it with what liquidators left."""
         before = {h.asset: h for h in self.holdings}
         kept = (_moved(before[h.asset], h.supplied, h.borrowed) for h in account.holdings)
         return replace(self, holdings=tuple(kept))
 
-    def pays_gas(self, wei: int) -> Standing:
+    def pays_gas(self, wei: int) -> PaperStanding:
         """Return it with gas paid for. Raises RevertError."""
         if wei > self.native:
             raise RevertError("insufficient funds for gas")
         return replace(self, native=self.native - wei)
 
 
-def done(s: Standing, effect: Leaf, price: Price) -> Standing:
+def done(s: PaperStanding, effect: Leaf, price: Price) -> PaperStanding:
     """Return how it stands after an effect. Raises RevertError where the contract would revert."""
     match effect:
         case Approves(asset, spender, amount):
@@ -99,7 +99,7 @@ def done(s: Standing, effect: Leaf, price: Price) -> Standing:
             raise RevertError(f"{type(effect).__name__} is nothing that this market does")
 
 
-def _paid(s: Standing, asset: Address, amount: int | None, through: Address) -> Standing:
+def _paid(s: PaperStanding, asset: Address, amount: int | None, through: Address) -> PaperStanding:
     held, has = _of(s, asset), s.wallet.get(asset, 0)
     if held.borrowed:
         paid = min(held.borrowed, has if amount is None else amount)
@@ -107,11 +107,11 @@ def _paid(s: Standing, asset: Address, amount: int | None, through: Address) -> 
     return _with(_taken(s, asset, amount or 0, through), asset, amount or 0, 0)
 
 
-def _of(s: Standing, asset: Address) -> Holding:
+def _of(s: PaperStanding, asset: Address) -> Holding:
     return next(h for h in s.holdings if h.asset == asset)
 
 
-def _with(s: Standing, asset: Address, supply: int, debt: int) -> Standing:
+def _with(s: PaperStanding, asset: Address, supply: int, debt: int) -> PaperStanding:
     held = _of(s, asset)
     supplied, borrowed = held.supplied + supply, held.borrowed + debt
     if supplied < 0 or borrowed < 0:
@@ -128,11 +128,11 @@ def _moved(held: Holding, supplied: int, borrowed: int) -> Holding:
     return replace(held, supplied=Amount(supplied), borrowed=Amount(borrowed), principal=principal)
 
 
-def _given(s: Standing, asset: Address, amount: int) -> Standing:
+def _given(s: PaperStanding, asset: Address, amount: int) -> PaperStanding:
     return replace(s, wallet={**s.wallet, asset: s.wallet.get(asset, 0) + amount})
 
 
-def _taken(s: Standing, asset: Address, amount: int, through: Address) -> Standing:
+def _taken(s: PaperStanding, asset: Address, amount: int, through: Address) -> PaperStanding:
     has, allowed = s.wallet.get(asset, 0), s.allowed.get((asset, through), 0)
     if amount > has or amount > allowed:
         raise RevertError("transfer amount exceeds " + ("balance" if amount > has else "allowance"))
@@ -140,7 +140,7 @@ def _taken(s: Standing, asset: Address, amount: int, through: Address) -> Standi
     return replace(s, wallet={**s.wallet, asset: has - amount}, allowed=left)
 
 
-def _healthy(s: Standing) -> Standing:
+def _healthy(s: PaperStanding) -> PaperStanding:
     if s.health < WAD:
         raise RevertError("health factor lower than the liquidation threshold")
     return s

@@ -44,6 +44,11 @@ ServiceFee = Annotated[str, typer.Option(help="A hosted service's share of a sal
 CallByCall = Annotated[bool, typer.Option("--call-by-call", help="A plan is several transactions.")]
 AllBlocks = Annotated[bool, typer.Option("--all-blocks", help="Judge at every answer of the oracle: slow, the same.")]
 Html = Annotated[Path | None, typer.Option(help="Write the whole report as one page.")]
+SweepFile = Annotated[
+    Path | None, typer.Option(help="Vary settings and accounts; what is done is kept in this file, and gone on with.")
+]
+Values = Annotated[str, typer.Option(help="Of a sweep: values, or LOW:HIGH:STEP.")]
+Jobs = Annotated[int, typer.Option(min=0, max=1024, help="Of a sweep: processes. [default: one for each core]")]
 Reproduce = Annotated[Path | None, typer.Option(help="Recompute a report that was written.")]
 
 
@@ -79,6 +84,12 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
     service_fee: ServiceFee = "0.0025",
     call_by_call: CallByCall = False,
     all_blocks: AllBlocks = False,
+    sweep: SweepFile = None,
+    healths: Values = "1.1:2.0:0.1",
+    triggers: Values = "1.05:1.5:0.05",
+    targets: Values = "1.1:2.0:0.1",
+    probabilities: Values = "0.002,0.005,0.01,0.02,0.05",
+    jobs: Jobs = 0,
     html: Html = None,
     reproduce: Reproduce = None,
     as_json: Json = False,
@@ -89,6 +100,10 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
     nothing. Four ways: no keeper, fixed thresholds, adaptive, a hosted service; with --config your own rules as well.
 
     Example: keeper backtest --prices WETH=eth-1h.csv --health 1.3 --html backtest.html
+
+    With --sweep FILE every trigger with every target, and every probability, on every health to begin with; the
+    frontier shows which settings none beats in survival and cost. Example: keeper backtest --prices eth-1h.csv --sweep
+    eth.jsonl --triggers 1.1:1.4:0.1 --html frontier.html
     """
     from keeper.cli.backtest import Given, play  # noqa: PLC0415 - what it takes is loaded when it is asked
     from keeper.cli.backtest import reproduce as again  # noqa: PLC0415 - likewise
@@ -127,4 +142,9 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
         service_fee=service_fee,
         call_by_call=call_by_call,
     )
+    if sweep is not None:
+        from keeper.cli.sweeping import Varied  # noqa: PLC0415 - likewise
+        from keeper.cli.sweeping import sweep as vary  # noqa: PLC0415 - likewise
+
+        vary(given, Varied(healths, triggers, targets, probabilities), sweep, jobs, as_json=as_json, html=html)
     play(given, as_json=as_json, html=html, all_blocks=all_blocks)

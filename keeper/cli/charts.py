@@ -47,6 +47,22 @@ def bars(rows: Sequence[tuple[str, float, float, bool]], caption: str) -> str:
     return _figure(drawn, height, escape(caption))
 
 
+def scatter(points: Sequence[tuple[str, float, float, bool]], across: str, up: str, caption: str) -> str:
+    """Return points by name; those that matter are red and joined."""
+    xs, ys = [x for _, x, _, _ in points], [y for _, _, y, _ in points]
+    to_x, to_y = _scale(min(xs), max(xs), LEFT, WIDTH - 16), _scale(min(ys), max(ys), HEIGHT - BOTTOM, TOP + 6)
+    drawn = "".join(
+        f'<circle cx="{to_x(x):.1f}" cy="{to_y(y):.1f}" r="{4 if best else 2.5}" fill="{COLOURS[1 if best else 0]}">'
+        f"<title>{escape(name)}</title></circle>"
+        for name, x, y, best in points
+    )
+    line = " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for _, x, y, best in sorted(points, key=lambda p: p[1]) if best)
+    drawn += f'<polyline fill="none" stroke="{COLOURS[1]}" points="{line}"/>'
+    drawn += "".join(_mark(LEFT - 6, to_y(y) + 4, _number(y), "end") for y in (min(ys), max(ys)))
+    drawn += "".join(_mark(to_x(x), HEIGHT - 8, _number(x), "middle") for x in (min(xs), (min(xs) + max(xs)) / 2))
+    return _figure(drawn, HEIGHT, f"{escape(caption)}. Across: {escape(across)}; up: {escape(up)}")
+
+
 def _figure(drawn: str, height: int, caption: str) -> str:
     return (
         f'<figure><svg viewBox="0 0 {WIDTH} {height}" width="100%" role="img" aria-label="{caption}">{drawn}</svg>'

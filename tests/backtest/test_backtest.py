@@ -10,7 +10,7 @@ from plays import BEGIN, DAY, adaptive, came_of, crash, document, fixed, walk, w
 
 from keeper.backtest.course import Inside
 from keeper.backtest.document import BadBacktestError, digest, understood
-from keeper.backtest.play import Deed
+from keeper.backtest.play import PlayedDeed
 from keeper.backtest.report import ground_of, play_on, report
 
 CALM = walk(14, volatility=0.5)
@@ -69,7 +69,7 @@ def test_what_is_left_out_changes_nothing(rule: dict[str, Any], seed: int) -> No
     assert came_of(made) == came_of(made, all_blocks=True)
 
 
-def before(made: dict[str, Any], until: int) -> list[list[Deed]]:
+def before(made: dict[str, Any], until: int) -> list[list[PlayedDeed]]:
     """What was done until a time, by way and order of the extremes."""
     read = understood(made)
     grounds = [ground_of(read, inside) for inside in Inside]

@@ -123,3 +123,31 @@ def test_quotes_fit_the_pool_they_come_from() -> None:
     found = fitted(quotes)
     assert found.fee_ppm == pytest.approx(500, abs=2)
     assert found.depth / USD == pytest.approx(40_000_000, rel=0.01)
+
+
+def test_a_sweep_shows_the_frontier_and_goes_on_from_its_file(prices: Path, tmp_path: Path) -> None:
+    """As table, as picture, and as JSON; the second time nothing is played."""
+    file, picture = tmp_path / "sweep.jsonl", tmp_path / "frontier.html"
+    words = (
+        "--prices", str(prices), "--sweep", str(file), "--healths", "1.2,1.5", "--triggers", "1.1:1.2:0.1",
+        "--targets", "1.3,1.6", "--probabilities", "0.02", "--jobs", "1", "--html", str(picture),
+    )  # fmt: skip
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert "none beats it" in done.stdout
+    assert "12 of 12 trials" in done.stderr
+    assert "<circle" in picture.read_text()
+    before = file.read_bytes()
+    again = run(*words, "--json")
+    made = json.loads(again.stdout)
+    assert file.read_bytes() == before
+    assert {row["setting"] for row in made["trials"]} >= {"no keeper", "fixed 1.1:1.3", "adaptive 0.02:0.004"}
+    assert any(setting["is_on_frontier"] for setting in made["settings"])
+
+
+@pytest.mark.parametrize("words", [("--healths", "x"), ("--triggers", "1:2:0"), ("--healths", "1.1:9:0.001")])
+def test_a_sweep_of_nonsense_is_one_clear_line(prices: Path, tmp_path: Path, words: tuple[str, str]) -> None:
+    """No step, no number, too many values."""
+    done = run("--prices", str(prices), "--sweep", str(tmp_path / "s"), *words)
+    assert done.exit_code == 2
+    assert words[0] in done.stderr

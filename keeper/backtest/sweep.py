@@ -1,0 +1,252 @@
+"""Many settings on many accounts: which are worth playing at all is one comparison, and only those are played exactly.
+
+An account on which a rule never fires lives as one that nobody keeps. Whether a health bound is ever reached is asked
+of all settings and accounts at once (numpy, with a guard band that errs towards playing). What may fire is played by
+the engine itself, on all cores, one line of a file each: a sweep that is stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from keeper.backtest.course import Inside
+from keeper.backtest.document import BadBacktestError, Data, Understood, digest, standing_of, understood
+from keeper.backtest.report import Ground, Played, figures_said, ground_of, play_on
+
+GUARD = 1e-6
+"""A health this much above a bound is played: floats err by less."""
+MOST_TRIALS = 1_000_000
+OVER_TIME = 5
+"""Adaptive settings aim at a probability so many times smaller than the one they act at."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What is varied: healths to begin with, fixed thresholds and their targets, probabilities to act at."""
+
+    healths: tuple[str, ...]
+    triggers: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    probabilities: tuple[str, ...] = ()
+
+    def settings(self, rule: Data) -> Iterator[tuple[str, Data | None, float | None]]:
+        """Yield each setting: its name, its rule, and the health below which alone it fires, where there is one."""
+        yield "no keeper", None, 0.0
+        for trigger in self.triggers:
+            for target in (t for t in self.targets if Decimal(t) > Decimal(trigger)):
+                said: Data = {"when": {"health_factor_below": trigger}, "restore": {"health_factor": target}}
+                yield f"fixed {trigger}:{target}", rule | said, float(trigger)
+        for chance in self.probabilities:
+            goal = str(Decimal(chance) / OVER_TIME)
+            said = {
+                "when": {"liquidation_probability_above": {"probability": chance, "horizon": "24h"}},
+                "restore": {"liquidation_probability": goal},
+            }
+            yield f"adaptive {chance}:{goal}", rule | said, None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One setting on one account."""
+
+    setting: int
+    health: int
+
+    @property
+    def key(self) -> str:
+        """How the file knows it."""
+        return f"{self.setting}/{self.health}"
+
+
+@dataclass(slots=True)
+class Sweep:
+    """A document without ways of its own, and what is varied."""
+
+    document: Data
+    grid: Grid
+    rule: Data
+    """What all settings share: actions, cooldown, limits."""
+    read: Understood = field(init=False)
+    names: list[str] = field(init=False)
+    bounds: list[float | None] = field(init=False)
+    grounds: list[list[Ground]] = field(default_factory=list)
+    """By order of the extremes, by health."""
+    alone: list[list[Played]] = field(default_factory=list)
+    """The lives of accounts that nobody keeps, likewise."""
+
+    def __post_init__(self) -> None:
+        found = list(self.grid.settings(self.rule))
+        if len(found) * len(self.grid.healths) > MOST_TRIALS:
+            raise BadBacktestError(f"{len(found) * len(self.grid.healths)} trials are too many; {MOST_TRIALS} at most")
+        if len(found) < 2 or not self.grid.healths:
+            raise BadBacktestError("nothing is varied: name --triggers with --targets, or --probabilities")
+        ways = [{"name": name, "rules": [] if rule is None else [rule]} for name, rule, _ in found]
+        self.names, self.bounds = [name for name, _, _ in found], [bound for _, _, bound in found]
+        self.read = understood(self.document | {"ways": ways})
+
+    @property
+    def digest(self) -> str:
+        """What the sweep is of: a file of another is not gone on with."""
+        return digest([self.document, self.names, self.grid.healths])
+
+    def prepare(self) -> None:
+        """Work out what all trials share."""
+        for inside in Inside:
+            first = ground_of(self._begun(self.grid.healths[0]), inside)
+            each = [self._from(first, health) for health in self.grid.healths]
+            self.grounds.append(each)
+            self.alone.append([play_on(self.read, ground, 0) for ground in each])
+
+    def _begun(self, health: str) -> Understood:
+        account = {**self.read.of["account"], "health": health, "debt": {}}
+        return replace(self.read, of={**self.read.of, "account": account})
+
+    def _from(self, ground: Ground, health: str) -> Ground:
+        """Return the same prices with another account."""
+        row = ground.course.answers[ground.course.index(ground.begins)]
+        prices = {s: int(row[i]) for i, s in enumerate(ground.course.symbols)}
+        return replace(ground, standing=standing_of(self._begun(health), prices, ground.begins))
+
+    def jobs(self) -> list[Job]:
+        """Return every setting on every account."""
+        return [Job(s, h) for s in range(len(self.names)) for h in range(len(self.grid.healths))]
+
+    def fires(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return by order, setting and account whether a rule may fire: one comparison for all of them."""
+        least = np.array([[float(one.stood.health.min()) for one in lives] for lives in self.alone])
+        bounds = np.array([np.inf if bound is None else bound for bound in self.bounds])
+        return np.asarray(least[:, None, :] < bounds[None, :, None] * (1 + GUARD))
+
+    def outcome(self, job: Job, fires: np.ndarray[Any, np.dtype[np.bool_]]) -> Data:
+        """Return what came of one: the worse of both orders."""
+        found = [
+            play_on(self.read, self.grounds[i][job.health], job.setting)
+            if fires[i, job.setting, job.health]
+            else self.alone[i][job.health]
+            for i in range(len(self.grounds))
+        ]
+        worse = max(found, key=lambda one: one.badness)
+        return {
+            "key": job.key,
+            "setting": self.names[job.setting],
+            "health": self.grid.healths[job.health],
+            "inside": worse.inside.value,
+            **figures_said(worse.came_to),
+        }
+
+
+_SWEEP: list[Any] = []
+
+
+def _work(job: Job) -> Data:
+    sweep, fires = _SWEEP
+    return dict(sweep.outcome(job, fires))
+
+
+def swept(sweep: Sweep, file: Path | None, workers: int, progress: Progress | None = None) -> list[Data]:
+    """Return what came of every trial; what the file has already is not played again. Raises BadBacktestError."""
+    known = {} if file is None else _known(file, sweep.digest)
+    jobs = [job for job in sweep.jobs() if job.key not in known]
+    if jobs:
+        sweep.prepare()
+        _SWEEP[:] = [sweep, sweep.fires()]
+        for done in _kept(file, sweep.digest, _played(jobs, workers)):
+            known[done["key"]] = done
+            if progress is not None:
+                progress(len(known), len(sweep.jobs()))
+    return [known[job.key] for job in sweep.jobs()]
+
+
+def _played(jobs: Sequence[Job], workers: int) -> Iterator[Data]:
+    if workers <= 1 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from map(_work, jobs)
+        return
+    with multiprocessing.get_context("fork").Pool(workers) as pool:  # what was prepared is shared, and not copied
+        yield from pool.imap_unordered(_work, jobs, chunksize=max(1, min(64, len(jobs) // (8 * workers))))
+
+
+def _known(file: Path, of: str) -> dict[str, Data]:
+    """Return what a file has already; half a line at its end is what a stop left, and is played again."""
+    if not file.exists():
+        return {}
+    lines = file.read_bytes().splitlines()
+    head, *rows = lines or [b""]
+    try:
+        if orjson.loads(head) != {"sweep": of}:
+            raise BadBacktestError(f"{file} is of another sweep: name another file, or delete it")
+        found = [orjson.loads(row) for row in rows if row.endswith(b"}")]
+    except orjson.JSONDecodeError:
+        raise BadBacktestError(f"{file} is no file of a sweep: name another, or delete it") from None
+    return {str(row["key"]): row for row in found}
+
+
+def _kept(file: Path | None, of: str, done: Iterable[Data]) -> Iterator[Data]:
+    """Write each down as it comes."""
+    if file is None:
+        yield from done
+        return
+    is_new = not file.exists() or not file.stat().st_size
+    with file.open("ab") as out:
+        if is_new:
+            out.write(orjson.dumps({"sweep": of}) + b"\n")
+        elif not file.read_bytes().endswith(b"\n"):
+            out.write(b"\n")
+        for one in done:
+            out.write(orjson.dumps(one) + b"\n")
+            out.flush()
+            yield one
+
+
+# --- what it shows ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One setting over all accounts: which share survived, and what keeping and losing cost on the mean, in dollars."""
+
+    setting: str
+    survived: float
+    kept_usd: float
+    lost_usd: float
+    actions: float
+
+
+def marks(rows: Sequence[Data]) -> list[Mark]:
+    """Return every setting, in their order."""
+    by = dict[str, list[Data]]()
+    for row in rows:
+        by.setdefault(row["setting"], []).append(row)
+    return [
+        Mark(
+            name,
+            sum(r["survived"] for r in of) / len(of),
+            sum(float(r["kept_usd"]) for r in of) / len(of),
+            sum(float(r["lost_usd"]) for r in of) / len(of),
+            sum(r["actions"] for r in of) / len(of),
+        )
+        for name, of in by.items()
+    ]
+
+
+def frontier(of: Sequence[Mark]) -> list[Mark]:
+    """Return the settings that none beats: nobody survives as often for less. The cheapest first."""
+    found = list[Mark]()
+    for mark in sorted(of, key=lambda m: (m.kept_usd, -m.survived)):
+        if not found or mark.survived > found[-1].survived:
+            found.append(mark)
+    return found
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

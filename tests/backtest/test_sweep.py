@@ -1,0 +1,84 @@
+"""Many settings on many accounts: what is not played would have come to the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plays import crash, document, fixed, walk
+
+from keeper.backtest.document import BadBacktestError
+from keeper.backtest.report import figures_said, play_on
+from keeper.backtest.sweep import Grid, Mark, Sweep, frontier, marks, swept
+
+ROWS = crash(walk(9.5, volatility=0.6), 8.5, 0.25)
+GRID = Grid(("1.15", "1.3", "1.6", "2.0"), ("1.10", "1.25"), ("1.30", "1.60"), ("0.02",))
+
+
+def made(grid: Grid = GRID) -> Sweep:
+    return Sweep(document(ROWS, []), grid, fixed())
+
+
+def test_a_sweep_is_what_a_plain_loop_over_the_same_core_gives() -> None:
+    """Each setting on each account judged at every answer of the oracle, one after the other."""
+    sweep = made()
+    found = swept(sweep, None, 1)
+    assert len(found) == 6 * 4
+    for job, row in zip(sweep.jobs(), found, strict=True):
+        both = [play_on(sweep.read, grounds[job.health], job.setting, all_blocks=True) for grounds in sweep.grounds]
+        plain = max(both, key=lambda one: one.badness)
+        assert {k: row[k] for k in figures_said(plain.came_to)} == figures_said(plain.came_to), row["key"]
+
+
+def test_what_never_fires_is_not_played() -> None:
+    """One comparison says so for all settings and accounts."""
+    sweep = made()
+    sweep.prepare()
+    fires = sweep.fires()
+    assert fires.shape == (2, 6, 4)
+    assert not fires[:, 0].any(), "nobody keeps it"
+    assert fires[:, -1].all(), "a rule on a probability is always played"
+    assert 0 < fires[:, 1:-1].mean() < 1
+
+
+def test_a_sweep_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Half a line at the end of its file is played again; what is written is not."""
+    file = tmp_path / "sweep.jsonl"
+    whole = swept(made(), file, 1)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:8]) + lines[8][:20])
+    asked = list[tuple[int, int]]()
+    assert swept(made(), file, 1, lambda done, of: asked.append((done, of))) == whole
+    assert asked[0] == (8, 24)
+    assert len(asked) == 24 - 7
+    assert swept(made(), file, 1, lambda *_: pytest.fail("all is there")) == whole
+
+
+def test_a_file_of_another_sweep_is_refused(tmp_path: Path) -> None:
+    """Other prices or settings: the rows mean something else."""
+    file = tmp_path / "sweep.jsonl"
+    swept(made(), file, 1)
+    with pytest.raises(BadBacktestError, match="another sweep"):
+        swept(made(Grid(("1.5",), ("1.2",), ("1.4",))), file, 1)
+    file.write_text("no json\n")
+    with pytest.raises(BadBacktestError, match="no file of a sweep"):
+        swept(made(), file, 1)
+
+
+def test_all_cores_find_the_same() -> None:
+    """However the trials are dealt out."""
+    assert swept(made(), None, 2) == swept(made(), None, 1)
+
+
+def test_the_frontier_holds_what_none_beats() -> None:
+    """Nobody on it is beaten in survival by who costs no more."""
+    of = [Mark("a", 0.2, 0, 9, 0), Mark("b", 0.9, 5, 6, 1), Mark("c", 0.8, 6, 8, 1), Mark("d", 1.0, 9, 9, 2)]
+    assert [mark.setting for mark in frontier(of)] == ["a", "b", "d"]
+    found = marks(swept(made(), None, 1))
+    assert {mark.setting for mark in frontier(found)} <= {mark.setting for mark in found}
+
+
+def test_nothing_varied_is_refused() -> None:
+    """A target below its trigger is no setting."""
+    with pytest.raises(BadBacktestError, match="nothing is varied"):
+        made(Grid(("1.5",), ("1.6",), ("1.2",)))
