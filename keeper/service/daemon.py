@@ -218,7 +218,6 @@ class Daemon:
             try:
                 left = await executor.lane.reconcile(self._patience_s())
                 self._fell_short |= not await self._bring_back(signer, executor)
-                await self._aftermath.take_back(executor)
             except SendFailedError as error:
                 # it stays pending and is said again; a plan that is needed takes its nonce
                 self._engine.observer.raise_alarm(
