@@ -72,11 +72,12 @@ async def opened(
     prompt: Prompt | None = None,
     called: str = "",
     in_full: bool = False,
+    measures: bool = False,
 ) -> AsyncIterator[Opened]:
     """Build the engine, and take it down in order. Only a live one holds keys, a lock, and a connection that can send.
 
     ``called`` is what its lines and alarms name it by, beside others. ``in_full`` reads every position in full, however
-    many there are.
+    many there are. ``measures`` measures how prices move though no rule asks for it: somebody wants to see it.
 
     A look (status, explain) sends nothing either, but remembers what the live keeper did.
 
@@ -129,7 +130,7 @@ async def opened(
             lent=LentMemory(journal, f"{network.chain_id}:{network.name}:{scope}", is_look),
             others=node if len(node.members) > 1 else None,
         )
-        if any(looks_ahead(rule) for rule in settings.rules):
+        if measures or any(looks_ahead(rule) for rule in settings.rules):
             engine.movements = await parts.enter_async_context(measuring(engine, waits=is_look))
         await engine.recall_alarms()
         for signer in settings.signers:

@@ -34,7 +34,8 @@ async def keep_all(
         daemons = list[Daemon]()
         for i, settings in enumerate(chains):
             name = settings.network.name if len(chains) > 1 else ""
-            engine = await stack.enter_async_context(opened(settings, is_live=is_live, prompt=prompt, called=name))
+            live = {"is_live": is_live, "measures": bool(shows)}
+            engine = await stack.enter_async_context(opened(settings, prompt=prompt, called=name, **live))
             _serve_metrics(engine, settings)
             daemons.append(Daemon(engine, settings, shows[i] if shows else None))
 

@@ -65,7 +65,11 @@ class PauseWanted(BaseModel):
     )
 
 
+_PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 REFUSED: dict[int | str, dict[str, Any]] = {
+    413: {"content": _PLAIN, "description": "The body is too large."},
+    414: {"content": _PLAIN, "description": "The address is too long."},
+    421: {"content": _PLAIN, "description": "The host is not one of this machine's names."},
     401: {"model": Fault, "description": "The token is missing or wrong."},
     404: {"model": Fault, "description": "There is no such chain, position or book."},
     503: {"model": Fault, "description": "The journal cannot be read now."},

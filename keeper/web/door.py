@@ -21,7 +21,7 @@ from keeper.web.tokens import PageToken
 OWN_NAMES = ("127.0.0.1", "localhost", "::1")
 MOST_BODY = 8_192
 """Bytes of a request's body."""
-MOST_PATH = 2_048
+MOST_PATH = 4_096
 WRONG_S = 0.4
 """How long a wrong token is thought about: guessing is slow."""
 HEADERS = {
