@@ -134,6 +134,25 @@ def run(configs: Configs = None, live: Live = False, web: Web = False, verbose: 
 
 
 @app.command()
+def watch(
+    configs: Configs = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print it once, and end: 1 where a chain is not watched.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show positions, what the keeper does and why not, transactions and prices: live, in the terminal.
+
+    From the journal and the settings alone: it asks no node, opens no key and sends nothing. Ctrl-C ends it.
+    """
+    chains = kept_of(configs, may_ask=False)
+    from keeper.cli.guard import guarded
+    from keeper.cli.watch import watch as look
+
+    finish(guarded(lambda: look(chains, once=once, as_json=as_json)))
+
+
+@app.command()
 def web(
     configs: Configs = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Instead of the settings' own.")] = None,

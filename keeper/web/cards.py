@@ -172,7 +172,7 @@ def _now(of: Data, mode: str, rules: tuple[Data, ...]) -> tuple[str, ...]:
 
 def _next(rule: Data) -> str:
     """Return what a rule that rests would do, and when."""
-    does = ", ".join(rule.get("actions") or ()) or "alert"
+    does = ", ".join(action.replace("_", " ") for action in rule.get("actions") or ()) or "alert"
     goal = f" → {rule['target']}" if rule.get("target") else ""
     return f"{rule['rule']} at {rule['words']} {rule['side']} {trimmed(rule['bound'])}: {does}{goal}"
 
