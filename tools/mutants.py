@@ -721,9 +721,9 @@ MUTANTS = (
         "tests/execution/test_brought_back.py",
     ),
     Mutant(
-        "keeper/execution/lane.py",
-        "self._purse(Wei(balance // FILLERS_SHARE)",
-        "self._purse(Wei(balance)",
+        "keeper/execution/gaps.py",
+        "self._offers.purse(Wei(balance // FILLERS_SHARE)",
+        "self._offers.purse(Wei(balance)",
         "tests/execution/test_nonces.py",
     ),
     Mutant(
@@ -733,7 +733,7 @@ MUTANTS = (
         "tests/execution/test_leftovers_followed.py",
     ),
     Mutant(
-        "keeper/execution/lane.py",
+        "keeper/execution/landed.py",
         "bool(rows or reopened or unseen or fresh or await self._dispatch.open_rows())",
         "bool(rows or reopened or unseen or fresh)",
         "tests/execution/test_leftovers_followed.py",

@@ -9,9 +9,9 @@ from keeper.cli.given import kept_of
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text
 from keeper.execution.course import SendFailedError
-from keeper.execution.lane import wish_key
 from keeper.execution.lock import SignerLockedError
 from keeper.execution.tx_state import TxState
+from keeper.execution.wishes import wish_key
 from keeper.journal import Journal, Transaction
 from keeper.service import app as house_of
 from keeper.service.journal_file import remembered

@@ -14,7 +14,6 @@ from keeper.chain import accounts
 from keeper.chain.accounts import Receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Upstream
-from keeper.chain.tolls import Toll
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
@@ -22,28 +21,23 @@ from keeper.execution import grants
 from keeper.execution.convoy import Convoy
 from keeper.execution.course import Guidance, SendFailedError
 from keeper.execution.delegation import Delegation
-from keeper.execution.dispatch import SPENT_ELSEWHERE, STRANDED, Dispatch, Outgoing, Wire, fees_of
+from keeper.execution.dispatch import Dispatch, Outgoing, Wire
 from keeper.execution.flight import Flight
+from keeper.execution.gaps import Gaps
 from keeper.execution.holders import Holder, OwnKey
-from keeper.execution.pricing import Demands, NoOffer, Offer, Pricing, Purse
+from keeper.execution.landed import Landed
+from keeper.execution.offers import Offers, tolled
+from keeper.execution.pricing import Demands, NoOffer, Offer, Pricing
 from keeper.execution.ready import Ready, read_ready
 from keeper.execution.saying import CANCEL_GAS
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
-from keeper.execution.traces import Foreign
 from keeper.execution.tx_state import TxState
+from keeper.execution.wishes import Wishes
 from keeper.journal import Journal, Transaction
-from keeper.venues.ports import Call
 
 USE_UP = "use up a delegation that was called off"
 TAKE_BACK = "use up a signature that was shown and not used"
-
-MOST_FILLERS = 4
-"""Nonces below our first pending one that are used up to let it through; beyond a wider gap it is given up."""
-FILLERS_SHARE = 20
-"""All fillers together cost at most a twentieth of what the signer has for gas."""
-LOOKS_A_HEAD = 16
-"""Transactions of unknown fate that are looked for at each head."""
 
 
 class Lane:
@@ -72,16 +66,17 @@ class Lane:
         self._blocks = blocks
         self._journal = journal
         self._pricing = Pricing(node, blocks, signer.address, cap)
-        self._flight = Flight(self._dispatch, self._quote, timings, poll_s, clock, self._wishes)
-        self._has_unconfirmed = True
+        wishes = Wishes(journal, blocks.chain_id, signer.address)
+        self._flight = Flight(self._dispatch, self._quote, timings, poll_s, clock, wishes.take)
+        self._offers = Offers(self._pricing, self._flight.nothing)
+        self._gaps = Gaps(self._dispatch, self._pricing, self._offers)
+        self._landed = Landed(self._dispatch)
         self._may_have_granted = True
         """Whether an authorization may have been signed whose nonce is not seen to be used."""
         self._ready: Ready | None = None
         self.delegation = Delegation(node, signer.address)
         self._doubted = 0
         """What a node said of the nonce when the last plan was signed, and was not believed; zero for nothing."""
-        self._found: list[Transaction] = []
-        self._has_disproved = False
         self._leftovers: asyncio.Task[tuple[Transaction, ...]] | None = None
         self._trouble: BaseException | None = None
         self.is_stuck = False
@@ -114,7 +109,7 @@ class Lane:
         self.is_stuck |= is_not_mined(self._trouble)
 
     async def _take_up(self, patience_s: float | None) -> tuple[Transaction, ...]:
-        rows = await self._fill_gap(await self._dispatch.open_rows())
+        rows = await self._gaps.fill(await self._dispatch.open_rows())
         if not rows:
             return ()
         no_more = Guidance(ceiling=Wei(0), cancel_ceiling=None, give_up_s=patience_s, one_by_one=self._one_by_one)
@@ -123,7 +118,7 @@ class Lane:
         except SendFailedError as error:
             if error.reason is Reason.NOT_MINED:
                 raise
-        self._has_unconfirmed = True
+        self._landed.has_unconfirmed = True
         return rows
 
     async def _leave_leftovers(self) -> None:
@@ -164,7 +159,7 @@ class Lane:
         self.is_stuck = False
         self._may_have_granted |= any(item.delegate for item in outgoing)
         rows = await self._signed_from_ready(outgoing, guidance) or await self._signed(outgoing, guidance)
-        self._has_unconfirmed = True
+        self._landed.has_unconfirmed = True
         try:
             receipts = await self._flight.fly(rows, replace(guidance, one_by_one=self._one_by_one))
         except SendFailedError as error:
@@ -195,7 +190,7 @@ class Lane:
             raise SendFailedError(Reason.SAFE_NONCE_USED, moved)
         if len(outgoing) > 1:
             await self.delegation.learn(first)
-        offer, outgoing = await self._offer(guidance.ceiling, outgoing, pending)
+        offer, outgoing = await self._offers.offer(guidance.ceiling, outgoing, pending)
         at = {row.nonce: row for row in pending}
         rows = list[Transaction]()
         for nonce, item in enumerate(outgoing, first):
@@ -228,7 +223,7 @@ class Lane:
             return ()
         market = replace(ready.market, base_fee=block.base_fee)
         outgoing = tolled(outgoing, market.toll)
-        offer = self._pricing.at(market, guidance.ceiling, self._purse(guidance.balance, outgoing, market.toll))
+        offer = self._pricing.at(market, guidance.ceiling, self._offers.purse(guidance.balance, outgoing, market.toll))
         return await self._dispatch.sign_all(outgoing, ready.nonce, offer, entry) if isinstance(offer, Offer) else ()
 
     async def _settled_first(self, guidance: Guidance) -> tuple[tuple[Transaction, ...], int]:
@@ -258,82 +253,21 @@ class Lane:
             if then.number != mined:
                 number = guidance.decided_at.number
                 raise SendFailedError(Reason.STALE_STATE, f"nonce {mined} is next, {then.number} was at block {number}")
-        return await self._reachable(pending, mined), mined
-
-    async def _reachable(self, rows: Sequence[Transaction], mined: int) -> tuple[Transaction, ...]:
-        """Return the rows that the chain may come to; give up those far above: their nonces were given too high."""
-        reached, end = list[Transaction](), mined
-        for row in rows:
-            if row.nonce - end > MOST_FILLERS:
-                await self._dispatch.settle(row, TxState.EXPIRED, error=STRANDED)
-                continue
-            reached.append(row)
-            end = row.nonce + 1
-        return tuple(reached)
+        return await self._gaps.reachable(pending, mined), mined
 
     async def tend(self, head: BlockRef, confirmations: int, *, is_reorg: bool = False) -> tuple[str, ...]:
-        """See to what is mined until a reorg can no longer take it away; return what a reorg took.
-
-        Asks the node nothing when everything is confirmed, unless the head came on another history (``is_reorg``).
-        Raises NodeError.
-        """
+        """See to what is mined until a reorg can no longer take it away; return what a reorg took. Raises NodeError."""
         self._pricing.saw(head)
-        if not self._has_unconfirmed and not is_reorg:
-            return ()
         self._may_have_granted |= is_reorg
-        mined = await self._dispatch.mined_nonce()
-        reopened = await self._dispatch.reopen(mined)
-        taken, rows = [row.attempts[-1].hash for row in reopened], await self._dispatch.unconfirmed()
-        for row in rows:
-            hash_ = row.attempts[-1].hash
-            now, receipt = await self._dispatch.look(row)
-            if receipt is None and TxState(now.state).has_landed:
-                if row.nonce < mined:
-                    # used still, so no reorg freed it: the receipt is late, or its node does not keep it
-                    await self._dispatch.settle(now, TxState.UNSEEN, error=Reason.RECEIPT_MISSING.short)
-                    continue
-                await self._dispatch.settle(now, TxState.PENDING)
-                await self._dispatch.broadcast(row)
-                taken.append(hash_)
-            elif receipt is None:
-                continue  # an earlier intent landed in its place
-            elif receipt.succeeded and head.number - receipt.block_number + 1 >= confirmations:
-                await self._dispatch.settle(now, TxState.CONFIRMED, receipt=receipt)
-        unseen = await self._look_for_the_unseen()
-        fresh = await self._look_at_what_cost_nothing(head, confirmations, mined, is_reorg=is_reorg)
-        self._has_unconfirmed = bool(rows or reopened or unseen or fresh or await self._dispatch.open_rows())
-        return tuple(taken)
+        return await self._landed.tend(head, confirmations, is_reorg=is_reorg)
 
-    async def _look_at_what_cost_nothing(
-        self, head: BlockRef, confirmations: int, mined: int, *, is_reorg: bool
-    ) -> int:
-        """Look again at what reverted, and after a reorg at what another outran: on this history it may have landed.
+    def take_found(self) -> tuple[Transaction, ...]:
+        """Return what was unseen and has landed after all, once."""
+        return self._landed.take_found()
 
-        Returns how much of it a reorg may still change. Raises NodeError.
-        """
-        rows, fresh = await self._dispatch.costless(range(max(0, mined - LOOKS_A_HEAD), mined)), 0
-        for row in rows:
-            is_fresh = row.block_number is not None and head.number - row.block_number + 1 < confirmations
-            fresh += is_fresh
-            if not is_fresh and not is_reorg:
-                continue
-            now, receipt = await self._dispatch.look(row)
-            if receipt is not None and receipt.succeeded:
-                self._found.append(now)
-        return fresh
-
-    async def _look_for_the_unseen(self) -> int:
-        """Look once more for what landed without a receipt; return how many are unseen still. Raises NodeError."""
-        rows = (await self._dispatch.unseen())[-LOOKS_A_HEAD:]
-        for row in rows:
-            now, receipt = await self._dispatch.look(row)
-            if receipt is not None:
-                self._found.append(now)
-            elif now.state == "unseen" and isinstance(found := await self._dispatch.trace(row), Foreign):
-                await self._dispatch.settle(row, TxState.EXPIRED, error=f"{SPENT_ELSEWHERE} ({found.hash})")
-                self._dispatch.nonces.trust(row.nonce + 1)
-                self._has_disproved = True
-        return len(await self._dispatch.unseen())
+    def take_disproved(self) -> bool:
+        """Return whether something unseen was shown never to have landed, once."""
+        return self._landed.take_disproved()
 
     async def unused_grant(self) -> Transaction | None:
         """Return what was signed with an authorization that is good still, though another took its nonce (EIP-7702).
@@ -351,9 +285,9 @@ class Lane:
     async def use_up(self, granted: Transaction, ceiling: Wei | None) -> None:
         """Sign and send a transfer of nothing at an authorization's nonce. Raises SendFailedError, NodeError."""
         item = replace(self._flight.nothing(granted), call=replace(self._flight.nothing(granted).call, purpose=USE_UP))
-        offer, (item,) = await self._offer(ceiling, [item], ())
+        offer, (item,) = await self._offers.offer(ceiling, [item], ())
         await self._dispatch.broadcast(await self._dispatch.sign(item, granted.nonce + 1, offer))
-        self._has_unconfirmed = True
+        self._landed.has_unconfirmed = True
 
     async def take_back(self, ceiling: Wei | None) -> bool:
         """Use up, with nothing else to send, what a signature of ours is still good for; return whether it was needed.
@@ -368,9 +302,9 @@ class Lane:
         *_, last = await self._journal.transactions.at_nonce(self._blocks.chain_id, self.signer.address, highest)
         call = await self.holder.ending(TAKE_BACK)
         item = Outgoing(call, last.decision_id, last.step, 0, max(CANCEL_GAS, call.least_gas))
-        offer, (item,) = await self._offer(ceiling, [item], ())
+        offer, (item,) = await self._offers.offer(ceiling, [item], ())
         await self._dispatch.broadcast(await self._dispatch.sign(item, await self._dispatch.mined_nonce(), offer))
-        self._has_unconfirmed = True
+        self._landed.has_unconfirmed = True
         return True
 
     async def of_decision(self, decision_id: int) -> tuple[Transaction, ...]:
@@ -395,10 +329,10 @@ class Lane:
         if not pending:
             return 0
         endings = await self._flight.endings(pending)
-        offer, nothing = await self._offer(ceiling, endings, pending)
+        offer, nothing = await self._offers.offer(ceiling, endings, pending)
         for row, item in zip(pending, nothing, strict=True):
             await self._dispatch.broadcast(await self._dispatch.sign(item, row.nonce, offer, row))
-        self._has_unconfirmed = True
+        self._landed.has_unconfirmed = True
         return len(pending)
 
     async def _needless(self, judged_at: BlockRef, *, is_stranded: bool) -> tuple[Transaction, ...]:
@@ -412,16 +346,6 @@ class Lane:
             return ()
         return pending
 
-    def take_found(self) -> tuple[Transaction, ...]:
-        """Return what was unseen and has landed after all, once."""
-        found, self._found = tuple(self._found), []
-        return found
-
-    def take_disproved(self) -> bool:
-        """Return whether something unseen was shown never to have landed, once."""
-        has, self._has_disproved = self._has_disproved, False
-        return has
-
     async def is_clear(self) -> bool:
         """Return whether nothing is signed or pending."""
         return not await self._dispatch.open_rows()
@@ -430,95 +354,15 @@ class Lane:
         """Leave what is pending to the next run: it is in the journal."""
         await self._leave_leftovers()
 
-    # --- nonces ------------------------------------------------------------------------------------------------------
-
     @property
     def _one_by_one(self) -> bool:
         """Whether one transaction of this account is handed over at a time: it is delegated, or a node said so."""
         return self._flight.met_one_by_one or self.delegation.contract is not None
 
-    async def _fill_gap(self, rows: Sequence[Transaction]) -> tuple[Transaction, ...]:
-        """Use up nonces below our first pending one that nothing is known to be at: else it would wait for ever.
-
-        Few, and for little: what waits above a wider gap, or a dearer one, is given up. Returns what may land.
-        """
-        if not rows:
-            return ()
-        mined = await self._dispatch.mined_nonce()
-        reached = await self._reachable(rows, mined)
-        missing = range(mined, reached[0].nonce) if reached else range(0)
-        if not missing:
-            return reached
-        market, balance = await self._pricing.ready()
-        filler = Call(self.signer.address, b"", Wei(0), "fill a gap in the nonces")
-        item = Outgoing(filler, reached[0].decision_id, reached[0].step, 0, CANCEL_GAS)
-        fillers = tolled([item] * len(missing), market.toll)
-        offer = self._pricing.at(market, None, self._purse(Wei(balance // FILLERS_SHARE), fillers, market.toll))
-        if isinstance(offer, NoOffer):
-            for row in reached:
-                await self._dispatch.settle(row, TxState.EXPIRED, error=f"{STRANDED}; filling them: {offer.detail}")
-            return ()
-        for nonce, item in zip(missing, fillers, strict=True):
-            await self._dispatch.broadcast(await self._dispatch.sign(item, nonce, offer))
-        return reached
-
-    # --- fees --------------------------------------------------------------------------------------------------------
-
     async def _quote(self, ceiling: Wei | None, rows: Sequence[Transaction], asked: Demands) -> Offer | NoOffer:
-        """Return what may be offered for rows that are signed already. Raises NodeError."""
-        market, balance = await self._pricing.ready()
-        gas, sizes = sum(row.gas_limit for row in rows), [len(row.data) // 2 for row in rows]
-        beside = Wei(sum(row.value for row in rows) + sum(market.toll.wei_for(size) for size in sizes))
-        return self._pricing.at(market, ceiling, self._pricing.purse(balance, gas, beside), asked)
-
-    async def _offer(
-        self, ceiling: Wei | None, outgoing: Sequence[Outgoing], pending: Sequence[Transaction]
-    ) -> tuple[Offer, Sequence[Outgoing]]:
-        """Return fees within the ceiling and the balance, and enough to replace what is pending.
-
-        Returns what is to be signed as well: with the gas that a rollup charges for its parent chain. Raises
-        SendFailedError, NodeError.
-        """
-        market, balance = await self._pricing.ready()
-        outgoing = tolled(outgoing, market.toll)
-        leftovers = [self._flight.nothing(row) for row in pending[len(outgoing) :]]
-        purse = self._purse(balance, [*outgoing, *leftovers], market.toll)
-        offer = self._pricing.at(market, ceiling, purse, Demands(over=tuple(fees_of(row) for row in pending)))
-        if isinstance(offer, NoOffer):
-            raise SendFailedError(offer.reason, offer.detail)
-        return offer, outgoing
-
-    def _purse(self, balance: Wei, outgoing: Sequence[Outgoing], toll: Toll) -> Purse:
-        gas = sum(item.gas_limit for item in outgoing)
-        beside = sum(item.call.value + toll.wei_for(len(item.call.data)) for item in outgoing)
-        return self._pricing.purse(balance, gas, Wei(beside))
-
-    # --- by hand -----------------------------------------------------------------------------------------------------
-
-    async def _wishes(self, pending: tuple[Transaction, ...]) -> dict[int, str]:
-        """Return, and take off the list, what the owner asked of pending transactions with ``keeper tx``."""
-        key = wish_key(self._blocks.chain_id, self.signer.address)
-        asked = await self._journal.facts.get(key)
-        if not asked:
-            return {}
-        mine = {row.id: asked[str(row.id)] for row in pending if str(row.id) in asked}
-        if mine:
-            await self._journal.facts.set(key, None)
-        return mine
+        return await self._offers.quote(ceiling, rows, asked)
 
 
 def is_not_mined(error: BaseException | None) -> bool:
     """Return whether a flight ended because its time was over."""
     return isinstance(error, SendFailedError) and error.reason is Reason.NOT_MINED
-
-
-def tolled(outgoing: Sequence[Outgoing], toll: Toll) -> Sequence[Outgoing]:
-    """Return calls with the gas that a rollup charges for its parent chain on top of what they use."""
-    if not toll.gas:
-        return outgoing
-    return [replace(item, gas_limit=item.gas_limit + toll.gas_for(len(item.call.data))) for item in outgoing]
-
-
-def wish_key(chain_id: int, signer: str) -> str:
-    """Return where ``keeper tx`` leaves what the owner asks of a running keeper."""
-    return f"tx-wishes:{chain_id}:{signer}"

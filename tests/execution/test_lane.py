@@ -18,11 +18,12 @@ from keeper.core.units import Address, Wei
 from keeper.execution import flight
 from keeper.execution.course import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.lane import Lane, wish_key
+from keeper.execution.lane import Lane
 from keeper.execution.pricing import Demands
 from keeper.execution.recheck import Change, Drop, Keep
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
+from keeper.execution.wishes import wish_key
 from keeper.journal import Journal, NewDecision, open_journal
 from keeper.venues.ports import Call
 

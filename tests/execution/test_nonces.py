@@ -14,7 +14,7 @@ from test_lane import Rig, guidance, rig  # noqa: F401 - a fixture
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution.course import SendFailedError
-from keeper.execution.lane import FILLERS_SHARE, MOST_FILLERS
+from keeper.execution.gaps import FILLERS_SHARE, MOST_FILLERS
 from keeper.execution.nonces import Count, NonceFacts, believed
 from keeper.execution.pricing import Demands
 
