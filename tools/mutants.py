@@ -325,8 +325,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/lending_errand.py",
-        "if not plan.postcondition.is_met(promised):",
-        "if plan.postcondition.is_met(promised):",
+        "if not plan.postcondition.is_met(promised, then.holdings):",
+        "if plan.postcondition.is_met(promised, then.holdings):",
         "tests/execution/test_kept.py",
     ),
     # keeper/execution/lock.py
