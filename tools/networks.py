@@ -72,6 +72,16 @@ NETWORKS = (
 )
 
 
+BALANCER_V3 = "0xbA1333333333a1BA1108E8412f11850A5C319bA9"
+BALANCER_V3_ON = {"ethereum", "arbitrum", "base", "optimism", "avalanche", "spark"}
+"""From Balancer's documentation, "Deployment addresses"."""
+MULTI_SEND = (
+    'multi_send_call_only = "0x9641d764fc13c8B624c04430C7356C1C7C8102e2"'
+    "  # Safe 1.4.1; used only by signers with `safe`"
+)
+"""The same on every chain here: npm @safe-global/safe-deployments 1.37.56, v1.4.1/multi_send_call_only.json."""
+
+
 def _batch_account(name: str) -> list[str]:
     """Where EIP-7702 is live; Avalanche's C-Chain has no type-4 transactions."""
     known = f'batch_account = "{BATCH_ACCOUNT}"  # Simple7702Account v0.8; used only by signers with batch = true'
@@ -288,6 +298,17 @@ def bundler3(network: Network, package: Path) -> list[str]:
     ]
 
 
+def balancer_v3(network: Network) -> list[str]:
+    """Balancer v3's vault, at one address wherever it is: lends to accounts that are a Safe."""
+    if network.name not in BALANCER_V3_ON:
+        return []
+    return [
+        "",
+        "[balancer_v3]  # lends to accounts that are a Safe, within one transaction",
+        f'vault = "{BALANCER_V3}"',
+    ]
+
+
 def key(name: str) -> str:
     """A name as a TOML key: bare where it may be."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
@@ -337,6 +358,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
         f'multicall3 = "{MULTICALL3}"',
         f'wrapped_native = "{uniswap.wrapped_native}"',
         *_batch_account(network.name),
+        MULTI_SEND,
         f'block_time = "{uniswap.block_time}"',
         *_ens_registry(network),
         "",
@@ -354,6 +376,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
         *perp_v2(network, perp),
         *gmx_v2(network, gmx),
         *bundler,
+        *balancer_v3(network),
         "",
         "[price_safety]",
         *sequencer,

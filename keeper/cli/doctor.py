@@ -9,7 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from keeper.chain.errors import NodeError
-from keeper.cli import doctor_drill, doctor_keys, doctor_machine, doctor_market, doctor_nodes, doctor_rules
+from keeper.cli import (
+    doctor_drill,
+    doctor_keys,
+    doctor_machine,
+    doctor_market,
+    doctor_nodes,
+    doctor_rules,
+    doctor_safes,
+)
 from keeper.cli.doctor_findings import Finding, failing, fine
 from keeper.cli.doctor_machine import examine_alarms
 from keeper.core.snapshot import BlockRef, Snapshot
@@ -84,6 +92,7 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef, *, has_
         findings += await doctor_machine.examine_pauses(engine, settings)
     for signer in settings.signers:
         findings.append(await doctor_keys.account(engine, settings, signer, block))
+        findings += doctor_safes.examine(snapshot.safes, settings, signer) if snapshot else ()
     return findings
 
 

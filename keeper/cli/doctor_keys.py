@@ -85,11 +85,13 @@ def examine_locks(settings: Settings) -> Iterator[Finding]:
 
 def gas_money(snapshot: Snapshot, settings: Settings, needed: Mapping[Address, int]) -> Iterator[Finding]:
     """Yield what each account can pay for gas, against the dearest plan that was rehearsed for it."""
-    signers = {s.address: s.name for s in settings.signers}
-    for address, wallet in snapshot.wallets.items():
-        topic = f"gas money of {signers.get(address, short_address(address))}"
-        least = max(LEAST_NATIVE, needed.get(address, 0))
-        wanted = max(least, DEARER * needed.get(address, 0))
+    signers = {s.account: s.name for s in settings.signers}
+    payers = {s.account: s.address for s in settings.signers}
+    for account, wallet in snapshot.wallets.items():
+        address = payers.get(account, account)
+        topic = f"gas money of {signers.get(account, short_address(account))}"
+        least = max(LEAST_NATIVE, needed.get(account, 0))
+        wanted = max(least, DEARER * needed.get(account, 0))
         if wallet.native < least:
             text = f"{wei_text(wallet.native)}: less than {wei_text(Wei(least))} may not pay a rescue"
             yield failing(topic, text, f"send native currency to {address}")
@@ -118,4 +120,6 @@ async def account(engine: Opened, settings: Settings, signer: Signer, block: Blo
     if code:
         text = "is a contract of its own: plans go out call by call"
         return failing(topic, text, "take `batch` out of [[signers]]") if wanted else fine(topic, text)
+    if signer.safe:
+        return fine(topic, f"acts for the Safe {signer.safe}: a plan is one transaction")
     return fine(topic, "plain: plans go out call by call (`batch = true` makes them one transaction)")

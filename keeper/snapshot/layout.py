@@ -89,7 +89,8 @@ class Page:
             s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3, payers.get(s))) for s in spenders
         }
         self._safes = {safe.address: sheet.add(state_probe(safe)) for safe in safes_of(network, positions)}
-        self._lendable = {x.name: sheet.add(x.there_probe(list(used))) for x in lenders}
+        lends = [x for x in lenders if self._safes or not x.calls_back]
+        self._lendable = {x.name: sheet.add(x.there_probe(list(used))) for x in lends}
         self._averages = [
             (sheet.add(r.probe(network.twap_window_s)), sheet.add(_price(known, r.quote)))
             for r in known.references

@@ -7,7 +7,7 @@ const path = require('path')
 
 const VAULT = 'node_modules/@balancer-labs/v3-vault/contracts'
 const VAULTS = ['Vault', 'VaultExtension', 'VaultAdmin', 'ProtocolFeeController']
-const OWN = ['Stranger', 'Refuser']
+const OWN = ['Assenter', 'Refuser', 'SilentVault', 'Stranger']
 const SAFE = 'node_modules/@safe-global/safe-smart-account/build/artifacts/contracts'
 const SAFES = ['SafeL2', 'proxies/SafeProxyFactory', 'libraries/MultiSendCallOnly', 'libraries/MultiSend']
 

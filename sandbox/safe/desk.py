@@ -34,7 +34,7 @@ class SafeDesk:
         self.singleton = self._deploy("SafeL2")
         self.factory = self._deploy("SafeProxyFactory")
         self.multi_send = self._deploy("MultiSendCallOnly")
-        self.vault = self._deploy_vault()
+        self.vault = self._deploy_vault(self._deploy("Assenter").address)
         self.stranger = self._deploy("Stranger")
         self._made = 0
 
@@ -78,6 +78,15 @@ class SafeDesk:
         opened = self.stranger.functions.open(self.vault.address, self.vault.address, booked)
         self.chain.send(opened, self.admin, GAS)
 
+    def pause(self) -> None:
+        """Its governance pauses the vault."""
+        self.chain.send(self.vault.functions.pauseVault(), self.admin)
+
+    def go_silent(self) -> None:
+        """From now on it says that it lends, and never calls back."""
+        code = self.chain.w3.eth.get_code(self._deploy("SilentVault").address)
+        self.world.rpc("anvil_setCode", self.vault.address, code.to_0x_hex())
+
     def reserves(self, symbol: str) -> int:
         return int(self.vault.functions.getReservesOf(self.world.token(symbol).address).call())
 
@@ -90,17 +99,17 @@ class SafeDesk:
             f'\n[balancer_v3]\nvault = "{self.vault.address}"\n'
         )
 
-    def _deploy_vault(self) -> Contract:
+    def _deploy_vault(self, authorizer: str) -> Contract:
         """The vault's parts must know its address before it exists: it comes three transactions later."""
         nonce = self.chain.w3.eth.get_transaction_count(Web3.to_checksum_address(self.admin))
         address = to_checksum_address(keccak(rlp.encode([bytes.fromhex(self.admin[2:]), nonce + 3]))[12:])
         admin = self._deploy("VaultAdmin", address, PAUSE_S, PAUSE_S, 10**6, 10**4)
         extension = self._deploy("VaultExtension", address, admin.address)
         fees = self._deploy("ProtocolFeeController", address, 0, 0)
-        vault = self._deploy("Vault", extension.address, self.admin, fees.address)
+        vault = self._deploy("Vault", extension.address, authorizer, fees.address)
         assert vault.address == address
-        views = [one for one in extension.abi if one.get("name") == "getReservesOf"]
-        return self.chain.w3.eth.contract(address=vault.address, abi=[*vault.abi, *views])
+        wanted = [one for one in (*extension.abi, *admin.abi) if one.get("name") in ("getReservesOf", "pauseVault")]
+        return self.chain.w3.eth.contract(address=vault.address, abi=[*vault.abi, *wanted])
 
     def deploy(self, name: str, *args: Any) -> Contract:
         """One of the sandbox's own contracts."""

@@ -15,14 +15,8 @@ from sandbox.paths import BUILD
 HERE = Path(__file__).resolve().parent
 CONTRACTS = BUILD / "safe"
 STAMP = BUILD / "safe.stamp"
-MADE_FROM = (
-    "package.json",
-    "package-lock.json",
-    ".npmrc",
-    "compile.js",
-    "contracts/Stranger.sol",
-    "contracts/Refuser.sol",
-)
+OWN = tuple(f"contracts/{path.name}" for path in sorted((HERE / "contracts").glob("*.sol")))
+MADE_FROM = ("package.json", "package-lock.json", ".npmrc", "compile.js", *OWN)
 
 
 @cache

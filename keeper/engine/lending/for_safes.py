@@ -5,7 +5,9 @@ from __future__ import annotations
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
+from keeper.core.units import Address
 from keeper.engine.engine import Engine
+from keeper.execution.rehearsal import Refused
 from keeper.execution.through_safe import ThroughSafe, nonces_used
 from keeper.venues.contracts.safe import Safe
 from keeper.venues.ports import ReadFailedError
@@ -22,3 +24,11 @@ def through(engine: Engine, snapshot: Snapshot, safe: Safe) -> ThroughSafe:
     turns, sender = engine.rehearser.at(snapshot.block), engine.senders.get(safe.address)
     ahead = sum(nonces_used(safe, turn.calls) for turn in turns if turn.sender == safe.owner)
     return ThroughSafe(safe, state.nonce + ahead, sender.lane.holder.exposed if sender else None)
+
+
+def named(snapshot: Snapshot, account: Address, refused: Refused) -> Refused:
+    """Return why a plan does not work, with the guard of its Safe where there is one that may be why."""
+    state = snapshot.safes.get(account)
+    if state is None or state.guard is None or refused.reason is not Reason.REHEARSAL_FAILED:
+        return refused
+    return Refused(Reason.SAFE_GUARD, f"{refused.detail} (guard {state.guard})")
