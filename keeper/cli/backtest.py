@@ -20,6 +20,8 @@ from keeper.cli.reports import BEGIN, END, differences, read_report
 from keeper.cli.show_backtest import page, table
 from keeper.cli.words import as_json_text
 from keeper.core.family import Family
+from keeper.core.lending.actions.deleverage import DELEVERAGE
+from keeper.core.lending.actions.rescues import REPAY, TOP_UP
 from keeper.core.units import USD, decimal_of
 from keeper.settings import Settings
 from keeper.settings.fields import as_seconds
@@ -240,7 +242,7 @@ def _rule(name: str, trigger: str, target: str, goal: str, when: str) -> dict[st
         "name": name,
         "when": {when: trigger},
         "restore": {goal: target},
-        "actions": ["top_up", "repay", "deleverage"],
+        "actions": [action.key for action in (TOP_UP, REPAY, DELEVERAGE)],
         "cooldown": COOLDOWN,
         "limits": {"max_slippage_bps": SLIPPAGE_BPS},
     }
