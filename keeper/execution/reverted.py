@@ -13,6 +13,8 @@ from keeper.venues.codec.abi import error_selector, inner_error, revert_reason
 from keeper.venues.contracts import batch_account
 from keeper.venues.registry import CHANGED_ERRORS, CHANGED_WORDS, PRICE_ERRORS, PRICE_WORDS, insists, is_trade
 
+OTHER_NONCE = "GS026"
+"""What a Safe says of a signature that is good for another nonce of it."""
 NEARLY_ALL = 98
 """Percent of its gas limit from which a transaction is taken to have run out of gas."""
 
@@ -39,6 +41,8 @@ async def why_reverted(node: Upstream, row: Transaction, receipt: Receipt) -> tu
 
 def _reason(calldata: bytes, error: bytes, said: str) -> Reason:
     """Return why a venue or an exchange refused: somebody was there before us, or the price moved."""
+    if OTHER_NONCE in said:
+        return Reason.SAFE_NONCE_USED
     failed, inner = batch_account.call_that_failed(calldata, error), inner_error(error)
     if failed is not None and insists(failed):
         return Reason.POSITION_CHANGED

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from armed_stage import AS_USUAL, AT_ONCE, staged
+from proxy import RpcProxy
 from safe_scene import SafeScene
-from scenes import ETHER
+from scenes import DOLLAR, ETHER
 
 from sandbox.safe.desk import SafeDesk
 from sandbox.world import World
@@ -63,3 +65,52 @@ def test_a_safe_is_restored_by_one_transaction_at_any_health(scene: SafeScene, h
     assert scene.desk.reserves("USDC") == stock
     assert set(left(scene).values()) == {0}
     assert 0 < scene.world.balance("WETH", scene.owner) < 5 * ETHER, "what the sale did not take is the owner's"
+
+
+async def test_a_rescue_of_a_safe_made_ready_is_one_read_and_one_send(scene: SafeScene, proxy: RpcProxy) -> None:
+    """Signed for the nonces that the block's own read shows; what was shown is in the journal before it is sent."""
+    scene.url = proxy.url
+    scene.open().crash("2290")
+    scene.write()
+    async with staged(scene) as stage:
+        assert await stage.arm()
+        stage.come("2286")
+        proxy.forget()
+        assert (await stage.how()).startswith(AT_ONCE), stage.why
+        asked = [request["method"] for request in proxy.asked]
+        assert asked[: asked.index("eth_sendRawTransaction") + 1] == [
+            "eth_getBlockByNumber",
+            "eth_call",
+            "eth_sendRawTransaction",
+        ]
+        fact = await stage.engine.journal.facts.get(f"safe:31337:{scene.safe}")
+        assert fact == {"nonce": 1}
+    assert (scene.nonce(), scene.safe_nonce()) == (1, 2)
+    assert scene.health() == pytest.approx(1.6, rel=2e-3)
+
+
+async def test_what_was_made_ready_for_another_nonce_of_the_safe_is_not_sent(scene: SafeScene) -> None:
+    """Another owner acted since: it is made anew, and rehearsed as usual."""
+    scene.open().crash("2290")
+    scene.write()
+    async with staged(scene) as stage:
+        assert await stage.arm()
+        token = scene.world.token("DAI")
+        data = token.encode_abi("approve", [scene.world.pool.address, 0])
+        scene.desk.run(scene.safe, scene.world.account(0), token.address, data)
+        stage.come("2286")
+        assert (await stage.how()).startswith(AS_USUAL), stage.why
+    assert scene.safe_nonce() == 3
+    assert scene.health() == pytest.approx(1.6, rel=2e-3)
+
+
+def test_a_safe_borrows_of_morpho_where_the_vault_has_nothing(scene: SafeScene) -> None:
+    """The bundler takes a Safe like any account: approval and bundle are calls of one transaction, by nonce n alone."""
+    scene.lends = True
+    scene.open().crash("1860.63")
+    scene.world.rpc("anvil_setCode", scene.desk.vault.address, "0x")
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), (row["decision"], row["outcome"])
+    assert (scene.nonce(), scene.safe_nonce()) == (1, 1)
+    assert scene.world.balance("USDC", scene.safe) > DOLLAR
+    assert scene.health() == pytest.approx(1.6, rel=2e-3)

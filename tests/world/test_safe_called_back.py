@@ -13,7 +13,7 @@ from proxy import Answer, Request, RpcProxy, refuse
 from safe_scene import SafeScene
 from web3 import Web3
 
-from keeper.execution.lane import wish_key
+from keeper.execution.wishes import wish_key
 from sandbox.errors import RevertedError
 from sandbox.safe.desk import SafeDesk
 from sandbox.world import World
@@ -183,7 +183,7 @@ def test_another_owners_transaction_meanwhile_reverts_the_rescue_and_the_next_on
     code, row = scene.once("--live")
     first = scene.world.w3.eth.get_transaction_receipt(Web3.keccak(hexstr=sends.raw[0]))
     assert first["status"] == 0
-    assert row["outcome"]["kind"] == "failed", row["outcome"]
+    assert (row["outcome"]["kind"], row["outcome"]["reason"]) == ("failed", "safe_nonce_used"), row["outcome"]
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), json.dumps(row["outcome"])
     assert not can_run(scene, inner_half(scene.world, sends.raw[0]))

@@ -10,6 +10,7 @@ from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine.engine import Engine
+from keeper.engine.lending.for_safes import is_carried_alike
 from keeper.engine.lending.plan import gas_needed
 from keeper.engine.lending.preflight import Prepared, gate, priced
 from keeper.execution.armed import Armed, check_around, check_lent
@@ -45,6 +46,8 @@ def _fitted(engine: Engine, snapshot: Snapshot, intent: LendingIntent, signer: A
     executor = engine.senders.get(signer)
     if executor and (armed.nonce is None or executor.lane.ready_nonce(block) != armed.nonce):
         raise OutOfBoundsError("the signer's nonce is not ready, or not what it was")
+    if not is_carried_alike(engine, snapshot, armed.script.carrier):
+        raise OutOfBoundsError("the account's own nonce, or who has a say in it, is not what it was")
     floor, is_atomic = engine.terms.safety.health_floor, armed.script.carrier.is_atomic
     figures = project(armed.plan, armed.bounds, intent, wallet, ATOMIC_FLOOR if is_atomic else floor)
     if figures.health_factor < min(floor, intent.assessment.figures.health_factor):

@@ -7,6 +7,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address
 from keeper.engine.engine import Engine
+from keeper.execution.carriers import Carrier
 from keeper.execution.rehearsal import Refused
 from keeper.execution.through_safe import ThroughSafe, nonces_used
 from keeper.venues.contracts.safe import Safe
@@ -24,6 +25,18 @@ def through(engine: Engine, snapshot: Snapshot, safe: Safe) -> ThroughSafe:
     turns, sender = engine.rehearser.at(snapshot.block), engine.senders.get(safe.address)
     ahead = sum(nonces_used(safe, turn.calls) for turn in turns if turn.sender == safe.owner)
     return ThroughSafe(safe, state.nonce + ahead, sender.lane.holder.exposed if sender else None)
+
+
+def is_carried_alike(engine: Engine, snapshot: Snapshot, carrier: Carrier) -> bool:
+    """Return whether a plan made ready for an account would go out now as it was made ready."""
+    safe = engine.terms.safes.get(carrier.account)
+    if safe is None:
+        return True
+    try:
+        now = through(engine, snapshot, safe)
+    except ReadFailedError:
+        return False
+    return carrier in (now, now.one_by_one)
 
 
 def named(snapshot: Snapshot, account: Address, refused: Refused) -> Refused:
