@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keeper.core.account import SafeState
 from keeper.core.block import BlockRef
@@ -19,6 +19,7 @@ __all__ = [
     "LendingPosition",
     "Otherwise",
     "PricedAsset",
+    "Saving",
     "Snapshot",
     "Unreadable",
     "Wallet",
@@ -26,12 +27,38 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class Saving:
+    """Money of a signer that earns somewhere: what redeeming ``token`` gives of an asset now."""
+
+    token: Address
+    asset: Address
+    there: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class Wallet:
-    """What a signer can spend: native currency for gas, tokens by asset address."""
+    """What a signer can spend: native currency for gas, tokens by asset address, and savings in their order."""
 
     address: Address
     native: Wei
     tokens: dict[Address, Amount] = field(default_factory=dict)
+    savings: tuple[Saving, ...] = ()
+
+    def has(self, asset: Address) -> Amount:
+        """Return how much of an asset can be paid, savings redeemed."""
+        saved = sum(one.there for one in self.savings if one.asset == asset)
+        return Amount(self.tokens.get(asset, 0) + saved)
+
+    def without(self, asset: Address, amount: int) -> Wallet:
+        """Return the wallet after an amount was paid: of its own first, then of its savings in their order."""
+        own = min(amount, self.tokens.get(asset, 0))
+        left, kept = amount - own, list[Saving]()
+        for one in self.savings:
+            drawn = min(left, one.there) if one.asset == asset else 0
+            left -= drawn
+            kept.append(replace(one, there=Amount(one.there - drawn)))
+        tokens = {**self.tokens, asset: Amount(self.tokens.get(asset, 0) - own - left)}
+        return replace(self, tokens=tokens, savings=tuple(kept))
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Engine:
             for lender in self.reader.lenders.values()
             if lender.serves(market) and (can_be_called or not lender.calls_back)
         }
-        return Venues(market, self.reader.exchanges, lenders)
+        return Venues(market, self.reader.exchanges, lenders, self.reader.known.savers.get(name, {}))
 
     @property
     def native_symbol(self) -> str:

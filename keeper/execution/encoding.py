@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds
-from keeper.core.lending.moves import MARKET, Approve, Flash, Move, Spender, Swap
+from keeper.core.lending.moves import MARKET, Approve, Flash, Move, Redeem, Spender, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
@@ -16,9 +16,9 @@ from keeper.execution.carriers import Carrier, Use
 from keeper.execution.insisting import insist
 from keeper.execution.permit_signer import NoPermitError, PermitSigner
 from keeper.venues.contracts import erc20
-from keeper.venues.contracts.effects import token_decoders
+from keeper.venues.contracts.effects import either, token_decoders
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Borrower, Exchange, Lender, LendingMarket, Permit
+from keeper.venues.ports import Borrower, Exchange, Lender, LendingMarket, Permit, Saver
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Venues:
     exchanges: Mapping[str, Exchange]
     lenders: Mapping[str, Lender] = field(default_factory=dict)
     """Those that can speak to the market."""
+    savers: Mapping[Address, Saver] = field(default_factory=dict)
+    """Where the signer's savings are, by the token that stands for them."""
 
     @property
     def spenders(self) -> dict[Spender, Address]:
@@ -118,6 +120,8 @@ def allow_list(venues: Venues, assets: Collection[Address], carrier: Carrier) ->
     takers = [lender.spender for lender in venues.lenders.values() if lender.spender is not None]
     receipts = [token for token, of in venues.market.receipts.items() if of in assets] if takers else []
     found |= token_decoders(receipts, takers)
+    for saver in venues.savers.values():
+        found[saver.teller] = either(saver.decoder(), found.get(saver.teller))
     lent_by = [at for lender in venues.lenders.values() for at in lender.paid_by_wallet]
     return {**found, **token_decoders(assets, venues.spenders.values(), lent_by)}
 
@@ -184,6 +188,8 @@ def _call(
         return erc20.encode_approve(token, f"supplied {symbol}" if is_supply else symbol, taker, move.amount, whom)
     if isinstance(move, Flash):
         return _flash(move, venues, position, carrier, deadline, permits)
+    if isinstance(move, Redeem):
+        return venues.savers[move.token].encode(move.amount, carrier.account)
     if isinstance(move, Swap):
         symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
         return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)

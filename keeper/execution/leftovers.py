@@ -15,6 +15,7 @@ from keeper.venues.effects import (
     Borrows,
     Bundles,
     Call,
+    Draws,
     GivesBack,
     Leaf,
     Lends,
@@ -84,7 +85,7 @@ def payments(left: dict[Address, Amount], position: LendingPosition) -> list[Sup
 def _moved(leaf: Leaf) -> Iterator[tuple[Address, int | None]]:
     """Yield by asset what comes into the wallet; None where that is all there is."""
     match leaf:
-        case Takes(asset, amount) | Borrows(asset, amount):
+        case Takes(asset, amount) | Borrows(asset, amount) | Draws(asset, amount):
             yield asset, amount
         case Lends(asset, amount):
             yield asset, amount

@@ -10,7 +10,20 @@ from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.chain.gas import gas_limit
 from keeper.core.lending import figures as lending
-from keeper.core.lending.moves import GAS, MARKET, Approve, Borrow, Flash, Move, Repay, Supply, Swap, Unpledge, Withdraw
+from keeper.core.lending.moves import (
+    GAS,
+    MARKET,
+    Approve,
+    Borrow,
+    Flash,
+    Move,
+    Redeem,
+    Repay,
+    Supply,
+    Swap,
+    Unpledge,
+    Withdraw,
+)
 from keeper.core.lending.plan import Plan
 from keeper.core.pace import STILL
 from keeper.core.reasons import Reason
@@ -348,6 +361,8 @@ def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]
     match move, following:
         case Unpledge(), Withdraw():
             return True
+        case Redeem(asset, _, _), (Repay(paid_in, amount, _) | Supply(paid_in, amount)):
+            return asset == paid_in and leftover.get(asset, 0) < amount
         case ((Withdraw() | Borrow()), Swap(route, sold_, _)):
             return route.tokens[0] == move.asset and leftover.get(move.asset, 0) < sold_
         case Swap(route, _, _), (Repay(asset, amount, _) | Supply(asset, amount)):

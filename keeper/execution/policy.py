@@ -27,6 +27,7 @@ from keeper.venues.effects import (
     Claims,
     Closes,
     Decoder,
+    Draws,
     GivesBack,
     Insists,
     Leaf,
@@ -179,7 +180,7 @@ def _check_limits(spends: Sequence[int], grant: Grant, dust: int) -> None:
 # --- one effect ------------------------------------------------------------------------------------------------------
 
 
-def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
+def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:  # noqa: C901 - one case for each effect
     """Raise ValueError for what may not be done, whatever it moves."""
     match leaf:
         case Approves(asset, _, amount):
@@ -195,6 +196,8 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:
                 _may(part, grant, grounds)
         case UsesUp(account):
             _refuse(account != grant.signer, "a nonce of somebody else's account")
+        case Draws():
+            _check_savings(leaf, grant, grounds)
         case Lends() | GivesBack() | Returns():
             _check_loan(leaf, grant, grounds)
         case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells() | Insists():
@@ -211,6 +214,13 @@ def _check_permit(permit: Permits, grant: Grant, grounds: Grounds) -> None:
     """An approval by signature is one like any other; and no word of the owner's outlives the plan."""
     _may(Approves(permit.asset, permit.spender, permit.amount), grant, grounds)
     _refuse(permit.deadline > grant.deadline, f"a permit until {permit.deadline}, later than {grant.deadline}")
+
+
+def _check_savings(draws: Draws, grant: Grant, grounds: Grounds) -> None:
+    """A signer, be it a guardian, takes out what is its own, for its own wallet: what it is for is judged by itself."""
+    grounds.asset(draws.asset)
+    who = {grant.signer if draws.holder is None else draws.holder, draws.receiver}
+    _refuse(who != {grant.signer}, "savings of somebody else, or for somebody else")
 
 
 def _check_owner(leaf: Ours, grant: Grant) -> None:

@@ -19,6 +19,7 @@ from keeper.venues.effects import (
     Changes,
     Claims,
     Closes,
+    Draws,
     GivesBack,
     Insists,
     Leaf,
@@ -72,6 +73,8 @@ class Outlay:
                 return held.priced.value_up(abs(held.size) if size is None else size)
             case Lends() | GivesBack() | Returns():
                 return self._lend(leaf)
+            case Draws():
+                return 0  # what it pays for is counted
             case (
                 Takes() | Borrows() | Unpledges() | Insists() | Changes() | Cancels() | Claims() | Carries() | UsesUp()
             ):

@@ -265,6 +265,7 @@ def _signer(table: schema.SignerTable, path: Path) -> Signer:
         password_credential=table.password_credential,
         may_batch=table.batch,
         safe=Address(table.safe) if table.safe else None,
+        savings=tuple(dict.fromkeys(Address(token) for token in table.savings)),
     )
 
 

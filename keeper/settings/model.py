@@ -143,6 +143,8 @@ class Signer:
     """Whether the owner lets it delegate to the network's batch account (EIP-7702)."""
     safe: Address | None = None
     """The Safe that it acts for, as one of its owners; None where it acts for itself."""
+    savings: tuple[Address, ...] = ()
+    """What it holds that earns until a rescue needs it: shares of vaults, supplies in pools; drawn in this order."""
 
     @property
     def account(self) -> Address:

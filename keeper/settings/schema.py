@@ -167,6 +167,7 @@ class SignerTable(Table):
     password_credential: Text | None = None
     batch: bool = False
     safe: AddressField | None = None
+    savings: tuple[AddressField, ...] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from keeper.settings.model import Network, Position
 from keeper.snapshot.backing import Backed, discover_backing
 from keeper.snapshot.price_port import origins
 from keeper.venues.contracts import erc20
+from keeper.venues.contracts.savings import discover_saver
 from keeper.venues.feeds import rounds
 from keeper.venues.ports import (
     Discovery,
@@ -31,6 +32,7 @@ from keeper.venues.ports import (
     PoolReference,
     Pools,
     ReadFailedError,
+    Saver,
     VenueTable,
     joined,
 )
@@ -68,6 +70,8 @@ class Known:
     """What the chain's native currency is called when it is wrapped."""
     native_pool: PoolReference | None = None
     """Pools that give its price, where neither a market nor a feed does."""
+    savers: dict[str, dict[Address, Saver]] = field(default_factory=dict)
+    """Where the savings of a position's signer are, by position and token: those that can help this position."""
     used: dict[Address, Listed] = field(default_factory=dict)
     """The assets that matter to any of these positions, by asset."""
     backed: dict[Address, Backed] = field(default_factory=dict)
@@ -208,13 +212,14 @@ class Survey:
         new = [p.name for p in missing if p.family is Family.LENDING and p.name not in known.lost]
         if not new:
             return known
+        known = await self._with_savers(block, known, new)
         found = await self._blocks.discover_all(block, [self._account(known, name) for name in new])
         used = known.used | {x.asset: x for account in found for x in account.listings}
         more = replace(known, accounts={**known.accounts, **dict(zip(new, found, strict=True))}, used=used)
         if known.accounts and used.keys() == known.used.keys():
             return more
         backed, wrong = await self._blocks.discover(block, discover_backing(self._network, used, known.listings))
-        more = replace(more, flaws=await self._flaws(block), backed=backed)
+        more = replace(more, flaws=(*more.flaws, *await self._flaws(block)), backed=backed)
         try:
             pools, references, hubs = await self._pools(block, more)
         except ReadFailedError:
@@ -222,6 +227,32 @@ class Survey:
                 raise
             return replace(more, flaws=(*more.flaws, *wrong))
         return replace(more, pools=pools, references=references, hubs=hubs, flaws=(*more.flaws, *wrong))
+
+    async def _with_savers(self, block: BlockRef, known: Known, names: Sequence[str]) -> Known:
+        """Return what is known with where the signers of these positions have savings, and what is none said.
+
+        A supply in the very market and account of the position is no saving: it is its collateral.
+        """
+        savers, flaws = dict(known.savers), list[str]()
+        for name in names:
+            position = self._positions[name]
+            tokens = position.signer.savings if position.signer else ()
+            found = [await self._blocks.discover(block, discover_saver(token)) for token in tokens]
+            market, mine = self._market_of(known, name), dict[Address, Saver]()
+            for token, saver in zip(tokens, found, strict=True):
+                own = token in market.receipts and position.spender == position.owner
+                if saver is None or own or all(x.asset != saver.asset for x in market.listings):
+                    what = "is the position's own collateral" if own else "is no savings in an asset of the market"
+                    flaws.append(f"savings {token} of {position.spender}: {what}; it helps {name!r} in nothing")
+                else:
+                    mine[token] = saver
+            savers[name] = mine
+        return replace(known, savers=savers, flaws=(*known.flaws, *dict.fromkeys(flaws)))
+
+    def _market_of(self, known: Known, name: str) -> LendingMarket:
+        table = self._network.market_of(self._positions[name])
+        assert table is not None  # noqa: S101 - who has none is lost
+        return known.markets[table.name]
 
     async def _market(self, block: BlockRef, table: VenueTable) -> LendingMarket:
         """Find a lending market and the feeds behind its prices. Raises ReadFailedError: which address to correct."""
@@ -276,12 +307,10 @@ class Survey:
         return known if is_same else replace(known, perp_accounts=found, lost=lost)
 
     def _account(self, known: Known, name: str) -> Discovery[LendingAccount]:
-        position = self._positions[name]
-        table = self._network.market_of(position)
-        assert table is not None  # noqa: S101 - who has none is lost
-        market = known.markets[table.name]
+        position, market = self._positions[name], self._market_of(known, name)
         listed = [x.asset for x in market.listings[:MOST_LISTED]] if name in self._anything else []
-        return market.find_account(position.owner, [position.spender], [*self._named.get(name, []), *listed])
+        saved = [saver.asset for saver in known.savers.get(name, {}).values()]
+        return market.find_account(position.owner, [position.spender], [*self._named.get(name, []), *listed, *saved])
 
     async def _pools(
         self, block: BlockRef, known: Known

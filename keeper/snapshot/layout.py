@@ -10,7 +10,7 @@ from keeper.core.family import Family
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, Quoted, SecondPrice, Sequencer, best
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Unreadable, Wallet
+from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Saving, Unreadable, Wallet
 from keeper.core.snapshot import PricedAsset as Priced
 from keeper.core.units import Address, Amount
 from keeper.settings.model import Network, Position
@@ -29,6 +29,7 @@ from keeper.venues.ports import (
     Probe,
     Read,
     ReadFailedError,
+    Saver,
     ScopeOutdatedError,
 )
 
@@ -89,6 +90,7 @@ class Page:
             s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3, payers.get(s))) for s in spenders
         }
         self._safes = {safe.address: sheet.add(state_probe(safe)) for safe in safes_of(network, positions)}
+        self._savings = {s: self._saved(sheet, s) for s in spenders}
         lends = [x for x in lenders if self._safes or not x.calls_back]
         self._lendable = {x.name: sheet.add(x.there_probe(list(used))) for x in lends}
         self._averages = [
@@ -142,7 +144,7 @@ class Page:
         """Return what the answers say, each position by itself. Raises ReadFailedError for what all depend on."""
         moved = set[str]()
         read = {p.name: self._found(p, block, answers, moved) for p in self.positions}
-        wallets = {s: Wallet(s, *slot.decode(answers)) for s, slot in self._wallets.items()}
+        wallets = {s: Wallet(s, *slot.decode(answers), self._there(s, answers)) for s, slot in self._wallets.items()}
         prices = [s.decode(answers) for s in self._seconds]
         prices += [average.decode(answers)(quote.decode(answers)) for average, quote in self._averages]
         return PageSeen(
@@ -185,6 +187,16 @@ class Page:
             return None
         except ReadFailedError as error:
             return Unreadable(name, position.owner, error.doubt)
+
+    def _saved(self, sheet: Sheet, spender: Address) -> list[tuple[Saver, Slot[Amount]]]:
+        names = [p.name for p in self.positions if p.spender == spender]
+        savers = {token: saver for name in names for token, saver in self.known.savers.get(name, {}).items()}
+        return [(saver, sheet.add(saver.probe(spender))) for saver in savers.values()]
+
+    def _there(self, spender: Address, answers: Sequence[Answer]) -> tuple[Saving, ...]:
+        """Return what redeeming each saving of a spender gives now."""
+        found = [(saver, slot.decode(answers)) for saver, slot in self._savings[spender]]
+        return tuple(Saving(saver.token, saver.asset, there) for saver, there in found if there)
 
     def _has_new_money(self, wallets: Mapping[Address, Wallet]) -> bool:
         """Whether a wallet holds a reserve that was not looked at for its position."""

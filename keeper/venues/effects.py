@@ -55,6 +55,16 @@ class Takes:
 
 
 @dataclass(frozen=True, slots=True)
+class Draws:
+    """Turns savings into the asset itself: those of ``holder`` (None: the sender's), for ``receiver``'s wallet."""
+
+    asset: Address
+    amount: int
+    holder: Address | None
+    receiver: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Borrows:
     """Takes on a debt for somebody's account; the sender gets the asset."""
 
@@ -331,7 +341,7 @@ Ours = (
 """What is done with somebody's position or money: each must be the owner's."""
 Lent = Lends | GivesBack | Returns
 """A loan of the same transaction, step by step as calls of the account itself: all of it must have gone back."""
-Leaf = Approves | Carries | Bundles | UsesUp | Lent | Ours
+Leaf = Approves | Carries | Bundles | UsesUp | Lent | Draws | Ours
 Effect = Leaf | Nested
 Decoder = Callable[[Call], tuple[Effect, ...]]
 """What calls to one contract do. Raises ValueError for every call that a keeper does not make."""

@@ -14,6 +14,7 @@ from keeper.core.lending.moves import (
     Borrow,
     Flash,
     Move,
+    Redeem,
     Repay,
     RepayWithCollateral,
     Supply,
@@ -77,6 +78,7 @@ def project(plan: Plan, bounds: Bounds, now: LendingIntent, wallet: Wallet, floo
             price = usd_text(holding.price.answer)
             raise OutOfBoundsError(f"{holding.symbol} at {price} is beyond the rung")
     account, tokens = now.assessment.account, dict[Address, int](wallet.tokens)
+    _check_saved(moves, wallet)
     rooms = {h.asset: h for h in position.holdings}
     for move in moves:
         account = _moved(account, tokens, move, rooms, floor)
@@ -125,6 +127,9 @@ def _moved(  # noqa: C901, PLR0912 - one case for each move
     match move:
         case Approve():
             return account
+        case Redeem(asset, _, amount):
+            tokens[asset] = tokens.get(asset, 0) + amount
+            return account
         case Swap(route, sold, bought):
             _pay(tokens, route.tokens[0], sold)
             tokens[route.tokens[-1]] = tokens.get(route.tokens[-1], 0) + bought
@@ -163,6 +168,16 @@ def _moved(  # noqa: C901, PLR0912 - one case for each move
             _check_room(rooms[asset].room.borrow, amount, f"borrowed of {rooms[asset].symbol}")
             tokens[asset] = tokens.get(asset, 0) + amount
             return _above(lending.after(account, asset, debt=amount), floor)
+
+
+def _check_saved(moves: Sequence[Move], wallet: Wallet) -> None:
+    """What is to be redeemed can be redeemed now."""
+    there = {one.token: one.there for one in wallet.savings}
+    for move in moves:
+        if isinstance(move, Redeem) and there.get(move.token, 0) < move.amount:
+            raise OutOfBoundsError(
+                f"{there.get(move.token, 0)} can be redeemed of {move.token}, {move.amount} was to be"
+            )
 
 
 def _repaid_by_loan(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from keeper.core.fee_budget import safe_health, stake
-from keeper.core.lending.moves import Borrow, Flash, Repay, Supply, Swap, Withdraw
+from keeper.core.lending.moves import Borrow, Flash, Redeem, Repay, Supply, Swap, Withdraw
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import Wallet
@@ -38,6 +38,7 @@ def urgency(intent: LendingIntent) -> tuple[bool, int, int]:
 def wallet_after(wallet: Wallet, ahead: Iterable[Ahead]) -> Wallet:
     """Return what a wallet has once plans that go before were carried out, from below: swaps may take all they may."""
     tokens, native = dict[Address, int](wallet.tokens), int(wallet.native)
+    saved = dict[Address, int]((s.token, s.there) for s in wallet.savings)
     for one in ahead:
         if one.signer != wallet.address:
             continue
@@ -56,9 +57,14 @@ def wallet_after(wallet: Wallet, ahead: Iterable[Ahead]) -> Wallet:
                 case _:
                     pass
         # what a plan brings in is not counted: it is there only if that plan went well
+        for step in one.plan.steps:
+            if isinstance(step.move, Redeem):
+                saved[step.move.token] = max(0, saved.get(step.move.token, 0) - step.move.amount)
+                mine[step.move.asset] = mine.get(step.move.asset, 0) + step.move.amount
         tokens = {asset: min(held, mine.get(asset, 0)) for asset, held in tokens.items()}
     left = {asset: Amount(max(0, held)) for asset, held in tokens.items()}
-    return replace(wallet, tokens=left, native=Wei(max(0, native)))
+    savings = tuple(replace(s, there=Amount(saved[s.token])) for s in wallet.savings)
+    return replace(wallet, tokens=left, savings=savings, native=Wei(max(0, native)))
 
 
 def pools_of(plan: Plan) -> frozenset[Pool]:

@@ -113,9 +113,18 @@ class Flash:
     """Whether the lender's adapter is approved by the owner's signature within the call, and by nothing before it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Redeem:
+    """Turn savings of the signer's into exactly ``amount`` of the asset, in the signer's wallet."""
+
+    asset: Address
+    token: Address
+    amount: Amount
+
+
 MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
 """What a lending market itself does."""
-Move = Approve | MarketMove | Swap | Flash
+Move = Approve | MarketMove | Swap | Flash | Redeem
 
 
 def weight(move: Move) -> tuple[object, int] | None:
@@ -141,6 +150,7 @@ GAS: dict[type[Move], int] = {
     RepayWithCollateral: 350_000,
     Swap: 180_000,
     Flash: 600_000,
+    Redeem: 300_000,
 }
 """Gas to weigh candidates by, from above (measured on the dearest markets); the limit comes from the rehearsal."""
 IN_ONE: dict[type[Move], int] = {
@@ -153,6 +163,7 @@ IN_ONE: dict[type[Move], int] = {
     RepayWithCollateral: 176_272,
     Swap: 100_000,
     Flash: 540_000,
+    Redeem: 230_000,
 }
 """The dearest measured of each as a call of one transaction: nothing to begin with, and a part of it may be warm."""
 AGAIN: dict[type[Move], int] = {

@@ -10,7 +10,7 @@ from keeper.core.decide import Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.metrics import CLOSED, EXITED, meets
-from keeper.core.lending.moves import Move, gas_of
+from keeper.core.lending.moves import Move, Redeem, gas_of
 from keeper.core.lending.outlook import fall_of
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.quotes import QuoteRequest, Quotes
@@ -211,7 +211,7 @@ def capital_cost(spend: int, terms: PlanTerms) -> Usd:
 def affordable(state: Means, holding: Holding, intent: LendingIntent) -> Amount:
     """Return the most of an asset that the wallet holds and the dollars left, and per transaction, allow."""
     dollars = min(state.left_usd, per_transaction(intent))
-    return Amount(min(state.wallet.tokens.get(holding.asset, 0), within(dollars, holding)))
+    return Amount(min(state.wallet.has(holding.asset), within(dollars, holding)))
 
 
 def per_transaction(intent: LendingIntent) -> int:
@@ -259,5 +259,14 @@ def worth(amount: int, holding: Holding) -> Usd:
 
 def paid(state: Means, asset: Address, amount: int, spend: int) -> tuple[Wallet, int]:
     """Return wallet and dollars left after an amount left the wallet."""
-    tokens = {**state.wallet.tokens, asset: Amount(state.wallet.tokens.get(asset, 0) - amount)}
-    return Wallet(state.wallet.address, state.wallet.native, tokens), spent(state, spend)
+    return state.wallet.without(asset, amount), spent(state, spend)
+
+
+def drawn(wallet: Wallet, asset: Address, amount: int) -> tuple[Redeem, ...]:
+    """Return what has to be redeemed before an amount can be paid: what the wallet lacks of it, exactly."""
+    lacks, found = amount - wallet.tokens.get(asset, 0), list[Redeem]()
+    for one in wallet.savings:
+        if one.asset == asset and lacks > 0 and one.there:
+            found.append(Redeem(asset, one.token, Amount(min(lacks, one.there))))
+            lacks -= found[-1].amount
+    return tuple(found)

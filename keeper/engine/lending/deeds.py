@@ -11,6 +11,7 @@ from keeper.core.lending.moves import (
     Borrow,
     Flash,
     Move,
+    Redeem,
     Repay,
     RepayWithCollateral,
     Supply,
@@ -34,6 +35,7 @@ PAST = {
     "borrow": "borrowed",
     "repay": "repaid",
     "repay from the supply": "repaid from the supply",
+    "redeem from savings": "redeemed from savings",
     "no longer count as collateral": "no longer counts as collateral",
     "sell": "sold",
 }
@@ -147,7 +149,9 @@ def _before_after(before: AccountFigures, after: AccountFigures) -> str:
     return f"{change('debt', lambda f: f.debt_value)}, {change('collateral', lambda f: f.collateral_value)}"
 
 
-def _moved(move: Move) -> Iterator[tuple[str, Address, int, Address | None, int]]:
+def _moved(  # noqa: C901 - one case for each move
+    move: Move,
+) -> Iterator[tuple[str, Address, int, Address | None, int]]:
     match move:
         case Approve():
             return
@@ -161,6 +165,8 @@ def _moved(move: Move) -> Iterator[tuple[str, Address, int, Address | None, int]
             yield "repay", asset, amount, None, 0
         case RepayWithCollateral(asset, amount):
             yield "repay from the supply", asset, amount, None, 0
+        case Redeem(asset, _, amount):
+            yield "redeem from savings", asset, amount, None, 0
         case Unpledge(asset):
             yield "no longer count as collateral", asset, 0, None, 0
         case Swap(route, sold, bought):

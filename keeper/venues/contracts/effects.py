@@ -16,6 +16,20 @@ def token_decoders(
     return {asset: _token(asset, frozenset(spenders), frozenset(lenders)) for asset in assets}
 
 
+def either(first: Decoder, then: Decoder | None) -> Decoder:
+    """Return what reads a call by one decoder, and by another where that one does not know it."""
+    if then is None:
+        return first
+
+    def decode(call: Call) -> tuple[Effect, ...]:
+        try:
+            return first(call)
+        except ValueError:
+            return then(call)
+
+    return decode
+
+
 def batch_decoder() -> Decoder:
     """Return what a call to a batch account does (ERC-7821's elder, ``Simple7702Account``): other calls, in order."""
     return decoder({"executeBatch((address,uint256,bytes)[])": _batch})

@@ -17,6 +17,7 @@ from keeper.venues.ports.reads import (
     TornReadError,
     joined,
 )
+from keeper.venues.ports.savings import Saver
 from keeper.venues.ports.site import Feeds, Listed, Owned, OwnedByLogs, Site, VenueTable, Wanted
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Probe",
     "Read",
     "ReadFailedError",
+    "Saver",
     "ScopeOutdatedError",
     "Seller",
     "Settles",

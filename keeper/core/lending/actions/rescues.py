@@ -19,6 +19,7 @@ from keeper.core.lending.proposals import (
     Step,
     affordable,
     capital_cost,
+    drawn,
     end_floor,
     gas_cost,
     goal_of,
@@ -42,7 +43,9 @@ def top_ups(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[P
     if intent.target.is_close:
         yield Rejected("top up", Reason.NOTHING_HELPS, "collateral does not close a debt")
         return
-    candidates = [h for h in intent.assessment.position.holdings if h.asset in state.wallet.tokens]
+    candidates = [
+        h for h in intent.assessment.position.holdings if h.asset in state.wallet.tokens or state.wallet.has(h.asset)
+    ]
     for holding in candidates:
         label = f"top up {holding.symbol}"
         if isinstance(holding.room.supply, Barred):
@@ -166,6 +169,7 @@ def _funded(
         return Rejected(label, Reason.NOTHING_HELPS, "the amount is too small to matter")
     amount = next(m.amount for m in moves if isinstance(m, Supply | Repay))
     spend, before, then = worth(amount, holding), lending.health_factor(state.account), lending.health_factor(after)
+    moves = (*drawn(state.wallet, holding.asset, amount), *moves)
     steps, reached = [], before
     for move in moves:
         is_payment = isinstance(move, Supply | Repay)
@@ -194,7 +198,7 @@ def _as_collateral(account: Loan, holding: Holding) -> Loan:
 
 
 def _why_nothing(state: Means, holding: Holding, room: int) -> tuple[Reason, str]:
-    held = state.wallet.tokens.get(holding.asset, 0)
+    held = state.wallet.has(holding.asset)
     if not held:
         return Reason.WALLET_EMPTY, f"{holding.symbol} in {state.wallet.address}"
     if not room:
@@ -204,7 +208,7 @@ def _why_nothing(state: Means, holding: Holding, room: int) -> tuple[Reason, str
 
 TOP_UP = LendingAction(
     "top_up",
-    "Supplies more collateral from the signer's wallet.",
+    "Supplies more collateral from the signer's wallet, or from its savings.",
     trades=False,
     by_anybody=True,
     closes=False,
@@ -212,7 +216,7 @@ TOP_UP = LendingAction(
 )
 REPAY = LendingAction(
     "repay",
-    "Repays debt from the signer's wallet, or, where the owner signs, with the supply of the same asset.",
+    "Repays debt from the signer's wallet or savings, or, where the owner signs, with the supply of the same asset.",
     trades=False,
     by_anybody=True,
     propose=repayments,
