@@ -87,8 +87,8 @@ def _reserve(config: int, price: int, supply: int, debt: int) -> list[Answer]:
 
 def _aave() -> Reading:
     listings = (
-        Listing(0, WETH, "WETH", 18, address(at("aW")), address(at("dW")), address(at("sW"))),
-        Listing(1, USDC, "USDC", 6, address(at("aU")), address(at("dU")), address(at("sU"))),
+        Listing(WETH, "WETH", 18, address(at("sW")), index=0, a_token=address(at("aW")), debt_token=address(at("dW"))),
+        Listing(USDC, "USDC", 6, address(at("sU")), index=1, a_token=address(at("aU")), debt_token=address(at("dU"))),
     )
     account = AaveAccount(AaveMarket(POOL, ORACLE, USD, listings), AaveScope(Address(OWNER), 0, listings))
     collateral, debt = 20_000 * USD, 13_000 * USD

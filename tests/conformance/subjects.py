@@ -144,7 +144,10 @@ MARKET_OF = AaveMarket(
     POOL,
     at("o"),
     10**8,
-    tuple(Listing(i, address(at(s)), s, 18, address(at(f"a{s}")), at("d"), at("f")) for i, s in enumerate(SYMBOLS)),
+    tuple(
+        Listing(address(at(s)), s, 18, at("f"), index=i, a_token=address(at(f"a{s}")), debt_token=at("d"))
+        for i, s in enumerate(SYMBOLS)
+    ),
 )
 LENT = _checksummed(of_lending(position(*(holding(symbol) for symbol in SYMBOLS))))
 MINE = replace(position(*(holding(symbol) for symbol in SYMBOLS)), owner=ME)

@@ -70,7 +70,7 @@ def network() -> Network:
 
 def market() -> AaveMarket:
     listings = tuple(
-        Listing(i, at(s), s, decimals, at("a" + s), at("d" + s), at(s + "F"), None, 3600)
+        Listing(at(s), s, decimals, at(s + "F"), None, 3600, index=i, a_token=at("a" + s), debt_token=at("d" + s))
         for i, (s, (decimals, *_)) in enumerate(KINDS.items())
     )
     return AaveMarket(POOL, ORACLE, USD, listings)

@@ -31,7 +31,10 @@ MARKET = AaveMarket(
     Address("0x" + "1" * 40),
     Address("0x" + "2" * 40),
     USD,
-    tuple(Listing(i, at(s), s, 18, at("a" + s), at("d" + s), at("f" + s)) for i, s in enumerate(SYMBOLS)),
+    tuple(
+        Listing(at(s), s, 18, at("f" + s), index=i, a_token=at("a" + s), debt_token=at("d" + s))
+        for i, s in enumerate(SYMBOLS)
+    ),
 )
 SALE = (Withdraw(at("WETH"), Amount(1)), Repay(at("USDC"), Amount(1)))
 LOOP = position(holding("WETH", 10), holding("USDC", 0, 12_000))

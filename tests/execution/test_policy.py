@@ -64,7 +64,9 @@ WETH, USDC = at("WETH"), at("USDC")
 CHAIN, DEADLINE = 31337, NOW + 1800
 
 aave, erc20, router = load("aave_v3_pool"), load("erc20"), load("uniswap_v3_swap_router_02")
-listings = tuple(Listing(i, at(s), s, 18, at(f"a{s}"), at("d"), at("f")) for i, s in enumerate(SYMBOLS))
+listings = tuple(
+    Listing(at(s), s, 18, at("f"), index=i, a_token=at(f"a{s}"), debt_token=at("d")) for i, s in enumerate(SYMBOLS)
+)
 VENUES = Venues(
     AaveMarket(POOL, at("oracle"), 10**8, listings),
     {"exchange": UniswapV3("exchange", UniswapDeployment(at("fac"), at("quo"), ROUTER, (500,)))},

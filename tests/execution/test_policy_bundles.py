@@ -37,7 +37,7 @@ A_WETH, A_USDC, A_DAI = (Address(address("0x" + f"a{i}" * 20)) for i in range(3)
 POOL, ROUTER, MORPHO = (Address(address("0x" + f"b{i}" * 20)) for i in range(3))
 BUNDLER, GENERAL, ADAPTER, STRANGER = (Address(address("0x" + f"c{i}" * 20)) for i in range(4))
 LISTINGS = tuple(
-    Listing(i, at(s), s, d, a, at("d"), at("f"))
+    Listing(at(s), s, d, at("f"), index=i, a_token=a, debt_token=at("d"))
     for i, (s, d, a) in enumerate(zip(SYMBOLS, (18, 6, 18), (A_WETH, A_USDC, A_DAI), strict=True))
 )
 LENDER = Bundler("bundler3", BUNDLER, GENERAL, MORPHO, {"AAVE_V3": ADAPTER})

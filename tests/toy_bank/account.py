@@ -21,7 +21,8 @@ from toy_bank.abi import BANK
 from toy_bank.model import FACTOR, THRESHOLD, ToyModel
 
 if TYPE_CHECKING:
-    from toy_bank.market import Listing, ToyMarket
+    from keeper.venues.listings import MarketToken
+    from toy_bank.market import ToyMarket
 
 _ERC20, _FEED = load("erc20"), load("chainlink_feed")
 ALL = Amount(UINT256_MAX)
@@ -39,7 +40,7 @@ class ToyAccount:
     settles: Settles = AT_ONCE
 
     @property
-    def listings(self) -> tuple[Listing, ...]:
+    def listings(self) -> tuple[MarketToken, ...]:
         """Both assets."""
         return self.market.listings
 
@@ -117,14 +118,14 @@ def _occurrence(log: dict[str, Any]) -> Occurrence:
     return Occurrence(What(data[96 : 96 + length].decode()), "an amount was moved", *place)
 
 
-def _price(listing: Listing, answer: Answer, rounds: Answer) -> OraclePrice:
+def _price(listing: MarketToken, answer: Answer, rounds: Answer) -> OraclePrice:
     (price,) = _FEED.latestAnswer.decode(answer)
     stated = _FEED.latestRoundData.decode_or_none(rounds)
     age = (stated[3], stated[0]) if stated else (None, None)
     return OraclePrice(listing.asset, listing.symbol, price, listing.source, *age, listing.heartbeat_s)
 
 
-def _holding(listing: Listing, price: OraclePrice, supplied: Amount, borrowed: Amount, room: Room) -> Holding:
+def _holding(listing: MarketToken, price: OraclePrice, supplied: Amount, borrowed: Amount, room: Room) -> Holding:
     is_collateral = not isinstance(room.supply, Barred)
     return Holding(
         asset=listing.asset,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from keeper.core import names
 from keeper.core.lending.moves import Borrow, MarketMove, Repay, Supply, Withdraw
 from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Quoted
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import address, load
 from keeper.venues.effects import Call, Decoder
+from keeper.venues.listings import Listings, MarketToken, fed
 from keeper.venues.ports import Answer, Discovery, LendingAccount, Probe, Read
 from toy_bank.abi import BANK
 from toy_bank.account import ToyAccount
@@ -21,24 +21,12 @@ _ERC20, _FEED = load("erc20"), load("chainlink_feed")
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """One of the bank's two assets."""
-
-    asset: Address
-    symbol: str
-    decimals: int
-    source: Address
-    feed: Address | None = None
-    heartbeat_s: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ToyMarket:
+class ToyMarket(Listings[MarketToken]):
     """The bank: its collateral first, its debt second."""
 
     name: str
     bank: Address
-    listings: tuple[Listing, ...]
+    listings: tuple[MarketToken, ...]
 
     @property
     def spender(self) -> Address:
@@ -57,8 +45,7 @@ class ToyMarket:
 
     def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> ToyMarket:
         """Return it with the feed behind each price, and how old it may get."""
-        known = (replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in self.listings)
-        return replace(self, listings=tuple(known))
+        return replace(self, listings=fed(self.listings, feeds, heartbeats))
 
     @property
     def counts_in(self) -> Address | None:
@@ -68,15 +55,6 @@ class ToyMarket:
     def with_dollars(self, quoted: Probe[tuple[Quoted | None, ...]]) -> ToyMarket:
         """Return it as it is: it counts in dollars."""
         return self
-
-    def listing(self, asset: Address) -> Listing:
-        """Return one of the two; KeyError for another."""
-        return {x.asset: x for x in self.listings}[asset]
-
-    def named(self, name: str) -> Listing | None:
-        """Return an asset by its address or symbol."""
-        found = names.meant(name, self.listings)
-        return found[0] if len(found) == 1 else None
 
     def price_probe(self, asset: Address) -> Probe[int]:
         """Return the probe of a price, zero where it is not known."""
@@ -135,7 +113,7 @@ def discover(name: str, bank: Address) -> Discovery[ToyMarket]:
     *tokens, first, second = (address(f.decode(a)[0]) for f, a in zip(places, answers, strict=True))
     answers = yield tuple(f.read(t) for t in tokens for f in (_ERC20.symbol, _ERC20.decimals))
     listings = [
-        Listing(t, str(_ERC20.symbol.decode(symbol)[0]), int(_ERC20.decimals.decode(decimals)[0]), source)
+        MarketToken(t, str(_ERC20.symbol.decode(symbol)[0]), int(_ERC20.decimals.decode(decimals)[0]), source)
         for t, source, symbol, decimals in zip(tokens, (first, second), answers[::2], answers[1::2], strict=True)
     ]
     return ToyMarket(name, bank, tuple(listings))

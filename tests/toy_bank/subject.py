@@ -12,9 +12,10 @@ from keeper.core.lending.position import LendingPosition
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.effects import Borrows, Call, Effect, Pays, Takes
+from keeper.venues.listings import MarketToken
 from keeper.venues.ports import Answer, Probe
 from toy_bank.account import ToyAccount
-from toy_bank.market import Listing, ToyMarket
+from toy_bank.market import ToyMarket
 from toy_bank.model import ToyModel
 
 ETHER, USD = 10**18, 10**8
@@ -23,7 +24,7 @@ amounts = st.integers(1, 2**200).map(Amount)
 
 def market_of(bank: Address, ether: Address, dollar: Address, feeds: tuple[Address, Address]) -> ToyMarket:
     """A bank that takes ether and lends dollars."""
-    listings = Listing(ether, "WETH", 18, feeds[0]), Listing(dollar, "USDC", 6, feeds[1])
+    listings = MarketToken(ether, "WETH", 18, feeds[0]), MarketToken(dollar, "USDC", 6, feeds[1])
     return ToyMarket("toy", bank, listings)
 
 

@@ -22,7 +22,10 @@ MARKET = AaveMarket(
     ANY,
     ANY,
     10**8,
-    (Listing(0, WETH, "WETH", 18, ANY, ANY, ANY), Listing(1, USDC, "USDC", 6, ANY, ANY, ANY)),
+    (
+        Listing(WETH, "WETH", 18, ANY, index=0, a_token=ANY, debt_token=ANY),
+        Listing(USDC, "USDC", 6, ANY, index=1, a_token=ANY, debt_token=ANY),
+    ),
 )
 
 

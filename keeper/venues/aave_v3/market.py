@@ -23,6 +23,7 @@ from keeper.venues.aave_v3.reserves import AaveReserves, Listing
 from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts.erc20 import symbol_of
 from keeper.venues.effects import Decoder
+from keeper.venues.listings import fed
 from keeper.venues.ports import Answer, Call, Discovery, LendingAccount, Probe, Read, ReadFailedError
 
 _PROVIDER = load("aave_v3_addresses_provider")
@@ -50,8 +51,7 @@ class AaveMarket(AaveReserves):
 
     def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> AaveMarket:
         """Return the market with the feed behind each reserve's price, and how old it may get."""
-        listings = (replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in self.listings)
-        return replace(self, listings=tuple(listings))
+        return replace(self, listings=fed(self.listings, feeds, heartbeats))
 
     @property
     def counts_in(self) -> Address | None:

@@ -18,6 +18,7 @@ from keeper.venues.compound_v3.effects import comet_decoder
 from keeper.venues.compound_v3.model import Curve
 from keeper.venues.contracts.erc20 import symbol_of
 from keeper.venues.effects import Call, Decoder
+from keeper.venues.listings import Listings, MarketToken, fed
 from keeper.venues.ports import Answer, Discovery, LendingAccount, Probe, Read, ReadFailedError
 
 _COMET, _ERC20 = load("compound_v3"), load("erc20")
@@ -30,21 +31,15 @@ _CURVE = (
 IN_DOLLARS: Probe[tuple[Quoted | None, ...]] = Probe((), lambda _: ())
 
 
-@dataclass(frozen=True, slots=True)
-class CometListing:
-    """The base asset (``index`` is None) or a collateral. ``source`` is the feed that the market asks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CometListing(MarketToken):
+    """The base asset (``index`` is None) or a collateral."""
 
     index: int | None
-    asset: Address
-    symbol: str
-    decimals: int
-    source: Address
-    feed: Address | None = None
-    heartbeat_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class CometMarket:
+class CometMarket(Listings[CometListing]):
     """A market: its base asset first."""
 
     name: str
@@ -88,16 +83,7 @@ class CometMarket:
 
     def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> CometMarket:
         """Return the market with the feed behind each price, and how old it may get."""
-        listings = (replace(x, feed=feeds[x.asset], heartbeat_s=heartbeats[x.asset]) for x in self.listings)
-        return replace(self, listings=tuple(listings))
-
-    def listing(self, asset: Address) -> CometListing:
-        """Return one of its assets; KeyError for another."""
-        return {x.asset: x for x in self.listings}[asset]
-
-    def named(self, name: str) -> CometListing | None:
-        """Return an asset by its address, or by a symbol that no other has."""
-        return names.only(name, self.listings)
+        return replace(self, listings=fed(self.listings, feeds, heartbeats))
 
     def price_probe(self, asset: Address) -> Probe[int]:
         """Return the probe of an asset's price in dollars, zero where the market does not know it."""
@@ -167,7 +153,7 @@ def discover_market(
     places = [(None, address(base), address(feed)), *((i, address(x[1]), address(x[2])) for i, x in enumerate(infos))]
     answers = yield tuple(f.read(asset) for _, asset, _ in places for f in (_ERC20.symbol, _ERC20.decimals))
     listings = tuple(
-        CometListing(i, asset, symbol_of(symbol, asset), int(_ERC20.decimals.decode(decimals)[0]), source)
+        CometListing(asset, symbol_of(symbol, asset), int(_ERC20.decimals.decode(decimals)[0]), source, index=i)
         for (i, asset, source), symbol, decimals in zip(places, answers[::2], answers[1::2], strict=True)
     )
     if any(10**x.decimals != info[3] for x, info in zip(listings[1:], infos, strict=True)):

@@ -26,7 +26,8 @@ from keeper.venues.morpho_blue.prices import Age, age_of, age_reads
 from keeper.venues.ports import AT_ONCE, Answer, Chronicle, Codes, Probe, Read, ReadFailedError, Settles, TornReadError
 
 if TYPE_CHECKING:
-    from keeper.venues.morpho_blue.market import MorphoMarket, MorphoToken
+    from keeper.venues.listings import MarketToken
+from keeper.venues.morpho_blue.market import MorphoMarket
 
 _BLUE, _ORACLE = load("morpho_blue"), load("morpho_blue_oracle")
 _IRM = load("morpho_blue_irm")
@@ -47,7 +48,7 @@ class MorphoAccount:
     settles: Settles = AT_ONCE
 
     @property
-    def listings(self) -> tuple[MorphoToken, MorphoToken]:
+    def listings(self) -> tuple[MarketToken, MarketToken]:
         """Collateral and loan: both always matter."""
         return self.market.listings
 
@@ -185,7 +186,7 @@ def _unreadable(what: str) -> ReadFailedError:
     return ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, what))
 
 
-def _pledged(listing: MorphoToken, price: OraclePrice, seen: _Seen, lltv: Wad) -> Holding:
+def _pledged(listing: MarketToken, price: OraclePrice, seen: _Seen, lltv: Wad) -> Holding:
     why = Barred(Reason.RESERVE_UNAVAILABLE, f"{listing.symbol} is this market's collateral, which is not lent")
     return Holding(
         asset=listing.asset,
@@ -204,7 +205,7 @@ def _pledged(listing: MorphoToken, price: OraclePrice, seen: _Seen, lltv: Wad) -
     )
 
 
-def _owed(listing: MorphoToken, price: OraclePrice, seen: _Seen) -> Holding:
+def _owed(listing: MarketToken, price: OraclePrice, seen: _Seen) -> Holding:
     why = Barred(Reason.RESERVE_UNAVAILABLE, f"{listing.symbol} is lent in this market, and secures nothing there")
     owed, used = seen.after.owed(seen.shares), seen.after.utilisation
     yearly = seen.rate * YEAR_S

@@ -15,7 +15,8 @@ from keeper.core.occurrences import Occurrence, What
 from keeper.core.units import Address, Amount, decimal_of
 
 if TYPE_CHECKING:
-    from keeper.venues.morpho_blue.market import MorphoMarket, MorphoToken
+    from keeper.venues.listings import MarketToken
+    from keeper.venues.morpho_blue.market import MorphoMarket
 
 WORD = 32
 
@@ -77,7 +78,7 @@ def _word(data: bytes, index: int) -> int:
     return int.from_bytes(data[index * WORD : (index + 1) * WORD], "big")
 
 
-def _text(amount: int, listing: MorphoToken) -> str:
+def _text(amount: int, listing: MarketToken) -> str:
     whole, _, part = decimal_of(amount, listing.decimals, min(6, listing.decimals)).partition(".")
     part = part.rstrip("0")
     return f"{int(whole):,}{f'.{part}' if part else ''} {listing.symbol}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from keeper.core import names
 from keeper.core.lending.moves import MarketMove
 from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Doubt, Quoted, best
@@ -14,6 +13,7 @@ from keeper.core.units import Address, Amount, Wad
 from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts.erc20 import symbol_of
 from keeper.venues.effects import Call, Decoder
+from keeper.venues.listings import Listings, MarketToken
 from keeper.venues.morpho_blue.account import MorphoAccount
 from keeper.venues.morpho_blue.calls import encode_move
 from keeper.venues.morpho_blue.effects import blue_decoder
@@ -43,26 +43,14 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True)
-class MorphoToken:
-    """One of a market's two tokens. What liquidates asks the market's oracle for both."""
-
-    asset: Address
-    symbol: str
-    decimals: int
-    source: Address
-    feed: Address | None = None
-    heartbeat_s: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MorphoMarket:
+class MorphoMarket(Listings[MarketToken]):
     """A market: its collateral first, its loan second."""
 
     name: str
     blue: Address
     id: str
     params: Params
-    listings: tuple[MorphoToken, MorphoToken]
+    listings: tuple[MarketToken, MarketToken]
     multicall: Address
     base_feeds: tuple[Address, ...] = ()
     """What the oracle multiplies to price the collateral, as far as it says."""
@@ -103,14 +91,6 @@ class MorphoMarket:
             for x in self.listings
         )
         return replace(self, listings=(collateral, loan))
-
-    def listing(self, asset: Address) -> MorphoToken:
-        """Return one of the two; KeyError for another."""
-        return {x.asset: x for x in self.listings}[asset]
-
-    def named(self, name: str) -> MorphoToken | None:
-        """Return a token by its address or symbol."""
-        return names.only(name, self.listings)
 
     def price_probe(self, asset: Address) -> Probe[int]:
         """Return the probe of a token's price in dollars: the oracle's, times what the loan is worth."""
@@ -181,7 +161,7 @@ def discover_market(blue: Address, id_: str, name: str, multicall: Address) -> D
         *(f.read(params.oracle) for f in _FEEDS),
     )
     first, second = (
-        MorphoToken(token, symbol_of(symbol, token), int(_ERC20.decimals.decode(decimals)[0]), params.oracle)
+        MarketToken(token, symbol_of(symbol, token), int(_ERC20.decimals.decode(decimals)[0]), params.oracle)
         for token, symbol, decimals in zip(tokens, answers[0:4:2], answers[1:4:2], strict=True)
     )
     feeds = [f.decode_or_none(answer) for f, answer in zip(_FEEDS, answers[4:], strict=True)]

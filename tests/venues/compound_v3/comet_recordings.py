@@ -44,9 +44,9 @@ def market(symbol: str) -> CometMarket:
     """One of the three, as its constants were recorded."""
     of, comet, token = CHECKS["markets"][symbol], next(_addresses(symbol)), next(_addresses(symbol[1:-2]))
     cfg = of["cfg"]
-    base = CometListing(None, token, symbol[1:-2], len(cfg["baseScale"]) - 1, address(cfg["baseTokenPriceFeed"]))
+    base = CometListing(token, symbol[1:-2], len(cfg["baseScale"]) - 1, address(cfg["baseTokenPriceFeed"]), index=None)
     others = (
-        CometListing(int(x["offset"]), address(a), a[:8], len(x["scale"]) - 1, address(x["priceFeed"]))
+        CometListing(address(a), a[:8], len(x["scale"]) - 1, address(x["priceFeed"]), index=int(x["offset"]))
         for a, x in of["assets"].items()
     )
     parts = ("borrowKink", *(f"borrowPerSecondInterestRate{part}" for part in ("Base", "SlopeLow", "SlopeHigh")))

@@ -10,9 +10,10 @@ from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Quoted
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import USD, WAD, Address, Wad
+from keeper.venues.listings import MarketToken
 from keeper.venues.morpho_blue.account import MorphoAccount
 from keeper.venues.morpho_blue.arithmetic import Totals
-from keeper.venues.morpho_blue.market import MorphoMarket, MorphoToken, Params
+from keeper.venues.morpho_blue.market import MorphoMarket, Params
 from keeper.venues.ports import Answer, Probe, Read
 
 ETHER, DOLLAR = 10**18, 10**6
@@ -44,7 +45,7 @@ def a_market(
     """Ether against dollars, priced by two feeds."""
     share = Wad(int(float(lltv) * 10**6) * WAD // 10**6)
     params = Params(loan, collateral, ORACLE, IRM, share)
-    first, second = MorphoToken(collateral, symbols[0], 18, ORACLE), MorphoToken(loan, symbols[1], 6, ORACLE)
+    first, second = MarketToken(collateral, symbols[0], 18, ORACLE), MarketToken(loan, symbols[1], 6, ORACLE)
     market = MorphoMarket(
         f"morpho_blue {ID}", BLUE, ID, params, (first, second), MULTICALL, (FEED_OF["collateral"],), (FEED_OF["loan"],)
     )
