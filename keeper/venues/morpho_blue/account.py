@@ -27,7 +27,7 @@ from keeper.venues.ports import AT_ONCE, Answer, Chronicle, Codes, Probe, Read, 
 
 if TYPE_CHECKING:
     from keeper.venues.listings import MarketToken
-from keeper.venues.morpho_blue.market import MorphoMarket
+    from keeper.venues.morpho_blue.market import MorphoMarket
 
 _BLUE, _ORACLE = load("morpho_blue"), load("morpho_blue_oracle")
 _IRM = load("morpho_blue_irm")
