@@ -13,7 +13,7 @@ from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Address, Wei, wei_text
 from keeper.execution.lock import LockDirectoryError, SignerLock, SignerLockedError
 from keeper.execution.signer import KeyUnavailableError
-from keeper.service import app
+from keeper.service import keys
 from keeper.service.opened import Opened
 from keeper.settings import Settings, Signer
 from keeper.venues.contracts import batch_account
@@ -40,10 +40,10 @@ def _key(settings: Settings, signer: Signer, prompt: Prompt | None) -> Finding:
     topic = f"key of {signer.name}"
     if signer.keystore is None:
         return failing(topic, "no `keystore`: cannot sign with --live", "make one: keeper keystore new FILE")
-    if signer.password_credential is not None and not app.has_credentials():
+    if signer.password_credential is not None and not keys.has_credentials():
         return fine(topic, "not tried: its password is a systemd credential, which only the unit sees")
     try:
-        app.open_key(settings, signer, prompt)
+        keys.open_key(settings, signer, prompt)
     except KeyUnavailableError as error:
         return failing(topic, str(error), "correct `keystore`, `password_file` or what is in them")
     return fine(topic, f"{signer.keystore.name} opens with its password: {short_address(signer.address)}")

@@ -8,9 +8,10 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 
-from keeper.service.app import Prompt, opened
+from keeper.service.app import opened
 from keeper.service.daemon import Daemon
 from keeper.service.diary import Shown
+from keeper.service.keys import Prompt
 from keeper.service.opened import Opened
 from keeper.settings import Settings, SettingsError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper.observe.observer import Observer
-from keeper.service.app import NoSenderError, nodes
+from keeper.service.connections import NoSenderError, nodes
 from keeper.settings import Settings, load
 
 Load = Callable[[str], Settings]

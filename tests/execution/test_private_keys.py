@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from keeper.observe.observer import Observer
-from keeper.service import app
+from keeper.service import keys
 from keeper.settings import Settings
 
 
@@ -29,8 +29,8 @@ def test_the_owner_hears_of_every_file_that_was_open_to_others(tmp_path: Path) -
             return True
 
     observer = Observer("live", cast("Any", Ear()), 3600)
-    app._tell_exposed(settings, observer, ("keeper.db (mode 0644) was open to others",))
-    app._tell_exposed(settings, observer, ())
+    keys.report_exposed(settings, observer, ("keeper.db (mode 0644) was open to others",))
+    keys.report_exposed(settings, observer, ())
     observer.close()
     assert len(told) == 3
     assert {file.stat().st_mode & 0o777 for file in (keystore, password)} == {0o600}

@@ -18,7 +18,7 @@ from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Wad, Wei
 from keeper.execution.executor import _verified
 from keeper.execution.lending_errand import LendingParts
-from keeper.service import app
+from keeper.service import senders
 from keeper.venues.ports import PricesMovedError, ReadFailedError, ScopeOutdatedError
 
 MISSING = ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, "getUserAccountData reverted or is not there"))
@@ -100,7 +100,7 @@ class _Watch:
 async def test_a_reading_that_fails_is_tried_again_before_it_counts(error: Exception) -> None:
     """Many reads at once starve some nodes; what a position uses anew is found first."""
     watch = _Watch(error, error, "fine")
-    assert await app.read_patiently(watch, "loop", 7, 0.0) == "loop at 7"  # type: ignore[arg-type, comparison-overlap]
+    assert await senders.read_patiently(watch, "loop", 7, 0.0) == "loop at 7"  # type: ignore[arg-type, comparison-overlap]
     is_new = isinstance(error, ScopeOutdatedError) and not isinstance(error, PricesMovedError)
     assert watch.found == (["loop at 7"] * 2 if is_new else [])
 
@@ -108,4 +108,4 @@ async def test_a_reading_that_fails_is_tried_again_before_it_counts(error: Excep
 async def test_a_reading_that_never_comes_says_why() -> None:
     """Not for ever."""
     with pytest.raises(ReadFailedError):
-        await app.read_patiently(_Watch(*[MISSING] * 9), "loop", 7, 0.0)  # type: ignore[arg-type]
+        await senders.read_patiently(_Watch(*[MISSING] * 9), "loop", 7, 0.0)  # type: ignore[arg-type]

@@ -1,0 +1,72 @@
+"""What only a live keeper holds: the keys that its rules need, a lock for each, and files that nobody else may read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from keeper.core.units import Address
+from keeper.execution.lock import LockDirectoryError, SignerLock
+from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
+from keeper.journal.private import made_private
+from keeper.observe.observer import Observer
+from keeper.settings import Settings, SettingsError, Signer
+
+Prompt = Callable[[str], str]
+
+
+def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, KeystoreSigner]:
+    """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
+    acting = {r.position for r in settings.rules if r.actions}
+    acting |= {rule.position for rule in settings.perp_rules if rule.actions or rule.rests}
+    acting |= {name for rule in settings.book_rules for name in settings.traded_by(rule)}
+    keys: dict[Address, KeystoreSigner] = {}
+    for position in settings.positions:
+        signer = position.signer
+        if position.name not in acting:
+            continue
+        if signer is None:
+            raise KeyUnavailableError(
+                f"{settings.path}: position {position.name!r} has rules that act but no signer: --live needs "
+                "[[signers]] with a keystore"
+            )
+        if signer.address not in keys:
+            keys[signer.address] = open_key(settings, signer, prompt)
+    return keys
+
+
+def open_key(settings: Settings, signer: Signer, prompt: Prompt | None) -> KeystoreSigner:
+    """Open one signer's keystore with its password. Raises KeyUnavailableError, which names the file and the place."""
+    if signer.keystore is None:
+        raise KeyUnavailableError(
+            f"{settings.path}: signer {signer.name!r} has no keystore: --live cannot sign without one"
+        )
+    try:
+        password = find_password(signer.name, signer.password_file, signer.password_credential, prompt)
+        return open_keystore(signer.name, signer.address, signer.keystore, password)
+    except KeyUnavailableError as error:
+        raise KeyUnavailableError(f"{settings.path}: {error}") from None
+
+
+def has_credentials() -> bool:
+    """Return whether systemd credentials can be read: only where the unit's own process runs."""
+    return bool(os.environ.get("CREDENTIALS_DIRECTORY"))
+
+
+def locked(settings: Settings, address: Address) -> SignerLock:
+    """Take a signer's lock. Raises SignerLockedError; SettingsError where there is no place for its file."""
+    lock = SignerLock(settings.network.chain_id, address, settings.daemon.state_dir)
+    try:
+        lock.acquire()
+    except LockDirectoryError as error:
+        where = f"{settings.path}: daemon.state_dir" if settings.daemon.state_dir else "KEEPER_STATE_DIR (environment)"
+        raise SettingsError([f"{where}: {error}"]) from None
+    return lock
+
+
+def report_exposed(settings: Settings, observer: Observer, journal: tuple[str, ...]) -> None:
+    """Alarm for each file with keys, passwords or signed bytes that others could use, once they cannot any more."""
+    signing = [s for s in settings.signers if s.keystore]
+    files = {path for s in signing for path in (s.keystore, s.password_file) if path is not None}
+    for said in (*journal, *(word for path in sorted(files) for word in made_private(path))):
+        observer.raise_alarm(f"exposed:{said}", "A file of the keeper was open to others", said)
