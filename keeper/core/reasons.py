@@ -184,6 +184,11 @@ class Reason(Enum):
         "no collateral can be withdrawn above the health floor",
         "top up or repay from the wallet",
     )
+    ABOVE_BORROW_LIMIT = (
+        "above_borrow_limit",
+        "more is owed than may be borrowed, so no collateral leaves before debt is repaid",
+        "top up or repay from the wallet, or let a loan of one transaction repay first",
+    )
     LIQUIDITY_SHORT = ("liquidity_short", "the reserve has too little liquidity to withdraw or borrow", "wait")
     INSUFFICIENT = ("insufficient", "helps, but does not reach the target", "raise the limits or fund the wallet")
     DEARER = ("dearer", "sufficient, but another way is cheaper", "")

@@ -1,61 +1,17 @@
-"""Fetches and compiles Morpho Blue once, when first asked for: 5 s, and nothing of it when the sandbox is set up."""
+"""Morpho Blue, fetched and compiled once, when first asked for: 5 s, and nothing of it when the sandbox is set up."""
 
-import fcntl
-import hashlib
-import json
-import shutil
-import subprocess
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sandbox.errors import SandboxError
-from sandbox.paths import BUILD
+from sandbox.apart import Apart
 
-HERE = Path(__file__).resolve().parent
-CONTRACTS = BUILD / "morpho"
-STAMP = BUILD / "morpho.stamp"
 MADE_FROM = ("package.json", "package-lock.json", ".npmrc", "compile.js", "contracts/FeedOracle.sol")
+MORPHO = Apart(Path(__file__).resolve().parent, MADE_FROM, (("npm", "ci"), ("node", "compile.js", "OUT")))
 
 
-@cache
+ensure = MORPHO.ensure
+
+
 def artifact(name: str) -> tuple[list[dict[str, Any]], str]:
     """Interface and creation code of ``Morpho`` (with its events), ``IrmMock`` or ``FeedOracle``."""
-    ensure()
-    built = json.loads((CONTRACTS / f"{name}.json").read_text())
-    return built["abi"], built["bytecode"]
-
-
-def ensure() -> None:
-    """Do what is missing or out of date; several processes may ask at the same time."""
-    wanted = _wanted()
-    if _is_ready(wanted):
-        return
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with (BUILD / ".morpho.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_ready(wanted):
-            return
-        STAMP.unlink(missing_ok=True)
-        _run("npm", "ci")
-        shutil.rmtree(CONTRACTS, ignore_errors=True)
-        _run("node", "compile.js", str(CONTRACTS))
-        STAMP.write_text(wanted)
-
-
-def _is_ready(wanted: str) -> bool:
-    return STAMP.exists() and STAMP.read_text() == wanted
-
-
-def _wanted() -> str:
-    digest = hashlib.sha256()
-    for name in MADE_FROM:
-        digest.update(name.encode() + b"\0" + (HERE / name).read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise SandboxError(f"{' '.join(command[:2])} for Morpho failed:\n  " + "\n  ".join(lines[-8:]))
+    return MORPHO.artifact(name)

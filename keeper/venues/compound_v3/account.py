@@ -17,7 +17,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import UINT256_MAX, USD, WAD, Address, Amount, Wad, mul_div_up
 from keeper.venues.codec.abi import address, load
 from keeper.venues.compound_v3.events import CometChronicle
-from keeper.venues.compound_v3.model import INDEX, YEAR_S, CometModel, Totals3
+from keeper.venues.compound_v3.model import INDEX, YEAR_S, CometModel, Curve, Totals3
 from keeper.venues.contracts import multicall3
 from keeper.venues.feeds.fixed_price import price_source
 from keeper.venues.ports import (
@@ -39,7 +39,15 @@ _COMET, _ERC20, _FEED = load("compound_v3"), load("erc20"), load("chainlink_feed
 ALL = Amount(UINT256_MAX)
 EXTENDED = 16
 """Assets from here on have their bits in the second word."""
-_OF_ACCOUNT, _OF_BASE, _OF_COLLATERAL = 8, 2, 5
+_TERMS = (
+    _COMET.borrowKink,
+    _COMET.borrowPerSecondInterestRateBase,
+    _COMET.borrowPerSecondInterestRateSlopeLow,
+    _COMET.borrowPerSecondInterestRateSlopeHigh,
+    _COMET.baseTokenPriceFeed,
+)
+"""What an upgrade of the market's implementation may change beside its collaterals."""
+_OF_ACCOUNT, _OF_BASE, _OF_COLLATERAL = 8 + len(_TERMS), 2, 5
 GAS = 120_000
 NOTHING = Rates(Wad(0), Wad(0), Wad(0))
 
@@ -71,6 +79,7 @@ class CometAccount:
             _COMET.isBorrowCollateralized.read(at, owner, gas=GAS),
             _COMET.isSupplyPaused.read(at),
             _COMET.isWithdrawPaused.read(at),
+            *(term.read(at) for term in _TERMS),
             _COMET.getPrice.read(at, base.source),
             _ERC20.balanceOf.read(base.asset, at),
         ]
@@ -130,6 +139,9 @@ def _position(
     ((supply_index, borrow_index, _, _, supplied, lent, accrued_at, _),) = _COMET.totalsBasic.decode(answers[2])
     if (low | high << EXTENDED) & ~sum(1 << x.index for x in others if x.index is not None):
         raise ScopeOutdatedError
+    *curve, feed = (f.decode(a)[0] for f, a in zip(_TERMS, answers[8:_OF_ACCOUNT], strict=True))
+    if Curve(*curve) != market.curve or address(feed) != base.source:
+        raise ScopeOutdatedError  # another implementation: what is known of the market died with the old one
     totals, debt = Totals3(supply_index, borrow_index, supplied, lent, accrued_at), max(0, -principal)
     rate = market.curve.rate(totals.utilisation)
     index = totals.borrow_index_at(now, rate)
@@ -137,10 +149,9 @@ def _position(
     _agree(owed, _COMET.borrowBalanceOf.word(answers[3]), "the debt")
     shut = [bool(_COMET.isSupplyPaused.decode(a)[0]) for a in answers[6:8]]
     used = Wad(totals.utilisation)
-    prices = [(base, _raw(base, answers[8]))]
-    holdings = [
-        _base(market, base, _price(base, prices[0][1], money, rounds), owed, debt, rate, used, answers[9], shut)
-    ]
+    price, cash = answers[_OF_ACCOUNT : _OF_ACCOUNT + _OF_BASE]
+    prices = [(base, _raw(base, price))]
+    holdings = [_base(market, base, _price(base, prices[0][1], money, rounds), owed, debt, rate, used, cash, shut)]
     for i, x in enumerate(others):
         begin = _OF_ACCOUNT + _OF_BASE + i * _OF_COLLATERAL
         mine = answers[begin : begin + _OF_COLLATERAL]

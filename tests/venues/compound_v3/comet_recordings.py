@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ from keeper.venues.ports import Answer, Read
 
 FOLDER = Path(__file__).parent / "compound_v3_recordings"
 COMET, ERC20 = load("compound_v3"), load("erc20")
+CURVE = (
+    COMET.borrowKink,
+    COMET.borrowPerSecondInterestRateBase,
+    COMET.borrowPerSecondInterestRateSlopeLow,
+    COMET.borrowPerSecondInterestRateSlopeHigh,
+)
 Step = dict[str, Any]
 Key = tuple[int, str, str]
 
@@ -88,6 +94,8 @@ class Node:
             return known
         beside = {COMET.isSupplyPaused.selector: word(0), COMET.isWithdrawPaused.selector: word(0)}
         beside |= {COMET.totalsCollateral.selector: word(0, 0), ERC20.balanceOf.selector: word(10**30)}
+        beside |= {f.selector: word(n) for f, n in zip(CURVE, astuple(of.curve), strict=True)}
+        beside |= {COMET.baseTokenPriceFeed.selector: word(int(of.listings[0].source, 16))}
         if read.to == of.comet and read.data[:4] == COMET.getAssetInfo.selector:
             return info(of, int.from_bytes(read.data[4:], "big"))
         return beside.get(read.data[:4], b"missing")

@@ -24,7 +24,7 @@ from keeper.core.lending.pairs import (
     with_approvals,
     without_stuck,
 )
-from keeper.core.lending.position import Barred
+from keeper.core.lending.position import AccountFigures, Barred
 from keeper.core.lending.proposals import (
     Cost,
     LendingAction,
@@ -46,7 +46,7 @@ from keeper.core.lending.proposals import (
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import UINT256_MAX, Amount, Usd, mul_div_down, mul_div_up, ratio_text
+from keeper.core.units import UINT256_MAX, WAD, Amount, Usd, mul_div_down, mul_div_up, ratio_text
 
 DUST = 50
 """A rest of less than 1/50 is taken out with what is sold, where it may not stay."""
@@ -119,6 +119,8 @@ def _deleverage(
         return Rejected(label, Reason.POOL_TOO_THIN, f"nothing within {slippage} bps of the oracle")
     rounds, quote = found.rounds, found.quote
     floor = end_floor(state.account, terms)
+    if not rounds.steps and _is_between_limits(lending.figures(state.account), state.account):
+        return Rejected(label, Reason.ABOVE_BORROW_LIMIT, "above the borrow limit")
     if not rounds.steps or lending.health_factor(rounds.account) < floor:
         return Rejected(label, rounds.stopped_by or Reason.FLOOR_TOO_NEAR, f"floor {ratio_text(floor)}")
     steps = (*lead, *rounds.steps)
@@ -159,6 +161,11 @@ def _sized(pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms, la
 
 def _swaps(steps: tuple[Step, ...]) -> int:
     return sum(isinstance(step.move, Swap) for step in steps)
+
+
+def _is_between_limits(now: AccountFigures, account: Loan) -> bool:
+    """Return whether nothing leaves though liquidation has not begun: the market has a limit before it."""
+    return now.health_factor >= WAD and not account.model.lets_out(now)
 
 
 def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: Means, intent: LendingIntent, terms: PlanTerms) -> Rounds:
