@@ -5,11 +5,14 @@ its own that knows nothing of the demo. Exit codes: 0 the story came true, 1 it 
 """
 
 import json
+import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
+import webbrowser
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -58,6 +61,7 @@ err = Console(highlight=False, stderr=True)
 @app.command(help=HELP)
 def demo(
     scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash, hedge or morpho.")] = "crash",
+    *,
     chosen: Annotated[str, typer.Option("--scenario", help="The same as an option.")] = "",
     seconds: Annotated[float | None, typer.Option(min=5, max=3600, help="How long it takes, wall time.")] = None,
     file: Annotated[Path | None, typer.Option(help="Play the steepest stretch of this CSV instead.")] = None,
@@ -67,6 +71,7 @@ def demo(
     report_to: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("demo-report.json"),
     keep_home: Annotated[bool, typer.Option("--keep-home", help="Leave the keeper's journal and log behind.")] = False,
     batch: Annotated[bool, typer.Option(help="Each rescue as one transaction (EIP-7702), or call by call.")] = True,
+    web: Annotated[bool, typer.Option("--web", help="The keeper's page beside it; opened where a browser is.")] = False,
 ) -> None:
     wanted = chosen or scenario or "crash"
     if wanted not in SCENARIOS:
@@ -76,7 +81,10 @@ def demo(
     else:
         crash = crash_from(file, seconds, speed, BLOCK_S, whole) if file else own_crash(seconds)
     signal.signal(signal.SIGTERM, _as_interrupt)
-    keeper, began = Keeper(Path(tempfile.mkdtemp(prefix="keeper-demo-"))), time.monotonic()
+    keeper, began = (
+        Keeper(Path(tempfile.mkdtemp(prefix="keeper-demo-")), _free_port() if web else None, _opened),
+        time.monotonic(),
+    )
     failure: str | None = "interrupted"
     try:
         ended: dict[str, Ending] | Story
@@ -160,7 +168,18 @@ def _conclude(ended: dict[str, Ending] | Story, failure: str | None, report_to: 
 
 
 def _step(text: str) -> None:
-    out.print(f"· {text}", style="dim")
+    out.print(f"· {text}", style="dim", soft_wrap=True)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _opened(link: str) -> None:
+    _step(f"the keeper's page: {link}")
+    if out.is_terminal and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"):
+        webbrowser.open(link)
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

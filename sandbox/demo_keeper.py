@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,10 +69,14 @@ state_dir = "state"
 
 
 class Keeper:
-    """The running daemon. `home` holds its settings, keystore, journal, and `keeper.log`: what it said."""
+    """The running daemon. `home` holds its settings, keystore, journal, and `keeper.log`: what it said.
 
-    def __init__(self, home: Path) -> None:
+    With a `page_port` its page is served beside it, and the link announced once it runs.
+    """
+
+    def __init__(self, home: Path, page_port: int | None = None, announce: Callable[[str], None] = print) -> None:
         self.home, self.log = home, home / "keeper.log"
+        self.page_port, self._announce = page_port, announce
         self.config, self.journal = home / "keeper.toml", home / "keeper.sqlite"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -105,14 +109,15 @@ class Keeper:
         deadline = duration(max(LEAST_DEADLINE_S, DEADLINE_BLOCKS * block_s))
         poll = max(20, round((world.block_time or 1) * 250))
         known = {"url": world.url, "deadline": deadline, "poll": poll}
-        self.config.write_text(settings.format(**known, **values))
+        page = f"\n[web]\nport = {self.page_port}\n" if self.page_port else ""
+        self.config.write_text(settings.format(**known, **values) + page)
         return self
 
     def __enter__(self) -> Self:
         """Start it and wait until it has judged its first block."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                self._command("run", "--live", "--verbose"),
+                self._command("run", "--live", "--verbose", *["--web"] * bool(self.page_port)),
                 cwd=self.home,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -125,6 +130,8 @@ class Keeper:
         except BaseException:
             self.stop()
             raise
+        if link := self.page:
+            self._announce(link)
         return self
 
     def _await(self) -> None:
@@ -137,6 +144,14 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def page(self) -> str | None:
+        """The link to its page, where it has one."""
+        if self.page_port is None:
+            return None
+        token = (self.home / "state" / "page-token").read_text().strip()
+        return f"http://127.0.0.1:{self.page_port}/enter?token={token}"
 
     def check(self) -> None:
         """Raise when it is gone though nobody asked it to leave."""

@@ -151,11 +151,11 @@ class Decisions:
         return await self._read(after.limit(limit))
 
     async def done(self, position: str, since: int, limit: int) -> tuple[Decision, ...]:
-        """What was to be done about a position in blocks since then, newest first, however many holds there are.
+        """What was to be done about a position, written since then, newest first, however many holds there are.
 
         Raises JournalError.
         """
-        matching = and_(about(position, None), text(IS_DONE), decisions.c.block_timestamp >= since)
+        matching = and_(about(position, None), text(IS_DONE), decisions.c.created_at >= since)
         return await self._read(newest(matching).limit(limit))
 
     async def unresolved(self) -> tuple[Decision, ...]:

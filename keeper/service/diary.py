@@ -25,7 +25,9 @@ EVERY_S = 10.0
 A_SECOND_PER = 1000
 """Bytes of a view for each of which a second more has to pass."""
 SAMPLE_S = 60.0
-"""How often a figure is kept."""
+"""How often a figure is kept; with every view while one of them moves."""
+MOVED = 100
+"""A figure that moved by more than one part in so many since it was kept is kept anew: a crash is drawn in full."""
 
 Shown = Callable[[Data], None]
 
@@ -40,6 +42,7 @@ class Diary:
         network = engine.reader.network
         self._scope = scope_of(network.chain_id, network.name, engine.terms.mode)
         self._next_view, self._next_sample = 0.0, 0.0
+        self._kept = dict[str, int]()
         self._work: asyncio.Task[None] | None = None
 
     def saw(self, results: Sequence[Result]) -> None:
@@ -69,10 +72,12 @@ class Diary:
             await asyncio.wait([self._work])
 
     def _sampled(self, now: float, results: Sequence[Result]) -> dict[str, int]:
-        if now < self._next_sample <= now + SAMPLE_S:
+        values = figures(results)
+        moved = any(abs(v - self._kept.get(n, v)) * MOVED > abs(self._kept.get(n, v)) for n, v in values.items())
+        if not moved and now < self._next_sample <= now + SAMPLE_S:
             return {}
-        self._next_sample = now + SAMPLE_S
-        return figures(results)
+        self._next_sample, self._kept = now + SAMPLE_S, values
+        return values
 
     async def _write(self, view: Data, at: int, values: dict[str, int]) -> None:
         with contextlib.suppress(JournalError):  # reported where it matters; the next view says all that this one does

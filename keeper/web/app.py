@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -15,8 +15,13 @@ from keeper.web.sight import Onlooker
 from keeper.web.templates import STATIC
 
 
-def build(sights: Sequence[Onlooker], access: Access) -> tuple[FastAPI, ASGIApp]:
-    """Return the application, and the same behind its door: that is what is served."""
+def build(
+    sights: Sequence[Onlooker], access: Access, is_over: Callable[[], bool] = lambda: False
+) -> tuple[FastAPI, ASGIApp]:
+    """Return the application, and the same behind its door: that is what is served.
+
+    ``is_over`` says that it is to end: lines that are held open are let go of.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -35,5 +40,5 @@ def build(sights: Sequence[Onlooker], access: Access) -> tuple[FastAPI, ASGIApp]
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router(sights, access, app.openapi))
-    app.include_router(pages.router(sights, access))
+    app.include_router(pages.router(sights, access, is_over))
     return app, Door(app, access)

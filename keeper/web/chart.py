@@ -162,4 +162,6 @@ def _ago(seconds: int) -> str:
         return "now"
     if seconds >= 2 * 86_400:
         return f"-{seconds / 86_400:.0f} d" if seconds % 86_400 == 0 else f"-{seconds / 86_400:.1f} d"
+    if seconds < 2 * 3600:
+        return f"-{seconds / 60:.0f} min"
     return f"-{seconds / 3600:.0f} h" if seconds % 3600 == 0 else f"-{seconds / 3600:.1f} h"

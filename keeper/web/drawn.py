@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from keeper.journal import JournalError
@@ -10,10 +11,12 @@ from keeper.web.chart import Bound, Chart, DeedMark, Size, chart
 from keeper.web.sight import Onlooker
 
 Data = dict[str, Any]
-RANGES = {"24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400}
+RANGES = {"1h": 3_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400}
 NARROW, WIDE = Size(340, 180), Size(1090, 280)
 SMALL_NARROW, SMALL_WIDE = Size(340, 130), Size(530, 140)
 HEALTH = "health_factor"
+LEAST_S = 600
+"""The shortest time that is drawn."""
 
 
 async def drawn_page(sight: Onlooker) -> Data:
@@ -23,7 +26,7 @@ async def drawn_page(sight: Onlooker) -> Data:
     found = []
     for subject in view["subjects"] if view else ():
         one = card(subject, view["mode"])
-        charts = await _charts(sight, one, RANGES["24h"], (SMALL_NARROW, SMALL_WIDE))
+        charts = await _charts(sight, one, None, (SMALL_NARROW, SMALL_WIDE))
         found.append({"card": one, "charts": charts})
     return glance | {"cards": found, "unseen": _unseen(sight, view)}
 
@@ -70,23 +73,25 @@ def levels_of(one: Card) -> list[Bound]:
     return found
 
 
-async def _charts(sight: Onlooker, one: Card, span_s: int, sizes: tuple[Size, Size]) -> tuple[Chart, ...]:
-    """Return the chart for a narrow and for a wide screen."""
+async def _charts(sight: Onlooker, one: Card, wanted_s: int | None, sizes: tuple[Size, Size]) -> tuple[Chart, ...]:
+    """Return the chart for a narrow and for a wide screen; of a day, or of as long as it is known."""
+    now, span_s = int(sight.clock()), wanted_s or RANGES["24h"]
     try:
         samples = await sight.history(one.name, span_s)
+        if wanted_s is None and samples and (known_s := now - samples[0].at) < RANGES["1h"]:
+            span_s = max(1, ceil(known_s / LEAST_S)) * LEAST_S
         deeds = [
-            DeedMark(d["block_timestamp"], f"{d['rule'] or d['kind']}: {d['summary']}", _came_to(d))
+            DeedMark(d["at"], f"{d['rule'] or d['kind']}: {d['summary']}", _came_to(d))
             for d in await sight.deeds(one.name, span_s)
         ]
     except JournalError:
         return ()
-    now = int(sight.clock())
     return tuple(chart(samples, levels_of(one), deeds, now, span_s, size) for size in sizes)
 
 
 def _came_to(deed: Data) -> str:
     kind = deed["outcome_kind"]
-    return "done" if kind in ("restored", "partial") else "failed" if kind == "failed" else "tried"
+    return {"restored": "done", "partial": "done", "failed": "failed", "in_flight": "flying"}.get(kind or "", "tried")
 
 
 def _unseen(sight: Onlooker, view: Data | None) -> list[str]:

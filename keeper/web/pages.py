@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -29,9 +29,9 @@ LONGEST_S = 3600.0
 """After this a browser asks anew."""
 
 
-def router(sights: Sequence[Onlooker], access: Access) -> APIRouter:
+def router(sights: Sequence[Onlooker], access: Access, is_over: Callable[[], bool]) -> APIRouter:
     """Return the routes of the pages."""
-    routes, pages = APIRouter(include_in_schema=False), _Pages(sights, access)
+    routes, pages = APIRouter(include_in_schema=False), _Pages(sights, access, is_over)
     for path, method, endpoint in (
         ("/enter", "GET", pages.enter),
         ("/enter", "POST", pages.enter_by_hand),
@@ -49,6 +49,7 @@ def router(sights: Sequence[Onlooker], access: Access) -> APIRouter:
 class _Pages:
     sights: Sequence[Onlooker]
     access: Access
+    is_over: Callable[[], bool]
     listeners: set[object] = field(default_factory=set)
 
     async def enter(self, token: str = "") -> Response:
@@ -95,7 +96,7 @@ class _Pages:
             return Response("", 401)
         if len(self.listeners) >= MOST_LISTENERS:
             return Response("too many listen", 503)
-        return StreamingResponse(_told(self.sights, self.listeners), media_type="text/event-stream")
+        return StreamingResponse(_told(self.sights, self.listeners, self.is_over), media_type="text/event-stream")
 
     async def _control(self, request: Request, refused: str = "", status: int = 200) -> HTMLResponse:
         chains = [await drawn_page(sight) for sight in self.sights]
@@ -107,13 +108,13 @@ class _Pages:
         return page(template, status, can_change=can_change, path=request.url.path, **given)
 
 
-async def _told(sights: Sequence[Onlooker], listeners: set[object]) -> AsyncIterator[str]:
+async def _told(sights: Sequence[Onlooker], listeners: set[object], is_over: Callable[[], bool]) -> AsyncIterator[str]:
     """Yield a line whenever there is something new to see, and one now and then that says the line is there."""
     me, seen, quiet_s, passed_s = object(), None, 0.0, 0.0
     listeners.add(me)
     try:
         yield "retry: 3000\n\n"
-        while passed_s < LONGEST_S:
+        while passed_s < LONGEST_S and not is_over():
             now = [await sight.mark() for sight in sights]
             if now != seen or quiet_s >= ALIVE_S:
                 yield f"event: {'seen' if now != seen else 'alive'}\ndata: {json.dumps(len(sights))}\n\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -48,7 +49,8 @@ class Served:
     def server(self) -> uvicorn.Server:
         """Return the server. It logs nothing: an address may hold the token."""
         sights = [Onlooker(of, self.latest[i] if self.latest else None) for i, of in enumerate(self.chains)]
-        _, behind_the_door = build(sights, self.access)
+        made = list[uvicorn.Server]()
+        _, behind_the_door = build(sights, self.access, lambda: made[0].should_exit)
         config = uvicorn.Config(
             behind_the_door,
             log_config=None,
@@ -61,7 +63,8 @@ class Served:
             timeout_graceful_shutdown=END_S,
             h11_max_incomplete_event_size=16_384,
         )
-        return uvicorn.Server(config)
+        made.append(uvicorn.Server(config))
+        return made[0]
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -79,6 +82,7 @@ class Served:
         try:
             yield
         finally:
+            logging.getLogger("uvicorn.error").disabled = True  # who still reads nothing is cut off: no fault of ours
             server.should_exit = True
             thread.join(END_S + 2)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from keeper.core.drills import from_plain as drilled
+from keeper.core.drills import key_of as drill_key
 from keeper.core.pauses import from_plain, key_of
 from keeper.core.rules import Rule
 from keeper.core.units import DAY_S, decimal_of
@@ -89,6 +91,7 @@ class Onlooker:
             "at": None,
             "paused": [],
             "limits": [],
+            "drill": None,
             "decisions": [],
             "transactions": [],
             "trouble": None,
@@ -103,7 +106,6 @@ class Onlooker:
         return glance | {
             "state": self._state(glance["view"], age),
             "age_s": age,
-            "drill": (glance["view"] or {}).get("drill"),
         }
 
     async def _look(self, glance: Data) -> None:
@@ -113,6 +115,7 @@ class Onlooker:
             return
         glance["view"], glance["at"] = await self._newest(journal)
         glance["paused"] = await self.paused(journal)
+        glance["drill"] = await self._drill(journal)
         glance["decisions"] = [decision_row(d) for d in await journal.decisions.recent(DECISIONS)]
         glance["transactions"] = await self.transactions(TRANSACTIONS)
         glance["limits"] = await self._limits(journal, glance["view"])
@@ -144,6 +147,20 @@ class Onlooker:
         network = self.settings.network
         found = from_plain(await journal.facts.get(key_of(network.chain_id, network.name)))
         return [asdict(p) | {"subject": p.subject} for p in found if not p.is_over(int(self.clock()))]
+
+    async def _drill(self, journal: Journal) -> Data | None:
+        """Return the last fire drill, of a live keeper's and a dry run's the later one. Raises JournalError."""
+        network = self.settings.network
+        keys = [drill_key(network.name, f"{network.chain_id}:{mode}") for mode in (LIVE, DRY_RUN)]
+        found = [drilled(await journal.facts.get(key)) for key in keys]
+        last = max((d for d in found if d is not None), key=lambda drill: drill.at, default=None)
+        if last is None:
+            return None
+        rules = [
+            {"position": r.position, "rule": r.rule, "fine": r.is_well, "text": r.said, "remedy": r.remedy}
+            for r in last.rules
+        ]
+        return {"at": last.at, "block": last.block, "fine": not last.failing, "text": last.summary, "rules": rules}
 
     async def transactions(self, limit: int) -> list[Data]:
         """Return what was signed, newest first. Raises JournalError."""
@@ -205,7 +222,7 @@ class Onlooker:
         """Return what was to be done about a position or book, newest first. Raises JournalError."""
         journal = await self.journal()
         found = await journal.decisions.done(name, int(self.clock()) - seconds, DEEDS) if journal else ()
-        return [decision_row(d) | {"plan": d.plan, "outcome": d.outcome} for d in found]
+        return [decision_row(d) | {"at": d.created_at, "outcome": d.outcome} for d in found]
 
     async def decisions(self, name: str | None, limit: int) -> list[Data]:
         """Return what was decided, newest first. Raises JournalError."""

@@ -20,6 +20,9 @@ from perp_builders import BOOK, hedge_rule, perp_rule
 from test_cycle_perps import dollars, sold
 
 from keeper.chain.nodes import NodeStatus
+from keeper.core.drills import Drill, Drilled, DrillEnding
+from keeper.core.drills import key_of as drill_key
+from keeper.core.drills import plain as drill_plain
 from keeper.core.lending import actions
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
@@ -104,6 +107,8 @@ async def seen(
     view["block"] |= {"number": 21_345_678, "timestamp": now - 6}
     for price in view["prices"]:
         price["updated_at"] += now - AT
+    for subject, share in zip(view["subjects"], ("0.081200", "0.000400"), strict=False):
+        subject["probability"] = {"share": share, "horizon_s": 86_400, "why": None}
     view["alarms"] = ["eth-loop: health factor 1.1857 is below 1.25", "Node other.example is not asked: failing"]
     return view | {"_figures": figures(results)}
 
@@ -128,6 +133,11 @@ async def write(journal: Journal, view: dict[str, Any], name: str, now: int = AT
         if outcome == "restored":
             mined: dict[str, Any] = {"block_number": 21_343_108, "block_hash": "0x" + "ab" * 32, "gas_used": 412_331}
             await journal.transactions.settle(sent, "confirmed", **mined, effective_gas_price=21 * 10**9)
+    drill = Drill(now - 9000, 21_344_928, (
+        Drilled(name, "protect", DrillEnding.WORKS, "WETH at 1,742.10", plan="sell 4.1 WETH, repay 7,100 USDC"),
+        Drilled("calm-loan", "protect", DrillEnding.FAILS, "WETH at 1,355.00", "no gas money", "send some"),
+    ))  # fmt: skip
+    await journal.facts.set(drill_key("ethereum", f"1:{view['mode']}"), drill_plain(drill))
     await journal.decisions.record_hold(decided("calm-loan", now - 30, "hold", "price of WETH is 4,000 s old; holds"))
 
 

@@ -28,6 +28,7 @@ async def test_everything_an_owner_asks_first_is_on_the_first_page(tmp_path: Pat
         "costs $17.55", "calm-loan", "no rule asks for anything", "protect at health factor below 1.25", "dark-loan",
         "unknown", "The market answered nothing", "22.81", "margin ratio", "Fire drill", "node.example", "read from",
         "lags", "$16,800.00", "$20,000.00", "sell and repay in one bundle", "final", "Last alarms",
+        "1 of 2 rescues would work", "your rescue would fail at WETH at 1,355.00, because no gas money",
     ):  # fmt: skip
         assert said in page, said
     assert page.count("<polyline") >= 6
@@ -223,7 +224,7 @@ async def test_the_events_say_when_to_look_again(tmp_path: Path) -> None:
     """A line at once, and one when something new is there."""
     night, latest = await scene(tmp_path), Shelf()
     listeners = set[object]()
-    told = _told([Onlooker(night.settings, latest, clock=lambda: float(AT))], listeners)
+    told = _told([Onlooker(night.settings, latest, clock=lambda: float(AT))], listeners, lambda: False)
     assert (await anext(told)).startswith("retry")
     assert (await anext(told)).startswith("event: seen")
     assert len(listeners) == 1
