@@ -22,8 +22,8 @@ from keeper.service.view import figures, view_of
 
 EVERY_S = 10.0
 """How often a view is written down; a large one more rarely, so that no disk is filled with words."""
-A_SECOND_PER = 1000
-"""Bytes of a view for each of which a second more has to pass."""
+A_SECOND_PER, MOST_S = 1000, 60.0
+"""So many bytes of a view cost a second more, up to a minute: who looks on must not take it for silence."""
 SAMPLE_S = 60.0
 """How often a figure is kept; with every view while one of them moves."""
 MOVED = 100
@@ -63,7 +63,7 @@ class Diary:
         if self._show:
             self._show(view)
         if is_due and is_free:
-            self._next_view = now + max(EVERY_S, len(orjson.dumps(view)) / A_SECOND_PER)
+            self._next_view = now + max(EVERY_S, min(MOST_S, len(orjson.dumps(view)) / A_SECOND_PER))
             self._work = asyncio.create_task(self._write(view, int(now), self._sampled(now, results)))
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -67,9 +68,10 @@ class Served:
         return made[0]
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(self.server().serve(sockets=[self.socket]))
+        """Serve until SIGTERM or SIGINT: either is an orderly end."""
+        for number in (signal.SIGTERM, signal.SIGINT):  # which the server raises once more when it has ended
+            signal.signal(number, lambda *_: None)
+        asyncio.run(self.server().serve(sockets=[self.socket]))
 
     @contextlib.contextmanager
     def beside(self) -> Iterator[None]:
