@@ -9,6 +9,7 @@ from eth_utils.crypto import keccak
 
 from keeper.chain import rejections
 from keeper.chain.client import Decode, Upstream, each
+from keeper.chain.client_words import Cause
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
 from keeper.chain.pushes import as_log
 from keeper.core.units import Address, Wei
@@ -150,7 +151,7 @@ def taken(method: str, raw: str) -> Decode[str]:
 
 def has_already(error: NodeRefusedError) -> bool:
     """Return whether a node refused bytes because it has them: that is a success."""
-    return rejections.read(error.message).cause is rejections.Cause.ALREADY_KNOWN
+    return rejections.read(error.message).cause is Cause.ALREADY_KNOWN
 
 
 def _number(node: Upstream, method: str, value: Any, most: int = LARGEST) -> int:

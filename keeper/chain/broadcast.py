@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from keeper.chain import rejections
 from keeper.chain.accounts import has_already
 from keeper.chain.errors import ForbiddenMethodError, NodeError, NodeRefusedError
-from keeper.chain.health import Role
 from keeper.chain.member import Member
+from keeper.chain.record import Role
 from keeper.chain.tasks import Tasks, first_and_grace
 
 

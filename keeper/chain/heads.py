@@ -8,11 +8,12 @@ from typing import Any
 
 from keeper.chain import health
 from keeper.chain.errors import NodeAwayError, NodeError, NodesDisagreeError, WrongChainError
-from keeper.chain.health import Aside, Handed, Head, Record
+from keeper.chain.health import Handed
 from keeper.chain.member import Clock, Member
 from keeper.chain.patience import Patience, patiently
 from keeper.chain.pins import Pins
 from keeper.chain.pushes import Header
+from keeper.chain.record import ASIDE_S, Aside, Head, Record
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 
 Warn = Callable[[str, str, str], None]
@@ -172,7 +173,7 @@ class Heads:
         head, elapsed = self._handed.head, self._clock() - self._handed_at
         records = [self._by_name[name].record for name in self._counting()]
         is_near = any(r.lag(head) <= self._max_lag for r in records)
-        if elapsed <= (health.ASIDE_S if is_near else LONE_S):
+        if elapsed <= (ASIDE_S if is_near else LONE_S):
             return
         moving = health.moved_on(records, self._then, head, elapsed, self._block_time_s)
         if not moving:
@@ -211,7 +212,7 @@ class Heads:
             raise NodeAwayError(self.readers[0].name, _HEAD, "no node named a head")
         now = self._clock()
         self._behind_since = now if self._behind_since is None else self._behind_since
-        if now - self._behind_since > health.ASIDE_S:
+        if now - self._behind_since > ASIDE_S:
             number, self._behind_since = self._handed.head.number, None
             if sum(m.fault is None for m in self.readers) == 1:
                 self._handed = None  # it went back, and there is nobody to contradict it

@@ -19,9 +19,9 @@ from keeper.chain.errors import (
     StaleAnswerError,
     WrongChainError,
 )
-from keeper.chain.health import Aside, Head, Record, Role
 from keeper.chain.patience import Patience, patiently
 from keeper.chain.pushes import Header, Pushed
+from keeper.chain.record import Aside, Head, Record, Role
 from keeper.venues.codec.quantities import hash32, quantity
 
 T = TypeVar("T")

@@ -26,10 +26,10 @@ from keeper.chain.errors import (
     NodesDisagreeError,
 )
 from keeper.chain.heads import Calm, Heads, Warn
-from keeper.chain.health import Aside, Role
 from keeper.chain.member import Clock, Member, as_is, as_number
 from keeper.chain.patience import Patience, for_a_block, patiently
 from keeper.chain.pushes import OnGap, OnLog, Pushed, SharedPush, Stated, Topics
+from keeper.chain.record import Aside, Role
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address

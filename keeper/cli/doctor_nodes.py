@@ -12,9 +12,9 @@ from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
 from keeper.chain.errors import BlockMissingError, NodeError, NodeRefusedError
 from keeper.chain.fork import find_anvil
-from keeper.chain.health import Role
 from keeper.chain.member import Member
 from keeper.chain.nodes import Nodes
+from keeper.chain.record import Role
 from keeper.chain.simulation import SimulationUnsupportedError, simulate
 from keeper.cli.doctor_findings import Finding, failing, fine, warning
 from keeper.core.snapshot import BlockRef

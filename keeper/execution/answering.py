@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from keeper.chain.client_words import Cause
 from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees
-from keeper.chain.rejections import Cause, Refusal
+from keeper.chain.rejections import Refusal
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 from keeper.execution import answers

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from keeper.chain.client_words import Cause
 from keeper.chain.fees import Fees, raised
-from keeper.chain.rejections import Cause, Refusal
+from keeper.chain.rejections import Refusal
 from keeper.core.reasons import Reason
 from keeper.core.units import Wei
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from keeper.chain.accounts import Receipt
-from keeper.chain.rejections import Cause, Refusal
+from keeper.chain.client_words import Cause
+from keeper.chain.rejections import Refusal
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei

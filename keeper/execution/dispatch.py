@@ -9,9 +9,10 @@ from enum import Enum
 from keeper.chain import accounts, rejections
 from keeper.chain.accounts import Receipt
 from keeper.chain.client import Upstream
+from keeper.chain.client_words import Cause
 from keeper.chain.errors import NodeError
 from keeper.chain.fees import Fees
-from keeper.chain.rejections import Cause, Refusal
+from keeper.chain.rejections import Refusal
 from keeper.core.units import Address, Wei
 from keeper.execution.carriers import Use
 from keeper.execution.holders import Holder

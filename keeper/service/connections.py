@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from keeper.chain.chunks import Caps
 from keeper.chain.client import Node
-from keeper.chain.health import Aside, Role
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
 from keeper.chain.pace import RequestPace
+from keeper.chain.record import Aside, Role
 from keeper.execution.dispatch import Wire
 from keeper.execution.signer import KeyUnavailableError
 from keeper.observe.observer import Observer

@@ -17,10 +17,10 @@ from typing import Final
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Node
 from keeper.chain.errors import NodeError
-from keeper.chain.health import Role
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
 from keeper.chain.pace import RequestPace
+from keeper.chain.record import Role
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
 from keeper.journal import Journal, JournalError

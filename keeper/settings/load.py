@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from keeper import resources
-from keeper.chain.health import Role, host_of
+from keeper.chain.health import host_of
+from keeper.chain.record import Role
 from keeper.core.book.kind import BOOK
 from keeper.core.decide import Safety
 from keeper.core.family import Family

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from keeper.chain.health import Role
+from keeper.chain.record import Role
 from keeper.core.book.actions import UNWIND
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookRule

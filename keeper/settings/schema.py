@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
-from keeper.chain.health import Role
+from keeper.chain.record import Role
 from keeper.core.family import Family
 from keeper.core.lending.moves import MARKET
 from keeper.settings.fields import (

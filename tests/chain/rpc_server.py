@@ -12,9 +12,9 @@ from aiohttp import web
 from eth_utils.crypto import keccak
 
 from keeper.chain.client import Node
-from keeper.chain.health import Aside, Role
 from keeper.chain.member import SEND_METHODS, Member, methods_of
 from keeper.chain.nodes import Nodes
+from keeper.chain.record import Aside, Role
 
 CHAIN = 31337
 BOTH = frozenset((Role.READ, Role.SEND))

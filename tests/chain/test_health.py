@@ -7,12 +7,7 @@ from math import inf
 import pytest
 
 from keeper.chain.health import (
-    ASIDE_S,
-    Aside,
     Handed,
-    Head,
-    Record,
-    SeenChain,
     by_preference,
     counting,
     dispute,
@@ -26,6 +21,7 @@ from keeper.chain.health import (
     state,
     unlinked,
 )
+from keeper.chain.record import ASIDE_S, Aside, Head, Record, SeenChain
 
 
 def block(number: int, branch: str = "a", after: int | None = None) -> Head:

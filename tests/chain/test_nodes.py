@@ -21,9 +21,9 @@ from keeper.chain.errors import (
     WrongChainError,
 )
 from keeper.chain.heads import LONE_S
-from keeper.chain.health import ASIDE_S, Aside
 from keeper.chain.member import methods_of
 from keeper.chain.nodes import Nodes
+from keeper.chain.record import ASIDE_S, Aside
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues.ports import Read

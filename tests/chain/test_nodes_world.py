@@ -10,7 +10,7 @@ from rpc_server import BOTH, PRIVATE, Bench
 from keeper.chain import accounts
 from keeper.chain.blocks import Blocks
 from keeper.chain.errors import NodesDisagreeError
-from keeper.chain.health import Aside
+from keeper.chain.record import Aside
 from keeper.core.units import Address
 from keeper.venues.contracts import erc20, multicall3
 from sandbox.world import World

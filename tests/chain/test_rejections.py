@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from keeper.chain.client_words import Cause
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
-from keeper.chain.rejections import Cause, of, read, weightiest
+from keeper.chain.rejections import of, read, weightiest
 
 GWEI = 10**9
 

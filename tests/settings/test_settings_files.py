@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keeper import resources
-from keeper.chain.health import Role
+from keeper.chain.record import Role
 from keeper.core.book.actions import UNWIND
 from keeper.settings import Settings, SettingsError, load, rule_schema, schema
 from keeper.settings.rule_keys import TARGETS, TRIGGERS

@@ -19,8 +19,8 @@ from rpc_server import CHAIN, Bench, Server, hash_of, head_of
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Bundle, Caps
-from keeper.chain.health import Aside
 from keeper.chain.nodes import Nodes
+from keeper.chain.record import Aside
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.snapshot.second_reader import SecondLook
