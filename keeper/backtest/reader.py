@@ -126,6 +126,10 @@ class SceneReader:
         """Return the account."""
         return self._account
 
+    def any_account(self, name: str) -> LendingAccount:
+        """Return the account."""
+        return self._account
+
     def perp_account(self, name: str) -> PerpAccount:
         """There is none."""
         raise KeyError(name)

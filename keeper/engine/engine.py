@@ -15,7 +15,7 @@ from keeper.core.notices import sentence
 from keeper.core.pauses import from_plain, holding, key_of
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
 from keeper.core.rules import Assessment, Unjudged
-from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
+from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.history import PerpMemory
 from keeper.engine.lending.balances import LentMemory
@@ -152,8 +152,8 @@ class Engine:
         """Ask other nodes, where there are any, about positions that have plans ready: beside the read."""
         seen, armed = self.state.seen, self.state.armed
         if self.quorum is not None and seen is not None:
-            near = [p for p in seen.positions if isinstance(p, LendingPosition) and armed.get(p.name)]
-            self.quorum.begin(block, [(self.reader.account(p.name), p) for p in near])
+            near = [p for p in seen.positions if not isinstance(p, Unreadable) and armed.get(p.name)]
+            self.quorum.begin(block, [(self.reader.any_account(p.name), p) for p in near])
 
     def warm_up(self) -> None:
         """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.

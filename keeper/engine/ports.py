@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from keeper.chain.fee_market import FeeMarket
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
@@ -17,6 +17,7 @@ from keeper.core.units import Address, Wei
 from keeper.settings.model import Network, Position
 from keeper.snapshot.discovery import Known
 from keeper.venues.ports import (
+    Account,
     Answer,
     Exchange,
     Lender,
@@ -102,6 +103,9 @@ class Reader(Protocol):
 
     def account(self, name: str) -> LendingAccount:
         """Return the account of a lending position. Raises ReadFailedError when it was not found."""
+
+    def any_account(self, name: str) -> Account[Any]:
+        """Return the account of a position, of whatever kind. Raises ReadFailedError when it was not found."""
 
     def perp_account(self, name: str) -> PerpAccount:
         """Return the account of a perpetual position."""

@@ -138,9 +138,9 @@ def plan(of: Plan | PerpPlan, before: Data, projected: Data, steps: list[Data], 
     }
 
 
-def rehearsal(where: str, gas_used: Sequence[int], after: Data) -> Data:
-    """Return how a rehearsal that passed went."""
-    return {"passed": True, "where": where, "gas_used": sum(gas_used), "after": after}
+def rehearsal(how: str, where: str, gas_used: Sequence[int], after: Data) -> Data:
+    """Return how a rehearsal that passed went, on its own block or ahead of a price."""
+    return {"passed": True, "how": how, "where": where, "gas_used": sum(gas_used), "after": after}
 
 
 def outcome(of: Ending[F], figures: Callable[[F], Data]) -> Data:

@@ -14,8 +14,8 @@ from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Snapshot, Wallet
 from keeper.core.units import Address
+from keeper.engine.armed.ready import AnyArmed
 from keeper.engine.in_flight import Flights
-from keeper.execution.armed import Armed
 
 if TYPE_CHECKING:
     from keeper.core.risk.market import Market
@@ -38,7 +38,7 @@ class State:
     """Position → the plan that is being sent for it: what it needs of a wallet is no other's."""
     wanted: set[Address] = field(default_factory=set)
     """Signers that a rule needs while a plan for something else is under way."""
-    armed: dict[str, tuple[Armed, ...]] = field(default_factory=dict)
+    armed: dict[str, tuple[AnyArmed, ...]] = field(default_factory=dict)
     """Position → plans ready for prices that have not come yet, the likeliest first."""
     market: Market | None = None
     """How prices moved until now, where a rule looks ahead and it is known."""

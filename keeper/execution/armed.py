@@ -1,30 +1,33 @@
-"""Plans made ready for prices that have not come yet, and what must still be true when they do."""
+"""What is read beside everything else for plans that were made ready: allowances, quotes; and what they must say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from keeper.core.armed.bounds import Bounds, OutOfBoundsError
+from keeper.core.armed.bounds import OutOfBoundsError
 from keeper.core.lending.moves import Approve, Flash, Move, Route, Spender, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount
-from keeper.execution.encoding import Script, Venues
-from keeper.execution.rehearsal import Rehearsed
+from keeper.execution.encoding import Venues
 from keeper.venues.contracts import erc20
 from keeper.venues.ports import Answer, Probe, Read
 
 Answers = Mapping[object, Answer]
 
 
+Q_co = TypeVar("Q_co", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """What is read beside everything else while plans are armed: allowances, and what pools charge for their swaps."""
+class Watched(Generic[Q_co]):
+    """What is read beside everything else while plans are armed: allowances, and what their trades would give."""
 
     allowances: tuple[tuple[Probe[Amount], Answer], ...]
     """Each with the answer it had when the plans were armed."""
-    quotes: tuple[Probe[tuple[Quote, ...]], ...]
+    quotes: tuple[Probe[Q_co], ...]
     permits: tuple[tuple[Read, Answer], ...] = ()
     """How many permits of the owner each token has used up, with the answer when the plans were armed."""
 
@@ -35,40 +38,34 @@ class Watched:
         permits = [read for read, _ in self.permits]
         return (*allowances, *permits, *(read for probe in self.quotes for read in probe.reads))
 
-
-@dataclass(frozen=True, slots=True)
-class Armed:
-    """A plan that passed its trial with the oracle's answer overridden, its calls, and its bounds."""
-
-    plan: Plan
-    script: Script
-    rehearsed: Rehearsed
-    bounds: Bounds
-    nonce: int | None
-    """The signer's next nonce then: an account that signed anything since is not what was rehearsed."""
-    watched: Watched
+    def found(self, answers: Answers) -> list[Q_co]:
+        """Return what trades would give now. Raises OutOfBoundsError unless allowances are as they were."""
+        for probe, before in self.allowances:
+            if answers.get(probe.reads[0], b"") != before:
+                raise OutOfBoundsError("an allowance is not what it was")
+        return [probe.decode([answers.get(r) for r in probe.reads]) for probe in self.quotes]
 
 
-def check_around(armed: Armed, answers: Answers) -> None:
+WatchedPools = Watched[tuple[Quote, ...]]
+
+
+def check_pools(plan: Plan, watched: WatchedPools, answers: Answers) -> None:
     """Raise OutOfBoundsError unless allowances are as they were, and pools ask no more than the swaps may give.
 
     That what they may give is within the bound from the oracle's price is the gate's to say.
     """
-    if armed.plan.signs_permits and any(answers.get(read) != before for read, before in armed.watched.permits):
+    if plan.signs_permits and any(answers.get(read) != before for read, before in watched.permits):
         raise OutOfBoundsError("a permit of the owner's was used since: what is signed is void")
-    for probe, before in armed.watched.allowances:
-        if answers.get(probe.reads[0], b"") != before:
-            raise OutOfBoundsError("an allowance is not what it was")
-    quotes = [q for probe in armed.watched.quotes for q in probe.decode([answers.get(r) for r in probe.reads])]
-    for route, (sold, bought) in swapped([step.move for step in armed.plan.steps]).items():
+    quotes = [quote for found in watched.found(answers) for quote in found]
+    for route, (sold, bought) in swapped([step.move for step in plan.steps]).items():
         asked = min((_share(q, bought) for q in quotes if q.route == route and q.bought >= bought), default=None)
         if asked is None or asked > sold:
             raise OutOfBoundsError(f"the pool asks {asked}, the plan gives at most {sold}")
 
 
-def check_lent(armed: Armed, there: Mapping[str, Mapping[Address, Amount]]) -> None:
+def check_lent(plan: Plan, there: Mapping[str, Mapping[Address, Amount]]) -> None:
     """Raise OutOfBoundsError where a lender has less now than the plan borrows of it: the bundle would revert."""
-    for move in (step.move for step in armed.plan.steps):
+    for move in (step.move for step in plan.steps):
         if isinstance(move, Flash):
             owed = move.route.tokens[-1]
             has = there.get(move.lender, {}).get(owed, 0)
@@ -82,7 +79,7 @@ def watched_for(
     signer: Address,
     answers: Mapping[tuple[Address, Spender], Amount],
     permits: tuple[tuple[Read, Answer], ...] = (),
-) -> Watched:
+) -> WatchedPools:
     """Return what plans of one ladder want read at each block: their allowances, and one quote for each route.
 
     A share of the largest quote bounds what a smaller swap costs: impact grows with size.

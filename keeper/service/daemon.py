@@ -145,7 +145,7 @@ class Daemon:
             self._went_well()
         await self._remember()
         self._diary.saw(results)
-        self._arming.begin([r.assessed for r in results if isinstance(r.assessed, LendingAssessment)])
+        self._arming.begin(results)
         self._drill.begin()
         if is_judged:
             await self._watchful.saw(results)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from keeper.chain.errors import NodesDisagreeError
-from keeper.core.snapshot import BlockRef, LendingPosition
+from keeper.core.metrics import P
+from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
-from keeper.venues.ports import LendingAccount
+from keeper.venues.ports import Account
 
 Poll = Any
 """Questions under way, in the nodes' own form."""
@@ -41,7 +42,7 @@ class Opinions:
     _agreeing: asyncio.Task[None] | None = None
     _polls: dict[str, Poll] = field(default_factory=dict)
 
-    def begin(self, block: BlockRef, watched: Iterable[tuple[LendingAccount, LendingPosition]]) -> None:
+    def begin(self, block: BlockRef, watched: Iterable[tuple[Account[P], P]]) -> None:
         """Ask for the block and for the figures of positions, as they were an earlier block's; wait for nothing."""
         reads = {p.name: asked[0] for account, p in watched if (asked := account.witness(p)) is not None}
         if self._agreeing is not None:
@@ -54,7 +55,7 @@ class Opinions:
         self._agreeing.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._polls = {name: self.others.poll(block, r.to, "0x" + r.data.hex()) for name, r in reads.items()}
 
-    async def are_one(self, account: LendingAccount, position: LendingPosition) -> bool:
+    async def are_one(self, account: Account[P], position: P) -> bool:
         """Return whether they were asked about a position at its block, and say what was read.
 
         Raises NodesDisagreeError when they do not.

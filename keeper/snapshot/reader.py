@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.chunks import Bundle
@@ -29,6 +29,7 @@ from keeper.snapshot.market_events import MarketChanges
 from keeper.snapshot.second_reader import Calm, SecondLook, Warn
 from keeper.venues.contracts import erc20
 from keeper.venues.ports import (
+    Account,
     Answer,
     Chronicle,
     Exchange,
@@ -240,7 +241,11 @@ class Watch:
 
     def chronicle(self, name: str) -> Chronicle:
         """Return what reads the logs about a position, whatever its kind. Raises KeyError, ReadFailedError."""
-        return self.perp_account(name).chronicle if name in self.known.perp_accounts else self.account(name).chronicle
+        return self.any_account(name).chronicle
+
+    def any_account(self, name: str) -> Account[Any]:
+        """Return the account of a position, of whatever kind. Raises ReadFailedError when it was not found."""
+        return self.perp_account(name) if name in self.known.perp_accounts else self.account(name)
 
     def perp_account(self, name: str) -> PerpAccount:
         """Return the account of a perpetual position. Raises KeyError when it was not found."""

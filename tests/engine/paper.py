@@ -124,6 +124,8 @@ class Paper:
     journal_is_away: bool = False
     reading_fails: Exception | None = None
     """What every read after the snapshot raises."""
+    market_gives: dict[str, int] = field(default_factory=dict)
+    """What a quote of a perpetual market says otherwise than its mark price would."""
     perp_after: Callable[[PerpPosition, Iterable[Effect]], PerpPosition] = traded
     confirmed_as: PerpPosition | None = None
     """What every node says of a perpetual position when it is asked to confirm it."""
@@ -178,7 +180,7 @@ class PaperReader:
         assets = (
             {at(s): PricedAsset(s, kind[0], int(float(kind[1]) * USD)) for s, kind in KINDS.items()} if perps else {}
         )
-        also = {read: bytes(32) for read in self.also}  # nothing is approved yet
+        also = {read: read.data[:32] if perps else bytes(32) for read in self.also}  # as allowances were read before
         seen = tuple(p if isinstance(p, Unreadable) else replace(p, block=block) for p in self._all())
         return Snapshot(
             block,
@@ -232,6 +234,10 @@ class PaperReader:
     def account(self, name: str) -> LendingAccount:
         return AaveAccount(market(), AaveScope(OWNER, 0, market().listings))
 
+    def any_account(self, name: str) -> Any:
+        is_perp = isinstance(self.paper.positions[name], PerpPosition)
+        return self.perp_account(name) if is_perp else self.account(name)
+
     def perp_account(self, name: str) -> PerpAccount:
         return PaperPerpAccount(self.paper, name)
 
@@ -251,7 +257,7 @@ class PaperPerpAccount(PerpV2Account):
     def __init__(self, paper: Paper, name: str) -> None:
         position = paper.perp(name)
         markets = tuple(
-            PerpV2Market(leg.market, leg.symbol, PERP[7], PERP[8], 1000, 10_000, 100_000, PERP[0], None, PERP[0])
+            PerpV2Market(leg.market, leg.symbol, PERP[7], PERP[8], 1000, 10_000, 100_000, PERP[0], PERP[1], PERP[2])
             for leg in position.legs
         )
         where = PerpV2Deployment(*PERP[:7], position.collateral, "USDC", 6, 900)
@@ -270,8 +276,12 @@ class PaperPerpAccount(PerpV2Account):
         return self.paper.perp_after(position, [effect for call in calls for effect in decoders[call.to](call)])
 
     def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
-        (leg,) = [leg for leg in position.legs if leg.market == market]
-        return Probe((), lambda answers: quote(leg, size_change) if size_change else None)
+        def asked(_: object) -> TradeQuote | None:
+            """What the market gives now, whenever that is."""
+            (leg,) = [leg for leg in self.paper.perp(position.name).legs if leg.market == market]
+            return quote(leg, size_change, **self.paper.market_gives) if size_change else None
+
+        return Probe((), asked)
 
 
 def _wanted(one: LendingPosition) -> LendingIntent:

@@ -9,7 +9,6 @@ from paper import Others, Paper, engine_on, holding_dollars, next_block
 
 from keeper.chain.errors import NodeAwayError
 from keeper.core.decide import Hold
-from keeper.core.lending.rules import LendingAssessment
 from keeper.core.reasons import Reason
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
@@ -32,7 +31,7 @@ async def armed(paper: Paper, *rules: object, **given: object) -> Engine:
     engine = engine_on(paper, *(rules or (rule(),)), **given)  # type: ignore[arg-type]
     results = await cycle(engine, BLOCK)
     arming = Arming(engine, BAND)
-    arming.begin([r.assessed for r in results if isinstance(r.assessed, LendingAssessment)])
+    arming.begin(results)
     await arming.settled()
     return engine
 

@@ -12,16 +12,16 @@ from keeper.core.armed.bounds import OutOfBoundsError
 from keeper.core.units import Amount
 from keeper.execution.armed import check_lent
 
-ARMED: Any = SimpleNamespace(plan=SimpleNamespace(steps=[SimpleNamespace(move=APPROVE), SimpleNamespace(move=FLASH)]))
+PLAN: Any = SimpleNamespace(steps=[SimpleNamespace(move=APPROVE), SimpleNamespace(move=FLASH)])
 
 
 def test_a_lender_that_has_as_much_as_is_borrowed_serves() -> None:
     """To the unit."""
-    check_lent(ARMED, {"bundler3": {USDC: Amount(BOUGHT)}})
+    check_lent(PLAN, {"bundler3": {USDC: Amount(BOUGHT)}})
 
 
 @pytest.mark.parametrize("there", [{}, {"bundler3": {}}, {"bundler3": {USDC: Amount(BOUGHT - 1)}}])
 def test_a_lender_that_ran_short_since_makes_the_plan_unfit(there: Any) -> None:
     """It was emptied, or is not read any more: the bundle would revert, so the block is decided as usual."""
     with pytest.raises(OutOfBoundsError, match="to lend"):
-        check_lent(ARMED, there)
+        check_lent(PLAN, there)

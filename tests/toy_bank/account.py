@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eth_utils.crypto import keccak
 
+from keeper.core.lending.figures import moved
 from keeper.core.lending.position import Barred, Holding, LendingPosition, Principal, Rates, Room
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.prices import Doubt, OraclePrice
@@ -16,7 +17,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wad
 from keeper.venues.codec.abi import load
 from keeper.venues.feeds.fixed_price import price_source
-from keeper.venues.ports import AT_ONCE, Answer, Codes, Probe, Read, ReadFailedError, Settles
+from keeper.venues.ports import AT_ONCE, Answer, Codes, Probe, Read, ReadFailedError, Settles, feeds_alone
 from toy_bank.abi import BANK
 from toy_bank.model import FACTOR, THRESHOLD, ToyModel
 
@@ -74,9 +75,13 @@ class ToyAccount:
         words = (held.supplied, owed.borrowed, position.reported.health_factor)
         return self._account_read(), b"".join(int(word).to_bytes(32, "big") for word in words)
 
-    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
+    def priced_at(self, there: LendingPosition, here: LendingPosition) -> Codes | None:
         """Return, in the place of each price, one that answers the holding's."""
-        return {h.price.source: price_source(h.price.answer) for h in moved}
+        return {h.price.source: price_source(h.price.answer) for h in moved(there, here)}
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """Return the assets that one feed alone prices."""
+        return feeds_alone(self.listings)
 
     def trust_probe(self, signer: Address) -> Probe[bool | None]:
         """Return nothing: nobody takes out for another."""

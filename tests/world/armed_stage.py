@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from scenes import DOLLAR, Scene
 
-from keeper.core.lending.rules import LendingAssessment
 from keeper.core.units import Bps
 from keeper.engine.armed.arm import Arming
 from keeper.engine.cycle import cycle
@@ -62,7 +61,7 @@ class Stage:
     async def arm(self) -> int:
         """Judge the newest block and make plans ready on it; return how many."""
         await self.look()
-        self.arming.begin([r.assessed for r in self.last if isinstance(r.assessed, LendingAssessment)])
+        self.arming.begin(self.last)
         await self.arming.settled()
         return len(self.engine.state.armed.get("eth-loop", ()))
 

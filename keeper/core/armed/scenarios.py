@@ -1,20 +1,25 @@
-"""At which prices a rule would fire: what moves together, how far that is, and the rungs of a ladder from there on."""
+"""At which prices a rule would fire: what moves together, how far that is, and the rungs of a ladder from there on.
+
+What prices do to a kind of position is its ``Outlook``: ``loan_prices``, ``perp_prices``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic
 
-from keeper.core.lending import figures as lending
-from keeper.core.lending.named import is_dollar_price, matters, secures
-from keeper.core.lending.position import LendingPosition
-from keeper.core.lending.quotes import Quote, Quotes
-from keeper.core.lending.rules import LendingAssessment, Rule
-from keeper.core.scales import Beyond
-from keeper.core.units import BPS, Address, Amount, Bps, largest, mul_div_up
+from keeper.core.armed.accrual import Answered
+from keeper.core.metrics import P
+from keeper.core.prices import Doubt
+from keeper.core.rules import NO_TRAIL, Rule
+from keeper.core.snapshot import BlockRef
+from keeper.core.trail import Trail
+from keeper.core.units import BPS, Address, Bps, largest, mul_div_up
 
 PPM = 1_000_000
 Prices = Mapping[Address, int]
+"""By asset or market, as the oracle gives them: 10^-8 of the money they are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,47 +29,48 @@ class Scenario:
     moved: tuple[Address, ...]
     is_fall: bool
 
-    def prices(self, of: LendingPosition, factor: int) -> dict[Address, int]:
-        """Return every price of a position once the moved ones have come as far as ``factor``, against us."""
-        prices = {h.asset: h.price.answer for h in of.holdings}
+    def prices(self, now: Prices, factor: int) -> dict[Address, int]:
+        """Return every price once the moved ones have come as far as ``factor``, against us."""
+        prices = dict(now)
         for asset in self.moved:
-            now = prices[asset]
-            prices[asset] = now * factor // PPM if self.is_fall else mul_div_up(now, PPM, factor)
+            price = prices[asset]
+            prices[asset] = price * factor // PPM if self.is_fall else mul_div_up(price, PPM, factor)
         return prices
 
 
-def scenarios(assessed: LendingAssessment, rule: Rule) -> tuple[Scenario, ...]:
-    """Return the moves that could make a rule fire: collateral falls together, each alone, or what is owed rises.
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlook(Generic[P]):
+    """What prices do to a kind of position: all that the story has to know to make plans ready for them."""
 
-    What is both collateral and debt moves nothing, and dollars only move where there is nothing else.
-    """
-    position = assessed.position
-    metric = rule.trigger.metric
-    if not metric.follows_prices:
-        return ()
-    if metric.is_of_an_asset:
-        asset = _watched(assessed, rule)
-        return (Scenario((asset,), rule.trigger.side is Beyond.BELOW),) if asset else ()
-    held = [h for h in position.held if matters(position, h.asset)]
-    falling = [h for h in held if h.is_collateral and not h.borrowed]
-    rising = [h for h in held if h.borrowed and not (h.is_collateral and h.supplied)]
-    down = tuple(r.asset for r in falling if not is_dollar_price(r.price.answer))
-    up = tuple(r.asset for r in rising if not is_dollar_price(r.price.answer))
-    if not down and not up:
-        down = tuple(r.asset for r in falling)
-    alone = [Scenario((asset,), is_fall=True) for asset in down] if len(down) > 1 else []
-    return tuple([Scenario(m, is_fall) for m, is_fall in ((down, True), (up, False)) if m] + alone)
+    prices: Callable[[P], Prices]
+    """Every price of a position."""
+    at_prices: Callable[[P, Prices], P]
+    """The position as the venue would report it at other prices."""
+    scenarios: Callable[[P, Rule[P]], tuple[Scenario, ...]]
+    """The moves that could make a rule fire."""
+    name: Callable[[P, Address], str]
+    """What people call an asset or a market of it."""
+    held: Callable[[P], frozenset[Address]]
+    """The assets and markets whose prices matter."""
+    carried_on: Callable[[P, BlockRef, Mapping[Address, Answered]], P]
+    """The position as it will be read at a later block, if nobody touches it: new prices, and what accrues."""
+    is_same: Callable[[P, P], bool]
+    """Whether nobody touched it in between."""
+    differs: Callable[[P, P], str | None]
+    """In what a position as it was read is not what was foretold of it; None where it is, but for rounding."""
 
 
-def fires_at(assessed: LendingAssessment, rule: Rule, scenario: Scenario, band: Bps) -> int | None:
+def fires_at(
+    outlook: Outlook[P], position: P, rule: Rule[P], scenario: Scenario, band: Bps, trail: Trail = NO_TRAIL
+) -> int | None:
     """Return the factor nearest to now at which a rule fires, None beyond ``band`` basis points. PPM: it does now."""
 
-    metric = rule.trigger.metric
+    metric, now, seen = rule.trigger.metric, outlook.prices(position), trail.seen(rule.name)
 
     def fires(factor: int) -> bool:
-        then = at_prices(assessed.position, scenario.prices(assessed.position, factor))
-        value = metric.now(then, rule.trigger.of)
-        return value is not None and rule.trigger.fires_at(value)
+        then = outlook.at_prices(position, scenario.prices(now, factor))
+        value = metric.measure(then, seen, rule.trigger.of)
+        return value is not None and not isinstance(value, Doubt) and rule.trigger.fires_at(value, then)
 
     return largest(PPM - band * PPM // BPS, PPM, fires)
 
@@ -75,35 +81,3 @@ def rungs(factor: int, step: Bps, count: int) -> tuple[int, ...]:
     A plan made for a rung is enough for every price between it and the rung above.
     """
     return tuple(factor * (BPS - step * k) // BPS for k in range(1, count + 1))
-
-
-def at_prices(position: LendingPosition, prices: Prices) -> LendingPosition:
-    """Return a position as the protocol would report it at other prices."""
-    holdings = tuple(lending.priced(h, prices[h.asset]) for h in position.holdings)
-    return replace(position, holdings=holdings, reported=position.model.figures(holdings))
-
-
-def quotes_at(quotes: Quotes, now: lending.Loan, then: lending.Loan, slippage: Bps) -> Quotes:
-    """Return what pools would charge had they followed the prices from ``now`` to ``then``.
-
-    A pool often is there before the oracle: what it charges already is not counted twice, up to what would be fair.
-    """
-    return Quotes(tuple(_followed(quote, now, then, slippage) for quote in quotes.answers))
-
-
-def _followed(quote: Quote, now: lending.Loan, then: lending.Loan, slippage: Bps) -> Quote:
-    sell, buy = quote.route.tokens[0], quote.route.tokens[-1]
-    dearer, cheaper = _price(now, sell) * _price(then, buy), _price(then, sell) * _price(now, buy)
-    followed = mul_div_up(quote.sold, dearer, cheaper)
-    fair = lending.sale_cost(then.of(sell), then.of(buy), quote.bought, slippage)
-    return replace(quote, sold=Amount(min(followed, max(quote.sold, fair))))
-
-
-def _price(of: lending.Loan, asset: Address) -> int:
-    return of.of(asset).price.answer
-
-
-def _watched(assessed: LendingAssessment, rule: Rule) -> Address | None:
-    """Return the one asset whose price a rule measures."""
-    found = secures(assessed.position, rule.trigger.of)
-    return found[0].asset if len(found) == 1 else None

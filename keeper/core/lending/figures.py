@@ -55,6 +55,12 @@ def proven(position: LendingPosition) -> Loan | None:
     return account if figures(account) == position.reported else None
 
 
+def moved(there: LendingPosition, here: LendingPosition) -> tuple[Holding, ...]:
+    """Return the holdings of a position whose prices are not those that the same position has elsewhere."""
+    pairs = zip(there.holdings, here.holdings, strict=True)
+    return tuple(h for h, now in pairs if h.price.answer != now.price.answer)
+
+
 def figures(account: Loan) -> AccountFigures:
     """Return collateral, debt, LTV, threshold and health factor as the protocol would."""
     return account.model.figures(account.holdings)

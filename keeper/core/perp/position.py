@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import NewType
+from typing import NewType, Protocol
 
 from keeper.core.block import BlockRef
 from keeper.core.prices import OraclePrice
@@ -65,6 +65,13 @@ class VenueOrder:
     callback_gas: int = 0
 
 
+class MarkRule(Protocol):
+    """How a venue makes a mark price of the oracle's; all else that it takes is as it was read. Monotone."""
+
+    def mark(self, index_price: int) -> int:
+        """Return the mark price at an index price, both in the leg's own precision."""
+
+
 @dataclass(frozen=True, slots=True)
 class PerpLeg:
     """The position in one market. What is owed is signed: positive is the account's to pay."""
@@ -91,6 +98,8 @@ class PerpLeg:
     """The index price as the oracle gives it, for its age; ``answer`` in 10^-8 dollars for one whole underlying."""
     pending_impact: int = 0
     """Dollars that earlier trades left to be settled with the part that is closed (GMX v2); negative is a loss."""
+    mark_rule: MarkRule | None = None
+    """What the mark price would be at another index price; None where no price of the oracle alone says it."""
 
     @property
     def is_long(self) -> bool:
@@ -143,6 +152,8 @@ class PerpPosition:
     """The one side this position can have, where the venue keeps sides apart (GMX v2); None where it can turn round."""
     equity_step: int = 1
     """The venue rounds equity down to a multiple of this before it compares (Perp v2: the collateral's unit)."""
+    gifts: int = 0
+    """What the venue counts to the equity beside all this and we do not: a little of another collateral."""
 
     @property
     def fills_later(self) -> bool:

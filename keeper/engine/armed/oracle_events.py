@@ -13,20 +13,18 @@ from typing import Any
 
 from keeper.chain.errors import NodeError
 from keeper.chain.pushes import Log, Pushed
-from keeper.core.armed.accrual import Answered, carried_on, is_as_foretold, is_same_account
-from keeper.core.decide import decide
-from keeper.core.lending import figures as lending
-from keeper.core.lending.kind import LENDING
-from keeper.core.snapshot import BlockRef, LendingPosition, Snapshot
-from keeper.core.units import Address, decimal_of, usd_text
+from keeper.core.armed.accrual import Answered
+from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
+from keeper.core.units import Address, usd_text
+from keeper.engine.armed.kinds import ARMS
+from keeper.engine.armed.ladder import AnyArms
 from keeper.engine.armed.match import fitting
+from keeper.engine.decide import decided
 from keeper.engine.engine import Engine
-from keeper.engine.lending.assess import judge
-from keeper.engine.lending.departure import LendingDeparture
 from keeper.engine.submit import submit
 from keeper.journal import JournalError
 from keeper.venues.feeds import oracle_events
-from keeper.venues.ports import ReadFailedError
+from keeper.venues.ports import Account, ReadFailedError
 
 CLEAN = 50
 """Blocks in a row on which all was as foretold, before this path is used again after it was not."""
@@ -69,8 +67,10 @@ class Early:
             return
         known = watch.known
         plain = dict[Address, dict[Address, None]]()
-        for listing in (x for account in known.accounts.values() for x in account.listings if x.feed == x.source):
-            plain.setdefault(listing.source, {})[listing.asset] = None
+        accounts: list[Account[Any]] = [*known.accounts.values(), *known.perp_accounts.values()]
+        for account in accounts:
+            for asset, feed in account.plain_feeds().items():
+                plain.setdefault(feed, {})[asset] = None
         feeds = {source: list(assets) for source, assets in plain.items()}
         self._emitters = await watch.read(seen.block, oracle_events.aggregators_probe(feeds))
         await self.close()
@@ -132,24 +132,17 @@ class Early:
             return
         snapshot = self._foretold(last, block, {name for name, plans in engine.state.armed.items() if plans})
         for position in snapshot.positions:
-            assert isinstance(position, LendingPosition)  # noqa: S101 - narrows the type; no other is foretold
-            assessed = judge(engine, snapshot, position)
+            arms = ARMS[engine.family(position.name)]
+            assessed = arms.judge(engine, snapshot, position)
             signer = engine.reader.positions[position.name].spender
             try:
-                intent = next(
-                    iter(
-                        decide(
-                            LENDING, assessed, await engine.recall(assessed, block), engine.terms.safety, signer
-                        ).intents
-                    ),
-                    None,
-                )
+                asked_for = await decided(engine, arms.kind, assessed, block, signer)
+                intent = next(iter(asked_for.intents), None)
                 prepared = await fitting(engine, snapshot, intent, signer) if intent else None
-                if prepared is None or intent is None or self._shot_at >= block.number:
+                if prepared is None or self._shot_at >= block.number:
                     continue
                 self._shot_at, self._unproven = block.number, block
-                rehearsed = replace(prepared.rehearsed, how=f"{prepared.rehearsed.how}, {HOW}")
-                sent = await submit(engine, LendingDeparture(engine, snapshot, replace(prepared, rehearsed=rehearsed)))
+                sent = await submit(engine, arms.departure(engine, snapshot, prepared, HOW))
             except (JournalError, ReadFailedError, NodeError) as error:
                 engine.observer.not_armed(block.number, str(error))
                 return
@@ -161,16 +154,20 @@ class Early:
         """Return those positions (or the named) that events say everything of, as they will be read at a block."""
         stated = self._stated.get(block.hash, {})
         followed = {asset for assets in self._emitters.values() for asset in assets}
-        found = list[LendingPosition]()
+        found = list[Any]()
         for position in last.positions:
-            if not isinstance(position, LendingPosition) or (names is not None and position.name not in names):
+            arms = None if isinstance(position, Unreadable) else self._arms_of(position.name)
+            if arms is None or (names is not None and position.name not in names):
                 continue
             # an asset may be followed for another market's sake: here it has to be priced by its feed as well
-            plain = {x.asset for x in self._engine.reader.account(position.name).listings if x.feed == x.source}
-            assets = {h.asset for h in position.held}
-            if assets <= followed & plain and lending.proven(position) is not None:
-                found.append(carried_on(position, block, stated))
+            account = arms.account(self._engine, position.name)
+            is_followed = arms.outlook.held(position) <= followed & account.plain_feeds().keys()
+            if is_followed and account.priced_at(position, position) is not None and not arms.kind.disagrees(position):
+                found.append(arms.outlook.carried_on(position, block, stated))
         return replace(last, block=block, positions=tuple(found))
+
+    def _arms_of(self, name: str) -> AnyArms | None:
+        return ARMS.get(self._engine.family(name))
 
     # --- was it right? -----------------------------------------------------------------------------------------------
 
@@ -189,7 +186,7 @@ class Early:
             self._turn_off(late)
         if before is None or read.block.parent_hash != before.block.hash:
             return
-        foretold = {p.name: p for p in self._foretold(before, read.block).positions if isinstance(p, LendingPosition)}
+        foretold: dict[str, Any] = {p.name: p for p in self._foretold(before, read.block).positions}
         wrong = self._difference(foretold, read)
         if wrong:
             self._turn_off(wrong)
@@ -208,27 +205,26 @@ class Early:
                     return f"{asset} came to {usd_text(price)} and no event said so"
         return None
 
-    def _difference(self, foretold: Mapping[str, LendingPosition], read: Snapshot) -> str | None:
+    def _difference(self, foretold: Mapping[str, Any], read: Snapshot) -> str | None:
         """Return in what a block's read differs from what its events and the block before foretold."""
         stated = self._stated.get(read.block.hash, {})
         for position in read.positions:
-            expected = foretold.get(position.name)
-            if expected is None or not isinstance(position, LendingPosition):
+            expected, arms = foretold.get(position.name), self._arms_of(position.name)
+            if expected is None or arms is None or isinstance(position, Unreadable):
                 continue
-            missing = dict[Address, int]()
-            for holding in position.held:
-                asset, price = holding.asset, holding.price.answer
+            outlook, missing = arms.outlook, dict[Address, int]()
+            prices, known = outlook.prices(position), outlook.prices(expected)
+            for asset in (a for a in prices if a in outlook.held(position)):
+                price = prices[asset]
                 if asset in stated and stated[asset].answer != price:
                     said = f"the event said {usd_text(stated[asset].answer)}, the oracle {usd_text(price)}"
-                    return f"{holding.symbol}: {said}"
-                known = {h.asset: h.price.answer for h in expected.held}
+                    return f"{outlook.name(position, asset)}: {said}"
                 if asset not in stated and known.get(asset, price) != price:
                     missing[asset] = price
             if missing:
                 self._owed.setdefault(read.block.hash, {}).update(missing)
-            elif is_same_account(expected, position) and not is_as_foretold(expected, position):
-                ours, theirs = (decimal_of(of.reported.health_factor, 18) for of in (expected, position))
-                return f"{position.name}: health factor {ours} was foretold, the protocol says {theirs}"
+            elif outlook.is_same(expected, position) and (wrong := outlook.differs(expected, position)):
+                return f"{position.name}: {wrong}"
         return None
 
     def _turn_off(self, why: str) -> None:

@@ -58,8 +58,7 @@ class LendingCase(OfOnePosition):
 
     async def prepare(self, intent: LendingIntent) -> Prepared | Hold:
         """Return a plan made ready beforehand that still fits, else the best that works now. Raises NodeError."""
-        # what was made ready beforehand knows nothing of what goes before it at this block
-        armed = None if self.engine.state.ahead else await fitting(self.engine, self.snapshot, intent, self.signer)
+        armed: Prepared | None = await fitting(self.engine, self.snapshot, intent, self.signer)
         return armed or await rehearsed_now(self.engine, self.snapshot, intent, self.signer)
 
     async def tend(self, found: Considered[LendingIntent, Prepared]) -> Considered[LendingIntent, Prepared]:

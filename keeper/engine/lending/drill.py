@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from keeper.core.armed.scenarios import at_prices, fires_at, scenarios
+from keeper.core.armed.loan_prices import LOANS, at_prices, prices, scenarios
+from keeper.core.armed.scenarios import fires_at
 from keeper.core.decide import Hold, Memory, decide
 from keeper.core.drills import Drilled, Rehearsal
 from keeper.core.lending.kind import LENDING
@@ -68,11 +69,11 @@ def scene_of(assessed: LendingAssessment, rule: Rule) -> Scene:
     p = assessed.position
     if any(v.fired and v.rule.name == rule.name for v in assessed.verdicts):
         return Scene(p, p, TODAY)
-    found = [(factor, s) for s in scenarios(assessed, rule) if (factor := fires_at(assessed, rule, s, FARTHEST))]
+    found = [(factor, s) for s in scenarios(p, rule) if (factor := fires_at(LOANS, p, rule, s, FARTHEST))]
     if not found:
         return Scene(p, p, TODAY)
     factor, scenario = max(found, key=lambda pair: pair[0])
-    then = at_prices(p, scenario.prices(p, factor))
+    then = at_prices(p, scenario.prices(prices(p), factor))
     return Scene(p, then, ", ".join(_moved(p, then, asset) for asset in scenario.moved))
 
 
@@ -87,8 +88,7 @@ async def _rehearsed(engine: Engine, seen: Snapshot, intent: LendingIntent, scen
     found = await find_plans(engine, seen, intent, signer, at=lambda asked: repriced(asked, scene.now, scene.then, 1))
     if isinstance(found, Hold):
         return ended.held(found, scene.where)
-    moved = [h for h, now in zip(scene.then.holdings, scene.now.holdings, strict=True) if h.price != now.price]
-    codes = engine.reader.account(ended.position).priced_at(scene.then, moved) if moved else {}
+    codes = engine.reader.account(ended.position).priced_at(scene.then, scene.now) or {}
     simulator, carrier = Overridden(engine.rehearser.alone, codes), await carrier_of(engine, seen, signer)
     refused = list[Refused]()
     for plan in found[:TRIALS]:

@@ -88,7 +88,7 @@ def plan(of: Plan, calls: tuple[PlannedCall, ...] = ()) -> Data:
 
 def rehearsal(of: Rehearsed) -> Data:
     """Return how a rehearsal went."""
-    return report.rehearsal(of.where, of.gas_used, figures(of.after)) | {"how": of.how}
+    return report.rehearsal(of.how, of.where, of.gas_used, figures(of.after))
 
 
 def outcome(of: Outcome) -> Data:

@@ -16,6 +16,7 @@ from keeper.core.perp.rules import PerpAssessment, PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import Unreadable
+from keeper.engine.armed.match import fitting
 from keeper.engine.case import Considered, T, Visit
 from keeper.engine.convoys import calls_go_ahead
 from keeper.engine.decide import decided
@@ -55,8 +56,9 @@ class PerpCase(OfOnePosition):
         return False, 0, 0
 
     async def prepare(self, intent: PerpIntent) -> PerpPrepared | Hold:
-        """Return the best plan that works now. Raises NodeError."""
-        return await prepare_perp(self.engine, self.snapshot, intent)
+        """Return a plan made ready beforehand that still fits, else the best that works now. Raises NodeError."""
+        armed: PerpPrepared | None = await fitting(self.engine, self.snapshot, intent, self.signer)
+        return armed or await prepare_perp(self.engine, self.snapshot, intent)
 
     async def tend(self, found: Considered[PerpIntent, PerpPrepared]) -> Considered[PerpIntent, PerpPrepared]:
         """See what became of its orders, and take back one that is late: a signer does one thing at a time."""

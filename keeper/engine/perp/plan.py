@@ -23,7 +23,7 @@ from keeper.venues.ports import Answer, ByKeepers, PerpAccount, Probe
 
 async def find_perp_plans(engine: Engine, snapshot: Snapshot, intent: PerpIntent) -> tuple[PerpPlan, ...] | Hold:
     """Return the plans worth rehearsing, best first. One read, for quotes and the allowance. Raises NodeError."""
-    return perp_plans(intent, await _terms(engine, snapshot, intent.perp, quotes_wanted(intent)))
+    return perp_plans(intent, await perp_terms(engine, snapshot, intent.perp, quotes_wanted(intent)))
 
 
 async def find_hedge_plans(
@@ -32,16 +32,17 @@ async def find_hedge_plans(
     """Return the trades worth rehearsing, over some hedges of the book, cheapest first. Raises NodeError."""
     found = hedge_trades(intent, hedges)
     terms = {
-        trade.perp.name: await _terms(engine, snapshot, trade.perp, {trade.leg.market: trade.first})
+        trade.perp.name: await perp_terms(engine, snapshot, trade.perp, {trade.leg.market: trade.first})
         for trade in found
         if isinstance(trade, HedgeTrade)
     }
     return hedge_plans(intent, found, terms, engine.perps.rules)
 
 
-async def _terms(
+async def perp_terms(
     engine: Engine, snapshot: Snapshot, position: PerpPosition, wanted: Mapping[Address, int]
 ) -> PerpTerms:
+    """Return what plans are weighed with; ``wanted``: the size changes to be quoted. One read. Raises NodeError."""
     watch, block = engine.reader, snapshot.block
     account, signer = watch.perp_account(position.name), watch.positions[position.name].spender
     quotes = [(market, account.quote_probe(position, market, change)) for market, change in wanted.items() if change]

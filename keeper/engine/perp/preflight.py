@@ -40,9 +40,10 @@ from keeper.engine.preflight import (
     not_payable,
 )
 from keeper.execution import policy
-from keeper.execution.rehearsal import Refused
+from keeper.execution.rehearsal import Refused, Simulator
 from keeper.venues.ports import ByKeepers, Call
 
+NOTHING = Usd(0)
 ORDERS_SHARE = Bps(400)
 """Most of a position's size that its orders may carry for the venue's keepers; about half of it comes back."""
 FEE_SLACK = 3
@@ -62,6 +63,7 @@ class PerpPrepared:
     gas_price: Wei
     """What execution fees were reckoned at."""
     refused: tuple[tuple[PerpPlan, Refused], ...] = ()
+    how: str = "rehearsed at this block"
 
     @property
     def came_to(self) -> tuple[str, int, str]:
@@ -69,32 +71,53 @@ class PerpPrepared:
         return self.where, perps.margin_ratio(self.after), "margin ratio"
 
 
-async def try_plan(engine: Engine, snapshot: Snapshot, plan: PerpPlan) -> PerpPrepared | Refused:
+async def try_plan(
+    engine: Engine, snapshot: Snapshot, plan: PerpPlan, simulator: Simulator | None = None
+) -> PerpPrepared | Refused:
     """Return the plan ready to be sent, or why it may not be. Raises NodeError when the node cannot say."""
     block, position = snapshot.block, plan.before
     account, place = engine.reader.perp_account(position.name), engine.reader.positions[position.name]
     gas_price, deadline = await gas_price_for(engine, block), deadline_at(engine, block)
     try:
         calls = tuple(account.encode(position, step.move, place.spender, deadline, gas_price) for step in plan.steps)
-        grant, allowed = grant_of(engine, block, plan, Usd(0), gas_price), account.decoders(position)
-        refused = forbidden(lambda: policy.check(calls, block.chain_id, grant, allowed, grounds(position)))
     except ValueError as error:
         return Refused(Reason.NOT_ALLOWED_FOR_GUARDIAN, str(error))
-    unpaid = refused or _cannot_pay(engine, snapshot, calls, plan) or _too_dear(snapshot, calls, plan)
-    if unpaid:
-        return unpaid
-    result = await rehearse_perp(engine, plan, calls, account, block, market_price(block, gas_price))
+    refused = (
+        gate(engine, block, plan, calls, gas_price)
+        or _cannot_pay(engine, snapshot, calls, plan)
+        or _too_dear(snapshot, calls, plan)
+    )
+    if refused:
+        return refused
+    price, run = market_price(block, gas_price), simulator or engine.rehearser
+    result = await rehearse_perp(engine, plan, calls, account, block, price, run)
     if isinstance(result, Refused):
         return result
     gas, where, after = result
-    unpaid = _cannot_pay(engine, snapshot, calls, plan, gas)
+    return priced(engine, snapshot, PerpPrepared(plan, calls, where, gas, after, None, gas_price))
+
+
+def gate(
+    engine: Engine, block: BlockRef, plan: PerpPlan, calls: Sequence[Call], gas_price: Wei, spent: Usd = NOTHING
+) -> Refused | None:
+    """Return why the policy would not let a plan be signed: dry runs meet the same gate as live ones."""
+    position = plan.before
+    allowed = engine.reader.perp_account(position.name).decoders(position)
+    grant = grant_of(engine, block, plan, spent, gas_price)
+    return forbidden(lambda: policy.check(calls, block.chain_id, grant, allowed, grounds(position)))
+
+
+def priced(engine: Engine, snapshot: Snapshot, of: PerpPrepared) -> PerpPrepared | Refused:
+    """Return a rehearsed plan with what gas may cost at this block, or why no offer is possible."""
+    block, plan, calls = snapshot.block, of.plan, of.calls
+    unpaid = _cannot_pay(engine, snapshot, calls, plan, of.gas_used)
     if unpaid:
         return unpaid
-    ceiling = _ceiling(engine, plan, bill_of(engine, snapshot, calls, gas))
-    if isinstance(account.settles, ByKeepers):
+    ceiling = _ceiling(engine, plan, bill_of(engine, snapshot, calls, of.gas_used))
+    if isinstance(engine.reader.perp_account(plan.before.name).settles, ByKeepers):
         # an order's fee is checked against the gas price paid: no more than it was reckoned at
-        ceiling = lowest(ceiling, gas_price)
-    return not_payable(block, ceiling) or PerpPrepared(plan, calls, where, gas, after, ceiling, gas_price)
+        ceiling = lowest(ceiling, of.gas_price)
+    return not_payable(block, ceiling) or replace(of, ceiling=ceiling)
 
 
 def grant_of(engine: Engine, block: BlockRef, plan: PerpPlan, spent: Usd, gas_price: Wei) -> policy.Grant:

@@ -12,17 +12,23 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei, ratio_text
 from keeper.engine.engine import Engine
-from keeper.execution.rehearsal import Refused, ran
+from keeper.execution.rehearsal import Refused, Simulator, ran
 from keeper.venues.ports import ByKeepers, Call, PerpAccount
 
 
 async def rehearse_perp(
-    engine: Engine, plan: PerpPlan, calls: tuple[Call, ...], account: PerpAccount, block: BlockRef, price: Wei
+    engine: Engine,
+    plan: PerpPlan,
+    calls: tuple[Call, ...],
+    account: PerpAccount,
+    block: BlockRef,
+    price: Wei,
+    run: Simulator,
 ) -> tuple[tuple[int, ...], str, PerpPosition] | Refused:
     """Run the calls on their block at a gas price. A venue that fills later can only show that it took the orders."""
     probe = account.probe(plan.before.name, block)
     signer = engine.reader.positions[plan.before.name].spender
-    done = await ran(engine.rehearser, block, signer, calls, probe.reads, plan.label, price=price)
+    done = await ran(run, block, signer, calls, probe.reads, plan.label, price=price)
     if isinstance(done, Refused):
         return done
     after = probe.decode(done.answers)
@@ -38,18 +44,18 @@ async def rehearse_perp(
             and any(isinstance(s.move, Trade) for s in plan.steps)
         ):
             return Refused(Reason.VENUE_UNTRIED, plan.label)
-        unfit = await _as_if_executed(engine, calls, account, block, signer, price, keys)
+        unfit = await _as_if_executed(run, calls, account, block, signer, price, keys)
         if unfit:
             return unfit
-        return gas, engine.rehearser.where, plan.projected
+        return gas, run.where, plan.projected
     if not plan.postcondition.is_met(after):
         came = f"came to margin ratio {ratio_text(perps.margin_ratio(after))}"
         return Refused(Reason.POSTCONDITION_FAILED, f"wanted {plan.postcondition}, {came}")
-    return gas, engine.rehearser.where, after
+    return gas, run.where, after
 
 
 async def _as_if_executed(
-    engine: Engine,
+    run: Simulator,
     calls: tuple[Call, ...],
     account: PerpAccount,
     block: BlockRef,
@@ -68,7 +74,7 @@ async def _as_if_executed(
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {unlisted}")
         if attempt is None:
             continue
-        done = await engine.rehearser.run(block, signer, attempt.calls, (), price=price)
+        done = await run.run(block, signer, attempt.calls, (), price=price)
         error = done.calls[-1].error or ""
         if attempt.fine not in error:
             return Refused(Reason.REHEARSAL_FAILED, f"{call.purpose}: {error or 'the venue did not say'}")

@@ -73,7 +73,7 @@ def plan(of: PerpPlan, calls: tuple[Call, ...] = (), ceiling: Wei | None = None)
 
 def rehearsal(of: PerpPrepared) -> Data:
     """Return how a rehearsal went."""
-    return report.rehearsal(of.where, of.gas_used, figures(of.after))
+    return report.rehearsal(of.how, of.where, of.gas_used, figures(of.after))
 
 
 def outcome(of: PerpOutcome) -> Data:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keeper.core.lending.position import Holding, LendingPosition
+from keeper.core.lending.figures import moved
+from keeper.core.lending.position import LendingPosition
 from keeper.core.occurrences import Occurrence
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
@@ -14,7 +15,7 @@ from keeper.venues.aave_v3 import events
 from keeper.venues.aave_v3.position import AaveScope, account_call, position_probe
 from keeper.venues.aave_v3.reserves import Listing
 from keeper.venues.feeds.fixed_price import price_source
-from keeper.venues.ports import AT_ONCE, Chronicle, Codes, Probe, Read, Settles
+from keeper.venues.ports import AT_ONCE, Chronicle, Codes, Probe, Read, Settles, feeds_alone
 
 if TYPE_CHECKING:
     from keeper.venues.aave_v3.market import AaveMarket
@@ -46,9 +47,13 @@ class AaveAccount:
         """Return getUserAccountData, and what it answered where the position was read."""
         return account_call(self.market, position)
 
-    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
+    def priced_at(self, there: LendingPosition, here: LendingPosition) -> Codes | None:
         """Return, in the place of each source that the oracle asks, one that answers the holding's price."""
-        return {h.price.source: price_source(h.price.answer) for h in moved}
+        return {h.price.source: price_source(h.price.answer) for h in moved(there, here)}
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """Return the assets that one feed alone prices."""
+        return feeds_alone(self.listings)
 
     def trust_probe(self, signer: Address) -> Probe[bool | None]:
         """Return nothing: what an owner lets another borrow or take is an allowance of tokens."""

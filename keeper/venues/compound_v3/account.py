@@ -6,10 +6,11 @@ figures say. What is owed is its own accrued balance, and must be ours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from keeper.core.lending.figures import moved
 from keeper.core.lending.position import Barred, Holding, LendingPosition, Principal, Rates, Room
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
@@ -30,6 +31,7 @@ from keeper.venues.ports import (
     ReadFailedError,
     ScopeOutdatedError,
     Settles,
+    feeds_alone,
 )
 
 if TYPE_CHECKING:
@@ -115,9 +117,15 @@ class CometAccount:
         owed = position.holding(self.market.base).borrowed
         return _COMET.borrowBalanceOf.read(self.market.comet, self.owner), owed.to_bytes(32, "big")
 
-    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
-        """Return, in the place of each feed, one that answers the holding's price."""
-        return {h.price.source: price_source(h.price.answer) for h in moved} if self.market.money is None else {}
+    def priced_at(self, there: LendingPosition, here: LendingPosition) -> Codes | None:
+        """Return, in the place of each feed, one that answers the holding's price; None where an asset is the money."""
+        if self.market.money is not None:
+            return None
+        return {h.price.source: price_source(h.price.answer) for h in moved(there, here)}
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """Return the assets that one feed alone prices."""
+        return feeds_alone(self.listings)
 
     def trust_probe(self, signer: Address) -> Probe[bool | None]:
         """Return whether a signer is allowed: for all of the account in this market."""

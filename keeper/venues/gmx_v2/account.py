@@ -38,6 +38,7 @@ from keeper.venues.ports import (
     OrderTrial,
     PricesMovedError,
     Probe,
+    Read,
     Settles,
 )
 
@@ -72,6 +73,19 @@ class GmxAccount:
     def spender(self) -> Address:
         """The Router, which the ExchangeRouter draws tokens through."""
         return self.scope.market.deployment.router
+
+    def witness(self, position: PerpPosition) -> tuple[Read, bytes] | None:
+        """Return None: no single read decides, and nothing is sent without one that was rehearsed on its block."""
+        del position
+        return None
+
+    def priced_at(self, there: PerpPosition, here: PerpPosition) -> None:
+        """Return None: prices are not in a contract, the exchange's keepers bring them, signed, with each order."""
+        del there, here
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """Return nothing: no event of a feed is a price of the exchange."""
+        return {}
 
     @property
     def chronicle(self) -> Chronicle:

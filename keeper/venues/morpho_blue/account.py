@@ -7,10 +7,11 @@ asked the very same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keeper.core.lending.figures import moved
 from keeper.core.lending.position import Barred, Holding, LendingPosition, Principal, Rates, Room
 from keeper.core.prices import Doubt, OraclePrice, Quoted, best
 from keeper.core.reasons import Reason
@@ -23,7 +24,18 @@ from keeper.venues.morpho_blue.arithmetic import YEAR_S, Totals, average_rate, c
 from keeper.venues.morpho_blue.events import MorphoChronicle
 from keeper.venues.morpho_blue.model import MorphoModel, Quotation
 from keeper.venues.morpho_blue.prices import Age, age_of, age_reads
-from keeper.venues.ports import AT_ONCE, Answer, Chronicle, Codes, Probe, Read, ReadFailedError, Settles, TornReadError
+from keeper.venues.ports import (
+    AT_ONCE,
+    Answer,
+    Chronicle,
+    Codes,
+    Probe,
+    Read,
+    ReadFailedError,
+    Settles,
+    TornReadError,
+    feeds_alone,
+)
 
 if TYPE_CHECKING:
     from keeper.venues.listings import MarketToken
@@ -78,12 +90,17 @@ class MorphoAccount:
         model = position.model
         return (self._read(), model.answer) if isinstance(model, MorphoModel) and model.answer else None
 
-    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
+    def priced_at(self, there: LendingPosition, here: LendingPosition) -> Codes | None:
         """Return, in the oracle's place, one that answers as it would at the position's prices."""
-        model = position.model
-        if not moved or not isinstance(model, MorphoModel):
-            return {}
-        return {self.market.params.oracle: price_source(model.oracle_price(position.holdings))}
+        model = there.model
+        if not isinstance(model, MorphoModel):
+            return None
+        says = price_source(model.oracle_price(there.holdings))
+        return {self.market.params.oracle: says} if moved(there, here) else {}
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """Return the assets that one feed alone prices."""
+        return feeds_alone(self.listings)
 
     def trust_probe(self, signer: Address) -> Probe[bool | None]:
         """Return whether a signer is authorised: for all of the owner's account, in every market."""

@@ -10,13 +10,14 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.venues.effects import Decoder
+from keeper.venues.feeds.fixed_price import price_source
 from keeper.venues.perp_v2 import calls as perp_v2_calls
 from keeper.venues.perp_v2 import effects as perp_v2_effects
 from keeper.venues.perp_v2 import position as perp_v2_account
 from keeper.venues.perp_v2 import quotes as perp_v2_quotes
 from keeper.venues.perp_v2.events import PerpV2Chronicle
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Scope
-from keeper.venues.ports import AtOnce, Call, Chronicle, OrderBook, OrderTrial, Probe, Settles
+from keeper.venues.ports import AtOnce, Call, Chronicle, Codes, OrderBook, OrderTrial, Probe, Read, Settles
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,25 @@ class PerpV2Account:
     def spender(self) -> Address:
         """The vault."""
         return self.deployment.vault
+
+    def witness(self, position: PerpPosition) -> tuple[Read, bytes] | None:
+        """Return what the account is worth, and what it was read to be: sizes, marks and margin all are in it."""
+        worth = position.reported.equity + position.gifts
+        return perp_v2_account.worth_read(self.deployment, self.scope.owner), worth.to_bytes(32, "big", signed=True)
+
+    def priced_at(self, there: PerpPosition, here: PerpPosition) -> Codes | None:
+        """Return, in the place of each market's aggregator, one that answers the index price.
+
+        None where the index of a market is not an aggregator's answer, or its mark does not follow from it.
+        """
+        if any(leg.mark_rule is None or self.scope.market(leg.market).feed is None for leg in there.held):
+            return None
+        moved = [leg.oracle for leg, now in zip(there.legs, here.legs, strict=True) if leg.oracle != now.oracle]
+        return {self.scope.market(o.asset).source: price_source(o.answer) for o in moved}
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """Return the markets whose index is one aggregator's answer."""
+        return {market.base_token: market.source for market in self.scope.markets if market.feed is not None}
 
     @property
     def chronicle(self) -> Chronicle:

@@ -45,6 +45,8 @@ class PerpV2Deployment:
     collateral_decimals: int
     twap_interval_s: int
     """Over which funding compares market and index."""
+    mark_windows_s: tuple[int, int] | None = None
+    """Over which the mark averages the market, and what that stands above the index; None: an older version."""
 
     @property
     def unit(self) -> int:
@@ -110,6 +112,7 @@ def discover_deployment(clearing_house: Address) -> Discovery[PerpV2Deployment]:
         _VAULT.getSettlementToken.read(vault),
         _VAULT.decimals.read(vault),
         _CONFIG.getTwapInterval.read(config),
+        _CONFIG.getMarkPriceConfig.read(config),
     )
     token = address(_VAULT.getSettlementToken.decode(answers[1])[0])
     registry = address(_EXCHANGE.getMarketRegistry.decode(answers[0])[0])
@@ -126,6 +129,7 @@ def discover_deployment(clearing_house: Address) -> Discovery[PerpV2Deployment]:
         collateral_symbol=_ERC20.symbol.decode(symbol)[0],
         collateral_decimals=_VAULT.decimals.decode(answers[2])[0],
         twap_interval_s=_CONFIG.getTwapInterval.decode(answers[3])[0],
+        mark_windows_s=_CONFIG.getMarkPriceConfig.decode_or_none(answers[4]),
     )
 
 

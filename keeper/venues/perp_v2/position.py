@@ -18,6 +18,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import USD, WAD, Address, Amount, mul_div_down, mul_div_up
 from keeper.venues.codec.abi import address, load
+from keeper.venues.perp_v2 import marks
 from keeper.venues.perp_v2.markets import Q96, RATIO, PerpV2Deployment, PerpV2Market, PerpV2Scope
 from keeper.venues.ports import Answer, Probe, Read, ReadFailedError, ScopeOutdatedError
 
@@ -31,6 +32,8 @@ _BASE = load("perp_v2_base_token")
 _FEED = load("perp_v2_price_feed")
 _CHAINLINK = load("chainlink_feed")
 
+_MARKS = 11
+"""Where the reads for ``marks`` begin."""
 DUST = 10
 """A smaller size counts as none (AccountBalance ``_DUST``)."""
 DAYS = 365
@@ -77,6 +80,11 @@ def position_probe(deployment: PerpV2Deployment, scope: PerpV2Scope, name: str, 
         return _without_gifts(position, found.others) if found.others else position
 
     return Probe(tuple(reads), decode)
+
+
+def worth_read(deployment: PerpV2Deployment, owner: Address) -> Read:
+    """Return the read of what an account is worth."""
+    return _HOUSE.getAccountValue.read(deployment.clearing_house, owner)
 
 
 def free_margin(position: PerpPosition) -> Amount:
@@ -164,7 +172,7 @@ def _without_gifts(position: PerpPosition, others: int) -> PerpPosition:
     stated, own = position.reported, equity(position)
     if not 0 <= stated.equity - own <= max(WAD, stated.equity // LITTLE):
         raise _refused(f"the account holds {others} collaterals beside {position.collateral_symbol}")
-    return replace(position, reported=replace(stated, equity=own))
+    return replace(position, reported=replace(stated, equity=own), gifts=stated.equity - own)
 
 
 def _refused(detail: str) -> ReadFailedError:
@@ -175,7 +183,7 @@ def _refused(detail: str) -> ReadFailedError:
 
 
 def _market_reads(deployment: PerpV2Deployment, owner: Address, market: PerpV2Market) -> list[Read]:
-    """The first three are the account's; the rest is shared by all accounts in the market."""
+    """The first three are the account's; the rest is shared by all accounts in the market, the last for ``marks``."""
     base, interval = market.base_token, deployment.twap_interval_s
     return [
         _BALANCE.getAccountInfo.read(deployment.account_balance, owner, base),
@@ -191,6 +199,7 @@ def _market_reads(deployment: PerpV2Deployment, owner: Address, market: PerpV2Ma
         if market.named_feed
         else _FEED.getLatestOrCachedPrice.read(market.feed or market.prices),
         _FEED.isToUseUniswapV3PriceFeed.read(market.prices),
+        *marks.reads(deployment, market),
     ]
 
 
@@ -207,6 +216,7 @@ def _leg(market: PerpV2Market, answers: Sequence[Answer], most_funding: int) -> 
         closed = _BASE.getClosedPrice.decode_or_none(answers[8])
         mark = closed[0] if closed else index
     held = size if abs(size) >= DUST else 0
+    rule = marks.rule(answers[_MARKS:]) if is_open and market.feed is not None else None
     if held and (mark <= 0 or index <= 0):
         raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"{market.symbol}: mark {mark}, index {index}"))
     return PerpLeg(
@@ -223,7 +233,13 @@ def _leg(market: PerpV2Market, answers: Sequence[Answer], most_funding: int) -> 
         closing_cost=0,
         funding_rate=_funding_rate(held, mark, answers, most_funding) if is_open and mark > 0 else 0,
         oracle=_oracle(market, index, answers),
+        mark_rule=rule if rule is not None and _follows_feed(answers) and rule.mark(index) == mark else None,
     )
+
+
+def _follows_feed(answers: Sequence[Answer]) -> bool:
+    """Return whether the index is Chainlink's answer as it is, and no pool's in its place."""
+    return _FEED.isToUseUniswapV3PriceFeed.decode_or_none(answers[10]) == (False,)
 
 
 def _funding_rate(size: int, mark: int, answers: Sequence[Answer], most: int) -> int:

@@ -1,10 +1,10 @@
 """What a venue is: calls out, answers in, calldata out. No venue touches the network. By topic, a module each."""
 
 from keeper.venues.effects import Call
-from keeper.venues.ports.accounts import AT_ONCE, Account, AtOnce, ByKeepers, Chronicle, Settles
+from keeper.venues.ports.accounts import AT_ONCE, Account, AtOnce, ByKeepers, Chronicle, Codes, Settles
 from keeper.venues.ports.exchanges import Exchange, PoolReference, Pools, Seller
 from keeper.venues.ports.lenders import Borrower, Lender, Permit
-from keeper.venues.ports.lending import Codes, LendingAccount, LendingMarket
+from keeper.venues.ports.lending import LendingAccount, LendingMarket
 from keeper.venues.ports.perps import OrderBook, OrderOutcome, OrderTrial, PerpAccount
 from keeper.venues.ports.reads import (
     Answer,
@@ -18,7 +18,7 @@ from keeper.venues.ports.reads import (
     joined,
 )
 from keeper.venues.ports.savings import Saver
-from keeper.venues.ports.site import Feeds, Listed, Owned, OwnedByLogs, Site, VenueTable, Wanted
+from keeper.venues.ports.site import Feeds, Listed, Owned, OwnedByLogs, Site, VenueTable, Wanted, feeds_alone
 
 __all__ = [
     "AT_ONCE",
@@ -58,5 +58,6 @@ __all__ = [
     "TornReadError",
     "VenueTable",
     "Wanted",
+    "feeds_alone",
     "joined",
 ]

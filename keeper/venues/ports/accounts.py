@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from keeper.core.occurrences import Occurrence
 from keeper.core.snapshot import BlockRef
-from keeper.venues.ports.reads import Probe
+from keeper.core.units import Address
+from keeper.venues.ports.reads import Probe, Read
 
 P = TypeVar("P")
 
@@ -30,6 +31,9 @@ class ByKeepers:
 
 Settles = AtOnce | ByKeepers
 
+Codes = Mapping[Address, bytes]
+"""Contract → the code it has in a rehearsal, in the place of its own."""
+
 
 class Account(Protocol[P]):
     """One owner's position at one venue, as discovery found it: how it is read, and when what it is asked is done."""
@@ -47,6 +51,19 @@ class Account(Protocol[P]):
 
         ScopeOutdatedError where the account uses what is not read.
         """
+
+    def witness(self, position: P) -> tuple[Read, bytes] | None:
+        """Return the read that decides every spend, and the answer the position was judged by: others are asked it."""
+
+    def priced_at(self, there: P, here: P) -> Codes | None:
+        """Return what makes the venue's oracle answer the prices of ``there``: plans for them can be rehearsed.
+
+        ``here`` is the same position at the present prices, of which nothing has to be put anywhere. None where no
+        price can be put into the oracle: then no plan is made ready beforehand.
+        """
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """Return the feeds that alone are prices of the position, by asset or market: one event of theirs says all."""
 
 
 class Chronicle(Protocol):

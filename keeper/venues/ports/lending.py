@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from keeper.core.lending.moves import MarketMove
-from keeper.core.lending.position import Holding, LendingPosition
+from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Quoted
 from keeper.core.units import Address, Amount
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports.accounts import Account
 from keeper.venues.ports.reads import Discovery, Probe, Read
 from keeper.venues.ports.site import Listed
-
-Codes = Mapping[Address, bytes]
-"""Contract → the code it has in a rehearsal, in the place of its own."""
 
 
 class LendingMarket(Protocol):
@@ -105,15 +102,6 @@ class LendingAccount(Account[LendingPosition], Protocol):
     @property
     def listings(self) -> Sequence[Listed]:
         """The assets that matter to it."""
-
-    def witness(self, position: LendingPosition) -> tuple[Read, bytes] | None:
-        """Return the read that decides every spend, and the answer the position was judged by: others are asked it."""
-
-    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
-        """Return what makes the market's oracle answer a position's prices: plans for them can be rehearsed.
-
-        ``moved`` are its holdings whose prices are not the present ones.
-        """
 
     def trust_probe(self, signer: Address) -> Probe[bool | None]:
         """Return the probe of whether a signer may take out and borrow for the owner; None where a venue has no such.

@@ -37,6 +37,11 @@ class Listed(Protocol):
         """How old its price may get."""
 
 
+def feeds_alone(listings: Sequence[Listed]) -> dict[Address, Address]:
+    """Return the assets whose price is a feed's answer as it is, and those feeds."""
+    return {listed.asset: listed.source for listed in listings if listed.feed == listed.source}
+
+
 @dataclass(frozen=True, slots=True)
 class VenueTable:
     """One table of a network file: a lending market, an exchange, or where perpetuals are traded.

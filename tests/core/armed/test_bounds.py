@@ -29,9 +29,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keeper.core.ancestry import Lineage
-from keeper.core.armed.accrual import Answered, carried_on, is_as_foretold, is_same_account
-from keeper.core.armed.bounds import Bounds, OutOfBoundsError, price_bounds, project
-from keeper.core.armed.scenarios import PPM, at_prices, fires_at, quotes_at, rungs, scenarios
+from keeper.core.armed.accrual import Answered
+from keeper.core.armed.bounds import Bounds, OutOfBoundsError, price_bounds
+from keeper.core.armed.loan_bounds import project
+from keeper.core.armed.loan_prices import (
+    LOANS,
+    at_prices,
+    carried_on,
+    is_as_foretold,
+    is_same_account,
+    quotes_at,
+    scenarios,
+)
+from keeper.core.armed.scenarios import PPM, fires_at, rungs
 from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import PRICE
@@ -61,8 +71,8 @@ def seen_at(now: LendingIntent, where: dict[Address, int]) -> LendingIntent:
     return replace(now, assessment=assessed)  # type: ignore[arg-type]
 
 
-def bounds(of: LendingPosition, rung: dict[Address, int] | None = None, step: int = 12) -> Bounds:
-    return Bounds(BLOCK, of, price_bounds(of, rung or prices(of), Bps(step)))
+def bounds(of: LendingPosition, rung: dict[Address, int] | None = None, step: int = 12) -> Bounds[LendingPosition]:
+    return Bounds(BLOCK, of, price_bounds(prices(of), rung or prices(of), Bps(step)))
 
 
 # --- any plan --------------------------------------------------------------------------------------------------------
@@ -217,12 +227,12 @@ def test_a_rule_fires_at_the_factor_found_and_not_above_it(dollars: int, band: i
     """To a millionth; none is found where the band holds none."""
     of = loop(dollars=str(dollars))
     watched = intent(of, rule(below="1.15")).assessment
-    (scenario,) = scenarios(watched, watched.verdicts[0].rule)
+    (scenario,) = scenarios(watched.position, watched.verdicts[0].rule)
     assert scenario.moved == (at("WETH"),)
-    factor = fires_at(watched, watched.verdicts[0].rule, scenario, Bps(band))
+    factor = fires_at(LOANS, watched.position, watched.verdicts[0].rule, scenario, Bps(band))
 
     def fires(at_factor: int) -> bool:
-        there = at_prices(of, scenario.prices(of, at_factor))
+        there = at_prices(of, scenario.prices(prices(of), at_factor))
         return watched.verdicts[0].rule.trigger.fires_at(there.reported.health_factor)
 
     if factor is None:
@@ -236,23 +246,23 @@ def test_a_rule_fires_at_the_factor_found_and_not_above_it(dollars: int, band: i
 def test_dollars_move_only_where_nothing_else_does() -> None:
     """Ether falls; owed bitcoin rises; each of two collaterals also alone."""
     both = position(holding("WETH", 10), holding("WBTC", 1), holding("USDC", 0, 9000))
-    found = [(s.moved, s.is_fall) for s in scenarios(intent(both).assessment, rule())]
+    found = [(s.moved, s.is_fall) for s in scenarios(intent(both).assessment.position, rule())]
     assert found == [((at("WETH"), at("WBTC")), True), ((at("WETH"),), True), ((at("WBTC"),), True)]
     short = position(holding("USDC", 100_000), holding("WBTC", 0, 1))
-    assert [(s.moved, s.is_fall) for s in scenarios(intent(short).assessment, rule())] == [((at("WBTC"),), False)]
+    assert [(s.moved, s.is_fall) for s in scenarios(short, rule())] == [((at("WBTC"),), False)]
     steady = position(holding("USDC", 100_000), holding("DAI", 0, 70_000))
-    assert [(s.moved, s.is_fall) for s in scenarios(intent(steady).assessment, rule())] == [((at("USDC"),), True)]
+    assert [(s.moved, s.is_fall) for s in scenarios(steady, rule())] == [((at("USDC"),), True)]
 
 
 def test_a_rule_on_a_price_moves_that_price() -> None:
     """The asset it names, in the direction it watches."""
     named = rule(trigger=below(PRICE, 1900 * 10**8, "weth"))
     watched = intent(loop(), named).assessment
-    (scenario,) = scenarios(watched, named)
+    (scenario,) = scenarios(watched.position, named)
     assert (scenario.moved, scenario.is_fall) == ((at("WETH"),), True)
-    factor = fires_at(watched, named, scenario, Bps(1000))
+    factor = fires_at(LOANS, watched.position, named, scenario, Bps(1000))
     assert factor is not None
-    assert scenario.prices(loop(), factor)[at("WETH")] < 1900 * 10**8
+    assert scenario.prices(prices(loop()), factor)[at("WETH")] < 1900 * 10**8
 
 
 @given(st.integers(9_000, 10_000), st.integers(9_000, 10_300))

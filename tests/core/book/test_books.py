@@ -181,3 +181,14 @@ def test_exposure_is_the_sum_of_its_parts(supplied: int, owed: int, size: int, p
     assert found.delta("BTC") == 0
     assert found.prices["ETH"] == price
     assert usd(1) == 10**8
+
+
+@given(st.integers(500, 2_000))
+def test_no_price_moves_a_delta(thousandths: int) -> None:
+    """A book counts in units of the underlying: nothing is made ready for prices that have not come."""
+    loan, hedge = position(holding("WETH", "4", "1.5"), holding("wstETH", "2"), holding("USDC", "10000")), short()
+    before = seen(loan, hedge).delta("ETH")
+    moved = {h.asset: h.price.answer * thousandths // 1000 for h in loan.holdings if h.symbol != "USDC"}
+    there = replace(loan, holdings=tuple(priced(h, moved.get(h.asset, h.price.answer)) for h in loan.holdings))
+    after = seen(there, short(price=str(2000 * thousandths // 1000))).delta("ETH")
+    assert abs(after - before) <= 10, "but for the rounding of a rate"

@@ -132,8 +132,9 @@ def test_at_other_prices_the_oracle_is_made_to_say_just_them(dollars: int) -> No
     model = found.model
     price = model.oracle_price(then.holdings)  # type: ignore[attr-defined]
     assert price * USD // MARKET.scale == dollars
-    codes = an_account(MARKET, ME).priced_at(then, [then.holding(WETH)])
-    assert codes.keys() == ({ORACLE} if then.holdings else set())
+    codes = an_account(MARKET, ME).priced_at(then, found)
+    assert codes is not None
+    assert codes.keys() == ({ORACLE} if then.holding(WETH).price.answer != found.holding(WETH).price.answer else set())
 
 
 def test_what_the_market_does_not_do_is_barred_and_refused() -> None:
