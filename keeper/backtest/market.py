@@ -33,7 +33,6 @@ from keeper.venues.codec.abi import address
 from keeper.venues.effects import Borrows, Call, Decoder, Effect, Offsets, Pays, Sells, Takes, Unpledges
 from keeper.venues.ports import (
     AT_ONCE,
-    Codes,
     Discovery,
     LendingAccount,
     LendingMarket,
@@ -236,8 +235,11 @@ class PaperAccount:
         """There is one node."""
         return None
 
-    def priced_at(self, position: LendingPosition, moved: Sequence[Holding]) -> Codes:
+    def priced_at(self, there: LendingPosition, here: LendingPosition) -> None:
         """No plan is made ready beforehand."""
+
+    def plain_feeds(self) -> Mapping[Address, Address]:
+        """No feed says anything."""
         return {}
 
     def trust_probe(self, signer: Address) -> Probe[bool | None]:
