@@ -187,6 +187,15 @@ EXCHANGES: Mapping[str, ExchangeVenue] = {
             # more than was allowed, or approved; less than was asked for
             price_words=("Too much requested", "STF", "Too little received"),
         ),
+        ExchangeVenue(
+            "uniswap_v4",
+            (
+                *_addresses("pool_manager", "quoter", "universal_router"),
+                Key("fee_tiers", Form.FEE_TIERS, usual=(100, 500, 3000, 10_000)),
+            ),
+            trades=("execute(bytes,bytes[],uint256)",),
+            price_errors=("V4TooLittleReceived",),
+        ),
     )
 }
 """Where assets are changed for others."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.core.lending.moves import Route
 from keeper.core.units import Address, Amount, mul_div_up
@@ -25,6 +25,8 @@ class Quote:
     sold: Amount
     bought: Amount
     gas: int
+    in_bundle: bool = False
+    """Whether only what is sent there within a bundle can be sold there: a wallet is not asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,13 @@ class Quotes:
     """All answers of one read."""
 
     answers: tuple[Quote, ...] = ()
+
+    @property
+    def of_wallets(self) -> Quotes:
+        """The answers of pools that a wallet can trade with by itself."""
+        if not any(quote.in_bundle for quote in self.answers):
+            return self
+        return Quotes(tuple(quote for quote in self.answers if not quote.in_bundle))
 
     def part(self, share: int) -> Quotes:
         """Return the answers for at most the ``share``-th part of the most that was asked for, pair by pair."""
@@ -52,7 +61,7 @@ class Quotes:
         Impact grows with size, so a share of a larger quote never promises too little cost.
         """
         large_enough = [
-            Quote(q.route, Amount(mul_div_up(q.sold, bought, q.bought)), Amount(bought), q.gas)
+            replace(q, sold=Amount(mul_div_up(q.sold, bought, q.bought)), bought=Amount(bought))
             for q in self.between(sell, buy)
             if q.bought >= bought > 0
         ]

@@ -66,6 +66,7 @@ def deleverages(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterat
     opening = opened(intent, state, terms)
     at_once = opened(intent, state, terms, at_once=True) if opening.blocked else opening
     yield from by_loan((DELEVERAGE,), intent, state, terms, at_once)
+    terms = terms.with_quotes(terms.quotes.of_wallets)
     for pair in pairs:
         sell = opening.account.of(pair.sell.asset)
         if not sell.is_collateral:

@@ -37,6 +37,7 @@ def boosts(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Pr
     if not terms.signer_is_owner:
         yield Rejected("leverage up", Reason.NOT_ALLOWED_FOR_GUARDIAN)
         return
+    terms = terms.with_quotes(terms.quotes.of_wallets)
     pairs = boost_pairs(intent, state.account)
     if not pairs:
         yield Rejected("leverage up", Reason.NO_DEBT, "a boost raises a debt the position already has")

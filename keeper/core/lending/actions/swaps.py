@@ -63,6 +63,7 @@ def _swaps(turn: Swapping, intent: LendingIntent, state: Means, terms: PlanTerms
     if not terms.signer_is_owner:
         yield Rejected(turn.key, Reason.NOT_ALLOWED_FOR_GUARDIAN)
         return
+    terms = terms.with_quotes(terms.quotes.of_wallets)
     found = list(_pairs(turn, intent, state.account))
     if not found:
         yield Rejected(turn.key, Reason.NOTHING_HELPS, "nothing it may be swapped into")

@@ -1,0 +1,76 @@
+"""Uniswap v4 on the real pool manager and the real router: sold within a bundle where it asks less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scenes import DOLLAR, ETHER, Scene
+from test_flash import FLASH_RULE, left
+
+from sandbox.uniswap_v4.desk import UniswapV4Desk
+
+pytestmark = pytest.mark.world
+
+
+def endangered(scene: Scene, *, depth_usd: int, fee: int = 100) -> UniswapV4Desk:
+    """A hundred ether against 152,000 dollars near liquidation, and a pool of v4 at the feeds' price."""
+    scene.rules, scene.lends = FLASH_RULE, True
+    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR}).crash("1922.89")
+    desk = UniswapV4Desk(scene.world)
+    desk.pool("WETH", "USDC", fee=fee, depth_usd=depth_usd)
+    scene.write()
+    file = scene.folder / "network.toml"
+    file.write_text(file.read_text() + desk.table())
+    return desk
+
+
+def swapped_at(scene: Scene, row: Any, desk: UniswapV4Desk) -> bool:
+    receipt = scene.world.w3.eth.get_transaction_receipt(row["outcome"]["transactions"][-1])
+    return any(log["address"] == desk.manager.address for log in receipt["logs"])
+
+
+def test_a_sale_goes_to_the_pool_that_asks_less(scene: Scene) -> None:
+    """Deep and cheap: the bundle sells there, all of it; nothing stays in the router or the manager's debt."""
+    desk = endangered(scene, depth_usd=400_000_000)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert swapped_at(scene, row, desk)
+    assert scene.health() == pytest.approx(1.6, rel=3e-3)
+    assert set(left(scene).values()) == {0}
+    for symbol in ("WETH", "USDC"):
+        assert scene.world.balance(symbol, desk.router.address) == 0
+        assert scene.world.token(symbol).functions.allowance(scene.owner, desk.router.address).call() == 0
+
+
+def test_a_pool_that_is_dearer_is_left_alone(scene: Scene) -> None:
+    """Thin: the other exchange serves as before."""
+    desk = endangered(scene, depth_usd=300_000)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert not swapped_at(scene, row, desk)
+
+
+def test_the_quotes_are_the_pool_s_own_and_rounds_do_not_trade_there(scene: Scene) -> None:
+    """Without a lender nothing is sold within a bundle: rounds go to the exchange that takes from a wallet."""
+    desk = endangered(scene, depth_usd=400_000_000)
+    file = scene.folder / "network.toml"
+    scene.lends = False
+    scene.world.network_toml(file, lends=False)
+    file.write_text(file.read_text() + desk.table())
+    code, row = scene.once("--live")
+    hashes = row["outcome"]["transactions"]
+    receipts = [scene.world.w3.eth.get_transaction_receipt(h) for h in hashes]
+    assert all(log["address"] != desk.manager.address for r in receipts for log in r["logs"])
+    assert row["outcome"]["kind"] in ("restored", "partial"), (code, row["outcome"])
+
+
+def test_a_wrong_manager_is_named(scene: Scene) -> None:
+    """The address to correct, and everything else is kept."""
+    desk = endangered(scene, depth_usd=400_000_000)
+    file = scene.folder / "network.toml"
+    file.write_text(file.read_text().replace(desk.manager.address, scene.world.token("WETH").address))
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    said = scene.keeper("doctor")
+    assert "belongs to another pool manager" in said.stdout + said.stderr
