@@ -250,9 +250,17 @@ class LendingErrand:
             now = await self.desk.read_position(self.plan.intent.position, None)
         except (NodeError, ReadFailedError):
             return Outcome(kind, reason, f"{detail}; the position could not be read afterwards", None, hashes)
+        if reason is Reason.REVERTED and (moved := await self._moved()):
+            return Outcome(kind, Reason.SAFE_NONCE_USED, f"{detail}; {moved}", now.reported, hashes)
         if reason is Reason.REVERTED and self._is_one_call and self._others_paid(now):
             reason = Reason.POSITION_CHANGED
         return Outcome(kind, reason, detail, now.reported, hashes)
+
+    async def _moved(self) -> str | None:
+        """Return in words that somebody else used the account's own nonce; nothing where no node says so."""
+        with contextlib.suppress(NodeError):
+            return await self.desk.lane.holder.moved(self.script.uses)
+        return None
 
     @property
     def _is_one_call(self) -> bool:

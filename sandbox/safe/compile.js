@@ -9,6 +9,7 @@ const VAULT = 'node_modules/@balancer-labs/v3-vault/contracts'
 const VAULTS = ['Vault', 'VaultExtension', 'VaultAdmin', 'ProtocolFeeController']
 const OWN = ['Assenter', 'Refuser', 'SilentVault', 'Stranger']
 const SAFE = 'node_modules/@safe-global/safe-smart-account/build/artifacts/contracts'
+const ELDER = 'node_modules/@safe-global/safe-contracts/build/artifacts/contracts'
 const SAFES = ['SafeL2', 'proxies/SafeProxyFactory', 'libraries/MultiSendCallOnly', 'libraries/MultiSend']
 
 const read = (name) => fs.readFileSync(path.join(__dirname, name), 'utf8')
@@ -49,7 +50,9 @@ for (const [file, contracts] of Object.entries(result.contracts)) {
 }
 for (const file of SAFES) {
   const name = path.basename(file)
-  const { abi, bytecode } = JSON.parse(read(`${SAFE}/${file}.sol/${name}.json`))
-  write(name, abi, bytecode)
+  for (const [at, suffix] of [[SAFE, ''], [ELDER, '_1_4_1']]) {
+    const { abi, bytecode } = JSON.parse(read(`${at}/${file}.sol/${name}.json`))
+    write(`${name}${suffix}`, abi, bytecode)
+  }
 }
 console.log(`${fs.readdirSync(process.argv[2]).length} contracts`)

@@ -1,4 +1,4 @@
-"""Safe 1.5 and Balancer v3's vault in a world: real contracts, accounts made with them, and money to lend.
+"""Safe 1.5 or 1.4 and Balancer v3's vault in a world: real contracts, accounts made with them, and money to lend.
 
 desk = SafeDesk(world)
 safe = desk.make(world.account(0).address)
@@ -29,11 +29,12 @@ PAUSE_S = 10**6
 class SafeDesk:
     """The contracts that all Safes share, and the vault."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, version: str = "1.5.0") -> None:
         self.world, self.chain, self.admin = world, world.chain, world.role("admin")
-        self.singleton = self._deploy("SafeL2")
-        self.factory = self._deploy("SafeProxyFactory")
-        self.multi_send = self._deploy("MultiSendCallOnly")
+        suffix = "" if version == "1.5.0" else f"_{version.replace('.', '_')}"
+        self.singleton = self._deploy(f"SafeL2{suffix}")
+        self.factory = self._deploy(f"SafeProxyFactory{suffix}")
+        self.multi_send = self._deploy(f"MultiSendCallOnly{suffix}")
         self.vault = self._deploy_vault(self._deploy("Assenter").address)
         self.stranger = self._deploy("Stranger")
         self._made = 0

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from core_builders import intent, loop, rule, state, terms, wad, wallet
+from core_builders import OWNER, intent, loop, rule, state, terms, wad, wallet
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeAwayError
@@ -17,6 +17,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Wad, Wei
 from keeper.execution.executor import _verified
+from keeper.execution.holders import OwnKey
 from keeper.execution.lending_errand import LendingParts
 from keeper.service import senders
 from keeper.venues.ports import PricesMovedError, ReadFailedError, ScopeOutdatedError
@@ -64,8 +65,8 @@ async def test_one_call_that_reverts_where_debt_was_paid_meanwhile_was_overtaken
     async def read(_: str, __: int | None) -> LendingPosition:
         return loop("10", owed)
 
-    nothing: Any = SimpleNamespace()
-    script: Any = SimpleNamespace(carrier=SimpleNamespace(is_atomic=is_batch, waits=lambda _: False), sent=())
+    nothing: Any = SimpleNamespace(holder=OwnKey(OWNER))
+    script: Any = SimpleNamespace(carrier=SimpleNamespace(is_atomic=is_batch, waits=lambda _: False), sent=(), uses=())
     desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
     errand = desk.errand(a_plan(), script, nothing, nothing)
     assert (await errand.ended("failed", Reason.REVERTED, "panic 0x11", ())).reason is reason

@@ -67,6 +67,22 @@ def test_a_safe_is_restored_by_one_transaction_at_any_health(scene: SafeScene, h
     assert 0 < scene.world.balance("WETH", scene.owner) < 5 * ETHER, "what the sale did not take is the owner's"
 
 
+@pytest.mark.parametrize("lends", [True, False], ids=["by a loan", "by rounds"])
+def test_a_safe_of_1_4_is_kept_as_well(world: World, tmp_path: Path, lends: bool) -> None:
+    """Most that are in use are older: another word for yes in a rehearsal, and errors that say nothing."""
+    desk = SafeDesk(world, "1.4.1")
+    if lends:
+        desk.lend("USDC", 5_000_000)
+    scene = SafeScene(world, tmp_path, desk=desk, safe=desk.make(world.account(0).address))
+    scene.open().crash("1860.63")
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), (row["decision"], row["outcome"])
+    assert scene.health() == pytest.approx(1.6, rel=2e-3)
+    assert (scene.nonce(), scene.safe_nonce()) == (1, 2 if lends else 1)
+    assert set(left(scene).values()) == {0}
+    assert "version 1.4.1" in " ".join(scene.keeper("doctor").output.split())
+
+
 async def test_a_rescue_of_a_safe_made_ready_is_one_read_and_one_send(scene: SafeScene, proxy: RpcProxy) -> None:
     """Signed for the nonces that the block's own read shows; what was shown is in the journal before it is sent."""
     scene.url = proxy.url
@@ -114,3 +130,22 @@ def test_a_safe_borrows_of_morpho_where_the_vault_has_nothing(scene: SafeScene) 
     assert (scene.nonce(), scene.safe_nonce()) == (1, 1)
     assert scene.world.balance("USDC", scene.safe) > DOLLAR
     assert scene.health() == pytest.approx(1.6, rel=2e-3)
+
+
+def test_one_rescue_borrows_of_two_lenders_where_neither_has_enough(world: World, tmp_path: Path) -> None:
+    """Balancer's vault and Morpho, one after the other in one transaction: below liquidation rounds could not do it."""
+    desk, lender = SafeDesk(world), world.addresses["bundler"]["lender"]
+    desk.lend("USDC", 70_000)
+    world.rpc("anvil_setBalance", lender, hex(10**18))
+    with world.acting_as(lender):
+        rest = world.balance("USDC", lender) - 80_000 * DOLLAR
+        world.chain.send(world.token("USDC").functions.transfer(world.role("lp"), rest), lender)
+    scene = SafeScene(world, tmp_path, desk=desk, safe=desk.make(world.account(0).address))
+    scene.lends = True
+    scene.open().crash("1803.86")
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), (row["decision"], row["outcome"])
+    assert scene.health() == pytest.approx(1.6, rel=2e-3)
+    assert (scene.nonce(), scene.safe_nonce()) == (1, 2)
+    assert (desk.reserves("USDC"), world.balance("USDC", lender)) == (70_000 * DOLLAR, 80_000 * DOLLAR)
+    assert set(left(scene).values()) == {0}

@@ -23,11 +23,11 @@ MAX = 2**256 - 1
 SEND = "eth_sendRawTransaction"
 
 
-@pytest.fixture
-def scene(world: World, proxy: RpcProxy, tmp_path: Path) -> SafeScene:
+@pytest.fixture(params=["1.5.0", "1.4.1"])
+def scene(world: World, proxy: RpcProxy, tmp_path: Path, request: pytest.FixtureRequest) -> SafeScene:
     """A Safe of one owner near liquidation, that once approved exchange and market without limit; its keeper's node
     can be told to misbehave."""
-    desk = SafeDesk(world)
+    desk = SafeDesk(world, request.param)
     desk.lend("USDC", 5_000_000)
     made = SafeScene(world, tmp_path, url=proxy.url, desk=desk, safe=desk.make(world.account(0).address))
     made.open().crash("1922.89")

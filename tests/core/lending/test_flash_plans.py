@@ -262,3 +262,43 @@ def test_terms_without_a_lender_plan_as_before() -> None:
     assert not isinstance(found, Hold)
     assert all(BY_LOAN not in p.label for p in found)
     assert all(not isinstance(s.move, Flash) for p in found for s in p.steps)
+
+
+def of_two(first: int, second: int, *, by_wallet: bool = False) -> PlanTerms:
+    """Two lenders, each with so many dollars."""
+    has = [{at("USDC"): Amount(dollars * 10**6)} for dollars in (first, second)]
+    offers = tuple(LoanOffer(name, there, by_wallet=by_wallet) for name, there in zip(("a", "b"), has, strict=True))
+    return terms(offers=offers)
+
+
+@pytest.mark.parametrize("by_wallet", [False, True])
+def test_a_loan_that_no_lender_has_whole_is_of_several(by_wallet: bool) -> None:
+    """The largest first, the other the rest: the same sale in two parts, each within the bound of the whole."""
+    whole, found = (
+        the_loan(by_loan(ways(at_health("1.05")))),
+        ways(at_health("1.05"), on=of_two(40_000, 80_000, by_wallet=by_wallet)),
+    )
+    plan = by_loan(found)
+    loans = [s.move for s in plan.steps if isinstance(s.move, Flash)]
+    assert [loan.lender for loan in loans] == ["b", "a"]
+    assert loans[0].bought == 80_000 * 10**6
+    assert not plan.is_partial
+    assert sum(loan.bought for loan in loans) == whole.bought
+    assert sum(loan.sold for loan in loans) == whole.sold
+    healths = [s.health_after for s in plan.steps if isinstance(s.move, Flash)]
+    assert healths == sorted(healths)
+
+
+def test_a_lender_that_has_enough_lends_alone() -> None:
+    """One loan is cheaper than two."""
+    found = ways(at_health("1.05"), on=of_two(40_000, 1_000_000))
+    assert not isinstance(found, Hold)
+    assert all(len([s for s in p.steps if isinstance(s.move, Flash)]) <= 1 for p in found)
+
+
+def test_lenders_that_have_too_little_together_lend_what_there_is() -> None:
+    """It is a part, and said to be."""
+    found = ways(at_health("1.016"), on=of_two(20_000, 30_000))
+    plan = by_loan(found)
+    assert plan.is_partial
+    assert sum(s.move.bought for s in plan.steps if isinstance(s.move, Flash)) == 50_000 * 10**6

@@ -6,7 +6,7 @@ near liquidation, and below it. Amounts are those of one sale (``sale_wanted``):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.core.actions import Action
@@ -48,19 +48,31 @@ BY_LOAN = " with a loan of the same transaction"
 def by_loan(
     actions: tuple[Action, ...], intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
 ) -> Iterator[Proposal | Rejected]:
-    """Yield one way per pair of collateral and debt, and lender; ``actions`` are what they are ways of."""
+    """Yield one way per pair of collateral and debt, and lender; ``actions`` are what they are ways of.
+
+    Where no lender has enough, one more way is a loan of several.
+    """
     for pair in sale_pairs(intent, state.account):
         if not opening.account.of(pair.sell.asset).is_collateral:
             continue  # it is what is taken out of the way
         for offer in terms.offers:
-            found = _way(pair, offer, intent, state, terms, opening)
+            found = _way(pair, (offer,), intent, state, terms, opening)
             yield replace(found, actions=actions) if isinstance(found, Proposal) else found
             if offer.takes_permits and isinstance(found, Proposal):
                 # a token that knows no permit: the approval goes before
-                plain = _way(pair, replace(offer, takes_permits=False), intent, state, terms, opening)
+                plain = _way(pair, (replace(offer, takes_permits=False),), intent, state, terms, opening)
                 if isinstance(plain, Proposal):
                     label = f"{plain.label}, approved before"
                     yield replace(plain, actions=actions, label=label, is_fallback=True)
+        several = _way(pair, _several(pair, terms.offers), intent, state, terms, opening)
+        if isinstance(several, Proposal) and len([s for s in several.steps if isinstance(s.move, Flash)]) > 1:
+            yield replace(several, actions=actions)
+
+
+def _several(pair: Pair, offers: Sequence[LoanOffer]) -> tuple[LoanOffer, ...]:
+    """Return who lends anything of the debt's asset, the largest first; permits are for one loan."""
+    lending_it = [replace(offer, takes_permits=False) for offer in offers if offer.there.get(pair.buy.asset)]
+    return tuple(sorted(lending_it, key=lambda offer: -offer.there[pair.buy.asset]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +84,34 @@ class _Sized:
 
 
 def _way(
-    pair: Pair, offer: LoanOffer, intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
+    pair: Pair, offers: Sequence[LoanOffer], intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
 ) -> Proposal | Rejected:
     label, lead = f"{label_of(pair)}{BY_LOAN}", tuple[Step, ...]()
     if opening.blocked and not pair.sell.holds_back:
         return Rejected(label, Reason.COLLATERAL_STUCK, ", ".join(opening.blocked))
     if not pair.sell.holds_back:  # what is in the way needs no way opened to leave
         lead, state = opening.steps, replace(state, account=opening.account)
-    found = _sized(pair, offer, intent, state, terms)
+    found = _sized(pair, offers, intent, state, terms)
     if isinstance(found, Rejected):
         return replace(found, label=label)
     after = _after(state.account, pair, found.sale)
     figures, floor = lending.figures(after), max(ATOMIC_FLOOR, end_floor(state.account, terms))
     if figures.health_factor < floor or not after.model.lets_out(figures):
         return Rejected(label, Reason.FLOOR_TOO_NEAR, f"floor {ratio_text(floor)}")
-    return _proposal(label, pair, offer, found, after, lead, intent, state, terms)
+    return _proposal(label, pair, offers, found, after, lead, intent, state, terms)
 
 
-def _sized(pair: Pair, offer: LoanOffer, intent: LendingIntent, state: Means, terms: PlanTerms) -> _Sized | Rejected:
+def _sized(
+    pair: Pair, offers: Sequence[LoanOffer], intent: LendingIntent, state: Means, terms: PlanTerms
+) -> _Sized | Rejected:
     """Return the smallest sufficient sale, or the largest that can be had; or why there is none."""
     for way in (pair.sell.room.withdraw, pair.buy.room.repay):
         if isinstance(way, Barred):
             return Rejected("", way.reason, way.detail)
-    there = offer.there.get(pair.buy.asset, Amount(0))
+    there = sum(offer.there.get(pair.buy.asset, Amount(0)) for offer in offers)
     if not there:
-        return Rejected("", Reason.LENDER_SHORT, f"{offer.lender} has no {pair.buy.symbol} now")
+        names = ", ".join(offer.lender for offer in offers) or "nobody"
+        return Rejected("", Reason.LENDER_SHORT, f"{names} has no {pair.buy.symbol} now")
     left = min(state.left_usd, per_transaction(intent))
     if not within(left, pair.sell):
         return Rejected("", Reason.SPEND_LIMIT, "nothing left to spend")
@@ -126,7 +141,7 @@ def _after(account: Loan, pair: Pair, sale: Sale) -> Loan:
 def _proposal(
     label: str,
     pair: Pair,
-    offer: LoanOffer,
+    offers: Sequence[LoanOffer],
     found: _Sized,
     after: Loan,
     lead: tuple[Step, ...],
@@ -134,20 +149,12 @@ def _proposal(
     state: Means,
     terms: PlanTerms,
 ) -> Proposal:
-    sale, before, spend = found.sale, lending.health_factor(state.account), worth(found.sale.sold, pair.sell)
-    by_permit = offer.takes_permits and not offer.by_wallet
-    loan = Flash(offer.lender, found.quote.route, sale.sold, sale.bought, by_permit)
-    first, last = _approvals(loan, offer, state)
-    at_end = lending.health_factor(after)
-    steps = (
-        *lead,
-        *(Step(approve, Usd(0), before) for approve in first),
-        Step(loan, spend, at_end),
-        *(Step(approve, Usd(0), at_end) for approve in last),
-    )
+    sale, spend = found.sale, worth(found.sale.sold, pair.sell)
+    steps = (*lead, *_loans(pair, offers, found, state))
     # by hands of the lender's all that leaves is sold, at the price that the pools ask for what is owed
     lost = max(0, worth(found.quote.sold, pair.sell) - worth(sale.bought, pair.buy))
-    trading = lost if offer.by_wallet else mul_div_up(lost, sale.sold, max(1, found.quote.sold))
+    is_own = all(offer.by_wallet for offer in offers)
+    trading = lost if is_own else mul_div_up(lost, sale.sold, max(1, found.quote.sold))
     return Proposal(
         actions=(),
         label=label,
@@ -156,6 +163,30 @@ def _proposal(
         after=Means(after, state.wallet, spent(state, spend)),
         is_sufficient=goal_of(intent)(lending.figures(after)),
     )
+
+
+def _loans(pair: Pair, offers: Sequence[LoanOffer], found: _Sized, state: Means) -> Iterator[Step]:
+    """Yield the steps of one loan, or of several one after the other: each takes what the one before it left over.
+
+    Each repays, takes out and sells its own part, at the worst price that the whole may have.
+    """
+    sale, left = found.sale, found.sale
+    for offer in offers:
+        bought = min(left.bought, offer.there[pair.buy.asset])
+        if not bought:
+            return
+        sold = left.sold if bought == left.bought else min(left.sold, mul_div_up(sale.sold, bought, sale.bought))
+        loan = Flash(offer.lender, found.quote.route, Amount(sold), Amount(bought), offer.takes_permits)
+        first, last = _approvals(loan, offer, state)
+        before, account = (
+            lending.health_factor(state.account),
+            _after(state.account, pair, Sale(loan.sold, loan.bought)),
+        )
+        at_end, state = lending.health_factor(account), replace(state, account=account)
+        yield from (Step(approve, Usd(0), before) for approve in first)
+        yield Step(loan, worth(loan.sold, pair.sell), at_end)
+        yield from (Step(approve, Usd(0), at_end) for approve in last)
+        left = Sale(Amount(left.sold - sold), Amount(left.bought - bought))
 
 
 def _approvals(flash: Flash, offer: LoanOffer, state: Means) -> tuple[tuple[Approve, ...], tuple[Approve, ...]]:
