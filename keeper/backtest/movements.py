@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from keeper.backtest.course import PriceCourse
 from keeper.core.block import BlockRef
+from keeper.core.risk.forecast import Forecaster, usual
 from keeper.core.risk.market import MOST_S, Market, Source, market
 from keeper.core.risk.series import Series, Tick
 from keeper.core.units import Address, Bps
@@ -28,6 +29,7 @@ class CourseMovements:
     every_s: int
     still: Mapping[Address, int] = field(default_factory=dict)
     """Assets without a file, and the price at which they stand."""
+    forecast: Forecaster = usual
     waits: bool = True
     _known: Market | None = None
     ticks: dict[str, tuple[list[int], list[Tick]]] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class CourseMovements:
         beats = range(at - MOST_S, at + 1, self.heartbeat_s)
         for asset, price in self.still.items():
             sources[names[asset]] = Source(Series(tuple(Tick(beat, price) for beat in beats)), quiet, "none")
-        return market(sources, {**self.drivers, **names}, at)
+        return market(sources, {**self.drivers, **names}, at, self.forecast)
 
     def _history(self, symbol: str, at: int) -> Series:
         if symbol not in self.ticks:

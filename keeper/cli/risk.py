@@ -50,7 +50,7 @@ def risk(
         from_files, by_file = sources_of(prices, [h for p in loans for h in p.held], snapshot.block.timestamp)
         used = engine.reader.known.used
         listings = {asset: listed for asset, listed in used.items() if asset in held and asset not in by_file}
-        async with measuring(engine, waits=True) as movements:
+        async with measuring(engine, settings, waits=True) as movements:
             sources, drivers = await movements.sources(snapshot.block, listings)
         sources, drivers = sources | from_files, drivers | by_file
         plans = {p.name: await _planned(engine, snapshot, p) for p in loans}

@@ -100,6 +100,11 @@ class Reason(Enum):
         "the newest block's time is far from this machine's clock",
         "set the machine's clock, or see whether the node is behind: until they agree nothing is traded",
     )
+    BREAKER_TRIPPED = (
+        "breaker_tripped",
+        "a price moved further than the circuit breaker allows",
+        "top-ups and repayments go on; sales wait for the pause that safety.breaker names",
+    )
     SEQUENCER_RESTARTED = ("sequencer_restarted", "the L2 sequencer came back a short while ago", "wait for the grace")
     # planning
     NOTHING_HELPS = ("nothing_helps", "no allowed action can help", "fund the wallet or allow more actions")

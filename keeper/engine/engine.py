@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from keeper.chain.simulation import Turn
+from keeper.core.breaker import Breaker, BreakerTerms
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.family import Family
 from keeper.core.lending.joint import Ahead
 from keeper.core.notices import sentence
 from keeper.core.pauses import from_plain, holding, key_of
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
+from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
 from keeper.core.units import Address, Bps, Usd, Wei
@@ -25,6 +28,7 @@ from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor
 from keeper.execution.rehearsal import Simulator, Upon
 from keeper.journal.decisions import Doing, Mode
+from keeper.journal.errors import JournalError
 from keeper.journal.past import Past, Recollection
 from keeper.journal.ports import History
 from keeper.observe.observer import Observer
@@ -60,6 +64,8 @@ class Terms:
     """Share of the expected loss from liquidation that gas may cost."""
     trades_unrehearsed: bool = False
     """True when orders may be left with an exchange that lets none be tried."""
+    breaker: BreakerTerms | None = None
+    """When a move of a price suspends trades; None for never."""
     batches: dict[Address, Address] = field(default_factory=dict)
     """Signer → batch account it may delegate to, where the owner said so."""
     safes: dict[Address, Safe] = field(default_factory=dict)
@@ -134,9 +140,40 @@ class Engine:
         self.rehearser.begin(block)
         self._heed_time(block)
         snapshot = await self.reader.snapshot(block)
+        await self._recall_breaker()
         self.state.saw(snapshot)
+        await self._heed_breaker(block)
         await self.look_ahead(block)
         return snapshot
+
+    async def _recall_breaker(self) -> None:
+        """Begin with what an earlier run saw of moves that suspend trades; what cannot be read suspends nothing."""
+        if self.terms.breaker is None or self.state.breaker is not None:
+            return
+        self.state.breaker = Breaker(self.terms.breaker)
+        with contextlib.suppress(JournalError):
+            self.state.breaker.recall(await self.journal.facts.get(self._breaker_key))
+
+    async def _heed_breaker(self, block: BlockRef) -> None:
+        """Report a move that suspends trades, and write it down: a restart does not end it."""
+        breaker = self.state.breaker
+        if breaker is None:
+            return
+        if self.state.has_tripped and not self.perps.is_look:
+            with contextlib.suppress(JournalError):
+                await self.journal.facts.set(self._breaker_key, breaker.plain)
+        for asset, (at, moved) in breaker.tripped.items():
+            listed = self.reader.known.used.get(asset)
+            name, key = listed.symbol if listed else asset[:8], f"breaker:{asset}"
+            if 0 <= block.timestamp - at < breaker.terms.pause_s:
+                said = sentence(f"{name} moved {moved / 100:.1f} %", Reason.BREAKER_TRIPPED.remedy)
+                self.observer.raise_alarm(key, f"{name}: the circuit breaker holds trades back", said)
+            else:
+                self.observer.clear_alarm(key, f"{name} may be traded again.")
+
+    @property
+    def _breaker_key(self) -> str:
+        return f"breaker:{self.perps.scope}:{self.reader.network.name}"
 
     async def look_ahead(self, block: BlockRef) -> None:
         """Take what is known of how prices moved, where a rule looks ahead."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keeper.core.ancestry import Lineage
+from keeper.core.breaker import Breaker
 from keeper.core.lending.joint import Ahead, wallet_after
 from keeper.core.lending.rules import Rule
 from keeper.core.pace import Pace
+from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Snapshot, Wallet
@@ -45,6 +47,10 @@ class State:
     seen: Snapshot | None = None
     """The newest snapshot that was judged."""
     lineage: Lineage = field(default_factory=Lineage)
+    breaker: Breaker | None = None
+    """Which prices moved so far that nothing is traded on them; None where the owner wants no such thing."""
+    has_tripped: bool = False
+    """Whether one did at the newest block."""
     pace: Pace = field(default_factory=Pace)
     """How fast prices move now."""
     said: dict[str, tuple[tuple[str | None, Reason], ...]] = field(default_factory=dict)
@@ -86,8 +92,22 @@ class State:
 
     def saw_prices(self, snapshot: Snapshot) -> None:
         """Remember the prices of a block."""
+        self._heed(snapshot)
         lent = [p.holdings for p in snapshot.positions if isinstance(p, LendingPosition)]
         self.pace.saw(snapshot.block.number, {h.asset: h.price.answer for holdings in lent for h in holdings})
+
+    def _heed(self, snapshot: Snapshot) -> None:
+        if self.breaker is None:
+            return
+        prices = {h.asset: h.price.answer for p in snapshot.positions if isinstance(p, LendingPosition) for h in p.held}
+        perps = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
+        prices |= {leg.oracle.asset: leg.oracle.answer for p in perps for leg in p.legs}
+        self.has_tripped = self.breaker.saw(snapshot.block.timestamp, prices)
+
+    def moved_too_far(self, price: OraclePrice, now: int) -> tuple[Doubt, ...]:
+        """Return what the circuit breaker says against trading on a price."""
+        doubt = None if self.breaker is None else self.breaker.doubt(price.asset, now, price.answer)
+        return () if doubt is None else (doubt,)
 
     def wallet(self, snapshot: Snapshot, signer: Address, position: str) -> Wallet:
         """Return what a signer can spend on a position: without what is decided or on its way for others."""

@@ -73,7 +73,7 @@ async def opened(
         parts.push_async_callback(reader.close)
         engine = _engine(settings, observer, node, reader, journal, is_live=is_live, is_look=is_look)
         if measures or any(looks_ahead(rule) for rule in settings.rules):
-            engine.movements = await parts.enter_async_context(measuring(engine, waits=is_look))
+            engine.movements = await parts.enter_async_context(measuring(engine, settings, waits=is_look))
         await engine.recall_alarms()
         for signer in settings.signers:
             if signer.address in keys:
@@ -126,13 +126,22 @@ def _reader(settings: Settings, blocks: Blocks, observer: Observer, *, in_full: 
 
 
 @asynccontextmanager
-async def measuring(engine: Opened, *, waits: bool) -> AsyncIterator[Movements]:
-    """Measure how prices move: for rules that look ahead, and loaded for them alone. Who only looks, waits for it."""
+async def measuring(engine: Opened, settings: Settings, *, waits: bool) -> AsyncIterator[Movements]:
+    """Measure how prices move: for rules that look ahead, and loaded for them alone. Who only looks, waits for it.
+
+    Raises SettingsError where the forecaster that the settings name is none.
+    """
+    from keeper.service.forecasters import NoForecasterError, forecaster_of  # noqa: PLC0415 - few keepers need one
     from keeper.snapshot.movements import Movements  # noqa: PLC0415 - few keepers have such rules
     from keeper.snapshot.price_history import PriceHistory  # noqa: PLC0415 - likewise
 
     heard = engine.observer.raise_alarm, engine.observer.clear_alarm
-    movements = Movements(PriceHistory(engine.reader.blocks, engine.journal.prices), *heard, waits=waits)
+    try:
+        forecast = forecaster_of(settings.forecaster)
+    except NoForecasterError as error:
+        raise SettingsError([f"{settings.path}: safety.forecaster: {error}"]) from None
+    history = PriceHistory(engine.reader.blocks, engine.journal.prices)
+    movements = Movements(history, *heard, waits=waits, forecast=forecast)
     try:
         yield movements
     finally:
@@ -148,6 +157,7 @@ def _terms(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:
         remembers="live" if is_live or is_look else "dry_run",
         fee_share=settings.fee_share,
         trades_unrehearsed=settings.trades_unrehearsed,
+        breaker=settings.breaker,
         batches=_batches(settings),
         safes={safe.address: safe for safe in safes_of(settings.network, settings.positions)},
     )

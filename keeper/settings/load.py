@@ -18,11 +18,12 @@ from keeper import resources
 from keeper.chain.health import host_of
 from keeper.chain.record import Role
 from keeper.core.book.kind import BOOK
+from keeper.core.breaker import BreakerTerms
 from keeper.core.decide import Safety
 from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.perp.kind import PERP
-from keeper.core.units import WAD, Address, Bps, Wad, Wei, scaled
+from keeper.core.units import BPS, WAD, Address, Bps, Wad, Wei, scaled
 from keeper.settings import schema
 from keeper.settings.books import build_book
 from keeper.settings.faults import field_faults, in_one_line
@@ -193,6 +194,8 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         arm_within=Bps(safety.arm_within_bps),
         is_early=safety.act_on_oracle_events,
         trades_unrehearsed=safety.trade_unrehearsed,
+        forecaster=safety.forecaster,
+        breaker=None if safety.breaker is None else _breaker(safety.breaker),
         max_fee=None if safety.max_fee_gwei is None else Wei(scaled(safety.max_fee_gwei, GWEI)),
         alerts=_alerts(file.alerts, urls, env),
         daemon=DaemonSettings(
@@ -282,6 +285,10 @@ def _journal_url(url: str, path: Path) -> str:
 
 MADE_UP = (1337, 31337)
 """Chains of development nodes: their time is whatever a test made it, unless the file says otherwise."""
+
+
+def _breaker(table: schema.BreakerTable) -> BreakerTerms:
+    return BreakerTerms(Bps(scaled(table.move, BPS)), ceil(table.within), ceil(table.pause))
 
 
 def _network(file: schema.NetworkFile) -> Network:

@@ -9,6 +9,7 @@ from keeper.chain.record import Role
 from keeper.core.book.actions import UNWIND
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookRule
+from keeper.core.breaker import BreakerTerms
 from keeper.core.decide import Safety
 from keeper.core.family import Family
 from keeper.core.lending.rules import Rule
@@ -291,6 +292,10 @@ class Settings:
     alerts: Alerts
     daemon: DaemonSettings
     path: Path
+    forecaster: str = "usual"
+    """Who says how much prices will move, by name: for rules that look ahead."""
+    breaker: BreakerTerms | None = None
+    """When a move suspends trades, and for how long; None for never."""
     trades_unrehearsed: bool = False
     """Whether orders may be left with an exchange that lets none be tried: by quote and bounds alone."""
 

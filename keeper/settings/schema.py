@@ -209,6 +209,25 @@ class PositionTable(Table):
         return self
 
 
+MOST_BREAKER_S = 86_400
+
+
+class BreakerTable(Table):
+    """The circuit breaker: a move of a price that is no market any more."""
+
+    move: Number
+    within: Period
+    pause: Period
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        if not 0 < self.move < 1:
+            raise ValueError('move: is a share between 0 and 1; write 15 % as "0.15"')
+        if self.within > MOST_BREAKER_S or self.pause > MOST_BREAKER_S:
+            raise ValueError("within, pause: a day at the most: a breaker is for the hour that matters")
+        return self
+
+
 class SafetyTable(Table):
     """[safety]."""
 
@@ -222,6 +241,8 @@ class SafetyTable(Table):
     arm_within_bps: Whole = Field(default=500, ge=0, le=3000)
     act_on_oracle_events: bool = False
     trade_unrehearsed: bool = False
+    forecaster: Text = "usual"
+    breaker: BreakerTable | None = None
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

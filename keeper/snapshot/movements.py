@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from keeper.chain.errors import NodeError
 from keeper.core.block import BlockRef
+from keeper.core.risk.forecast import Forecaster, usual
 from keeper.core.risk.market import MOST_S, Market, Source, market
 from keeper.core.risk.series import BadHistoryError
 from keeper.core.units import HOUR_S, MINUTE_S, Address
@@ -32,8 +33,11 @@ Calm = Callable[[str, str], None]
 class Movements:
     """Measures a chain's prices, one after the other, and keeps the newest."""
 
-    def __init__(self, history: PriceHistory, warn: Warn, calm: Calm, *, waits: bool = False) -> None:
+    def __init__(
+        self, history: PriceHistory, warn: Warn, calm: Calm, *, waits: bool = False, forecast: Forecaster = usual
+    ) -> None:
         self._history = history
+        self._forecast = forecast
         self.waits = waits
         """True for who judges one block only: the first measure is waited for."""
         self._warn, self._calm = warn, calm
@@ -54,7 +58,7 @@ class Movements:
 
     async def measured(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market:
         """Return how prices moved up to a block. Raises NodeError, ReadFailedError, JournalError."""
-        return market(*await self.sources(block, listings), block.timestamp)
+        return market(*await self.sources(block, listings), block.timestamp, self._forecast)
 
     async def sources(
         self, block: BlockRef, listings: Mapping[Address, Listed]

@@ -14,15 +14,12 @@ from itertools import pairwise
 from keeper.core.prices import Doubt
 from keeper.core.risk import jumps as jumping
 from keeper.core.risk.correlation import Correlations, correlations
+from keeper.core.risk.forecast import CALM_S, HALF_LIFE_S, Forecaster, usual
 from keeper.core.risk.jumps import Jumps
 from keeper.core.risk.series import YEAR_S, Series
-from keeper.core.risk.volatility import covered, ewma, log_moves, realised, unknown, volatility_of_volatility
+from keeper.core.risk.volatility import covered, log_moves, unknown, volatility_of_volatility
 from keeper.core.units import DAY_S, HOUR_S, USD, Address
 
-HALF_LIFE_S = DAY_S
-"""Half-life of the weights: a storm counts within hours."""
-CALM_S = 7 * DAY_S
-"""A calm day does not make a calm market: no less than the volatility of this time, once it is known."""
 MOST_S = 30 * DAY_S
 """What is older does not count."""
 STEP_S = HOUR_S
@@ -90,27 +87,27 @@ class Market:
         return unknown(f"it is not known how {one} and {other} move together") if found is None else found
 
 
-def market(sources: Mapping[str, Source], drivers: Mapping[Address, str], now: int) -> Market:
+def market(
+    sources: Mapping[str, Source], drivers: Mapping[Address, str], now: int, forecast: Forecaster = usual
+) -> Market:
     """Return what is known at a time: nothing that was said later counts."""
     seen = {name: Source(s.history.until(now).since(now - MOST_S), s.quiet_s, s.origin) for name, s in sources.items()}
-    movements = {name: movement(source, now) for name, source in seen.items()}
+    movements = {name: movement(source, now, forecast) for name, source in seen.items()}
     moving = {n: s.history for n, s in seen.items() if not isinstance(movements[n].volatility, Doubt)}
     return Market(now, drivers, movements, _together(moving, now))
 
 
-def movement(source: Source, now: int) -> Movement:
-    """Return how one driver moves: the larger of its recent volatility and that of the week before, where known."""
+def movement(source: Source, now: int, forecast: Forecaster = usual) -> Movement:
+    """Return how one driver moves: its volatility as a forecaster expects it for a day."""
     history = source.history
     if is_dollar(history):
         return Movement(_of_dollar(source, now), None, _every(history), history, source.quiet_s)
-    recent, week = ewma(history, HALF_LIFE_S, now, source.quiet_s), realised(history, CALM_S, now, source.quiet_s)
-    if not isinstance(recent, Doubt) and not isinstance(week, Doubt):
-        recent = max(recent, week)
+    expected = forecast(history, now, DAY_S, source.quiet_s)
     levels = history.every(STEP_S, now)
     moves = [b - a for a, b in pairwise(levels)]
     found = jumping.found(moves, STEP_S)
     known = None if isinstance(found, Doubt) or found.count < LEAST_JUMPS else found
-    return Movement(recent, known, _every(history), history, source.quiet_s, _restless(history, now))
+    return Movement(expected, known, _every(history), history, source.quiet_s, _restless(history, now))
 
 
 def _restless(history: Series, now: int) -> float:

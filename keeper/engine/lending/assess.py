@@ -75,7 +75,8 @@ def _doubts_of_assets(
         price = h.price
         doubted = known.get(h.asset)
         if doubted is None or doubted[0] is not price:
-            doubted = known[h.asset] = price, price_doubts(price, snapshot.seconds.get(h.asset), bound, now)
+            doubts = price_doubts(price, snapshot.seconds.get(h.asset), bound, now)
+            doubted = known[h.asset] = price, (*doubts, *engine.state.moved_too_far(price, now))
         if doubted[1]:
             found[h.asset] = doubted[1]
     if not found:

@@ -62,6 +62,7 @@ def perp_doubts(
             continue
         second = snapshot.seconds.get(leg.oracle.asset)
         doubts += price_doubts(leg.oracle, second, bound, now)
+        doubts += engine.state.moved_too_far(leg.oracle, now)
         is_apart = not is_within(leg.mark_price, leg.index_price, Bps(2 * bound))
         is_better = is_better_than_index(leg, buys=buys if hedged else not leg.is_long)
         if is_apart and not (is_better and hedged in (None, leg.symbol.upper())):
