@@ -34,6 +34,7 @@ from keeper.core.lending.metrics import CLOSED, meets
 from keeper.core.lending.moves import Approve, Flash, Repay
 from keeper.core.lending.plan import Allowances, Plan, plans
 from keeper.core.lending.proposals import ATOMIC_FLOOR, LoanOffer, Means, PlanTerms
+from keeper.core.lending.quotes import Quotes
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.rules import Rule
@@ -101,6 +102,25 @@ def test_with_the_owner_s_key_at_hand_it_is_exactly_one_call_and_an_approval_bef
     assert the_loan(found[0]).by_permit
     assert [type(s.move) for s in found[1].steps] == [Approve, Flash]
     assert not the_loan(found[1]).by_permit
+
+
+def bundled(found: PlanTerms) -> PlanTerms:
+    """The same answers, of pools that sell within a bundle alone."""
+    return found.with_quotes(Quotes(tuple(replace(q, in_bundle=True) for q in found.quotes.answers)))
+
+
+def test_what_sells_within_a_bundle_alone_serves_no_wallet() -> None:
+    """Neither rounds, nor a loan whose account trades by itself: these are planned without it."""
+    of, by = at_health("1.05"), rule(actions=ONLY)
+    wanted = intent(of, by)
+    now = state(wanted)
+    by_hands = plans(wanted, now, bundled(quoted(wanted, now, lent(), 10)), {})
+    assert not isinstance(by_hands, Hold)
+    assert all(BY_LOAN in p.label for p in by_hands)
+    itself = terms(offers=(LoanOffer("lender", PLENTY, by_wallet=True),))
+    alone = plans(wanted, now, bundled(quoted(wanted, now, itself, 10)), {})
+    assert isinstance(alone, Hold)
+    assert alone.reason is Reason.POOL_TOO_THIN
 
 
 def test_near_liquidation_rounds_are_the_fallback() -> None:

@@ -86,6 +86,8 @@ class _Sized:
 def _way(
     pair: Pair, offers: Sequence[LoanOffer], intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
 ) -> Proposal | Rejected:
+    if offer.by_wallet:
+        terms = terms.with_quotes(terms.quotes.of_wallets)
     label, lead = f"{label_of(pair)}{BY_LOAN}", tuple[Step, ...]()
     if opening.blocked and not pair.sell.holds_back:
         return Rejected(label, Reason.COLLATERAL_STUCK, ", ".join(opening.blocked))
