@@ -86,7 +86,7 @@ class _Sized:
 def _way(
     pair: Pair, offers: Sequence[LoanOffer], intent: LendingIntent, state: Means, terms: PlanTerms, opening: Opening
 ) -> Proposal | Rejected:
-    if offer.by_wallet:
+    if any(offer.by_wallet for offer in offers):
         terms = terms.with_quotes(terms.quotes.of_wallets)
     label, lead = f"{label_of(pair)}{BY_LOAN}", tuple[Step, ...]()
     if opening.blocked and not pair.sell.holds_back:
