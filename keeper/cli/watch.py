@@ -21,7 +21,7 @@ from keeper.core.notices import printable
 from keeper.core.units import WAD
 from keeper.journal import JournalError
 from keeper.settings import Settings
-from keeper.web.cards import ALARM, CALM, UNKNOWN, WATCH, Card, age, card
+from keeper.web.cards import ALARM, CALM, UNKNOWN, WATCH, Card, age, cards_of
 from keeper.web.sight import DRY_RUN, LIVE, SILENT, UNSEEN, Onlooker
 
 EVERY_S = 2.0
@@ -87,7 +87,7 @@ async def _chain(onlooker: Onlooker, width: int) -> RenderableType:
     for pause in glance["paused"]:
         until = f"until {time_text(pause['until'])} UTC" if pause["until"] else "until it is resumed"
         parts.append(_line(f"paused: {pause['subject']}, {until}. Alerts go on.", "yellow"))
-    cards = [card(subject, view["mode"]) for subject in view["subjects"]] if view else []
+    cards = [one for _, one in cards_of(view)]
     curves = [await _curve(onlooker, one.name) for one in cards]
     parts.append(_narrow(cards, curves) if width < NARROW else _table(cards, curves))
     shown = {one.name for one in cards}

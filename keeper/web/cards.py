@@ -14,6 +14,8 @@ from keeper.core.words import money, short
 Data = Mapping[str, Any]
 CALM, WATCH, ALARM, UNKNOWN = "calm", "watch", "alarm", "unknown"
 """How urgently it is to be looked at."""
+FIRST = (ALARM, UNKNOWN, WATCH, CALM)
+"""What is shown first."""
 MEASURES = {"loan": "health_factor", "perp": "margin_ratio", "book": "delta"}
 """By what is there: the measure whose bounds and targets are drawn beside the figure."""
 NEAR = 0.1
@@ -43,6 +45,12 @@ class Card:
     doubts: tuple[str, ...]
     plan: Data | None
     rehearsal: Data | None
+
+
+def cards_of(view: Data | None) -> list[tuple[Data, Card]]:
+    """Return the subjects of a view with their cards: what is most urgent first, else in the settings' order."""
+    made = [(subject, card(subject, view["mode"])) for subject in view["subjects"]] if view else []
+    return sorted(made, key=lambda one: FIRST.index(one[1].tone))
 
 
 def card(of: Data, mode: str) -> Card:

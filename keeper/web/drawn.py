@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from keeper.journal import JournalError
-from keeper.web.cards import Card, card, trimmed
+from keeper.web.cards import Card, cards_of, trimmed
 from keeper.web.chart import Bound, Chart, DeedMark, Size, chart
 from keeper.web.sight import Onlooker
 
@@ -24,8 +24,7 @@ async def drawn_page(sight: Onlooker) -> Data:
     glance = await sight.glance()
     view = glance["view"]
     found = []
-    for subject in view["subjects"] if view else ():
-        one = card(subject, view["mode"])
+    for _, one in cards_of(view):
         charts = await _charts(sight, one, None, (SMALL_NARROW, SMALL_WIDE))
         found.append({"card": one, "charts": charts})
     return glance | {"cards": found, "unseen": _unseen(sight, view)}
@@ -35,10 +34,10 @@ async def drawn(sight: Onlooker, name: str, span: str) -> Data:
     """Return one position or book whole. Under several rules a book has several cards."""
     glance = await sight.glance()
     view = glance["view"]
-    subjects = [s for s in view["subjects"] if s["name"] == name] if view else []
     cards = []
-    for subject in subjects:
-        one = card(subject, view["mode"])
+    for subject, one in cards_of(view):
+        if one.name != name:
+            continue
         cards.append({"card": one, "charts": await _charts(sight, one, RANGES[span], (NARROW, WIDE)), "seen": subject})
     decisions, trouble = list[Data](), glance["trouble"]
     try:

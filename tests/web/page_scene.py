@@ -113,7 +113,7 @@ async def seen(
     return view | {"_figures": figures(results)}
 
 
-async def write(journal: Journal, view: dict[str, Any], name: str, now: int = AT) -> None:
+async def write(journal: Journal, view: dict[str, Any], name: str, now: int, clock: list[int]) -> None:
     """A day of figures with a fall in it, a rescue at its bottom, and one transaction that is under way."""
     scope = scope_of(1, "ethereum", view["mode"])
     endings, rescued = view.pop("_figures"), now - 86_400 + 60 * 792
@@ -125,6 +125,7 @@ async def write(journal: Journal, view: dict[str, Any], name: str, now: int = AT
         await journal.views.write(scope, {}, at, values)
     await journal.views.write(scope, view, now - 4, endings)
     for when, outcome in ((rescued, "restored"), (now - 50, "in_flight")):
+        clock[0] = when
         summary = f"sell 4.2 WETH, repay 8,400 USDC for {name}"
         decision = await journal.decisions.record(decided(name, when, "act", summary))
         await journal.decisions.record_outcome(decision, outcome, {"reason": "restored", "detail": ""})  # type: ignore[arg-type]
@@ -133,6 +134,7 @@ async def write(journal: Journal, view: dict[str, Any], name: str, now: int = AT
         if outcome == "restored":
             mined: dict[str, Any] = {"block_number": 21_343_108, "block_hash": "0x" + "ab" * 32, "gas_used": 412_331}
             await journal.transactions.settle(sent, "confirmed", **mined, effective_gas_price=21 * 10**9)
+    clock[0] = now
     drill = Drill(now - 9000, 21_344_928, (
         Drilled(name, "protect", DrillEnding.WORKS, "WETH at 1,742.10", plan="sell 4.1 WETH, repay 7,100 USDC"),
         Drilled("calm-loan", "protect", DrillEnding.FAILS, "WETH at 1,355.00", "no gas money", "send some"),
@@ -177,8 +179,9 @@ async def scene(
 ) -> Scene:
     """The whole night; ``now`` for who looks with a browser, which has a clock of its own."""
     settings, at = settings_at(folder, names), now or AT
-    async with await open_journal(str(an_empty_journal(folder / "keeper.sqlite")), clock=lambda: at) as journal:
-        await write(journal, await seen(names, mode=mode, now=at), names[0], at)
+    clock = [at]
+    async with await open_journal(str(an_empty_journal(folder / "keeper.sqlite")), clock=lambda: clock[0]) as journal:
+        await write(journal, await seen(names, mode=mode, now=at), names[0], at, clock)
     return Scene(settings, Onlooker(settings, clock=time.time if now else lambda: float(AT)), access(control=control))
 
 
