@@ -46,15 +46,17 @@ MUTANTS = (
         "if any(v.fired or not (v.rule.target and v.rule.target.is_met(p)) for v in rescues):",
         "tests/core/test_decisions.py",
     ),
-    Mutant("keeper/core/decide.py", "if not memory.may_sign:", "if memory.may_sign:", "tests/core/test_decisions.py"),
     Mutant(
-        "keeper/core/decide.py",
+        "keeper/core/held_back.py", "if not memory.may_sign:", "if memory.may_sign:", "tests/core/test_decisions.py"
+    ),
+    Mutant(
+        "keeper/core/held_back.py",
         "if left is not None and left < LEAST_SPEND:",
         "if left is not None and left <= LEAST_SPEND:",
         "tests/core/test_decisions.py",
     ),
     Mutant(
-        "keeper/core/decide.py",
+        "keeper/core/held_back.py",
         "last = max((at for (position, _), at in memory.acted_at.items() if position == name), default=None)",
         "last = max((at for (position, _), at in memory.acted_at.items() if position != name), default=None)",
         "tests/core/test_decisions.py",
@@ -294,25 +296,25 @@ MUTANTS = (
     ),
     # keeper/execution/lending_errand.py
     Mutant(
-        "keeper/execution/lending_errand.py",
-        "            if account is None:\n                raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)",
-        "            if account is None:\n                continue",
+        "keeper/execution/floor.py",
+        "        if account is None:\n            raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)",
+        "        if account is None:\n            continue",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/lending_errand.py",
+        "keeper/execution/floor.py",
         "if not isinstance(move, Withdraw | Borrow):",
         "if isinstance(move, Withdraw | Borrow):",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/lending_errand.py",
+        "keeper/execution/floor.py",
         "account = lending.after(account, move.asset, supply=-(held if amount is None else min(held, amount)))",
         "account = lending.after(account, move.asset, supply=-(held if amount is None else max(held, amount)))",
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/lending_errand.py",
+        "keeper/execution/floor.py",
         'raise SendFailedError(Reason.FLOOR_TOO_NEAR, f"{planned.call.purpose}: health {ratio_text(health)}")',
         "pass",
         "tests/execution/test_kept.py",
@@ -568,7 +570,7 @@ MUTANTS = (
         "tests/execution/test_kept.py",
     ),
     Mutant(
-        "keeper/execution/lending_errand.py",
+        "keeper/execution/floor.py",
         "raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)",
         "pass",
         "tests/execution/test_kept.py",

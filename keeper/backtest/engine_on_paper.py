@@ -146,6 +146,6 @@ def engine_on_paper(
         return {asset: Amount(scene.standing.wallet.get(asset, 0)) for asset in assets}
 
     nobody: Any = None
-    lending = LendingParts(lane, engine.venues, read_position, read_held, terms.safety.health_floor, terms.max_fee)
+    lending = LendingParts(lane, engine.venues, read_position, read_held, terms.max_fee, terms.safety.health_floor)
     engine.senders = {signer: Executor(lane, terms.max_fee, lending, nobody)}
     return OnPaper(engine, reader, pool, journal, lane)

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from keeper.journal.decisions import NO_FAULT_OF_THE_PLAN, PRICE_MOVED, Decision, Doing, Entry, Mode, NewDecision
-from keeper.journal.transactions import CALM_S, LONGEST_DANGER_S, Transaction
+from keeper.journal.signed import Transaction
+from keeper.journal.transactions import CALM_S, LONGEST_DANGER_S
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keeper.core.decide import Decided, Memory, decide
+from keeper.core.decide import Decided, decide
+from keeper.core.held_back import Memory
 from keeper.core.metrics import P
 from keeper.core.rules import A, I, Kind, Unjudged
 from keeper.core.snapshot import BlockRef

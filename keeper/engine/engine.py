@@ -12,6 +12,7 @@ from keeper.chain.simulation import Turn
 from keeper.core.breaker import Breaker, BreakerTerms
 from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
 from keeper.core.family import Family
+from keeper.core.held_back import Bounded, Memory, failures_count_s
 from keeper.core.lending.joint import Ahead
 from keeper.core.notices import sentence
 from keeper.core.pauses import from_plain, holding, key_of

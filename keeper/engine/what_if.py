@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from keeper.core.decide import Hold, Memory, asked_for, decide
+from keeper.core.decide import Hold, asked_for, decide
+from keeper.core.held_back import Memory
 from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.position import Holding, LendingPosition

@@ -22,7 +22,7 @@ from keeper.execution.signer import Envelope, KeystoreSigner, delegate_in
 from keeper.execution.traces import Trace, trace
 from keeper.execution.tx_state import TxState, moved
 from keeper.journal import Entry, Journal, NewAttempt, NewDecision, NewTransaction, Transaction
-from keeper.journal.transactions import State
+from keeper.journal.signed import State
 from keeper.venues.ports import Call
 
 SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"

@@ -3,71 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
-from keeper.chain.gas import gas_limit
 from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import (
-    GAS,
-    MARKET,
-    Approve,
-    Borrow,
     Flash,
-    Move,
-    Redeem,
-    Repay,
-    Supply,
-    Swap,
-    Unpledge,
-    Withdraw,
 )
 from keeper.core.lending.plan import Plan
-from keeper.core.pace import STILL
 from keeper.core.reasons import Reason
-from keeper.core.rules import Limits
-from keeper.core.snapshot import BlockRef, LendingPosition, Wallet
-from keeper.core.units import BPS, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up, ratio_text
+from keeper.core.snapshot import BlockRef, LendingPosition
+from keeper.core.units import Wad, ratio_text
 from keeper.execution import policy
-from keeper.execution.carriers import Carrier
-from keeper.execution.course import Guidance, SendFailedError
+from keeper.execution.bringing_back import BringsBack
+from keeper.execution.course import SendFailedError
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list, encode_moves
+from keeper.execution.encoding import PlannedCall, Script, Venues, allow_list
+from keeper.execution.floor import keep_floor
 from keeper.execution.hands import kept
-from keeper.execution.lane import Lane
-from keeper.execution.leftovers import outside, payments, standing, within
 from keeper.execution.outcome import Outcome
 from keeper.execution.rehearsal import Rehearsed
-from keeper.execution.sealing import sealed_calls, sealed_script
+from keeper.execution.rounds import outgoing
+from keeper.execution.sealing import sealed_script
 from keeper.execution.settlement import Immediate, Unfilled
 from keeper.execution.warrant import Warrant
-from keeper.journal import JournalError, Transaction
+from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
 
-BRINGING_BACK = 1000
-"""Steps of a decision from here on are no part of its plan: they return what it left outside."""
-
-ReadPosition = Callable[[str, int | None], Awaitable[LendingPosition]]
-"""Reads a position at a block number, or at the head."""
-ReadHeld = Callable[[Address, Sequence[Address]], Awaitable[Mapping[Address, Amount]]]
-"""Reads what an account holds of some assets at the head."""
-
 
 @dataclass(frozen=True, slots=True)
-class LendingParts:
+class LendingParts(BringsBack):
     """What plans about loans are carried out with, by one signer."""
 
-    lane: Lane
-    venues: Callable[[str], Venues]
-    """Where the calls of a position's plans may go, by its name."""
-    read_position: ReadPosition
-    read_held: ReadHeld
     floor: Wad
-    cap: Wei | None
-    """Highest fee per gas the owner allows for anything."""
 
     def errand(self, plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) -> LendingErrand:
         """Return a rehearsed plan ready to go."""
@@ -77,94 +48,9 @@ class LendingParts:
             script = sealed_script(script, allowed, self.lane.signer.sign_hash)
         return LendingErrand(self, plan, script, rehearsed, warrant)
 
-    async def left_outside(self, decision_id: int, name: str) -> bool:
-        """Return whether, by the journal, mined calls of a plan left something outside, or a lender approved.
-
-        Raises JournalError.
-        """
-        venues, rows = self.venues(name), await self.lane.of_decision(decision_id)
-        known = _everything(venues, self.lane.holder.reads)
-        return bool(outside(rows, known) or _still_lent_to(venues, rows, known))
-
-    async def bring_back(self, decision_id: int, name: str, ceiling: Wei | None) -> int:
-        """Return to the position what the mined calls of a plan cut short left outside; return how many calls it takes.
-
-        What a lender's adapter was approved for and did not take is taken back with it.
-        Outside it secures nothing. What to pay is read from the journal, these payments included, so that it is done
-        once however often it is asked for; what reverted once is not tried again. No more is paid than the wallet has:
-        another plan may have used it since, and some tokens arrive as less than was sent. Call it when nothing is
-        pending. Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
-        """
-        rows, account = await self.lane.of_decision(decision_id), self.lane.holder.address
-        if any(r.state == "unseen" for r in rows):
-            return 0  # it may have brought back all of it
-        venues = self.venues(name)
-        known = _everything(venues, self.lane.holder.reads)
-        missing, approved = outside(rows, known), _still_lent_to(venues, rows, known)
-        if any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows) or not (missing or approved):
-            return 0
-        left = within(missing, await self.read_held(account, tuple(missing))) if missing else {}
-        position = await self.read_position(name, None)
-        if position.owner != account or not (left or approved):
-            return 0
-        due = payments(left, position)
-        moves: list[Move] = [Approve(asset, lender, Amount(0)) for asset, lender in approved]
-        for payment in due:
-            moves += [Approve(payment.asset, MARKET, payment.amount), payment]
-            # the swap that failed left its approval behind
-            moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
-        carrier = (await self.lane.holder.carrier()).one_by_one
-        allowed = allow_list(venues, [h.asset for h in position.holdings], carrier)
-        calls = carrier.carry(encode_moves(moves, venues, position, carrier, 0), "bring back")
-        uses, calls = carrier.uses(calls), sealed_calls(calls, carrier, allowed, self.lane.signer.sign_hash)
-        chain_id, grounds = position.block.chain_id, venues.grounds(position)
-        grant = policy.Grant(chain_id, position.owner, account, Limits(max_slippage=Bps(0)), Usd(0), 0)
-        policy.check(
-            calls,
-            chain_id,
-            grant,
-            allowed,
-            grounds,
-        )
-        outgoing = [
-            Outgoing(
-                call,
-                decision_id,
-                BRINGING_BACK + len(rows) + i,
-                0,
-                gas_limit(GAS[type(move)]) + carrier.more_gas,
-                use=use,
-            )
-            for i, (call, move, use) in enumerate(zip(calls, moves, uses, strict=True))
-        ]
-        await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
-        return len(due) + len(approved)
-
     async def keep_floor(self, plan: Plan, group: Sequence[PlannedCall]) -> None:
-        """Before more collateral leaves or debt grows: would health still stay above the floor, at prices now?
-
-        And may its swaps still give what they would cost? A round whose price has gone is decided anew, not reverted.
-        """
-        position = plan.intent.assessment.position
-        account: lending.Loan | None = None
-        for planned in group:
-            move = planned.step.move
-            if not isinstance(move, Withdraw | Borrow):
-                continue
-            if account is None:
-                now = await self.read_position(position.name, None)
-                keep_price(plan, group, now)
-                account = lending.proven(now)
-            if account is None:
-                raise SendFailedError(Reason.FIGURES_DISAGREE, position.name)
-            held, amount = account.of(move.asset).supplied, move.amount
-            if isinstance(move, Withdraw):
-                account = lending.after(account, move.asset, supply=-(held if amount is None else min(held, amount)))
-            else:
-                account = lending.after(account, move.asset, debt=move.amount)
-            health = lending.health_factor(account)
-            if health < self.floor:
-                raise SendFailedError(Reason.FLOOR_TOO_NEAR, f"{planned.call.purpose}: health {ratio_text(health)}")
+        """Raise SendFailedError where more collateral leaves than the floor allows at prices now."""
+        await keep_floor(self, plan, group)
 
     async def verify(self, plan: Plan, receipts: Sequence[Receipt]) -> Outcome:
         """Compare the chain with the promise, at the prices the plan was decided on."""
@@ -222,7 +108,7 @@ class LendingErrand:
 
     def bursts(self) -> Iterator[list[Outgoing]]:
         """Yield what goes out together: everything in one batch, or burst by burst."""
-        return _bursts(self.plan, self.script, self.rehearsed, self.warrant)
+        return outgoing(self.plan, self.script, self.rehearsed, self.warrant)
 
     def rests(self, burst: Sequence[Outgoing]) -> bool:
         """Never: no order is left."""
@@ -286,24 +172,6 @@ class LendingErrand:
             await self.desk.bring_back(self.warrant.decision_id, self.plan.intent.position, self.warrant.ceiling)
 
 
-def _everything(venues: Venues, carrier: Carrier) -> policy.Allowed:
-    """Return what calls to all contracts of a market do, whatever the position."""
-    return allow_list(venues, [x.asset for x in venues.market.listings], carrier)
-
-
-def _still_lent_to(
-    venues: Venues, rows: Sequence[Transaction], known: policy.Allowed
-) -> tuple[tuple[Address, str], ...]:
-    """Return by asset and lender which approvals of a lender's adapter no mined call of a plan used up."""
-    left = standing(rows, known)
-    return tuple(
-        (asset, name)
-        for name, lender in venues.lenders.items()
-        for token, asset in venues.market.receipts.items()
-        if lender.spender is not None and left.get((token, lender.spender))
-    )
-
-
 def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues: Venues) -> None:
     """Raise PolicyError unless all that would be sent may be."""
     known, assets = venues.grounds(position), [h.asset for h in position.holdings]
@@ -312,91 +180,7 @@ def gate(script: Script, position: LendingPosition, grant: policy.Grant, venues:
     policy.check_sent(script.sent, script.meant, allowed)
 
 
-def keep_price(plan: Plan, group: Sequence[PlannedCall], now: LendingPosition) -> None:
-    """Raise SendFailedError where a swap may give less than what it buys is worth by the block it is mined in.
-
-    By the oracle's price of now and how fast it falls: each round of a plan is mined a block later than the one before.
-    """
-    drifts = plan.intent.assessment.drifts
-    for planned in group:
-        move = planned.step.move
-        if not isinstance(move, Swap):
-            continue
-        sell, buy = (now.holding(move.route.tokens[i]) for i in (0, -1))
-        away = drifts.get(sell.asset, STILL).down + drifts.get(buy.asset, STILL).up
-        gives, gets = sell.usd_up(move.sold) * max(0, BPS - away), buy.usd_down(move.bought) * BPS
-        if gives < gets:
-            detail = f"{planned.call.purpose}: the price fell past what this round may give; what was done stands"
-            raise SendFailedError(Reason.PRICE_MOVED, detail)
-
-
 def at_prices(account: lending.Loan, position: LendingPosition) -> lending.Loan:
     """Return an account with the prices of an earlier snapshot: what the plan did, apart from what the market did."""
     prices = {h.asset: h.price.answer for h in position.holdings}
     return lending.at_prices(account, prices)
-
-
-def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[list[int]]:
-    """Return which calls go out together, by index.
-
-    Approvals go with what follows. A round of withdraw, swap and repay goes out at once where the wallet could not
-    pay for any later call by itself: then a call can only succeed if the one before it did. Otherwise each call
-    that moves money waits for the receipt of the one before.
-    """
-    groups, current = list[list[int]](), list[int]()
-    leftover = dict(wallet.tokens)
-    for i, planned in enumerate(calls):
-        current.append(i)
-        if isinstance(planned.step.move, Approve):
-            continue
-        following = next((c.step.move for c in calls[i + 1 :] if not isinstance(c.step.move, Approve)), None)
-        if not _depends(planned.step.move, following, leftover):
-            groups.append(current)
-            current = []
-        if isinstance(planned.step.move, Swap):
-            # what is not sold stays behind, more where the pool pays more by then: no later round may be payable of it
-            given = planned.step.move.route.tokens[0]
-            rest = planned.step.left_over + mul_div_up(planned.step.move.sold, slippage, BPS)
-            leftover[given] = Amount(leftover.get(given, 0) + rest)
-    if current and groups:
-        groups[-1] += current  # taking back allowances needs no block of its own
-        return groups
-    return [*groups, current] if current else groups
-
-
-def _depends(move: Move, following: Move | None, leftover: dict[Address, Amount]) -> bool:
-    """Return whether the following move can only succeed with what this one brings in."""
-    match move, following:
-        case Unpledge(), Withdraw():
-            return True
-        case Redeem(asset, _, _), (Repay(paid_in, amount, _) | Supply(paid_in, amount)):
-            return asset == paid_in and leftover.get(asset, 0) < amount
-        case ((Withdraw() | Borrow()), Swap(route, sold_, _)):
-            return route.tokens[0] == move.asset and leftover.get(move.asset, 0) < sold_
-        case Swap(route, _, _), (Repay(asset, amount, _) | Supply(asset, amount)):
-            return route.tokens[-1] == asset and leftover.get(asset, 0) < amount
-        case _:
-            return False
-
-
-def _bursts(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant) -> Iterator[list[Outgoing]]:
-    """Yield what goes out together: everything in one batch, or burst by burst."""
-    carrier = script.carrier
-    if carrier.is_atomic:
-        (used,), (call,) = rehearsed.gas_used, script.sent
-        limit = gas_limit(used) + carrier.more_gas
-        yield [Outgoing(call, warrant.decision_id, 0, plan.spend, limit, carrier.delegate, script.uses[0])]
-        return
-    slippage = plan.intent.rule.limits.max_slippage
-    for burst in bursts(script.calls, warrant.wallet, slippage):
-        yield [
-            Outgoing(
-                script.sent[i],
-                warrant.decision_id,
-                i,
-                script.calls[i].step.spend,
-                gas_limit(rehearsed.gas_used[i]) + carrier.more_gas,
-                use=script.uses[i],
-            )
-            for i in burst
-        ]

@@ -15,7 +15,7 @@ from keeper.execution.executor import Executor
 from keeper.execution.policy import PolicyError
 from keeper.journal import Decision, Journal
 from keeper.journal.decisions import OutcomeKind
-from keeper.journal.transactions import UNDECIDED
+from keeper.journal.signed import UNDECIDED
 from keeper.observe.observer import Ended, Observer
 
 DAY_S = 86_400

@@ -4,7 +4,8 @@ from keeper.journal.decisions import Decision, Decisions, Entry, NewDecision
 from keeper.journal.errors import JournalError, NonceTakenError, NoSuchRowError, SchemaTooNewError, SchemaTooOldError
 from keeper.journal.facts import Facts
 from keeper.journal.open import Journal, open_as_it_is, open_journal
-from keeper.journal.transactions import Attempt, NewAttempt, NewTransaction, Transaction, Transactions
+from keeper.journal.signed import Attempt, NewAttempt, NewTransaction, Transaction
+from keeper.journal.transactions import Transactions
 
 __all__ = [
     "Attempt",

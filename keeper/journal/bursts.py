@@ -9,7 +9,8 @@ from functools import partial
 from sqlalchemy import Connection
 
 from keeper.journal.decisions import Entry, insert_decision
-from keeper.journal.transactions import Attempt, NewAttempt, NewTransaction, Transaction, Transactions
+from keeper.journal.signed import Attempt, NewAttempt, NewTransaction, Transaction
+from keeper.journal.transactions import Transactions
 
 Burst = Sequence[tuple[NewTransaction, NewAttempt]]
 """What goes out together; never empty."""

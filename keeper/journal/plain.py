@@ -8,7 +8,7 @@ from typing import Any
 from keeper.core.units import decimal_of
 from keeper.core.words import brief
 from keeper.journal.decisions import Decision
-from keeper.journal.transactions import Transaction
+from keeper.journal.signed import Transaction
 
 Data = dict[str, Any]
 

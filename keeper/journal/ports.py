@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, Protocol
 
 from keeper.journal.decisions import Decision, Doing, Entry, Json, Mode, NewDecision, OutcomeKind
-from keeper.journal.transactions import Transaction
+from keeper.journal.signed import Transaction
 
 
 class DecisionStore(Protocol):

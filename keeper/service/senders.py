@@ -59,7 +59,7 @@ def executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Node
     def is_wanted() -> bool:
         return holder.address in engine.state.wanted
 
-    lending = LendingParts(lane, engine.venues, read_position, read_held, floor, cap)
+    lending = LendingParts(lane, engine.venues, read_position, read_held, cap, floor)
     return Executor(lane, cap, lending, _perp_parts(engine, settings, is_wanted), is_wanted)
 
 

@@ -11,8 +11,8 @@ from itertools import combinations
 
 from keeper.core.actions import Action
 from keeper.core.book.rules import underlying_of
-from keeper.core.decide import LEAST_SPEND, Bounded
 from keeper.core.family import Family
+from keeper.core.held_back import LEAST_SPEND, Bounded
 from keeper.core.lending.metrics import HEALTH_FACTOR, MOST_HEALTH, LendingTrigger, likely_health
 from keeper.core.lending.rules import Rule
 from keeper.core.metrics import P, Trigger

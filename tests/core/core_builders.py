@@ -9,7 +9,8 @@ from typing import Any
 
 from keeper.core import rules
 from keeper.core.actions import Action
-from keeper.core.decide import Memory, Safety
+from keeper.core.decide import Safety
+from keeper.core.held_back import Memory
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING

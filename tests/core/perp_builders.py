@@ -19,7 +19,8 @@ from keeper.core.book.position import Book, BookPosition, exposure
 from keeper.core.book.rules import BookAssessment, BookRule
 from keeper.core.book.trades import HedgeTrade, hedge_trades
 from keeper.core.book.unhedged import Naked
-from keeper.core.decide import Hold, Memory, decide
+from keeper.core.decide import Hold, decide
+from keeper.core.held_back import Memory
 from keeper.core.lending.proposals import Rejected
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.perp import candidates as perp_actions

@@ -27,7 +27,8 @@ from core_builders import (
 )
 
 from keeper.core.actions import Action
-from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory, decide
+from keeper.core.decide import Hold, decide
+from keeper.core.held_back import EMERGENCY_TRIES, TRIES, Memory
 from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING

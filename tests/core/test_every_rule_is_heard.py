@@ -9,7 +9,8 @@ import pytest
 from core_builders import NOW, OWNER, above, assessed, below, loop, memory, rule, safety, to_health, wad
 from perp_builders import SIGNER, assessed_perp, perp_rule, short
 
-from keeper.core.decide import Decided, Hold, Memory, asked_for, decide, gravest
+from keeper.core.decide import Decided, Hold, asked_for, decide, gravest
+from keeper.core.held_back import Memory
 from keeper.core.lending import actions
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR, PRICE

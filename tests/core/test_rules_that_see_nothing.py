@@ -26,7 +26,8 @@ from keeper.cli.show_results import rules_text
 from keeper.core.book.kind import BOOK as BOOKS
 from keeper.core.book.position import BookPosition, exposure
 from keeper.core.book.rules import BookAssessment, BookRule
-from keeper.core.decide import Hold, Memory, decide
+from keeper.core.decide import Hold, decide
+from keeper.core.held_back import Memory
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import PRICE
 from keeper.core.perp import candidates as perp_actions

@@ -24,7 +24,7 @@ from perp_builders import (
 from keeper.chain.tolls import Toll
 from keeper.core.book.rules import BookIntent
 from keeper.core.book.trades import HedgeTrade, hedge_trades
-from keeper.core.decide import Memory
+from keeper.core.held_back import Memory
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpPosition

@@ -51,7 +51,7 @@ class Rescue:
         async def held(_: object, assets: Sequence[Address]) -> dict[Address, Amount]:
             return {asset: Amount(self.wallet) for asset in assets}
 
-        desk: Any = LendingParts(rig.lane, lambda _: VENUES, read, held, Wad(0), None)
+        desk: Any = LendingParts(rig.lane, lambda _: VENUES, read, held, None, Wad(0))
         self.executor = Executor(rig.lane, None, desk, desk)
 
     async def take_out(self, end: OutcomeKind) -> None:
@@ -251,7 +251,7 @@ class Lent(Rescue):
         async def read(_: str, __: int | None) -> LendingPosition:
             return replace(BUNDLED, owner=rig.lane.signer.address)
 
-        desk: Any = LendingParts(rig.lane, lambda _: WITH_LENDER, read, self.executor.lending.read_held, Wad(0), None)
+        desk: Any = LendingParts(rig.lane, lambda _: WITH_LENDER, read, self.executor.lending.read_held, None, Wad(0))
         self.executor = Executor(rig.lane, None, desk, desk)
 
     async def send(self, *moves: Move) -> None:

@@ -40,7 +40,7 @@ def executor(now: LendingPosition, asked: list[int | None]) -> LendingParts:
         asked.append(number)
         return now
 
-    return LendingParts(SimpleNamespace(), SimpleNamespace(), read, read, Wad(wad("1.02")), None)  # type: ignore[arg-type]
+    return LendingParts(SimpleNamespace(), SimpleNamespace(), read, read, None, Wad(wad("1.02")))  # type: ignore[arg-type]
 
 
 # --- the promise, after mining ---------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ async def test_what_was_mined_and_cannot_be_read_did_not_fail(error: Exception) 
         raise error
 
     nothing: Any = SimpleNamespace(carrier=SimpleNamespace(waits=lambda _: False), sent=())
-    desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
+    desk = LendingParts(nothing, nothing, read, nothing, None, Wad(wad("1.02")))
     outcome = await _verified(desk.errand(a_plan(), nothing, nothing, nothing), [RECEIPT])
     assert (outcome.kind, outcome.reason) == ("partial", Reason.UNVERIFIED)
     assert outcome.hashes == ("0xaa",)
@@ -67,7 +67,7 @@ async def test_one_call_that_reverts_where_debt_was_paid_meanwhile_was_overtaken
 
     nothing: Any = SimpleNamespace(holder=OwnKey(OWNER))
     script: Any = SimpleNamespace(carrier=SimpleNamespace(is_atomic=is_batch, waits=lambda _: False), sent=(), uses=())
-    desk = LendingParts(nothing, nothing, read, nothing, Wad(wad("1.02")), None)
+    desk = LendingParts(nothing, nothing, read, nothing, None, Wad(wad("1.02")))
     errand = desk.errand(a_plan(), script, nothing, nothing)
     assert (await errand.ended("failed", Reason.REVERTED, "panic 0x11", ())).reason is reason
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from core_builders import OWNER, assessed, below, loop, memory, rule, safety, to_health, wad
 from owner_stage import Stage
 
-from keeper.core.decide import Hold, Memory, decide
+from keeper.core.decide import Hold, decide
+from keeper.core.held_back import Memory
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.lending.rules import LendingAssessment, Rule

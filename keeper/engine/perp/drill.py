@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from keeper.core.decide import Hold, Memory, decide
+from keeper.core.decide import Hold, decide
 from keeper.core.drills import Drilled, Rehearsal
+from keeper.core.held_back import Memory
 from keeper.core.perp.fires import where_fires
 from keeper.core.perp.kind import PERP
 from keeper.core.perp.position import PerpLeg, PerpPosition

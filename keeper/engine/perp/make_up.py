@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from keeper.chain.errors import NodeError
 from keeper.core.book.rules import BookIntent
-from keeper.core.decide import Hold, left_today
+from keeper.core.decide import Hold
+from keeper.core.held_back import left_today
 from keeper.core.perp.kind import pending_order
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment, PerpIntent

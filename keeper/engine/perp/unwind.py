@@ -6,7 +6,8 @@ from keeper.core import rules
 from keeper.core.book import unhedged as legs
 from keeper.core.book.rules import BookAssessment, subject_of, underlying_of
 from keeper.core.book.unhedged import Leg, NextStep
-from keeper.core.decide import Hold, left_today, not_now
+from keeper.core.decide import Hold
+from keeper.core.held_back import left_today, not_now
 from keeper.core.lending.actions import DELEVERAGE
 from keeper.core.lending.metrics import CLOSED, LTV
 from keeper.core.lending.rules import LendingAssessment, LendingIntent

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keeper.core.decide import TRIES, Hold
+from keeper.core.decide import Hold
+from keeper.core.held_back import TRIES
 from keeper.core.lending.proposals import Cost
 from keeper.core.metrics import Trigger
 from keeper.core.notices import sentence

@@ -34,7 +34,8 @@ from perp_strategies import a_position
 from keeper.core.book.actions import ADD_MARGIN, HEDGE
 from keeper.core.book.hedging import funding_cost, hedge_plans
 from keeper.core.book.unhedged import Naked
-from keeper.core.decide import EMERGENCY_TRIES, TRIES, Hold, Memory
+from keeper.core.decide import Hold
+from keeper.core.held_back import EMERGENCY_TRIES, TRIES, Memory
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
 from keeper.core.perp import metrics as perp_metrics

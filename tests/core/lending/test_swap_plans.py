@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from core_builders import BLOCK, at, holding, intent, limits, position, quoted, rule, state, terms, units, wad
 
-from keeper.core.decide import Decided, Hold, Memory, decide
+from keeper.core.decide import Decided, Hold, decide
+from keeper.core.held_back import Memory
 from keeper.core.lending.actions import SWAP_COLLATERAL, SWAP_DEBT
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR

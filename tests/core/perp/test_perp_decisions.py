@@ -9,14 +9,8 @@ from core_builders import NOW, limits, safety, usd, wad
 from perp_builders import DOUBT, SIGNER, assessed_perp, decided, long, perp_rule, resting, short
 
 from keeper.core.actions import Action
-from keeper.core.decide import (
-    EMERGENCY_TRIES,
-    TRIES,
-    Hold,
-    Memory,
-    decide,
-    is_new_danger,
-)
+from keeper.core.decide import Hold, decide, is_new_danger
+from keeper.core.held_back import EMERGENCY_TRIES, TRIES, Memory
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import metrics as perp_metrics
 from keeper.core.perp.kind import PERP, is_emergency, pending_order

@@ -26,7 +26,8 @@ from perp_builders import (
 )
 from perp_strategies import a_position, positions
 
-from keeper.core.decide import Hold, Memory
+from keeper.core.decide import Hold
+from keeper.core.held_back import Memory
 from keeper.core.metrics import Target
 from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp import margin as perps
