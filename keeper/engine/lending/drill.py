@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from keeper.core.armed.loan_prices import LOANS, at_prices, prices, scenarios
-from keeper.core.armed.scenarios import at_prices, fires_at, scenarios
-from keeper.core.decide import Hold, Memory, decide
+from keeper.core.armed.scenarios import fires_at
+from keeper.core.decide import Hold, decide
 from keeper.core.drills import Drilled, Rehearsal
 from keeper.core.held_back import Memory
 from keeper.core.lending.kind import LENDING
