@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from keeper.chain.simulation import Turn
 from keeper.core.breaker import Breaker, BreakerTerms
-from keeper.core.decide import Bounded, Memory, Safety, failures_count_s
+from keeper.core.decide import Safety
 from keeper.core.family import Family
 from keeper.core.held_back import Bounded, Memory, failures_count_s
 from keeper.core.lending.joint import Ahead
