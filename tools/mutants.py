@@ -575,6 +575,67 @@ MUTANTS = (
         "pass",
         "tests/execution/test_kept.py",
     ),
+    # keeper/execution/through_safe.py, holders.py, spends.py; venues/contracts/safe_effects.py
+    Mutant(
+        "keeper/execution/through_safe.py",
+        "missing = min(MOST_NONCES, max(0, self.exposed - self.nonce - own))",
+        "missing = min(MOST_NONCES, max(0, self.exposed - self.nonce - own - 1))",
+        "tests/execution/test_through_safe.py",
+    ),
+    Mutant(
+        "keeper/execution/through_safe.py",
+        "found.append(Use(nonce, nonce + count if count else None))",
+        "found.append(Use(nonce, nonce if count else None))",
+        "tests/execution/test_through_safe.py",
+    ),
+    Mutant(
+        "keeper/execution/holders.py",
+        "return self.exposed is not None and await self._nonce() <= self.exposed",
+        "return self.exposed is not None and await self._nonce() < self.exposed",
+        "tests/execution/test_safe_holder.py",
+    ),
+    Mutant(
+        "keeper/execution/holders.py",
+        "if highest is not None and (self.exposed is None or highest > self.exposed):",
+        "if highest is not None and self.exposed is None:",
+        "tests/execution/test_safe_holder.py",
+    ),
+    Mutant(
+        "keeper/venues/contracts/safe_effects.py",
+        'refuse(to != multi_send, f"a call of {to} in the Safe\'s own storage")',
+        "pass",
+        "tests/execution/test_through_safe.py",
+    ),
+    Mutant(
+        "keeper/venues/contracts/safe_effects.py",
+        'refuse(signing.owner not in mine, "a signature for another nonce of the Safe, or by somebody else")',
+        "pass",
+        "tests/execution/test_through_safe.py",
+    ),
+    Mutant(
+        "keeper/venues/contracts/safe_effects.py",
+        'refuse(bool(gas or base_gas or price), "a refund for gas")',
+        "pass",
+        "tests/execution/test_through_safe.py",
+    ),
+    Mutant(
+        "keeper/execution/spends.py",
+        "if self.given[asset, lender] > self.lent[asset]:",
+        "if self.given[asset, lender] > self.lent[asset] + 1:",
+        "tests/execution/test_through_safe.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        'raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: of a loan {owed}")',
+        "pass",
+        "tests/execution/test_through_safe.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        '_refuse(isinstance(leaf, Lends) and leaf.receiver != grant.owner, "a loan to somebody who is not the owner")',
+        "pass",
+        "tests/execution/test_through_safe.py",
+    ),
     # keeper/core/prices.py, lending/figures.py
     Mutant(
         "keeper/core/prices.py",

@@ -42,6 +42,8 @@ class LendingDeparture(OfOnePlan[Prepared]):
         """Return what the journal keeps of it."""
         sent = self._prepared
         made = report.plan(sent.plan, sent.script.calls) | fee(sent.stake, sent.ceiling)
+        if uses := [use for use in sent.script.uses if use is not None]:
+            made |= {"account_nonces": [{"nonce": use.nonce, "signed_for": use.exposes} for use in uses]}
         return Written(made, report.rehearsal(sent.rehearsed))
 
     def rehearsed(self) -> Outcome:
