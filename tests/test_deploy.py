@@ -79,3 +79,18 @@ def test_the_image_is_made_from_all_that_the_wheel_takes_in() -> None:
     let_in = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").split()
     assert [path for path in taken if f"!{path}" not in let_in] == []
     assert "!deploy/entrypoint.sh" in let_in
+
+
+def test_the_wheel_alone_has_the_page(tmp_path: Path) -> None:
+    """Templates, style and script are in it, and nothing that would have to be fetched."""
+    from hatchling.builders.wheel import WheelBuilder  # noqa: PLC0415 - the builder of the project itself
+
+    taken = {file.distribution_path for file in WheelBuilder(str(DEPLOY.parent)).recurse_included_files()}
+    web = DEPLOY.parent / "keeper" / "web"
+    wanted = {f"keeper/web/{path.relative_to(web)}" for kind in ("pages/*.html", "static/*") for path in web.glob(kind)}
+    assert len(wanted) >= 10
+    assert wanted <= taken
+    texts = "".join(
+        path.read_text(encoding="utf-8") for kind in ("pages/*.html", "static/*") for path in web.glob(kind)
+    )
+    assert set(re.findall(r"(?:https?:)?//[a-z][\w.]+", texts)) <= {"http://www.w3.org"}

@@ -26,21 +26,23 @@ from keeper.cli.common import (
     out,
     warn_if_live,
 )
+from keeper.cli.completing import rules, subjects
 from keeper.cli.given import kept_of, settings_of
 from keeper.cli.keystore import keystore
 from keeper.cli.tx import tx
 from keeper.cli.version import version
 
 Everything = Annotated[bool, typer.Option("--all", help="Everything in this settings file.")]
-OfPosition = Annotated[str | None, typer.Option("--position", "-p", help="A position or book, by name.")]
-OfRule = Annotated[str | None, typer.Option("--rule", "-r", help="A rule, by name.")]
+OfPosition = Annotated[
+    str | None, typer.Option("--position", "-p", help="A position or book, by name.", autocompletion=subjects)
+]
+OfRule = Annotated[str | None, typer.Option("--rule", "-r", help="A rule, by name.", autocompletion=rules)]
 
 Web = Annotated[bool, typer.Option("--web", help="Serve the page as well, on this machine alone; shows its link once.")]
 
 app = typer.Typer(
     name="keeper",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Keeps leveraged on-chain positions alive: watches, decides, rehearses, signs, and explains itself.\n\n"
@@ -192,7 +194,9 @@ def status(configs: Configs = None, as_json: Json = False) -> None:
 
 @app.command()
 def explain(
-    position: Annotated[str, typer.Argument(help="The position's or book's name in the settings.")],
+    position: Annotated[
+        str, typer.Argument(help="The position's or book's name in the settings.", autocompletion=subjects)
+    ],
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -207,7 +211,8 @@ def explain(
 @app.command()
 def risk(
     position: Annotated[
-        str | None, typer.Argument(help="The loan's name in the settings; left out: all of them.")
+        str | None,
+        typer.Argument(help="The loan's name in the settings; left out: all of them.", autocompletion=subjects),
     ] = None,
     config: Config = DEFAULT,
     horizon: Annotated[

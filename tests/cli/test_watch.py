@@ -124,3 +124,16 @@ def test_it_stays_until_it_is_ended_and_then_ends_well(tmp_path: Path) -> None:
     assert b"\x1b[?1049h" in shown
     assert b"\x1b[?1049l" in shown
     assert b"41m" in shown  # white on red
+
+
+def test_the_page_without_its_packages_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 2, one line; `keeper watch` needs none of them."""
+    night(tmp_path)
+    for name in ("fastapi", "uvicorn", "jinja2", "starlette"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in [n for n in sys.modules if n.startswith("keeper.web.") and n.split(".")[-1] not in ("cards", "sight")]:
+        monkeypatch.delitem(sys.modules, name)
+    found = CliRunner().invoke(app, ["web", "-c", str(tmp_path / "keeper.toml")])
+    assert found.exit_code == 2
+    assert "pip install 'position-keeper[web]'" in found.stderr
+    assert seen(tmp_path, "--once")[0] == 0
