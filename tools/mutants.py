@@ -924,4 +924,59 @@ MUTANTS = (
         "if False:  #",
         "tests/engine/test_perp_changes.py",
     ),
+    # permits, savings, and what sells within a bundle
+    Mutant(
+        "keeper/execution/bundles.py",
+        "if any(not isinstance(bundle.flows[i], Permits) for i in bundle.may_fail):",
+        "if all(not isinstance(bundle.flows[i], Permits) for i in bundle.may_fail):",
+        "tests/execution/test_policy_bundles.py",
+    ),
+    Mutant(
+        "keeper/execution/bundles.py",
+        "if flow.owner != owner:",
+        "if flow.owner == owner:",
+        "tests/execution/test_policy_bundles.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "_refuse(permit.deadline > grant.deadline,",
+        "_refuse(permit.deadline < grant.deadline,",
+        "tests/execution/test_policy_bundles.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "_refuse(who != {grant.signer},",
+        "_refuse(who == {grant.signer},",
+        "tests/execution/test_savings_gate.py",
+    ),
+    Mutant(
+        "keeper/venues/bundler3/effects.py",
+        "refuse(spender != at.general_adapter,",
+        "refuse(spender == at.general_adapter,",
+        "tests/execution/test_policy_bundles.py",
+    ),
+    Mutant(
+        "keeper/venues/uniswap_v4/effects.py",
+        "refuse(amount != 0 or taken != 0,",
+        "refuse(amount != 0 and taken != 0,",
+        "tests/venues/uniswap_v4",
+    ),
+    Mutant(
+        "keeper/execution/encoding.py",
+        "return sum(isinstance(m, Flash) and m.by_permit and m.route.tokens[0] == sold for m in before)",
+        "return 0 * sum(isinstance(m, Flash) and m.by_permit and m.route.tokens[0] == sold for m in before)",
+        "tests/execution/test_policy_bundles.py",
+    ),
+    Mutant(
+        "keeper/core/lending/actions/swaps.py",
+        "if value is not None and rule.trigger.fires_at(value, then):",
+        "if value is None and rule.trigger.fires_at(value, then):",
+        "tests/core/lending/test_swap_plans.py",
+    ),
+    Mutant(
+        "keeper/core/lending/actions/swaps.py",
+        "if most is not None and cost.total * BPS > moved * most:",
+        "if most is not None and cost.total * BPS < moved * most:",
+        "tests/core/lending/test_swap_plans.py",
+    ),
 )

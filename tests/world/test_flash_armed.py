@@ -7,6 +7,8 @@ from armed_stage import AS_USUAL, AT_ONCE, SELL, near, staged
 from proxy import RpcProxy
 from scenes import ETHER, Scene
 
+from keeper.core.units import Address
+from keeper.venues.contracts.permit import encode_permit, terms_probe
 from sandbox.world import World
 
 pytestmark = pytest.mark.world
@@ -46,10 +48,13 @@ async def test_a_permit_that_was_used_since_makes_the_plan_unfit(scene: Scene) -
     token = world.chain.at("TestnetERC20", world.addresses["a_tokens"]["WETH"])
     async with staged(scene) as stage:
         assert await stage.arm()
-        (armed, *_) = stage.engine.state.armed["eth-loop"]
-        permit = armed.script.sent[0].data
-        at = permit.index(bytes.fromhex("d505accf"))
-        use = {"from": world.account(5).address, "to": token.address, "data": permit[at : at + 228], "gas": 200_000}
+        (key,) = (sender.lane.signer for sender in stage.engine.senders.values())
+        block = stage.engine.state.seen.block  # type: ignore[union-attr]
+        terms = await stage.engine.reader.read(block, terms_probe(Address(token.address), key.address, block.chain_id))
+        assert terms is not None
+        permit = key.sign_permit(terms, Address(adapter(world)), ETHER, block.timestamp + 3_600)
+        data = encode_permit(key.address, Address(adapter(world)), permit)
+        use = {"from": world.account(5).address, "to": token.address, "data": data, "gas": 200_000}
         world.rpc("anvil_setBalance", world.account(5).address, hex(ETHER))
         sent = world.w3.eth.send_transaction(use)
         assert world.w3.eth.wait_for_transaction_receipt(sent)["status"] == 1

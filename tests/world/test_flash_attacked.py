@@ -19,7 +19,7 @@ PERMIT = bytes.fromhex("d505accf")
 PERMIT_BYTES = 4 + 7 * 32
 
 
-def pending(scene: Scene, count: int = 1, seconds: float = 30) -> list[str]:
+def pending(scene: Scene, count: int = 1, seconds: float = 120) -> list[str]:
     """What waits in the pool of the owner's, once there is so much."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
