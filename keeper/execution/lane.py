@@ -233,8 +233,7 @@ class Lane:
         lane, by a reorg or by a keeper elsewhere with the same key, it is refused (STALE_STATE). A burst that
         continues a plan waits for what a reorg took of it.
         """
-        count = await self._dispatch.nonces.mined()
-        count = await self._dispatch.nonces.prove(count)
+        count = await self._dispatch.nonces.to_build_on()
         mined, self._doubted = count.number, count.stated or 0
         taken = await self._dispatch.reopen(mined)
         pending = await self._dispatch.open_rows()

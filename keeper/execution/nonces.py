@@ -2,6 +2,8 @@
 
 Too low a nonce is harmless: nodes refuse it and say why. Too high a one waits for ever, with the rescue. So a count
 beyond what we ever signed is built on only when most nodes say it, or it is proved.
+
+What one node alone can do by lying, and what not, is in ``docs/decisions/0027-one-node-alone.md``.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ class NonceFacts:
     landed: int
     signed: int | None
     """None where nothing was ever signed: then only nodes can say."""
+    confirmed: int = 0
+    """One past the highest that lies so deep that only a reorg, which reopens it, takes it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,15 @@ class Nonces:
             return Count(known.landed)  # what we saw mined is mined still: whoever says less is behind, or lies
         return count
 
+    async def to_build_on(self) -> Count:
+        """Return the count that the next transaction is signed at: proved where it is doubtful, and never below
+        what we saw confirmed, whatever a node denies: a history without that would have reopened it.
+
+        Raises NodeError, JournalError.
+        """
+        count, known = await self.prove(await self.mined()), await self._known()
+        return Count(known.confirmed) if count.number < known.confirmed else count
+
     async def at(self, block_hash: str) -> Count:
         """Return how many were mined up to a block. Raises NodeError, JournalError."""
         stated = await accounts.counts_at(self._node, self._signer, block_hash)
@@ -101,9 +114,12 @@ class Nonces:
 
     async def _known(self) -> NonceFacts:
         landed = await self._journal.highest_nonce(self._chain_id, self._signer, landed=True)
+        confirmed = await self._journal.highest_nonce(self._chain_id, self._signer, confirmed=True)
         signed = await self._journal.highest_nonce(self._chain_id, self._signer)
         return NonceFacts(
-            0 if landed is None else landed + 1, None if signed is None else signed + await self._takes(signed)
+            0 if landed is None else landed + 1,
+            None if signed is None else signed + await self._takes(signed),
+            0 if confirmed is None else confirmed + 1,
         )
 
     async def _takes(self, nonce: int) -> int:

@@ -161,9 +161,15 @@ class Transactions:
         found = await self._read(transactions.c.id.in_(newest))
         return tuple(sorted(found, key=lambda transaction: transaction.id, reverse=True))
 
-    async def highest_nonce(self, chain_id: int, signer: str, *, landed: bool = False) -> int | None:
-        """The highest nonce that was signed for and not given back, or ``landed``. Raises JournalError."""
-        counts = sorted({*LANDED, "reverted"} if landed else {*get_args(State)} - {"planned", "expired"})
+    async def highest_nonce(
+        self, chain_id: int, signer: str, *, landed: bool = False, confirmed: bool = False
+    ) -> int | None:
+        """The highest nonce that was signed for and not given back, or ``landed``, or ``confirmed``.
+
+        Raises JournalError.
+        """
+        seen = {"confirmed"} if confirmed else {*LANDED, "reverted"}
+        counts = sorted(seen if landed or confirmed else {*get_args(State)} - {"planned", "expired"})
         # the end of each state's own stretch of the index: a lane may end in many nonces that were all given up
         each = [
             select(func.max(transactions.c.nonce).label("nonce")).where(

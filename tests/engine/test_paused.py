@@ -20,8 +20,10 @@ from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
 from keeper.engine.lending.preflight import Prepared
 from keeper.engine.lending.recheck import lending_look
+from keeper.engine.perp.make_up import rest_of
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.recheck import perp_look
+from keeper.engine.recheck import Anew
 from keeper.engine.result import Result
 from keeper.execution.recheck import Drop, Keep
 
@@ -126,3 +128,20 @@ async def test_a_perpetual_plan_on_its_way_is_taken_back_alike(*, finishes: bool
     sent = replace(result.prepared, plan=replace(plan, intent=replace(plan.intent, finishes=finishes)))
     assert isinstance(await perp_look(engine, sent)(False), Keep)
     assert await perp_look(pausing(engine, Pause(ABOUT, "short", 0)), sent)(False) == Drop(Reason.PAUSED)
+
+
+async def test_what_a_plan_came_short_of_is_not_made_up_for_while_its_rule_is_paused() -> None:
+    """Its owner said so between the two: nothing is quoted or rehearsed for the rest; without the pause it is."""
+    squeezed = replace(short(price="2250"), owner=OWNER)
+    money = Wallet(OWNER, Wei(10**18), {squeezed.collateral: Amount(units("USDC", "5000"))})
+    paper = Paper({"short": squeezed}, money)
+    engine = engine_on(paper, perp_rules=(perp_rule(),))
+    (result,) = await cycle(engine, BLOCK)
+    assert isinstance(result.prepared, PerpPrepared)
+    intent = result.prepared.plan.intent
+    assert isinstance(await rest_of(engine, intent), Anew)
+    for pause in (Pause(RULE, "margin", 0), Pause(ABOUT, "short", 0), Pause(ALL, "", 0)):
+        pausing(engine, pause)
+        paper.rehearsed.clear()
+        assert await rest_of(engine, intent) is None
+        assert paper.rehearsed == []

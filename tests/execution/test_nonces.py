@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -96,6 +97,40 @@ async def test_a_nonce_told_too_low_by_a_node_alone_is_not_used_twice(rig: Rig) 
         await rig.lane.send([rig.out("02")], replace(guidance(), give_up_s=40))
     assert failed.value.reason is Reason.NOT_MINED
     assert {seen.nonce for seen in rig.chain.log[1:]} == {1}
+
+
+async def test_a_node_alone_that_denies_a_confirmed_transaction_twice_is_not_believed(rig: Rig) -> None:  # noqa: F811
+    """It says nonce 0 and shows no receipt: the journal saw it confirmed, and a reorg would have reopened it."""
+    await one_mined(rig)
+    rig.chain.mine(5)
+    for _ in range(2):
+        await rig.lane.tend(await FakeBlocks(rig.chain).head(), 3)
+    assert await rig.states() == ["confirmed"]
+    lie(rig, lambda _: 0)
+    rig.chain._eth_getTransactionReceipt = lambda _: None  # type: ignore[method-assign]
+    assert await rig.lane._dispatch.nonces.to_build_on() == Count(1)
+    with pytest.raises(SendFailedError):
+        await rig.lane.send([rig.out("02")], replace(guidance(), give_up_s=40))
+    assert {seen.nonce for seen in rig.chain.log if seen.data == "0x02"} == {1}, (
+        "the first one's bytes may be said again"
+    )
+
+
+async def test_a_node_alone_that_lies_twice_upward_holds_up_no_longer_than_it_lies(rig: Rig) -> None:  # noqa: F811
+    """It says 60 and refuses 1 as used: nobody can tell, and it is believed. Once it is honest the rescue goes at 1."""
+    await one_mined(rig)
+    honest = lie(rig, lambda _: 60)
+    rig.chain.refuses = lambda seen: "nonce too low" if seen.nonce < 60 else None
+    with pytest.raises(SendFailedError):
+        await rig.lane.send([rig.out("02")], replace(guidance(), give_up_s=40))
+    honest()
+    rig.chain.refuses = None
+    with contextlib.suppress(SendFailedError):  # what it took for mined is reopened: the next block decides anew
+        await rig.lane.send([rig.out("03")], guidance())
+    rig.clock.at = [(rig.clock.now + 2, rig.chain.mine)]
+    (receipt,) = await rig.lane.send([rig.out("03")], guidance())
+    assert receipt.succeeded
+    assert [seen.data for seen in rig.chain.mined_at(1)] == ["0x03"]
 
 
 async def test_a_foreign_use_of_the_key_is_noticed_and_shown(rig: Rig) -> None:  # noqa: F811
