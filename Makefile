@@ -1,7 +1,7 @@
 # The project's commands. Each one sets up what it needs first; once set up that takes about a second.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit chaos mutate survival check bench clean lock tools world
+.PHONY: help setup demo test unit chaos mutate survival evidence check bench clean lock tools world
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -41,6 +41,9 @@ chaos: setup ## faults, kills and reorgs by seed (SEEDS=200, or SEED=123 for one
 
 survival: setup ## crashes in lockstep against a liquidator, with a table (ARGS="--quick", PRICES=folder of histories)
 	@$(PY) -m sandbox.survival $(if $(PRICES),--prices $(PRICES)) $(ARGS)
+
+evidence: $(VENV)/.keeper ## docs/evidence.md from price files (PRICES=folder of CSV)
+	@$(PY) -m tools.evidence $(if $(PRICES),$(PRICES),$(error PRICES=folder with files of bars)) $(ARGS)
 
 mutate: setup ## change each of the most dangerous lines: does a fast test notice? (WORKERS=2)
 	@WORKERS=$(WORKERS) $(PY) tools/mutate.py

@@ -21,7 +21,7 @@ from rich.table import Table
 from bench.effort import Effort
 from bench.rows import Row
 
-THEMES = ("process", "quiet", "reading", "acting", "gas", "flash", "survival")
+THEMES = ("process", "quiet", "reading", "acting", "gas", "flash", "survival", "sweep", "risk")
 RESULTS = Path(__file__).parent / "results.json"
 
 

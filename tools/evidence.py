@@ -1,4 +1,7 @@
-"""Write docs/evidence.md: `python -m tools.evidence FILE…`, files of bars. How often what was forecast came to pass.
+"""Write docs/evidence.md: `make evidence PRICES=folder`, files of bars. How often what was forecast came to pass.
+
+And what came of every setting, by the back-test (``evidence_played``), with each file held out in turn; how forecasters
+score; how long a loan at 1.05 has (``evidence_scores``). `--state FOLDER` keeps what was played, and goes on with it.
 
 At each bar, from what was known then and nothing later, the keeper's own figures say how probable it is that a loan of
 a given health is liquidated within a day; the bars of that day say whether it was. Windows overlap: counts are no
@@ -14,12 +17,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from keeper.cli.charts import lines
 from keeper.core.prices import Doubt
 from keeper.core.risk.files import price_file
 from keeper.core.risk.market import Movement, Source, movement
 from keeper.core.risk.series import Bar, of_bars
 from keeper.core.risk.stance import Stance
 from keeper.core.risk.stance import probability as chance
+from tools import evidence_played, evidence_scores
 
 PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
 HEALTHS = (1.03, 1.05, 1.08, 1.12, 1.17, 1.25, 1.35, 1.5, 2.0)
@@ -33,6 +38,7 @@ nothing that came later, the keeper says how probable it is that a loan of ether
 day (healths {healths}); the lows of that day say whether it was. `tests/core/risk/test_evidence.py` shifts the future
 and sees no forecast change. Windows overlap, and every file is of a month with a crash: the counts say more of bad
 months than of a usual one, and small forecasts come to pass more often here than they would in all months.
+[The reliability curve](evidence/reliability.svg).
 """
 
 
@@ -46,7 +52,7 @@ class Forecast:
     came: bool
 
 
-def forecasts(name: str, given: Sequence[Bar]) -> Iterator[Forecast]:
+def forecasts(name: str, given: Sequence[Bar], scale: float = 1.0) -> Iterator[Forecast]:
     """Yield every hour's forecast whose day is known whole; hours of which too little was known have none."""
     history = of_bars(given)
     for i, bar in enumerate(given):
@@ -59,15 +65,15 @@ def forecasts(name: str, given: Sequence[Bar]) -> Iterator[Forecast]:
             continue
         low = min(b.low for b in day)
         for health in HEALTHS:
-            said = probability(known, health)
+            said = probability(known, health, scale)
             if not isinstance(said, Doubt):
                 yield Forecast(name, health, said, low * health <= price)
 
 
-def probability(known: Movement, health: float) -> float | Doubt:
-    """Return what a rule on the probability within a day would measure."""
-    size = known.volatility
-    assert isinstance(size, float)  # noqa: S101 - looked at by who asks
+def probability(known: Movement, health: float, scale: float = 1.0) -> float | Doubt:
+    """Return what a rule on the probability within a day would measure, its volatility ``scale`` times as large."""
+    assert isinstance(known.volatility, float)  # noqa: S101 - looked at by who asks
+    size = known.volatility * scale
     of = Stance(math.log(health), -(size**2) / 2, size, 0.0, known.every_s, known.jumps, restless=known.restless)
     return chance(of, DAY_S)
 
@@ -75,12 +81,12 @@ def probability(known: Movement, health: float) -> float | Doubt:
 def page(found: Sequence[Forecast]) -> str:
     """Return the page."""
     files = sorted({f.file for f in found})
-    lines = [HEAD.format(files=", ".join(f"`{f}`" for f in files), healths=", ".join(str(h) for h in HEALTHS))]
-    lines += ["## All files", *_table(found), ""]
+    told = [HEAD.format(files=", ".join(f"`{f}`" for f in files), healths=", ".join(str(h) for h in HEALTHS))]
+    told += ["## All files", *_table(found), ""]
     for file in files:
-        lines += [f"## {file}", *_table([f for f in found if f.file == file]), ""]
-    lines += ["## By health", *_by_health(found), ""]
-    return "\n".join(lines)
+        told += [f"## {file}", *_table([f for f in found if f.file == file]), ""]
+    told += ["## By health", *_by_health(found), ""]
+    return "\n".join(told)
 
 
 def _table(found: Sequence[Forecast]) -> Iterator[str]:
@@ -107,11 +113,37 @@ def _by_health(found: Sequence[Forecast]) -> Iterator[str]:
             yield f"| {health} | {len(inside)} | {said:.2%} | {sum(f.came for f in inside) / len(inside):.2%} |"
 
 
-def main(files: Sequence[str]) -> None:
-    found = list[Forecast]()
-    for file in files:
-        found += forecasts(Path(file).name, price_file(Path(file).read_text(encoding="utf-8")).bars)
-    PAGE.write_text(page(found), encoding="utf-8")
+def reliability(found: Sequence[Forecast]) -> str:
+    """Return the curve: what was forecast across, what came to pass up; even would be the diagonal."""
+    points = list[tuple[float, float]]()
+    for low, high in pairwise(EDGES):
+        inside = [f for f in found if low <= f.probability < high]
+        if inside:
+            said, came = (sum(x) / len(inside) for x in zip(*((f.probability, f.came) for f in inside), strict=True))
+            points.append((said, came))
+    even = [(0.0, 0.0), (1.0, 1.0)]
+    return lines([("came to pass", points), ("even", even)], "forecast", "Reliability", most=1.0)
+
+
+def main(words: Sequence[str]) -> None:
+    state = Path(words[words.index("--state") + 1]) if "--state" in words else None
+    files = [Path(w) for w in words if w != "--state" and Path(w) != state]
+    files = sorted(f for w in files for f in (w.glob("*.csv") if w.is_dir() else [w]))
+    bars = {f.name: price_file(f.read_text(encoding="utf-8")).bars for f in files}
+    known = dict[float, list[Forecast]]()
+
+    def again(scale: float) -> list[Forecast]:
+        if scale not in known:
+            known[scale] = [f for name, of in bars.items() for f in forecasts(name, of, scale)]
+        return known[scale]
+
+    found, rows = again(1.0), evidence_played.played(files, state)
+    folder = PAGE.parent / "evidence"
+    evidence_played.pictures(rows, folder)
+    evidence_played.svg(folder / "reliability.svg", reliability(found))
+    parts = [page(found), *evidence_scores.tuned_elsewhere(found, list(bars), again), *evidence_played.section(rows)]
+    parts += [*evidence_scores.forecasters(bars), *evidence_scores.time_left(bars)]
+    PAGE.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
