@@ -590,8 +590,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/holders.py",
-        "return self.exposed is not None and await self._nonce() <= self.exposed",
-        "return self.exposed is not None and await self._nonce() < self.exposed",
+        "is_alive = await self._nonce() <= self.exposed",
+        "is_alive = await self._nonce() < self.exposed",
         "tests/execution/test_safe_holder.py",
     ),
     Mutant(

@@ -58,11 +58,17 @@ class Holder(Protocol):
     async def expose(self, uses: Sequence[Use | None]) -> None:
         """Write down, before it is signed, what signatures will be good for. Raises JournalError."""
 
+    def doubt(self) -> None:
+        """The chain has another history: what was used up may not be."""
+
     async def moved(self, uses: Sequence[Use | None]) -> str | None:
         """Return in words that the account's own nonce is not what calls were made for. Raises NodeError."""
 
     async def is_exposed(self) -> bool:
-        """Return whether a signature of ours is good for a nonce that is not used up yet. Raises NodeError."""
+        """Return whether a signature of ours is good for a nonce that is not used up yet. Raises NodeError.
+
+        Asks the node until it has said that there is none, and again only for what is shown since, or after a reorg.
+        """
 
     async def ending(self, purpose: str) -> Call:
         """Return the call that does nothing, and after which nothing signed before is good for anything.
@@ -93,6 +99,9 @@ class OwnKey:
     async def expose(self, uses: Sequence[Use | None]) -> None:
         """Nothing is exposed."""
 
+    def doubt(self) -> None:
+        """Nothing was used up but nonces of its key."""
+
     async def moved(self, uses: Sequence[Use | None]) -> str | None:
         """Return nothing: it has no nonce beside its key's."""
         del uses
@@ -120,6 +129,8 @@ class OfSafe:
         self._safe = safe
         self._sign = sign
         self.exposed: int | None = None
+        self._is_dead = False
+        """Whether the Safe was seen past all that was shown."""
         self.reads: Carrier = ThroughSafe(safe, None)
 
     @property
@@ -139,6 +150,7 @@ class OfSafe:
     async def expose(self, uses: Sequence[Use | None]) -> None:
         """Write down what signatures will be good for. Raises JournalError."""
         highest = max((use.exposes for use in uses if use and use.exposes is not None), default=None)
+        self._is_dead &= highest is None
         if highest is not None and (self.exposed is None or highest > self.exposed):
             await self._journal.set(self._key, {"nonce": highest})
             self.exposed = highest
@@ -151,7 +163,15 @@ class OfSafe:
 
     async def is_exposed(self) -> bool:
         """Return whether the chain has a nonce still unused that a signature is good for. Raises NodeError."""
-        return self.exposed is not None and await self._nonce() <= self.exposed
+        if self.exposed is None or self._is_dead:
+            return False
+        is_alive = await self._nonce() <= self.exposed
+        self._is_dead = not is_alive
+        return is_alive
+
+    def doubt(self) -> None:
+        """Ask the chain anew."""
+        self._is_dead = False
 
     async def ending(self, purpose: str) -> Call:
         """Return one transaction that uses up every such nonce; a transfer of nothing where there is none."""

@@ -14,6 +14,8 @@ from keeper.chain import accounts
 from keeper.chain.accounts import Receipt
 from keeper.chain.blocks import Blocks
 from keeper.chain.client import Upstream
+from keeper.chain.errors import NodeRefusedError
+from keeper.chain.simulation import as_request
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
@@ -258,6 +260,8 @@ class Lane:
         """See to what is mined until a reorg can no longer take it away; return what a reorg took. Raises NodeError."""
         self._pricing.saw(head)
         self._may_have_granted |= is_reorg
+        if is_reorg:
+            self.holder.doubt()
         return await self._landed.tend(head, confirmations, is_reorg=is_reorg)
 
     def take_found(self) -> tuple[Transaction, ...]:
@@ -291,15 +295,20 @@ class Lane:
     async def take_back(self, ceiling: Wei | None) -> bool:
         """Use up, with nothing else to send, what a signature of ours is still good for; return whether it was needed.
 
-        Only while nothing is pending. Raises SendFailedError, NodeError, JournalError.
+        Only while nothing is pending, and not where it would revert: then the owner has to see to it. Raises
+        SendFailedError, NodeError, JournalError.
         """
-        if await self._dispatch.open_rows() or not await self.holder.is_exposed():
+        if not await self.holder.is_exposed() or await self._dispatch.open_rows():
             return False
         highest = await self._journal.transactions.highest_nonce(self._blocks.chain_id, self.signer.address)
         if highest is None:
             return False  # nothing of it was ever on the wire
         *_, last = await self._journal.transactions.at_nonce(self._blocks.chain_id, self.signer.address, highest)
         call = await self.holder.ending(TAKE_BACK)
+        try:
+            await self.node.request("eth_estimateGas", as_request(self.signer.address, call))
+        except NodeRefusedError as error:
+            raise SendFailedError(Reason.REVERTED, f"{TAKE_BACK}: {self.holder.address}: {error.message}") from error
         item = Outgoing(call, last.decision_id, last.step, 0, max(CANCEL_GAS, call.least_gas))
         offer, (item,) = await self._offers.offer(ceiling, [item], ())
         await self._dispatch.broadcast(await self._dispatch.sign(item, await self._dispatch.mined_nonce(), offer))

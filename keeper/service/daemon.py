@@ -240,13 +240,15 @@ class Daemon:
         self._fell_short = not is_done
 
     async def take_back(self) -> None:
-        """Use up signatures that were shown and not used, where nothing is pending.
-
-        Raises NodeError, SendFailedError.
-        """
+        """Use up signatures that were shown and not used, where nothing is pending; report where that cannot be."""
         for account, executor in self._engine.senders.items():
-            if account not in self._engine.state.in_flight:
+            if account in self._engine.state.in_flight:
+                continue
+            try:
                 await self._aftermath.take_back(executor)
+            except (NodeError, JournalError, SendFailedError) as error:
+                title = "A signature that was shown could not be used up"
+                self._engine.observer.raise_alarm(f"tend:{account}", title, str(error))
 
     async def _settle_interrupted(self) -> None:
         """Write down what was cut short, and let its rules act on until their targets are met."""

@@ -18,9 +18,10 @@ class Node:
     """A chain where the Safe is at a nonce."""
 
     def __init__(self, nonce: int) -> None:
-        self.nonce = nonce
+        self.nonce, self.asked = nonce, 0
 
     async def request(self, method: str, *params: Any) -> str:
+        self.asked += 1
         assert method == "eth_call"
         assert params[0]["to"] == SAFE.address
         return "0x" + self.nonce.to_bytes(32, "big").hex()
@@ -125,3 +126,23 @@ async def test_what_was_shown_is_written_down_before_the_bytes_are_signed(rig: R
     lane._dispatch._signed = watch  # type: ignore[method-assign]
     await lane.send([replace(rig.out("01"), use=Use(7, 8))], guidance())
     assert seen == [{f"safe:31337:{SAFE.address}": {"nonce": 8}}]
+
+
+async def test_a_quiet_block_asks_nothing_once_it_is_dead() -> None:
+    """One question, until something is shown anew or the chain has another history."""
+    node = Node(9)
+    one = OfSafe(node, Facts(), SAFE, sign)  # type: ignore[arg-type]
+    assert not await one.is_exposed()
+    assert node.asked == 0
+    await one.expose([Use(7, 8)])
+    for _ in range(3):
+        assert not await one.is_exposed()
+    assert node.asked == 1
+    one.doubt()
+    node.nonce = 8
+    assert await one.is_exposed(), "a reorg took back what had used it up"
+    node.nonce = 9
+    assert not await one.is_exposed()
+    await one.expose([Use(7, 8)])
+    node.nonce = 7
+    assert await one.is_exposed(), "the same nonce was shown once more"

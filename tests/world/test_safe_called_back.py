@@ -187,3 +187,20 @@ def test_another_owners_transaction_meanwhile_reverts_the_rescue_and_the_next_on
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), json.dumps(row["outcome"])
     assert not can_run(scene, inner_half(scene.world, sends.raw[0]))
+
+
+def test_where_it_cannot_be_used_up_nothing_is_sent_again_and_again(scene: SafeScene, proxy: RpcProxy) -> None:
+    """The threshold was raised meanwhile: the owner hears of it, and pays for no transaction that must revert."""
+    world = scene.world
+
+    def raised() -> None:
+        there = World.attach(world.url)
+        scene.desk.configure(scene.safe, there.account(0), "addOwnerWithThreshold", there.account(1).address, 2)
+        pools_fall(scene)()
+
+    proxy.around = sends = Sends(raised)
+    keys = scene.nonce()
+    found = scene.keeper("once", "--live")
+    assert found.exit_code == 3, found.output
+    assert (scene.nonce(), len(sends.raw)) == (keys + 1, 1)
+    assert "could not be used up" in " ".join((found.output + found.stderr).split())
