@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from page_scene import AT, CONTROL, NAMES, access, scene, seen, settings_at
 
 from keeper.journal import open_journal
+from keeper.settings.model import Secret
 from keeper.web.pages import _told
 from keeper.web.sight import Onlooker, Shelf
 
@@ -230,3 +233,32 @@ async def test_the_events_say_when_to_look_again(tmp_path: Path) -> None:
     assert len(listeners) == 1
     await told.aclose()
     assert not listeners
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_what_a_token_calls_itself_is_never_markup(tmp_path: Path, asking: Any, hostile: str) -> None:
+    """Anybody may make a token of any name, and send some."""
+    night, shelf = await scene(tmp_path), Shelf()
+    view = await seen()
+    view.pop("_figures")
+    told = json.dumps(view).replace('"WETH"', json.dumps(hostile)).replace("sell WETH", json.dumps(hostile)[1:-1])
+    shelf.show(json.loads(told) | {"at": AT})
+    async with asking(night.access, Onlooker(night.settings, shelf, clock=lambda: float(AT))) as ask:
+        pages = [await ask.get("/"), await ask.get("/position", params={"chain": "ethereum", "name": "eth-loop"})]
+    for page in pages:
+        assert page.status_code == 200
+        assert "<script>alert" not in page.text
+        assert "<img src=x" not in page.text
+
+
+async def test_a_database_that_is_away_is_said_without_its_password(tmp_path: Path, asking: Any) -> None:
+    """The page stays, with the cause; the journal's address has secrets in it."""
+    settings = settings_at(tmp_path)
+    away = replace(settings, journal_url=Secret("postgresql://keeper:PLANTED-PASSWORD@127.0.0.1:9/journal"))
+    async with asking(access(), Onlooker(away, clock=lambda: float(AT))) as ask:
+        page, glance = await ask.get("/"), await ask.get("/api/glance", params={"chain": "ethereum"})
+        history = await ask.get("/api/history", params={"chain": "ethereum", "name": NAMES[0]})
+    assert page.status_code == 200
+    assert "The journal could not" in page.text
+    assert history.status_code == 503
+    assert "PLANTED" not in page.text + glance.text + history.text

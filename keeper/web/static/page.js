@@ -49,11 +49,21 @@
   // a test need not wait for as long as an owner would
   document.addEventListener("keeper-later", (e) => { heard -= Number(e.detail) || 0; tick(); });
 
-  let first = true;
-  const line = new EventSource("/events");
-  line.addEventListener("seen", () => { heard = Date.now(); if (first) { first = false; } else { look(); } tick(); });
-  line.addEventListener("alive", () => { heard = Date.now(); tick(); });
-  line.addEventListener("error", tick);
+  // a tab that nobody sees holds no line: browsers grant only a few to one machine
+  let line = null;
+  const listen = () => {
+    let first = true;
+    line = new EventSource("/events");
+    line.addEventListener("seen", () => { heard = Date.now(); if (first) { first = false; } else { look(); } tick(); });
+    line.addEventListener("alive", () => { heard = Date.now(); tick(); });
+    line.addEventListener("error", tick);
+  };
+  const hear = () => {
+    if (document.hidden) { if (line) { line.close(); line = null; } return; }
+    if (!line) { listen(); look(); }
+  };
+  document.addEventListener("visibilitychange", hear);
+  if (!document.hidden) { listen(); }
   setInterval(tick, 1000);
   tick();
 })();
