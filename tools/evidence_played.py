@@ -54,7 +54,8 @@ def section(rows: Rows) -> Iterator[str]:
         f"The back-test plays 100 ether against dollars from healths {', '.join(GRID.healths)} through each file, by "
         "every setting: fixed thresholds act at the first health and restore the second; adaptive ones act at a "
         "probability of liquidation within a day and restore a fifth of it. Both orders inside each bar are played, the "
-        "worse counts. Dollars are means over the accounts. Pictures: "
+        "worse counts. Dollars are means over the accounts. Inside a bar the price moves in a straight line and the "
+        "oracle answers every half percent: a true gap would leave no setting any time. Pictures: "
         + ", ".join(f"[{Path(name).stem}](evidence/{Path(name).stem}.svg)" for name in rows)
         + ".\n"
     )

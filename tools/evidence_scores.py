@@ -52,7 +52,7 @@ def forecasters(files: Mapping[str, Sequence[Bar]]) -> Iterator[str]:
         best = min(means.values(), default=0.0)
         cells = (f"**{m:.3f}**" if m == best else f"{m:.3f}" for m in means.values())
         yield f"| {name} | {count} | {' | '.join(cells) if means else '– | ' * len(FORECASTERS)} |"
-    yield "\nBold: the best of the file. A forecaster that is best on one is not best on all: none was chosen by these.\n"
+    yield "\nBold: the best of the file. None was chosen by these scores; QLIKE asks for the day's own variance, while `usual` errs towards caution on purpose.\n"
 
 
 def tuned_elsewhere(
