@@ -65,7 +65,7 @@ def _doubted(price: OraclePrice, doubt: Doubt) -> Finding:
 def _lenders(settings: Settings, snapshot: Snapshot) -> Iterator[Finding]:
     """Yield where lenders for the time of one transaction have less than what is owed: rounds take their place."""
     acting = {rule.position for rule in settings.rules if any(action.trades for action in rule.actions)}
-    loans = [p for p in snapshot.positions if isinstance(p, LendingPosition) and p.name in acting]
+    loans = [p for p in snapshot.loans if p.name in acting]
     for name, there in snapshot.lendable.items():
         for loan in loans:
             short = [h.symbol for h in loan.held if h.borrowed > there.get(h.asset, h.borrowed)]

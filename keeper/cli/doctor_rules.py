@@ -88,7 +88,7 @@ def _penniless(engine: Opened, snapshot: Snapshot, rule: Rule) -> str | None:
 
 def _book(engine: Opened, snapshot: Snapshot, rule: BookRule) -> Iterator[Finding]:
     book = engine.perps.book(rule.position)
-    hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
+    hedges = tuple(p for p in snapshot.perps if p.name in book.hedges)
     seen = exposure(book, snapshot, engine.native_symbol)
     verdict = verdict_of(BOOK, rule, BookPosition(seen, hedges, snapshot.block), NO_TRAIL)
     if verdict.doubt and not seen.doubts:

@@ -43,7 +43,7 @@ def risk(
 
     async def look(engine: Opened, snapshot: Snapshot) -> Exit:
         wanted = [p for p in snapshot.positions if name in (None, p.name)]
-        loans = [p for p in wanted if isinstance(p, LendingPosition)]
+        loans = [p for p in snapshot.loans if name in (None, p.name)]
         if not loans:
             fail(Exit.FAILED, f"nothing to measure: {', '.join(p.name for p in wanted)} is no loan that could be read")
         held = {h.asset for p in loans for h in p.held}
@@ -55,7 +55,7 @@ def risk(
         sources, drivers = sources | from_files, drivers | by_file
         plans = {p.name: await _planned(engine, snapshot, p) for p in loans}
         inputs = document_of(snapshot.block, loans, sources, drivers, horizons_s, PATHS, SEED)
-        left_out = [p.name for p in wanted if not isinstance(p, LendingPosition)]
+        left_out = [p.name for p in wanted if p.name not in {loan.name for loan in loans}]
         show({"inputs": inputs, "report": report(inputs), "plans": plans}, left_out, as_json=as_json, html=html)
         return Exit.FINE
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.core.decide import Hold
+from keeper.core.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,23 @@ class Notice:
     """How often it is said again while it lasts; None for the owner's usual."""
     distance: int | None = None
     """How far from liquidation the position is (Wad share): nearer is news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a plan of a rule ended."""
+
+    position: str
+    rule: str | None
+    label: str
+    kind: str
+    reason: Reason
+    detail: str
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it did what it could, or was not needed any more: no fault."""
+        return self.kind in ("restored", "partial", "rehearsed", "cancelled")
 
 
 def sentence(*parts: str) -> str:

@@ -112,3 +112,13 @@ class Snapshot:
     """Accounts that are a Safe, as they are now; None for one that did not answer as such."""
     backings: Mapping[Address, Backing] = field(default_factory=dict)
     """What assets stand for, where the network file says it."""
+
+    @property
+    def loans(self) -> tuple[LendingPosition, ...]:
+        """The lending positions that could be read."""
+        return tuple(p for p in self.positions if isinstance(p, LendingPosition))
+
+    @property
+    def perps(self) -> tuple[PerpPosition, ...]:
+        """The perpetual positions that could be read."""
+        return tuple(p for p in self.positions if isinstance(p, PerpPosition))

@@ -11,10 +11,9 @@ from keeper.core.breaker import Breaker
 from keeper.core.lending.joint import Ahead, wallet_after
 from keeper.core.lending.rules import Rule
 from keeper.core.pace import Pace
-from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import LendingPosition, Snapshot, Wallet
+from keeper.core.snapshot import Snapshot, Wallet
 from keeper.core.units import Address
 from keeper.engine.armed.ready import AnyArmed
 from keeper.engine.in_flight import Flights
@@ -93,15 +92,14 @@ class State:
     def saw_prices(self, snapshot: Snapshot) -> None:
         """Remember the prices of a block."""
         self._heed(snapshot)
-        lent = [p.holdings for p in snapshot.positions if isinstance(p, LendingPosition)]
-        self.pace.saw(snapshot.block.number, {h.asset: h.price.answer for holdings in lent for h in holdings})
+        prices = {h.asset: h.price.answer for p in snapshot.loans for h in p.holdings}
+        self.pace.saw(snapshot.block.number, prices)
 
     def _heed(self, snapshot: Snapshot) -> None:
         if self.breaker is None:
             return
-        prices = {h.asset: h.price.answer for p in snapshot.positions if isinstance(p, LendingPosition) for h in p.held}
-        perps = [p for p in snapshot.positions if isinstance(p, PerpPosition)]
-        prices |= {leg.oracle.asset: leg.oracle.answer for p in perps for leg in p.legs}
+        prices = {h.asset: h.price.answer for p in snapshot.loans for h in p.held}
+        prices |= {leg.oracle.asset: leg.oracle.answer for p in snapshot.perps for leg in p.legs}
         self.has_tripped = self.breaker.saw(snapshot.block.timestamp, prices)
 
     def moved_too_far(self, price: OraclePrice, now: int) -> tuple[Doubt, ...]:

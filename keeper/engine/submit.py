@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from keeper.core.lending.plan import Plan
+from keeper.core.notices import Ended
 from keeper.core.perp.plan import PerpPlan
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot
@@ -22,7 +23,6 @@ from keeper.execution.executor import Errand, Executor, O
 from keeper.execution.rehearsal import Refused
 from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Doing
-from keeper.observe.observer import Ended
 
 SENDING_ERRORS = 3
 """Defects in a row in the sending after which nothing is signed until some cycles went well."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from keeper.core.notices import Ended
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
@@ -16,7 +17,6 @@ from keeper.execution.policy import PolicyError
 from keeper.journal import Decision, Journal
 from keeper.journal.decisions import OutcomeKind
 from keeper.journal.signed import UNDECIDED
-from keeper.observe.observer import Ended, Observer
 
 DAY_S = 86_400
 LOOK_BACK = 50
@@ -27,12 +27,25 @@ Key = tuple[str, str]
 """Position and rule."""
 
 
+class Reporter(Protocol):
+    """Where what became of old plans is reported."""
+
+    def reconciled(self, signer: str, rows: int, /) -> None:
+        """Report that transactions of an earlier run were followed to their end."""
+
+    def raise_alarm(self, key: str | None, title: str, body: str, /) -> None:
+        """Alert the owner."""
+
+    def concluded(self, ended: Ended, health: int | None, /, *, subject: str) -> None:
+        """Report how a plan ended."""
+
+
 @dataclass(slots=True)
 class Aftermath:
     """Of live plans only. ``spenders`` says who signs for which position. Everything raises JournalError."""
 
     journal: Journal
-    observer: Observer
+    observer: Reporter
     spenders: Mapping[str, Address]
     cap: Wei | None
     tried: Counter[int] = field(default_factory=Counter)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from keeper.core.drills import Drill
-from keeper.core.notices import Notice, sentence
+from keeper.core.notices import Ended, Notice, sentence
 from keeper.core.reasons import Reason
 from keeper.core.units import WAD, decimal_of, duration, ratio_text, usd_text
 from keeper.observe.delivery import Alarm
@@ -26,23 +25,6 @@ PASSING_S = 20.0
 NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
 CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
 """Troubles that a judged block speaks against, unless they came up with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a plan of a rule ended."""
-
-    position: str
-    rule: str | None
-    label: str
-    kind: str
-    reason: Reason
-    detail: str
-
-    @property
-    def is_well(self) -> bool:
-        """Whether it did what it could, or was not needed any more: no fault."""
-        return self.kind in ("restored", "partial", "rehearsed", "cancelled")
 
 
 class Observer:

@@ -10,10 +10,10 @@ from keeper.core.held_back import Memory
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.metrics import HEALTH_FACTOR
 from keeper.core.lending.rules import LendingAssessment, Rule
+from keeper.core.notices import Ended
 from keeper.core.reasons import Reason
 from keeper.engine.lending.notices import loan_notices as notices_of
 from keeper.engine.lending.notices import standing_of
-from keeper.observe.observer import Ended
 
 
 def alert(name: str, bound: str, cooldown_s: int = 0) -> Rule:

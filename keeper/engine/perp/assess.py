@@ -81,7 +81,7 @@ async def judge_book(engine: Engine, snapshot: Snapshot, book: Book, rule: BookR
         is_outside = rule.trigger.fires_at(delta)
         naked = legs.observed(naked, snapshot.block.timestamp, abs(delta - goal), is_outside=is_outside)
         await engine.perps.set_naked(rule, naked)
-    hedges = tuple(p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition))
+    hedges = tuple(p for p in snapshot.perps if p.name in book.hedges)
     buys = delta < goal
     doubts = tuple(d for perp in hedges for d in perp_doubts(engine, snapshot, perp, underlying, buys=buys))
     return judge(BOOK, BookPosition(seen, hedges, snapshot.block, naked), (rule,), doubts)

@@ -13,10 +13,9 @@ from keeper.core.lending.metrics import CLOSED, LTV
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.metrics import Target, Trigger
 from keeper.core.notices import sentence
-from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.scales import Beyond
-from keeper.core.snapshot import LendingPosition, Snapshot
+from keeper.core.snapshot import Snapshot
 from keeper.core.units import WAD, Wei, mul_div_down
 from keeper.engine.engine import Engine
 from keeper.engine.lending.assess import judge
@@ -73,7 +72,7 @@ def gives_up(assessed: BookAssessment) -> bool:
 def _step(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> NextStep:
     """Return what is due, from what the venues list."""
     book, now = assessed.exposure.book, snapshot.block.timestamp
-    hedges = [p for p in snapshot.positions if p.name in book.hedges and isinstance(p, PerpPosition)]
+    hedges = [p for p in snapshot.perps if p.name in book.hedges]
     waiting = [(p.name, o) for p in hedges for o in p.orders if not o.kind.rests]
     leg, age, can_cancel = Leg.NONE, 0, False
     if waiting:
@@ -88,9 +87,9 @@ def _step(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> NextS
 async def _unwind(engine: Engine, snapshot: Snapshot, assessed: BookAssessment) -> None:
     """Sell of the lending position what the hedge would have covered, and repay with it; through the usual stages."""
     rule = assessed.rule
-    position = next((p for p in snapshot.positions if p.name == assessed.unwinds), None)
+    position = next((p for p in snapshot.loans if p.name == assessed.unwinds), None)
     excess = min(-assessed.wanted, _own(assessed))
-    if not isinstance(position, LendingPosition) or excess <= 0:
+    if position is None or excess <= 0:
         return  # what is short, or held elsewhere, is not cured by selling here
     seen = judge(engine, snapshot, position)
     signer = engine.reader.positions[position.name].spender
