@@ -117,3 +117,23 @@ def test_an_action_is_one_object_as_it_is_on_the_page() -> None:
     (shown,) = [block.rstrip() for block in blocks("python") if block.startswith("TOP_UP")]
     assert shown in (ROOT / home).read_text()
     assert {name for name in knowing("top_up") if '"top_up"' in (ROOT / name).read_text()} == {home}
+
+
+def objects(name: str) -> set[str]:
+    """The files of the program that name an object where it is made, or where it is listed beside its own kind."""
+    listed = re.compile(rf"(^{name}\b.*=)|(\b{name}\b,? )|(\b{name}\b[,)])", re.MULTILINE)
+    folder = ROOT / "keeper/core"
+    return {p.relative_to(ROOT).as_posix() for p in folder.rglob("*.py") if listed.search(p.read_text())}
+
+
+def test_the_page_counts_the_files_that_each_touches() -> None:
+    """As many as there are: a place that has to know of it and is not on the page is a fault of one of them."""
+    page = dict(re.findall(r"^\| ((?:a|an|the) [^|]*?) \| (\d+) \| ", PAGE, re.MULTILINE))
+    assert {int(page["a venue"])} == {
+        len({name for name in knowing(v.key) if not name.startswith(f"keeper/venues/{v.key}/")})
+        for v in VENUES.values()
+        if not v.package
+    }
+    assert int(page["a trigger: `borrow_rate_above`"]) == len(objects("BORROW_RATE"))
+    assert int(page["an action: `top_up`"]) == len(objects("TOP_UP"))
+    assert int(page["the toy venue"]) == len(knowing("toy_bank"))
