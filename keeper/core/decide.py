@@ -191,6 +191,8 @@ class _Deciding(Generic[P, A, I]):
 
     def _not_now(self, rule: Rule[P], position: P) -> tuple[Reason, str] | None:
         """Return why it has to wait: for an order or a plan about to change it, for its cooldown, for its signer."""
+        if rule.adds_leverage and self.memory.exceeded:
+            return Reason.EXPOSURE_LIMIT, "; ".join(self.memory.exceeded)
         order = self.kind.waits(position)
         if order:
             return Reason.ORDER_PENDING, order

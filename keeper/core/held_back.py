@@ -65,6 +65,8 @@ class Memory:
     """(position, rule) → plans that the price outran within its cooldown."""
     paused: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(position, rule) → the pause that keeps it from acting, in words."""
+    exceeded: tuple[str, ...] = ()
+    """Exposure limits that are passed, in words: nothing adds leverage."""
 
 
 def not_now(

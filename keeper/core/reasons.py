@@ -100,6 +100,11 @@ class Reason(Enum):
         "the newest block's time is far from this machine's clock",
         "set the machine's clock, or see whether the node is behind: until they agree nothing is traded",
     )
+    EXPOSURE_LIMIT = (
+        "exposure_limit",
+        "the owner's exposure is beyond its limit",
+        "no leverage is added until it is within again; raise the limit in [exposure], or sell",
+    )
     BREAKER_TRIPPED = (
         "breaker_tripped",
         "a price moved further than the circuit breaker allows",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from keeper.chain.simulation import Turn
 from keeper.core.breaker import Breaker, BreakerTerms
 from keeper.core.decide import Safety
+from keeper.core.exposure import ExposureLimits, exceeded
 from keeper.core.family import Family
 from keeper.core.held_back import Bounded, Memory, failures_count_s
 from keeper.core.lending.joint import Ahead
@@ -65,6 +66,8 @@ class Terms:
     """Share of the expected loss from liquidation that gas may cost."""
     trades_unrehearsed: bool = False
     """True when orders may be left with an exchange that lets none be tried."""
+    exposure: ExposureLimits | None = None
+    """The most there may be of anything; None for no limit."""
     breaker: BreakerTerms | None = None
     """When a move of a price suspends trades; None for never."""
     batches: dict[Address, Address] = field(default_factory=dict)
@@ -144,6 +147,7 @@ class Engine:
         await self._recall_breaker()
         self.state.saw(snapshot)
         await self._heed_breaker(block)
+        self._heed_exposure(snapshot)
         await self.look_ahead(block)
         return snapshot
 
@@ -171,6 +175,15 @@ class Engine:
                 self.observer.raise_alarm(key, f"{name}: the circuit breaker holds trades back", said)
             else:
                 self.observer.clear_alarm(key, f"{name} may be traded again.")
+
+    def _heed_exposure(self, snapshot: Snapshot) -> None:
+        """Measure what all positions come to against the owner's limits, and report what is beyond one."""
+        self.state.exceeded = beyond = exceeded(self.terms.exposure, snapshot.positions)
+        if beyond:
+            said = sentence("; ".join(beyond), Reason.EXPOSURE_LIMIT.remedy)
+            self.observer.raise_alarm("exposure", "Exposure is beyond its limit", said)
+        elif self.terms.exposure is not None:
+            self.observer.clear_alarm("exposure", "Exposure is within its limits again.")
 
     @property
     def _breaker_key(self) -> str:
@@ -290,7 +303,8 @@ class Engine:
         paused = await self.paused(fired)
         flights = self.state.in_flight
         busy, flying = flights.busy(), flights.names()
-        return Memory(acted, spent, failed, busy, flying, self.state.may_sign, acted_on, paid, outrun, paused)
+        signs, beyond = self.state.may_sign, self.state.exceeded
+        return Memory(acted, spent, failed, busy, flying, signs, acted_on, paid, outrun, paused, beyond)
 
     async def paused(self, rules: Sequence[Ruled]) -> dict[tuple[str, str], str]:
         """Return which rules their owner paused: asked anew each time, for another process writes it."""

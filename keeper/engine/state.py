@@ -46,6 +46,8 @@ class State:
     seen: Snapshot | None = None
     """The newest snapshot that was judged."""
     lineage: Lineage = field(default_factory=Lineage)
+    exceeded: tuple[str, ...] = ()
+    """Exposure limits that are passed at the newest block, in words."""
     breaker: Breaker | None = None
     """Which prices moved so far that nothing is traded on them; None where the owner wants no such thing."""
     has_tripped: bool = False

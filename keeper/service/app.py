@@ -69,7 +69,7 @@ async def opened(
         journal = await parts.enter_async_context(await remembered(settings))
         if is_live:
             report_exposed(settings, observer, journal.exposed)
-        reader = _reader(settings, blocks, observer, in_full=in_full or is_look)
+        reader = _reader(settings, blocks, observer, in_full=in_full or is_look or settings.exposure is not None)
         parts.push_async_callback(reader.close)
         engine = _engine(settings, observer, node, reader, journal, is_live=is_live, is_look=is_look)
         if measures or any(looks_ahead(rule) for rule in settings.rules):
@@ -158,6 +158,7 @@ def _terms(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:
         fee_share=settings.fee_share,
         trades_unrehearsed=settings.trades_unrehearsed,
         breaker=settings.breaker,
+        exposure=settings.exposure,
         batches=_batches(settings),
         safes={safe.address: safe for safe in safes_of(settings.network, settings.positions)},
     )

@@ -20,10 +20,11 @@ from keeper.chain.record import Role
 from keeper.core.book.kind import BOOK
 from keeper.core.breaker import BreakerTerms
 from keeper.core.decide import Safety
+from keeper.core.exposure import ExposureLimits
 from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.perp.kind import PERP
-from keeper.core.units import BPS, WAD, Address, Bps, Wad, Wei, scaled
+from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad, Wei, scaled
 from keeper.settings import schema
 from keeper.settings.books import build_book
 from keeper.settings.faults import field_faults, in_one_line
@@ -195,6 +196,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         is_early=safety.act_on_oracle_events,
         trades_unrehearsed=safety.trade_unrehearsed,
         forecaster=safety.forecaster,
+        exposure=None if file.exposure is None else _exposure(file.exposure),
         breaker=None if safety.breaker is None else _breaker(safety.breaker),
         max_fee=None if safety.max_fee_gwei is None else Wei(scaled(safety.max_fee_gwei, GWEI)),
         alerts=_alerts(file.alerts, urls, env),
@@ -285,6 +287,15 @@ def _journal_url(url: str, path: Path) -> str:
 
 MADE_UP = (1337, 31337)
 """Chains of development nodes: their time is whatever a test made it, unless the file says otherwise."""
+
+
+def _exposure(table: schema.ExposureTable) -> ExposureLimits:
+    def dollars(by: Mapping[str, Decimal]) -> dict[str, Usd]:
+        return {name: Usd(scaled(amount, USD)) for name, amount in by.items()}
+
+    chain = None if table.chain_usd is None else Usd(scaled(table.chain_usd, USD))
+    leverage = None if table.leverage is None else Wad(scaled(table.leverage, WAD))
+    return ExposureLimits(dollars(table.underlyings_usd), dollars(table.venues_usd), chain, leverage)
 
 
 def _breaker(table: schema.BreakerTable) -> BreakerTerms:

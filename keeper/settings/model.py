@@ -11,6 +11,7 @@ from keeper.core.book.position import Book
 from keeper.core.book.rules import BookRule
 from keeper.core.breaker import BreakerTerms
 from keeper.core.decide import Safety
+from keeper.core.exposure import ExposureLimits
 from keeper.core.family import Family
 from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
@@ -294,6 +295,8 @@ class Settings:
     path: Path
     forecaster: str = "usual"
     """Who says how much prices will move, by name: for rules that look ahead."""
+    exposure: ExposureLimits | None = None
+    """The most there may be of an underlying, at a venue, on the chain, and leverage in all."""
     breaker: BreakerTerms | None = None
     """When a move suspends trades, and for how long; None for never."""
     trades_unrehearsed: bool = False

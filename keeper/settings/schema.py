@@ -255,6 +255,24 @@ class SafetyTable(Table):
         return self
 
 
+class ExposureTable(Table):
+    """[exposure]: beyond one of these nothing adds leverage."""
+
+    underlyings_usd: dict[Text, Number] = Field(default_factory=dict)
+    venues_usd: dict[VenueKey, Number] = Field(default_factory=dict)
+    chain_usd: Number | None = None
+    leverage: Number | None = None
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        amounts = [*self.underlyings_usd.values(), *self.venues_usd.values(), self.chain_usd]
+        if any(amount is not None and amount <= 0 for amount in amounts):
+            raise ValueError("a limit is above zero; leave the key out for none")
+        if self.leverage is not None and self.leverage < 1:
+            raise ValueError("leverage: is 1 without any debt; write 3 for three times what is your own")
+        return self
+
+
 class AlertsTable(Table):
     """[alerts]."""
 
@@ -310,6 +328,7 @@ class KeeperFile(Table):
     books: tuple[BookTable, ...] = ()
     rules: tuple[RuleTable, ...] = ()
     safety: SafetyTable = SafetyTable()
+    exposure: ExposureTable | None = None
     alerts: AlertsTable = AlertsTable()
     daemon: DaemonTable = DaemonTable()
     web: WebTable = WebTable()

@@ -53,3 +53,26 @@ def test_one_that_makes_no_sense_is_refused_with_its_place(tmp_path: Path, break
     """Percent for a share, no time, days, a key missing or unknown."""
     with pytest.raises(SettingsError, match=r"safety\.breaker"):
         loaded(tmp_path, f"breaker = {breaker}\n")
+
+
+def test_exposure_limits_are_read(tmp_path: Path) -> None:
+    """Of underlyings, venues, the chain, and leverage in all; left out there are none."""
+    of = loaded(
+        tmp_path,
+        '[exposure]\nleverage = "3"\nchain_usd = "2000000"\nvenues_usd = { aave_v3 = "5" }\n'
+        'underlyings_usd = { ETH = "7" }\n',
+    )
+    assert of.exposure is not None
+    assert (of.exposure.leverage, of.exposure.chain) == (3 * 10**18, 2_000_000 * 10**8)
+    assert (of.exposure.venues, of.exposure.underlyings) == ({"aave_v3": 5 * 10**8}, {"ETH": 7 * 10**8})
+    assert loaded(tmp_path, "").exposure is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['leverage = "0.5"', 'chain_usd = "0"', 'venues_usd = { bank = "5" }', 'underlyings_usd = { ETH = "-1" }', "x = 1"],
+)
+def test_exposure_limits_that_make_no_sense_are_refused(tmp_path: Path, line: str) -> None:
+    """Less than no leverage, nothing, a venue that there is not."""
+    with pytest.raises(SettingsError, match="exposure"):
+        loaded(tmp_path, f"[exposure]\n{line}\n")
