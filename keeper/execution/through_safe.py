@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
-from coincurve import PublicKey
 from eth_utils.crypto import keccak
 
 from keeper.core.units import Address, Wei
@@ -124,6 +123,8 @@ def nonces_used(safe: Safe, sent: Sequence[Call]) -> int:
 
 def signer_of(digest: bytes, signature: bytes) -> Address:
     """Return whose signature of a hash it is. Raises ValueError for what is none."""
+    from coincurve import PublicKey  # noqa: PLC0415 - for accounts that are Safes alone
+
     try:
         key = PublicKey.from_signature_and_message(signature[:64] + bytes([signature[64] - 27]), digest, hasher=None)
     except Exception as error:  # noqa: BLE001 - its library says so of whatever is no point of the curve

@@ -22,7 +22,6 @@ from keeper.engine.convoys import goes_ahead
 from keeper.engine.decide import decided
 from keeper.engine.lending.assess import judge_remembering
 from keeper.engine.lending.departure import LendingDeparture
-from keeper.engine.lending.drill import rehearsals
 from keeper.engine.lending.foreign_changes import closed_or_missing, notice
 from keeper.engine.lending.notices import loan_notices, standing_of
 from keeper.engine.lending.plan import rehearsed_now
@@ -90,6 +89,8 @@ class LendingCase(OfOnePosition):
 
     def rehearsals(self) -> tuple[Rehearsal, ...]:
         """Return the fire drill of each of its rules that act to protect it."""
+        from keeper.engine.lending.drill import rehearsals  # noqa: PLC0415 - for a drill, which is no block's work
+
         return rehearsals(self.engine, self.snapshot, self.position)
 
     def open(self, visit: Visit[T]) -> T:

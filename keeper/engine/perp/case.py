@@ -23,7 +23,6 @@ from keeper.engine.decide import decided
 from keeper.engine.one_position import OfOnePosition
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.departure import PerpDeparture
-from keeper.engine.perp.drill import perp_rehearsals
 from keeper.engine.perp.foreign_changes import notice
 from keeper.engine.perp.notices import perp_notices, standing_of
 from keeper.engine.perp.orders import look_after_orders
@@ -99,6 +98,8 @@ class PerpCase(OfOnePosition):
 
     def rehearsals(self) -> tuple[Rehearsal, ...]:
         """Return the fire drill of each of its rules that act to protect it."""
+        from keeper.engine.perp.drill import perp_rehearsals  # noqa: PLC0415 - for a drill, which is no block's work
+
         return perp_rehearsals(self.engine, self.snapshot, self.position)
 
     def open(self, visit: Visit[T]) -> T:
