@@ -109,8 +109,9 @@ def swapped(moves: Sequence[Move]) -> dict[Route, tuple[int, int]]:
     total = dict[Route, tuple[int, int]]()
     for move in moves:
         if isinstance(move, Swap | Flash):
-            sold, bought = total.get(move.route, (0, 0))
-            total[move.route] = (sold + move.sold, bought + move.bought)
+            for part in move.parts if isinstance(move, Flash) else (move,):
+                sold, bought = total.get(part.route, (0, 0))
+                total[part.route] = (sold + part.sold, bought + part.bought)
     return total
 
 

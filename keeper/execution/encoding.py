@@ -63,7 +63,8 @@ class Venues:
         """Return the contracts that hold money while calls of these moves run, and not afterwards."""
         flashes = [move for move in moves if isinstance(move, Flash)]
         lenders = [at for move in flashes for at in self.lenders[move.lender].hands]
-        return frozenset([*lenders, *(self.exchange(move.route.exchange).spender for move in flashes)])
+        ways = [part.route.exchange for move in flashes for part in move.parts]
+        return frozenset([*lenders, *(self.exchange(way).spender for way in ways)])
 
     def exchange(self, name: str) -> Exchange:
         """Return the exchange of a route. Raises ValueError for one that the network has not."""
@@ -209,10 +210,10 @@ def _flash(
         raise ValueError(f"a loan was planned of {move.lender!r}, which does not lend for this market")
     given, owed = (venues.market.listing(move.route.tokens[i]).symbol for i in (0, -1))
     purpose = f"repay {owed} with {given} in one call"
-    exchange = venues.exchange(move.route.exchange)
+    exchanges = [venues.exchange(part.route.exchange) for part in move.parts]
     permit = _permit(move, venues, deadline, permits) if move.by_permit else None
     borrower = Borrower(position, carrier.account, carrier.call_back, permit)
-    return venues.lenders[move.lender].encode(move, venues.market, exchange, borrower, deadline, purpose)
+    return venues.lenders[move.lender].encode(move, venues.market, exchanges, borrower, deadline, purpose)
 
 
 def _permit(move: Flash, venues: Venues, deadline: int, permits: PermitSigner | None) -> Permit:

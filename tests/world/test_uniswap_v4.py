@@ -74,3 +74,19 @@ def test_a_wrong_manager_is_named(scene: Scene) -> None:
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     said = scene.keeper("doctor")
     assert "belongs to another pool manager" in said.stdout + said.stderr
+
+
+def test_a_sale_is_split_where_two_pools_ask_less_than_one(scene: Scene) -> None:
+    """A pool of v3 and one of v4 in one bundle: cheaper by more than its gas, and nothing left anywhere."""
+    desk = endangered(scene, depth_usd=40_000_000, fee=500)
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert scene.nonce() == before + 1
+    receipt = scene.world.w3.eth.get_transaction_receipt(row["outcome"]["transactions"][-1])
+    swap = scene.world.w3.keccak(text="Swap(address,address,int256,int256,uint160,uint128,int24)")
+    assert any(log["address"] == desk.manager.address for log in receipt["logs"])
+    assert any(log["topics"][0] == swap for log in receipt["logs"]), "and a pool of v3"
+    assert scene.health() == pytest.approx(1.6, rel=3e-3)
+    assert set(left(scene).values()) == {0}
+    assert scene.world.balance("WETH", desk.router.address) == 0

@@ -69,7 +69,9 @@ def wallet_after(wallet: Wallet, ahead: Iterable[Ahead]) -> Wallet:
 
 def pools_of(plan: Plan) -> frozenset[Pool]:
     """Return the pools a plan trades in."""
-    routes = [step.move.route for step in plan.steps if isinstance(step.move, Swap | Flash)]
+    moves = [step.move for step in plan.steps]
+    routes = [move.route for move in moves if isinstance(move, Swap)]
+    routes += [part.route for move in moves if isinstance(move, Flash) for part in move.parts]
     return frozenset(
         (frozenset(pair), fee, route.exchange)
         for route in routes

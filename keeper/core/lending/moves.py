@@ -97,6 +97,15 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What of a sale goes one way: so much given, and the least it must bring."""
+
+    route: Route
+    sold: Amount
+    bought: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class Flash:
     """Repay with a loan of the same call, take collateral out, sell it, give the loan back: one call, all or nothing.
 
@@ -111,6 +120,16 @@ class Flash:
     bought: Amount
     by_permit: bool = False
     """Whether the lender's adapter is approved by the owner's signature within the call, and by nothing before it."""
+    beside: Part | None = None
+    """What of the sale goes another way: a part of ``sold`` and ``bought``, where two pools ask less than one."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Each way that the sale goes, the first with what is left of it."""
+        if self.beside is None:
+            return (Part(self.route, self.sold, self.bought),)
+        sold, bought = self.sold - self.beside.sold, self.bought - self.beside.bought
+        return Part(self.route, Amount(sold), Amount(bought)), self.beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +194,8 @@ AGAIN: dict[type[Move], int] = {
     Swap: 69_499,
 }
 """The same for a move that this transaction made before with the same assets: what it touches is warm by then."""
+ANOTHER_WAY = 200_000
+"""A second sale within a call, and what is redeemed for it by itself."""
 PERMIT = 40_000
 """A permit within a call: 37,850 by the recordings."""
 BEGINNING = 46_000
@@ -204,7 +225,8 @@ def _further(move: Move) -> int:
     """Return what a sale within a loan takes for each pool beyond the first, and a permit within it."""
     if not isinstance(move, Flash):
         return 0
-    return IN_ONE[Swap] * (len(move.route.fees) - 1) + (PERMIT if move.by_permit else 0)
+    another = ANOTHER_WAY if move.beside else 0
+    return IN_ONE[Swap] * (len(move.route.fees) - 1) + (PERMIT if move.by_permit else 0) + another
 
 
 def _pools(move: Move) -> int:

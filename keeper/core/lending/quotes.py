@@ -67,8 +67,44 @@ class Quotes:
         ]
         return min(large_enough, key=lambda q: q.sold, default=None)
 
+    def split(self, sell: Address, buy: Address, bought: int, dearer: int) -> tuple[Quote, Quote] | None:
+        """Return two ways that together cost less than the best one by more than ``dearer`` of what is sold; or None.
+
+        The second has an even part of it at the most. Parts that nobody was asked for are scaled down from larger ones.
+        """
+        one = self.best(sell, buy, bought)
+        if one is None:
+            return None
+        ways, found = dict.fromkeys(q.route for q in self.between(sell, buy)), list[tuple[Quote, Quote]]()
+        for share in SHARES[1:]:
+            small = bought // share
+            costs = {way: [self._by(way, amount) for amount in (bought - small, small)] for way in ways}
+            found += [
+                (large, little)
+                for a, (large, _) in costs.items()
+                for b, (_, little) in costs.items()
+                if not _pools(a) & _pools(b) and large is not None and little is not None
+            ]
+        best = min(found, key=lambda two: two[0].sold + two[1].sold, default=None)
+        return best if best is not None and best[0].sold + best[1].sold + dearer < one.sold else None
+
+    def _by(self, route: Route, bought: int) -> Quote | None:
+        """Return what so much costs by one way; None where it was not asked for as much."""
+        asked = [
+            replace(q, sold=Amount(mul_div_up(q.sold, bought, q.bought)), bought=Amount(bought))
+            for q in self.answers
+            if q.route == route and q.bought >= bought > 0
+        ]
+        return min(asked, key=lambda q: q.sold, default=None)
+
 
 SHARES = (1, 2, 4, 8, 16)
+
+
+def _pools(route: Route) -> frozenset[tuple[frozenset[Address], int, str]]:
+    """Return the pools of a way: of two ways that share one neither costs what it was quoted alone."""
+    hops = zip(route.tokens, route.tokens[1:], route.fees, strict=False)
+    return frozenset((frozenset((a, b)), fee, route.exchange) for a, b, fee in hops)
 
 
 def sizes(request: QuoteRequest) -> tuple[QuoteRequest, ...]:

@@ -53,7 +53,13 @@ class Vault:
         return reserves_probe(self.vault, assets)
 
     def encode(
-        self, flash: Flash, market: LendingMarket, exchange: Exchange, borrower: Borrower, deadline: int, purpose: str
+        self,
+        flash: Flash,
+        market: LendingMarket,
+        exchanges: Sequence[Exchange],
+        borrower: Borrower,
+        deadline: int,
+        purpose: str,
     ) -> Call:
         """Return the call that opens the vault, with what the account is called back with.
 
@@ -67,7 +73,10 @@ class Vault:
             encode_loan(self.vault, owed, amount, account),
             market.encode(repay, position, account),
             market.encode(Withdraw(sold, flash.sold), position, account),
-            exchange.encode(Swap(flash.route, flash.sold, amount), account, deadline, symbols),
+            *(
+                at.encode(Swap(part.route, part.sold, part.bought), account, deadline, symbols)
+                for at, part in zip(exchanges, flash.parts, strict=True)
+            ),
             *encode_return(self.vault, owed, amount),
         )
         return encode_unlock(self.vault, borrower.call_back(inner), purpose)

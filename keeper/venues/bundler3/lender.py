@@ -6,7 +6,7 @@ what the sale brought beyond goes to the owner. Every hand is swept with "all": 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,7 +56,13 @@ class Bundler:
         return lent_probe(self.lender, assets)
 
     def encode(
-        self, flash: Flash, market: LendingMarket, exchange: Exchange, borrower: Borrower, deadline: int, purpose: str
+        self,
+        flash: Flash,
+        market: LendingMarket,
+        exchanges: Sequence[Exchange],
+        borrower: Borrower,
+        deadline: int,
+        purpose: str,
     ) -> Call:
         """Return the bundle of a flash move. Debt that shrank meanwhile leaves a rest, which goes to the owner too.
 
@@ -65,14 +71,12 @@ class Bundler:
         at, sold, owed = self.at(market), flash.route.tokens[0], flash.route.tokens[-1]
         owner, permit = borrower.position.owner, borrower.permit
         receipt = next(token for token, asset in market.receipts.items() if asset == sold)
-        sale = exchange.encode_sale(flash.route, flash.bought, at.general_adapter, deadline)
         inner = (
             hand_on(at.general_adapter, owed, at.market_adapter, flash.bought),
             repay(at, owed, ALL, owner),
             hand_on(at.market_adapter, owed, at.general_adapter, ALL),
             pull(at, receipt, at.market_adapter, flash.sold),
-            redeem(at, sold, exchange.spender),
-            Inner(sale.to, sale.data),
+            *_sold(flash, exchanges, at, deadline),
         )
         loan = flash_loan(at, owed, flash.bought, inner)
         lead = () if permit is None else (_permitted(receipt, owner, at.general_adapter, permit),)
@@ -89,6 +93,16 @@ class Bundler:
     def at(self, market: LendingMarket) -> BundlerDeployment:
         """Return the contracts that a bundle for a market goes through. Raises KeyError for one it does not serve."""
         return BundlerDeployment(self.bundler, self.general_adapter, self.lender, self.adapters[market.name.upper()])
+
+
+def _sold(flash: Flash, exchanges: Sequence[Exchange], at: BundlerDeployment, deadline: int) -> Iterator[Inner]:
+    """Yield the sale, part by part: redeemed to its exchange, the last with all that is left, and sold there."""
+    *before, last = zip(flash.parts, exchanges, strict=True)
+    for part, exchange in (*before, last):
+        amount = ALL if part is last[0] else part.sold
+        sale = exchange.encode_sale(part.route, part.bought, at.general_adapter, deadline)
+        yield redeem(at, part.route.tokens[0], exchange.spender, amount)
+        yield Inner(sale.to, sale.data)
 
 
 def _permitted(token: Address, owner: Address, spender: Address, permit: Permit) -> Inner:

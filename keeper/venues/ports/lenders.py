@@ -71,9 +71,18 @@ class Lender(Protocol):
         """Return the probe of how much it can lend of each asset now; what cannot be read is not there."""
 
     def encode(
-        self, flash: Flash, market: LendingMarket, exchange: Exchange, borrower: Borrower, deadline: int, purpose: str
+        self,
+        flash: Flash,
+        market: LendingMarket,
+        exchanges: Sequence[Exchange],
+        borrower: Borrower,
+        deadline: int,
+        purpose: str,
     ) -> Call:
-        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline."""
+        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline.
+
+        ``exchanges`` has one for each part of the sale.
+        """
 
     def decoders(
         self, market: LendingMarket, exchanges: Iterable[Exchange], account: Address

@@ -14,7 +14,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed
 from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
 from keeper.core.lending.figures import Loan, Sale
-from keeper.core.lending.moves import MARKET, Approve, Flash
+from keeper.core.lending.moves import ANOTHER_WAY, MARKET, Approve, Flash, Part
 from keeper.core.lending.openings import Opening
 from keeper.core.lending.pairs import Pair, largest_within, sale_pairs
 from keeper.core.lending.position import Barred
@@ -39,7 +39,7 @@ from keeper.core.lending.proposals import (
 from keeper.core.lending.quotes import Quote
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import Amount, Usd, mul_div_up, ratio_text
+from keeper.core.units import WAD, Amount, Usd, mul_div_up, ratio_text
 
 BY_LOAN = " with a loan of the same transaction"
 """How such a way is called, behind its pair."""
@@ -81,6 +81,8 @@ class _Sized:
 
     sale: Sale
     quote: Quote
+    beside: Part | None = None
+    """What of it goes another way."""
 
 
 def _way(
@@ -128,7 +130,23 @@ def _sized(
     if quote is None or not sale.sold:
         why = Reason.POOL_TOO_THIN if not fair else Reason.LIQUIDITY_SHORT if not room else Reason.NOTHING_HELPS
         return Rejected("", why, f"nothing within {slippage} bps of the oracle" if not fair else pair.sell.symbol)
-    return _Sized(sale, quote)
+    if any(offer.by_wallet for offer in offers) or len(offers) > 1:
+        return _Sized(sale, quote)  # what is approved and taken back is for one exchange
+    return _two_ways(pair, sale, quote, terms)
+
+
+def _two_ways(pair: Pair, sale: Sale, quote: Quote, terms: PlanTerms) -> _Sized:
+    """Return the sale by two pools where that is cheaper by more than its gas, each at the worst price of the whole."""
+    gas = Usd(mul_div_up(ANOTHER_WAY * terms.fee_per_gas, terms.native_price, WAD))
+    two = terms.quotes.split(pair.sell.asset, pair.buy.asset, sale.bought, pair.sell.amount_down(gas))
+    if two is None:
+        return _Sized(sale, quote)
+    large, little = two
+    part = Part(little.route, Amount(sale.sold * little.bought // sale.bought), little.bought)
+    if little.sold > part.sold or large.sold > sale.sold - part.sold:
+        return _Sized(sale, quote)
+    whole = replace(large, sold=Amount(large.sold + little.sold), bought=sale.bought)
+    return _Sized(sale, whole, part)
 
 
 def _after(account: Loan, pair: Pair, sale: Sale) -> Loan:
@@ -178,7 +196,7 @@ def _loans(pair: Pair, offers: Sequence[LoanOffer], found: _Sized, state: Means)
         if not bought:
             return
         sold = left.sold if bought == left.bought else min(left.sold, mul_div_up(sale.sold, bought, sale.bought))
-        loan = Flash(offer.lender, found.quote.route, Amount(sold), Amount(bought), offer.takes_permits)
+        loan = Flash(offer.lender, found.quote.route, Amount(sold), Amount(bought), offer.takes_permits, found.beside)
         first, last = _approvals(loan, offer, state)
         before, account = (
             lending.health_factor(state.account),
