@@ -62,6 +62,8 @@ class Chart:
     ticks_y: tuple[tuple[float, str], ...]
     last: tuple[float, float] | None
     is_empty: bool
+    scale: tuple[float, float, int, int]
+    """Lowest and highest value, first second and how many: for a script that reads a point back."""
 
 
 def chart(
@@ -96,6 +98,7 @@ def chart(
         ticks_y=tuple((y(v), _text(v)) for v in _round_values(low, high)),
         last=(x(points[-1][0]), y(points[-1][1])) if points else None,
         is_empty=not points,
+        scale=(low, high, begin, span_s),
     )
 
 

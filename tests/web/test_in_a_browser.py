@@ -121,6 +121,24 @@ def test_what_is_new_appears_by_itself(tab: Tab, tmp_path: Path) -> None:
         assert tab.run("document.getElementById('plan').open") is False
 
 
+def test_a_chart_is_read_under_the_pointer(tab: Tab, tmp_path: Path) -> None:
+    """The figure and its time, as exactly as it is drawn."""
+    night = asyncio.run(scene(tmp_path, now=int(time.time())))
+    tab.size(*DESK)
+    with serving([night.sight], night.access) as port:
+        enter(tab, port, "/position?chain=ethereum&name=calm-loan")
+        box = tab.run(
+            "(() => { const b = document.querySelector('svg.chart.wide').getBoundingClientRect();"
+            " return [b.left, b.top, b.width, b.height]; })()"
+        )
+        move = {"type": "mouseMoved", "x": box[0] + box[2] - 14, "y": box[1] + box[3] / 2}
+        tab.ask("Input.dispatchMouseEvent", **move)
+        said = tab.run("document.querySelector('text.read').textContent")
+        assert float(said.split()[0]) == pytest.approx(1.844, abs=0.02)
+        tab.ask("Input.dispatchMouseEvent", type="mouseMoved", x=3, y=3)
+        assert tab.run("document.querySelector('text.read')") is None
+
+
 def test_a_page_whose_server_is_gone_does_not_look_live(tab: Tab, tmp_path: Path) -> None:
     """Left open overnight, it must not show an old LIVE as now's."""
     night = asyncio.run(scene(tmp_path, now=int(time.time())))

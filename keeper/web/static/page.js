@@ -49,6 +49,35 @@
   // a test need not wait for as long as an owner would
   document.addEventListener("keeper-later", (e) => { heard -= Number(e.detail) || 0; tick(); });
 
+  // what a chart says under the pointer, or under a finger: read back from its own line
+  const drawn = (name, given) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(given)) made.setAttribute(key, value);
+    return made;
+  };
+  const leave = () => { for (const old of document.querySelectorAll(".read")) old.remove(); };
+  const read = (event) => {
+    leave();
+    const svg = event.target.closest && event.target.closest("svg.chart");
+    if (!svg) return;
+    const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) * svg.viewBox.baseVal.width / box.width;
+    const points = [...svg.querySelectorAll("polyline")].flatMap((line) => [...line.points]);
+    if (!points.length) return;
+    const near = points.reduce((a, b) => (Math.abs(b.x - x) < Math.abs(a.x - x) ? b : a));
+    const [low, high, begin, span] = svg.dataset.scale.split(" ").map(Number);
+    const [left, right, top, bottom] = svg.dataset.box.split(" ").map(Number);
+    const value = low + (bottom - near.y) / (bottom - top) * (high - low);
+    const at = new Date((begin + (near.x - left) / (right - left) * span) * 1000).toISOString();
+    const isRight = near.x > (left + right) / 2;
+    svg.append(drawn("line", { class: "read", x1: near.x, x2: near.x, y1: top, y2: bottom }));
+    svg.append(drawn("circle", { class: "read", cx: near.x, cy: near.y, r: 4 }));
+    const text = drawn("text", { class: "read", x: near.x + (isRight ? -8 : 8), y: top + 10, "text-anchor": isRight ? "end" : "start" });
+    text.textContent = `${value.toFixed(3)}  ${at.slice(5, 10)} ${at.slice(11, 16)}`;
+    svg.append(text);
+  };
+  document.addEventListener("pointermove", read);
+  document.addEventListener("pointerleave", leave);
+
   // a tab that nobody sees holds no line: browsers grant only a few to one machine
   let line = null;
   const listen = () => {
