@@ -9,7 +9,7 @@ import pytest
 from core_builders import BLOCK, GUARDIAN, NOW, OWNER, at, holding, limits, position
 from eth_account import Account
 
-from keeper.core.lending.moves import Approve, Flash, Move, Part, Route
+from keeper.core.lending.moves import Approve, Flash, Move, Route, SalePart
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Usd, Wei
 from keeper.execution import policy
@@ -270,7 +270,7 @@ def test_two_permits_of_one_token_use_up_two_numbers() -> None:
 
 def test_a_sale_by_two_ways_passes_and_each_part_is_judged() -> None:
     """The last part is all that is left; each is held against the oracle by itself."""
-    part = Part(Route((WETH, USDC), (500,), "x"), Amount(SOLD // 4), Amount(BOUGHT // 4))
+    part = SalePart(Route((WETH, USDC), (500,), "x"), Amount(SOLD // 4), Amount(BOUGHT // 4))
     check(encoded(APPROVE, replace(FLASH, beside=part)))
     dear = replace(part, bought=Amount(BOUGHT // 8))
     assert "more than max_slippage_bps" in why(encoded(APPROVE, replace(FLASH, beside=dear)))

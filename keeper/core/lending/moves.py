@@ -97,7 +97,7 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SalePart:
     """What of a sale goes one way: so much given, and the least it must bring."""
 
     route: Route
@@ -120,16 +120,16 @@ class Flash:
     bought: Amount
     by_permit: bool = False
     """Whether the lender's adapter is approved by the owner's signature within the call, and by nothing before it."""
-    beside: Part | None = None
+    beside: SalePart | None = None
     """What of the sale goes another way: a part of ``sold`` and ``bought``, where two pools ask less than one."""
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[SalePart, ...]:
         """Each way that the sale goes, the first with what is left of it."""
         if self.beside is None:
-            return (Part(self.route, self.sold, self.bought),)
+            return (SalePart(self.route, self.sold, self.bought),)
         sold, bought = self.sold - self.beside.sold, self.bought - self.beside.bought
-        return Part(self.route, Amount(sold), Amount(bought)), self.beside
+        return SalePart(self.route, Amount(sold), Amount(bought)), self.beside
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed
 from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
 from keeper.core.lending.figures import Loan, Sale
-from keeper.core.lending.moves import ANOTHER_WAY, MARKET, Approve, Flash, Part
+from keeper.core.lending.moves import ANOTHER_WAY, MARKET, Approve, Flash, SalePart
 from keeper.core.lending.openings import Opening
 from keeper.core.lending.pairs import Pair, largest_within, sale_pairs
 from keeper.core.lending.position import Barred
@@ -81,7 +81,7 @@ class _Sized:
 
     sale: Sale
     quote: Quote
-    beside: Part | None = None
+    beside: SalePart | None = None
     """What of it goes another way."""
 
 
@@ -142,7 +142,7 @@ def _two_ways(pair: Pair, sale: Sale, quote: Quote, terms: PlanTerms) -> _Sized:
     if two is None:
         return _Sized(sale, quote)
     large, little = two
-    part = Part(little.route, Amount(sale.sold * little.bought // sale.bought), little.bought)
+    part = SalePart(little.route, Amount(sale.sold * little.bought // sale.bought), little.bought)
     if little.sold > part.sold or large.sold > sale.sold - part.sold:
         return _Sized(sale, quote)
     whole = replace(large, sold=Amount(large.sold + little.sold), bought=sale.bought)
