@@ -35,7 +35,7 @@ MOST_TOGETHER = 12
 
 
 @dataclass(slots=True)
-class Part:
+class Boarded:
     """What one plan sends now."""
 
     outgoing: tuple[Outgoing, ...]
@@ -56,11 +56,11 @@ class Convoy:
     fly: Fly
     rows: Rows
     write: Write
-    _waiting: list[Part] = field(default_factory=list)
+    _waiting: list[Boarded] = field(default_factory=list)
     _expected: set[asyncio.Task[Any]] = field(default_factory=set)
     _is_held: bool = False
     _carrying: asyncio.Task[None] | None = None
-    _aboard: list[Part] = field(default_factory=list)
+    _aboard: list[Boarded] = field(default_factory=list)
 
     def hold(self) -> None:
         """Let nothing new go out until ``release``: more is being decided at this block."""
@@ -79,7 +79,7 @@ class Convoy:
     async def send(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
         """Send, with whatever else is ready by then; return the receipts of what was asked for. Raises as the lane."""
         task = asyncio.current_task()
-        part = Part(tuple(outgoing), guidance, asyncio.get_running_loop().create_future(), task)
+        part = Boarded(tuple(outgoing), guidance, asyncio.get_running_loop().create_future(), task)
         self._waiting.append(part)
         if task is not None:
             self._expected.discard(task)
@@ -113,7 +113,7 @@ class Convoy:
                 part.done.set_exception(error) if error else part.done.cancel()
         self._depart()
 
-    def _abandon(self, part: Part) -> None:
+    def _abandon(self, part: Boarded) -> None:
         """Nobody waits for a part any more; what nobody at all waits for is not carried on."""
         if part in self._waiting:
             self._waiting.remove(part)
@@ -128,12 +128,12 @@ class Convoy:
         else:
             await self._together(parts)
 
-    def _chosen(self) -> list[Part]:
+    def _chosen(self) -> list[Boarded]:
         """Return what goes out now: the first that waits, and what is of its block and need not wait for gas."""
         first = self._waiting[0]
         return [first, *(p for p in self._waiting[1:] if _may_join(first, p))][:MOST_TOGETHER]
 
-    async def _alone(self, part: Part) -> None:
+    async def _alone(self, part: Boarded) -> None:
         try:
             receipts = await self.fly(part.outgoing, part.guidance)
         except Exception as error:  # noqa: BLE001 - handed on as it is
@@ -141,7 +141,7 @@ class Convoy:
         else:
             _succeed(part, receipts)
 
-    async def _together(self, parts: list[Part]) -> None:
+    async def _together(self, parts: list[Boarded]) -> None:
         try:
             for part in parts:
                 if part.guidance.entry is not None:
@@ -157,7 +157,7 @@ class Convoy:
             receipts = receipts[len(part.outgoing) :]
             self._expect_again(part)
 
-    async def _end(self, parts: Sequence[Part], error: Exception) -> None:
+    async def _end(self, parts: Sequence[Boarded], error: Exception) -> None:
         """Hand each plan its own end: the receipts of what landed, its own failure, or what befell all."""
         for part in parts:
             try:
@@ -172,7 +172,7 @@ class Convoy:
                 _fail(part, error)
             self._expect_again(part)
 
-    async def _landed(self, part: Part) -> tuple[Receipt, ...] | SendFailedError | None:
+    async def _landed(self, part: Boarded) -> tuple[Receipt, ...] | SendFailedError | None:
         """Return the receipts of a part that landed as a whole, that it reverted, or None where it did not land."""
         if not part.decision_id:
             return None
@@ -186,7 +186,7 @@ class Convoy:
             return None
         return tuple(_receipt(rows[item.step]) for item in part.outgoing)
 
-    def _expect_again(self, part: Part) -> None:
+    def _expect_again(self, part: Boarded) -> None:
         """Whoever went out together goes on together: the next round of one waits for that of the other."""
         task = part.task
         if task is not None and not task.done():
@@ -195,7 +195,7 @@ class Convoy:
 
     # --- deciding anew -----------------------------------------------------------------------------------------------
 
-    def _guidance(self, parts: Sequence[Part]) -> Guidance:
+    def _guidance(self, parts: Sequence[Boarded]) -> Guidance:
         """Return what holds for all: the lowest limit, and one second look at each that is still on its way."""
         first = parts[0].guidance
 
@@ -204,7 +204,7 @@ class Convoy:
 
         return replace(first, entry=None, ceiling=_lowest([p.guidance.ceiling for p in parts]), reconsider=reconsider)
 
-    async def _reconsidered(self, parts: Sequence[Part]) -> Verdict:
+    async def _reconsidered(self, parts: Sequence[Boarded]) -> Verdict:
         """Ask for each plan that has not landed whether it is still right.
 
         One that is not makes all others be decided anew with it, for they share nonces; what landed has landed. Where
@@ -225,7 +225,7 @@ class Convoy:
         return drops[0] if len(drops) == len(parts) else Change()
 
 
-def _may_join(first: Part, other: Part) -> bool:
+def _may_join(first: Boarded, other: Boarded) -> bool:
     a, b = first.guidance, other.guidance
     if a.continues != b.continues or a.cancel_ceiling != b.cancel_ceiling:
         return False
@@ -253,12 +253,12 @@ def _receipt(row: Transaction, *, succeeded: bool = True) -> Receipt:
     )
 
 
-def _succeed(part: Part, receipts: tuple[Receipt, ...]) -> None:
+def _succeed(part: Boarded, receipts: tuple[Receipt, ...]) -> None:
     if not part.done.done():
         part.done.set_result(receipts)
 
 
-def _fail(part: Part, error: Exception) -> None:
+def _fail(part: Boarded, error: Exception) -> None:
     if part.done.done():
         return
     # one error is not raised in several tasks: each gets its own
