@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,26 @@ def test_one_rescue_borrows_of_two_lenders_where_neither_has_enough(world: World
     assert (scene.nonce(), scene.safe_nonce()) == (1, 2)
     assert (desk.reserves("USDC"), world.balance("USDC", lender)) == (70_000 * DOLLAR, 80_000 * DOLLAR)
     assert set(left(scene).values()) == {0}
+
+
+def test_the_daemon_keeps_a_safe_and_asks_nothing_more_of_it_afterwards(scene: SafeScene, proxy: RpcProxy) -> None:
+    """Through a fall, live; once the rescue is final a quiet block is one read, as for any other account."""
+    scene.url = proxy.url
+    scene.open().crash("2400")
+    scene.extra = "confirmations = 1"
+    with scene.running("--live") as keeper:
+        keeper.wait_for("block")
+        scene.crash("1922.89")
+        keeper.wait_for("restored")
+        for _ in range(4):
+            scene.world.mine()
+            time.sleep(0.5)
+        proxy.forget()
+        scene.world.mine()
+        time.sleep(1.5)
+        assert proxy.methods["eth_call"] <= 1 + proxy.methods["eth_getBlockByNumber"], proxy.methods
+        nonces = [r for r in proxy.asked if r["method"] == "eth_call" and r["params"][0].get("to") == scene.safe]
+        assert nonces == [], "a signature that is dead is asked about no more"
+        assert keeper.stop() == 0
+    assert (scene.nonce(), scene.safe_nonce()) == (1, 2)
+    assert scene.health() == pytest.approx(1.6, rel=2e-3)
