@@ -6,6 +6,8 @@ A calm loan, one in danger with a plan, a short, a hedged book, a position that 
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -174,14 +176,29 @@ def access(*, control: bool = False, names: tuple[str, ...] = ()) -> Access:
     return Access(PageToken(LOOK), PageToken(CONTROL) if control else None, names, 8520)
 
 
+_MADE: dict[tuple[tuple[str, ...], str], Path] = {}
+"""Journals of nights that were written: a test takes a copy."""
+
+
+async def _written(folder: Path, names: Sequence[str], mode: str, at: int) -> Path:
+    file, clock = an_empty_journal(folder / "keeper.sqlite"), [at]
+    async with await open_journal(str(file), clock=lambda: clock[0]) as journal:
+        await write(journal, await seen(names, mode=mode, now=at), names[0], at, clock)
+    return file
+
+
 async def scene(
     folder: Path, names: Sequence[str] = NAMES, *, mode: str = "live", control: bool = False, now: int | None = None
 ) -> Scene:
     """The whole night; ``now`` for who looks with a browser, which has a clock of its own."""
     settings, at = settings_at(folder, names), now or AT
-    clock = [at]
-    async with await open_journal(str(an_empty_journal(folder / "keeper.sqlite")), clock=lambda: clock[0]) as journal:
-        await write(journal, await seen(names, mode=mode, now=at), names[0], at, clock)
+    made = _MADE.get((tuple(names), mode)) if now is None else None
+    if made is None:
+        made = await _written(Path(tempfile.mkdtemp(prefix="pk")), names, mode, at)
+        if now is None:
+            _MADE[tuple(names), mode] = made
+    shutil.copyfile(made, folder / "keeper.sqlite")
+    (folder / "keeper.sqlite").chmod(0o600)
     return Scene(settings, Onlooker(settings, clock=time.time if now else lambda: float(AT)), access(control=control))
 
 

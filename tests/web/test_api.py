@@ -36,6 +36,7 @@ NIGHT, APP, DOOR = whole()
 SCHEMA = schemathesis.openapi.from_dict(APP.openapi())
 
 
+@pytest.mark.slow
 @SCHEMA.parametrize()
 @settings(
     max_examples=EXAMPLES,
