@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from keeper.cli.common import Exit, fail
+from keeper.cli.parquet import MAGIC, as_csv
 from keeper.core import names
 from keeper.core.lending.position import Holding
 from keeper.core.risk.files import BadPriceFileError, PriceFile, price_file
@@ -49,6 +51,8 @@ def read_prices(path: Path) -> PriceFile:
     except OSError as error:
         fail(Exit.FAILED, f"{path}: cannot be read ({error.strerror})")
     try:
+        if data[: len(MAGIC)] == MAGIC:
+            return replace(price_file(as_csv(data)), form="Parquet")
         return price_file(data.decode("utf-8-sig", errors="replace"))
     except BadPriceFileError as error:
         fail(Exit.FAILED, f"{path}: {error}")
