@@ -14,7 +14,7 @@ from scenes import DOLLAR, ETHER
 from sandbox.safe.desk import SafeDesk
 from sandbox.world import World
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(600)]  # the first to ask compiles the vault
 
 
 @pytest.fixture

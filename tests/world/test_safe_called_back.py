@@ -18,7 +18,7 @@ from sandbox.errors import RevertedError
 from sandbox.safe.desk import SafeDesk
 from sandbox.world import World
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(600)]  # the first to ask compiles the vault
 MAX = 2**256 - 1
 SEND = "eth_sendRawTransaction"
 

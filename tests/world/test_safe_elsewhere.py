@@ -14,7 +14,7 @@ from sandbox.morpho.desk import MorphoDesk
 from sandbox.safe.desk import SafeDesk
 from sandbox.world import World
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(600)]  # the first to ask compiles the vault
 LENT = """
 [[positions]]
 name = "lent"

@@ -15,7 +15,7 @@ from keeper.core.decide import Hold
 from sandbox.safe.desk import SafeDesk
 from sandbox.world import World
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(600)]  # the first to ask compiles the vault
 
 
 @pytest.fixture
