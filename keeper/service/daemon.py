@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
 from typing import Any
 
-from keeper.chain.errors import NodeError, NodesDisagreeError
+from keeper.chain.errors import NodeError
 from keeper.chain.nodes import Nodes
 from keeper.core.book.rules import BookAssessment
 from keeper.core.carry_on import until_target
@@ -28,10 +27,10 @@ from keeper.execution.course import SendFailedError
 from keeper.execution.executor import Executor
 from keeper.execution.recovery import Aftermath, CarryOn
 from keeper.journal import JournalError
-from keeper.service import names
 from keeper.service.diary import Diary, Shown
 from keeper.service.fire_drill import FireDrill
 from keeper.service.heads import Arrivals
+from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
 from keeper.service.watchful import Watchful, heartbeat_of
 from keeper.settings import Settings
@@ -40,13 +39,8 @@ from keeper.venues.ports import ReadFailedError
 
 FAILURES_TO_STOP_SIGNING = 5
 GOOD_TO_SIGN_AGAIN = 5
-DISCOVER_EVERY_S = 1800
-NAMES_EVERY_S = 3600
-PRUNE_EVERY_S = 6 * 3600
 FINISH_S = 90.0
 """How long a plan that is under way is waited for when the daemon is to end; whoever supervises it kills it at 120."""
-NEW_OBJECTS = 20_000
-"""Objects made and not dropped before they are looked through for garbage."""
 
 
 class Daemon:
@@ -57,7 +51,7 @@ class Daemon:
         self._diary = Diary(engine, show)
         self._settings = settings
         self._arrivals = Arrivals(engine, settings, self.reconcile, self._failed)
-        self._prune_due = False
+        self._housekeeping = Housekeeping(engine, settings)
         self._failures = 0
         self._good = 0
         self._last: BlockRef | None = None
@@ -77,8 +71,6 @@ class Daemon:
         self._disagreeing = set[str]()
         self._reorged = set[Address]()
         """Signers whose past is to be looked at on the history there is now."""
-        self._keeps_house = False
-        self._names_due = bool(settings.names)
         self._fell_short = False
         """Whether a plan may have left something outside its position."""
 
@@ -92,7 +84,7 @@ class Daemon:
         with contextlib.ExitStack() as jobs:
             async for head in self._arrivals.heads():
                 await self.one(head)
-                self._begin_housekeeping(jobs)
+                self._housekeeping.begin(jobs)
             await self._arming.close()
             await self._diary.close()
             await self._drill.close()
@@ -149,7 +141,7 @@ class Daemon:
         self._drill.begin()
         if is_judged:
             await self._watchful.saw(results)
-        await self._chores(head)
+        await self._housekeeping.chores(head)
 
     async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
         begun = time.monotonic()
@@ -330,73 +322,10 @@ class Daemon:
             return head.parent_hash != last.hash
         return head.number <= last.number or (await self._engine.reader.blocks.block_at(last.number)).hash != last.hash
 
-    def _begin_housekeeping(self, jobs: contextlib.ExitStack) -> None:
-        """Begin once, after the first block, which does not wait for it.
-
-        Jobs only set flags: the scheduler cancels coroutines at shutdown, and nothing of ours may be cut short.
-        """
-        if self._keeps_house:
-            return
-        self._keeps_house = True
-        from apscheduler.schedulers.asyncio import AsyncIOScheduler  # noqa: PLC0415 - see above
-
-        scheduler = AsyncIOScheduler()
-        often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
-        scheduler.add_job(self._engine.reader.forget, seconds=DISCOVER_EVERY_S, **often)
-        if self._settings.names:
-            scheduler.add_job(self._want_names, seconds=NAMES_EVERY_S, **often)
-        scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
-        scheduler.start()
-        jobs.callback(scheduler.shutdown, wait=False)
-        gc.freeze()  # what is there now stays; a block makes and drops some thousand objects, without cycles
-        gc.set_threshold(NEW_OBJECTS)
-
-    def _want_names(self) -> None:
-        self._names_due = True
-
-    async def _look_at_names(self, head: BlockRef) -> None:
-        """Alarm when a name of ENS points elsewhere than it did: the keeper goes on with the address it knows."""
-        observer = self._engine.observer
-        try:
-            found = await names.records(self._engine.reader.blocks, head, self._settings)
-        except (NodesDisagreeError, ReadFailedError) as error:
-            self._names_due = False
-            observer.raise_alarm("names", "The names of accounts could not be looked at", str(error))
-            return
-        except NodeError:
-            return  # it is due until it was seen
-        self._names_due = False
-        observer.clear_alarm("names", "They could be looked at.")
-        for record in found:
-            key, what = f"name:{record.named.name}", f"{record.named.name} points to another account"
-            if record.is_same:
-                observer.clear_alarm(key, str(record))
-            else:
-                observer.raise_alarm(key, what, str(record))
-
-    async def _chores(self, head: BlockRef) -> None:
-        """Do what is due and no block waits for."""
-        if self._names_due:
-            await self._look_at_names(head)
-        if self._prune_due:
-            self._prune_due = False
-            await self._prune()
-
-    def _want_prune(self) -> None:
-        self._prune_due = True
-
     async def _remember(self) -> None:
         """Write down what the owner heard. That it cannot be is reported elsewhere, and costs an alarm heard twice."""
         with contextlib.suppress(JournalError):
             await self._engine.remember_alarms()
-
-    async def _prune(self) -> None:
-        try:
-            days = self._settings.daemon.keep_holds_days
-            await self._engine.journal.decisions.prune(days)
-            await self._engine.journal.views.prune(days)
-        except JournalError as error:
-            self._engine.observer.raise_alarm("prune", "The journal could not be tidied", str(error))
 
 
 def _needless(results: tuple[Result, ...]) -> set[str]:
