@@ -82,6 +82,15 @@ def test_every_metric_is_on_the_dashboard(exposed: dict[str, set[str]]) -> None:
     assert [name for name in sorted(left) if name not in shown] == []
 
 
+def test_every_metric_is_documented_with_its_labels(exposed: dict[str, set[str]]) -> None:
+    """docs/metrics.md names each, and none that is not there."""
+    page = (DEPLOY.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(keeper_\w+)` \| ([^|]*)\|", page, re.MULTILINE))
+    told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows.items()}
+    counted = {name for name in exposed if f"{name}_total" in exposed}
+    assert told == {n: of for n, of in exposed.items() if n not in counted and not n.endswith("_created")}
+
+
 def test_rules_name_reasons_and_labels_that_there_are(exposed: dict[str, set[str]]) -> None:
     """A reason that was renamed would silence its rule."""
     codes = {reason.code for reason in Reason}
