@@ -9,19 +9,18 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from keeper.core.drills import Drill
-from keeper.core.notices import Ended, Notice, sentence
+from keeper.core.notices import Ended, sentence
 from keeper.core.reasons import Reason
-from keeper.core.units import WAD, decimal_of, duration, ratio_text, usd_text
+from keeper.core.units import decimal_of, duration, ratio_text, usd_text
 from keeper.observe.delivery import Alarm
 from keeper.observe.drill_voice import say_drill, say_drill_failed
 from keeper.observe.gauges import Gauges
+from keeper.observe.holds import HoldsHeard
 from keeper.observe.pulse import Pulse
 from keeper.observe.voice import QUIET_S, Voice
 
 MOST_SHOWN = 20
 """Positions named on the line of a block."""
-PASSING_S = 20.0
-"""An alert that begins in the middle of a plan of ours is reported when it outlasts this, or the plan."""
 NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
 CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
 """Troubles that a judged block speaks against, unless they came up with it."""
@@ -46,8 +45,8 @@ class Observer:
         self._mode = mode
         self._clock = clock
         self._pulse = Pulse(QUIET_S, clock)
-        self._passing: dict[str, float] = {}
-        """When an alert was first seen in the middle of a plan of ours."""
+        holds = HoldsHeard(self.voice, self._gauges, mode, clock)
+        self.judged, self.stays_at_rest = holds.judged, holds.stays_at_rest
         self._perps: dict[str, str] = {}
 
     @property
@@ -174,73 +173,6 @@ class Observer:
             self.voice.alert("All clear: the keeper signs again", "Enough blocks in a row were judged without a fault.")
 
     # --- a position --------------------------------------------------------------------------------------------------
-
-    def judged(
-        self, subject: str, notices: Sequence[Notice], standing: Callable[[], str], acting: str | None = None
-    ) -> None:
-        """A position, or a book under a rule, was judged: what holds now, each rule under its own name.
-
-        What a rule was held for is over when it rests: not while it is ``acting``, nor while it is held for something
-        else. ``standing`` returns how it stands now, empty where nobody knows, and then nothing is over; it is asked
-        where there is something that may be over.
-        """
-        there, firing = set[str](), {acting} if acting else set[str | None]()
-        is_flying = any(notice.hold.reason is Reason.IN_FLIGHT for notice in notices)
-        for notice in notices:
-            hold = notice.hold
-            self._gauges.decided(hold.position, hold.reason)
-            if hold.reason is Reason.HEALTHY:
-                continue
-            key = f"{subject}:{hold.rule}:{hold.reason.code}"
-            there.add(key)
-            if is_flying and self._is_passing(key, notice):
-                continue
-            if hold.rule and hold.reason is not Reason.AT_TARGET:
-                firing.add(hold.rule)
-            self._heard_of(key, subject, notice)
-        for key in [k for k in self._passing if k.startswith(f"{subject}:") and (not is_flying or k not in there)]:
-            del self._passing[key]
-        if not self.voice.is_silent(subject) and (words := standing()):
-            self._over(subject, there, tuple(f"{subject}:{rule}:" for rule in firing), words)
-
-    def stays_at_rest(self, subject: str, position: str) -> bool:
-        """Return whether nothing is to be said of a subject of which no rule asks for anything; then it is counted."""
-        if self._passing or not self.voice.is_silent(subject):
-            return False
-        self._gauges.decided(position, Reason.HEALTHY)
-        return True
-
-    def _is_passing(self, key: str, notice: Notice) -> bool:
-        """Whether an alert may be but the middle of a plan of ours: collateral is out, its debt not yet repaid."""
-        if notice.hold.reason is not Reason.ALERT_ONLY or self.voice.known.is_there(key):
-            return False
-        is_near = notice.distance is not None and notice.distance <= WAD // 20
-        since = self._passing.setdefault(key, self._clock())
-        return not is_near and 0 <= self._clock() - since < PASSING_S
-
-    def _over(self, subject: str, there: set[str], firing: tuple[str, ...], standing: str) -> None:
-        staying = there | {key for key in self.voice.known.keys_of(subject) if key.startswith(firing)}
-        ended = {heard.condition.name: heard for heard in self.voice.known.gone_but(subject, staying)}
-        for heard in ended.values():
-            self.voice.alert(*heard.worded("", standing), escalates=heard.escalates)
-        for heard in self.voice.lines.gone_but(subject, there):
-            self._log.debug("over", position=subject, was=heard.condition.name, for_s=round(heard.lasted_s))
-
-    def _heard_of(self, key: str, subject: str, notice: Notice) -> None:
-        hold = notice.hold
-        stated = {"position": hold.position, "rule": hold.rule, "reason": hold.reason.code, "detail": hold.detail}
-        # where nothing is sent nothing was acted on: that a rescue was rehearsed a while ago holds back nobody's help
-        if hold.is_quiet or (hold.reason is Reason.COOLDOWN and self._mode != "live"):
-            self._line("info", key, "held", subject=subject, name=notice.name, **stated)
-            return
-        heard = self.voice.known.seen(
-            key, notice.name, subject=subject, repeat_s=notice.repeat_s, distance=notice.distance
-        )
-        if heard is None:
-            self._log.debug("held", **stated)
-            return
-        title, body = heard.worded(notice.title, notice.body)
-        self.voice.alert(title, body, escalates=heard.escalates, is_minor=False, **stated)
 
     def held(self, position: str, rule: str | None, reason: Reason, detail: str) -> None:
         """Something stands in the way beside what was judged: the node, other nodes, the journal, a plan's rest.
