@@ -134,3 +134,14 @@ def test_morphos_bundler_is_named_where_it_speaks_to_the_main_market(name: str) 
         assert set(table["adapters"]) == {"aave_v3"}
         header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
         assert re.search(r"@morpho-org/morpho-ts@[\d.]+", header)
+
+
+def test_staked_ether_says_what_it_stands_for() -> None:
+    """By its own contract, whose address is the asset's in the address book that the header names; none is guessed."""
+    assets = parsed("ethereum")["price_safety"]["assets"]
+    assert {s: (x["backed_by"], x["rate"]) for s, x in assets.items() if "rate" in x} == {
+        "wstETH": ("WETH", "0x7f39C581F595B53c5cb19bD0b3f8dA6c935E2Ca0"),
+        "rETH": ("WETH", "0xae78736Cd615f374D3085123A210448E74Fc6393"),
+    }
+    others = [name for name in CHAIN_IDS if name != "ethereum"]
+    assert all("rate" not in x for name in others for x in parsed(name)["price_safety"].get("assets", {}).values())

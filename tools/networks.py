@@ -57,12 +57,15 @@ class Network:
     gmx: bool = False
     heartbeats: tuple[tuple[str, str, str], ...] = ()
     spark: bool = False
+    backings: tuple[tuple[str, str, str], ...] = ()
+    """Assets whose own contract says what one of them stands for: symbol, of what, by which function."""
 
 
+STAKED_ETHER = (("wstETH", "WETH", "stEthPerToken"), ("rETH", "WETH", "getExchangeRate"))
 HOURLY_ETH = (("WETH", "70m", "Chainlink's ETH / USD here publishes at least hourly; ten minutes for a full block"),)
 
 NETWORKS = (
-    Network("ethereum", 1, "Ethereum", heartbeats=HOURLY_ETH),
+    Network("ethereum", 1, "Ethereum", heartbeats=HOURLY_ETH, backings=STAKED_ETHER),
     Network("arbitrum", 42161, "Arbitrum", sequencer=True, gmx=True),
     Network("base", 8453, "Base", sequencer=True),
     Network("optimism", 10, "Optimism", sequencer=True, perp=True),
@@ -386,6 +389,9 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
     ]
     for symbol, heartbeat, why in network.heartbeats:
         lines += ["", f"[price_safety.assets.{symbol}]", f'heartbeat = "{heartbeat}"  # {why}']
+    for symbol, of, function in network.backings:
+        rate = to_checksum_address(constant(book / market, f"{symbol}_UNDERLYING"))
+        lines += ["", f"[price_safety.assets.{symbol}]", f'backed_by = "{of}"', f'rate = "{rate}"  # {function}']
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from keeper.chain.errors import NodesDisagreeError
 from keeper.chain.fee_market import FeeMarket
 from keeper.chain.simulation import NO_CODES, Simulated, Simulation, Turn
 from keeper.chain.tolls import NO_TOLL, Toll
+from keeper.core.armed.perp_prices import at_prices as perp_at_prices
 from keeper.core.book.position import Book
 from keeper.core.book.rules import BookRule
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
@@ -124,6 +125,10 @@ class Paper:
     journal_is_away: bool = False
     reading_fails: Exception | None = None
     """What every read after the snapshot raises."""
+    codes: dict[Address, bytes] = field(default_factory=dict)
+    """What was put in other contracts' places in the last rehearsal."""
+    ignores_oracle: bool = False
+    """True where the venue goes on by what it had cached."""
     market_gives: dict[str, int] = field(default_factory=dict)
     """What a quote of a perpetual market says otherwise than its mark price would."""
     perp_after: Callable[[PerpPosition, Iterable[Effect]], PerpPosition] = traded
@@ -273,6 +278,11 @@ class PaperPerpAccount(PerpV2Account):
             return position
         calls, _ = self.paper.rehearsed[-1]
         decoders = self.decoders(position)
+        source = self.scope.markets[0].source
+        if source in self.paper.codes and not self.paper.ignores_oracle:
+            at = self.paper.codes[source].index(b"\x7f") + 1  # PUSH32 and the price
+            answer = int.from_bytes(self.paper.codes[source][at : at + 32], "big")
+            position = perp_at_prices(position, {leg.market: answer for leg in position.legs})
         return self.paper.perp_after(position, [effect for call in calls for effect in decoders[call.to](call)])
 
     def quote_probe(self, position: PerpPosition, market: Address, size_change: int) -> Probe[TradeQuote | None]:
@@ -306,6 +316,7 @@ class PaperSimulator:
         before: Sequence[Turn] = (),
     ) -> Simulation:
         self.paper.rehearsed.append((tuple(calls), tuple(before)))
+        self.paper.codes = dict(code)
         error = self.paper.reverts(calls)
         ran = [Simulated(True, GAS, None) for _ in calls]
         if error is not None and ran:

@@ -189,6 +189,12 @@ async def test_other_nodes_that_say_otherwise_stop_a_plan_made_ready() -> None:
     assert result.decision.reason is Reason.NODES_DISAGREE
 
 
+async def test_a_venue_that_goes_on_by_what_it_cached_is_not_rehearsed_ahead() -> None:
+    """It did not take the oracle's answer of the rung: nothing was shown, so nothing is ready."""
+    engine = await armed(paper(NEAR, ignores_oracle=True))
+    assert not engine.state.armed["short"]
+
+
 async def test_a_venue_whose_keepers_bring_signed_prices_arms_nothing() -> None:
     """No price can be put into its oracle: nothing is rehearsed ahead, and the block is decided as usual."""
     keepers = replace(in_kind(), name="short", owner=OWNER)

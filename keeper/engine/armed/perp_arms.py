@@ -16,6 +16,7 @@ from keeper.core.perp.moves import AddMargin, Trade, TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpAssessment, PerpIntent, PerpRule
+from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged, assess
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import Address, Bps, Usd
@@ -93,6 +94,9 @@ class PerpBase:
         tried = await try_plan(self.engine, there, plan, Overridden(simulator, codes))
         if isinstance(tried, Refused):
             return tried
+        if PERPS.prices(tried.after) != PERPS.prices(rung.position):
+            # it keeps what it cached in the same second: nothing was rehearsed at the rung
+            return Refused(Reason.REHEARSAL_FAILED, "the venue did not take the oracle's answer")
         prices = price_bounds(PERPS.prices(position), PERPS.prices(rung.position), step)
         fits = partial(
             _fitted,
