@@ -23,6 +23,7 @@ from keeper.engine.what_if import WouldDo, what_if
 from keeper.service.app import measuring
 from keeper.service.opened import Opened
 from keeper.settings import Settings
+from keeper.venues.registry import VENUES
 
 PATHS, SEED = 20_000, 1
 
@@ -54,7 +55,8 @@ def risk(
             sources, drivers = await movements.sources(snapshot.block, listings)
         sources, drivers = sources | from_files, drivers | by_file
         plans = {p.name: await _planned(engine, snapshot, p) for p in loans}
-        inputs = document_of(snapshot.block, loans, sources, drivers, horizons_s, PATHS, SEED)
+        closes = {p.name: VENUES[p.venue].closes for p in loans}
+        inputs = document_of(snapshot.block, loans, sources, drivers, horizons_s, PATHS, SEED, closes)
         left_out = [p.name for p in wanted if p.name not in {loan.name for loan in loans}]
         show({"inputs": inputs, "report": report(inputs), "plans": plans}, left_out, as_json=as_json, html=html)
         return Exit.FINE

@@ -66,7 +66,10 @@ def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
             _usd(lost["expected_liquidation_usd"]),
         )
     console.print(shown)
-    yield f"liquidation would take {_usd(of['taken_usd'])} at the most"
+    first = (
+        f", the first of it {_usd(of['taken_first_usd'])} by the venue's own rule" if "taken_first_usd" in of else ""
+    )
+    yield f"liquidation would take {_usd(of['taken_usd'])} at the most{first}"
     if of["put"]:
         within = duration(of["put"]["horizon_s"])
         yield f"a put that pays from there for {within} would cost {_usd(of['put']['cost_usd'])}"

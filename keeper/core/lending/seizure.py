@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.position import Holding
-from keeper.core.units import BPS, WAD, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
+from keeper.core.units import BPS, INFINITE, WAD, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
 
+EDGE = WAD // 1_000_000
+"""A health so much below 1 is liquidated."""
 ROUNDS = 64
 """Liquidations in a row that are counted: each halves a debt."""
 
@@ -64,6 +66,15 @@ def seized(account: Loan, rule: CloseRule, most: int = ROUNDS) -> Taken:
             break
         found = following
     return found
+
+
+def at_the_edge(account: Loan) -> Loan:
+    """Return an account with all its collateral fallen together to just below where liquidation begins."""
+    health = lending.health_factor(account)
+    if health < WAD or health >= INFINITE:
+        return account
+    prices = {h.asset: mul_div_down(h.price.answer, WAD - EDGE, health) for h in account.holdings if h.is_collateral}
+    return lending.at_prices(account, prices)
 
 
 def _one(before: Taken, rule: CloseRule) -> Taken | None:

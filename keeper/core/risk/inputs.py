@@ -6,7 +6,7 @@ Amounts are whole numbers as text, times unix seconds, prices 10^-8 dollars or t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keeper.core.block import BlockRef
@@ -20,11 +20,12 @@ from keeper.core.lending.position import (
     Rates,
     Room,
 )
+from keeper.core.lending.seizure import WHOLE, CloseRule
 from keeper.core.prices import OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.risk.market import Market, Source, market
 from keeper.core.risk.series import series
-from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Bps, Wad, Wei, mul_div_up
+from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up
 
 VERSION = 1
 Document = dict[str, Any]
@@ -75,6 +76,8 @@ class Inputs:
     horizons_s: tuple[int, ...]
     paths: int
     seed: int
+    closes: Mapping[str, CloseRule] = field(default_factory=dict)
+    """By position: how much of a debt one liquidation may pay back."""
 
 
 def document_of(
@@ -85,6 +88,7 @@ def document_of(
     horizons_s: Sequence[int],
     paths: int,
     seed: int,
+    closes: Mapping[str, CloseRule] | None = None,
 ) -> Document:
     """Return everything a report rests on, as JSON holds it."""
     return {
@@ -93,7 +97,7 @@ def document_of(
         "horizons_s": list(horizons_s),
         "paths": paths,
         "seed": seed,
-        "positions": [_position(p) for p in positions],
+        "positions": [_position(p) | _closes((closes or {}).get(p.name, WHOLE)) for p in positions],
         "drivers": dict(drivers),
         "sources": {
             name: {"origin": s.origin, "quiet_s": s.quiet_s, "prices": [[t.at, str(t.price)] for t in s.history.ticks]}
@@ -124,7 +128,16 @@ def _inputs(given: Any) -> Inputs:
         tuple(int(h) for h in given["horizons_s"]),
         int(given["paths"]),
         int(given["seed"]),
+        {str(p["name"]): _rule(p["closes"]) for p in given["positions"] if "closes" in p},
     )
+
+
+def _closes(of: CloseRule) -> Document:
+    return {"closes": [of.usual, str(of.all_at), str(of.all_under)]}
+
+
+def _rule(given: Any) -> CloseRule:
+    return CloseRule(Bps(int(given[0])), Wad(int(given[1])), Usd(int(given[2])))
 
 
 def _source(given: Any) -> Source:

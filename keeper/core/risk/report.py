@@ -15,6 +15,7 @@ from typing import Any
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.position import LendingPosition
+from keeper.core.lending.seizure import WHOLE, CloseRule, at_the_edge, seized
 from keeper.core.prices import Doubt
 from keeper.core.risk import barrier, kou, option
 from keeper.core.risk import monte_carlo as paths
@@ -73,6 +74,7 @@ def _position(
         "until": [{"probability": q, "seconds": _said(_until(s, q))} for q in LEVELS],
         "lost": [_lost(p, of.market, s, h) for h in of.horizons_s],
         "taken_usd": str(_taken(p)),
+        "taken_first_usd": str(_taken_first(p, of.closes.get(p.name, WHOLE))),
         "sensitivity": _sensitivity(of, p, s),
         "put": _put(p, s, of.horizons_s[-1]),
         "stress": [_shocked(x) for x in shocks(p)],
@@ -116,6 +118,13 @@ def _lost(p: LendingPosition, market: Market, s: Stance | Doubt | None, horizon_
         "expected_shortfall_usd": _money(expected_shortfall(p, market, horizon_s)),
         "expected_liquidation_usd": _money(expected),
     }
+
+
+def _taken_first(p: LendingPosition, rule: CloseRule) -> int:
+    """Return what the first liquidation takes beyond the debt it pays, by the venue's own close factor, dollars."""
+    if not p.reported.debt_value or p.reported.health_factor >= INFINITE:
+        return 0
+    return seized(at_the_edge(lending.account_of(p)), rule, most=1).loss
 
 
 def _taken(p: LendingPosition) -> int:
