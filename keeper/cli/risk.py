@@ -55,7 +55,7 @@ def risk(
             sources, drivers = await movements.sources(snapshot.block, listings)
         sources, drivers = sources | from_files, drivers | by_file
         plans = {p.name: await _planned(engine, snapshot, p) for p in loans}
-        closes = {p.name: VENUES[p.venue].closes for p in loans}
+        closes = {p.name: VENUES[p.venue].closes for p in settings.positions}
         inputs = document_of(snapshot.block, loans, sources, drivers, horizons_s, PATHS, SEED, closes)
         left_out = [p.name for p in wanted if p.name not in {loan.name for loan in loans}]
         show({"inputs": inputs, "report": report(inputs), "plans": plans}, left_out, as_json=as_json, html=html)
