@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from eth_utils.crypto import keccak
 
+from keeper.chain.agreement import Agreement
 from keeper.chain.broadcast import Sent, broadcast
 from keeper.chain.chunks import is_too_big
 from keeper.chain.client import Decode
@@ -23,22 +24,18 @@ from keeper.chain.errors import (
     NodeBusyError,
     NodeError,
     NodeRefusedError,
-    NodesDisagreeError,
 )
 from keeper.chain.heads import Calm, Heads, Warn
 from keeper.chain.member import Clock, Member, as_is, as_number
 from keeper.chain.patience import Patience, for_a_block, patiently
 from keeper.chain.pushes import OnGap, OnLog, Pushed, SharedPush, Stated, Topics
-from keeper.chain.record import Aside, Role
-from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, at_most, first_and_grace
-from keeper.core.snapshot import BlockRef
+from keeper.chain.record import Role
+from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, first_and_grace
 from keeper.core.units import Address
 
 T = TypeVar("T")
 
 _MOVING = ("latest", "pending")
-Poll = dict[Member, asyncio.Task[Any]]
-"""Who was asked, and the answers under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +71,9 @@ class Nodes:
         self._heads = Heads(readers, max_lag_blocks, clock, self._tasks, block_time_s, warn, calm)
         self._block_s = for_a_block(block_time_s)
         self._current: Member | None = None
+        among = Agreement(self._heads, self._tasks, lambda: self.name)
+        self.agree, self.confirm, self.poll = among.agree, among.confirm, among.poll
+        self.borne_out, self.settle = among.borne_out, among.settle
 
     @property
     def name(self) -> str:
@@ -170,49 +170,6 @@ class Nodes:
 
     # --- trust -------------------------------------------------------------------------------------------------------
 
-    async def agree(self, block: BlockRef) -> None:
-        """Raise NodesDisagreeError when a healthy node has another block at this number.
-
-        One that does not have the block yet, or does not answer, does not disagree; nor does a node with itself.
-        """
-        nodes = self._heads.healthy()
-        if len(nodes) == 1:
-            return
-        unsure = [m for m in nodes if m.record.history.hashes.get(block.number) != block.hash]
-        await at_most([self._tasks.begin(m.learn(block.number)) for m in unsure], HEDGE_S)
-        known = {m.name: m.record.history.hashes.get(block.number, block.hash) for m in nodes}
-        self._heads.judge()
-        if any(hash_ != block.hash for hash_ in known.values()):
-            said = ", ".join(f"{name} has {hash_}" for name, hash_ in known.items() if hash_ != block.hash)
-            raise NodesDisagreeError(
-                self.name, "eth_getBlockByNumber", f"block {block.number} is {block.hash}, but {said}"
-            )
-
-    async def confirm(self, block: BlockRef, to: Address, data: str, answer: str) -> bool:
-        """Return whether every healthy node that has the block gives the same answer to an eth_call at it.
-
-        True as well where there is only one, and where no other answers. A minority is set aside: it will not stand
-        in the way twice.
-        """
-        return await self.borne_out(block, self.poll(block, to, data), answer)
-
-    def poll(self, block: BlockRef, to: Address, data: str) -> Poll:
-        """Begin to ask every healthy node that has the block; none where one is alone."""
-        call, at = {"to": to, "data": data}, {"blockHash": block.hash}
-        nodes = self._heads.having("eth_call", (call, at))
-        return {m: self._tasks.begin(m.ask(as_is, "eth_call", call, at)) for m in nodes} if len(nodes) > 1 else {}
-
-    async def borne_out(self, block: BlockRef, begun: Poll, answer: str) -> bool:
-        """Return whether nobody who was asked answered otherwise. See ``confirm``."""
-        await at_most(begun.values(), HEDGE_S)
-        outcomes = {m: t.result() for m, t in begun.items() if t.done()}
-        said = {m: str(o).lower() for m, o in outcomes.items() if not isinstance(o, NodeError)}
-        different = [m for m, result in said.items() if result != answer.lower()]
-        if 2 * len(different) < len(said):
-            for member in different:
-                member.leave(Aside.LYING, f"answered otherwise than the others at block {block.number}")
-        return not different
-
     @property
     def has_others(self) -> bool:
         """Whether several nodes are read from."""
@@ -237,20 +194,6 @@ class Nodes:
             return await patiently(lambda: member.ask(decode, method, *params), Patience(self._block_s))
 
         return self._tasks.begin(work())
-
-    def settle(self, block: BlockRef, to: Address, data: str) -> None:
-        """Ask all nodes, where there are three or more, and set aside the few that differ from most. Does not wait."""
-
-        async def work() -> None:
-            begun = self.poll(block, to, data)
-            await at_most(begun.values(), HEDGE_S)
-            said = [str(t.result()).lower() for t in begun.values() if t.done() and isinstance(t.result(), str)]
-            most, count = Counter(said).most_common(1)[0] if said else ("", 0)
-            if 2 * count > len(said) > 2:
-                await self.borne_out(block, begun, most)
-
-        if len(self._heads.readers) > 2:
-            self._tasks.begin(work())
 
     # --- reads -------------------------------------------------------------------------------------------------------
 
