@@ -130,7 +130,6 @@ class PaperMarket:
 
     listings: Sequence[Listed]
     name: str = TABLE
-    spender: Address = POOL
     governed_by: tuple[Address, ...] = ()
     counts_in: Address | None = None
 
@@ -166,6 +165,10 @@ class PaperMarket:
     def figures_read(self, owner: Address) -> Read | None:
         """There is no view: positions are few."""
         return None
+
+    def taker_of(self, asset: Address) -> Address:
+        """Return who takes what is paid: the pool on paper."""
+        return POOL
 
     def find_account(
         self, owner: Address, spenders: Sequence[Address], named: Sequence[str]

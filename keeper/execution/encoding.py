@@ -32,10 +32,9 @@ class Venues:
     savers: Mapping[Address, Saver] = field(default_factory=dict)
     """Where the signer's savings are, by the token that stands for them."""
 
-    @property
-    def spenders(self) -> dict[Spender, Address]:
-        """Who takes what is paid in or sold, and is approved for it."""
-        return {MARKET: self.market.spender, **{name: at.spender for name, at in self.exchanges.items()}}
+    def spenders(self, asset: Address) -> tuple[Address, ...]:
+        """Return who takes what is paid in or sold of an asset, and is approved for it."""
+        return self.market.taker_of(asset), *(at.spender for at in self.exchanges.values())
 
     def approved(self, asset: Address, spender: Spender) -> tuple[Address, Address]:
         """Return the token that an approval is of, and who gets it. Raises ValueError for one that there is not.
@@ -43,7 +42,7 @@ class Venues:
         Lenders take what stands for a supply, all others the asset.
         """
         if spender not in self.lenders:
-            return asset, self.market.spender if spender == MARKET else self.exchange(spender).spender
+            return asset, self.market.taker_of(asset) if spender == MARKET else self.exchange(spender).spender
         found = [token for token, of in self.market.receipts.items() if of == asset]
         if not found:
             raise ValueError(f"a supply of {asset} is no token")
@@ -124,7 +123,9 @@ def allow_list(venues: Venues, assets: Collection[Address], carrier: Carrier) ->
     for saver in venues.savers.values():
         found[saver.teller] = either(saver.decoder(), found.get(saver.teller))
     lent_by = [at for lender in venues.lenders.values() for at in lender.paid_by_wallet]
-    return {**found, **token_decoders(assets, venues.spenders.values(), lent_by)}
+    for asset in assets:
+        found |= token_decoders([asset], venues.spenders(asset), lent_by)
+    return found
 
 
 def encode(

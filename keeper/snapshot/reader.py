@@ -208,8 +208,9 @@ class Watch:
         Lenders take what stands for a supply of the asset.
         """
         market, wanted = self.account(name).market, list(assets)
-        whom = {MARKET: market.spender, **{x.name: x.spender for x in self.exchanges.values()}}
+        whom = {x.name: x.spender for x in self.exchanges.values()}
         probes = {(a, role): erc20.allowance_probe(spender, a, at) for a in wanted for role, at in whom.items()}
+        probes |= {(a, MARKET): erc20.allowance_probe(spender, a, market.taker_of(a)) for a in wanted}
         for lender in self.lenders.values():
             taker = lender.spender
             if taker is not None and lender.serves(market):

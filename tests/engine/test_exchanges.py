@@ -61,10 +61,11 @@ async def test_the_cheapest_exchange_is_traded_at_and_approved_alone(costs: int,
     routers = {exchange.spender: exchange.decoders()[exchange.spender] for exchange in venues.exchanges.values()}
     sold = [e for call in calls if call.to in routers for e in routers[call.to](call) if isinstance(e, Sells)]
     assert {s.through for s in sold} == {SECOND if is_second else usual}
-    tokens = token_decoders(decoders, venues.spenders.values())
+    tokens = token_decoders(decoders, [s for asset in decoders for s in venues.spenders(asset)])
+    taken_by = venues.market.taker_of(next(iter(decoders)))
     approved = [e for call in calls if call.to in tokens for e in tokens[call.to](call) if isinstance(e, Approves)]
-    assert {a.spender for a in approved} == {venues.market.spender, SECOND if is_second else usual}
-    assert [a.amount for a in approved if a.spender != venues.market.spender][-1] == 0
+    assert {a.spender for a in approved} == {taken_by, SECOND if is_second else usual}
+    assert [a.amount for a in approved if a.spender != taken_by][-1] == 0
 
 
 def test_a_route_of_an_exchange_that_is_not_there_is_an_error() -> None:

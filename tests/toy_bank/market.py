@@ -28,9 +28,8 @@ class ToyMarket(Listings[MarketToken]):
     bank: Address
     listings: tuple[MarketToken, ...]
 
-    @property
-    def spender(self) -> Address:
-        """The bank takes what is paid."""
+    def taker_of(self, asset: Address) -> Address:
+        """Return who takes what is paid: the bank, whatever it is."""
         return self.bank
 
     @property

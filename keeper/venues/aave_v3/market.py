@@ -39,9 +39,8 @@ _ERC20 = load("erc20")
 class AaveMarket(AaveReserves):
     """An Aave v3 market as found from its addresses provider."""
 
-    @property
-    def spender(self) -> Address:
-        """The pool."""
+    def taker_of(self, asset: Address) -> Address:
+        """Return who takes what is paid: the pool, whatever it is."""
         return self.pool
 
     @property

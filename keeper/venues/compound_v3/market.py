@@ -57,9 +57,8 @@ class CometMarket(Listings[CometListing]):
         """What is lent."""
         return self.listings[0].asset
 
-    @property
-    def spender(self) -> Address:
-        """The market takes what is paid."""
+    def taker_of(self, asset: Address) -> Address:
+        """Return who takes what is paid: the market, whatever it is."""
         return self.comet
 
     @property

@@ -59,9 +59,8 @@ class MorphoMarket(Listings[MarketToken]):
     quoted: Probe[tuple[Quoted | None, ...]] = NOBODY_SAYS
     """Who says what the loan is worth in dollars."""
 
-    @property
-    def spender(self) -> Address:
-        """Morpho takes what is paid."""
+    def taker_of(self, asset: Address) -> Address:
+        """Return who takes what is paid: Morpho, whatever it is."""
         return self.blue
 
     @property

@@ -26,9 +26,8 @@ class LendingMarket(Protocol):
     def listings(self) -> Sequence[Listed]:
         """Every asset of it."""
 
-    @property
-    def spender(self) -> Address:
-        """Who takes what is paid in, and is approved for it."""
+    def taker_of(self, asset: Address) -> Address:
+        """Return who takes what is paid in of an asset, and is approved for it."""
 
     @property
     def receipts(self) -> Mapping[Address, Address]:
