@@ -147,6 +147,13 @@ VENUES: Mapping[str, Venue] = {
             price_errors=("NotCollateralized",),
         ),
         Venue(
+            "compound_v2",
+            Family.LENDING,
+            (*_addresses("comptroller"), Key("blocks_per_year", Form.BLOCK, is_needed=False, usual=(10_512_000,))),
+            may_name=("market",),
+            price_words=("math error",),
+        ),
+        Venue(
             "perp_v2",
             Family.PERP,
             (*_addresses("clearing_house"), Key("markets", Form.MARKETS)),

@@ -13,6 +13,9 @@ from morpho_builders import a_market, an_account, usual_answers
 from test_gmx_v2_positions import CASES, Node, block_of, prices_of, scope_of
 from test_perp_v2_recorded import BLOCK, Chain
 from toy_bank.subject import market_of, reading_of
+from venus_builders import a_market as a_comptroller
+from venus_builders import an_account as a_v2_account
+from venus_builders import usual_answers as v2_answers
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.position import LendingPosition
@@ -151,7 +154,12 @@ def _comet() -> Reading:
     return Reading("compound_v3", lambda block: seen.account.probe("mine", block), seen.block, seen.answers)
 
 
-READINGS = (_aave(), _morpho(), _comet(), _perp_v2(), _gmx_v2(), _toy())
+def _venus() -> Reading:
+    account = a_v2_account(a_comptroller(WETH, USDC), Address(OWNER))
+    return Reading("compound_v2", lambda block: account.probe("mine", block), BLOCK, v2_answers(BLOCK.timestamp))
+
+
+READINGS = (_venus(), _aave(), _morpho(), _comet(), _perp_v2(), _gmx_v2(), _toy())
 
 
 def changed(of: Reading, place: int, answer: Answer) -> tuple[Answer, ...]:

@@ -17,6 +17,9 @@ from morpho_builders import a_position as a_loan
 from perp_builders import a_leg, a_position, resting
 from test_gmx_v2_orders import TERMS
 from toy_bank.subject import made_of, market_of
+from venus_builders import V_DOLLAR, V_ETHER
+from venus_builders import a_market as a_comptroller
+from venus_builders import a_position as a_v2_loan
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds as of_lending
@@ -385,6 +388,42 @@ def _comet(signer: Address) -> st.SearchStrategy[Made]:
     return amounts.map(each).flatmap(st.sampled_from)
 
 
+# --- the Compound v2 family: ether against dollars -------------------------------------------------------------------
+
+V2 = a_comptroller(WETH, DOLLAR)
+V2_LOAN = a_v2_loan(V2, ME, BLOCK)
+V2_LIST: Mapping[Address, Decoder] = {
+    **V2.decoders(),
+    **token_decoders((WETH,), (V_ETHER, ROUTER)),
+    **token_decoders((DOLLAR,), (V_DOLLAR, ROUTER)),
+}
+
+
+def _venus(signer: Address) -> st.SearchStrategy[Made]:
+    def made(move: MarketMove, *effects: Effect) -> Made:
+        return Made(V2.encode(move, V2_LOAN, signer), effects)
+
+    def each(amount: Amount) -> list[Made]:
+        whom = None if signer == ME else ME
+        paid = [
+            made(Supply(WETH, amount), Pays(WETH, amount, whom, V_ETHER)),
+            made(Repay(DOLLAR, amount), Pays(DOLLAR, amount, whom, V_DOLLAR)),
+            made(Repay(DOLLAR, amount, is_all=True), Pays(DOLLAR, None, whom, V_DOLLAR)),
+        ]
+        if signer != ME:
+            return paid
+        whole = made(Withdraw(WETH, None), Takes(WETH, None, None))
+        tokens = replace(whole, free=frozenset(range(4, 36)))  # how many of its own tokens: all is what it is read as
+        return [
+            *paid,
+            tokens,
+            made(Withdraw(WETH, amount), Takes(WETH, amount, None)),
+            made(Borrow(DOLLAR, amount), Borrows(DOLLAR, amount, None)),
+        ]
+
+    return amounts.map(each).flatmap(st.sampled_from)
+
+
 # --- perpetual venues ------------------------------------------------------------------------------------------------
 
 A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
@@ -496,6 +535,7 @@ SUBJECTS: list[Subject] = [
     Subject("toy_bank", _toy, TOY_LIST, LENT),
     Subject("morpho_blue", _morpho, BLUE_LIST, LENT),
     Subject("compound_v3", _comet, COMET_LIST, of_lending(COMET_LOAN)),
+    Subject("compound_v2", _venus, V2_LIST, of_lending(V2_LOAN)),
     Subject("token", _token, LENDING_LIST, LENT),
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),

@@ -31,6 +31,7 @@ from subjects import (
     Subject,
 )
 from toy_bank.abi import BANK as TOY_ABI
+from venus_builders import V_DOLLAR, V_ETHER
 
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Bps, Usd, Wei, mul_div_down
@@ -44,6 +45,8 @@ ABIS = (
     "aave_v3_pool",
     "morpho_blue",
     "compound_v3",
+    "compound_v2_comptroller",
+    "compound_v2_token",
     "uniswap_v3_swap_router_02",
     "simple_7702_account",
     "perp_v2_vault",
@@ -61,6 +64,10 @@ FUNCTIONS = {
     **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
     BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow"},
     COMET.comet: {"supplyTo", "withdrawTo"},
+    **{
+        token: {"mint", "mintBehalf", "redeem", "redeemUnderlying", "borrow", "repayBorrow", "repayBorrowBehalf"}
+        for token in (V_ETHER, V_DOLLAR)
+    },
     BANK: {"supply", "repay", "withdraw", "borrow"},
     ROUTER: {"multicall"},
     ME: {"executeBatch"},
@@ -187,7 +194,7 @@ def test_another_function_or_contract_is_refused(of: Subject, data: st.DataObjec
     made = data.draw(of.made(ME))
     for to in {*of.allowed, STRANGER} - {made.call.to}:
         moved = replace(made.call, to=to)
-        is_alike = any({to, made.call.to} <= kind for kind in (set(of.grounds.assets), A_TOKENS))
+        is_alike = any({to, made.call.to} <= kind for kind in (set(of.grounds.assets), A_TOKENS, {V_ETHER, V_DOLLAR}))
         assert is_alike or refusal(of, moved, grant()) is not None
 
 

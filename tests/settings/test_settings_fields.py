@@ -262,7 +262,7 @@ def test_an_action_that_is_none_lists_those_that_are(faults: Faults) -> None:
 def test_a_venue_that_is_none_is_refused(faults: Faults) -> None:
     """The message names what there is."""
     (fault,) = faults(('"aave_v3"', '"aave"'))
-    known = "'aave_v3', 'morpho_blue', 'compound_v3', 'perp_v2' or 'gmx_v2'"
+    known = "'aave_v3', 'morpho_blue', 'compound_v3', 'compound_v2', 'perp_v2' or 'gmx_v2'"
     assert fault == f"positions[0].venue (in 'eth-loop'): must be {known}"
 
 

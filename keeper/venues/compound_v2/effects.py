@@ -1,0 +1,47 @@
+"""What calls to a Compound v2 token do: the gate's own reading of them, apart from ``calls``, which makes them."""
+
+from __future__ import annotations
+
+from keeper.core.units import UINT256_MAX, Address
+from keeper.venues.codec.calldata import decoder, refuse
+from keeper.venues.effects import Borrows, Decoder, Effect, Pays, Takes
+
+
+def token_decoder(token: Address, asset: Address) -> Decoder:
+    """Return what a call to a token does. It takes what is paid by its own allowance; nobody named is the sender."""
+
+    def supply(amount: int) -> tuple[Effect, ...]:
+        refuse(amount == UINT256_MAX, "a supply of all there is")
+        return (Pays(asset, amount, None, token),)
+
+    def supply_for(owner: Address, amount: int) -> tuple[Effect, ...]:
+        refuse(amount == UINT256_MAX, "a supply of all there is")
+        return (Pays(asset, amount, owner, token),)
+
+    def redeem(_: int) -> tuple[Effect, ...]:
+        return (Takes(asset, None, None),)
+
+    def redeem_amount(amount: int) -> tuple[Effect, ...]:
+        refuse(amount == UINT256_MAX, "all there is")
+        return (Takes(asset, amount, None),)
+
+    def borrow(amount: int) -> tuple[Effect, ...]:
+        return (Borrows(asset, amount, None),)
+
+    def repay(amount: int) -> tuple[Effect, ...]:
+        return (Pays(asset, None if amount == UINT256_MAX else amount, None, token),)
+
+    def repay_for(owner: Address, amount: int) -> tuple[Effect, ...]:
+        return (Pays(asset, None if amount == UINT256_MAX else amount, owner, token),)
+
+    return decoder(
+        {
+            "mint(uint256)": supply,
+            "mintBehalf(address,uint256)": supply_for,
+            "redeem(uint256)": redeem,
+            "redeemUnderlying(uint256)": redeem_amount,
+            "borrow(uint256)": borrow,
+            "repayBorrow(uint256)": repay,
+            "repayBorrowBehalf(address,uint256)": repay_for,
+        }
+    )
