@@ -13,10 +13,10 @@ from sandbox.uniswap_v4.desk import UniswapV4Desk
 pytestmark = pytest.mark.world
 
 
-def endangered(scene: Scene, *, depth_usd: int, fee: int = 100) -> UniswapV4Desk:
+def endangered(scene: Scene, *, depth_usd: int, fee: int = 100, times: int = 1) -> UniswapV4Desk:
     """A hundred ether against 152,000 dollars near liquidation, and a pool of v4 at the feeds' price."""
     scene.rules, scene.lends = FLASH_RULE, True
-    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR}).crash("1922.89")
+    scene.open({"WETH": times * 100 * ETHER}, {"USDC": times * 152_000 * DOLLAR}).crash("1922.89")
     desk = UniswapV4Desk(scene.world)
     desk.pool("WETH", "USDC", fee=fee, depth_usd=depth_usd)
     scene.write()
@@ -78,7 +78,7 @@ def test_a_wrong_manager_is_named(scene: Scene) -> None:
 
 def test_a_sale_is_split_where_two_pools_ask_less_than_one(scene: Scene) -> None:
     """A pool of v3 and one of v4 in one bundle: cheaper by more than its gas, and nothing left anywhere."""
-    desk = endangered(scene, depth_usd=40_000_000, fee=500)
+    desk = endangered(scene, depth_usd=40_000_000, fee=500, times=4)
     before = scene.nonce()
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]

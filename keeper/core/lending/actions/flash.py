@@ -39,8 +39,10 @@ from keeper.core.lending.proposals import (
 from keeper.core.lending.quotes import Quote
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import WAD, Amount, Usd, mul_div_up, ratio_text
+from keeper.core.units import BPS, WAD, Amount, Usd, mul_div_up, ratio_text
 
+LEAST_SAVED = 8
+"""Basis points of a sale that two pools must save: for less no second one is brought in, however cheap gas is."""
 BY_LOAN = " with a loan of the same transaction"
 """How such a way is called, behind its pair."""
 
@@ -138,7 +140,8 @@ def _sized(
 def _two_ways(pair: Pair, sale: Sale, quote: Quote, terms: PlanTerms) -> _Sized:
     """Return the sale by two pools where that is cheaper by more than its gas, each at the worst price of the whole."""
     gas = Usd(mul_div_up(ANOTHER_WAY * terms.fee_per_gas, terms.native_price, WAD))
-    two = terms.quotes.split(pair.sell.asset, pair.buy.asset, sale.bought, pair.sell.amount_down(gas))
+    dearer = max(pair.sell.amount_down(gas), mul_div_up(quote.sold, LEAST_SAVED, BPS))
+    two = terms.quotes.split(pair.sell.asset, pair.buy.asset, sale.bought, dearer)
     if two is None:
         return _Sized(sale, quote)
     large, little = two
