@@ -25,7 +25,7 @@ def in_house(
     settings: Settings, work: Callable[[Opened], Awaitable[Exit]], *, is_live: bool, is_look: bool = False
 ) -> Exit:
     """Build the engine, do the work in it, take it down."""
-    from keeper.service import app  # noqa: PLC0415 - for those that need a engine
+    from keeper.service import app  # noqa: PLC0415 - for those that need an engine
 
     async def inside() -> Exit:
         async with app.opened(settings, is_live=is_live, is_look=is_look, prompt=prompt(), in_full=True) as engine:

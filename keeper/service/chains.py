@@ -1,4 +1,4 @@
-"""Several chains in one process: a engine and a loop each. One's trouble is its own; the end is for all."""
+"""Several chains in one process: an engine and a loop each. One's trouble is its own; the end is for all."""
 
 from __future__ import annotations
 
