@@ -307,6 +307,31 @@ def resume(
 
 
 @app.command()
+def panic(
+    positions: Annotated[list[str] | None, typer.Argument(help="Positions, by name.", show_default=False)] = None,
+    config: Config = DEFAULT,
+    everything: Everything = False,
+    live: Live = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask for no confirmation.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Call off what was ordered and is not done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Close or deleverage positions now, as the settings' [[panic]] declares; without --live only show it.
+
+    Goes through the same rehearsal, limits and gate as any rule. The other rules of these positions are paused.
+    """
+    (settings,) = kept_of([config])
+    from keeper.cli import panic as panics
+
+    if off:
+        panics.call_off(settings)
+    names = panics.meant(settings, positions or (), everything=everything)
+    warn_if_live(live=live)
+    log_to_stderr(verbose=False)
+    panics.panic(settings, names, live=live, is_sure=yes, as_json=as_json)
+
+
+@app.command()
 def doctor(
     config: Config = DEFAULT,
     send_test: Annotated[bool, typer.Option("--send-test", help="Send a test to every alarm address as well.")] = False,

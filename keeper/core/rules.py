@@ -26,6 +26,8 @@ from keeper.core.units import Address, Bps, Usd, Wad, Wei
 WORST_OF_USUAL = 10
 NO_RATIO = Wad(0)
 WEEK_S = 7 * 86_400
+ORDERED = "keeper panic"
+"""How the rule is called that its owner's own order puts in force."""
 MOST_SLIPPAGE = 2_000
 """Basis points: no settings file may allow more."""
 
@@ -88,6 +90,11 @@ class Rule(Generic[P]):
     def rearranges(self) -> bool:
         """Whether the rule moves what is there into other assets."""
         return any(action.reaches for action in self.actions)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether its owner ordered it: no pause holds it, and more than liquidation is at stake."""
+        return self.name == ORDERED
 
 
 @dataclass(frozen=True, slots=True)

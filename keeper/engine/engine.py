@@ -19,7 +19,7 @@ from keeper.core.notices import sentence
 from keeper.core.pauses import from_plain, holding, key_of
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Assessment, Unjudged
+from keeper.core.rules import ORDERED, Assessment, Unjudged
 from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.history import PerpMemory
@@ -310,7 +310,10 @@ class Engine:
         """Return which rules their owner paused: asked anew each time, for another process writes it."""
         network, now = self.reader.network, self.clock.wall()
         found = from_plain(await self.journal.facts.get(key_of(network.chain_id, network.name)))
-        held = {(r.position, r.name): holding(found, r.position, r.name, int(now)) for r in rules} if found else {}
+        if not found:
+            return {}
+        mine = [r for r in rules if r.name != ORDERED]  # what its owner orders now, no pause holds
+        held = {(r.position, r.name): holding(found, r.position, r.name, int(now)) for r in mine}
         return {key: pause.subject for key, pause in held.items() if pause is not None}
 
     async def past_of(self, rule: Ruled, block: BlockRef, doing: Doing = "act") -> Past:

@@ -32,6 +32,7 @@ from keeper.service.fire_drill import FireDrill
 from keeper.service.heads import Arrivals
 from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
+from keeper.service.panic import Panic
 from keeper.service.watchful import Watchful, heartbeat_of
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
@@ -59,6 +60,7 @@ class Daemon:
         self._aftermath = Aftermath(
             engine.journal, engine.observer, spenders, engine.terms.max_fee, takes_out=self._takes_out
         )
+        self.panic = Panic(engine, settings)
         self._lending = CarryOn(engine.journal, engine.state.rules, until_target)
         self._perps = CarryOn(engine.journal, engine.perps.rules, until_target)
         self._books = CarryOn(engine.journal, engine.perps.book_rules, until_target)
@@ -117,7 +119,9 @@ class Daemon:
             await self._engine.hear_of_plans()
             if self._fell_short:  # maybe since just now
                 await self.look_back()
+            await self.panic.heed()
             results = await self._judge(head)
+            await self.panic.saw(results)
             if self._early:
                 self._early.reconcile()
                 await self._early.follow()
@@ -159,8 +163,8 @@ class Daemon:
         for flaw in self._engine.reader.known.flaws:
             self._engine.observer.raise_alarm(f"flaw:{flaw}", "Something cannot be done", flaw)
         needless = _needless(results) | self._afar
-        self._engine.state.rules = self._lending.at_rest(needless)
-        self._engine.perps.rules = self._perps.at_rest(needless)
+        self._engine.state.rules = self.panic.loans(self._lending.at_rest(needless))
+        self._engine.perps.rules = self.panic.perps(self._perps.at_rest(needless))
         self._engine.perps.book_rules = self._books.at_rest(needless)
         if any(hold.reason is Reason.NODE_AWAY for result in results for hold in result.holds):
             self._arrivals.again()  # a position could not be seen to: the block is not done with

@@ -19,6 +19,7 @@ def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, Keysto
     """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
     acting = {r.position for r in settings.rules if r.actions}
     acting |= {rule.position for rule in settings.perp_rules if rule.actions or rule.rests}
+    acting |= {r.position for r in settings.panic_rules} | {r.position for r in settings.perp_panic_rules}
     acting |= {name for rule in settings.book_rules for name in settings.traded_by(rule)}
     keys: dict[Address, KeystoreSigner] = {}
     for position in settings.positions:

@@ -43,6 +43,7 @@ from keeper.settings.model import (
     Signer,
     WebSettings,
 )
+from keeper.settings.panics import build_panic, kind_of, panic_faults
 from keeper.settings.rule_kinds import family_about
 from keeper.settings.rules import build_rule
 from keeper.settings.safes import safe_faults
@@ -75,6 +76,8 @@ def load(
     file = _checked(raw, schema.KeeperFile, path, faults)
     faults += [f"{path}: {fault}" for fault in contradictions(raw, env)]
     faults += environment_faults(env)
+    if file is not None:
+        faults += [f"{path}: {fault}" for fault in panic_faults(file.panic, {p.name: p.venue for p in file.positions})]
     network = _network_file(raw, path, faults)
     if faults or file is None or network is None:
         raise SettingsError(faults)
@@ -183,6 +186,8 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         perp_rules=tuple(build_rule(rule, PERP) for rule in file.rules if family_about(rule, venues) is Family.PERP),
         books=tuple(build_book(book, signers) for book in file.books),
         book_rules=tuple(build_rule(rule, BOOK) for rule in file.rules if family_about(rule, venues) is Family.BOOK),
+        panic_rules=tuple(build_panic(t, LENDING) for t in file.panic if kind_of(t, venues) is Family.LENDING),
+        perp_panic_rules=tuple(build_panic(t, PERP) for t in file.panic if kind_of(t, venues) is Family.PERP),
         signers=tuple(signers.values()),
         safety=Safety(
             health_floor=Wad(scaled(safety.health_factor_floor, WAD)),

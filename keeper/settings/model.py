@@ -303,6 +303,11 @@ class Settings:
     """Whether orders may be left with an exchange that lets none be tried: by quote and bounds alone."""
 
     web: WebSettings = WebSettings()
+
+    panic_rules: tuple[Rule, ...] = ()
+    """What ``keeper panic`` does to loans."""
+    perp_panic_rules: tuple[PerpRule, ...] = ()
+    """What it does to perpetual positions."""
     names: tuple[NamedAccount, ...] = ()
     """Accounts written as names of ENS. Until all have an address, nothing may be done with these settings."""
 

@@ -235,3 +235,16 @@ class RuleTable(Table):
     def about(self) -> str:
         """The name of the position or the book."""
         return self.position or self.book or ""
+
+
+class PanicTable(Table):
+    """[[panic]]. What ``keeper panic`` does to a position."""
+
+    position: Text
+    restore: Annotated[_Restore | _Close, Discriminator(_kind_of_restore)] = "close"
+    actions: tuple[ActionName, ...] = Field(min_length=1)
+    limits: LimitsTable = LimitsTable.model_construct(max_slippage_bps=50)
+
+    @property
+    def book(self) -> None:
+        """None: it is never about a book."""

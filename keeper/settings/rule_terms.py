@@ -16,7 +16,7 @@ from keeper.core.rules import Kind
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.units import decimal_of, largest, smallest
 from keeper.settings.rule_keys import TARGETS, Metrics, either, targets_of, triggers_of
-from keeper.settings.rule_schema import RestoreTable, RuleTable, WhenTable, measure_of
+from keeper.settings.rule_schema import PanicTable, RestoreTable, RuleTable, WhenTable, measure_of
 
 A = TypeVar("A", bound=Action)
 STEP = 10**4
@@ -93,7 +93,7 @@ def room_of(table: RuleTable, metrics: Metrics[P]) -> Decimal:
     return when_bound(table) - abs(target_in(restore)[1])
 
 
-def actions_of(table: RuleTable, actions: Mapping[str, A]) -> tuple[A, ...]:
+def actions_of(table: RuleTable | PanicTable, actions: Mapping[str, A]) -> tuple[A, ...]:
     """Return what a rule may do, in the owner's order; nothing where it only alerts."""
     return tuple(actions[key] for key in dict.fromkeys(table.actions) if key != ALERT)
 

@@ -17,7 +17,7 @@ from keeper.core.metrics import P
 from keeper.core.rules import NO_RATIO, WEEK_S, Kind, Limits, Rule
 from keeper.core.units import USD, WAD, Bps, Usd, Wad, Wei, scaled
 from keeper.settings.rule_keys import triggers_of
-from keeper.settings.rule_schema import LimitsTable, RuleTable, measure_of
+from keeper.settings.rule_schema import LimitsTable, PanicTable, RuleTable, measure_of
 from keeper.settings.rule_terms import (
     actions_of,
     bound_faults,
@@ -127,7 +127,7 @@ def limit_faults(table: LimitsTable) -> Iterator[str]:
             yield f"limits.{name}: {value} must be positive; leave the key out for no limit"
 
 
-def limits_of(of: RuleTable) -> Limits:
+def limits_of(of: RuleTable | PanicTable) -> Limits:
     """Return the limits in the core's units."""
 
     def dollars(value: Decimal | None) -> Usd | None:
@@ -143,11 +143,11 @@ def limits_of(of: RuleTable) -> Limits:
         max_spend_per_day=dollars(table.max_spend_per_day_usd),
         max_fee=None if table.max_fee_gwei is None else Wei(scaled(table.max_fee_gwei, _GWEI)),
         max_cost=_most_cost(of),
-        least_margin_ratio=NO_RATIO if of.book is None else Wad(scaled(least_ratio_of(of), WAD)),
+        least_margin_ratio=_least_ratio(of),
     )
 
 
-def _most_cost(of: RuleTable) -> Bps | None:
+def _most_cost(of: RuleTable | PanicTable) -> Bps | None:
     """Return what a rule that rearranges may cost; of others it is no bound."""
     given = of.limits.max_cost_bps
     return Bps(given) if given is not None else USUAL_COST if set(of.actions) & set(REARRANGING) else None
@@ -156,3 +156,9 @@ def _most_cost(of: RuleTable) -> Bps | None:
 def least_ratio_of(table: RuleTable) -> Decimal:
     """Return the margin ratio below which a book's own trades never take a hedge."""
     return table.min_margin_ratio or LEAST_RATIO
+
+
+def _least_ratio(of: RuleTable | PanicTable) -> Wad:
+    if isinstance(of, PanicTable) or of.book is None:
+        return NO_RATIO
+    return Wad(scaled(least_ratio_of(of), WAD))

@@ -27,7 +27,7 @@ from keeper.settings.fields import (
     Whole,
 )
 from keeper.settings.perp_schema import BookTable, Table
-from keeper.settings.rule_schema import RuleTable
+from keeper.settings.rule_schema import PanicTable, RuleTable
 from keeper.settings.venue_schema import TABLES, MarketsTable, as_table
 from keeper.venues.ports import VenueTable
 from keeper.venues.registry import VENUES
@@ -327,6 +327,7 @@ class KeeperFile(Table):
     positions: tuple[PositionTable, ...] = Field(min_length=1)
     books: tuple[BookTable, ...] = ()
     rules: tuple[RuleTable, ...] = ()
+    panic: tuple[PanicTable, ...] = ()
     safety: SafetyTable = SafetyTable()
     exposure: ExposureTable | None = None
     alerts: AlertsTable = AlertsTable()

@@ -108,7 +108,7 @@ def _ceiling(
     after = rehearsed.after if plan.is_partial else None
     found = stake(assessed, safe_health(rule, assessed.figures), engine.terms.fee_share, paid, after)
     ceiling = lowest(cap, bill.fee_for(found.left))
-    if worth is not None and ceiling is not None and plan.intent.for_more_than_health:
+    if worth is not None and ceiling is not None and (plan.intent.for_more_than_health or rule.is_ordered):
         ceiling = lowest(cap, Wei(max(ceiling, worth)))
     return found, ceiling
 

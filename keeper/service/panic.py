@@ -1,0 +1,97 @@
+"""``keeper panic``: what its owner ordered to be closed or deleveraged, by the engine's own rules, gate and lane."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from keeper.core.decide import NEEDLESS, Hold, asked_for
+from keeper.core.lending.rules import Rule
+from keeper.core.panics import Order, from_plain, in_force, key_of, plain
+from keeper.core.pauses import ABOUT, Pause, with_pause
+from keeper.core.pauses import from_plain as pauses_from
+from keeper.core.pauses import key_of as pauses_key
+from keeper.core.pauses import plain as plain_pauses
+from keeper.core.perp.rules import PerpRule
+from keeper.core.reasons import Reason
+from keeper.engine.result import Result
+from keeper.journal import JournalError
+from keeper.journal.ports import History
+from keeper.service.opened import Opened
+from keeper.settings import Settings
+
+DONE = (*NEEDLESS, Reason.CLOSED, Reason.NO_POSITION)
+
+
+class Panic:
+    """The orders of one engine: looked for before each block, in force until their targets are met."""
+
+    def __init__(self, engine: Opened, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self.order = Order((), 0)
+
+    async def heed(self) -> None:
+        """Put in force what was ordered since the last block. A journal that is away leaves all as it was."""
+        try:
+            self.order = await ordered(self._engine.journal, self._settings)
+        except JournalError:
+            return  # reported where it matters
+        self._engine.state.rules = self.loans(self._engine.state.rules)
+        self._engine.perps.rules = self.perps(self._engine.perps.rules)
+
+    def loans(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """Return the rules of loans that are in force."""
+        return in_force(rules, self._settings.panic_rules, self.order.positions)
+
+    def perps(self, rules: Sequence[PerpRule]) -> tuple[PerpRule, ...]:
+        """Return the rules of perpetual positions that are in force."""
+        return in_force(rules, self._settings.perp_panic_rules, self.order.positions)
+
+    async def saw(self, results: Sequence[Result]) -> None:
+        """A block was judged: what is where its owner wanted it is done with, and he hears so."""
+        done = [r.name for r in results if r.name in self.order.positions and _is_done(r)]
+        if not done:
+            return
+        try:
+            left = (await ordered(self._engine.journal, self._settings)).without(done)
+            await self._engine.journal.facts.set(_key(self._settings), plain(left))
+        except JournalError:
+            return  # the same is found at the next block
+        self.order = left
+        for name in done:
+            body = "It is where you wanted it. Its other rules stay paused: keeper resume --position ends that."
+            self._engine.observer.noticed(name, Reason.RESTORED, f"{name}: what you ordered is done", body)
+
+
+async def ordered(journal: History, settings: Settings) -> Order:
+    """Return what is ordered and not done. Raises JournalError."""
+    return from_plain(await journal.facts.get(_key(settings)))
+
+
+async def give_order(journal: History, settings: Settings, names: Sequence[str]) -> Order:
+    """Write an order down; the other rules of its positions are paused, lest they undo it. Raises JournalError."""
+    now, network = int(time.time()), settings.network
+    key = pauses_key(network.chain_id, network.name)
+    pauses = pauses_from(await journal.facts.get(key))
+    for name in names:
+        pauses = with_pause(pauses, Pause(ABOUT, name, now))
+    await journal.facts.set(key, plain_pauses(pauses))
+    order = (await ordered(journal, settings)).also(names, now)
+    await journal.facts.set(_key(settings), plain(order))
+    return order
+
+
+async def take_back(journal: History, settings: Settings) -> Order:
+    """Forget what is ordered and not done, and return it. What is paused stays so. Raises JournalError."""
+    order = await ordered(journal, settings)
+    await journal.facts.set(_key(settings), None)
+    return order
+
+
+def _is_done(of: Result) -> bool:
+    return isinstance(of.decision, Hold) and asked_for(of.holds).reason in DONE
+
+
+def _key(settings: Settings) -> str:
+    return key_of(settings.network.chain_id, settings.network.name)
