@@ -17,8 +17,9 @@ from keeper.core.lending.rules import LendingAssessment
 from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.reasons import Reason
+from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address
+from keeper.core.units import Address, ratio_text
 from keeper.engine.armed.arm import Arming
 from keeper.engine.armed.oracle_events import Early
 from keeper.engine.cycle import cycle
@@ -33,6 +34,7 @@ from keeper.service.heads import Arrivals
 from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
 from keeper.service.panic import Panic
+from keeper.service.supervisor import Supervisor
 from keeper.service.watchful import Watchful, heartbeat_of
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
@@ -61,6 +63,7 @@ class Daemon:
             engine.journal, engine.observer, spenders, engine.terms.max_fee, takes_out=self._takes_out
         )
         self.panic = Panic(engine, settings)
+        self._supervisor = Supervisor()
         self._lending = CarryOn(engine.journal, engine.state.rules, until_target)
         self._perps = CarryOn(engine.journal, engine.perps.rules, until_target)
         self._books = CarryOn(engine.journal, engine.perps.book_rules, until_target)
@@ -87,6 +90,7 @@ class Daemon:
             async for head in self._arrivals.heads():
                 await self.one(head)
                 self._housekeeping.begin(jobs)
+            self._supervisor.stopping()
             await self._arming.close()
             await self._diary.close()
             await self._drill.close()
@@ -145,6 +149,7 @@ class Daemon:
         self._drill.begin()
         if is_judged:
             await self._watchful.saw(results)
+            self._supervisor.judged(f"{self._engine.terms.mode}, block {head.number}: {_shortly(results)}")
         await self._housekeeping.chores(head)
 
     async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
@@ -330,6 +335,14 @@ class Daemon:
         """Write down what the owner heard. That it cannot be is reported elsewhere, and costs an alarm heard twice."""
         with contextlib.suppress(JournalError):
             await self._engine.remember_alarms()
+
+
+def _shortly(results: tuple[Result, ...]) -> str:
+    """Return in a few words how all stands: for a line of status."""
+    lowest = sorted(_health(results).items(), key=lambda one: one[1])[:3]
+    unknown = sum(isinstance(r.assessed, Unjudged) for r in results)
+    words = [f"{name} {ratio_text(health)}" for name, health in lowest]
+    return ", ".join([*words, *([f"{unknown} unknown"] if unknown else [])]) or "watching"
 
 
 def _needless(results: tuple[Result, ...]) -> set[str]:
