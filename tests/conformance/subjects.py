@@ -60,6 +60,7 @@ from keeper.venues.codec.abi import address
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.contracts.safe import Safe, encode_back, encode_by_owner
+from keeper.venues.contracts.savings import PoolSupply, VaultShares
 from keeper.venues.effects import (
     Approves,
     Borrows,
@@ -71,6 +72,7 @@ from keeper.venues.effects import (
     Claims,
     Closes,
     Decoder,
+    Draws,
     Effect,
     GivesBack,
     Insists,
@@ -317,6 +319,20 @@ def _vault(signer: Address) -> st.SearchStrategy[Made]:
     return st.builds(each, assets, amounts, st.lists(_aave(signer), max_size=3)).flatmap(st.sampled_from)
 
 
+# --- savings: what is drawn from them is the signer's own, for his own wallet -----------------------------------------
+
+SHARES, RECEIPT, SAVED_AT = (address("0x" + f"d{i}" * 20) for i in range(3))
+SAVERS = (VaultShares(SHARES, DOLLAR), PoolSupply(RECEIPT, WETH, SAVED_AT))
+SAVINGS_LIST: Mapping[Address, Decoder] = {saver.teller: saver.decoder() for saver in SAVERS}
+
+
+def _savings(signer: Address) -> st.SearchStrategy[Made]:
+    vault, pool = SAVERS
+    of_vault = amounts.map(lambda a: Made(vault.encode(a, signer), (Draws(DOLLAR, a, signer, signer),)))
+    of_pool = amounts.map(lambda a: Made(pool.encode(a, signer), (Draws(WETH, a, None, signer),)))
+    return st.one_of(of_vault, of_pool)
+
+
 # --- a venue of the tests' own: the suite is written for whoever adds one --------------------------------------------
 
 BANK = address("0x00000000000000000000000000000000000BA4c0")
@@ -540,6 +556,7 @@ SUBJECTS: list[Subject] = [
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),
     Subject("bundler3", _bundle, BUNDLER_LIST, LENT_AND_SUPPLIED),
+    Subject("savings", _savings, SAVINGS_LIST, LENT),
     Subject("safe", _safe, SAFE_LIST, LENT),
     Subject("balancer_v3", _vault, SAFE_LIST, LENT),
     Subject("perp_v2", _perp, perp_v2.decoders(PERP, PERP_SCOPE, PERP_POSITION), of_perp(PERP_POSITION)),

@@ -23,6 +23,8 @@ from subjects import (
     PERP,
     POOL,
     ROUTER,
+    SAVED_AT,
+    SHARES,
     STRANGER,
     SUBJECTS,
     VAULT,
@@ -42,6 +44,8 @@ from keeper.venues.effects import Approves, Bundles, Call, Carries, Effect, Leaf
 
 ABIS = (
     "erc20",
+    "erc4626",
+    "pool_receipt",
     "aave_v3_pool",
     "morpho_blue",
     "compound_v3",
@@ -68,6 +72,8 @@ FUNCTIONS = {
         token: {"mint", "mintBehalf", "redeem", "redeemUnderlying", "borrow", "repayBorrow", "repayBorrowBehalf"}
         for token in (V_ETHER, V_DOLLAR)
     },
+    SHARES: {"withdraw"},
+    SAVED_AT: {"withdraw"},
     BANK: {"supply", "repay", "withdraw", "borrow"},
     ROUTER: {"multicall"},
     ME: {"executeBatch"},
