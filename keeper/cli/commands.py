@@ -308,7 +308,9 @@ def resume(
 
 @app.command()
 def panic(
-    positions: Annotated[list[str] | None, typer.Argument(help="Positions, by name.", show_default=False)] = None,
+    positions: Annotated[
+        list[str] | None, typer.Argument(help="Positions, by name.", show_default=False, autocompletion=subjects)
+    ] = None,
     config: Config = DEFAULT,
     everything: Everything = False,
     live: Live = False,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from keeper.core.family import Family
+from keeper.core.rules import ORDERED
 from keeper.settings.fields import as_alarm_url, as_heartbeat_url, as_journal_url, as_url, is_address, urls_in
 from keeper.settings.raw import Raw, address, hedges_of, tables, text, venues_of
 from keeper.settings.several_rules import faults_of_rules
@@ -23,6 +24,9 @@ def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
     for kind in ("signers", "positions", "books", "rules"):
         for name in _repeated(text(table, "name") for _, table in tables(raw, kind)):
             yield f"{kind}: the name {name!r} is used twice"
+    for i, table in tables(raw, "rules"):
+        if text(table, "name") == ORDERED:
+            yield f"rules[{i}].name: {ORDERED!r} is how an order of yours is called; choose another"
     named = {text(table, "name") for _, table in tables(raw, "positions")}
     for i, table in tables(raw, "books"):
         if text(table, "name") in named:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
-from keeper.core.metrics import P, Target
+from keeper.core.metrics import P, Subject, Target
 from keeper.core.panics import ordered_rule
 from keeper.core.perp.kind import PERP
 from keeper.core.rules import Kind, Rule
@@ -47,22 +47,25 @@ def panic_faults(listed: Sequence[PanicTable], venues: Mapping[str, str]) -> Ite
 
 def _faults(table: PanicTable, kind: Kind[P, Any, Any], words: str) -> Iterator[str]:
     yield from misplaced_target(table.restore, kind, words)
-    wrong = [a for a in table.actions if a not in kind.actions or kind.actions[a].adds_leverage]
+    fit = [key for key, action in kind.actions.items() if not (action.adds_leverage or action.reaches)]
+    wrong = [a for a in table.actions if a not in fit]
     if wrong:
-        fit = [key for key, action in kind.actions.items() if not action.adds_leverage]
         yield f"actions: {', '.join(wrong)} brings {words} out of nothing; here: {', '.join(fit)}"
     elif not isinstance(table.restore, str) and not list(misplaced_target(table.restore, kind, words)):
         key, value = target_in(table.restore)
         metric = kind.metrics[key]
-        if not metric.valid_target.allows(value) or not metric.unit.of(value):
+        if metric.band:
+            yield f"restore.{key}: is no way out of danger; name another target"
+        elif not metric.valid_target.allows(value) or not metric.unit.of(value):
             yield f"restore.{key}: {value} {metric.valid_target.value}"
     yield from limit_faults(table.limits)
 
 
 def _target(table: PanicTable, kind: Kind[P, Any, Any]) -> Target[P]:
     if isinstance(table.restore, str):
-        assert kind.closed is not None  # noqa: S101 - checked by panic_faults
-        return kind.closed(None)
+        found = kind.exited if table.restore == "exit" else kind.closed and kind.closed(None)
+        assert found is not None  # noqa: S101 - checked by panic_faults
+        return found
     key, value = target_in(table.restore)
     metric = kind.metrics[key]
-    return Target(metric, metric.unit.of(value))
+    return Target(metric, metric.unit.of(value), Subject(window_s=metric.window_s))

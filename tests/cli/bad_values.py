@@ -29,7 +29,7 @@ def everything() -> dict[str, Any]:
 
 
 def _is_code(text: str) -> bool:
-    return text.startswith("[[") or " = " in text.partition("  #")[0][:26]
+    return text.startswith("[") or " = " in text.partition("  #")[0][:26]
 
 
 def places(of: Any, here: Place = ()) -> Iterator[Place]:

@@ -45,7 +45,7 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
 
 
 def is_code(text: str) -> bool:
-    return text.startswith("[[") or " = " in text.partition("  #")[0][:26]
+    return text.startswith("[") or " = " in text.partition("  #")[0][:26]
 
 
 def test_the_example_names_every_key_there_is() -> None:
