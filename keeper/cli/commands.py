@@ -318,7 +318,7 @@ def panic(
     off: Annotated[bool, typer.Option("--off", help="Call off what was ordered and is not done.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Close or deleverage positions now, as the settings' [[panic]] declares; without --live only show it.
+    """Close or deleverage positions now, as the settings declare; without --live only show it.
 
     Goes through the same rehearsal, limits and gate as any rule. The other rules of these positions are paused.
     """
