@@ -36,6 +36,16 @@ BATCH = address("0x" + "7702" * 10)
 """The account contract that makes one transaction of a plan, on paper."""
 
 
+class PaperObserver(Observer):
+    """Hears of what nobody foresaw, and lets no figure come of it."""
+
+    defect: BaseException | None = None
+
+    def cycle_failed(self, error: BaseException, in_a_row: int) -> None:
+        """Keep the first: a play that goes on without its keeper says nothing of it."""
+        self.defect = self.defect or error
+
+
 @dataclass(frozen=True, slots=True)
 class KeeperTerms:
     """What the owner declared, beside the rules."""
@@ -133,7 +143,7 @@ def engine_on_paper(
         fees=SceneFees(),
         feed=Quiet(),
         clock=SceneClock(scene),
-        observer=Observer("live", None, 3600, lambda: float(scene.now)),
+        observer=PaperObserver("live", None, 3600, lambda: float(scene.now)),
         perps=PerpMemory(journal, "paper", (), (), ()),
         lent=LentMemory(journal, "paper", False),
         movements=movements,

@@ -17,6 +17,7 @@ from keeper.core.units import Address, Wei, gwei_text
 from keeper.execution.convoy import Convoy
 from keeper.execution.course import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.dispatch import Outgoing
+from keeper.execution.holders import OwnKey
 from keeper.execution.lane import Lane
 from keeper.execution.recheck import Change, Drop
 from keeper.journal import Attempt, Transaction
@@ -77,9 +78,12 @@ class PaperLane(Lane):
     def __init__(self, scene: PaperScene, journal: PaperJournal, pool: Mempool, signer: Address, delay: int) -> None:
         nobody: Any = None
         self.signer: Any = PaperSigner(signer)
+        self.holder = OwnKey(signer)
         self.node, self.delegation = nobody, PaperDelegation()  # type: ignore[assignment]
         self._scene, self._rows, self._pool, self._delay = scene, journal, pool, delay
         self._mined: list[Transaction] = []
+        self._due: int | None = None
+        """When a plan that gave way would have been mined: the time belongs to the nonce, and so does another at it."""
         self.convoy = Convoy(self.carry, self.of_decision, journal.written)
 
     def ready_nonce(self, decided_at: BlockRef) -> int | None:
@@ -114,7 +118,8 @@ class PaperLane(Lane):
     async def _mined_after(self, guidance: Guidance) -> None:
         """Wait for its block; every few blocks before it the plan is looked at again."""
         sent = self._pool.number
-        due = sent + self._delay
+        due = max(sent + 1, self._due or sent + self._delay)
+        self._due = None
         while self._pool.number < due:
             await self._pool.until(min(due, self._pool.number + BUMP_BLOCKS))
             if self._pool.number >= due or guidance.reconsider is None:
@@ -123,6 +128,7 @@ class PaperLane(Lane):
                 case Drop(why):
                     raise SendFailedError(why, "taken back before it was mined")
                 case Change():
+                    self._due = due
                     raise PlanChangedError(())
                 case _:
                     pass

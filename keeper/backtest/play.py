@@ -13,7 +13,7 @@ from decimal import Decimal
 from keeper.backtest.calm import Extremes, after_calm, has_sides, may_skip
 from keeper.backtest.course import PriceCourse
 from keeper.backtest.depth import Depth
-from keeper.backtest.engine_on_paper import KeeperTerms, OnPaper, engine_on_paper
+from keeper.backtest.engine_on_paper import KeeperTerms, OnPaper, PaperObserver, engine_on_paper
 from keeper.backtest.market import PaperMarket
 from keeper.backtest.movements import CourseMovements
 from keeper.backtest.scene import PaperFees, PaperScene
@@ -182,6 +182,8 @@ async def _block(stage: Stage, at: int) -> Sequence[Result]:
         engine.state.pace.saw(number, stage.scene.answers(stage.scene.course.time(number)))
     results = await cycle(engine, block)
     await _quiet(stage.paper)
+    if isinstance(engine.observer, PaperObserver) and engine.observer.defect is not None:
+        raise engine.observer.defect
     stage.played += 1
     _note(stage)
     return results

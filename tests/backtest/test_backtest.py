@@ -10,6 +10,7 @@ from plays import BEGIN, DAY, adaptive, came_of, crash, document, fixed, walk, w
 
 from keeper.backtest.course import Inside
 from keeper.backtest.document import BadBacktestError, digest, understood
+from keeper.backtest.lane import PaperLane
 from keeper.backtest.play import PlayedDeed
 from keeper.backtest.report import ground_of, play_on, report
 
@@ -107,8 +108,8 @@ def test_the_same_document_gives_the_same_to_the_digit() -> None:
 
 
 def test_slower_transactions_are_mined_at_a_worse_price() -> None:
-    """Three blocks of delay in a fall: what the plan finds is not what it was decided on."""
-    fast, slow = (came_of(document(FALL, [way(fixed())], delay_blocks=n)) for n in (1, 3))
+    """Forty blocks of delay in a fall: what the plan finds is not what it was decided on."""
+    fast, slow = (came_of(document(FALL, [way(fixed())], delay_blocks=n)) for n in (1, 40))
     assert float(slow["least_health"]) <= float(fast["least_health"])
 
 
@@ -201,3 +202,15 @@ def test_half_a_document_is_refused_with_one_line(change: dict[str, Any]) -> Non
 def test_a_digest_is_of_what_it_is_of() -> None:
     """The order of keys does not matter, figures do."""
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
+
+
+def test_a_defect_ends_a_play_and_no_figure_comes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keeper that stopped sending half way would be scored as one that chose to."""
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("nobody foresaw it")
+
+    monkeypatch.setattr(PaperLane, "carry", broken)
+    monkeypatch.setattr(PaperLane, "send", broken)
+    with pytest.raises(ZeroDivisionError):
+        came_of(document(FALL, [way(fixed())]))
