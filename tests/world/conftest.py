@@ -3,6 +3,7 @@
 No __init__.py in these folders: test modules are told apart by their names.
 """
 
+import copy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +28,12 @@ def running() -> Iterator[World]:
 @pytest.fixture
 def world(running: World) -> Iterator[World]:
     structlog.reset_defaults()  # a command of another test may have sent the log elsewhere
-    snapshot = running.snapshot()
+    snapshot, known = running.snapshot(), copy.deepcopy(running.addresses)
     yield running
     running.rpc("evm_setAutomine", True)
     running.revert(snapshot)
+    running.addresses.clear()
+    running.addresses.update(known)  # a test may have put one in another's place
     running.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**8))
     running.set_timestamp_interval(12)
 
