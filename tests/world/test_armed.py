@@ -388,12 +388,15 @@ def test_killed_between_journal_and_wire_it_is_sent_once(scene: Scene) -> None:
     command = [sys.executable, str(launch), "after_journal_at_once:1", "run", "--live", "-v", "-c", str(scene.config)]
     log = scene.folder / "killed"
     with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, cwd=scene.folder) as process:
-        give_up = time.monotonic() + 30
-        while '"event": "armed"' not in log.read_text():
-            assert time.monotonic() < give_up, log.read_text()
-            time.sleep(0.05)
-        scene.world.set_price("WETH", "1955")
-        process.wait(30)
+        try:
+            give_up = time.monotonic() + 30
+            while '"event": "armed"' not in log.read_text():
+                assert time.monotonic() < give_up, log.read_text()
+                time.sleep(0.05)
+            scene.world.set_price("WETH", "1955")
+            process.wait(30)
+        finally:
+            process.kill()  # whatever came of it, nobody acts in the world of the next test
     assert (scene.folder / "died-at").exists(), log.read_text()
     assert scene.nonce() == before
     with scene.running("--live") as keeper:
