@@ -103,5 +103,5 @@ def _is_there(store: Store) -> bool:
 
 def _journal(store: Store, exposed: tuple[str, ...]) -> Journal:
     transactions = Transactions(store)
-    decisions, bursts, facts = Decisions(store), Bursts(transactions), Facts(store)
+    decisions, bursts, facts = Decisions(store), Bursts(transactions), Facts.beside(store)
     return Journal(store, decisions, transactions, bursts, facts, Prices(store), Views.beside(store), exposed)

@@ -51,3 +51,12 @@ async def test_old_samples_are_thinned_to_their_lowest_and_forgotten_at_last(tmp
         kept = [(begin + 60, 11), (begin + 600, 29), (NOW - 60, 40)]
         assert await journal.views.since(LIVE, "loop", 0) == tuple(Glimpse(*one) for one in kept)
         assert len(await journal.views.since(LIVE, "other", 0)) == 2
+
+
+async def test_a_fact_written_makes_nothing_stale_that_was_made_ready(tmp_path: Path) -> None:
+    """A daily summary noted down between two blocks must not cost the plan that waits for the second."""
+    async with await open_journal(str(tmp_path / "j.db"), clock=lambda: NOW) as journal:
+        before = journal.tally
+        await journal.facts.set("summary", NOW)
+        assert await journal.facts.get("summary") == NOW
+        assert journal.tally == before
