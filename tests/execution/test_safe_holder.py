@@ -51,6 +51,9 @@ async def test_what_is_shown_is_written_down_and_taken_up_after_a_restart() -> N
     later = holder(facts=facts)
     await later.recall()
     assert later.exposed == first.exposed == 9
+    await later.expose([Use(10, 11)])
+    assert later.exposed == 11
+    assert facts == {f"safe:31337:{SAFE.address}": {"nonce": 11}}
 
 
 async def test_nothing_is_written_for_a_plan_without_a_signature() -> None:
