@@ -33,6 +33,8 @@ class Panic:
 
     async def heed(self) -> None:
         """Put in force what was ordered since the last block. A journal that is away leaves all as it was."""
+        if not (self._settings.panic_rules or self._settings.perp_panic_rules):
+            return  # nothing can be ordered: no block waits for the journal
         try:
             self.order = await ordered(self._engine.journal, self._settings)
         except JournalError:

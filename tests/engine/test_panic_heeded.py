@@ -109,6 +109,19 @@ async def test_a_journal_that_is_away_changes_nothing(monkeypatch: pytest.Monkey
     assert [r.name for r in play.engine.state.rules] == [ORDERED, "protect"]
 
 
+async def test_no_block_asks_the_journal_where_nothing_was_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An owner without a way out pays nothing for it, and no slow journal holds a block up."""
+    play = Play()
+    play.settings.panic_rules = ()
+
+    async def asked(*_: object) -> Any:
+        raise AssertionError("the journal was asked")
+
+    monkeypatch.setattr(type(play.engine.journal.facts), "get", asked)
+    await play.panic.heed()
+    assert play.engine.state.rules == (rule(),)
+
+
 @pytest.mark.parametrize("written", [None, 1, [], {}, {"positions": 3, "since": 1}, {"positions": ["a"], "since": "x"}])
 def test_an_order_that_cannot_be_read_is_none(written: Any) -> None:
     """To sell needs a word."""

@@ -6,6 +6,7 @@ Without an asset the part is all that is no dollar coin: what moves, against wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from keeper.core import names
 from keeper.core.lending.named import is_dollar, no_one_asset
@@ -102,24 +103,13 @@ COLLATERAL_SHARE: Metric[LendingPosition] = Metric(
     figure=percent,
     band=BAND,
 )
-DEBT_SHARE: Metric[LendingPosition] = Metric(
+DEBT_SHARE: Metric[LendingPosition] = replace(
+    COLLATERAL_SHARE,
     key="debt_share",
     words="debt share",
     summary="Which share of all debts an asset is, by value, rounded up. As a target as `collateral_share` is.",
-    unit=Unit.SHARE,
-    sides=(Beyond.ABOVE, Beyond.BELOW),
     measure=_share(owed),
-    at_target=_at_share,
-    risk=Beyond.OUTSIDE,
-    valid=Range.SHARE,
-    valid_target=Range.PART,
-    named="asset",
-    parts=("share", "asset"),
     actions=("swap_debt",),
-    why_only="leaves the shares as they are",
-    says=_says,
-    figure=percent,
-    band=BAND,
 )
 EVERY: Metric[LendingPosition] = Metric(
     key="every",
