@@ -1,7 +1,7 @@
 # The project's commands. Each one sets up what it needs first; once set up that takes about a second.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit chaos mutate survival evidence check bench clean lock tools world
+.PHONY: help setup demo test unit chaos mutate survival evidence check docs bench clean lock tools world
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -48,7 +48,10 @@ evidence: $(VENV)/.keeper ## docs/evidence.md from price files (PRICES=folder of
 mutate: setup ## change each of the most dangerous lines: does a fast test notice? (WORKERS=2)
 	@WORKERS=$(WORKERS) $(PY) tools/mutate.py
 
-check: setup ## lint, format, types, layers
+docs: $(VENV)/.keeper ## the documentation as a site, in site/; a broken link fails (ARGS=serve shows it while you write)
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs --quiet $(or $(ARGS),build --strict)
+
+check: setup docs ## lint, format, types, layers, links of the documentation
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
@@ -63,7 +66,7 @@ lock: ## pin all dependencies anew (needs uv; UPGRADE=1 takes the newest)
 	$(LOCK) --group dev -o requirements-dev.lock
 
 clean: ## remove everything that setup made
-	rm -rf $(VENV) sandbox/node_modules sandbox/morpho/node_modules sandbox/build sandbox/run dist demo-report.json
+	rm -rf $(VENV) sandbox/node_modules sandbox/morpho/node_modules sandbox/build sandbox/run dist site demo-report.json
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from keeper.core.scales import Beyond, Range, Unit, plain
 from keeper.core.units import DAY_S, HOUR_S
 from keeper.settings.rule_keys import either, targets_of, triggers_of
 from keeper.venues.registry import VENUES
+from tools import rule_examples
 
 PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
 HEAD = """\
@@ -25,6 +26,8 @@ HEAD = """\
 Written by `python -m tools.rules` from the metrics of each kind of position (`core/lending/metrics.py`,
 `core/perp/metrics.py`, `core/book/metrics.py`), its actions and `VENUES`. The settings read the same metrics: a key
 that is not here is refused, and so is a figure that makes no sense. How rules are written is in `keeper example`.
+A rule for each trigger follows each table (`tools/rule_examples.py`); a test loads every one of them. Their figures
+show the form. Which figures fit your position, `keeper init` proposes from its own prices.
 """
 FIRES = {
     Beyond.BELOW: "below",
@@ -57,7 +60,15 @@ def page() -> str:
         Family.LENDING,
     )
     perp = _kind("Perpetual positions", PERP, '`"close"` (no size is left)', Family.PERP)
-    return "\n".join([HEAD, *lending, *perp, *_kind("Books", BOOK)])
+    examples = [_examples(of) for of in (rule_examples.LENDING, rule_examples.PERP, rule_examples.BOOKS)]
+    parts = [*lending, *examples[0], *perp, *examples[1], *_kind("Books", BOOK), *examples[2]]
+    return "\n".join([HEAD, *parts]).rstrip() + "\n"
+
+
+def _examples(of: Mapping[str, str]) -> Iterator[str]:
+    yield "### A rule for each trigger\n" if len(of) > 1 else "### A rule\n"
+    for key, rule in of.items():
+        yield f"`{key}`:\n\n```toml\n{rule}\n```\n"
 
 
 def _kind(title: str, kind: Kind[P, Any, Any], close: str | None = None, family: Family | None = None) -> Iterator[str]:
