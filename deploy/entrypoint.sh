@@ -5,6 +5,7 @@
 keeper "$@" &
 child=$!
 trap 'kill -TERM "$child" 2>/dev/null' TERM INT
+trap 'kill -HUP "$child" 2>/dev/null' HUP  # settings read anew
 wait "$child"
 code=$?
 while kill -0 "$child" 2>/dev/null; do

@@ -307,6 +307,19 @@ def resume(
 
 
 @app.command()
+def reload(config: Config = DEFAULT, as_json: Json = False) -> None:
+    """Have a running keeper read its settings anew: all of it or nothing, between two blocks. Shows what differs.
+
+    What is signed and on its way goes on. Who owns, who signs, the chain and the journal need a restart. SIGHUP does it
+    too.
+    """
+    settings = settings_of(config)
+    from keeper.cli import reload as reloads
+
+    reloads.reload(settings, as_json=as_json)
+
+
+@app.command()
 def panic(
     positions: Annotated[
         list[str] | None, typer.Argument(help="Positions, by name.", show_default=False, autocompletion=subjects)

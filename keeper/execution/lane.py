@@ -85,6 +85,10 @@ class Lane:
         """Whether what is pending was followed as long as anything is, and not mined."""
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
 
+    def cap(self, most: Wei | None) -> None:
+        """Offer at most so much per gas from now on, whatever is on its way."""
+        self._pricing.cap = most
+
     async def reconcile(self, patience_s: float | None = None) -> tuple[Transaction, ...]:
         """Take up what an earlier run left signed or pending: say it again, and follow it to its end; return it.
 

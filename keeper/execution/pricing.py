@@ -110,7 +110,7 @@ class Pricing:
         self._node = node
         self._blocks = blocks
         self._signer = signer
-        self._cap = cap
+        self.cap = cap
         self._tolls = Tolls(node)
         self._seen: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 
@@ -145,7 +145,7 @@ class Pricing:
         self, market: FeeMarket, ceiling: Wei | None, purse: Purse | None, asked: Demands = Demands()
     ) -> Offer | NoOffer:
         """Return an offer in a market that is known."""
-        return price(market, (ceiling, self._cap), asked, purse)
+        return price(market, (ceiling, self.cap), asked, purse)
 
 
 UNSENT = Offer(Wei(1), Wei(1))

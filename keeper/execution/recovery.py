@@ -207,6 +207,12 @@ class CarryOn(Generic[R]):
                 self.continued[rule.position, rule.name] = self.until_target(rule)
         return self._now()
 
+    def go_by(self, rules: tuple[R, ...]) -> None:
+        """Go on by other rules: what was cut short is carried on by the rule of that name as it is now."""
+        self.rules = rules
+        known = {(rule.position, rule.name): rule for rule in rules}
+        self.continued = {key: self.until_target(known[key]) for key in self.continued if key in known}
+
     def at_rest(self, positions: Collection[str]) -> tuple[R, ...]:
         """Return the rules; of positions that need nothing they fire at their own triggers again."""
         self.continued = {key: rule for key, rule in self.continued.items() if key[0] not in positions}

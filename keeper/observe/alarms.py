@@ -55,7 +55,7 @@ class Alarms:
     """The troubles of one keeper. ``clock`` is in seconds since 1970: a restart must not make old news new."""
 
     def __init__(self, repeat_s: float, clock: Callable[[], float]) -> None:
-        self._repeat_s = repeat_s
+        self.repeat_s = repeat_s
         self._clock = clock
         self._known: dict[str, Condition] = {}
         self._repeats: dict[str, float] = {}
@@ -66,7 +66,7 @@ class Alarms:
     ) -> HeardNews | None:
         """Return what is news of a trouble that is there now."""
         now = self._clock()
-        repeat = self._repeats[key] = self._repeat_s if repeat_s is None else repeat_s
+        repeat = self._repeats[key] = self.repeat_s if repeat_s is None else repeat_s
         before = self._known.get(key)
         fresh = Condition(key, subject, name, since=now, told_at=now, last_on=now, distance=distance)
         after, news = conditions.on(before, fresh, repeat, self._worst(subject))
@@ -80,7 +80,7 @@ class Alarms:
         before, now = self._known.get(key), self._clock()
         if before is None:
             return None
-        after, news = conditions.off(before, now, self._repeats.get(key, self._repeat_s))
+        after, news = conditions.off(before, now, self._repeats.get(key, self.repeat_s))
         if after is None:
             del self._known[key]
             self._repeats.pop(key, None)

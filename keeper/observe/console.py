@@ -23,6 +23,8 @@ WORDS = {
     "planned": "rule {rule} fires, plan: {plan}, costs {cost}",
     "refused": "plan does not work: {plan}: {detail}",
     "rehearsed": "plan works in rehearsal: {plan}",
+    "reload_refused": "the changed settings are refused, the old ones go on: {faults}",
+    "reloaded": "settings reloaded: {changes}",
     "started": "started on {network} at block {block}: {positions}",
     "stopped": "stopped, nothing left in flight",
 }

@@ -148,6 +148,13 @@ class Voice:
         """Whether no trouble and no line of a subject is kept in mind."""
         return not self.known.has(subject) and not self.lines.has(subject)
 
+    def redirect(self, alarm: Alarm | None, escalation: Alarm | None, repeat_s: float) -> tuple[Delivery, Delivery]:
+        """Send to other addresses from now on; return what still delivers to those before."""
+        left = self._delivery, self._escalation
+        self._delivery, self._escalation = Delivery(alarm, self._failed), Delivery(escalation, self._failed)
+        self.known.repeat_s = repeat_s
+        return left
+
     def close(self) -> None:
         """Wait until the last alarms are out."""
         self._delivery.close()

@@ -16,7 +16,7 @@ from keeper.engine.lending.balances import LentMemory
 from keeper.engine.state import State
 from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Upon
 from keeper.journal import Journal
-from keeper.observe.delivery import AppriseAlarm
+from keeper.observe.delivery import Alarm, AppriseAlarm
 from keeper.observe.observer import Observer
 from keeper.service.connections import caps, nodes
 from keeper.service.journal_file import remembered
@@ -25,6 +25,7 @@ from keeper.service.opened import NodeFees, Opened, RealClock
 from keeper.service.safes_fit import refuse_unfit
 from keeper.service.senders import executor as executor_of
 from keeper.settings import Settings, SettingsError
+from keeper.settings.model import Alerts
 from keeper.snapshot.order_events import VenueLogs
 from keeper.snapshot.reader import ALL_CLOSE, NEAR, Watch
 from keeper.snapshot.safes import safes_of
@@ -69,9 +70,10 @@ async def opened(
         journal = await parts.enter_async_context(await remembered(settings))
         if is_live:
             report_exposed(settings, observer, journal.exposed)
-        reader = _reader(settings, blocks, observer, in_full=in_full or is_look or settings.exposure is not None)
-        parts.push_async_callback(reader.close)
+        reader = reader_of(settings, blocks, observer, in_full=in_full or is_look or settings.exposure is not None)
         engine = _engine(settings, observer, node, reader, journal, is_live=is_live, is_look=is_look)
+        parts.push_async_callback(_close_reader, engine)
+        engine.parts = parts
         if measures or any(looks_ahead(rule) for rule in settings.rules):
             engine.movements = await parts.enter_async_context(measuring(engine, settings, waits=is_look))
         await engine.recall_alarms()
@@ -82,6 +84,11 @@ async def opened(
                 engine.senders[signer.account] = executor
         yield engine
         await engine.settle()
+
+
+async def _close_reader(engine: Opened) -> None:
+    """Close the reader that there is by then: settings that were reloaded have another."""
+    await engine.reader.close()
 
 
 def _engine(
@@ -100,7 +107,7 @@ def _engine(
     scope = "live" if is_live or is_look else "dry_run"
     of_perps = settings.perp_rules, settings.books, settings.book_rules
     return Opened(
-        terms=_terms(settings, is_live=is_live, is_look=is_look),
+        terms=terms_of(settings, is_live=is_live, is_look=is_look),
         state=State(settings.rules),
         reader=reader,
         rehearser=Upon(simulator),
@@ -117,7 +124,7 @@ def _engine(
     )
 
 
-def _reader(settings: Settings, blocks: Blocks, observer: Observer, *, in_full: bool) -> Watch:
+def reader_of(settings: Settings, blocks: Blocks, observer: Observer, *, in_full: bool) -> Watch:
     """Return what reads each block; ``in_full`` every position, however many there are and however far from a rule."""
     near = Bps(max(NEAR, settings.arm_within + 100))
     all_close = len(settings.positions) if in_full else ALL_CLOSE
@@ -148,7 +155,8 @@ async def measuring(engine: Opened, settings: Settings, *, waits: bool) -> Async
         await movements.close()
 
 
-def _terms(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:
+def terms_of(settings: Settings, *, is_live: bool, is_look: bool) -> Terms:
+    """Return what the owner declared beside the rules."""
     return Terms(
         mode="live" if is_live else "dry_run",
         safety=settings.safety,
@@ -171,10 +179,13 @@ def _batches(settings: Settings) -> dict[Address, Address]:
 
 
 def _observer(settings: Settings, called: str, *, is_live: bool, is_look: bool) -> Observer:
-    urls = [] if is_look else [u.reveal() for u in settings.alerts.urls]  # who looks at the screen needs no alarm
-    alarm = AppriseAlarm(urls) if urls else None
-    further = [] if is_look else [u.reveal() for u in settings.alerts.escalate_urls]
-    escalation = AppriseAlarm(further) if further else None
+    alarm, escalation = (None, None) if is_look else channels_of(settings.alerts)  # who looks needs no alarm
     return Observer(
         "live" if is_live else "dry_run", alarm, settings.alerts.repeat_s, called=called, escalation=escalation
     )
+
+
+def channels_of(alerts: Alerts) -> tuple[Alarm | None, Alarm | None]:
+    """Return where alarms go, and where those that last go as well."""
+    urls, further = ([url.reveal() for url in some] for some in (alerts.urls, alerts.escalate_urls))
+    return AppriseAlarm(urls) if urls else None, AppriseAlarm(further) if further else None

@@ -13,6 +13,7 @@ from keeper.service.daemon import Daemon
 from keeper.service.diary import Shown
 from keeper.service.keys import Prompt
 from keeper.service.opened import Opened
+from keeper.service.reload import Reloading
 from keeper.settings import Settings, SettingsError
 
 
@@ -44,8 +45,12 @@ async def keep_all(
             for daemon in daemons:
                 daemon.stop()
 
-        with _on_signals(stop):
+        reloading = Reloading(daemons)
+        listening = asyncio.create_task(reloading.listen())
+        with _on_signals(stop, reloading.ask):
             outcomes = await asyncio.gather(*(_kept(daemon) for daemon in daemons))
+        listening.cancel()
+        await reloading.close()
         when_over()
         for outcome in outcomes:
             if outcome is not None:
@@ -74,12 +79,12 @@ async def _kept(daemon: Daemon) -> Exception | None:
 
 
 @contextlib.contextmanager
-def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+def _on_signals(stop: Callable[[], None], reload: Callable[[], None]) -> Iterator[None]:
+    loop, heeded = asyncio.get_running_loop(), {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
+    for number, do in heeded.items():
+        loop.add_signal_handler(number, do)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in heeded:
             loop.remove_signal_handler(number)

@@ -34,6 +34,7 @@ from keeper.service.heads import Arrivals
 from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
 from keeper.service.panic import Panic
+from keeper.service.renewal import Renewal, take_up
 from keeper.service.supervisor import Supervisor
 from keeper.service.watchful import Watchful, heartbeat_of
 from keeper.settings import Settings
@@ -53,14 +54,16 @@ class Daemon:
         self._engine = engine
         self._diary = Diary(engine, show)
         self._settings = settings
-        self._arrivals = Arrivals(engine, settings, self.reconcile, self._failed)
+        self._arrivals = Arrivals(engine, settings, self.reconcile, self._failed, self._between)
         self._housekeeping = Housekeeping(engine, settings)
         self._failures = 0
         self._good = 0
         self._last: BlockRef | None = None
-        spenders = {name: position.spender for name, position in engine.reader.positions.items()}
+        self._is_over = False
+        self._waiting: tuple[Renewal, asyncio.Future[bool]] | None = None
+        """Settings to be taken up between two blocks, and who waits for it."""
         self._aftermath = Aftermath(
-            engine.journal, engine.observer, spenders, engine.terms.max_fee, takes_out=self._takes_out
+            engine.journal, engine.observer, self._spenders(), engine.terms.max_fee, takes_out=self._takes_out
         )
         self.panic = Panic(engine, settings)
         self._supervisor = Supervisor()
@@ -69,8 +72,7 @@ class Daemon:
         self._books = CarryOn(engine.journal, engine.perps.book_rules, until_target)
         self._arming = Arming(engine, settings.arm_within)
         self._drill = FireDrill(engine, settings.daemon.fire_drill_s)
-        heartbeat = heartbeat_of(engine, settings.alerts)
-        self._watchful = Watchful(engine, settings.alerts, lambda: self._drill.last, heartbeat)
+        self._watchful = self._watching()
         self._early = Early(engine, self._landed) if settings.is_early else None
         engine.state.warms_up = self._early is None  # else it would stand in the way of what needs no read
         self._disagreeing = set[str]()
@@ -87,6 +89,7 @@ class Daemon:
         engine = self._engine
         engine.reader.listen()
         with contextlib.ExitStack() as jobs:
+            jobs.callback(self._ends)
             async for head in self._arrivals.heads():
                 await self.one(head)
                 self._housekeeping.begin(jobs)
@@ -106,6 +109,62 @@ class Daemon:
     def stop(self) -> None:
         """Ask for an orderly end."""
         self._arrivals.stop()
+
+    # --- other settings ----------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """What it goes by now."""
+        return self._settings
+
+    @property
+    def engine(self) -> Opened:
+        """What it keeps with."""
+        return self._engine
+
+    async def renew(self, found: Renewal) -> bool:
+        """Go on by other settings from the next block on; return once it does, or that it is to end."""
+        if self._is_over:
+            return False
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting = found, done
+        self._arrivals.rouse()
+        return await done
+
+    async def _between(self) -> bool:
+        """Take up the settings that wait; return whether there were any: the newest block is judged by them as well."""
+        if self._waiting is None:
+            return False
+        (found, done), self._waiting = self._waiting, None
+        await self._arming.close()
+        await self._drill.close()
+        await take_up(self._engine, self._settings, found)
+        self._go_by(found.settings)
+        done.set_result(True)
+        return True
+
+    def _go_by(self, settings: Settings) -> None:
+        engine = self._engine
+        self._settings = self._arrivals.settings = self._housekeeping.settings = self.panic.settings = settings
+        self._aftermath.spenders, self._aftermath.cap = self._spenders(), settings.max_fee
+        self._lending.go_by(settings.rules)
+        self._perps.go_by(settings.perp_rules)
+        self._books.go_by(settings.book_rules)
+        self._arming = Arming(engine, settings.arm_within)
+        self._drill.every_s = settings.daemon.fire_drill_s
+        self._watchful = self._watching()
+
+    def _ends(self) -> None:
+        self._is_over = True
+        if self._waiting is not None:
+            self._waiting[1].set_result(False)
+
+    def _spenders(self) -> dict[str, Address]:
+        return {name: position.spender for name, position in self._engine.reader.positions.items()}
+
+    def _watching(self) -> Watchful:
+        alerts = self._settings.alerts
+        return Watchful(self._engine, alerts, lambda: self._drill.last, heartbeat_of(self._engine, alerts))
 
     def left(self, error: Exception) -> None:
         """Report that the positions are not kept any more, and why."""

@@ -41,7 +41,7 @@ class FireDrill:
 
     def __init__(self, engine: Opened, every_s: int, start_s: float = START_S) -> None:
         self._engine = engine
-        self._every_s = every_s
+        self.every_s = every_s
         self._start_s = start_s
         self._first: float | None = None
         """When the first block was judged."""
@@ -68,7 +68,7 @@ class FireDrill:
         clock = self._engine.clock
         self._first = clock.monotonic() if self._first is None else self._first
         is_settled = clock.monotonic() - self._first >= self._start_s
-        return bool(self._every_s) and is_settled and (self._next is None or clock.wall() >= self._next)
+        return bool(self.every_s) and is_settled and (self._next is None or clock.wall() >= self._next)
 
     async def settled(self) -> None:
         """Wait until what is under way is done."""
@@ -113,7 +113,7 @@ class FireDrill:
         return 0.0
 
     def _due(self, last: Drill) -> float:
-        return last.at + (min(AGAIN_S, self._every_s) if last.failing else self._every_s)
+        return last.at + (min(AGAIN_S, self.every_s) if last.failing else self.every_s)
 
     async def _rehearsed(self) -> AsyncIterator[Drilled]:
         """Yield each rescue, rehearsed on the newest block; one that would fail, once more on a later one."""

@@ -33,7 +33,10 @@ class Away:
 
 
 class Arrivals:
-    """The heads of one chain. ``meet`` settles what was left in flight, when the node is met; ``fail`` is called."""
+    """The heads of one chain. ``meet`` settles what was left in flight, when the node is met; ``fail`` is called.
+
+    ``between`` is awaited between any two blocks, and says whether the newest is to be judged anew.
+    """
 
     def __init__(
         self,
@@ -41,12 +44,15 @@ class Arrivals:
         settings: Settings,
         meet: Callable[[], Awaitable[None]],
         fail: Callable[[Exception], None],
+        between: Callable[[], Awaitable[bool]],
     ) -> None:
         self._engine = engine
-        self._settings = settings
+        self.settings = settings
+        self._between = between
         self._meet = meet
         self._fail = fail
         self._stop = asyncio.Event()
+        self._roused = asyncio.Event()
         self._news = asyncio.Event()
         """Set when a node pushed a head, or may have missed one."""
         self._unjudged = False
@@ -59,6 +65,11 @@ class Arrivals:
     def stop(self) -> None:
         """End with the head that is being worked on."""
         self._stop.set()
+        self.rouse()
+
+    def rouse(self) -> None:
+        """Come between two blocks soon, whether or not there is a new one."""
+        self._roused.set()
         self._news.set()
 
     async def heads(self) -> AsyncIterator[BlockRef]:
@@ -74,12 +85,14 @@ class Arrivals:
         blocks.follow(self._news.set, self._patience_s)
         while not self._stop.is_set():
             self._news.clear()
+            self._roused.clear()
+            self._unjudged |= await self._between()
             head = await self._newest()
             if head is None:
                 continue
             if head.hash == last and not self._unjudged:
                 self._complain_if_stuck(head)
-                await self._await_news(self._patience_s if blocks.are_told else self._settings.daemon.poll_s)
+                await self._await_news(self._patience_s if blocks.are_told else self.settings.daemon.poll_s)
                 continue
             if head.hash != last:
                 last, self._since, self._tries = head.hash, time.monotonic(), 0
@@ -87,8 +100,8 @@ class Arrivals:
             yield head
             if self._unjudged:
                 await self._await_news(self._pause_s(self._tries - 1))
-            elif self._settings.daemon.interval_s:
-                await self._sleep(self._settings.daemon.interval_s)
+            elif self.settings.daemon.interval_s:
+                await self._sleep(self.settings.daemon.interval_s)
 
     def again(self) -> None:
         """Have the head that was yielded last, and could not be judged, once more; the pause before grows each time."""
@@ -119,7 +132,7 @@ class Arrivals:
         except (JournalError, ReadFailedError) as error:
             self._is_met = False
             self._fail(error)
-            await self._sleep(max(1.0, self._settings.daemon.poll_s))
+            await self._sleep(max(1.0, self.settings.daemon.poll_s))
             return None
         if not self._is_met:
             self._met(head, self._away)
@@ -128,8 +141,8 @@ class Arrivals:
 
     def _pause_s(self, times: int) -> float:
         """Return how long to wait after so many failures: longer each time, at most about a block."""
-        most = min(BACKOFF_MOST_S, max(2.0, self._settings.network.block_time_s))
-        return min(most, self._settings.daemon.poll_s * 2.0 ** min(times, 10))
+        most = min(BACKOFF_MOST_S, max(2.0, self.settings.network.block_time_s))
+        return min(most, self.settings.daemon.poll_s * 2.0 ** min(times, 10))
 
     def _complain_if_stuck(self, head: BlockRef) -> None:
         silent_s = time.monotonic() - self._since
@@ -139,18 +152,18 @@ class Arrivals:
     @property
     def _patience_s(self) -> float:
         """How long nodes that push their heads may be silent before they are asked."""
-        return max(5.0, 3 * self._settings.network.block_time_s)
+        return max(5.0, 3 * self.settings.network.block_time_s)
 
     @property
     def _stuck_s(self) -> float:
         """How long no new block is still no news."""
-        return max(90.0, 10 * self._settings.network.block_time_s)
+        return max(90.0, 10 * self.settings.network.block_time_s)
 
     def _met(self, head: BlockRef, away: Away) -> None:
         if away.times:
             self._engine.observer.node_back(time.monotonic() - away.since)
         else:
-            self._engine.observer.started(self._settings.network.name, list(self._engine.reader.positions), head.number)
+            self._engine.observer.started(self.settings.network.name, list(self._engine.reader.positions), head.number)
 
     async def _await_news(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -158,4 +171,4 @@ class Arrivals:
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            await asyncio.wait_for(self._roused.wait(), seconds)

@@ -25,7 +25,7 @@ class Housekeeping:
 
     def __init__(self, engine: Opened, settings: Settings) -> None:
         self._engine = engine
-        self._settings = settings
+        self.settings = settings
         self._has_begun = False
         self._names_due = bool(settings.names)
         self._prune_due = False
@@ -43,7 +43,7 @@ class Housekeeping:
         scheduler = AsyncIOScheduler()
         often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
         scheduler.add_job(self._engine.reader.forget, seconds=DISCOVER_EVERY_S, **often)
-        if self._settings.names:
+        if self.settings.names:
             scheduler.add_job(self._want_names, seconds=NAMES_EVERY_S, **often)
         scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
         scheduler.start()
@@ -69,7 +69,7 @@ class Housekeeping:
         """Alarm when a name of ENS points elsewhere than it did: the keeper goes on with the address it knows."""
         observer = self._engine.observer
         try:
-            found = await names.records(self._engine.reader.blocks, head, self._settings)
+            found = await names.records(self._engine.reader.blocks, head, self.settings)
         except (NodesDisagreeError, ReadFailedError) as error:
             self._names_due = False
             observer.raise_alarm("names", "The names of accounts could not be looked at", str(error))
@@ -87,7 +87,7 @@ class Housekeeping:
 
     async def _prune(self) -> None:
         try:
-            days = self._settings.daemon.keep_holds_days
+            days = self.settings.daemon.keep_holds_days
             await self._engine.journal.decisions.prune(days)
             await self._engine.journal.views.prune(days)
         except JournalError as error:

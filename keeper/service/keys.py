@@ -17,14 +17,10 @@ Prompt = Callable[[str], str]
 
 def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, KeystoreSigner]:
     """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
-    acting = {r.position for r in settings.rules if r.actions}
-    acting |= {rule.position for rule in settings.perp_rules if rule.actions or rule.rests}
-    acting |= {r.position for r in settings.panic_rules} | {r.position for r in settings.perp_panic_rules}
-    acting |= {name for rule in settings.book_rules for name in settings.traded_by(rule)}
-    keys: dict[Address, KeystoreSigner] = {}
+    names, keys = acting(settings), dict[Address, KeystoreSigner]()
     for position in settings.positions:
         signer = position.signer
-        if position.name not in acting:
+        if position.name not in names:
             continue
         if signer is None:
             raise KeyUnavailableError(
@@ -34,6 +30,14 @@ def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, Keysto
         if signer.address not in keys:
             keys[signer.address] = open_key(settings, signer, prompt)
     return keys
+
+
+def acting(settings: Settings) -> frozenset[str]:
+    """Return the positions that a rule could make sign."""
+    names = {r.position for r in settings.rules if r.actions}
+    names |= {rule.position for rule in settings.perp_rules if rule.actions or rule.rests}
+    names |= {r.position for r in settings.panic_rules} | {r.position for r in settings.perp_panic_rules}
+    return frozenset(names | {name for rule in settings.book_rules for name in settings.traded_by(rule)})
 
 
 def open_key(settings: Settings, signer: Signer, prompt: Prompt | None) -> KeystoreSigner:

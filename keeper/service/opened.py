@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from keeper.chain import fee_market
 from keeper.chain.client import Upstream
@@ -21,6 +22,8 @@ class Opened(Engine):
 
     reader: Watch
     journal: Journal
+    parts: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What ends with it: what is opened later is put upon it."""
 
 
 class RealClock:

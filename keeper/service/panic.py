@@ -28,15 +28,15 @@ class Panic:
 
     def __init__(self, engine: Opened, settings: Settings) -> None:
         self._engine = engine
-        self._settings = settings
+        self.settings = settings
         self.order = Order((), 0)
 
     async def heed(self) -> None:
         """Put in force what was ordered since the last block. A journal that is away leaves all as it was."""
-        if not (self._settings.panic_rules or self._settings.perp_panic_rules):
+        if not (self.settings.panic_rules or self.settings.perp_panic_rules):
             return  # nothing can be ordered: no block waits for the journal
         try:
-            self.order = await ordered(self._engine.journal, self._settings)
+            self.order = await ordered(self._engine.journal, self.settings)
         except JournalError:
             return  # reported where it matters
         self._engine.state.rules = self.loans(self._engine.state.rules)
@@ -44,11 +44,11 @@ class Panic:
 
     def loans(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Return the rules of loans that are in force."""
-        return in_force(rules, self._settings.panic_rules, self.order.positions)
+        return in_force(rules, self.settings.panic_rules, self.order.positions)
 
     def perps(self, rules: Sequence[PerpRule]) -> tuple[PerpRule, ...]:
         """Return the rules of perpetual positions that are in force."""
-        return in_force(rules, self._settings.perp_panic_rules, self.order.positions)
+        return in_force(rules, self.settings.perp_panic_rules, self.order.positions)
 
     async def saw(self, results: Sequence[Result]) -> None:
         """A block was judged: what is where its owner wanted it is done with, and he hears so."""
@@ -56,8 +56,8 @@ class Panic:
         if not done:
             return
         try:
-            left = (await ordered(self._engine.journal, self._settings)).without(done)
-            await self._engine.journal.facts.set(_key(self._settings), plain(left))
+            left = (await ordered(self._engine.journal, self.settings)).without(done)
+            await self._engine.journal.facts.set(_key(self.settings), plain(left))
         except JournalError:
             return  # the same is found at the next block
         self.order = left

@@ -44,7 +44,13 @@ def executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Node
     poll_s, cap = settings.daemon.poll_s, settings.max_fee
     safe, blocks = next((s for s in engine.terms.safes.values() if s.owner == key.address), None), engine.reader.blocks
     holder = OfSafe(node, engine.journal.facts, safe, key.sign_hash) if safe else OwnKey(key.address)
-    lane = Lane(node, blocks, engine.journal, key, timings, poll_s, time.monotonic, wire, cap, holder)
+    return around(
+        Lane(node, blocks, engine.journal, key, timings, poll_s, time.monotonic, wire, cap, holder), engine, settings
+    )
+
+
+def around(lane: Lane, engine: Opened, settings: Settings) -> Executor:
+    """Return what carries out plans through a lane, by the settings as they are now."""
 
     async def read_position(name: str, number: int | None) -> LendingPosition:
         return await read_patiently(engine.reader, name, number, settings.daemon.poll_s)
@@ -57,8 +63,9 @@ def executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Node
     floor, cap = settings.safety.health_floor, settings.max_fee
 
     def is_wanted() -> bool:
-        return holder.address in engine.state.wanted
+        return lane.holder.address in engine.state.wanted
 
+    lane.cap(cap)
     lending = LendingParts(lane, engine.venues, read_position, read_held, cap, floor)
     return Executor(lane, cap, lending, _perp_parts(engine, settings, is_wanted), is_wanted)
 
@@ -67,7 +74,9 @@ def _perp_parts(engine: Opened, settings: Settings, is_wanted: Callable[[], bool
     watch, poll_s = engine.reader, settings.daemon.poll_s
 
     async def read(name: str, number: int | None) -> PerpPosition:
-        return await patiently(watch, lambda block: watch.perp_account(name).probe(name, block), number, poll_s)
+        return await patiently(
+            engine.reader, lambda block: engine.reader.perp_account(name).probe(name, block), number, poll_s
+        )
 
     async def keep(name: str, keys: tuple[str, ...], decision_id: int, block: int, rests: bool) -> None:
         await engine.perps.created(name, keys, decision_id, block, rests=rests)

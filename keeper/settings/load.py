@@ -6,6 +6,7 @@ import contextlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
 from math import ceil
@@ -42,6 +43,7 @@ from keeper.settings.model import (
     Settings,
     Signer,
     WebSettings,
+    Written,
 )
 from keeper.settings.panics import build_panic, kind_of, panic_faults
 from keeper.settings.rule_kinds import family_about
@@ -71,6 +73,7 @@ def load(
     """
     env = os.environ if environment is None else environment
     raw = _read(path)
+    own = deepcopy(raw)
     faults = list[str]()
     named = tuple(_with_addresses(raw, names or {}))
     file = _checked(raw, schema.KeeperFile, path, faults)
@@ -81,7 +84,8 @@ def load(
     network = _network_file(raw, path, faults)
     if faults or file is None or network is None:
         raise SettingsError(faults)
-    settings = replace(_settings(file, network, env, path), names=named)
+    written = Written(own, network.model_dump(mode="json", warnings=False))
+    settings = replace(_settings(file, network, env, path), names=named, written=written)
     if without := safe_faults(settings):
         raise SettingsError([f"{path}: {fault}" for fault in without])
     if settings.is_early and not any(node.pushes for node in settings.nodes):

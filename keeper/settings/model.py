@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from keeper.chain.record import Role
 from keeper.core.book.actions import UNWIND
@@ -34,6 +36,14 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Written:
+    """A settings file as its owner wrote it, and the network file it names. It holds secrets: it has no ``repr``."""
+
+    own: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +320,7 @@ class Settings:
     """What it does to perpetual positions."""
     names: tuple[NamedAccount, ...] = ()
     """Accounts written as names of ENS. Until all have an address, nothing may be done with these settings."""
+    written: Written = Written()
 
     @property
     def has_unknown_names(self) -> bool:
