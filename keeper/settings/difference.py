@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keeper.settings.model import Written
+from keeper.settings.model import WrittenFiles
 
 Place = tuple[str, ...]
 """Where something stands: a table, the name of one of several, keys."""
@@ -45,7 +45,7 @@ def where_of(place: Place) -> str:
     return ".".join(place)
 
 
-def differences(old: Written, new: Written) -> tuple[Change, ...]:
+def differences(old: WrittenFiles, new: WrittenFiles) -> tuple[Change, ...]:
     """Return every difference of two settings files, and of the network files that they name."""
     found = [*_tables((), _named(old.own), _named(new.own))]
     if not any(change.place == ("network", "file") for change in found):

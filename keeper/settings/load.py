@@ -43,7 +43,7 @@ from keeper.settings.model import (
     Settings,
     Signer,
     WebSettings,
-    Written,
+    WrittenFiles,
 )
 from keeper.settings.panics import build_panic, kind_of, panic_faults
 from keeper.settings.rule_kinds import family_about
@@ -84,7 +84,7 @@ def load(
     network = _network_file(raw, path, faults)
     if faults or file is None or network is None:
         raise SettingsError(faults)
-    written = Written(own, network.model_dump(mode="json", warnings=False))
+    written = WrittenFiles(own, network.model_dump(mode="json", warnings=False))
     settings = replace(_settings(file, network, env, path), names=named, written=written)
     if without := safe_faults(settings):
         raise SettingsError([f"{path}: {fault}" for fault in without])

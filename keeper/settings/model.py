@@ -39,7 +39,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Written:
+class WrittenFiles:
     """A settings file as its owner wrote it, and the network file it names. It holds secrets: it has no ``repr``."""
 
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -320,7 +320,7 @@ class Settings:
     """What it does to perpetual positions."""
     names: tuple[NamedAccount, ...] = ()
     """Accounts written as names of ENS. Until all have an address, nothing may be done with these settings."""
-    written: Written = Written()
+    written: WrittenFiles = WrittenFiles()
 
     @property
     def has_unknown_names(self) -> bool:
