@@ -18,7 +18,7 @@ from keeper.service.opened import Opened
 from keeper.service.safes_fit import refuse_unfit
 from keeper.service.senders import around
 from keeper.settings import Settings, SettingsError
-from keeper.settings.difference import Change, differences, where_of
+from keeper.settings.difference import Differing, differences, where_of
 from keeper.settings.pinned import pinned
 from keeper.snapshot.discovery import AmbiguousNameError
 from keeper.snapshot.order_events import VenueLogs
@@ -31,7 +31,7 @@ class Renewal:
     """Settings that can be taken up: nothing of them can fail any more."""
 
     settings: Settings
-    changes: tuple[Change, ...]
+    changes: tuple[Differing, ...]
     reader: Watch
     movements: PriceMovements | None
     parts: AsyncExitStack

@@ -19,7 +19,7 @@ MOST_CHANGES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Differing:
     """One difference; None where there was or is nothing."""
 
     place: Place
@@ -45,7 +45,7 @@ def where_of(place: Place) -> str:
     return ".".join(place)
 
 
-def differences(old: WrittenFiles, new: WrittenFiles) -> tuple[Change, ...]:
+def differences(old: WrittenFiles, new: WrittenFiles) -> tuple[Differing, ...]:
     """Return every difference of two settings files, and of the network files that they name."""
     found = [*_tables((), _named(old.own), _named(new.own))]
     if not any(change.place == ("network", "file") for change in found):
@@ -62,20 +62,20 @@ def _named(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {key: {t[NAMED[key]]: t for t in value} if key in NAMED else value for key, value in raw.items()}
 
 
-def _order(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _order(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differing]:
     """Yield that rules stand in another order: of two that ask for the same the first is asked."""
     names = [[rule["name"] for rule in raw.get("rules", ())] for raw in (old, new)]
     both = [[name for name in mine if name in names[0] and name in names[1]] for mine in names]
     if both[0] != both[1]:
-        yield Change(("rules",), ", ".join(both[0]), ", ".join(both[1]))
+        yield Differing(("rules",), ", ".join(both[0]), ", ".join(both[1]))
 
 
-def _tables(place: Place, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _tables(place: Place, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differing]:
     for key in dict.fromkeys((*old, *new)):
         yield from _values((*place, str(key)), old.get(key), new.get(key))
 
 
-def _values(place: Place, old: Any, new: Any) -> Iterator[Change]:
+def _values(place: Place, old: Any, new: Any) -> Iterator[Differing]:
     if old == new:
         return
     is_top = len(place) == 1  # a table that is left out is one with nothing in it
@@ -84,7 +84,7 @@ def _values(place: Place, old: Any, new: Any) -> Iterator[Change]:
     if isinstance(old, dict) and isinstance(new, dict):
         yield from _tables(place, old, new)
         return
-    yield Change(place, _shown(place[-1], old), _shown(place[-1], new))
+    yield Differing(place, _shown(place[-1], old), _shown(place[-1], new))
 
 
 def _shown(key: str, value: Any) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from keeper.settings.difference import Change, Place, where_of
+from keeper.settings.difference import Differing, Place, where_of
 
 ANEW = frozenset({"rules", "books", "panic", "exposure", "alerts"})
 """Tables that are read anew whole."""
@@ -14,7 +14,7 @@ RESTART = "stays as it is while the keeper runs: put it back, or restart the kee
 ANOTHER = "stays as it is while the keeper runs: name the changed one otherwise, or restart the keeper"
 
 
-def pinned(changes: Iterable[Change]) -> Iterator[str]:
+def pinned(changes: Iterable[Differing]) -> Iterator[str]:
     """Yield each change that a running keeper does not take up, by its place and with its remedy."""
     for change in changes:
         if _is_pinned(change.place):

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from keeper.settings import schema
-from keeper.settings.difference import SECRETS, Change, differences
+from keeper.settings.difference import SECRETS, Differing, differences
 from keeper.settings.pinned import pinned
 
 LATE = """
@@ -122,7 +122,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 )
 def test_what_stays_while_a_keeper_runs_is_refused_by_name(place: tuple[str, ...]) -> None:
     """Owner, signer, chain, node, journal, ports: and whatever nobody thought of."""
-    (line,) = pinned([Change(place, "a", "b")])
+    (line,) = pinned([Differing(place, "a", "b")])
     assert place[-1] in line
     assert "restart" in line
 
@@ -134,4 +134,4 @@ def test_what_stays_while_a_keeper_runs_is_refused_by_name(place: tuple[str, ...
 )  # fmt: skip
 def test_what_an_owner_changes_at_night_is_taken_up(place: tuple[str, ...]) -> None:
     """Rules, bounds, limits, alarms, a position more or less."""
-    assert list(pinned([Change(place, "a", "b")])) == []
+    assert list(pinned([Differing(place, "a", "b")])) == []
