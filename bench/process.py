@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -17,6 +19,7 @@ from bench.scene import open_loop, write_settings
 from sandbox.world import World
 
 BARE = "import time; print('ready', flush=True); time.sleep(60)"
+MOST_MIB, MOST_GROWN_MIB = 85.0, 1.0
 INSTALLED = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 """An owner's modules are compiled once, when they are installed."""
 
@@ -31,6 +34,8 @@ async def measure(effort: Effort) -> list[Row]:
         started(keeper, '"event": "block"', Path(folder))  # compiles, and makes the journal
         ours = [started(keeper, '"event": "block"', Path(folder)) for _ in range(effort.runs(6))]
         floor = [started(bare, "ready", Path(folder)) for _ in range(effort.runs(6))]
+        path = write_settings(fresh(folder, "ws"), world, [owner], rpc_url=world.url.replace("http", "ws"))
+        grown = [growth([*keeper[:-1], str(path)], Path(folder), world, effort.runs(1000))]
         versions = [asked([sys.executable, "-m", "keeper", "--version"]) for _ in range(effort.runs(6))]
         nothing = [asked([sys.executable, "-c", ""]) for _ in range(effort.runs(6))]
     note = "against a bare interpreter"
@@ -44,7 +49,16 @@ async def measure(effort: Effort) -> list[Row]:
             [],
             [s for s, _ in floor],
         ),
-        Row("rss_mib", "MiB", [m for _, m in ours], f"resident with one position, {note}", [], [m for _, m in floor]),
+        Row(
+            "rss_mib",
+            "MiB",
+            [m for _, m in ours],
+            f"resident with one position, {note}",
+            [],
+            [m for _, m in floor],
+            most=MOST_MIB,
+        ),
+        Row("rss_grown_mib", "MiB", grown, "what it grows by from its hundredth block on", most=MOST_GROWN_MIB),
     ]
 
 
@@ -57,15 +71,47 @@ def asked(command: list[str]) -> float:
 
 def started(command: list[str], sign: str, folder: Path) -> tuple[float, float]:
     """Milliseconds until a process says its sign, and its resident memory a moment later."""
+    with begun(command, sign, folder) as (process, took):
+        time.sleep(0.3)
+        return took, resident(process)
+
+
+def growth(command: list[str], folder: Path, world: World, blocks: int) -> float:
+    """By how much a keeper's memory grows from its hundredth block on, over so many blocks."""
+    with begun(command, '"event": "block"', folder) as (process, _):
+        mine(world, 100)
+        first = resident(process)
+        mine(world, blocks)
+        return resident(process) - first
+
+
+def mine(world: World, blocks: int) -> None:
+    for _ in range(blocks):
+        world.mine()
+        time.sleep(0.02)  # judged before the next: over WebSocket that takes some milliseconds
+    time.sleep(0.3)
+
+
+@contextmanager
+def begun(command: list[str], sign: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """A process that has said its sign, and the milliseconds until then."""
     log = folder / "log"
-    begun = time.monotonic()
+    since = time.monotonic()
     with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, env=INSTALLED) as process:
         try:
             while sign not in log.read_text():
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.002)
-            took = (time.monotonic() - begun) * 1000
-            time.sleep(0.3)
-            return took, psutil.Process(process.pid).memory_info().rss / 2**20
+            yield process, (time.monotonic() - since) * 1000
         finally:
             process.kill()
+
+
+def resident(process: subprocess.Popen[bytes]) -> float:
+    return psutil.Process(process.pid).memory_info().rss / 2**20
+
+
+def fresh(folder: str, name: str) -> Path:
+    path = Path(folder) / name
+    path.mkdir()
+    return path

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from keeper.chain import rejections
 from keeper.chain.client import Decode, Upstream, each
 from keeper.chain.client_words import Cause
 from keeper.chain.errors import NodeAwayError, NodeRefusedError
 from keeper.chain.pushes import as_log
 from keeper.core.units import Address, Wei
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.codec.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
 from keeper.venues.contracts.transfers import Transfer, transfers
 
@@ -139,7 +138,7 @@ async def send(node: Upstream, raw: str) -> None:
 
 def taken(method: str, raw: str) -> Decode[str]:
     """Return what reads the answer to a send: the hash of these very bytes. Anything else means they were not taken."""
-    computed = "0x" + keccak(hexstr=raw).hex()
+    computed = "0x" + keccak(bytes.fromhex(raw.removeprefix("0x"))).hex()
 
     def decode(name: str, answer: Any) -> str:
         if not isinstance(answer, str) or answer.lower() != computed:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from eth_utils.crypto import keccak
-
 from keeper.chain.agreement import Agreement
 from keeper.chain.broadcast import Sent, broadcast
 from keeper.chain.chunks import is_too_big
@@ -32,6 +30,7 @@ from keeper.chain.pushes import OnGap, OnLog, Pushed, SharedPush, Stated, Topics
 from keeper.chain.record import Role
 from keeper.chain.tasks import GRACE_S, HEDGE_S, Tasks, first_and_grace
 from keeper.core.units import Address
+from keeper.venues.codec.hashes import keccak
 
 T = TypeVar("T")
 
@@ -101,7 +100,7 @@ class Nodes:
             case "eth_sendRawTransaction", (raw,):
                 sent = await self.send(raw, public=not self.has_private_relay)
                 sent.raise_unless_taken()
-                return decode(self.name, "0x" + keccak(hexstr=raw).hex())
+                return decode(self.name, "0x" + keccak(bytes.fromhex(raw.removeprefix("0x"))).hex())
             case "eth_getBlockByNumber", ("latest", False):
                 return decode(self.name, await self._heads.newest())
             case "eth_getTransactionCount", (_, tag) if tag in _MOVING:

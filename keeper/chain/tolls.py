@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from keeper.chain.client import Upstream, each
 from keeper.chain.errors import NodeError, NodeRefusedError
 from keeper.core.units import Address, Wei
+from keeper.venues.codec.hashes import keccak
+from keeper.venues.codec.values import encode
 from keeper.venues.ports import Call
 
 ORACLE = Address("0x420000000000000000000000000000000000000F")

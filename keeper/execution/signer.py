@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rlp
-from eth_typing import Hash32
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
-from hexbytes import HexBytes
-
 from keeper.chain.fees import Fees
 from keeper.core.units import Address
+from keeper.venues.codec.hashes import keccak, to_checksum_address
 from keeper.venues.contracts.permit import PermitTerms
 from keeper.venues.ports import Call, Permit
 
@@ -68,6 +63,8 @@ class KeystoreSigner:
         Laid out here and signed by eth-account: its own way over dictionaries takes four times as long, and the result
         is the same byte for byte (``tests/execution/test_signer.py``).
         """
+        from keeper.execution.eth_keys import laid_out, signature  # noqa: PLC0415 - who holds a key has it loaded
+
         fees = envelope.fees
         fields: list[Any] = [envelope.chain_id, envelope.nonce, fees.tip, fees.max_fee, envelope.gas_limit]
         fields += [bytes.fromhex(call.to[2:]), call.value, call.data, []]
@@ -77,8 +74,8 @@ class KeystoreSigner:
             grant = self._authorization(envelope.chain_id, envelope.delegate, envelope.nonce + 1)
             fields.append([[grant.chain_id, grant.address, grant.nonce, grant.y_parity, grant.r, grant.s]])
             kind = DELEGATING
-        signature = self._account.unsafe_sign_hash(Hash32(keccak(kind + rlp.encode(fields))))
-        raw = kind + rlp.encode([*fields, signature.v - 27, signature.r, signature.s])
+        signed = signature(self._account, keccak(kind + laid_out(fields)))
+        raw = kind + laid_out([*fields, signed.v - 27, signed.r, signed.s])
         return Signed("0x" + raw.hex(), "0x" + keccak(raw).hex())
 
     def sign_permit(self, terms: PermitTerms, spender: Address, amount: int, deadline: int) -> Permit:
@@ -88,13 +85,14 @@ class KeystoreSigner:
         """
         if terms.owner != self.address:
             raise ValueError(f"a permit of {terms.owner} cannot be signed by {self.address}")
-        signature = self._account.unsafe_sign_hash(Hash32(terms.digest(spender, amount, deadline)))
-        r, s = (word.to_bytes(32, "big") for word in (signature.r, signature.s))
-        return Permit(amount, deadline, signature.v, r, s)
+        signed = self.sign_hash(terms.digest(spender, amount, deadline))
+        return Permit(amount, deadline, signed[64], signed[:32], signed[32:64])
 
     def sign_hash(self, digest: bytes) -> bytes:
         """Return the signature of a hash: 65 bytes, r, s and v (27 or 28)."""
-        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
+        from keeper.execution.eth_keys import signature  # noqa: PLC0415 - who holds a key has it loaded
+
+        return bytes(signature(self._account, digest).signature)
 
     def _authorization(self, chain_id: int, delegate: Address, nonce: int) -> Any:
         """Return the grant, signed once: every attempt at a nonce carries the same."""
@@ -112,12 +110,12 @@ def delegates(raw: str) -> bool:
 
 def delegate_in(raw: str) -> Address | None:
     """Return the account contract that signed bytes delegate to, None for an ordinary transaction."""
-    from keeper.execution.eth_keys import TypedTransaction  # noqa: PLC0415 - see there: half a second of imports
+    from keeper.execution.eth_keys import read  # noqa: PLC0415 - see there: half a second of imports
 
     data = bytes.fromhex(raw[2:])
     if data[:1] != b"\x04":
         return None
-    authorizations = TypedTransaction.from_bytes(HexBytes(data)).as_dict()["authorizationList"]
+    authorizations = read(data)["authorizationList"]
     return Address(str(to_checksum_address(authorizations[0]["address"])))
 
 

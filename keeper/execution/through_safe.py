@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address, Wei
 from keeper.execution.carriers import Carrier, Sealings, Sign, Use, Within
 from keeper.venues.codec.abi import address
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.contracts import batch_account
 from keeper.venues.contracts.safe import SAYS_YES, Safe, encode_back, encode_by_owner, sealed, transaction_hash
 from keeper.venues.contracts.safe_effects import Signing, safe_decoder

@@ -8,11 +8,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_checksum_address
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from keeper.core.units import Address
 from keeper.observe.alarm_address import is_understood, keeps_secrets
+from keeper.venues.codec.hashes import has_mixed_case, is_hex_address, to_checksum_address
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
@@ -36,7 +36,7 @@ def as_address(value: Any) -> Address:
         )
     if not isinstance(value, str) or not is_hex_address(value) or not value.startswith("0x"):
         raise ValueError(f"{_short(value)} is not an address: write 0x and 40 hex digits, in quotes")
-    if is_checksum_formatted_address(value) and to_checksum_address(value) != value:
+    if has_mixed_case(value) and to_checksum_address(value) != value:
         raise ValueError(f"{value} fails its checksum: a character is wrong; copy it again")
     return Address(str(to_checksum_address(value)))
 

@@ -13,11 +13,10 @@ from enum import Enum
 from importlib import import_module
 from types import ModuleType
 
-from eth_utils.crypto import keccak
-
 from keeper.core.family import Family
 from keeper.core.lending.seizure import WHOLE, CloseRule
 from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.ports import (
     Discovery,
     Exchange,

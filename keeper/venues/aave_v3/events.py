@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.units import Address, Amount, decimal_of
 from keeper.venues.aave_v3.reserves import AaveReserves
 from keeper.venues.codec.abi import address
+from keeper.venues.codec.hashes import keccak
 
 WORD = 32
 

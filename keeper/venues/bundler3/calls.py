@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import UINT256_MAX, Address, Wei
 from keeper.venues.bundler3.deployment import BundlerDeployment
 from keeper.venues.codec.abi import load
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.ports import Call
 
 _BUNDLER = load("bundler3")

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.bundler3.deployment import BundlerDeployment
 from keeper.venues.codec.calldata import Signature, refuse, signature
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.effects import (
     Allows,
     Bundles,

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
-
 from keeper import resources
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
+from keeper.venues.codec.hashes import keccak, to_checksum_address
 from keeper.venues.codec.quantities import plain
+from keeper.venues.codec.values import DecodingError, decode, encode
 from keeper.venues.codec.words import PlainWords, plain_arguments, plain_words
 from keeper.venues.ports import Answer, Read, ReadFailedError
 

@@ -1,6 +1,6 @@
 """Calldata read strictly, word by word, for the gate: one form of each call is accepted and no other.
 
-This reader shares nothing with the encoder (``abi``, over eth-abi): a mistake of either is seen where they differ.
+This reader shares nothing with the encoder (``abi``, over ``values``): a mistake of either is seen where they differ.
 What a contract would read leniently is refused here: bytes behind the arguments, padding that is not zero, a number
 above its type, parts out of order or with gaps between them.
 """
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.effects import Call, Decoder, Effect
 
 WORD = 32

@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.address import to_normalized_address
-
 _WORD = 32
 _UNSIGNED = re.compile(r"uint(\d+)")
 _SIGNED = re.compile(r"int(\d+)")
@@ -104,4 +102,4 @@ def _bool(word: int) -> bool:
 def _address(word: int) -> str:
     if word >> 160:
         raise OverflowError
-    return str(to_normalized_address(word.to_bytes(20, "big")))
+    return "0x" + word.to_bytes(20, "big").hex()

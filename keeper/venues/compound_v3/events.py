@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eth_utils.crypto import keccak
-
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.units import Address, Amount, decimal_of
 from keeper.venues.codec.abi import address
+from keeper.venues.codec.hashes import keccak
 
 if TYPE_CHECKING:
     from keeper.venues.compound_v3.market import CometMarket

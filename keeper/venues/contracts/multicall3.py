@@ -8,10 +8,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address
 from keeper.venues.codec.abi import Function, load
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.ports import Answer, Read
 
 ADDRESS = Address("0xcA11bde05977b3631167028862bE2a173976CA11")

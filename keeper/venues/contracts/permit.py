@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address
 from keeper.venues.codec.abi import load
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.ports import Answer, Permit, Probe, Read
 
 _TOKEN = load("erc20_permit")

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from keeper.core.account import SafeState
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import address, load
+from keeper.venues.codec.hashes import keccak
+from keeper.venues.codec.values import encode
 from keeper.venues.ports import Answer, Call, Probe
 
 _SAFE = load("safe")

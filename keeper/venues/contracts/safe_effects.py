@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import address
 from keeper.venues.codec.calldata import decoder, refuse, signature
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.effects import Call, Decoder, Effect, Nested, UsesUp
 
 _MANY = signature("multiSend(bytes)")

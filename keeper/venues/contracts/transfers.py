@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.codec.quantities import octets
 
 TOPIC = "0x" + keccak(text="Transfer(address,address,uint256)").hex()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from eth_utils.crypto import keccak
-
 from keeper.core.armed.accrual import Answered
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address, load
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.ports import Answer, Probe
 
 _FEED = load("chainlink_feed")

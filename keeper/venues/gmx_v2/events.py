@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from eth_abi.abi import decode
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address
 from keeper.venues.codec.abi import UNREADABLE, address
+from keeper.venues.codec.hashes import keccak
+from keeper.venues.codec.values import decode
 from keeper.venues.gmx_v2 import keys
 from keeper.venues.gmx_v2.markets import GmxDeployment
 

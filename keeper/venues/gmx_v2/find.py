@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from eth_utils.address import is_hex_address
-
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address
+from keeper.venues.codec.hashes import is_hex_address
 from keeper.venues.gmx_v2 import account as gmx_v2_account
 from keeper.venues.gmx_v2 import fees as gmx_v2_fees
 from keeper.venues.gmx_v2 import markets as gmx_v2

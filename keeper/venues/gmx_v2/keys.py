@@ -9,10 +9,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from keeper.core.units import Address
+from keeper.venues.codec.hashes import keccak
+from keeper.venues.codec.values import encode
 
 _MARKET, _SIDE = "address", "bool"
 _PER_MARKET, _PER_SIDE, _PER_TOKEN = (_MARKET,), (_MARKET, _SIDE), (_MARKET, "address")

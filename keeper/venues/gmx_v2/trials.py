@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address, load
+from keeper.venues.codec.values import DecodingError, decode
 from keeper.venues.contracts import multicall3
 from keeper.venues.gmx_v2.markets import GmxDeployment
 from keeper.venues.ports import Answer, Discovery, Read

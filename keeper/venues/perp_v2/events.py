@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.units import decimal_of
 from keeper.venues.codec.abi import address
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Scope
 
 _CHANGED = "PositionChanged(address,address,int256,int256,uint256,int256,int256,uint256)"

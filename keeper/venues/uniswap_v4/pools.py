@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from keeper.core.lending.moves import Route
 from keeper.core.units import Address
 from keeper.venues.codec.abi import address, load
+from keeper.venues.codec.hashes import keccak
+from keeper.venues.codec.values import encode
 from keeper.venues.ports import Discovery, PoolReference
 
 _V4 = load("uniswap_v4")

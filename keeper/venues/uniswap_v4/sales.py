@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eth_abi.abi import encode
-
 from keeper.core.lending.moves import Route
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount, Wei
 from keeper.venues.codec.abi import load
+from keeper.venues.codec.values import encode
 from keeper.venues.ports import Answer, Call, Probe
 from keeper.venues.uniswap_v4.pools import V4Deployment, key_of
 
