@@ -10,13 +10,12 @@ from typing import Any
 
 import rlp
 from eth_account import Account
-from eth_account.datastructures import SignedMessage
 from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_typing import Hash32
 from hexbytes import HexBytes
 
-__all__ = ["RECURSION_LIMIT", "Account", "LocalAccount", "laid_out", "read", "signature"]
+__all__ = ["RECURSION_LIMIT", "Account", "Hash32", "LocalAccount", "laid_out", "read"]
 
 RECURSION_LIMIT = 1000
 """Python's own."""
@@ -26,11 +25,6 @@ sys.setrecursionlimit(RECURSION_LIMIT)
 def laid_out(fields: Sequence[Any]) -> bytes:
     """Return the bytes of a transaction's fields (RLP)."""
     return rlp.encode(fields)  # type: ignore[no-any-return]
-
-
-def signature(account: LocalAccount, digest: bytes) -> SignedMessage:
-    """Return an account's signature of a hash."""
-    return account.unsafe_sign_hash(Hash32(digest))
 
 
 def read(raw: bytes) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class KeystoreSigner:
         Laid out here and signed by eth-account: its own way over dictionaries takes four times as long, and the result
         is the same byte for byte (``tests/execution/test_signer.py``).
         """
-        from keeper.execution.eth_keys import laid_out, signature  # noqa: PLC0415 - who holds a key has it loaded
+        from keeper.execution.eth_keys import Hash32, laid_out  # noqa: PLC0415 - who holds a key has it loaded
 
         fees = envelope.fees
         fields: list[Any] = [envelope.chain_id, envelope.nonce, fees.tip, fees.max_fee, envelope.gas_limit]
@@ -74,7 +74,7 @@ class KeystoreSigner:
             grant = self._authorization(envelope.chain_id, envelope.delegate, envelope.nonce + 1)
             fields.append([[grant.chain_id, grant.address, grant.nonce, grant.y_parity, grant.r, grant.s]])
             kind = DELEGATING
-        signed = signature(self._account, keccak(kind + laid_out(fields)))
+        signed = self._account.unsafe_sign_hash(Hash32(keccak(kind + laid_out(fields))))
         raw = kind + laid_out([*fields, signed.v - 27, signed.r, signed.s])
         return Signed("0x" + raw.hex(), "0x" + keccak(raw).hex())
 
@@ -90,9 +90,9 @@ class KeystoreSigner:
 
     def sign_hash(self, digest: bytes) -> bytes:
         """Return the signature of a hash: 65 bytes, r, s and v (27 or 28)."""
-        from keeper.execution.eth_keys import signature  # noqa: PLC0415 - who holds a key has it loaded
+        from keeper.execution.eth_keys import Hash32  # noqa: PLC0415 - who holds a key has it loaded
 
-        return bytes(signature(self._account, digest).signature)
+        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
 
     def _authorization(self, chain_id: int, delegate: Address, nonce: int) -> Any:
         """Return the grant, signed once: every attempt at a nonce carries the same."""
