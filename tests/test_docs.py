@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper.core.reasons import Reason
+from keeper.venues.registry import EXCHANGES, LENDERS, VENUES
 from tools import picture, rules
 from tools.reasons import PAGE, page
 
@@ -62,3 +63,31 @@ def test_the_picture_leaves_no_package_out() -> None:
     packages = {path.parent.relative_to(keeper).as_posix() for path in keeper.rglob("__init__.py")} - {"."}
     inside = {p for p in packages if p.split("/")[0] in picture.WHOLE and "/" in p}
     assert set(picture.PACKAGES) == packages - inside
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_test_that_a_document_names_is_there(name: str) -> None:
+    """`tests/…py::test_…`: a claim is worth what holds it."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    missing = [
+        (file, test)
+        for file, test in named
+        if not re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert missing == []
+
+
+def test_every_claim_of_the_threat_model_has_its_test() -> None:
+    """What an attacker cannot do is in a table whose second column is tests."""
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\| [^|]* \| test \|\n\|---\|---\|\n((?:\|.*\|\n)+)", text, re.MULTILINE)
+    rows = [row for table in tables for row in table.splitlines()]
+    assert len(rows) >= 30
+    assert [row for row in rows if "`tests/" not in row] == []
+
+
+@pytest.mark.parametrize("key", [*VENUES, *EXCHANGES, *LENDERS])
+def test_every_venue_exchange_and_lender_has_its_page(key: str) -> None:
+    """docs/venues/<key>.md: what an owner writes, what is particular, what the keeper never does."""
+    assert (ROOT / "docs" / "venues" / f"{key}.md").exists()

@@ -32,7 +32,7 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
 
     def notify(name: str, why: Aside, detail: str) -> None:
         if len(settings.nodes) > 1:  # of one alone the daemon reports
-            title, over = f"Node {name} is not asked: {why.value}", f"node {name} is asked again"
+            title, over = said_of(name, why)
             observer.raise_alarm(f"node:{name}:{why.value}", title, detail, subject=f"node:{name}", name=over)
 
     members = []
@@ -53,6 +53,11 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
         warn=observer.raise_alarm,
         calm=observer.clear_alarm,
     )
+
+
+def said_of(name: str, why: Aside) -> tuple[str, str]:
+    """Return how an alarm calls a node that is set aside, and what is said when that is over."""
+    return f"Node {name} is not asked: {why.value}", f"node {name} is asked again"
 
 
 def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> Wire:

@@ -17,7 +17,14 @@ from keeper.settings import Settings, load
 from keeper.settings.rule_keys import targets_of, triggers_of
 from tools.rule_examples import LENDING_SETTINGS, PERP_SETTINGS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+ELSEWHERE = [
+    (path.relative_to(ROOT).as_posix(), block)
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for block in re.findall(r"^```toml\n(.*?)\n```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    if "[[rules]]" in block and path.name != "rules.md"
+]
 BLOCKS = re.findall(r"^`(\w+)`:\n\n```toml\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -57,3 +64,15 @@ def test_every_trigger_target_and_action_is_in_a_rule_of_the_page(kind: Kind[Any
     assert set(triggers_of(kind.metrics)) <= fired
     assert set(targets_of(kind.metrics)) <= wanted
     assert set(kind.actions) <= done
+
+
+@pytest.mark.parametrize(("page", "rules"), ELSEWHERE, ids=[page for page, _ in ELSEWHERE])
+def test_every_rule_that_another_page_shows_is_loaded(tmp_path: Path, page: str, rules: str) -> None:
+    """The README, the guide for who comes from something else: what a reader copies works."""
+    file = tmp_path / "keeper.toml"
+    whole = PERP_SETTINGS if "short" in rules or "book" in rules else LENDING_SETTINGS
+    if "[[books]]" in rules:
+        whole = whole.split("[[books]]")[0]
+    file.write_text(f"{whole}\n{rules}\n", encoding="utf-8")
+    settings = load(file, {})
+    assert len((*settings.rules, *settings.perp_rules, *settings.book_rules)) == rules.count("[[rules]]"), page
