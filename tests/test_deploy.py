@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -60,6 +61,40 @@ def test_units_and_services_leave_bad_settings_alone() -> None:
     assert "keeper-entrypoint" in compose
     assert "restart: on-failure" in compose
     assert "COPY deploy/entrypoint.sh /usr/local/bin/keeper-entrypoint" in (DEPLOY / "Dockerfile").read_text()
+
+
+def test_a_signal_to_reload_reaches_the_keeper(tmp_path: Path) -> None:
+    """`docker kill -s HUP`, `systemctl reload`: settings are read anew, and the container goes on."""
+    script = "trap 'echo reloaded' HUP; trap 'exit 0' TERM; echo begun; while :; do sleep 0.1; done"
+    with subprocess.Popen(
+        ["sh", DEPLOY / "entrypoint.sh", "run"], env=under(tmp_path, script), stdout=subprocess.PIPE, text=True
+    ) as container:
+        assert container.stdout
+        assert container.stdout.readline() == "begun\n"
+        time.sleep(0.1)
+        container.send_signal(signal.SIGHUP)
+        assert container.stdout.readline() == "reloaded\n"
+        assert container.poll() is None
+        container.send_signal(signal.SIGTERM)
+        assert container.wait(10) == 0
+    assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in (DEPLOY / "position-keeper.service").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed here")
+def test_the_unit_is_locked_up_as_the_docs_say() -> None:
+    """systemd's own score of its exposure: 0 is best, 10 is a service without any bounds."""
+    unit = DEPLOY / "position-keeper.service"
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Overall exposure level for position-keeper.service: ([\d.]+) (\w+)", said)
+    assert found, said
+    assert (float(found[1]) <= 1.5, found[2]) == (True, "OK")
+
+
+def test_a_container_is_healthy_by_judged_blocks_alone() -> None:
+    """A hung keeper answers no node's question, and its container must not look well because the node does."""
+    check = next(line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.startswith("HEALTHCHECK"))
+    assert check.endswith('CMD ["keeper", "alive"]')
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:

@@ -155,6 +155,22 @@ def watch(
 
 
 @app.command()
+def alive(
+    configs: Configs = None,
+    within: Annotated[
+        str | None,
+        typer.Option("--within", help='How old the last judged block may be, like "5m". [default: by the chain]'),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a keeper judged a block just now: exit 0, or 1. For health checks; asks the journal alone."""
+    chains = kept_of(configs, may_ask=False)
+    from keeper.cli.alive import alive as look
+
+    finish(look(chains, within, as_json=as_json))
+
+
+@app.command()
 def web(
     configs: Configs = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Instead of the settings' own.")] = None,

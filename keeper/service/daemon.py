@@ -203,7 +203,7 @@ class Daemon:
             is_judged = True
             self._went_well()
         await self._remember()
-        self._diary.saw(results)
+        self._diary.saw(results, is_judged=is_judged)
         self._arming.begin(results)
         self._drill.begin()
         if is_judged:

@@ -43,18 +43,21 @@ class Diary:
         self._scope = scope_of(network.chain_id, network.name, engine.terms.mode)
         self._next_view, self._next_sample = 0.0, 0.0
         self._kept = dict[str, int]()
+        self._judged_at: int | None = None
+        """When a block was last judged to its end, in seconds since 1970."""
         self._work: asyncio.Task[None] | None = None
 
-    def saw(self, results: Sequence[Result]) -> None:
-        """A block was judged: show it, and begin to write it down where it is time. Returns at once."""
+    def saw(self, results: Sequence[Result], *, is_judged: bool = True) -> None:
+        """A block was judged, or failed to be: show it, and begin to write it down where it is time."""
         now, snapshot = self._clock(), self._engine.state.seen
+        self._judged_at = int(now) if is_judged else self._judged_at
         does = any(not isinstance(result.decision, Hold) for result in results)
         is_due = now >= self._next_view or does or self._next_view - now > 3600  # a clock put back
         is_free = self._work is None or self._work.done()
         if snapshot is None or not (self._show or (is_due and is_free)):
             return
         try:
-            view = view_of(self._engine, snapshot, results) | {"at": int(now)}
+            view = view_of(self._engine, snapshot, results) | {"at": int(now), "judged_at": self._judged_at}
         except Exception as error:  # noqa: BLE001 - a defect in what is only looked at must not end the watch
             self._engine.observer.raise_alarm(
                 "view", "What is seen cannot be shown", f"{type(error).__name__}: {error}"
