@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from keeper.backtest.sweep import Grid, Mark, Sweep, cores, frontier, marks, swept
-from keeper.cli.backtest import Given, document_of
+from keeper.cli.backtest_document import document_of
+from keeper.cli.backtest_given import Given
 from keeper.cli.charts import scatter
 from keeper.observe.voice import silence
 

@@ -10,7 +10,10 @@ import typer
 from keeper.cli.common import Json
 
 Many = list[str] | None
-Prices = Annotated[Many, typer.Option(help="A file of bars, or SYMBOL=FILE; once for each asset whose price moves.")]
+Prices = Annotated[Many, typer.Option(help="A file of bars, or SYMBOL=FILE; several of one asset are joined.")]
+More = Annotated[Many, typer.Argument(metavar="[FILE]...", help="Further files of --prices.", show_default=False)]
+Since = Annotated[str | None, typer.Option(help="Leave out what the files know before: a date, or unix seconds.")]
+Until = Annotated[str | None, typer.Option(help="Likewise after.")]
 Collateral = Annotated[Many, typer.Option(help="SYMBOL=AMOUNT supplied. [default: 100 of the first file's]")]
 Debt = Annotated[Many, typer.Option(help="SYMBOL=AMOUNT owed; or say --health.")]
 Health = Annotated[str | None, typer.Option(help="Health factor to begin with, owing USDC. [default: 1.4]")]
@@ -53,7 +56,10 @@ Reproduce = Annotated[Path | None, typer.Option(help="Recompute a report that wa
 
 
 def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
+    more: More = None,
     prices: Prices = None,
+    since: Since = None,
+    until: Until = None,
     collateral: Collateral = None,
     debt: Debt = None,
     health: Health = None,
@@ -105,13 +111,15 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
     frontier shows which settings none beats in survival and cost. Example: keeper backtest --prices eth-1h.csv --sweep
     eth.jsonl --triggers 1.1:1.4:0.1 --html frontier.html
     """
-    from keeper.cli.backtest import Given, play  # noqa: PLC0415 - what it takes is loaded when it is asked
+    from keeper.cli.backtest import play  # noqa: PLC0415 - what it takes is loaded when it is asked
     from keeper.cli.backtest import reproduce as again  # noqa: PLC0415 - likewise
+    from keeper.cli.backtest_given import Given  # noqa: PLC0415 - likewise
 
+    files = [*(prices or []), *(more or [])]
     if reproduce is not None:
-        again(reproduce, prices or [], as_json=as_json, html=html)
+        again(reproduce, files, as_json=as_json, html=html)
     given = Given(
-        prices=prices or [],
+        prices=files,
         collateral=collateral or [],
         debt=debt or [],
         health=health,
@@ -141,6 +149,8 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
         quote=quote or [],
         service_fee=service_fee,
         call_by_call=call_by_call,
+        since=since,
+        until=until,
     )
     if sweep is not None:
         from keeper.cli.sweeping import Varied  # noqa: PLC0415 - likewise

@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from keeper.cli.common import Exit, fail
-from keeper.cli.parquet import MAGIC, as_csv
+from keeper.cli.price_bytes import text_of
 from keeper.core import names
 from keeper.core.lending.position import Holding
+from keeper.core.risk.file_names import QuotedPair, pair_in_name, pair_of
 from keeper.core.risk.files import BadPriceFileError, PriceFile, price_file
 from keeper.core.risk.market import Source
 from keeper.core.risk.series import of_bars
 from keeper.core.units import Address, usd_text
 
-MOST_BYTES = 2**30
 FAR_PERCENT = 30
 """By how much a file's price may differ from the oracle's at the same time, before it is another asset's."""
 FRESH_BARS = 3
@@ -43,19 +43,20 @@ def sources_of(words: Sequence[str], held: Sequence[Holding], now: int) -> tuple
 
 
 def read_prices(path: Path) -> PriceFile:
-    """Return what a file says. Ends with what is wrong with it."""
+    """Return what a file says, its own name included. Ends with what is wrong with it."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            fail(Exit.FAILED, f"{path}: is too large")
-        data = path.read_bytes()
+        text, form = text_of(path)
+        read = price_file(text)
     except OSError as error:
         fail(Exit.FAILED, f"{path}: cannot be read ({error.strerror})")
-    try:
-        if data[: len(MAGIC)] == MAGIC:
-            return replace(price_file(as_csv(data)), form="Parquet")
-        return price_file(data.decode("utf-8-sig", errors="replace"))
     except BadPriceFileError as error:
         fail(Exit.FAILED, f"{path}: {error}")
+    return read if form is None else replace(read, form=form)
+
+
+def pair_of_file(path: Path, read: PriceFile) -> QuotedPair | None:
+    """Return of which asset a file is and in which money: as its rows say, else as its name does."""
+    return pair_in_name(path.stem) if read.symbol is None else pair_of(read.symbol)
 
 
 def _refuse_others(path: str, read: PriceFile, holding: Holding, now: int) -> None:

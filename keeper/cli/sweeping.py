@@ -15,7 +15,8 @@ from rich.table import Table
 
 from keeper.backtest.document import BadBacktestError
 from keeper.backtest.sweep import Grid, Mark, Sweep, cores, frontier, marks, swept
-from keeper.cli.backtest import Given, document_of
+from keeper.cli.backtest_document import document_of
+from keeper.cli.backtest_given import Given
 from keeper.cli.charts import scatter
 from keeper.cli.common import Exit, fail, finish, out
 from keeper.cli.show_risk import STYLE

@@ -6,21 +6,29 @@ Which it is is seen from the text. What is not one of them, or contradicts itsel
 from __future__ import annotations
 
 import csv
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import orjson
 
-from keeper.core.risk.series import MOST_TIME, BadHistoryError, Bar, bars
+from keeper.core.risk.file_times import time_of
+from keeper.core.risk.series import BadHistoryError, Bar, bars
 
-_TIMES = ("timestamp", "unix", "unix timestamp", "open_time", "open time", "time", "date")
+_TIMES = (
+    "timestamp", "unix", "unix timestamp", "unix_timestamp", "unixtime", "open_time", "open time", "opentime",
+    "datetime", "time", "date", "ts",
+)  # fmt: skip
 _SYMBOLS = ("symbol", "pair")
 _PRICES = ("open", "high", "low", "close")
 _KLINE = 12
 """Columns of Binance's files, which may come without a head."""
+_BARE = 5
+"""Columns that rows without a head have at the least: time, open, high, low, close."""
+_DELIMITERS = (",", ";", "\t", "|")
 MOST_ROWS = 20_000_000
 
 
@@ -35,6 +43,8 @@ class PriceFile:
     bars: tuple[Bar, ...]
     symbol: str | None
     form: str
+    lines: Sequence[int] = field(default=(), repr=False, compare=False)
+    """Where each bar stands in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +63,14 @@ def price_file(text: str) -> PriceFile:
     if not read.rows:
         raise BadPriceFileError("holds no row of prices")
     parsed = [(number, _numbers(number, row)) for number, row in read.rows]
-    if len(parsed) > 1 and all(a[1][0] > b[1][0] for a, b in pairwise(parsed)):
+    if parsed[0][1][0] > parsed[-1][1][0]:
         parsed.reverse()  # newest first, as CryptoDataDownload has them
     seconds = _step([row[0] for _, row in parsed])
     try:
         found = bars((row for _, row in parsed), seconds)
     except BadHistoryError as error:
-        raise BadPriceFileError(f"line {parsed[error.row - 1][0]}: {error.why}") from None
-    return PriceFile(found, read.symbol, read.form)
+        raise BadPriceFileError(f"line {parsed[error.row - 1][0]}: {error.why}; mend that row, or delete it") from None
+    return PriceFile(found, read.symbol, read.form, array("Q", (number for number, _ in parsed)))
 
 
 def _json(text: str) -> _Rows:
@@ -68,25 +78,21 @@ def _json(text: str) -> _Rows:
         rows = orjson.loads(text)  # which bounds how deep it nests
     except ValueError as error:
         raise BadPriceFileError(f"is no JSON ({error})") from None
-    if not isinstance(rows, list) or not all(isinstance(r, list) and len(r) >= len(_PRICES) + 1 for r in rows):
+    if not isinstance(rows, list) or not all(isinstance(r, list) and len(r) >= _BARE for r in rows):
         raise BadPriceFileError("is JSON, and no list of [time, open, high, low, close, volume] as freqtrade writes it")
-    return _Rows("freqtrade", [(i, tuple(str(x) for x in row[:5])) for i, row in enumerate(rows, 1)])
+    return _Rows("freqtrade", [(i, tuple(str(x) for x in row[:_BARE])) for i, row in enumerate(rows, 1)])
 
 
 def _csv(text: str) -> _Rows:
-    lines = [(i, row) for i, row in enumerate(csv.reader(text.splitlines()), 1) if any(cell.strip() for cell in row)]
-    if len(lines) > MOST_ROWS:
-        raise BadPriceFileError(f"has more than {MOST_ROWS} rows")
+    lines = _lines(text)
     form = "CSV"
     if lines and "cryptodatadownload" in ",".join(lines[0][1]).lower():
         form, lines = "CryptoDataDownload", lines[1:]
     if not lines:
         raise BadPriceFileError("is empty")
     head = [cell.strip().lower() for cell in lines[0][1]]
-    if head and head[0].replace(".", "", 1).isdigit():
-        if len(head) < _KLINE - 1:
-            raise BadPriceFileError("has no head: write timestamp,open,high,low,close above the rows")
-        return _Rows("Binance klines", [(i, tuple(row[:5])) for i, row in lines])
+    if _is_number(head[1] if len(head) > 1 else ""):
+        return _without_head(head, lines)
     form = "Binance klines" if "open_time" in head or "open time" in head else form
     time = next((head.index(t) for t in _TIMES if t in head), None)
     places = [head.index(p) for p in _PRICES if p in head]
@@ -95,6 +101,37 @@ def _csv(text: str) -> _Rows:
             f"has the columns {', '.join(head)[:80]}; it needs timestamp, open, high, low and close"
         )
     return _Rows(form, list(_picked(lines[1:], (time, *places))), _one_symbol(head, lines[1:]))
+
+
+def _lines(text: str) -> list[tuple[int, list[str]]]:
+    """Return the rows by number in the file, divided by what divides the first of them most often."""
+    whole = text.splitlines()
+    begin = "\n".join(islice((line for line in whole if line.strip()), 3))
+    delimiter = max(_DELIMITERS, key=begin.count)
+    rows = csv.reader(whole, delimiter=delimiter)
+    try:
+        lines = [(i, row) for i, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise BadPriceFileError(f"is no text of rows ({error})") from None
+    if len(lines) > MOST_ROWS:
+        raise BadPriceFileError(f"has more than {MOST_ROWS} rows")
+    return lines
+
+
+def _without_head(head: Sequence[str], lines: list[tuple[int, list[str]]]) -> _Rows:
+    """Return rows that only their order explains: another order than time, open, high, low, close is no bar."""
+    if len(head) < _BARE:
+        raise BadPriceFileError("has no head: write timestamp,open,high,low,close above the rows")
+    form = "Binance klines" if len(head) >= _KLINE - 1 else "CSV"
+    return _Rows(form, list(_picked(lines, range(_BARE))))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        Decimal(cell)
+    except InvalidOperation:
+        return False
+    return True
 
 
 def _picked(lines: Sequence[tuple[int, list[str]]], places: Sequence[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -116,16 +153,14 @@ def _one_symbol(head: Sequence[str], lines: Sequence[tuple[int, list[str]]]) -> 
 
 def _numbers(number: int, row: tuple[str, ...]) -> tuple[int, int, int, int, int]:
     try:
-        at, first, high, low, last = (Decimal(cell.strip()) for cell in row)
-        whole = [int(price.scaleb(8)) for price in (first, high, low, last)]
-        time = int(at)
+        time = time_of(row[0].strip())
+        first, high, low, last = (int(Decimal(cell.strip()).scaleb(8)) for cell in row[1:])
     except (InvalidOperation, ValueError, OverflowError):
         raise BadPriceFileError(
-            f"line {number}: {', '.join(row)[:60]} are no time in unix seconds and prices"
+            f"line {number}: {', '.join(row)[:60]} are no time (unix seconds, or a date like 2022-11-08 14:00) and "
+            "prices; mend that row, or delete it"
         ) from None
-    while time >= MOST_TIME:  # milliseconds, and microseconds as Binance has them since 2025
-        time //= 1_000
-    return time, whole[0], whole[1], whole[2], whole[3]
+    return time, first, high, low, last
 
 
 def _step(times: Sequence[int]) -> int:
@@ -135,5 +170,5 @@ def _step(times: Sequence[int]) -> int:
         raise BadPriceFileError("holds one row: nobody can tell how long a bar lasts")
     step, _ = steps.most_common(1)[0]
     if step <= 0:
-        raise BadPriceFileError("is not in the order of time")
+        raise BadPriceFileError("is not in the order of time: sort its rows by their time")
     return step

@@ -1,0 +1,164 @@
+"""From the words of ``keeper backtest`` to the document that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from keeper.backtest.document import FORMAT
+from keeper.cli.backtest_given import Given
+from keeper.cli.backtest_market import depth_of, gas_of
+from keeper.cli.backtest_prices import between, price_tables
+from keeper.cli.common import Exit, fail
+from keeper.cli.given import settings_of
+from keeper.cli.option_words import amounts, number, pair, seconds, share_of
+from keeper.core.family import Family
+from keeper.core.lending.actions.deleverage import DELEVERAGE
+from keeper.core.lending.actions.rescues import REPAY, TOP_UP
+from keeper.core.units import decimal_of
+from keeper.settings import Settings
+from keeper.settings.raw import rules_about
+from keeper.venues.registry import VENUES
+
+DECIMALS = {"USDC": 6, "USDT": 6, "WBTC": 8, "EURC": 6, "PYUSD": 6, "CBBTC": 8, "TBTC": 18}
+DOLLARS = frozenset({"USDC", "USDT", "DAI", "USDS", "GHO", "PYUSD", "LUSD", "CRVUSD", "USD"})
+COOLDOWN, SLIPPAGE_BPS = "10m", 50
+
+
+def document_of(given: Given) -> dict[str, Any]:
+    """Return everything a back-test rests on. Ends with what is wrong on the line."""
+    settings = None if given.config is None else settings_of(given.config)
+    prices = price_tables(given.prices, between(given.since, given.until))
+    if not prices:
+        fail(Exit.BAD_SETTINGS, "--prices is missing: a file of bars, like --prices WETH=eth.csv")
+    first = next(iter(prices))
+    collateral = amounts("--collateral", given.collateral) or {first: "100"}
+    debt = amounts("--debt", given.debt)
+    wallet = amounts("--wallet", given.wallet)
+    health = given.health if given.health is not None or debt else "1.4"
+    owed = [*debt] or ["USDC"]
+    if health is not None and debt:
+        fail(Exit.BAD_SETTINGS, "--debt and --health: give one of them; the other follows from it")
+    symbols = list(dict.fromkeys([*collateral, *owed, *wallet, *prices]))
+    position, venue = _position(settings, given)
+    document = {
+        "format": FORMAT,
+        "prices": prices,
+        "account": {
+            "collateral": collateral,
+            "debt": debt,
+            "health": None if health is None else number("--health", health),
+            "wallet": wallet,
+            "native": number("--native", given.native),
+            "signer": _signer(settings, position),
+        },
+        "assets": {symbol: _asset(symbol, given, collateral, prices) for symbol in symbols},
+        "ways": _ways(given, settings, position),
+        "gas": gas_of(given.gas),
+        "terms": _terms(given, settings, venue, first),
+    }
+    if unused := [s for s in prices if s not in collateral and s not in owed and s not in wallet]:
+        fail(
+            Exit.BAD_SETTINGS,
+            f"--prices: {', '.join(unused)} is no asset of this account: is it another's file? If it is the account's, "
+            f"name it: --collateral {unused[0]}=AMOUNT, or --debt",
+        )
+    return document
+
+
+def _asset(symbol: str, given: Given, collateral: Mapping[str, str], prices: Mapping[str, object]) -> dict[str, Any]:
+    secures = symbol in collateral
+    if symbol not in prices and symbol not in DOLLARS:
+        fail(Exit.BAD_SETTINGS, f"{symbol}: nobody says what it costs; give a file: --prices {symbol}=FILE")
+    return {
+        "decimals": DECIMALS.get(symbol, 18),
+        "price": "1",
+        "threshold": share_of("--threshold", given.threshold, symbol, "0.83") if secures else "0",
+        "ltv": share_of("--ltv", given.ltv, symbol, "0.80") if secures else "0",
+        "bonus": share_of("--bonus", given.bonus, symbol, "0.05") if secures else "0",
+        "supply_rate": number("--supply-rate", given.supply_rate) if secures else "0",
+        "borrow_rate": number("--borrow-rate", given.borrow_rate),
+        "heartbeat_s": max(86_400, int(seconds("--heartbeat", given.heartbeat))),
+    }
+
+
+def _ways(given: Given, settings: Settings | None, position: str | None) -> list[dict[str, Any]]:
+    fixed = [_rule("fixed", *pair("--fixed", given.fixed), "health_factor", "health_factor_below")]
+    trigger, target = pair("--adaptive", given.adaptive)
+    adaptive = {
+        **_rule("adaptive", trigger, target, "liquidation_probability", "liquidation_probability_above"),
+        "when": {"liquidation_probability_above": {"probability": trigger, "horizon": "24h"}},
+    }
+    ppm = int(Decimal(number("--service-fee", given.service_fee)) * 1_000_000)
+    ways: list[dict[str, Any]] = [
+        {"name": "no keeper", "rules": []},
+        {"name": "fixed thresholds", "rules": fixed},
+        {"name": "adaptive", "rules": [adaptive]},
+        {"name": "hosted service", "rules": fixed, "service_ppm": ppm},
+    ]
+    if settings is not None and position is not None:
+        own = rules_about(settings.path, position)
+        if not own:
+            fail(Exit.BAD_SETTINGS, f"{settings.path}: no rule is about {position!r}")
+        ways.insert(1, {"name": "your rules", "rules": own})
+    return ways
+
+
+def _rule(name: str, trigger: str, target: str, goal: str, when: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "when": {when: trigger},
+        "restore": {goal: target},
+        "actions": [action.key for action in (TOP_UP, REPAY, DELEVERAGE)],
+        "cooldown": COOLDOWN,
+        "limits": {"max_slippage_bps": SLIPPAGE_BPS},
+    }
+
+
+def _position(settings: Settings | None, given: Given) -> tuple[str | None, str]:
+    if settings is None:
+        lending = [key for key, venue in VENUES.items() if venue.family is Family.LENDING]
+        if given.venue and given.venue not in lending:
+            fail(Exit.BAD_SETTINGS, f"--venue {given.venue}: is none of {', '.join(lending)}")
+        return None, given.venue or lending[0]
+    loans = {p.name: p.venue for p in settings.positions if p.family is Family.LENDING}
+    name = given.position or next(iter(loans), None)
+    if name is None or name not in loans:
+        fail(Exit.BAD_SETTINGS, f"{settings.path}: {name!r} is no loan; there are {', '.join(loans) or 'none'}")
+    return name, loans[name]
+
+
+def _signer(settings: Settings | None, position: str | None) -> str:
+    found = next((p for p in settings.positions if p.name == position), None) if settings else None
+    return "guardian" if found is not None and found.spender != found.owner else "owner"
+
+
+def _terms(given: Given, settings: Settings | None, venue: str, first: str) -> dict[str, Any]:
+    closes, safety = VENUES[venue].closes, None if settings is None else settings.safety
+    depth = depth_of(given)
+    return {
+        "venue": venue,
+        "block_s": max(1, int(seconds("--block", given.block))),
+        "warm_up_s": int(seconds("--warm-up", given.warm_up)),
+        "measure_s": max(60, int(seconds("--measure", given.measure))),
+        "delay_blocks": max(1, given.delay),
+        "deviation_bps": given.deviation_bps,
+        "heartbeat_s": max(60, int(seconds("--heartbeat", given.heartbeat))),
+        "lag_blocks": max(0, given.lag),
+        "base_fee_gwei": number("--base-fee", given.base_fee_gwei),
+        "native": first if first in ("WETH", "ETH") else "WETH",
+        "native_price": "3000",
+        **depth,
+        "in_one": not given.call_by_call,
+        "close_bps": closes.usual,
+        "close_all_at": decimal_of(closes.all_at, 18),
+        "close_all_under_usd": decimal_of(closes.all_under, 8),
+        "health_floor": "1.02" if safety is None else decimal_of(safety.health_floor, 18),
+        "emergency_health": "1.10" if safety is None else decimal_of(safety.emergency_health, 18),
+        "max_rounds": 10 if safety is None else safety.max_rounds,
+        "capital_cost_bps": 10 if safety is None else safety.capital_cost,
+        "fee_share_bps": 5000 if settings is None else settings.fee_share,
+        "max_fee_gwei": None if settings is None or settings.max_fee is None else decimal_of(settings.max_fee, 9),
+        "swap_deadline_s": 1800 if settings is None else settings.swap_deadline_s,
+    }

@@ -1,0 +1,54 @@
+"""What acting costs in a back-test: the pool that is sold through, and the base fee of the time."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from keeper.backtest.depth import fitted
+from keeper.cli.backtest_given import Given
+from keeper.cli.common import Exit, fail
+from keeper.cli.option_words import number
+from keeper.core.risk.file_times import time_of
+from keeper.core.units import USD, decimal_of
+
+PPM = 1_000_000
+
+
+def depth_of(given: Given) -> dict[str, Any]:
+    """Return the pool that is sold through: as declared, or as quotes say."""
+    if given.quote:
+        try:
+            pairs = [(float(size), float(bps)) for size, _, bps in (q.partition("=") for q in given.quote)]
+            found = fitted(pairs)
+        except ValueError as error:
+            fail(Exit.BAD_SETTINGS, f"--quote: {error}")
+        return {"depth_usd": decimal_of(found.depth, 8), "pool_fee_ppm": found.fee_ppm}
+    depth = number("--depth", given.depth_usd)
+    if Decimal(depth) * USD < USD:
+        fail(Exit.BAD_SETTINGS, f"--depth {given.depth_usd}: a pool has a dollar at least")
+    return {"depth_usd": depth, "pool_fee_ppm": int(Decimal(number("--pool-fee", given.pool_fee)) * 1_000_000)}
+
+
+def gas_of(path: Path | None) -> list[list[Any]]:
+    """Return base fees by time from a file: rows of `timestamp,gwei`."""
+    if path is None:
+        return []
+    rows = list[list[Any]]()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(Exit.FAILED, f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'no text'})")
+    for row, line in enumerate(lines, 1):
+        at, _, fee = line.partition(",")
+        if not line.strip() or (row == 1 and not at.strip()[:1].isdigit()):
+            continue
+        try:
+            time, gwei = time_of(at.strip()), Decimal(fee)
+        except (ValueError, InvalidOperation):
+            fail(Exit.FAILED, f"{path}: line {row}: {line[:40]!r} is no `timestamp,gwei`")
+        if not gwei.is_finite() or gwei < 0 or (rows and time <= rows[-1][0]):
+            fail(Exit.FAILED, f"{path}: line {row}: a fee is above zero, and later than the one before")
+        rows.append([time, str(gwei)])
+    return rows
