@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from keeper.core.reasons import Reason
+from keeper.settings.rule_keys import TARGETS
 from keeper.venues.registry import EXCHANGES, LENDERS, VENUES
-from tools import picture, rules
+from tools import picture, reference, rules
 from tools.reasons import PAGE, page
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,20 @@ def test_the_page_of_reasons_is_the_code_s_own() -> None:
 def test_the_page_of_rules_is_the_metrics_own() -> None:
     """docs/rules.md is written by `python -m tools.rules`; run it again after a metric or an action changed."""
     assert rules.PAGE.read_text(encoding="utf-8") == rules.page()
+
+
+@pytest.mark.parametrize(("name", "text"), reference.pages().items(), ids=reference.pages())
+def test_the_reference_is_the_code_s_own(name: str, text: str) -> None:
+    """docs/reference is written by `python -m tools.reference`; run it again after a command or a key changed."""
+    assert (reference.FOLDER / name).read_text(encoding="utf-8") == text.rstrip() + "\n"
+
+
+def test_every_key_of_the_settings_says_what_it_means() -> None:
+    """In an editor, by the schema, and on the page: a new key wants its line in keeper/settings/key_words.py."""
+    text = (reference.FOLDER / "settings.md").read_text(encoding="utf-8")
+    silent = [row for row in text.splitlines() if row.startswith("| `") and row.endswith("|  |")]
+    of_rules = [row for row in silent if any(f"| `{key}`" in row for key in (*TARGETS, "asset"))]
+    assert [row for row in silent if row not in of_rules] == []
 
 
 def test_every_reason_has_a_code_of_its_own() -> None:

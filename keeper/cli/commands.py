@@ -13,6 +13,7 @@ import typer
 from keeper.cli.backtesting import backtest
 from keeper.cli.common import (
     DEFAULT,
+    EXIT_CODES,
     Config,
     Configs,
     Exit,
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Keeps leveraged on-chain positions alive: watches, decides, rehearses, signs, and explains itself.\n\n"
     "Nothing is ever sent without [bold]--live[/bold]. Begin with `keeper check`, then `keeper status`, then "
-    "`keeper run`.\n\nExit codes: 0 fine, 1 failed, 2 bad settings, 3 a position is in danger and could not be helped.",
+    "`keeper run`.\n\nExit codes: " + ", ".join(f"{code.value} {words}" for code, words in EXIT_CODES.items()) + ".",
 )
 app.add_typer(tx, name="tx")
 app.add_typer(keystore, name="keystore")
@@ -65,7 +66,10 @@ def _root(
 
 @app.command()
 def example() -> None:
-    """Print a settings file to begin with, every key explained: keeper example > keeper.toml."""
+    """Print a settings file to begin with, every key explained: keeper example > keeper.toml.
+
+    Example: keeper example > keeper.toml
+    """
     from keeper import resources
 
     typer.echo(resources.example(), nl=False)
@@ -73,9 +77,11 @@ def example() -> None:
 
 @app.command()
 def schema() -> None:
-    """Print the settings file's JSON Schema, for editors that complete and check: keeper schema > keeper.schema.json.
+    """Print the settings file's JSON Schema, for editors that complete and check.
 
     With `#:schema ./keeper.schema.json` as its first line a settings file is checked while it is written.
+
+    Example: keeper schema > keeper.schema.json
     """
     import json
 
@@ -103,7 +109,8 @@ def init(
     """Find an owner's positions on a chain, and write settings for them: needs no key, sends nothing.
 
     Each position gets a warning before liquidation and a rescue, with bounds fitted to where it stands today.
-    Example: keeper init 0x3C44… --rpc https://node.example
+
+    Example: keeper init 0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC --rpc https://node.example
     """
     from keeper.cli.init import Wish
     from keeper.cli.init import init as begin
@@ -114,7 +121,10 @@ def init(
 
 @app.command()
 def check(configs: Configs = None, as_json: Json = False) -> None:
-    """Check the settings, and what they name on this machine: no node is asked, no key is opened."""
+    """Check the settings, and what they name on this machine: no node is asked, no key is opened.
+
+    Example: keeper check -c mainnet.toml
+    """
     from keeper.cli.check import check_all
 
     finish(check_all(kept_of(configs, may_ask=False), as_json=as_json))
@@ -125,6 +135,8 @@ def run(configs: Configs = None, live: Live = False, web: Web = False, verbose: 
     """Watch and keep the positions until stopped (SIGTERM or Ctrl-C finishes what is in flight first).
 
     Several --config are several chains, side by side: what happens to one does not hold up another.
+
+    Example: keeper run -c mainnet.toml -c arbitrum.toml --web
     """
     with loading():
         chains = kept_of(configs)
@@ -146,6 +158,8 @@ def watch(
     """Show positions, what the keeper does and why not, transactions and prices: live, in the terminal.
 
     From the journal and the settings alone: it asks no node, opens no key and sends nothing. Ctrl-C ends it.
+
+    Example: keeper watch --once
     """
     chains = kept_of(configs, may_ask=False)
     from keeper.cli.guard import guarded
@@ -180,6 +194,8 @@ def web(
 
     For this machine only, with a token. What a keeper sees is written into the journal every ten seconds or so; beside
     the daemon itself (`keeper run --web`) the page is at every block.
+
+    Example: keeper web --open
     """
     chains = kept_of(configs, may_ask=False)
     from keeper.cli import web as page
@@ -189,7 +205,10 @@ def web(
 
 @app.command()
 def once(configs: Configs = None, live: Live = False, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Judge the newest block once, act if a rule asks for it, wait for the outcome, and end."""
+    """Judge the newest block once, act if a rule asks for it, wait for the outcome, and end.
+
+    Example: keeper once --json
+    """
     chains = kept_of(configs)
     from keeper.cli import keeping
 
@@ -200,7 +219,10 @@ def once(configs: Configs = None, live: Live = False, as_json: Json = False, ver
 
 @app.command()
 def status(configs: Configs = None, as_json: Json = False) -> None:
-    """Show the positions as they are now: health, prices, distance to liquidation, rules, wallets."""
+    """Show the positions as they are now: health, prices, distance to liquidation, rules, wallets.
+
+    Example: keeper status --json
+    """
     chains = kept_of(configs)
     from keeper.cli import looks
 
@@ -216,7 +238,10 @@ def explain(
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Explain what would be done about a position or a book now, and why, down to the calldata. Signs nothing."""
+    """Explain what would be done about a position or a book now, and why, down to the calldata. Signs nothing.
+
+    Example: keeper explain eth-loop
+    """
     (settings,) = kept_of([config])
     from keeper.cli import looks
 
@@ -251,6 +276,8 @@ def risk(
 
     `keeper risk` shows every loan, `keeper risk eth-loop --html report.html` writes a page with charts, definitions and
     sources, and `keeper risk --reproduce report.html` recomputes it from its inputs: whoever has the file can check it.
+
+    Example: keeper risk eth-loop --horizon 24h --horizon 7d
     """
     if reproduce is not None:
         from keeper.cli.risk import reproduce as again
@@ -272,7 +299,10 @@ def journal(
     position: Annotated[str | None, typer.Option("--position", "-p", help="Only this position.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what was decided, sent and achieved, newest first. Asks no node."""
+    """Show what was decided, sent and achieved, newest first. Asks no node.
+
+    Example: keeper journal --position eth-loop --limit 50
+    """
     settings = settings_of(config)
     from keeper.cli import show_journal
     from keeper.cli.guard import guarded
@@ -300,6 +330,8 @@ def pause(
     """Keep a rule, a position or everything from acting: nothing of it is signed; alerts go on. Outlives a restart.
 
     A running keeper heeds it before it acts next. What is sent and not begun is taken back; what has begun is finished.
+
+    Example: keeper pause --position eth-loop --for 2h
     """
     settings = settings_of(config)
     from keeper.cli import pausing
@@ -315,7 +347,10 @@ def resume(
     rule: OfRule = None,
     as_json: Json = False,
 ) -> None:
-    """End a pause; --all ends every one."""
+    """End a pause; --all ends every one.
+
+    Example: keeper resume --position eth-loop
+    """
     settings = settings_of(config)
     from keeper.cli import pausing
 
@@ -328,6 +363,8 @@ def reload(config: Config = DEFAULT, as_json: Json = False) -> None:
 
     What is signed and on its way goes on. Who owns, who signs, the chain and the journal need a restart. SIGHUP does it
     too.
+
+    Example: keeper reload -c mainnet.toml
     """
     settings = settings_of(config)
     from keeper.cli import reload as reloads
@@ -350,6 +387,8 @@ def panic(
     """Close or deleverage positions now, as the settings declare; without --live only show it.
 
     Goes through the same rehearsal, limits and gate as any rule. The other rules of these positions are paused.
+
+    Example: keeper panic eth-loop --live
     """
     (settings,) = kept_of([config])
     from keeper.cli import panic as panics
@@ -371,6 +410,8 @@ def doctor(
     """Look whether everything is there that a rescue will need: node, keys, gas money, rules, alarms.
 
     Opens each signer's key, with its password, and signs nothing.
+
+    Example: keeper doctor --send-test
     """
     (settings,) = kept_of([config])
     from keeper.cli import looks

@@ -26,6 +26,15 @@ class Exit(IntEnum):
     IN_DANGER = 3
 
 
+EXIT_CODES = {
+    Exit.FINE: "fine",
+    Exit.FAILED: "failed",
+    Exit.BAD_SETTINGS: "bad settings",
+    Exit.IN_DANGER: "a position is in danger and could not be helped",
+}
+"""What each means, in words: the same in ``--help`` and in the documents. Scripts rely on the numbers."""
+
+
 def out() -> Console:
     """Return the terminal, or the file, that figures go to."""
     from rich.console import Console  # noqa: PLC0415 - not for the daemon

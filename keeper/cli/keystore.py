@@ -22,13 +22,19 @@ PasswordFile = Annotated[
 
 @keystore.command()
 def new(file: File, password_file: PasswordFile = None) -> None:
-    """Make a new key: for a guardian, an account that holds rescue funds only."""
+    """Make a new key: for a guardian, an account that holds rescue funds only.
+
+    Example: keeper keystore new guardian.json
+    """
     _make(file, None, password_file)
 
 
 @keystore.command("import")
 def import_(file: File, password_file: PasswordFile = None) -> None:
-    """Take a private key that you have: it is asked for and not shown, or read as one line where nobody types."""
+    """Take a private key that you have: it is asked for and not shown, or read as one line where nobody types.
+
+    Example: keeper keystore import owner.json
+    """
     _make(file, _hidden("Private key (not shown): "), password_file)
 
 

@@ -15,7 +15,10 @@ Id = Annotated[int, typer.Argument(help="The transaction's id, as `keeper tx lis
 
 @tx.command("list")
 def list_(config: Config = DEFAULT, limit: Limit = 20, as_json: Json = False) -> None:
-    """List what was signed, newest first: position, signer, amount, state, time, fee, hash. Asks no node."""
+    """List what was signed, newest first: position, signer, amount, state, time, fee, hash. Asks no node.
+
+    Example: keeper tx list --limit 50
+    """
     settings = settings_of(config)
     from keeper.cli import show_tx
     from keeper.cli.guard import guarded
@@ -31,7 +34,10 @@ def list_(config: Config = DEFAULT, limit: Limit = 20, as_json: Json = False) ->
 
 @tx.command("speed-up")
 def speed_up(id_: Id, config: Config = DEFAULT, live: Live = False, as_json: Json = False) -> None:
-    """Offer more for a pending transaction, and for those of the same burst."""
+    """Offer more for a pending transaction, and for those of the same burst.
+
+    Example: keeper tx speed-up 17 --live
+    """
     from keeper.cli.wishes import ask
 
     ask(id_, "speed_up", config, live=live, as_json=as_json)
@@ -39,7 +45,10 @@ def speed_up(id_: Id, config: Config = DEFAULT, live: Live = False, as_json: Jso
 
 @tx.command()
 def cancel(id_: Id, config: Config = DEFAULT, live: Live = False, as_json: Json = False) -> None:
-    """Cancel a pending transaction and its burst: transfers of nothing to oneself take their nonces."""
+    """Cancel a pending transaction and its burst: transfers of nothing to oneself take their nonces.
+
+    Example: keeper tx cancel 17 --live
+    """
     from keeper.cli.wishes import ask
 
     ask(id_, "cancel", config, live=live, as_json=as_json)

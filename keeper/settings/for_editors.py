@@ -9,6 +9,7 @@ from keeper.core.actions import ALERT
 from keeper.core.book.kind import BOOK
 from keeper.core.lending.kind import LENDING
 from keeper.core.perp.kind import PERP
+from keeper.settings.key_words import WORDS
 from keeper.settings.rule_keys import targets_of, triggers_of
 from keeper.settings.schema import KeeperFile
 from keeper.venues.registry import VENUES
@@ -32,6 +33,8 @@ def json_schema() -> Data:
     _described(
         tables["RestoreTable"], {key: of.summary for kind in (LENDING, PERP, BOOK) for key, of in _targets(kind)}
     )
+    for name, words in WORDS.items():
+        _described(tables[name], words)
     _actions(tables["RuleTable"])
     tables["PositionTable"]["properties"]["venue"] = {"enum": list(VENUES), "description": "Where the position is."}
     return {"$schema": DRAFT, "title": "position-keeper: keeper.toml", **found, "definitions": tables}
