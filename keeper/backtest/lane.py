@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from keeper.backtest.memory import PaperJournal
 from keeper.backtest.scene import PaperScene
@@ -18,9 +17,10 @@ from keeper.execution.convoy import Convoy
 from keeper.execution.course import Guidance, PlanChangedError, SendFailedError
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.holders import OwnKey
-from keeper.execution.lane import Lane
 from keeper.execution.recheck import Change, Drop
 from keeper.journal import Attempt, Transaction
+from keeper.venues.contracts.permit import PermitTerms
+from keeper.venues.ports import Permit
 
 BUMP_BLOCKS = 4
 """Blocks after which more would be offered: then it is asked whether the plan is still right."""
@@ -64,22 +64,26 @@ class PaperSigner:
     address: Address
     name: str = "paper"
 
+    def sign_hash(self, digest: bytes) -> bytes:
+        """Return what stands for a signature: nobody on paper looks at it."""
+        del digest
+        return bytes(65)
 
-@dataclass(frozen=True, slots=True)
-class PaperDelegation:
-    """Whom the account delegates to: nobody, before its first batch."""
+    def sign_permit(self, terms: PermitTerms, spender: Address, amount: int, deadline: int) -> Permit:
+        """Return what stands for a permit."""
+        del terms, spender
+        return Permit(amount, deadline, 27, bytes(32), bytes(32))
 
-    contract: Address | None = None
 
+class PaperLane:
+    """Carries what the engine sends into the scene, ``delay`` blocks after it was decided: a ``Sender``."""
 
-class PaperLane(Lane):
-    """Carries what the engine sends into the scene, ``delay`` blocks after it was decided."""
+    delegate: Address | None = None
+    """It delegates to nobody."""
 
     def __init__(self, scene: PaperScene, journal: PaperJournal, pool: Mempool, signer: Address, delay: int) -> None:
-        nobody: Any = None
-        self.signer: Any = PaperSigner(signer)
+        self.signer = PaperSigner(signer)
         self.holder = OwnKey(signer)
-        self.node, self.delegation = nobody, PaperDelegation()  # type: ignore[assignment]
         self._scene, self._rows, self._pool, self._delay = scene, journal, pool, delay
         self._mined: list[Transaction] = []
         self._due: int | None = None
@@ -88,7 +92,28 @@ class PaperLane(Lane):
 
     def ready_nonce(self, decided_at: BlockRef) -> int | None:
         """Return that none is."""
+        del decided_at
         return None
+
+    async def make_ready(self, block: BlockRef) -> None:
+        """Nothing has to be fetched."""
+
+    async def warm_up(self, delegate: Address | None) -> None:
+        """Nothing is signed."""
+
+    async def send(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
+        """Carry it, with whatever else is decided at its block. Raises as ``carry``."""
+        return await self.convoy.send(outgoing, guidance)
+
+    async def why_reverted(self, row: Transaction, receipt: Receipt) -> tuple[Reason, str]:
+        """Return that nobody knows more of it than was said."""
+        del row, receipt
+        return Reason.REVERTED, ""
+
+    @property
+    def is_carrying(self) -> bool:
+        """Whether a burst is on its way."""
+        return self.convoy.is_carrying
 
     @property
     def is_pausing(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from keeper.engine.state import State
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor
 from keeper.execution.rehearsal import Simulator, Upon
+from keeper.execution.sender import Sender
 from keeper.journal.decisions import Doing, Mode
 from keeper.journal.errors import JournalError
 from keeper.journal.past import Past, Recollection
@@ -102,7 +103,7 @@ class Engine:
     """What those nodes say of the block that is being read."""
     movements: PriceMovements | None = None
     """How prices moved, where a rule looks ahead."""
-    senders: dict[Address, Executor] = field(default_factory=dict)
+    senders: Mapping[Address, Executor[Sender]] = field(default_factory=dict)
     recollection: Recollection = field(init=False)
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from keeper.engine.rows import seen
 from keeper.execution.course import Reconsider
 from keeper.execution.executor import Errand, Executor, O
 from keeper.execution.rehearsal import Refused
+from keeper.execution.sender import Sender
 from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Doing
 
@@ -84,7 +85,7 @@ class Departure(Protocol[O]):
     def without_signer(self) -> O:
         """Return the outcome where nobody can sign it."""
 
-    def errand(self, executor: Executor, entry: Entry, spent: Usd) -> Errand[O]:
+    def errand(self, executor: Executor[Sender], entry: Entry, spent: Usd) -> Errand[O]:
         """Return the plan ready to go. ``spent`` is what its rule has moved today."""
 
     def expects_change(self) -> None:

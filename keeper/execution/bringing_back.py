@@ -20,9 +20,9 @@ from keeper.execution.carriers import Carrier
 from keeper.execution.course import Guidance
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.encoding import Venues, allow_list, encode_moves
-from keeper.execution.lane import Lane
 from keeper.execution.leftovers import outside, payments, standing, within
 from keeper.execution.sealing import sealed_calls
+from keeper.execution.sender import Sender
 from keeper.journal import Transaction
 
 BRINGING_BACK = 1000
@@ -37,7 +37,7 @@ ReadHeld = Callable[[Address, Sequence[Address]], Awaitable[Mapping[Address, Amo
 class BringsBack:
     """What plans about loans are looked after with, by one signer."""
 
-    lane: Lane
+    lane: Sender
     venues: Callable[[str], Venues]
     """Where the calls of a position's plans may go, by its name."""
     read_position: ReadPosition

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
@@ -16,12 +16,11 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Wei
 from keeper.execution.course import Guidance, PlanChangedError, Reconsider, SendFailedError
 from keeper.execution.dispatch import Outgoing
-from keeper.execution.lane import Lane
 from keeper.execution.lending_errand import LendingParts
 from keeper.execution.outcome import Ending
 from keeper.execution.perp_errand import PerpParts
 from keeper.execution.policy import PolicyError
-from keeper.execution.reverted import why_reverted
+from keeper.execution.sender import Sender
 from keeper.execution.settlement import Settlement, Unfilled
 from keeper.execution.warrant import Warrant
 from keeper.journal import JournalError
@@ -30,6 +29,7 @@ from keeper.venues.ports import ReadFailedError
 
 O_co = TypeVar("O_co", covariant=True)
 O = TypeVar("O", bound=Ending[Any])  # noqa: E741 - an outcome
+S_co = TypeVar("S_co", bound=Sender, covariant=True)
 CALLED_OFF = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.SUPERSEDED)
 CUT_SHORT = (Reason.FLOOR_TOO_NEAR, Reason.GIVES_WAY, Reason.PRICE_MOVED)
 """The market moved under a later round, or another needs the signer: what was done stands, the rest is decided anew."""
@@ -79,10 +79,10 @@ class Errand(Protocol[O_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Executor:
-    """Sends plans through one signer's lane."""
+class Executor(Generic[S_co]):
+    """Carries plans out by one sender."""
 
-    lane: Lane
+    lane: S_co
     cap: Wei | None
     """Highest fee per gas the owner allows for anything, cancellations too."""
     lending: LendingParts
@@ -144,7 +144,7 @@ class Executor:
     async def _why_reverted(self, error: Exception) -> tuple[Reason, str]:
         """Return whether a revert was for the price, and what the chain says of it."""
         if isinstance(error, SendFailedError) and error.reverted is not None:
-            return await why_reverted(self.lane.node, *error.reverted)
+            return await self.lane.why_reverted(*error.reverted)
         return Reason.REVERTED, ""
 
 

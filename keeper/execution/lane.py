@@ -31,6 +31,7 @@ from keeper.execution.landed import Landed
 from keeper.execution.offers import Offers, tolled
 from keeper.execution.pricing import Demands, NoOffer, Offer, Pricing
 from keeper.execution.ready import Ready, read_ready
+from keeper.execution.reverted import why_reverted
 from keeper.execution.saying import CANCEL_GAS
 from keeper.execution.send_state import Timings
 from keeper.execution.signer import KeystoreSigner
@@ -145,6 +146,15 @@ class Lane:
     def is_carrying(self) -> bool:
         """Whether a burst is on its way."""
         return self.convoy.is_carrying
+
+    @property
+    def delegate(self) -> Address | None:
+        """The contract that the account was seen to be delegated to (EIP-7702)."""
+        return self.delegation.contract
+
+    async def why_reverted(self, row: Transaction, receipt: Receipt) -> tuple[Reason, str]:
+        """Return whether a revert was for the price or another's deed, and what the chain says of it."""
+        return await why_reverted(self.node, row, receipt)
 
     @property
     def is_pausing(self) -> bool:

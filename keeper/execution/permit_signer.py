@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from keeper.core.units import Address
-from keeper.execution.signer import KeystoreSigner
+from keeper.execution.signer import Signs
 from keeper.venues.contracts.permit import PermitTerms
 from keeper.venues.ports import Permit
 
@@ -19,7 +19,7 @@ class NoPermitError(ValueError):
 class PermitSigner:
     """Who signs, and what each token makes of the next permit of his."""
 
-    signer: KeystoreSigner = field(repr=False)
+    signer: Signs = field(repr=False)
     terms: Mapping[Address, PermitTerms]
     """By token."""
     used: int = 0

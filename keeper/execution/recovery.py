@@ -13,6 +13,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
 from keeper.execution.course import SendFailedError
 from keeper.execution.executor import Executor
+from keeper.execution.lane import Lane
 from keeper.execution.policy import PolicyError
 from keeper.journal import Decision, Journal
 from keeper.journal.decisions import OutcomeKind
@@ -62,7 +63,7 @@ class Aftermath:
         ends = ("restored", "partial")
         return [d for d in recent if _is_unfinished(d, ends) and self.spenders.get(d.position) == signer]
 
-    async def bring_back(self, decision: Decision, executor: Executor) -> bool:
+    async def bring_back(self, decision: Decision, executor: Executor[Lane]) -> bool:
         """Return to a position what a plan left outside, so that what is decided next is decided rightly.
 
         Returns whether nothing is left to be tried: what another use of the key, a fee or a node prevented is tried
@@ -85,7 +86,7 @@ class Aftermath:
         title = "What a plan left outside stays there"
         self.observer.raise_alarm(f"outside:{decision.id}", title, str(error))
 
-    async def undone(self, executor: Executor) -> None:
+    async def undone(self, executor: Executor[Lane]) -> None:
         """Write down that a reorg took back what plans had done: they restored nothing, and start no cooldown."""
         reason = Reason.INTERRUPTED
         for id_ in {row.decision_id for row in await executor.lane.leftovers()}:
@@ -94,7 +95,7 @@ class Aftermath:
                 outcome = {"kind": "failed", "reason": reason.code, "detail": "a reorg took its transactions back"}
                 await self.journal.decisions.record_outcome(id_, "failed", outcome)
 
-    async def found(self, executor: Executor, needless: Collection[str]) -> None:
+    async def found(self, executor: Executor[Lane], needless: Collection[str]) -> None:
         """Write down what came of plans whose receipts came late: a plan that was taken for failed has landed."""
         lane = executor.lane
         for id_ in {row.decision_id for row in lane.take_found()}:
@@ -111,7 +112,7 @@ class Aftermath:
             end = Ended(decision.position, decision.rule, decision.summary, kind, reason, "its receipts came late")
             self.observer.concluded(end, None, subject=decision.position)
 
-    async def call_off(self, executor: Executor, needless: Collection[str], judged_at: BlockRef) -> None:
+    async def call_off(self, executor: Executor[Lane], needless: Collection[str], judged_at: BlockRef) -> None:
         """Cancel what was left pending for positions that need nothing. Raises NodeError, SendFailedError.
 
         A plan that was begun is finished, if it can be. Where it waited as long as anything does, what it took out of
@@ -132,7 +133,7 @@ class Aftermath:
         ]
         await lane.call_off(self.cap, judged_at, is_stranded=bool(outside))
 
-    async def use_up_grant(self, executor: Executor) -> None:
+    async def use_up_grant(self, executor: Executor[Lane]) -> None:
         """End a delegation that was called off: strangers could still make it. Raises NodeError, SendFailedError."""
         granted = await executor.lane.unused_grant()
         if granted is not None:
@@ -141,7 +142,7 @@ class Aftermath:
             self.observer.raise_alarm(f"grant:{signer}:{granted.nonce}", title, f"{signer}, nonce {granted.nonce + 1}")
             await executor.lane.use_up(granted, self.cap)
 
-    async def take_back(self, executor: Executor) -> None:
+    async def take_back(self, executor: Executor[Lane]) -> None:
         """Use up what a signature is still good for that was shown and not used. Raises NodeError, SendFailedError."""
         account = executor.lane.holder.address
         if await executor.lane.take_back(self.cap):

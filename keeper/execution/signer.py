@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from keeper.chain.fees import Fees
 from keeper.core.units import Address
@@ -44,6 +44,20 @@ class Signed:
 
     raw: str
     hash: str
+
+
+class Signs(Protocol):
+    """Who signs beside transactions: what calls carry inside. Neither gives anything to anybody by itself."""
+
+    @property
+    def address(self) -> Address:
+        """The key's account."""
+
+    def sign_hash(self, digest: bytes, /) -> bytes:
+        """Return the signature of a hash: 65 bytes."""
+
+    def sign_permit(self, terms: PermitTerms, spender: Address, amount: int, deadline: int) -> Permit:
+        """Return a permit for exactly so much. Raises ValueError for one of somebody else."""
 
 
 class KeystoreSigner:

@@ -26,6 +26,7 @@ from keeper.engine.cycle import cycle
 from keeper.engine.result import Result
 from keeper.execution.course import SendFailedError
 from keeper.execution.executor import Executor
+from keeper.execution.lane import Lane
 from keeper.execution.recovery import Aftermath, CarryOn
 from keeper.journal import JournalError
 from keeper.service.diary import Diary, Shown
@@ -319,7 +320,7 @@ class Daemon:
             self._engine.perps.rules = await self._perps.cut_short(head.timestamp)
             self._engine.perps.book_rules = await self._books.cut_short(head.timestamp)
 
-    async def _bring_back(self, signer: Address, executor: Executor) -> bool:
+    async def _bring_back(self, signer: Address, executor: Executor[Lane]) -> bool:
         head, is_done = await self._engine.reader.blocks.head(), True
         for decision in await self._aftermath.cut_short(signer, head.timestamp):
             if not self._takes_out(decision.position):

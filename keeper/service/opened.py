@@ -10,18 +10,21 @@ from dataclasses import dataclass, field
 from keeper.chain import fee_market
 from keeper.chain.client import Upstream
 from keeper.chain.tolls import Toll, Tolls
-from keeper.core.units import Wei
+from keeper.core.units import Address, Wei
 from keeper.engine.engine import Engine
+from keeper.execution.executor import Executor
+from keeper.execution.lane import Lane
 from keeper.journal import Journal
 from keeper.snapshot.reader import Watch
 
 
 @dataclass(slots=True)
 class Opened(Engine):
-    """An engine whose reader and journal are the real ones."""
+    """An engine whose reader, journal and lanes are the real ones."""
 
     reader: Watch
     journal: Journal
+    senders: dict[Address, Executor[Lane]] = field(default_factory=dict)
     parts: AsyncExitStack = field(default_factory=AsyncExitStack)
     """What ends with it: what is opened later is put upon it."""
 

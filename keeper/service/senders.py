@@ -33,7 +33,7 @@ READINGS = 5
 """Times a position is read before a plan under way counts a node as away."""
 
 
-def executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor:
+def executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor[Lane]:
     """Return what carries out the plans that a key signs."""
     block_time = settings.network.block_time_s
     timings = Timings(
@@ -49,7 +49,7 @@ def executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Node
     )
 
 
-def around(lane: Lane, engine: Opened, settings: Settings) -> Executor:
+def around(lane: Lane, engine: Opened, settings: Settings) -> Executor[Lane]:
     """Return what carries out plans through a lane, by the settings as they are now."""
 
     async def read_position(name: str, number: int | None) -> LendingPosition:

@@ -19,6 +19,7 @@ from keeper.engine.report import Data, fee
 from keeper.engine.submit import Heading, Written
 from keeper.execution.executor import Errand, Executor
 from keeper.execution.outcome import Outcome
+from keeper.execution.sender import Sender
 from keeper.execution.warrant import Warrant
 from keeper.journal import Entry, JournalError
 from keeper.venues.ports import ReadFailedError
@@ -55,7 +56,7 @@ class LendingDeparture(OfOnePlan[Prepared]):
         """Return the outcome where nobody can sign it."""
         return Outcome("failed", Reason.NO_SIGNER, self._name, None)
 
-    def errand(self, executor: Executor, entry: Entry, spent: Usd) -> Errand[Outcome]:
+    def errand(self, executor: Executor[Sender], entry: Entry, spent: Usd) -> Errand[Outcome]:
         """Return the plan ready to go, granted what its rule may do at the block it was decided on."""
         sent, block = self._prepared, self.plan.intent.assessment.position.block
         grant = grant_of(self._engine, block, sent.plan, self.signer, spent)

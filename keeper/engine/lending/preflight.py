@@ -150,7 +150,7 @@ def _delegated_already(engine: Engine, signer: Address) -> Address | None:
     Nodes keep one pending transaction of such an account: a burst would take a block for each of its calls.
     """
     sender, contract = engine.senders.get(signer), engine.reader.network.batch_account
-    return contract if sender is not None and sender.lane.delegation.contract == contract else None
+    return contract if sender is not None and sender.lane.delegate == contract else None
 
 
 async def carrier_of(engine: Engine, snapshot: Snapshot, account: Address) -> Carrier:

@@ -21,6 +21,7 @@ from keeper.engine.report import Data
 from keeper.engine.submit import Heading, Written
 from keeper.execution.executor import Errand, Executor
 from keeper.execution.outcome import PerpOutcome
+from keeper.execution.sender import Sender
 from keeper.execution.warrant import Warrant
 from keeper.journal import Entry
 
@@ -54,7 +55,7 @@ class PerpDeparture(OfOnePlan[PerpPrepared]):
         """Return the outcome where nobody can sign it."""
         return PerpOutcome("failed", Reason.NO_SIGNER, self._name, None)
 
-    def errand(self, executor: Executor, entry: Entry, spent: Usd) -> Errand[PerpOutcome]:
+    def errand(self, executor: Executor[Sender], entry: Entry, spent: Usd) -> Errand[PerpOutcome]:
         """Return the plan ready to go, granted what its rule may do at the block it was decided on."""
         sent = self._prepared
         grant = grant_of(self._engine, self.snapshot.block, sent.plan, spent, sent.gas_price)
