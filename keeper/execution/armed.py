@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from keeper.core.armed.bounds import OutOfBoundsError
-from keeper.core.lending.moves import Approve, Flash, Move, Route, Spender, Swap
+from keeper.core.lending.moves import Approve, Flash, Move, Route, Spender, Swap, loans, one_by_one
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount
@@ -65,12 +65,11 @@ def check_pools(plan: Plan, watched: WatchedPools, answers: Answers) -> None:
 
 def check_lent(plan: Plan, there: Mapping[str, Mapping[Address, Amount]]) -> None:
     """Raise OutOfBoundsError where a lender has less now than the plan borrows of it: the bundle would revert."""
-    for move in (step.move for step in plan.steps):
-        if isinstance(move, Flash):
-            owed = move.route.tokens[-1]
-            has = there.get(move.lender, {}).get(owed, 0)
-            if has < move.bought:
-                raise OutOfBoundsError(f"{move.lender} has {has} of {owed} to lend, the plan borrows {move.bought}")
+    for loan in loans(plan.moves):
+        owed = loan.route.tokens[-1]
+        has = there.get(loan.lender, {}).get(owed, 0)
+        if has < loan.bought:
+            raise OutOfBoundsError(f"{loan.lender} has {has} of {owed} to lend, the plan borrows {loan.bought}")
 
 
 def watched_for(
@@ -107,7 +106,7 @@ def _allowance(venues: Venues, signer: Address, asset: Address, role: Spender) -
 def swapped(moves: Sequence[Move]) -> dict[Route, tuple[int, int]]:
     """Return by route what all swaps of a plan give at most, and what they buy."""
     total = dict[Route, tuple[int, int]]()
-    for move in moves:
+    for move in one_by_one(moves):
         if isinstance(move, Swap | Flash):
             for part in move.parts if isinstance(move, Flash) else (move,):
                 sold, bought = total.get(part.route, (0, 0))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds
-from keeper.core.lending.moves import MARKET, Approve, Flash, Move, Redeem, Spender, Swap
+from keeper.core.lending.moves import MARKET, Approve, Flash, Move, Redeem, Spender, Swap, loans
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
@@ -60,9 +61,9 @@ class Venues:
 
     def hands(self, moves: Iterable[Move]) -> frozenset[Address]:
         """Return the contracts that hold money while calls of these moves run, and not afterwards."""
-        flashes = [move for move in moves if isinstance(move, Flash)]
-        lenders = [at for move in flashes for at in self.lenders[move.lender].hands]
-        ways = [part.route.exchange for move in flashes for part in move.parts]
+        lent = loans(moves)
+        lenders = [at for loan in lent for at in self.lenders[loan.lender].hands]
+        ways = [part.route.exchange for loan in lent for part in loan.parts]
         return frozenset([*lenders, *(self.exchange(way).spender for way in ways)])
 
     def exchange(self, name: str) -> Exchange:
@@ -166,11 +167,11 @@ def encode_moves(
 
 
 def _permitted(before: Sequence[Move], move: Move) -> int:
-    """Return how many permits of what a move takes out go before it: each uses up a number of its token."""
+    """Return how many permits of what a move takes out go before it: each call uses up one number of its token."""
     if not isinstance(move, Flash):
         return 0
     sold = move.route.tokens[0]
-    return sum(isinstance(m, Flash) and m.by_permit and m.route.tokens[0] == sold for m in before)
+    return sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)
 
 
 def _call(
@@ -209,16 +210,31 @@ def _flash(
     """Return the one call of a flash move. Raises ValueError for a lender that the network has not."""
     if move.lender not in venues.lenders:
         raise ValueError(f"a loan was planned of {move.lender!r}, which does not lend for this market")
-    given, owed = (venues.market.listing(move.route.tokens[i]).symbol for i in (0, -1))
+    lent = loans([move])
+    for part in (part for loan in lent for part in loan.parts):
+        venues.exchange(part.route.exchange)
+    given, owed = (" and ".join(_symbols(lent, i, venues.market)) for i in (0, -1))
     purpose = f"repay {owed} with {given} in one call"
-    exchanges = [venues.exchange(part.route.exchange) for part in move.parts]
-    permit = _permit(move, venues, deadline, permits) if move.by_permit else None
-    borrower = Borrower(position, carrier.account, carrier.call_back, permit)
-    return venues.lenders[move.lender].encode(move, venues.market, exchanges, borrower, deadline, purpose)
+    signed = _permits(lent, venues, deadline, permits) if move.by_permit else {}
+    borrower = Borrower(position, carrier.account, carrier.call_back, signed)
+    return venues.lenders[move.lender].encode(move, venues.market, venues.exchanges, borrower, deadline, purpose)
 
 
-def _permit(move: Flash, venues: Venues, deadline: int, permits: PermitSigner | None) -> Permit:
+def _symbols(lent: Sequence[Flash], end: int, market: LendingMarket) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(market.listing(loan.route.tokens[end]).symbol for loan in lent))
+
+
+def _permits(
+    lent: Sequence[Flash], venues: Venues, deadline: int, permits: PermitSigner | None
+) -> Mapping[Address, Permit]:
+    """Return one permit for each collateral, for all that the loans of one call take of it."""
     if permits is None:
         raise NoPermitError("nobody is there to sign a permit")
-    token, taker = venues.approved(move.route.tokens[0], move.lender)
-    return permits.of(token, taker, move.sold, deadline)
+    taken = Counter[Address]()
+    for loan in lent:
+        taken[loan.route.tokens[0]] += loan.sold
+    found = dict[Address, Permit]()
+    for asset, amount in taken.items():
+        token, taker = venues.approved(asset, lent[0].lender)
+        found[asset] = permits.of(token, taker, amount, deadline)
+    return found

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.core.lending import figures as lending
-from keeper.core.lending.moves import (
-    Flash,
-)
+from keeper.core.lending.moves import Flash, loans
 from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, LendingPosition
@@ -72,10 +70,9 @@ class LendingParts(BringsBack):
 
     def _kept_by_hands(self, plan: Plan, receipts: Sequence[Receipt]) -> str | None:
         """Return what contracts that only pass money on have kept of it, by the tokens' own logs."""
-        flashes = [step.move for step in plan.steps if isinstance(step.move, Flash)]
-        if not flashes:
+        if not (lent := loans(plan.moves)):
             return None
-        hands = self.venues(plan.intent.position).hands(flashes)
+        hands = self.venues(plan.intent.position).hands(lent)
         return kept(hands, [one for receipt in receipts for one in receipt.transfers])
 
 

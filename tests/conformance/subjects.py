@@ -249,7 +249,7 @@ def _bundle(signer: Address) -> st.SearchStrategy[Made]:
             BY_BUNDLE.name, Route(tuple(tokens), tuple(fees[: len(tokens) - 1]), AT_UNISWAP.name), sold, bought
         )
         borrower = Borrower(MINE, ME, Plain(ME).call_back)
-        call = BY_BUNDLE.encode(flash, MARKET_OF, [AT_UNISWAP], borrower, DEADLINE, "all in one")
+        call = BY_BUNDLE.encode(flash, MARKET_OF, {AT_UNISWAP.name: AT_UNISWAP}, borrower, DEADLINE, "all in one")
         given, owed = tokens[0], tokens[-1]
         token = STANDS_FOR[given]
         flows = (

@@ -12,7 +12,7 @@ from keeper.core.armed.bounds import OutOfBoundsError
 from keeper.core.units import Amount
 from keeper.execution.armed import check_lent
 
-PLAN: Any = SimpleNamespace(steps=[SimpleNamespace(move=APPROVE), SimpleNamespace(move=FLASH)])
+PLAN: Any = SimpleNamespace(moves=(APPROVE, FLASH))
 
 
 def test_a_lender_that_has_as_much_as_is_borrowed_serves() -> None:

@@ -18,6 +18,7 @@ from keeper.core.lending.moves import (
     Swap,
     Unpledge,
     Withdraw,
+    one_by_one,
 )
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import AccountFigures, Barred, Holding, LendingPosition
@@ -40,7 +41,7 @@ def project(
     position = now.assessment.position
     if now.rule != plan.intent.rule or now.target != plan.intent.target:
         raise OutOfBoundsError(f"rule {now.rule.name} is not the one it was armed for")
-    moves = [step.move for step in plan.steps]
+    moves = tuple(one_by_one(plan.moves))
     _check_trades(moves, now)
     _check_same(bounds.position, position)
     matters = {h.asset for h in position.held} | {asset for move in moves for asset in _assets(move)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from keeper.core.units import Address, Amount
 
@@ -122,6 +122,21 @@ class Flash:
     """Whether the lender's adapter is approved by the owner's signature within the call, and by nothing before it."""
     beside: SalePart | None = None
     """What of the sale goes another way: a part of ``sold`` and ``bought``, where two pools ask less than one."""
+    then: tuple[Flash, ...] = ()
+    """Loans that the same call takes after this one, of the same lender."""
+
+    @property
+    def alone(self) -> Flash:
+        """The loan without those after it."""
+        return replace(self, then=())
+
+    def joins(self, other: Flash) -> bool:
+        """Return whether one call can do both: approvals before it would be calls of their own."""
+        return self.lender == other.lender and self.by_permit and other.by_permit
+
+    def before(self, other: Flash) -> Flash:
+        """Return the one call that does another's loans after its own."""
+        return replace(self, then=(*self.then, other.alone, *other.then))
 
     @property
     def parts(self) -> tuple[SalePart, ...]:
@@ -144,6 +159,21 @@ class Redeem:
 MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
 """What a lending market itself does."""
 Move = Approve | MarketMove | Swap | Flash | Redeem
+
+
+def one_by_one(moves: Iterable[Move]) -> Iterator[Move]:
+    """Yield moves, and of a call that takes several loans each by itself."""
+    for move in moves:
+        if isinstance(move, Flash) and move.then:
+            yield move.alone
+            yield from move.then
+        else:
+            yield move
+
+
+def loans(moves: Iterable[Move]) -> tuple[Flash, ...]:
+    """Return every loan of one transaction among moves, each by itself."""
+    return tuple(move for move in one_by_one(moves) if isinstance(move, Flash))
 
 
 def weight(move: Move) -> tuple[object, int] | None:
@@ -206,6 +236,7 @@ MARGIN = 10
 
 def gas_of(moves: Sequence[Move], *, is_atomic: bool) -> int:
     """Return what moves take in gas, from above: each in a transaction of its own, or all in one."""
+    moves = tuple(one_by_one(moves))
     if not is_atomic:
         return sum(GAS[type(move)] + _further(move) for move in moves)
     made, total = set[tuple[object, ...]](), BEGINNING

@@ -18,6 +18,7 @@ from keeper.core.lending.moves import (
     Swap,
     Unpledge,
     Withdraw,
+    one_by_one,
 )
 from keeper.core.lending.plan import Plan
 from keeper.core.notices import sentence
@@ -113,7 +114,7 @@ def deeds(plan: Plan, *, is_done: bool = True) -> list[str]:
     What is taken out to be sold is said once, as sold.
     """
     reserves = {h.asset: h for h in plan.intent.assessment.position.holdings}
-    moved = [found for step in plan.steps for found in _moved(step.move)]
+    moved = [found for move in one_by_one(plan.moves) for found in _moved(move)]
     sold = {asset for verb, asset, _, other, _ in moved if verb == "sell" and other}
     total = dict[tuple[str, Address, Address | None], list[int]]()
     for verb, asset, amount, other, bought in moved:

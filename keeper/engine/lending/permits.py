@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keeper.core.lending.moves import Flash
+from keeper.core.lending.moves import loans
 from keeper.core.lending.plan import Plan
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
@@ -38,6 +38,6 @@ async def used_up(
 
 def _tokens(engine: Engine, plan: Plan) -> tuple[Address, ...]:
     """Return the tokens of which a plan takes a permit."""
-    flashes = [step.move for step in plan.steps if isinstance(step.move, Flash) and step.move.by_permit]
+    by_permit = [loan for loan in loans(plan.moves) if loan.by_permit]
     venues = engine.venues(plan.intent.position)
-    return tuple(dict.fromkeys(venues.approved(move.route.tokens[0], move.lender)[0] for move in flashes))
+    return tuple(dict.fromkeys(venues.approved(loan.route.tokens[0], loan.lender)[0] for loan in by_permit))

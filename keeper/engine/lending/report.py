@@ -143,7 +143,9 @@ def _balance(of: Holding, account: lending.Loan | None) -> Data:
 def _move(move: Move, reserves: dict[Address, Holding]) -> Data:
     if isinstance(move, Swap | Flash):
         given, got = reserves[move.route.tokens[0]], reserves[move.route.tokens[-1]]
-        lent = {"lender": move.lender} if isinstance(move, Flash) else {}
+        lent: Data = {"lender": move.lender} if isinstance(move, Flash) else {}
+        if isinstance(move, Flash) and move.then:
+            lent["then"] = [_move(one, reserves) for one in move.then]
         return {
             **lent,
             "asset": given.symbol,

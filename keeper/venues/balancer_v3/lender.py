@@ -56,7 +56,7 @@ class Vault:
         self,
         flash: Flash,
         market: LendingMarket,
-        exchanges: Sequence[Exchange],
+        exchanges: Mapping[str, Exchange],
         borrower: Borrower,
         deadline: int,
         purpose: str,
@@ -65,6 +65,8 @@ class Vault:
 
         Debt that shrank meanwhile leaves a rest of the loan in the wallet: what is given back is bought.
         """
+        if flash.then:
+            raise ValueError(f"{self.name} lends once in one call")
         position, account = borrower.position, borrower.account
         sold, owed, amount = flash.route.tokens[0], flash.route.tokens[-1], flash.bought
         symbols = market.listing(sold).symbol, market.listing(owed).symbol
@@ -74,8 +76,10 @@ class Vault:
             market.encode(repay, position, account),
             market.encode(Withdraw(sold, flash.sold), position, account),
             *(
-                at.encode(Swap(part.route, part.sold, part.bought), account, deadline, symbols)
-                for at, part in zip(exchanges, flash.parts, strict=True)
+                exchanges[part.route.exchange].encode(
+                    Swap(part.route, part.sold, part.bought), account, deadline, symbols
+                )
+                for part in flash.parts
             ),
             *encode_return(self.vault, owed, amount),
         )

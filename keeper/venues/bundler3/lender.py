@@ -59,28 +59,43 @@ class Bundler:
         self,
         flash: Flash,
         market: LendingMarket,
-        exchanges: Sequence[Exchange],
+        exchanges: Mapping[str, Exchange],
         borrower: Borrower,
         deadline: int,
         purpose: str,
     ) -> Call:
         """Return the bundle of a flash move. Debt that shrank meanwhile leaves a rest, which goes to the owner too.
 
-        The permit leads, and may fail: who saw it may have used it first, and then the approval is there all the same.
+        Permits lead, and may fail: who saw one may have used it first, and then the approval is there all the same.
         """
-        at, sold, owed = self.at(market), flash.route.tokens[0], flash.route.tokens[-1]
-        owner, permit = borrower.position.owner, borrower.permit
-        receipt = next(token for token, asset in market.receipts.items() if asset == sold)
+        at, owner, lent = self.at(market), borrower.position.owner, (flash.alone, *flash.then)
+        receipts = {asset: token for token, asset in market.receipts.items()}
+        lead = [
+            _permitted(receipts[asset], owner, at.general_adapter, permit) for asset, permit in borrower.permits.items()
+        ]
+        made = [self._loan(loan, at, receipts[loan.route.tokens[0]], exchanges, owner, deadline) for loan in lent]
+        owed = dict.fromkeys(loan.route.tokens[-1] for loan in lent)
+        rest = [hand_on(at.general_adapter, token, owner, ALL) for token in owed]
+        return encode_bundle(self.bundler, (*lead, *made, *rest), purpose)
+
+    def _loan(
+        self,
+        loan: Flash,
+        at: BundlerDeployment,
+        receipt: Address,
+        exchanges: Mapping[str, Exchange],
+        owner: Address,
+        deadline: int,
+    ) -> Inner:
+        owed = loan.route.tokens[-1]
         inner = (
-            hand_on(at.general_adapter, owed, at.market_adapter, flash.bought),
+            hand_on(at.general_adapter, owed, at.market_adapter, loan.bought),
             repay(at, owed, ALL, owner),
             hand_on(at.market_adapter, owed, at.general_adapter, ALL),
-            pull(at, receipt, at.market_adapter, flash.sold),
-            *_sold(flash, exchanges, at, deadline),
+            pull(at, receipt, at.market_adapter, loan.sold),
+            *_sold(loan, exchanges, at, deadline),
         )
-        loan = flash_loan(at, owed, flash.bought, inner)
-        lead = () if permit is None else (_permitted(receipt, owner, at.general_adapter, permit),)
-        return encode_bundle(self.bundler, (*lead, loan, hand_on(at.general_adapter, owed, owner, ALL)), purpose)
+        return flash_loan(at, owed, loan.bought, inner)
 
     def decoders(
         self, market: LendingMarket, exchanges: Iterable[Exchange], account: Address
@@ -95,11 +110,11 @@ class Bundler:
         return BundlerDeployment(self.bundler, self.general_adapter, self.lender, self.adapters[market.name.upper()])
 
 
-def _sold(flash: Flash, exchanges: Sequence[Exchange], at: BundlerDeployment, deadline: int) -> Iterator[Inner]:
+def _sold(loan: Flash, exchanges: Mapping[str, Exchange], at: BundlerDeployment, deadline: int) -> Iterator[Inner]:
     """Yield the sale, part by part: redeemed to its exchange, the last with all that is left, and sold there."""
-    *before, last = zip(flash.parts, exchanges, strict=True)
-    for part, exchange in (*before, last):
-        amount = ALL if part is last[0] else part.sold
+    *before, last = loan.parts
+    for part in (*before, last):
+        exchange, amount = exchanges[part.route.exchange], ALL if part is last else part.sold
         sale = exchange.encode_sale(part.route, part.bought, at.general_adapter, deadline)
         yield redeem(at, part.route.tokens[0], exchange.spender, amount)
         yield Inner(sale.to, sale.data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from keeper.core.lending.moves import Flash
@@ -34,8 +34,8 @@ class Borrower:
     account: Address
     call_back: Callable[[Sequence[Call]], bytes]
     """What the account is called back with, so that it makes these calls. Raises ValueError where it cannot be."""
-    permit: Permit | None = None
-    """With one the lender's spender is approved within the call, and by nothing before it."""
+    permits: Mapping[Address, Permit] = field(default_factory=dict)
+    """By collateral: with one the lender's spender is approved within the call, and by nothing before it."""
 
 
 class Lender(Protocol):
@@ -74,14 +74,14 @@ class Lender(Protocol):
         self,
         flash: Flash,
         market: LendingMarket,
-        exchanges: Sequence[Exchange],
+        exchanges: Mapping[str, Exchange],
         borrower: Borrower,
         deadline: int,
         purpose: str,
     ) -> Call:
-        """Return the one call of a flash move, for the owner's account; its sale is void after the deadline.
+        """Return the one call of a flash move, for the owner's account; its sales are void after the deadline.
 
-        ``exchanges`` has one for each part of the sale.
+        ``exchanges`` by name. Raises ValueError for loans after the first, where it makes one call of one loan.
         """
 
     def decoders(

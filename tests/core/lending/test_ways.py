@@ -29,8 +29,9 @@ from keeper.core.lending import actions
 from keeper.core.lending import figures as lending
 from keeper.core.lending.metrics import CLOSED
 from keeper.core.lending.moves import Repay, Supply, Swap, Unpledge, Withdraw
-from keeper.core.lending.plan import LATE, Plan, plans
+from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.proposals import ATOMIC_FLOOR, PlanTerms
+from keeper.core.lending.ranking import LATE
 from keeper.core.lending.rules import LendingIntent, Rule
 from keeper.core.pace import Drift
 from keeper.core.prices import Doubt, SecondPrice, Side, each_its_own, price_doubts
