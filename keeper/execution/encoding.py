@@ -12,9 +12,9 @@ from keeper.core.lending.moves import MARKET, Approve, Flash, Move, Redeem, Spen
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
-from keeper.core.units import Address
+from keeper.core.units import Address, Amount
 from keeper.execution.carriers import Carrier, Use
-from keeper.execution.insisting import insist
+from keeper.execution.insisting import insist, insisted_on
 from keeper.execution.permit_signer import NoPermitError, PermitSigner
 from keeper.venues.contracts import erc20
 from keeper.venues.contracts.effects import either, token_decoders
@@ -144,7 +144,7 @@ def encode(
     round. Raises NoPermitError where a permit is wanted and there can be none.
     """
     position, moves = plan.intent.assessment.position, [step.move for step in plan.steps]
-    plain = encode_moves(moves, venues, position, carrier, deadline, permits)
+    plain = encode_moves(moves, venues, position, carrier, deadline, permits, insists=insists)
     calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
     before = insist(moves, position, venues.market) if insists and carrier.is_atomic else ()
     sent = carrier.carry((*before, *plain), plan.label)
@@ -158,11 +158,14 @@ def encode_moves(
     carrier: Carrier,
     deadline: int,
     permits: PermitSigner | None = None,
+    *,
+    insists: bool = False,
 ) -> tuple[Call, ...]:
-    """Return the calls of moves for an owner's position."""
+    """Return the calls of moves for a position; loans of one call may insist on the collateral still being there."""
     turns = [None if permits is None else permits.past(_permitted(moves[:i], move)) for i, move in enumerate(moves)]
     return tuple(
-        _call(move, venues, position, carrier, deadline, turn) for move, turn in zip(moves, turns, strict=True)
+        _call(move, venues, position, carrier, deadline, turn, insists=insists)
+        for move, turn in zip(moves, turns, strict=True)
     )
 
 
@@ -181,6 +184,8 @@ def _call(
     carrier: Carrier,
     deadline: int,
     permits: PermitSigner | None,
+    *,
+    insists: bool,
 ) -> Call:
     market = venues.market
     if isinstance(move, Approve):
@@ -190,7 +195,7 @@ def _call(
         whom = "the market" if move.spender == MARKET else "the lender's adapter" if is_supply else "the exchange"
         return erc20.encode_approve(token, f"supplied {symbol}" if is_supply else symbol, taker, move.amount, whom)
     if isinstance(move, Flash):
-        return _flash(move, venues, position, carrier, deadline, permits)
+        return _flash(move, venues, position, carrier, deadline, permits, insists=insists)
     if isinstance(move, Redeem):
         return venues.savers[move.token].encode(move.amount, carrier.account)
     if isinstance(move, Swap):
@@ -206,6 +211,8 @@ def _flash(
     carrier: Carrier,
     deadline: int,
     permits: PermitSigner | None,
+    *,
+    insists: bool,
 ) -> Call:
     """Return the one call of a flash move. Raises ValueError for a lender that the network has not."""
     if move.lender not in venues.lenders:
@@ -215,8 +222,9 @@ def _flash(
         venues.exchange(part.route.exchange)
     given, owed = (" and ".join(_symbols(lent, i, venues.market)) for i in (0, -1))
     purpose = f"repay {owed} with {given} in one call"
-    signed = _permits(lent, venues, deadline, permits) if move.by_permit else {}
-    borrower = Borrower(position, carrier.account, carrier.call_back, signed)
+    least = insisted_on(lent, position) if move.by_permit and insists else {}
+    signed = _permits(lent, least, venues, deadline, permits) if move.by_permit else {}
+    borrower = Borrower(position, carrier.account, carrier.call_back, signed, least)
     return venues.lenders[move.lender].encode(move, venues.market, venues.exchanges, borrower, deadline, purpose)
 
 
@@ -225,12 +233,16 @@ def _symbols(lent: Sequence[Flash], end: int, market: LendingMarket) -> tuple[st
 
 
 def _permits(
-    lent: Sequence[Flash], venues: Venues, deadline: int, permits: PermitSigner | None
+    lent: Sequence[Flash],
+    least: Mapping[Address, Amount],
+    venues: Venues,
+    deadline: int,
+    permits: PermitSigner | None,
 ) -> Mapping[Address, Permit]:
-    """Return one permit for each collateral, for all that the loans of one call take of it."""
+    """Return one permit for each collateral, for all that the loans of one call take of it, and what is insisted on."""
     if permits is None:
         raise NoPermitError("nobody is there to sign a permit")
-    taken = Counter[Address]()
+    taken = Counter[Address](least)
     for loan in lent:
         taken[loan.route.tokens[0]] += loan.sold
     found = dict[Address, Permit]()

@@ -6,12 +6,12 @@ what nobody asks for. The batch is all or nothing, so that one call that reverts
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from keeper.core.lending.moves import Borrow, Move, Withdraw
+from keeper.core.lending.moves import Borrow, Flash, Move, Withdraw
 from keeper.core.lending.position import Barred, Holding, LendingPosition
-from keeper.core.units import Amount, mul_div_down
+from keeper.core.units import WAD, Address, Amount, Wad, mul_div_down
 from keeper.venues.effects import Call
 from keeper.venues.ports import LendingMarket
 
@@ -19,16 +19,29 @@ MOST_GONE = 100
 """One part in so many may be gone: a sale too large by less does no harm, and nobody calls us off with a trifle."""
 LEAST_SHARE = Fraction(1, 20)
 """Collateral that is a smaller share of all is not insisted on: what is taken of it changes little."""
+RACED = Wad(108 * WAD // 100)
+"""The highest health factor from which a liquidator may be first in our block: one block falls by no more."""
 MOST = 6
 """Assets that are insisted on, the largest first: each costs gas."""
 
 
 def insist(moves: Sequence[Move], position: LendingPosition, market: LendingMarket) -> tuple[Call, ...]:
     """Return the calls: one for each collateral that matters, where the moves take anything out or borrow."""
-    if not any(isinstance(move, Withdraw | Borrow) for move in moves):
+    if not any(isinstance(move, Withdraw | Borrow | Flash) for move in moves):
         return ()
     found = (market.insist(h.asset, _least(h), position.owner) for h in _that_matter(position))
     return tuple(call for call in found if call is not None)
+
+
+def insisted_on(lent: Sequence[Flash], position: LendingPosition) -> Mapping[Address, Amount]:
+    """Return by collateral that loans of one call sell how much of it must still be there: near liquidation alone.
+
+    A call that does it by itself asks for no other collateral: each would want a permit of its own.
+    """
+    if position.reported.health_factor > RACED:
+        return {}
+    sold = {loan.route.tokens[0] for loan in lent}
+    return {h.asset: _least(h) for h in _that_matter(position) if h.asset in sold}
 
 
 def _that_matter(position: LendingPosition) -> list[Holding]:

@@ -98,7 +98,8 @@ async def overtaken(scene: Scene, loan: Loan, *, batch: bool, target: str = "1.6
     world, owner = scene.world, scene.owner
     world.open_position(owner, loan.collateral, loan.debt, loan.emode)
     for symbol, amount in loan.debt.items():
-        world.chain.send(world.token(symbol).functions.transfer(world.role("lp"), amount), owner)
+        with world.acting_as(owner):
+            world.chain.send(world.token(symbol).functions.transfer(world.role("lp"), amount), owner)
     scene.crash(loan.near, loan.falls)
     scene.write()
     if batch:

@@ -73,10 +73,12 @@ class Bundler:
         lead = [
             _permitted(receipts[asset], owner, at.general_adapter, permit) for asset, permit in borrower.permits.items()
         ]
+        # moved from the owner to himself: a liquidator who was first in the block leaves less, and all is undone
+        asked = [pull(at, receipts[asset], owner, least) for asset, least in borrower.insists.items()]
         made = [self._loan(loan, at, receipts[loan.route.tokens[0]], exchanges, owner, deadline) for loan in lent]
         owed = dict.fromkeys(loan.route.tokens[-1] for loan in lent)
         rest = [hand_on(at.general_adapter, token, owner, ALL) for token in owed]
-        return encode_bundle(self.bundler, (*lead, *made, *rest), purpose)
+        return encode_bundle(self.bundler, (*lead, *asked, *made, *rest), purpose)
 
     def _loan(
         self,
