@@ -20,7 +20,7 @@ from keeper.execution.holders import OwnKey
 from keeper.execution.recheck import Change, Drop
 from keeper.journal import Attempt, Transaction
 from keeper.venues.contracts.permit import PermitTerms
-from keeper.venues.ports import Permit
+from keeper.venues.ports import Mandate, MandateTerms, Permit
 
 BUMP_BLOCKS = 4
 """Blocks after which more would be offered: then it is asked whether the plan is still right."""
@@ -73,6 +73,11 @@ class PaperSigner:
         """Return what stands for a permit."""
         del terms, spender
         return Permit(amount, deadline, 27, bytes(32), bytes(32))
+
+    def sign_mandate(self, terms: MandateTerms, word: Mandate) -> Mandate:
+        """Return what stands for a word."""
+        del terms
+        return word
 
 
 class PaperLane:

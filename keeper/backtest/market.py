@@ -132,6 +132,7 @@ class PaperMarket:
     name: str = TABLE
     governed_by: tuple[Address, ...] = ()
     counts_in: Address | None = None
+    agency: None = None
 
     @property
     def receipts(self) -> Mapping[Address, Address]:

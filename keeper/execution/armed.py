@@ -12,7 +12,6 @@ from keeper.core.lending.plan import Plan
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount
 from keeper.execution.encoding import Venues
-from keeper.venues.contracts import erc20
 from keeper.venues.ports import Answer, Probe, Read
 
 Answers = Mapping[object, Answer]
@@ -92,15 +91,10 @@ def watched_for(
     quotes = tuple(venues.exchange(route.exchange).quote_probe([(request, route)]) for request, route in asked)
     keys = dict.fromkeys((m.asset, m.spender) for m in moves if isinstance(m, Approve))
     allowances = tuple(
-        (_allowance(venues, signer, asset, role), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
+        (venues.allowance_probe(signer, asset, role), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
         for asset, role in keys
     )
     return Watched(allowances, quotes, permits)
-
-
-def _allowance(venues: Venues, signer: Address, asset: Address, role: Spender) -> Probe[Amount]:
-    token, taker = venues.approved(asset, role)
-    return erc20.allowance_probe(signer, token, taker)
 
 
 def swapped(moves: Sequence[Move]) -> dict[Route, tuple[int, int]]:

@@ -20,7 +20,7 @@ from keeper.execution.carriers import Carrier
 from keeper.execution.course import Guidance
 from keeper.execution.dispatch import Outgoing
 from keeper.execution.encoding import Venues, allow_list, encode_moves
-from keeper.execution.leftovers import outside, payments, standing, within
+from keeper.execution.leftovers import entrusted, outside, payments, standing, within
 from keeper.execution.sealing import sealed_calls
 from keeper.execution.sender import Sender
 from keeper.journal import Transaction
@@ -119,9 +119,12 @@ def _still_lent_to(
 ) -> tuple[tuple[Address, str], ...]:
     """Return by asset and lender which approvals of a lender's adapter no mined call of a plan used up."""
     left = standing(rows, known)
-    return tuple(
+    approved = tuple(
         (asset, name)
         for name, lender in venues.lenders.items()
         for token, asset in venues.market.receipts.items()
         if lender.spender is not None and left.get((token, lender.spender))
     )
+    acting, agents = entrusted(rows, known), venues.agents()
+    anything = venues.market.listings[0].asset  # who acts for an account does so for all that is in it
+    return (*approved, *((anything, name) for name, agent in agents.items() if agent in acting))

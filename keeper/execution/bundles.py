@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -10,6 +10,7 @@ from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.effects import (
     Allows,
     Bundles,
+    Entrusts,
     Flow,
     Lends,
     Passes,
@@ -17,6 +18,7 @@ from keeper.venues.effects import (
     Permits,
     Pulls,
     Redeems,
+    Releases,
     Repays,
     Returns,
     Sells,
@@ -40,6 +42,8 @@ class Sum:
     leaves: tuple[Takes | Sells | Pays, ...]
     permitted: tuple[Permits, ...] = ()
     """What the owner's signatures within it approve, before anything is pulled."""
+    entrusted: tuple[Entrusts, ...] = ()
+    """Whom they let act for the owner's account, and no more before its end."""
 
 
 def summed(bundle: Bundles, owner: Address) -> Sum:
@@ -49,19 +53,39 @@ def summed(bundle: Bundles, owner: Address) -> Sum:
     stays in a hand is anybody's. A wallet of somebody else is a hand that nothing empties.
     """
     permitted = tuple(_permit(flow, owner) for flow in bundle.flows if isinstance(flow, Permits))
-    # who saw a permit may use it first; then the approval is there, and if it is not, what pulls it stops all
-    if any(not isinstance(bundle.flows[i], Permits) for i in bundle.may_fail):
+    entrusted = tuple(_entrusted(bundle.flows, owner))
+    # who saw such a word may use it first; then it holds, and if it does not, what rests on it stops all
+    if any(not _is_word(bundle.flows[i]) for i in bundle.may_fail):
         raise ValueError("a step of a bundle that may fail without a trace")
-    hands, taken, sold, paid = _Hands(owner), list[Pulls](), list[Sells](), list[Pays]()
+    hands, taken, sold, paid = _Hands(owner), list[Pulls | Releases](), list[Sells](), list[Pays]()
     for flow in bundle.flows:
-        if not isinstance(flow, Permits):  # it moves nothing: what it approves is judged with what pulls it
+        if not isinstance(flow, Permits | Entrusts):  # it moves nothing: it is judged with what rests on it
             _follow(flow, hands, taken, sold, paid)
     for holder, asset in hands.kept():
         raise ValueError(f"leaves {asset} with {holder}, where anybody may take it")
     if not taken and not sold and not paid:
         raise ValueError("a bundle that comes to nothing")
     takes = [Takes(pull.asset, pull.amount, owner) for pull in taken]
-    return Sum(tuple(taken), (*takes, *sold, *paid), permitted)
+    pulled = tuple(pull for pull in taken if isinstance(pull, Pulls))
+    return Sum(pulled, (*takes, *sold, *paid), permitted, entrusted)
+
+
+def _is_word(flow: Flow) -> bool:
+    """Return whether a step only says that somebody may: to take that back is none of these."""
+    return isinstance(flow, Permits) or (isinstance(flow, Entrusts) and flow.is_on)
+
+
+def _entrusted(flows: Sequence[Flow], owner: Address) -> Iterator[Entrusts]:
+    """Yield who is let act for the owner. Raises ValueError where that outlives the bundle."""
+    still = set[Address]()
+    for flow in flows:
+        if isinstance(flow, Entrusts):
+            if flow.beneficiary != owner:
+                raise ValueError(f"a word of {flow.beneficiary}, who is not the owner")
+            (still.add if flow.is_on else still.discard)(flow.agent)
+            yield flow
+    for agent in still:
+        raise ValueError(f"lets {agent} act for the owner's account beyond the bundle")
 
 
 def _permit(flow: Permits, owner: Address) -> Permits:
@@ -97,7 +121,9 @@ class _Hands:
         return [key for key, (_, most) in self.held.items() if most]
 
 
-def _follow(flow: Flow, hands: _Hands, taken: list[Pulls], sold: list[Sells], paid: list[Pays]) -> None:
+def _follow(  # noqa: C901 - one case for each flow
+    flow: Flow, hands: _Hands, taken: list[Pulls | Releases], sold: list[Sells], paid: list[Pays]
+) -> None:
     match flow:
         case Lends(asset, amount, receiver):
             hands.put(receiver, asset, amount, amount)
@@ -106,6 +132,9 @@ def _follow(flow: Flow, hands: _Hands, taken: list[Pulls], sold: list[Sells], pa
         case Pulls(asset, amount, receiver, _):
             if amount is None:
                 raise ValueError("pulls all there is")
+            hands.put(receiver, asset, amount, amount)
+            taken.append(flow)
+        case Releases(asset, amount, receiver, _):
             hands.put(receiver, asset, amount, amount)
             taken.append(flow)
         case Passes(asset, amount, holder, receiver):
@@ -121,6 +150,8 @@ def _follow(flow: Flow, hands: _Hands, taken: list[Pulls], sold: list[Sells], pa
             _sell(flow, hands, sold)
         case Allows() | Permits():
             raise ValueError(f"an approval within a bundle, for {flow.spender}")
+        case Entrusts():
+            raise ValueError(f"lets {flow.agent} act for the owner's account")
         case _:
             assert_never(flow)
 

@@ -19,7 +19,7 @@ from keeper.execution.permit_signer import NoPermitError, PermitSigner
 from keeper.venues.contracts import erc20
 from keeper.venues.contracts.effects import either, token_decoders
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Borrower, Exchange, Lender, LendingMarket, Permit, Saver
+from keeper.venues.ports import Borrower, Exchange, Lender, LendingMarket, Mandate, Permit, Probe, Saver
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,19 @@ class Venues:
         if taker is None:
             raise ValueError(f"{spender} takes nothing that stands for a supply")
         return found[0], taker
+
+    def agents(self) -> Mapping[str, Address]:
+        """Return by lender who acts for all of the owner's account, where supplies are no tokens."""
+        found = {name: lender.agent(self.market) for name, lender in self.lenders.items()}
+        return {name: agent for name, agent in found.items() if agent is not None}
+
+    def allowance_probe(self, owner: Address, asset: Address, spender: Spender) -> Probe[Amount]:
+        """Return the probe of what a spender may take now; of one that acts for all of the account, 1 or 0."""
+        agent, agency = self.agents().get(spender), self.market.agency
+        if agent is not None and agency is not None:
+            return agency.standing_probe(owner, agent)
+        token, taker = self.approved(asset, spender)
+        return erc20.allowance_probe(owner, token, taker)
 
     def grounds(self, position: LendingPosition) -> Grounds:
         """Return what the gate knows of a position; what stands for a supply is worth what was supplied."""
@@ -124,6 +137,9 @@ def allow_list(venues: Venues, assets: Collection[Address], carrier: Carrier) ->
     for saver in venues.savers.values():
         found[saver.teller] = either(saver.decoder(), found.get(saver.teller))
     lent_by = [at for lender in venues.lenders.values() for at in lender.paid_by_wallet]
+    agency = venues.market.agency
+    if agency is not None and (agents := tuple(venues.agents().values())):
+        found[agency.at] = agency.decoder(agents)
     for asset in assets:
         found |= token_decoders([asset], venues.spenders(asset), lent_by)
     return found
@@ -188,6 +204,9 @@ def _call(
     insists: bool,
 ) -> Call:
     market = venues.market
+    if isinstance(move, Approve) and (agent := venues.agents().get(move.spender)) is not None:
+        assert market.agency is not None  # noqa: S101 - it named the agent
+        return market.agency.encode(agent, is_on=move.amount > 0)
     if isinstance(move, Approve):
         symbol = market.listing(move.asset).symbol
         token, taker = venues.approved(move.asset, move.spender)
@@ -222,14 +241,22 @@ def _flash(
         venues.exchange(part.route.exchange)
     given, owed = (" and ".join(_symbols(lent, i, venues.market)) for i in (0, -1))
     purpose = f"repay {owed} with {given} in one call"
-    least = insisted_on(lent, position) if move.by_permit and insists else {}
-    signed = _permits(lent, least, venues, deadline, permits) if move.by_permit else {}
-    borrower = Borrower(position, carrier.account, carrier.call_back, signed, least)
+    agent = venues.agents().get(move.lender)
+    least = insisted_on(lent, position) if move.by_permit and insists and agent is None else {}
+    signed = _permits(lent, least, venues, deadline, permits) if move.by_permit and agent is None else {}
+    words = _words(agent, deadline, permits) if move.by_permit and agent is not None else None
+    borrower = Borrower(position, carrier.account, carrier.call_back, signed, least, words)
     return venues.lenders[move.lender].encode(move, venues.market, venues.exchanges, borrower, deadline, purpose)
 
 
 def _symbols(lent: Sequence[Flash], end: int, market: LendingMarket) -> tuple[str, ...]:
     return tuple(dict.fromkeys(market.listing(loan.route.tokens[end]).symbol for loan in lent))
+
+
+def _words(agent: Address, deadline: int, permits: PermitSigner | None) -> tuple[Mandate, Mandate]:
+    if permits is None:
+        raise NoPermitError("nobody is there to sign that a lender may act")
+    return permits.words(agent, deadline)
 
 
 def _permits(

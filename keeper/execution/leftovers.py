@@ -16,6 +16,7 @@ from keeper.venues.effects import (
     Bundles,
     Call,
     Draws,
+    Entrusts,
     GivesBack,
     Leaf,
     Lends,
@@ -52,6 +53,18 @@ def standing(rows: Iterable[Transaction], allowed: Allowed) -> dict[tuple[Addres
             for _, leaf in opened(call, allowed):
                 _allow(left, leaf)
     return {key: amount for key, amount in left.items() if amount > 0}
+
+
+def entrusted(rows: Iterable[Transaction], allowed: Allowed) -> frozenset[Address]:
+    """Return who was let act for all of the owner's account by mined rows, and by no mined row no more."""
+    still = set[Address]()
+    for row in rows:
+        if row.state in ("mined", "confirmed") and row.to in allowed:
+            call = Call(Address(row.to), bytes.fromhex(row.data[2:]), Wei(row.value), f"transaction {row.id}")
+            for _, leaf in opened(call, allowed):
+                if isinstance(leaf, Entrusts):
+                    (still.add if leaf.is_on else still.discard)(leaf.agent)
+    return frozenset(still)
 
 
 def _allow(left: dict[tuple[Address, Address], int], leaf: Leaf) -> None:

@@ -28,6 +28,7 @@ from keeper.venues.effects import (
     Closes,
     Decoder,
     Draws,
+    Entrusts,
     GivesBack,
     Insists,
     Leaf,
@@ -111,6 +112,9 @@ def check(calls: Sequence[Call], chain_id: int, grant: Grant, allowed: Allowed, 
     for asset, spender, left in purse.left_standing():
         detail = f"approves {left} of {grounds.asset(asset).symbol} to {spender} that no call pays"
         raise PolicyError(Reason.POLICY_FORBIDS, detail)
+    for agent in purse.entrusted:
+        detail = f"lets {agent} act for all of the owner's account, and does not take that back"
+        raise PolicyError(Reason.POLICY_FORBIDS, detail)
     _check_limits(spends, grant, dust=count + 1)  # rounding up adds at most one base unit a leaf
 
 
@@ -180,7 +184,7 @@ def _check_limits(spends: Sequence[int], grant: Grant, dust: int) -> None:
 # --- one effect ------------------------------------------------------------------------------------------------------
 
 
-def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:  # noqa: C901 - one case for each effect
+def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:  # noqa: C901, PLR0912 - one case for each effect
     """Raise ValueError for what may not be done, whatever it moves."""
     match leaf:
         case Approves(asset, _, amount):
@@ -192,12 +196,16 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:  # noqa: C901 - on
             found = summed(leaf, grant.owner)
             for permit in found.permitted:
                 _check_permit(permit, grant, grounds)
+            for word in found.entrusted:
+                _check_trust(word, grant)
             for part in found.leaves:
                 _may(part, grant, grounds)
         case UsesUp(account):
             _refuse(account != grant.signer, "a nonce of somebody else's account")
         case Draws():
             _check_savings(leaf, grant, grounds)
+        case Entrusts():
+            _check_trust(leaf, grant)
         case Lends() | GivesBack() | Returns():
             _check_loan(leaf, grant, grounds)
         case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells() | Insists():
@@ -214,6 +222,19 @@ def _check_permit(permit: Permits, grant: Grant, grounds: Grounds) -> None:
     """An approval by signature is one like any other; and no word of the owner's outlives the plan."""
     _may(Approves(permit.asset, permit.spender, permit.amount), grant, grounds)
     _refuse(permit.deadline > grant.deadline, f"a permit until {permit.deadline}, later than {grant.deadline}")
+
+
+def _check_trust(word: Entrusts, grant: Grant) -> None:
+    """Whoever is let act may take everything: none but the owner says so, and only where a rule takes something out.
+
+    That it is taken back before the plan ends is seen over the whole of it.
+    """
+    who = grant.signer if word.beneficiary is None else word.beneficiary
+    _refuse(grant.signer != grant.owner, "a guardian only pays in: it lets nobody act for the owner")
+    _refuse(who != grant.owner, f"{who} is not the owner")
+    _refuse(word.is_on and not grant.may_take, "the rule lets nothing be taken out or sold")
+    deadline = word.deadline or 0
+    _refuse(deadline > grant.deadline, f"a word of the owner's until {deadline}, later than {grant.deadline}")
 
 
 def _check_savings(draws: Draws, grant: Grant, grounds: Grounds) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,7 @@ from keeper.chain.fees import Fees
 from keeper.core.units import Address
 from keeper.venues.codec.hashes import keccak, to_checksum_address
 from keeper.venues.contracts.permit import PermitTerms
-from keeper.venues.ports import Call, Permit
+from keeper.venues.ports import Call, Mandate, MandateTerms, Permit
 
 if TYPE_CHECKING:
     from keeper.execution.eth_keys import LocalAccount
@@ -59,6 +59,9 @@ class Signs(Protocol):
     def sign_permit(self, terms: PermitTerms, spender: Address, amount: int, deadline: int) -> Permit:
         """Return a permit for exactly so much. Raises ValueError for one of somebody else."""
 
+    def sign_mandate(self, terms: MandateTerms, word: Mandate) -> Mandate:
+        """Return a word that somebody may act at a market, or no more. Raises ValueError for one of somebody else."""
+
 
 class KeystoreSigner:
     """Signs with a key held in memory."""
@@ -101,6 +104,16 @@ class KeystoreSigner:
             raise ValueError(f"a permit of {terms.owner} cannot be signed by {self.address}")
         signed = self.sign_hash(terms.digest(spender, amount, deadline))
         return Permit(amount, deadline, signed[64], signed[:32], signed[32:64])
+
+    def sign_mandate(self, terms: MandateTerms, word: Mandate) -> Mandate:
+        """Return the owner's word, signed: that somebody may act for his account at a market, or no more.
+
+        Raises ValueError for a word of somebody else.
+        """
+        if {terms.owner, word.owner} != {self.address}:
+            raise ValueError(f"a word of {word.owner} cannot be signed by {self.address}")
+        signed = self.sign_hash(terms.digest(word))
+        return replace(word, v=signed[64], r=signed[:32], s=signed[32:64])
 
     def sign_hash(self, digest: bytes) -> bytes:
         """Return the signature of a hash: 65 bytes, r, s and v (27 or 28)."""

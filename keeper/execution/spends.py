@@ -20,6 +20,7 @@ from keeper.venues.effects import (
     Claims,
     Closes,
     Draws,
+    Entrusts,
     GivesBack,
     Insists,
     Leaf,
@@ -49,10 +50,12 @@ class Outlay:
     """Dollars that sales and loans brought in and nothing has used yet: what they pay for is one movement, not two."""
     lent: Counter[Address] = field(default_factory=Counter)
     """By asset: what was lent to the owner's wallet and has not gone back."""
+    entrusted: set[Address] = field(default_factory=set)
+    """Who may act for all of the owner's account by now."""
     given: Counter[tuple[Address, Address]] = field(default_factory=Counter)
     """By asset and lender: what went back and was not taken for it yet."""
 
-    def spend(self, leaf: Leaf) -> int:
+    def spend(self, leaf: Leaf) -> int:  # noqa: C901 - one case for each effect
         """Return the dollars (base units) an effect moves. Raises ValueError for what is not the position's."""
         match leaf:
             case Approves(asset, spender, amount):
@@ -73,6 +76,9 @@ class Outlay:
                 return held.priced.value_up(abs(held.size) if size is None else size)
             case Lends() | GivesBack() | Returns():
                 return self._lend(leaf)
+            case Entrusts(agent, is_on):
+                (self.entrusted.add if is_on else self.entrusted.discard)(agent)
+                return 0
             case Draws():
                 return 0  # what it pays for is counted
             case (

@@ -218,6 +218,9 @@ class Watch:
                 probes |= {
                     (a, lender.name): erc20.allowance_probe(spender, token, taker) for a, token in standing.items()
                 }
+            agent = lender.agent(market)
+            if agent is not None and market.agency is not None:
+                probes |= {(a, lender.name): market.agency.standing_probe(spender, agent) for a in wanted}
         found: tuple[Amount, ...] = await self.blocks.read(block, joined(list(probes.values())))
         return dict(zip(probes, found, strict=True))
 

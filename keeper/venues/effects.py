@@ -205,6 +205,18 @@ class GivesBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrusts:
+    """Lets ``agent`` act for all of somebody's account at a market, or no more. Nothing bounds what it may take."""
+
+    agent: Address
+    is_on: bool
+    beneficiary: Address | None = None
+    """Whose account; within a bundle it is said by his signature."""
+    deadline: int | None = None
+    """Until when the signature may be used."""
+
+
+@dataclass(frozen=True, slots=True)
 class Nested:
     """Makes another call, which is judged as if it had been sent by itself."""
 
@@ -275,6 +287,16 @@ class Redeems:
 
 
 @dataclass(frozen=True, slots=True)
+class Releases:
+    """Moves collateral out of the account of whoever began the bundle; ``through`` may, being entrusted with it."""
+
+    asset: Address
+    amount: int
+    receiver: Address
+    through: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Trades:
     """Sells what a hand holds for at least ``least`` of ``bought``, to ``receiver``, until a deadline."""
 
@@ -308,7 +330,7 @@ class Permits:
     deadline: int
 
 
-Flow = Lends | Returns | Pulls | Passes | Repays | Redeems | Trades | Allows | Permits
+Flow = Lends | Returns | Pulls | Passes | Repays | Redeems | Releases | Trades | Allows | Permits | Entrusts
 """One step of a bundle."""
 
 
@@ -341,7 +363,7 @@ Ours = (
 """What is done with somebody's position or money: each must be the owner's."""
 Lent = Lends | GivesBack | Returns
 """A loan of the same transaction, step by step as calls of the account itself: all of it must have gone back."""
-Leaf = Approves | Carries | Bundles | UsesUp | Lent | Draws | Ours
+Leaf = Approves | Carries | Bundles | UsesUp | Lent | Draws | Entrusts | Ours
 Effect = Leaf | Nested
 Decoder = Callable[[Call], tuple[Effect, ...]]
 """What calls to one contract do. Raises ValueError for every call that a keeper does not make."""

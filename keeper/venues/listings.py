@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from keeper.core import names
 from keeper.core.units import Address
+from keeper.venues.ports.agency import Agency
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Listings(Generic[L]):
 
     __slots__ = ()
     listings: tuple[L, ...]
+
+    @property
+    def agency(self) -> Agency | None:
+        """Nobody acts for another's account, unless the market says how."""
+        return None
 
     def listing(self, asset: Address) -> L:
         """Return one of its assets; KeyError when it does not list it."""

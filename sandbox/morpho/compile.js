@@ -1,12 +1,12 @@
-// Compiles Morpho Blue and the sandbox's own oracle for it with npm's solc.
+// Compiles Morpho Blue and the sandbox's own contracts beside it with npm's solc.
 // usage: node compile.js <out-dir>   → <out-dir>/<Contract>.json {abi, bytecode, linkReferences}
 'use strict'
 const fs = require('fs')
 const path = require('path')
 
 const BLUE = 'node_modules/@morpho-org/morpho-blue/src'
-const SOURCES = [`${BLUE}/Morpho.sol`, `${BLUE}/mocks/IrmMock.sol`, 'contracts/FeedOracle.sol']
-const KEPT = ['Morpho', 'EventsLib', 'IrmMock', 'FeedOracle']
+const SOURCES = [`${BLUE}/Morpho.sol`, `${BLUE}/mocks/IrmMock.sol`, 'contracts/FeedOracle.sol', 'contracts/MorphoGeneralAdapter.sol']
+const KEPT = ['Morpho', 'EventsLib', 'IrmMock', 'FeedOracle', 'MorphoGeneralAdapter']
 
 const read = (name) => fs.readFileSync(path.join(__dirname, name), 'utf8')
 const importFile = (name) => {

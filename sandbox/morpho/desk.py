@@ -150,6 +150,14 @@ class MorphoDesk:
         """The table of the keeper's network file."""
         return f'\n[{key}]\nmorpho = "{self.blue.address}"\n'
 
+    def bundler(self) -> dict[str, str]:
+        """A bundler whose lender is this Morpho: it acts here for whoever lets it, and at the world's Aave market."""
+        bundler = self.chain.deploy("Bundler", sender=self.admin).address
+        general = self._deploy("MorphoGeneralAdapter", bundler, self.blue.address).address
+        pool = self.world.pool.address
+        adapter = self.chain.deploy("BundlerAaveAdapter", bundler, pool, sender=self.admin).address
+        return {"bundler": bundler, "general_adapter": general, "lender": self.blue.address, "adapter": adapter}
+
     def _have(self, symbol: str, owner: str, amount: int) -> None:
         """Mint what is missing, and approve it."""
         if (missing := amount - self.world.balance(symbol, owner)) > 0:

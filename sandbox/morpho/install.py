@@ -5,7 +5,8 @@ from typing import Any
 
 from sandbox.apart import Apart
 
-MADE_FROM = ("package.json", "package-lock.json", ".npmrc", "compile.js", "contracts/FeedOracle.sol")
+OWN = ("contracts/FeedOracle.sol", "contracts/MorphoGeneralAdapter.sol")
+MADE_FROM = ("package.json", "package-lock.json", ".npmrc", "compile.js", *OWN)
 MORPHO = Apart(Path(__file__).resolve().parent, MADE_FROM, (("npm", "ci"), ("node", "compile.js", "OUT")))
 
 
@@ -13,5 +14,5 @@ ensure = MORPHO.ensure
 
 
 def artifact(name: str) -> tuple[list[dict[str, Any]], str]:
-    """Interface and creation code of ``Morpho`` (with its events), ``IrmMock`` or ``FeedOracle``."""
+    """Interface and creation code of ``Morpho`` (with its events), ``IrmMock`` or one of the sandbox's own."""
     return MORPHO.artifact(name)

@@ -5,7 +5,7 @@ A third telling, beside the encoder and the decoder: where two of them agree by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from comet_recordings import accounts as comet_accounts
@@ -74,6 +74,7 @@ from keeper.venues.effects import (
     Decoder,
     Draws,
     Effect,
+    Entrusts,
     GivesBack,
     Insists,
     Lends,
@@ -85,6 +86,7 @@ from keeper.venues.effects import (
     Pays,
     Pulls,
     Redeems,
+    Releases,
     Repays,
     Returns,
     Sells,
@@ -100,7 +102,7 @@ from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.perp_v2 import effects as perp_v2
 from keeper.venues.perp_v2.calls import encode_move as encode_perp
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
-from keeper.venues.ports import Borrower
+from keeper.venues.ports import Agency, Borrower, Mandate
 from keeper.venues.uniswap_v3.effects import router_decoder
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import UniswapDeployment
@@ -348,7 +350,13 @@ def _toy(signer: Address) -> st.SearchStrategy[Made]:
 
 BLUE_MARKET = a_market(WETH, DOLLAR)
 LOAN = a_loan(BLUE_MARKET, ME, BLOCK)
-BLUE_LIST: Mapping[Address, Decoder] = {**BLUE_MARKET.decoders(), **token_decoders((WETH, DOLLAR), (BLUE, ROUTER))}
+AT_MORPHO = replace(BLUE_MARKET, blue=address(BLUE))
+BY_AGENT = Bundler("bundler3", BUNDLER, GENERAL, AT_MORPHO.blue, {})
+BLUE_LIST: Mapping[Address, Decoder] = {
+    BLUE: BLUE_MARKET.agency.decoder((GENERAL,)),
+    **token_decoders((WETH, DOLLAR), (BLUE, ROUTER)),
+}
+AGENT_LIST: Mapping[Address, Decoder] = BY_AGENT.decoders(AT_MORPHO, [AT_UNISWAP], OWNER)
 
 
 def _morpho(signer: Address) -> st.SearchStrategy[Made]:
@@ -361,8 +369,13 @@ def _morpho(signer: Address) -> st.SearchStrategy[Made]:
         begin = whole.call.data.index(shares)  # how many shares: what is taken is bounded by the allowance
         return replace(whole, free=frozenset(range(begin, begin + 32)))
 
+    def trust(*, is_on: bool) -> list[Made]:
+        """The owner's own calls, alone: the gate lets none through that is not taken back."""
+        return [Made(BLUE_MARKET.agency.encode(GENERAL, is_on=is_on), (Entrusts(GENERAL, is_on),))]
+
     def each(amount: Amount) -> list[Made]:
         return [
+            *(trust(is_on=True) if signer == ME else []),
             made(Supply(WETH, amount), Pays(WETH, amount, ME, BLUE)),
             made(Repay(DOLLAR, amount), Pays(DOLLAR, amount, ME, BLUE)),
             all_of_it(amount),
@@ -372,6 +385,40 @@ def _morpho(signer: Address) -> st.SearchStrategy[Made]:
         ]
 
     return amounts.map(each).flatmap(st.sampled_from)
+
+
+def _by_agent(signer: Address) -> st.SearchStrategy[Made]:
+    """A bundle in which an adapter acts for whoever begins it, by his two words."""
+    agency, signed = AT_MORPHO.agency, (27, b"\1" * 32, b"\2" * 32)
+
+    def made(fee: int, sold: Amount, bought: Amount) -> Made:
+        flash = Flash(BY_AGENT.name, Route((WETH, DOLLAR), (fee,), AT_UNISWAP.name), sold, bought)
+        on, off = (Mandate(ME, GENERAL, i == 0, 5 + i, DEADLINE, *signed) for i in range(2))
+        borrower = Borrower(LOAN, ME, Plain(ME).call_back, words=(on, off))
+        call = BY_AGENT.encode(flash, AT_MORPHO, {AT_UNISWAP.name: AT_UNISWAP}, borrower, DEADLINE, "all in one")
+        flows = (
+            Entrusts(GENERAL, True, ME, DEADLINE),
+            Lends(DOLLAR, bought, GENERAL),
+            Repays(DOLLAR, None if bought >= LOAN.holding(DOLLAR).borrowed else bought, GENERAL, ME),
+            Releases(WETH, sold, ROUTER, GENERAL),
+            Trades(WETH, None, ROUTER, DOLLAR, bought, GENERAL, DEADLINE),
+            Returns(DOLLAR, bought, GENERAL),
+            Entrusts(GENERAL, False, ME, DEADLINE),
+            Passes(DOLLAR, None, GENERAL, ME),
+        )
+        return Made(call, (Bundles(flows, (0,)),), frozenset(_of_words(call.data, agency, (on, off))))
+
+    if signer != ME:
+        return st.nothing()
+    return st.builds(made, st.sampled_from(TIERS), amounts, amounts)
+
+
+def _of_words(data: bytes, agency: Agency, words: Iterable[Mandate]) -> Iterator[int]:
+    """The bytes of numbers and signatures: of others the contract makes nothing, and the bundle reverts."""
+    for word in words:
+        begin = data.index(agency.encode_mandate(word)[1]) + 4
+        yield from range(begin + 3 * 32, begin + 4 * 32)
+        yield from range(begin + 5 * 32, begin + 8 * 32)
 
 
 # --- Compound v3: as it was recorded ----------------------------------------------------------------------------------
@@ -556,6 +603,7 @@ SUBJECTS: list[Subject] = [
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("batch", _batch, LENDING_LIST, LENT),
     Subject("bundler3", _bundle, BUNDLER_LIST, LENT_AND_SUPPLIED),
+    Subject("bundler3 by an agent", _by_agent, AGENT_LIST, LENT),
     Subject("savings", _savings, SAVINGS_LIST, LENT),
     Subject("safe", _safe, SAFE_LIST, LENT),
     Subject("balancer_v3", _vault, SAFE_LIST, LENT),

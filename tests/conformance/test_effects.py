@@ -66,7 +66,7 @@ ABIS = (
 FUNCTIONS = {
     POOL: {"supply", "repay", "withdraw", "borrow", "repayWithATokens", "setUserUseReserveAsCollateral"},
     **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
-    BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow"},
+    BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow", "setAuthorization"},
     COMET.comet: {"supplyTo", "withdrawTo"},
     **{
         token: {"mint", "mintBehalf", "redeem", "redeemUnderlying", "borrow", "repayBorrow", "repayBorrowBehalf"}

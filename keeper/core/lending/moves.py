@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from keeper.core.units import Address, Amount
 
@@ -48,6 +48,13 @@ class Withdraw:
 
     asset: Address
     amount: Amount | None
+    all_left: Amount | None = field(default=None, compare=False)
+    """Of all: what that is by then, as the plan goes; for venues that take an amount and no "all"."""
+
+    def named(self, supplied: Amount) -> Amount:
+        """Return the amount to name where the plan's position had so much supplied."""
+        every = supplied if self.all_left is None else self.all_left
+        return every if self.amount is None else self.amount
 
 
 @dataclass(frozen=True, slots=True)

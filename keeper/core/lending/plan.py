@@ -93,6 +93,7 @@ def plans(intent: LendingIntent, state: Means, terms: PlanTerms, allowances: All
     First the sufficient ones by cost, ways combined among them; then the others by how much they help. Near
     liquidation those that are out of danger soonest come first.
     """
+    terms = terms.standing(allowances)
     proposals, rejected = sorted_ways(ways(intent, state, terms))
     rejected += [Rejected(action.key, Reason.DOUBTFUL_PRICE, doubt.detail) for action, doubt in intent.forbidden]
     proposals += combinations(proposals, intent, state, terms)

@@ -39,6 +39,10 @@ class LoanOffer:
     there: Mapping[Address, Amount]
     takes_permits: bool = False
     """Whether the owner's key is at hand, to approve it within the call by a signature."""
+    entrusted: bool = False
+    """Whether it acts for all of the account, or for nothing of it: it is let before, and no more after."""
+    stands: bool = False
+    """Whether the owner has let it act already: that is his, and stays as it is."""
     by_wallet: bool = False
     """Whether the account itself repays, takes out and sells within the call: it approves these, not the lender."""
 
@@ -68,6 +72,15 @@ class PlanTerms:
         """Rounds of withdraw, swap, repay that a plan may still have."""
         most = self.safety.max_rounds * (ATOMIC_ROUNDS if self.is_atomic else 1)
         return most if self.most_rounds is None else min(most, self.most_rounds)
+
+    def standing(self, allowances: Mapping[tuple[Address, str], Amount]) -> PlanTerms:
+        """Return the same terms with what the owner has let lenders do already."""
+        acting = {lender for (_, lender), allowed in allowances.items() if allowed}
+        offers = tuple(
+            replace(x, stands=True, takes_permits=False) if x.entrusted and x.lender in acting else x
+            for x in self.offers
+        )
+        return replace(self, offers=offers)
 
     def with_quotes(self, quotes: Quotes) -> PlanTerms:
         """Return the same terms with the pools' answers."""

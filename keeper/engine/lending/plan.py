@@ -113,10 +113,17 @@ def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent, carrier
 
     In one transaction an approval is a part of the same, and cheaper than a permit; only an account of a key has one.
     """
-    known, is_keys = engine.venues(intent.position).lenders, carrier.sender == carrier.account
+    venues, is_keys = engine.venues(intent.position), carrier.sender == carrier.account
+    known = venues.lenders
     permits = is_keys and carrier.account in engine.senders and not carrier.is_atomic
     return tuple(
-        LoanOffer(name, there, permits, by_wallet=known[name].spender is None)
+        LoanOffer(
+            name,
+            there,
+            permits,
+            entrusted=known[name].agent(venues.market) is not None,
+            by_wallet=known[name].spender is None,
+        )
         for name, there in snapshot.lendable.items()
         if name in known
     )

@@ -29,6 +29,10 @@ class Vault:
     spender: ClassVar[None] = None
     calls_back: ClassVar[bool] = True
 
+    def agent(self, market: LendingMarket) -> None:
+        """Return nobody: the account acts itself."""
+        del market
+
     @property
     def paid_by_wallet(self) -> tuple[Address, ...]:
         """The vault."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keeper.core.units import UINT256_MAX, Address
@@ -27,6 +27,7 @@ from keeper.venues.effects import (
 )
 from keeper.venues.ports import Seller
 
+PASSES = "erc20Transfer(address,address,uint256)"
 CALLS = "((address,bytes,uint256,bool,bytes32)[])"
 _MULTICALL, _REENTER = signature(f"multicall{CALLS}"), signature(f"reenter{CALLS}")
 _LOAN = signature("morphoFlashLoan(address,uint256,bytes)")
@@ -46,6 +47,8 @@ class Reach:
     receipts: Mapping[Address, Address]
     """Token that stands for a supply → its asset."""
     sellers: Mapping[Address, Seller]
+    agents: Mapping[Address, Mapping[str, Callable[..., tuple[Flow, ...]]]] = field(default_factory=dict)
+    """Contracts at which an adapter acts for the owner's account: by signature, what calls to them do."""
 
     @property
     def tokens(self) -> tuple[Address, ...]:
@@ -105,6 +108,10 @@ def _leaves(at: BundlerDeployment, reach: Reach) -> Mapping[Address, Leaf]:
     general = _general(at)
     tokens = {token: _leaf(_token(token, at)) for token in reach.tokens}
     exchanges = {to: _exchange(seller, at.bundler) for to, seller in reach.sellers.items()}
+    if reach.agents:  # nothing stands for a supply: there is nothing to pull or redeem
+        own = {hand: {PASSES: _passes(hand)} for hand in (at.general_adapter, at.market_adapter)}
+        acting = {to: {**own.get(to, {}), **reach.agents.get(to, {})} for to in {**own, **reach.agents}}
+        return {**exchanges, **{to: _leaf(readers) for to, readers in acting.items()}}
     return {**tokens, **exchanges, at.general_adapter: _leaf(general), at.market_adapter: _leaf(_market(at, reach))}
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from keeper.core.lending.moves import Flash
+from keeper.core.lending.position import LendingPosition
 from keeper.core.units import Address, Amount
 from keeper.venues.bundler3.calls import ALL, Inner, encode_bundle, flash_loan, hand_on, pull, redeem, repay
 from keeper.venues.bundler3.deployment import BundlerDeployment, discover_faults, lent_probe
 from keeper.venues.bundler3.effects import Reach, bundle_decoder
 from keeper.venues.contracts.permit import encode_permit
 from keeper.venues.effects import Call, Decoder
-from keeper.venues.ports import Borrower, Discovery, Exchange, LendingMarket, Permit, Probe
+from keeper.venues.ports import Agency, Borrower, Discovery, Exchange, LendingMarket, Permit, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,14 @@ class Bundler:
         """The bundler and its adapters."""
         return (self.bundler, self.general_adapter, *self.adapters.values())
 
+    def agent(self, market: LendingMarket) -> Address | None:
+        """Return which adapter acts for whoever began the bundle, at a market that lets somebody act."""
+        adapter = self.adapters.get(market.name.upper())
+        return None if market.agency is None else market.agency.agent(self.general_adapter, self.lender, adapter)
+
     def serves(self, market: LendingMarket) -> bool:
-        """Return whether there is an adapter for the market, and its supplies are tokens."""
-        return market.name.upper() in self.adapters and bool(market.receipts)
+        """Return whether there is an adapter for the market: its supplies are tokens, or it lets the adapter act."""
+        return (market.name.upper() in self.adapters and bool(market.receipts)) or self.agent(market) is not None
 
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Find which adapters are not of this bundler or not of this lender."""
@@ -68,6 +74,9 @@ class Bundler:
 
         Permits lead, and may fail: who saw one may have used it first, and then the approval is there all the same.
         """
+        agency, agent = market.agency, self.agent(market)
+        if agency is not None and agent is not None:
+            return encode_bundle(self.bundler, self._by_agent(flash, agency, agent, exchanges, borrower, deadline), purpose)
         at, owner, lent = self.at(market), borrower.position.owner, (flash.alone, *flash.then)
         receipts = {asset: token for token, asset in market.receipts.items()}
         lead = [
@@ -105,11 +114,70 @@ class Bundler:
         """Return what bundles for a market do, whoever begins them."""
         del account
         sellers = {to: seller for exchange in exchanges for to, seller in exchange.sellers().items()}
+        agency, agent = market.agency, self.agent(market)
+        if agency is not None and agent is not None:
+            return {self.bundler: bundle_decoder(self._of(agent), Reach({}, sellers, agency.leaves(agent)))}
         return {self.bundler: bundle_decoder(self.at(market), Reach(market.receipts, sellers))}
 
     def at(self, market: LendingMarket) -> BundlerDeployment:
         """Return the contracts that a bundle for a market goes through. Raises KeyError for one it does not serve."""
-        return BundlerDeployment(self.bundler, self.general_adapter, self.lender, self.adapters[market.name.upper()])
+        return self._of(self.adapters[market.name.upper()])
+
+    def _of(self, adapter: Address) -> BundlerDeployment:
+        return BundlerDeployment(self.bundler, self.general_adapter, self.lender, adapter)
+
+    def _by_agent(
+        self,
+        flash: Flash,
+        agency: Agency,
+        agent: Address,
+        exchanges: Mapping[str, Exchange],
+        borrower: Borrower,
+        deadline: int,
+    ) -> list[Inner]:
+        """Return the calls in which an adapter acts for the owner's account, by his words or as he let it before.
+
+        The word that lets it act may fail: who saw it may have used it first, and then it holds all the same. More than
+        is there is neither repaid nor taken out: a liquidator who was first in the block undoes all of it.
+        """
+        at, position, lent = self._of(agent), borrower.position, (flash.alone, *flash.then)
+        made = [_acting(loan, agency, at, exchanges, position, deadline) for loan in lent]
+        owed = dict.fromkeys(loan.route.tokens[-1] for loan in lent)
+        rest = [hand_on(at.general_adapter, token, position.owner, ALL) for token in owed]
+        if borrower.words is None:
+            return [*made, *rest]
+        on, off = (agency.encode_mandate(word) for word in borrower.words)
+        return [Inner(*on, may_fail=True), *made, Inner(*off), *rest]
+
+
+def _acting(
+    loan: Flash,
+    agency: Agency,
+    at: BundlerDeployment,
+    exchanges: Mapping[str, Exchange],
+    position: LendingPosition,
+    deadline: int,
+) -> Inner:
+    owed, general, agent = loan.route.tokens[-1], at.general_adapter, at.market_adapter
+    is_other = agent != general
+    inner = [
+        *([hand_on(general, owed, agent, loan.bought)] if is_other else []),
+        Inner(agent, agency.encode_repay(loan.bought, position)),
+        *([hand_on(agent, owed, general, ALL)] if is_other else []),
+        *_released(loan, exchanges, agency, at, deadline),
+    ]
+    return flash_loan(at, owed, loan.bought, inner)
+
+
+def _released(
+    loan: Flash, exchanges: Mapping[str, Exchange], agency: Agency, at: BundlerDeployment, deadline: int
+) -> Iterator[Inner]:
+    """Yield the sale, part by part: taken out to its exchange, and all of it sold there."""
+    for part in loan.parts:
+        exchange = exchanges[part.route.exchange]
+        sale = exchange.encode_sale(part.route, part.bought, at.general_adapter, deadline)
+        yield Inner(at.market_adapter, agency.encode_release(part.route.tokens[0], part.sold, exchange.spender))
+        yield Inner(sale.to, sale.data)
 
 
 def _sold(loan: Flash, exchanges: Mapping[str, Exchange], at: BundlerDeployment, deadline: int) -> Iterator[Inner]:

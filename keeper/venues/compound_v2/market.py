@@ -60,6 +60,10 @@ class V2Market:
         return {}
 
     @property
+    def agency(self) -> None:
+        """Nobody acts for another's account."""
+
+    @property
     def governed_by(self) -> tuple[Address, ...]:
         """Nobody that says nothing else: factors, prices and pauses are read with every position."""
         return ()

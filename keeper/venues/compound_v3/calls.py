@@ -32,8 +32,8 @@ def encode_move(market: CometMarket, move: MarketMove, position: LendingPosition
     match move:
         case Supply(_, amount):
             return call(_COMET.supplyTo, "supply", amount)
-        case Withdraw(asset, wanted):
-            amount = position.holding(asset).supplied if wanted is None else wanted
+        case Withdraw(asset):
+            amount = move.named(position.holding(asset).supplied)
             return call(_COMET.withdrawTo, "withdraw", amount)
         case Borrow(_, amount):
             return call(_COMET.withdrawTo, "borrow", amount)

@@ -34,8 +34,8 @@ def encode_move(market: MorphoMarket, move: MarketMove, position: LendingPositio
     match move:
         case Supply(_, amount):
             return call(_BLUE.supplyCollateral, "supply", amount, owner, b"")
-        case Withdraw(asset, wanted):
-            amount = position.holding(asset).supplied if wanted is None else wanted
+        case Withdraw(asset):
+            amount = move.named(position.holding(asset).supplied)
             return call(_BLUE.withdrawCollateral, "withdraw", amount, owner, owner)
         case Borrow(_, amount):
             return call(_BLUE.borrow, "borrow", amount, 0, owner, owner)

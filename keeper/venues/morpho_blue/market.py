@@ -15,9 +15,10 @@ from keeper.venues.contracts.erc20 import symbol_of
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.listings import Listings, MarketToken
 from keeper.venues.morpho_blue.account import MorphoAccount
+from keeper.venues.morpho_blue.agency import MorphoAgency
 from keeper.venues.morpho_blue.calls import encode_move
 from keeper.venues.morpho_blue.effects import blue_decoder
-from keeper.venues.ports import Answer, Discovery, LendingAccount, Probe, Read, ReadFailedError
+from keeper.venues.ports import Agency, Answer, Discovery, LendingAccount, Probe, Read, ReadFailedError
 
 _BLUE, _ERC20 = load("morpho_blue"), load("erc20")
 _ORACLE, _IRM = load("morpho_blue_oracle"), load("morpho_blue_irm")
@@ -67,6 +68,11 @@ class MorphoMarket(Listings[MarketToken]):
     def receipts(self) -> Mapping[Address, Address]:
         """None: supplies and collateral are no tokens."""
         return {}
+
+    @property
+    def agency(self) -> Agency:
+        """By an authorisation: of all of an owner's account, in every market."""
+        return MorphoAgency(self)
 
     @property
     def governed_by(self) -> tuple[Address, ...]:

@@ -2,6 +2,7 @@
 
 from keeper.venues.effects import Call
 from keeper.venues.ports.accounts import AT_ONCE, Account, AtOnce, ByKeepers, Chronicle, Codes, Settles
+from keeper.venues.ports.agency import Agency, Mandate, MandateTerms
 from keeper.venues.ports.exchanges import Exchange, PoolReference, Pools, Seller
 from keeper.venues.ports.lenders import Borrower, Lender, Permit
 from keeper.venues.ports.lending import LendingAccount, LendingMarket
@@ -23,6 +24,7 @@ from keeper.venues.ports.site import Feeds, Listed, Owned, OwnedByLogs, Site, Ve
 __all__ = [
     "AT_ONCE",
     "Account",
+    "Agency",
     "Answer",
     "AtOnce",
     "Borrower",
@@ -37,6 +39,8 @@ __all__ = [
     "LendingAccount",
     "LendingMarket",
     "Listed",
+    "Mandate",
+    "MandateTerms",
     "OrderBook",
     "OrderOutcome",
     "OrderTrial",

@@ -10,6 +10,7 @@ from keeper.core.lending.moves import Flash
 from keeper.core.lending.position import LendingPosition
 from keeper.core.units import Address, Amount
 from keeper.venues.effects import Call, Decoder
+from keeper.venues.ports.agency import Mandate
 from keeper.venues.ports.exchanges import Exchange
 from keeper.venues.ports.lending import LendingMarket
 from keeper.venues.ports.reads import Discovery, Probe
@@ -38,6 +39,8 @@ class Borrower:
     """By collateral: with one the lender's spender is approved within the call, and by nothing before it."""
     insists: Mapping[Address, Amount] = field(default_factory=dict)
     """By collateral: what must be supplied still, or nothing is done. Permits cover it."""
+    words: tuple[Mandate, Mandate] | None = None
+    """With them the lender's agent is let act within the call, and no more at its end."""
 
 
 class Lender(Protocol):
@@ -50,6 +53,9 @@ class Lender(Protocol):
     @property
     def spender(self) -> Address | None:
         """Who takes out what stands for a supply, and is approved for it; None where the account itself acts."""
+
+    def agent(self, market: LendingMarket) -> Address | None:
+        """Return who acts for the owner's whole account at a market, and has to be let; None where nobody does."""
 
     @property
     def paid_by_wallet(self) -> tuple[Address, ...]:

@@ -11,6 +11,7 @@ from keeper.core.prices import Quoted
 from keeper.core.units import Address, Amount
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports.accounts import Account
+from keeper.venues.ports.agency import Agency
 from keeper.venues.ports.reads import Discovery, Probe, Read
 from keeper.venues.ports.site import Listed
 
@@ -32,6 +33,10 @@ class LendingMarket(Protocol):
     @property
     def receipts(self) -> Mapping[Address, Address]:
         """Token that stands for a supply, one for one → its asset; empty where supplies are no tokens."""
+
+    @property
+    def agency(self) -> Agency | None:
+        """How somebody acts for an owner's account where supplies are no tokens; None where nobody can in one call."""
 
     @property
     def governed_by(self) -> tuple[Address, ...]:

@@ -58,3 +58,15 @@ def test_a_guardian_takes_nothing_out() -> None:
     )
     assert not isinstance(found, Hold)
     assert not any(isinstance(s.move, Withdraw) for p in found for s in p.steps)
+
+
+def test_what_is_left_by_then_is_named_for_venues_that_know_no_all() -> None:
+    """A part is sold before: the last withdrawal is of the rest, and not of what there was when the plan was made."""
+    of = position(holding("WETH", 10), holding("USDC", 0, 9_000))
+    found = ways(of)
+    assert not isinstance(found, Hold)
+    out = [s.move for s in found[0].steps if isinstance(s.move, Withdraw)]
+    assert (out[-1].amount, len(out) > 1) == (None, True)
+    before = sum(move.amount or 0 for move in out[:-1])
+    assert 0 < before < of.holdings[0].supplied
+    assert out[-1].named(of.holdings[0].supplied) == of.holdings[0].supplied - before

@@ -195,7 +195,7 @@ def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: Means, intent: Len
         low, health = lending.health_factor(withdrawn), lending.health_factor(account)
         spend = worth(amount, pair.sell)
         steps += [
-            Step(Withdraw(sell, None if is_whole else Amount(amount)), Usd(0), low),
+            Step(Withdraw(sell, None if is_whole else Amount(amount), Amount(out)), Usd(0), low),
             Step(Swap(quote.route, Amount(amount), Amount(bought)), spend, low, _left_over(amount, bought, quote)),
             Step(Repay(repay, Amount(bought), is_all=is_all), Usd(0), health),
         ]

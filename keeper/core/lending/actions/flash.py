@@ -218,10 +218,11 @@ def _approvals(flash: Flash, offer: LoanOffer, state: Means) -> tuple[tuple[Appr
     Of a debt that is repaid whole, the part meant for interest until mining may be left.
     """
     given, owed, exchange = flash.route.tokens[0], flash.route.tokens[-1], flash.route.exchange
-    if flash.by_permit:
+    if flash.by_permit or offer.stands:
         return (), ()
     if not offer.by_wallet:
-        return (Approve(given, offer.lender, flash.sold),), ()
+        rest = (Approve(given, offer.lender, Amount(0)),) if offer.entrusted else ()
+        return (Approve(given, offer.lender, flash.sold),), rest
     first = (Approve(owed, MARKET, flash.bought), Approve(given, exchange, flash.sold))
     rest = (Approve(owed, MARKET, Amount(0)),) if flash.bought > state.account.of(owed).borrowed else ()
     return first, (Approve(given, exchange, Amount(0)), *rest)

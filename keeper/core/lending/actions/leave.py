@@ -41,7 +41,7 @@ def _with_all_out(way: Proposal, terms: PlanTerms) -> Proposal:
     for holding in account.holdings:
         if holding.supplied and _comes_out(holding):
             account = lending.after(account, holding.asset, supply=-holding.supplied)
-            steps.append(Step(Withdraw(holding.asset, None), Usd(0), lending.health_factor(account)))
+            steps.append(Step(Withdraw(holding.asset, None, holding.supplied), Usd(0), lending.health_factor(account)))
     moves = tuple(step.move for step in steps[len(way.steps) :])
     return replace(
         way,
