@@ -76,7 +76,9 @@ class Bundler:
         """
         agency, agent = market.agency, self.agent(market)
         if agency is not None and agent is not None:
-            return encode_bundle(self.bundler, self._by_agent(flash, agency, agent, exchanges, borrower, deadline), purpose)
+            return encode_bundle(
+                self.bundler, self._by_agent(flash, agency, agent, exchanges, borrower, deadline), purpose
+            )
         at, owner, lent = self.at(market), borrower.position.owner, (flash.alone, *flash.then)
         receipts = {asset: token for token, asset in market.receipts.items()}
         lead = [
