@@ -51,6 +51,8 @@ class Outturn:
     least_health: float
     danger_s: int
     """Time at which health stood below the owner's emergency."""
+    unmeasured_s: int
+    """Time at which a rule was not judged, because too little was known of prices: it cannot have fired."""
     drawdown: float
     """The deepest fall of equity from its highest before, as a share of that."""
     sharpe: float | None
@@ -125,6 +127,7 @@ def outturn(plot: Plot, course: PriceCourse, life: Life, stood: Track | None = N
         ended_usd=ended,
         least_health=least,
         danger_s=int(lasts[of.health < emergency].sum()),
+        unmeasured_s=life.unmeasured_s,
         drawdown=fall,
         sharpe=_ratio(changes, changes),
         sortino=_ratio(changes, np.minimum(changes, 0.0)),

@@ -92,6 +92,8 @@ class Life:
     """Time, and dollars of gas paid until then."""
     played: int
     """Blocks that the engine judged."""
+    unmeasured_s: int = 0
+    """How long a rule was not judged, because too little was known of prices."""
 
 
 @dataclass(slots=True)
@@ -106,6 +108,8 @@ class Stage:
     costs: list[tuple[int, int]] = field(default_factory=list)
     kept: int = 0
     played: int = 0
+    unmeasured_s: int = 0
+    unmeasured_since: int | None = None
     asked: int = 0
     """Blocks in a row at which a rule asked for what it did not get."""
     noted: int = 0
@@ -128,6 +132,7 @@ async def play(
             break
         place += following == at
         results = await _block(stage, at)
+        _measured(stage, at, is_known=not any(h.reason is Reason.HISTORY_SHORT for r in results for h in r.holds))
         if stage.paper is not None and (due := stage.paper.pool.next) is not None:
             wake = course.time(due)
         elif _is_restless(results):
@@ -137,10 +142,18 @@ async def play(
         else:
             wake, stage.asked = None, 0
             place = place if extremes is None else _after_calm(stage, extremes, place)
+    _measured(stage, course.ends, is_known=True)
     return Life(
         begins, tuple(stage.stands), tuple(stage.deeds), stage.scene.gas_usd, stage.kept, tuple(stage.costs),
-        stage.played,
+        stage.played, stage.unmeasured_s,
     )  # fmt: skip
+
+
+def _measured(stage: Stage, at: int, *, is_known: bool) -> None:
+    """Count the time since the last block at which a rule could not be judged."""
+    if stage.unmeasured_since is not None:
+        stage.unmeasured_s += at - stage.unmeasured_since
+    stage.unmeasured_since = None if is_known else at
 
 
 def _stage(plot: Plot, course: PriceCourse, at: int, movements: object) -> Stage:

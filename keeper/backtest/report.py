@@ -141,6 +141,7 @@ def figures_said(of: Outturn) -> Data:
         "ended_usd": decimal_of(of.ended_usd, 8, 2),
         "least_health": _health(of.least_health),
         "danger_s": of.danger_s,
+        "unmeasured_s": of.unmeasured_s,
         "drawdown": f"{of.drawdown:.6f}",
         "sharpe": _ratio(of.sharpe),
         "sortino": _ratio(of.sortino),

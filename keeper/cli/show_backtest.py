@@ -24,6 +24,7 @@ DEFINITIONS = {
     "Lost": "What liquidators took beyond the debts that they paid, and what keeping cost.",
     "Keeping": "Gas, and what sales brought less than the oracle's price: a pool's fee and depth, a service's share.",
     "In danger": "Time with a health factor below the owner's emergency.",
+    "Not measured": "Time at which too little was known of prices to measure risk: such a rule holds, and says so.",
     "Drawdown": "The deepest fall of equity from its highest before, as a share of that.",
     "Sharpe, Sortino": "Mean over deviation of hourly changes of equity, for a year, at no interest; of falls alone.",
     "Per borrowed $": "What equity gained over the whole time for each dollar owed on the mean.",
@@ -51,9 +52,20 @@ def _remarks(of: Data) -> Iterator[str]:
             yield f"  {way['name']}: {time_text(deed['at'])} {deed['what']} ({deed['how']}), health {health}{lost}"
         if len(way["deeds"]) > 6:
             yield f"  {way['name']}: and {len(way['deeds']) - 6} more; all are in --json"
+    yield from _caveats(of)
+    yield f"inputs {of['digest'][:16]}; with --html FILE the whole page, with --json everything"
+
+
+def _caveats(of: Data) -> Iterator[str]:
+    """Yield what a reader has to know before the figures mean anything."""
+    for way in of["ways"]:
+        if way["unmeasured_s"]:
+            yield (
+                f"{way['name']}: for {duration(way['unmeasured_s'])} too little was known of prices to measure risk, "
+                "so its rules could not fire; a longer --warm-up, or a file that begins earlier, gives them a history"
+            )
     if of["gaps"]:
         yield f"the prices have {of['gaps']} holes; over each the price stood still, and then jumped"
-    yield f"inputs {of['digest'][:16]}; with --html FILE the whole page, with --json everything"
 
 
 def _came_to(way: Data) -> tuple[str, ...]:
@@ -82,6 +94,7 @@ def page(made: Data, embedded: str) -> str:
     when = f"{time_text(of['begins'])} to {time_text(of['ends'])}, health {of['health'][:6]} at the begin"
     body = [f"<h1>Back-test</h1><p class=small>{escape(when)}</p>"]
     body += [_html_table(head, of["ways"], row) for head, row in ((CAME_TO, _came_to), (STOOD, _stood))]
+    body += [f"<p class=bad>{escape(line[0].upper() + line[1:])}.</p>" for line in _caveats(of)]
     body += _charts(of)
     terms = "".join(f"<dt><b>{escape(k)}</b></dt><dd>{escape(v)}</dd>" for k, v in DEFINITIONS.items())
     body.append(f"<h2>What the figures are</h2><dl>{terms}</dl>")

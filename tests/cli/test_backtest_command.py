@@ -50,6 +50,22 @@ def test_a_file_alone_is_enough(prices: Path) -> None:
     assert all(key in way for way in ways.values() for key in wanted)
 
 
+def test_a_way_that_could_not_measure_says_so(prices: Path, tmp_path: Path) -> None:
+    """A rule without a history holds: how long is said before anybody compares its figures."""
+    given, page = ("--prices", str(prices), "--health", "1.3", "--warm-up", "6h"), tmp_path / "short.html"
+    done = run(*given, "--json")
+    assert done.exit_code == 0, done.output
+    ways = {way["name"]: way["unmeasured_s"] for way in json.loads(done.stdout)["report"]["ways"]}
+    assert 12 * 3600 < ways.pop("adaptive") <= 21 * 3600
+    assert set(ways.values()) == {0}
+    said = run(*given, "--html", str(page)).stdout
+    assert "adaptive: for " in said
+    assert "could not fire" in said
+    assert "could not fire" in page.read_text()
+    enough = run("--prices", str(prices), "--health", "1.3", "--json")
+    assert {way["unmeasured_s"] for way in json.loads(enough.stdout)["report"]["ways"]} == {0}
+
+
 def test_a_page_recomputes_itself_and_a_changed_figure_is_found(prices: Path, tmp_path: Path) -> None:
     """Offline, from the file alone, to the digit."""
     page = tmp_path / "report.html"
