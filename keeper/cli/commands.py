@@ -177,7 +177,10 @@ def alive(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether a keeper judged a block just now: exit 0, or 1. For health checks; asks the journal alone."""
+    """Say whether a keeper judged a block just now: exit 0, or 1. For health checks; asks the journal alone.
+
+    Example: keeper alive --within 5m
+    """
     chains = kept_of(configs, may_ask=False)
     from keeper.cli.alive import alive as look
 
