@@ -149,6 +149,12 @@ PERP = {
     ),
     "leverage_above": _perp("too-much", 'leverage_above = "8"', '"reduce"', 'restore = { leverage = "5" }'),
     "liquidation_distance_below": _perp("near", 'liquidation_distance_below = "0.08"', ALERT),
+    "liquidation_probability_above": _perp(
+        "see-it-coming",
+        'liquidation_probability_above = { probability = "0.01", horizon = "24h" }',
+        '"add_margin", "reduce"',
+        'restore = { liquidation_probability = "0.002" }',
+    ),
     "stop_loss": _perp("stop", 'stop_loss = "2600"', '"close"', CLOSE),
     "take_profit": _perp("gain", 'take_profit = "1500"', '"close"', CLOSE),
     "trailing_stop": _perp("trail", 'trailing_stop = "0.08"', '"close"', CLOSE),

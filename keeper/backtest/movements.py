@@ -12,7 +12,7 @@ from keeper.core.risk.forecast import Forecaster, usual
 from keeper.core.risk.market import MOST_S, Market, Source, market
 from keeper.core.risk.series import Series, Tick
 from keeper.core.units import Address, Bps
-from keeper.venues.ports import Listed
+from keeper.venues.ports import PriceFeed
 
 LATE = Bps(12_500)
 """A feed may be late by so much of its heartbeat before its silence is a gap."""
@@ -37,7 +37,7 @@ class CourseMovements:
     measured: dict[int, Market] | None = None
     """Measures by time, shared by accounts that are played on one course."""
 
-    async def now(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market | None:
+    async def now(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market | None:
         """Return the newest measure."""
         due = block.timestamp - block.timestamp % self.every_s
         if self._known is None or self._known.at != due:

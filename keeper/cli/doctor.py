@@ -74,8 +74,8 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef, *, has_
     """Return what a block shows: the positions, who pays, how plans are rehearsed. Raises NodeError."""
     findings = [doctor_nodes.head_age(block, settings)]
     try:
-        snapshot: Snapshot | None = await engine.reader.snapshot(block)
-        await engine.look_ahead(block)
+        snapshot: Snapshot | None = (seen := await engine.reader.snapshot(block))
+        await engine.look_ahead(seen)
     except ReadFailedError as error:
         findings.append(failing("market", error.doubt.detail, error.doubt.reason.remedy))
         snapshot = None

@@ -94,7 +94,7 @@ async def at_one_block(engine: Opened, look: Callable[[Opened, Snapshot], Awaita
 
 async def _seen(engine: Opened) -> Snapshot:
     snapshot = await engine.reader.snapshot(await engine.reader.blocks.head())
-    await engine.look_ahead(snapshot.block)
+    await engine.look_ahead(snapshot)
     return snapshot
 
 

@@ -95,7 +95,7 @@ class Metric(Generic[P]):
     """True where a venue can watch for it by itself: an order that rests there may stand in for the rule."""
     looks_beside: bool = False
     """True where what it measures is read beside the position: other prices, what assets stand for."""
-    volatility: Callable[[P], int | Doubt | None] | None = None
+    volatility: Callable[[P, Subject], int | Doubt | None] | None = None
     """How much what it measures moves in a year, Wad; a bound of it may widen with that."""
     looks_ahead: bool = False
     """True where it rests on the price history of the position's assets."""

@@ -303,7 +303,7 @@ def _widened(rule: Rule[P], position: P) -> tuple[Rule[P], Doubt | None]:
     trigger, measure = rule.trigger, rule.trigger.metric.volatility
     if trigger.widening is None or measure is None:
         return rule, None
-    found = measure(position)
+    found = measure(position, trigger.of)
     if isinstance(found, Doubt):
         return rule, Doubt(found.reason, f"its bound does not widen: {found.detail}")
     return (rule if found is None else replace(rule, trigger=trigger.widened(found))), None

@@ -37,6 +37,7 @@ from keeper.journal.ports import History
 from keeper.observe.observer import Observer
 from keeper.snapshot.quorum import Opinions, SecondOpinion
 from keeper.venues.contracts.safe import Safe
+from keeper.venues.ports import PriceFeed, priced_by
 
 LOOK_S = 0.3
 """How long a block waits to be judged for what it may have mined of ours."""
@@ -149,7 +150,7 @@ class Engine:
         self.state.saw(snapshot)
         await self._heed_breaker(block)
         self._heed_exposure(snapshot)
-        await self.look_ahead(block)
+        await self.look_ahead(snapshot)
         return snapshot
 
     async def _recall_breaker(self) -> None:
@@ -190,10 +191,14 @@ class Engine:
     def _breaker_key(self) -> str:
         return f"breaker:{self.perps.scope}:{self.reader.network.name}"
 
-    async def look_ahead(self, block: BlockRef) -> None:
+    async def look_ahead(self, snapshot: Snapshot) -> None:
         """Take what is known of how prices moved, where a rule looks ahead."""
         if self.movements is not None:
-            self.state.market = await self.movements.now(block, self.reader.known.used)
+            self.state.market = await self.movements.now(snapshot.block, self.price_feeds(snapshot))
+
+    def price_feeds(self, snapshot: Snapshot) -> dict[Address, PriceFeed]:
+        """Return who gives the price of each asset that a position hangs on: lent, borrowed, or traded."""
+        return priced_by(self.reader.known.used, snapshot.perps)
 
     def goes_ahead(self, block: BlockRef, ahead: Ahead, turn: Turn) -> None:
         """A plan of this block is decided: what is planned after it, is planned and rehearsed upon it."""

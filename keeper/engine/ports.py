@@ -22,9 +22,9 @@ from keeper.venues.ports import (
     Exchange,
     Lender,
     LendingAccount,
-    Listed,
     OrderOutcome,
     PerpAccount,
+    PriceFeed,
     Probe,
     Read,
 )
@@ -126,7 +126,7 @@ class PriceMovements(Protocol):
     waits: bool
     """True for who judges one block only: the first measure is waited for. A daemon's block waits for nothing."""
 
-    async def now(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market | None:
+    async def now(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market | None:
         """Return the newest that is known; None before. What is older than it may be is found anew beside the block."""
 
 

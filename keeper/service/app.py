@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from keeper.chain.blocks import Blocks
 from keeper.chain.nodes import Nodes
-from keeper.core.rules import looks_ahead
 from keeper.core.units import Address, Bps
 from keeper.engine.engine import Terms
 from keeper.engine.history import PerpMemory
@@ -74,7 +73,7 @@ async def opened(
         engine = _engine(settings, observer, node, reader, journal, is_live=is_live, is_look=is_look)
         parts.push_async_callback(_close_reader, engine)
         engine.parts = parts
-        if measures or any(looks_ahead(rule) for rule in settings.rules):
+        if measures or settings.looks_ahead:
             engine.movements = await parts.enter_async_context(measuring(engine, settings, waits=is_look))
         await engine.recall_alarms()
         for signer in settings.signers:

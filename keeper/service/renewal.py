@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from keeper.chain.errors import NodeError
-from keeper.core.rules import looks_ahead
 from keeper.core.snapshot import Unreadable
 from keeper.engine.ports import PriceMovements
 from keeper.engine.state import State
@@ -58,7 +57,7 @@ async def renewal(engine: Opened, old: Settings, new: Settings) -> Renewal:
         await _read_once(reader, old, new)
         async with AsyncExitStack() as parts:
             movements = engine.movements
-            if movements is None and any(looks_ahead(rule) for rule in new.rules):
+            if movements is None and new.looks_ahead:
                 movements = await parts.enter_async_context(measuring(engine, new, waits=False))
             return Renewal(new, changes, reader, movements, parts.pop_all())
     except BaseException:

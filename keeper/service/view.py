@@ -13,6 +13,7 @@ from keeper.core.lending.risk_metrics import LIQUIDATION_PROBABILITY
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.metrics import Subject
 from keeper.core.perp.margin import margin_ratio
+from keeper.core.perp.risk_metrics import probability_of
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt
 from keeper.core.rules import Assessment, Rule, Unjudged
@@ -127,10 +128,15 @@ def _aim(rule: Rule[Any]) -> Data:
 def _probability(engine: Opened, of: AnyAssessment | Unjudged) -> Data | None:
     """Return how probable liquidation is within a day; why it is not known; None for what is not measured so."""
     market = engine.state.market
-    if not isinstance(of, LendingAssessment) or market is None:
+    if market is None:
         return None
-    position = replace(of.position, beside=Beside({}, {}, market))
-    found = LIQUIDATION_PROBABILITY.measure(position, NOTHING, Subject(window_s=DAY_S))
+    if isinstance(of, LendingAssessment):
+        position = replace(of.position, beside=Beside({}, {}, market))
+        found = LIQUIDATION_PROBABILITY.measure(position, NOTHING, Subject(window_s=DAY_S))
+    elif isinstance(of, PerpAssessment):
+        found = probability_of(replace(of.position, market=market), DAY_S)
+    else:
+        return None
     if isinstance(found, Doubt):
         return {"share": None, "horizon_s": DAY_S, "why": found.detail}
     return None if found is None else {"share": decimal_of(found, 18, 6), "horizon_s": DAY_S, "why": None}

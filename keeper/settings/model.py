@@ -17,6 +17,7 @@ from keeper.core.exposure import ExposureLimits
 from keeper.core.family import Family
 from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
+from keeper.core.rules import looks_ahead
 from keeper.core.units import Address, Bps, Wei
 from keeper.venues.ports import VenueTable
 from keeper.venues.registry import EXCHANGES, LENDERS, VENUES, family_of
@@ -326,6 +327,12 @@ class Settings:
     def has_unknown_names(self) -> bool:
         """Whether a name is still to be looked up: see ``service.names``."""
         return any(named.address is None for named in self.names)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether any rule rests on how prices moved."""
+        of_perps = any(looks_ahead(rule) for rule in self.perp_rules)
+        return of_perps or any(map(looks_ahead, self.rules)) or any(map(looks_ahead, self.book_rules))
 
     @property
     def subject_names(self) -> tuple[str, ...]:

@@ -69,7 +69,15 @@ WIDENING = {"base": "", "per_volatility": "per_volatility", "max": "most"}
 """What a bound that widens is written with, and the keys that they stand for; the base is the bound itself."""
 
 
-def _beside_it(metric: Metric[P]) -> str:
+def _written_out(metrics: Metrics[P]) -> dict[str, Metric[Any]]:
+    return {key: metric for key, (metric, _) in triggers_of(metrics).items()}
+
+
+_LOOKED_AT: Mapping[str, Metric[Any]] = _written_out(PERP) | _written_out(LENDING)
+"""Every trigger on a position; of one that both kinds have either says how it is written."""
+
+
+def _beside_it(metric: Metric[Any]) -> str:
     """Return the key that stands for what a table says beside its bound."""
     return "window" if metric.window_s else "fall" if metric.fall else metric.named or ""
 
@@ -77,7 +85,7 @@ def _beside_it(metric: Metric[P]) -> str:
 def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trigger with its table, where it has one, as a number and the key beside it. Raises ValueError."""
     found = dict(when)
-    for key, (metric, _) in triggers_of(LENDING).items():
+    for key, metric in _LOOKED_AT.items():
         table = when.get(key)
         if not isinstance(table, dict):
             continue

@@ -17,7 +17,7 @@ from keeper.core.risk.series import BadHistoryError
 from keeper.core.units import HOUR_S, MINUTE_S, Address
 from keeper.journal.errors import JournalError
 from keeper.snapshot.price_history import PriceHistory
-from keeper.venues.ports import Listed, ReadFailedError
+from keeper.venues.ports import PriceFeed, ReadFailedError
 
 ANEW_S = 2 * MINUTE_S
 """How old a measure gets before it is made anew."""
@@ -44,7 +44,7 @@ class Movements:
         self._known: Market | None = None
         self._work: asyncio.Task[None] | None = None
 
-    async def now(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market | None:
+    async def now(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market | None:
         """Return the newest measure that is not too old; begin another beside the block where it is time."""
         now, known = block.timestamp, self._known
         is_whole = known is not None and listings.keys() <= known.drivers.keys() | _silent(listings)
@@ -56,12 +56,12 @@ class Movements:
         known = self._known
         return known if known is not None and 0 <= now - known.at <= MOST_OLD_S else None
 
-    async def measured(self, block: BlockRef, listings: Mapping[Address, Listed]) -> Market:
+    async def measured(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market:
         """Return how prices moved up to a block. Raises NodeError, ReadFailedError, JournalError."""
         return market(*await self.sources(block, listings), block.timestamp, self._forecast)
 
     async def sources(
-        self, block: BlockRef, listings: Mapping[Address, Listed]
+        self, block: BlockRef, listings: Mapping[Address, PriceFeed]
     ) -> tuple[dict[str, Source], dict[Address, str]]:
         """Return what feeds said, and which asset hangs on which. Raises NodeError, ReadFailedError, JournalError."""
         feeds = {asset: listed.feed for asset, listed in listings.items() if listed.feed is not None}
@@ -78,7 +78,7 @@ class Movements:
             self._work.cancel()
             await asyncio.wait([self._work])
 
-    async def _anew(self, block: BlockRef, listings: Mapping[Address, Listed]) -> None:
+    async def _anew(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> None:
         try:
             self._known = await self.measured(block, listings)
         except (NodeError, ReadFailedError, JournalError, BadHistoryError) as error:
@@ -87,6 +87,6 @@ class Movements:
             self._calm("price_history", "The price history is read again.")
 
 
-def _silent(listings: Mapping[Address, Listed]) -> set[Address]:
+def _silent(listings: Mapping[Address, PriceFeed]) -> set[Address]:
     """Return the assets whose prices no feed gives: nothing is to be measured of them."""
     return {asset for asset, listed in listings.items() if listed.feed is None}

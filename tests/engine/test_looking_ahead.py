@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 from core_builders import BLOCK, OWNER, at, loop, rule, units
 from paper import Paper, engine_on, holding_dollars, market
+from perp_builders import perp_rule
+from test_cycle_perps import CALM, SQUEEZED, dollars
 
 from keeper.core.block import BlockRef
 from keeper.core.decide import Hold
@@ -15,6 +18,10 @@ from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.risk_metrics import LIQUIDATION_PROBABILITY
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.metrics import Subject, Target, Trigger, Widening
+from keeper.core.perp.metrics import LIQUIDATION_PROBABILITY as PERP_PROBABILITY
+from keeper.core.perp.metrics import MARGIN_RATIO
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.risk.correlation import Correlations
 from keeper.core.risk.market import Market, Movement
@@ -23,7 +30,9 @@ from keeper.core.scales import Beyond
 from keeper.core.snapshot import Wallet
 from keeper.core.units import WAD, Address, Wei
 from keeper.engine.cycle import cycle
+from keeper.engine.result import Result
 from keeper.journal.errors import JournalError
+from keeper.service.view import view_of
 from keeper.snapshot.movements import MOST_OLD_S, Movements
 from keeper.venues.ports import Listed
 
@@ -191,3 +200,91 @@ async def test_a_bound_that_widens_makes_the_same_loan_safe_earlier_in_a_storm()
         engine.movements = Told(moving(ether))
         (result,) = await cycle(engine, BLOCK)
         assert isinstance(result.decision, LendingIntent) is acts
+
+
+# --- perpetual positions ---------------------------------------------------------------------------------------------
+
+PERP_AHEAD = replace(
+    perp_rule(),
+    trigger=Trigger(PERP_PROBABILITY, Beyond.ABOVE, WAD // 100, OVER),
+    target=Target(PERP_PROBABILITY, WAD // 500, OVER),
+)
+
+
+def ether_moves(volatility: float) -> Market:
+    """What is known of the one market that the paper's short stands in."""
+    (leg,) = CALM.legs
+    return Market(BLOCK.timestamp, {leg.oracle.asset: "ETH"}, {"ETH": Movement(volatility, None, 3600)})
+
+
+async def short_decided(of: Market | None, position: PerpPosition = CALM) -> tuple[Paper, Result]:
+    paper = Paper({"short": position}, dollars())
+    engine = engine_on(paper, perp_rules=(PERP_AHEAD,))
+    engine.movements = Told(of)
+    (result,) = await cycle(engine, BLOCK)
+    return paper, result
+
+
+async def test_a_short_is_kept_by_its_probability_of_liquidation() -> None:
+    """A calm leaves it; a storm makes a plan that brings the probability to the target, and it is rehearsed."""
+    _, calm = await short_decided(ether_moves(0.3))
+    assert isinstance(calm.decision, Hold)
+    assert calm.decision.reason is Reason.HEALTHY
+    paper, storm = await short_decided(ether_moves(3.0))
+    assert isinstance(storm.decision, PerpIntent)
+    assert len(paper.rehearsed) >= 1
+    assert storm.prepared is not None
+    plan = storm.prepared.plan
+    assert not plan.is_partial
+    found = PERP_PROBABILITY.now(plan.projected, OVER)
+    assert found is not None
+    assert WAD // 500 // 2 < found <= WAD // 500
+
+
+async def test_a_short_whose_market_is_not_known_is_held_and_says_so() -> None:
+    """However near liquidation: nobody knows how probable it is, and it is not calm."""
+    for of in (None, Market(BLOCK.timestamp)):
+        paper, result = await short_decided(of, SQUEEZED)
+        assert isinstance(result.decision, Hold)
+        assert result.decision.reason is Reason.HISTORY_SHORT
+        assert paper.rehearsed == []
+
+
+async def test_a_margin_ratio_widens_with_volatility() -> None:
+    """The same short: at its base the rule rests, in a storm it acts."""
+    widening = Trigger(MARGIN_RATIO, Beyond.BELOW, WAD // 10, widening=Widening(WAD // 5, WAD // 2))
+    for volatility, acts in ((0.2, False), (2.0, True)):
+        paper = Paper({"short": CALM}, dollars())
+        target = Target(MARGIN_RATIO, WAD * 6 // 10)
+        engine = engine_on(paper, perp_rules=(replace(perp_rule(), trigger=widening, target=target),))
+        engine.movements = Told(ether_moves(volatility))
+        (result,) = await cycle(engine, BLOCK)
+        assert isinstance(result.decision, PerpIntent) is acts
+
+
+async def test_the_page_is_given_the_probability_of_a_perpetual() -> None:
+    """In the view that it reads, as of a loan; why not, where it is not known."""
+    for of, share in ((ether_moves(1.0), True), (Market(BLOCK.timestamp), False)):
+        paper = Paper({"short": CALM}, dollars())
+        engine = engine_on(paper, perp_rules=(PERP_AHEAD,))
+        engine.movements = Told(of)
+        results = await cycle(engine, BLOCK)
+        engine.reader = SimpleNamespace(  # type: ignore[assignment]
+            network=engine.reader.network, known=engine.reader.known, blocks=SimpleNamespace(node=None)
+        )
+        assert engine.state.seen is not None
+        (subject,) = view_of(engine, engine.state.seen, results)["subjects"]  # type: ignore[arg-type]
+        assert (subject["probability"]["share"] is not None) is share
+        assert subject["probability"]["horizon_s"] == DAY
+        assert bool(subject["probability"]["why"]) is not share
+
+
+async def test_the_feed_of_a_traded_market_is_asked_for_its_past() -> None:
+    """Beside what is lent and borrowed; a market that both know is asked where the lending market asks."""
+    paper = Paper({"short": CALM}, dollars())
+    engine = engine_on(paper, perp_rules=(PERP_AHEAD,))
+    engine.movements = Told(None)
+    await cycle(engine, BLOCK)
+    assert engine.state.seen is not None
+    (leg,) = CALM.legs
+    assert engine.price_feeds(engine.state.seen)[leg.oracle.asset].feed == leg.oracle.source

@@ -225,3 +225,21 @@ def test_a_book_rule_of_an_underlying_no_hedge_trades_is_refused(faults: Faults,
     (said,) = faults(*GMX, text=good + PERPS)
     assert "rules[2].when.delta_outside.underlying (in 'delta'): eth is traded by no hedge" in said
     assert "SOL" in said
+
+
+def test_a_perpetual_may_be_kept_by_its_probability_of_liquidation(load_text: Load, good: str) -> None:
+    """The same table as for a loan, and a target that the planner solves for."""
+    when = 'when = { liquidation_probability_above = { probability = "0.01", horizon = "12h" } }'
+    target = 'restore = { liquidation_probability = "0.002" }'
+    (rule,) = load_text((WHEN, when), (RESTORE, target), text=good + PERPS).perp_rules
+    assert (rule.trigger.key, rule.trigger.of.window_s) == ("liquidation_probability_above", 43_200)
+    assert rule.target is not None
+    assert (rule.target.metric.key, rule.target.of.window_s) == ("liquidation_probability", 43_200)
+
+
+def test_a_margin_ratio_may_widen_with_volatility(load_text: Load, good: str) -> None:
+    """As a health factor does."""
+    when = 'when = { margin_ratio_below = { base = "0.10", per_volatility = "0.05", max = "0.25" } }'
+    (rule,) = load_text((WHEN, when), (RESTORE, 'restore = { margin_ratio = "0.30" }'), text=good + PERPS).perp_rules
+    assert rule.trigger.widening is not None
+    assert rule.trigger.farthest == WAD // 4

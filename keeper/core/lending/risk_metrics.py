@@ -44,7 +44,7 @@ def _stance(p: LendingPosition) -> Stance | Doubt | None:
     return found
 
 
-def volatility_of_health(p: LendingPosition) -> int | Doubt | None:
+def volatility_of_health(p: LendingPosition, _: Subject) -> int | Doubt | None:
     """Return how much the health factor moves in a year, Wad rounded up; None without debt."""
     found = _stance(p)
     return found if found is None or isinstance(found, Doubt) else math.ceil(found.volatility * WAD)

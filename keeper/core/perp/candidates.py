@@ -14,6 +14,7 @@ from keeper.core.perp.moves import AddMargin, AllowMargin, Trade
 from keeper.core.perp.plan import PerpPlan, PerpPromise, PerpStep, PerpTerms
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.pricing import base_usd, cost_share, dearest, gas_cost, side, value_of, with_margin, worst_price
+from keeper.core.perp.risk_metrics import unknown_ratio
 from keeper.core.perp.rules import PerpIntent
 from keeper.core.reasons import Reason
 from keeper.core.units import (
@@ -97,7 +98,9 @@ def _margin(intent: PerpIntent, terms: PerpTerms, position: PerpPosition) -> _Wa
     """Return the way that adds collateral from the wallet."""
     label = f"add {position.collateral_symbol} margin"
     target = intent.target
-    aim = _aim(target)
+    aim, doubt = _aim(target, position), unknown_ratio(target)
+    if aim is None and doubt is not None:
+        return Rejected(label, doubt.reason, doubt.detail)
     if aim is None:
         return Rejected(label, Reason.NOTHING_HELPS, "margin closes nothing")
     held = terms.wallet.tokens.get(position.collateral, 0)
@@ -153,7 +156,9 @@ def _less(
     if whole and max(0, quote.impact) * BPS > quote.notional * slippage:
         return Rejected(label, Reason.POOL_TOO_THIN, f"impact of {usd_text(base_usd(position, quote.impact))}")
     wanted: int | None = abs(leg.size)
-    aim = _aim(target)
+    aim, doubt = _aim(target, position), unknown_ratio(target)
+    if not whole and aim is None and doubt is not None:
+        return Rejected(label, doubt.reason, doubt.detail)
     if not whole and aim is not None:
         wanted = perps.size_to_reach(position, leg.market, aim, cost)
     room = _size_within(_dollars_left(intent), position, leg)
@@ -205,12 +210,12 @@ def _combined(intent: PerpIntent, terms: PerpTerms, partial: list[_Way]) -> _Way
     return _Way(f"{first.label}, then {then.label}", first.steps + then.steps, cost, then.after, then.is_sufficient)
 
 
-def _aim(target: PerpTarget) -> Wad | None:
+def _aim(target: PerpTarget, position: PerpPosition) -> Wad | None:
     """Return the ratio a plan is solved for: a hair beyond the target, for what accrues until it is mined.
 
     None for a target that is not about margin.
     """
-    ratio = ratio_at(target)
+    ratio = ratio_at(target, position)
     return None if ratio is None else Wad(mul_div_up(ratio, BPS + AIM, BPS))
 
 
@@ -249,7 +254,7 @@ def promise(
     tolerance = intent.rule.limits.max_slippage if intent.perp.fills_later else 0
     least = _ratio(after) * (BPS - PARTIAL_TOLERANCE) // BPS if after.held else 0
     if target is not None:
-        least = ratio_at(target) or least
+        least = ratio_at(target, intent.perp) or least
     least = least * (BPS - tolerance) // BPS
     text = str(target) if target else f"margin ratio {ratio_text(least)} or more"
     traded = [s.move for s in steps if isinstance(s.move, Trade)]

@@ -9,6 +9,7 @@ from keeper.core.averages import Sampled, averaged, kept
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpLeg, PerpPosition
+from keeper.core.perp.risk_metrics import LIQUIDATION_PROBABILITY, ratio_for, volatility_of_margin
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
@@ -49,8 +50,13 @@ def fallen(leg: PerpLeg, best: int | None) -> int | None:
     return mul_div_up(max(0, against), WAD, best)
 
 
-def ratio_at(target: PerpTarget) -> Wad | None:
-    """Return the margin ratio a target stands for, rounded up; None for one that is not about margin."""
+def ratio_at(target: PerpTarget, p: PerpPosition | None = None) -> Wad | None:
+    """Return the margin ratio a target stands for, rounded up; None for one that is not about margin.
+
+    A target that looks ahead stands for one of a position's own, and for none where prices are not known.
+    """
+    if target.metric.looks_ahead:
+        return None if p is None else ratio_for(p, target)
     if target.metric.key == MARGIN_RATIO.key:
         return Wad(target.value)
     if target.metric.key == LEVERAGE.key and target.value:
@@ -117,14 +123,14 @@ def _is_short(p: PerpPosition, of: Subject) -> bool:
     return leg is not None and not leg.is_long
 
 
-def _ratio_at(_: PerpPosition | None, target: PerpTarget) -> int | None:
-    return INFINITE if target.is_close else ratio_at(target)
+def _ratio_at(p: PerpPosition | None, target: PerpTarget) -> int | None:
+    return INFINITE if target.is_close else ratio_at(target, p)
 
 
-def _leverage_at(_: PerpPosition | None, target: PerpTarget) -> int | None:
+def _leverage_at(p: PerpPosition | None, target: PerpTarget) -> int | None:
     if target.metric.key == LEVERAGE.key:
         return target.value
-    ratio = ratio_at(target)
+    ratio = ratio_at(target, p)
     if target.is_close:
         return 0
     return None if ratio is None else mul_div_down(WAD, WAD, ratio) if ratio else INFINITE
@@ -134,7 +140,7 @@ def _distance_at(p: PerpPosition | None, target: PerpTarget) -> int | None:
     """The distance there is once the target is met; before that nobody knows, and at the best it is far enough."""
     if target.is_close:
         return INFINITE
-    if p is None or ratio_at(target) is None:
+    if p is None or ratio_at(target, p) is None:
         return None
     return perps.liquidation_distance(p) if target.is_met(p) else INFINITE
 
@@ -193,6 +199,7 @@ MARGIN_RATIO: Metric[PerpPosition] = Metric(
     valid=Range.SHARE,
     valid_target=Range.POSITIVE,
     odd=_odd_ratio,
+    volatility=volatility_of_margin,
     figure=_shown,
 )
 LEVERAGE: Metric[PerpPosition] = Metric(
@@ -301,6 +308,7 @@ METRICS: Mapping[str, Metric[PerpPosition]] = {
         MARGIN_RATIO,
         LEVERAGE,
         LIQUIDATION_DISTANCE,
+        LIQUIDATION_PROBABILITY,
         STOP_LOSS,
         TAKE_PROFIT,
         TRAILING_STOP,

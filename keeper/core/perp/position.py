@@ -6,13 +6,16 @@ underlying, and ``|size| * price // price_scale`` is dollars in ``usd_unit`` wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import NewType, Protocol
+from typing import TYPE_CHECKING, NewType, Protocol
 
 from keeper.core.block import BlockRef
 from keeper.core.prices import OraclePrice
 from keeper.core.units import Address, Amount, Wei
+
+if TYPE_CHECKING:
+    from keeper.core.risk.market import Market
 
 Factor = NewType("Factor", int)
 """A ratio, 10^-30: wide enough for every venue's own."""
@@ -154,6 +157,8 @@ class PerpPosition:
     """The venue rounds equity down to a multiple of this before it compares (Perp v2: the collateral's unit)."""
     gifts: int = 0
     """What the venue counts to the equity beside all this and we do not: a little of another collateral."""
+    market: Market | None = field(default=None, compare=False, repr=False)
+    """How prices moved until now, where a rule looks ahead."""
 
     @property
     def fills_later(self) -> bool:

@@ -1,6 +1,6 @@
-"""How a loan's health hangs on prices: the logarithm of its health factor as one process. Pure.
+"""How a position's health hangs on prices: the logarithm of what secures it over what it owes, as one process. Pure.
 
-With one collateral and one debt the health factor is their prices' ratio, and the process exact. With several it is
+With one collateral and one debt, or one market, it is their prices' ratio, and the process exact. With several it is
 taken by their shares as they are now (tests hold it against paths of every price).
 """
 
@@ -10,13 +10,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keeper.core.lending.position import AccountFigures, Holding, LendingPosition
+from keeper.core.lending.position import AccountFigures, LendingPosition
+from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.risk import barrier, kou
+from keeper.core.risk.balance import CASH, Balance, of_loan, of_perp
 from keeper.core.risk.jumps import Jumps
 from keeper.core.risk.market import Market, Movement
 from keeper.core.risk.volatility import unknown
 from keeper.core.units import INFINITE, WAD, Address
+
+NO_HISTORY = "no price history was read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +45,34 @@ class Stance:
 def stance(p: LendingPosition, market: Market | None) -> Stance | Doubt | None:
     """Return how a position's health moves; None without debt; a Doubt where a price's movement is not known."""
     if market is None:
-        return unknown("no price history was read")
+        return unknown(NO_HISTORY)
     if not p.reported.debt_value or p.reported.health_factor >= INFINITE:
         return None
-    ups, downs = shares(p)
-    weights = {a: ups.get(a, 0.0) - downs.get(a, 0.0) for a in {**ups, **downs}}
+    return of_balance(of_loan(p), market, distance_of(p.reported))
+
+
+def perp_stance(p: PerpPosition, market: Market | None) -> Stance | Doubt | None:
+    """Return the same of a perpetual; None where nothing can liquidate it: no size, or nothing owed against it."""
+    balance = of_perp(p)
+    if balance is None or balance.distance == math.inf:
+        return None
+    return unknown(NO_HISTORY) if market is None else of_balance(balance, market, balance.distance)
+
+
+def of_balance(balance: Balance, market: Market, distance: float) -> Stance | Doubt:
+    """Return how what secures moves over what is owed, by their shares as they are now."""
+    ups, downs = balance.shares
+    weights = {a: ups.get(a, 0.0) - downs.get(a, 0.0) for a in {**ups, **downs} if a != CASH}
     spread, up, down = (variance(of, market) for of in (weights, ups, downs))
     for found in (spread, up, down):
         if isinstance(found, Doubt):
             return found
     assert not isinstance(spread, Doubt) and not isinstance(up, Doubt) and not isinstance(down, Doubt)  # noqa: S101, PT018
     if spread <= 0:
-        return unknown("nothing moves its health: collateral and debt are one asset")
-    carry = _carry(p, ups, downs)
-    drift = (down - up) / 2 + carry
+        return unknown("nothing moves its health: what secures it and what it owes are one asset")
     jumps, is_owed, main = _driven(weights, market)
-    size = math.sqrt(spread)
-    return Stance(distance_of(p.reported), drift, size, carry, main.every_s, jumps, is_owed, main.restless)
+    drift = (down - up) / 2 + balance.carry
+    return Stance(distance, drift, math.sqrt(spread), balance.carry, main.every_s, jumps, is_owed, main.restless)
 
 
 def distance_of(figures: AccountFigures) -> float:
@@ -105,16 +120,12 @@ def seen_by_oracle(of: Stance, horizon_s: float) -> float | Doubt:
 
 def shares(p: LendingPosition) -> tuple[dict[Address, float], dict[Address, float]]:
     """Return each asset's share of what secures the debts, by its liquidation factor, and of the debts."""
-    secured = {
-        h.asset: value * h.liquidation_factor for h in p.held if h.is_collateral and (value := _worth(h, h.supplied))
-    }
-    owed = {h.asset: _worth(h, h.borrowed) for h in p.held if h.borrowed}
-    return _normed(secured), _normed(owed)
+    return of_loan(p).shares
 
 
 def variance(weights: Mapping[Address, float], market: Market) -> float | Doubt:
     """Return the variance in a year of prices that move together with these weights."""
-    total, moving = 0.0, [(a, w) for a, w in weights.items() if w]
+    total, moving = 0.0, [(a, w) for a, w in weights.items() if w and a != CASH]
     sizes = dict[Address, float]()
     for asset, weight in moving:
         found = market.movement(asset)
@@ -146,18 +157,3 @@ def _driven(weights: Mapping[Address, float], market: Market) -> tuple[Jumps | N
     is_alone = all(size(d) < size(first) / 10 for d in by_driver if d != first)
     is_whole = abs(abs(by_driver[first]) - 1) < 1e-6
     return found.jumps if is_alone and is_whole else None, by_driver[first] < 0, found
-
-
-def _carry(p: LendingPosition, ups: Mapping[Address, float], downs: Mapping[Address, float]) -> float:
-    return sum(
-        ups.get(h.asset, 0.0) * h.rates.supply / WAD - downs.get(h.asset, 0.0) * h.rates.borrow / WAD for h in p.held
-    )
-
-
-def _worth(h: Holding, amount: int) -> float:
-    return amount * h.price.answer / h.unit
-
-
-def _normed(values: Mapping[Address, float]) -> dict[Address, float]:
-    total = sum(values.values())
-    return {asset: value / total for asset, value in values.items()} if total > 0 else {}

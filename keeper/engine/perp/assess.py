@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from keeper.core.book import unhedged as legs
 from keeper.core.book.carry import Carry, carry
 from keeper.core.book.kind import BOOK
@@ -43,7 +45,14 @@ async def _judge_perp(
         await engine.perps.trail(position, engine.perps.rules_of(position.name), is_sure=not doubts),
         await engine.perps.may_be_empty(position.name),
     )
-    return assess(PERP, position, engine.perps.rules, doubts, trail=trail, may_be_empty=may_be_empty)
+    seen = looking_ahead(engine, position)
+    return assess(PERP, seen, engine.perps.rules, doubts, trail=trail, may_be_empty=may_be_empty)
+
+
+def looking_ahead(engine: Engine, position: PerpPosition) -> PerpPosition:
+    """Return a position with what is known of how prices moved, where anybody wants to know."""
+    market = engine.state.market
+    return position if market is None else replace(position, market=market)
 
 
 def perp_doubts(

@@ -19,7 +19,19 @@ from keeper.venues.ports.reads import (
     joined,
 )
 from keeper.venues.ports.savings import Saver
-from keeper.venues.ports.site import Feeds, Listed, Owned, OwnedByLogs, Site, VenueTable, Wanted, feeds_alone
+from keeper.venues.ports.site import (
+    Feeds,
+    IndexFeed,
+    Listed,
+    Owned,
+    OwnedByLogs,
+    PriceFeed,
+    Site,
+    VenueTable,
+    Wanted,
+    feeds_alone,
+    priced_by,
+)
 
 __all__ = [
     "AT_ONCE",
@@ -35,6 +47,7 @@ __all__ = [
     "Discovery",
     "Exchange",
     "Feeds",
+    "IndexFeed",
     "Lender",
     "LendingAccount",
     "LendingMarket",
@@ -50,6 +63,7 @@ __all__ = [
     "PerpAccount",
     "PoolReference",
     "Pools",
+    "PriceFeed",
     "PricesMovedError",
     "Probe",
     "Read",
@@ -64,4 +78,5 @@ __all__ = [
     "Wanted",
     "feeds_alone",
     "joined",
+    "priced_by",
 ]

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from keeper.core.perp.position import PerpPosition
 from keeper.core.units import Address
+
+
+class PriceFeed(Protocol):
+    """Who says what an asset costs, and how old that may get."""
+
+    @property
+    def feed(self) -> Address | None:
+        """The feed; None where none is known."""
+
+    @property
+    def heartbeat_s(self) -> int:
+        """How old its price may get."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFeed:
+    """The feed of a perpetual market's index, as its oracle price says it."""
+
+    feed: Address
+    heartbeat_s: int
+
+
+def priced_by(listed: Mapping[Address, PriceFeed], perps: Iterable[PerpPosition]) -> dict[Address, PriceFeed]:
+    """Return the feeds of what is listed and of what is traded; a lending market's own word comes first."""
+    traded = [leg.oracle for p in perps for leg in p.legs]
+    return {of.asset: IndexFeed(of.source, of.heartbeat_s) for of in traded} | dict(listed)
 
 
 class Listed(Protocol):
