@@ -14,7 +14,7 @@ from keeper.core.lending.position import AccountFigures, LendingPosition
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.risk import barrier, kou
-from keeper.core.risk.balance import CASH, Balance, of_loan, of_perp
+from keeper.core.risk.facing import CASH, Facing, of_loan, of_perp
 from keeper.core.risk.jumps import Jumps
 from keeper.core.risk.market import Market, Movement
 from keeper.core.risk.volatility import unknown
@@ -59,7 +59,7 @@ def perp_stance(p: PerpPosition, market: Market | None) -> Stance | Doubt | None
     return unknown(NO_HISTORY) if market is None else of_balance(balance, market, balance.distance)
 
 
-def of_balance(balance: Balance, market: Market, distance: float) -> Stance | Doubt:
+def of_balance(balance: Facing, market: Market, distance: float) -> Stance | Doubt:
     """Return how what secures moves over what is owed, by their shares as they are now."""
     ups, downs = balance.shares
     weights = {a: ups.get(a, 0.0) - downs.get(a, 0.0) for a in {**ups, **downs} if a != CASH}

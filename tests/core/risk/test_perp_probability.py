@@ -19,8 +19,8 @@ from keeper.core.perp.metrics import LIQUIDATION_PROBABILITY, ratio_at
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.risk_metrics import probability_of
 from keeper.core.prices import Doubt
-from keeper.core.risk.balance import of_perp
 from keeper.core.risk.correlation import Correlations
+from keeper.core.risk.facing import of_perp
 from keeper.core.risk.market import Market, Movement
 from keeper.core.risk.series import YEAR_S
 from keeper.core.trail import NOTHING

@@ -21,7 +21,7 @@ CASH = Address("cash")
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class Facing:
     """By asset what secures and what is owed, in one money at the prices of now; ``carry``: what interest adds a year.
 
     Amounts are floats: they are shares of each other, and nothing is ever paid by them.
@@ -45,7 +45,7 @@ class Balance:
         return _normed(self.secured), _normed(self.owed)
 
 
-def of_loan(p: LendingPosition) -> Balance:
+def of_loan(p: LendingPosition) -> Facing:
     """Return a loan's: collateral by its liquidation factor, and what is owed, in the market's own money."""
     secured = {
         h.asset: value * h.liquidation_factor / WAD
@@ -53,7 +53,7 @@ def of_loan(p: LendingPosition) -> Balance:
         if h.is_collateral and (value := _worth(h, h.supplied))
     }
     owed = {h.asset: _worth(h, h.borrowed) for h in p.held if h.borrowed}
-    found = Balance(secured, owed)
+    found = Facing(secured, owed)
     ups, downs = found.shares
     carry = sum(
         ups.get(h.asset, 0.0) * h.rates.supply / WAD - downs.get(h.asset, 0.0) * h.rates.borrow / WAD for h in p.held
@@ -61,7 +61,7 @@ def of_loan(p: LendingPosition) -> Balance:
     return replace(found, carry=carry)
 
 
-def of_perp(p: PerpPosition) -> Balance | None:
+def of_perp(p: PerpPosition) -> Facing | None:
     """Return a perpetual's, in dollars; None without a size, for nobody liquidates that.
 
     Where the venue wants a share of the size or a least sum, whichever is more, the nearer of the two counts.
@@ -74,7 +74,7 @@ def of_perp(p: PerpPosition) -> Balance | None:
     return min(kept, key=lambda balance: balance.distance)
 
 
-def _perp(p: PerpPosition, share: float, least: float) -> Balance:
+def _perp(p: PerpPosition, share: float, least: float) -> Facing:
     """Return what it is where so much of its size, or so many dollars, must be left of its worth."""
     secured, owed, cash = dict[Address, float](), dict[Address, float](), float(p.margin) / p.usd_unit - least
     for leg in p.held:
@@ -93,19 +93,20 @@ def _perp(p: PerpPosition, share: float, least: float) -> Balance:
     return _netted(secured, owed, paid_a_year(p))
 
 
-def _netted(secured: dict[Address, float], owed: dict[Address, float], paid: float) -> Balance:
+def _netted(secured: dict[Address, float], owed: dict[Address, float], paid: float) -> Facing:
     """Return it with what stands on both sides taken off both, and what is paid in a year as a share of it."""
     for asset in secured.keys() & owed.keys():
         both = min(secured[asset], owed[asset])
         secured[asset], owed[asset] = secured[asset] - both, owed[asset] - both
     secured, owed = ({a: v for a, v in of.items() if v > 0} for of in (secured, owed))
     drained = sum((owed if CASH in owed else secured).values())
-    return Balance(secured, owed, -paid / drained if drained > 0 else 0.0)
+    return Facing(secured, owed, -paid / drained if drained > 0 else 0.0)
 
 
 def paid_a_year(p: PerpPosition) -> float:
     """Return the dollars that funding takes (or brings, below zero) in a year at the rates of now."""
     return sum(perps.notional(leg) / p.usd_unit * leg.funding_rate / WAD for leg in p.held)
+
 
 def _worth(h: Holding, amount: int) -> float:
     return amount * h.price.answer / h.unit
