@@ -74,6 +74,25 @@ def _lenders(settings: Settings, snapshot: Snapshot) -> Iterator[Finding]:
                 yield warning(f"lender {name}", text, "nothing to do; smaller loans still go through it")
 
 
+async def examine_agents(engine: Opened, snapshot: Snapshot) -> list[Finding]:
+    """Say of each lender that acts for a whole account whether it may at this moment. Raises NodeError."""
+    found = list[Finding]()
+    for loan in snapshot.loans:
+        market = engine.reader.account(loan.name).market
+        for lender in engine.reader.lenders.values():
+            agent, agency = lender.agent(market), market.agency
+            if agent is None or agency is None:
+                continue
+            topic = f"{lender.name} for {loan.name}"
+            if await engine.reader.read(snapshot.block, agency.standing_probe(loan.owner, agent)):
+                text = f"{agent} may act for all of the account, in every market: plans need that for one transaction"
+                found.append(warning(topic, text, "take it back where you do not use it yourself"))
+            else:
+                text = "may not act: a plan lets it for one transaction, and takes that back in the same"
+                found.append(fine(topic, text))
+    return found
+
+
 async def examine_trust(engine: Opened, snapshot: Snapshot) -> list[Finding]:
     """Say of each guardian whether the venue would let him take out as well. Raises NodeError."""
     found = list[Finding]()

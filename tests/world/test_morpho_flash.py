@@ -95,3 +95,12 @@ def test_in_a_batch_it_is_one_transaction_without_a_word(lent: MorphoScene) -> N
     assert len(row["outcome"]["transactions"]) == 1
     assert not lent.adapter_may_act()
     assert lent.words_used() == 0
+
+
+def test_doctor_says_whether_the_adapter_may_act(lent: MorphoScene) -> None:
+    """For all of the account, or for the time of a plan only."""
+    lent.write()
+    said = " ".join(lent.scene.keeper("doctor").output.split())
+    assert "a plan lets it for one transaction" in said
+    lent.authorise_adapter()
+    assert "may act for all of the account, in every market" in " ".join(lent.scene.keeper("doctor").output.split())
