@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from keeper.cli.doctor_findings import Finding, failing, fine
+from keeper.cli.doctor_findings import Finding, failing, fine, warning
 from keeper.core.book.kind import BOOK
 from keeper.core.book.position import BookPosition, exposure
 from keeper.core.book.rules import BookRule
@@ -23,6 +23,7 @@ from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.engine.lending.assess import judge
 from keeper.service.opened import Opened
 
+FALLBACK = 'add one with a fixed figure below it, say when = { health_factor_below = "1.10" }'
 TOO_LATE = "move its bound to where the position is still to be saved"
 
 
@@ -44,6 +45,10 @@ def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> I
     assessed = judge(engine, snapshot, position)
     if not isinstance(assessed, LendingAssessment):
         return
+    acting = [v.rule for v in assessed.verdicts if v.rule.actions and not v.rule.is_boost]
+    if acting and all(map(_needs_history, acting)):
+        text = "every rule that helps it rests on how prices moved, and without a history of them none can fire"
+        yield warning(f"rules of {position.name}", text, FALLBACK)
     for verdict in assessed.verdicts:
         topic = f"rule {verdict.rule.name}"
         if verdict.doubt is not None and verdict.doubt.reason is not Reason.UNMEASURED:
@@ -53,6 +58,12 @@ def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> I
             yield failing(topic, line, TOO_LATE)
         elif line := _penniless(engine, snapshot, verdict.rule):
             yield failing(topic, line, "send it some")
+
+
+def _needs_history(rule: Rule) -> bool:
+    """Return whether a rule measures nothing without one; a bound that widens is then the one that is written."""
+    target = rule.target
+    return rule.trigger.metric.looks_ahead or (target is not None and target.metric.looks_ahead)
 
 
 def _blind(engine: Opened, rule: Rule, position: LendingPosition, detail: str) -> str:

@@ -184,6 +184,32 @@ actions = ["repay"]
     assert "failing rule ltv: fires too late: the position is liquidated at LTV" in said
 
 
+def test_doctor_says_that_nothing_protects_a_position_while_no_history_is_there(settled: Scene) -> None:
+    """A rule that looks ahead holds without a history: beside it wants to stand one with a fixed figure."""
+    settled.rules = """
+[[rules]]
+name = "adaptive"
+position = "eth-loop"
+when = { liquidation_probability_above = { probability = "0.01", horizon = "24h" } }
+restore = { liquidation_probability = "0.002" }
+actions = ["top_up", "repay", "deleverage"]
+"""
+    settled.write()
+    found = findings(settled)["rules of eth-loop"]
+    assert "rests on how prices moved" in found["text"]
+    assert "health_factor_below" in found["remedy"]
+    settled.rules += """
+[[rules]]
+name = "last"
+position = "eth-loop"
+when = { health_factor_below = "1.05" }
+restore = { health_factor = "1.20" }
+actions = ["deleverage"]
+"""
+    settled.write()
+    assert "rules of eth-loop" not in findings(settled)
+
+
 def test_doctor_names_a_guardian_without_means(settled: Scene) -> None:
     """Its wallet is empty: whatever fires, nothing could be done."""
     settled.signer_index = 7
