@@ -78,6 +78,7 @@ async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
             break
     await daemon.look_back()
     await daemon.take_back()
+    await daemon.tidy()
     await engine.remember_alarms()
     results = tuple(seen.values())
     from keeper.cli import show  # noqa: PLC0415 - tables, not for the daemon

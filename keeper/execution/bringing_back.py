@@ -51,7 +51,7 @@ class BringsBack:
         Raises JournalError.
         """
         venues, rows = self.venues(name), await self.lane.of_decision(decision_id)
-        known = _everything(venues, self.lane.holder.reads)
+        known = everything(venues, self.lane.holder.reads)
         return bool(outside(rows, known) or _still_lent_to(venues, rows, known))
 
     async def bring_back(self, decision_id: int, name: str, ceiling: Wei | None) -> int:
@@ -67,7 +67,7 @@ class BringsBack:
         if any(r.state == "unseen" for r in rows):
             return 0  # it may have brought back all of it
         venues = self.venues(name)
-        known = _everything(venues, self.lane.holder.reads)
+        known = everything(venues, self.lane.holder.reads)
         missing, approved = outside(rows, known), _still_lent_to(venues, rows, known)
         if any(r.step >= BRINGING_BACK and r.state == "reverted" for r in rows) or not (missing or approved):
             return 0
@@ -81,24 +81,36 @@ class BringsBack:
             moves += [Approve(payment.asset, MARKET, payment.amount), payment]
             # the swap that failed left its approval behind
             moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
+        await self._send(moves, position, decision_id, len(rows), ceiling)
+        return len(due) + len(approved)
+
+    async def send_apart(
+        self, moves: Sequence[Move], decision_id: int, name: str, sent: int, ceiling: Wei | None
+    ) -> None:
+        """Send moves of a plan that were no part of it, after so many that were ``sent``.
+
+        Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
+        """
+        position = await self.read_position(name, None)
+        if position.owner == self.lane.holder.address:
+            await self._send(moves, position, decision_id, sent, ceiling)
+
+    async def _send(
+        self, moves: Sequence[Move], position: LendingPosition, decision_id: int, sent: int, ceiling: Wei | None
+    ) -> None:
+        venues, account = self.venues(position.name), self.lane.holder.address
         carrier = (await self.lane.holder.carrier()).one_by_one
         allowed = allow_list(venues, [h.asset for h in position.holdings], carrier)
         calls = carrier.carry(encode_moves(moves, venues, position, carrier, 0), "bring back")
         uses, calls = carrier.uses(calls), sealed_calls(calls, carrier, allowed, self.lane.signer.sign_hash)
         chain_id, grounds = position.block.chain_id, venues.grounds(position)
         grant = policy.Grant(chain_id, position.owner, account, Limits(max_slippage=Bps(0)), Usd(0), 0)
-        policy.check(
-            calls,
-            chain_id,
-            grant,
-            allowed,
-            grounds,
-        )
+        policy.check(calls, chain_id, grant, allowed, grounds)
         outgoing = [
             Outgoing(
                 call,
                 decision_id,
-                BRINGING_BACK + len(rows) + i,
+                BRINGING_BACK + sent + i,
                 0,
                 gas_limit(GAS[type(move)]) + carrier.more_gas,
                 use=use,
@@ -106,10 +118,9 @@ class BringsBack:
             for i, (call, move, use) in enumerate(zip(calls, moves, uses, strict=True))
         ]
         await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
-        return len(due) + len(approved)
 
 
-def _everything(venues: Venues, carrier: Carrier) -> policy.Allowed:
+def everything(venues: Venues, carrier: Carrier) -> policy.Allowed:
     """Return what calls to all contracts of a market do, whatever the position."""
     return allow_list(venues, [x.asset for x in venues.market.listings], carrier)
 

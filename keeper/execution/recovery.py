@@ -15,6 +15,7 @@ from keeper.execution.course import SendFailedError
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
 from keeper.execution.policy import PolicyError
+from keeper.execution.standing import ReadNow, take_back_standing
 from keeper.journal import Decision, Journal
 from keeper.journal.decisions import OutcomeKind
 from keeper.journal.signed import UNDECIDED
@@ -59,7 +60,7 @@ class Aftermath:
 
         One that was called off may have: a part of it, or of what it replaced, can have been mined before.
         """
-        recent = [d for d in await self.journal.decisions.recent(LOOK_BACK) if now - d.block_timestamp <= DAY_S]
+        recent = await self._recent(now)
         ends = ("restored", "partial")
         return [d for d in recent if _is_unfinished(d, ends) and self.spenders.get(d.position) == signer]
 
@@ -148,6 +149,28 @@ class Aftermath:
         if await executor.lane.take_back(self.cap):
             title = "A signature that was shown could still be used by others: what it is good for is used up"
             self.observer.raise_alarm(f"signature:{account}:{executor.lane.holder.exposed}", title, account)
+
+    async def tidy(self, signer: Address, executor: Executor[Lane], now: int, read: ReadNow) -> None:
+        """Take back what plans of the last day left approved, how they ended notwithstanding.
+
+        What cannot be taken back now is reported, and tried again after the next plan or start. Raises NodeError,
+        ReadFailedError, JournalError.
+        """
+        for decision in await self._recent(now):
+            is_ours = decision.kind == "act" and decision.mode == "live" and self.takes_out(decision.position)
+            if not is_ours or self.spenders.get(decision.position) != signer:
+                continue
+            try:
+                taken = await take_back_standing(executor.lending, decision.id, decision.position, read, self.cap)
+            except (SendFailedError, PolicyError) as error:
+                title = "An approval that a plan left could not be taken back"
+                self.observer.raise_alarm(f"approvals:{decision.id}", title, str(error))
+            else:
+                if taken:
+                    self.observer.reconciled(executor.lane.holder.address, taken)
+
+    async def _recent(self, now: int) -> list[Decision]:
+        return [d for d in await self.journal.decisions.recent(LOOK_BACK) if now - d.block_timestamp <= DAY_S]
 
     async def close_interrupted(self) -> None:
         """Write down and report which plans were cut short; what is still needed is decided anew from the chain."""

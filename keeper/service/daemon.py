@@ -37,6 +37,7 @@ from keeper.service.opened import Opened
 from keeper.service.panic import Panic
 from keeper.service.renewal import Renewal, take_up
 from keeper.service.supervisor import Supervisor
+from keeper.service.tidy import Tidy
 from keeper.service.watchful import Watchful, heartbeat_of
 from keeper.settings import Settings
 from keeper.snapshot.discovery import AmbiguousNameError
@@ -66,6 +67,7 @@ class Daemon:
         self._aftermath = Aftermath(
             engine.journal, engine.observer, self._spenders(), engine.terms.max_fee, takes_out=self._takes_out
         )
+        self._tidy = Tidy(engine, self._aftermath)
         self.panic = Panic(engine, settings)
         self._supervisor = Supervisor()
         self._lending = CarryOn(engine.journal, engine.state.rules, until_target)
@@ -311,6 +313,18 @@ class Daemon:
                 title = "A signature that was shown could not be used up"
                 self._engine.observer.raise_alarm(f"tend:{account}", title, str(error))
 
+    async def tidy(self) -> None:
+        """Take back what plans left approved, whatever else there is to do: the last thing before the end."""
+        head, everybody = await self._engine.reader.blocks.head(), set(self._spenders())
+        for account, executor in self._engine.senders.items():
+            if account in self._engine.state.in_flight or not await executor.lane.is_clear():
+                continue
+            try:
+                await self._tidy.look(account, executor, head, everybody)
+            except (NodeError, JournalError, ReadFailedError) as error:
+                title = "An approval that a plan left could not be taken back"
+                self._engine.observer.raise_alarm(f"approvals:{account}", title, str(error))
+
     async def _settle_interrupted(self) -> None:
         """Write down what was cut short, and let its rules act on until their targets are met."""
         if self._engine.terms.mode == "live":
@@ -349,6 +363,7 @@ class Daemon:
             self._reorged |= set(engine.senders)
         for signer, executor in engine.senders.items():
             if signer in engine.state.in_flight:
+                self._tidy.expect(signer)
                 continue
             try:
                 is_reorg = signer in self._reorged
@@ -364,7 +379,9 @@ class Daemon:
                 await self._aftermath.use_up_grant(executor)
                 await self._aftermath.take_back(executor)
                 is_clear = await executor.lane.is_clear()
-            except (NodeError, JournalError, SendFailedError) as error:
+                if is_clear:
+                    await self._tidy.look(signer, executor, head, _needless(results) | self._afar)
+            except (NodeError, JournalError, SendFailedError, ReadFailedError) as error:
                 engine.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
                 continue
             if taken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,58 @@ def test_an_account_in_e_mode_is_restored_by_one_transaction(scene: Scene, healt
     world.configure("setEModeCategory", STAKED, threshold - 100, threshold, 10100, "ether")
     assert scene.health() == pytest.approx(health, rel=2e-3)
     rescued(scene, 1.1)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3], ids=["a trifle", "a third"])
+def test_collateral_of_no_loan_value_comes_first_or_is_named(scene: Scene, share: float) -> None:
+    """LTV 0: nothing else may leave while it secures debts. It goes first, in the same plan, or is named."""
+    scene.rules = FLASH_RULE.replace("1.60", "1.40")
+    world = scene.world
+    scene.open({"WETH": 100 * ETHER, "WBTC": int(share * 200_000 * BITCOIN / 60_000)}, {"USDC": 152_000 * DOLLAR})
+    world.configure("configureReserveAsCollateral", world.token("WBTC").address, 0, 7800, 10500)
+    near(scene, 1.12)
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    if code == 0:
+        assert row["outcome"]["kind"] in ("restored", "partial"), row["outcome"]
+        assert scene.health() > 1.15
+    else:
+        assert row["decision"]["reason"] in ("collateral_stuck", "nothing_helps"), row["decision"]
+        assert "WBTC" in row["decision"]["detail"]
+        assert scene.nonce() == before
+    assert set(left(scene).values()) == {0}
+
+
+def test_frozen_collateral_still_leaves_by_one_transaction(scene: Scene) -> None:
+    """Frozen: no more of it comes in, and what is there may go."""
+    scene.rules = FLASH_RULE
+    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR})
+    near(scene, 1.05)
+    scene.world.freeze("WETH")
+    rescued(scene, 1.6)
+
+
+@pytest.mark.parametrize("ends", ["close", "health"])
+def test_debt_that_grew_until_mining_is_repaid_all_the_same(scene: Scene, ends: str) -> None:
+    """Mined fifteen minutes after it was decided, interest and all: by the one transaction, nothing left anywhere."""
+    scene.rules = FLASH_RULE.replace('{ health_factor = "1.60" }', '"close"') if ends == "close" else FLASH_RULE
+    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR})
+    near(scene, 1.05)
+    world, before = scene.world, scene.nonce()
+    world.rpc("evm_setAutomine", False)
+    try:
+        with scene.running("--live") as keeper:
+            until = time.monotonic() + 120
+            while int(world.rpc("txpool_status")["pending"], 16) < 1 and time.monotonic() < until:
+                time.sleep(0.05)
+            world.rpc("evm_increaseTime", 900)
+            world.rpc("evm_mine")
+            keeper.wait_for('"kind": "restored"')
+    finally:
+        world.rpc("evm_setAutomine", True)
+    assert scene.nonce() == before + 1
+    if ends == "close":
+        assert world.debt("USDC", scene.owner) == 0
+    else:
+        assert scene.health() == pytest.approx(1.6, rel=3e-3)
+    assert set(left(scene).values()) == {0}
