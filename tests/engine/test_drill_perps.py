@@ -5,9 +5,11 @@ from __future__ import annotations
 from core_builders import BLOCK
 from paper import Paper, engine_on
 from perp_builders import perp_rule
+from test_armed_perps import FAR
 from test_cycle_perps import CALM, dollars, paper
 
 from keeper.core.drills import Drilled, DrillEnding
+from keeper.core.perp import candidates as perp_actions
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.engine.perp.drill import perp_rehearsals
@@ -47,3 +49,38 @@ async def test_a_revert_of_today_is_named() -> None:
     (one,) = await drilled(on, perp_rule())
     assert one.ending is DrillEnding.FAILS
     assert "the vault is paused" in one.why
+
+
+async def test_where_the_oracle_can_be_moved_it_is_run_at_the_price_that_fires_its_rule() -> None:
+    """The aggregator answers what has not come: what the venue then makes of it is what is judged."""
+    on = paper(FAR)
+    (one,) = await drilled(on, perp_rule(actions=(perp_actions.REDUCE,)))
+    assert one.ending is DrillEnding.WORKS, one
+    assert on.codes, "nothing was put into the oracle's place"
+    assert "ETH at $2,08" in one.where
+
+
+async def test_a_venue_that_refuses_at_that_price_alone_is_found_out() -> None:
+    """Today it would take the trade; at the price that fires the rule it reverts."""
+    on = paper(FAR)
+    on.reverts = lambda calls: "the market is closed" if on.codes else None
+    (one,) = await drilled(on, perp_rule(actions=(perp_actions.REDUCE,)))
+    assert one.ending is DrillEnding.FAILS
+    assert "the market is closed" in one.why
+
+
+async def test_a_venue_that_does_not_heed_the_oracle_is_run_as_it_is() -> None:
+    """It keeps what it cached in the same second: then what can be shown today is shown."""
+    on = paper(FAR)
+    on.ignores_oracle = True
+    (one,) = await drilled(on, perp_rule(actions=(perp_actions.REDUCE,)))
+    assert one.ending is DrillEnding.WORKS, one
+    assert not on.codes
+    assert len(on.rehearsed) == 2
+
+
+async def test_where_the_mark_follows_nothing_no_price_is_put_anywhere() -> None:
+    """A price of the venue's own cannot be moved."""
+    on = paper(CALM)
+    await drilled(on, perp_rule())
+    assert not on.codes

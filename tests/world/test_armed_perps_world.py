@@ -13,10 +13,12 @@ from scenes import DOLLAR, ETHER, Scene
 from test_early import Following
 from test_perps_kept import MARGIN, STOP, perps
 
+from keeper.core.drills import DrillEnding
 from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.engine.armed.oracle_events import HOW, Early
 from keeper.engine.cycle import cycle
+from keeper.engine.perp.drill import perp_rehearsals, scene_of
 from keeper.engine.perp.preflight import PerpPrepared
 from sandbox.world import World
 
@@ -191,3 +193,22 @@ async def test_a_perpetual_and_a_loan_follow_one_feed_side_by_side(scene: Scene)
         emitters = path.early._emitters
         markets = {leg.market for leg in seen(path.stage).legs}
         assert any(markets <= set(assets) for assets in emitters.values())
+
+
+async def test_the_fire_drill_runs_a_rescue_at_the_price_that_fires_its_rule(scene: Scene) -> None:
+    """On the real contracts, a price that has not come in the aggregator's place: and nothing of it is left behind."""
+    squeezed(scene, MARGIN.format(actions='"reduce"'))
+    async with staged(scene) as stage:
+        await stage.look()
+        engine, before = stage.engine, seen(stage)
+        snapshot = engine.state.seen
+        assert snapshot is not None
+        (found,) = [await one() for one in perp_rehearsals(engine, snapshot, before)]
+        assert found.ending is DrillEnding.WORKS, found
+        assert found.plan.startswith("reduce")
+        rule = engine.perps.rules[0]
+        at = scene_of(engine, before, rule)
+        assert at.codes, "the oracle was not moved"
+        assert at.then.legs[0].index_price > before.legs[0].index_price
+        await stage.look()
+        assert seen(stage).legs[0].size == before.legs[0].size

@@ -1,33 +1,52 @@
-"""The fire drill of perpetual positions: planned at the price that would fire a rule, run on the venue as it is now.
+"""The fire drill of perpetual positions: planned at the price that would fire a rule, and run there where that can be.
 
-A venue's own price cannot be moved in a rehearsal: what is run shows that the calls, the money and the gate are right;
-the bounds of the trade are those of the price that has not come.
+Where a price can be put into the venue's oracle (``priced_at``), and the venue takes it, the plan is run at the price
+that fires its rule; the market it trades in stays where it is. Elsewhere it is run on the venue as it is now: that
+shows that the calls, the money and the gate are right; the bounds of the trade are those of the price that has not
+come.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from keeper.core.armed.perp_prices import PERPS, quote_at
+from keeper.core.armed.scenarios import fires_at
 from keeper.core.decide import Hold, decide
 from keeper.core.drills import Drilled, Rehearsal
 from keeper.core.held_back import Memory
+from keeper.core.perp.candidates import perp_plans, quotes_wanted
 from keeper.core.perp.fires import where_fires
 from keeper.core.perp.kind import PERP
+from keeper.core.perp.plan import PerpPlan
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.rules import PerpIntent, PerpRule
 from keeper.core.rules import Unjudged
 from keeper.core.scales import percent
 from keeper.core.snapshot import Snapshot, Unreadable
-from keeper.core.units import WAD, Wei
+from keeper.core.units import WAD, Bps, Wei
 from keeper.engine.drill import TODAY, DrillWords, fired_alone, is_rescue
 from keeper.engine.engine import Engine
 from keeper.engine.perp.assess import judge_perp
 from keeper.engine.perp.notices import price_text
-from keeper.engine.perp.plan import find_perp_plans
+from keeper.engine.perp.plan import perp_terms
 from keeper.engine.perp.preflight import PerpPrepared, try_plan
 from keeper.engine.perp.prepare import TRIALS
-from keeper.execution.rehearsal import Refused
+from keeper.execution.rehearsal import Overridden, Refused, Simulator
+from keeper.venues.ports import Codes
+
+FARTHEST = Bps(9_990)
+"""How far an index price is followed until a rule fires: to a thousandth of what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A position where one rule fires, in words, and the codes that make its venue's oracle say so."""
+
+    then: PerpPosition
+    where: str
+    codes: Codes = field(default_factory=dict)
 
 
 def perp_rehearsals(engine: Engine, snapshot: Snapshot, p: PerpPosition | Unreadable) -> tuple[Rehearsal, ...]:
@@ -46,22 +65,41 @@ async def _drilled(engine: Engine, snapshot: Snapshot, p: PerpPosition | Unreada
     if (blind := words.blind(assessed)) is not None:
         return blind
     is_fired = any(v.fired and v.rule.name == rule.name for v in assessed.verdicts)
-    found = None if is_fired else where_fires(p, rule)
-    then, where = (p, TODAY) if found is None else (found[0], _named(p, *found))
-    there = fired_alone(replace(assessed, position=then), rule)
+    scene = Scene(p, TODAY) if is_fired else scene_of(engine, p, rule)
+    there = fired_alone(replace(assessed, position=scene.then), rule)
     decided = decide(PERP, there, Memory(), engine.terms.safety, engine.reader.positions[p.name].spender)
     if not decided.intents:
-        return words.held(decided.holds[0], where)
-    return await _rehearsed(engine, replace(snapshot, otherwise={}), decided.intents[0], where, words)
+        return words.held(decided.holds[0], scene.where)
+    return await _rehearsed(engine, replace(snapshot, otherwise={}), decided.intents[0], scene, words)
 
 
-async def _rehearsed(engine: Engine, snapshot: Snapshot, intent: PerpIntent, where: str, words: DrillWords) -> Drilled:
-    found = await find_perp_plans(engine, snapshot, intent)
+def scene_of(engine: Engine, p: PerpPosition, rule: PerpRule) -> Scene:
+    """Return a position at the nearest price that makes a rule fire, by the venue's oracle where that can be moved."""
+    account = engine.reader.perp_account(p.name)
+    by_index = PERPS.scenarios(p, rule) if account.priced_at(p, p) is not None else ()
+    found = [(factor, s) for s in by_index if (factor := fires_at(PERPS, p, rule, s, FARTHEST))]
+    if found:
+        factor, scenario = max(found, key=lambda pair: pair[0])
+        then = PERPS.at_prices(p, scenario.prices(PERPS.prices(p), factor))
+        where = ", ".join(_named(p, then, p.leg(market)) for market in scenario.moved)
+        return Scene(then, where, account.priced_at(then, p) or {})
+    moved = where_fires(p, rule)
+    return Scene(p, TODAY) if moved is None else Scene(moved[0], _named(p, *moved))
+
+
+async def _rehearsed(
+    engine: Engine, snapshot: Snapshot, intent: PerpIntent, scene: Scene, words: DrillWords
+) -> Drilled:
+    terms = await perp_terms(engine, snapshot, intent.perp, quotes_wanted(intent))
+    if scene.codes:  # the mark follows the oracle, and the market has not moved
+        stayed = {market: quote_at(quote, scene.then.leg(market)) for market, quote in terms.quotes.items()}
+        terms = replace(terms, quotes=stayed)
+    found, where = perp_plans(intent, terms), scene.where
     if isinstance(found, Hold):
         return words.held(found, where)
     refused = list[Refused]()
     for plan in found[:TRIALS]:
-        result = await try_plan(engine, snapshot, plan)
+        result = await _tried(engine, snapshot, plan, scene)
         if isinstance(result, PerpPrepared):
             value = sum(call.value for call in result.calls)
             gas = Wei(sum(result.gas_used) * snapshot.block.base_fee + value)
@@ -69,6 +107,18 @@ async def _rehearsed(engine: Engine, snapshot: Snapshot, intent: PerpIntent, whe
             return words.worked(plan.label, gas, where, short)
         refused.append(result)
     return words.refused([plan.label for plan in found], refused, where)
+
+
+async def _tried(engine: Engine, snapshot: Snapshot, plan: PerpPlan, scene: Scene) -> PerpPrepared | Refused:
+    """Return a plan run at the scene's price; as the venue is now where its oracle is not to be moved."""
+    alone: Simulator = engine.rehearser.alone
+    if not scene.codes:
+        return await try_plan(engine, snapshot, plan, alone)
+    there = replace(snapshot, positions=(scene.then,))
+    result = await try_plan(engine, there, plan, Overridden(alone, scene.codes))
+    if isinstance(result, PerpPrepared) and PERPS.prices(result.after) != PERPS.prices(scene.then):
+        return await try_plan(engine, snapshot, plan, alone)  # it keeps what it cached in the same second
+    return result
 
 
 def _named(before: PerpPosition, then: PerpPosition, leg: PerpLeg) -> str:
