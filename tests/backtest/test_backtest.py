@@ -46,6 +46,7 @@ def test_a_wallet_is_used_before_anything_is_sold_where_that_is_cheaper() -> Non
     assert all("repay" in deed["what"] and "sell" not in deed["what"] for deed in kept["deeds"])
 
 
+@pytest.mark.slow  # plays days
 def test_a_guardian_only_pays_in() -> None:
     """Another account's funds: with none of them nothing can be done, and nothing is sold."""
     made = document(FALL, [way(fixed())], account={"signer": "guardian"})
@@ -61,6 +62,7 @@ def test_a_hosted_service_costs_its_share_more() -> None:
     assert float(theirs["kept_usd"]) > float(ours["kept_usd"]) + 150
 
 
+@pytest.mark.slow  # plays days
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("rule", [fixed(), fixed("1.30", "1.45"), adaptive()], ids=["fixed", "near", "adaptive"])
 def test_what_is_left_out_changes_nothing(rule: dict[str, Any], seed: int) -> None:
@@ -78,6 +80,7 @@ def before(made: dict[str, Any], until: int) -> list[list[PlayedDeed]]:
     return [[deed for deed in life.deeds if deed.at < until] for life in lives]
 
 
+@pytest.mark.slow  # plays days
 @pytest.mark.parametrize("seed", range(2))
 def test_no_look_ahead(seed: int) -> None:
     """Shift all that comes after a day: until then every deed is the same."""
@@ -101,18 +104,21 @@ def test_both_orders_inside_a_bar_are_played_and_the_worse_is_reported() -> None
     assert float(told["ended_usd"]) <= float(other["ended_usd"])
 
 
+@pytest.mark.slow  # plays days
 def test_the_same_document_gives_the_same_to_the_digit() -> None:
     """Nothing of the machine, the time or the process is in it."""
     made = document(FALL, [way(fixed(), name="a"), way(adaptive(), name="b")])
     assert report(made) == report(copy.deepcopy(made))
 
 
+@pytest.mark.slow  # plays days
 def test_slower_transactions_are_mined_at_a_worse_price() -> None:
     """Forty blocks of delay in a fall: what the plan finds is not what it was decided on."""
     fast, slow = (came_of(document(FALL, [way(fixed())], delay_blocks=n)) for n in (1, 40))
     assert float(slow["least_health"]) <= float(fast["least_health"])
 
 
+@pytest.mark.slow  # plays days
 def test_interest_alone_brings_an_account_to_its_trigger() -> None:
     """A debt that grows by half a year: prices stand still, and the keeper acts all the same."""
     flat = [[BEGIN + h * 3600, *(4 * [2000 * 10**8])] for h in range(24 * 40)]

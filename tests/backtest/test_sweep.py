@@ -19,6 +19,7 @@ def made(grid: Grid = GRID) -> Sweep:
     return Sweep(document(ROWS, []), grid, fixed())
 
 
+@pytest.mark.slow  # plays days
 def test_a_sweep_is_what_a_plain_loop_over_the_same_core_gives() -> None:
     """Each setting on each account judged at every answer of the oracle, one after the other."""
     sweep = made()
@@ -41,6 +42,7 @@ def test_what_never_fires_is_not_played() -> None:
     assert 0 < fires[:, 1:-1].mean() < 1
 
 
+@pytest.mark.slow  # plays days
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     """Half a line at the end of its file is played again; what is written is not."""
     file = tmp_path / "sweep.jsonl"
@@ -54,6 +56,7 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     assert swept(made(), file, 1, lambda *_: pytest.fail("all is there")) == whole
 
 
+@pytest.mark.slow  # plays days
 def test_a_file_of_another_sweep_is_refused(tmp_path: Path) -> None:
     """Other prices or settings: the rows mean something else."""
     file = tmp_path / "sweep.jsonl"
@@ -65,11 +68,13 @@ def test_a_file_of_another_sweep_is_refused(tmp_path: Path) -> None:
         swept(made(), file, 1)
 
 
+@pytest.mark.slow  # plays days
 def test_all_cores_find_the_same() -> None:
     """However the trials are dealt out."""
     assert swept(made(), None, 2) == swept(made(), None, 1)
 
 
+@pytest.mark.slow  # plays days
 def test_the_frontier_holds_what_none_beats() -> None:
     """Nobody on it is beaten in survival by who costs no more."""
     of = [Mark("a", 0.2, 0, 9, 0), Mark("b", 0.9, 5, 6, 1), Mark("c", 0.8, 6, 8, 1), Mark("d", 1.0, 9, 9, 2)]

@@ -34,6 +34,7 @@ def run(*words: str) -> Any:
     return CliRunner().invoke(app, ["backtest", *words])
 
 
+@pytest.mark.slow  # plays days
 def test_a_file_alone_is_enough(prices: Path) -> None:
     """Four ways, each with what came of it."""
     done = run("--prices", str(prices), "--health", "1.3", "--json")
@@ -66,6 +67,7 @@ def test_a_way_that_could_not_measure_says_so(prices: Path, tmp_path: Path) -> N
     assert {way["unmeasured_s"] for way in json.loads(enough.stdout)["report"]["ways"]} == {0}
 
 
+@pytest.mark.slow  # plays days
 def test_a_page_recomputes_itself_and_a_changed_figure_is_found(prices: Path, tmp_path: Path) -> None:
     """Offline, from the file alone, to the digit."""
     page = tmp_path / "report.html"
@@ -84,6 +86,7 @@ def test_a_page_recomputes_itself_and_a_changed_figure_is_found(prices: Path, tm
     assert "differ" in forged.stderr
 
 
+@pytest.mark.slow  # plays days
 def test_the_settings_own_rules_are_played(prices: Path, tmp_path: Path) -> None:
     """As they are written, with the owner's safety, against the other ways."""
     settings = tmp_path / "keeper.toml"
@@ -141,6 +144,7 @@ def test_quotes_fit_the_pool_they_come_from() -> None:
     assert found.depth / USD == pytest.approx(40_000_000, rel=0.01)
 
 
+@pytest.mark.slow  # plays days
 def test_a_sweep_shows_the_frontier_and_goes_on_from_its_file(prices: Path, tmp_path: Path) -> None:
     """As table, as picture, and as JSON; the second time nothing is played."""
     file, picture = tmp_path / "sweep.jsonl", tmp_path / "frontier.html"

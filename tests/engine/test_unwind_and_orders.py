@@ -23,6 +23,11 @@ from keeper.core.units import INFINITE, WAD, Wad, Wei
 from keeper.engine.cycle import cycle
 from keeper.engine.engine import Engine
 from keeper.engine.history import Left
+from keeper.engine.lending.departure import LendingDeparture
+from keeper.engine.perp.assess import judge_book
+from keeper.engine.perp.unwind import unwinding
+from keeper.execution.outcome import Outcome
+from keeper.execution.recheck import Drop, Keep, Unsure
 from keeper.venues.codec.abi import address
 from keeper.venues.ports import OrderOutcome
 
@@ -167,3 +172,47 @@ async def test_an_order_that_is_still_listed_is_waited_for() -> None:
     await engine.perps.set_left("short", [Left("0x0a", 7, BLOCK.number - 5, NOW - 60)])
     await cycle(engine, BLOCK)
     assert [left.key for left in await engine.perps.left("short")] == ["0x0a"]
+
+
+# --- an unwind looked at again ---------------------------------------------------------------------------------------
+
+
+async def on_its_way(naked: Naked = SPENT) -> tuple[Paper, Engine, LendingDeparture]:
+    """A book whose first leg is being sold, and the plan that is on its way."""
+    paper, engine = book(naked)
+    paper.after = lambda p: replace(p, reported=replace(p.reported, debt_value=0, health_factor=Wad(INFINITE)))
+    snapshot = await engine.reader.snapshot(BLOCK)
+    sent = await unwinding(engine, snapshot, await judge_book(engine, snapshot, UNWINDING, RULE))
+    assert sent is not None
+    return paper, engine, sent
+
+
+async def test_an_unwind_is_looked_at_again_by_its_book_and_not_by_the_loan_s_own_rules() -> None:
+    """The loan is healthy, and no rule of its own asks for a sale: the book still does, so the plan is kept."""
+    _, _, sent = await on_its_way()
+    assert isinstance(await sent.look(False), Keep)
+
+
+async def test_an_unwind_is_called_off_once_the_book_is_hedged_again() -> None:
+    """A hedge came after all: selling the first leg would open the book to the other side."""
+    paper, _, sent = await on_its_way()
+    paper.positions["short"] = hedge("10")
+    found = await sent.look(False)
+    assert isinstance(found, Drop)
+    assert found.why is Reason.HEALTHY
+
+
+async def test_an_unwind_bids_no_more_while_nobody_knows_the_delta() -> None:
+    """A member that cannot be read: no reason to give up, and none to pay more."""
+    paper, _, sent = await on_its_way()
+    paper.positions["short"] = Unreadable("short", OWNER, Doubt(Reason.POSITION_UNREADABLE, "no answer"))
+    assert isinstance(await sent.look(False), Unsure)
+
+
+async def test_an_unwind_that_the_price_outran_is_planned_anew_as_an_unwind() -> None:
+    """What takes its place is the book's as well, and not a rescue of a loan that needs none."""
+    _, _, sent = await on_its_way()
+    moved = Outcome("failed", Reason.PRICE_MOVED, "too little", None)
+    follows = await sent.following(moved)
+    assert follows is not None
+    assert follows.plan.intent.rule.name == "delta: unwind"

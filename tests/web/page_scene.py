@@ -176,8 +176,10 @@ def access(*, control: bool = False, names: tuple[str, ...] = ()) -> Access:
     return Access(PageToken(LOOK), PageToken(CONTROL) if control else None, names, 8520)
 
 
-_MADE: dict[tuple[tuple[str, ...], str], Path] = {}
-"""Journals of nights that were written: a test takes a copy."""
+_MADE: dict[tuple[tuple[str, ...], str, bool], tuple[int, Path]] = {}
+"""Journals of nights that were written, and when: a test takes a copy."""
+FRESH_S = 3
+"""For so long a night of this moment is one still."""
 
 
 async def _written(folder: Path, names: Sequence[str], mode: str, at: int) -> Path:
@@ -192,11 +194,10 @@ async def scene(
 ) -> Scene:
     """The whole night; ``now`` for who looks with a browser, which has a clock of its own."""
     settings, at = settings_at(folder, names), now or AT
-    made = _MADE.get((tuple(names), mode)) if now is None else None
-    if made is None:
-        made = await _written(Path(tempfile.mkdtemp(prefix="pk")), names, mode, at)
-        if now is None:
-            _MADE[tuple(names), mode] = made
+    key = tuple(names), mode, now is None
+    when, made = _MADE.get(key, (0, folder))
+    if not 0 <= at - when <= (FRESH_S if now else 0):
+        when, made = _MADE[key] = at, await _written(Path(tempfile.mkdtemp(prefix="pk")), names, mode, at)
     shutil.copyfile(made, folder / "keeper.sqlite")
     (folder / "keeper.sqlite").chmod(0o600)
     return Scene(settings, Onlooker(settings, clock=time.time if now else lambda: float(AT)), access(control=control))

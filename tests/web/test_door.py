@@ -19,17 +19,17 @@ PATHS = ("/", "/position?chain=ethereum&name=eth-loop", "/control", "/events", "
          "/api/history?chain=ethereum&name=eth-loop")  # fmt: skip
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("token", [None, "", "x", LOOK[:-1], LOOK + "a", "ü" * 40])
-async def test_without_the_token_nothing_is_shown(tmp_path: Path, asking: Any, path: str, token: str | None) -> None:
+async def test_without_the_token_nothing_is_shown(tmp_path: Path, asking: Any, token: str | None) -> None:
     """No figure, no name, no chain: whatever else is in the token's place."""
     sight = Onlooker(settings_at(tmp_path))
     async with asking(access(), sight, token=None) as ask:
         given = {"Authorization": f"Bearer {token}".encode()} if token is not None else {}
-        answer = await ask.get(path, headers=given)
-    assert answer.status_code == 401
-    assert "eth-loop" not in answer.text
-    assert "ethereum" not in answer.text
+        for path in PATHS:
+            answer = await ask.get(path, headers=given)
+            assert answer.status_code == 401, path
+            assert "eth-loop" not in answer.text, path
+            assert "ethereum" not in answer.text, path
 
 
 async def test_the_link_sets_a_cookie_that_no_script_sees_and_leaves_the_address(tmp_path: Path, asking: Any) -> None:

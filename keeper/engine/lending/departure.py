@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from keeper.chain.errors import NodeError
 from keeper.core.decide import Hold
 from keeper.core.lending.plan import Plan
@@ -12,13 +14,14 @@ from keeper.engine.engine import Engine
 from keeper.engine.lending import report
 from keeper.engine.lending.deeds import outcome_said
 from keeper.engine.lending.preflight import Prepared, grant_of
-from keeper.engine.lending.recheck import lending_look, look_again
+from keeper.engine.lending.recheck import LookAgain, lending_look, look_again
 from keeper.engine.one_position import OfOnePlan
 from keeper.engine.recheck import Anew
 from keeper.engine.report import Data, fee
 from keeper.engine.submit import Heading, Written
 from keeper.execution.executor import Errand, Executor
 from keeper.execution.outcome import Outcome
+from keeper.execution.recheck import Unsure
 from keeper.execution.sender import Sender
 from keeper.execution.warrant import Warrant
 from keeper.journal import Entry, JournalError
@@ -31,8 +34,10 @@ OVERTAKEN = (Reason.PRICE_MOVED, Reason.POSITION_CHANGED)
 class LendingDeparture(OfOnePlan[Prepared]):
     """The plan, and what is right in its place once more is to be offered for it."""
 
-    def __init__(self, engine: Engine, snapshot: Snapshot, prepared: Prepared) -> None:
-        super().__init__(engine, snapshot, prepared, prepared.plan.intent.position, lending_look(engine, prepared))
+    def __init__(self, engine: Engine, snapshot: Snapshot, prepared: Prepared, again: LookAgain | None = None) -> None:
+        name = prepared.plan.intent.position
+        self._again: LookAgain = again or partial(look_again, engine, name)
+        super().__init__(engine, snapshot, prepared, name, lending_look(engine, prepared, self._again))
 
     @property
     def plan(self) -> Plan:
@@ -85,15 +90,17 @@ class LendingDeparture(OfOnePlan[Prepared]):
         What a liquidator took before it in its block calls it off.
         """
         is_cut_short = outcome.reason is Reason.FLOOR_TOO_NEAR and outcome.kind == "partial"
-        found: Anew[Prepared] | Hold | None = None
+        found: Anew[Prepared] | Hold | Unsure | None = None
         if outcome.reason is Reason.SUPERSEDED:
             found = self.look.seen
         elif outcome.reason in OVERTAKEN or is_cut_short:
             found = await self._anew()
-        return LendingDeparture(self._engine, found.snapshot, found.prepared) if isinstance(found, Anew) else None
+        if not isinstance(found, Anew):
+            return None
+        return LendingDeparture(self._engine, found.snapshot, found.prepared, self._again)
 
-    async def _anew(self) -> Anew[Prepared] | Hold | None:
+    async def _anew(self) -> Anew[Prepared] | Hold | Unsure | None:
         try:
-            return await look_again(self._engine, self._name, Usd(0))
+            return await self._again(Usd(0))
         except (NodeError, ReadFailedError, JournalError):
             return None  # the next block decides anew

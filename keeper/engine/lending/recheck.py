@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from keeper.core.decide import Hold
@@ -14,12 +15,19 @@ from keeper.engine.lending.assess import judge
 from keeper.engine.lending.plan import rehearsed_now
 from keeper.engine.lending.preflight import Prepared
 from keeper.engine.recheck import Anew, Recheck, best_now, newest
+from keeper.execution.recheck import Unsure
+
+LookAgain = Callable[[Usd], Awaitable[Anew[Prepared] | Hold | Unsure]]
+"""Returns what would be done now, given what the plan under way was counted with: that is not in its own way.
+
+Raises NodeError, ReadFailedError, JournalError.
+"""
 
 
-def lending_look(engine: Engine, sent: Prepared) -> Recheck[Prepared]:
-    """Return what decides about a plan anew; what it was counted with does not stand in its own way."""
+def lending_look(engine: Engine, sent: Prepared, again: LookAgain | None = None) -> Recheck[Prepared]:
+    """Return what decides about a plan anew: the rules of its loan, or ``again`` where another asked for it."""
     name = sent.plan.intent.position
-    return Recheck(engine, name, sent, partial(look_again, engine, name, sent.plan.spend))
+    return Recheck(engine, name, sent, partial(again or partial(look_again, engine, name), sent.plan.spend))
 
 
 async def look_again(engine: Engine, name: str, own_spend: Usd) -> Anew[Prepared] | Hold:

@@ -41,7 +41,7 @@ FARTHEST = Bps(9_990)
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class WhereFired:
     """A position where one rule fires, in words, and the codes that make its venue's oracle say so."""
 
     then: PerpPosition
@@ -65,7 +65,7 @@ async def _drilled(engine: Engine, snapshot: Snapshot, p: PerpPosition | Unreada
     if (blind := words.blind(assessed)) is not None:
         return blind
     is_fired = any(v.fired and v.rule.name == rule.name for v in assessed.verdicts)
-    scene = Scene(p, TODAY) if is_fired else scene_of(engine, p, rule)
+    scene = WhereFired(p, TODAY) if is_fired else scene_of(engine, p, rule)
     there = fired_alone(replace(assessed, position=scene.then), rule)
     decided = decide(PERP, there, Memory(), engine.terms.safety, engine.reader.positions[p.name].spender)
     if not decided.intents:
@@ -73,7 +73,7 @@ async def _drilled(engine: Engine, snapshot: Snapshot, p: PerpPosition | Unreada
     return await _rehearsed(engine, replace(snapshot, otherwise={}), decided.intents[0], scene, words)
 
 
-def scene_of(engine: Engine, p: PerpPosition, rule: PerpRule) -> Scene:
+def scene_of(engine: Engine, p: PerpPosition, rule: PerpRule) -> WhereFired:
     """Return a position at the nearest price that makes a rule fire, by the venue's oracle where that can be moved."""
     account = engine.reader.perp_account(p.name)
     by_index = PERPS.scenarios(p, rule) if account.priced_at(p, p) is not None else ()
@@ -82,13 +82,13 @@ def scene_of(engine: Engine, p: PerpPosition, rule: PerpRule) -> Scene:
         factor, scenario = max(found, key=lambda pair: pair[0])
         then = PERPS.at_prices(p, scenario.prices(PERPS.prices(p), factor))
         where = ", ".join(_named(p, then, p.leg(market)) for market in scenario.moved)
-        return Scene(then, where, account.priced_at(then, p) or {})
+        return WhereFired(then, where, account.priced_at(then, p) or {})
     moved = where_fires(p, rule)
-    return Scene(p, TODAY) if moved is None else Scene(moved[0], _named(p, *moved))
+    return WhereFired(p, TODAY) if moved is None else WhereFired(moved[0], _named(p, *moved))
 
 
 async def _rehearsed(
-    engine: Engine, snapshot: Snapshot, intent: PerpIntent, scene: Scene, words: DrillWords
+    engine: Engine, snapshot: Snapshot, intent: PerpIntent, scene: WhereFired, words: DrillWords
 ) -> Drilled:
     terms = await perp_terms(engine, snapshot, intent.perp, quotes_wanted(intent))
     if scene.codes:  # the mark follows the oracle, and the market has not moved
@@ -109,7 +109,7 @@ async def _rehearsed(
     return words.refused([plan.label for plan in found], refused, where)
 
 
-async def _tried(engine: Engine, snapshot: Snapshot, plan: PerpPlan, scene: Scene) -> PerpPrepared | Refused:
+async def _tried(engine: Engine, snapshot: Snapshot, plan: PerpPlan, scene: WhereFired) -> PerpPrepared | Refused:
     """Return a plan run at the scene's price; as the venue is now where its oracle is not to be moved."""
     alone: Simulator = engine.rehearser.alone
     if not scene.codes:
