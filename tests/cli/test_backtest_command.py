@@ -51,6 +51,7 @@ def test_a_file_alone_is_enough(prices: Path) -> None:
     assert all(key in way for way in ways.values() for key in wanted)
 
 
+@pytest.mark.slow  # plays days
 def test_a_way_that_could_not_measure_says_so(prices: Path, tmp_path: Path) -> None:
     """A rule without a history holds: how long is said before anybody compares its figures."""
     given, page = ("--prices", str(prices), "--health", "1.3", "--warm-up", "6h"), tmp_path / "short.html"
