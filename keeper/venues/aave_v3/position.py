@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from keeper.core import names
@@ -14,7 +14,7 @@ from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Bps, Wad
 from keeper.venues.aave_v3.model import Ledger, Ray, Reserve, ReserveEntry, identified
 from keeper.venues.aave_v3.reserves import AaveReserves, Listing
-from keeper.venues.codec.abi import load
+from keeper.venues.codec.abi import address, load
 from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
 
 _POOL = load("aave_v3_pool")
@@ -22,11 +22,20 @@ _ORACLE = load("aave_v3_oracle")
 _TOKEN = load("aave_v3_token")
 _ERC20, _FEED = load("erc20"), load("chainlink_feed")
 _FIGURES, _CONFIGURATION, _EMODE_OF = _POOL.getUserAccountData, _POOL.getUserConfiguration, _POOL.getUserEMode
+NOBODY = Address("0x0000000000000000000000000000000000000000")
 _BALANCE = _TOKEN.scaledBalanceOf
 ACCOUNT_GAS = 80_000
 """What getUserAccountData takes of a usual account, roughly: 33,000 with two reserves, far more with many."""
 RESERVE_GAS = 40_000
 """What getReserveData takes, roughly: nine slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class KinPrice:
+    """What the oracle is asked in the place of each asset of one e-mode, and the source that it asks in turn."""
+
+    asked: Address
+    source: Address
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ class AaveScope:
     owner: Address
     emode: int
     listings: tuple[Listing, ...]
+    kin: KinPrice | None = None
+    """Where one price stands for all assets of the account's e-mode (3.0, 3.1): who says it."""
 
     @cached_property
     def covered(self) -> int:
@@ -54,6 +65,7 @@ def discover_scope(
     answers = yield tuple(reads)
     (flags,) = _POOL.getUserConfiguration.decode(answers[0])
     (emode,) = _POOL.getUserEMode.decode(answers[1])
+    kin = yield from _discover_kin(market, emode)
     width, wanted = 2 + len(spenders), {x.asset for name in named for x in names.meant(name, market.listings)}
     used = []
     for i, listing in enumerate(market.listings):
@@ -63,7 +75,31 @@ def discover_scope(
         funded = any((_ERC20.balanceOf.decode_or_none(a) or (0,))[0] for a in mine[2:])
         if has_any or funded or _flags_of(flags[0], listing) or listing.asset in wanted:
             used.append(listing)
-    return AaveScope(owner, emode, tuple(used))
+    return AaveScope(owner, emode, tuple(used), kin)
+
+
+def _discover_kin(market: AaveReserves, emode: int) -> Discovery[KinPrice | None]:
+    """Find who says the one price of an e-mode; None where there is no e-mode, or each asset has its own."""
+    if not emode:
+        return None
+    answers = yield (_POOL.getEModeCategoryData.read(market.pool, emode), _bitmap_read(market, emode))
+    asked = _one_price(answers[0], answers[1])
+    if asked is None:
+        return None
+    answers = yield (_ORACLE.getSourceOfAsset.read(market.oracle, asked),)
+    return KinPrice(asked, address(_ORACLE.getSourceOfAsset.decode(answers[0])[0]))
+
+
+def _bitmap_read(market: AaveReserves, emode: int) -> Read:
+    return _POOL.getEModeCategoryCollateralBitmap.read(market.pool, emode)
+
+
+def _one_price(category: Answer, bitmap: Answer) -> Address | None:
+    """Return what the oracle is asked for a whole category: none where a market has bitmaps (3.2 and later)."""
+    if _POOL.getEModeCategoryCollateralBitmap.decode_or_none(bitmap) is not None:
+        return None
+    ((_, _, _, asked, *_),) = _POOL.getEModeCategoryData.decode(category)
+    return None if address(asked) == NOBODY else address(asked)
 
 
 # --- one block -------------------------------------------------------------------------------------------------------
@@ -88,20 +124,29 @@ def _reads(market: AaveReserves, scope: AaveScope) -> tuple[Read, ...]:
         _POOL.getUserConfiguration.read(market.pool, scope.owner),
         _POOL.getUserEMode.read(market.pool, scope.owner),
         *(f.read(market.pool, scope.emode) for f in _EMODE),
+        *_kin_reads(market, scope.kin),
     ]
     for listing in scope.listings:
         reads += _reserve_reads(market, scope.owner, listing)
     return tuple(reads)
 
 
+def _kin_reads(market: AaveReserves, kin: KinPrice | None) -> tuple[Read, ...]:
+    if kin is None:
+        return ()
+    return _ORACLE.getAssetPrice.read(market.oracle, kin.asked), _FEED.latestRoundData.read(kin.source)
+
+
 def _decode(scope: AaveScope, name: str, block: BlockRef, answers: Sequence[Answer]) -> LendingPosition:
     figures = _FIGURES.decode(answers[0])
     ((flags,),) = _CONFIGURATION.decode(answers[1])
     emode = _EMODE_OF.word(answers[2])
-    category = _category(emode, answers[_ACCOUNT_READS : _ACCOUNT_READS + _EMODE_READS]) if emode else None
+    at, entries = _ACCOUNT_READS + _EMODE_READS, list[ReserveEntry]()
+    category = _category(emode, answers[_ACCOUNT_READS:at]) if emode else None
     if emode != scope.emode or flags & ~scope.covered:
         raise ScopeOutdatedError
-    at, entries = _ACCOUNT_READS + _EMODE_READS, []
+    if category is not None and category.collateral is None:
+        category, at = _with_one_price(category, scope.kin, answers, at)
     for listing in scope.listings:
         width = _PER_RESERVE + (listing.feed is not None)
         mine, at = answers[at : at + width], at + width
@@ -147,6 +192,8 @@ class _Category:
     collateral: int | None
     borrowable: int | None
     ltv_zero: int
+    one_price: OraclePrice | None = None
+    """Where one price stands for all its assets."""
 
     def covers(self, listing: Listing, config: int) -> bool:
         """Whether the reserve's collateral counts with the category's threshold."""
@@ -172,6 +219,30 @@ def _category(emode: int, answers: Sequence[Answer]) -> _Category | None:
         return _Category(emode, ltv, threshold, bonus, collateral[0], borrowable[0], ltv_zero[0] if ltv_zero else 0)
     ((ltv, threshold, bonus, *_),) = _POOL.getEModeCategoryData.decode(answers[4])
     return _Category(emode, ltv, threshold, bonus, None, None, 0)
+
+
+def _with_one_price(
+    category: _Category, kin: KinPrice | None, answers: Sequence[Answer], at: int
+) -> tuple[_Category, int]:
+    """Return a category with the one price of its assets, and where the next answers begin.
+
+    Raises ScopeOutdatedError where the market asks another by now, ReadFailedError where it has no price.
+    """
+    asked = _one_price(answers[at - 1], None)
+    if asked != (kin.asked if kin else None):
+        raise ScopeOutdatedError
+    if kin is None:
+        return category, at
+    found, stated = (
+        _ORACLE.getAssetPrice.decode_or_none(answers[at]),
+        _FEED.latestRoundData.decode_or_none(answers[at + 1]),
+    )
+    # the protocol falls back to each asset's own price where this one is nothing
+    if found is None:
+        raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"the oracle has no price for e-mode {category.id}"))
+    updated_at, round_id = (stated[3], stated[0]) if stated else (None, None)
+    price = OraclePrice(kin.asked, "e-mode", found[0], kin.source, updated_at, round_id, 0)
+    return replace(category, one_price=price if found[0] else None), at + 2
 
 
 def _reserve_reads(market: AaveReserves, owner: Address, listing: Listing) -> list[Read]:
@@ -233,22 +304,31 @@ def _worked_out(listing: Listing, category: _Category | None, answers: Sequence[
     )
     virtual = _POOL.getVirtualUnderlyingBalance.decode_or_none(answers[7])
     stated = _FEED.latestRoundData.decode_or_none(answers[8]) if len(answers) > _PER_RESERVE - _OWN else None
+    own = OraclePrice(
+        asset=listing.asset,
+        symbol=listing.symbol,
+        answer=price,
+        source=listing.source,
+        updated_at=stated[3] if stated else None,
+        round_id=stated[0] if stated else None,
+        heartbeat_s=listing.heartbeat_s,
+    )
     reserve = _reserve(
         listing,
         config,
         category,
-        price=OraclePrice(
-            asset=listing.asset,
-            symbol=listing.symbol,
-            answer=price,
-            source=listing.source,
-            updated_at=stated[3] if stated else None,
-            round_id=stated[0] if stated else None,
-            heartbeat_s=listing.heartbeat_s,
-        ),
+        price=_priced(own, listing, category, config),
         totals=(Amount(supplied), Amount(borrowed), Amount(min(cash, virtual[0]) if virtual else cash)),
     )
     return reserve, Ledger(0, 0, Ray(income), Ray(debt_index), supply_rate, debt_rate)
+
+
+def _priced(own: OraclePrice, listing: Listing, category: _Category | None, config: int) -> OraclePrice:
+    """Return an asset's price as the account is judged by: its own, or the one of its e-mode."""
+    one = category.one_price if category is not None and category.covers(listing, config) else None
+    if one is None:
+        return own
+    return replace(own, answer=one.answer, source=one.source, updated_at=one.updated_at, round_id=one.round_id)
 
 
 _DATA_SIZE, _WORD = 15 * 32, 32
