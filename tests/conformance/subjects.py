@@ -102,11 +102,13 @@ from keeper.venues.gmx_v2.positions import GmxScope
 from keeper.venues.perp_v2 import effects as perp_v2
 from keeper.venues.perp_v2.calls import encode_move as encode_perp
 from keeper.venues.perp_v2.markets import PerpV2Deployment, PerpV2Market, PerpV2Scope
-from keeper.venues.ports import Agency, Borrower, Mandate
+from keeper.venues.ports import Agency, Borrower, Exchange, Mandate
 from keeper.venues.uniswap_v3.effects import router_decoder
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import UniswapDeployment
 from keeper.venues.uniswap_v3.swaps import encode_swap, path_of
+from keeper.venues.uniswap_v4.exchange import UniswapV4
+from keeper.venues.uniswap_v4.pools import V4Deployment
 
 DEADLINE = NOW + 1800
 STRANGER = address("0x90F79bf6EB2c4f870365E785982E1f101E93b906")
@@ -236,22 +238,41 @@ LENDING_LIST: Mapping[Address, Decoder] = {
 BUNDLER, GENERAL, ADAPTER, LENDER = (address("0x" + f"b{i}" * 20) for i in range(4))
 BY_BUNDLE = Bundler("bundler3", BUNDLER, GENERAL, LENDER, {MARKET_OF.name.upper(): ADAPTER})
 AT_UNISWAP = UniswapV3("uniswap_v3", UNISWAP)
+V4_ROUTER = address("0x" + "d4" * 20)
+LOANS = st.integers(1, 2**128 - 1).map(Amount)
+"""Uniswap v4 counts in 128 bits."""
+AT_V4 = UniswapV4("uniswap_v4", V4Deployment(POOL, POOL, V4_ROUTER, tuple(TIERS)))
 STANDS_FOR = {x.asset: x.a_token for x in MARKET_OF.listings}
-BUNDLER_LIST: Mapping[Address, Decoder] = BY_BUNDLE.decoders(MARKET_OF, [AT_UNISWAP], OWNER)
+BUNDLER_LIST: Mapping[Address, Decoder] = BY_BUNDLE.decoders(MARKET_OF, [AT_UNISWAP, AT_V4], OWNER)
 LENT_AND_SUPPLIED = replace(
     LENT, assets={**LENT.assets, **{token: LENT.assets[asset] for asset, token in STANDS_FOR.items()}}
 )
 
 
 def _bundle(signer: Address) -> st.SearchStrategy[Made]:
+    """Sold at Uniswap v3, by one pool or two."""
+    paths = st.permutations((WETH, DOLLAR, DAI)).flatmap(lambda p: st.integers(2, 3).map(lambda n: list(p[:n])))
+    return _bundles_at(signer, AT_UNISWAP, ROUTER, paths, amounts)
+
+
+def _at_v4(signer: Address) -> st.SearchStrategy[Made]:
+    """Sold at Uniswap v4, which sells within bundles alone, by one pool."""
+    return _bundles_at(signer, AT_V4, V4_ROUTER, st.permutations((WETH, DOLLAR, DAI)).map(lambda p: list(p[:2])), LOANS)
+
+
+def _bundles_at(
+    signer: Address,
+    exchange: Exchange,
+    router: Address,
+    paths: st.SearchStrategy[list[Address]],
+    loans: st.SearchStrategy[Amount],
+) -> st.SearchStrategy[Made]:
     """Owners only: what is pulled is pulled from whoever sends it."""
 
     def made(tokens: list[Address], fees: list[int], sold: Amount, bought: Amount) -> Made:
-        flash = Flash(
-            BY_BUNDLE.name, Route(tuple(tokens), tuple(fees[: len(tokens) - 1]), AT_UNISWAP.name), sold, bought
-        )
+        flash = Flash(BY_BUNDLE.name, Route(tuple(tokens), tuple(fees[: len(tokens) - 1]), exchange.name), sold, bought)
         borrower = Borrower(MINE, ME, Plain(ME).call_back)
-        call = BY_BUNDLE.encode(flash, MARKET_OF, {AT_UNISWAP.name: AT_UNISWAP}, borrower, DEADLINE, "all in one")
+        call = BY_BUNDLE.encode(flash, MARKET_OF, {exchange.name: exchange}, borrower, DEADLINE, "all in one")
         given, owed = tokens[0], tokens[-1]
         token = STANDS_FOR[given]
         flows = (
@@ -260,8 +281,8 @@ def _bundle(signer: Address) -> st.SearchStrategy[Made]:
             Repays(owed, None, ADAPTER, ME),
             Passes(owed, None, ADAPTER, GENERAL),
             Pulls(token, sold, ADAPTER, GENERAL),
-            Redeems(given, token, None, ADAPTER, ROUTER),
-            Trades(given, None, ROUTER, owed, bought, GENERAL, DEADLINE),
+            Redeems(given, token, None, ADAPTER, router),
+            Trades(given, None, router, owed, bought, GENERAL, DEADLINE),
             Returns(owed, bought, GENERAL),
             Passes(owed, None, GENERAL, ME),
         )
@@ -269,8 +290,7 @@ def _bundle(signer: Address) -> st.SearchStrategy[Made]:
 
     if signer != ME:
         return st.nothing()
-    paths = st.permutations((WETH, DOLLAR, DAI)).flatmap(lambda p: st.integers(2, 3).map(lambda n: list(p[:n])))
-    return st.builds(made, paths, st.lists(st.sampled_from(TIERS), min_size=2, max_size=2), amounts, amounts)
+    return st.builds(made, paths, st.lists(st.sampled_from(TIERS), min_size=2, max_size=2), amounts, loans)
 
 
 # --- a Safe, and a lender that calls it back --------------------------------------------------------------------------
@@ -601,6 +621,7 @@ SUBJECTS: list[Subject] = [
     Subject("compound_v2", _venus, V2_LIST, of_lending(V2_LOAN)),
     Subject("token", _token, LENDING_LIST, LENT),
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
+    Subject("uniswap_v4", _at_v4, BUNDLER_LIST, LENT_AND_SUPPLIED),
     Subject("batch", _batch, LENDING_LIST, LENT),
     Subject("bundler3", _bundle, BUNDLER_LIST, LENT_AND_SUPPLIED),
     Subject("bundler3 by an agent", _by_agent, AGENT_LIST, LENT),
