@@ -63,6 +63,7 @@ class PaperSigner:
 
     address: Address
     name: str = "paper"
+    is_at_hand: bool = True
 
     def sign_hash(self, digest: bytes) -> bytes:
         """Return what stands for a signature: nobody on paper looks at it."""

@@ -47,6 +47,8 @@ _FORK_METHODS = READING | {
 }
 ON_NO_DISK = ("--no-storage-caching", "--max-persisted-states", "0")
 """What anvil keeps in the home folder of whoever runs it: slots it read, and old states, which a kill leaves there."""
+HANDED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+"""What anvil gets of our environment. Tokens, cloud keys, the supervisor's socket and credentials stay here."""
 _START_LIMIT_S = 20.0
 _MINING_POLLS = 1000
 
@@ -89,7 +91,7 @@ class Fork:
                     "--fork-block-number", str(self._block.number), *ON_NO_DISK, "--quiet",
                 ]),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=sys.platform != "win32", env=_without_ours(),
+                start_new_session=sys.platform != "win32", env=_bare(),
             )  # fmt: skip
         except OSError as error:
             await self._stop()
@@ -176,9 +178,9 @@ class Fork:
         await self._passage.__aexit__(None, None, None)
 
 
-def _without_ours() -> dict[str, str]:
-    """Return the environment without the keeper's own settings, addresses with tokens among them."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("KEEPER_")}
+def _bare() -> dict[str, str]:
+    """Return what a program needs to run, and nothing else of the environment: whoever reads it finds no secret."""
+    return {name: os.environ[name] for name in HANDED_ON if name in os.environ}
 
 
 async def _send(node: Node, sender: Address, call: Call, price: Wei) -> Simulated:

@@ -41,6 +41,11 @@ OfRule = Annotated[str | None, typer.Option("--rule", "-r", help="A rule, by nam
 
 Web = Annotated[bool, typer.Option("--web", help="Serve the page as well, on this machine alone; shows its link once.")]
 
+Asks = Annotated[
+    bool,
+    typer.Option("--prompt", help="Ask at this terminal before each transaction; shows bytes for a hardware wallet."),
+]
+
 app = typer.Typer(
     name="keeper",
     no_args_is_help=True,
@@ -131,7 +136,9 @@ def check(configs: Configs = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def run(configs: Configs = None, live: Live = False, web: Web = False, verbose: Verbose = False) -> None:
+def run(
+    configs: Configs = None, live: Live = False, web: Web = False, asks: Asks = False, verbose: Verbose = False
+) -> None:
     """Watch and keep the positions until stopped (SIGTERM or Ctrl-C finishes what is in flight first).
 
     Several --config are several chains, side by side: what happens to one does not hold up another.
@@ -144,7 +151,7 @@ def run(configs: Configs = None, live: Live = False, web: Web = False, verbose: 
 
     log_to_stderr(verbose=verbose)
     warn_if_live(live=live)
-    keeping.run(chains, live=live, web=web)
+    keeping.run(chains, live=live, web=web, asks=asks)
 
 
 @app.command()
@@ -207,7 +214,9 @@ def web(
 
 
 @app.command()
-def once(configs: Configs = None, live: Live = False, as_json: Json = False, verbose: Verbose = False) -> None:
+def once(
+    configs: Configs = None, live: Live = False, asks: Asks = False, as_json: Json = False, verbose: Verbose = False
+) -> None:
     """Judge the newest block once, act if a rule asks for it, wait for the outcome, and end.
 
     Example: keeper once --json
@@ -217,7 +226,7 @@ def once(configs: Configs = None, live: Live = False, as_json: Json = False, ver
 
     log_to_stderr(verbose=verbose)
     warn_if_live(live=live)
-    keeping.once(chains, live=live, as_json=as_json)
+    keeping.once(chains, live=live, as_json=as_json, asks=asks)
 
 
 @app.command()

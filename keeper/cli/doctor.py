@@ -93,6 +93,7 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef, *, has_
         findings += await doctor_machine.examine_pauses(engine, settings)
     for signer in settings.signers:
         findings.append(await doctor_keys.account(engine, settings, signer, block))
+        findings += [found] if (found := await doctor_keys.remote(signer)) else []
         findings += doctor_safes.examine(snapshot.safes, settings, signer) if snapshot else ()
     return findings
 

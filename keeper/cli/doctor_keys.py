@@ -12,7 +12,9 @@ from keeper.cli.words import short_address
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Address, Wei, wei_text
 from keeper.execution.lock import LockDirectoryError, SignerLock, SignerLockedError
+from keeper.execution.remote_signer import RemoteSigner
 from keeper.execution.signer import KeyUnavailableError
+from keeper.execution.unsigned import UnsignedError
 from keeper.service import keys
 from keeper.service.opened import Opened
 from keeper.settings import Settings, Signer
@@ -38,15 +40,36 @@ def examine_keys(settings: Settings, prompt: Prompt | None) -> Iterator[Finding]
 
 def _key(settings: Settings, signer: Signer, prompt: Prompt | None) -> Finding:
     topic = f"key of {signer.name}"
-    if signer.keystore is None:
-        return failing(topic, "no `keystore`: cannot sign with --live", "make one: keeper keystore new FILE")
+    if not signer.has_key:
+        remedy = "make one: keeper keystore new FILE; or sign each by hand: keeper run --live --prompt"
+        return failing(topic, "no `keystore`, `remote` or `kms_key`: cannot sign with --live", remedy)
     if signer.password_credential is not None and not keys.has_credentials():
         return fine(topic, "not tried: its password is a systemd credential, which only the unit sees")
     try:
         keys.open_key(settings, signer, prompt)
     except KeyUnavailableError as error:
-        return failing(topic, str(error), "correct `keystore`, `password_file` or what is in them")
-    return fine(topic, f"{signer.keystore.name} opens with its password: {short_address(signer.address)}")
+        return failing(topic, str(error), "correct what the line names: file, password, key or region")
+    if signer.keystore is not None:
+        return fine(topic, f"{signer.keystore.name} opens with its password: {short_address(signer.address)}")
+    where = "AWS KMS holds it" if signer.kms else "a remote signer is asked"
+    return fine(topic, f"{where}: {short_address(signer.address)}; it signs transactions only, no permits")
+
+
+async def remote(signer: Signer) -> Finding | None:
+    """Say whether a remote signer answers, and signs for the account; None where there is none."""
+    if signer.remote is None:
+        return None
+    topic = f"remote signer of {signer.name}"
+    asked = RemoteSigner(signer.name, signer.address, signer.remote.url.reveal(), signer.remote.method)
+    try:
+        accounts = await asked.accounts()
+    except UnsignedError as error:
+        return failing(topic, error.detail, "start it, and see that this machine may reach it")
+    finally:
+        await asked.close()
+    if signer.address.lower() not in {one.lower() for one in accounts}:
+        return failing(topic, f"it does not sign for {signer.address}", "give it that key, or correct `address`")
+    return fine(topic, f"answers, and signs for {short_address(signer.address)}")
 
 
 def _exposed(signer: Signer, path: Path) -> Iterator[Finding]:

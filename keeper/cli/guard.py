@@ -17,18 +17,26 @@ from keeper.cli.common import Exit, fail, prompt
 from keeper.settings.faults import in_one_line
 
 if TYPE_CHECKING:
+    from keeper.execution.prompted import Terminal
     from keeper.service.opened import Opened
     from keeper.settings import Settings
 
 
 def in_house(
-    settings: Settings, work: Callable[[Opened], Awaitable[Exit]], *, is_live: bool, is_look: bool = False
+    settings: Settings,
+    work: Callable[[Opened], Awaitable[Exit]],
+    *,
+    is_live: bool,
+    is_look: bool = False,
+    terminal: Terminal | None = None,
 ) -> Exit:
     """Build the engine, do the work in it, take it down."""
     from keeper.service import app  # noqa: PLC0415 - for those that need an engine
 
     async def inside() -> Exit:
-        async with app.opened(settings, is_live=is_live, is_look=is_look, prompt=prompt(), in_full=True) as engine:
+        async with app.opened(
+            settings, is_live=is_live, is_look=is_look, prompt=prompt(), terminal=terminal, in_full=True
+        ) as engine:
             return await work(engine)
 
     return guarded(inside)

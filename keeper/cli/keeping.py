@@ -10,6 +10,7 @@ from keeper.cli import leaving
 from keeper.cli.common import Exit, finish, out, prompt, say
 from keeper.cli.given import each
 from keeper.cli.guard import guarded, in_house
+from keeper.cli.terminal import at_terminal
 from keeper.core.decide import Hold
 from keeper.core.lending.metrics import as_if
 from keeper.core.lending.rules import LendingIntent
@@ -30,15 +31,18 @@ ROUNDS = 8
 """Blocks that `keeper once` judges at most, while positions wait for one signer."""
 
 
-def run(chains: list[Settings], *, live: bool, web: bool = False) -> None:
+def run(chains: list[Settings], *, live: bool, web: bool = False, asks: bool = False) -> None:
     """Keep every chain's positions until it is asked to stop; with the page beside them where it is asked for."""
+    terminal = at_terminal() if asks else None
     _warn(chains)
     page = _page(chains) if web else None
 
     async def work() -> Exit:
         shows = [latest.show for latest in page.latest] if page and page.latest else []
         with page.beside() if page else nullcontext():
-            await keep_all(chains, is_live=live, prompt=prompt(), when_over=leaving.begin, shows=shows)
+            await keep_all(
+                chains, is_live=live, prompt=prompt(), terminal=terminal, when_over=leaving.begin, shows=shows
+            )
         return Exit.FINE
 
     finish(guarded(work))
@@ -52,10 +56,14 @@ def _page(chains: list[Settings]) -> Served:
     return page
 
 
-def once(chains: list[Settings], *, live: bool, as_json: bool) -> None:
+def once(chains: list[Settings], *, live: bool, as_json: bool, asks: bool = False) -> None:
     """Judge one block of every chain, and act on it."""
+    terminal = at_terminal() if asks else None
     _warn(chains)
-    each(chains, lambda s: in_house(s, lambda engine: _once(engine, s, as_json=as_json), is_live=live))
+    each(
+        chains,
+        lambda s: in_house(s, lambda engine: _once(engine, s, as_json=as_json), is_live=live, terminal=terminal),
+    )
 
 
 def _warn(chains: list[Settings]) -> None:

@@ -39,6 +39,21 @@ class Reason(Enum):
         "the keeper stopped signing after repeated failures",
         "see the log; it resumes after some good cycles, or with a restart",
     )
+    SIGNER_AWAY = (
+        "signer_away",
+        "the signer that is asked for each transaction did not answer",
+        "look at it; the plan is decided anew at the next block",
+    )
+    SIGNER_REFUSED = (
+        "signer_refused",
+        "the signer that is asked for each transaction will not sign this one",
+        "look at its own rules and log, or whoever sits before it",
+    )
+    SIGNED_OTHERWISE = (
+        "signed_otherwise",
+        "the signer answered with something else than it was asked to sign",
+        "nothing of it was sent: find out who runs that signer before it is trusted again",
+    )
     PAUSED = ("paused", "its owner paused it: nothing is signed", "end the pause with `keeper resume`")
     ALERT_ONLY = ("alert_only", "the rule only alerts", "add an action to the rule to let the keeper act")
     # the position cannot be judged

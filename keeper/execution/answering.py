@@ -21,6 +21,7 @@ from keeper.execution.pricing import Demands, NoOffer, Offer
 from keeper.execution.recheck import Drop, Unsure
 from keeper.execution.saying import Quote, Saying
 from keeper.execution.tx_state import TxState
+from keeper.execution.unsigned import UnsignedError
 from keeper.journal import Transaction
 
 LOOK_HOLDS_S = 2.0
@@ -144,7 +145,10 @@ class Answering:
             offer = NoOffer(Reason.FEE_LIMIT, "no more may be offered")
         if isinstance(offer, NoOffer):
             return await self._stop(course, row, answers.reason_of(refusal.cause), f"{refusal.text} ({offer.detail})")
-        signed = await self._dispatch.resign(row, offer, gas_limit)
+        try:
+            signed = await self._dispatch.resign(row, offer, gas_limit)
+        except UnsignedError:
+            return self._leave(course, row)
         course.rows = tuple(signed if r.id == row.id else r for r in course.rows)
         course.refused.pop(row.nonce, None)
         await self._voice.say(course, [signed])

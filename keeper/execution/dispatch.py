@@ -18,7 +18,7 @@ from keeper.execution.carriers import Use
 from keeper.execution.holders import Holder
 from keeper.execution.nonces import Nonces
 from keeper.execution.pricing import UNSENT, Offer
-from keeper.execution.signer import Envelope, KeystoreSigner, delegate_in
+from keeper.execution.signer import Envelope, TransactionSigner, delegate_in
 from keeper.execution.traces import Trace, trace
 from keeper.execution.tx_state import TxState, moved
 from keeper.journal import Entry, Journal, NewAttempt, NewDecision, NewTransaction, Transaction
@@ -64,7 +64,7 @@ class Dispatch:
     """What one signer does on one chain. Keeps nothing in memory: the journal is the state."""
 
     def __init__(
-        self, node: Upstream, chain_id: int, journal: Journal, signer: KeystoreSigner, wire: Wire, holder: Holder
+        self, node: Upstream, chain_id: int, journal: Journal, signer: TransactionSigner, wire: Wire, holder: Holder
     ) -> None:
         self.node = node
         self.holder = holder
@@ -78,9 +78,12 @@ class Dispatch:
     async def sign(
         self, outgoing: Outgoing, nonce: int, fees: Offer, replaces: Transaction | None = None
     ) -> Transaction:
-        """Sign a call and write it down, durable before any wire. Raises JournalError, NonceTakenError."""
+        """Sign a call and write it down, durable before any wire.
+
+        Raises JournalError, NonceTakenError, UnsignedError.
+        """
         await self.holder.expose([outgoing.use])
-        row, attempt = self._signed(outgoing, nonce, fees)
+        row, attempt = await self._signed(outgoing, nonce, fees)
         if replaces is None:
             written = await self._journal.add_signed(row, attempt)
         else:
@@ -93,10 +96,10 @@ class Dispatch:
     ) -> tuple[Transaction, ...]:
         """Sign calls at consecutive nonces that are free; write them and their decision down in one durable commit.
 
-        Raises JournalError, NonceTakenError.
+        Raises JournalError, NonceTakenError, UnsignedError.
         """
         await self.holder.expose([item.use for item in outgoing])
-        return await self._bursts.add(entry, [self._signed(o, first + i, fees) for i, o in enumerate(outgoing)])
+        return await self._bursts.add(entry, [await self._signed(o, first + i, fees) for i, o in enumerate(outgoing)])
 
     async def warm_up(self, nonce: int, delegate: Address | None) -> None:
         """Sign and write down a transfer of nothing to oneself, and undo it: the next time is not the first.
@@ -107,11 +110,11 @@ class Dispatch:
         where = {"chain_id": self._chain_id, "block_number": 0, "block_hash": "", "block_timestamp": 0}
         what = {"position": "", "rule": "", "mode": "live", "kind": "act", "reason": "", "summary": "", "inputs": {}}
         decision = NewDecision(**where, **what, plan={}, rehearsal={})  # type: ignore[arg-type]  # plain data, once
-        await self._bursts.warm_up(Entry(decision), [self._signed(item, nonce, UNSENT)])
+        await self._bursts.warm_up(Entry(decision), [await self._signed(item, nonce, UNSENT)])
 
-    def _signed(self, outgoing: Outgoing, nonce: int, fees: Offer) -> tuple[NewTransaction, NewAttempt]:
+    async def _signed(self, outgoing: Outgoing, nonce: int, fees: Offer) -> tuple[NewTransaction, NewAttempt]:
         envelope = Envelope(self._chain_id, nonce, outgoing.gas_limit, fees, outgoing.delegate)
-        signed = self.signer.sign(outgoing.call, envelope)
+        signed = await self.signer.signed(outgoing.call, envelope)
         row = NewTransaction(
             decision_id=outgoing.decision_id,
             step=outgoing.step,
@@ -145,7 +148,7 @@ class Dispatch:
         call = Call(Address(transaction.to), bytes.fromhex(transaction.data[2:]), Wei(transaction.value), "")
         delegate = delegate_in(transaction.attempts[0].raw)
         limit = gas_limit or transaction.gas_limit
-        signed = self.signer.sign(call, Envelope(self._chain_id, transaction.nonce, limit, fees, delegate))
+        signed = await self.signer.signed(call, Envelope(self._chain_id, transaction.nonce, limit, fees, delegate))
         if any(attempt.hash == signed.hash for attempt in transaction.attempts):
             return transaction
         await self._journal.add_attempt(transaction.id, _attempt(signed.hash, signed.raw, fees), gas_limit)

@@ -34,7 +34,7 @@ from keeper.execution.ready import Ready, read_ready
 from keeper.execution.reverted import why_reverted
 from keeper.execution.saying import CANCEL_GAS
 from keeper.execution.send_state import Timings
-from keeper.execution.signer import KeystoreSigner
+from keeper.execution.signer import TransactionSigner
 from keeper.execution.tx_state import TxState
 from keeper.execution.wishes import Wishes
 from keeper.journal import Journal, Transaction
@@ -51,7 +51,7 @@ class Lane:
         node: Upstream,
         blocks: Blocks,
         journal: Journal,
-        signer: KeystoreSigner,
+        signer: TransactionSigner,
         timings: Timings,
         poll_s: float,
         clock: Callable[[], float],
@@ -223,7 +223,7 @@ class Lane:
 
     async def warm_up(self, delegate: Address | None) -> None:
         """See ``Dispatch.warm_up``. Raises JournalError."""
-        if self._ready is not None:
+        if self._ready is not None and self.signer.is_at_hand:  # anybody else would be asked in earnest
             await self._dispatch.warm_up(self._ready.nonce, delegate)
 
     def ready_nonce(self, decided_at: BlockRef) -> int | None:

@@ -13,6 +13,7 @@ from keeper.core.units import Wei
 from keeper.execution.course import Course, Guidance
 from keeper.execution.dispatch import Dispatch, Outgoing, fees_of
 from keeper.execution.pricing import Demands, NoOffer, Offer
+from keeper.execution.unsigned import UnsignedError
 from keeper.journal import Transaction
 from keeper.venues.ports import Call
 
@@ -50,7 +51,12 @@ class Saying:
             await self.say(course, course.pending)
             course.state = course.state.capped(now)
             return
-        raised = {row.id: await self._dispatch.resign(row, offer) for row in course.pending}
+        try:
+            raised = {row.id: await self._dispatch.resign(row, offer) for row in course.pending}
+        except UnsignedError:  # whoever has to sign does not: what is out there stays as it is
+            await self.say(course, course.pending)
+            course.state = course.state.capped(now)
+            return
         course.rows = tuple(raised.get(row.id, row) for row in course.rows)
         await self.say(course, course.pending)
         course.state = course.state.bumped(offer, now)
@@ -63,9 +69,13 @@ class Saying:
         if offer is None:
             course.state = course.state.capped(now)
             return
-        course.dropped = why
         pairs = zip(course.pending, ends, strict=True)
-        replaced = {row.id: await self._dispatch.sign(end, row.nonce, offer, row) for row, end in pairs}
+        try:
+            replaced = {row.id: await self._dispatch.sign(end, row.nonce, offer, row) for row, end in pairs}
+        except UnsignedError:
+            course.state = course.state.capped(now)
+            return
+        course.dropped = why
         course.rows = tuple(replaced.get(row.id, row) for row in course.rows)
         course.first_gas |= {row.nonce: row.gas_limit for row in replaced.values()}
         await self.say(course, course.pending)

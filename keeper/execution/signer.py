@@ -53,6 +53,13 @@ class Signs(Protocol):
     def address(self) -> Address:
         """The key's account."""
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether its key is in this process: nobody is asked, and a signature costs nothing.
+
+        Any other signs transactions and nothing else: no permit, no delegation, nothing within a Safe's call.
+        """
+
     def sign_hash(self, digest: bytes, /) -> bytes:
         """Return the signature of a hash: 65 bytes."""
 
@@ -63,8 +70,20 @@ class Signs(Protocol):
         """Return a word that somebody may act at a market, or no more. Raises ValueError for one of somebody else."""
 
 
+class TransactionSigner(Signs, Protocol):
+    """Signs what one account sends."""
+
+    async def signed(self, call: Call, envelope: Envelope) -> Signed:
+        """Return signed bytes. Raises UnsignedError."""
+
+    async def close(self) -> None:
+        """Let go of whoever is asked."""
+
+
 class KeystoreSigner:
     """Signs with a key held in memory."""
+
+    is_at_hand = True
 
     def __init__(self, account: LocalAccount) -> None:
         self._account = account
@@ -94,6 +113,13 @@ class KeystoreSigner:
         signed = self._account.unsafe_sign_hash(Hash32(keccak(kind + laid_out(fields))))
         raw = kind + laid_out([*fields, signed.v - 27, signed.r, signed.s])
         return Signed("0x" + raw.hex(), "0x" + keccak(raw).hex())
+
+    async def signed(self, call: Call, envelope: Envelope) -> Signed:
+        """Return signed bytes: nobody has to be asked."""
+        return self.sign(call, envelope)
+
+    async def close(self) -> None:
+        """Let go of nothing."""
 
     def sign_permit(self, terms: PermitTerms, spender: Address, amount: int, deadline: int) -> Permit:
         """Return the owner's word that a spender may take so much of a token (EIP-2612): typed data, and no other.

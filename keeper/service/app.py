@@ -30,6 +30,7 @@ from keeper.snapshot.reader import ALL_CLOSE, NEAR, Watch
 from keeper.snapshot.safes import safes_of
 
 if TYPE_CHECKING:
+    from keeper.execution.prompted import Terminal
     from keeper.snapshot.movements import Movements
 
 
@@ -40,6 +41,7 @@ async def opened(
     is_live: bool,
     is_look: bool = False,
     prompt: Prompt | None = None,
+    terminal: Terminal | None = None,
     called: str = "",
     in_full: bool = False,
     measures: bool = False,
@@ -49,6 +51,8 @@ async def opened(
     ``called`` is what its lines and alarms name it by, beside others. ``in_full`` reads every position in full, however
     many there are. ``measures`` measures how prices move though no rule asks for it: somebody wants to see it.
 
+    With a ``terminal`` whoever sits there is asked about each transaction.
+
     A look (status, explain) sends nothing either, but remembers what the live keeper did.
 
     Raises KeyUnavailableError, SignerLockedError, JournalError, NodeError, WrongChainError.
@@ -56,8 +60,9 @@ async def opened(
     if settings.has_unknown_names:
         raise SettingsError([f"{settings.path}: {n.field}: {n.name} was not looked up" for n in settings.names])
     async with AsyncExitStack() as parts:
-        keys = open_keys(settings, prompt) if is_live else {}
-        for address in keys:
+        keys = open_keys(settings, prompt, terminal) if is_live else {}
+        for address, key in keys.items():
+            parts.push_async_callback(key.close)
             parts.enter_context(locked(settings, address))
         observer = _observer(settings, called, is_live=is_live, is_look=is_look)
         parts.callback(observer.close)

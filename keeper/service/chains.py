@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from keeper.service.app import opened
 from keeper.service.daemon import Daemon
@@ -16,12 +17,16 @@ from keeper.service.opened import Opened
 from keeper.service.reload import Reloading
 from keeper.settings import Settings, SettingsError
 
+if TYPE_CHECKING:
+    from keeper.execution.prompted import Terminal
+
 
 async def keep_all(
     chains: Sequence[Settings],
     *,
     is_live: bool,
     prompt: Prompt | None,
+    terminal: Terminal | None = None,
     when_over: Callable[[], None] = lambda: None,
     shows: Sequence[Shown] = (),
 ) -> None:
@@ -37,7 +42,9 @@ async def keep_all(
         for i, settings in enumerate(chains):
             name = settings.network.name if len(chains) > 1 else ""
             live = {"is_live": is_live, "measures": bool(shows)}
-            engine = await stack.enter_async_context(opened(settings, prompt=prompt, called=name, **live))
+            engine = await stack.enter_async_context(
+                opened(settings, prompt=prompt, terminal=terminal, called=name, **live)
+            )
             _serve_metrics(engine, settings)
             daemons.append(Daemon(engine, settings, shows[i] if shows else None))
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from keeper.core.units import Address
 from keeper.execution.lock import LockDirectoryError, SignerLock
-from keeper.execution.signer import KeystoreSigner, KeyUnavailableError, find_password, open_keystore
+from keeper.execution.signer import KeyUnavailableError, TransactionSigner, find_password, open_keystore
 from keeper.journal.private import made_private
 from keeper.observe.observer import Observer
 from keeper.settings import Settings, SettingsError, Signer
 
+if TYPE_CHECKING:
+    from keeper.execution.prompted import Terminal
+
 Prompt = Callable[[str], str]
 
 
-def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, KeystoreSigner]:
-    """Open the keystore of every signer that a rule could make sign. Raises KeyUnavailableError."""
-    names, keys = acting(settings), dict[Address, KeystoreSigner]()
+def open_keys(
+    settings: Settings, prompt: Prompt | None, terminal: Terminal | None = None
+) -> dict[Address, TransactionSigner]:
+    """Open the key of every signer that a rule could make sign; at a ``terminal`` each transaction is asked about.
+
+    Raises KeyUnavailableError.
+    """
+    names, keys = acting(settings), dict[Address, TransactionSigner]()
     for position in settings.positions:
         signer = position.signer
         if position.name not in names:
@@ -28,7 +37,7 @@ def open_keys(settings: Settings, prompt: Prompt | None) -> dict[Address, Keysto
                 "[[signers]] with a keystore"
             )
         if signer.address not in keys:
-            keys[signer.address] = open_key(settings, signer, prompt)
+            keys[signer.address] = _opened(settings, signer, prompt, terminal)
     return keys
 
 
@@ -40,17 +49,42 @@ def acting(settings: Settings) -> frozenset[str]:
     return frozenset(names | {name for rule in settings.book_rules for name in settings.traded_by(rule)})
 
 
-def open_key(settings: Settings, signer: Signer, prompt: Prompt | None) -> KeystoreSigner:
-    """Open one signer's keystore with its password. Raises KeyUnavailableError, which names the file and the place."""
-    if signer.keystore is None:
+def _opened(settings: Settings, signer: Signer, prompt: Prompt | None, terminal: Terminal | None) -> TransactionSigner:
+    if terminal is None:
+        return open_key(settings, signer, prompt)
+    inner = open_key(settings, signer, prompt) if signer.has_key else None
+    if signer.may_batch or signer.safe:
+        what = "batch" if signer.may_batch else "safe"
         raise KeyUnavailableError(
-            f"{settings.path}: signer {signer.name!r} has no keystore: --live cannot sign without one"
+            f"{settings.path}: signer {signer.name!r}: --prompt signs transactions only, not `{what}`"
         )
+    from keeper.execution.prompted import Prompted  # noqa: PLC0415 - for who sits at a terminal
+
+    return Prompted(signer.address, terminal, inner)
+
+
+def open_key(settings: Settings, signer: Signer, prompt: Prompt | None) -> TransactionSigner:
+    """Open one signer's key, wherever it is. Raises KeyUnavailableError, which names the file and the place."""
     try:
-        password = find_password(signer.name, signer.password_file, signer.password_credential, prompt)
-        return open_keystore(signer.name, signer.address, signer.keystore, password)
+        return _key_of(signer, prompt)
     except KeyUnavailableError as error:
         raise KeyUnavailableError(f"{settings.path}: {error}") from None
+
+
+def _key_of(signer: Signer, prompt: Prompt | None) -> TransactionSigner:
+    if signer.remote is not None:
+        from keeper.execution.remote_signer import RemoteSigner  # noqa: PLC0415 - for who has one
+
+        return RemoteSigner(signer.name, signer.address, signer.remote.url.reveal(), signer.remote.method)
+    if signer.kms is not None:
+        from keeper.execution.kms import open_kms  # noqa: PLC0415 - likewise
+
+        return open_kms(signer.name, signer.address, signer.kms.id, signer.kms.region)
+    if signer.keystore is None:
+        what = "has no keystore, and neither `remote` nor `kms_key`"
+        raise KeyUnavailableError(f"signer {signer.name!r} {what}: --live cannot sign without one")
+    password = find_password(signer.name, signer.password_file, signer.password_credential, prompt)
+    return open_keystore(signer.name, signer.address, signer.keystore, password)
 
 
 def has_credentials() -> bool:

@@ -20,7 +20,7 @@ from keeper.execution.lending_errand import LendingParts
 from keeper.execution.perp_errand import PerpParts
 from keeper.execution.send_state import Timings
 from keeper.execution.settlement import OrderWatch
-from keeper.execution.signer import KeystoreSigner
+from keeper.execution.signer import TransactionSigner
 from keeper.service.connections import private_first
 from keeper.service.opened import Opened
 from keeper.settings import Settings
@@ -33,7 +33,7 @@ READINGS = 5
 """Times a position is read before a plan under way counts a node as away."""
 
 
-def executor(engine: Opened, settings: Settings, key: KeystoreSigner, node: Nodes) -> Executor[Lane]:
+def executor(engine: Opened, settings: Settings, key: TransactionSigner, node: Nodes) -> Executor[Lane]:
     """Return what carries out the plans that a key signs."""
     block_time = settings.network.block_time_s
     timings = Timings(

@@ -35,10 +35,12 @@ from keeper.settings.model import (
     Alerts,
     AssetSafety,
     DaemonSettings,
+    KmsKey,
     NamedAccount,
     Network,
     NodeSettings,
     Position,
+    RemoteKey,
     Secret,
     Settings,
     Signer,
@@ -281,6 +283,8 @@ def _signer(table: schema.SignerTable, path: Path) -> Signer:
         may_batch=table.batch,
         safe=Address(table.safe) if table.safe else None,
         savings=tuple(dict.fromkeys(Address(token) for token in table.savings)),
+        remote=RemoteKey(Secret(table.remote), table.remote_method or "eth_signTransaction") if table.remote else None,
+        kms=KmsKey(table.kms_key, table.kms_region) if table.kms_key else None,
     )
 
 

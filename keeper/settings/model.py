@@ -144,8 +144,24 @@ class NamedAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteKey:
+    """A signer that is asked over JSON-RPC: its address, which may carry a password, and by which name it is asked."""
+
+    url: Secret
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class KmsKey:
+    """A key of AWS KMS, and where it is; None for where the environment says."""
+
+    id: str
+    region: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Signer:
-    """An account that signs. Its key is in an encrypted keystore; where the password comes from is named here."""
+    """An account that signs. Its key is in an encrypted keystore, or elsewhere with somebody who is asked."""
 
     name: str
     address: Address
@@ -158,6 +174,15 @@ class Signer:
     """The Safe that it acts for, as one of its owners; None where it acts for itself."""
     savings: tuple[Address, ...] = ()
     """What it holds that earns until a rescue needs it: shares of vaults, supplies in pools; drawn in this order."""
+    remote: RemoteKey | None = None
+    """Who is asked over JSON-RPC to sign."""
+    kms: KmsKey | None = None
+    """Which key of AWS KMS signs."""
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the settings say where its key is."""
+        return bool(self.keystore or self.remote or self.kms)
 
     @property
     def account(self) -> Address:

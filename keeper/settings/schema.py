@@ -165,9 +165,32 @@ class SignerTable(Table):
     keystore: Text | None = None
     password_file: Text | None = None
     password_credential: Text | None = None
+    remote: Url | None = None
+    remote_method: Literal["eth_signTransaction", "account_signTransaction"] | None = None
+    kms_key: Text | None = None
+    kms_region: Text | None = None
     batch: bool = False
     safe: AddressField | None = None
     savings: tuple[AddressField, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        named = [key for key in ("keystore", "remote", "kms_key") if getattr(self, key) is not None]
+        if len(named) > 1:
+            raise ValueError(f"{named[1]}: a key is in one place: name {named[0]} or {named[1]}")
+        if named != ["keystore"] and (self.password_file or self.password_credential) and named:
+            raise ValueError("password_file: is for a keystore; leave it out")
+        if self.remote is None and self.remote_method is not None:
+            raise ValueError("remote_method: is how `remote` is asked; name that")
+        if self.remote is not None and not self.remote.startswith(("http://", "https://")):
+            raise ValueError("remote: must begin with http:// or https://")
+        if self.kms_key is None and self.kms_region is not None:
+            raise ValueError("kms_region: is where `kms_key` is; name that")
+        for key in ("batch", "safe"):
+            if named and named != ["keystore"] and getattr(self, key):
+                why = "a delegation (EIP-7702)" if key == "batch" else "the inner signature of a Safe's loan"
+                raise ValueError(f"{key}: needs {why}, which {named[0]} does not sign: use a keystore, or leave it out")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -115,7 +115,8 @@ def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent, carrier
     """
     venues, is_keys = engine.venues(intent.position), carrier.sender == carrier.account
     known = venues.lenders
-    permits = is_keys and carrier.account in engine.senders and not carrier.is_atomic
+    sender = engine.senders.get(carrier.account)
+    permits = is_keys and sender is not None and sender.lane.signer.is_at_hand and not carrier.is_atomic
     return tuple(
         LoanOffer(
             name,

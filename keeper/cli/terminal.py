@@ -1,0 +1,44 @@
+"""The terminal at which each transaction is asked about: one question at a time, and nobody is waited for for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import sys
+import time
+
+from keeper.cli.common import Exit, fail
+
+LOOK_S = 0.5
+MOST_CHARACTERS = 300_000
+
+
+class Tty:
+    """Standard input and standard error, where a person sits before them."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    async def ask(self, text: str, within_s: float) -> str | None:
+        """Show a text and return the line that was typed; None where none was in time."""
+        async with self._turn:
+            return await asyncio.to_thread(_line, text, within_s)
+
+
+def at_terminal() -> Tty:
+    """Return the terminal, or end where nobody sits."""
+    if not sys.stdin.isatty():
+        fail(Exit.BAD_SETTINGS, "--prompt asks at a terminal, and here is none: leave it out, or start it in one")
+    return Tty()
+
+
+def _line(text: str, within_s: float) -> str | None:
+    while select.select([sys.stdin], [], [], 0)[0] and sys.stdin.readline():
+        pass  # typed before the question: no answer to it
+    sys.stderr.write(text)
+    sys.stderr.flush()
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if select.select([sys.stdin], [], [], LOOK_S)[0]:
+            return sys.stdin.readline(MOST_CHARACTERS)
+    return None
