@@ -159,6 +159,11 @@ class Reason(Enum):
         "nobody lends so much within one transaction now",
         "nothing to do: rounds are tried in its place",
     )
+    LENDER_REFUSED = (
+        "lender_refused",
+        "the lender of the same transaction does not lend on the terms that were agreed",
+        "nothing to do: nothing was sent, and rounds are tried in its place",
+    )
     PERMIT_UNAVAILABLE = (
         "permit_unavailable",
         "the token takes no permit of the owner's key",

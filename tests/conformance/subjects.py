@@ -279,12 +279,12 @@ def _bundles_at(
             Lends(owed, bought, GENERAL),
             Passes(owed, bought, GENERAL, ADAPTER),
             Repays(owed, None, ADAPTER, ME),
-            Passes(owed, None, ADAPTER, GENERAL),
             Pulls(token, sold, ADAPTER, GENERAL),
             Redeems(given, token, None, ADAPTER, router),
-            Trades(given, None, router, owed, bought, GENERAL, DEADLINE),
+            Trades(given, None, router, owed, bought, ADAPTER, DEADLINE),
+            Passes(owed, bought, ADAPTER, GENERAL),
+            Passes(owed, None, ADAPTER, ME),
             Returns(owed, bought, GENERAL),
-            Passes(owed, None, GENERAL, ME),
         )
         return Made(call, (Bundles(flows),))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from keeper.core.lending.moves import Flash, Repay, Swap, Withdraw
+from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount
 from keeper.venues.balancer_v3.calls import encode_loan, encode_return, encode_unlock
 from keeper.venues.balancer_v3.effects import vault_decoder
@@ -26,6 +27,10 @@ class Vault:
     name: str
     vault: Address
 
+    refusals: ClassVar[Mapping[str, Reason]] = {
+        "BalanceNotSettled": Reason.LENDER_REFUSED,
+        "VaultPaused": Reason.LENDER_REFUSED,
+    }
     spender: ClassVar[None] = None
     calls_back: ClassVar[bool] = True
 

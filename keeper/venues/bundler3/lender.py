@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from keeper.core.lending.moves import Flash
 from keeper.core.lending.position import LendingPosition
+from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount
 from keeper.venues.bundler3.calls import ALL, Inner, encode_bundle, flash_loan, hand_on, pull, redeem, repay
 from keeper.venues.bundler3.deployment import BundlerDeployment, discover_faults, lent_probe
@@ -36,6 +37,11 @@ class Bundler:
         """The general adapter pulls, for whoever began the bundle and nobody else."""
         return self.general_adapter
 
+    refusals: ClassVar[Mapping[str, Reason]] = {
+        "transfer reverted": Reason.LENDER_SHORT,
+        "transferFrom reverted": Reason.LENDER_REFUSED,  # there lies just what was lent: it asks for more
+        "MissingExpectedReenter": Reason.LENDER_REFUSED,  # it never called back
+    }
     paid_by_wallet: ClassVar[tuple[Address, ...]] = ()
     calls_back: ClassVar[bool] = False
 
@@ -87,9 +93,7 @@ class Bundler:
         # moved from the owner to himself: a liquidator who was first in the block leaves less, and all is undone
         asked = [pull(at, receipts[asset], owner, least) for asset, least in borrower.insists.items()]
         made = [self._loan(loan, at, receipts[loan.route.tokens[0]], exchanges, owner, deadline) for loan in lent]
-        owed = dict.fromkeys(loan.route.tokens[-1] for loan in lent)
-        rest = [hand_on(at.general_adapter, token, owner, ALL) for token in owed]
-        return encode_bundle(self.bundler, (*lead, *asked, *made, *rest), purpose)
+        return encode_bundle(self.bundler, (*lead, *asked, *made), purpose)
 
     def _loan(
         self,
@@ -100,13 +104,15 @@ class Bundler:
         owner: Address,
         deadline: int,
     ) -> Inner:
+        """Return one loan. Where the lender takes it back from lies what was lent and no more: no fee can be taken."""
         owed = loan.route.tokens[-1]
         inner = (
             hand_on(at.general_adapter, owed, at.market_adapter, loan.bought),
             repay(at, owed, ALL, owner),
-            hand_on(at.market_adapter, owed, at.general_adapter, ALL),
             pull(at, receipt, at.market_adapter, loan.sold),
             *_sold(loan, exchanges, at, deadline),
+            hand_on(at.market_adapter, owed, at.general_adapter, loan.bought),
+            hand_on(at.market_adapter, owed, owner, ALL),
         )
         return flash_loan(at, owed, loan.bought, inner)
 
@@ -187,7 +193,7 @@ def _sold(loan: Flash, exchanges: Mapping[str, Exchange], at: BundlerDeployment,
     *before, last = loan.parts
     for part in (*before, last):
         exchange, amount = exchanges[part.route.exchange], ALL if part is last else part.sold
-        sale = exchange.encode_sale(part.route, part.bought, at.general_adapter, deadline)
+        sale = exchange.encode_sale(part.route, part.bought, at.market_adapter, deadline)
         yield redeem(at, part.route.tokens[0], exchange.spender, amount)
         yield Inner(sale.to, sale.data)
 

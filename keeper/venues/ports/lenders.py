@@ -8,6 +8,7 @@ from typing import Protocol
 
 from keeper.core.lending.moves import Flash
 from keeper.core.lending.position import LendingPosition
+from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports.agency import Mandate
@@ -68,6 +69,10 @@ class Lender(Protocol):
     @property
     def hands(self) -> tuple[Address, ...]:
         """Contracts that hold money while the call runs: what is left there afterwards is anybody's."""
+
+    @property
+    def refusals(self) -> Mapping[str, Reason]:
+        """By what a call of its own reverts with: why it does not lend, asks more than was agreed, or is silent."""
 
     def serves(self, market: LendingMarket) -> bool:
         """Return whether it can speak to a lending market."""
