@@ -129,7 +129,7 @@ def engine(code: bytes, batches: dict[str, str], known: str | None = None, netwo
     async def answer(_: object, __: object) -> bytes:
         return code
 
-    lane = SimpleNamespace(delegation=SimpleNamespace(contract=known))
+    lane = SimpleNamespace(delegate=known)
     return SimpleNamespace(
         terms=SimpleNamespace(batches=batches),
         reader=SimpleNamespace(code=answer, network=SimpleNamespace(batch_account=network)),

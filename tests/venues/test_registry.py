@@ -24,6 +24,10 @@ def outside() -> Iterator[Path]:
             yield module
 
 
+TICKERS = {f"keeper/core/risk/file_names.py: {asset}" for asset in ("AAVE", "GMX", "MORPHO")}
+"""Tokens called as the protocol that issued them: a price file may be of one, and nothing branches on it."""
+
+
 def spoken(module: Path) -> Iterator[str]:
     """Every name and every text of a module that is no docstring: what its code can branch on."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
@@ -53,7 +57,7 @@ def test_no_module_outside_venues_names_a_protocol() -> None:
         for text in spoken(module)
         if any(word in text.lower() for word in WORDS)
     }
-    assert found == set()
+    assert found - TICKERS == set()
 
 
 @pytest.mark.parametrize("key", [*VENUES, *EXCHANGES, *LENDERS])
