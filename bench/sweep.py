@@ -18,8 +18,9 @@ import numpy as np
 from bench.effort import Effort
 from bench.rows import Row
 from keeper.backtest.document import FORMAT, digest
+from keeper.backtest.grid import Grid
 from keeper.backtest.report import figures_said, play_on
-from keeper.backtest.sweep import Grid, Sweep, swept
+from keeper.backtest.sweep import Sweep, swept
 from keeper.observe.voice import silence
 
 FASTER, NEAR = 200, 10

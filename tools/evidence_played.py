@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keeper.backtest.sweep import Grid, Mark, Sweep, cores, frontier, marks, swept
+from keeper.backtest.frontier import Mark, frontier, marks
+from keeper.backtest.grid import Grid
+from keeper.backtest.sweep import Sweep, cores, swept
 from keeper.cli.backtest_document import document_of
 from keeper.cli.backtest_given import Given
 from keeper.cli.charts import scatter
@@ -16,7 +18,9 @@ GRID = Grid(
     tuple(f"{1 + i / 10:.1f}" for i in range(1, 11)),
     ("1.05", "1.1", "1.15", "1.2", "1.25", "1.3", "1.4"),
     ("1.2", "1.3", "1.4", "1.6"),
-    ("0.01", "0.05"),
+    ("0.002", "0.01", "0.05"),
+    ("5", "1000"),
+    (("1.05", "0.1"), ("1.1", "0.1"), ("1.1", "0.2"), ("1.2", "0.1")),
 )
 NOBODY, ADAPTIVE = "no keeper", "adaptive"
 Rows = Mapping[str, Sequence[dict[str, Any]]]

@@ -12,13 +12,12 @@ import orjson
 from pydantic import ValidationError
 
 from keeper.backtest.course import OracleTerms
+from keeper.backtest.declared import GWEI, keeper_terms
 from keeper.backtest.depth import Depth
-from keeper.backtest.engine_on_paper import KeeperTerms
 from keeper.backtest.market import PaperListing, PaperMarket, asset_of
 from keeper.backtest.play import Plot
 from keeper.backtest.scene import PaperFees
 from keeper.backtest.standing import PaperStanding
-from keeper.core.decide import Safety
 from keeper.core.family import Family
 from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING
@@ -40,7 +39,6 @@ OWNER = address("0x" + "11" * 20)
 NAME = "position"
 ALL = Amount(2**120)
 MOST_ASSETS = 12
-GWEI = 10**9
 
 
 class BadBacktestError(ValueError):
@@ -193,20 +191,6 @@ def plot_of(read: Understood, way: KeptWay, standing: PaperStanding) -> Plot:
     listings = [
         PaperListing(h.asset, h.symbol, h.decimals, h.asset, h.asset, h.price.heartbeat_s) for h in standing.holdings
     ]
-    safety = Safety(
-        Wad(scaled(Decimal(terms["health_floor"]), WAD)),
-        Wad(scaled(Decimal(terms["emergency_health"]), WAD)),
-        int(terms["max_rounds"]),
-        Bps(int(terms["capital_cost_bps"])),
-    )
-    keeper = KeeperTerms(
-        safety,
-        Bps(int(terms["fee_share_bps"])),
-        None if terms["max_fee_gwei"] is None else Wei(scaled(Decimal(terms["max_fee_gwei"]), GWEI)),
-        int(terms["swap_deadline_s"]),
-        int(terms["delay_blocks"]),
-        bool(terms["in_one"]),
-    )
     gas: Sequence[Sequence[Any]] = of["gas"]
     fees = PaperFees(
         Wei(scaled(Decimal(terms["base_fee_gwei"]), GWEI)),
@@ -224,7 +208,7 @@ def plot_of(read: Understood, way: KeptWay, standing: PaperStanding) -> Plot:
         standing=standing,
         assets=read.assets,
         rules=way.rules,
-        terms=keeper,
+        terms=keeper_terms(terms),
         depth=Depth(Usd(scaled(Decimal(terms["depth_usd"]), USD)), int(terms["pool_fee_ppm"])).dearer(way.service_ppm),
         fees=fees,
         closes=closes,

@@ -15,7 +15,9 @@ from keeper.backtest.rehearser import SceneRehearser
 from keeper.backtest.scene import PaperScene
 from keeper.chain.fee_market import FeeMarket
 from keeper.chain.tolls import NO_TOLL, Toll
+from keeper.core.breaker import Breaker, BreakerTerms
 from keeper.core.decide import Safety
+from keeper.core.exposure import ExposureLimits
 from keeper.core.lending.rules import Rule
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Bps, Wei
@@ -58,6 +60,8 @@ class KeeperTerms:
     """Blocks from a decision to its transaction."""
     in_one: bool = True
     """Whether a plan is one transaction (EIP-7702), or call by call."""
+    breaker: BreakerTerms | None = None
+    exposure: ExposureLimits | None = None
 
 
 @dataclass(slots=True)
@@ -133,8 +137,10 @@ def engine_on_paper(
             "live",
             terms.fee_share,
             batches={signer: batch} if batch else {},
+            exposure=terms.exposure,
+            breaker=terms.breaker,
         ),
-        state=State(tuple(rules), warms_up=False),
+        state=State(tuple(rules), warms_up=False, breaker=None if terms.breaker is None else Breaker(terms.breaker)),
         reader=reader,
         rehearser=Upon(simulator),
         rehearser_ahead=simulator,

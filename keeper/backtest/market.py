@@ -7,7 +7,7 @@ meet at every venue. Its model rounds as Aave v3.5 and later do (collateral down
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import orjson
@@ -89,10 +89,9 @@ class PaperModel:
         rates = holding.rates
         x = rates.borrow * seconds // YEAR_S
         owed = WAD + x + x * x // (2 * WAD) + x * x * x // (6 * WAD * WAD)
-        return replace(
-            holding,
-            supplied=Amount(holding.supplied + holding.supplied * rates.supply * seconds // (YEAR_S * WAD)),
-            borrowed=Amount(-(-holding.borrowed * owed // WAD)),
+        return holding.with_balances(
+            Amount(holding.supplied + holding.supplied * rates.supply * seconds // (YEAR_S * WAD)),
+            Amount(-(-holding.borrowed * owed // WAD)),
         )
 
     def lets_out(self, figures: AccountFigures) -> bool:

@@ -112,6 +112,8 @@ class Stage:
     unmeasured_since: int | None = None
     asked: int = 0
     """Blocks in a row at which a rule asked for what it did not get."""
+    shown: int = 0
+    """Answers of the oracle that the circuit breaker has seen."""
     noted: int = 0
     """Plans of the journal that are written down as deeds."""
 
@@ -191,8 +193,7 @@ async def _block(stage: Stage, at: int) -> Sequence[Result]:
     await _quiet(stage.paper)
     if stage.scene.standing is not before:
         _kept(stage, before, gas)
-    for number in range(max(1, block.number - PACE_BLOCKS), block.number):
-        engine.state.pace.saw(number, stage.scene.answers(stage.scene.course.time(number)))
+    _see_what_was_left_out(stage, block.number)
     results = await cycle(engine, block)
     await _quiet(stage.paper)
     if isinstance(engine.observer, PaperObserver) and engine.observer.defect is not None:
@@ -200,6 +201,21 @@ async def _block(stage: Stage, at: int) -> Sequence[Result]:
     stage.played += 1
     _note(stage)
     return results
+
+
+def _see_what_was_left_out(stage: Stage, until: int) -> None:
+    """Show the engine the prices before a block that is judged: a daemon sees every block."""
+    scene, paper = stage.scene, stage.paper
+    assert paper is not None  # noqa: S101 - whoever judges blocks
+    state, course = paper.engine.state, scene.course
+    for number in range(max(1, until - PACE_BLOCKS), until):
+        state.pace.saw(number, scene.answers(course.time(number)))
+    if state.breaker is not None:
+        before = course.index(scene.now)
+        for place in range(max(stage.shown, 0), before):
+            at = int(course.at[place])
+            state.breaker.saw(at, scene.answers(at))
+        stage.shown = before
 
 
 def _liquidators(stage: Stage) -> None:

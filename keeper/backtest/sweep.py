@@ -11,7 +11,6 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +19,13 @@ import orjson
 
 from keeper.backtest.course import Inside
 from keeper.backtest.document import BadBacktestError, Data, Understood, digest, standing_of, understood
+from keeper.backtest.grid import Grid
 from keeper.backtest.report import Ground, Played, figures_said, ground_of, play_on
 
 GUARD = 1e-6
 """A health this much above a bound is played: floats err by less."""
 MOST_TRIALS = 1_000_000
-OVER_TIME = 5
-"""Adaptive settings aim at a probability so many times smaller than the one they act at."""
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """What is varied: healths to begin with, fixed thresholds and their targets, probabilities to act at."""
-
-    healths: tuple[str, ...]
-    triggers: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    probabilities: tuple[str, ...] = ()
-
-    def settings(self, rule: Data) -> Iterator[tuple[str, Data | None, float | None]]:
-        """Yield each setting: its name, its rule, and the health below which alone it fires, where there is one."""
-        yield "no keeper", None, 0.0
-        for trigger in self.triggers:
-            for target in (t for t in self.targets if Decimal(t) > Decimal(trigger)):
-                said: Data = {"when": {"health_factor_below": trigger}, "restore": {"health_factor": target}}
-                yield f"fixed {trigger}:{target}", rule | said, float(trigger)
-        for chance in self.probabilities:
-            goal = str(Decimal(chance) / OVER_TIME)
-            said = {
-                "when": {"liquidation_probability_above": {"probability": chance, "horizon": "24h"}},
-                "restore": {"liquidation_probability": goal},
-            }
-            yield f"adaptive {chance}:{goal}", rule | said, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,46 +178,6 @@ def _kept(file: Path | None, of: str, done: Iterable[Data]) -> Iterator[Data]:
             out.write(orjson.dumps(one) + b"\n")
             out.flush()
             yield one
-
-
-# --- what it shows ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One setting over all accounts: which share survived, and what keeping and losing cost on the mean, in dollars."""
-
-    setting: str
-    survived: float
-    kept_usd: float
-    lost_usd: float
-    actions: float
-
-
-def marks(rows: Sequence[Data]) -> list[Mark]:
-    """Return every setting, in their order."""
-    by = dict[str, list[Data]]()
-    for row in rows:
-        by.setdefault(row["setting"], []).append(row)
-    return [
-        Mark(
-            name,
-            sum(r["survived"] for r in of) / len(of),
-            sum(float(r["kept_usd"]) for r in of) / len(of),
-            sum(float(r["lost_usd"]) for r in of) / len(of),
-            sum(r["actions"] for r in of) / len(of),
-        )
-        for name, of in by.items()
-    ]
-
-
-def frontier(of: Sequence[Mark]) -> list[Mark]:
-    """Return the settings that none beats: nobody survives as often for less. The cheapest first."""
-    found = list[Mark]()
-    for mark in sorted(of, key=lambda m: (m.kept_usd, -m.survived)):
-        if not found or mark.survived > found[-1].survived:
-            found.append(mark)
-    return found
 
 
 def cores() -> int:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from keeper.backtest.declared import breaker_said, exposure_said
 from keeper.backtest.document import FORMAT
 from keeper.cli.backtest_given import Given
-from keeper.cli.backtest_market import depth_of, gas_of
+from keeper.cli.backtest_market import breaker_of, depth_of, gas_of
 from keeper.cli.backtest_prices import between, price_tables
 from keeper.cli.common import Exit, fail
 from keeper.cli.given import settings_of
@@ -161,4 +162,8 @@ def _terms(given: Given, settings: Settings | None, venue: str, first: str) -> d
         "fee_share_bps": 5000 if settings is None else settings.fee_share,
         "max_fee_gwei": None if settings is None or settings.max_fee is None else decimal_of(settings.max_fee, 9),
         "swap_deadline_s": 1800 if settings is None else settings.swap_deadline_s,
+        "breaker": breaker_of(given.breaker)
+        if given.breaker
+        else breaker_said(None if settings is None else settings.breaker),
+        "exposure": exposure_said(None if settings is None else settings.exposure),
     }

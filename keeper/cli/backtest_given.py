@@ -43,3 +43,4 @@ class Given:
     call_by_call: bool
     since: str | None = None
     until: str | None = None
+    breaker: str = ""

@@ -1,4 +1,4 @@
-"""What acting costs in a back-test: the pool that is sold through, and the base fee of the time."""
+"""What acting costs in a back-test, and when nothing is sold: pool, base fee of the time, circuit breaker."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from keeper.backtest.depth import fitted
 from keeper.cli.backtest_given import Given
 from keeper.cli.common import Exit, fail
-from keeper.cli.option_words import number
+from keeper.cli.option_words import number, seconds
 from keeper.core.risk.file_times import time_of
-from keeper.core.units import USD, decimal_of
+from keeper.core.units import BPS, USD, decimal_of
+from keeper.settings.schema import MOST_BREAKER_S
 
 PPM = 1_000_000
 
@@ -52,3 +53,15 @@ def gas_of(path: Path | None) -> list[list[Any]]:
             fail(Exit.FAILED, f"{path}: line {row}: a fee is above zero, and later than the one before")
         rows.append([time, str(gwei)])
     return rows
+
+
+def breaker_of(word: str) -> dict[str, int]:
+    """Return the circuit breaker of MOVE:WITHIN:PAUSE."""
+    parts = word.split(":")
+    if len(parts) != 3:
+        fail(Exit.BAD_SETTINGS, f"--breaker {word}: write MOVE:WITHIN:PAUSE, like 0.15:10m:1h")
+    move = Decimal(number("--breaker", parts[0]))
+    within, pause = (int(seconds("--breaker", part)) for part in parts[1:])
+    if not 0 < move < 1 or max(within, pause) > MOST_BREAKER_S:
+        fail(Exit.BAD_SETTINGS, f"--breaker {word}: a move is a share between 0 and 1, and a time a day at the most")
+    return {"move_bps": int(move * BPS), "within_s": within, "pause_s": pause}

@@ -44,6 +44,9 @@ PoolDepth = Annotated[str, typer.Option("--depth", help="Dollars on each side of
 PoolFee = Annotated[str, typer.Option(help="What the pool takes of a sale.")]
 Quotes = Annotated[Many, typer.Option(help="DOLLARS=BPS: what such a sale costs; two or more fit a pool.")]
 ServiceFee = Annotated[str, typer.Option(help="A hosted service's share of a sale.")]
+BreakerWord = Annotated[
+    str, typer.Option("--breaker", help="MOVE:WITHIN:PAUSE, like 0.15:10m:1h: suspends trades. [default: none]")
+]
 CallByCall = Annotated[bool, typer.Option("--call-by-call", help="A plan is several transactions.")]
 AllBlocks = Annotated[bool, typer.Option("--all-blocks", help="Judge at every answer of the oracle: slow, the same.")]
 Html = Annotated[Path | None, typer.Option(help="Write the whole report as one page.")]
@@ -51,6 +54,9 @@ SweepFile = Annotated[
     Path | None, typer.Option(help="Vary settings and accounts; what is done is kept in this file, and gone on with.")
 ]
 Values = Annotated[str, typer.Option(help="Of a sweep: values, or LOW:HIGH:STEP.")]
+Widening = Annotated[
+    str, typer.Option(help="Of a sweep: thresholds that widen, BASE+PER_VOLATILITY like 1.1+0.2. [default: none]")
+]
 Jobs = Annotated[int, typer.Option(min=0, max=1024, help="Of a sweep: processes. [default: one for each core]")]
 Reproduce = Annotated[Path | None, typer.Option(help="Recompute a report that was written.")]
 
@@ -88,6 +94,7 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
     pool_fee: PoolFee = "0.0005",
     quote: Quotes = None,
     service_fee: ServiceFee = "0.0025",
+    breaker: BreakerWord = "",
     call_by_call: CallByCall = False,
     all_blocks: AllBlocks = False,
     sweep: SweepFile = None,
@@ -95,6 +102,8 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
     triggers: Values = "1.05:1.5:0.05",
     targets: Values = "1.1:2.0:0.1",
     probabilities: Values = "0.002,0.005,0.01,0.02,0.05",
+    smaller: Values = "5",
+    widening: Widening = "",
     jobs: Jobs = 0,
     html: Html = None,
     reproduce: Reproduce = None,
@@ -107,9 +116,10 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
 
     Example: keeper backtest --prices WETH=eth-1h.csv --health 1.3 --html backtest.html
 
-    With --sweep FILE every trigger with every target, and every probability, on every health to begin with; the
-    frontier shows which settings none beats in survival and cost. Example: keeper backtest --prices eth-1h.csv --sweep
-    eth.jsonl --triggers 1.1:1.4:0.1 --html frontier.html
+    With --sweep FILE every trigger with every target, and every probability (its goal so many times --smaller), on
+    every health to begin with; the frontier shows which settings none beats in survival and cost.
+
+    Example: keeper backtest --prices eth-1h.csv --sweep eth.jsonl --triggers 1.1:1.4:0.1 --html frontier.html
     """
     from keeper.cli.backtest import play  # noqa: PLC0415 - what it takes is loaded when it is asked
     from keeper.cli.backtest import reproduce as again  # noqa: PLC0415 - likewise
@@ -151,10 +161,18 @@ def backtest(  # noqa: PLR0917 - typer reads the options from the parameters
         call_by_call=call_by_call,
         since=since,
         until=until,
+        breaker=breaker,
     )
     if sweep is not None:
         from keeper.cli.sweeping import Varied  # noqa: PLC0415 - likewise
         from keeper.cli.sweeping import sweep as vary  # noqa: PLC0415 - likewise
 
-        vary(given, Varied(healths, triggers, targets, probabilities), sweep, jobs, as_json=as_json, html=html)
+        vary(
+            given,
+            Varied(healths, triggers, targets, probabilities, smaller, widening),
+            sweep,
+            jobs,
+            as_json=as_json,
+            html=html,
+        )
     play(given, as_json=as_json, html=html, all_blocks=all_blocks)

@@ -14,11 +14,14 @@ from typing import Any
 from rich.table import Table
 
 from keeper.backtest.document import BadBacktestError
-from keeper.backtest.sweep import Grid, Mark, Sweep, cores, frontier, marks, swept
+from keeper.backtest.frontier import Mark, frontier, marks
+from keeper.backtest.grid import Grid
+from keeper.backtest.sweep import Sweep, cores, swept
 from keeper.cli.backtest_document import document_of
 from keeper.cli.backtest_given import Given
 from keeper.cli.charts import scatter
 from keeper.cli.common import Exit, fail, finish, out
+from keeper.cli.option_words import number
 from keeper.cli.show_risk import STYLE
 from keeper.cli.words import as_json_text
 from keeper.core.units import duration
@@ -36,6 +39,8 @@ class Varied:
     triggers: str
     targets: str
     probabilities: str
+    smaller: str = "5"
+    widening: str = ""
 
 
 @dataclass(slots=True)
@@ -114,9 +119,16 @@ def _write(file: Path, found: Sequence[Mark], best: Sequence[Mark], digest: str)
 
 
 def _grid(varied: Varied) -> Grid:
-    named = asdict(varied)
+    named = {key: words for key, words in asdict(varied).items() if key != "widening"}
     values: dict[str, Any] = {key: _values(f"--{key}", words) for key, words in named.items()}
-    return Grid(**values)
+    return Grid(**values, widening=tuple(_widening(word) for word in varied.widening.split(",") if word.strip()))
+
+
+def _widening(word: str) -> tuple[str, str]:
+    base, is_pair, share = word.strip().partition("+")
+    if not is_pair:
+        fail(Exit.BAD_SETTINGS, f"--widening {word}: write BASE+PER_VOLATILITY, like 1.1+0.2")
+    return number("--widening", base), number("--widening", share)
 
 
 def _values(option: str, words: str) -> tuple[str, ...]:

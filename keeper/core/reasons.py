@@ -123,7 +123,7 @@ class Reason(Enum):
     BREAKER_TRIPPED = (
         "breaker_tripped",
         "a price moved further than the circuit breaker allows",
-        "top-ups and repayments go on; sales wait for the pause that safety.breaker names",
+        "top-ups, repayments and margin go on; trades wait for the pause that safety.breaker names",
     )
     SEQUENCER_RESTARTED = ("sequencer_restarted", "the L2 sequencer came back a short while ago", "wait for the grace")
     # planning

@@ -170,13 +170,19 @@ class Engine:
             with contextlib.suppress(JournalError):
                 await self.journal.facts.set(self._breaker_key, breaker.plain)
         for asset, (at, moved) in breaker.tripped.items():
-            listed = self.reader.known.used.get(asset)
-            name, key = listed.symbol if listed else asset[:8], f"breaker:{asset}"
+            name, key = self._symbol(asset), f"breaker:{asset}"
             if 0 <= block.timestamp - at < breaker.terms.pause_s:
                 said = sentence(f"{name} moved {moved / 100:.1f} %", Reason.BREAKER_TRIPPED.remedy)
                 self.observer.raise_alarm(key, f"{name}: the circuit breaker holds trades back", said)
             else:
                 self.observer.clear_alarm(key, f"{name} may be traded again.")
+
+    def _symbol(self, asset: Address) -> str:
+        """Return what an asset is called: as a market lists it, or as a perpetual of it does."""
+        if listed := self.reader.known.used.get(asset):
+            return listed.symbol
+        perps = () if self.state.seen is None else self.state.seen.perps
+        return next((leg.symbol for p in perps for leg in p.legs if leg.oracle.asset == asset), asset[:8])
 
     def _heed_exposure(self, snapshot: Snapshot) -> None:
         """Measure what all positions come to against the owner's limits, and report what is beyond one."""

@@ -8,8 +8,10 @@ import pytest
 from plays import crash, document, fixed, walk
 
 from keeper.backtest.document import BadBacktestError
+from keeper.backtest.frontier import Mark, frontier, marks
+from keeper.backtest.grid import Grid
 from keeper.backtest.report import figures_said, play_on
-from keeper.backtest.sweep import Grid, Mark, Sweep, frontier, marks, swept
+from keeper.backtest.sweep import Sweep, swept
 
 ROWS = crash(walk(9.5, volatility=0.6), 8.5, 0.25)
 GRID = Grid(("1.15", "1.3", "1.6", "2.0"), ("1.10", "1.25"), ("1.30", "1.60"), ("0.02",))

@@ -120,8 +120,8 @@ def after(account: Loan, asset: Address, *, supply: int = 0, debt: int = 0) -> L
     supplied, borrowed = target.supplied + supply, target.borrowed + debt
     if supplied < 0 or borrowed < 0:
         raise ValueError(f"{asset}: {supplied} supplied, {borrowed} borrowed")
-    changed = replace(target, supplied=Amount(supplied), borrowed=Amount(borrowed))
-    return replace(account, holdings=tuple(changed if b.asset == asset else b for b in account.holdings))
+    changed = target.with_balances(Amount(supplied), Amount(borrowed))
+    return Loan(tuple(changed if b is target else b for b in account.holdings), account.model)
 
 
 def with_collateral(account: Loan, asset: Address) -> Loan:

@@ -108,6 +108,14 @@ class Holding:
     """Whether nothing else may leave while it secures debts."""
     money: Money = DOLLARS
 
+    def with_balances(self, supplied: Amount, borrowed: Amount) -> Holding:
+        """Return it with other amounts. Solvers ask thousands of times a plan: no field is looked up by its name."""
+        return Holding(
+            self.asset, self.symbol, self.decimals, self.price, supplied, borrowed, self.is_collateral,
+            self.liquidation_factor, self.borrow_factor, self.penalty, self.room, self.principal, self.rates,
+            self.holds_back, self.money,
+        )  # fmt: skip
+
     @property
     def unit(self) -> int:
         """One whole token in smallest units."""
