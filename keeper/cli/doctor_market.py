@@ -44,10 +44,8 @@ def _feeds(engine: Opened, snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what speaks against the price of anything that is held; once that all are fresh."""
     prices = dict[object, OraclePrice]()
     for position in snapshot.positions:
-        if isinstance(position, LendingPosition):
-            prices |= {h.asset: h.price for h in position.held}
-        elif isinstance(position, PerpPosition):
-            prices |= {leg.market: leg.oracle for leg in position.held}
+        if not isinstance(position, Unreadable):
+            prices |= {price.asset: price for price in position.hangs_on}
     now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
     found = [
         (p, doubt) for p in prices.values() for doubt in price_doubts(p, snapshot.seconds.get(p.asset), bound, now)

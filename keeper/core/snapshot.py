@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from keeper.core.account import SafeState
@@ -121,4 +121,9 @@ class Snapshot:
     @property
     def perps(self) -> tuple[PerpPosition, ...]:
         """The perpetual positions that could be read."""
-        return tuple(p for p in self.positions if isinstance(p, PerpPosition))
+        return perps_of(self.positions)
+
+
+def perps_of(positions: Iterable[object]) -> tuple[PerpPosition, ...]:
+    """Return the perpetual positions of some that were read."""
+    return tuple(p for p in positions if isinstance(p, PerpPosition))

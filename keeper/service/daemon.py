@@ -13,9 +13,6 @@ from keeper.core.book.rules import BookAssessment
 from keeper.core.carry_on import until_target
 from keeper.core.decide import NEEDLESS, Hold, asked_for
 from keeper.core.family import Family
-from keeper.core.lending.rules import LendingAssessment
-from keeper.core.perp.margin import margin_ratio
-from keeper.core.perp.rules import PerpAssessment
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef
@@ -430,9 +427,7 @@ def _needless(results: tuple[Result, ...]) -> set[str]:
 
 
 def _margins(results: tuple[Result, ...]) -> dict[str, int]:
-    judged = [(r.name, r.assessed) for r in results]
-    held = [(name, of) for name, of in judged if isinstance(of, PerpAssessment) and of.position.held]
-    return {name: margin_ratio(of.position) for name, of in held}
+    return _headlines(results, Family.PERP)
 
 
 def _deltas(results: tuple[Result, ...]) -> dict[str, int]:
@@ -440,4 +435,11 @@ def _deltas(results: tuple[Result, ...]) -> dict[str, int]:
 
 
 def _health(results: tuple[Result, ...]) -> dict[str, int]:
-    return {r.name: r.assessed.figures.health_factor for r in results if isinstance(r.assessed, LendingAssessment)}
+    return _headlines(results, Family.LENDING)
+
+
+def _headlines(results: tuple[Result, ...], family: Family) -> dict[str, int]:
+    """Return the figure that owners go by, of each of a family that could be judged and has one."""
+    judged = [(r.name, r.assessed) for r in results if r.family is family]
+    found = [(name, of.headline) for name, of in judged if not isinstance(of, Unjudged)]
+    return {name: figure for name, figure in found if figure is not None}

@@ -12,7 +12,6 @@ from keeper.core.lending.position import Beside
 from keeper.core.lending.risk_metrics import LIQUIDATION_PROBABILITY
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.metrics import Subject
-from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.risk_metrics import probability_of
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt
@@ -143,11 +142,7 @@ def _probability(engine: Opened, of: AnyAssessment | Unjudged) -> Data | None:
 
 
 def _figure(of: AnyAssessment | Unjudged) -> int | None:
-    if isinstance(of, LendingAssessment):
-        return of.figures.health_factor
-    if isinstance(of, PerpAssessment):
-        return margin_ratio(of.position)
-    return of.delta if isinstance(of, BookAssessment) and not of.exposure.doubts else None
+    return None if isinstance(of, Unjudged) else of.headline
 
 
 def _most_pressing(results: Sequence[Result]) -> list[Result]:
@@ -165,11 +160,8 @@ def _rank(of: Result) -> tuple[bool, bool, int]:
 
 def _prices(snapshot: Snapshot, shown: Sequence[Result]) -> Iterator[Data]:
     """Yield every price that a shown position hangs on, with its source and how old it may get."""
-    loans = [one.assessed for one in shown if isinstance(one.assessed, LendingAssessment)]
-    perps = [one.assessed for one in shown if isinstance(one.assessed, PerpAssessment)]
-    quoted = [holding.price for loan in loans for holding in loan.position.held]
-    quoted += [leg.oracle for perp in perps for leg in perp.position.legs]
-    for price in {p.asset: p for p in quoted}.values():
+    judged = [one.assessed.position for one in shown if not isinstance(one.assessed, Unjudged)]
+    for price in {price.asset: price for position in judged for price in position.hangs_on}.values():
         second = snapshot.seconds.get(price.asset)
         yield {
             "symbol": price.symbol,

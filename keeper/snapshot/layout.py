@@ -10,7 +10,7 @@ from keeper.core.family import Family
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, Quoted, SecondPrice, Sequencer, best
 from keeper.core.reasons import Reason
-from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Saving, Unreadable, Wallet
+from keeper.core.snapshot import BlockRef, LendingPosition, Otherwise, Saving, Unreadable, Wallet, perps_of
 from keeper.core.snapshot import PricedAsset as Priced
 from keeper.core.units import Address, Amount
 from keeper.settings.model import Network, Position
@@ -216,10 +216,11 @@ class Page:
     def _native_price(self, block: BlockRef, answers: Sequence[Answer], read: Collection[object]) -> int:
         """Return the price of one whole native token, zero where nobody knows it."""
         quoted = [slot.decode(answers) for slot in self._native]
-        quoted += by_perpetuals(read, self.known.native_symbol, self._network.default_heartbeat_s)
+        perps = perps_of(read)
+        quoted += by_perpetuals(perps, self.known.native_symbol, self._network.default_heartbeat_s)
         if self._native_pool is not None:
             quote, average = self._native_pool
-            quoted += by_pools(read, quote, average.decode(answers), block.timestamp)
+            quoted += by_pools(perps, quote, average.decode(answers), block.timestamp)
         found = best(quoted, block.timestamp)
         return found.answer if found else 0
 

@@ -35,27 +35,24 @@ def origins(network: Network, known: Known, asset: Address) -> Iterator[Probe[Qu
         yield _by_feed(feed, heartbeat_s)
 
 
-def by_perpetuals(positions: Iterable[object], symbol: str, heartbeat_s: int) -> Iterator[Quoted]:
+def by_perpetuals(positions: Iterable[PerpPosition], symbol: str, heartbeat_s: int) -> Iterator[Quoted]:
     """Yield what the oracles of perpetual positions say of an underlying ("ETH" for WETH)."""
     names = {symbol.upper(), symbol.upper().removeprefix("W")}
     for position in positions:
-        if isinstance(position, PerpPosition):
-            for leg in position.legs:
-                if leg.symbol.upper() in names and leg.oracle.answer > 0:
-                    yield Quoted(
-                        leg.oracle.answer, leg.oracle.updated_at, heartbeat_s, f"the oracle of {position.venue}"
-                    )
+        for leg in position.legs:
+            if leg.symbol.upper() in names and leg.oracle.answer > 0:
+                yield Quoted(leg.oracle.answer, leg.oracle.updated_at, heartbeat_s, f"the oracle of {position.venue}")
 
 
 def by_pools(
-    positions: Iterable[object], quote: Address, average: Callable[[int], SecondPrice], now: int
+    positions: Iterable[PerpPosition], quote: Address, average: Callable[[int], SecondPrice], now: int
 ) -> Iterator[Quoted]:
     """Yield what pools say of a token over a time, in terms of the collateral of a perpetual position.
 
     Their average and not their price of this moment, which anybody can move for a block.
     """
     for position in positions:
-        if isinstance(position, PerpPosition) and position.collateral == quote:
+        if position.collateral == quote:
             found = average(position.collateral_price * USD // position.usd_unit)
             if found.answers and found.answers[0] > 0:
                 yield Quoted(found.answers[0], now, POOLED_S, found.origin)

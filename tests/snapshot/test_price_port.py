@@ -8,6 +8,7 @@ import pytest
 from perp_builders import short
 
 from keeper.core.prices import Quoted, SecondPrice, best
+from keeper.core.snapshot import perps_of
 from keeper.core.units import USD, Address
 from keeper.snapshot.price_port import by_perpetuals, by_pools
 
@@ -40,7 +41,7 @@ def test_nobody_tells_and_nothing_is_made_up() -> None:
 def test_a_perpetual_s_oracle_tells_of_its_underlying_alone() -> None:
     """Wrapped ether is ether; bitcoin is not."""
     position = short()
-    told = list(by_perpetuals([position, object()], "WETH", 3600))
+    told = list(by_perpetuals(perps_of([position, object()]), "WETH", 3600))
     assert [t.answer for t in told] == [position.legs[0].oracle.answer]
     assert list(by_perpetuals([position], "WBTC", 3600)) == []
 
@@ -57,7 +58,7 @@ def test_pools_say_what_gas_costs_by_their_average_in_terms_of_a_position_s_coll
         assert quote == USD
         return SecondPrice(asset, "pools", tuple(2000 * quote + answer * USD for answer in answers))
 
-    quoted = list(by_pools([object(), position], position.collateral, average, NOW))
+    quoted = list(by_pools(perps_of([object(), position]), position.collateral, average, NOW))
     assert [q.answer for q in quoted] == found
     assert all(q.updated_at == NOW for q in quoted)
     assert list(by_pools([position], asset, average, NOW)) == []

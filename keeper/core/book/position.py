@@ -14,7 +14,7 @@ from keeper.core.book.unhedged import Naked, NakedBudget
 from keeper.core.names import plain
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
-from keeper.core.prices import Doubt
+from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import USD, WAD, Address, Wad
@@ -101,6 +101,11 @@ class BookPosition:
     def name(self) -> str:
         """The book's name."""
         return self.exposure.book.name
+
+    @property
+    def hangs_on(self) -> tuple[OraclePrice, ...]:
+        """Nothing of its own: its members do."""
+        return ()
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -59,6 +59,11 @@ class BookAssessment(rules.Assessment[BookPosition]):
         return self.exposure.delta(underlying_of(self.rule))
 
     @property
+    def headline(self) -> int | None:
+        """The figure that its owner goes by: its delta; None where it leaves somebody out."""
+        return None if self.exposure.doubts else self.delta
+
+    @property
     def wanted(self) -> int:
         """What is missing to the target, signed: so much is to be bought."""
         return goal_of(self.rule) - self.delta

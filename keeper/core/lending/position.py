@@ -222,6 +222,11 @@ class LendingPosition:
         """The holdings with a balance."""
         return tuple(h for h in self.holdings if h.is_held)
 
+    @property
+    def hangs_on(self) -> tuple[OraclePrice, ...]:
+        """The oracle's prices of what is held."""
+        return tuple(h.price for h in self.held)
+
     def holding(self, asset: Address) -> Holding:
         """Return the holding of an asset; KeyError when it was not read."""
         for holding in self.holdings:

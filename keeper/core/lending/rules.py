@@ -26,6 +26,11 @@ class LendingAssessment(rules.Assessment[LendingPosition]):
         return lending.account_of(self.position)
 
     @property
+    def headline(self) -> int | None:
+        """The figure that its owner goes by: its health factor."""
+        return self.figures.health_factor
+
+    @property
     def figures(self) -> AccountFigures:
         """The protocol's own figures, and ours."""
         return self.position.reported

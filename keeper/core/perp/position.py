@@ -171,6 +171,11 @@ class PerpPosition:
         return tuple(leg for leg in self.legs if leg.size)
 
     @property
+    def hangs_on(self) -> tuple[OraclePrice, ...]:
+        """The oracle's prices of what is held."""
+        return tuple(leg.oracle for leg in self.held)
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is neither size nor margin."""
         return not self.held and not self.margin and not self.indexed_margin

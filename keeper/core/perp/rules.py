@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.core import decide, rules
+from keeper.core.perp.margin import margin_ratio
 from keeper.core.perp.position import PerpFigures, PerpPosition
 
 PerpRule = rules.Rule[PerpPosition]
@@ -14,6 +15,11 @@ PerpVerdict = rules.Verdict[PerpPosition]
 @dataclass(frozen=True)
 class PerpAssessment(rules.Assessment[PerpPosition]):
     """One perpetual position judged."""
+
+    @property
+    def headline(self) -> int | None:
+        """The figure that its owner goes by: its margin ratio; None where nothing is open."""
+        return margin_ratio(self.position) if self.position.held else None
 
     @property
     def figures(self) -> PerpFigures:
