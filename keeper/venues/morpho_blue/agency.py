@@ -10,11 +10,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eth_utils.crypto import keccak
-
 from keeper.core.lending.position import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import load
+from keeper.venues.codec.hashes import keccak
 from keeper.venues.effects import Call, Decoder, Flow
 from keeper.venues.morpho_blue.agency_effects import agent_leaves, word_leaves
 from keeper.venues.morpho_blue.effects import blue_decoder
