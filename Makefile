@@ -6,8 +6,9 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
-LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --universal \
-  --no-header --quiet --extra postgres --extra web $(if $(UPGRADE),--upgrade)
+PIN := --generate-hashes --no-emit-index-url --python-version 3.11 --universal --no-header --quiet \
+  $(if $(UPGRADE),--upgrade)
+LOCK := uv pip compile pyproject.toml $(PIN) --extra postgres --extra web
 
 # pytest-xdist workers; a file stays with one of them, so that its world is started once
 WORKERS ?= 2
@@ -64,6 +65,7 @@ lock: ## pin all dependencies anew (needs uv; UPGRADE=1 takes the newest)
 	@command -v uv >/dev/null || { echo 'make: uv is missing: install it with `pipx install uv`, then run `make lock` again' >&2; exit 1; }
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -o requirements-dev.lock
+	uv pip compile --group pyproject.toml:build $(PIN) -o requirements-build.lock
 
 clean: ## remove everything that setup made
 	rm -rf $(VENV) sandbox/node_modules sandbox/morpho/node_modules sandbox/build sandbox/run dist site demo-report.json

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from keeper.cli import leaving
@@ -39,7 +39,7 @@ def run(chains: list[Settings], *, live: bool, web: bool = False, asks: bool = F
 
     async def work() -> Exit:
         shows = [latest.show for latest in page.latest] if page and page.latest else []
-        with page.beside() if page else nullcontext():
+        with page.beside() if page else nullcontext(), _bot(chains):
             await keep_all(
                 chains, is_live=live, prompt=prompt(), terminal=terminal, when_over=leaving.begin, shows=shows
             )
@@ -54,6 +54,18 @@ def _page(chains: list[Settings]) -> Served:
     page = web.ready(chains, None, beside=True)
     web.show_link(page, opens=False)
     return page
+
+
+def _bot(chains: list[Settings]) -> AbstractContextManager[None]:
+    """Return what answers on Telegram meanwhile; nothing where no settings ask for it. The first file's counts."""
+    named = next((of.telegram for of in chains if of.telegram), None)
+    if named is None:
+        return nullcontext()
+    from keeper.observe.voice import heard  # noqa: PLC0415 - for who has a bot
+    from keeper.service.panic import give_order  # noqa: PLC0415 - likewise
+    from keeper.web.telegram import Bot  # noqa: PLC0415 - likewise
+
+    return Bot(chains, named, give_order, heard).beside()
 
 
 def once(chains: list[Settings], *, live: bool, as_json: bool, asks: bool = False) -> None:

@@ -184,6 +184,11 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
     )
 
 
+def heard(event: str, said: str) -> None:
+    """Log what a part beside the chains has to say."""
+    structlog.get_logger().warning(event, detail=printable(said))
+
+
 def silence() -> None:
     """Log nothing: what is played on paper is no news."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

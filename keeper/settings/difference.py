@@ -10,7 +10,7 @@ from keeper.settings.model import WrittenFiles
 
 Place = tuple[str, ...]
 """Where something stands: a table, the name of one of several, keys."""
-SECRETS = frozenset({"url", "urls", "rpc_url", "escalate_urls", "heartbeat_url", "remote"})
+SECRETS = frozenset({"url", "urls", "rpc_url", "escalate_urls", "heartbeat_url", "remote", "api"})
 """Keys whose values may hold a token or a password."""
 HIDDEN = "(not shown)"
 NETWORK_FILE = "network file"

@@ -35,6 +35,10 @@ WORDS: dict[str, dict[str, str]] = {
         "keystore": "Its encrypted key, version 3 (`keeper keystore new`).",
         "password_file": "The file with the keystore's password; left out, it is asked for.",
         "password_credential": "The password as a systemd credential, by its name.",
+        "remote": "A signer that is asked over JSON-RPC for each transaction, in the place of a keystore.",
+        "remote_method": "How it is asked: Web3Signer and geth, or Clef.",
+        "kms_key": "A key of AWS KMS (ECC_SECG_P256K1), by id, ARN or alias, in the place of a keystore.",
+        "kms_region": "Its region; left out, the one of Amazon's own settings.",
         "batch": "Several calls in one transaction: delegates the account to the network's batch contract (EIP-7702).",
         "safe": "The Safe that this key is an owner of and acts for.",
         "savings": "Shares of vaults and aTokens that `top_up` and `repay` may draw on beside the wallet.",
@@ -134,6 +138,12 @@ WORDS: dict[str, dict[str, str]] = {
         "names": "Names besides 127.0.0.1 and localhost that a browser may call it by.",
         "token_file": "The page's token; made where it is missing.",
         "control_token_file": "A second token, yours: with it the page can change something; left out: it only shows.",
+    },
+    "TelegramTable": {
+        "token_file": "The file with the bot's token, yours alone; or set `KEEPER_TELEGRAM_TOKEN`.",
+        "chats": "Whose messages are answered, by number; nobody else is.",
+        "control": "Whether they may pause, resume and, once confirmed, panic; left out, they may look.",
+        "api": "Where Telegram's API is; for a server of your own.",
     },
 }
 """By table and key."""

@@ -51,6 +51,7 @@ from keeper.settings.panics import build_panic, kind_of, panic_faults
 from keeper.settings.rule_kinds import family_about
 from keeper.settings.rules import build_rule
 from keeper.settings.safes import safe_faults
+from keeper.settings.telegram import TokenMissingError, telegram_of
 
 GWEI = 10**9
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -87,7 +88,10 @@ def load(
     if faults or file is None or network is None:
         raise SettingsError(faults)
     written = WrittenFiles(own, network.model_dump(mode="json", warnings=False))
-    settings = replace(_settings(file, network, env, path), names=named, written=written)
+    try:
+        settings = replace(_settings(file, network, env, path), names=named, written=written)
+    except TokenMissingError as error:
+        raise SettingsError([f"{path}: telegram.token_file: {error}"]) from None
     if without := safe_faults(settings):
         raise SettingsError([f"{path}: {fault}" for fault in without])
     if settings.is_early and not any(node.pushes for node in settings.nodes):
@@ -228,6 +232,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         ),
         path=path,
         web=_web(file.web, path),
+        telegram=None if file.telegram is None else telegram_of(file.telegram, env, path),
     )
 
 

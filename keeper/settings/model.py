@@ -282,6 +282,16 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TelegramSettings:
+    """A bot, whom it answers, and whether they may change anything."""
+
+    token: Secret
+    chats: frozenset[int]
+    may_control: bool
+    api: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """A node: what it is for, how it takes transactions, and what is shown of it, which is never its URL."""
 
@@ -339,6 +349,7 @@ class Settings:
     """Whether orders may be left with an exchange that lets none be tried: by quote and bounds alone."""
 
     web: WebSettings = WebSettings()
+    telegram: TelegramSettings | None = None
 
     panic_rules: tuple[Rule, ...] = ()
     """What ``keeper panic`` does to loans."""

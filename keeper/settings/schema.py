@@ -341,6 +341,24 @@ class WebTable(Table):
     control_token_file: Text | None = None
 
 
+MOST_CHATS = 50
+
+
+class TelegramTable(Table):
+    """[telegram]: a bot that answers the chats named here. Left out, there is none."""
+
+    token_file: Text | None = None
+    chats: tuple[Annotated[int, Field(strict=True)], ...] = Field(min_length=1, max_length=MOST_CHATS)
+    control: bool = False
+    api: Url = "https://api.telegram.org"
+
+    @model_validator(mode="after")
+    def _is_kept_secret(self) -> Self:
+        if not self.api.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("api: must begin with https://, but for a server on this machine")
+        return self
+
+
 class KeeperFile(Table):
     """keeper.toml."""
 
@@ -356,3 +374,4 @@ class KeeperFile(Table):
     alerts: AlertsTable = AlertsTable()
     daemon: DaemonTable = DaemonTable()
     web: WebTable = WebTable()
+    telegram: TelegramTable | None = None
