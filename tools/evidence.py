@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -54,20 +55,29 @@ class Forecast:
 
 def forecasts(name: str, given: Sequence[Bar], scale: float = 1.0) -> Iterator[Forecast]:
     """Yield every hour's forecast whose day is known whole; hours of which too little was known have none."""
-    history = of_bars(given)
-    for i, bar in enumerate(given):
-        now, price = bar.at + bar.seconds, bar.close
-        day = [b for b in given[i + 1 :] if b.at < now + DAY_S]
-        if len(day) * bar.seconds < DAY_S:
-            continue  # the end of the file, or a gap in it
-        known = movement(Source(history.until(now), 2 * bar.seconds, name), now)
-        if isinstance(known.volatility, Doubt):
-            continue
-        low = min(b.low for b in day)
+    for known, price, low in hours_known(name, tuple(given)):
         for health in HEALTHS:
             said = probability(known, health, scale)
             if not isinstance(said, Doubt):
                 yield Forecast(name, health, said, low * health <= price)
+
+
+@cache
+def hours_known(name: str, given: tuple[Bar, ...]) -> tuple[tuple[Movement, int, int], ...]:
+    """Return by hour what was known then, the price, and the low of the day that came; once for all scales."""
+    return tuple(_hours_known(name, given))
+
+
+def _hours_known(name: str, given: Sequence[Bar]) -> Iterator[tuple[Movement, int, int]]:
+    history = of_bars(given)
+    for i, bar in enumerate(given):
+        now, price = bar.at + bar.seconds, bar.close
+        day = [b for b in given[i + 1 : i + 2 + DAY_S // bar.seconds] if b.at < now + DAY_S]
+        if len(day) * bar.seconds < DAY_S:
+            continue  # the end of the file, or a gap in it
+        known = movement(Source(history.until(now), 2 * bar.seconds, name), now)
+        if not isinstance(known.volatility, Doubt):
+            yield known, price, min(b.low for b in day)
 
 
 def probability(known: Movement, health: float, scale: float = 1.0) -> float | Doubt:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.backtest.frontier import Mark, frontier, marks
-from keeper.backtest.grid import Grid
+from keeper.backtest.grid import WIDEST, Grid
 from keeper.backtest.sweep import Sweep, cores, swept
 from keeper.cli.backtest_document import document_of
 from keeper.cli.backtest_given import Given
@@ -15,14 +15,14 @@ from keeper.cli.charts import scatter
 from keeper.observe.voice import silence
 
 GRID = Grid(
-    tuple(f"{1 + i / 10:.1f}" for i in range(1, 11)),
-    ("1.05", "1.1", "1.15", "1.2", "1.25", "1.3", "1.4"),
-    ("1.2", "1.3", "1.4", "1.6"),
-    ("0.002", "0.01", "0.05"),
-    ("5", "1000"),
+    ("1.1", "1.2", "1.3", "1.4", "1.6", "1.8", "2.0"),
+    ("1.05", "1.1", "1.2", "1.25", "1.3", "1.4"),
+    ("1.3", "1.6"),
+    ("0.01", "0.05"),
+    ("5", "50"),
     (("1.05", "0.1"), ("1.1", "0.1"), ("1.1", "0.2"), ("1.2", "0.1")),
 )
-NOBODY, ADAPTIVE = "no keeper", "adaptive"
+NOBODY, ADAPTIVE = "no keeper", ("adaptive", "widening")
 Rows = Mapping[str, Sequence[dict[str, Any]]]
 """By file: what came of every setting on every account."""
 
@@ -58,8 +58,9 @@ def section(rows: Rows) -> Iterator[str]:
     yield (
         f"The back-test plays 100 ether against dollars from healths {', '.join(GRID.healths)} through each file, by "
         "every setting: fixed thresholds act at the first health and restore the second; adaptive ones act at a "
-        "probability of liquidation within a day and restore a fifth of it. Both orders inside each bar are played, the "
-        "worse counts. Dollars are means over the accounts. Inside a bar the price moves in a straight line and the "
+        "probability of liquidation within a day and restore the second; widening ones act at a health that grows with "
+        f"volatility (so much for each 100 % a year, up to {WIDEST}). Both orders inside each bar are played, the worse "
+        "counts. Dollars are means over the accounts. Inside a bar the price moves in a straight line and the "
         "oracle answers every half percent: a true gap would leave no setting any time. Pictures: "
         + ", ".join(f"[{Path(name).stem}](evidence/{Path(name).stem}.svg)" for name in rows)
         + ".\n"
@@ -109,7 +110,7 @@ def _survivors(rows: Rows, setting: str) -> set[tuple[str, str]]:
     return {(file, r["health"]) for file, of in rows.items() for r in of if r["setting"] == setting and r["survived"]}
 
 
-def _of(whole: Sequence[Mark], kind: str) -> list[Mark]:
+def _of(whole: Sequence[Mark], kind: str | tuple[str, ...]) -> list[Mark]:
     return [m for m in whole if m.setting.startswith(kind)]
 
 

@@ -25,6 +25,8 @@ from keeper.backtest.report import Ground, Played, figures_said, ground_of, play
 GUARD = 1e-6
 """A health this much above a bound is played: floats err by less."""
 MOST_TRIALS = 1_000_000
+MOST_CHUNK = 8
+"""Trials that a process takes at once: what a stop loses."""
 Progress = Callable[[int, int], None]
 
 
@@ -145,7 +147,7 @@ def _played(jobs: Sequence[Job], workers: int) -> Iterator[Data]:
         yield from map(_work, jobs)
         return
     with multiprocessing.get_context("fork").Pool(workers) as pool:  # what was prepared is shared, and not copied
-        yield from pool.imap_unordered(_work, jobs, chunksize=max(1, min(64, len(jobs) // (8 * workers))))
+        yield from pool.imap_unordered(_work, jobs, chunksize=max(1, min(MOST_CHUNK, len(jobs) // (8 * workers))))
 
 
 def _known(file: Path, of: str) -> dict[str, Data]:
