@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -58,8 +58,11 @@ def summed(bundle: Bundles, owner: Address) -> Sum:
     if any(not _is_word(bundle.flows[i]) for i in bundle.may_fail):
         raise ValueError("a step of a bundle that may fail without a trace")
     hands, taken, sold, paid = _Hands(owner), list[Pulls | Releases](), list[Sells](), list[Pays]()
+    most = {permit.asset: permit.amount for permit in reversed(permitted)}
     for flow in bundle.flows:
-        if not isinstance(flow, Permits | Entrusts):  # it moves nothing: it is judged with what rests on it
+        if isinstance(flow, Pulls) and flow.amount is None:
+            _pull_all(flow, most, hands, taken)
+        elif not isinstance(flow, Permits | Entrusts):  # it moves nothing: it is judged with what rests on it
             _follow(flow, hands, taken, sold, paid)
     for holder, asset in hands.kept():
         raise ValueError(f"leaves {asset} with {holder}, where anybody may take it")
@@ -72,7 +75,15 @@ def summed(bundle: Bundles, owner: Address) -> Sum:
 
 def _is_word(flow: Flow) -> bool:
     """Return whether a step only says that somebody may: to take that back is none of these."""
-    return isinstance(flow, Permits) or (isinstance(flow, Entrusts) and flow.is_on)
+    return (isinstance(flow, Permits) and flow.amount > 0) or (isinstance(flow, Entrusts) and flow.is_on)
+
+
+def _pull_all(flow: Pulls, most: Mapping[Address, int], hands: _Hands, taken: list[Pulls | Releases]) -> None:
+    """All of a supply: at most what the bundle's own first permit for it says."""
+    if flow.asset not in most or flow.receiver == hands.owner:
+        raise ValueError("pulls all there is")
+    hands.put(flow.receiver, flow.asset, 0, most[flow.asset])
+    taken.append(flow)
 
 
 def _entrusted(flows: Sequence[Flow], owner: Address) -> Iterator[Entrusts]:

@@ -21,6 +21,9 @@ from keeper.venues.contracts.effects import either, token_decoders
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Borrower, Exchange, Lender, LendingMarket, Mandate, Permit, Probe, Saver
 
+MORE = 1_000
+"""A part of so many more than is supplied now may be taken where all is: interest until it is mined."""
+
 
 @dataclass(frozen=True, slots=True)
 class Venues:
@@ -190,7 +193,8 @@ def _permitted(before: Sequence[Move], move: Move) -> int:
     if not isinstance(move, Flash):
         return 0
     sold = move.route.tokens[0]
-    return sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)
+    taken = sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)
+    return taken + sum(isinstance(m, Flash) and sold in m.left_whole for m in before)
 
 
 def _call(
@@ -243,9 +247,17 @@ def _flash(
     purpose = f"repay {owed} with {given} in one call"
     agent = venues.agents().get(move.lender)
     least = insisted_on(lent, position) if move.by_permit and insists and agent is None else {}
-    signed = _permits(lent, least, venues, deadline, permits) if move.by_permit and agent is None else {}
+    taken = Counter[Address](least)
+    for loan in lent:
+        taken[loan.route.tokens[0]] += loan.sold
+    for asset in move.left_whole:  # what it comes to when it is mined: interest, from above
+        taken[asset] = position.holding(asset).supplied * (MORE + 1) // MORE + least.get(asset, 0)
+    by_permits = move.by_permit and agent is None
+    signed = _permits(taken, move.lender, venues, deadline, permits) if by_permits else {}
+    nothing = dict.fromkeys(move.left_whole, 0)
+    ends = _permits(nothing, move.lender, venues, deadline, permits and permits.past(permits.used + 1))
     words = _words(agent, deadline, permits) if move.by_permit and agent is not None else None
-    borrower = Borrower(position, carrier.account, carrier.call_back, signed, least, words)
+    borrower = Borrower(position, carrier.account, carrier.call_back, signed, ends, least, words)
     return venues.lenders[move.lender].encode(move, venues.market, venues.exchanges, borrower, deadline, purpose)
 
 
@@ -260,20 +272,14 @@ def _words(agent: Address, deadline: int, permits: PermitSigner | None) -> tuple
 
 
 def _permits(
-    lent: Sequence[Flash],
-    least: Mapping[Address, Amount],
-    venues: Venues,
-    deadline: int,
-    permits: PermitSigner | None,
+    taken: Mapping[Address, int], lender: str, venues: Venues, deadline: int, permits: PermitSigner | None
 ) -> Mapping[Address, Permit]:
-    """Return one permit for each collateral, for all that the loans of one call take of it, and what is insisted on."""
-    if permits is None:
+    """Return one permit for each collateral, for all that one call takes of it, and what is insisted on."""
+    if permits is None and taken:
         raise NoPermitError("nobody is there to sign a permit")
-    taken = Counter[Address](least)
-    for loan in lent:
-        taken[loan.route.tokens[0]] += loan.sold
     found = dict[Address, Permit]()
     for asset, amount in taken.items():
-        token, taker = venues.approved(asset, lent[0].lender)
+        token, taker = venues.approved(asset, lender)
+        assert permits is not None  # noqa: S101 - see above
         found[asset] = permits.of(token, taker, amount, deadline)
     return found

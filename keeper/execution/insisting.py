@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from keeper.core.lending.moves import Borrow, Flash, Move, Withdraw
 from keeper.core.lending.position import Barred, Holding, LendingPosition
-from keeper.core.units import WAD, Address, Amount, Wad, mul_div_down
+from keeper.core.lending.proposals import RACED
+from keeper.core.units import Address, Amount, mul_div_down
 from keeper.venues.effects import Call
 from keeper.venues.ports import LendingMarket
 
@@ -19,8 +20,6 @@ MOST_GONE = 100
 """One part in so many may be gone: a sale too large by less does no harm, and nobody calls us off with a trifle."""
 LEAST_SHARE = Fraction(1, 20)
 """Collateral that is a smaller share of all is not insisted on: what is taken of it changes little."""
-RACED = Wad(108 * WAD // 100)
-"""The highest health factor from which a liquidator may be first in our block: one block falls by no more."""
 MOST = 6
 """Assets that are insisted on, the largest first: each costs gas."""
 

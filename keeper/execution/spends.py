@@ -30,6 +30,8 @@ from keeper.venues.effects import (
     Opens,
     Orders,
     Pays,
+    Permits,
+    Pulls,
     Returns,
     Sells,
     Takes,
@@ -91,10 +93,11 @@ class Outlay:
     def _bundle(self, bundle: Bundles) -> int:
         """All of a bundle is one movement of money."""
         found = summed(bundle, self.owner)
-        for permit in found.permitted:
-            self.standing[permit.asset, permit.spender] = permit.amount
-        for pull in found.pulled:
-            self._take(pull.asset, pull.through, pull.amount or 0)
+        for flow in bundle.flows:
+            if isinstance(flow, Permits):
+                self.standing[flow.asset, flow.spender] = flow.amount
+            elif isinstance(flow, Pulls):  # of all there is some of the approval is left: it has to be taken back
+                self._take(flow.asset, flow.through, flow.amount or 0)
         apart = Outlay(self.grounds, self.owner)  # what was approved to an exchange is not what its own hand sells
         return sum(apart.spend(part) for part in found.leaves)
 

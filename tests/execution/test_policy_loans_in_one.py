@@ -129,3 +129,47 @@ def test_what_is_insisted_on_moves_from_the_owner_to_himself() -> None:
         bundle(second(), SWEEP, REST, lead=lead, amount=10 * SOLD + SOLD // 2),
         grant(per_tx=3_002),  # type: ignore[arg-type]
     )
+
+
+def everything(*ends: Inner, receiver: Address = OWNER, puller: Address = ADAPTER) -> tuple[Call, ...]:
+    """One loan, then all that is left of the supply to the owner, and what takes the rest of the permit back."""
+    first = flash_loan(AT, USDC, BOUGHT, INNER)
+    rest = (pull(AT, A_WETH, puller, ALL), redeem(AT, WETH, receiver))
+    return (calls.encode_bundle(BUNDLER, [said(10 * SOLD), first, SWEEP, *rest, *ends], "leave"),)
+
+
+def said(amount: int, *, may_fail: bool = True) -> Inner:
+    words = encode_permit(OWNER, GENERAL, Permit(amount, DEADLINE, 27, bytes(32), bytes(32)))
+    return Inner(A_WETH, words, may_fail=may_fail)
+
+
+END = said(0, may_fail=False)
+LEFT_ATTACKS = {
+    "the rest of the permit stays": (everything, "that no call pays"),
+    "taking it back may fail": (lambda: everything(said(0)), "may fail without a trace"),
+    "what is left goes to a stranger": (lambda: everything(END, receiver=STRANGER), "anybody may take it"),
+    "what is left is pulled to a stranger": (lambda: everything(END, puller=STRANGER), "anybody may take it"),
+    "another permit after it was taken back": (
+        lambda: everything(END, said(5, may_fail=False)),
+        "that no call pays",
+    ),
+}
+
+
+def test_a_market_is_left_by_one_call_whose_permit_ends_with_it() -> None:
+    """Encoded as planned: two permits of the token in a row, the second for nothing and not one that may fail."""
+    check(everything(END))
+    key = KeystoreSigner(Account.from_key("0x" + "11" * 32))
+    known = PermitTerms(A_WETH, key.address, b"\7" * 32, 4)
+    leaving = replace(FLASH, by_permit=True).leaving([WETH])
+    (call,) = encode_moves([leaving], VENUES, POSITION, Plain(OWNER), DEADLINE, PermitSigner(key, {A_WETH: known}))
+    end = key.sign_permit(replace(known, nonce=5), GENERAL, 0, DEADLINE)
+    assert encode_permit(OWNER, GENERAL, end) in call.data
+    check((call,))
+
+
+@pytest.mark.parametrize("attack", LEFT_ATTACKS)
+def test_a_call_that_leaves_a_market_otherwise_is_refused(attack: str) -> None:
+    """Each differs in one thing from the one that passes."""
+    made, expected = LEFT_ATTACKS[attack]
+    assert expected in why(made())

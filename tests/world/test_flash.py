@@ -167,19 +167,22 @@ def test_an_account_in_e_mode_is_restored_by_one_bundle(scene: Scene) -> None:
     assert scene.nonce() == before + 1
 
 
-def test_a_whole_position_is_left_altogether_by_one_bundle_and_a_withdrawal(scene: Scene) -> None:
-    """Everything repaid, what is owed sold for, everything else with the owner: at health 1.02."""
+@pytest.mark.parametrize(("price", "count"), [("2106.02", 1), ("1867.95", 2)], ids=["at 1.15", "at 1.02"])
+def test_a_whole_position_is_left_altogether_by_one_bundle(scene: Scene, price: str, count: int) -> None:
+    """Everything repaid, what is owed sold for, everything else with the owner. Near liquidation what is left leaves
+    by a call of its own: nobody can undo the bundle.
+    """
     scene.rules, scene.lends = FLASH_RULE.replace('{ health_factor = "1.60" }', '"exit"'), True
-    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR}).crash("1867.95")
+    scene.open({"WETH": 100 * ETHER}, {"USDC": 152_000 * DOLLAR}).crash(price)
     before = scene.nonce()
     code, row = scene.once("--live")
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     world = scene.world
     assert (world.debt("USDC", scene.owner), world.supplied("WETH", scene.owner)) == (0, 0)
-    assert scene.nonce() == before + 2
-    price = float(world.price("WETH"))
-    rest = world.balance("WETH", scene.owner) / ETHER * price + world.balance("USDC", scene.owner) / DOLLAR
-    assert rest == pytest.approx(100 * price - 152_000, rel=0.05)
+    assert scene.nonce() == before + count
+    at = float(world.price("WETH"))
+    rest = world.balance("WETH", scene.owner) / ETHER * at + world.balance("USDC", scene.owner) / DOLLAR
+    assert rest == pytest.approx(100 * at - 152_000, rel=0.05)
     assert set(left(scene).values()) == {0}
 
 

@@ -129,8 +129,17 @@ class Flash:
     """Whether the lender's adapter is approved by the owner's signature within the call, and by nothing before it."""
     beside: SalePart | None = None
     """What of the sale goes another way: a part of ``sold`` and ``bought``, where two pools ask less than one."""
-    then: tuple[Flash, ...] = ()
-    """Loans that the same call takes after this one, of the same lender."""
+    then: tuple[Flash | Withdraw, ...] = ()
+    """Loans that the same call takes after this one, of the same lender; and last what then leaves whole."""
+
+    @property
+    def left_whole(self) -> tuple[Address, ...]:
+        """What of the owner's supplies the same call takes out whole at its end, to his wallet."""
+        return tuple(move.asset for move in self.then if isinstance(move, Withdraw))
+
+    def leaving(self, assets: Iterable[Address]) -> Flash:
+        """Return the one call that also takes out all that is supplied of some assets then."""
+        return replace(self, then=(*self.then, *(Withdraw(asset, None) for asset in assets)))
 
     @property
     def alone(self) -> Flash:

@@ -24,6 +24,8 @@ ATOMIC_FLOOR = Wad(WAD + 5 * WAD // 10_000)
 """1.0005: no step of one transaction comes down to less. The protocol refuses 1 itself."""
 ATOMIC_ROUNDS = 3
 """Times the owner's rounds that one transaction may have: none of them waits for a block."""
+RACED = Wad(108 * WAD // 100)
+"""The highest health factor from which somebody may want to be first in our block: one block falls by no more."""
 AIM = 5
 """Basis points by which a plan aims past its target, so that interest until mining cannot undo it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keeper.core.lending.moves import loans
+from keeper.core.lending.moves import Flash, loans
 from keeper.core.lending.plan import Plan
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
@@ -53,4 +53,7 @@ def _tokens(engine: Engine, plan: Plan) -> tuple[Address, ...]:
     by_permit = [loan for loan in loans(plan.moves) if loan.by_permit]
     venues = engine.venues(plan.intent.position)
     by_permit = [loan for loan in by_permit if loan.lender not in venues.agents()]
-    return tuple(dict.fromkeys(venues.approved(loan.route.tokens[0], loan.lender)[0] for loan in by_permit))
+    taken = [(loan.route.tokens[0], loan.lender) for loan in by_permit]
+    calls = [move for move in plan.moves if isinstance(move, Flash)]
+    taken += [(asset, call.lender) for call in calls for asset in call.left_whole]
+    return tuple(dict.fromkeys(venues.approved(asset, lender)[0] for asset, lender in taken))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from keeper.core.lending.moves import Flash
+from keeper.core.lending.moves import Flash, loans
 from keeper.core.lending.position import LendingPosition
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount
@@ -85,7 +85,7 @@ class Bundler:
             return encode_bundle(
                 self.bundler, self._by_agent(flash, agency, agent, exchanges, borrower, deadline), purpose
             )
-        at, owner, lent = self.at(market), borrower.position.owner, (flash.alone, *flash.then)
+        at, owner, lent = self.at(market), borrower.position.owner, loans([flash])
         receipts = {asset: token for token, asset in market.receipts.items()}
         lead = [
             _permitted(receipts[asset], owner, at.general_adapter, permit) for asset, permit in borrower.permits.items()
@@ -93,7 +93,9 @@ class Bundler:
         # moved from the owner to himself: a liquidator who was first in the block leaves less, and all is undone
         asked = [pull(at, receipts[asset], owner, least) for asset, least in borrower.insists.items()]
         made = [self._loan(loan, at, receipts[loan.route.tokens[0]], exchanges, owner, deadline) for loan in lent]
-        return encode_bundle(self.bundler, (*lead, *asked, *made), purpose)
+        whole = [step for asset in flash.left_whole for step in _left(asset, receipts[asset], at, owner)]
+        ends = [_ended(receipts[asset], owner, at.general_adapter, permit) for asset, permit in borrower.ends.items()]
+        return encode_bundle(self.bundler, (*lead, *asked, *made, *whole, *ends), purpose)
 
     def _loan(
         self,
@@ -148,7 +150,7 @@ class Bundler:
         The word that lets it act may fail: who saw it may have used it first, and then it holds all the same. More than
         is there is neither repaid nor taken out: a liquidator who was first in the block undoes all of it.
         """
-        at, position, lent = self._of(agent), borrower.position, (flash.alone, *flash.then)
+        at, position, lent = self._of(agent), borrower.position, loans([flash])
         made = [_acting(loan, agency, at, exchanges, position, deadline) for loan in lent]
         owed = dict.fromkeys(loan.route.tokens[-1] for loan in lent)
         rest = [hand_on(at.general_adapter, token, position.owner, ALL) for token in owed]
@@ -186,6 +188,16 @@ def _released(
         sale = exchange.encode_sale(part.route, part.bought, at.general_adapter, deadline)
         yield Inner(at.market_adapter, agency.encode_release(part.route.tokens[0], part.sold, exchange.spender))
         yield Inner(sale.to, sale.data)
+
+
+def _left(asset: Address, receipt: Address, at: BundlerDeployment, owner: Address) -> tuple[Inner, Inner]:
+    """Return what takes out all that is supplied of an asset, to the owner's wallet."""
+    return pull(at, receipt, at.market_adapter, ALL), redeem(at, asset, owner)
+
+
+def _ended(token: Address, owner: Address, spender: Address, permit: Permit) -> Inner:
+    """Return what takes an approval back: where it cannot, nothing of the bundle stands."""
+    return Inner(token, encode_permit(owner, spender, permit))
 
 
 def _sold(loan: Flash, exchanges: Mapping[str, Exchange], at: BundlerDeployment, deadline: int) -> Iterator[Inner]:

@@ -38,6 +38,8 @@ class Borrower:
     """What the account is called back with, so that it makes these calls. Raises ValueError where it cannot be."""
     permits: Mapping[Address, Permit] = field(default_factory=dict)
     """By collateral: with one the lender's spender is approved within the call, and by nothing before it."""
+    ends: Mapping[Address, Permit] = field(default_factory=dict)
+    """By collateral: with one what is left of the first is taken back at the end of the call."""
     insists: Mapping[Address, Amount] = field(default_factory=dict)
     """By collateral: what must be supplied still, or nothing is done. Permits cover it."""
     words: tuple[Mandate, Mandate] | None = None
