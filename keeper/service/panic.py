@@ -7,15 +7,11 @@ from collections.abc import Sequence
 
 from keeper.core.decide import NEEDLESS, Hold, asked_for
 from keeper.core.lending.rules import Rule
-from keeper.core.panics import Order, from_plain, in_force, key_of, plain
-from keeper.core.pauses import ABOUT, Pause, with_pause
-from keeper.core.pauses import from_plain as pauses_from
-from keeper.core.pauses import key_of as pauses_key
-from keeper.core.pauses import plain as plain_pauses
+from keeper.core.panics import Order, in_force
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
 from keeper.engine.result import Result
-from keeper.journal import JournalError
+from keeper.journal import JournalError, orders
 from keeper.journal.ports import History
 from keeper.service.opened import Opened
 from keeper.settings import Settings
@@ -57,7 +53,7 @@ class Panic:
             return
         try:
             left = (await ordered(self._engine.journal, self.settings)).without(done)
-            await self._engine.journal.facts.set(_key(self.settings), plain(left))
+            await orders.keep_order(self._engine.journal.facts, self.settings.network.known_as, left)
         except JournalError:
             return  # the same is found at the next block
         self.order = left
@@ -68,32 +64,18 @@ class Panic:
 
 async def ordered(journal: History, settings: Settings) -> Order:
     """Return what is ordered and not done. Raises JournalError."""
-    return from_plain(await journal.facts.get(_key(settings)))
+    return await orders.ordered(journal.facts, settings.network.known_as)
 
 
 async def give_order(journal: History, settings: Settings, names: Sequence[str]) -> Order:
     """Write an order down; the other rules of its positions are paused, lest they undo it. Raises JournalError."""
-    now, network = int(time.time()), settings.network
-    key = pauses_key(network.chain_id, network.name)
-    pauses = pauses_from(await journal.facts.get(key))
-    for name in names:
-        pauses = with_pause(pauses, Pause(ABOUT, name, now))
-    await journal.facts.set(key, plain_pauses(pauses))
-    order = (await ordered(journal, settings)).also(names, now)
-    await journal.facts.set(_key(settings), plain(order))
-    return order
+    return await orders.give_order(journal.facts, settings.network.known_as, names, int(time.time()))
 
 
 async def take_back(journal: History, settings: Settings) -> Order:
     """Forget what is ordered and not done, and return it. What is paused stays so. Raises JournalError."""
-    order = await ordered(journal, settings)
-    await journal.facts.set(_key(settings), None)
-    return order
+    return await orders.take_back(journal.facts, settings.network.known_as)
 
 
 def _is_done(of: Result) -> bool:
     return isinstance(of.decision, Hold) and asked_for(of.holds).reason in DONE
-
-
-def _key(settings: Settings) -> str:
-    return key_of(settings.network.chain_id, settings.network.name)

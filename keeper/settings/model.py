@@ -84,6 +84,11 @@ class Network:
     """``MultiSendCallOnly``: through it a Safe makes several calls at once."""
 
     @property
+    def known_as(self) -> tuple[int, str]:
+        """What the journal keeps things of this chain under: its id, and the network's name."""
+        return self.chain_id, self.name
+
+    @property
     def markets(self) -> tuple[VenueTable, ...]:
         """Lending markets."""
         return tuple(table for table in self.tables if family_of(table.venue) is Family.LENDING)

@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from keeper.journal import JournalError
-from keeper.web.controls import ControlError, PauseAsked, change
+from keeper.web.controls import ControlError, PanicAsked, PauseAsked, change, order
 from keeper.web.door import Access
 from keeper.web.sight import DRY_RUN, LIVE, Onlooker
 
@@ -65,6 +65,23 @@ class PauseWanted(BaseModel):
     )
 
 
+class PanicWanted(BaseModel):
+    """What `keeper panic NAME --live` orders, its name once more to confirm; or that what is ordered is called off."""
+
+    model_config = ConfigDict(extra="forbid")
+    chain: str = Field(max_length=100)
+    action: Literal["panic", "call_off"]
+    name: str = Field(default="", max_length=200)
+    confirm: str = Field(default="", max_length=200)
+
+
+class Ordered(BaseModel):
+    """What is ordered and not done."""
+
+    positions: list[str]
+    since: int
+
+
 _PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 REFUSED: dict[int | str, dict[str, Any]] = {
     413: {"content": _PLAIN, "description": "The body is too large."},
@@ -77,6 +94,12 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 CHANGE_REFUSED: dict[int | str, dict[str, Any]] = {
     **REFUSED,
     403: {"model": Fault, "description": "The second token is missing, wrong, or not set up."},
+}
+
+
+PANIC_REFUSED: dict[int | str, dict[str, Any]] = {
+    **CHANGE_REFUSED,
+    409: {"model": Fault, "description": "It is not declared, not confirmed, or no live keeper runs."},
 }
 
 
@@ -98,6 +121,7 @@ def router(sights: Sequence[Onlooker], access: Access, openapi: Callable[[], Dat
     ):
         api.add_api_route(path, endpoint)
     api.add_api_route("/control", of.control, methods=["POST"], tags=["change"], responses=CHANGE_REFUSED)
+    api.add_api_route("/panic", of.panic, methods=["POST"], tags=["change"], responses=PANIC_REFUSED)
     api.add_api_route("/openapi.json", of.described, include_in_schema=False)
     routes.include_router(api)
     return routes
@@ -157,6 +181,19 @@ class _Api:
             raise HTTPException(503, str(error)) from None
         paused: list[Data] = (await sight.glance())["paused"]
         return paused
+
+    async def panic(self, request: Request, wanted: PanicWanted, control_token: ControlToken = None) -> Ordered:
+        """Order what `keeper panic` does of a live keeper, or call it off. Needs the second token."""
+        if refused := await self.access.control_refusal(request, control_token):
+            raise HTTPException(*refused)
+        sight = self._of(wanted.chain)
+        try:
+            found = await order(sight, PanicAsked.of(wanted.model_dump()))
+        except ControlError as error:
+            raise HTTPException(409, str(error)) from None
+        except JournalError as error:
+            raise HTTPException(503, str(error)) from None
+        return Ordered(positions=list(found.positions), since=found.since)
 
     async def described(self) -> JSONResponse:
         return JSONResponse(self.openapi())

@@ -1,4 +1,4 @@
-"""What may be changed from the page, with the second token: a pause, and its end, as `keeper pause` writes it."""
+"""What may be changed from the page, with the second token: a pause and its end, and what `keeper panic` orders."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Self
 
+from keeper.core.panics import Order
 from keeper.core.pauses import ALL, KINDS, RULE, Pause, from_plain, key_of, plain, with_pause, without
+from keeper.journal import Journal, orders
 from keeper.settings.fields import as_period
-from keeper.web.sight import Onlooker
+from keeper.web.sight import LIVE, Onlooker
 
 
 class ControlError(Exception):
@@ -43,9 +45,7 @@ async def change(sight: Onlooker, asked: PauseAsked) -> None:
     known = of.rule_names if asked.kind == RULE else of.subject_names
     if asked.kind != ALL and name not in known:
         raise ControlError(f"there is no {asked.kind} {name[:60]!r} in the settings")
-    journal = await sight.journal()
-    if journal is None:
-        raise ControlError("there is no journal yet: start the keeper first")
+    journal = await _journal(sight)
     key, now = key_of(of.network.chain_id, of.network.name), int(sight.clock())
     there = tuple(p for p in from_plain(await journal.facts.get(key)) if not p.is_over(now))
     if asked.action == "pause":
@@ -55,6 +55,51 @@ async def change(sight: Onlooker, asked: PauseAsked) -> None:
         there = without(there, asked.kind, name)
     await journal.facts.set(key, plain(there))
     sight.forget()
+
+
+@dataclass(frozen=True, slots=True)
+class PanicAsked:
+    """What is asked: ``panic`` for a position, its name typed once more, or ``call_off`` of what is not done."""
+
+    action: str
+    name: str
+    confirmed: str
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Self:
+        """Return what a form or a request asks."""
+        return cls(*(given.get(key, "").strip() for key in ("action", "name", "confirm")))
+
+
+PANICS = ("panic", "call_off")
+
+
+async def order(sight: Onlooker, asked: PanicAsked) -> Order:
+    """Order it of the keeper that runs, or call off what was ordered; return what is ordered now.
+
+    Raises ControlError, JournalError. Only of a live keeper that judges blocks: an order that waited in the journal
+    would be carried out at a start that nobody connects with it.
+    """
+    journal, chain = await _journal(sight), sight.settings.network.known_as
+    if asked.action == "call_off":
+        await orders.take_back(journal.facts, chain)
+    else:
+        if asked.name not in sight.ways_out:
+            raise ControlError(f"no way out is declared for {asked.name[:60]!r}: [[panic]] in the settings")
+        if asked.confirmed != asked.name:
+            raise ControlError("type its name to confirm: nothing was ordered")
+        if (await sight.glance())["state"] != LIVE:
+            raise ControlError(f"no live keeper judges blocks here: use `keeper panic {asked.name} --live` instead")
+        await orders.give_order(journal.facts, chain, (asked.name,), int(sight.clock()))
+    sight.forget()
+    return await orders.ordered(journal.facts, chain)
+
+
+async def _journal(sight: Onlooker) -> Journal:
+    journal = await sight.journal()
+    if journal is None:
+        raise ControlError("there is no journal yet: start the keeper first")
+    return journal
 
 
 def _seconds(text: str) -> int | None:

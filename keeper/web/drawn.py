@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from math import ceil
 from typing import Any
 
+from keeper.core.units import WAD
 from keeper.journal import JournalError
+from keeper.journal.views import Glimpse
 from keeper.web.cards import Card, cards_of, trimmed
 from keeper.web.chart import Bound, Chart, DeedMark, Size, chart
 from keeper.web.sight import Onlooker
@@ -24,8 +28,8 @@ async def drawn_page(sight: Onlooker) -> Data:
     glance = await sight.glance()
     view = glance["view"]
     found = []
-    for _, one in cards_of(view):
-        charts = await _charts(sight, one, None, (SMALL_NARROW, SMALL_WIDE))
+    for subject, one in cards_of(view):
+        charts = await _charts(sight, one, None, (SMALL_NARROW, SMALL_WIDE), _now(view, subject, one))
         found.append({"card": one, "charts": charts})
     return glance | {"cards": found, "unseen": _unseen(sight, view)}
 
@@ -38,7 +42,8 @@ async def drawn(sight: Onlooker, name: str, span: str) -> Data:
     for subject, one in cards_of(view):
         if one.name != name:
             continue
-        cards.append({"card": one, "charts": await _charts(sight, one, RANGES[span], (NARROW, WIDE)), "seen": subject})
+        charts = await _charts(sight, one, RANGES[span], (NARROW, WIDE), _now(view, subject, one))
+        cards.append({"card": one, "charts": charts, "seen": subject})
     decisions, trouble = list[Data](), glance["trouble"]
     try:
         decisions = await sight.decisions(name, 50)
@@ -72,11 +77,22 @@ def levels_of(one: Card) -> list[Bound]:
     return found
 
 
-async def _charts(sight: Onlooker, one: Card, wanted_s: int | None, sizes: tuple[Size, Size]) -> tuple[Chart, ...]:
+def _now(view: Data, subject: Mapping[str, Any], one: Card) -> tuple[Glimpse, ...]:
+    """Return the figure of the view itself: the line ends at what the card says, and not at the last sample."""
+    seen = subject["seen"]
+    value = seen["delta"] if "delta" in seen else seen.get("figures", {}).get(one.measure)
+    return () if value is None or not seen.get("readable") else (Glimpse(view["at"], int(Decimal(value) * WAD)),)
+
+
+async def _charts(
+    sight: Onlooker, one: Card, wanted_s: int | None, sizes: tuple[Size, Size], newest: tuple[Glimpse, ...]
+) -> tuple[Chart, ...]:
     """Return the chart for a narrow and for a wide screen; of a day, or of as long as it is known."""
     now, span_s = int(sight.clock()), wanted_s or RANGES["24h"]
     try:
         samples = await sight.history(one.name, span_s)
+        if newest and (not samples or newest[0].at >= samples[-1].at > now - span_s):
+            samples = (*(one for one in samples if one.at < newest[0].at), *newest)
         if wanted_s is None and samples and (known_s := now - samples[0].at) < RANGES["1h"]:
             span_s = max(1, ceil(known_s / LEAST_S)) * LEAST_S
         deeds = [

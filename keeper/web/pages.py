@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from keeper.journal import JournalError
-from keeper.web.controls import ControlError, PauseAsked, change
+from keeper.web.controls import PANICS, ControlError, PanicAsked, PauseAsked, change, order
 from keeper.web.door import Access
 from keeper.web.drawn import RANGES, drawn, drawn_page
 from keeper.web.sight import Onlooker
@@ -86,7 +86,11 @@ class _Pages:
         if refused := await self.access.control_refusal(request, form.get("token")):
             return await self._control(request, refused[1], refused[0])
         try:
-            await change(_meant(self.sights, form.get("chain", "")), PauseAsked.of(form))
+            sight = _meant(self.sights, form.get("chain", ""))
+            if form.get("action") in PANICS:
+                await order(sight, PanicAsked.of(form))
+            else:
+                await change(sight, PauseAsked.of(form))
         except (ControlError, JournalError) as error:
             return await self._control(request, str(error), 422)
         return RedirectResponse("/control", 303)
@@ -100,7 +104,7 @@ class _Pages:
 
     async def _control(self, request: Request, refused: str = "", status: int = 200) -> HTMLResponse:
         chains = [await drawn_page(sight) for sight in self.sights]
-        named = [(s.name, s.settings.subject_names, s.settings.rule_names) for s in self.sights]
+        named = [(s.name, s.settings.subject_names, s.settings.rule_names, s.ways_out) for s in self.sights]
         return self._page("control.html", request, status, chains=chains, named=named, refused=refused)
 
     def _page(self, template: str, request: Request, status: int = 200, **given: Any) -> HTMLResponse:

@@ -13,11 +13,13 @@ from typing import Any
 
 from keeper.core.drills import from_plain as drilled
 from keeper.core.drills import key_of as drill_key
+from keeper.core.panics import plain
 from keeper.core.pauses import from_plain, key_of
 from keeper.core.rules import Rule
 from keeper.core.units import DAY_S, decimal_of
 from keeper.journal import Journal, JournalError, open_as_it_is
 from keeper.journal.decisions import Mode
+from keeper.journal.orders import ordered
 from keeper.journal.plain import decision_row, transaction_row
 from keeper.journal.views import Glimpse, scope_of
 from keeper.settings import Settings
@@ -80,7 +82,15 @@ class Onlooker:
         glance = await self.glance()
         newest = [rows[0] if (rows := glance[key]) else None for key in ("decisions", "transactions")]
         states = tuple((t["id"], t["state"]) for t in glance["transactions"])
-        return (glance["at"], glance["state"], str(newest[0]), states, str(glance["paused"]), glance["trouble"])
+        return (
+            glance["at"],
+            glance["state"],
+            str(newest[0]),
+            states,
+            str(glance["paused"]),
+            str(glance["ordered"]),
+            glance["trouble"],
+        )
 
     async def _glance(self) -> Data:
         network, now = self.settings.network, self.clock()
@@ -90,6 +100,7 @@ class Onlooker:
             "view": None,
             "at": None,
             "paused": [],
+            "ordered": None,
             "limits": [],
             "drill": None,
             "decisions": [],
@@ -115,6 +126,7 @@ class Onlooker:
             return
         glance["view"], glance["at"] = await self._newest(journal)
         glance["paused"] = await self.paused(journal)
+        glance["ordered"] = plain(await ordered(journal.facts, self.settings.network.known_as))
         glance["drill"] = await self._drill(journal)
         glance["decisions"] = [decision_row(d) for d in await journal.decisions.recent(DECISIONS)]
         glance["transactions"] = await self.transactions(TRANSACTIONS)
@@ -228,6 +240,12 @@ class Onlooker:
         """Return what was decided, newest first. Raises JournalError."""
         journal = await self.journal()
         return [decision_row(d) for d in await journal.decisions.recent(limit, name)] if journal else []
+
+    @property
+    def ways_out(self) -> dict[str, str]:
+        """What `keeper panic` does, by position: what was declared beforehand, in words."""
+        declared: tuple[Rule[Any], ...] = (*self.settings.panic_rules, *self.settings.perp_panic_rules)
+        return {r.position: f"{r.target}, by {', '.join(a.key for a in r.actions)}" for r in declared}
 
     def knows(self, name: str) -> bool:
         """Return whether a position or book is in the settings."""

@@ -66,8 +66,8 @@ def client() -> Any:
 def test_the_description_is_served_to_who_may_look(client: TestClient) -> None:
     """With every path under /api, the tokens, and the faults."""
     found = client.get("/api/openapi.json").json()
-    paths = {"/api/chains", "/api/glance", "/api/history", "/api/decisions", "/api/transactions", "/api/control"}
-    assert set(found["paths"]) == paths | {"/healthz", "/readyz"}
+    paths = {"/api/chains", "/api/glance", "/api/history", "/api/decisions", "/api/transactions"}
+    assert set(found["paths"]) == paths | {"/api/control", "/api/panic", "/healthz", "/readyz"}
     assert found["openapi"].startswith("3.1")
     assert {"401", "404", "503"} <= set(found["paths"]["/api/glance"]["get"]["responses"])
 

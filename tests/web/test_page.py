@@ -14,6 +14,7 @@ from page_scene import AT, CONTROL, NAMES, access, scene, seen, settings_at
 
 from keeper.journal import open_journal
 from keeper.settings.model import Secret
+from keeper.web.drawn import drawn_page
 from keeper.web.pages import _told
 from keeper.web.sight import Onlooker, Shelf
 
@@ -262,3 +263,15 @@ async def test_a_database_that_is_away_is_said_without_its_password(tmp_path: Pa
     assert "The journal could not" in page.text
     assert history.status_code == 503
     assert "PLANTED" not in page.text + glance.text + history.text
+
+
+async def test_the_line_ends_at_what_the_card_says(tmp_path: Path) -> None:
+    """A rescue since the last sample is in the chart: the figure of now is its last point."""
+    night = await scene(tmp_path)
+    view = (await night.sight.glance())["view"]
+    seen = next(s for s in view["subjects"] if s["name"] == "eth-loop")["seen"]
+    before = (await drawn_page(night.sight))["cards"][0]["charts"][0]
+    seen["figures"]["health_factor"] = "1.5000"
+    moved = (await drawn_page(night.sight))["cards"][0]["charts"][0]
+    assert moved.last != before.last
+    await night.sight.close()

@@ -20,7 +20,9 @@
     document.body.classList.toggle("is-lost", Date.now() - heard > LOST_MS);
   };
 
-  const isTyping = () => document.activeElement && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+  const isTyping = () =>
+    (document.activeElement && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) ||
+    [...document.querySelectorAll("form input:not([type=hidden])")].some((one) => one.value !== one.defaultValue);
 
   const look = async () => {
     if (busy) { again = true; return; }
