@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from keeper.journal import JournalError
-from keeper.web.controls import ControlError, PanicAsked, PauseAsked, change, order
+from keeper.web.controls import ControlError, OrderAsked, PauseAsked, change, order
 from keeper.web.door import Access
 from keeper.web.sight import DRY_RUN, LIVE, Onlooker
 
@@ -188,7 +188,7 @@ class _Api:
             raise HTTPException(*refused)
         sight = self._of(wanted.chain)
         try:
-            found = await order(sight, PanicAsked.of(wanted.model_dump()))
+            found = await order(sight, OrderAsked.of(wanted.model_dump()))
         except ControlError as error:
             raise HTTPException(409, str(error)) from None
         except JournalError as error:

@@ -58,7 +58,7 @@ async def change(sight: Onlooker, asked: PauseAsked) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class PanicAsked:
+class OrderAsked:
     """What is asked: ``panic`` for a position, its name typed once more, or ``call_off`` of what is not done."""
 
     action: str
@@ -74,7 +74,7 @@ class PanicAsked:
 PANICS = ("panic", "call_off")
 
 
-async def order(sight: Onlooker, asked: PanicAsked) -> Order:
+async def order(sight: Onlooker, asked: OrderAsked) -> Order:
     """Order it of the keeper that runs, or call off what was ordered; return what is ordered now.
 
     Raises ControlError, JournalError. Only of a live keeper that judges blocks: an order that waited in the journal

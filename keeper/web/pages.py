@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from keeper.journal import JournalError
-from keeper.web.controls import PANICS, ControlError, PanicAsked, PauseAsked, change, order
+from keeper.web.controls import PANICS, ControlError, OrderAsked, PauseAsked, change, order
 from keeper.web.door import Access
 from keeper.web.drawn import RANGES, drawn, drawn_page
 from keeper.web.sight import Onlooker
@@ -88,7 +88,7 @@ class _Pages:
         try:
             sight = _meant(self.sights, form.get("chain", ""))
             if form.get("action") in PANICS:
-                await order(sight, PanicAsked.of(form))
+                await order(sight, OrderAsked.of(form))
             else:
                 await change(sight, PauseAsked.of(form))
         except (ControlError, JournalError) as error:
