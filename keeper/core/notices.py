@@ -41,9 +41,9 @@ class Ended:
 
 
 def sentence(*parts: str) -> str:
-    """Return parts as sentences: each begins in upper case and ends with one full stop; empty ones are left out."""
+    """Return parts as sentences: each begins in upper case and ends with one stop or mark; empty ones are left out."""
     whole = [part.strip().rstrip(".") for part in parts]
-    return " ".join(f"{part[0].upper()}{part[1:]}." for part in whole if part)
+    return " ".join(f"{part[0].upper()}{part[1:]}{'' if part[-1] in '?!' else '.'}" for part in whole if part)
 
 
 def printable(text: str) -> str:

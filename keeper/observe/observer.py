@@ -16,6 +16,7 @@ from keeper.observe.delivery import Alarm
 from keeper.observe.drill_voice import say_drill, say_drill_failed
 from keeper.observe.gauges import Gauges
 from keeper.observe.holds import HoldsHeard
+from keeper.observe.outage import Outage
 from keeper.observe.pulse import Pulse
 from keeper.observe.voice import QUIET_S, Voice
 
@@ -48,6 +49,7 @@ class Observer:
         holds = HoldsHeard(self.voice, self._gauges, mode, clock)
         self.judged, self.stays_at_rest = holds.judged, holds.stays_at_rest
         self._perps: dict[str, str] = {}
+        self._outage = Outage(clock)
 
     @property
     def alarms(self) -> list[str]:
@@ -111,6 +113,7 @@ class Observer:
         shown = {name: ratio_text(health[name]) for name in lowest}
         more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
         perps = {"perps": self._perps} if self._perps else {}
+        self._outage.over()
         passed = self._pulse.beat(health, seconds)
         log = self._log.debug if passed is None else self._log.info
         since = {"blocks": passed.blocks, "slowest_ms": passed.slowest_ms} if passed and passed.blocks > 1 else {}
@@ -124,6 +127,8 @@ class Observer:
     def node_away(self, detail: str, attempt: int) -> None:
         """The node does not answer; positions are unknown until it does."""
         self._line("error", "node_away", "node_away", detail=detail, attempt=attempt)
+        if not self._outage.again(attempt):
+            return  # a hiccup: the next try may do
         body = sentence(detail, "The positions are not being watched", Reason.NODE_AWAY.remedy)
         self.raise_alarm("node_away", "The node does not answer", body, name="the node answers again")
 

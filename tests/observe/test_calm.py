@@ -104,7 +104,7 @@ def test_however_a_node_flaps_the_owner_is_not_flooded(stage: Stage, away_s: int
 
 def test_a_node_that_is_back_is_told_on_the_same_channel(stage: Stage) -> None:
     """Once it has stayed."""
-    stage.observer.node_away("connection refused", 1)
+    stage.observer.node_away("connection refused", 3)
     stage.clock.now += 120
     stage.observer.node_back(120)
     for number in range(3):
@@ -140,3 +140,24 @@ def test_a_line_for_people_reads_from_the_position_on() -> None:
     assert rendered(None, "warning", told | {"timestamp": "2026-11-27T01:00:00Z"}).endswith(
         "live  ALARM No new block. Is it stuck?"
     )
+
+
+def test_one_hiccup_of_a_node_is_in_the_log_and_rings_nobody(stage: Stage) -> None:
+    """A read that fails once and is well at the next try, now and then for a day: a line each, no alarm."""
+    for number in range(24):
+        stage.observer.node_away("asked for block 780, answered from one that is 12 s newer", 1)
+        stage.clock.now += 0.3
+        stage.observer.block(number, {"loop": wad("1.8")}, 0.02)
+        stage.clock.now += 3600
+    assert stage.titles == []
+    assert len([line for line in stage.lines if line["event"] == "node_away"]) == 24
+
+
+@pytest.mark.parametrize("passes_s", [3.0, 60.0])
+def test_an_outage_that_lasts_is_heard_whatever_counts_its_tries(stage: Stage, passes_s: float) -> None:
+    """Within seconds: a cycle that fails counts each try as the first."""
+    stage.observer.node_away("connection refused", 1)
+    assert stage.titles == []
+    stage.clock.now += passes_s
+    stage.observer.node_away("connection refused", 1)
+    assert stage.titles == ["The node does not answer"]

@@ -34,7 +34,7 @@ def test_what_is_over_before_it_lasted_rings_nobody() -> None:
     """A node that was away for a minute."""
     clock, usual, further = Clock(), Recorder(), Recorder()
     observer = Observer("live", usual, 3600, clock, escalation=further)
-    observer.node_away("connection refused", 1)
+    observer.node_away("connection refused", 3)
     for _ in range(3):
         clock.now += 60
         observer.node_back(60)
