@@ -6,12 +6,13 @@ Which it is is seen from the text. What is not one of them, or contradicts itsel
 from __future__ import annotations
 
 import csv
+import io
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 import orjson
 
@@ -47,12 +48,16 @@ class PriceFile:
     """Where each bar stands in the file."""
 
 
+Cells = tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     form: str
-    rows: list[tuple[int, tuple[str, ...]]]
-    """By number in the file: time, open, high, low, close."""
-    symbol: str | None = None
+    rows: Iterator[tuple[int, Cells]]
+    """By number in the file: time, open, high, low, close. One at a time: a year of minutes has half a million."""
+    symbols: set[str] = field(default_factory=set)
+    """Those that the rows read so far name."""
 
 
 def price_file(text: str) -> PriceFile:
@@ -60,9 +65,13 @@ def price_file(text: str) -> PriceFile:
     if text[:4] == "PAR1":
         raise BadPriceFileError("is Parquet, which is not read here: write it as CSV (timestamp,open,high,low,close)")
     read = _json(text) if text.lstrip()[:1] in ("[", "{") else _csv(text)
-    if not read.rows:
+    parsed = [(number, _numbers(number, row)) for number, row in islice(read.rows, MOST_ROWS + 1)]
+    if not parsed:
         raise BadPriceFileError("holds no row of prices")
-    parsed = [(number, _numbers(number, row)) for number, row in read.rows]
+    if len(parsed) > MOST_ROWS:
+        raise BadPriceFileError(f"has more than {MOST_ROWS} rows")
+    if len(read.symbols) > 1:
+        raise BadPriceFileError(f"holds prices of several assets: {', '.join(sorted(read.symbols)[:3])}")
     if parsed[0][1][0] > parsed[-1][1][0]:
         parsed.reverse()  # newest first, as CryptoDataDownload has them
     seconds = _step([row[0] for _, row in parsed])
@@ -70,7 +79,7 @@ def price_file(text: str) -> PriceFile:
         found = bars((row for _, row in parsed), seconds)
     except BadHistoryError as error:
         raise BadPriceFileError(f"line {parsed[error.row - 1][0]}: {error.why}; mend that row, or delete it") from None
-    return PriceFile(found, read.symbol, read.form, array("Q", (number for number, _ in parsed)))
+    return PriceFile(found, next(iter(read.symbols), None), read.form, array("Q", (number for number, _ in parsed)))
 
 
 def _json(text: str) -> _Rows:
@@ -80,19 +89,19 @@ def _json(text: str) -> _Rows:
         raise BadPriceFileError(f"is no JSON ({error})") from None
     if not isinstance(rows, list) or not all(isinstance(r, list) and len(r) >= _BARE for r in rows):
         raise BadPriceFileError("is JSON, and no list of [time, open, high, low, close, volume] as freqtrade writes it")
-    return _Rows("freqtrade", [(i, tuple(str(x) for x in row[:_BARE])) for i, row in enumerate(rows, 1)])
+    return _Rows("freqtrade", ((i, tuple(str(x) for x in row[:_BARE])) for i, row in enumerate(rows, 1)))
 
 
 def _csv(text: str) -> _Rows:
     lines = _lines(text)
-    form = "CSV"
-    if lines and "cryptodatadownload" in ",".join(lines[0][1]).lower():
-        form, lines = "CryptoDataDownload", lines[1:]
-    if not lines:
+    form, first = "CSV", next(lines, None)
+    if first is not None and "cryptodatadownload" in ",".join(first[1]).lower():
+        form, first = "CryptoDataDownload", next(lines, None)
+    if first is None:
         raise BadPriceFileError("is empty")
-    head = [cell.strip().lower() for cell in lines[0][1]]
+    head = [cell.strip().lower() for cell in first[1]]
     if _is_number(head[1] if len(head) > 1 else ""):
-        return _without_head(head, lines)
+        return _without_head(head, chain((first,), lines))
     form = "Binance klines" if "open_time" in head or "open time" in head else form
     time = next((head.index(t) for t in _TIMES if t in head), None)
     places = [head.index(p) for p in _PRICES if p in head]
@@ -100,30 +109,26 @@ def _csv(text: str) -> _Rows:
         raise BadPriceFileError(
             f"has the columns {', '.join(head)[:80]}; it needs timestamp, open, high, low and close"
         )
-    return _Rows(form, list(_picked(lines[1:], (time, *places))), _one_symbol(head, lines[1:]))
+    symbols, named = set[str](), next((head.index(s) for s in _SYMBOLS if s in head), None)
+    return _Rows(form, _picked(lines, (time, *places), named, symbols), symbols)
 
 
-def _lines(text: str) -> list[tuple[int, list[str]]]:
-    """Return the rows by number in the file, divided by what divides the first of them most often."""
-    whole = text.splitlines()
-    begin = "\n".join(islice((line for line in whole if line.strip()), 3))
-    delimiter = max(_DELIMITERS, key=begin.count)
-    rows = csv.reader(whole, delimiter=delimiter)
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows by number in the file, divided by what divides the first of them most often."""
+    begin = "\n".join(islice((line for line in io.StringIO(text) if line.strip()), 3))
+    rows = csv.reader(io.StringIO(text), delimiter=max(_DELIMITERS, key=begin.count))
     try:
-        lines = [(i, row) for i, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+        yield from ((i, row) for i, row in enumerate(rows, 1) if any(cell.strip() for cell in row))
     except csv.Error as error:
         raise BadPriceFileError(f"is no text of rows ({error})") from None
-    if len(lines) > MOST_ROWS:
-        raise BadPriceFileError(f"has more than {MOST_ROWS} rows")
-    return lines
 
 
-def _without_head(head: Sequence[str], lines: list[tuple[int, list[str]]]) -> _Rows:
+def _without_head(head: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> _Rows:
     """Return rows that only their order explains: another order than time, open, high, low, close is no bar."""
     if len(head) < _BARE:
         raise BadPriceFileError("has no head: write timestamp,open,high,low,close above the rows")
     form = "Binance klines" if len(head) >= _KLINE - 1 else "CSV"
-    return _Rows(form, list(_picked(lines, range(_BARE))))
+    return _Rows(form, _picked(lines, range(_BARE), None, set()))
 
 
 def _is_number(cell: str) -> bool:
@@ -134,21 +139,16 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _picked(lines: Sequence[tuple[int, list[str]]], places: Sequence[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _picked(
+    lines: Iterator[tuple[int, list[str]]], places: Sequence[int], named: int | None, symbols: set[str]
+) -> Iterator[tuple[int, Cells]]:
+    """Yield the cells at some places, and add what symbols there are."""
     for number, row in lines:
         if len(row) <= max(places):
             raise BadPriceFileError(f"line {number}: has {len(row)} columns only")
+        if named is not None and named < len(row):
+            symbols.add(row[named].strip().upper())
         yield number, tuple(row[i] for i in places)
-
-
-def _one_symbol(head: Sequence[str], lines: Sequence[tuple[int, list[str]]]) -> str | None:
-    place = next((head.index(s) for s in _SYMBOLS if s in head), None)
-    if place is None:
-        return None
-    found = {row[place].strip().upper() for _, row in lines if len(row) > place}
-    if len(found) > 1:
-        raise BadPriceFileError(f"holds prices of several assets: {', '.join(sorted(found)[:3])}")
-    return next(iter(found), None)
 
 
 def _numbers(number: int, row: tuple[str, ...]) -> tuple[int, int, int, int, int]:
