@@ -927,8 +927,8 @@ MUTANTS = (
     # permits, savings, and what sells within a bundle
     Mutant(
         "keeper/execution/bundles.py",
-        "if any(not isinstance(bundle.flows[i], Permits) for i in bundle.may_fail):",
-        "if all(not isinstance(bundle.flows[i], Permits) for i in bundle.may_fail):",
+        "if any(not _is_word(bundle.flows[i]) for i in bundle.may_fail):",
+        "if all(not _is_word(bundle.flows[i]) for i in bundle.may_fail):",
         "tests/execution/test_policy_bundles.py",
     ),
     Mutant(
@@ -978,5 +978,36 @@ MUTANTS = (
         "if most is not None and cost.total * BPS > moved * most:",
         "if most is not None and cost.total * BPS < moved * most:",
         "tests/core/lending/test_swap_plans.py",
+    ),
+    # who may act for all of an account
+    Mutant(
+        "keeper/execution/policy.py",
+        "    for agent in purse.entrusted:",
+        "    for agent in ():",
+        "tests/execution/test_agents_judged.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "_refuse(word.is_on and not grant.may_take,",
+        "_refuse(word.is_on and grant.may_take,",
+        "tests/execution/test_agents_judged.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        '_refuse(grant.signer != grant.owner, "a guardian only pays in: it lets nobody act for the owner")',
+        '_refuse(False, "a guardian only pays in: it lets nobody act for the owner")',
+        "tests/execution/test_agents_judged.py",
+    ),
+    Mutant(
+        "keeper/execution/bundles.py",
+        "    for agent in still:",
+        "    for agent in ():",
+        "tests/execution/test_agents_judged.py",
+    ),
+    Mutant(
+        "keeper/execution/bundles.py",
+        "return isinstance(flow, Permits) or (isinstance(flow, Entrusts) and flow.is_on)",
+        "return isinstance(flow, Permits | Entrusts)",
+        "tests/execution/test_agents_judged.py",
     ),
 )

@@ -85,6 +85,7 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef, *, has_
         findings += doctor_market.examine_market(engine, settings, snapshot)
         findings += await doctor_market.examine_trust(engine, snapshot)
         findings += await doctor_market.examine_agents(engine, snapshot)
+        findings += doctor_market.examine_second_lines(settings, snapshot)
         findings += doctor_rules.examine_rules(engine, snapshot)
         drilled, gas = await doctor_drill.examine_drill(engine, snapshot)
         findings += drilled

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from keeper.cli.doctor_findings import Finding, failing, fine, warning
 from keeper.cli.words import short_address
+from keeper.core.lending.metrics import HEALTH_FACTOR
+from keeper.core.lending.position import SecondLine
+from keeper.core.metrics import Trigger
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt, OraclePrice, price_doubts
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
+from keeper.core.units import ratio_text
 from keeper.service.opened import Opened
 from keeper.settings import Settings
 
@@ -70,6 +75,27 @@ def _lenders(settings: Settings, snapshot: Snapshot) -> Iterator[Finding]:
             if short:
                 text = f"has less {', '.join(short)} than {loan.name} owes: rounds would take its place"
                 yield warning(f"lender {name}", text, "nothing to do; smaller loans still go through it")
+
+
+def examine_second_lines(settings: Settings, snapshot: Snapshot) -> Iterator[Finding]:
+    """Say of each contract that sells before liquidation whether the owner let it, and whether it comes first."""
+    for loan in snapshot.loans:
+        named = [rule for rule in settings.rules if rule.position == loan.name and rule.actions]
+        for line in loan.second_lines:
+            topic, health = f"second line of {loan.name}", ratio_text(line.begins_at)
+            if not line.is_let:
+                text = f"{line.contract} may not act: it would sell a part below health {health}, also without a keeper"
+                yield warning(topic, text, "to let it is your own act (Morpho's setAuthorization); a keeper never does")
+            elif named and not any(_before(rule.trigger, line) for rule in named):
+                text = f"{line.contract} sells below health {health}, above every rule's trigger: it comes first"
+                yield warning(topic, text, "raise `when.health_factor_below` above it, or take its authorisation back")
+            else:
+                yield fine(topic, f"{line.contract} sells a part below health {health}, also without a keeper")
+
+
+def _before(trigger: Trigger[Any], line: SecondLine) -> bool:
+    """Return whether a rule acts above where a second line begins, as far as its trigger is about health."""
+    return trigger.metric.key != HEALTH_FACTOR.key or trigger.bound > line.begins_at
 
 
 async def examine_agents(engine: Opened, snapshot: Snapshot) -> list[Finding]:

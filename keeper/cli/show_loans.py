@@ -31,7 +31,17 @@ def print_loan(console: Console, seen: Data) -> None:
     if (least := seen["liquidates"]["least_move"]) is not None:
         at_once = f"{percent(seen['liquidates']['all_at_once'], 1)} where all move against it at once"
         console.print(f"liquidated when {_moves(least)}, or by {at_once}", markup=False, soft_wrap=True)
+    for line in seen.get("second_lines", ()):
+        console.print(_second_line(line), markup=False, soft_wrap=True)
     print_rules(console, seen)
+
+
+def _second_line(line: Data) -> str:
+    first, health = line["first"], short(line["begins_at_health"])
+    share, extra = percent(first["share"], 1), percent(first["penalty"], 1)
+    what = f"up to {share} of the debt for {extra} of it, below health {health}"
+    state = f"sells {what}, with or without a keeper" if line["is_let"] else f"would sell {what}; you have not let it"
+    return f"second line {line['contract']} {state}"
 
 
 def _row(one: Data) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from keeper.cli.charts import bars, lines
 from keeper.cli.words import time_text
-from keeper.core.units import WAD, duration, usd_text
+from keeper.core.units import WAD, Wad, duration, ratio_text, usd_text
 
 Data = dict[str, Any]
 DEFINITIONS = {
@@ -70,6 +70,9 @@ def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
         f", the first of it {_usd(of['taken_first_usd'])} by the venue's own rule" if "taken_first_usd" in of else ""
     )
     yield f"liquidation would take {_usd(of['taken_usd'])} at the most{first}"
+    if line := of.get("second_line"):
+        begins, first = ratio_text(Wad(int(line["begins_at_health"]))), _usd(line["taken_usd"])
+        yield f"before it, below health {begins}, {line['contract']} sells a part: at first for {first}"
     if of["put"]:
         within = duration(of["put"]["horizon_s"])
         yield f"a put that pays from there for {within} would cost {_usd(of['put']['cost_usd'])}"

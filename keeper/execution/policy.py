@@ -231,7 +231,7 @@ def _check_trust(word: Entrusts, grant: Grant) -> None:
     """
     who = grant.signer if word.beneficiary is None else word.beneficiary
     _refuse(grant.signer != grant.owner, "a guardian only pays in: it lets nobody act for the owner")
-    _refuse(who != grant.owner, f"{who} is not the owner")
+    _refuse(who != grant.owner, f"a word of {who}, who is not the owner")
     _refuse(word.is_on and not grant.may_take, "the rule lets nothing be taken out or sold")
     deadline = word.deadline or 0
     _refuse(deadline > grant.deadline, f"a word of the owner's until {deadline}, later than {grant.deadline}")

@@ -133,7 +133,11 @@ VENUES: Mapping[str, Venue] = {
         Venue(
             "morpho_blue",
             Family.LENDING,
-            (*_addresses("morpho"), Key("since", Form.BLOCK, is_needed=False, usual=(0,))),
+            (
+                *_addresses("morpho"),
+                Key("since", Form.BLOCK, is_needed=False, usual=(0,)),
+                Key("pre_liquidations", Form.MARKETS, is_needed=False),
+            ),
             must_name=("market",),
             has_parts=True,
             price_words=("insufficient collateral",),

@@ -158,6 +158,19 @@ class MorphoDesk:
         adapter = self.chain.deploy("BundlerAaveAdapter", bundler, pool, sender=self.admin).address
         return {"bundler": bundler, "general_adapter": general, "lender": self.blue.address, "adapter": adapter}
 
+    def second_line(
+        self,
+        id_: str,
+        pre_lltv: str = "0.80",
+        share: tuple[str, str] = ("0.2", "0.5"),
+        extra: tuple[str, str] = ("0.01", "0.04"),
+    ) -> Contract:
+        """A pre-liquidation contract: ``share`` of the debt, ``extra`` beyond it, where it begins and where it ends."""
+        wad = lambda text: int(Decimal(text) * WAD)  # noqa: E731 - four numbers
+        low, high = (WAD + wad(x) for x in extra)
+        terms = wad(pre_lltv), wad(share[0]), wad(share[1]), low, high, self.oracles[id_].address
+        return self._deploy("SecondLine", self.blue.address, bytes.fromhex(id_[2:]), terms)
+
     def _have(self, symbol: str, owner: str, amount: int) -> None:
         """Mint what is missing, and approve it."""
         if (missing := amount - self.world.balance(symbol, owner)) > 0:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.apart import Apart
 
-OWN = ("contracts/FeedOracle.sol", "contracts/MorphoGeneralAdapter.sol")
+OWN = ("contracts/FeedOracle.sol", "contracts/MorphoGeneralAdapter.sol", "contracts/SecondLine.sol")
 MADE_FROM = ("package.json", "package-lock.json", ".npmrc", "compile.js", *OWN)
 MORPHO = Apart(Path(__file__).resolve().parent, MADE_FROM, (("npm", "ci"), ("node", "compile.js", "OUT")))
 

@@ -185,6 +185,38 @@ def test_a_guardian_pays_in_and_takes_nothing_out(scene: Scene, morpho: MorphoDe
     assert morpho.position(id_, scene.signer) == (0, 0, 0)
 
 
+def test_a_guardian_repays_a_part_and_takes_nothing_out(scene: Scene, morpho: MorphoDesk) -> None:
+    """Anybody may repay for another: what is owed falls, and nothing of the guardian's is left in the market."""
+    id_ = morpho.create("WETH", "USDC")
+    morpho.open(id_, scene.owner, 10 * ETHER, 13_100 * DOLLAR)
+    scene.signer_index = 1
+    scene.world.mint("USDC", scene.signer, 20_000 * DOLLAR)
+    scene.crash("1890")
+    keep(scene, morpho, id_, rules=POSITION.replace('"top_up", "repay", "deleverage"', '"repay"'))
+    shares = morpho.position(id_, scene.owner)[1]
+    row = once(scene, "--live")
+    assert row["outcome"]["kind"] == "restored", row
+    assert morpho.position(id_, scene.owner)[1] < shares
+    assert morpho.position(id_, scene.owner)[2] == 10 * ETHER
+    assert morpho.position(id_, scene.signer) == (0, 0, 0)
+    assert scene.world.token("USDC").functions.allowance(scene.signer, morpho.blue.address).call() == 0
+
+
+def test_what_a_liquidation_leaves_unpaid_is_nobody_s_debt_any_more(scene: Scene, morpho: MorphoDesk) -> None:
+    """Bad debt: all collateral is gone, the rest is written off; the position is empty, and that is reported."""
+    id_ = morpho.create("WETH", "USDC")
+    morpho.open(id_, scene.owner, 10 * ETHER, 13_100 * DOLLAR)
+    keep(scene, morpho, id_)
+    once(scene)
+    scene.world.set_price("WETH", "1000")
+    morpho.liquidate(id_, scene.owner, seized=10 * ETHER)
+    assert morpho.position(id_, scene.owner) == (0, 0, 0)
+    found = scene.keeper("once")
+    assert "was liquidated" in found.stdout + found.stderr
+    (row,) = scene.data("status")["positions"]
+    assert not row.get("holdings") or all(not float(h["borrowed"]) for h in row["holdings"]), row
+
+
 def test_a_guardian_who_could_take_out_is_shown(scene: Scene, morpho: MorphoDesk) -> None:
     """Doctor reads the contract: an authorisation is for everything, and a guardian needs none."""
     id_ = morpho.create("WETH", "USDC")

@@ -11,6 +11,7 @@ from proxy import RpcProxy
 from safe_scene import SafeScene
 from scenes import DOLLAR, ETHER
 
+from sandbox.morpho.desk import MorphoDesk
 from sandbox.safe.desk import SafeDesk
 from sandbox.world import World
 
@@ -173,3 +174,28 @@ def test_the_daemon_keeps_a_safe_and_asks_nothing_more_of_it_afterwards(scene: S
         assert keeper.stop() == 0
     assert (scene.nonce(), scene.safe_nonce()) == (1, 2)
     assert scene.health() == pytest.approx(1.6, rel=2e-3)
+
+
+def test_a_safe_s_market_of_morpho_is_restored_in_one_transaction(scene: SafeScene) -> None:
+    """It takes its own collateral out when it is called back: nobody is let act for it, at 0.985 too."""
+    morpho = MorphoDesk(scene.world)
+    id_ = morpho.create("WETH", "USDC")
+    morpho.open(id_, scene.safe, 100 * ETHER, 152_000 * DOLLAR)
+    scene.crash("1740")
+    assert morpho.health(id_, scene.safe) < 1
+    scene.write()
+    text = scene.config.read_text()
+    text = text.replace('venue = "aave_v3"\n', f'venue = "morpho_blue"\nmarket = "{id_}"\n', 1)
+    scene.config.write_text(text)
+    file = scene.folder / "network.toml"
+    file.write_text(file.read_text() + morpho.table())
+    before = scene.nonce()
+    code, row = scene.once("--live")
+    assert (code, (row["outcome"] or {}).get("kind")) == (0, "restored"), row
+    assert float(morpho.health(id_, scene.safe)) == pytest.approx(1.6, rel=5e-3)
+    assert scene.nonce() == before + 1
+    receipt = scene.world.w3.eth.get_transaction_receipt(row["outcome"]["transactions"][-1])
+    assert receipt["gasUsed"] <= 600_000
+    assert morpho.blue.functions.nonce(scene.safe).call() == 0
+    for symbol in ("WETH", "USDC"):
+        assert scene.world.token(symbol).functions.allowance(scene.safe, morpho.blue.address).call() == 0

@@ -189,6 +189,21 @@ class Beside:
 NOTHING_BESIDE = Beside()
 
 
+@dataclass(frozen=True, slots=True)
+class SecondLine:
+    """A contract that sells a part of an account before liquidation, for whoever calls it: see ``second_line``."""
+
+    contract: Address
+    begins_at: Wad
+    """The health factor below which it sells."""
+    share: tuple[Wad, Wad]
+    """How much of the debt it may repay at once: where it begins, and where liquidation does."""
+    penalty: tuple[Wad, Wad]
+    """What who calls it takes beyond the debt he pays, as a share of that debt: at both."""
+    is_let: bool
+    """Whether the owner let it act. That is the owner's own act, and a keeper's never."""
+
+
 @dataclass(frozen=True)
 class LendingPosition:
     """One account in one lending market at one block. ``reported`` are the protocol's own figures, where it gives any.
@@ -204,6 +219,8 @@ class LendingPosition:
     model: LendingModel
     reported: AccountFigures
     money: Money = DOLLARS
+    second_lines: tuple[SecondLine, ...] = ()
+    """Contracts that sell a part of it before liquidation begins, where the owner let them."""
     beside: Beside = field(default=NOTHING_BESIDE, compare=False, repr=False)
 
     @property
@@ -214,7 +231,15 @@ class LendingPosition:
     def at(self, block: BlockRef) -> LendingPosition:
         """Return the same account, read at another block."""
         return LendingPosition(
-            self.name, self.venue, self.owner, block, self.holdings, self.model, self.reported, self.money
+            self.name,
+            self.venue,
+            self.owner,
+            block,
+            self.holdings,
+            self.model,
+            self.reported,
+            self.money,
+            self.second_lines,
         )
 
     @cached_property

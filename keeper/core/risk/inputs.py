@@ -19,6 +19,7 @@ from keeper.core.lending.position import (
     Principal,
     Rates,
     Room,
+    SecondLine,
 )
 from keeper.core.lending.seizure import WHOLE, CloseRule
 from keeper.core.prices import OraclePrice
@@ -152,6 +153,7 @@ def _position(p: LendingPosition) -> Document:
         "owner": p.owner,
         "health_factor": str(p.reported.health_factor),
         "money": [str(p.money.dollars), str(p.money.unit)],
+        **({"second_lines": [_line(line) for line in p.second_lines]} if p.second_lines else {}),
         "holdings": [
             {
                 "asset": h.asset,
@@ -171,12 +173,24 @@ def _position(p: LendingPosition) -> Document:
     }
 
 
+def _line(of: SecondLine) -> Document:
+    ends = [[str(x) for x in pair] for pair in (of.share, of.penalty)]
+    return {"contract": of.contract, "begins_at": str(of.begins_at), "ends": ends, "is_let": of.is_let}
+
+
+def _line_of(given: Any) -> SecondLine:
+    share, penalty = ((Wad(int(pair[0])), Wad(int(pair[1]))) for pair in given["ends"])
+    contract, begins = Address(str(given["contract"])), Wad(int(given["begins_at"]))
+    return SecondLine(contract, begins, share, penalty, is_let=bool(given["is_let"]))
+
+
 def _loan(given: Any, block: BlockRef) -> LendingPosition:
     money = Money(int(given["money"][0]), int(given["money"][1]))
     holdings = tuple(_holding(h, money) for h in given["holdings"])
     figures = LINEAR.figures(holdings)
     name, venue, owner = str(given["name"]), str(given["venue"]), Address(str(given["owner"]))
-    return LendingPosition(name, venue, owner, block, holdings, LINEAR, figures, money)
+    lines = tuple(_line_of(line) for line in given.get("second_lines", ()))
+    return LendingPosition(name, venue, owner, block, holdings, LINEAR, figures, money, lines)
 
 
 def _holding(given: Any, money: Money) -> Holding:

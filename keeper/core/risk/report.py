@@ -15,6 +15,7 @@ from typing import Any
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.position import LendingPosition
+from keeper.core.lending.second_line import first_loss, standing
 from keeper.core.lending.seizure import WHOLE, CloseRule, at_the_edge, seized
 from keeper.core.prices import Doubt
 from keeper.core.risk import barrier, kou, option
@@ -26,7 +27,7 @@ from keeper.core.risk.stance import Stance, probability, seen_by_oracle, stance
 from keeper.core.risk.stress import is_dollar, taken
 from keeper.core.risk.tail import expected_shortfall, exposures, value_at_risk
 from keeper.core.risk.volatility import realised_at, unknown
-from keeper.core.units import BPS, DAY_S, INFINITE, WAD, Address, mul_div_down, mul_div_up
+from keeper.core.units import BPS, DAY_S, INFINITE, WAD, Address, Usd, mul_div_down, mul_div_up
 
 STEPS = 8
 """Steps of a path: between them it is bridged."""
@@ -75,6 +76,7 @@ def _position(
         "lost": [_lost(p, of.market, s, h) for h in of.horizons_s],
         "taken_usd": str(_taken(p)),
         "taken_first_usd": str(_taken_first(p, of.closes.get(p.name, WHOLE))),
+        "second_line": _second_line(p),
         "sensitivity": _sensitivity(of, p, s),
         "put": _put(p, s, of.horizons_s[-1]),
         "stress": [_shocked(x) for x in shocks(p)],
@@ -125,6 +127,15 @@ def _taken_first(p: LendingPosition, rule: CloseRule) -> int:
     if not p.reported.debt_value or p.reported.health_factor >= INFINITE:
         return 0
     return seized(at_the_edge(lending.account_of(p)), rule, most=1).loss
+
+
+def _second_line(p: LendingPosition) -> Document | None:
+    """Return the contract that sells a part before liquidation begins, and what its first sale costs, dollars."""
+    line = standing(p)
+    if line is None or not p.reported.debt_value:
+        return None
+    loss = first_loss(line, Usd(p.money.usd_up(p.reported.debt_value)))
+    return {"contract": line.contract, "begins_at_health": str(line.begins_at), "taken_usd": str(loss)}
 
 
 def _taken(p: LendingPosition) -> int:

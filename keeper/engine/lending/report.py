@@ -7,7 +7,7 @@ from keeper.core.lending import distances
 from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import Approve, Flash, Move, Swap
 from keeper.core.lending.plan import Plan
-from keeper.core.lending.position import Barred, Holding
+from keeper.core.lending.position import Barred, Holding, SecondLine
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.rules import Unjudged
@@ -44,6 +44,19 @@ def position(of: LendingPosition, account: lending.Loan | None) -> Data:
         **of.model.facts,
         "balances": [_balance(h, account) for h in of.held],
         "protocol": figures(of.reported),
+        **({"second_lines": [second_line(line) for line in of.second_lines]} if of.second_lines else {}),
+    }
+
+
+def second_line(of: SecondLine) -> Data:
+    """Return a contract that sells a part before liquidation begins, whether the owner let it or not."""
+    first, last = zip(of.share, of.penalty, strict=True)
+    return {
+        "contract": of.contract,
+        "is_let": of.is_let,
+        "begins_at_health": decimal_of(of.begins_at, 18),
+        "first": {"share": decimal_of(first[0], 18, 6), "penalty": decimal_of(first[1], 18, 6)},
+        "at_liquidation": {"share": decimal_of(last[0], 18, 6), "penalty": decimal_of(last[1], 18, 6)},
     }
 
 

@@ -76,7 +76,7 @@ class MorphoAccount:
         ages = age_reads(feeds)
 
         def decode(answers: Sequence[Answer]) -> LendingPosition:
-            seen = _seen(answers[0], self.usual_rate)
+            seen = _seen(answers[0], self.usual_rate, len(market.pre_liquidations))
             age = self._age(answers[1 : 1 + len(ages)])
             dollars = best(market.quoted.decode(answers[1 + len(ages) :]), seen.now)
             if dollars is None:
@@ -119,6 +119,7 @@ class MorphoAccount:
             _BLUE.position.read(of.blue, id_, self.owner),
             _ORACLE.price.read(of.params.oracle),
             _IRM.rateAtTarget.read(of.params.irm, id_),
+            *(_BLUE.isAuthorized.read(of.blue, self.owner, line.contract) for line in of.pre_liquidations),
         )
         return Read(of.multicall, multicall3.encode(inside), GAS)
 
@@ -143,7 +144,12 @@ class MorphoAccount:
         stated = dollars.updated_at, None, dollars.heartbeat_s
         second = OraclePrice(loan.asset, loan.symbol, dollars.answer, params.oracle, *stated)
         holdings = _pledged(collateral, first, seen, params.lltv), _owed(loan, second, seen)
-        return LendingPosition(name, "morpho_blue", self.owner, block, holdings, model, model.figures(holdings))
+        lines = tuple(
+            line.line(params.lltv, is_let=is_let)
+            for line, is_let in zip(market.pre_liquidations, seen.let, strict=True)
+        )
+        figures = model.figures(holdings)
+        return LendingPosition(name, "morpho_blue", self.owner, block, holdings, model, figures, second_lines=lines)
 
     def _age(self, answers: Sequence[Answer]) -> Age:
         collateral, loan = self.market.listings
@@ -171,14 +177,16 @@ class _Seen:
     price: int
     rate: int
     answer: bytes
+    let: tuple[bool, ...] = ()
+    """By pre-liquidation contract: whether the owner let it act."""
 
 
-def _seen(answer: Answer, usual: int | None) -> _Seen:
+def _seen(answer: Answer, usual: int | None, lines: int) -> _Seen:
     """Return what the read says. Raises ReadFailedError where a figure is missing or interest was not accrued."""
     if answer is None:
         raise _unreadable("Multicall3 did not answer for Morpho")
     try:
-        inside = multicall3.decode(answer, _INSIDE)
+        inside = multicall3.decode(answer, _INSIDE + lines)
     except multicall3.BadAnswerError as error:
         raise _unreadable(f"Multicall3 answered nonsense for Morpho ({error})") from None
     (now,) = multicall3.timestamp().decode(inside[0])
@@ -196,7 +204,8 @@ def _seen(answer: Answer, usual: int | None) -> _Seen:
     rate = usual if found is None else found
     if rate is None:
         raise _unreadable("the market's rate model does not say what a debt costs")
-    return _Seen(now, after, shares, collateral, price, rate, answer)
+    let = tuple(bool((_BLUE.isAuthorized.decode_or_none(said) or (0,))[0]) for said in inside[_INSIDE:])
+    return _Seen(now, after, shares, collateral, price, rate, answer, let)
 
 
 def _unreadable(what: str) -> ReadFailedError:

@@ -13,7 +13,8 @@ from keeper.venues.ports import Discovery, Owned, OwnedByLogs, Site, VenueTable
 
 def find_market(site: Site, table: VenueTable) -> Discovery[MorphoMarket]:
     """Find a market's terms, tokens and feeds. Raises ReadFailedError."""
-    return (yield from discover_market(table.addresses["morpho"], table.part, table.name, site.multicall3))
+    lines = tuple(table.markets.values())
+    return (yield from discover_market(table.addresses["morpho"], table.part, table.name, site.multicall3, lines))
 
 
 def owned_by_logs(table: VenueTable, owner: Address) -> OwnedByLogs:

@@ -18,6 +18,7 @@ from keeper.venues.morpho_blue.account import MorphoAccount
 from keeper.venues.morpho_blue.agency import MorphoAgency
 from keeper.venues.morpho_blue.calls import encode_move
 from keeper.venues.morpho_blue.effects import blue_decoder
+from keeper.venues.morpho_blue.pre_liquidation import PreLiquidation, discover_pre_liquidations
 from keeper.venues.ports import Agency, Answer, Discovery, LendingAccount, Probe, Read, ReadFailedError
 
 _BLUE, _ERC20 = load("morpho_blue"), load("erc20")
@@ -57,6 +58,8 @@ class MorphoMarket(Listings[MarketToken]):
     """What the oracle multiplies to price the collateral, as far as it says."""
     quote_feeds: tuple[Address, ...] = ()
     """What it divides by, to price the loan."""
+    pre_liquidations: tuple[PreLiquidation, ...] = ()
+    """Those of this market that the network file names."""
     quoted: Probe[tuple[Quoted | None, ...]] = NOBODY_SAYS
     """Who says what the loan is worth in dollars."""
 
@@ -153,7 +156,9 @@ class MorphoMarket(Listings[MarketToken]):
         return _ORACLE.price.read(self.params.oracle, gas=60_000)
 
 
-def discover_market(blue: Address, id_: str, name: str, multicall: Address) -> Discovery[MorphoMarket]:
+def discover_market(
+    blue: Address, id_: str, name: str, multicall: Address, pre_liquidations: Sequence[Address] = ()
+) -> Discovery[MorphoMarket]:
     """Find a market by its id. Raises ReadFailedError where the contract has none of that id."""
     answers = yield (_BLUE.idToMarketParams.read(blue, bytes.fromhex(id_[2:])),)
     loan, collateral, oracle, irm, lltv = _BLUE.idToMarketParams.decode(answers[0])
@@ -173,4 +178,5 @@ def discover_market(blue: Address, id_: str, name: str, multicall: Address) -> D
     base, quote = (
         tuple(address(f[0]) for f in part if f and address(f[0]) != NOBODY) for part in (feeds[:2], feeds[2:])
     )
-    return MorphoMarket(name, blue, id_, params, (first, second), multicall, base, quote)
+    lines = yield from discover_pre_liquidations(pre_liquidations, blue, id_)
+    return MorphoMarket(name, blue, id_, params, (first, second), multicall, base, quote, lines)
