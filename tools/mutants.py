@@ -963,8 +963,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/encoding.py",
-        "return sum(isinstance(m, Flash) and m.by_permit and m.route.tokens[0] == sold for m in before)",
-        "return 0 * sum(isinstance(m, Flash) and m.by_permit and m.route.tokens[0] == sold for m in before)",
+        "return sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)",
+        "return 0 * sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)",
         "tests/execution/test_policy_bundles.py",
     ),
     Mutant(

@@ -35,7 +35,7 @@ BLOCKS = 8
 
 
 def test_loans_on_four_protocols_live_through_one_crash(scene: Scene) -> None:
-    """All are well above their triggers; one Aave market is of the old revision. Others bring the pool back meanwhile."""
+    """All are well above their triggers; one Aave market is of the old revision. Others bring the pool back between."""
     world, owner = scene.world, scene.owner
     morpho, venus = MorphoDesk(world), VenusDesk(world, {"WETH": ("0.75", "0.80"), "USDC": ("0.80", "0.85")})
     comet = CometDesk(world).create("USDC", WETH=("0.825", "0.895", "0.95"))
