@@ -35,13 +35,13 @@ BLOCKS = 8
 
 
 def test_loans_on_four_protocols_live_through_one_crash(scene: Scene) -> None:
-    """All are well above their triggers; one Aave market is of the old revision. Others bring the pool back between."""
+    """All are well above their triggers; one Aave market is of the old revision. It owes another coin."""
     world, owner = scene.world, scene.owner
     morpho, venus = MorphoDesk(world), VenusDesk(world, {"WETH": ("0.75", "0.80"), "USDC": ("0.80", "0.85")})
     comet = CometDesk(world).create("USDC", WETH=("0.825", "0.895", "0.95"))
     id_, old = morpho.create("WETH", "USDC"), OldAaveDesk(world)
     scene.open()
-    old.open(owner, {"WETH": 10 * ETHER}, {"USDC": 12_900 * DOLLAR})
+    old.open(owner, {"WETH": 10 * ETHER}, {"DAI": 12_900 * ETHER})
     morpho.open(id_, owner, 10 * ETHER, 13_100 * DOLLAR)
     comet.open(owner, {"WETH": 10 * ETHER}, 13_600 * DOLLAR)
     venus.open(owner, {"WETH": 10 * ETHER}, {"USDC": 12_300 * DOLLAR})
@@ -65,8 +65,7 @@ def test_loans_on_four_protocols_live_through_one_crash(scene: Scene) -> None:
     for _ in range(BLOCKS):
         scene.keeper("once", "--live")
         world.mine()
-        world.align_pools()  # five sales are more than it bears at once
     found = {row["name"]: row for row in scene.data("status")["positions"]}
     assert all("figures" in row for row in found.values()), found
     healths = {name: Decimal(row["figures"]["health_factor"]) for name, row in found.items()}
-    assert all(health > Decimal("1.35") for health in healths.values()), healths
+    assert min(healths.values()) > Decimal("1.35"), {name: float(health) for name, health in healths.items()}
