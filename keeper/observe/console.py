@@ -12,6 +12,8 @@ from keeper.core.notices import printable
 COLOURS = {"warning": "\033[33m", "error": "\033[31m", "critical": "\033[1;31m", "debug": "\033[2m"}
 PLAIN = "\033[0m"
 SUBJECTS = ("position", "book")
+CALMING = "All clear"
+"""How the end of a trouble begins: it is no alarm to whoever reads the log."""
 WORDS = {
     "armed": "{plans} plans are ready for a price that has not come",
     "block": "block {number}: health {health}",
@@ -45,11 +47,15 @@ def rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
 
 
 def _alarm(given: dict[str, Any]) -> str:
-    return f"ALARM {given.get('title', '')}. {given.get('body', '')}".rstrip()
+    title = str(given.get("title", ""))
+    head = "" if title.startswith(CALMING) else "ALARM "
+    return f"{head}{title}. {given.get('body', '')}".rstrip()
 
 
 def _sentence(name: str, given: dict[str, Any]) -> str:
     given.pop("exc_info", None)
+    if given.get("reason") == given.get("kind"):
+        given.pop("reason", None)  # a plan that was restored was restored
     template = WORDS.get(name, name.replace("_", " "))
     named = {field for _, field, _, _ in Formatter().parse(template) if field}
     if not named <= given.keys():

@@ -42,7 +42,7 @@ class Housekeeping:
 
         scheduler = AsyncIOScheduler()
         often = {"trigger": "interval", "coalesce": True, "misfire_grace_time": None}
-        scheduler.add_job(self._engine.reader.forget, seconds=DISCOVER_EVERY_S, **often)
+        scheduler.add_job(self._forget, seconds=DISCOVER_EVERY_S, **often)
         if self.settings.names:
             scheduler.add_job(self._want_names, seconds=NAMES_EVERY_S, **often)
         scheduler.add_job(self._want_prune, seconds=PRUNE_EVERY_S, **often)
@@ -58,6 +58,9 @@ class Housekeeping:
         if self._prune_due:
             self._prune_due = False
             await self._prune()
+
+    def _forget(self) -> None:
+        self._engine.reader.forget()  # the one there is by then: reloaded settings have another
 
     def _want_names(self) -> None:
         self._names_due = True

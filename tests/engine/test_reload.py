@@ -17,6 +17,7 @@ from keeper.core.decide import Hold
 from keeper.core.lending.rules import LendingIntent
 from keeper.engine.cycle import cycle
 from keeper.service import reload as reloads
+from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
 from keeper.service.reload import Reloading, answer, wish
 from keeper.service.renewal import Renewal, renewal, take_up
@@ -245,3 +246,13 @@ async def test_a_wish_in_the_journal_is_answered_with_the_difference(
     assert await answer(one.engine.journal, one.settings, "of yesterday") is None
     listening.cancel()
     await reloading.close()
+
+
+async def test_what_is_done_between_blocks_is_done_with_the_reader_there_is_by_then() -> None:
+    """The half-hourly look at the market is about the reloaded settings' own: no part keeps the old reader."""
+    forgotten = list[str]()
+    engine: Any = SimpleNamespace(reader=SimpleNamespace(forget=lambda: forgotten.append("old")))
+    chores = Housekeeping(engine, SimpleNamespace(names=()))  # type: ignore[arg-type]
+    engine.reader = SimpleNamespace(forget=lambda: forgotten.append("new"))
+    chores._forget()
+    assert forgotten == ["new"]
