@@ -6,6 +6,7 @@ import pytest
 from morpho_scene import MorphoScene, kept_in_market
 from scenes import DOLLAR, ETHER, Scene
 
+from keeper.venues.codec.abi import load
 from sandbox.morpho.desk import MorphoDesk
 
 pytestmark = pytest.mark.world
@@ -104,3 +105,32 @@ def test_doctor_says_whether_the_adapter_may_act(lent: MorphoScene) -> None:
     assert "a plan lets it for one transaction" in said
     lent.authorise_adapter()
     assert "may act for all of the account, in every market" in " ".join(lent.scene.keeper("doctor").output.split())
+
+
+@pytest.mark.parametrize(("used", "status"), [(1, 1), (2, 0)])
+def test_a_stranger_who_uses_the_words_first_gains_nothing(lent: MorphoScene, used: int, status: int) -> None:
+    """The first alone: the rescue goes through all the same. Both: it reverts whole, and nobody may act after it."""
+    lent.fall_to("1.05")
+    world = lent.scene.world
+    before, held = world.snapshot(), lent.position()
+    row = lent.once("--live")
+    hash_ = row["outcome"]["transactions"][-1]
+    raw = world.rpc("eth_getRawTransactionByHash", hash_)
+    bundle = bytes(world.w3.eth.get_transaction(hash_)["input"])
+    world.revert(before)
+    (inner,) = load("bundler3").multicall.decode_inputs(bundle)
+    words = [data for to, data, *_ in inner if to.lower() == lent.morpho.blue.address.lower()]
+    stranger = world.role("liquidator")
+    for data in words[:used]:
+        sent = world.w3.eth.send_transaction({"from": stranger, "to": lent.morpho.blue.address, "data": data})
+        assert world.w3.eth.wait_for_transaction_receipt(sent)["status"] == 1
+    assert lent.adapter_may_act() is (used == 1)
+    again = world.rpc("eth_sendRawTransaction", raw)
+    receipt = world.w3.eth.wait_for_transaction_receipt(again)
+    assert (receipt["status"], lent.words_used()) == (status, 2)
+    assert not lent.adapter_may_act()
+    assert set(lent.left().values()) == {0}
+    if status:
+        assert float(lent.health()) == pytest.approx(1.6, rel=3e-3)
+    else:
+        assert lent.position() == held
