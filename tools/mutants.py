@@ -1010,4 +1010,34 @@ MUTANTS = (
         "return isinstance(flow, Permits | Entrusts)",
         "tests/execution/test_agents_judged.py",
     ),
+    Mutant(
+        "keeper/execution/signing.py",
+        "if bytes.fromhex(made.raw[2:]) != given:",
+        "if not given:",
+        "tests/execution/test_signers_elsewhere.py -k no_bit",
+    ),
+    Mutant(
+        "keeper/execution/signing.py",
+        "if _account_of(digest, v, r, s) == address",
+        "if _account_of(digest, v, r, s)",
+        "tests/execution/test_signers_elsewhere.py -k another_accounts",
+    ),
+    Mutant(
+        "keeper/web/telegram.py",
+        "if message.chat not in self._settings.chats:",
+        "if not self._settings.chats:",
+        "tests/web/test_telegram.py -k nobody_but",
+    ),
+    Mutant(
+        "keeper/web/telegram.py",
+        "if asked is None or self._clock() > asked.until:",
+        "if asked is None:",
+        "tests/web/test_telegram.py -k panic_wants",
+    ),
+    Mutant(
+        "keeper/settings/pinned.py",
+        "return table not in ANEW",
+        "return False",
+        "tests/settings/test_difference.py -k stays",
+    ),
 )
