@@ -15,10 +15,13 @@ from keeper.chain.client import Node
 from keeper.cli.common import Exit, fail, out
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text
+from keeper.core.account import Owned
+from keeper.core.family import Family
 from keeper.core.lending.position import LendingPosition
 from keeper.core.notices import printable
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
+from keeper.core.reasons import Reason
 from keeper.core.snapshot import Unreadable
 from keeper.core.starter import starter_of
 from keeper.core.units import Address, decimal_of, ratio_text
@@ -29,6 +32,7 @@ from keeper.settings import Settings, load
 from keeper.settings.draft import Draft, Drafted, quoted, shown
 from keeper.settings.fields import as_account, as_address, is_name, urls_in
 from keeper.venues.codec.quantities import quantity
+from keeper.venues.contracts.safe import owned_probe
 from keeper.venues.registry import VENUES
 
 ENVIRONMENT = "KEEPER_RPC_URL"
@@ -77,17 +81,38 @@ async def _found_and_written(wish: Wish, owner: str, signer: Address | None, net
         async with app.opened(settings, is_live=False, is_look=True) as engine:
             await engine.reader.blocks.check_chain()
             block, found = await census(engine.reader.blocks, settings.network, address)
+            owned = await engine.reader.read(block, owned_probe(address))
     readable = [one for one in found if not isinstance(one.seen, Unreadable)]
     drafted = tuple(Drafted(one.position, _seen(one), starter_of(_read(one))) for one in readable)
     if drafted:
-        is_own = signer == address
+        safe = address if owned is not None and _acts_for(signer, owned, settings, drafted) else None
+        is_own = signer == address or safe is not None
         wish.file.write_text(
-            Draft(_beside(wish.file, network), wish.rpc_url, block.number, owner, signer, is_own, drafted).text(),
+            Draft(_beside(wish.file, network), wish.rpc_url, block.number, owner, signer, is_own, drafted, safe).text(),
             encoding="utf-8",
         )
         load(wish.file)  # what is written here must be readable there: a defect otherwise
     _show(wish, settings, block.number, found, drafted)
+    if owned is not None and not wish.as_json:
+        out().print(_of_safe(signer, owned), soft_wrap=True)
     return Exit.FINE if len(readable) == len(found) else Exit.FAILED
+
+
+def _acts_for(signer: Address | None, owned: Owned, settings: Settings, drafted: Sequence[Drafted]) -> bool:
+    """Return whether a signer may act for the Safe that owns all of this."""
+    are_loans = all(VENUES[one.position.venue].family is Family.LENDING for one in drafted)
+    return signer in owned.owners and owned.threshold == 1 and are_loans and settings.network.multi_send is not None
+
+
+def _of_safe(signer: Address | None, owned: Owned) -> str:
+    """Return in words that the owner is a Safe, and what that asks for."""
+    asks = "one signature suffices" if owned.threshold == 1 else f"it asks for {owned.threshold} signatures"
+    said = f"The owner is a Safe of {len(owned.owners)} owners: {asks}."
+    if owned.threshold > 1:
+        return f"{said} To have more than alarms, {Reason.SAFE_THRESHOLD.remedy}."
+    if signer in owned.owners:
+        return said
+    return f"{said} Name one of its owners by --signer, so that it is kept whole: {', '.join(owned.owners[:5])}."
 
 
 def _show(wish: Wish, settings: Settings, block: int, found: Sequence[Found], drafted: Sequence[Drafted]) -> None:

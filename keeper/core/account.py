@@ -12,6 +12,14 @@ OLDEST = (1, 3)
 
 
 @dataclass(frozen=True, slots=True)
+class Owned:
+    """Who owns a Safe, and how many of them have to sign."""
+
+    owners: tuple[Address, ...]
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
 class SafeState:
     """A Safe at one block."""
 

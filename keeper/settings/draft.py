@@ -55,6 +55,8 @@ class Draft:
     signer: Address | None
     signs_as_owner: bool
     positions: tuple[Drafted, ...]
+    safe: Address | None = None
+    """The owner, where it is a Safe that the signer acts for."""
 
     def text(self) -> str:
         """Return the file."""
@@ -82,6 +84,7 @@ class Draft:
             "[[signers]]",
             'name = "me"',
             f"address = {quoted(self.signer or self.owner)}",
+            *([f"safe = {quoted(self.safe)}  # the signer is one of its owners, and acts for it"] if self.safe else []),
             'keystore = "keystore.json"  # a v3 keystore, as `geth account new` makes one; never a key in this file',
             'password_file = "password"  # or leave it out and be asked',
         ]

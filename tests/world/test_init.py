@@ -14,6 +14,7 @@ from scenes import DOLLAR, ETHER, Scene
 from typer.testing import CliRunner
 
 from keeper.cli.main import app
+from sandbox.safe.desk import SafeDesk
 
 pytestmark = pytest.mark.world
 FINE, FAILED, BAD_SETTINGS = 0, 1, 2
@@ -172,3 +173,25 @@ def test_a_node_that_says_no_chain_id_is_one_clear_line(
     assert found.exit_code == FAILED, found.exception
     assert "says no chain id" in found.stderr
     assert not scene.config.exists()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("threshold", [1, 2])
+def test_an_owner_that_is_a_safe_is_recognised(scene: Scene, network: Path, threshold: int) -> None:
+    """One of its owners as signer: the file says so and is fine. More than one signature: it says what to change."""
+    desk, world = SafeDesk(scene.world), scene.world
+    me, other = (str(world.account(index).address) for index in (0, 1))
+    safe = desk.make(me, other, threshold=threshold)
+    network.write_text(desk.furnish(network.read_text()))
+    world.open_position(safe, {"WETH": 10 * ETHER}, {"USDC": 13_000 * DOLLAR})
+    found = init(scene, "--force", "--signer", me, owner=safe)
+    assert found.exit_code == FINE, found.output
+    said, (signer,) = " ".join(found.output.split()), written(scene)["signers"]
+    assert "The owner is a Safe of 2 owners" in said
+    if threshold == 1:
+        assert signer["safe"] == safe
+        (rescue,) = [r for r in written(scene)["rules"] if r["name"].endswith("-rescue")]
+        assert "deleverage" in rescue["actions"]
+    else:
+        assert "safe" not in signer
+        assert "lower its threshold to 1" in said

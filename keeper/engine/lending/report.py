@@ -157,6 +157,16 @@ def _move(move: Move, reserves: dict[Address, Holding]) -> Data:
     if isinstance(move, Swap | Flash):
         given, got = reserves[move.route.tokens[0]], reserves[move.route.tokens[-1]]
         lent: Data = {"lender": move.lender} if isinstance(move, Flash) else {}
+        if isinstance(move, Flash) and move.beside is not None:
+            lent["ways"] = [
+                {
+                    "exchange": part.route.exchange,
+                    "fees": list(part.route.fees),
+                    "amount": decimal_of(part.sold, given.decimals),
+                    "bought": decimal_of(part.bought, got.decimals),
+                }
+                for part in move.parts
+            ]
         if isinstance(move, Flash) and move.then:
             lent["then"] = [_move(one, reserves) for one in move.then]
         return {
