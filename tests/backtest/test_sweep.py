@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from keeper.backtest.report import figures_said, play_on
 from keeper.backtest.sweep import Sweep, swept
 
 ROWS = crash(walk(9.5, volatility=0.6), 8.5, 0.25)
+MOST_BYTES_A_TRIAL = 20_000
 GRID = Grid(("1.15", "1.3", "1.6", "2.0"), ("1.10", "1.25"), ("1.30", "1.60"), ("0.02",))
 
 
@@ -89,3 +92,32 @@ def test_nothing_varied_is_refused() -> None:
     """A target below its trigger is no setting."""
     with pytest.raises(BadBacktestError, match="nothing is varied"):
         made(Grid(("1.5",), ("1.6",), ("1.2",)))
+
+
+def test_memory_does_not_grow_with_what_was_played() -> None:
+    """A trial leaves one row behind, and no course, track or journal: a year of minutes on a thousand settings fits."""
+    held = list[int]()
+
+    def weigh(done: int, of: int) -> None:
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+
+    triggers = tuple(f"{1.10 + i / 10_000:.4f}" for i in range(12))
+    tracemalloc.start()
+    rows = swept(made(Grid(("1.3",), triggers, ("1.6",))), None, 1, weigh)
+    tracemalloc.stop()
+    assert sum(row["actions"] > 0 for row in rows) == 12
+    assert held[-1] - held[3] < 9 * MOST_BYTES_A_TRIAL
+
+
+def test_progress_is_said_for_each_trial_and_what_the_file_has_counts_as_done(tmp_path: Path) -> None:
+    """Stopped half way, it goes on where it was, and comes to the same."""
+    file, said = tmp_path / "sweep.jsonl", list[tuple[int, int]]()
+    grid = Grid(("1.15", "2.0"), ("1.10",), ("1.30",))
+    whole = swept(made(grid), file, 1, lambda done, of: said.append((done, of)))
+    assert said == [(i, 4) for i in range(1, 5)]
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:3]) + lines[3][:20])  # half a line is what a stop leaves
+    again = list[tuple[int, int]]()
+    assert swept(made(grid), file, 1, lambda done, of: again.append((done, of))) == whole
+    assert again == [(3, 4), (4, 4)]

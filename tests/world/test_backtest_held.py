@@ -22,8 +22,11 @@ from keeper.observe.voice import silence
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(400)]
 
-WINDOW = (2000, 1810, 1690, 1740, 1500, 1290, 1340)
-"""Dollars, hour by hour: a fall of a third with two recoveries."""
+WINDOWS = {
+    "a fall of a third with two recoveries": (2000, 1810, 1690, 1740, 1500, 1290, 1340),
+    "a slow decline, a rally and a gap": (2000, 1930, 1850, 1720, 1960, 1640, 1330),
+}
+"""Dollars, hour by hour."""
 DEBT = 11_500
 TOLERANCE = 2e-3
 """Of each balance at the end: pools are not of one formula (ticks, three fees), and clocks differ by minutes."""
@@ -61,8 +64,9 @@ def balances(of: Played) -> tuple[int, int]:
     return supplied.supplied, owed.borrowed
 
 
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
 def test_the_same_window_gives_the_same_actions_and_nearly_the_same_end(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, window: tuple[int, ...]
 ) -> None:
     """A live keeper on real Aave and real pools, hour by hour, and the back-test of those hours.
 
@@ -72,7 +76,7 @@ def test_the_same_window_gives_the_same_actions_and_nearly_the_same_end(
     scene.rules = RULE
     scene.open({"WETH": 10 * ETHER}, {"USDC": DEBT * DOLLAR})
     acted, healths = list[int](), list[float]()
-    for hour, price in enumerate(WINDOW):
+    for hour, price in enumerate(window):
         scene.crash(str(price))
         healths.append(scene.health())
         _, row = scene.once("--live")
@@ -80,7 +84,7 @@ def test_the_same_window_gives_the_same_actions_and_nearly_the_same_end(
             assert row["outcome"]["kind"] == "restored", row["outcome"]
             assert row["plan"]["label"] == "sell WETH to repay USDC"
             acted.append(hour)
-    of = on_paper(WINDOW, fixed("1.25", "1.60", actions=["deleverage"], limits={"max_slippage_bps": 100}))
+    of = on_paper(window, fixed("1.25", "1.60", actions=["deleverage"], limits={"max_slippage_bps": 100}))
     ours = list(of.life.deeds)
     assert [deed.what for deed in ours] == ["sell WETH to repay USDC"] * len(acted)
     assert [round((deed.at - BEGIN) / 3600 - 24) for deed in ours] == acted
