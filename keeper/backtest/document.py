@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from keeper.backtest.course import OracleTerms
 from keeper.backtest.declared import GWEI, keeper_terms
 from keeper.backtest.depth import Depth
-from keeper.backtest.market import PaperListing, PaperMarket, asset_of
-from keeper.backtest.play import Plot
+from keeper.backtest.life import Plot
+from keeper.backtest.market import PaperListing, PaperMarket
+from keeper.backtest.paper_calls import asset_of
 from keeper.backtest.scene import PaperFees
 from keeper.backtest.standing import PaperStanding
 from keeper.core.family import Family

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from keeper.backtest.course import PriceCourse
-from keeper.backtest.play import Life, Plot, worth
+from keeper.backtest.life import Life, Plot
+from keeper.backtest.play import worth
 from keeper.backtest.standing import PaperStanding
 from keeper.core.units import HOUR_S, USD, WAD
 

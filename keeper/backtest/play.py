@@ -12,23 +12,20 @@ from decimal import Decimal
 
 from keeper.backtest.calm import Extremes, after_calm, has_sides, may_skip
 from keeper.backtest.course import PriceCourse
-from keeper.backtest.depth import Depth
-from keeper.backtest.engine_on_paper import KeeperTerms, OnPaper, PaperObserver, engine_on_paper
-from keeper.backtest.market import PaperMarket
+from keeper.backtest.engine_on_paper import OnPaper, PaperObserver, engine_on_paper
+from keeper.backtest.life import Life, PlayedDeed, Plot
 from keeper.backtest.movements import CourseMovements
-from keeper.backtest.scene import PaperFees, PaperScene
+from keeper.backtest.scene import PaperScene
 from keeper.backtest.standing import PaperStanding
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
-from keeper.core.lending.rules import LendingAssessment, Rule
-from keeper.core.lending.seizure import CloseRule
+from keeper.core.lending.rules import LendingAssessment
 from keeper.core.reasons import Reason
 from keeper.core.rules import looks_ahead
-from keeper.core.units import DAY_S, WAD, Address, scaled
+from keeper.core.units import DAY_S, WAD, scaled
 from keeper.engine.cycle import cycle
 from keeper.engine.lending.assess import judge
 from keeper.engine.result import Result
-from keeper.settings.model import Position
 
 PACE_BLOCKS = 6
 """Blocks before one that is played whose prices the engine has seen: a daemon sees every block."""
@@ -37,63 +34,6 @@ ASKED_BLOCKS, ASKED_S = 5, 300
 """A rule that asks in vain is heard at each of so many blocks, then every five minutes and at each answer."""
 MOST_TURNS = 20_000
 """Times that tasks may take turns within one block."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """What is played: the account, its market, who acts by which rules, and what acting costs."""
-
-    position: Position
-    market: PaperMarket
-    standing: PaperStanding
-    assets: tuple[Address, ...]
-    """By column of the course."""
-    rules: tuple[Rule, ...]
-    """Empty where nobody keeps it."""
-    terms: KeeperTerms
-    depth: Depth
-    fees: PaperFees
-    closes: CloseRule
-    native: Address | None
-    native_price: int
-    heartbeat_s: int
-    measure_s: int
-    native_symbol: str = "ETH"
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedDeed:
-    """Something that changed the account: a plan, or a liquidation."""
-
-    at: int
-    what: str
-    how: str
-    """``restored``, ``partial``, ``failed``, ``cancelled``, or ``liquidated``."""
-    health: int
-    """Before it, Wad."""
-    health_after: int
-    loss_usd: int = 0
-    """Of a liquidation: what it took beyond the debt it paid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """What an account lived through."""
-
-    begins: int
-    """Place in the course where it begins."""
-    stands: tuple[tuple[int, PaperStanding], ...]
-    """From when on it stood how: each change of balances."""
-    deeds: tuple[PlayedDeed, ...]
-    gas_usd: int
-    kept_usd: int
-    """What keeping it cost: gas, and what sales brought less than the oracle's price."""
-    costs: tuple[tuple[int, int], ...]
-    """Time, and dollars of gas paid until then."""
-    played: int
-    """Blocks that the engine judged."""
-    unmeasured_s: int = 0
-    """How long a rule was not judged, because too little was known of prices."""
 
 
 @dataclass(slots=True)

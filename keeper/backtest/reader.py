@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from keeper.backtest.market import EXCHANGE, MODEL, MULTICALL, TABLE, PaperAccount, PaperExchange, PaperMarket
+from keeper.backtest.market import PaperMarket
+from keeper.backtest.paper_account import PaperAccount
+from keeper.backtest.paper_calls import EXCHANGE, MULTICALL, TABLE
+from keeper.backtest.paper_exchange import PaperExchange
+from keeper.backtest.paper_model import MODEL
 from keeper.backtest.scene import CHAIN_ID, PaperScene
 from keeper.backtest.standing import PaperStanding
 from keeper.core.lending import figures as lending

@@ -11,8 +11,9 @@ from keeper.backtest.calm import Extremes
 from keeper.backtest.course import Inside, PriceCourse, course
 from keeper.backtest.document import BadBacktestError, Data, Understood, digest, plot_of, standing_of, understood
 from keeper.backtest.figures import NO_DEBT, Outturn, Track, outturn, track
+from keeper.backtest.life import Life, Plot
 from keeper.backtest.movements import CourseMovements
-from keeper.backtest.play import Life, Plot, play
+from keeper.backtest.play import play
 from keeper.backtest.standing import PaperStanding
 from keeper.core.risk.series import BadHistoryError
 from keeper.core.units import WAD, decimal_of

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from keeper.backtest.market import MODEL, ROUTER
+from keeper.backtest.paper_calls import ROUTER
+from keeper.backtest.paper_model import MODEL
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.position import Holding, Principal

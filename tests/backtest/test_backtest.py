@@ -11,7 +11,7 @@ from plays import BEGIN, DAY, adaptive, came_of, crash, document, fixed, walk, w
 from keeper.backtest.course import Inside
 from keeper.backtest.document import BadBacktestError, digest, understood
 from keeper.backtest.lane import PaperLane
-from keeper.backtest.play import PlayedDeed
+from keeper.backtest.life import PlayedDeed
 from keeper.backtest.report import ground_of, play_on, report
 
 CALM = walk(14, volatility=0.5)

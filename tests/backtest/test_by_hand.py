@@ -13,8 +13,8 @@ from keeper.backtest.course import Inside, OracleTerms, PriceCourse, course
 from keeper.backtest.depth import Depth
 from keeper.backtest.document import plot_of, standing_of, understood
 from keeper.backtest.figures import Outturn, outturn
-from keeper.backtest.market import MODEL
-from keeper.backtest.play import Life, PlayedDeed
+from keeper.backtest.life import Life, PlayedDeed
+from keeper.backtest.paper_model import MODEL
 from keeper.backtest.report import Played, ground_of, play_on
 from keeper.core.risk.series import bars
 from keeper.core.units import USD, Bps, Usd
