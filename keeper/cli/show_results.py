@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -90,11 +90,21 @@ def print_steps(console: Console, row: Data) -> None:
         asset, amount = step.get("asset") or step.get("market", ""), step.get("amount") or step.get("size", "")
         health = step.get("health_factor_after", "")
         table.add_row(step["purpose"], asset, brief(amount), health, step["data"][:10])
+        for said, of, much in _within(step):
+            table.add_row(f"  {said}", of, brief(much), "", "")
     console.print(table)
     for other in row["alternatives"]:
         cost = f", costs ${other['cost_usd']['total']}" if other.get("cost_usd") else ""
         console.print(f"not chosen: {other['label']}: {other['text']} {other['detail']}{cost}", soft_wrap=True)
     console.print("The calldata in full is in --json. Nothing was signed.")
+
+
+def _within(step: Data) -> Iterator[tuple[str, str, str]]:
+    """Yield what one call of a loan does within: each way of a sale by two pools, each further loan, what leaves."""
+    for way in step.get("ways", ()):
+        yield f"sold at {way['exchange']}, fee {' and '.join(map(str, way['fees']))}", step["asset"], way["amount"]
+    for then in step.get("then", ()):
+        yield (f"then sold for {then['for']}" if "for" in then else "then all of it out"), then["asset"], then["amount"]
 
 
 def print_rules(console: Console, seen: Data) -> None:
