@@ -17,10 +17,10 @@ from keeper.web.sight import Onlooker
 Data = dict[str, Any]
 RANGES = {"1h": 3_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400}
 NARROW, WIDE = Size(340, 180), Size(1090, 280)
-SMALL_NARROW, SMALL_WIDE = Size(340, 130), Size(530, 140)
+SMALL_NARROW, SMALL_WIDE, ALONE_WIDE = Size(340, 130), Size(530, 140), Size(1110, 200)
 HEALTH = "health_factor"
-LEAST_S = 600
-"""The shortest time that is drawn."""
+LEAST_S = 240
+"""The shortest time that is drawn, and its steps: quarters of it are whole minutes."""
 
 
 async def drawn_page(sight: Onlooker) -> Data:
@@ -28,8 +28,10 @@ async def drawn_page(sight: Onlooker) -> Data:
     glance = await sight.glance()
     view = glance["view"]
     found = []
-    for subject, one in cards_of(view):
-        charts = await _charts(sight, one, None, (SMALL_NARROW, SMALL_WIDE), _now(view, subject, one))
+    made = cards_of(view)
+    sizes = (SMALL_NARROW, SMALL_WIDE if len(made) > 1 else ALONE_WIDE)
+    for subject, one in made:
+        charts = await _charts(sight, one, None, sizes, _now(view, subject, one))
         found.append({"card": one, "charts": charts})
     return glance | {"cards": found, "unseen": _unseen(sight, view)}
 
