@@ -15,7 +15,7 @@ from keeper.chain.client import Node
 from keeper.cli.common import Exit, fail, out
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text
-from keeper.core.account import Owned
+from keeper.core.account import OwnersOfSafe
 from keeper.core.family import Family
 from keeper.core.lending.position import LendingPosition
 from keeper.core.notices import printable
@@ -98,13 +98,13 @@ async def _found_and_written(wish: Wish, owner: str, signer: Address | None, net
     return Exit.FINE if len(readable) == len(found) else Exit.FAILED
 
 
-def _acts_for(signer: Address | None, owned: Owned, settings: Settings, drafted: Sequence[Drafted]) -> bool:
+def _acts_for(signer: Address | None, owned: OwnersOfSafe, settings: Settings, drafted: Sequence[Drafted]) -> bool:
     """Return whether a signer may act for the Safe that owns all of this."""
     are_loans = all(VENUES[one.position.venue].family is Family.LENDING for one in drafted)
     return signer in owned.owners and owned.threshold == 1 and are_loans and settings.network.multi_send is not None
 
 
-def _of_safe(signer: Address | None, owned: Owned) -> str:
+def _of_safe(signer: Address | None, owned: OwnersOfSafe) -> str:
     """Return in words that the owner is a Safe, and what that asks for."""
     asks = "one signature suffices" if owned.threshold == 1 else f"it asks for {owned.threshold} signatures"
     said = f"The owner is a Safe of {len(owned.owners)} owners: {asks}."

@@ -12,7 +12,7 @@ OLDEST = (1, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class OwnersOfSafe:
     """Who owns a Safe, and how many of them have to sign."""
 
     owners: tuple[Address, ...]

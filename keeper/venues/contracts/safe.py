@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.account import Owned, SafeState
+from keeper.core.account import OwnersOfSafe, SafeState
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import address, load
 from keeper.venues.codec.hashes import keccak
@@ -132,14 +132,14 @@ def state_probe(safe: Safe) -> Probe[SafeState | None]:
     return Probe(reads, decode)
 
 
-def owned_probe(at: Address) -> Probe[Owned | None]:
+def owned_probe(at: Address) -> Probe[OwnersOfSafe | None]:
     """Return the probe of who owns a Safe; None where there is none at the address."""
 
-    def decode(answers: Sequence[Answer]) -> Owned | None:
+    def decode(answers: Sequence[Answer]) -> OwnersOfSafe | None:
         owners, threshold = (_SAFE.getOwners.decode_or_none(answers[0]), _SAFE.getThreshold.decode_or_none(answers[1]))
         if not owners or not owners[0] or threshold is None:
             return None
-        return Owned(tuple(address(owner) for owner in owners[0]), int(threshold[0]))
+        return OwnersOfSafe(tuple(address(owner) for owner in owners[0]), int(threshold[0]))
 
     return Probe((_SAFE.getOwners.read(at), _SAFE.getThreshold.read(at)), decode)
 
