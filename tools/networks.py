@@ -182,15 +182,19 @@ def morpho_blue(network: Network, package: Path) -> list[str]:
     script = (
         f"const a = require('./lib/cjs/addresses.js'), id = {network.chain_id};"
         "const [at, of] = [a.addresses[id], a.deployments[id]];"
-        "console.log(JSON.stringify(at ? [at.morpho, Number(of.morpho)] : null))"
+        "console.log(JSON.stringify(at ? [at.morpho, Number(of.morpho), at.preLiquidationFactory] : null))"
     )
     printed = subprocess.run(["node", "-e", script], cwd=package, check=True, capture_output=True, text=True).stdout
     found = json.loads(printed)
     if found is None:
         return []
-    blue, since = found
+    blue, since, factory = found
     named = f"since = {since}  # the block it was deployed at: `keeper init` looks for markets from there"
-    return ["", "[morpho_blue]", f'morpho = "{to_checksum_address(blue)}"', named]
+    lines = ["", "[morpho_blue]", f'morpho = "{to_checksum_address(blue)}"', named]
+    if factory is not None:
+        what = "  # of contracts that sell before liquidation begins"
+        lines.append(f'pre_liquidation_factory = "{to_checksum_address(factory)}"{what}')
+    return lines
 
 
 COMET_MARKETS = ("usdc", "usdc.e", "usdt", "usds", "weth")

@@ -83,7 +83,11 @@ def examine_second_lines(settings: Settings, snapshot: Snapshot) -> Iterator[Fin
         named = [rule for rule in settings.rules if rule.position == loan.name and rule.actions]
         for line in loan.second_lines:
             topic, health = f"second line of {loan.name}", ratio_text(line.begins_at)
-            if not line.is_let:
+            if not line.is_known:
+                text = f"{line.contract} was not made by the protocol's factory: nobody knows what it does"
+                told = failing if line.is_let else warning
+                yield told(topic, text, "take its authorisation back" if line.is_let else "let it never act")
+            elif not line.is_let:
                 text = f"{line.contract} may not act: it would sell a part below health {health}, also without a keeper"
                 yield warning(topic, text, "to let it is your own act (Morpho's setAuthorization); a keeper never does")
             elif named and not any(_before(rule.trigger, line) for rule in named):

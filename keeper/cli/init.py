@@ -125,6 +125,8 @@ def _show(wish: Wish, settings: Settings, block: int, found: Sequence[Found], dr
     console.print(f"{settings.network.name}, block {block}")
     for one in found:
         console.print(f"  {one.position.name}: {_seen(one)}", soft_wrap=True)
+        for line in _lines(one):
+            console.print(f"    {line}", soft_wrap=True, markup=False)
     if not drafted:
         where = ", ".join(t.name for t in settings.network.tables if t.venue in VENUES)
         console.print(f"Nothing was found at {where}. Is it another account, or another chain? Nothing was written.")
@@ -133,6 +135,18 @@ def _show(wish: Wish, settings: Settings, block: int, found: Sequence[Found], dr
     config = "" if wish.file == Path("keeper.toml") else f" -c {wish.file}"
     for command in ("check", "doctor", "run"):
         console.print(f"  keeper {command}{config}")
+
+
+def _lines(one: Found) -> list[str]:
+    """Return what could rest with the market as a second line, while no keeper runs; to let it is the owner's act."""
+    seen = one.seen
+    of = [line for line in seen.second_lines if line.is_known] if isinstance(seen, LendingPosition) else []
+    what = {True: "is let act", False: "is not let act: that would be an act of your own"}
+    return [
+        f"second line {x.contract}: sells a part below health {ratio_text(x.begins_at)}, with or without a keeper; it "
+        + what[x.is_let]
+        for x in of
+    ]
 
 
 def _data(one: Found) -> Data:

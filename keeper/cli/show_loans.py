@@ -41,6 +41,8 @@ def _second_line(line: Data) -> str:
     share, extra = percent(first["share"], 1), percent(first["penalty"], 1)
     what = f"up to {share} of the debt for {extra} of it, below health {health}"
     state = f"sells {what}, with or without a keeper" if line["is_let"] else f"would sell {what}; you have not let it"
+    if not line.get("is_known", True):
+        state = "was not made by the protocol's factory: nobody knows what it does"
     return f"second line {line['contract']} {state}"
 
 

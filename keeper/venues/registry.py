@@ -136,6 +136,7 @@ VENUES: Mapping[str, Venue] = {
             (
                 *_addresses("morpho"),
                 Key("since", Form.BLOCK, is_needed=False, usual=(0,)),
+                Key("pre_liquidation_factory", is_needed=False),
                 Key("pre_liquidations", Form.MARKETS, is_needed=False),
             ),
             must_name=("market",),

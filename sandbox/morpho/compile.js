@@ -6,7 +6,7 @@ const path = require('path')
 
 const BLUE = 'node_modules/@morpho-org/morpho-blue/src'
 const SOURCES = [`${BLUE}/Morpho.sol`, `${BLUE}/mocks/IrmMock.sol`, 'contracts/FeedOracle.sol', 'contracts/MorphoGeneralAdapter.sol', 'contracts/SecondLine.sol']
-const KEPT = ['Morpho', 'EventsLib', 'IrmMock', 'FeedOracle', 'MorphoGeneralAdapter', 'SecondLine']
+const KEPT = ['Morpho', 'EventsLib', 'IrmMock', 'FeedOracle', 'MorphoGeneralAdapter', 'SecondLine', 'SecondLines']
 
 const read = (name) => fs.readFileSync(path.join(__dirname, name), 'utf8')
 const importFile = (name) => {

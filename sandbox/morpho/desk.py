@@ -171,6 +171,13 @@ class MorphoDesk:
         terms = wad(pre_lltv), wad(share[0]), wad(share[1]), low, high, self.oracles[id_].address
         return self._deploy("SecondLine", self.blue.address, bytes.fromhex(id_[2:]), terms)
 
+    def factory_of(self, *lines: Contract) -> Contract:
+        """What the factory of such contracts says of these, and of no other."""
+        made = self._deploy("SecondLines")
+        for line in lines:
+            self.chain.send(made.functions.add(line.address), self.admin)
+        return made
+
     def _have(self, symbol: str, owner: str, amount: int) -> None:
         """Mint what is missing, and approve it."""
         if (missing := amount - self.world.balance(symbol, owner)) > 0:

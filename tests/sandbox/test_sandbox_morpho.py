@@ -61,7 +61,9 @@ def test_the_shipped_addresses_are_the_package_s() -> None:
     for file in (ROOT / "config/networks").glob("*.toml"):
         network = tomllib.loads(file.read_text())
         of_chain = known.get(str(network["chain_id"]), {})
-        assert network.get("morpho_blue", {}).get("morpho") == of_chain.get("morpho"), file.name
+        ours = network.get("morpho_blue", {})
+        assert ours.get("morpho") == of_chain.get("morpho"), file.name
+        assert ours.get("pre_liquidation_factory") == of_chain.get("preLiquidationFactory"), file.name
 
 
 def shape(entry: dict[str, Any]) -> str:

@@ -33,6 +33,8 @@ class MorphoScene:
     batch: bool = False
     more: str = ""
     """Of the network file."""
+    table: str = ""
+    """More keys of Morpho's own table in it."""
     written: bool = field(default=False, init=False)
 
     def write(self) -> None:
@@ -42,7 +44,7 @@ class MorphoScene:
         scene.write()
         file = scene.folder / "network.toml"
         at = "".join(f'{key} = "{self.bundler[key]}"\n' for key in ("bundler", "general_adapter", "lender"))
-        file.write_text(file.read_text() + self.morpho.table() + f"\n[bundler3]\n{at}" + self.more)
+        file.write_text(file.read_text() + self.morpho.table() + self.table + f"\n[bundler3]\n{at}" + self.more)
         text = scene.config.read_text()
         begin, end = text.index("[[positions]]"), text.index('[[positions]]\nname = "lent"')
         text = text[:begin] + text[end:]

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from morpho_scene import MorphoScene, kept_in_market
 from scenes import DOLLAR, ETHER, Scene
+from typer.testing import CliRunner
 from web3.contract import Contract
 
+from keeper.cli.main import app
 from sandbox.errors import RevertedError
 from sandbox.morpho.desk import MorphoDesk
 
@@ -90,6 +92,38 @@ def test_doctor_says_where_it_comes_before_every_rule(lent: MorphoScene, line: C
     lent.rules = RULE.format(below="1.05")
     lent.write()
     assert "it comes first" in " ".join(lent.scene.keeper("doctor").output.split())
+
+
+def test_what_the_factory_did_not_make_is_no_second_line(
+    lent: MorphoScene, morpho: MorphoDesk, id_: str, line: Contract
+) -> None:
+    """Of a contract that only looks like one nobody knows what it does: doctor fails where it may act."""
+    other, factory = morpho.second_line(id_, "0.82"), morpho.factory_of(line)
+    lent.table = f'pre_liquidation_factory = "{factory.address}"\n'
+    lent.more = f'\n[morpho_blue.pre_liquidations]\nmine = "{line.address}"\nother = "{other.address}"\n'
+    told = {one["contract"]: one["is_known"] for one in seen(lent)["second_lines"]}
+    assert told == {line.address: True, other.address: False}
+    let(lent, other)
+    said = " ".join(lent.scene.keeper("doctor").output.split())
+    assert "was not made by the protocol's factory" in said
+    assert "take its authorisation back" in said
+
+
+def test_a_newcomer_is_shown_what_could_stand_behind_the_keeper(
+    lent: MorphoScene, line: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`keeper init` names it and its terms, and that to let it is the owner's own act."""
+    lent.write()
+    scene = lent.scene
+    scene.config.unlink()
+    monkeypatch.chdir(scene.folder)
+    monkeypatch.delenv("KEEPER_RPC_URL", raising=False)
+    asked = ["init", scene.owner, "--rpc", scene.url, "--network", "network.toml"]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 0, found.output
+    said = " ".join(found.output.split())
+    assert f"second line {line.address}: sells a part below health 1.075" in said
+    assert "an act of your own" in said
 
 
 def test_it_works_while_no_keeper_runs_and_is_reported_when_one_does(lent: MorphoScene, line: Contract) -> None:

@@ -202,6 +202,8 @@ class SecondLine:
     """What who calls it takes beyond the debt he pays, as a share of that debt: at both."""
     is_let: bool
     """Whether the owner let it act. That is the owner's own act, and a keeper's never."""
+    is_known: bool = True
+    """Whether the protocol's own factory made it: of another nobody knows what it does."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from keeper.core.units import INFINITE, WAD, Usd, mul_div_up
 
 
 def standing(of: LendingPosition) -> SecondLine | None:
-    """Return the second line that would act first, of those that the owner let act."""
-    let = [line for line in of.second_lines if line.is_let]
+    """Return the second line that would act first, of those that the owner let act and that are known."""
+    let = [line for line in of.second_lines if line.is_let and line.is_known]
     return max(let, key=lambda line: line.begins_at, default=None)
 
 

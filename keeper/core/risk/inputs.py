@@ -175,13 +175,21 @@ def _position(p: LendingPosition) -> Document:
 
 def _line(of: SecondLine) -> Document:
     ends = [[str(x) for x in pair] for pair in (of.share, of.penalty)]
-    return {"contract": of.contract, "begins_at": str(of.begins_at), "ends": ends, "is_let": of.is_let}
+    return {
+        "contract": of.contract,
+        "begins_at": str(of.begins_at),
+        "ends": ends,
+        "is_let": of.is_let,
+        "is_known": of.is_known,
+    }
 
 
 def _line_of(given: Any) -> SecondLine:
     share, penalty = ((Wad(int(pair[0])), Wad(int(pair[1]))) for pair in given["ends"])
     contract, begins = Address(str(given["contract"])), Wad(int(given["begins_at"]))
-    return SecondLine(contract, begins, share, penalty, is_let=bool(given["is_let"]))
+    return SecondLine(
+        contract, begins, share, penalty, is_let=bool(given["is_let"]), is_known=bool(given.get("is_known", True))
+    )
 
 
 def _loan(given: Any, block: BlockRef) -> LendingPosition:

@@ -54,6 +54,7 @@ def second_line(of: SecondLine) -> Data:
     return {
         "contract": of.contract,
         "is_let": of.is_let,
+        "is_known": of.is_known,
         "begins_at_health": decimal_of(of.begins_at, 18),
         "first": {"share": decimal_of(first[0], 18, 6), "penalty": decimal_of(first[1], 18, 6)},
         "at_liquidation": {"share": decimal_of(last[0], 18, 6), "penalty": decimal_of(last[1], 18, 6)},

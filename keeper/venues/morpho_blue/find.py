@@ -13,8 +13,11 @@ from keeper.venues.ports import Discovery, Owned, OwnedByLogs, Site, VenueTable
 
 def find_market(site: Site, table: VenueTable) -> Discovery[MorphoMarket]:
     """Find a market's terms, tokens and feeds. Raises ReadFailedError."""
-    lines = tuple(table.markets.values())
-    return (yield from discover_market(table.addresses["morpho"], table.part, table.name, site.multicall3, lines))
+    lines, factory = tuple(table.markets.values()), table.addresses.get("pre_liquidation_factory")
+    found = yield from discover_market(
+        table.addresses["morpho"], table.part, table.name, site.multicall3, lines, factory
+    )
+    return found
 
 
 def owned_by_logs(table: VenueTable, owner: Address) -> OwnedByLogs:

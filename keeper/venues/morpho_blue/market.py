@@ -157,7 +157,12 @@ class MorphoMarket(Listings[MarketToken]):
 
 
 def discover_market(
-    blue: Address, id_: str, name: str, multicall: Address, pre_liquidations: Sequence[Address] = ()
+    blue: Address,
+    id_: str,
+    name: str,
+    multicall: Address,
+    pre_liquidations: Sequence[Address] = (),
+    factory: Address | None = None,
 ) -> Discovery[MorphoMarket]:
     """Find a market by its id. Raises ReadFailedError where the contract has none of that id."""
     answers = yield (_BLUE.idToMarketParams.read(blue, bytes.fromhex(id_[2:])),)
@@ -178,5 +183,5 @@ def discover_market(
     base, quote = (
         tuple(address(f[0]) for f in part if f and address(f[0]) != NOBODY) for part in (feeds[:2], feeds[2:])
     )
-    lines = yield from discover_pre_liquidations(pre_liquidations, blue, id_)
+    lines = yield from discover_pre_liquidations(pre_liquidations, blue, id_, factory)
     return MorphoMarket(name, blue, id_, params, (first, second), multicall, base, quote, lines)

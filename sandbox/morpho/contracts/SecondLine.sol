@@ -112,3 +112,12 @@ contract SecondLine {
         return (a + b - 1) / b;
     }
 }
+
+/// A stand-in for their factory: it knows what it was told of.
+contract SecondLines {
+    mapping(address => bool) public isPreLiquidation;
+
+    function add(address made) external {
+        isPreLiquidation[made] = true;
+    }
+}
