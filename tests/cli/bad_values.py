@@ -98,10 +98,14 @@ def scene(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     raw["positions"][0]["signer"] = "owner"
     raw["positions"][2]["market"] = network["gmx_v2"]["markets"]["ETH"]
     raw["alerts"]["urls"] = ["json://alarms.example"]
-    for signer in raw["signers"]:
+    for signer in (one for one in raw["signers"] if "keystore" in one):
         keystore = {"version": 3, "address": signer["address"][2:].lower(), "crypto": {}}
         (folder / signer["keystore"]).write_text(json.dumps(keystore), encoding="utf-8")
         (folder / "password").write_text("secret\n", encoding="utf-8")
+    token = folder / raw["telegram"]["token_file"]
+    token.write_text("123456:" + "A" * 35, encoding="utf-8")
+    token.chmod(0o600)
+    raw["telegram"]["api"] = "http://127.0.0.1:9"
     raw["signers"][0] |= {"password_file": "password"}
     raw["signers"][0].pop("password_credential", None)
     raw["signers"][1] |= {"password_credential": "keystore-password", "batch": True}

@@ -29,7 +29,8 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     code = [line.removeprefix("# ") if line.startswith("# ") and is_code(line[2:]) else line for line in lines]
     one_or_the_other = ('password_file = "guardian.password"\n', 'rpc_url = "http://127.0.0.1:8545"\n')
-    settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code))
+    telegram = {"KEEPER_TELEGRAM_TOKEN": "123456:" + "A" * 35}
+    settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code), env=telegram)
     ahead = ["see-it-coming", "too-much-at-stake"]
     usual = ["protect", "early-warning", "way-out", "dear-loan"]
     rearranging = ["not-too-much-ether", "half-and-half"]
