@@ -962,9 +962,15 @@ MUTANTS = (
         "tests/venues/uniswap_v4",
     ),
     Mutant(
+        "keeper/execution/bundles.py",
+        "if flow.asset not in most or flow.receiver == hands.owner:",
+        "if flow.asset not in most:",
+        "tests/execution/test_policy_loans_in_one.py",
+    ),
+    Mutant(
         "keeper/execution/encoding.py",
-        "return sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)",
-        "return 0 * sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)",
+        "taken = sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)",
+        "taken = 0 * sum(any(loan.by_permit and loan.route.tokens[0] == sold for loan in loans([m])) for m in before)",
         "tests/execution/test_policy_bundles.py",
     ),
     Mutant(
@@ -1006,7 +1012,7 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/bundles.py",
-        "return isinstance(flow, Permits) or (isinstance(flow, Entrusts) and flow.is_on)",
+        "return (isinstance(flow, Permits) and flow.amount > 0) or (isinstance(flow, Entrusts) and flow.is_on)",
         "return isinstance(flow, Permits | Entrusts)",
         "tests/execution/test_agents_judged.py",
     ),
