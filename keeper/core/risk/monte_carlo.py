@@ -8,7 +8,8 @@ of paths serves every position. Needs numpy, which only those load who draw path
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,25 @@ from keeper.core.risk.series import YEAR_S
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Drawn:
-    """Paths: relative prices by (step, driver, path), the covariance of a step, and the seconds of it."""
+    """Paths: logarithms of relative prices by (step, driver, path), the covariance of a step, and the seconds of it."""
 
-    prices: Floats
+    logs: Floats
     covariance: Floats
     step_s: float
+    _ratios: dict[tuple[int, int], Floats] = field(default_factory=dict)
+
+    @cached_property
+    def prices(self) -> Floats:
+        """The prices themselves: only who hangs on several needs them."""
+        return np.exp(self.logs)
+
+    def ratio(self, a: int, b: int) -> Floats:
+        """Return by path the logarithm of one driver's price over another's at the end: once for all who hang on it."""
+        if (a, b) not in self._ratios:
+            self._ratios[a, b] = self.logs[-1, a] - self.logs[-1, b]
+        return self._ratios[a, b]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ def drawn(covariance: Sequence[Sequence[float]], horizon_s: float, steps: int, p
         one = root @ dice.standard_normal((len(given), half))
         moves[i, :, :half], moves[i, :, half:] = one, -one
     moves -= np.diag(step)[None, :, None] / 2
-    return Drawn(np.exp(np.cumsum(moves, axis=0)), step, horizon_s / steps)
+    return Drawn(np.cumsum(moves, axis=0, out=moves), step, horizon_s / steps)
 
 
 def liquidated(of: DrivenLoan, on: Drawn) -> Reached:
@@ -73,12 +86,12 @@ def liquidated(of: DrivenLoan, on: Drawn) -> Reached:
     With one price each its bridge is exact, so that one step from the beginning to the end is enough.
     """
     secured, owed = np.asarray(of.secured), np.asarray(of.owed)
-    steps, _, paths = on.prices.shape
+    steps, _, paths = on.logs.shape
     distance = float(np.log(secured.sum() / owed.sum()))
     if distance <= 0:
         return Reached(np.ones(paths), 1.0, 0.0)
     if np.count_nonzero(secured) == 1 and np.count_nonzero(owed) == 1:
-        return _found(1 - _kept_by_a_pair(of, on, distance))
+        return _found(_reached_by_a_pair(of, on, distance))
     used = (secured > 0) | (owed > 0)
     secured, owed, covariance = secured[used], owed[used], on.covariance[np.ix_(used, used)]
     kept, before = np.ones(paths), np.full(paths, distance)
@@ -88,28 +101,29 @@ def liquidated(of: DrivenLoan, on: Drawn) -> Reached:
         up, down = ups.sum(axis=0), downs.sum(axis=0)
         after = np.log(up / down) + grown * (i + 1)
         shares = ups / up - downs / down
-        kept *= 1 - _crossed(before, after, (shares * (covariance @ shares)).sum(axis=0))
+        kept *= 1 - _crossed(before, after.copy(), (shares * (covariance @ shares)).sum(axis=0))
         before = after
     return _found(1 - kept)
 
 
-def _kept_by_a_pair(of: DrivenLoan, on: Drawn, distance: float) -> Floats:
+def _reached_by_a_pair(of: DrivenLoan, on: Drawn, distance: float) -> Floats:
     a, b = int(np.argmax(of.secured)), int(np.argmax(of.owed))
-    steps, cov = len(on.prices), on.covariance
+    steps, cov = len(on.logs), on.covariance
     seconds = steps * on.step_s
-    after = distance + of.carry * seconds / YEAR_S + np.log(on.prices[-1, a]) - np.log(on.prices[-1, b])
+    after = on.ratio(a, b) + (distance + of.carry * seconds / YEAR_S)
     variance = (cov[a, a] + cov[b, b] - 2 * cov[a, b]) * steps
-    kept: Floats = 1 - _crossed(np.float64(distance), after, np.float64(variance))
-    return kept
+    return _crossed(np.float64(distance), after, np.float64(variance))
 
 
 def _crossed(before: Floats | np.float64, after: Floats, variance: Floats | np.float64) -> Floats:
-    """Return how probable it is that the level lies between two points of a path."""
-    found: Floats = np.exp(-2 * np.maximum(before, 0) * np.maximum(after, 0) / np.maximum(variance, 1e-300))
-    return found
+    """Return how probable it is that the level lies between two points of a path. ``after`` is used up."""
+    np.maximum(after, 0.0, out=after)
+    after *= -2 * np.maximum(before, 0) / np.maximum(variance, 1e-300)
+    return np.exp(after, out=after)
 
 
 def _found(by_path: Floats) -> Reached:
     half = len(by_path) // 2
-    pairs = (by_path[:half] + by_path[half:]) / 2
-    return Reached(by_path, float(by_path.mean()), float(pairs.std() / np.sqrt(len(pairs))))
+    pairs = by_path[:half] + by_path[half:]  # twice the mean of each pair
+    mean = float(pairs.mean())
+    return Reached(by_path, mean / 2, float(pairs.std() / np.sqrt(half) / 2))
