@@ -6,7 +6,7 @@ Amounts are whole numbers as text, times unix seconds, prices 10^-8 dollars or t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keeper.core.block import BlockRef
@@ -22,14 +22,20 @@ from keeper.core.lending.position import (
     SecondLine,
 )
 from keeper.core.lending.seizure import WHOLE, CloseRule
+from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import OraclePrice
 from keeper.core.reasons import Reason
+from keeper.core.risk.forecast import FORECASTERS, Forecaster
+from keeper.core.risk.loan_report import Sold
 from keeper.core.risk.market import Market, Source, market
+from keeper.core.risk.perp_inputs import perp_of, plain_perp
+from keeper.core.risk.said import Document
 from keeper.core.risk.series import series
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up
 
-VERSION = 1
-Document = dict[str, Any]
+VERSION = 2
+READ = (1, VERSION)
+"""Version 1 knew loans of one chain alone."""
 _SHUT = Barred(Reason.NOTHING_HELPS, "a report moves nothing")
 
 
@@ -68,6 +74,14 @@ LINEAR = LinearModel()
 
 
 @dataclass(frozen=True, slots=True)
+class BookInputs:
+    """A book: the positions that belong to it, and what its wallets hold by underlying, dollars."""
+
+    members: tuple[str, ...]
+    wallets: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What a document says."""
 
@@ -79,6 +93,11 @@ class Inputs:
     seed: int
     closes: Mapping[str, CloseRule] = field(default_factory=dict)
     """By position: how much of a debt one liquidation may pay back."""
+    perps: tuple[PerpPosition, ...] = ()
+    books: Mapping[str, BookInputs] = field(default_factory=dict)
+    sales: Mapping[str, Mapping[Address, Sold]] = field(default_factory=dict)
+    """By loan: what pools gave for its collateral, asked at about its size."""
+    forecaster: str = "usual"
 
 
 def document_of(
@@ -90,21 +109,39 @@ def document_of(
     paths: int,
     seed: int,
     closes: Mapping[str, CloseRule] | None = None,
+    *,
+    perps: Sequence[PerpPosition] = (),
+    books: Mapping[str, BookInputs] | None = None,
+    sales: Mapping[str, Mapping[Address, Sold]] | None = None,
+    forecaster: str = "usual",
 ) -> Document:
     """Return everything a report rests on, as JSON holds it."""
+    sold = sales or {}
     return {
         "version": VERSION,
         "block": {"chain_id": block.chain_id, "number": block.number, "hash": block.hash, "time": block.timestamp},
         "horizons_s": list(horizons_s),
         "paths": paths,
         "seed": seed,
-        "positions": [_position(p) | _closes((closes or {}).get(p.name, WHOLE)) for p in positions],
+        "forecaster": forecaster,
+        "positions": [
+            _position(p) | _closes((closes or {}).get(p.name, WHOLE)) | _sales(sold.get(p.name, {})) for p in positions
+        ],
+        "perps": [plain_perp(p) for p in perps],
+        "books": {
+            name: {"members": list(b.members), "wallets": [[u, str(usd)] for u, usd in b.wallets]}
+            for name, b in (books or {}).items()
+        },
         "drivers": dict(drivers),
         "sources": {
             name: {"origin": s.origin, "quiet_s": s.quiet_s, "prices": [[t.at, str(t.price)] for t in s.history.ticks]}
             for name, s in sources.items()
         },
     }
+
+
+def _sales(of: Mapping[Address, Sold]) -> Document:
+    return {"sales": {asset: [str(s.given), str(s.brought)] for asset, s in of.items()}} if of else {}
 
 
 def inputs_of(document: object) -> Inputs:
@@ -116,21 +153,47 @@ def inputs_of(document: object) -> Inputs:
 
 
 def _inputs(given: Any) -> Inputs:
-    if given["version"] != VERSION:
-        raise BadInputsError(f"is of version {given['version']!r}; this keeper reads version {VERSION}")
+    if given["version"] not in READ:
+        raise BadInputsError(f"is of version {given['version']!r}; this keeper reads versions {READ}")
     at = given["block"]
     block = BlockRef(int(at["chain_id"]), int(at["number"]), str(at["hash"]), "0x", int(at["time"]), Wei(0))
     sources = {str(name): _source(s) for name, s in given["sources"].items()}
     drivers = {Address(str(asset)): str(driver) for asset, driver in given["drivers"].items()}
+    horizons_s = tuple(int(h) for h in given["horizons_s"])
+    if not horizons_s or min(horizons_s) <= 0:
+        raise BadInputsError('names a horizon that is no time; write one like "24h"')
     return Inputs(
         block,
         tuple(_loan(p, block) for p in given["positions"]),
-        market(sources, drivers, block.timestamp),
-        tuple(int(h) for h in given["horizons_s"]),
+        market(sources, drivers, block.timestamp, forecast_named(given.get("forecaster", "usual"))),
+        horizons_s,
         int(given["paths"]),
         int(given["seed"]),
         {str(p["name"]): _rule(p["closes"]) for p in given["positions"] if "closes" in p},
+        tuple(perp_of(p, block) for p in given.get("perps", ())),
+        {str(name): _book(b) for name, b in given.get("books", {}).items()},
+        {str(p["name"]): _sold(p["sales"]) for p in given["positions"] if "sales" in p},
+        str(given.get("forecaster", "usual")),
     )
+
+
+def forecast_named(name: str) -> Forecaster:
+    """Return the forecaster that inputs name. Raises BadInputsError: one of an owner's own is not in a file."""
+    if name not in FORECASTERS:
+        raise BadInputsError(
+            f"was made by a forecaster of its owner's own, {name!r}: recompute it where that is installed, or measure "
+            f"with one of {', '.join(FORECASTERS)}"
+        )
+    return FORECASTERS[name]
+
+
+def _book(given: Any) -> BookInputs:
+    wallets = tuple((str(underlying), int(usd)) for underlying, usd in given["wallets"])
+    return BookInputs(tuple(str(m) for m in given["members"]), wallets)
+
+
+def _sold(given: Any) -> dict[Address, Sold]:
+    return {Address(str(a)): Sold(Usd(int(of[0])), Usd(int(of[1]))) for a, of in given.items()}
 
 
 def _closes(of: CloseRule) -> Document:
@@ -150,6 +213,7 @@ def _position(p: LendingPosition) -> Document:
     return {
         "name": p.name,
         "venue": p.venue,
+        "chain_id": p.block.chain_id,
         "owner": p.owner,
         "health_factor": str(p.reported.health_factor),
         "money": [str(p.money.dollars), str(p.money.unit)],
@@ -194,6 +258,7 @@ def _line_of(given: Any) -> SecondLine:
 
 def _loan(given: Any, block: BlockRef) -> LendingPosition:
     money = Money(int(given["money"][0]), int(given["money"][1]))
+    block = replace(block, chain_id=int(given.get("chain_id", block.chain_id)))
     holdings = tuple(_holding(h, money) for h in given["holdings"])
     figures = LINEAR.figures(holdings)
     name, venue, owner = str(given["name"]), str(given["venue"]), Address(str(given["owner"]))

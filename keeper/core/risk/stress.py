@@ -73,6 +73,12 @@ def weighed_penalty(account: Loan) -> int:
     return -(-sum(value * penalty for value, penalty in values) // total) if total else 0
 
 
+def owned(p: LendingPosition, prices: Mapping[Address, int]) -> int:
+    """Return what is the owner's own at other prices, dollars rounded down; below zero where more is owed."""
+    value = _own(lending.at_prices(lending.account_of(p), prices))
+    return int(p.money.usd_down(value)) if value >= 0 else -int(p.money.usd_up(-value))
+
+
 def _own(account: Loan) -> int:
     """Return supply less debt in market money, each rounded against the owner."""
     return sum(

@@ -8,7 +8,7 @@ takes comes on top, and is its own figure. Money is integers: floats are the sha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Doubt
@@ -34,14 +34,34 @@ def value_at_risk(
     p: LendingPosition, market: Market | None, horizon_s: int, confidence: float = VAR_CONFIDENCE
 ) -> Usd | Doubt | None:
     """Return the loss that is not exceeded within the horizon with a confidence; None where nothing is held."""
-    return _loss(p, market, horizon_s, confidence, _var_of_held, _var_of_owed, lambda z, _: z)
+    own = exposures(p)
+    return value_at_risk_of(own, sum(own.values()), market, horizon_s, confidence)
 
 
 def expected_shortfall(
     p: LendingPosition, market: Market | None, horizon_s: int, confidence: float = SHORTFALL_CONFIDENCE
 ) -> Usd | Doubt | None:
     """Return the mean loss of the cases beyond a confidence."""
-    return _loss(p, market, horizon_s, confidence, _es_of_held, _es_of_owed, lambda z, c: density(z) / (1 - c))
+    own = exposures(p)
+    return expected_shortfall_of(own, sum(own.values()), market, horizon_s, confidence)
+
+
+def value_at_risk_of(
+    own: Mapping[Address, int], most: int, market: Market | None, horizon_s: int, confidence: float = VAR_CONFIDENCE
+) -> Usd | Doubt | None:
+    """Return the same of any exposures, by asset in dollars, signed, of which at most so much can be lost."""
+    return _loss(own, most, market, horizon_s, confidence, _var_of_held, _var_of_owed, lambda z, _: z)
+
+
+def expected_shortfall_of(
+    own: Mapping[Address, int],
+    most: int,
+    market: Market | None,
+    horizon_s: int,
+    confidence: float = SHORTFALL_CONFIDENCE,
+) -> Usd | Doubt | None:
+    """Return the mean loss of the cases beyond a confidence, of any exposures."""
+    return _loss(own, most, market, horizon_s, confidence, _es_of_held, _es_of_owed, lambda z, c: density(z) / (1 - c))
 
 
 Lognormal = Callable[[float, float, float], float]
@@ -49,7 +69,8 @@ Lognormal = Callable[[float, float, float], float]
 
 
 def _loss(
-    p: LendingPosition,
+    exposed: Mapping[Address, int],
+    most: int,
     market: Market | None,
     horizon_s: int,
     confidence: float,
@@ -59,7 +80,7 @@ def _loss(
 ) -> Usd | Doubt | None:
     if market is None:
         return unknown("no price history was read")
-    own = {asset: value for asset, value in exposures(p).items() if value}
+    own = {asset: value for asset, value in exposed.items() if value}
     if not own:
         return None
     gross = sum(abs(value) for value in own.values())
@@ -70,7 +91,7 @@ def _loss(
     if doubt is not None or not 0.5 <= confidence < 1:
         return doubt or unknown(f"a confidence of {confidence} is none")
     years, z = horizon_s / YEAR_S, quantile(confidence)
-    alone, most = _one_driver(own, market), sum(own.values())
+    alone = _one_driver(own, market)
     if alone is not None:
         of, volatility = alone
         share = (held if of > 0 else owed)(volatility * math.sqrt(years), z, confidence)
