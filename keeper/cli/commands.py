@@ -265,9 +265,11 @@ def explain(
 def risk(
     position: Annotated[
         str | None,
-        typer.Argument(help="The loan's name in the settings; left out: all of them.", autocompletion=subjects),
+        typer.Argument(
+            help="A position's or a book's name in the settings; left out: all of them.", autocompletion=subjects
+        ),
     ] = None,
-    config: Config = DEFAULT,
+    configs: Configs = None,
     horizon: Annotated[
         list[str] | None, typer.Option("--horizon", help='How far to look, like "24h"; several may be given.')
     ] = None,
@@ -286,8 +288,9 @@ def risk(
     How prices moved comes from the oracles' own past rounds. They are read once, kept in the journal, and what is
     missing is filled in; where an oracle is young, `--prices WETH=eth.csv` gives a file instead. Nothing is signed.
 
-    `keeper risk` shows every loan, `keeper risk eth-loop --html report.html` writes a page with charts, definitions and
-    sources, and `keeper risk --reproduce report.html` recomputes it from its inputs: whoever has the file can check it.
+    `keeper risk` shows every position, and all of them together; `-c` once for each chain takes all chains into one.
+    `keeper risk eth-loop --html report.html` writes a page with charts, definitions and sources, and
+    `keeper risk --reproduce report.html` recomputes it from its inputs: whoever has the file can check it.
 
     Example: keeper risk eth-loop --horizon 24h --horizon 7d
     """
@@ -297,11 +300,11 @@ def risk(
         again(reproduce, as_json=as_json, html=html)
     from keeper.cli.horizons import horizons_of
 
-    (settings,), horizons_s = kept_of([config]), horizons_of(horizon or [])
+    chains, horizons_s = kept_of(configs), horizons_of(horizon or [])
     from keeper.cli import risk as risks
 
     log_to_stderr(verbose=False)
-    risks.risk(settings, position, horizons_s, prices or [], as_json=as_json, html=html)
+    risks.risk(chains, position, horizons_s, prices or [], as_json=as_json, html=html)
 
 
 @app.command()

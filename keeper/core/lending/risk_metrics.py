@@ -182,8 +182,8 @@ LIQUIDATION_PROBABILITY: Metric[LendingPosition] = Metric(
     key="liquidation_probability",
     words="probability of liquidation",
     summary="How probable liquidation is within `horizon`, by the price history of its assets, rounded up: the larger "
-    "of what prices that move (reflection principle) and prices that jump (Kou) make of it. Unknown until a week of "
-    "prices was read.",
+    "of what prices that move (reflection principle) and prices that jump (Kou) make of it. Unknown until a day of "
+    "prices was read, and where they say nothing for days.",
     unit=Unit.SHARE,
     sides=(Beyond.ABOVE,),
     measure=_probability,

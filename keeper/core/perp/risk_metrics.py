@@ -120,8 +120,8 @@ def probability_metric(measure: Callable[[PerpPosition, int], int | Doubt | None
         key=KEY,
         words="probability of liquidation",
         summary="How probable liquidation is within `horizon`, by the price history of its markets and what funding "
-        "takes, rounded up: the larger of what prices that move and prices that jump make of it. Unknown until a week "
-        "of prices was read.",
+        "takes, rounded up: the larger of what prices that move and prices that jump make of it. Unknown until a day "
+        "of prices was read, and where they say nothing for days.",
         unit=Unit.SHARE,
         sides=(Beyond.ABOVE,),
         measure=measured,

@@ -31,10 +31,17 @@ LEAST_DAYS, MOST_DAYS, WEEK = 12, 60, 5
 
 
 def usual(history: Series, now: int, horizon_s: int, quiet_s: int = 0) -> float | Doubt:
-    """Return the larger of a mean with a half-life of a day and that of the week: no calm day makes a calm market."""
+    """Return the larger of a mean with a half-life of a day and that of the week: no calm day makes a calm market.
+
+    A history that is younger than a week has only the first; one of a week with a gap of days in it has none.
+    """
     del horizon_s
     recent, week = ewma(history, HALF_LIFE_S, now, quiet_s), realised(history, CALM_S, now, quiet_s)
-    return recent if isinstance(recent, Doubt) or isinstance(week, Doubt) else max(recent, week)
+    if isinstance(recent, Doubt):
+        return recent
+    if isinstance(week, Doubt):  # a young history is its day's; one with a gap of days in its week says nothing
+        return week if history.begins <= now - CALM_S else recent
+    return max(recent, week)
 
 
 def fading(history: Series, now: int, horizon_s: int, quiet_s: int = 0) -> float | Doubt:

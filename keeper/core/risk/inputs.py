@@ -5,7 +5,7 @@ Amounts are whole numbers as text, times unix seconds, prices 10^-8 dollars or t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,6 +79,8 @@ class BookInputs:
 
     members: tuple[str, ...]
     wallets: tuple[tuple[str, int], ...] = ()
+    doubt: str = ""
+    """Why what it is exposed to is not known; empty where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def document_of(
         ],
         "perps": [plain_perp(p) for p in perps],
         "books": {
-            name: {"members": list(b.members), "wallets": [[u, str(usd)] for u, usd in b.wallets]}
+            name: {"members": list(b.members), "wallets": [[u, str(usd)] for u, usd in b.wallets], "doubt": b.doubt}
             for name, b in (books or {}).items()
         },
         "drivers": dict(drivers),
@@ -144,15 +146,20 @@ def _sales(of: Mapping[Address, Sold]) -> Document:
     return {"sales": {asset: [str(s.given), str(s.brought)] for asset, s in of.items()}} if of else {}
 
 
-def inputs_of(document: object) -> Inputs:
-    """Return what a document says. Raises BadInputsError where it is none of ours, or was damaged."""
+def inputs_of(document: object, forecaster: Callable[[str], Forecaster] | None = None) -> Inputs:
+    """Return what a document says. Raises BadInputsError where it is none of ours, or was damaged.
+
+    ``forecaster`` finds one by its name where there are others than those that come with the keeper.
+    """
     try:
-        return _inputs(document)
+        return _inputs(document, forecaster or forecast_named)
+    except BadInputsError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadInputsError(f"is no risk report of this keeper's: {type(error).__name__} {error}") from None
 
 
-def _inputs(given: Any) -> Inputs:
+def _inputs(given: Any, forecaster: Callable[[str], Forecaster]) -> Inputs:
     if given["version"] not in READ:
         raise BadInputsError(f"is of version {given['version']!r}; this keeper reads versions {READ}")
     at = given["block"]
@@ -165,7 +172,7 @@ def _inputs(given: Any) -> Inputs:
     return Inputs(
         block,
         tuple(_loan(p, block) for p in given["positions"]),
-        market(sources, drivers, block.timestamp, forecast_named(given.get("forecaster", "usual"))),
+        market(sources, drivers, block.timestamp, forecaster(str(given.get("forecaster", "usual")))),
         horizons_s,
         int(given["paths"]),
         int(given["seed"]),
@@ -189,7 +196,7 @@ def forecast_named(name: str) -> Forecaster:
 
 def _book(given: Any) -> BookInputs:
     wallets = tuple((str(underlying), int(usd)) for underlying, usd in given["wallets"])
-    return BookInputs(tuple(str(m) for m in given["members"]), wallets)
+    return BookInputs(tuple(str(m) for m in given["members"]), wallets, str(given["doubt"]))
 
 
 def _sold(given: Any) -> dict[Address, Sold]:

@@ -7,7 +7,7 @@ Probabilities are rounded to nine digits: more would be the machine's and not th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from keeper.core.lending.position import LendingPosition
@@ -15,13 +15,14 @@ from keeper.core.lending.seizure import WHOLE
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.risk import loan_report, perp_report
+from keeper.core.risk.forecast import Forecaster
 from keeper.core.risk.groups import InWallet, Kept, group
 from keeper.core.risk.inputs import Inputs, inputs_of
 from keeper.core.risk.loan_report import Sold
 from keeper.core.risk.measured import Measured
 from keeper.core.risk.monte_carlo import Reached
 from keeper.core.risk.said import Document, rounded, said
-from keeper.core.risk.together import STEPS, Draws, draw, together
+from keeper.core.risk.together import STEPS, Drawing, draw, together
 from keeper.core.risk.volatility import realised_at
 from keeper.core.units import Address
 
@@ -35,10 +36,11 @@ def digest(document: Document) -> str:
     return sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def report(document: Document) -> Document:
+def report(document: Document, forecaster: Callable[[str], Forecaster] | None = None) -> Document:
     """Return the report of inputs. Raises BadInputsError."""
-    of = inputs_of(document)
-    kept = [Kept(p, _measured(of, p)) for p in (*of.positions, *of.perps)]
+    of = inputs_of(document, forecaster)
+    every: list[LendingPosition | PerpPosition] = [*of.positions, *of.perps]
+    kept = [Kept(p, _measured(of, p)) for p in every]
     each = [k.measured for k in kept]
     draws = [draw(each, of.market, horizon, of.paths, of.seed) for horizon in of.horizons_s]
     everything, pressing = list(range(len(kept))), _pressing(of)
@@ -68,7 +70,7 @@ def _position(of: Inputs, k: Kept, reached: Sequence[Reached | None]) -> Documen
 
 
 def _book(
-    of: Inputs, name: str, kept: Sequence[Kept], draws: Sequence[Draws], pressing: Mapping[str, float]
+    of: Inputs, name: str, kept: Sequence[Kept], draws: Sequence[Drawing], pressing: Mapping[str, float]
 ) -> Document:
     """Return what a book comes to, its wallets included, and how probable it is that one of its positions falls."""
     book = of.books[name]
@@ -76,6 +78,8 @@ def _book(
     missing = sorted(set(book.members) - {kept[i].measured.name for i in among})
     if missing:
         return {"name": name, "unknown": f"{', '.join(missing)} could not be read: the book without it is another"}
+    if book.doubt:
+        return {"name": name, "unknown": book.doubt}
     each, wallets = [k.measured for k in kept], [InWallet(*one) for one in book.wallets]
     joint = [
         {"horizon_s": h, **together(each, of.market, d, among, pressing)}

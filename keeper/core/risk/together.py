@@ -27,7 +27,7 @@ MOST_PRESSED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class Drawing:
     """One set of paths that all positions stand on; by place what became of each whose every price is known."""
 
     drivers: tuple[str, ...]
@@ -35,15 +35,15 @@ class Draws:
     reached: Mapping[int, paths.Reached]
 
 
-def draw(of: Sequence[Measured], market: Market, horizon_s: int, count: int, seed: int) -> Draws:
+def draw(of: Sequence[Measured], market: Market, horizon_s: int, count: int, seed: int) -> Drawing:
     """Return the paths of every price that a position hangs on, and who is liquidated along them."""
     known = [i for i, m in enumerate(of) if isinstance(m.stance, Stance) and not m.has_begun and m.facing is not None]
     drivers = tuple(sorted({d for i in known for d in _drivers(of[i], market)}))
     covariance = covariance_of(market, drivers)
     if covariance is None or horizon_s <= 0:
-        return Draws(drivers, None, {})
+        return Drawing(drivers, None, {})
     on = paths.drawn(covariance, horizon_s, STEPS, count, seed)
-    return Draws(drivers, on, {i: paths.liquidated(driven(of[i], market, drivers), on) for i in known})
+    return Drawing(drivers, on, {i: paths.liquidated(driven(of[i], market, drivers), on) for i in known})
 
 
 def driven(of: Measured, market: Market, drivers: Sequence[str], pressed: Mapping[str, float] | None = None) -> Any:
@@ -78,7 +78,7 @@ def covariance_of(market: Market, drivers: Sequence[str]) -> list[list[float]] |
 
 
 def together(
-    of: Sequence[Measured], market: Market, draws: Draws, among: Sequence[int], pressing: Mapping[str, float]
+    of: Sequence[Measured], market: Market, draws: Drawing, among: Sequence[int], pressing: Mapping[str, float]
 ) -> Document:
     """Return how probable it is that any of some positions is liquidated, and that all are.
 
@@ -121,12 +121,12 @@ def _joint(of: Sequence[Measured], market: Market, reached: Mapping[int, Any]) -
 def _with_contagion(
     of: Sequence[Measured],
     market: Market,
-    draws: Draws,
+    draws: Drawing,
     reached: Mapping[int, Any],
     begun: Sequence[int],
     pressing: Mapping[str, float],
 ) -> Any:
-    """Return each position's probability, and those of any and all, when the sale of one presses the price of others."""
+    """Return each probability, and that of all, when the sale of one presses others; that of any is none other."""
     pressed = dict[int, dict[str, float]]()
     for i in (*reached, *begun):
         driver = main_driver(of[i], market)
@@ -145,10 +145,8 @@ def _with_contagion(
         there = paths.liquidated(driven(of[j], market, draws.drivers, pressed[hardest]), draws.on).by_path
         first: Any = 1.0 if hardest in begun else reached[hardest]
         after[j] = alone + first * (there.clip(min=alone) - alone)
-    any_, all_ = _joint(of, market, after)
     return {
-        "any": 1.0 if begun else any_,
-        "all": all_,
+        "all": _joint(of, market, after)[1],
         "each": {of[j].name: rounded(float(p.mean())) for j, p in after.items()},
         "pressed": {of[i].name: {d: rounded(x) for d, x in by.items()} for i, by in pressed.items()},
     }
