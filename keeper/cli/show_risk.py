@@ -27,6 +27,10 @@ DEFINITIONS = {
     "Value at risk, expected shortfall": "What of the owner's own is lost in the worst of a hundred cases; the mean of "
     "the worst fortieth (97.5 %, Basel 2019). What liquidation takes is not in them.",
     "Taken by liquidation": "The liquidation penalty on all that may be repaid, weighed by collateral: at the most.",
+    "Together": "Every position on the same paths of all prices, correlations included: no sum. With contagion: what a "
+    "liquidation sells presses the price by what pools asked for so much, and the others are judged at that price.",
+    "Sold through the pools": "What the pools gave when they were asked for collateral at its size, less what its "
+    "price loses in an hour in the worst of a hundred cases.",
     "Put": "What an option costs that pays all that collateral falls below where liquidation begins (Black & Scholes "
     "1973, at the same volatility): a measure of what protection is worth.",
 }
@@ -41,18 +45,25 @@ def table(console: Console, made: Data, left_out: Sequence[str]) -> None:
             console.print(line, soft_wrap=True)
     for of in made["report"]["together"]:
         console.print(
-            f"within {duration(of['horizon_s'])}: any liquidated {_percent(of['any'])}, all {_percent(of['all'])}"
+            f"within {duration(of['horizon_s'])}: any liquidated {_percent(of['any'])}, all {_percent(of['all'])}, "
+            f"all once sales press prices {_contagion(of)}"
         )
+    for of in _groups(made["report"]):
+        for line in _group_lines(of):
+            console.print(line, soft_wrap=True)
+    for of in made["report"].get("books", ()):
+        if "unknown" in of:
+            console.print(f"book {of['name']}: unknown: {of['unknown']}", style="yellow", soft_wrap=True)
     for name in left_out:
-        console.print(f"{name}: is no loan that could be read; the report measures loans only", style="yellow")
+        console.print(f"{name}: could not be read: it is in no figure of this report", style="yellow")
     console.print(f"inputs {made['report']['digest'][:16]}; with --html FILE the whole page, with --json everything")
 
 
 def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
     yield ""
     yield (
-        f"{of['name']}: health {_health(of['health_factor'])}, own {usd_text(int(of['own_usd']))}, debt "
-        f"{usd_text(int(of['debt_usd']))}, volatility {_percent(of['volatility'])} a year"
+        f"{of['name']}: {_standing(of)}, own {_signed_usd(of['own_usd'])}, {_owing(of)}, volatility "
+        f"{_percent(of['volatility'])} a year"
     )
     shown = Table("within", "liquidation", "at updates", "paths", "value at risk", "shortfall", "at stake", box=None)
     for p, lost in zip(of["probability"], of["lost"], strict=True):
@@ -79,7 +90,7 @@ def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
     stressed = Table("if", "health", "", "lost", "taken", "the rules", box=None)
     for x in of["stress"]:
         what = "liquidated" if x["is_liquidated"] else ""
-        figures = _health(x["health_factor"]), what, _usd(x["lost_usd"]), _usd(x["taken_usd"])
+        figures = _after(x), what, _usd(x["lost_usd"]), _usd(x["taken_usd"])
         stressed.add_row(x["shock"], *figures, _rescue(plans.get(x["shock"])))
     console.print(stressed)
     for why in sorted({p["used"]["unknown"] for p in of["probability"] if isinstance(p["used"], dict)}):
@@ -91,7 +102,8 @@ def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2430}"
     "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;margin:.6rem 0}"
-    "td,th{padding:.2rem .8rem .2rem 0;text-align:right}td:first-child,th:first-child{text-align:left}"
+    "table{display:block;overflow-x:auto;max-width:100%}td,th{padding:.2rem .8rem .2rem 0;text-align:right}"
+    "td:first-child,th:first-child{text-align:left}"
     "th{font-weight:600;border-bottom:1px solid #c8d0da}.bad{color:#a61b1b}figure{margin:1rem 0}"
     "figcaption,.small{color:#5b6675;font-size:.85rem}code{font-size:.8rem;overflow-wrap:anywhere}"
 )
@@ -105,14 +117,24 @@ def page(made: Data, embedded: str) -> str:
     for position in of["positions"]:
         parts += _sections(made["inputs"], position, made.get("plans", {}).get(position["name"], {}))
     if of["together"]:
-        rows = [(duration(t["horizon_s"]), _percent(t["any"]), _percent(t["all"])) for t in of["together"]]
-        parts.append("<h2>Together</h2>" + _html_table(("within", "any liquidated", "all liquidated"), rows))
+        rows = [
+            (duration(t["horizon_s"]), _percent(t["any"]), _percent(t["all"]), _contagion(t)) for t in of["together"]
+        ]
+        head = ("within", "any liquidated", "all liquidated", "all, with contagion")
+        parts.append("<h2>Together</h2>" + _html_table(head, rows))
+    for one in _groups(of):
+        parts += _group_sections(one)
+    for book in of.get("books", ()):
+        if "unknown" in book:
+            parts.append(f"<h2>{escape(book['name'])}</h2><p class=bad>unknown: {escape(book['unknown'])}</p>")
     terms = "".join(f"<dt><b>{escape(k)}</b></dt><dd>{escape(v)}</dd>" for k, v in DEFINITIONS.items())
     parts.append(f"<h2>What the figures are</h2><dl>{terms}</dl>")
     parts.append(f"<p class=small>Digest of the inputs: <code>{of['digest']}</code>.</p>")
     parts.append("<p class=small><code>keeper risk --reproduce</code> with this file computes it anew, offline.</p>")
     return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>Risk at block {block['number']}</title>"
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width,initial-scale=1'>"
+        f"<title>Risk at block {block['number']}</title>"
         f"<style>{STYLE}</style>{''.join(parts)}{embedded}</html>\n"
     )
 
@@ -120,13 +142,12 @@ def page(made: Data, embedded: str) -> str:
 def _sections(inputs: Data, of: Data, plans: Data) -> Iterator[str]:
     yield f"<h2>{escape(of['name'])}</h2>"
     yield _html_table(
-        ("health", "collateral", "debt", "own", "volatility", "liquidation takes"),
+        ("stands at", "against", "own", "volatility", "liquidation takes"),
         [
             (
-                _health(of["health_factor"]),
-                _usd(of["collateral_usd"]),
-                _usd(of["debt_usd"]),
-                _usd(of["own_usd"]),
+                _standing(of),
+                _owing(of),
+                _signed_usd(of["own_usd"]),
                 _percent(of["volatility"]),
                 _usd(of["taken_usd"]),
             )
@@ -172,7 +193,7 @@ def _stress(found: Sequence[Data], plans: Data) -> Iterator[str]:
     rows = [
         (
             x["shock"],
-            _health(x["health_factor"]),
+            _after(x),
             "yes" if x["is_liquidated"] else "no",
             _usd(x["lost_usd"]),
             _usd(x["taken_usd"]),
@@ -180,7 +201,7 @@ def _stress(found: Sequence[Data], plans: Data) -> Iterator[str]:
         )
         for x in found
     ]
-    yield _html_table(("shock", "health", "liquidated", "lost", "taken", "what the rules would do"), rows)
+    yield _html_table(("shock", "health or margin", "liquidated", "lost", "taken", "what the rules would do"), rows)
     yield (
         "<p class=small>What the rules would do is planned by the keeper's own planner with the means at hand; pools "
         "follow the oracle. It needs the chain, and is not recomputed from the file.</p>"
@@ -213,9 +234,12 @@ def _greeks(of: Data) -> Iterator[str]:
         ("probability_per_volatility_point", "vega: probability per point of volatility"),
         ("probability_per_fall_of_1_percent", "probability per fall of 1 % of health"),
         ("probability_gamma", "gamma: how that changes by 1 %"),
+        ("probability_theta_a_day", "theta: probability per day of interest and drift"),
     ):
         if key in s:
             rows.append((words, f"{s[key] * 100:.4f} %"))
+    sold = [h for h in of["holdings"] if h.get("worth")]
+    rows += [(f"{h['symbol']} sold within an hour through the pools", _usd(h["worth"]["brings_usd"])) for h in sold]
     if of["put"]:
         rows.append(
             (f"a put from the liquidation level, {duration(of['put']['horizon_s'])}", _usd(of["put"]["cost_usd"]))
@@ -236,6 +260,108 @@ def _rescue(found: Data | None) -> str:
         return str(found["why"])
     part = "helps in part" if found["is_partial"] else "suffices"
     return f"{found['plan']}: health {_health(found['health_factor'])}, costs {_usd(found['cost_usd'])}, {part}"
+
+
+def _standing(of: Data) -> str:
+    """Return how near liquidation a position is, by its venue's own figure."""
+    if of.get("kind") == "perp":
+        ratio = of["margin_ratio"]
+        return "no size" if ratio is None else f"margin ratio {_percent(int(ratio) / WAD)}"
+    return f"health {_health(of['health_factor'])}"
+
+
+def _owing(of: Data) -> str:
+    if of.get("kind") == "perp":
+        return f"size {_usd(of['notional_usd'])}"
+    return f"debt {_usd(of['debt_usd'])}"
+
+
+def _after(x: Data) -> str:
+    """Return where a shock leaves a position."""
+    if "margin_ratio" in x:
+        return "no size" if x["margin_ratio"] is None else _percent(int(x["margin_ratio"]) / WAD)
+    return _health(x["health_factor"])
+
+
+# --- all of them, and books -------------------------------------------------------------------------------------------
+
+
+def _groups(of: Data) -> list[Data]:
+    """Return everything together, and each book that is known in full."""
+    whole = [of["everything"]] if of.get("everything") else []
+    return [*whole, *(b for b in of.get("books", ()) if "unknown" not in b)]
+
+
+def _group_lines(of: Data) -> Iterator[str]:
+    yield ""
+    deltas = ", ".join(f"{u['underlying']} {_signed_usd(u['delta_usd'])}" for u in of["underlyings"]) or "none"
+    yield f"{of['name']} ({', '.join(of['positions'])}): delta {deltas}; a day {_signed_usd(of['carry_a_day_usd'])}"
+    for lost in of["lost"]:
+        yield (
+            f"within {duration(lost['horizon_s'])}: value at risk {_usd(lost['value_at_risk_usd'])}, shortfall "
+            f"{_usd(lost['expected_shortfall_usd'])}, at stake {_usd(lost['expected_liquidation_usd'])}"
+        )
+    for x in of["stress"]:
+        gone = f", liquidated: {', '.join(x['liquidated'])}" if x["liquidated"] else ""
+        yield f"{x['shock']}: {_gain(x['lost_usd'])}, liquidation takes {_usd(x['taken_usd'])}{gone}"
+
+
+def _group_sections(of: Data) -> Iterator[str]:
+    yield f"<h2>{escape(of['name'])}</h2><p class=small>{escape(', '.join(of['positions']))}</p>"
+    yield _html_table(
+        ("underlying", "delta", "share", "of"),
+        [
+            (
+                u["underlying"],
+                _signed_usd(u["delta_usd"]),
+                f"{u['share_bps'] / 100:.0f} %",
+                ", ".join(f"{holder} {_signed_usd(value)}" for holder, value in u["of"].items()),
+            )
+            for u in of["underlyings"]
+        ],
+    )
+    yield _html_table(
+        ("within", "value at risk", "shortfall", "at stake"),
+        [
+            (
+                duration(x["horizon_s"]),
+                _usd(x["value_at_risk_usd"]),
+                _usd(x["expected_shortfall_usd"]),
+                _usd(x["expected_liquidation_usd"]),
+            )
+            for x in of["lost"]
+        ],
+    )
+    yield _html_table(
+        ("shock", "comes to", "liquidation takes", "liquidated"),
+        [
+            (x["shock"], _gain(x["lost_usd"]), _usd(x["taken_usd"]), ", ".join(x["liquidated"]) or "none")
+            for x in of["stress"]
+        ],
+    )
+    vega = of["stake_per_volatility_point_usd"]
+    yield _html_table(
+        ("sensitivity", ""),
+        [
+            ("carry a day", _signed_usd(of["carry_a_day_usd"])),
+            ("vega: at stake per point of volatility", "unknown" if isinstance(vega, dict) else _signed_usd(vega)),
+        ],
+    )
+
+
+def _contagion(of: Data) -> str:
+    found = of.get("with_contagion")
+    if not isinstance(found, dict) or "unknown" in found:
+        return "unknown"
+    return _percent(found["all"])
+
+
+def _signed_usd(value: str) -> str:
+    return f"−{usd_text(-int(value))}" if int(value) < 0 else usd_text(int(value))
+
+
+def _gain(lost: str) -> str:
+    return f"lost {usd_text(int(lost))}" if int(lost) >= 0 else f"gained {usd_text(-int(lost))}"
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

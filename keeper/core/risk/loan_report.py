@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.position import Holding, LendingPosition
+from keeper.core.lending.second_line import first_loss, standing
 from keeper.core.lending.seizure import WHOLE, CloseRule, at_the_edge, seized
 from keeper.core.prices import Doubt
 from keeper.core.risk.facing import of_loan
@@ -83,6 +84,7 @@ def report_of(
         "own_usd": str(of.most),
         **figures(of, market, horizons_s, drawn),
         "taken_first_usd": str(taken_first(p, rule)),
+        "second_line": second_line(p),
         "put": put_of(of, covered, horizons_s[-1]),
         "stress": [shocked(x) for x in shocks(p)],
         "holdings": [_holding(p, market, h, sales or {}) for h in p.held],
@@ -95,6 +97,15 @@ def taken_first(p: LendingPosition, rule: CloseRule) -> int:
     if not p.reported.debt_value or p.reported.health_factor >= INFINITE:
         return 0
     return seized(at_the_edge(lending.account_of(p)), rule, most=1).loss
+
+
+def second_line(p: LendingPosition) -> Document | None:
+    """Return the contract that sells a part before liquidation begins, and what its first sale costs, dollars."""
+    line = standing(p)
+    if line is None or not p.reported.debt_value:
+        return None
+    loss = first_loss(line, Usd(p.money.usd_up(p.reported.debt_value)))
+    return {"contract": line.contract, "begins_at_health": str(line.begins_at), "taken_usd": str(loss)}
 
 
 def liquidated(p: LendingPosition, rule: CloseRule) -> int:

@@ -126,7 +126,7 @@ def _with_contagion(
     begun: Sequence[int],
     pressing: Mapping[str, float],
 ) -> Any:
-    """Return each probability, and that of all, when the sale of one presses others; that of any is none other."""
+    """Return each probability, and that of all, when a sale presses the others; that of any stays."""
     pressed = dict[int, dict[str, float]]()
     for i in (*reached, *begun):
         driver = main_driver(of[i], market)
