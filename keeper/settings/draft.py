@@ -85,7 +85,7 @@ class Draft:
             'name = "me"',
             f"address = {quoted(self.signer or self.owner)}",
             *([f"safe = {quoted(self.safe)}  # the signer is one of its owners, and acts for it"] if self.safe else []),
-            'keystore = "keystore.json"  # a v3 keystore, as `geth account new` makes one; never a key in this file',
+            'keystore = "keystore.json"  # `keeper keystore new keystore.json` makes one; never a key in this file',
             'password_file = "password"  # or leave it out and be asked',
         ]
         if self.signer is None:

@@ -55,7 +55,7 @@ def _unfit_keystore(signer: Signer, path: Path) -> str | None:
     if content is None:
         return None
     if not isinstance(found, dict) or found.get("version") != 3 or not ({"crypto", "Crypto"} & found.keys()):
-        return "is not an encrypted keystore of version 3: make one, for example with `geth account new`"
+        return "is not an encrypted keystore of version 3: make one with `keeper keystore new`, or `import`"
     named = str(found.get("address", "")).lower().removeprefix("0x")
     if named and is_address(signer.address) and named != signer.address.lower().removeprefix("0x"):
         return f"holds the key of 0x{named[:40]}, the settings say {signer.address}; correct `address` or `keystore`"
