@@ -65,6 +65,8 @@ def section(rows: Rows) -> Iterator[str]:
         + ", ".join(f"[{Path(name).stem}](evidence/{Path(name).stem}.svg)" for name in rows)
         + ".\n"
     )
+    if all(r["survived"] for of in rows.values() for r in of if r["setting"] != NOBODY):
+        yield "Every setting survives everywhere, so each picture is one row of points: what differs is the cost.\n"
     yield (
         "| setting | " + " | ".join(f"{Path(n).stem}: survived, keeping" for n in every) + " | lost in all | actions |"
     )
@@ -108,12 +110,13 @@ def _verdict(rows: Rows, whole: Sequence[Mark]) -> Iterator[str]:
     yield (
         "\nWhat these files show of why: in each of them ether lost half and more, so that every account had to be sold "
         "down in the end, and all that a rule can save is in how it sells. A sale costs its gas whatever its size, loses "
-        "what the pool is ahead of the oracle in that minute, and moves the pool by its square: some six of middle size, "
-        "begun early, cost least, and a high fixed threshold does that by chance. A rule on the probability often "
-        "sells in the middle of a fall, once volatility has been measured anew. Where its goal is "
-        "near it sells often, and pays gas; where it is far it sells much at once. What a high threshold costs in months "
+        "what the pool is ahead of the oracle in that minute, and moves the pool by its square: what begins early and goes "
+        "to 1.6 costs least here, and a threshold that is always high does that in a crash, whatever it rests on. Rules on "
+        "the probability often sell in the middle of a fall, once volatility has been measured anew. Where their goal is "
+        "near they sell often, and pay gas; where it is far they sell much at once. What a high threshold costs in months "
         "without a crash (sales that nobody needed) is not measured here: there are no such files. One thing is modelled "
-        "too kindly for all settings alike: the rounds of one rescue each meet a pool that is whole again.\n"
+        "too kindly for all settings alike: the rounds of one rescue each meet a pool that is whole again. A plan decided at a "
+        "file's very last answer is not counted.\n"
     )
 
 
@@ -158,6 +161,8 @@ def pictures(rows: Rows, folder: Path) -> None:
 
 
 def svg(file: Path, figure: str) -> None:
-    """Write the picture of a figure as a file of its own."""
-    text = figure[figure.index("<svg") : figure.index("</svg>") + 6]
-    file.write_text(text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n", encoding="utf-8")
+    """Write the picture of a figure as a file of its own, its caption within it."""
+    text = figure[figure.index("<svg") : figure.index("</svg>")]
+    caption = text.split('aria-label="', 1)[1].split('"', 1)[0]
+    text = text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    file.write_text(f'{text}<text x="46" y="12" font-size="11">{caption}</text></svg>\n', encoding="utf-8")
