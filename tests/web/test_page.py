@@ -147,6 +147,7 @@ async def test_old_words_are_not_shown_as_those_of_now(tmp_path: Path, asking: A
     assert "NOT WATCHED" in page
     assert 'class="mark live"' not in page
     assert "card alarm old" in page
+    assert page.count("Nobody watches now. What the keeper said last") == page.count('<div class="now">')
     assert (ready.status_code, ready.json()[0]["state"]) == (503, "silent")
 
 
