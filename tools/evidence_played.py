@@ -165,4 +165,4 @@ def svg(file: Path, figure: str) -> None:
     text = figure[figure.index("<svg") : figure.index("</svg>")]
     caption = text.split('aria-label="', 1)[1].split('"', 1)[0]
     text = text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    file.write_text(f'{text}<text x="46" y="12" font-size="11">{caption}</text></svg>\n', encoding="utf-8")
+    file.write_text(f'{text}<text x="90" y="12" font-size="11">{caption}</text></svg>\n', encoding="utf-8")
