@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.metrics import LendingTrigger, health_at
 from keeper.core.lending.outlook import awaited, fall_of
+from keeper.core.lending.risk_metrics import LIQUIDATION_PROBABILITY
 from keeper.core.lending.rules import LendingAssessment, Rule
+from keeper.core.metrics import Subject
 from keeper.core.snapshot import AccountFigures, LendingPosition
-from keeper.core.units import BPS, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
+from keeper.core.units import BPS, DAY_S, INFINITE, WAD, Bps, Usd, Wad, Wei, mul_div_down
 
 NOTHING = Usd(0)
 NO_TOLL = Wei(0)
@@ -59,11 +61,12 @@ def stake(
 
     A plan that suffices averts all of it; one that leaves the account with the figures ``after`` averts the difference,
     so that many small ones are worth no more than the whole. All plans of one danger are bounded by the share of what
-    could be lost; ``paid`` is what they cost so far.
+    could be lost; ``paid`` is what they cost so far. Where the price history says that liquidation within a day is more
+    probable than that nearness, the probability counts: probability × loss is at stake, and never less than before.
     """
     figures, bonus = assessed.figures, _bonus(assessed.position, assessed.account)
     at_risk, fall = _at_risk(figures, bonus), fall_of(assessed.account, assessed.drifts)
-    nearness = max(Wad(LEAST_NEARNESS), near(awaited(figures.health_factor, fall), safe))
+    nearness = max(Wad(LEAST_NEARNESS), near(awaited(figures.health_factor, fall), safe), expected(assessed.position))
     loss = _expected(figures, bonus, nearness)
     averted = loss
     if after is not None and figures.health_factor < safe:
@@ -71,6 +74,13 @@ def stake(
         averted = max(_averted(figures, after, bonus, safe, Bps(speed)) for speed in (0, fall))
     budget = Usd(at_risk * bonus // BPS * share // BPS)
     return Stake(at_risk, bonus, nearness, loss, averted, share, Usd(averted * share // BPS), budget, paid)
+
+
+def expected(p: LendingPosition) -> Wad:
+    """Return how probable liquidation is within a day, where a rule looks ahead and it is known; else nothing."""
+    if p.beside.market is None:
+        return Wad(0)
+    return Wad(min(WAD, LIQUIDATION_PROBABILITY.now(p, Subject(window_s=DAY_S)) or 0))
 
 
 def near(health: Wad, safe: Wad) -> Wad:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from core_builders import above, assessed, at, below, loop, rule, to_ltv
+from core_builders import NOW, above, assessed, at, below, loop, rule, to_ltv
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.chain.fees import lowest
 from keeper.core.fee_budget import Stake, fee_for, fee_worth, near, safe_health, stake, trigger_health
 from keeper.core.lending.metrics import CLOSED, HEALTH_FACTOR, LIQUIDATION_DISTANCE, LTV, PRICE, as_if
-from keeper.core.lending.position import AccountFigures
+from keeper.core.lending.position import AccountFigures, Beside
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.pace import Drift
+from keeper.core.risk.correlation import Correlations
+from keeper.core.risk.market import Market, Movement
 from keeper.core.units import BPS, INFINITE, USD, WAD, Bps, Usd, Wad, Wei
 
 
@@ -153,3 +155,27 @@ def test_gas_and_a_rollups_toll_together_never_cost_more_than_they_are_worth(
     if fee:
         assert (fee * gas + toll) * native <= worth * WAD
     assert fee_worth(Usd(worth), gas, native) >= fee
+
+
+def storm(volatility: float) -> Market:
+    """What is known of the two prices that a loop hangs on."""
+    drivers = {at("WETH"): "eth", at("USDC"): "usd"}
+    movements = {"eth": Movement(volatility, None, 3600), "usd": Movement(0.01, None, 86_400)}
+    return Market(NOW, drivers, movements, Correlations({frozenset(("eth", "usd")): 0.0}))
+
+
+def test_probability_times_loss_is_at_stake_where_the_history_says_that_it_is_more() -> None:
+    """In a storm a loan far from its bound is worth more gas; in a calm, or where nothing is known, as before."""
+    far, safe = loop("10", "12000"), Wad(WAD * 13 // 10)
+
+    def paid(market: Market | None) -> Stake:
+        seen = replace(far, beside=Beside({}, {}, market))
+        return stake(replace(assessed(far), position=seen), safe, Bps(5000))
+
+    plain, calm, wild = paid(None), paid(storm(0.3)), paid(storm(6.0))
+    assert calm.most_fee == plain.most_fee
+    assert wild.nearness > plain.nearness
+    assert wild.expected_loss == wild.collateral_at_risk * wild.bonus // BPS * wild.nearness // WAD
+    assert wild.budget == plain.budget, "the danger as a whole is worth no more"
+    unknown = Market(NOW, {}, {}, Correlations())
+    assert paid(unknown).most_fee == plain.most_fee
