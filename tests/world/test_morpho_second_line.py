@@ -126,6 +126,16 @@ def test_a_newcomer_is_shown_what_could_stand_behind_the_keeper(
     assert "an act of your own" in said
 
 
+def test_risk_says_what_its_first_sale_would_cost(lent: MorphoScene, line: Contract) -> None:
+    """A fifth of 13,100 dollars for a hundredth of that, beside what liquidation would take; only once it was let."""
+    lent.write()
+    assert "sells a part: at first" not in " ".join(lent.scene.keeper("risk").output.split())
+    let(lent, line)
+    said = " ".join(lent.scene.keeper("risk").output.split())
+    assert "before it, below health 1.075" in said
+    assert "sells a part: at first for $26.2" in said, said
+
+
 def test_it_works_while_no_keeper_runs_and_is_reported_when_one_does(lent: MorphoScene, line: Contract) -> None:
     """Where we say that it begins it begins; health rises by it; the next look says who took what."""
     let(lent, line)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 import pytest
 from scenes import DOLLAR, ETHER, Scene
+from typer.testing import CliRunner
 from web3.exceptions import ContractLogicError
 
+from keeper.cli.main import app
 from keeper.venues.codec.abi import revert_reason
 from sandbox.aave_old.desk import OldAaveDesk
 
@@ -176,3 +179,23 @@ def test_a_number_for_a_refusal_is_said_in_words(scene: Scene, old: OldAaveDesk,
     data = found.value.data
     assert isinstance(data, str)
     assert name in revert_reason(bytes.fromhex(data[2:]))
+
+
+def test_every_command_knows_it_through_the_ports(
+    scene: Scene, old: OldAaveDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status, explain, doctor, risk, watch and init: nobody asks which revision it is."""
+    old.open(scene.owner, {"WETH": 10 * ETHER}, {"USDC": 13_000 * DOLLAR})
+    keep(scene, old)
+    for command in (("status",), ("explain", "old 0"), ("doctor",), ("risk",), ("watch", "--once")):
+        found = scene.keeper(*command)
+        assert "old 0" in found.output, (command, found.output)
+        assert "could not be read" not in found.output, command
+    scene.config.unlink()
+    monkeypatch.chdir(scene.folder)
+    monkeypatch.delenv("KEEPER_RPC_URL", raising=False)
+    asked = ["init", scene.owner, "--rpc", scene.url, "--network", "network.toml"]
+    found_ = CliRunner().invoke(app, asked)
+    assert found_.exit_code == 0, found_.output
+    (position,) = tomllib.loads(scene.config.read_text())["positions"]
+    assert (position["venue"], position["market"]) == ("aave_v3", "old")
