@@ -89,16 +89,16 @@ async def _once(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
     if engine.movements is not None:
         engine.movements.waits = True
     daemon, seen, outcomes = Daemon(engine, settings), dict[str, Result](), dict[str, AnyOutcome | None]()
-    await daemon.reconcile()
+    await daemon.afterwards.reconcile()
     for _ in range(ROUNDS):
         results = await cycle(engine, await engine.reader.blocks.head())
         seen |= {r.name: r for r in results if r.name not in outcomes}
         outcomes |= {r.name: await _awaited(r) for r in results if r.outcome is not None and r.name not in outcomes}
         if not any(hold.reason is Reason.SIGNER_BUSY for r in results for hold in r.holds):
             break
-    await daemon.look_back()
-    await daemon.take_back()
-    await daemon.tidy()
+    await daemon.afterwards.look_back()
+    await daemon.afterwards.take_back()
+    await daemon.afterwards.tidy()
     await engine.remember_alarms()
     results = tuple(seen.values())
     from keeper.cli import show  # noqa: PLC0415 - tables, not for the daemon

@@ -110,7 +110,7 @@ async def _ordered(settings: Settings, names: Sequence[str], *, as_json: bool) -
 async def _carried_out(engine: Opened, settings: Settings, *, as_json: bool) -> Exit:
     await engine.reader.blocks.check_chain()
     daemon = Daemon(engine, settings)
-    await daemon.reconcile()
+    await daemon.afterwards.reconcile()
     engine.state.rules = engine.perps.rules = engine.perps.book_rules = ()
     seen, outcomes = dict[str, Result](), dict[str, AnyOutcome | None]()
     for _ in range(ROUNDS):
@@ -125,7 +125,7 @@ async def _carried_out(engine: Opened, settings: Settings, *, as_json: bool) -> 
         if not done and not any(h.reason in WAITS for r in results for h in r.holds):
             break
         await asyncio.sleep(min(PAUSE_S, settings.network.block_time_s))
-    await daemon.look_back()
+    await daemon.afterwards.look_back()
     await engine.remember_alarms()
     left = daemon.panic.order.positions
     show.results(out(), engine.terms.mode, tuple(seen.values()), outcomes, as_json=as_json)

@@ -1,0 +1,187 @@
+"""What becomes of plans besides their positions: taken up, followed, called off, brought back, written down.
+
+Before a block is decided and after it, never in between: nothing here decides what to do about a position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from keeper.chain.errors import NodeError
+from keeper.core.carry_on import until_target
+from keeper.core.family import Family
+from keeper.core.snapshot import BlockRef
+from keeper.core.units import Address
+from keeper.execution.course import SendFailedError
+from keeper.execution.executor import Executor
+from keeper.execution.lane import Lane
+from keeper.execution.recovery import Aftermath, CarryOn
+from keeper.journal import JournalError
+from keeper.service.opened import Opened
+from keeper.service.tidy import Tidy
+from keeper.settings import Settings
+from keeper.venues.ports import ReadFailedError
+
+
+class Afterwards:
+    """Of every lane of one engine. Everything raises NodeError and JournalError where it does not say otherwise."""
+
+    def __init__(self, engine: Opened, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        takes_out = lambda name: engine.family(name) is Family.LENDING  # noqa: E731 - nothing else leaves its position
+        self._aftermath = Aftermath(
+            engine.journal, engine.observer, self._spenders(), engine.terms.max_fee, takes_out=takes_out
+        )
+        self._tidy = Tidy(engine, self._aftermath)
+        self.loans = CarryOn(engine.journal, engine.state.rules, until_target)
+        self.perps = CarryOn(engine.journal, engine.perps.rules, until_target)
+        self.books = CarryOn(engine.journal, engine.perps.book_rules, until_target)
+        self.fell_short = False
+        """Whether a plan may have left something outside its position."""
+        self._last: BlockRef | None = None
+        self._reorged = set[Address]()
+        """Signers whose past is to be looked at on the history there is now."""
+
+    def go_by(self, settings: Settings) -> None:
+        """Go on by other settings."""
+        self._settings = settings
+        self._aftermath.spenders, self._aftermath.cap = self._spenders(), settings.max_fee
+        self.loans.go_by(settings.rules)
+        self.perps.go_by(settings.perp_rules)
+        self.books.go_by(settings.book_rules)
+
+    def _spenders(self) -> dict[str, Address]:
+        return {name: position.spender for name, position in self._engine.reader.positions.items()}
+
+    async def reconcile(self) -> None:
+        """Settle what an earlier run or an outage left behind, before anything new is decided."""
+        for signer, executor in self._engine.senders.items():
+            if signer in self._engine.state.in_flight:
+                continue
+            try:
+                left = await executor.lane.reconcile(self._patience_s())
+                self.fell_short |= not await self._bring_back(signer, executor)
+            except SendFailedError as error:
+                # it stays pending and is said again; a plan that is needed takes its nonce
+                self._engine.observer.raise_alarm(
+                    f"reconcile:{signer}", "A transaction of an earlier run is not settled", str(error)
+                )
+            else:
+                if left:
+                    self._engine.observer.reconciled(signer, len(left))
+        if not self._engine.state.in_flight:
+            await self._settle_interrupted()
+
+    async def look_back(self) -> None:
+        """After a plan fell short: once nothing is pending, return what it left outside, before anything is decided."""
+        executors, in_flight, is_done = self._engine.senders, self._engine.state.in_flight, True
+        for signer, executor in executors.items():
+            if signer in in_flight or not await executor.lane.is_clear():
+                return
+            is_done &= await self._bring_back(signer, executor)
+        await self._settle_interrupted()
+        self.fell_short = not is_done
+
+    async def take_back(self) -> None:
+        """Use up signatures that were shown and not used, where nothing is pending; report where that cannot be."""
+        for account, executor in self._engine.senders.items():
+            if account in self._engine.state.in_flight:
+                continue
+            try:
+                await self._aftermath.take_back(executor)
+            except (NodeError, JournalError, SendFailedError) as error:
+                title = "A signature that was shown could not be used up"
+                self._engine.observer.raise_alarm(f"tend:{account}", title, str(error))
+
+    async def tidy(self) -> None:
+        """Take back what plans left approved, whatever else there is to do: the last thing before the end."""
+        head, everybody = await self._engine.reader.blocks.head(), set(self._spenders())
+        for account, executor in self._engine.senders.items():
+            if account in self._engine.state.in_flight or not await executor.lane.is_clear():
+                continue
+            try:
+                await self._tidy.look(account, executor, head, everybody)
+            except (NodeError, JournalError, ReadFailedError) as error:
+                title = "An approval that a plan left could not be taken back"
+                self._engine.observer.raise_alarm(f"approvals:{account}", title, str(error))
+
+    async def _settle_interrupted(self) -> None:
+        """Write down what was cut short, and let its rules act on until their targets are met."""
+        if self._engine.terms.mode == "live":
+            await self._aftermath.close_interrupted()
+            head = await self._engine.reader.blocks.head()
+            self._engine.state.rules = await self.loans.cut_short(head.timestamp)
+            self._engine.perps.rules = await self.perps.cut_short(head.timestamp)
+            self._engine.perps.book_rules = await self.books.cut_short(head.timestamp)
+
+    async def _bring_back(self, signer: Address, executor: Executor[Lane]) -> bool:
+        head, is_done = await self._engine.reader.blocks.head(), True
+        for decision in await self._aftermath.cut_short(signer, head.timestamp):
+            if not self._aftermath.takes_out(decision.position):
+                continue
+            # what the calls of a plan did can be said only once the market is known
+            await self._engine.reader.find(decision.position, await self._engine.reader.blocks.head())
+            if not await executor.lending.left_outside(decision.id, decision.position):
+                continue
+            is_done &= await self._aftermath.bring_back(decision, executor)
+        return is_done
+
+    def _patience_s(self) -> float:
+        """How long a start waits for what was left pending, before the positions are looked at again."""
+        return max(5.0, 2 * self._settings.network.block_time_s)
+
+    async def tend(self, head: BlockRef, needless: Collection[str]) -> None:
+        """See mined transactions through to finality; what a reorg took is sent again and followed.
+
+        What an earlier plan left pending is called off once nothing asks for it any more.
+        """
+        engine = self._engine
+        if await self._is_reorg(head):
+            self._reorged |= set(engine.senders)
+        for signer, executor in engine.senders.items():
+            if signer in engine.state.in_flight:
+                self._tidy.expect(signer)
+                continue
+            try:
+                is_reorg = signer in self._reorged
+                taken = await executor.lane.tend(head, self._settings.daemon.confirmations, is_reorg=is_reorg)
+                self._reorged.discard(signer)
+                if taken:
+                    await self._aftermath.undone(executor)
+                    self.fell_short = True
+                else:
+                    await self._aftermath.call_off(executor, needless, head)
+                await self._aftermath.found(executor, needless)
+                self.fell_short |= executor.lane.take_disproved()
+                await self._aftermath.use_up_grant(executor)
+                await self._aftermath.take_back(executor)
+                is_clear = await executor.lane.is_clear()
+                if is_clear:
+                    await self._tidy.look(signer, executor, head, needless)
+            except (NodeError, JournalError, SendFailedError, ReadFailedError) as error:
+                engine.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
+                continue
+            if taken:
+                engine.observer.reorganised(signer, taken)
+            self._hear_of_leftovers(signer, executor.lane.take_trouble(), is_clear=is_clear)
+            if not is_clear:
+                executor.lane.follow_leftovers()
+        self._last = head
+
+    def _hear_of_leftovers(self, signer: Address, trouble: BaseException | None, *, is_clear: bool) -> None:
+        """Report that what is pending cannot be followed; it is tried again at once, and at each block."""
+        key, title = f"leftovers:{signer}", "What is pending cannot be followed to its end"
+        if trouble is not None:
+            self._engine.observer.raise_alarm(key, title, str(trouble) or type(trouble).__name__)
+        elif is_clear:
+            self._engine.observer.clear_alarm(key, "Nothing is pending any more.")
+
+    async def _is_reorg(self, head: BlockRef) -> bool:
+        """Return whether a head is on another history than the one seen to before. Raises NodeError."""
+        last = self._last
+        if last is None or not self._engine.senders or head.hash == last.hash:
+            return False
+        if head.number == last.number + 1:
+            return head.parent_hash != last.hash
+        return head.number <= last.number or (await self._engine.reader.blocks.block_at(last.number)).hash != last.hash
