@@ -15,6 +15,7 @@ from keeper.core.decide import Decided, Hold, gravest
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.snapshot import BlockRef
+from keeper.engine.beginning import begun
 from keeper.engine.case import A, AnyCase, Case, Considered, I, R
 from keeper.engine.cases import cases_of
 from keeper.engine.engine import Engine
@@ -41,7 +42,7 @@ async def cycle(engine: Engine, block: BlockRef) -> tuple[Result, ...]:
     async def look_at(case: AnyCase) -> Looked:
         return await case.open(looked)
 
-    snapshot = await engine.snapshot(block)
+    snapshot = await begun(engine, block)
     results = await in_waves(engine, cases_of(engine, snapshot), look_at)
     engine.reader.keep_close(result.name for result in results if not result.is_healthy)
     engine.reader.compare_first(result.name for result in results if is_near(result.assessed))

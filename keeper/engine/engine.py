@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from keeper.chain.simulation import Turn
-from keeper.core.breaker import Breaker, BreakerTerms
+from keeper.core.breaker import BreakerTerms
 from keeper.core.decide import Safety
-from keeper.core.exposure import ExposureLimits, exceeded
+from keeper.core.exposure import ExposureLimits
 from keeper.core.family import Family
 from keeper.core.held_back import Bounded, Memory, failures_count_s
 from keeper.core.lending.joint import Ahead
-from keeper.core.notices import sentence
 from keeper.core.pauses import from_plain, holding, key_of
 from keeper.core.prices import Doubt, clock_doubts, earlier, sequencer_doubts
-from keeper.core.reasons import Reason
 from keeper.core.rules import ORDERED, Assessment, Unjudged
-from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
+from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.history import PerpMemory
 from keeper.engine.lending.balances import LentMemory
@@ -31,7 +28,6 @@ from keeper.execution.executor import Executor
 from keeper.execution.rehearsal import Simulator, Upon
 from keeper.execution.sender import Sender
 from keeper.journal.decisions import Doing, Mode
-from keeper.journal.errors import JournalError
 from keeper.journal.past import Past, Recollection
 from keeper.journal.ports import History
 from keeper.observe.observer import Observer
@@ -39,9 +35,6 @@ from keeper.snapshot.quorum import Opinions, SecondOpinion
 from keeper.venues.contracts.safe import Safe
 from keeper.venues.ports import PriceFeed, priced_by
 
-LOOK_S = 0.3
-"""How long a block waits to be judged for what it may have mined of ours."""
-PAUSE_S = 0.002
 NOTHING_FIRED = Memory()
 """What is remembered for no rule: nobody looks into it."""
 
@@ -133,70 +126,6 @@ class Engine:
 
     # --- one block ---------------------------------------------------------------------------------------------------
 
-    async def snapshot(self, block: BlockRef) -> Snapshot:
-        """Return everything at a block that begins to be judged; what its reading may ask for begins beside it.
-
-        Raises NodeError, ReadFailedError.
-        """
-        self.state.lineage.saw(block)
-        self.ask_around(block)
-        self.warm_up()
-        self.reader.follow(self.state.rules)
-        self.state.begin()
-        self.rehearser.begin(block)
-        self._heed_time(block)
-        snapshot = await self.reader.snapshot(block)
-        await self._recall_breaker()
-        self.state.saw(snapshot)
-        await self._heed_breaker(block)
-        self._heed_exposure(snapshot)
-        await self.look_ahead(snapshot)
-        return snapshot
-
-    async def _recall_breaker(self) -> None:
-        """Begin with what an earlier run saw of moves that suspend trades; what cannot be read suspends nothing."""
-        if self.terms.breaker is None or self.state.breaker is not None:
-            return
-        self.state.breaker = Breaker(self.terms.breaker)
-        with contextlib.suppress(JournalError):
-            self.state.breaker.recall(await self.journal.facts.get(self._breaker_key))
-
-    async def _heed_breaker(self, block: BlockRef) -> None:
-        """Report a move that suspends trades, and write it down: a restart does not end it."""
-        breaker = self.state.breaker
-        if breaker is None:
-            return
-        if self.state.has_tripped and not self.perps.is_look:
-            with contextlib.suppress(JournalError):
-                await self.journal.facts.set(self._breaker_key, breaker.plain)
-        for asset, (at, moved) in breaker.tripped.items():
-            name, key = self._symbol(asset), f"breaker:{asset}"
-            if 0 <= block.timestamp - at < breaker.terms.pause_s:
-                said = sentence(f"{name} moved {moved / 100:.1f} %", Reason.BREAKER_TRIPPED.remedy)
-                self.observer.raise_alarm(key, f"{name}: the circuit breaker holds trades back", said)
-            else:
-                self.observer.clear_alarm(key, f"{name} may be traded again.")
-
-    def _symbol(self, asset: Address) -> str:
-        """Return what an asset is called: as a market lists it, or as a perpetual of it does."""
-        if listed := self.reader.known.used.get(asset):
-            return listed.symbol
-        perps = () if self.state.seen is None else self.state.seen.perps
-        return next((leg.symbol for p in perps for leg in p.legs if leg.oracle.asset == asset), asset[:8])
-
-    def _heed_exposure(self, snapshot: Snapshot) -> None:
-        """Measure what all positions come to against the owner's limits, and report what is beyond one."""
-        self.state.exceeded = beyond = exceeded(self.terms.exposure, snapshot.positions)
-        if beyond:
-            said = sentence("; ".join(beyond), Reason.EXPOSURE_LIMIT.remedy)
-            self.observer.raise_alarm("exposure", "Exposure is beyond its limit", said)
-        elif self.terms.exposure is not None:
-            self.observer.clear_alarm("exposure", "Exposure is within its limits again.")
-
-    @property
-    def _breaker_key(self) -> str:
-        return f"breaker:{self.perps.scope}:{self.reader.network.name}"
-
     async def look_ahead(self, snapshot: Snapshot) -> None:
         """Take what is known of how prices moved, where a rule looks ahead."""
         if self.movements is not None:
@@ -211,62 +140,14 @@ class Engine:
         self.state.goes_ahead(ahead)
         self.rehearser.add(block, ahead.plan.intent.position, turn)
 
-    def ask_around(self, block: BlockRef) -> None:
-        """Ask other nodes, where there are any, about positions that have plans ready: beside the read."""
-        seen, armed = self.state.seen, self.state.armed
-        if self.quorum is not None and seen is not None:
-            near = [p for p in seen.positions if not isinstance(p, Unreadable) and armed.get(p.name)]
-            self.quorum.begin(block, [(self.reader.any_account(p.name), p) for p in near])
-
-    def warm_up(self) -> None:
-        """While the block is read, rehearse what its reading may ask for: a signature and a commit, undone again.
-
-        Only for signers of plans that are ready. It takes the coldness out of the first of a quiet day.
-        """
-        state = self.state
-        if not state.warms_up:
-            return
-        signers = {self.reader.positions[name].spender for name, ready in state.armed.items() if ready}
-        for signer in signers - state.in_flight.signers():
-            sender = self.senders.get(signer)
-            if sender is not None and (state.warming is None or state.warming.done()):
-                state.warming = asyncio.create_task(sender.lane.warm_up(self.terms.batches.get(signer)))
-                state.warming.add_done_callback(lambda done: done.cancelled() or done.exception())
-
     def chain_doubts(self, snapshot: Snapshot) -> tuple[Doubt, ...]:
         """Return what speaks against any trade at a block: the sequencer, and a time that cannot be."""
         block = snapshot.block
-        return (*sequencer_doubts(snapshot.sequencer, block.timestamp), *self._time_doubts(block))
+        return (*sequencer_doubts(snapshot.sequencer, block.timestamp), *self.time_doubts(block))
 
-    def _time_doubts(self, block: BlockRef) -> tuple[Doubt, ...]:
+    def time_doubts(self, block: BlockRef) -> tuple[Doubt, ...]:
+        """Return what speaks against a block's time, where this chain's follows the clock."""
         return clock_doubts(block.timestamp, self.clock.wall() if self.reader.network.follows_clock else None)
-
-    def _heed_time(self, block: BlockRef) -> None:
-        for doubt in self._time_doubts(block):
-            said = sentence(f"block {block.number} is {doubt.detail}", doubt.reason.remedy)
-            self.observer.raise_alarm("time", sentence(doubt.reason.short).rstrip("."), said)
-            return
-        self.observer.clear_alarm("time", "The newest block's time is that of this machine's clock.")
-
-    async def hear_of_plans(self) -> None:
-        """A block came: let what is on its way see whether it was mined, before anything is decided on it.
-
-        What landed frees its position and its signer a block earlier. Nobody waits for long.
-        """
-        in_flight = self.state.in_flight
-        lanes = [e.lane for s, e in self.senders.items() if s in in_flight and e.lane.is_carrying]
-        if not lanes:
-            return
-        signers = {lane.holder.address for lane in lanes}
-        for lane in lanes:
-            lane.look_now()
-        until = self.clock.monotonic() + LOOK_S
-        while self.clock.monotonic() < until:
-            carrying = {lane.holder.address for lane in lanes if lane.is_carrying}
-            is_looked = all(lane.is_pausing for lane in lanes if lane.is_carrying)
-            if is_looked and not any(signer in in_flight for signer in signers - carrying):
-                return
-            await self.clock.sleep(PAUSE_S)
 
     async def settle(self, within_s: float | None = None) -> frozenset[str]:
         """Wait for every plan under way; ``within_s`` at most, then leave the rest to the next run.

@@ -13,6 +13,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.engine.armed.arm import Arming
 from keeper.engine.armed.oracle_events import Early
+from keeper.engine.beginning import hear_of_plans
 from keeper.engine.cycle import cycle
 from keeper.engine.result import Result
 from keeper.journal import JournalError
@@ -153,7 +154,7 @@ class Daemon:
         results: tuple[Result, ...] = ()
         is_judged = False
         try:
-            await self._engine.hear_of_plans()
+            await hear_of_plans(self._engine)
             if self.afterwards.fell_short:  # maybe since just now
                 await self.afterwards.look_back()
             await self.panic.heed()

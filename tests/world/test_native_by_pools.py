@@ -7,6 +7,7 @@ from scenes import DOLLAR, Scene
 from second_exchange import named, second_desk, table
 
 from keeper.core.units import USD
+from keeper.engine.beginning import begun
 from keeper.service.app import opened
 from keeper.settings import load
 from sandbox.spec import PerpMarket
@@ -28,7 +29,7 @@ async def native(scene: Scene) -> tuple[int, int | None]:
     """What the newest block's read says of it, in 10^-8 dollars, and how old that is."""
     async with opened(load(scene.config, {}), is_live=False) as engine:
         head = await engine.reader.head()
-        snapshot = await engine.snapshot(head)
+        snapshot = await begun(engine, head)
         return snapshot.native_price, engine.reader.known.native_pool is not None
 
 
