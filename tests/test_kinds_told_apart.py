@@ -21,6 +21,8 @@ HEDGES = "a book trades through a perpetual position that is not its own: a hedg
 SHOWS = "words and figures for people, an arm for each kind"
 ALLOWED = {
     "core/exposure.py": (2, SUM),
+    "core/risk/groups.py": (1, SUM),
+    "core/risk/report.py": (2, SUM),
     "core/snapshot.py": (2, "the two lists of a snapshot by kind, from which everybody else takes"),
     "core/starter.py": (1, "what is proposed to a newcomer is another arithmetic for each kind"),
     "engine/agreement.py": (2, "a loan's figures are confirmed by one read, a perpetual's by reading it whole"),
@@ -79,4 +81,4 @@ def test_each_place_has_its_reason() -> None:
     assert sum(count for count, _ in ALLOWED.values()) <= MOST
 
 
-MOST = 57
+MOST = 61
