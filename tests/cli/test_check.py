@@ -234,3 +234,17 @@ def test_a_coin_is_no_asset_though_a_perpetual_has_it_as_its_underlying(check: C
     found = check(('"ethereum"', '"own.toml"'), (BELOW, '{ price_below = "1500", asset = "ETH" }'))
     assert found.exit_code == 2
     assert "did you mean 'WETH'?" in found.stderr
+
+
+@pytest.mark.parametrize(("name", "code"), [("crystal-ball", 2), ("har", 0), ("usual", 0)])
+def test_a_forecaster_that_is_none_is_found_by_its_name(tmp_path: Path, name: str, code: int) -> None:
+    """Before any node is asked, with the names that there are."""
+    file = tmp_path / "keeper.toml"
+    file.write_text(f'{GOOD}\n[safety]\nforecaster = "{name}"\n', encoding="utf-8")
+    (tmp_path / "hot.json").write_text("{}", encoding="utf-8")
+    found = CliRunner().invoke(app, ["check", "--config", str(file)])
+    said = " ".join(found.stderr.split())
+    assert ("safety.forecaster" in said) is bool(code), said
+    if code:
+        assert found.exit_code == code
+        assert "'crystal-ball' is no forecaster; there are usual, ewma, har, garch" in said
