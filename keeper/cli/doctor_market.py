@@ -89,7 +89,7 @@ def examine_second_lines(settings: Settings, snapshot: Snapshot) -> Iterator[Fin
                 yield told(topic, text, "take its authorisation back" if line.is_let else "let it never act")
             elif not line.is_let:
                 text = f"{line.contract} may not act: it would sell a part below health {health}, also without a keeper"
-                yield warning(topic, text, "to let it act is for you to say, at the protocol itself; a keeper never does")
+                yield warning(topic, text, "to let it act is yours to say, at the protocol itself; a keeper never does")
             elif named and not any(_before(rule.trigger, line) for rule in named):
                 text = f"{line.contract} sells below health {health}, above every rule's trigger: it comes first"
                 yield warning(topic, text, "raise `when.health_factor_below` above it, or take its authorisation back")

@@ -78,7 +78,7 @@ def test_what_it_may_is_shown_and_whether_the_owner_let_it(lent: MorphoScene, li
     assert Decimal(told["begins_at_health"]) == Decimal("1.075")
     assert [Decimal(told["first"][k]) for k in ("share", "penalty")] == [Decimal("0.2"), Decimal("0.01")]
     assert "you have not let it" in " ".join(lent.scene.keeper("explain", "lent").output.split())
-    assert "is your own act" in " ".join(lent.scene.keeper("doctor").output.split())
+    assert "is yours to say" in " ".join(lent.scene.keeper("doctor").output.split())
     let(lent, line)
     assert seen(lent)["second_lines"][0]["is_let"] is True
     assert "with or without a keeper" in " ".join(lent.scene.keeper("explain", "lent").output.split())
