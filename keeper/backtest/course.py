@@ -74,6 +74,8 @@ class PriceCourse:
     paths: Mapping[str, PricePath] = field(repr=False)
     gaps: int = 0
     """Holes in the files, each shorter than a day."""
+    until: int = 0
+    """When the files end; 0 where the last answer ends it, as in documents of before."""
 
     def number(self, at: int) -> int:
         """Return the number of the block that holds at a time."""
@@ -89,14 +91,22 @@ class PriceCourse:
 
     @property
     def ends(self) -> int:
-        """The time of the last block."""
-        return int(self.at[-1])
+        """The time of the last block: what is decided at the last answer is mined before it."""
+        return max(int(self.at[-1]), self.time(self.number(self.until)))
 
 
 def course(
-    files: Mapping[str, Sequence[Bar]], inside: Inside, oracle: OracleTerms = USUAL, block_s: int = 12
+    files: Mapping[str, Sequence[Bar]],
+    inside: Inside,
+    oracle: OracleTerms = USUAL,
+    block_s: int = 12,
+    *,
+    is_whole: bool = True,
 ) -> PriceCourse:
-    """Return the course of some assets over the time that all files know. Raises BadHistoryError."""
+    """Return the course of some assets over the time that all files know, to their end where it is to be whole.
+
+    Raises BadHistoryError.
+    """
     if not files or any(not bars for bars in files.values()):
         raise BadHistoryError(0, "there are no prices")
     begins, ends = max(b[0].at for b in files.values()), min(b[-1].at + b[-1].seconds for b in files.values())
@@ -106,7 +116,7 @@ def course(
     gaps = sum(_gaps(bars) for bars in known.values())
     paths = {symbol: _path(bars, inside) for symbol, bars in known.items()}
     said = [list(_answers(path, oracle, begins, block_s)) for path in paths.values()]
-    return PriceCourse(tuple(paths), begins, block_s, *_merged(said), paths, gaps)
+    return PriceCourse(tuple(paths), begins, block_s, *_merged(said), paths, gaps, ends if is_whole else 0)
 
 
 def _gaps(bars: Sequence[Bar]) -> int:

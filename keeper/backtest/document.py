@@ -67,6 +67,11 @@ class Understood:
     of: Data
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is played to the end of the files; documents of before end at the oracle's last answer."""
+        return bool(self.of["terms"].get("whole", False))
+
+    @property
     def assets(self) -> tuple[Address, ...]:
         """By column of the course."""
         return tuple(asset_of(symbol) for symbol in self.files)

@@ -26,7 +26,7 @@ NO_DEBT = 99.0
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """By block at which an oracle answered: its time, health, dollars of equity (less gas) and of debt."""
+    """By block at which an oracle answered, and at the end: time, health, dollars of equity (less gas) and of debt."""
 
     at: npt.NDArray[np.int64]
     health: Floats
@@ -72,6 +72,8 @@ def track(plot: Plot, course: PriceCourse, life: Life) -> Track:
     """Return how the account stood at every block of the course from its begin on."""
     at = course.at[life.begins :]
     prices = course.answers[life.begins :].astype(np.float64)
+    if course.ends > at[-1]:  # the last answer holds until then
+        at, prices = np.append(at, course.ends), np.vstack((prices, prices[-1:]))
     health, equity, debt = (np.zeros(len(at)) for _ in range(3))
     marks = [int(np.searchsorted(at, when)) for when, _ in life.stands] + [len(at)]
     for (when, s), first, last in zip(life.stands, marks, marks[1:], strict=False):

@@ -61,7 +61,7 @@ class Played:
 def ground_of(read: Understood, inside: Inside) -> Ground:
     """Return the course of one order. Raises BadBacktestError."""
     try:
-        made = course(read.files, inside, read.oracle, read.block_s)
+        made = course(read.files, inside, read.oracle, read.block_s, is_whole=read.is_whole)
     except BadHistoryError as error:
         raise BadBacktestError(f"prices: {error}") from None
     at = made.begins + read.warm_up_s

@@ -143,6 +143,7 @@ def _terms(given: Given, settings: Settings | None, venue: str, first: str) -> d
         "block_s": max(1, int(seconds("--block", given.block))),
         "warm_up_s": int(seconds("--warm-up", given.warm_up)),
         "measure_s": max(60, int(seconds("--measure", given.measure))),
+        "whole": True,
         "delay_blocks": max(1, given.delay),
         "deviation_bps": given.deviation_bps,
         "heartbeat_s": max(60, int(seconds("--heartbeat", given.heartbeat))),

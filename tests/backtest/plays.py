@@ -63,7 +63,7 @@ def document(
 ) -> dict[str, Any]:
     bars = [list(row) for row in rows]
     terms = {
-        "venue": "aave_v3", "block_s": 12, "warm_up_s": 8 * DAY, "measure_s": 3600, "delay_blocks": 1,
+        "venue": "aave_v3", "block_s": 12, "warm_up_s": 8 * DAY, "measure_s": 3600, "delay_blocks": 1, "whole": True,
         "deviation_bps": 50, "heartbeat_s": 3600, "lag_blocks": 1, "base_fee_gwei": "20", "native": "WETH",
         "native_price": "3000", "depth_usd": "40000000", "pool_fee_ppm": 500, "in_one": True, "close_bps": 5000,
         "close_all_at": "0.95", "close_all_under_usd": "2000", "health_floor": "1.02", "emergency_health": "1.10",

@@ -135,6 +135,14 @@ def test_a_transaction_is_mined_so_many_blocks_after_its_decision(delay: int) ->
     assert at - deed.at == 12 * delay
 
 
+def test_a_plan_of_the_last_answer_is_mined_before_the_file_ends() -> None:
+    """The price falls at the last answer, an hour before the end; a document of before ends at that answer."""
+    rule, low = fixed("1.25", "1.27"), (2000, 2000, 1500)
+    found, before = (came_of(made(low, rule, whole=whole)) for whole in (True, False))
+    assert (found["actions"], found["track"][-1][0]) == (1, BEGIN + 3 * HOUR)
+    assert (before["actions"], before["track"][-1][0]) == (0, BEGIN + 2 * HOUR + 12)
+
+
 def test_gas_costs_its_units_at_the_fee_of_the_time() -> None:
     """One transaction at 20 + 1 gwei and 1,500 dollars: 551,000 units.
 
