@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keeper.backtest.course import PriceCourse
 from keeper.core.block import BlockRef
@@ -35,7 +35,7 @@ class CourseMovements:
     ticks: dict[str, tuple[list[int], list[Tick]]] = field(default_factory=dict)
     """Rounds by file, made once."""
     measured: dict[int, Market] | None = None
-    """Measures by time, shared by accounts that are played on one course."""
+    """Measures by time without their histories, shared by accounts that are played on one course."""
 
     async def now(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market | None:
         """Return the newest measure."""
@@ -43,8 +43,8 @@ class CourseMovements:
         if self._known is None or self._known.at != due:
             shared = self.measured if self.measured is not None else {}
             if due not in shared:
-                shared[due] = self.measure(due)
-            self._known = shared[due]
+                shared[due] = _without_histories(self.measure(due))
+            self._known = self._with_histories(shared[due])
         return self._known
 
     def next_after(self, at: int) -> int:
@@ -54,12 +54,20 @@ class CourseMovements:
     def measure(self, at: int) -> Market:
         """Return how prices moved until a time: nothing that was said later counts."""
         quiet = self.heartbeat_s * LATE // 10_000
-        sources = {symbol: Source(self._history(symbol, at), quiet, symbol) for symbol in set(self.drivers.values())}
-        names = {asset: f"{asset} stands still" for asset in self.still}
-        beats = range(at - MOST_S, at + 1, self.heartbeat_s)
-        for asset, price in self.still.items():
-            sources[names[asset]] = Source(Series(tuple(Tick(beat, price) for beat in beats)), quiet, "none")
+        sources = {name: Source(history, quiet, name) for name, history in self._histories(at).items()}
+        names = {asset: _still(asset) for asset in self.still}
         return market(sources, {**self.drivers, **names}, at, self.forecast)
+
+    def _histories(self, at: int) -> dict[str, Series]:
+        found = {symbol: self._history(symbol, at) for symbol in set(self.drivers.values())}
+        beats = range(at - MOST_S, at + 1, self.heartbeat_s)
+        stands = {_still(asset): Series(tuple(Tick(b, price) for b in beats)) for asset, price in self.still.items()}
+        return found | stands
+
+    def _with_histories(self, of: Market) -> Market:
+        """Return a measure as it was made: its histories are a part of what all measures share."""
+        known = self._histories(of.at)
+        return replace(of, movements={name: replace(m, history=known[name]) for name, m in of.movements.items()})
 
     def _history(self, symbol: str, at: int) -> Series:
         if symbol not in self.ticks:
@@ -67,6 +75,15 @@ class CourseMovements:
         times, ticks = self.ticks[symbol]
         begin = max(0, bisect_right(times, at - MOST_S) - 1)
         return Series(tuple(ticks[begin : bisect_right(times, at)]))
+
+
+def _without_histories(of: Market) -> Market:
+    """Return a measure that keeps no month of prices alive: a year has thousands of measures."""
+    return replace(of, movements={name: replace(m, history=Series(())) for name, m in of.movements.items()})
+
+
+def _still(asset: Address) -> str:
+    return f"{asset} stands still"
 
 
 def _rounds(course: PriceCourse, symbol: str) -> tuple[list[int], list[Tick]]:
