@@ -54,6 +54,8 @@ def table(console: Console, made: Data, left_out: Sequence[str]) -> None:
     for of in made["report"].get("books", ()):
         if "unknown" in of:
             console.print(f"book {of['name']}: unknown: {of['unknown']}", style="yellow", soft_wrap=True)
+    for put in made["report"].get("puts", ()):
+        console.print(_put_line(put), style="yellow" if "unknown" in put else None, soft_wrap=True)
     for name in left_out:
         console.print(f"{name}: could not be read: it is in no figure of this report", style="yellow")
     console.print(f"inputs {made['report']['digest'][:16]}; with --html FILE the whole page, with --json everything")
@@ -93,6 +95,7 @@ def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
         figures = _after(x), what, _usd(x["lost_usd"]), _usd(x["taken_usd"])
         stressed.add_row(x["shock"], *figures, _rescue(plans.get(x["shock"])))
     console.print(stressed)
+    yield from _with_puts(of)
     for why in sorted({p["used"]["unknown"] for p in of["probability"] if isinstance(p["used"], dict)}):
         yield f"unknown: {why}"
 
@@ -127,6 +130,9 @@ def page(made: Data, embedded: str) -> str:
     for book in of.get("books", ()):
         if "unknown" in book:
             parts.append(f"<h2>{escape(book['name'])}</h2><p class=bad>unknown: {escape(book['unknown'])}</p>")
+    if of.get("puts"):
+        parts.append("<h2>Puts held</h2>" + "".join(f"<p>{escape(_put_line(put))}</p>" for put in of["puts"]))
+        parts.append(f"<p class=small>{escape(PUTS_HELP)}</p>")
     terms = "".join(f"<dt><b>{escape(k)}</b></dt><dd>{escape(v)}</dd>" for k, v in DEFINITIONS.items())
     parts.append(f"<h2>What the figures are</h2><dl>{terms}</dl>")
     parts.append(f"<p class=small>Digest of the inputs: <code>{of['digest']}</code>.</p>")
@@ -184,6 +190,7 @@ def _sections(inputs: Data, of: Data, plans: Data) -> Iterator[str]:
         yield lines([("probability of liquidation", [(0.0, 0.0), *known])], "days", "Probability over the horizon", 1.0)
     yield from _paths_of_prices(inputs, of)
     yield from _stress(of["stress"], plans)
+    yield from (f"<p>{escape(line)}</p>" for line in _with_puts(of))
     yield from _greeks(of)
 
 
@@ -362,6 +369,34 @@ def _signed_usd(value: str) -> str:
 
 def _gain(lost: str) -> str:
     return f"lost {usd_text(int(lost))}" if int(lost) >= 0 else f"gained {usd_text(-int(lost))}"
+
+
+# --- puts that are held -----------------------------------------------------------------------------------------------
+
+PUTS_HELP = (
+    "No venue counts a put, and the keeper can't exercise one. The figures with puts hold only where you turn what "
+    "they pay into money and pay it in before liquidation begins. Paths and joint figures are without them."
+)
+
+
+def _put_line(put: Data) -> str:
+    if "unknown" in put:
+        return f"put {put['name']}: {put['unknown']}"
+    size, strike = ratio_text(Wad(int(put["size"]))), usd_text(int(put["strike_usd"]))
+    worth = f"worth {_usd(put['worth_usd'])}, delta {_signed_usd(put['delta_usd'])}"
+    return f"put {put['name']} for {put['of']}: {size} {put['underlying']} at {strike}: {worth}"
+
+
+def _with_puts(of: Data) -> Iterator[str]:
+    """Yield what puts that are held for a position change, where the owner pays in what they pay."""
+    chances = [f"{duration(p['horizon_s'])} {_percent(p['with_puts'])}" for p in of["probability"] if "with_puts" in p]
+    if not chances:
+        return
+    yield f"liquidation, where what its puts pay is paid in before: within {', within '.join(chances)}"
+    for x in of["stress"]:
+        if int(x["puts_pay_usd"]):
+            then = ", which would save it" if x["puts_would_save"] else ""
+            yield f"{x['shock']}: its puts pay {_usd(x['puts_pay_usd'])}: health {_health(x['health_with_puts'])}{then}"
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def differences(old: WrittenFiles, new: WrittenFiles) -> tuple[Differing, ...]:
     return (*found[:MOST_CHANGES], *_order(old.own, new.own))
 
 
-NAMED = {"positions": "name", "rules": "name", "books": "name", "signers": "name", "panic": "position"}
+NAMED = {"positions": "name", "rules": "name", "books": "name", "signers": "name", "panic": "position", "puts": "name"}
 """Lists of tables → the key that each of theirs is known by."""
 
 

@@ -60,6 +60,14 @@ WORDS: dict[str, dict[str, str]] = {
         "follows": 'What an asset follows, where it is not known: `{ XYZETH = "ETH" }`; stablecoins: `USD`.',
         "unwind": "The loan that is sold down when no hedge can be had in time.",
     },
+    "PutTable": {
+        "name": "What `keeper risk` calls it.",
+        "protects": "The position or the book that it is held for.",
+        "underlying": "What it is on, like `ETH`.",
+        "strike_usd": "Below this price it pays, in dollars a unit.",
+        "expiry": 'When it ends, with its zone: `"2027-01-29T08:00:00Z"`; then it counts nowhere.',
+        "size": "Units of what it is on.",
+    },
     "NakedTable": {
         "size": "How much delta may stand outside the band, in whole units,",
         "time": "and for how long: what is counted is size × time.",

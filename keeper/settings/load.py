@@ -48,6 +48,7 @@ from keeper.settings.model import (
     WrittenFiles,
 )
 from keeper.settings.panics import build_panic, kind_of, panic_faults
+from keeper.settings.puts_schema import build_put
 from keeper.settings.rule_kinds import family_about
 from keeper.settings.rules import build_rule
 from keeper.settings.safes import safe_faults
@@ -195,6 +196,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         rules=tuple(build_rule(rule, LENDING) for rule in file.rules if family_about(rule, venues) is Family.LENDING),
         perp_rules=tuple(build_rule(rule, PERP) for rule in file.rules if family_about(rule, venues) is Family.PERP),
         books=tuple(build_book(book, signers) for book in file.books),
+        puts=tuple(build_put(put) for put in file.puts),
         book_rules=tuple(build_rule(rule, BOOK) for rule in file.rules if family_about(rule, venues) is Family.BOOK),
         panic_rules=tuple(build_panic(t, LENDING) for t in file.panic if kind_of(t, venues) is Family.LENDING),
         perp_panic_rules=tuple(build_panic(t, PERP) for t in file.panic if kind_of(t, venues) is Family.PERP),

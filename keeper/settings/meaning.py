@@ -21,7 +21,7 @@ from keeper.venues.registry import VENUES, family_of
 def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong between the tables of the owner's file, and with the environment."""
     yield from _node_faults(raw, env)
-    for kind in ("signers", "positions", "books", "rules"):
+    for kind in ("signers", "positions", "books", "rules", "puts"):
         for name in _repeated(text(table, "name") for _, table in tables(raw, kind)):
             yield f"{kind}: the name {name!r} is used twice"
     for i, table in tables(raw, "rules"):
@@ -37,6 +37,10 @@ def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
     yield from _unknown(raw, "rules", "position", "positions")
     yield from _unknown(raw, "rules", "book", "books")
     yield from _book_faults(raw)
+    known = named | {text(table, "name") for _, table in tables(raw, "books")}
+    for i, table in tables(raw, "puts"):
+        if (of := text(table, "protects")) is not None and of not in known:
+            yield f"puts[{i}].protects: there is no position or book {of!r}; name one of yours"
     yield from faults_of_rules(raw)
 
 

@@ -27,6 +27,7 @@ from keeper.settings.fields import (
     Whole,
 )
 from keeper.settings.perp_schema import BookTable, Table
+from keeper.settings.puts_schema import PutTable
 from keeper.settings.rule_schema import PanicTable, RuleTable
 from keeper.settings.venue_schema import TABLES, MarketsTable, as_table
 from keeper.venues.ports import VenueTable
@@ -367,6 +368,7 @@ class KeeperFile(Table):
     signers: tuple[SignerTable, ...] = ()
     positions: tuple[PositionTable, ...] = Field(min_length=1)
     books: tuple[BookTable, ...] = ()
+    puts: tuple[PutTable, ...] = ()
     rules: tuple[RuleTable, ...] = ()
     panic: tuple[PanicTable, ...] = ()
     safety: SafetyTable = SafetyTable()

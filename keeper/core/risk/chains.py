@@ -31,6 +31,8 @@ def joined(of: Sequence[tuple[str, Document]]) -> Document:
         "sources": {name: source for d in made for name, source in d["sources"].items()},
     }
     drivers = one_driver_each(whole)
+    if puts := [p for d in made for p in d.get("puts", ())]:
+        whole["puts"] = puts
     return whole | {"drivers": drivers, "sources": {n: s for n, s in whole["sources"].items() if n in drivers.values()}}
 
 
@@ -77,8 +79,10 @@ def _apart(chain: str, d: Document) -> Document:
         held = [holding(h) for h in p["holdings"]]  # type: ignore[attr-defined]
         return {**p, "name": own(str(p["name"])), "holdings": held} | ({"sales": sales} if sales else {})
 
+    puts = [{**p, "name": own(p["name"]), "of": own(p["of"])} for p in d.get("puts", ())]
     return {
         **d,
+        **({"puts": puts} if puts else {}),
         "positions": [loan(p) for p in d["positions"]],
         "perps": [
             {**p, "name": own(p["name"]), "legs": [{**leg, "asset": own(leg["asset"])} for leg in p["legs"]]}

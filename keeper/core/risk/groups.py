@@ -14,6 +14,7 @@ from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.risk import perp_report
+from keeper.core.risk.held_puts import Valued
 from keeper.core.risk.market import Market
 from keeper.core.risk.measured import Measured
 from keeper.core.risk.said import Document, money
@@ -45,13 +46,19 @@ class Kept:
 
 
 def group(
-    name: str, of: Sequence[Kept], market: Market, horizons_s: Sequence[int], wallets: Sequence[InWallet] = ()
+    name: str,
+    of: Sequence[Kept],
+    market: Market,
+    horizons_s: Sequence[int],
+    wallets: Sequence[InWallet] = (),
+    puts: Sequence[Valued] = (),
 ) -> Document:
-    """Return what positions come to in all."""
-    by_underlying = deltas(of, wallets)
+    """Return what positions come to in all, with the puts that their owner holds for them."""
+    by_underlying = deltas(of, wallets, puts)
     gross = sum(abs(sum(by.values())) for by in by_underlying.values()) or 1
     own, doubt = _own(of, wallets)
-    most = sum(k.measured.most for k in of) + sum(w.usd for w in wallets)
+    own = {**own, **{v.asset: own.get(v.asset, 0) + sum(o.delta for o in puts if o.asset == v.asset) for v in puts}}
+    most = sum(k.measured.most for k in of) + sum(w.usd for w in wallets) + sum(v.worth for v in puts)
     return {
         "name": name,
         "positions": [k.measured.name for k in of],
@@ -76,11 +83,13 @@ def group(
             }
             for h in horizons_s
         ],
-        "stress": list(stress(of, wallets)),
+        "stress": list(stress(of, wallets, puts)),
     }
 
 
-def deltas(of: Sequence[Kept], wallets: Sequence[InWallet] = ()) -> dict[str, dict[str, int]]:
+def deltas(
+    of: Sequence[Kept], wallets: Sequence[InWallet] = (), puts: Sequence[Valued] = ()
+) -> dict[str, dict[str, int]]:
     """Return by underlying what each holder is exposed to, dollars, signed; dollars themselves are no exposure."""
     found = dict[str, dict[str, int]]()
     for k in of:
@@ -94,17 +103,19 @@ def deltas(of: Sequence[Kept], wallets: Sequence[InWallet] = ()) -> dict[str, di
         if w.underlying != STABLE:
             by = found.setdefault(w.underlying, {})
             by["wallet"] = by.get("wallet", 0) + w.usd
+    for v in puts:
+        found.setdefault(v.put.underlying.upper(), {})[v.put.name] = v.delta
     return found
 
 
-def stress(of: Sequence[Kept], wallets: Sequence[InWallet] = ()) -> Iterator[Document]:
+def stress(of: Sequence[Kept], wallets: Sequence[InWallet] = (), puts: Sequence[Valued] = ()) -> Iterator[Document]:
     """Yield what moves of everything but dollars do to all of them at once: a hedge's gain counts against a loss."""
     held = sum(w.usd for w in wallets if w.underlying != STABLE)
     for move in MOVES:
         each = [_moved(k.position, move) for k in of]
         yield {
             "shock": f"everything but dollars {'+' if move > 0 else '−'}{abs(move)} %",
-            "lost_usd": str(sum(lost for lost, _, _ in each) - held * move // 100),
+            "lost_usd": str(sum(lost for lost, _, _ in each) - held * move // 100 - sum(v.change(move) for v in puts)),
             "taken_usd": str(sum(taken for _, taken, _ in each)),
             "liquidated": [k.measured.name for k, (_, _, gone) in zip(of, each, strict=True) if gone],
         }

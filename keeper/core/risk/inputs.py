@@ -29,6 +29,7 @@ from keeper.core.risk.forecast import FORECASTERS, Forecaster
 from keeper.core.risk.loan_report import Sold
 from keeper.core.risk.market import Market, Source, market
 from keeper.core.risk.perp_inputs import perp_of, plain_perp
+from keeper.core.risk.put_terms import HeldPut
 from keeper.core.risk.said import Document
 from keeper.core.risk.series import series
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up
@@ -100,6 +101,8 @@ class Inputs:
     sales: Mapping[str, Mapping[Address, Sold]] = field(default_factory=dict)
     """By loan: what pools gave for its collateral, asked at about its size."""
     forecaster: str = "usual"
+    puts: tuple[HeldPut, ...] = ()
+    """What the owner holds elsewhere."""
 
 
 def document_of(
@@ -116,6 +119,7 @@ def document_of(
     books: Mapping[str, BookInputs] | None = None,
     sales: Mapping[str, Mapping[Address, Sold]] | None = None,
     forecaster: str = "usual",
+    puts: Sequence[HeldPut] = (),
 ) -> Document:
     """Return everything a report rests on, as JSON holds it."""
     sold = sales or {}
@@ -139,7 +143,21 @@ def document_of(
             name: {"origin": s.origin, "quiet_s": s.quiet_s, "prices": [[t.at, str(t.price)] for t in s.history.ticks]}
             for name, s in sources.items()
         },
+        **({"puts": [_plain_put(p) for p in puts]} if puts else {}),
     }
+
+
+def _plain_put(p: HeldPut) -> Document:
+    terms = {"name": p.name, "of": p.of, "underlying": p.underlying}
+    return terms | {"strike": str(p.strike), "expiry": p.expiry, "size": str(p.size)}
+
+
+def _put(given: Any) -> HeldPut:
+    name, of, on = (str(given[key]) for key in ("name", "of", "underlying"))
+    strike, expiry, size = (int(given[key]) for key in ("strike", "expiry", "size"))
+    if min(strike, size) <= 0:
+        raise BadInputsError(f"has a put {name!r} without a strike or a size")
+    return HeldPut(name, of, on, Usd(strike), expiry, Wad(size))
 
 
 def _sales(of: Mapping[Address, Sold]) -> Document:
@@ -181,6 +199,7 @@ def _inputs(given: Any, forecaster: Callable[[str], Forecaster]) -> Inputs:
         {str(name): _book(b) for name, b in given.get("books", {}).items()},
         {str(p["name"]): _sold(p["sales"]) for p in given["positions"] if "sales" in p},
         str(given.get("forecaster", "usual")),
+        tuple(_put(p) for p in given.get("puts", ())),
     )
 
 

@@ -17,10 +17,12 @@ from keeper.core.prices import Doubt
 from keeper.core.risk import loan_report, perp_report
 from keeper.core.risk.forecast import Forecaster
 from keeper.core.risk.groups import InWallet, Kept, group
+from keeper.core.risk.held_puts import Valued, on_position, said_of, valued
 from keeper.core.risk.inputs import Inputs, inputs_of
 from keeper.core.risk.loan_report import Sold
 from keeper.core.risk.measured import Measured
 from keeper.core.risk.monte_carlo import Reached
+from keeper.core.risk.put_terms import HeldPut
 from keeper.core.risk.said import Document, rounded, said
 from keeper.core.risk.together import STEPS, Drawing, draw, together
 from keeper.core.risk.volatility import realised_at
@@ -45,14 +47,24 @@ def report(document: Document, forecaster: Callable[[str], Forecaster] | None = 
     draws = [draw(each, of.market, horizon, of.paths, of.seed) for horizon in of.horizons_s]
     everything, pressing = list(range(len(kept))), _pressing(of)
     several = zip(of.horizons_s, draws, strict=True) if len(kept) > 1 else ()
+    puts = [(p, valued(p, of.positions, of.market, of.block.timestamp)) for p in of.puts]
     return {
         "digest": digest(document),
-        "positions": [_position(of, k, [d.reached.get(i) for d in draws]) for i, k in enumerate(kept)],
+        "positions": [_position(of, k, [d.reached.get(i) for d in draws], puts) for i, k in enumerate(kept)],
         "together": [{"horizon_s": h, **together(each, of.market, d, everything, pressing)} for h, d in several],
-        "everything": group(EVERYTHING, kept, of.market, of.horizons_s) if len(kept) > 1 else None,
-        "books": [_book(of, name, kept, draws, pressing) for name in of.books],
+        "everything": group(EVERYTHING, kept, of.market, of.horizons_s, puts=_known(puts)) if len(kept) > 1 else None,
+        "books": [_book(of, name, kept, draws, pressing, puts) for name in of.books],
         "prices": {name: _prices(of, name) for name in of.market.movements},
+        **({"puts": [said_of(p, found) for p, found in puts]} if puts else {}),
     }
+
+
+Puts = Sequence[tuple[HeldPut, Valued | Doubt]]
+
+
+def _known(puts: Puts, *names: str) -> list[Valued]:
+    """Return the puts that count, of these positions and books where any are named."""
+    return [v for p, v in puts if isinstance(v, Valued) and (not names or p.of in names)]
 
 
 def _measured(of: Inputs, p: LendingPosition | PerpPosition) -> Measured:
@@ -61,16 +73,18 @@ def _measured(of: Inputs, p: LendingPosition | PerpPosition) -> Measured:
     return perp_report.measured(p, of.market)
 
 
-def _position(of: Inputs, k: Kept, reached: Sequence[Reached | None]) -> Document:
+def _position(of: Inputs, k: Kept, reached: Sequence[Reached | None], puts: Puts) -> Document:
     p = k.position
     if isinstance(p, LendingPosition):
         rule, sales = of.closes.get(p.name, WHOLE), of.sales.get(p.name, {})
-        return loan_report.report_of(p, k.measured, of.market, of.horizons_s, reached, rule, sales)
+        made = loan_report.report_of(p, k.measured, of.market, of.horizons_s, reached, rule, sales)
+        held = _known(puts, p.name)
+        return on_position(p, k.measured, held, of.horizons_s, made) if held else made
     return perp_report.report_of(p, k.measured, of.market, of.horizons_s, reached)
 
 
 def _book(
-    of: Inputs, name: str, kept: Sequence[Kept], draws: Sequence[Drawing], pressing: Mapping[str, float]
+    of: Inputs, name: str, kept: Sequence[Kept], draws: Sequence[Drawing], pressing: Mapping[str, float], puts: Puts
 ) -> Document:
     """Return what a book comes to, its wallets included, and how probable it is that one of its positions falls."""
     book = of.books[name]
@@ -85,7 +99,8 @@ def _book(
         {"horizon_s": h, **together(each, of.market, d, among, pressing)}
         for h, d in zip(of.horizons_s, draws, strict=True)
     ]
-    return group(name, [kept[i] for i in among], of.market, of.horizons_s, wallets) | {"together": joint}
+    held = _known(puts, name, *book.members)
+    return group(name, [kept[i] for i in among], of.market, of.horizons_s, wallets, held) | {"together": joint}
 
 
 def _pressing(of: Inputs) -> dict[str, float]:

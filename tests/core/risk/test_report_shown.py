@@ -6,14 +6,16 @@ import json
 from io import StringIO
 from pathlib import Path
 
+from core_builders import BLOCK, loop, usd, wad
 from perp_builders import short
 from rich.console import Console
-from risk_inputs import Json, inputs, of_ether
+from risk_inputs import DAY, Json, inputs, of_ether
 from typer.testing import CliRunner
 
 from keeper.cli.main import app
 from keeper.cli.reports import BEGIN, END
 from keeper.cli.show_risk import page, table
+from keeper.core.risk.put_terms import HeldPut
 from keeper.core.risk.report import report
 
 
@@ -71,3 +73,18 @@ def test_a_forecaster_of_its_owner_s_own_is_named_where_it_is_not_installed(tmp_
     found = CliRunner().invoke(app, ["risk", "--reproduce", str(file)])
     assert found.exit_code == 1
     assert "'mine' is no forecaster" in " ".join(found.output.split())
+
+
+def test_a_put_that_is_held_is_shown_with_what_it_cannot_do() -> None:
+    """On the terminal and on the page: what it pays, that the keeper can't exercise it, and an expired one by name."""
+    begin = BLOCK.timestamp
+    live = HeldPut("january", "loop", "ETH", usd("1900"), begin + 30 * DAY, wad("10"))
+    dead = HeldPut("last year's", "loop", "ETH", usd("1900"), begin - DAY, wad("10"))
+    inputs_ = inputs([loop(dollars="14000")], [], puts=[live, dead], books={}, size=0.02)
+    found, shown = made(inputs_), StringIO()
+    table(Console(file=shown, width=200), found, [])
+    for text in (shown.getvalue(), page(found, "")):
+        assert "its puts pay $3,000" in text
+        assert "put january for loop" in text
+        assert "has expired: it counts nowhere" in text
+    assert "the keeper can&#x27;t exercise one" in page(found, "")
