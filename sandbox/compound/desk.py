@@ -58,6 +58,12 @@ class CometDesk:
         """The bundler's adapter for these markets, in the world's bundler."""
         return str(self.deploy("BundlerCometAdapter", self.world.addresses["bundler"]["bundler"]).address)
 
+    def at_adapter(self, address: str) -> Contract:
+        """The adapter, as anybody calls it."""
+        return self.world.w3.eth.contract(
+            address=Web3.to_checksum_address(address), abi=artifact("BundlerCometAdapter")[0]
+        )
+
 
 @dataclass
 class Account:

@@ -68,6 +68,9 @@ SEEN_IN = {
     "bundler3 by an agent": OnChain(
         "test_morpho_flash", "test_one_transaction_restores_a_market_at_any_health", call_by_call=False
     ),
+    "bundler3 by an agent of its own": OnChain(
+        "test_compound_flash", "test_one_transaction_restores_it_at_any_health", call_by_call=False
+    ),
     "uniswap_v4": OnChain("test_uniswap_v4", "test_a_sale_goes_to_the_pool_that_asks_less", call_by_call=False),
     "safe": OnChain("test_safe", "test_a_safe_is_restored_by_one_transaction_at_any_health", call_by_call=False),
     "balancer_v3": OnChain("test_safe", "test_a_safe_is_restored_by_one_transaction_at_any_health", call_by_call=False),
@@ -77,7 +80,8 @@ SEEN_IN = {
 """On the local world: real contracts, or a stand-in that answers as recordings do (Compound v3, the bundler)."""
 
 _OWN_MONEY = "what it moves is the sender's own: another signer has no call to make of it"
-_ALONE = ("uniswap_v4", "bundler3", "bundler3 by an agent", "balancer_v3", "safe", "gmx_v2")
+_BUNDLES = ("bundler3", "bundler3 by an agent", "bundler3 by an agent of its own")
+_ALONE = ("uniswap_v4", *_BUNDLES, "balancer_v3", "safe", "gmx_v2")
 EMPTY = {
     ("token", "recipient never another"): "an approval names no recipient; whom it is for is the decoder's own list",
     ("token", "what is spent"): "an approval spends nothing by itself: what takes it is the payment that is counted",

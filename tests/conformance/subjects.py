@@ -448,9 +448,11 @@ COMET = COMET_SEEN.account.market
 COMET_LOAN = replace(COMET_SEEN.account.probe("mine", COMET_SEEN.block).decode(COMET_SEEN.answers), owner=ME)
 COMET_BASE, COMET_BACKING = (x.asset for x in COMET_SEEN.account.listings[:2])
 COMET_LIST: Mapping[Address, Decoder] = {
-    **COMET.decoders(),
+    COMET.comet: COMET.agency.decoder((ADAPTER,)),
     **token_decoders((COMET_BASE, COMET_BACKING), (COMET.comet, ROUTER)),
 }
+AT_COMET = Bundler("bundler3", BUNDLER, GENERAL, LENDER, {COMET.name.upper(): ADAPTER})
+COMET_AGENT_LIST: Mapping[Address, Decoder] = AT_COMET.decoders(COMET, [AT_UNISWAP], OWNER)
 
 
 def _comet(signer: Address) -> st.SearchStrategy[Made]:
@@ -459,7 +461,9 @@ def _comet(signer: Address) -> st.SearchStrategy[Made]:
 
     def each(amount: Amount) -> list[Made]:
         base, backing, at_market = COMET_BASE, COMET_BACKING, COMET.comet
+        lets = Made(COMET.agency.encode(ADAPTER, is_on=True), (Entrusts(ADAPTER, True),))
         return [
+            *([lets] if signer == ME else []),
             made(Supply(backing, amount), Pays(backing, amount, ME, at_market)),
             made(Repay(base, amount), Pays(base, amount, ME, at_market)),
             made(Repay(base, amount, is_all=True), Pays(base, None, ME, at_market)),
@@ -469,6 +473,34 @@ def _comet(signer: Address) -> st.SearchStrategy[Made]:
         ]
 
     return amounts.map(each).flatmap(st.sampled_from)
+
+
+def _comet_by_agent(signer: Address) -> st.SearchStrategy[Made]:
+    """A bundle in which an adapter of its own acts for whoever begins it, by his two words."""
+    agency, signed, base, backing = COMET.agency, (27, b"\1" * 32, b"\2" * 32), COMET_BASE, COMET_BACKING
+
+    def made(fee: int, sold: Amount, bought: Amount) -> Made:
+        flash = Flash(AT_COMET.name, Route((backing, base), (fee,), AT_UNISWAP.name), sold, bought)
+        on, off = (Mandate(ME, ADAPTER, i == 0, 5 + i, DEADLINE, *signed) for i in range(2))
+        borrower = Borrower(COMET_LOAN, ME, Plain(ME).call_back, words=(on, off))
+        call = AT_COMET.encode(flash, COMET, {AT_UNISWAP.name: AT_UNISWAP}, borrower, DEADLINE, "all in one")
+        flows = (
+            Entrusts(ADAPTER, True, ME, DEADLINE),
+            Lends(base, bought, GENERAL),
+            Passes(base, bought, GENERAL, ADAPTER),
+            Repays(base, None, ADAPTER, ME),
+            Passes(base, None, ADAPTER, GENERAL),
+            Releases(backing, sold, ROUTER, ADAPTER),
+            Trades(backing, None, ROUTER, base, bought, GENERAL, DEADLINE),
+            Returns(base, bought, GENERAL),
+            Entrusts(ADAPTER, False, ME, DEADLINE),
+            Passes(base, None, GENERAL, ME),
+        )
+        return Made(call, (Bundles(flows, (0,)),), frozenset(_of_words(call.data, agency, (on, off))))
+
+    if signer != ME:
+        return st.nothing()
+    return st.builds(made, st.sampled_from(TIERS), amounts, amounts)
 
 
 # --- the Compound v2 family: ether against dollars -------------------------------------------------------------------
@@ -625,6 +657,7 @@ SUBJECTS: list[Subject] = [
     Subject("batch", _batch, LENDING_LIST, LENT),
     Subject("bundler3", _bundle, BUNDLER_LIST, LENT_AND_SUPPLIED),
     Subject("bundler3 by an agent", _by_agent, AGENT_LIST, LENT),
+    Subject("bundler3 by an agent of its own", _comet_by_agent, COMET_AGENT_LIST, of_lending(COMET_LOAN)),
     Subject("savings", _savings, SAVINGS_LIST, LENT),
     Subject("safe", _safe, SAFE_LIST, LENT),
     Subject("balancer_v3", _vault, SAFE_LIST, LENT),

@@ -60,6 +60,7 @@ ABIS = (
     "bundler3",
     "bundler3_general_adapter",
     "bundler3_aave_v3_adapter",
+    "bundler3_compound_v3_adapter",
     "safe",
     "safe_multi_send",
     "balancer_v3_vault",
@@ -68,7 +69,7 @@ FUNCTIONS = {
     POOL: {"supply", "repay", "withdraw", "borrow", "repayWithATokens", "setUserUseReserveAsCollateral"},
     **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
     BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow", "setAuthorization"},
-    COMET.comet: {"supplyTo", "withdrawTo"},
+    COMET.comet: {"supplyTo", "withdrawTo", "allow"},
     **{
         token: {"mint", "mintBehalf", "redeem", "redeemUnderlying", "borrow", "repayBorrow", "repayBorrowBehalf"}
         for token in (V_ETHER, V_DOLLAR)
@@ -89,6 +90,8 @@ OF_A_SAFE = {ME: {"execTransaction"}, **{token: {"approve", "transfer"} for toke
 A_TOKENS = {x.a_token for x in MARKET_OF.listings}
 some = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 every_venue = pytest.mark.parametrize("of", SUBJECTS, ids=str)
+ONE_WORD = 36
+"""Bytes of a call with one argument."""
 PRICE_SLACK = 10**9
 """Parts in 10^18 of a price by which a bound in dollars tells it only."""
 
@@ -189,7 +192,8 @@ def test_unknown_bytes_are_refused(of: Subject, data: st.DataObject) -> None:
     """At random, and behind a selector that is known."""
     call, noise = data.draw(of.made(ME)).call, data.draw(st.binary(max_size=400))
     for bad in (noise, call.data[:4] + noise):
-        if bad != call.data:
+        is_an_amount = len(bad) == len(call.data) == ONE_WORD  # of a call of one amount any word is one
+        if bad != call.data and not is_an_amount:
             with pytest.raises(ValueError, match=r"."):
                 read(of, replace(call, data=bad))
 

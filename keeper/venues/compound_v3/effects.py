@@ -6,11 +6,16 @@ from collections.abc import Collection
 
 from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.codec.calldata import decoder, refuse
-from keeper.venues.effects import Borrows, Decoder, Effect, Pays, Takes
+from keeper.venues.effects import Borrows, Decoder, Effect, Entrusts, Pays, Takes
 
 
-def comet_decoder(comet: Address, base: Address, collaterals: Collection[Address]) -> Decoder:
-    """Return what a call to the market does. It takes what is paid by its own allowance."""
+def comet_decoder(
+    comet: Address, base: Address, collaterals: Collection[Address], agents: Collection[Address] = ()
+) -> Decoder:
+    """Return what a call to the market does. It takes what is paid by its own allowance.
+
+    ``agents`` are those whom the owner may let act for him, or no more.
+    """
 
     def supply(owner: Address, asset: Address, amount: int) -> tuple[Effect, ...]:
         refuse(asset != base and asset not in collaterals, f"{asset}")
@@ -22,4 +27,14 @@ def comet_decoder(comet: Address, base: Address, collaterals: Collection[Address
         refuse(amount == UINT256_MAX, "all, of what may be a supply")
         return (Borrows(asset, amount, to),) if asset == base else (Takes(asset, amount, to),)
 
-    return decoder({"supplyTo(address,address,uint256)": supply, "withdrawTo(address,address,uint256)": withdraw})
+    def trust(about: Address, is_on: bool) -> tuple[Effect, ...]:
+        refuse(about not in agents, f"{about} as an agent")
+        return (Entrusts(about, is_on),)
+
+    return decoder(
+        {
+            **({"allow(address,bool)": trust} if agents else {}),
+            "supplyTo(address,address,uint256)": supply,
+            "withdrawTo(address,address,uint256)": withdraw,
+        }
+    )

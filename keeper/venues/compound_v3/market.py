@@ -13,6 +13,7 @@ from keeper.core.reasons import Reason
 from keeper.core.units import USD, Address, Amount
 from keeper.venues.codec.abi import address, load
 from keeper.venues.compound_v3.account import CometAccount
+from keeper.venues.compound_v3.agency import CometAgency
 from keeper.venues.compound_v3.calls import encode_move
 from keeper.venues.compound_v3.effects import comet_decoder
 from keeper.venues.compound_v3.model import Curve
@@ -51,6 +52,11 @@ class CometMarket(Listings[CometListing]):
     money: Address | None = None
     """The asset that its prices are in; None for a market that counts in dollars."""
     quoted: Probe[tuple[Quoted | None, ...]] = IN_DOLLARS
+
+    @property
+    def agency(self) -> CometAgency:
+        """Its ``allow``, and the bundler's adapter for these markets."""
+        return CometAgency(self)
 
     @property
     def base(self) -> Address:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ WHERE = BundlerDeployment(
     address(_AT["Morpho"]),
     address(_AT["AaveV3MigrationAdapter"]),
 )
+_COMET_AT: dict[str, str] = SCENARIOS["13_compound_deleverage_between_the_limits"]["contracts"]
+COMET = address(_COMET_AT["cUSDCv3 (here)"])
+COMET_WHERE = replace(WHERE, market_adapter=address(_COMET_AT["CompoundV3MigrationAdapter"]))
+OF_COMET = tuple(name for name, found in SCENARIOS.items() if "CompoundV3MigrationAdapter" in found["contracts"])
+"""The scenarios whose market is Compound v3."""
 RECEIPTS: dict[Address, Address] = {A_WETH: WETH, A_USDC: USDC}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from bundler3_recordings import (
     A_USDC,
     A_WETH,
+    COMET,
+    COMET_WHERE,
     ERRORS,
+    OF_COMET,
     OWNER,
     RECEIPTS,
     ROUTER,
@@ -22,27 +26,34 @@ from bundler3_recordings import (
     raw,
     steps,
 )
+from core_builders import position
 
 from keeper.core.lending.moves import Route
-from keeper.core.units import UINT256_MAX, Address, Wei
+from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.bundler3 import calls
 from keeper.venues.bundler3.calls import ALL, Inner
 from keeper.venues.bundler3.effects import Reach, bundle_decoder
 from keeper.venues.codec.abi import address, load, revert_reason
+from keeper.venues.compound_v3.market import CometListing, CometMarket
+from keeper.venues.compound_v3.model import Curve
 from keeper.venues.effects import (
     Allows,
     Bundles,
     Call,
+    Decoder,
+    Entrusts,
     Flow,
     Lends,
     Passes,
     Permits,
     Pulls,
     Redeems,
+    Releases,
     Repays,
     Returns,
     Trades,
 )
+from keeper.venues.ports import Mandate
 from keeper.venues.uniswap_v3.effects import AT_ANY_TIME, router_seller
 from keeper.venues.uniswap_v3.pools import UniswapDeployment as Uniswap
 from keeper.venues.uniswap_v3.swaps import encode_sale
@@ -51,6 +62,13 @@ BUNDLES = [(f"{name}#{s['i']}", s) for name, s in steps("tx") if "tree" in s]
 NAMES, TREES = [name for name, _ in BUNDLES], [s for _, s in BUNDLES]
 REACH = Reach(RECEIPTS, {ROUTER: router_seller(ROUTER, (500, 3000))})
 decode = bundle_decoder(WHERE, REACH)
+CURVE = Curve(0, 0, 0, 0)
+PLACES = ((USDC, "USDC", 6, None), (WETH, "WETH", 18, 0))
+COMET_ASSETS = tuple(CometListing(a, s, d, COMET, index=i) for a, s, d, i in PLACES)
+AGENCY = CometMarket("comet", COMET, COMET_ASSETS, CURVE, Amount(0), WHERE.bundler).agency
+decode_comet = bundle_decoder(COMET_WHERE, Reach({}, REACH.sellers, AGENCY.leaves(COMET_WHERE.market_adapter)))
+READ = [(name, s) for name, s in BUNDLES if not name.startswith("15_")]
+"""Not the whole close of a Comet: it takes out all there is, which a keeper names."""
 BUNDLER, TOKEN, PERMIT = load("bundler3"), load("erc20"), load("uniswap_v3_swap_router_02")
 NEVER = 2**40
 
@@ -59,13 +77,22 @@ def bundle(*made: Inner) -> Call:
     return calls.encode_bundle(WHERE.bundler, made, "bundle")
 
 
-def read(call: Call) -> Bundles:
-    (found,) = decode(call)
+def read(call: Call, by: Decoder = decode) -> Bundles:
+    (found,) = by(call)
     assert isinstance(found, Bundles)
     return found
 
 
 # --- byte for byte ---------------------------------------------------------------------------------------------------
+
+
+def acting(name: str, args: dict[str, str]) -> bytes:
+    """What the adapter for Comets is called with, by our own encoders: it repays with all that it has."""
+    assert address(args["instance"]) == COMET
+    if name == "compoundV3Repay":
+        assert int(args["amount"]) == ALL
+        return AGENCY.encode_repay(1, replace(position(), owner=address(args["onBehalf"])))
+    return AGENCY.encode_release(address(args["asset"]), int(args["amount"]), address(args["receiver"]))
 
 
 def made(call: Step) -> Inner:
@@ -84,6 +111,8 @@ def made(call: Step) -> Inner:
             found = calls.repay(WHERE, address(args["token"]), int(args["amount"]), address(args["onBehalf"]))
         case "aaveV3Withdraw":
             found = calls.redeem(WHERE, address(args["token"]), address(args["receiver"]), int(args["amount"]))
+        case name if name.startswith("compoundV3"):
+            return replace(plain(call), data=acting(name, args))
         case _:
             return plain(call)
     return Inner(found.to, found.data, found.value, call["skipRevert"], found.callback_hash)
@@ -134,6 +163,10 @@ def told(call: Step) -> list[Flow]:
             return [Repays(token, amount, to, address(args["onBehalf"]))]
         case "aaveV3Withdraw":
             return [Redeems(token, {WETH: A_WETH, USDC: A_USDC}[token], amount, to, receiver)]
+        case "compoundV3Repay":
+            return [Repays(USDC, amount, to, address(args["onBehalf"]))]
+        case "compoundV3WithdrawFrom":
+            return [Releases(address(args["asset"]), int(args["amount"]), receiver, to)]
         case "exactInputSingle":
             sold = int(given["amountIn"])
             ends = address(given["tokenIn"]), address(given["tokenOut"])
@@ -147,11 +180,12 @@ def told(call: Step) -> list[Flow]:
             return [Permits(to, int(args["value"]), owner, spender, int(args["deadline"]))]
 
 
-@pytest.mark.parametrize("step", TREES, ids=NAMES)
-def test_a_recorded_bundle_is_read_down_to_its_last_leaf(step: Step) -> None:
+@pytest.mark.parametrize(("name", "step"), READ, ids=[name for name, _ in READ])
+def test_a_recorded_bundle_is_read_down_to_its_last_leaf(name: str, step: Step) -> None:
     """Every step in its order, and which of them may fail without a trace."""
     flows = [(flow, c["skipRevert"]) for c in step["tree"] for flow in told(c)]
-    found = read(Call(WHERE.bundler, raw(step["calldata"]), Wei(0), ""))
+    by = decode_comet if name.split("#", maxsplit=1)[0] in OF_COMET else decode
+    found = read(Call(WHERE.bundler, raw(step["calldata"]), Wei(0), ""), by)
     assert list(found.flows) == [flow for flow, _ in flows]
     assert found.may_fail == tuple(i for i, (_, skips) in enumerate(flows) if skips)
 
@@ -202,6 +236,56 @@ def test_a_sale_by_several_pools_is_read_by_its_ends() -> None:
     assert read(bundle(Inner(ROUTER, sale.data))).flows == (expected,)
 
 
+ADAPTER3 = COMET_WHERE.market_adapter
+REPAY_SOME = load("bundler3_compound_v3_adapter").compoundV3Repay
+
+
+def word(agent: Address, *, is_on: bool) -> Inner:
+    """An owner's word, as a bundle brings it."""
+    said = Mandate(OWNER, agent, is_on, 3, 9, 27, bytes(32), bytes(32))
+    return Inner(*AGENCY.encode_mandate(said))
+
+
+def test_an_owners_word_about_a_comet_is_read_with_whom_and_until_when() -> None:
+    """The market itself is called with it, and with nothing else."""
+    said = [word(ADAPTER3, is_on=True), word(ADAPTER3, is_on=False)]
+    assert read(bundle(*said), decode_comet).flows == tuple(Entrusts(ADAPTER3, on, OWNER, 9) for on in (True, False))
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (Inner(ADAPTER3, REPAY_SOME.encode(COMET, 5, OWNER)), "may become a supply"),
+        (Inner(ADAPTER3, REPAY_SOME.encode(STRANGER, ALL, OWNER)), "another market"),
+        (Inner(ADAPTER3, AGENCY.encode_release(WETH, ALL, ROUTER)), "without an amount"),
+        (Inner(ADAPTER3, AGENCY.encode_release(WETH, 0, ROUTER)), "without an amount"),
+        (word(STRANGER, is_on=True), "a word about"),
+        (word(WHERE.bundler, is_on=True), "a word about"),
+        (Inner(COMET, AGENCY.encode(ADAPTER3, is_on=True).data), "is not one a bundle calls"),
+        (Inner(COMET, load("compound_v3").supplyTo.encode(OWNER, USDC, 5)), "is not one a bundle calls"),
+        (calls.redeem(COMET_WHERE, WETH, ROUTER), "is not one a bundle calls"),
+        (calls.repay(WHERE, USDC, ALL, OWNER), "not on the list"),
+    ],
+)
+def test_what_no_keeper_sends_to_a_comet_in_a_bundle_is_refused(call: Inner, why: str) -> None:
+    """An amount that may become a supply, another market, all there is, another who is let act."""
+    with pytest.raises(ValueError, match=why):
+        decode_comet(bundle(call))
+
+
+def test_a_recorded_whole_close_of_a_comet_is_refused_for_all_there_is() -> None:
+    """It takes out what it does not name: what is sold would not be what is judged."""
+    closed = next(s for name, s in BUNDLES if name.startswith("15_"))
+    with pytest.raises(ValueError, match="without an amount"):
+        decode_comet(Call(WHERE.bundler, raw(closed["calldata"]), Wei(0), ""))
+
+
+def test_the_base_asset_is_never_taken_out_of_a_comet() -> None:
+    """Without a supply of his own that would be a debt."""
+    with pytest.raises(ValueError, match="no collateral"):
+        AGENCY.encode_release(USDC, 5, ROUTER)
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 REFUSED = [(f"{name}#{s['i']}", s) for name, s in steps("call_revert", "tx") if s.get("revert_data")]
@@ -223,7 +307,7 @@ def test_a_recorded_refusal_has_its_name(step: Step) -> None:
 def test_every_error_of_the_adapters_has_its_name() -> None:
     """All that the recordings list, Compound's apart."""
     apart = {"BuyAmountTooLow", "CTokenIsCETH", "DepositFailed", "InvalidAugustus", "InvalidOffset", "RedeemError"}
-    apart |= {"RepayError", "SellAmountTooHigh", "WithdrawFailed", "NotCollateralized", "Unauthorized"}
+    apart |= {"RepayError", "SellAmountTooHigh", "WithdrawFailed"}
     listed = ERRORS["all"].items() if isinstance(ERRORS["all"], dict) else [(e["selector"], e) for e in ERRORS["all"]]
     for selector, entry in listed:
         signature = entry if isinstance(entry, str) else entry["signature"]

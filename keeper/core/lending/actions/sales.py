@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment
 from keeper.core.lending.figures import Sale
 from keeper.core.lending.pairs import Pair
-from keeper.core.lending.proposals import Means, goal_of, within, worth
+from keeper.core.lending.position import AccountFigures
+from keeper.core.lending.proposals import AIM, Means, goal_of, within, worth
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.lending.slippage import slippage_of
-from keeper.core.units import BPS, UINT256_MAX, Bps
+from keeper.core.units import BPS, INFINITE, UINT256_MAX, Bps, Wad, mul_div_up
 
 
 def sale_wanted(pair: Pair, intent: LendingIntent, state: Means, largest: int) -> Sale:
-    """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is."""
+    """Return the smallest sufficient sale within slippage, dollars and pool; the largest possible if none is.
+
+    It goes as far as the market lets collateral out: where that asks for more than the target does, less is refused.
+    """
     sell, buy = pair.sell.asset, pair.buy.asset
     bps = bound_of(pair, intent)
     # what is sold is rounded up to a whole unit, which of a dear asset is worth more than dust
@@ -25,8 +31,21 @@ def sale_wanted(pair: Pair, intent: LendingIntent, state: Means, largest: int) -
         owed = state.account.of(buy).borrowed
         padded = lending.after(state.account, buy, debt=full_repayment(owed) - owed)
         return lending.deleverage_most(padded, sell, buy, bps, limit)
-    sale = lending.deleverage_to_reach(state.account, sell, buy, goal_of(intent), bps, limit)
+    goal, model = goal_of(intent), state.account.model
+    sale = lending.deleverage_to_reach(
+        state.account, sell, buy, lambda f: goal(f) and model.lets_out(_a_hair_worse(f)), bps, limit
+    )
     return sale or lending.deleverage_most(state.account, sell, buy, bps, limit)
+
+
+def _a_hair_worse(figures: AccountFigures) -> AccountFigures:
+    """Return figures as interest until mining makes them, at the worst."""
+    health = figures.health_factor
+    return replace(
+        figures,
+        available_borrows=figures.available_borrows - mul_div_up(figures.debt_value, AIM, BPS),
+        health_factor=health if health >= INFINITE else Wad(health * (BPS - AIM) // BPS),
+    )
 
 
 def bound_of(pair: Pair, intent: LendingIntent) -> Bps:
