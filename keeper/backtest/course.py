@@ -8,7 +8,7 @@ holds from a block on, ``lag`` blocks after the price was there. Nothing of it d
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from keeper.core.risk.series import BadHistoryError, Bar
-from keeper.core.units import BPS, DAY_S, Bps
+from keeper.core.units import BPS, DAY_S, USD, Bps
 
+CHUNK = 4096
+"""Points of a path that are plain numbers at a time."""
 LONGEST_GAP_S = DAY_S
 """A longer silence of a file is no history: nobody knows what a position lived through."""
 
@@ -48,15 +50,25 @@ USUAL = OracleTerms(Bps(50), 3600, 1)
 class PricePath:
     """Where one price stands: straight from point to point; over a hole in the file it stays, and then jumps."""
 
-    at: list[float]
-    price: list[int]
+    at: npt.NDArray[np.float64]
+    price: npt.NDArray[np.int64]
 
     def price_at(self, at: float) -> int:
         """Return the price at a time; before the first point that one, after the last the last."""
-        i = bisect_right(self.at, at)
+        i = int(self.at.searchsorted(at, side="right"))
         if i == 0 or i == len(self.at):
-            return self.price[max(0, i - 1)]
-        return _between(self.at[i - 1], self.price[i - 1], self.at[i], self.price[i], at)
+            return int(self.price[max(0, i - 1)])
+        (a, b), (before, after) = self.at[i - 1 : i + 1].tolist(), self.price[i - 1 : i + 1].tolist()
+        return _between(a, before, b, after, at)
+
+    def stretches(self) -> Iterator[tuple[float, int, float, int]]:
+        """Yield both ends of each stretch, time and price, as plain numbers."""
+        for first in range(0, len(self.at) - 1, CHUNK):
+            part = slice(first, first + CHUNK + 1)
+            for (a, before), (b, after) in pairwise(
+                zip(self.at[part].tolist(), self.price[part].tolist(), strict=True)
+            ):
+                yield a, before, b, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +142,19 @@ def _gaps(bars: Sequence[Bar]) -> int:
 
 
 def _path(bars: Sequence[Bar], inside: Inside) -> PricePath:
-    at, price = list[float](), list[int]()
+    at, price = array("d"), array("q")
     for bar in bars:
         if at and bar.at - at[-1] > 1:  # a hole: nothing is known of it but where it ends
             at.append(bar.at - 0.5)
             price.append(price[-1])
         extremes = (bar.low, bar.high) if inside is Inside.LOW_FIRST else (bar.high, bar.low)
         third = bar.seconds / 3
-        at += [bar.at, bar.at + third, bar.at + 2 * third, bar.at + bar.seconds - 0.5]
-        price += [bar.open, *extremes, bar.close]
-    return PricePath(at, price)
+        at.extend((bar.at, bar.at + third, bar.at + 2 * third, bar.at + bar.seconds - 0.5))
+        try:
+            price.extend((bar.open, *extremes, bar.close))
+        except OverflowError:
+            raise BadHistoryError(0, f"has a price of {bar.high // USD:,} dollars, which no oracle can say") from None
+    return PricePath(np.frombuffer(at, np.float64), np.frombuffer(price, np.int64))
 
 
 def _answers(path: PricePath, oracle: OracleTerms, begins: int, block_s: int) -> Iterator[tuple[int, int, int]]:
@@ -147,7 +162,7 @@ def _answers(path: PricePath, oracle: OracleTerms, begins: int, block_s: int) ->
     last, said_at = path.price_at(begins), begins
     yield begins, last, begins
     up, down = BPS + oracle.deviation, BPS - oracle.deviation
-    for (a, b), (before, after) in zip(pairwise(path.at), pairwise(path.price), strict=True):
+    for a, before, b, after in path.stretches():
         if b <= begins:
             continue
         while True:

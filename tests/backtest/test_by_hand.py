@@ -16,7 +16,7 @@ from keeper.backtest.figures import Outturn, outturn
 from keeper.backtest.life import Life, PlayedDeed
 from keeper.backtest.paper_model import MODEL
 from keeper.backtest.report import Played, ground_of, play_on
-from keeper.core.risk.series import bars
+from keeper.core.risk.series import BadHistoryError, bars
 from keeper.core.units import USD, Bps, Usd
 
 HOUR, YEAR = 3600, 365 * 86_400
@@ -133,6 +133,19 @@ def test_a_transaction_is_mined_so_many_blocks_after_its_decision(delay: int) ->
     ((at, _),) = of.life.stands[1:]
     deed: PlayedDeed = of.life.deeds[0]
     assert at - deed.at == 12 * delay
+
+
+def test_a_price_that_no_oracle_can_say_is_refused() -> None:
+    """A hundred trillion dollars: a slip of the file, in plain words."""
+    with pytest.raises(BadHistoryError, match="no oracle can say"):
+        course({"WETH": bars(hours(2000, 1e14), HOUR)}, Inside.LOW_FIRST)
+
+
+def test_a_path_of_a_year_takes_sixteen_bytes_a_point() -> None:
+    """Four points a bar, each a time and a price, and no objects."""
+    path = course({"WETH": bars(hours(2000, 2100, 2000), HOUR)}, Inside.LOW_FIRST).paths["WETH"]
+    assert path.at.nbytes + path.price.nbytes == 16 * 4 * 3
+    assert path.price_at(BEGIN + HOUR - 0.25) == 2050 * USD
 
 
 def test_a_plan_of_the_last_answer_is_mined_before_the_file_ends() -> None:
