@@ -67,6 +67,12 @@ class Understood:
     of: Data
 
     @property
+    def without_bars(self) -> Understood:
+        """The same once the courses are made: nobody reads the raw rows again."""
+        prices = {symbol: {**of, "bars": None} for symbol, of in self.of["prices"].items()}
+        return replace(self, files=dict.fromkeys(self.files, ()), of={**self.of, "prices": prices})
+
+    @property
     def is_whole(self) -> bool:
         """Whether it is played to the end of the files; documents of before end at the oracle's last answer."""
         return bool(self.of["terms"].get("whole", False))

@@ -7,6 +7,7 @@ the engine itself, on all cores, one line of a file each: a sweep that is stoppe
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,6 +53,8 @@ class Sweep:
     rule: Data
     """What all settings share: actions, cooldown, limits."""
     read: Understood = field(init=False)
+    digest: str = field(init=False)
+    """What the sweep is of: a file of another is not gone on with."""
     names: list[str] = field(init=False)
     bounds: list[float | None] = field(init=False)
     grounds: list[list[Ground]] = field(default_factory=list)
@@ -68,19 +71,17 @@ class Sweep:
         ways = [{"name": name, "rules": [] if rule is None else [rule]} for name, rule, _ in found]
         self.names, self.bounds = [name for name, _, _ in found], [bound for _, _, bound in found]
         self.read = understood(self.document | {"ways": ways})
-
-    @property
-    def digest(self) -> str:
-        """What the sweep is of: a file of another is not gone on with."""
-        return digest([self.document, self.names, self.grid.healths])
+        self.digest = digest([self.document, self.names, self.grid.healths])
 
     def prepare(self) -> None:
-        """Work out what all trials share."""
+        """Work out what all trials share, and let the raw rows go."""
         for inside in Inside:
             first = ground_of(self._begun(self.grid.healths[0]), inside)
             each = [self._from(first, health) for health in self.grid.healths]
             self.grounds.append(each)
             self.alone.append([play_on(self.read, ground, 0) for ground in each])
+        self.read = self.read.without_bars
+        self.document = {}
 
     def _begun(self, health: str) -> Understood:
         account = {**self.read.of["account"], "health": health, "debt": {}}
@@ -146,8 +147,12 @@ def _played(jobs: Sequence[Job], workers: int) -> Iterator[Data]:
     if workers <= 1 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(_work, jobs)
         return
-    with multiprocessing.get_context("fork").Pool(workers) as pool:  # what was prepared is shared, and not copied
-        yield from pool.imap_unordered(_work, jobs, chunksize=max(1, min(MOST_CHUNK, len(jobs) // (8 * workers))))
+    gc.freeze()  # what was prepared is shared, and not copied by a worker that looks for garbage in it
+    try:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            yield from pool.imap_unordered(_work, jobs, chunksize=max(1, min(MOST_CHUNK, len(jobs) // (8 * workers))))
+    finally:
+        gc.unfreeze()
 
 
 def _known(file: Path, of: str) -> dict[str, Data]:

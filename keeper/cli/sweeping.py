@@ -71,6 +71,7 @@ def sweep(given: Given, varied: Varied, file: Path, jobs: int, *, as_json: bool,
     silence()
     try:
         made = Sweep(document | {"ways": []}, grid, rule)
+        del document  # a year of minutes, which the sweep lets go once its courses are made
         rows = swept(made, file, jobs or cores(), Meter())
     except BadBacktestError as error:
         fail(Exit.FAILED, str(error))

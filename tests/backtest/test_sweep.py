@@ -110,6 +110,17 @@ def test_memory_does_not_grow_with_what_was_played() -> None:
     assert held[-1] - held[3] < 9 * MOST_BYTES_A_TRIAL
 
 
+def test_raw_rows_are_let_go_once_the_courses_are_made() -> None:
+    """A year of minutes takes 170 MiB as rows and bars: nobody reads them again."""
+    sweep = made()
+    known = sweep.digest
+    sweep.prepare()
+    assert not any(sweep.read.files.values())
+    assert "bars" not in str(sweep.document)
+    assert all(of["bars"] is None for of in sweep.read.of["prices"].values())
+    assert sweep.digest == known == made().digest
+
+
 def test_progress_is_said_for_each_trial_and_what_the_file_has_counts_as_done(tmp_path: Path) -> None:
     """Stopped half way, it goes on where it was, and comes to the same."""
     file, said = tmp_path / "sweep.jsonl", list[tuple[int, int]]()
