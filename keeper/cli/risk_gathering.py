@@ -75,6 +75,7 @@ async def gathered(
         books={b.name: of_book(b, snapshot, engine) for b in settings.books if name in (None, b.name)},
         sales={p.name: await sales_of(engine, snapshot, p) for p in loans},
         forecaster=settings.forecaster,
+        capital_cost_bps=settings.safety.capital_cost,
         puts=[p for p in settings.puts if name is None or p.of in {*wanted, name}],
     )
     plans = {p.name: await _planned(engine, snapshot, p) for p in loans}

@@ -103,6 +103,8 @@ class Inputs:
     forecaster: str = "usual"
     puts: tuple[HeldPut, ...] = ()
     """What the owner holds elsewhere."""
+    capital_bps: int | None = None
+    """What tying up the owner's own costs; None in a report that compares nothing."""
 
 
 def document_of(
@@ -120,6 +122,7 @@ def document_of(
     sales: Mapping[str, Mapping[Address, Sold]] | None = None,
     forecaster: str = "usual",
     puts: Sequence[HeldPut] = (),
+    capital_cost_bps: int | None = None,
 ) -> Document:
     """Return everything a report rests on, as JSON holds it."""
     sold = sales or {}
@@ -143,6 +146,7 @@ def document_of(
             name: {"origin": s.origin, "quiet_s": s.quiet_s, "prices": [[t.at, str(t.price)] for t in s.history.ticks]}
             for name, s in sources.items()
         },
+        **({} if capital_cost_bps is None else {"capital_cost_bps": capital_cost_bps}),
         **({"puts": [_plain_put(p) for p in puts]} if puts else {}),
     }
 
@@ -200,6 +204,7 @@ def _inputs(given: Any, forecaster: Callable[[str], Forecaster]) -> Inputs:
         {str(p["name"]): _sold(p["sales"]) for p in given["positions"] if "sales" in p},
         str(given.get("forecaster", "usual")),
         tuple(_put(p) for p in given.get("puts", ())),
+        int(given["capital_cost_bps"]) if "capital_cost_bps" in given else None,
     )
 
 

@@ -15,6 +15,7 @@ from keeper.core.lending.seizure import WHOLE
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.risk import loan_report, perp_report
+from keeper.core.risk.benchmark import LoanSums, benchmark
 from keeper.core.risk.forecast import Forecaster
 from keeper.core.risk.groups import InWallet, Kept, group
 from keeper.core.risk.held_puts import Valued, on_position, said_of, valued
@@ -24,9 +25,10 @@ from keeper.core.risk.measured import Measured
 from keeper.core.risk.monte_carlo import Reached
 from keeper.core.risk.put_terms import HeldPut
 from keeper.core.risk.said import Document, rounded, said
+from keeper.core.risk.stress import is_dollar
 from keeper.core.risk.together import STEPS, Drawing, draw, together
 from keeper.core.risk.volatility import realised_at
-from keeper.core.units import Address
+from keeper.core.units import USD, WAD, Address
 
 __all__ = ["STEPS", "digest", "report"]
 EVERYTHING = "everything"
@@ -78,9 +80,27 @@ def _position(of: Inputs, k: Kept, reached: Sequence[Reached | None], puts: Puts
     if isinstance(p, LendingPosition):
         rule, sales = of.closes.get(p.name, WHOLE), of.sales.get(p.name, {})
         made = loan_report.report_of(p, k.measured, of.market, of.horizons_s, reached, rule, sales)
+        if of.capital_bps is not None:
+            priced = _priced(of, p, k.measured, of.capital_bps)
+            made["benchmark"] = priced and benchmark(k.measured.stance, priced, of.horizons_s[-1])
         held = _known(puts, p.name)
         return on_position(p, k.measured, held, of.horizons_s, made) if held else made
     return perp_report.report_of(p, k.measured, of.market, of.horizons_s, reached)
+
+
+def _priced(of: Inputs, p: LendingPosition, m: Measured, capital_bps: int) -> LoanSums | None:
+    """Return a loan's sums and what each way of protection is charged, by its largest collateral that moves."""
+    pledged = [h for h in p.held if h.is_collateral and h.supplied and h.liquidation_factor and not is_dollar(h)]
+    if not pledged or m.facing is None:
+        return None
+    main = max(pledged, key=lambda h: h.usd_down(h.supplied))
+    up, down = (p.money.usd_down(int(sum(x.values()))) / USD for x in (m.facing.secured, m.facing.owed))
+    sold = of.sales.get(p.name, {}).get(main.asset)
+    driver = of.market.drivers.get(main.asset)
+    legs = [leg for perp in of.perps for leg in perp.held if not leg.is_long]
+    paid = [leg.funding_rate / WAD for leg in legs if of.market.drivers.get(leg.oracle.asset) == driver]
+    lost = None if sold is None else sold.lost
+    return LoanSums(up, down, main.liquidation_factor / WAD, capital_bps, lost, min(paid, default=None))
 
 
 def _book(
