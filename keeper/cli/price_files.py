@@ -34,6 +34,7 @@ def sources_of(words: Sequence[str], held: Sequence[Holding], now: int) -> tuple
             fail(Exit.BAD_SETTINGS, f"--prices {word}: {symbol} is no one asset of these loans; there are {known}")
         ((asset, holding),) = found.items()
         read = read_prices(Path(path))
+        _refuse_money(path, read)
         _refuse_others(path, read, holding, now)
         driver = f"file {Path(path).name}"
         quiet_s = FRESH_BARS * read.bars[0].seconds
@@ -57,6 +58,14 @@ def read_prices(path: Path) -> PriceFile:
 def pair_of_file(path: Path, read: PriceFile) -> QuotedPair | None:
     """Return of which asset a file is and in which money: as its rows say, else as its name does."""
     return pair_in_name(path.stem) if read.symbol is None else pair_of(read.symbol)
+
+
+def _refuse_money(path: str, read: PriceFile) -> None:
+    """End where a file counts in another money: beside files and oracles in dollars its figures would mean nothing."""
+    pair = pair_of_file(Path(path), read)
+    if pair is not None and not pair.is_in_dollars:
+        remedy = f"give a file of {pair.asset} in USD, USDT or USDC"
+        fail(Exit.FAILED, f"{path}: is {pair}, and so counts in {pair.money}; a report counts in dollars: {remedy}")
 
 
 def _refuse_others(path: str, read: PriceFile, holding: Holding, now: int) -> None:

@@ -58,3 +58,18 @@ def test_a_file_of_another_time_is_taken_and_measures_nothing(tmp_path: Path) ->
     file = bars(tmp_path / "old.csv", 200, "ETHUSDT", BLOCK.timestamp - 365 * 86_400)
     sources, _ = sources_of([f"WETH={file}"], HELD, BLOCK.timestamp)
     assert sources["file old.csv"].history.ends < BLOCK.timestamp - 300 * 86_400
+
+
+@pytest.mark.parametrize(("name", "symbol"), [("second.csv", "ETH/EUR"), ("Kraken_ETHEUR_1h.csv", "")])
+def test_files_of_several_moneys_are_refused_by_the_one_that_is_not_in_dollars(
+    tmp_path: Path, name: str, symbol: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its rows or by its own name, near as its prices are to the oracle's; the good one beside it is not blamed."""
+    good, other = bars(tmp_path / "good.csv", 1, "USDC/USD"), bars(tmp_path / name, 1_900, symbol)
+    with pytest.raises(typer.Exit):
+        sources_of([f"USDC={good}", f"WETH={other}"], HELD, BLOCK.timestamp)
+    said = " ".join(capsys.readouterr().err.split())
+    assert name in said
+    assert "counts in EUR" in said
+    assert "give a file of ETH in USD, USDT or USDC" in said
+    assert "good.csv" not in said
