@@ -13,6 +13,7 @@ import re
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -284,8 +285,11 @@ def gmx_tokens(network: Network, configs: Path) -> dict[str, list[str]]:
 MORPHO_KEYS = {"bundler": "bundler3", "general_adapter": "generalAdapter1", "lender": "morpho"}
 
 
-def bundler3(network: Network, package: Path) -> list[str]:
-    """Morpho's bundler, where it has an adapter for Aave's main market: the one that the file calls aave_v3."""
+def bundler3(network: Network, package: Path, comets: Sequence[str]) -> list[str]:
+    """Morpho's bundler, where it has an adapter for Aave's main market: the one that the file calls aave_v3.
+
+    Another adapter of it is for every market of Compound v3.
+    """
     if network.spark:
         return []
     script = f"console.log(JSON.stringify(require('./lib/cjs/index.js').addressesRegistry[{network.chain_id}] ?? {{}}))"
@@ -302,7 +306,14 @@ def bundler3(network: Network, package: Path) -> list[str]:
         "",
         "[bundler3.adapters]  # by lending market, as its table is called",
         f'aave_v3 = "{to_checksum_address(adapter)}"',
+        *_comet_adapters(known.get("compoundV3MigrationAdapter"), comets),
     ]
+
+
+def _comet_adapters(adapter: str | None, comets: Sequence[str]) -> list[str]:
+    """The one adapter, by each table of a market of Compound v3."""
+    names = [line.removeprefix("[markets.").removesuffix("]") for line in comets if line.startswith("[markets.")]
+    return [f'{name} = "{to_checksum_address(adapter)}"' for name in names] if adapter else []
 
 
 def balancer_v3(network: Network) -> list[str]:
@@ -349,8 +360,8 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
     if network.sequencer:
         feed = constant(book / feeds, "L2_Sequencer_Uptime_Status_Feed")
         sequencer = [f'sequencer_feed = "{feed}"', 'sequencer_grace = "1h"']
-    blue, bundler = morpho_blue(network, morpho), bundler3(network, morpho)
     comets = compound_v3(network, uniswap.wrapped_native)
+    blue, bundler = morpho_blue(network, morpho), bundler3(network, morpho, comets)
     if comets:
         header += ["# Compound v3: repository", f"# {COMET_SOURCE}."]
     if blue:
