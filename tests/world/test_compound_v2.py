@@ -158,3 +158,17 @@ def test_a_supply_that_was_not_entered_secures_nothing(scene: Scene, venus: Venu
     keep(scene, venus)
     (row,) = scene.data("status")["positions"]
     assert Decimal(row["figures"]["collateral_usd"]) == pytest.approx(Decimal(20_000), rel=Decimal("1e-6"))
+
+
+def test_the_market_is_left_after_a_part_was_sold(scene: Scene, venus: VenusDesk) -> None:
+    """Of the tokens are named those that the sales leave: a sale's own are burnt by then."""
+    venus.open(scene.owner, {"WETH": 10 * ETHER}, {"USDC": 6_000 * DOLLAR})
+    leave = POSITION.replace('{{ health_factor = "1.60" }}', '"exit"').replace('"top_up", "repay", ', "")
+    keep(scene, venus, leave.replace('"1.25"', '"9"'))
+    row = once(scene, "--live")
+    assert (row["outcome"] or {}).get("kind") == "restored", row
+    assert venus.snapshot(scene.owner, "USDC")[1] == 0
+    tokens, _, exchange = venus.snapshot(scene.owner, "WETH")
+    assert tokens * exchange // ETHER < ETHER // 10**6, tokens
+    assert 6 * ETHER < scene.world.balance("WETH", scene.owner) < 8 * ETHER
+    assert allowed(scene, venus) == {0}

@@ -8,7 +8,7 @@ from keeper.core.decide import Hold, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.leave import left
 from keeper.core.lending.combining import combinations, sorted_ways, ways
-from keeper.core.lending.metrics import LendingTarget, meets
+from keeper.core.lending.metrics import EXITED, LendingTarget, meets
 from keeper.core.lending.moves import Approve, Flash, Move, Spender, one_by_one, weight
 from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step, leaves
@@ -20,6 +20,9 @@ from keeper.core.units import BPS, Address, Amount, Usd, Wad, ratio_text
 
 PARTIAL_TOLERANCE = 10
 """Basis points by which a partial plan may miss its projected health factor."""
+A_CENT = Usd(10**6)
+EARNED_ON_THE_WAY = 10**6
+"""A share of what was supplied: five per cent a year earn a tenth of it in one minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,18 @@ class Postcondition:
 
     def is_met(self, figures: AccountFigures, holdings: tuple[Holding, ...] | None = None) -> bool:
         """Return whether an account keeps the promise: by its figures, and for a share by what it holds."""
+        if self.target is not None and self.target.metric is EXITED.metric:
+            return self._is_left(figures)
         now = self.of if holdings is None else replace(self.of, holdings=holdings)
         return figures.health_factor >= self.least_health and (self.target is None or meets(self.target, now)(figures))
+
+    def _is_left(self, figures: AccountFigures) -> bool:
+        """Return whether nothing is owed, and of what was supplied no more stays than earned itself on the way.
+
+        Where a supply earns and the venue knows no "all", what is left after a sale cannot be named to the unit.
+        """
+        most = max(A_CENT, self.of.reported.collateral_value // EARNED_ON_THE_WAY)
+        return not figures.debt_value and figures.collateral_value < most
 
     def __str__(self) -> str:
         return str(self.target) if self.target else f"health factor {ratio_text(self.least_health)} or more"

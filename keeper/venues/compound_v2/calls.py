@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
-from keeper.core.lending.position import LendingPosition
+from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Wei
 from keeper.venues.codec.abi import Function, load
 from keeper.venues.ports import Call
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from keeper.venues.compound_v2.market import V2Market
 
 _TOKEN = load("compound_v2_token")
+ROUNDED_UP = 32
+"""Tokens that sales before may burn by rounding up: a unit each, worth nothing that is seen."""
 
 
 def encode_move(  # noqa: C901 - a case for each move, by owner and by guardian
@@ -37,7 +39,7 @@ def encode_move(  # noqa: C901 - a case for each move, by owner and by guardian
                 return call(_TOKEN.mint, "supply", amount)
             return call(_TOKEN.mintBehalf, "supply", owner, amount)
         case Withdraw(asset, None):
-            return call(_TOKEN.redeem, "withdraw", position.holding(asset).principal.supply)
+            return call(_TOKEN.redeem, "withdraw", _tokens_left(move, position.holding(asset)))
         case Withdraw(_, amount):
             return call(_TOKEN.redeemUnderlying, "withdraw", amount)
         case Borrow(_, amount):
@@ -49,3 +51,9 @@ def encode_move(  # noqa: C901 - a case for each move, by owner and by guardian
             return call(_TOKEN.repayBorrowBehalf, "repay", owner, paid)
         case Unpledge() | RepayWithCollateral():
             raise ValueError(f"{type(move).__name__} is nothing that this market does")
+
+
+def _tokens_left(move: Withdraw, held: Holding) -> int:
+    """Return the tokens that all is by then: at most what sales of the same plan leave, at today's rate or a later."""
+    tokens, left = held.principal.supply, move.named(held.supplied)
+    return tokens if left >= held.supplied else max(1, tokens * left // held.supplied - ROUNDED_UP)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from core_builders import holding, intent, position, quoted, rule, state, terms, wallet
 
 from keeper.core.decide import Hold
@@ -12,6 +15,7 @@ from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.proposals import PlanTerms
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Wallet
+from keeper.core.units import Usd
 
 
 def ways(of: LendingPosition, on: PlanTerms | None = None, held: Wallet | None = None) -> tuple[Plan, ...] | Hold:
@@ -70,3 +74,16 @@ def test_what_is_left_by_then_is_named_for_venues_that_know_no_all() -> None:
     before = sum(move.amount or 0 for move in out[:-1])
     assert 0 < before < of.holdings[0].supplied
     assert out[-1].named(of.holdings[0].supplied) == of.holdings[0].supplied - before
+
+
+@pytest.mark.parametrize(
+    ("supplied", "owed", "is_met"),
+    [(0, 0, True), (10**6 - 1, 0, True), (10**6, 0, False), (0, 1, False)],
+)
+def test_a_market_is_left_where_less_than_a_cent_stays(supplied: int, owed: int, is_met: bool) -> None:
+    """What a supply earned while the plan ran stays where a venue knows no "all"; a debt never does."""
+    found = ways(position(holding("WETH", 1), holding("USDC", 0, 100)))
+    assert not isinstance(found, Hold)
+    kept = found[0].postcondition
+    figures = replace(found[0].projected, collateral_value=Usd(supplied), debt_value=Usd(owed))
+    assert kept.is_met(figures) is is_met
