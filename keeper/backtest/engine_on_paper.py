@@ -10,7 +10,7 @@ from keeper.backtest.lane import Mempool, PaperLane
 from keeper.backtest.market import PaperMarket
 from keeper.backtest.memory import PaperJournal
 from keeper.backtest.movements import CourseMovements
-from keeper.backtest.reader import Quiet, SceneReader, paper_network
+from keeper.backtest.reader import Quiet, SceneLogs, SceneReader, paper_network
 from keeper.backtest.rehearser import SceneRehearser
 from keeper.backtest.scene import PaperScene
 from keeper.chain.fee_market import FeeMarket
@@ -145,7 +145,7 @@ def engine_on_paper(
         rehearser=Upon(simulator),
         rehearser_ahead=simulator,
         journal=journal,
-        logs=Quiet(),
+        logs=SceneLogs(scene),
         fees=SceneFees(),
         feed=Quiet(),
         clock=SceneClock(scene),

@@ -10,6 +10,7 @@ from keeper.backtest.memory import PaperJournal
 from keeper.backtest.scene import PaperScene
 from keeper.chain.accounts import Receipt
 from keeper.chain.fees import LEAST_TIP, is_payable
+from keeper.core.occurrences import Occurrence, What
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei, gwei_text
@@ -175,6 +176,10 @@ class PaperLane:
             receipt = Receipt(f"0x{len(self._mined):064x}", not made.error, block.number, block.hash, made.gas, price)
             self._mined.append(_row(len(self._mined) + 1, decision_id, item, receipt, self.signer.address))
             receipts.append(receipt)
+            self._rows.own.add(receipt.hash)
+            if receipt.succeeded:
+                did = Occurrence(What.TRADED, item.call.purpose, block.number, receipt.hash)
+                self._scene.happened.append(did)
             failed = failed or (made.error and (made.error, item.call.purpose, receipt.hash))
         if failed:
             error, purpose, hash_ = failed

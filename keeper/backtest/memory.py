@@ -32,6 +32,8 @@ class PaperJournal:
 
     rows: list[DecisionRow] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
+    """Hashes of what was sent."""
     tally: int = 0
 
     @property
@@ -114,8 +116,8 @@ class PaperJournal:
                 yield row
 
     async def own_of(self, hashes: Collection[str]) -> frozenset[str]:
-        """Return nothing: no events are read."""
-        return frozenset()
+        """Return which of these hashes are of what was sent here."""
+        return frozenset(self.own & set(hashes))
 
     async def recent(self, limit: int) -> tuple[Transaction, ...]:
         """Return nothing: nobody shows it."""

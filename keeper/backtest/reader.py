@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from keeper.backtest.market import PaperMarket
@@ -17,6 +18,7 @@ from keeper.core.lending.plan import Allowances
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
 from keeper.core.lending.rules import Rule
+from keeper.core.occurrences import Occurrence
 from keeper.core.snapshot import BlockRef, Snapshot, Wallet
 from keeper.core.units import Address, Amount, Bps, Wei
 from keeper.settings.model import Network, Position
@@ -159,13 +161,20 @@ class Quiet:
         """Return nothing."""
         return {}
 
-    async def happened(self, name: str, begin: int, end: int) -> tuple[Any, ...]:
-        """Return nothing."""
-        return ()
-
     async def carried_out(self, name: str, since: int) -> tuple[str, ...]:
         """Return nothing."""
         return ()
 
     def subscribe_logs(self, *_: object, **__: object) -> None:
         """Nobody pushes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneLogs(Quiet):
+    """The venue's events: what was sent and mined, and what liquidators did."""
+
+    scene: PaperScene
+
+    async def happened(self, name: str, begin: int, end: int) -> tuple[Occurrence, ...]:
+        """Return what happened to the one account in these blocks."""
+        return tuple(event for event in self.scene.happened if begin <= event.block <= end)

@@ -10,8 +10,9 @@ from keeper.backtest.course import PriceCourse
 from keeper.backtest.depth import Depth
 from keeper.backtest.standing import PaperStanding, RevertError, done
 from keeper.core.lending.seizure import CloseRule, Taken, seized
+from keeper.core.occurrences import Occurrence, What
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address, Wei, mul_div_up
+from keeper.core.units import Address, Wei, mul_div_up, usd_text
 from keeper.execution.policy import opened
 from keeper.venues.effects import Approves, Borrows, Call, Decoder, Leaf, Offsets, Pays, Sells, Takes, Unpledges
 
@@ -73,6 +74,8 @@ class PaperScene:
     gas_usd: int = 0
     fixed: Mapping[Address, int] = field(default_factory=dict)
     """Prices that no file gives, which stand still."""
+    happened: list[Occurrence] = field(default_factory=list)
+    """What a venue's events would say of the account, in the order of blocks."""
     known: dict[int, PaperStanding] = field(default_factory=dict)
     """What rehearsals came to, by the number under which the answer names it."""
 
@@ -144,4 +147,7 @@ class PaperScene:
         if not found.count:
             return None
         self.standing = s.with_account(found.after)
+        number = self.course.number(self.now)
+        words = f"{usd_text(found.seized)} taken for {usd_text(found.repaid)} of debt"
+        self.happened.append(Occurrence(What.LIQUIDATED, words, number, f"liquidators at block {number}"))
         return found

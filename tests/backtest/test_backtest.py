@@ -10,6 +10,7 @@ from plays import BEGIN, DAY, adaptive, came_of, crash, document, fixed, walk, w
 
 from keeper.backtest.course import Inside
 from keeper.backtest.document import BadBacktestError, digest, understood
+from keeper.backtest.engine_on_paper import PaperObserver
 from keeper.backtest.lane import PaperLane
 from keeper.backtest.life import PlayedDeed
 from keeper.backtest.report import ground_of, play_on, report
@@ -44,6 +45,31 @@ def test_a_wallet_is_used_before_anything_is_sold_where_that_is_cheaper() -> Non
     kept = came_of(made)
     assert kept["survived"]
     assert all("repay" in deed["what"] and "sell" not in deed["what"] for deed in kept["deeds"])
+
+
+@pytest.fixture
+def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What owners would be alerted of."""
+    heard = list[str]()
+
+    def noticed(_: object, position: str, reason: object, title: str, words: str) -> None:
+        heard.append(title)
+
+    monkeypatch.setattr(PaperObserver, "noticed", noticed)
+    return heard
+
+
+def test_what_the_keeper_did_is_no_change_by_somebody_else(titles: list[str]) -> None:
+    """The venue's events name its own transactions, on paper too."""
+    assert came_of(document(FALL, [way(fixed())]))["actions"] >= 1
+    assert not [title for title in titles if "not by this keeper" in title]
+
+
+def test_a_liquidation_on_paper_is_called_one(titles: list[str]) -> None:
+    """A rule that may only use a wallet that is empty: liquidators come, and the alert says that it was they."""
+    assert not came_of(document(FALL, [way(fixed(actions=["top_up"]))]))["survived"]
+    assert "position was liquidated" in titles
+    assert not [title for title in titles if "not by this keeper" in title]
 
 
 @pytest.mark.slow  # plays days
