@@ -24,7 +24,11 @@ def examine(safes: Mapping[Address, SafeState | None], settings: Settings, signe
         reason, detail = state.fault
         yield failing(topic, f"{reason.short}: {detail}", reason.remedy)
     else:
-        yield fine(topic, f"version {state.version or 'unknown'}, one signature, next nonce {state.nonce}")
+        said = f"version {state.version or 'unknown'}, it asks for {state.asks_for}, next nonce {state.nonce}"
+        yield fine(topic, said)
+    if state.owners is not None and state.owners > 1 and state.threshold == 1:
+        text = f"each of its {state.owners} owners may move all of it alone, and use up a rescue's nonce"
+        yield warning(topic, text, "use it by hand while nothing is pending, and run one keeper for it")
     if state.guard is not None:
         text = f"its guard {state.guard} has a say in each transaction: a rescue may not pass it"
         yield warning(topic, text, "rehearse one with `keeper explain`, or take the guard off")

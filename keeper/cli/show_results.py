@@ -93,10 +93,19 @@ def print_steps(console: Console, row: Data) -> None:
         for said, of, much in _within(step):
             table.add_row(f"  {said}", of, brief(much), "", "")
     console.print(table)
+    if count := row["plan"].get("transactions"):
+        console.print(_goes_out(count, could_be_one=row["plan"]["could_be_one"]), soft_wrap=True)
     for other in row["alternatives"]:
         cost = f", costs ${other['cost_usd']['total']}" if other.get("cost_usd") else ""
         console.print(f"not chosen: {other['label']}: {other['text']} {other['detail']}{cost}", soft_wrap=True)
     console.print("The calldata in full is in --json. Nothing was signed.")
+
+
+def _goes_out(count: int, *, could_be_one: bool) -> str:
+    if count == 1:
+        return "Goes out as one transaction: all of it or nothing."
+    one = ": batch = true in its signer makes it one, where max_spend_per_tx_usd allows that" if could_be_one else ""
+    return f"Goes out as {count} transactions, one after the other{one}."
 
 
 def _within(step: Data) -> Iterator[tuple[str, str, str]]:

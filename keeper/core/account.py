@@ -34,6 +34,15 @@ class SafeState:
     modules: tuple[Address, ...] = ()
     """Contracts that may act for it without any signature."""
     version: str = ""
+    owners: int | None = None
+    """How many there are: each may sign what the others do not know of. None where it does not say."""
+
+    @property
+    def asks_for(self) -> str:
+        """In words, how many of how many owners have to sign."""
+        return f"{self.threshold} signature{'s' * (self.threshold != 1)}" + (
+            "" if self.owners is None else f" of {self.owners} owner{'s' * (self.owners != 1)}"
+        )
 
     @property
     def fault(self) -> tuple[Reason, str] | None:
@@ -41,7 +50,7 @@ class SafeState:
         if not self.is_owner:
             return Reason.SAFE_NOT_OURS, "the signer is none of its owners"
         if self.threshold != 1:
-            return Reason.SAFE_THRESHOLD, f"it asks for {self.threshold} signatures"
+            return Reason.SAFE_THRESHOLD, f"it asks for {self.asks_for}"
         if self.version and _numbers(self.version) < OLDEST:
             return Reason.SAFE_TOO_OLD, f"version {self.version}"
         return None

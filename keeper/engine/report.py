@@ -19,6 +19,7 @@ from keeper.core.prices import Doubt
 from keeper.core.rules import Assessment, Unjudged, Verdict
 from keeper.core.snapshot import Snapshot
 from keeper.core.units import INFINITE, Wei, decimal_of
+from keeper.execution.encoding import Script
 from keeper.execution.outcome import Ending, F
 from keeper.venues.ports import Call
 
@@ -136,6 +137,12 @@ def plan(of: Plan | PerpPlan, before: Data, projected: Data, steps: list[Data], 
         "promise": str(of.postcondition),
         "steps": steps,
     }
+
+
+def ways_out(of: Script) -> Data:
+    """Return in how many transactions a plan goes out, and whether its account could make one of all."""
+    is_alone = not of.carrier.is_atomic and of.carrier.sender == of.carrier.account
+    return {"transactions": len(of.sent), "could_be_one": is_alone and len(of.sent) > 1}
 
 
 def rehearsal(how: str, where: str, gas_used: Sequence[int], after: Data) -> Data:

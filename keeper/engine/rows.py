@@ -78,6 +78,7 @@ def _prepared(of: Prepared | PerpPrepared | None) -> tuple[Data | None, Data | N
             return None, None
         case Prepared():
             made = loans.plan(of.plan, of.script.calls) | report.fee(of.stake, of.ceiling)
+            made |= report.ways_out(of.script)
             return made, loans.rehearsal(of.rehearsed)
         case PerpPrepared():
             return perps.plan(of.plan, of.calls, of.ceiling), perps.rehearsal(of)

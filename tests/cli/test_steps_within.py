@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from keeper.cli.show_results import print_steps
@@ -31,3 +32,19 @@ def test_ways_further_loans_and_what_leaves_are_rows_of_their_own() -> None:
     assert ["sold", "at", "uniswap_v4,", "fee", "3000", "WETH", "15"] in [line[:7] for line in lines]
     assert any(line[:5] == ["then", "sold", "for", "DAI", "wstETH"] for line in lines)
     assert any(line[:6] == ["then", "all", "of", "it", "out", "WETH"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("count", "could_be_one", "words"),
+    [
+        (1, False, "Goes out as one transaction: all of it or nothing."),
+        (5, True, "Goes out as 5 transactions, one after the other: batch = true in its signer makes it one"),
+        (5, False, "Goes out as 5 transactions, one after the other."),
+    ],
+)
+def test_in_how_many_transactions_a_plan_goes_out_is_one_line(count: int, could_be_one: bool, words: str) -> None:
+    """And what makes it one, for an account whose key could."""
+    said = StringIO()
+    plan = {"steps": [STEP], "transactions": count, "could_be_one": could_be_one}
+    print_steps(Console(file=said, width=160), {"plan": plan, "alternatives": []})
+    assert any(line.startswith(words) for line in said.getvalue().splitlines()), said.getvalue()

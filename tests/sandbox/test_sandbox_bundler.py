@@ -68,3 +68,14 @@ def test_a_refusal_is_the_real_one_s(world: World, step: dict[str, Any]) -> None
     with pytest.raises(ContractLogicError) as refused:
         world.w3.eth.call(request)
     assert refused.value.data == step["revert_data"]
+
+
+def test_the_adapter_has_lent_each_asset_once_as_on_a_live_chain(world: World) -> None:
+    """It approves its lender at the first loan and for ever, which no rescue pays for; no hand holds anything."""
+    at = {name: to_checksum_address(found) for name, found in world.addresses["bundler"].items()}
+    for symbol in world.addresses["tokens"]:
+        token = world.token(symbol)
+        if token.functions.balanceOf(at["lender"]).call() == 0:
+            continue
+        assert token.functions.allowance(at["general_adapter"], at["lender"]).call() > 2**128
+        assert not any(world.balance(symbol, at[hand]) for hand in ("bundler", "general_adapter", "adapter"))

@@ -34,3 +34,15 @@ def test_a_boost_reaches_its_target_in_one_transaction(scene: Scene) -> None:
     for symbol in ("WETH", "USDC"):
         for spender in (world.addresses["uniswap"]["swap_router_02"], world.pool.address):
             assert world.token(symbol).functions.allowance(scene.owner, spender).call() == 0
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_explain_says_how_a_boost_goes_out(scene: Scene, batch: bool) -> None:
+    """A plain account sends call by call, with what would make it one; with that it is one."""
+    scene.rules = BOOST
+    scene.open({"WETH": 10 * ETHER}, {"USDC": 5_000 * DOLLAR}).write()
+    if batch:
+        scene.config.write_text(scene.config.read_text().replace('name = "me"', 'name = "me"\nbatch = true', 1))
+    said = " ".join(scene.keeper("explain", "eth-loop").stdout.split())
+    assert ("Goes out as one transaction" in said) is batch, said
+    assert ("batch = true in its signer makes it one" in said) is not batch

@@ -42,7 +42,7 @@ def other(scene: SafeScene) -> Any:
 
 def raised(scene: SafeScene) -> str:
     scene.desk.configure(scene.safe, other(scene), "changeThreshold", 2)
-    return "asks for more than one signature (it asks for 2 signatures); lower its threshold to 1"
+    return "asks for more than one signature (it asks for 2 signatures of 2 owners); lower its threshold to 1"
 
 
 def not_ours(scene: SafeScene) -> str:

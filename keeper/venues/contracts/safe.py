@@ -98,10 +98,11 @@ def state_probe(safe: Safe) -> Probe[SafeState | None]:
         _SAFE.getStorageAt.read(at, GUARD_SLOT, 1),
         _SAFE.getModulesPaginated.read(at, FIRST_MODULE, MOST_MODULES),
         _SAFE.VERSION.read(at),
+        _SAFE.getOwners.read(at),
     )
 
     def decode(answers: Sequence[Answer]) -> SafeState | None:
-        nonce, threshold, is_owner, guard, modules, version = (
+        nonce, threshold, is_owner, guard, modules, version, owners = (
             of.decode_or_none(answer)
             for of, answer in zip(
                 (
@@ -111,6 +112,7 @@ def state_probe(safe: Safe) -> Probe[SafeState | None]:
                     _SAFE.getStorageAt,
                     _SAFE.getModulesPaginated,
                     _SAFE.VERSION,
+                    _SAFE.getOwners,
                 ),
                 answers,
                 strict=True,
@@ -127,6 +129,7 @@ def state_probe(safe: Safe) -> Probe[SafeState | None]:
             guard=None if guarded == NOBODY else guarded,
             modules=found,
             version=str(version[0])[:16] if version else "",
+            owners=len(owners[0]) if owners else None,
         )
 
     return Probe(reads, decode)
