@@ -90,7 +90,7 @@ class Bot:
             try:
                 after, messages = self._wire.updates(after)
                 for message in messages:
-                    await self.take(message)
+                    await self._take(message)
             except TelegramError as error:
                 failures += 1
                 if failures in (1, 10) or error.is_ours:
@@ -106,6 +106,14 @@ class Bot:
                 failures = 0
         for sight in self._sights:
             await sight.close()
+
+    async def _take(self, message: Message) -> None:
+        """Answer one message; one that fails costs none of those that came with it: none is handed out twice."""
+        try:
+            await self.take(message)
+        except Exception as error:  # noqa: BLE001 - see ``work``
+            said = str(error) if isinstance(error, TelegramError) else type(error).__name__
+            self._heard("telegram_failed", said)
 
     async def take(self, message: Message) -> None:
         """Answer one message, where it may be answered. Raises TelegramError."""
@@ -218,6 +226,10 @@ class Bot:
             word.encode(), asked.word.encode()
         ):
             raise ControlError("that is another word, or another person: ask for panic anew")
+        for sight, _ in asked.what:  # all or none: an order that a dry run leaves is carried out at a later live start
+            view = (await sight.glance())["view"]
+            if view is not None and view["mode"] != LIVE:
+                raise ControlError(f"the keeper of {sight.name} is a dry run and sends nothing: nothing was ordered")
         for sight, names in asked.what:
             journal = await sight.journal()
             if journal is None:

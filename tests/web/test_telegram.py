@@ -139,6 +139,40 @@ async def test_panic_wants_its_word_from_the_same_person_in_time_and_once(
     assert "no [[panic]] is declared for 'calm-loan'" in await play.says("panic calm-loan")
 
 
+async def test_a_dry_run_takes_no_order(tmp_path: Path, stand: TelegramStand) -> None:
+    """It would wait in the journal, and be carried out at a live start that nobody connects with it."""
+    file = (await scene(tmp_path, mode="dry_run", now=int(time.time()))).settings.path
+    file.write_text(file.read_text() + WAY_OUT)
+    play = Play(load(file, {}), stand)
+    word = (await play.says("panic all")).rpartition(" ")[2]
+    assert "is a dry run and sends nothing: nothing was ordered" in await play.says(f"confirm {word}")
+    assert (await play.ordered()).positions == ()
+    assert "paused" not in await play.says("status")
+
+
+async def test_an_answer_that_fails_costs_no_message_that_came_with_it(
+    settings: Settings, stand: TelegramStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telegram hands out a batch once: a pause behind a status that could not be answered is still heeded."""
+    play = Play(settings, stand)
+    at = int(play.now)
+    batch = [Message(1, OWNER, OWNER, at, "status", True), Message(2, OWNER, OWNER, at, "pause all", True)]
+    tried = list[str]()
+
+    def say(_: TelegramWire, __: int, text: str) -> None:
+        tried.append(text)
+        raise TelegramError("HTTP status 429")
+
+    def updates(_: TelegramWire, after: int | None) -> tuple[int | None, list[Message]]:
+        play.bot._is_over.set()
+        return after, batch
+
+    monkeypatch.setattr(TelegramWire, "say", say)
+    monkeypatch.setattr(TelegramWire, "updates", updates)
+    await play.bot.work()
+    assert tried[-1].startswith("Paused")
+
+
 async def test_old_and_forwarded_messages_and_guests_of_a_group_change_nothing(
     settings: Settings, stand: TelegramStand
 ) -> None:
