@@ -115,8 +115,7 @@ def _verdict(rows: Rows, whole: Sequence[Mark]) -> Iterator[str]:
         "the probability often sell in the middle of a fall, once volatility has been measured anew. Where their goal is "
         "near they sell often, and pay gas; where it is far they sell much at once. What a high threshold costs in months "
         "without a crash (sales that nobody needed) is not measured here: there are no such files. One thing is modelled "
-        "too kindly for all settings alike: the rounds of one rescue each meet a pool that is whole again. A plan decided at a "
-        "file's very last answer is not counted.\n"
+        "too kindly for all settings alike: the rounds of one rescue each meet a pool that is whole again.\n"
     )
 
 
