@@ -252,6 +252,11 @@ class Reason(Enum):
         "somebody else changed the position before the transaction was mined",
         "nothing was sold; decided anew at once",
     )
+    WORDS_USED = (
+        "words_used",
+        "somebody else used up the signatures within the transaction before it was mined",
+        "nothing was sold; decided anew at once with new ones; a private relay, or `batch = true`, shows none",
+    )
     NOT_MINED = ("not_mined", "a transaction was not mined in time", "raise `max_fee_gwei` or cancel it")
     ORDER_FAILED = (
         "order_failed",

@@ -11,7 +11,16 @@ from keeper.core.reasons import Reason
 from keeper.journal import Transaction
 from keeper.venues.codec.abi import error_selector, inner_error, revert_reason
 from keeper.venues.contracts import batch_account
-from keeper.venues.registry import CHANGED_ERRORS, CHANGED_WORDS, PRICE_ERRORS, PRICE_WORDS, insists, is_trade
+from keeper.venues.registry import (
+    CHANGED_ERRORS,
+    CHANGED_WORDS,
+    MANDATE_WORDS,
+    PRICE_ERRORS,
+    PRICE_WORDS,
+    has_mandate,
+    insists,
+    is_trade,
+)
 
 OTHER_NONCE = "GS026"
 """What a Safe says of a signature that is good for another nonce of it."""
@@ -48,6 +57,8 @@ def _reason(calldata: bytes, error: bytes, said: str) -> Reason:
         return Reason.POSITION_CHANGED
     if _is(inner, said, CHANGED_ERRORS, CHANGED_WORDS):
         return Reason.POSITION_CHANGED
+    if has_mandate(calldata) and any(text in said for text in MANDATE_WORDS):
+        return Reason.WORDS_USED
     return Reason.PRICE_MOVED if _is(inner, said, PRICE_ERRORS, PRICE_WORDS) else Reason.REVERTED
 
 

@@ -82,6 +82,10 @@ class Venue:
     """Its words for the same."""
     insists: tuple[str, ...] = ()
     """The functions that a batch leads with (``LendingMarket.insist``)."""
+    mandates: tuple[str, ...] = ()
+    """The functions that use up a word of the owner's about who acts for the account (``Agency.encode_mandate``)."""
+    mandate_words: tuple[str, ...] = ()
+    """Its words where nobody may act, for the word that let somebody was used up before."""
     closes: CloseRule = WHOLE
     """How much of a debt one liquidation may pay back."""
     package: str = ""
@@ -142,6 +146,8 @@ VENUES: Mapping[str, Venue] = {
             must_name=("market",),
             has_parts=True,
             price_words=("insufficient collateral",),
+            mandates=("setAuthorizationWithSig((address,address,bool,uint256,uint256),(uint8,bytes32,bytes32))",),
+            mandate_words=("unauthorized",),
         ),
         Venue(
             "compound_v3",
@@ -231,6 +237,8 @@ PRICE_WORDS = tuple(text for at in (*_ALL, *LENDERS.values()) for text in at.pri
 CHANGED_ERRORS = tuple(name for at in VENUES.values() for name in at.changed_errors)
 CHANGED_WORDS = tuple(text for at in VENUES.values() for text in at.changed_words)
 _INSISTS = tuple(keccak(text=function)[:4] for at in VENUES.values() for function in at.insists)
+_MANDATES = tuple(keccak(text=function)[:4] for at in VENUES.values() for function in at.mandates)
+MANDATE_WORDS = tuple(text for at in VENUES.values() for text in at.mandate_words)
 _TRADES = tuple(keccak(text=function)[:4] for at in EXCHANGES.values() for function in at.trades)
 
 
@@ -253,6 +261,11 @@ def is_trade(calldata: bytes) -> bool:
 def insists(calldata: bytes) -> bool:
     """Return whether a call of a batch is one that only looks whether the position is still what it was."""
     return calldata[:4] in _INSISTS
+
+
+def has_mandate(calldata: bytes) -> bool:
+    """Return whether words of the owner's about who acts for the account are within a call."""
+    return any(selector in calldata for selector in _MANDATES)
 
 
 def find_market(site: Site, table: VenueTable) -> Discovery[LendingMarket]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from morpho_scene import MorphoScene, kept_in_market
 from scenes import DOLLAR, ETHER, Scene
+from test_flash_attacked import pending
 
 from keeper.venues.codec.abi import load
 from sandbox.morpho.desk import MorphoDesk
@@ -134,3 +135,28 @@ def test_a_stranger_who_uses_the_words_first_gains_nothing(lent: MorphoScene, us
         assert float(lent.health()) == pytest.approx(1.6, rel=3e-3)
     else:
         assert lent.position() == held
+
+
+def test_a_stranger_who_used_both_words_delays_the_rescue_by_a_block(lent: MorphoScene) -> None:
+    """It is tried again at once, with new words; the owner hears why the first came to nothing."""
+    lent.fall_to("1.05")
+    lent.write()
+    world, blue = lent.scene.world, lent.morpho.blue.address
+    world.rpc("evm_setAutomine", False)
+    with lent.scene.running("--live") as keeper:
+        (inner,) = load("bundler3").multicall.decode_inputs(bytes.fromhex(pending(lent.scene)[0].removeprefix("0x")))
+        for data in [data for to, data, *_ in inner if to.lower() == blue.lower()]:
+            world.w3.eth.send_transaction({
+                "from": world.role("liquidator"), "to": blue, "data": data, "gas": 200_000,
+                "maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**12,
+            })  # fmt: skip
+        world.rpc("evm_mine")
+        assert lent.words_used() == 2
+        assert float(lent.health()) < 1.06, "the bundle was undone"
+        world.rpc("evm_setAutomine", True)
+        keeper.wait_for('"kind": "restored"', 120)
+    assert "words_used" in keeper.log
+    assert lent.words_used() == 4
+    assert float(lent.health()) == pytest.approx(1.6, rel=5e-3)
+    assert not lent.adapter_may_act()
+    assert set(lent.left().values()) == {0}
