@@ -81,22 +81,20 @@ class BringsBack:
             moves += [Approve(payment.asset, MARKET, payment.amount), payment]
             # the swap that failed left its approval behind
             moves += [Approve(payment.asset, name, Amount(0)) for name in venues.exchanges]
-        await self._send(moves, position, decision_id, len(rows), ceiling)
+        await self._send(moves, position, decision_id, len(rows), Guidance(ceiling, self.cap, continues=True))
         return len(due) + len(approved)
 
-    async def send_apart(
-        self, moves: Sequence[Move], decision_id: int, name: str, sent: int, ceiling: Wei | None
-    ) -> None:
+    async def send_apart(self, moves: Sequence[Move], decision_id: int, name: str, sent: int, terms: Guidance) -> None:
         """Send moves of a plan that were no part of it, after so many that were ``sent``.
 
         Raises SendFailedError, NodeError, ReadFailedError, JournalError, PolicyError.
         """
         position = await self.read_position(name, None)
         if position.owner == self.lane.holder.address:
-            await self._send(moves, position, decision_id, sent, ceiling)
+            await self._send(moves, position, decision_id, sent, terms)
 
     async def _send(
-        self, moves: Sequence[Move], position: LendingPosition, decision_id: int, sent: int, ceiling: Wei | None
+        self, moves: Sequence[Move], position: LendingPosition, decision_id: int, sent: int, terms: Guidance
     ) -> None:
         venues, account = self.venues(position.name), self.lane.holder.address
         carrier = (await self.lane.holder.carrier()).one_by_one
@@ -117,7 +115,7 @@ class BringsBack:
             )
             for i, (call, move, use) in enumerate(zip(calls, moves, uses, strict=True))
         ]
-        await self.lane.send(outgoing, Guidance(ceiling, self.cap, continues=True))
+        await self.lane.send(outgoing, terms)
 
 
 def everything(venues: Venues, carrier: Carrier) -> policy.Allowed:

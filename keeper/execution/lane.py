@@ -179,7 +179,7 @@ class Lane:
         try:
             receipts = await self._flight.fly(rows, replace(guidance, one_by_one=self._one_by_one))
         except SendFailedError as error:
-            self.is_stuck = is_not_mined(error)
+            self.is_stuck = is_not_mined(error) and guidance.give_up_s != 0  # it was not even waited for
             if not await self._was_below_a_true_count(rows[0], error):
                 raise
             rows = await self._signed(outgoing, guidance)

@@ -11,9 +11,10 @@ from keeper.core.notices import Ended
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
-from keeper.execution.course import SendFailedError
+from keeper.execution.bringing_back import BRINGING_BACK
+from keeper.execution.course import Guidance, SendFailedError
 from keeper.execution.executor import Executor
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Lane, is_not_mined
 from keeper.execution.policy import PolicyError
 from keeper.execution.standing import ReadNow, take_back_standing
 from keeper.journal import Decision, Journal
@@ -52,6 +53,8 @@ class Aftermath:
     cap: Wei | None
     tried: Counter[int] = field(default_factory=Counter)
     """By decision, how often its return was tried and did not come to its end."""
+    tidied: Counter[int] = field(default_factory=Counter)
+    """By decision, how often the taking back of its approvals was not seen to its end."""
     takes_out: Callable[[str], bool] = lambda _: True
     """Says whether plans of a position take anything out of it that may stay outside."""
 
@@ -121,6 +124,8 @@ class Aftermath:
         """
         lane = executor.lane
         left = await lane.leftovers()
+        if not lane.is_stuck and all(row.step >= BRINGING_BACK for row in left):
+            return  # it takes back what a plan left: nobody else asks for it
         found = [await self.journal.decisions.get(id_) for id_ in {row.decision_id for row in left}]
         decisions = [decision for decision in found if decision and decision.position in needless]
         if not left or len(decisions) < len(found):
@@ -150,24 +155,35 @@ class Aftermath:
             title = "A signature that was shown could still be used by others: what it is good for is used up"
             self.observer.raise_alarm(f"signature:{account}:{executor.lane.holder.exposed}", title, account)
 
-    async def tidy(self, signer: Address, executor: Executor[Lane], now: int, read: ReadNow) -> None:
-        """Take back what plans of the last day left approved, how they ended notwithstanding.
+    async def tidy(
+        self, signer: Address, executor: Executor[Lane], now: int, read: ReadNow, patience_s: float | None
+    ) -> bool:
+        """Take back what plans of the last day left approved, how they ended notwithstanding; return whether all is.
 
-        What cannot be taken back now is reported, and tried again after the next plan or start. Raises NodeError,
+        After ``patience_s`` what was sent is left to who follows what is pending: no rescue waits for it, and takes its
+        nonce. What cannot be taken back is reported, and tried again after the next plan or start. Raises NodeError,
         ReadFailedError, JournalError.
         """
+        terms = Guidance(self.cap, self.cap, give_up_s=patience_s, continues=True)
         for decision in await self._recent(now):
             is_ours = decision.kind == "act" and decision.mode == "live" and self.takes_out(decision.position)
             if not is_ours or self.spenders.get(decision.position) != signer:
                 continue
             try:
-                taken = await take_back_standing(executor.lending, decision.id, decision.position, read, self.cap)
+                taken = await take_back_standing(executor.lending, decision.id, decision.position, read, terms)
             except (SendFailedError, PolicyError) as error:
+                self.tidied[decision.id] += 1
+                is_on_its_way = patience_s is not None and is_not_mined(error)
+                if is_on_its_way and self.tidied[decision.id] < TRIES:
+                    return False
                 title = "An approval that a plan left could not be taken back"
                 self.observer.raise_alarm(f"approvals:{decision.id}", title, str(error))
+                if is_on_its_way:
+                    return True
             else:
                 if taken:
                     self.observer.reconciled(executor.lane.holder.address, taken)
+        return True
 
     async def _recent(self, now: int) -> list[Decision]:
         return [d for d in await self.journal.decisions.recent(LOOK_BACK) if now - d.block_timestamp <= DAY_S]

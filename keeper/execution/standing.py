@@ -8,6 +8,7 @@ from typing import TypeVar
 from keeper.core.lending.moves import MARKET, Approve, Move
 from keeper.core.units import Address, Amount, Wei
 from keeper.execution.bringing_back import BRINGING_BACK, BringsBack, everything
+from keeper.execution.course import Guidance
 from keeper.execution.encoding import Venues
 from keeper.execution.policy import Allowed, opened
 from keeper.journal import Transaction
@@ -20,7 +21,7 @@ ReadNow = Callable[[Probe[tuple[Amount, ...]]], Awaitable[tuple[Amount, ...]]]
 """Reads at the head."""
 
 
-async def take_back_standing(desk: BringsBack, decision_id: int, name: str, read: ReadNow, ceiling: Wei | None) -> int:
+async def take_back_standing(desk: BringsBack, decision_id: int, name: str, read: ReadNow, terms: Guidance) -> int:
     """Take back what a plan approved and nobody took; return how many approvals that is.
 
     Which they may be is said by its mined rows, and how much is left by the tokens: a sale rarely takes all it may.
@@ -37,7 +38,7 @@ async def take_back_standing(desk: BringsBack, decision_id: int, name: str, read
     left = await read(joined([erc20.allowance_probe(account, token, taker) for (token, taker), _ in known]))
     moves: list[Move] = [move for (_, move), amount in zip(known, left, strict=True) if amount]
     if moves:
-        await desk.send_apart(moves, decision_id, name, len(rows), ceiling)
+        await desk.send_apart(moves, decision_id, name, len(rows), terms)
     return len(moves)
 
 

@@ -101,7 +101,7 @@ class Afterwards:
             if account in self._engine.state.in_flight or not await executor.lane.is_clear():
                 continue
             try:
-                await self._tidy.look(account, executor, head, everybody)
+                await self._tidy.look(account, executor, head, everybody, patience_s=None)
             except (NodeError, JournalError, ReadFailedError) as error:
                 title = "An approval that a plan left could not be taken back"
                 self._engine.observer.raise_alarm(f"approvals:{account}", title, str(error))
@@ -156,9 +156,9 @@ class Afterwards:
                 self.fell_short |= executor.lane.take_disproved()
                 await self._aftermath.use_up_grant(executor)
                 await self._aftermath.take_back(executor)
-                is_clear = await executor.lane.is_clear()
-                if is_clear:
+                if is_clear := await executor.lane.is_clear():
                     await self._tidy.look(signer, executor, head, needless)
+                    is_clear = await executor.lane.is_clear()
             except (NodeError, JournalError, SendFailedError, ReadFailedError) as error:
                 engine.observer.raise_alarm(f"tend:{signer}", "Mined transactions could not be checked", str(error))
                 continue

@@ -25,9 +25,17 @@ class Tidy:
         """A plan of an account is under way: what it leaves is looked at afterwards."""
         self._due.add(account)
 
-    async def look(self, account: Address, executor: Executor[Lane], head: BlockRef, needless: Collection[str]) -> None:
+    async def look(
+        self,
+        account: Address,
+        executor: Executor[Lane],
+        head: BlockRef,
+        needless: Collection[str],
+        patience_s: float | None = 0.0,
+    ) -> None:
         """Take back what was left, where none of the account's positions asks for anything and nothing is pending.
 
+        Blocks wait for this: what is sent is not waited for, unless ``patience_s`` says so (None: as long as for all).
         Raises NodeError, ReadFailedError, JournalError.
         """
         own = {name for name, of in self._aftermath.spenders.items() if of == account}
@@ -40,4 +48,5 @@ class Tidy:
 
         for name in filter(self._aftermath.takes_out, own):
             await self._engine.reader.find(name, head)  # what the calls of a plan did is said by its market
-        await self._aftermath.tidy(account, executor, head.timestamp, read)
+        if not await self._aftermath.tidy(account, executor, head.timestamp, read, patience_s):
+            self._due.add(account)

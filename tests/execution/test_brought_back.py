@@ -284,3 +284,22 @@ async def test_an_approval_that_the_bundle_took_needs_no_taking_back(rig: Rig) -
     rescue = Lent(rig)
     await rescue.send(APPROVE, FLASH)
     assert not await rescue.executor.lending.left_outside(rig.decision, "loop")
+
+
+async def test_an_approval_is_taken_back_without_a_wait_for_it(rig: Rig) -> None:  # noqa: F811
+    """Blocks are judged after it: it is left to who follows what is pending, not called off, and a plan replaces it."""
+    rescue = Lent(rig)
+    await rescue.send(APPROVE)
+    signer, began = rig.lane.signer.address, rig.clock.now
+
+    async def read(probe: Any) -> tuple[Amount, ...]:
+        return tuple(Amount(SOLD) for _ in probe.reads)
+
+    rescue.aftermath.spenders = {decision.position: signer for decision in await rig.journal.decisions.recent(5)}
+    assert not await rescue.aftermath.tidy(signer, rescue.executor, 1, read, 0.0)
+    assert rig.clock.now == began
+    (row,) = await rig.lane.leftovers()
+    assert int(row.data[-64:], 16) == 0
+    assert not rig.lane.is_stuck
+    await rescue.aftermath.call_off(rescue.executor, set(rescue.aftermath.spenders), BLOCK)
+    assert await rig.lane.leftovers() == (row,)
