@@ -193,6 +193,8 @@ class _Deciding(Generic[P, A, I]):
         """Return why it has to wait: for an order or a plan about to change it, for its cooldown, for its signer."""
         if rule.adds_leverage and self.memory.exceeded:
             return Reason.EXPOSURE_LIMIT, "; ".join(self.memory.exceeded)
+        if crossing := self.memory.crossing.get((position.name, rule.name)):
+            return Reason.EXPOSURE_LIMIT, f"at its target: {crossing}"
         order = self.kind.waits(position)
         if order:
             return Reason.ORDER_PENDING, order

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from keeper.core.book.position import STABLE, Book
+from keeper.core.metrics import Target
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
 from keeper.core.snapshot import LendingPosition, Unreadable
@@ -53,6 +55,38 @@ class _Sums:
 def exceeded(limits: ExposureLimits | None, positions: Iterable[AnyKept]) -> tuple[str, ...]:
     """Return each limit that is passed, in words; empty where none is."""
     return () if limits is None else tuple(_exceeded(limits, _summed(positions)))
+
+
+def crossed_by(
+    limits: ExposureLimits | None, positions: Iterable[AnyKept], p: object, target: Target[Any] | None
+) -> tuple[str, ...]:
+    """Return each limit that a boost of a loan to a health factor would pass, in words, before anything is planned.
+
+    Counted with the largest debt raised and the largest collateral bought. Other targets are held back once beyond.
+    """
+    if limits is None or target is None or target.metric.key != "health_factor" or not isinstance(p, LendingPosition):
+        return ()
+    of = _summed(positions)
+    _boosted(of, p, target.value)
+    return tuple(_exceeded(limits, of))
+
+
+def _boosted(of: _Sums, p: LendingPosition, health: int) -> None:
+    """Add what must be borrowed and bought until health is so much: x where (W + f x) / (D + x) is the health."""
+    pledged = [h for h in p.held if h.is_collateral and h.supplied and h.liquidation_factor]
+    owing = [h for h in p.held if h.borrowed]
+    if not pledged or not owing:
+        return
+    bought = max(pledged, key=lambda h: h.usd_up(h.supplied))
+    raised = max(owing, key=lambda h: h.usd_up(h.borrowed))
+    secured = sum(h.usd_up(h.supplied) * h.liquidation_factor for h in pledged)
+    debt = sum(h.usd_down(h.borrowed) for h in owing)
+    more = max(0, -(-(secured - health * debt) // max(1, health - bought.liquidation_factor)))
+    for name in _names(bought.symbol):
+        of.underlyings[name] += more
+    for name in _names(raised.symbol):
+        of.underlyings[name] -= more
+    of.venues[p.venue] += more
 
 
 def _exceeded(limits: ExposureLimits, of: _Sums) -> Iterator[str]:

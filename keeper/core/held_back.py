@@ -67,6 +67,8 @@ class Memory:
     """(position, rule) → the pause that keeps it from acting, in words."""
     exceeded: tuple[str, ...] = ()
     """Exposure limits that are passed, in words: nothing adds leverage."""
+    crossing: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(position, rule) → the exposure limits that a boost of it would pass, in words."""
 
 
 def not_now(

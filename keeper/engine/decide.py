@@ -33,5 +33,10 @@ def without_its_own(known: Memory, spend: Usd) -> Memory:
     """Return what the journal knows, but for a plan that was sent; what its owner paused stays paused."""
     spent = {rule: Usd(max(0, dollars - spend)) for rule, dollars in known.spent_today.items()}
     return Memory(
-        spent_today=spent, gas_paid=known.gas_paid, outrun=known.outrun, paused=known.paused, exceeded=known.exceeded
+        spent_today=spent,
+        gas_paid=known.gas_paid,
+        outrun=known.outrun,
+        paused=known.paused,
+        exceeded=known.exceeded,
+        crossing=known.crossing,
     )

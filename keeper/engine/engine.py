@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from keeper.chain.simulation import Turn
 from keeper.core.breaker import BreakerTerms
 from keeper.core.decide import Safety
-from keeper.core.exposure import ExposureLimits
+from keeper.core.exposure import ExposureLimits, crossed_by
 from keeper.core.family import Family
 from keeper.core.held_back import Bounded, Memory, failures_count_s
 from keeper.core.lending.joint import Ahead
@@ -176,7 +176,18 @@ class Engine:
         fired = () if isinstance(assessed, Unjudged) else assessed.fired
         names = {r.position for r in fired if r.is_boost}
         others = [r for name in names for r in self.state.rules_of(name) if r not in fired]
-        return await self.recall_of((*fired, *others), block)
+        known = await self.recall_of((*fired, *others), block)
+        return known if isinstance(assessed, Unjudged) else self._with_crossing(known, assessed)
+
+    def _with_crossing(self, known: Memory, assessed: Assessment[Any]) -> Memory:
+        """Return what is known, with the exposure limits that boosts which fired would pass at their targets."""
+        p, seen = assessed.position, () if self.state.seen is None else self.state.seen.positions
+        beyond = {
+            (p.name, rule.name): "; ".join(crossed_by(self.terms.exposure, seen, p, rule.target))
+            for rule in assessed.fired
+            if rule.adds_leverage and self.terms.exposure is not None
+        }
+        return replace(known, crossing=beyond) if any(beyond.values()) else known
 
     async def recall_of(self, fired: Sequence[Ruled], block: BlockRef) -> Memory:
         """Return what the journal knows of rules, whatever they are about."""

@@ -34,3 +34,26 @@ async def test_a_rescue_is_never_held_back() -> None:
     paper = Paper({"loop": loop("10", "14000")}, holding_dollars())
     (result,) = await cycle(engine_on(paper, rule(), exposure=TIGHT), BLOCK)
     assert result.prepared is not None
+
+
+async def test_a_boost_that_would_pass_a_limit_is_refused_before_it_is_planned() -> None:
+    """20,000 dollars of ether against 4,000; a health of 1.90 takes about 8,400 more: within 30,000, beyond 25,000."""
+    for most, is_held in ((30_000, False), (25_000, True)):
+        paper = Paper({"loop": loop("10", "4000")}, holding_dollars())
+        engine = engine_on(paper, BOOST, exposure=ExposureLimits(chain=Usd(most * USD)))
+        (result,) = await cycle(engine, BLOCK)
+        held = isinstance(result.decision, Hold) and result.decision.reason is Reason.EXPOSURE_LIMIT
+        assert held is is_held
+        if is_held:
+            assert isinstance(result.decision, Hold)
+            assert "at its target: on this chain: $2" in result.decision.detail
+            assert result.prepared is None
+        assert "Exposure is beyond its limit" not in engine.observer.alarms, "it is not: it would be"
+
+
+async def test_a_boost_to_more_leverage_in_all_than_allowed_is_refused() -> None:
+    """28,400 over the 16,000 that are the owner's own is just below 1.8."""
+    for most, is_held in (("1.8", False), ("1.5", True)):
+        paper = Paper({"loop": loop("10", "4000")}, holding_dollars())
+        (result,) = await cycle(engine_on(paper, BOOST, exposure=ExposureLimits(leverage=wad(most))), BLOCK)
+        assert (isinstance(result.decision, Hold) and result.decision.reason is Reason.EXPOSURE_LIMIT) is is_held
