@@ -24,7 +24,7 @@ from keeper.service.heads import Arrivals
 from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
 from keeper.service.panic import Panic
-from keeper.service.renewal import Renewal, take_up
+from keeper.service.renewal import Renewal, followed, take_up
 from keeper.service.standing import deltas, health, margins, needless, shortly
 from keeper.service.supervisor import Supervisor
 from keeper.service.watchful import Watchful, heartbeat_of
@@ -114,8 +114,8 @@ class Daemon:
 
     async def _between(self) -> bool:
         """Take up the settings that wait; return whether there were any: the newest block is judged by them as well."""
-        if self._waiting is None:
-            return False
+        if self._waiting is None or followed(self._engine, self._settings, self._waiting[0].settings):
+            return False  # a plan that began meanwhile ends first, by the settings it was made by
         (found, done), self._waiting = self._waiting, None
         await self._arming.close()
         await self._drill.close()

@@ -65,6 +65,12 @@ async def renewal(engine: Opened, old: Settings, new: Settings) -> Renewal:
         raise
 
 
+def followed(engine: Opened, old: Settings, new: Settings) -> frozenset[str]:
+    """Return the positions that are to go and have a plan under way: who follows it reads them until it has ended."""
+    gone = {p.name for p in old.positions} - {p.name for p in new.positions}
+    return engine.state.in_flight.names() & gone
+
+
 async def take_up(engine: Opened, old: Settings, found: Renewal) -> None:
     """Go on by other settings. To be called between two blocks; what is on its way is asked about by the new rules.
 
@@ -116,8 +122,7 @@ async def _read_once(reader: Watch, old: Settings, new: Settings) -> None:
 
 def _unready(engine: Opened, old: Settings, new: Settings) -> Iterator[str]:
     """Yield what this process cannot do for the new settings: keys it has not opened, plans it is in the middle of."""
-    gone = {p.name for p in old.positions} - {p.name for p in new.positions}
-    for name in sorted(gone & engine.state.in_flight.names()):
+    for name in sorted(followed(engine, old, new)):
         yield f"{where_of(('positions', name))}: a plan for it is under way: take it out when that has ended"
     if engine.terms.mode != "live":
         return

@@ -17,10 +17,11 @@ from keeper.core.decide import Hold
 from keeper.core.lending.rules import LendingIntent
 from keeper.engine.cycle import cycle
 from keeper.service import reload as reloads
+from keeper.service.daemon import Daemon
 from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
 from keeper.service.reload import Reloading, answer, wish
-from keeper.service.renewal import Renewal, renewal, take_up
+from keeper.service.renewal import Renewal, followed, renewal, take_up
 from keeper.settings import Settings, SettingsError, load
 
 HOT, OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
@@ -110,6 +111,17 @@ async def test_a_position_with_a_plan_under_way_is_not_taken_out(tmp_path: Path)
     without = FILE + OTHER[OTHER.index("[[signers]]") :]
     with pytest.raises(SettingsError, match=r'positions "second": a plan for it is under way'):
         await renewal(live_engine(("second",)), before, written(tmp_path, without))
+
+
+async def test_a_plan_that_begins_while_new_settings_wait_ends_before_its_position_goes(tmp_path: Path) -> None:
+    """It was not under way when they were looked at: a rescue loses neither its reader nor its rule half way."""
+    before = written(tmp_path, FILE + OTHER)
+    after = written(tmp_path, FILE + OTHER[OTHER.index("[[signers]]") :])
+    waiting = SimpleNamespace(settings=after), asyncio.get_running_loop().create_future()
+    daemon: Any = SimpleNamespace(_engine=live_engine(("second",)), _settings=before, _waiting=waiting)
+    assert not await Daemon._between(daemon)
+    assert daemon._waiting is waiting
+    assert not followed(live_engine(("loop",)), before, after)
 
 
 async def test_the_next_block_is_judged_by_the_new_rules_and_what_flies_goes_on(tmp_path: Path) -> None:
