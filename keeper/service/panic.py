@@ -29,14 +29,33 @@ class Panic:
 
     async def heed(self) -> None:
         """Put in force what was ordered since the last block. A journal that is away leaves all as it was."""
-        if not (self.settings.panic_rules or self.settings.perp_panic_rules):
+        if not (self._declared or self.order.positions):
             return  # nothing can be ordered: no block waits for the journal
         try:
             self.order = await ordered(self._engine.journal, self.settings)
         except JournalError:
             return  # reported where it matters
+        self._doubt()
         self._engine.state.rules = self.loans(self._engine.state.rules)
         self._engine.perps.rules = self.perps(self._engine.perps.rules)
+
+    @property
+    def _declared(self) -> frozenset[str]:
+        """The positions that have a way out by the settings of now."""
+        of = self.settings
+        return frozenset([*(r.position for r in of.panic_rules), *(r.position for r in of.perp_panic_rules)])
+
+    def _doubt(self) -> None:
+        """Report what was ordered by settings that are not those of now: nothing would ever come of it."""
+        key, lost = "panic:undeclared", sorted(set(self.order.positions) - self._declared)
+        if not lost:
+            self._engine.observer.clear_alarm(key, "Everything that is ordered has its [[panic]].")
+            return
+        body = (
+            f"{', '.join(lost)}: no [[panic]] in the settings this keeper goes by, and the other rules are paused. "
+            "Declare it and reload, or call the order off and resume them."
+        )
+        self._engine.observer.raise_alarm(key, "What was ordered cannot be done", body)
 
     def loans(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Return the rules of loans that are in force."""
@@ -48,7 +67,7 @@ class Panic:
 
     async def saw(self, results: Sequence[Result]) -> None:
         """A block was judged: what is where its owner wanted it is done with, and he hears so."""
-        done = [r.name for r in results if r.name in self.order.positions and _is_done(r)]
+        done = [r.name for r in results if r.name in self.order.positions and r.name in self._declared and _is_done(r)]
         if not done:
             return
         try:

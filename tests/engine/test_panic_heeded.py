@@ -74,6 +74,21 @@ async def test_an_order_is_done_once_its_target_is_met_and_its_owner_hears_so() 
     assert set(await play.engine.paused(play.engine.state.rules)) == {("loop", "protect")}
 
 
+async def test_an_order_without_its_rule_is_never_called_done_and_its_owner_hears_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The settings were reloaded without it, or a page goes by the old ones: the position is paused and not closed."""
+    play, said = Play(), list[str]()
+    monkeypatch.setattr(play.engine.observer, "raise_alarm", lambda _, title, body: said.append(f"{title}: {body}"))
+    await give_order(play.engine.journal, play.settings, ("loop",))
+    await play.panic.heed()
+    assert said == []
+    play.settings.panic_rules = ()
+    assert isinstance((await play.block_judged()).decision, Hold)
+    assert any("cannot be done: loop: no [[panic]]" in one for one in said)
+    assert (await ordered(play.engine.journal, play.settings)).positions == ("loop",)
+
+
 async def test_an_order_that_cannot_be_carried_out_stays_and_alarms() -> None:
     """No node answers: it is tried again at the next block, and its owner hears why."""
     play = Play()
