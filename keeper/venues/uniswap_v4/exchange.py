@@ -1,7 +1,7 @@
 """Uniswap v4 on one chain, as the story knows an exchange: it sells within bundles.
 
-From a wallet the universal router takes money through Permit2 alone, whose approvals outlive a plan: no keeper gives
-them. Within a bundle the asset is sent to the router, and sold by the next call.
+From a wallet the universal router takes money through Permit2 alone, by two approvals: that is not built (decision 32).
+Within a bundle the asset is sent to the router, and sold by the next call.
 """
 
 from __future__ import annotations
