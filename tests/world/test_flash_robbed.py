@@ -121,44 +121,51 @@ def test_a_pool_moved_between_quote_and_mining_gets_no_sale(scene: Scene) -> Non
     assert set(left(scene).values()) == {0}
 
 
-def test_a_permit_s_number_used_by_another_meanwhile_undoes_the_bundle_and_it_is_made_anew(scene: Scene) -> None:
-    """The owner signed another permit by hand, used first: ours is void, nothing is half done, and the next is not."""
+@pytest.mark.parametrize("share", [0, 99], ids=["missing", "too small"])
+def test_an_approval_that_is_not_there_when_mined_undoes_the_bundle_and_it_is_made_anew(
+    scene: Scene, share: int
+) -> None:
+    """Another program of the owner's made a permit for less with our number, used first: ours is void and its fault is
+    let pass, so that the pull stops all. Nothing is half done, and the next one is whole."""
     endangered(scene, "1922.89")
     world = scene.world
-    token = world.chain.at("TestnetERC20", world.addresses["a_tokens"]["WETH"])
-    head = world.w3.eth.get_block("latest")["timestamp"]
-    signed = world.account(0).sign_typed_data(
-        {"name": token.functions.name().call(), "version": "1", "chainId": 31337, "verifyingContract": token.address},
-        {"Permit": [
-            {"name": "owner", "type": "address"}, {"name": "spender", "type": "address"},
-            {"name": "value", "type": "uint256"}, {"name": "nonce", "type": "uint256"},
-            {"name": "deadline", "type": "uint256"},
-        ]},
-        {"owner": scene.owner, "spender": thief(scene), "value": 0, "nonce": 0, "deadline": head + 86_400},
-    )  # fmt: skip
-    args = (
-        scene.owner,
-        thief(scene),
-        0,
-        head + 86_400,
-        signed.v,
-        signed.r.to_bytes(32, "big"),
-        signed.s.to_bytes(32, "big"),
-    )
-    used = Web3().eth.contract(abi=PERMIT_ABI).encode_abi("permit", args)
+    adapter, value = world.addresses["bundler"]["general_adapter"], share * ETHER // 2
+    used = permit(scene, adapter, value)
+    supplied = world.supplied("WETH", scene.owner)
     world.rpc("evm_setAutomine", False)
     with scene.running("--live") as keeper:
         pending(scene)
+        nonce = scene.nonce()
         sent = world.w3.eth.send_transaction({
-            "from": Web3.to_checksum_address(world.role("lp")), "to": token.address, "data": used,
-            "gas": 200_000, **FIRST,
+            "from": Web3.to_checksum_address(world.role("lp")), "to": world.addresses["a_tokens"]["WETH"],
+            "data": used, "gas": 200_000, **FIRST,
         })  # fmt: skip
         world.rpc("evm_mine")
         assert world.w3.eth.get_transaction_receipt(sent)["status"] == 1
-        world.rpc("evm_setAutomine", True)
+        assert scene.nonce() == nonce + 1, "the bundle was mined too"
+        assert world.supplied("WETH", scene.owner) >= supplied, "and undone whole"
+        keeper.wait_for('"kind": "failed"')
+        world.rpc("evm_setIntervalMining", 1)
         keeper.wait_for('"kind": "restored"', 120)
+        world.rpc("evm_setIntervalMining", 0)
+        world.rpc("evm_setAutomine", True)
     assert scene.health() == pytest.approx(1.6, rel=3e-3)
     assert set(left(scene).values()) == {0}
+
+
+def permit(scene: Scene, spender: str, value: int) -> str:
+    """The owner's words at his next number, signed by hand."""
+    world = scene.world
+    token = world.chain.at("TestnetERC20", world.addresses["a_tokens"]["WETH"])
+    until = world.w3.eth.get_block("latest")["timestamp"] + 86_400
+    words = [("owner", "address"), ("spender", "address"), ("value", "uint256"), ("nonce", "uint256")]
+    signed = world.account(0).sign_typed_data(
+        {"name": token.functions.name().call(), "version": "1", "chainId": 31337, "verifyingContract": token.address},
+        {"Permit": [{"name": n, "type": t} for n, t in (*words, ("deadline", "uint256"))]},
+        {"owner": scene.owner, "spender": spender, "value": value, "nonce": 0, "deadline": until},
+    )
+    proof = (signed.v, signed.r.to_bytes(32, "big"), signed.s.to_bytes(32, "big"))
+    return Web3().eth.contract(abi=PERMIT_ABI).encode_abi("permit", (scene.owner, spender, value, until, *proof))
 
 
 PERMIT_ABI = [{
