@@ -29,7 +29,12 @@ class Afterwards:
     def __init__(self, engine: Opened, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
-        takes_out = lambda name: engine.family(name) is Family.LENDING  # noqa: E731 - nothing else leaves its position
+
+        def takes_out(name: str) -> bool:
+            """Whether plans take anything out of it: nothing but a loan does; what the settings no longer have is none."""
+            known = engine.reader.positions.get(name)
+            return known is not None and known.family is Family.LENDING
+
         self._aftermath = Aftermath(
             engine.journal, engine.observer, self._spenders(), engine.terms.max_fee, takes_out=takes_out
         )
