@@ -11,6 +11,7 @@ from rich.table import Table
 
 from keeper.cli.charts import bars, lines
 from keeper.cli.words import time_text
+from keeper.core.lending.actions import TOP_UP
 from keeper.core.units import WAD, Wad, duration, ratio_text, usd_text
 
 Data = dict[str, Any]
@@ -391,7 +392,7 @@ def _put_line(put: Data) -> str:
     return f"put {put['name']} for {put['of']}: {size} {put['underlying']} at {strike}: {worth}"
 
 
-WAYS = {"top_up": "a top-up", "sale": "a sale", "hedge": "a short", "put": "a put"}
+WAYS = {TOP_UP.key: "a top-up", "sale": "a sale", "hedge": "a short", "put": "a put"}
 
 
 def _cost(value: Any) -> str:

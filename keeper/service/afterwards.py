@@ -31,7 +31,7 @@ class Afterwards:
         self._settings = settings
 
         def takes_out(name: str) -> bool:
-            """Whether plans take anything out of it: nothing but a loan does; what the settings no longer have is none."""
+            """Whether plans take anything out of it: of a loan alone; what the settings no longer have is none."""
             known = engine.reader.positions.get(name)
             return known is not None and known.family is Family.LENDING
 

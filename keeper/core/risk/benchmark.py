@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from keeper.core.lending.actions import TOP_UP
 from keeper.core.prices import Doubt
 from keeper.core.risk import option
 from keeper.core.risk.said import Document, money, rounded
@@ -52,7 +53,7 @@ def benchmark(s: Stance | Doubt | None, of: LoanSums, horizon_s: int) -> Documen
         return None
     put = option.down_and_in_put(of.owed / of.secured, of.owed / of.secured, s.volatility, horizon_s)
     ways = {
-        "top_up": top_up(of, needed),
+        TOP_UP.key: top_up(of, needed),
         "sale": sale(of, needed),
         "hedge": hedge(of, needed, horizon_s),
         "put": (of.secured, put if isinstance(put, Doubt) else of.secured * put),
