@@ -20,7 +20,7 @@ NARROWS = "its own kind, or one that could not be read or judged: the type is na
 HEDGES = "a book trades through a perpetual position that is not its own: a hedge may open one, a rule may not"
 SHOWS = "words and figures for people, an arm for each kind"
 ALLOWED = {
-    "core/exposure.py": (2, SUM),
+    "core/exposure.py": (3, SUM),
     "core/risk/groups.py": (1, SUM),
     "core/risk/report.py": (2, SUM),
     "core/snapshot.py": (2, "the two lists of a snapshot by kind, from which everybody else takes"),
@@ -81,4 +81,4 @@ def test_each_place_has_its_reason() -> None:
     assert sum(count for count, _ in ALLOWED.values()) <= MOST
 
 
-MOST = 61
+MOST = 62
