@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -45,10 +45,10 @@ class Renewal:
 async def renewal(engine: Opened, old: Settings, new: Settings) -> Renewal:
     """Return the new settings, ready to be taken up: every position of theirs was read on the chain.
 
-    Raises SettingsError with every reason against them.
+    Raises SettingsError with every reason against them, JournalError.
     """
     changes = differences(old.written, new.written)
-    faults = [*pinned(changes), *_unready(engine, old, new)]
+    faults = [*pinned(changes), *_unready(engine, old, new)] or [f async for f in _unsettled(engine, old, new)]
     if faults:
         raise SettingsError([f"{new.path}: {fault}" for fault in faults])
     await refuse_unfit(new, engine.reader.blocks)
@@ -118,6 +118,19 @@ async def _read_once(reader: Watch, old: Settings, new: Settings) -> None:
     unread = [p for p in snapshot.positions if isinstance(p, Unreadable) and p.name not in known]
     if unread:
         raise SettingsError([f"{new.path}: {where_of(('positions', p.name))}: {p.doubt.detail}" for p in unread])
+
+
+async def _unsettled(engine: Opened, old: Settings, new: Settings) -> AsyncIterator[str]:
+    """Yield what a plan of a position that is to go left pending: who takes it up again, reads the position."""
+    gone = {p.name for p in old.positions} - {p.name for p in new.positions}
+    if not gone:
+        return
+    for executor in engine.senders.values():
+        for id_ in dict.fromkeys(row.decision_id for row in await executor.lane.leftovers()):
+            decision = await engine.journal.decisions.get(id_)
+            if decision is not None and decision.position in gone:
+                where = where_of(("positions", decision.position))
+                yield f"{where}: a transaction of it is not settled yet: take it out when that is mined or called off"
 
 
 def _unready(engine: Opened, old: Settings, new: Settings) -> Iterator[str]:

@@ -113,6 +113,26 @@ async def test_a_position_with_a_plan_under_way_is_not_taken_out(tmp_path: Path)
         await renewal(live_engine(("second",)), before, written(tmp_path, without))
 
 
+async def test_a_position_with_a_transaction_that_waits_is_not_taken_out(tmp_path: Path) -> None:
+    """No plan is under way any more, and what it signed may still be mined: somebody has to see to it."""
+    before = written(tmp_path, FILE + OTHER)
+    without = FILE + OTHER[OTHER.index("[[signers]]") :]
+    engine = live_engine()
+
+    async def leftovers() -> tuple[Any, ...]:
+        return (SimpleNamespace(decision_id=7), SimpleNamespace(decision_id=7))
+
+    async def get(id_: int) -> Any:
+        return SimpleNamespace(position="second") if id_ == 7 else None
+
+    for executor in engine.senders.values():
+        executor.lane.leftovers = leftovers
+    engine.journal = SimpleNamespace(decisions=SimpleNamespace(get=get))
+    with pytest.raises(SettingsError, match=r'positions "second": a transaction of it is not settled yet') as refused:
+        await renewal(engine, before, written(tmp_path, without))
+    assert len(refused.value.faults) == 1
+
+
 async def test_a_plan_that_begins_while_new_settings_wait_ends_before_its_position_goes(tmp_path: Path) -> None:
     """It was not under way when they were looked at: a rescue loses neither its reader nor its rule half way."""
     before = written(tmp_path, FILE + OTHER)
