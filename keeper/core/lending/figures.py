@@ -254,11 +254,36 @@ def largest_debt(account: Loan, asset: Address, floor: Wad, limit: int) -> Amoun
     return Amount(largest(0, limit, may_be) or 0)
 
 
-def withdrawable(account: Loan, asset: Address, floor: Wad) -> Amount:
-    """Return the most collateral that may leave with health at ``floor`` or above, and that the market lets out."""
+def _fallen(of: AccountFigures, bears: Wad) -> AccountFigures:
+    """Return figures with what may be borrowed where the collateral is worth 1 / ``bears`` of what it was."""
+    if bears <= WAD:
+        return of
+    least = mul_div_down(of.available_borrows + of.debt_value, WAD, bears) - of.debt_value
+    return replace(of, available_borrows=min(of.available_borrows, least))
+
+
+AS_IT_IS = Wad(WAD)
+"""How far collateral falls where nothing falls."""
+
+
+def bearable(account: Loan, floor: Wad) -> Wad:
+    """Return how far collateral may fall until mining, Wad: as far as the floor bears, or three quarters of the way to
+    the limit at which the market lets nothing out, where that is nearer.
+    """
+    now = figures(account)
+    beyond = max(0, mul_div_down(now.available_borrows, WAD, now.debt_value)) if now.debt_value else WAD
+    return Wad(min(floor, WAD + beyond * 3 // 4))
+
+
+def withdrawable(account: Loan, asset: Address, floor: Wad, bears: Wad = AS_IT_IS) -> Amount:
+    """Return the most collateral that may leave with health at ``floor`` or above, and that the market lets out.
+
+    It does so still where collateral is worth 1 / ``bears`` of what it was: a market with a borrow limit refuses all of
+    it when prices have fallen by a hair.
+    """
 
     def may_leave(amount: int) -> bool:
         left = figures(after(account, asset, supply=-amount))
-        return left.health_factor >= floor and account.model.lets_out(left)
+        return left.health_factor >= floor and account.model.lets_out(_fallen(left, bears))
 
     return Amount(largest(0, account.of(asset).supplied, may_leave) or 0)

@@ -120,6 +120,22 @@ def test_what_may_leave_is_exact_under_any_model(staked: int, percent: int) -> N
     assert most == staked or not may(most + 1)
 
 
+@given(st.integers(WAD, 100 * WAD), st.integers(10, 95))
+def test_what_leaves_in_a_plan_is_let_out_when_prices_have_fallen_until_it_is_mined(staked: int, percent: int) -> None:
+    """A market with a borrow limit refuses all of it below that: a quarter of the way there is left at the least."""
+    of, floor = account(staked, staked * 115 * percent // 10_000), wad("1.02")
+    most = lending.withdrawable(of, WETH, floor, lending.bearable(of, floor))
+    assert 0 <= most <= lending.withdrawable(of, WETH, floor)
+    now, left = lending.figures(of), lending.figures(lending.after(of, WETH, supply=-most))
+    room = now.available_borrows * WAD // now.debt_value
+    if room <= 0:
+        assert most == 0
+        return
+    fallen = (left.available_borrows + left.debt_value) * WAD // min(floor, WAD + room * 3 // 4)
+    assert fallen >= left.debt_value - 1
+    assert most > 0
+
+
 @given(st.integers(WAD, 100 * WAD), st.integers(91, 120), st.integers(11, 30))
 def test_the_least_repayment_is_exact_under_any_model(staked: int, percent: int, tenths: int) -> None:
     """One unit less does not reach the goal."""

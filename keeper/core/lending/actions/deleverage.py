@@ -176,7 +176,8 @@ def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: Means, intent: Len
     between = between_floor(account, intent, terms)
     least = LEAST_ROUND_OF_ONE if terms.is_atomic else LEAST_ROUND
     for _ in range(terms.rounds):
-        free = lending.withdrawable(account, sell, between if terms.is_atomic else round_floor(account, terms))
+        floor = between if terms.is_atomic else round_floor(account, terms)
+        free = lending.withdrawable(account, sell, floor, lending.bearable(account, floor))
         available = withdraw_room(pair.sell, intent, account)
         amount = min(left.sold, free, available, most)
         if amount * least < min(sale.sold, most) and amount < left.sold:

@@ -65,7 +65,7 @@ class _OfCollateral:
 
     def free(self, account: Loan, pair: Pair, intent: LendingIntent, terms: PlanTerms) -> int:
         floor = between_floor(account, intent, terms) if terms.is_atomic else round_floor(account, terms)
-        free = lending.withdrawable(account, pair.sell.asset, floor)
+        free = lending.withdrawable(account, pair.sell.asset, floor, lending.bearable(account, floor))
         return min(free, withdraw_room(pair.sell, intent, account))
 
     def after(self, account: Loan, pair: Pair, sale: Sale) -> Loan:
