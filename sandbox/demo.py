@@ -1,9 +1,10 @@
-"""`make demo`: a crash, two identical positions, one of them kept; `morpho`: on Morpho Blue; `hedge`: kept as a book.
+"""`make demo`: a crash, two identical positions, one of them kept; in other scenarios in other markets, or as a book.
 
 Everything is real: Aave and Uniswap on anvil, a liquidator, an arbitrageur, and `keeper run --live` as a process of
 its own that knows nothing of the demo. Exit codes: 0 the story came true, 1 it did not, 2 wrong arguments, 130 Ctrl-C.
 """
 
+import importlib
 import json
 import os
 import shutil
@@ -37,15 +38,19 @@ from sandbox.hedge_demo import BLOCK_S as HEDGE_BLOCK_S
 from sandbox.hedge_demo import page, play_hedge
 from sandbox.hedge_result import Story, broken_promise
 from sandbox.hedge_result import report as hedge_report
+from sandbox.market_demo import play_market
 from sandbox.world import World
 
 BLOCK_S = 0.2
-SCENARIOS = ("crash", "hedge", "morpho")
+MARKETS = ("morpho", "compound")
+SCENARIOS = ("crash", "hedge", *MARKETS)
 HELP = """Real contracts on a local chain, a real keeper (keeper run --live), and prices that move.
 
 crash: two identical leveraged positions fall with the price; one of them is kept, the other is liquidated.
 
 morpho: the same crash in a market of Morpho Blue, which is fetched and compiled for it (5 s, once).
+
+compound: the same crash in a market of Compound v3, on a stand-in that replays every recording of it.
 
 hedge: a leveraged loop on Aave and a short on Perp v2, kept as a book through a crash and a rally, beside the same loop
 without its hedge and one left alone. The fall endangers the loop, its rescue changes the delta, the short follows; the
@@ -60,7 +65,9 @@ err = Console(highlight=False, stderr=True)
 
 @app.command(help=HELP)
 def demo(
-    scenario: Annotated[str, typer.Argument(envvar="SCENARIO", help="What to play: crash, hedge or morpho.")] = "crash",
+    scenario: Annotated[
+        str, typer.Argument(envvar="SCENARIO", help=f"What to play: {', '.join(SCENARIOS)}.")
+    ] = "crash",
     *,
     chosen: Annotated[str, typer.Option("--scenario", help="The same as an option.")] = "",
     seconds: Annotated[float | None, typer.Option(min=5, max=3600, help="How long it takes, wall time.")] = None,
@@ -91,10 +98,10 @@ def demo(
         if wanted == "hedge":
             ended = play_hedge(crash, keeper, batch, plain or not out.is_terminal, out, by_clock=file is not None)
             failure = broken_promise(ended, own_path=file is None)
-        elif wanted == "morpho":
-            from sandbox.morpho.demo import play_morpho  # noqa: PLC0415  the other scenarios need nothing of it
-
-            ended = play_morpho(crash, keeper, batch, plain or not out.is_terminal, out, _step)
+        elif wanted in MARKETS:
+            ground = importlib.import_module(f"sandbox.{wanted}.demo")  # the other scenarios need nothing of it
+            is_plain = plain or not out.is_terminal
+            ended = play_market(ground.settled, ground.SAID, crash, keeper, batch, is_plain, out, _step)
             failure = came_true(ended)
         else:
             ended = play(crash, keeper, batch, plain or not out.is_terminal)

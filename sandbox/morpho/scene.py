@@ -1,4 +1,4 @@
-"""The scene of `make demo SCENARIO=morpho`: two identical positions in a market, a liquidator, what the chain says."""
+"""The scene of `make demo SCENARIO=morpho`: a liquidator, what the chain says."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -7,19 +7,7 @@ from typing import Any
 from web3 import Web3
 
 from sandbox.actor import Actor
-from sandbox.demo_crash import START_PRICE
-from sandbox.demo_scene import (
-    CALM_BLOCK_S,
-    COLLATERAL,
-    DEBT,
-    KEPT,
-    TWAP_S,
-    UNKEPT,
-    Frame,
-    Liquidation,
-    aggregate,
-    read_equity,
-)
+from sandbox.demo_scene import Frame, Liquidation, aggregate
 from sandbox.errors import RevertedError
 from sandbox.morpho.desk import WAD, MorphoDesk
 from sandbox.world import World
@@ -28,21 +16,6 @@ LLTV = "0.86"
 NO_DEBT = 99.0
 ORACLE_SCALE = 10**36
 USDC, WETH = Decimal(10) ** 6, Decimal(10) ** 18
-
-
-def open_in_market(desk: MorphoDesk) -> tuple[str, dict[str, str]]:
-    """The market's id, and owners by name; what they borrowed is spent, so a rescue comes out of the position."""
-    world = desk.world
-    world.set_timestamp_interval(CALM_BLOCK_S)
-    world.set_price("WETH", START_PRICE)
-    world.align_pools()
-    id_ = desk.create("WETH", "USDC", lltv=LLTV)
-    owners: dict[str, str] = {KEPT: world.account(0).address, UNKEPT: world.account(1).address}
-    for owner in owners.values():
-        desk.open(id_, owner, COLLATERAL, DEBT)
-    world.warp(TWAP_S)
-    world.refresh_feeds()
-    return id_, owners
 
 
 def reader(desk: MorphoDesk, id_: str, owners: Mapping[str, str]) -> Callable[[World, int], Frame]:
@@ -75,11 +48,6 @@ def reader(desk: MorphoDesk, id_: str, owners: Mapping[str, str]) -> Callable[[W
         )
 
     return read
-
-
-def equity(world: World, owner: str, name: str, final: Frame, begin: int) -> Decimal:
-    """Dollars of all that the owner has: in the market and in the wallet; of native coin its change since a block."""
-    return final.collateral_usd[name] - final.debt_usd[name] + read_equity(world, owner, final.block, begin)
 
 
 def liquidations(desk: MorphoDesk, id_: str, first_block: int, price_at: Callable[[int], Decimal]) -> list[Liquidation]:

@@ -44,8 +44,9 @@ def test_the_kept_position_lives_and_the_other_is_liquidated(tmp_path: Path) -> 
 
 
 @pytest.mark.world
-def test_the_same_crash_on_morpho_blue_comes_true(tmp_path: Path) -> None:
-    done = demo("morpho", "--seconds", "10", "--report", str(tmp_path / "report.json"), folder=tmp_path)
+@pytest.mark.parametrize("market", ["morpho", "compound"])
+def test_the_same_crash_in_a_market_of_another_protocol_comes_true(tmp_path: Path, market: str) -> None:
+    done = demo(market, "--seconds", "10", "--report", str(tmp_path / "report.json"), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "report.json").read_text())
     kept, unkept = found["kept"], found["unkept"]
