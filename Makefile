@@ -12,7 +12,7 @@ LOCK := uv pip compile pyproject.toml $(PIN) --extra postgres --extra web
 
 # pytest-xdist workers; a file stays with one of them, so that its world is started once
 WORKERS ?= 2
-# what `make demo` plays: crash, hedge, morpho or compound; crash if empty
+# what `make demo` plays: crash, hedge, morpho, compound or venus; crash if empty
 SCENARIO ?=
 ARGS ?=
 # how many runs `make chaos` plays, or the one
@@ -28,7 +28,7 @@ help: ## this list
 
 setup: tools $(VENV)/.keeper world ## virtual environment, packages, local world; cached
 
-demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=hedge: a hedged book, morpho or compound: in a market of these)
+demo: setup ## a crash, two identical positions, one of them kept (SCENARIO=hedge: a hedged book, morpho, compound or venus: in a market of these)
 	@$(PY) -m sandbox.demo $(SCENARIO) $(ARGS)
 
 test: setup ## all tests (ARGS="tests/core -x" for some)

@@ -42,7 +42,7 @@ from sandbox.market_demo import play_market
 from sandbox.world import World
 
 BLOCK_S = 0.2
-MARKETS = ("morpho", "compound")
+MARKETS = ("morpho", "compound", "venus")
 SCENARIOS = ("crash", "hedge", *MARKETS)
 HELP = """Real contracts on a local chain, a real keeper (keeper run --live), and prices that move.
 
@@ -51,6 +51,8 @@ crash: two identical leveraged positions fall with the price; one of them is kep
 morpho: the same crash in a market of Morpho Blue, which is fetched and compiled for it (5 s, once).
 
 compound: the same crash in a market of Compound v3, on a stand-in that replays every recording of it.
+
+venus: the same crash on Venus, of the Compound v2 family; its real contracts are fetched and compiled for it, once.
 
 hedge: a leveraged loop on Aave and a short on Perp v2, kept as a book through a crash and a rally, beside the same loop
 without its hedge and one left alone. The fall endangers the loop, its rescue changes the delta, the short follows; the

@@ -56,8 +56,8 @@ class Ground(Protocol):
     def liquidations(self, first_block: int, price_at: Callable[[int], Decimal]) -> list[Liquidation]:
         """Every liquidation in the market, by the contract's own events."""
 
-    def table(self) -> str:
-        """Its table of the network file."""
+    def network(self, text: str) -> str:
+        """The world's network file with the market in it."""
 
 
 def play_market(
@@ -109,7 +109,7 @@ def _furnish(keeper: Keeper, world: World, ground: Ground, block_s: int, batch: 
     values = {"owner": account.address, "position": POSITION, "batch": str(batch).lower(), **ground.values}
     keeper.settle(world, ground.settings, {"keystore.json": account}, values, block_s)
     file = keeper.home / "network.toml"
-    file.write_text(file.read_text() + ground.table())
+    file.write_text(ground.network(file.read_text()))
 
 
 def _endings(

@@ -93,9 +93,9 @@ class CometGround:
             found.append(Liquidation(owner, log["blockNumber"], hash_, lost))
         return found
 
-    def table(self) -> str:
-        """Its table of the network file."""
-        return self.market.table()
+    def network(self, text: str) -> str:
+        """The world's network file with the market in it."""
+        return text + self.market.table()
 
 
 def settled(world: World, owners: Mapping[str, str]) -> CometGround:

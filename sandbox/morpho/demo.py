@@ -43,9 +43,9 @@ class MorphoGround:
         """By the contract's own events."""
         return liquidations(self.desk, self.id_, first_block, price_at)
 
-    def table(self) -> str:
-        """Its table of the network file."""
-        return self.desk.table()
+    def network(self, text: str) -> str:
+        """The world's network file with the market in it."""
+        return text + self.desk.table()
 
 
 def settled(world: World, owners: Mapping[str, str]) -> MorphoGround:

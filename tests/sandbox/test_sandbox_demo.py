@@ -44,7 +44,7 @@ def test_the_kept_position_lives_and_the_other_is_liquidated(tmp_path: Path) -> 
 
 
 @pytest.mark.world
-@pytest.mark.parametrize("market", ["morpho", "compound"])
+@pytest.mark.parametrize("market", ["morpho", "compound", "venus"])
 def test_the_same_crash_in_a_market_of_another_protocol_comes_true(tmp_path: Path, market: str) -> None:
     done = demo(market, "--seconds", "10", "--report", str(tmp_path / "report.json"), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
