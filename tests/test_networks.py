@@ -131,7 +131,9 @@ def test_morphos_bundler_is_named_where_it_speaks_to_the_main_market(name: str) 
     table = parsed(name).get("bundler3")
     assert (table is not None) == (name in ("ethereum", "arbitrum", "base", "polygon"))
     if table is not None:
-        assert set(table["adapters"]) == {"aave_v3"}
+        comets = {name for name, of in parsed(name).get("markets", {}).items() if of["venue"] == "compound_v3"}
+        assert set(table["adapters"]) == {"aave_v3", *comets}
+        assert len({table["adapters"][comet] for comet in comets}) == 1  # one adapter is for all of these
         header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
         assert re.search(r"@morpho-org/morpho-ts@[\d.]+", header)
 

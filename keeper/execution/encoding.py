@@ -137,7 +137,8 @@ def allow_list(venues: Venues, assets: Collection[Address], carrier: Carrier) ->
     takers = [lender.spender for lender in venues.lenders.values() if lender.spender is not None]
     receipts = [token for token, of in venues.market.receipts.items() if of in assets] if takers else []
     for token, approvals in token_decoders(receipts, takers).items():
-        found[token] = either(approvals, found.get(token))  # what insists on a supply is a call of its token as well
+        insists = found.get(token)  # what insists on a supply is a call of its token as well
+        found[token] = approvals if insists is None else either(insists, approvals)
     for saver in venues.savers.values():
         found[saver.teller] = either(saver.decoder(), found.get(saver.teller))
     lent_by = [at for lender in venues.lenders.values() for at in lender.paid_by_wallet]

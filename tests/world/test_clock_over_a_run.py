@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scenes import Scene
+from scenes import Keeper, Scene
 
 pytestmark = pytest.mark.world
 JUMPING = """
@@ -42,6 +42,17 @@ def jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], N
     return to
 
 
+def settled_nonce(scene: Scene, keeper: Keeper) -> int:
+    """The nonce once approvals that the rescue left are taken back: within the blocks after it, and once."""
+    sent, still = scene.nonce(), 0
+    while still < 3:
+        seen = keeper.log.count('"event": "block"')
+        scene.world.mine()
+        keeper.wait_for('"event": "block"', count=seen + 1)
+        still, sent = (still + 1, sent) if scene.nonce() == sent else (0, scene.nonce())
+    return sent
+
+
 @pytest.mark.parametrize(
     ("before", "during", "after"),
     [(HOUR, 0, -HOUR), (-HOUR, HOUR, 0), (DAYS, -DAYS, DAYS)],
@@ -64,7 +75,7 @@ def test_a_clock_that_jumps_changes_nothing_that_is_done(
         jump(during)
         keeper.wait_for('"event": "concluded"')
         assert scene.health() > 1.59
-        sent = scene.nonce()
+        sent = settled_nonce(scene, keeper)
         for off in (after, before, during, after):
             jump(off)
             seen = keeper.log.count('"event": "block"')
@@ -85,4 +96,4 @@ def test_a_clock_that_jumps_changes_nothing_that_is_done(
     assert "Traceback" not in log
     plans = [row["outcome"]["kind"] for row in scene.data("journal") if row["kind"] == "act"]
     assert plans[-1] == "restored"
-    assert set(plans) <= {"restored", "partial"}
+    assert set(plans) <= {"restored", "partial"}, [row["outcome"] for row in scene.data("journal")]
