@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import cmath
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from keeper.core.prices import Doubt
 from keeper.core.risk import barrier
@@ -21,6 +22,8 @@ _TERMS, _MEANS = 28, 12
 _FAR = 18.4
 """Keeps the error of the sum below 10^-8."""
 _ROUNDS = 80
+_REMEMBERED = 2048
+"""Processes whose roots are kept, some 5 KiB each: one is asked about many distances, and its roots hang on none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,11 @@ def reached(of: Falling, horizon_s: float) -> float | Doubt:
 
 
 def _inverted(of: Falling, years: float) -> float:
+    roots = _all_roots(replace(of, distance=0.0), years)
+
     def term(k: int) -> float:
-        at = complex(_FAR, 2 * math.pi * k) / (2 * years)
-        return (_transform(of, at) / at).real * (1 - 2 * (k % 2))
+        at = _at(k, years)
+        return (_transform(of, roots[k]) / at).real * (1 - 2 * (k % 2))
 
     total = math.exp(_FAR / 2) / years * term(0) / 2
     sums = list[float]()
@@ -85,10 +90,20 @@ def _inverted(of: Falling, years: float) -> float:
     return math.fsum(math.comb(_MEANS, i) * s for i, s in enumerate(sums)) / 2.0**_MEANS
 
 
-def _transform(of: Falling, at: complex) -> complex:
+def _at(k: int, years: float) -> complex:
+    """Return where the transform is asked for the sum's term."""
+    return complex(_FAR, 2 * math.pi * k) / (2 * years)
+
+
+@lru_cache(_REMEMBERED)
+def _all_roots(of: Falling, years: float) -> tuple[tuple[complex, complex], ...]:
+    """Return both roots for every term of the sum. They say nothing of the distance."""
+    return tuple(_roots(of, _at(k, years)) for k in range(_TERMS + _MEANS + 1))
+
+
+def _transform(of: Falling, roots: tuple[complex, complex]) -> complex:
     """Return E[exp(-a τ)] (Theorem 3.1 there): β₁ and β₂ are the roots with a positive real part of G(x) = a."""
-    eta = 1 / of.towards
-    one, two = _roots(of, at)
+    eta, (one, two) = 1 / of.towards, roots
     first = (eta - one) / eta * two / (two - one) * cmath.exp(-of.distance * one)
     return first + (two - eta) / eta * one / (two - one) * cmath.exp(-of.distance * two)
 
