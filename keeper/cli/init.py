@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
@@ -12,25 +13,22 @@ from typing import Any
 
 from keeper import resources
 from keeper.chain.client import Node
-from keeper.cli.common import Exit, fail, out
+from keeper.cli.common import Exit, fail, out, say
 from keeper.cli.guard import guarded
+from keeper.cli.init_found import data, lines, moves, seen, starter
 from keeper.cli.words import as_json_text
 from keeper.core.account import OwnersOfSafe
 from keeper.core.family import Family
-from keeper.core.lending.position import LendingPosition
-from keeper.core.notices import printable
-from keeper.core.perp import margin as perps
-from keeper.core.perp.position import PerpPosition
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Unreadable
-from keeper.core.starter import starter_of
-from keeper.core.units import Address, decimal_of, ratio_text
+from keeper.core.units import Address
 from keeper.service import app
-from keeper.service.census import Found, census
+from keeper.service.census import Census, Found
 from keeper.service.names import resolved
 from keeper.settings import Settings, load
-from keeper.settings.draft import Draft, Drafted, quoted, shown
-from keeper.settings.fields import as_account, as_address, is_name, urls_in
+from keeper.settings.draft import Draft, Drafted, quoted
+from keeper.settings.fields import as_account, as_address, as_url, is_name, urls_in
+from keeper.snapshot.price_history import PriceHistory
 from keeper.venues.codec.quantities import quantity
 from keeper.venues.contracts.safe import owned_probe
 from keeper.venues.registry import VENUES
@@ -60,15 +58,13 @@ def init(wish: Wish) -> Exit:
         fail(Exit.BAD_SETTINGS, f"{wish.file}: is there already; --force writes over it, --out FILE writes elsewhere")
     if not wish.file.parent.is_dir():
         fail(Exit.BAD_SETTINGS, f"--out: there is no folder {wish.file.parent}")
-    if not wish.rpc_url and not os.environ.get(ENVIRONMENT):
-        fail(Exit.BAD_SETTINGS, f"--rpc: your node's address is missing: --rpc https://…, or set {ENVIRONMENT}")
-
+    url = _node_url(wish)
     if wish.rpc_url:
         os.environ.pop(ENVIRONMENT, None)  # what is said now comes before what was set some time
     os.environ.pop("KEEPER_JOURNAL_URL", None)  # nothing is remembered of a first look
 
     async def work() -> Exit:
-        network = wish.network or await _shipped(wish.rpc_url or urls_in(os.environ[ENVIRONMENT])[0])
+        network = wish.network or await _shipped(url)
         return await _found_and_written(wish, owner, signer, network)
 
     return guarded(work)
@@ -80,22 +76,37 @@ async def _found_and_written(wish: Wish, owner: str, signer: Address | None, net
         address = settings.positions[0].owner
         async with app.opened(settings, is_live=False, is_look=True) as engine:
             await engine.reader.blocks.check_chain()
-            block, found = await census(engine.reader.blocks, settings.network, address)
+            history = PriceHistory(engine.reader.blocks, engine.journal.prices)
+            looking = Census(engine.reader.blocks, settings.network, history, _progress)
+            block, found = await looking.of(address)
             owned = await engine.reader.read(block, owned_probe(address))
     readable = [one for one in found if not isinstance(one.seen, Unreadable)]
-    drafted = tuple(Drafted(one.position, _seen(one), starter_of(_read(one))) for one in readable)
+    drafted = tuple(Drafted(one.position, seen(one), starter(one), moves(one)) for one in readable)
     if drafted:
         safe = address if owned is not None and _acts_for(signer, owned, settings, drafted) else None
         is_own = signer == address or safe is not None
-        wish.file.write_text(
+        _write(
+            wish.file,
             Draft(_beside(wish.file, network), wish.rpc_url, block.number, owner, signer, is_own, drafted, safe).text(),
-            encoding="utf-8",
         )
         load(wish.file)  # what is written here must be readable there: a defect otherwise
     _show(wish, settings, block.number, found, drafted)
     if owned is not None and not wish.as_json:
         out().print(_of_safe(signer, owned), soft_wrap=True)
     return Exit.FINE if len(readable) == len(found) else Exit.FAILED
+
+
+def _write(file: Path, text: str) -> None:
+    """Write for its owner alone: a node's address may carry a key."""
+    try:
+        handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as error:
+        fail(
+            Exit.FAILED,
+            f"{file}: cannot be written: {str(error.strerror or error).lower()}; --out FILE writes elsewhere",
+        )
 
 
 def _acts_for(signer: Address | None, owned: OwnersOfSafe, settings: Settings, drafted: Sequence[Drafted]) -> bool:
@@ -119,13 +130,13 @@ def _show(wish: Wish, settings: Settings, block: int, found: Sequence[Found], dr
     console = out()
     if wish.as_json:
         file = str(wish.file) if drafted else None
-        data = {"network": settings.network.name, "block": block, "file": file, "positions": [_data(f) for f in found]}
-        as_json_text(console, data)
+        listed = {"network": settings.network.name, "block": block, "file": file, "positions": [data(f) for f in found]}
+        as_json_text(console, listed)
         return
     console.print(f"{settings.network.name}, block {block}")
     for one in found:
-        console.print(f"  {one.position.name}: {_seen(one)}", soft_wrap=True)
-        for line in _lines(one):
+        console.print(f"  {one.position.name}: {seen(one)}", soft_wrap=True)
+        for line in lines(one):
             console.print(f"    {line}", soft_wrap=True, markup=False)
     if not drafted:
         where = ", ".join(t.name for t in settings.network.tables if t.venue in VENUES)
@@ -137,54 +148,10 @@ def _show(wish: Wish, settings: Settings, block: int, found: Sequence[Found], dr
         console.print(f"  keeper {command}{config}")
 
 
-def _lines(one: Found) -> list[str]:
-    """Return what could rest with the market as a second line, while no keeper runs; to let it is the owner's act."""
-    seen = one.seen
-    of = [line for line in seen.second_lines if line.is_known] if isinstance(seen, LendingPosition) else []
-    what = {True: "is let act", False: "is not let act: that would be an act of your own"}
-    return [
-        f"second line {x.contract}: sells a part below health {ratio_text(x.begins_at)}, with or without a keeper; it "
-        + what[x.is_let]
-        for x in of
-    ]
-
-
-def _data(one: Found) -> Data:
-    is_read = not isinstance(one.seen, Unreadable)
-    starter = starter_of(_read(one)) if is_read else None
-    position = one.position
-    return {
-        "name": position.name,
-        "venue": position.venue,
-        "market": position.market,
-        "collateral": position.collateral,
-        "side": None if position.is_long is None else "long" if position.is_long else "short",
-        "seen": _seen(one),
-        "readable": is_read,
-        "warn_at_distance": shown(starter.warn) if starter else None,
-        "rescue_below": shown(starter.act) if starter else None,
-        "restore": shown(starter.restore) if starter else None,
-    }
-
-
-def _read(one: Found) -> LendingPosition | PerpPosition:
-    assert not isinstance(one.seen, Unreadable)  # noqa: S101 - asked for what was read only
-    return one.seen
-
-
-def _seen(one: Found) -> str:
-    """Return a position in one line; symbols are a token's own words, so they are made printable."""
-    seen = one.seen
-    if isinstance(seen, Unreadable):
-        return printable(f"could not be read: {seen.doubt.detail}")
-    if isinstance(seen, PerpPosition):
-        legs = [f"{decimal_of(leg.size, len(str(leg.size_unit)) - 1, 4)} {leg.symbol}" for leg in seen.held]
-        ratio = ratio_text(perps.margin_ratio(seen))
-        return printable(f"margin ratio {ratio}: {', '.join(legs)}" if legs else "margin only, nothing open")
-    supplied = [f"{decimal_of(h.supplied, h.decimals, 4)} {h.symbol}" for h in seen.held if h.supplied]
-    owed = [f"{decimal_of(h.borrowed, h.decimals, 4)} {h.symbol}" for h in seen.held if h.borrowed]
-    health = f"health factor {ratio_text(seen.reported.health_factor)}"
-    return printable(f"{health}: supplied {', '.join(supplied) or 'nothing'}; owed {', '.join(owed) or 'nothing'}")
+def _progress(text: str) -> None:
+    """Say how far it is, where somebody looks on: a venue's events and the past of prices may take a minute."""
+    if sys.stderr.isatty():
+        say(text, colour="bright_black")
 
 
 # --- what was given --------------------------------------------------------------------------------------------------
@@ -195,6 +162,19 @@ def _account(field: str, given: str) -> str:
         return as_account(given)
     except ValueError as error:
         fail(Exit.BAD_SETTINGS, f"{field}: {error}")
+
+
+def _node_url(wish: Wish) -> str:
+    """Return the node's address, the first where the environment holds several; it is never shown."""
+    source, found = (
+        ("--rpc", [wish.rpc_url]) if wish.rpc_url else (ENVIRONMENT, urls_in(os.environ.get(ENVIRONMENT, "")))
+    )
+    if not found:
+        fail(Exit.BAD_SETTINGS, f"--rpc: your node's address is missing: --rpc https://…, or set {ENVIRONMENT}")
+    try:
+        return as_url(found[0])
+    except ValueError as error:
+        fail(Exit.BAD_SETTINGS, f"{source}: {error}")
 
 
 def _signer(given: str) -> Address | None:

@@ -41,6 +41,8 @@ class Drafted:
     position: Position
     seen: str
     starter: Starter | None
+    moves: str = ""
+    """How its prices move, and so what the bounds are fitted to: a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Draft:
             yield ""
             return
         name, family, bounds = of.position.name, of.position.family, of.starter
+        if of.moves:
+            yield f"# {of.moves}"
         yield "# Alerts at the start, once a day while it lasts, and whenever it gets worse."
         yield from _rule(f"{name}-warning", name, f'liquidation_distance_below = "{shown(bounds.warn)}"')
         yield 'actions = ["alert"]'

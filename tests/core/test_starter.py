@@ -67,3 +67,43 @@ def test_a_margin_is_never_waited_for_until_it_is_nearly_gone() -> None:
     found = starter_of(short(margin="3000", maintenance=FACTOR // 200))
     assert found is not None
     assert [value * 1000 // WAD for value in (found.act, found.restore)] == [100, 200]
+
+
+def bounds(dollars: str, volatility: str) -> tuple[int, int]:
+    """Hundredths of health at which a rescue begins, and which it restores, for prices that move so much a year."""
+    found = starter_of(loop(dollars=dollars), Wad(int(float(volatility) * WAD)))
+    assert found is not None
+    return found.act * 100 // WAD, found.restore * 100 // WAD
+
+
+def test_what_moves_more_is_rescued_earlier_and_further() -> None:
+    """One position, four markets: each wilder one begins no later, restores no less, and the wildest clearly more."""
+    found = [bounds("12500", each) for each in ("0.02", "0.40", "0.64", "1.40")]
+    assert found == sorted(found)
+    assert found[0][0] < 110 < found[2][0] < 125 < found[3][0], found
+
+
+def test_an_ordinary_market_is_rescued_as_without_a_history() -> None:
+    """64 % a year, and a quarter more for what was not seen yet: what the bounds are made for."""
+    assert starter_of(loop(dollars="12500"), Wad(64 * HUNDREDTH)) == starter_of(loop(dollars="12500"))
+
+
+@given(st.integers(1, 100_000), st.integers(0, 100 * WAD))
+def test_whatever_prices_did_bounds_keep_their_order(dollars: int, volatility: int) -> None:
+    """A broken history proposes nothing absurd: no rescue below 1.03 or beyond 1.60, each restores more."""
+    found = starter_of(loop(dollars=str(dollars)), Wad(volatility))
+    assert found is not None
+    assert 103 * HUNDREDTH <= found.act <= 160 * HUNDREDTH
+    assert found.act < found.restore <= 350 * HUNDREDTH
+    assert WAD > found.warn > liquidation_distance_at(Wad(found.act))
+
+
+@given(cross(), st.integers(0, 100 * WAD))
+def test_a_margin_follows_what_its_market_does(position: PerpPosition, volatility: int) -> None:
+    """Never below twice the maintenance, whatever the market; wilder is never later."""
+    found, calm = starter_of(position, Wad(volatility)), starter_of(position, Wad(0))
+    if found is None or calm is None:
+        assert not position.held
+        return
+    assert 2 * position.maintenance * WAD // FACTOR <= found.act < found.restore
+    assert found.act >= calm.act

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from proxy import RpcProxy, answered
+from proxy import RpcProxy, answered, failing
 from scenes import DOLLAR, ETHER, Scene
+from test_forecasts_kept import told
 from typer.testing import CliRunner
 
 from keeper.cli.main import app
@@ -75,6 +76,41 @@ def test_the_warning_speaks_once_and_the_rescue_where_it_was_put(scene: Scene, n
     assert row["decision"]["rule"] == "aave_v3-rescue", row["decision"]
 
 
+def test_the_bounds_are_fitted_to_what_the_prices_did(scene: Scene, network: Path) -> None:
+    """One loan, three pasts: none yet, calm, wild. Each is said with its figure; the wilder the earlier the rescue."""
+    scene.open(debt={"USDC": 12_500 * DOLLAR})
+    first = init(scene)
+    assert "Fitted to its distance from liquidation alone: prices of " in first.output
+    acts = list[float]()
+    for move in (0.002, 0.02):
+        told(scene, move)
+        found = init(scene, "--force")
+        assert found.exit_code == FINE, found.output
+        assert "Its prices move about " in found.output
+        assert "Its prices move about " in scene.config.read_text()
+        (rescue,) = [r for r in written(scene)["rules"] if r["name"].endswith("-rescue")]
+        acts.append(float(rescue["when"]["health_factor_below"]))
+        assert f"rescues below health factor {rescue['when']['health_factor_below']}" in found.output
+    assert acts[0] < acts[1] - 0.05, acts
+
+
+def test_a_node_that_keeps_no_past_costs_no_finding(scene: Scene, proxy: RpcProxy, network: Path) -> None:
+    """Rounds that cannot be read: the positions are found all the same, fitted to their distance, and that is said."""
+    scene.open(debt={"USDC": 12_500 * DOLLAR})
+    told(scene, 0.01)
+    round_ = "9a6fc8f5"  # getRoundData
+
+    def pruned(request: Any) -> Any:
+        asks = request["method"] == "eth_call" and round_ in json.dumps(request["params"])
+        return failing("eth_call", -32000, "missing trie node")(request) if asks else None
+
+    proxy.fault = pruned
+    found = init(scene, rpc=proxy.url)
+    assert found.exit_code == FINE, found.output
+    assert "Fitted to its distance from liquidation alone" in found.output
+    assert len(written(scene)["positions"]) == 1
+
+
 def test_a_guardian_is_given_nothing_that_takes_out(scene: Scene, network: Path) -> None:
     """Another signer than the owner may top up and repay; the owner's own key may sell as well."""
     scene.open()
@@ -125,6 +161,11 @@ def test_a_venue_that_cannot_be_read_is_not_one_without_positions(scene: Scene, 
         (["--signer", "me.eth"], "--signer: me.eth: write the address of the key"),
         (["--out", "nowhere/keeper.toml"], "--out: there is no folder nowhere"),
         (["--network", "nowhere.toml"], "network.file"),
+        (["--rpc", "127.0.0.1:8545"], "--rpc: must be a node's address that begins with http(s):// or ws(s)://"),
+        (["--rpc", "http://"], "--rpc: must be a node's address"),
+        (["--rpc", "http://[::1"], "--rpc: must be a node's address"),
+        (["--rpc", "http://host:99999"], "--rpc: must be a node's address"),
+        (["--rpc", "/run/geth.ipc"], "--rpc: must be a node's address"),
     ],
 )
 def test_what_is_given_wrongly_is_named_with_the_remedy(
@@ -135,6 +176,30 @@ def test_what_is_given_wrongly_is_named_with_the_remedy(
     assert found.exit_code == BAD_SETTINGS
     assert said in found.stderr
     assert not scene.config.exists()
+
+
+@pytest.mark.parametrize("given", ["", "  ", ",", "127.0.0.1:8545 http://node"])
+def test_a_node_in_the_environment_that_is_none_is_named(
+    scene: Scene, network: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """Empty, blanks, no address: exit 2 and one line, without a traceback, whatever the network."""
+    monkeypatch.setenv("KEEPER_RPC_URL", given)
+    for options in ([], ["--network", "network.toml"]):
+        found = CliRunner().invoke(app, ["init", scene.owner, *options])
+        assert found.exit_code == BAD_SETTINGS, found.exception
+        assert "KEEPER_RPC_URL" in found.stderr
+        assert len(found.stderr.splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_line(scene: Scene, network: Path) -> None:
+    """A folder in its place: exit 1, what to do, no traceback. What is written is for its owner alone."""
+    scene.open()
+    (scene.folder / "taken").mkdir()
+    found = init(scene, "--force", "--out", "taken")
+    assert found.exit_code == FAILED, found.exception
+    assert "taken: cannot be written" in found.stderr
+    assert init(scene).exit_code == FINE
+    assert scene.config.stat().st_mode & 0o077 == 0
 
 
 def test_a_file_that_is_there_is_left_alone(scene: Scene, network: Path) -> None:
