@@ -113,7 +113,7 @@ def init(
 ) -> None:
     """Find an owner's positions on a chain, and write settings for them: needs no key, sends nothing.
 
-    Each position gets a warning before liquidation and a rescue, with bounds fitted to where it stands and how its prices moved.
+    Each position gets a warning before liquidation and a rescue, fitted to where it stands and how its prices moved.
 
     Example: keeper init 0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC --rpc https://node.example
     """
