@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-from comet_recordings import CHECKS, every, recorded
+from comet_recordings import constants, every, recorded
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from web3 import Web3
@@ -48,6 +48,8 @@ class Compared:
     transactions: int = 0
     events: int = 0
     differ: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    """What was asked that the stand-in does not have: never of the three markets that it is held against."""
 
 
 def play(name: str) -> Compared:
@@ -74,8 +76,10 @@ class Stage:
 
     def __init__(self, name: str, anvil: Anvil) -> None:
         self.recording, self.anvil, self.chain = recorded(name), anvil, Chain(anvil.url)
-        self.comet, self.constants = self._contract(), CHECKS["markets"][self.recording["market"]]
-        self.base = self.constants["cfg"].get("baseToken") or self.recording["contracts"]["USDT"]
+        self.comet, self.constants = self._contract(), constants(name)
+        self.base = self.constants["cfg"]["baseToken"]
+        entries = [e for n in ("Comet", "CometBulker") for e in artifact(n)[0] if e["type"] == "function"]
+        self.functions = {e["name"] for e in entries}
         self.found, self.known, self.steps = Compared(), set[str](), self.recording["steps"]
         self.price_of = {s["args"]["priceFeed"]: int(s["decoded"]["0"]) for _, s in reversed(list(_prices()))}
         self.borrowers = {s["args"]["0"] for s in self.steps if s.get("signature") == "userBasic(address)"}
@@ -153,6 +157,9 @@ class Stage:
             self._transact(step) if is_ours else self._leave(step)
             return
         if not is_ours or step.get("signature") in APART:
+            return
+        if step.get("signature", "").split("(")[0] not in self.functions:
+            self.found.unknown.append(f"#{step['i']} {step.get('signature')}")  # a contract beside ours, or newer
             return
         if int(step["timestamp"]) > self._now:
             self._mine(int(step["timestamp"]))

@@ -49,7 +49,7 @@ _TERMS = (
     _COMET.baseTokenPriceFeed,
 )
 """What an upgrade of the market's implementation may change beside its collaterals."""
-_OF_ACCOUNT, _OF_BASE, _OF_COLLATERAL = 8 + len(_TERMS), 2, 5
+_OF_ACCOUNT, _OF_BASE, _OF_COLLATERAL = 8 + len(_TERMS), 3, 5
 GAS = 120_000
 NOTHING = Rates(Wad(0), Wad(0), Wad(0))
 
@@ -84,6 +84,7 @@ class CometAccount:
             *(term.read(at) for term in _TERMS),
             _COMET.getPrice.read(at, base.source),
             _ERC20.balanceOf.read(base.asset, at),
+            _COMET.balanceOf.read(at, owner),
         ]
         for x in others:
             reads += [
@@ -157,9 +158,13 @@ def _position(
     _agree(owed, _COMET.borrowBalanceOf.word(answers[3]), "the debt")
     shut = [bool(_COMET.isSupplyPaused.decode(a)[0]) for a in answers[6:8]]
     used = Wad(totals.utilisation)
-    price, cash = answers[_OF_ACCOUNT : _OF_ACCOUNT + _OF_BASE]
+    price, cash, lent_by = answers[_OF_ACCOUNT : _OF_ACCOUNT + _OF_BASE]
     prices = [(base, _raw(base, price))]
-    holdings = [_base(market, base, _price(base, prices[0][1], money, rounds), owed, debt, rate, used, cash, shut)]
+    base_price = _price(base, prices[0][1], money, rounds)
+    own = _base(market, base, base_price, owed, debt, rate, used, cash, shut)
+    lent_now = _COMET.balanceOf.word(lent_by)
+    _agree(bool(lent_now) and principal <= 0, False, "what is lent beside a debt")
+    holdings = [replace(own, supplied=Amount(lent_now), principal=Principal(max(0, principal), debt))]
     for i, x in enumerate(others):
         begin = _OF_ACCOUNT + _OF_BASE + i * _OF_COLLATERAL
         mine = answers[begin : begin + _OF_COLLATERAL]

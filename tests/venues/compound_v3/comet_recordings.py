@@ -1,9 +1,14 @@
-"""The recordings of Compound v3, as tests want them: markets on paper, accounts by block, formula checks."""
+"""The recordings of Compound v3, as tests want them: markets on paper, accounts by block, formula checks.
+
+Any other recording of the same format is played with them: `COMET_RECORDINGS=<folder of .json files>` (or one file).
+What it says of its market itself, in its own reads, comes before what the formula checks say of one of that name.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
@@ -11,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address, Amount, Wei
+from keeper.core.units import Amount, Wei
 from keeper.venues.codec.abi import address, load
 from keeper.venues.compound_v3.account import CometAccount
 from keeper.venues.compound_v3.market import CometListing, CometMarket
@@ -27,17 +32,66 @@ CURVE = (
     COMET.borrowPerSecondInterestRateSlopeLow,
     COMET.borrowPerSecondInterestRateSlopeHigh,
 )
+PARTS = ("borrowKink", *(f"borrowPerSecondInterestRate{part}" for part in ("Base", "SlopeLow", "SlopeHigh")))
 Step = dict[str, Any]
 Key = tuple[int, str, str]
 
 
+MORE = os.environ.get("COMET_RECORDINGS", "")
+
+
+def _files() -> dict[str, Path]:
+    """Every file by its name; one of the other folder of the same name stands beside ours."""
+    found = {p.name.removesuffix(".json.gz"): p for p in FOLDER.glob("*.json.gz")}
+    at = Path(MORE) if MORE else None
+    for p in [] if at is None else [at] if at.is_file() else sorted([*at.glob("*.json"), *at.glob("*.json.gz")]):
+        name = p.name.removesuffix(".gz").removesuffix(".json")
+        found[f"more {name}" if name in found else name] = p
+    return found
+
+
+FILES = _files()
+
+
 @cache
 def recorded(name: str) -> Any:
-    return json.loads(gzip.decompress((FOLDER / f"{name}.json.gz").read_bytes()))
+    raw = FILES[name].read_bytes()
+    return json.loads(gzip.decompress(raw) if FILES[name].suffix == ".gz" else raw)
 
 
-SCENARIOS = sorted(p.name.removesuffix(".json.gz") for p in FOLDER.glob("[0-9]*.json.gz"))
+def _is_scenario(name: str) -> bool:
+    found = recorded(name)
+    return isinstance(found, dict) and str(found.get("schema", "")).startswith("comet-recording/") and "steps" in found
+
+
+SCENARIOS = sorted(name for name in FILES if _is_scenario(name))
 CHECKS: dict[str, Any] = recorded("formula_checks")
+if "more formula_checks" in FILES:
+    _more = recorded("more formula_checks")
+    CHECKS["markets"] = {**_more.get("markets", {}), **CHECKS["markets"]}
+    for _formula, _of in _more.get("formulas", {}).items():
+        CHECKS["formulas"].setdefault(_formula, {"cases": []})["cases"] += _of["cases"]
+
+
+@cache
+def constants(name: str) -> Any:
+    """A scenario's market: `{cfg, assets}`, as its own reads say, else as its name's; None where nobody says enough."""
+    of = recorded(name)
+    at, known = of["contracts"].get(of["market"]), CHECKS["markets"].get(of["market"], {"cfg": {}, "assets": {}})
+    cfg, assets = dict(known["cfg"]), dict(known["assets"])
+    for step in of["steps"]:
+        if step["kind"] != "read" or step.get("to") != at or not step.get("decoded"):
+            continue
+        what = step["signature"].split("(")[0]
+        if what in ("getAssetInfo", "getAssetInfoByAddress"):
+            info = step["decoded"].get("0", step["decoded"])
+            assets[info["asset"]] = {k: v for k, v in info.items() if k != "asset"}
+        elif step["signature"].endswith("()") and isinstance(step["decoded"].get("0"), str):
+            cfg[what] = step["decoded"]["0"]
+    if "baseToken" not in cfg and (base := of["contracts"].get(of["market"][1:-2])):
+        cfg["baseToken"] = base
+    needed = ("baseToken", "baseTokenPriceFeed", "baseScale", "baseBorrowMin", *PARTS)
+    return {"cfg": cfg, "assets": assets} if at and assets and all(cfg.get(n) for n in needed) else None
 
 
 def every(*kinds: str) -> Iterator[tuple[str, Step]]:
@@ -47,24 +101,24 @@ def every(*kinds: str) -> Iterator[tuple[str, Step]]:
 
 @cache
 def market(symbol: str) -> CometMarket:
-    """One of the three, as its constants were recorded."""
-    of, comet, token = CHECKS["markets"][symbol], next(_addresses(symbol)), next(_addresses(symbol[1:-2]))
-    cfg = of["cfg"]
-    base = CometListing(token, symbol[1:-2], len(cfg["baseScale"]) - 1, address(cfg["baseTokenPriceFeed"]), index=None)
+    """One of those that the formula checks are of, as its constants were recorded."""
+    return market_in(next(name for name in SCENARIOS if recorded(name)["market"] == symbol))
+
+
+@cache
+def market_in(name: str) -> CometMarket:
+    """The market of a scenario."""
+    symbol, of = recorded(name)["market"], constants(name)
+    cfg, comet = of["cfg"], address(recorded(name)["contracts"][symbol])
+    units, feed = len(cfg["baseScale"]) - 1, address(cfg["baseTokenPriceFeed"])
+    base = CometListing(address(cfg["baseToken"]), symbol[1:-2], units, feed, index=None)
     others = (
         CometListing(address(a), a[:8], len(x["scale"]) - 1, address(x["priceFeed"]), index=int(x["offset"]))
         for a, x in of["assets"].items()
     )
-    parts = ("borrowKink", *(f"borrowPerSecondInterestRate{part}" for part in ("Base", "SlopeLow", "SlopeHigh")))
-    curve = Curve(*(int(cfg[part]) for part in parts))
     listings = (base, *sorted(others, key=lambda x: x.index or 0))
+    curve = Curve(*(int(cfg[part]) for part in PARTS))
     return CometMarket(symbol, comet, listings, curve, Amount(int(cfg["baseBorrowMin"])), ADDRESS)
-
-
-def _addresses(symbol: str) -> Iterator[Address]:
-    for name in SCENARIOS:
-        if found := recorded(name)["contracts"].get(symbol):
-            yield address(found)
 
 
 @dataclass(frozen=True)
@@ -97,7 +151,7 @@ class Node:
         beside |= {f.selector: word(n) for f, n in zip(CURVE, astuple(of.curve), strict=True)}
         beside |= {COMET.baseTokenPriceFeed.selector: word(int(of.listings[0].source, 16))}
         if read.to == of.comet and read.data[:4] == COMET.getAssetInfo.selector:
-            return info(of, int.from_bytes(read.data[4:], "big"))
+            return info(self.scenario, int.from_bytes(read.data[4:], "big"))
         return beside.get(read.data[:4], b"missing")
 
 
@@ -110,10 +164,9 @@ def _answers(name: str) -> dict[Key, bytes]:
     }
 
 
-def info(of: CometMarket, index: int) -> bytes:
-    """What `getAssetInfo` answers of a collateral."""
-    asset = next(x.asset for x in of.listings if x.index == index)
-    x = CHECKS["markets"][of.name]["assets"][asset]
+def info(name: str, index: int) -> bytes:
+    """What `getAssetInfo` answers of a collateral of a scenario's market."""
+    asset, x = next((a, x) for a, x in constants(name)["assets"].items() if int(x["offset"]) == index)
     names = ("scale", "borrowCollateralFactor", "liquidateCollateralFactor", "liquidationFactor", "supplyCap")
     return word(index, int(asset, 16), int(x["priceFeed"], 16), *(int(x[name]) for name in names))
 
@@ -140,9 +193,9 @@ def accounts() -> tuple[Seen, ...]:
     """Every account whose debt, collaterals, prices and judges were all asked at one block."""
     found = dict[str, Seen]()
     for name, step in every("read"):
-        if step.get("signature") != "userBasic(address)" or recorded(name)["market"] not in CHECKS["markets"]:
+        if step.get("signature") != "userBasic(address)" or not step.get("decoded") or constants(name) is None:
             continue
-        of, node, number = market(recorded(name)["market"]), Node(name), int(step["block"])
+        of, node, number = market_in(name), Node(name), int(step["block"])
         owner = address(step["args"]["0"])
         bits = int(step["decoded"]["assetsIn"]) | int(step["decoded"]["_reserved"]) << 16
         base, *others = of.listings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comet_recordings import CHECKS, COMET, Seen, accounts, every, market, recorded
+from comet_recordings import CHECKS, COMET, Seen, accounts, constants, every, market, market_in, recorded
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
@@ -84,14 +84,14 @@ def loan(given: dict[str, Any], *, now: int | None = None) -> Loan:
     debt = max(0, -int(given["principal"]))
     held = {address(h["asset"]): h for h in given["holdings"]}
     prices = {of.base: int(given["basePrice"]), **{a: int(h["price"]) for a, h in held.items()}}
-    template = read(next(s for s in accounts() if s.account.market is of and len(s.account.listings) > 1))
+    template = read(next(s for s in accounts() if s.account.market.comet == of.comet and len(s.account.listings) > 1))
     base, pledged = template.holding(of.base), template.holdings[1]
-    constants = CHECKS["markets"][of.name]["assets"]
+    terms = CHECKS["markets"][of.name]["assets"]
     holdings = [
         replace(base, borrowed=Amount(debt * index // INDEX), price=replace(base.price, answer=prices[of.base]))
     ]
     for asset, h in held.items():
-        listing, x = of.listing(asset), constants[asset]
+        listing, x = of.listing(asset), terms[asset]
         holdings.append(
             replace(
                 pledged,
@@ -133,16 +133,38 @@ def test_the_most_that_can_leave(given: dict[str, Any], expected: str) -> None:
     assert lending.withdrawable(loan(given), address(given["asset"]), Wad(0)) == int(expected)
 
 
+@pytest.mark.parametrize(("given", "expected"), cases("lowest price without liquidation"))
+def test_the_price_at_which_liquidation_begins(given: dict[str, Any], expected: str) -> None:
+    """To the unit: at it nothing can be absorbed, one unit below it can."""
+    account, asset = loan(given), address(given["asset"])
+    at, below = (lending.at_prices(account, {asset: int(expected) - less}) for less in (0, 1))
+    assert lending.health_factor(at) >= WAD > lending.health_factor(below)
+
+
+@pytest.mark.parametrize(("given", "expected"), cases("most base that can be borrowed"))
+def test_the_most_that_can_be_borrowed(given: dict[str, Any], expected: str) -> None:
+    """Accrued first; the market rounds the new principal up, which is a unit or two at the most."""
+    account, base = loan(given, now=int(given["now"])), market(given["market"]).base
+    most = int(expected)
+
+    def lets(more: int) -> bool:
+        return account.model.lets_out(lending.figures(lending.after(account, base, debt=more)))
+
+    assert lets(most)
+    assert not lets(most + 3)
+
+
 def recorded_calls() -> list[Any]:
     wanted = ("supplyTo(address,address,uint256)", "withdrawTo(address,address,uint256)")
-    found = [(name, s) for name, s in every("tx", "call", "call_revert") if s.get("signature") in wanted]
+    steps = every("tx", "call", "call_revert")
+    found = [(n, s) for n, s in steps if s.get("signature") in wanted and s.get("decoded_call") and constants(n)]
     return [pytest.param(name, step, id=f"{name}#{step['i']}") for name, step in found]
 
 
 @pytest.mark.parametrize(("name", "step"), recorded_calls())
 def test_a_call_is_encoded_and_read_as_it_was_made(name: str, step: dict[str, Any]) -> None:
     """Byte for byte, and what it does by a reader of its own."""
-    of: CometMarket = market(recorded(name)["market"])
+    of: CometMarket = market_in(name)
     if address(step["to"]) != of.comet:
         return
     to, asset, amount = (step["decoded_call"]["args"][k] for k in _names(step))
