@@ -159,6 +159,11 @@ class Reason(Enum):
         "nobody lends so much within one transaction now",
         "nothing to do: rounds are tried in its place",
     )
+    LENDER_DEAR = (
+        "lender_dear",
+        "the lender of the same transaction asks more than most_fee_bps of its table in the network file",
+        "nothing to do: another lender or rounds are tried in its place; raise most_fee_bps if it is worth that to you",
+    )
     LENDER_REFUSED = (
         "lender_refused",
         "the lender of the same transaction does not lend on the terms that were agreed",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from keeper.core.account import SafeState
 from keeper.core.block import BlockRef
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.position import AccountFigures, Holding, LendingPosition
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, SecondPrice, Sequencer
@@ -108,6 +109,8 @@ class Snapshot:
     """What wallets of books may hold, with its price; empty where there are no such wallets."""
     lendable: Mapping[str, Mapping[Address, Amount]] = field(default_factory=dict)
     """What lenders for the time of one transaction have now, by their names."""
+    loan_fees: Mapping[str, Mapping[Address, LoanFee]] = field(default_factory=dict)
+    """What those of them ask that may ask anything."""
     safes: Mapping[Address, SafeState | None] = field(default_factory=dict)
     """Accounts that are a Safe, as they are now; None for one that did not answer as such."""
     backings: Mapping[Address, Backing] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from keeper.core.armed.bounds import OutOfBoundsError
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.moves import Approve, Flash, Move, Route, Spender, Swap, loans, one_by_one
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.quotes import Quote, QuoteRequest
@@ -62,13 +63,22 @@ def check_pools(plan: Plan, watched: WatchedPools, answers: Answers) -> None:
             raise OutOfBoundsError(f"the pool asks {asked}, the plan gives at most {sold}")
 
 
-def check_lent(plan: Plan, there: Mapping[str, Mapping[Address, Amount]]) -> None:
-    """Raise OutOfBoundsError where a lender has less now than the plan borrows of it: the bundle would revert."""
+def check_lent(
+    plan: Plan, there: Mapping[str, Mapping[Address, Amount]], fees: Mapping[str, Mapping[Address, LoanFee]]
+) -> None:
+    """Raise OutOfBoundsError where a lender has less now than the plan borrows of it, or asks more for it.
+
+    The bundle would revert.
+    """
     for loan in loans(plan.moves):
         owed = loan.route.tokens[-1]
         has = there.get(loan.lender, {}).get(owed, 0)
         if has < loan.bought:
             raise OutOfBoundsError(f"{loan.lender} has {has} of {owed} to lend, the plan borrows {loan.bought}")
+        of = fees.get(loan.lender, {}).get(owed)
+        asked = 0 if of is None else of.of(loan.bought)
+        if asked > loan.fee:
+            raise OutOfBoundsError(f"{loan.lender} asks {asked} of {owed} for its loan, the plan pays {loan.fee}")
 
 
 def watched_for(

@@ -128,6 +128,16 @@ class _Hands:
             self.held[holder, asset] = (least - amount, most if most >= NO_BOUND else most - amount)
         return amount, amount
 
+    def give_back(self, flow: Returns) -> None:
+        """Take what a lender may: the loan, and a fee of which some may be left. Raises ValueError for more."""
+        self.take(flow.holder, flow.asset, flow.amount, "gives back")
+        if flow.fee is None:
+            return
+        _, most = self.held.pop((flow.holder, flow.asset), (0, 0))
+        if most > flow.fee:
+            raise ValueError(f"leaves the lender {most} of {flow.asset} beyond its loan, {flow.fee} is its fee at most")
+        self.put(flow.holder, flow.asset, 0, most)
+
     def kept(self) -> Sequence[tuple[Address, Address]]:
         return [key for key, (_, most) in self.held.items() if most]
 
@@ -138,8 +148,8 @@ def _follow(  # noqa: C901 - one case for each flow
     match flow:
         case Lends(asset, amount, receiver):
             hands.put(receiver, asset, amount, amount)
-        case Returns(asset, amount, holder):
-            hands.take(holder, asset, amount, "gives back")
+        case Returns():
+            hands.give_back(flow)
         case Pulls(asset, amount, receiver, _):
             if amount is None:
                 raise ValueError("pulls all there is")

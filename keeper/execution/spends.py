@@ -52,6 +52,8 @@ class Outlay:
     """Dollars that sales and loans brought in and nothing has used yet: what they pay for is one movement, not two."""
     lent: Counter[Address] = field(default_factory=Counter)
     """By asset: what was lent to the owner's wallet and has not gone back."""
+    fees: Counter[Address] = field(default_factory=Counter)
+    """By asset: the most that may go back beyond it."""
     entrusted: set[Address] = field(default_factory=set)
     """Who may act for all of the owner's account by now."""
     given: Counter[tuple[Address, Address]] = field(default_factory=Counter)
@@ -104,19 +106,22 @@ class Outlay:
     def _lend(self, leaf: Lent) -> int:
         """A loan pays what is repaid with it, and a sale what goes back. Raises ValueError for what was not lent."""
         match leaf:
-            case Lends(asset, amount):
+            case Lends(asset, amount, _, fee):
                 self.lent[asset] += amount
+                self.fees[asset] += fee
                 self.credit += self.grounds.asset(asset).value_up(amount)
                 return 0
             case GivesBack(asset, amount, lender):
                 self.given[asset, lender] += amount
-                if self.given[asset, lender] > self.lent[asset]:
+                if self.given[asset, lender] > self.lent[asset] + self.fees[asset]:
                     raise ValueError(f"gives {lender} more of {asset} than was lent")
                 return self._beyond_credit(asset, amount)
             case Returns(asset, amount, lender):
                 if self.given.pop((asset, lender), 0) != amount:
                     raise ValueError(f"{lender} takes {amount} of {asset} for a loan, and got another amount")
-                self.lent[asset] -= amount
+                paid = max(0, amount - self.lent[asset])
+                self.lent[asset] -= amount - paid
+                self.fees[asset] -= paid
                 return 0
             case _:
                 assert_never(leaf)

@@ -14,6 +14,8 @@ from keeper.settings.perp_schema import Table
 from keeper.venues.ports import VenueTable
 from keeper.venues.registry import EXCHANGES, LENDERS, VENUES, Form, Key, keys_of
 
+MOST_BPS = 1_000
+"""A tenth: a share beyond it is a mistake."""
 _FeeTiers = tuple[Annotated[Whole, Field(ge=1, lt=1_000_000)], ...]
 
 
@@ -29,6 +31,8 @@ def _field(key: Key) -> Any:
             return (_FeeTiers, key.usual)
         case Form.BLOCK:
             return (Annotated[Whole, Field(ge=0, lt=2**63)], key.usual[0])
+        case Form.BPS:
+            return (Annotated[Whole, Field(ge=0, le=MOST_BPS)], key.usual[0])
 
 
 @cache
@@ -93,6 +97,6 @@ def as_table(name: str, venue: str, table: Table) -> VenueTable:
                 names |= {token: called.upper() for called, tokens in value.items() for token in tokens}
             case Form.FEE_TIERS:
                 numbers[key.name] = value
-            case Form.BLOCK:
+            case Form.BLOCK | Form.BPS:
                 numbers[key.name] = (value,)
     return VenueTable(name, venue, found, markets, names, numbers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from keeper.core.account import SafeState
 from keeper.core.family import Family
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Backing, Doubt, Quoted, SecondPrice, Sequencer, best
 from keeper.core.reasons import Reason
@@ -43,6 +44,7 @@ class PageSeen:
     seconds: dict[Address, SecondPrice]
     backings: dict[Address, Backing]
     lendable: dict[str, dict[Address, Amount]]
+    loan_fees: dict[str, dict[Address, LoanFee]]
     safes: dict[Address, SafeState | None]
     sequencer: Sequencer | None
     native_price: int
@@ -93,6 +95,7 @@ class Page:
         self._savings = {s: self._saved(sheet, s) for s in spenders}
         lends = [x for x in lenders if self._safes or not x.calls_back]
         self._lendable = {x.name: sheet.add(x.there_probe(list(used))) for x in lends}
+        self._loan_fees = {x.name: sheet.add(x.fee_probe(list(used))) for x in lends if x.most_fee}
         self._averages = [
             (sheet.add(r.probe(network.twap_window_s)), sheet.add(_price(known, r.quote)))
             for r in known.references
@@ -153,6 +156,7 @@ class Page:
             seconds={p.asset: p for p in prices},
             backings={b.asset: b for b in self._backings(block, answers)},
             lendable={name: slot.decode(answers) for name, slot in self._lendable.items()},
+            loan_fees={name: slot.decode(answers) for name, slot in self._loan_fees.items()},
             safes={account: slot.decode(answers) for account, slot in self._safes.items()},
             sequencer=self._sequencer.decode(answers) if self._sequencer else None,
             native_price=self._native_price(block, answers, read.values()),

@@ -282,7 +282,7 @@ class Watch:
     ) -> Snapshot:
         """Return the snapshot, after reading those in full whose figures say that a rule may fire."""
         found, fleet, afar = dict(seen.positions), self._fleet, frozenset[str]()
-        lendable, safes = dict(seen.lendable), dict(seen.safes)
+        lendable, loan_fees, safes = dict(seen.lendable), dict(seen.loan_fees), dict(seen.safes)
         more, wallets, seconds, backings = seen, dict(seen.wallets), dict(seen.seconds), dict(seen.backings)
         if fleet is not None:
             sight = fleet.look(figures, seen.prices)
@@ -298,6 +298,7 @@ class Watch:
                 backings |= more.backings
                 safes |= more.safes
                 lendable = {name: {**lendable.get(name, {}), **there} for name, there in more.lendable.items()}
+                loan_fees = {name: {**loan_fees.get(name, {}), **fees} for name, fees in more.loan_fees.items()}
             afar = frozenset(self.positions.keys() - found.keys())
         return Snapshot(
             block=block,
@@ -312,6 +313,7 @@ class Watch:
             otherwise=seen.otherwise,
             backings=backings,
             lendable=lendable,
+            loan_fees=loan_fees,
             safes=safes,
         )
 

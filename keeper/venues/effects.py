@@ -234,6 +234,8 @@ class Lends:
     asset: Address
     amount: int
     receiver: Address
+    fee: int = 0
+    """The most that may go back beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,8 @@ class Returns:
     asset: Address
     amount: int
     holder: Address
+    fee: int | None = 0
+    """The most that it may take beyond it; None: it is the market itself, which has more of the owner's than that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Form(Enum):
     TOKENS = "lists of addresses by name"
     FEE_TIERS = "millionths"
     BLOCK = "the number of a block"
+    BPS = "basis points"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +218,18 @@ EXCHANGES: Mapping[str, ExchangeVenue] = {
 }
 """Where assets are changed for others."""
 
+MOST_FEE = Key("most_fee_bps", Form.BPS, is_needed=False, usual=(0,))
+"""The most of a loan that its owner has it cost. With nothing, the lender is taken to lend for nothing."""
 LENDERS: Mapping[str, LenderVenue] = {
     lender.key: lender
     for lender in (
         LenderVenue(
             "bundler3",
-            (*_addresses("bundler", "general_adapter", "lender"), Key("adapters", Form.MARKETS)),
+            (*_addresses("bundler", "general_adapter", "lender"), Key("adapters", Form.MARKETS), MOST_FEE),
             # too little was sold to give the loan back
             price_words=("transferFrom reverted",),
         ),
-        LenderVenue("balancer_v3", _addresses("vault")),
+        LenderVenue("balancer_v3", (*_addresses("vault"), MOST_FEE)),
     )
 }
 """Who lends within one transaction."""

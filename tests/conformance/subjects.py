@@ -422,7 +422,7 @@ def _by_agent(signer: Address) -> st.SearchStrategy[Made]:
             Repays(DOLLAR, None if bought >= LOAN.holding(DOLLAR).borrowed else bought, GENERAL, ME),
             Releases(WETH, sold, ROUTER, GENERAL),
             Trades(WETH, None, ROUTER, DOLLAR, bought, GENERAL, DEADLINE),
-            Returns(DOLLAR, bought, GENERAL),
+            Returns(DOLLAR, bought, GENERAL, None),
             Entrusts(GENERAL, False, ME, DEADLINE),
             Passes(DOLLAR, None, GENERAL, ME),
         )
@@ -489,12 +489,12 @@ def _comet_by_agent(signer: Address) -> st.SearchStrategy[Made]:
             Lends(base, bought, GENERAL),
             Passes(base, bought, GENERAL, ADAPTER),
             Repays(base, None, ADAPTER, ME),
-            Passes(base, None, ADAPTER, GENERAL),
             Releases(backing, sold, ROUTER, ADAPTER),
-            Trades(backing, None, ROUTER, base, bought, GENERAL, DEADLINE),
+            Trades(backing, None, ROUTER, base, bought, ADAPTER, DEADLINE),
+            Passes(base, bought, ADAPTER, GENERAL),
+            Passes(base, None, ADAPTER, ME),
             Returns(base, bought, GENERAL),
             Entrusts(ADAPTER, False, ME, DEADLINE),
-            Passes(base, None, GENERAL, ME),
         )
         return Made(call, (Bundles(flows, (0,)),), frozenset(_of_words(call.data, agency, (on, off))))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from test_policy_bundles import APPROVE, BOUGHT, FLASH, USDC
 
 from keeper.core.armed.bounds import OutOfBoundsError
-from keeper.core.units import Amount
+from keeper.core.lending.loan_fees import LoanFee
+from keeper.core.units import Amount, Wad
 from keeper.execution.armed import check_lent
 
 PLAN: Any = SimpleNamespace(moves=(APPROVE, FLASH))
@@ -17,11 +19,21 @@ PLAN: Any = SimpleNamespace(moves=(APPROVE, FLASH))
 
 def test_a_lender_that_has_as_much_as_is_borrowed_serves() -> None:
     """To the unit."""
-    check_lent(PLAN, {"bundler3": {USDC: Amount(BOUGHT)}})
+    check_lent(PLAN, {"bundler3": {USDC: Amount(BOUGHT)}}, {})
 
 
 @pytest.mark.parametrize("there", [{}, {"bundler3": {}}, {"bundler3": {USDC: Amount(BOUGHT - 1)}}])
 def test_a_lender_that_ran_short_since_makes_the_plan_unfit(there: Any) -> None:
     """It was emptied, or is not read any more: the bundle would revert, so the block is decided as usual."""
     with pytest.raises(OutOfBoundsError, match="to lend"):
-        check_lent(PLAN, there)
+        check_lent(PLAN, there, {})
+
+
+def test_a_lender_that_asks_more_than_the_plan_pays_makes_it_unfit() -> None:
+    """What was agreed may be asked, and less; of one unit more the bundle would revert."""
+    there = {"bundler3": {USDC: Amount(BOUGHT)}}
+    paying: Any = SimpleNamespace(moves=(APPROVE, replace(FLASH, fee=Amount(7))))
+    for asked in (0, 7):
+        check_lent(paying, there, {"bundler3": {USDC: LoanFee(Amount(asked), Wad(0))}})
+    with pytest.raises(OutOfBoundsError, match="asks 8"):
+        check_lent(paying, there, {"bundler3": {USDC: LoanFee(Amount(8), Wad(0))}})

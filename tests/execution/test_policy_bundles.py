@@ -11,7 +11,7 @@ from eth_account import Account
 
 from keeper.core.lending.moves import Approve, Flash, Move, Route, SalePart
 from keeper.core.reasons import Reason
-from keeper.core.units import Address, Amount, Usd, Wei
+from keeper.core.units import Address, Amount, Bps, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.carriers import Plain
 from keeper.execution.encoding import Venues, allow_list, encode_moves
@@ -72,16 +72,17 @@ def why(sent: Sequence[Call], by: Grant | None = None) -> str:
     return refused.value.detail
 
 
-SALE = Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT, GENERAL, DEADLINE).data)
+SALE = Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT, ADAPTER, DEADLINE).data)
 INNER = [
     hand_on(GENERAL, USDC, ADAPTER, BOUGHT),
     repay(AT, USDC, ALL, OWNER),
-    hand_on(ADAPTER, USDC, GENERAL, ALL),
+    hand_on(ADAPTER, USDC, OWNER, ALL),
     pull(AT, A_WETH, ADAPTER, SOLD),
     redeem(AT, WETH, ROUTER),
     SALE,
+    hand_on(ADAPTER, USDC, GENERAL, BOUGHT),
 ]
-SWEEP = hand_on(GENERAL, USDC, OWNER, ALL)
+SWEEP = hand_on(ADAPTER, USDC, OWNER, ALL)
 
 
 def bundle(inner: Sequence[Inner] = INNER, after: Sequence[Inner] = (SWEEP,), loan: int = BOUGHT) -> tuple[Call, Call]:
@@ -116,7 +117,7 @@ def test_a_permit_within_the_bundle_stands_for_the_approval_before_it() -> None:
 
 
 def test_the_bundle_of_a_flash_move_passes() -> None:
-    """As the one that the attacks below are made of, byte for byte as recorded; it counts once against a limit."""
+    """As the one that the attacks below are made of; it counts once against a limit."""
     check(bundle())
     sent = encoded(APPROVE, FLASH)
     check(sent)
@@ -131,11 +132,22 @@ def test_a_bundle_counts_against_the_limit_of_a_transaction() -> None:
 
 
 ATTACKS: dict[str, tuple[Callable[[], tuple[Call, ...]], str]] = {
-    "the surplus to a stranger": (lambda: bundle(after=[hand_on(GENERAL, USDC, STRANGER, ALL)]), "anybody may take it"),
+    "the surplus to a stranger": (lambda: bundle(after=[hand_on(ADAPTER, USDC, STRANGER, ALL)]), "anybody may take it"),
     "the surplus left behind": (lambda: bundle(after=[]), "anybody may take it"),
-    "only a part of the surplus": (lambda: bundle(after=[hand_on(GENERAL, USDC, OWNER, 1)]), "passes on 1"),
+    "only a part of the surplus": (lambda: bundle(after=[hand_on(ADAPTER, USDC, OWNER, 1)]), "passes on 1"),
     "a stranger's debt repaid": (lambda: bundle(put(1, repay(AT, USDC, ALL, STRANGER))), "is not the owner"),
-    "the rest of the repayment left behind": (lambda: bundle(put(2)), "anybody may take it"),
+    "the rest of the repayment to a stranger": (
+        lambda: bundle(put(2, hand_on(ADAPTER, USDC, STRANGER, ALL))),
+        "anybody may take it",
+    ),
+    "more left to the lender than it lent": (
+        lambda: bundle(put(6, hand_on(ADAPTER, USDC, GENERAL, ALL)), [hand_on(GENERAL, USDC, OWNER, ALL)]),
+        "beyond its loan, 0 is its fee at most",
+    ),
+    "the rest of the repayment left to the lender": (
+        lambda: bundle(put(2, hand_on(ADAPTER, USDC, GENERAL, ALL)), [SWEEP, hand_on(GENERAL, USDC, OWNER, ALL)]),
+        "beyond its loan",
+    ),
     "collateral redeemed to a stranger": (lambda: bundle(put(4, redeem(AT, WETH, STRANGER))), "anybody may take it"),
     "supply pulled to a stranger": (
         lambda: bundle(put(3, pull(AT, A_WETH, STRANGER, SOLD), pull(AT, A_WETH, ADAPTER, SOLD))),
@@ -152,13 +164,13 @@ ATTACKS: dict[str, tuple[Callable[[], tuple[Call, ...]], str]] = {
     ),
     "the sale's money to a stranger": (
         lambda: bundle(put(5, Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT, STRANGER, DEADLINE).data))),
-        "gives back",
+        "passes on",
     ),
     "a sale for too little": (
         lambda: bundle(
-            put(5, Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT // 2, GENERAL, DEADLINE).data)), loan=BOUGHT
+            put(5, Inner(ROUTER, encode_sale(UNISWAP, ROUTE, BOUGHT // 2, ADAPTER, DEADLINE).data)), loan=BOUGHT
         ),
-        "gives back",
+        "passes on",
     ),
     "a sale without a deadline": (
         lambda: bundle(
@@ -166,7 +178,7 @@ ATTACKS: dict[str, tuple[Callable[[], tuple[Call, ...]], str]] = {
                 5,
                 Inner(
                     ROUTER,
-                    load("uniswap_v3_swap_router_02").exactInputSingle.encode((WETH, USDC, 500, GENERAL, 0, BOUGHT, 0)),
+                    load("uniswap_v3_swap_router_02").exactInputSingle.encode((WETH, USDC, 500, ADAPTER, 0, BOUGHT, 0)),
                 ),
             )
         ),
@@ -274,3 +286,21 @@ def test_a_sale_by_two_ways_passes_and_each_part_is_judged() -> None:
     check(encoded(APPROVE, replace(FLASH, beside=part)))
     dear = replace(part, bought=Amount(BOUGHT // 8))
     assert "more than max_slippage_bps" in why(encoded(APPROVE, replace(FLASH, beside=dear)))
+
+
+def test_a_lender_is_handed_its_loan_and_its_fee_and_what_it_does_not_take_comes_home() -> None:
+    """As much as its table says it may ask at the most; what is left where it takes it from goes to the owner."""
+    asking = replace(LENDER, most_fee=Bps(5))
+    venues = replace(VENUES, lenders={"bundler3": asking})
+    fee = BOUGHT * 5 // 10_000
+    sold = Amount(SOLD + SOLD // 1_000)
+
+    def sent(fee: int) -> tuple[Call, ...]:
+        moves = (replace(APPROVE, amount=sold), replace(FLASH, sold=sold, fee=Amount(fee)))
+        return encode_moves(moves, venues, POSITION, Plain(OWNER), DEADLINE)
+
+    allowed = allow_list(venues, [WETH, USDC, DAI], Plain(OWNER))
+    policy.check(sent(fee), BLOCK.chain_id, grant(), allowed, venues.grounds(POSITION))
+    with pytest.raises(PolicyError, match="beyond its loan"):
+        policy.check(sent(fee + 2), BLOCK.chain_id, grant(), allowed, venues.grounds(POSITION))
+    assert "beyond its loan" in why(sent(fee)), "whose table names no fee"

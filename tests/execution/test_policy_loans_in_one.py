@@ -52,21 +52,21 @@ SECOND = replace(FLASH, route=TO_DAI, sold=Amount(SOLD // 2), bought=Amount(DAI_
 BOTH = replace(FLASH, by_permit=True).before(SECOND)
 
 
-def second(*, receiver: Address = GENERAL, owner: Address = OWNER) -> Inner:
+def second(*, receiver: Address = ADAPTER, owner: Address = OWNER) -> Inner:
     """The second loan, with what a test changes in it."""
     sale = encode_sale(UNISWAP, TO_DAI, DAI_BOUGHT, receiver, DEADLINE)
     inner = [
         hand_on(GENERAL, DAI, ADAPTER, DAI_BOUGHT),
         repay(AT, DAI, ALL, owner),
-        hand_on(ADAPTER, DAI, GENERAL, ALL),
         pull(AT, A_WETH, ADAPTER, SOLD // 2),
         redeem(AT, WETH, SALE.to),
         Inner(sale.to, sale.data),
+        hand_on(ADAPTER, DAI, GENERAL, DAI_BOUGHT),
     ]
     return flash_loan(AT, DAI, DAI_BOUGHT, inner)
 
 
-REST = hand_on(GENERAL, DAI, OWNER, ALL)
+REST = hand_on(ADAPTER, DAI, OWNER, ALL)
 
 
 def bundle(*more: Inner, amount: int = SOLD + SOLD // 2, lead: Sequence[Inner] = ()) -> tuple[Call, ...]:
@@ -96,7 +96,7 @@ def test_each_loan_of_one_call_is_seen_by_itself() -> None:
 
 ATTACKS = {
     "the second rest left behind": (lambda: bundle(second(), SWEEP), "anybody may take it"),
-    "the second sale's money to a stranger": (lambda: bundle(second(receiver=STRANGER), SWEEP, REST), "gives back"),
+    "the second sale's money to a stranger": (lambda: bundle(second(receiver=STRANGER), SWEEP, REST), "passes on"),
     "the second repays a stranger's debt": (lambda: bundle(second(owner=STRANGER), SWEEP, REST), "is not the owner"),
     "the permit is for more than both": (
         lambda: bundle(second(), SWEEP, REST, amount=2 * SOLD),

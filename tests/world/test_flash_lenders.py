@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+
 import pytest
 from scenes import ETHER, Scene
 from test_flash import endangered, left
@@ -84,3 +87,89 @@ def test_a_lender_that_is_paid_back_by_nobody_keeps_what_it_lent(scene: Scene) -
     assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
     assert scene.world.balance("USDC", scene.world.addresses["bundler"]["lender"]) == held
     assert scene.world.balance("WETH", scene.owner) < ETHER
+
+
+NINE_BPS = 9 * 10**14
+BOUND = "most_fee_bps = 15"
+
+
+def asking(scene: Scene, *, rate: int = NINE_BPS, bound: str = BOUND) -> Contract:
+    """A lender that asks a share, in a table that says how much it may ask."""
+    world = scene.world
+    lender = tolled(scene)
+    world.chain.send(lender.functions.setRate(rate), world.role("admin"))
+    scene.write()
+    file = scene.folder / "network.toml"
+    text = file.read_text()
+    assert text.count("[bundler3]\n") == 1
+    file.write_text(text.replace("[bundler3]\n", f"[bundler3]\n{bound}\n"))
+    return lender
+
+
+@pytest.mark.parametrize("price", ["2106.02", "1922.89", "1803.86"])
+def test_a_fee_within_its_bound_is_paid_and_the_target_is_reached(scene: Scene, price: str) -> None:
+    """One transaction, also below liquidation: the lender has its fee to the unit, and nothing lies in a hand."""
+    endangered(scene, price)
+    lender, world = asking(scene), scene.world
+    held, before = world.balance("USDC", lender.address), scene.nonce()
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert scene.nonce() == before + 1
+    (flash,) = [s for s in row["plan"]["steps"] if "lender" in s]
+    lent = int(Decimal(flash["bought"]) * 10**6)
+    assert world.balance("USDC", lender.address) == held + -(-lent * NINE_BPS // 10**18)
+    assert scene.health() == pytest.approx(1.6, rel=5e-3)
+    assert set(left(scene).values()) == {0}
+
+
+def test_a_fee_beyond_its_bound_is_named_and_rounds_are_tried(scene: Scene) -> None:
+    """The owner has said what a loan may cost."""
+    endangered(scene, "1803.86")
+    asking(scene, rate=2 * NINE_BPS)
+    code, row = scene.once("--live")
+    assert code == 3
+    assert "most_fee_bps" in json.dumps(row["decision"]), row["decision"]
+
+
+def test_an_agreed_fee_that_rises_until_mining_undoes_all_and_is_agreed_anew(scene: Scene) -> None:
+    """First in the block that was to have the bundle: nothing half done; the next plan pays the new fee, within the
+    bound.
+    """
+    endangered(scene, "2106.02")
+    world, lender = scene.world, asking(scene)
+    supplied = world.supplied("WETH", scene.owner)
+    world.rpc("evm_setAutomine", False)
+    with scene.running("--live") as keeper:
+        pending(scene)
+        data = lender.encode_abi("setRate", [NINE_BPS * 4 // 3])
+        world.w3.eth.send_transaction({
+            "from": Web3.to_checksum_address(world.role("admin")), "to": lender.address, "data": data, "gas": 100_000,
+            "maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**12,
+        })  # fmt: skip
+        world.rpc("evm_mine")
+        assert world.supplied("WETH", scene.owner) >= supplied, "nothing half done"
+        world.rpc("evm_setAutomine", True)
+        keeper.wait_for('"kind": "restored"', 120)
+    assert scene.health() == pytest.approx(1.6, rel=5e-3)
+    assert set(left(scene).values()) == {0}
+
+
+def test_an_agreed_fee_that_falls_until_mining_leaves_the_rest_to_the_owner(scene: Scene) -> None:
+    """What the lender does not take lies where anybody may take it for the time of the bundle, and no longer."""
+    endangered(scene, "2106.02")
+    world, lender = scene.world, asking(scene)
+    world.rpc("evm_setAutomine", False)
+    with scene.running("--live") as keeper:
+        pending(scene)
+        data = lender.encode_abi("setRate", [0])
+        world.w3.eth.send_transaction({
+            "from": Web3.to_checksum_address(world.role("admin")), "to": lender.address, "data": data, "gas": 100_000,
+            "maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**12,
+        })  # fmt: skip
+        held = world.balance("USDC", lender.address)
+        world.rpc("evm_mine")
+        world.rpc("evm_setAutomine", True)
+        keeper.wait_for('"kind": "restored"', 120)
+    assert world.balance("USDC", lender.address) == held, "no fee was taken"
+    assert scene.health() == pytest.approx(1.6, rel=5e-3)
+    assert set(left(scene).values()) == {0}

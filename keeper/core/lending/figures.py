@@ -198,29 +198,46 @@ def sold(account: Loan, sell: Address, buy: Address, sale: Sale) -> Loan:
     return after(after(account, sell, supply=-sale.sold), buy, debt=-sale.bought)
 
 
+Fee = Callable[[int], int]
+"""What it costs to have so much before the sale: a lender takes it out of what the sale brings. Monotone."""
+
+
+def no_fee(lent: int) -> int:
+    """Return nothing: what is sold first costs nothing to have."""
+    del lent
+    return 0
+
+
 def deleverage_to_reach(
-    account: Loan, sell: Address, repay: Address, goal: Goal, shortfall: Bps, limit: int
+    account: Loan, sell: Address, repay: Address, goal: Goal, shortfall: Bps, limit: int, fee: Fee = no_fee
 ) -> Sale | None:
     """Return the smallest sale of collateral that repays enough debt, the sale losing at most ``shortfall``.
 
-    ``limit`` bounds the repaid amount. None when even the largest sale does not reach the goal.
+    ``limit`` bounds the repaid amount; the sale pays its ``fee`` too. None when even the largest sale does not reach
+    the goal.
     """
-    most = deleverage_most(account, sell, repay, shortfall, limit)
+    most = deleverage_most(account, sell, repay, shortfall, limit, fee)
     low, high = account.of(sell), account.of(repay)
 
     def sale(bought: int) -> Sale:
-        return Sale(sale_cost(low, high, bought, shortfall), Amount(bought))
+        return Sale(sale_cost(low, high, bought + fee(bought), shortfall), Amount(bought))
 
     found = smallest(0, most.bought, lambda bought: goal(figures(sold(account, sell, repay, sale(bought)))))
     return None if found is None else sale(found)
 
 
-def deleverage_most(account: Loan, sell: Address, repay: Address, shortfall: Bps, limit: int) -> Sale:
+def deleverage_most(
+    account: Loan, sell: Address, repay: Address, shortfall: Bps, limit: int, fee: Fee = no_fee
+) -> Sale:
     """Return the largest sale the collateral, the debt and ``limit`` allow."""
     collateral, debt = account.of(sell), account.of(repay)
-    most = min(limit, debt.borrowed)
-    bought = largest(0, most, lambda b: sale_cost(collateral, debt, b, shortfall) <= collateral.supplied)
-    return Sale(sale_cost(collateral, debt, bought or 0, shortfall), Amount(bought or 0))
+    bought = largest_sale(collateral, debt, min(limit, debt.borrowed), shortfall, collateral.supplied, fee)
+    return Sale(sale_cost(collateral, debt, bought + fee(bought), shortfall), bought)
+
+
+def largest_sale(sell: Holding, buy: Holding, most: int, shortfall: Bps, room: int, fee: Fee = no_fee) -> Amount:
+    """Return the most, up to ``most``, that can be repaid, its fee paid too, by giving at most ``room``."""
+    return Amount(largest(0, most, lambda b: sale_cost(sell, buy, b + fee(b), shortfall) <= room) or 0)
 
 
 def leverage_to_reach(

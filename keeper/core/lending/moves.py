@@ -116,8 +116,9 @@ class SalePart:
 class Flash:
     """Repay with a loan of the same call, take collateral out, sell it, give the loan back: one call, all or nothing.
 
-    ``bought`` is borrowed and repaid (no more than is owed), and the least that the sale must bring; ``sold`` is the
-    collateral that leaves, all of which is sold. What is left goes to the owner's wallet, in the debt's asset.
+    ``bought`` is borrowed and repaid (no more than is owed); with its ``fee`` that is the least that the sale must
+    bring. ``sold`` is the collateral that leaves, all of which is sold. What is left goes to the owner's wallet, in the
+    debt's asset.
     """
 
     lender: str
@@ -128,9 +129,11 @@ class Flash:
     by_permit: bool = False
     """Whether the lender's adapter is approved by the owner's signature within the call, and by nothing before it."""
     beside: SalePart | None = None
-    """What of the sale goes another way: a part of ``sold`` and ``bought``, where two pools ask less than one."""
+    """What of the sale goes another way: a part of ``sold`` and ``due``, where two pools ask less than one."""
     then: tuple[Flash | Withdraw, ...] = ()
     """Loans that the same call takes after this one, of the same lender; and last what then leaves whole."""
+    fee: Amount = Amount(0)  # noqa: RUF009 - a number
+    """The most that the lender may take beyond what it lent; what it does not take is the owner's."""
 
     @property
     def left_whole(self) -> tuple[Address, ...]:
@@ -155,11 +158,16 @@ class Flash:
         return replace(self, then=(*self.then, other.alone, *other.then))
 
     @property
+    def due(self) -> Amount:
+        """What the lender is owed at the end: the loan and its fee."""
+        return Amount(self.bought + self.fee)
+
+    @property
     def parts(self) -> tuple[SalePart, ...]:
         """Each way that the sale goes, the first with what is left of it."""
         if self.beside is None:
-            return (SalePart(self.route, self.sold, self.bought),)
-        sold, bought = self.sold - self.beside.sold, self.bought - self.beside.bought
+            return (SalePart(self.route, self.sold, self.due),)
+        sold, bought = self.sold - self.beside.sold, self.due - self.beside.bought
         return SalePart(self.route, Amount(sold), Amount(bought)), self.beside
 
 

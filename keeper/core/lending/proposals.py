@@ -9,6 +9,7 @@ from keeper.core.actions import Action
 from keeper.core.decide import Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.metrics import CLOSED, EXITED, meets
 from keeper.core.lending.moves import Move, Redeem, gas_of
 from keeper.core.lending.outlook import fall_of
@@ -18,7 +19,7 @@ from keeper.core.lending.rules import LendingIntent
 from keeper.core.pace import BLOCKS
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Wallet
-from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Usd, Wad, Wei, mul_div_up
+from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wad, Wei, mul_div_down, mul_div_up
 
 ATOMIC_FLOOR = Wad(WAD + 5 * WAD // 10_000)
 """1.0005: no step of one transaction comes down to less. The protocol refuses 1 itself."""
@@ -35,7 +36,7 @@ NO_TOLL = Wei(0)
 
 @dataclass(frozen=True, slots=True)
 class LoanOffer:
-    """A lender for the time of one transaction, for no fee, and what it has of each asset now."""
+    """A lender for the time of one transaction, what it has of each asset now, and what that costs."""
 
     lender: str
     there: Mapping[Address, Amount]
@@ -47,6 +48,19 @@ class LoanOffer:
     """Whether the owner has let it act already: that is his, and stays as it is."""
     by_wallet: bool = False
     """Whether the account itself repays, takes out and sells within the call: it approves these, not the lender."""
+    fees: Mapping[Address, LoanFee] = field(default_factory=dict)
+    """By asset; of what is not in it a loan is for nothing."""
+    most_fee: Bps = Bps(0)  # noqa: RUF009 - a number
+    """The most of a loan that its owner has it cost."""
+
+    def fee(self, asset: Address, lent: int) -> Amount:
+        """Return what a loan costs, from above."""
+        of = self.fees.get(asset)
+        return Amount(0) if of is None else of.of(lent)
+
+    def is_dear(self, asset: Address, lent: int) -> bool:
+        """Return whether a loan costs more than its owner has it cost."""
+        return self.fee(asset, lent) > mul_div_down(lent, self.most_fee, BPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +163,7 @@ class Rejected:
 
 
 Builder = Callable[[LendingIntent, Means, PlanTerms], Iterator[Proposal | Rejected]]
-Asking = Callable[[LendingIntent, Means], Iterator[QuoteRequest]]
+Asking = Callable[[LendingIntent, Means, PlanTerms], Iterator[QuoteRequest]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -13,4 +13,4 @@ def quotes_needed(intent: LendingIntent, state: Means, terms: PlanTerms) -> tupl
     if not terms.signer_is_owner:
         return ()
     asked = [asks for action in intent.actions if (asks := ACTIONS[action.key].asks) is not None]
-    return tuple(request for asks in asked for request in asks(intent, state) if request.bought)
+    return tuple(request for asks in asked for request in asks(intent, state, terms) if request.bought)

@@ -118,7 +118,7 @@ def _fitted(
     if figures.health_factor < min(floor, intent.assessment.figures.health_factor):
         raise OutOfBoundsError("it would end below the floor")
     check_pools(prepared.plan, watched, snapshot.also)
-    check_lent(prepared.plan, snapshot.lendable)
+    check_lent(prepared.plan, snapshot.lendable, snapshot.loan_fees)
     plan = replace(prepared.plan, intent=intent, before=intent.assessment.figures, projected=figures)
     if gas_needed(plan, block.base_fee, engine.fees.last_toll, is_atomic=is_atomic) > wallet.native:
         raise OutOfBoundsError("the signer may not be able to pay for the gas")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.tolls import Toll
 from keeper.core.decide import Hold
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.moves import gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
 from keeper.core.lending.proposals import LoanOffer, Means, PlanTerms
@@ -15,14 +16,14 @@ from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Wallet
-from keeper.core.units import UINT256_MAX, Address, Wei, gwei_text, wei_text
+from keeper.core.units import UINT256_MAX, Address, Amount, Wei, gwei_text, wei_text
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
 from keeper.engine.lending.preflight import Prepared, carrier_of, try_plan
 from keeper.engine.trials import Tried, first_that_works
 from keeper.execution.carriers import Carrier
 from keeper.execution.rehearsal import Refused
-from keeper.venues.ports import ReadFailedError
+from keeper.venues.ports import Lender, ReadFailedError
 
 SHARES = (1, 2, 4)
 """Parts of what a trade wants that are tried beside others in the same pool."""
@@ -120,14 +121,23 @@ def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent, carrier
     return tuple(
         LoanOffer(
             name,
-            there,
+            _named(there, known[name], snapshot.loan_fees.get(name, {})),
             permits,
             entrusted=known[name].agent(venues.market) is not None,
             by_wallet=known[name].spender is None,
+            fees=snapshot.loan_fees.get(name, {}),
+            most_fee=known[name].most_fee,
         )
         for name, there in snapshot.lendable.items()
         if name in known
     )
+
+
+def _named(
+    there: Mapping[Address, Amount], lender: Lender, fees: Mapping[Address, LoanFee]
+) -> Mapping[Address, Amount]:
+    """Return what a lender has of assets whose fee it names; one that is taken to ask nothing names none."""
+    return {asset: has for asset, has in there.items() if asset in fees} if lender.most_fee else there
 
 
 def gas_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei:

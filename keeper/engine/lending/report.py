@@ -158,6 +158,8 @@ def _move(move: Move, reserves: dict[Address, Holding]) -> Data:
     if isinstance(move, Swap | Flash):
         given, got = reserves[move.route.tokens[0]], reserves[move.route.tokens[-1]]
         lent: Data = {"lender": move.lender} if isinstance(move, Flash) else {}
+        if isinstance(move, Flash) and move.fee:
+            lent["loan_fee"] = decimal_of(move.fee, got.decimals)
         if isinstance(move, Flash) and move.beside is not None:
             lent["ways"] = [
                 {

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.moves import Flash, Repay, Swap, Withdraw
 from keeper.core.reasons import Reason
-from keeper.core.units import Address, Amount
+from keeper.core.units import Address, Amount, Bps
 from keeper.venues.balancer_v3.calls import encode_loan, encode_return, encode_unlock
 from keeper.venues.balancer_v3.effects import vault_decoder
 from keeper.venues.balancer_v3.vault import discover_faults, reserves_probe
+from keeper.venues.contracts.flash_fee import NOTHING, fee_probe
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Borrower, Discovery, Exchange, LendingMarket, Probe
 
@@ -26,6 +28,7 @@ class Vault:
 
     name: str
     vault: Address
+    most_fee: Bps = Bps(0)  # noqa: RUF009 - a number
 
     refusals: ClassVar[Mapping[str, Reason]] = {
         "BalanceNotSettled": Reason.LENDER_REFUSED,
@@ -58,8 +61,12 @@ class Vault:
         return (yield from discover_faults(self.vault))
 
     def there_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, Amount]]:
-        """Return the probe of its reserves: it lends all of them, for nothing."""
+        """Return the probe of its reserves: it lends all of them."""
         return reserves_probe(self.vault, assets)
+
+    def fee_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, LoanFee]]:
+        """Return the probe of what it says it asks: Balancer's own asks nothing."""
+        return fee_probe(self.vault, assets) if self.most_fee else NOTHING
 
     def encode(
         self,
@@ -90,7 +97,7 @@ class Vault:
                 )
                 for part in flash.parts
             ),
-            *encode_return(self.vault, owed, amount),
+            *encode_return(self.vault, owed, flash.due),
         )
         return encode_unlock(self.vault, borrower.call_back(inner), purpose)
 
@@ -99,4 +106,4 @@ class Vault:
     ) -> Mapping[Address, Decoder]:
         """Return what an account's calls to the vault do."""
         del market, exchanges
-        return {self.vault: vault_decoder(self.vault, account)}
+        return {self.vault: vault_decoder(self.vault, account, self.most_fee)}

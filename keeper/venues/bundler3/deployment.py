@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.core.units import Address, Amount
+from keeper.core.units import Address, Amount, Bps
 from keeper.venues.codec.abi import address, load
 from keeper.venues.ports import Answer, Discovery, Probe
 
@@ -25,6 +25,8 @@ class BundlerDeployment:
     """Morpho: lends what it holds, for no fee."""
     market_adapter: Address
     """Speaks to the one lending market."""
+    most_fee: Bps = Bps(0)  # noqa: RUF009 - a number
+    """The most of a loan that the lender may take beyond it."""
 
 
 def discover_faults(

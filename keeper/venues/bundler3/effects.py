@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from keeper.core.units import UINT256_MAX, Address
+from keeper.core.units import BPS, UINT256_MAX, Address, mul_div_up
 from keeper.venues.bundler3.deployment import BundlerDeployment
 from keeper.venues.codec.calldata import Signature, refuse, signature
 from keeper.venues.codec.hashes import keccak
@@ -101,7 +101,8 @@ def _loan(
     (calls,) = _REENTER.read(_REENTER.selector + inner)
     yield Lends(token, amount, at.general_adapter), may_fail
     yield from _opened(calls, at, leaves, depth + 1, may_fail=may_fail)
-    yield Returns(token, amount, at.general_adapter), may_fail
+    fee = None if at.market_adapter == at.general_adapter else mul_div_up(amount, at.most_fee, BPS)
+    yield Returns(token, amount, at.general_adapter, fee), may_fail
 
 
 def _leaves(at: BundlerDeployment, reach: Reach) -> Mapping[Address, Leaf]:

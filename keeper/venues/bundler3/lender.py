@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.moves import Flash, loans
 from keeper.core.lending.position import LendingPosition
 from keeper.core.reasons import Reason
-from keeper.core.units import Address, Amount
+from keeper.core.units import Address, Amount, Bps
 from keeper.venues.bundler3.calls import ALL, Inner, encode_bundle, flash_loan, hand_on, pull, redeem, repay
 from keeper.venues.bundler3.deployment import BundlerDeployment, discover_faults, lent_probe
 from keeper.venues.bundler3.effects import Reach, bundle_decoder
+from keeper.venues.contracts.flash_fee import NOTHING, fee_probe
 from keeper.venues.contracts.permit import encode_permit
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Agency, Borrower, Discovery, Exchange, LendingMarket, Permit, Probe
@@ -31,6 +33,7 @@ class Bundler:
     general_adapter: Address
     lender: Address
     adapters: Mapping[str, Address]
+    most_fee: Bps = Bps(0)  # noqa: RUF009 - a number
 
     @property
     def spender(self) -> Address:
@@ -64,8 +67,12 @@ class Bundler:
         return (yield from discover_faults(self.bundler, self.general_adapter, self.lender, self.adapters))
 
     def there_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, Amount]]:
-        """Return the probe of what the lender holds: it lends all of it, for nothing."""
+        """Return the probe of what the lender holds: it lends all of it."""
         return lent_probe(self.lender, assets)
+
+    def fee_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, LoanFee]]:
+        """Return the probe of what the lender says it asks."""
+        return fee_probe(self.lender, assets) if self.most_fee else NOTHING
 
     def encode(
         self,
@@ -93,6 +100,7 @@ class Bundler:
         # moved from the owner to himself: a liquidator who was first in the block leaves less, and all is undone
         asked = [pull(at, receipts[asset], owner, least) for asset, least in borrower.insists.items()]
         made = [self._loan(loan, at, receipts[loan.route.tokens[0]], exchanges, owner, deadline) for loan in lent]
+        made += _not_taken(lent, at, owner)
         whole = [step for asset in flash.left_whole for step in _left(asset, receipts[asset], at, owner)]
         ends = [_ended(receipts[asset], owner, at.general_adapter, permit) for asset, permit in borrower.ends.items()]
         return encode_bundle(self.bundler, (*lead, *asked, *made, *whole, *ends), purpose)
@@ -106,14 +114,14 @@ class Bundler:
         owner: Address,
         deadline: int,
     ) -> Inner:
-        """Return one loan. Where the lender takes it back from lies what was lent and no more: no fee can be taken."""
+        """Return one loan. Where the lender takes it back from lies what was lent and its fee, and no more."""
         owed = loan.route.tokens[-1]
         inner = (
             hand_on(at.general_adapter, owed, at.market_adapter, loan.bought),
             repay(at, owed, ALL, owner),
             pull(at, receipt, at.market_adapter, loan.sold),
             *_sold(loan, exchanges, at, deadline),
-            hand_on(at.market_adapter, owed, at.general_adapter, loan.bought),
+            hand_on(at.market_adapter, owed, at.general_adapter, loan.due),
             hand_on(at.market_adapter, owed, owner, ALL),
         )
         return flash_loan(at, owed, loan.bought, inner)
@@ -134,7 +142,7 @@ class Bundler:
         return self._of(self.adapters[market.name.upper()])
 
     def _of(self, adapter: Address) -> BundlerDeployment:
-        return BundlerDeployment(self.bundler, self.general_adapter, self.lender, adapter)
+        return BundlerDeployment(self.bundler, self.general_adapter, self.lender, adapter, self.most_fee)
 
     def _by_agent(
         self,
@@ -152,7 +160,7 @@ class Bundler:
         """
         at, position, lent = self._of(agent), borrower.position, loans([flash])
         made = [_acting(loan, agency, at, exchanges, position, deadline) for loan in lent]
-        owed = dict.fromkeys(loan.route.tokens[-1] for loan in lent)
+        owed = dict.fromkeys(x.route.tokens[-1] for x in lent if x.fee or at.market_adapter == at.general_adapter)
         rest = [hand_on(at.general_adapter, token, position.owner, ALL) for token in owed]
         if borrower.words is None:
             return [*made, *rest]
@@ -168,13 +176,18 @@ def _acting(
     position: LendingPosition,
     deadline: int,
 ) -> Inner:
+    """Return one loan. An agent of its own keeps what the sale brings, and hands the lender what it is owed alone.
+
+    Where there is none the lender is the market itself: whoever has all of a position is trusted with the rest.
+    """
     owed, general, agent = loan.route.tokens[-1], at.general_adapter, at.market_adapter
     is_other = agent != general
     inner = [
         *([hand_on(general, owed, agent, loan.bought)] if is_other else []),
         Inner(agent, agency.encode_repay(loan.bought, position)),
-        *([hand_on(agent, owed, general, ALL)] if is_other else []),
         *_released(loan, exchanges, agency, at, deadline),
+        *([hand_on(agent, owed, general, loan.due)] if is_other else []),
+        *([hand_on(agent, owed, position.owner, ALL)] if is_other else []),
     ]
     return flash_loan(at, owed, loan.bought, inner)
 
@@ -185,9 +198,15 @@ def _released(
     """Yield the sale, part by part: taken out to its exchange, and all of it sold there."""
     for part in loan.parts:
         exchange = exchanges[part.route.exchange]
-        sale = exchange.encode_sale(part.route, part.bought, at.general_adapter, deadline)
+        sale = exchange.encode_sale(part.route, part.bought, at.market_adapter, deadline)
         yield Inner(at.market_adapter, agency.encode_release(part.route.tokens[0], part.sold, exchange.spender))
         yield Inner(sale.to, sale.data)
+
+
+def _not_taken(lent: Sequence[Flash], at: BundlerDeployment, owner: Address) -> Iterator[Inner]:
+    """Yield what brings home of each fee what the lender did not take."""
+    for asset in dict.fromkeys(loan.route.tokens[-1] for loan in lent if loan.fee):
+        yield hand_on(at.general_adapter, asset, owner, ALL)
 
 
 def _left(asset: Address, receipt: Address, at: BundlerDeployment, owner: Address) -> tuple[Inner, Inner]:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.moves import Flash
 from keeper.core.lending.position import LendingPosition
 from keeper.core.reasons import Reason
-from keeper.core.units import Address, Amount
+from keeper.core.units import Address, Amount, Bps
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports.agency import Mandate
 from keeper.venues.ports.exchanges import Exchange
@@ -84,6 +85,13 @@ class Lender(Protocol):
 
     def there_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, Amount]]:
         """Return the probe of how much it can lend of each asset now; what cannot be read is not there."""
+
+    @property
+    def most_fee(self) -> Bps:
+        """The most of a loan that it may cost; with nothing it is asked about none, and gets none."""
+
+    def fee_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, LoanFee]]:
+        """Return the probe of what loans cost now; what is not in it, of a lender that may ask, is not lent."""
 
     def encode(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.actions.flash import by_loan
+from keeper.core.lending.actions.flash import by_loan, dearest_fee
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed, same_asset_repayments
 from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
 from keeper.core.lending.figures import Loan, Sale
@@ -216,12 +216,15 @@ def _has_debt(account: Loan) -> bool:
     return any(h.borrowed for h in account.holdings)
 
 
-def _asks(intent: LendingIntent, state: Means) -> Iterator[QuoteRequest]:
-    """Yield the sale of each pair, whole: what may have to get out of the way first takes a larger one."""
+def _asks(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[QuoteRequest]:
+    """Yield the sale of each pair, whole: what may have to get out of the way first takes a larger one, and so does a
+    lender's fee.
+    """
     for pair in sale_pairs(intent, state.account):
         bare = replace(state, account=without_stuck(intent, state.account, pair))
-        sale = sale_wanted(pair, intent, bare, UINT256_MAX)
-        yield QuoteRequest(pair.sell.asset, pair.buy.asset, sale.bought)
+        fee = dearest_fee(terms.offers, pair.buy.asset)
+        sale = sale_wanted(pair, intent, bare, UINT256_MAX, fee)
+        yield QuoteRequest(pair.sell.asset, pair.buy.asset, Amount(sale.bought + fee(sale.bought)))
 
 
 DELEVERAGE = LendingAction(

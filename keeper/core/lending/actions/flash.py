@@ -13,7 +13,7 @@ from keeper.core.actions import Action
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed
 from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
-from keeper.core.lending.figures import Loan, Sale
+from keeper.core.lending.figures import Fee, Loan, Sale, no_fee
 from keeper.core.lending.moves import ANOTHER_WAY, MARKET, Approve, Flash, SalePart
 from keeper.core.lending.openings import Opening
 from keeper.core.lending.pairs import Pair, largest_within, sale_pairs
@@ -39,7 +39,7 @@ from keeper.core.lending.proposals import (
 from keeper.core.lending.quotes import Quote
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, WAD, Amount, Usd, mul_div_up, ratio_text
+from keeper.core.units import BPS, WAD, Address, Amount, Usd, largest, mul_div_up, ratio_text
 
 LEAST_SAVED = 8
 """Basis points of a sale that two pools must save: for less no second one is brought in, however cheap gas is."""
@@ -72,9 +72,38 @@ def by_loan(
 
 
 def _several(pair: Pair, offers: Sequence[LoanOffer]) -> tuple[LoanOffer, ...]:
-    """Return who lends anything of the debt's asset, the largest first; permits are for one loan."""
-    lending_it = [replace(offer, takes_permits=False) for offer in offers if offer.there.get(pair.buy.asset)]
-    return tuple(sorted(lending_it, key=lambda offer: -offer.there[pair.buy.asset]))
+    """Return who lends anything of the debt's asset, the cheapest first, then the largest; permits are for one loan."""
+    owed = pair.buy.asset
+    lending_it = [
+        replace(offer, takes_permits=False)
+        for offer in offers
+        if offer.there.get(owed) and not offer.is_dear(owed, offer.there[owed])
+    ]
+    return tuple(sorted(lending_it, key=lambda o: (o.fee(owed, o.there[owed]) * WAD // o.there[owed], -o.there[owed])))
+
+
+def _lent(offers: Sequence[LoanOffer], asset: Address, amount: int) -> Iterator[tuple[LoanOffer, Amount, Amount]]:
+    """Yield what each lends of an amount, in their order, and its fee."""
+    for offer in offers:
+        part = min(amount, offer.there.get(asset, Amount(0)))
+        if part:
+            yield offer, Amount(part), offer.fee(asset, part)
+            amount -= part
+
+
+def fee_of(offers: Sequence[LoanOffer], asset: Address) -> Fee:
+    """Return what loans of an asset cost in all, by how much is lent."""
+    if not any(asset in offer.fees for offer in offers):
+        return no_fee
+    return lambda amount: sum(fee for _, _, fee in _lent(offers, asset, amount))
+
+
+def dearest_fee(offers: Sequence[LoanOffer], asset: Address) -> Fee:
+    """Return the most that a loan of an asset costs at any lender that is not too dear."""
+    asking = [offer for offer in offers if asset in offer.fees]
+    if not asking:
+        return no_fee
+    return lambda amount: max((o.fee(asset, amount) for o in asking if not o.is_dear(asset, amount)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +112,15 @@ class _Sized:
 
     sale: Sale
     quote: Quote
+    fee: int = 0
+    """What all loans for it cost."""
     beside: SalePart | None = None
     """What of it goes another way."""
+
+    @property
+    def due(self) -> int:
+        """What the sale has to bring."""
+        return self.sale.bought + self.fee
 
 
 def _way(
@@ -114,7 +150,8 @@ def _sized(
     for way in (pair.sell.room.withdraw, pair.buy.room.repay):
         if isinstance(way, Barred):
             return Rejected("", way.reason, way.detail)
-    there = sum(offer.there.get(pair.buy.asset, Amount(0)) for offer in offers)
+    owed = pair.buy.asset
+    there, fee = sum(offer.there.get(owed, Amount(0)) for offer in offers), fee_of(offers, owed)
     if not there:
         names = ", ".join(offer.lender for offer in offers) or "nobody"
         return Rejected("", Reason.LENDER_SHORT, f"{names} has no {pair.buy.symbol} now")
@@ -125,31 +162,41 @@ def _sized(
     fair = largest_within(pair, state, terms, slippage)
     room = withdraw_room(pair.sell, intent, state.account)
     limited = replace(state, left_usd=left)
-    sale = sale_wanted(pair, intent, limited, min(fair, there))
+    most = min(fair, there)
+    if fee is not no_fee:
+        most = largest(0, most, lambda b: b + fee(b) <= fair) or 0
+    sale = sale_wanted(pair, intent, limited, most, fee)
     if sale.sold > room:
-        sale = sale_wanted(pair, intent, limited, sale.bought * room // sale.sold)
-    quote = terms.quotes.best(pair.sell.asset, pair.buy.asset, sale.bought)
+        most = lending.largest_sale(pair.sell, pair.buy, sale.bought, slippage, room, fee)
+        sale = sale_wanted(pair, intent, limited, most, fee)
+    asked = fee(sale.bought)
+    dear = [offer.lender for offer, part, _ in _lent(offers, owed, sale.bought) if offer.is_dear(owed, part)]
+    if dear:
+        what = f"{', '.join(dear)} asks {asked} for {sale.bought} of {pair.buy.symbol}, in its smallest units"
+        return Rejected("", Reason.LENDER_DEAR, what)
+    quote = terms.quotes.best(pair.sell.asset, owed, sale.bought + asked)
     if quote is None or not sale.sold:
         why = Reason.POOL_TOO_THIN if not fair else Reason.LIQUIDITY_SHORT if not room else Reason.NOTHING_HELPS
         return Rejected("", why, f"nothing within {slippage} bps of the oracle" if not fair else pair.sell.symbol)
     if any(offer.by_wallet for offer in offers) or len(offers) > 1:
-        return _Sized(sale, quote)  # what is approved and taken back is for one exchange
-    return _two_ways(pair, sale, quote, terms)
+        return _Sized(sale, quote, asked)  # what is approved and taken back is for one exchange
+    return _two_ways(pair, _Sized(sale, quote, asked), terms)
 
 
-def _two_ways(pair: Pair, sale: Sale, quote: Quote, terms: PlanTerms) -> _Sized:
+def _two_ways(pair: Pair, one: _Sized, terms: PlanTerms) -> _Sized:
     """Return the sale by two pools where that is cheaper by more than its gas, each at the worst price of the whole."""
+    sale, quote, due = one.sale, one.quote, one.due
     gas = Usd(mul_div_up(ANOTHER_WAY * terms.fee_per_gas, terms.native_price, WAD))
     dearer = max(pair.sell.amount_down(gas), mul_div_up(quote.sold, LEAST_SAVED, BPS))
-    two = terms.quotes.split(pair.sell.asset, pair.buy.asset, sale.bought, dearer)
+    two = terms.quotes.split(pair.sell.asset, pair.buy.asset, due, dearer)
     if two is None:
-        return _Sized(sale, quote)
+        return one
     large, little = two
-    part = SalePart(little.route, Amount(sale.sold * little.bought // sale.bought), little.bought)
+    part = SalePart(little.route, Amount(sale.sold * little.bought // due), little.bought)
     if little.sold > part.sold or large.sold > sale.sold - part.sold:
-        return _Sized(sale, quote)
-    whole = replace(large, sold=Amount(large.sold + little.sold), bought=sale.bought)
-    return _Sized(sale, whole, part)
+        return one
+    whole = replace(large, sold=Amount(large.sold + little.sold), bought=Amount(due))
+    return replace(one, quote=whole, beside=part)
 
 
 def _after(account: Loan, pair: Pair, sale: Sale) -> Loan:
@@ -194,12 +241,10 @@ def _loans(pair: Pair, offers: Sequence[LoanOffer], found: _Sized, state: Means)
     Each repays, takes out and sells its own part, at the worst price that the whole may have.
     """
     sale, left = found.sale, found.sale
-    for offer in offers:
-        bought = min(left.bought, offer.there[pair.buy.asset])
-        if not bought:
-            return
-        sold = left.sold if bought == left.bought else min(left.sold, mul_div_up(sale.sold, bought, sale.bought))
-        loan = Flash(offer.lender, found.quote.route, Amount(sold), Amount(bought), offer.takes_permits, found.beside)
+    for offer, bought, fee in _lent(offers, pair.buy.asset, sale.bought):
+        sold = left.sold if bought == left.bought else min(left.sold, mul_div_up(sale.sold, bought + fee, found.due))
+        route, beside = found.quote.route, found.beside
+        loan = Flash(offer.lender, route, Amount(sold), bought, offer.takes_permits, beside, fee=fee)
         first, last = _approvals(loan, offer, state)
         before, account = (
             lending.health_factor(state.account),

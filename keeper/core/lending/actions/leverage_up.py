@@ -130,8 +130,9 @@ def _refuse_boost(pair: Pair) -> tuple[Reason, str] | None:
     return None if supply else (Reason.CAP_REACHED, pair.buy.symbol)
 
 
-def _asks(intent: LendingIntent, state: Means) -> Iterator[QuoteRequest]:
+def _asks(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[QuoteRequest]:
     """Yield the purchase of each pair."""
+    del terms
     for pair in boost_pairs(intent, state.account):
         deal = boost_wanted(pair, intent, state, UINT256_MAX)
         if deal:

@@ -269,11 +269,13 @@ def _worse(after: Loan, intent: LendingIntent, state: Means, terms: PlanTerms) -
     return ""
 
 
-def _asked_of_collateral(intent: LendingIntent, state: Means) -> Iterator[QuoteRequest]:
+def _asked_of_collateral(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[QuoteRequest]:
+    del terms
     yield from _asked(COLLATERAL, intent, state)
 
 
-def _asked_of_debt(intent: LendingIntent, state: Means) -> Iterator[QuoteRequest]:
+def _asked_of_debt(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[QuoteRequest]:
+    del terms
     yield from _asked(DEBT, intent, state)
 
 
