@@ -18,7 +18,8 @@ Data = dict[str, Any]
 DEFINITIONS = {
     "Probability of liquidation": "That the health factor falls to 1 within the time. The larger of two: prices that "
     "move without jumps (reflection principle with drift and interest; Karatzas & Shreve; arXiv 2505.08100), and "
-    "prices that jump as they did (Kou & Wang 2003). A loan of several assets counts by their shares now.",
+    "prices that jump as they did (Kou & Wang 2003). With several prices shares count as they are now and as they "
+    "would be where liquidation begins (Hasofer & Lind 1974, Breitung 1984): the rarer it is, the more the second.",
     "At updates": "The same where health counts only when the oracle speaks, by its mean time between updates "
     "(Broadie, Glasserman & Kou 1997).",
     "Paths": "The same by simulation of every price with its correlations, bridged: a check on the others.",

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.core.prices import Doubt
-from keeper.core.risk import barrier, kou, option
+from keeper.core.risk import barrier, option
 from keeper.core.risk.facing import Facing
 from keeper.core.risk.market import Market
 from keeper.core.risk.monte_carlo import Reached
 from keeper.core.risk.said import Document, money, rounded, said
 from keeper.core.risk.series import YEAR_S
-from keeper.core.risk.stance import Stance, probability, seen_by_oracle
+from keeper.core.risk.stance import Stance, moving, probability, seen_by_oracle, time_to, with_jumps
 from keeper.core.risk.tail import expected_shortfall_of, value_at_risk_of
 from keeper.core.units import DAY_S, WAD, Address, mul_div_up
 
@@ -77,17 +77,13 @@ def figures(of: Measured, market: Market, horizons_s: Sequence[int], drawn: Sequ
 def _probability(s: Stance | Doubt | None, horizon_s: int, drawn: Reached | None) -> Document:
     if not isinstance(s, Stance):
         return {"horizon_s": horizon_s, "used": said(s if isinstance(s, Doubt) else 0.0)}
-    jumping = None
-    if s.jumps is not None:
-        process = (kou.rising if s.is_owed else kou.falling)(s.distance, s.jumps, s.carry)
-        jumping = said(kou.reached(process, horizon_s))
     fall = barrier.level(0.05, s.drift, s.volatility, horizon_s)
     return {
         "horizon_s": horizon_s,
         "used": said(probability(s, horizon_s)),
-        "moving": said(barrier.reached(s.distance, s.drift, s.volatility, horizon_s)),
+        "moving": said(moving(s, horizon_s, s.distance)),
         "at_updates": said(seen_by_oracle(s, horizon_s)),
-        "jumping": jumping,
+        "jumping": said(with_jumps(s, horizon_s, s.distance)),
         "paths": None if drawn is None else {"probability": rounded(drawn.probability), "error": rounded(drawn.error)},
         "health_at_95": said(fall if isinstance(fall, Doubt) else math.exp(s.distance - fall)),
     }
@@ -96,7 +92,7 @@ def _probability(s: Stance | Doubt | None, horizon_s: int, drawn: Reached | None
 def _until(s: Stance | Doubt | None, q: float) -> float | Doubt | None:
     if not isinstance(s, Stance):
         return s
-    found = barrier.time_to(q, s.distance, s.drift, s.volatility)
+    found = time_to(s, q)
     return round(found) if isinstance(found, float) else found
 
 

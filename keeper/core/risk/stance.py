@@ -1,19 +1,21 @@
 """How a position's health hangs on prices: the logarithm of what secures it over what it owes, as one process. Pure.
 
 With one collateral and one debt, or one market, it is their prices' ratio, and the process exact. With several it is
-taken by their shares as they are now (tests hold it against paths of every price).
+taken by their shares twice: as they are now, which is right for what is probable, and as they would be where
+liquidation begins (``edge``), which is right for what is not. The rarer it is the more the second counts (tests hold
+it against paths of every price).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.core.lending.position import AccountFigures, LendingPosition
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
-from keeper.core.risk import barrier, kou
+from keeper.core.risk import barrier, edge, kou
 from keeper.core.risk.facing import CASH, Facing, of_loan, of_perp
 from keeper.core.risk.jumps import Jumps
 from keeper.core.risk.market import Market, Movement
@@ -21,6 +23,24 @@ from keeper.core.risk.volatility import unknown
 from keeper.core.units import INFINITE, WAD, Address
 
 NO_HISTORY = "no price history was read"
+_SEARCHES = 24
+"""Halvings of the logarithm of a time: to a millionth."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtEdge:
+    """How health moves where liquidation would begin, stretched so that it lies as far away as it does now."""
+
+    volatility: float
+    """As a share of that of now."""
+    drift: float
+    carry: float
+    weight: float
+    """How far health moves with the logarithm of the main driver's price."""
+    curved: float
+    """How many times as probable as the plane through the nearest place says."""
+    is_exact: bool
+    """Whether one driver alone matters, so that the shares of now say nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,8 @@ class Stance:
     """Whether the driver is owed: its rise is the danger."""
     restless: float = 0.0
     """How much the volatility of the main driver changes in a day, as the deviation of its logarithm."""
+    edge: AtEdge | None = None
+    """None where health moves there as it does here."""
 
 
 def stance(p: LendingPosition, market: Market | None) -> Stance | Doubt | None:
@@ -70,9 +92,43 @@ def of_balance(balance: Facing, market: Market, distance: float) -> Stance | Dou
     assert not isinstance(spread, Doubt) and not isinstance(up, Doubt) and not isinstance(down, Doubt)  # noqa: S101, PT018
     if spread <= 0:
         return unknown("nothing moves its health: what secures it and what it owes are one asset")
-    jumps, is_owed, main = _driven(weights, market)
+    driven = _driven(weights, market)
     drift = (down - up) / 2 + balance.carry
-    return Stance(distance, drift, math.sqrt(spread), balance.carry, main.every_s, jumps, is_owed, main.restless)
+    main, size = driven.main, math.sqrt(spread)
+    here = Stance(distance, drift, size, balance.carry, main.every_s, None, driven.is_owed, main.restless)
+    if len(ups) == len(downs) == 1:  # their ratio: shares never change
+        return replace(here, jumps=main.jumps) if driven.is_alone and driven.is_whole else here
+    there = None if not 0 < distance < math.inf else _at_edge(balance, market, distance, size, driven)
+    return replace(here, edge=there, jumps=main.jumps if there is not None and there.is_exact else None)
+
+
+def _at_edge(balance: Facing, market: Market, distance: float, volatility: float, driven: _Driven) -> AtEdge | None:
+    """Return how health moves where liquidation would begin; None where nothing is found that would bring it there."""
+    ups, downs = balance.shares
+    assets = [a for a in {**ups, **downs} if a != CASH]
+    sizes = [_size(a, market) for a in assets]
+    rows = [
+        [x * y * _known(a, b, market) for b, y in zip(assets, sizes, strict=True)]
+        for a, x in zip(assets, sizes, strict=True)
+    ]
+    of = edge.Sides([ups.get(a, 0.0) for a in assets], [downs.get(a, 0.0) for a in assets], distance)
+    found = edge.nearest(of, rows)
+    if found is None:
+        return AtEdge(1e-6, 0.0, 0.0, 1.0, 1.0, is_exact=True) if driven.is_alone else None
+    pull = sum(
+        w * v * c for w, row in zip(found.weights, rows, strict=True) for v, c in zip(found.weights, row, strict=True)
+    )
+    stretch = distance / (found.away * math.sqrt(pull))
+    drift = -sum(w * size**2 for w, size in zip(found.weights, sizes, strict=True)) / 2
+    main = sum(w for w, a in zip(found.weights, assets, strict=True) if market.drivers[a] == driven.name)
+    return AtEdge(
+        volatility=distance / found.away / volatility,
+        drift=stretch * (drift + balance.carry),
+        carry=stretch * balance.carry,
+        weight=stretch * abs(main),
+        curved=edge.curved(of, rows, found),
+        is_exact=driven.is_alone and main != 0 and (main < 0) == driven.is_owed,
+    )
 
 
 def distance_of(figures: AccountFigures) -> float:
@@ -86,36 +142,75 @@ def distance_of(figures: AccountFigures) -> float:
 def probability(of: Stance, horizon_s: float, distance: float | None = None) -> float | Doubt:
     """Return how probable liquidation is within a time: the larger of the path's chance and, with jumps, of theirs."""
     away = of.distance if distance is None else distance
-    moving = _moving(of, away, horizon_s)
-    if isinstance(moving, Doubt) or of.jumps is None:
+    moving, jumping = _restless(of, away, horizon_s), with_jumps(of, horizon_s, away)
+    if isinstance(moving, Doubt) or jumping is None or isinstance(jumping, Doubt):
         return moving
-    process = (kou.rising if of.is_owed else kou.falling)(away, of.jumps, of.carry)
-    jumping = kou.reached(process, horizon_s)
-    return moving if isinstance(jumping, Doubt) else max(moving, jumping)
+    return max(moving, jumping)
+
+
+def with_jumps(of: Stance, horizon_s: float, away: float) -> float | Doubt | None:
+    """Return the chance with the jumps of the one driver there is; None where none are known."""
+    if of.jumps is None:
+        return None
+    weight, carry = (1.0, of.carry) if of.edge is None else (of.edge.weight, of.edge.carry)
+    process = (kou.rising if of.is_owed else kou.falling)(away / weight, of.jumps, carry / weight)
+    return kou.reached(process, horizon_s)
 
 
 _NODES = ((-math.sqrt(3), 1 / 6), (0.0, 2 / 3), (math.sqrt(3), 1 / 6))
 """Gauss and Hermite's three: exact for what is a polynomial up to the fifth power."""
 
 
-def _moving(of: Stance, away: float, horizon_s: float) -> float | Doubt:
+def _restless(of: Stance, away: float, horizon_s: float) -> float | Doubt:
     """Return the path's chance over what volatility may become: it is lognormal itself (Hull & White 1987)."""
     if not of.restless:
-        return barrier.reached(away, of.drift, of.volatility, horizon_s)
+        return moving(of, horizon_s, away)
     total = 0.0
     for node, weight in _NODES:
-        factor = math.exp(node * of.restless)
-        drift = of.carry + (of.drift - of.carry) * factor**2
-        found = barrier.reached(away, drift, of.volatility * factor, horizon_s)
+        found = moving(of, horizon_s, away, math.exp(node * of.restless))
         if isinstance(found, Doubt):
             return found
         total += weight * found
     return min(1.0, total)
 
 
+def moving(of: Stance, horizon_s: float, away: float, factor: float = 1.0) -> float | Doubt:
+    """Return the path's chance at so many times the volatility of now.
+
+    With several prices it is that of the edge, drawn towards that of now by as much as it is probable.
+    """
+    drift = of.carry + (of.drift - of.carry) * factor**2
+    here = barrier.reached(away, drift, of.volatility * factor, horizon_s)
+    if of.edge is None or isinstance(here, Doubt):
+        return here
+    there_drift = of.edge.carry + (of.edge.drift - of.edge.carry) * factor**2
+    there = barrier.reached(away, there_drift, of.volatility * of.edge.volatility * factor, horizon_s)
+    if isinstance(there, Doubt) or of.edge.is_exact:
+        return there
+    there = min(1.0, there * of.edge.curved)
+    return there + there * (here - there)
+
+
 def seen_by_oracle(of: Stance, horizon_s: float) -> float | Doubt:
     """Return the same where health counts only when the oracle is updated, by its mean time between updates."""
-    return barrier.reached(barrier.farther(of.distance, of.volatility, of.every_s), of.drift, of.volatility, horizon_s)
+    return moving(of, horizon_s, barrier.farther(of.distance, of.volatility, of.every_s))
+
+
+def time_to(of: Stance, chance: float) -> float | Doubt | None:
+    """Return in how many seconds liquidation has a probability; None when not within a hundred years."""
+    if of.distance <= 0:
+        return 0.0
+    soon, late = 0.0, math.log(barrier.LONGEST_S)
+    most = probability(of, barrier.LONGEST_S) if of.distance < math.inf else 0.0
+    if isinstance(most, Doubt) or most < chance:
+        return most if isinstance(most, Doubt) else None
+    for _ in range(_SEARCHES):
+        middle = (soon + late) / 2
+        found = probability(of, math.exp(middle))
+        if isinstance(found, Doubt):
+            return found
+        soon, late = (middle, late) if found < chance else (soon, middle)
+    return math.exp(late)
 
 
 def shares(p: LendingPosition) -> tuple[dict[Address, float], dict[Address, float]]:
@@ -142,8 +237,18 @@ def variance(weights: Mapping[Address, float], market: Market) -> float | Doubt:
     return max(0.0, total)
 
 
-def _driven(weights: Mapping[Address, float], market: Market) -> tuple[Jumps | None, bool, Movement]:
-    """Return what makes it jump, where one driver with the whole weight does; if that is owed; and how it moves."""
+@dataclass(frozen=True, slots=True)
+class _Driven:
+    """What moves a position most: whether it is owed, whether nothing else matters, whether all of it hangs on it."""
+
+    name: str
+    main: Movement
+    is_owed: bool
+    is_alone: bool
+    is_whole: bool
+
+
+def _driven(weights: Mapping[Address, float], market: Market) -> _Driven:
     by_driver = dict[str, float]()
     for asset, weight in weights.items():
         by_driver[market.drivers[asset]] = by_driver.get(market.drivers[asset], 0.0) + weight
@@ -153,7 +258,21 @@ def _driven(weights: Mapping[Address, float], market: Market) -> tuple[Jumps | N
         return 0.0 if isinstance(volatility, Doubt) else abs(by_driver[driver]) * volatility
 
     first = max(by_driver, key=size)
-    found = market.movements[first]
     is_alone = all(size(d) < size(first) / 10 for d in by_driver if d != first)
-    is_whole = abs(abs(by_driver[first]) - 1) < 1e-6
-    return found.jumps if is_alone and is_whole else None, by_driver[first] < 0, found
+    return _Driven(
+        name=first,
+        main=market.movements[first],
+        is_owed=by_driver[first] < 0,
+        is_alone=is_alone,
+        is_whole=abs(abs(by_driver[first]) - 1) < 1e-6,
+    )
+
+
+def _size(asset: Address, market: Market) -> float:
+    moved = market.movement(asset)
+    return 0.0 if isinstance(moved, Doubt) or isinstance(moved.volatility, Doubt) else moved.volatility
+
+
+def _known(a: Address, b: Address, market: Market) -> float:
+    found = market.together(a, b)
+    return 0.0 if isinstance(found, Doubt) else found

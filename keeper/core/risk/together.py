@@ -19,9 +19,12 @@ from keeper.core.risk.measured import Measured
 from keeper.core.risk.said import Document, rounded, said
 from keeper.core.risk.stance import Stance
 from keeper.core.risk.volatility import unknown
+from keeper.core.units import DAY_S
 
 STEPS = 8
-"""Steps of a path: between them it is bridged."""
+"""Steps of a path at the least: between them it is bridged."""
+STEP_S, MOST_STEPS = 4 * DAY_S, 96
+"""With several prices no step is longer, up to so many."""
 MOST_PRESSED = 0.5
 """No sale presses a price by more than this share of it."""
 
@@ -42,8 +45,13 @@ def draw(of: Sequence[Measured], market: Market, horizon_s: int, count: int, see
     covariance = covariance_of(market, drivers)
     if covariance is None or horizon_s <= 0:
         return Drawing(drivers, None, {})
-    on = paths.drawn(covariance, horizon_s, STEPS, count, seed)
+    on = paths.drawn(covariance, horizon_s, steps_for(len(drivers), horizon_s), count, seed)
     return Drawing(drivers, on, {i: paths.liquidated(driven(of[i], market, drivers), on) for i in known})
+
+
+def steps_for(drivers: int, horizon_s: int) -> int:
+    """Return the steps of a path: a pair needs one, but of several prices the shares change on the way."""
+    return STEPS if drivers < 3 else min(MOST_STEPS, max(STEPS, horizon_s // STEP_S))
 
 
 def driven(of: Measured, market: Market, drivers: Sequence[str], pressed: Mapping[str, float] | None = None) -> Any:
