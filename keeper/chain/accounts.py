@@ -13,12 +13,13 @@ from keeper.chain.pushes import as_log
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.hashes import keccak
 from keeper.venues.codec.quantities import LARGEST, MOST_WEI, hash32, quantity, shown
+from keeper.venues.contracts.refusals import refusal
 from keeper.venues.contracts.transfers import Transfer, transfers
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A mined transaction. ``succeeded`` is its status: mined is not done."""
+    """A mined transaction. ``succeeded`` is its status, and that it refused nothing: mined is not done."""
 
     hash: str
     succeeded: bool
@@ -28,6 +29,8 @@ class Receipt:
     gas_price: Wei
     transfers: tuple[Transfer, ...] = ()
     """What tokens say that it moved; none where the receipt is the journal's."""
+    refused: str | None = None
+    """What the called contract refused though the status is 1, in its words and numbers."""
 
 
 async def nonce(node: Upstream, account: Address, *, pending: bool) -> int:
@@ -115,14 +118,16 @@ def _receipt(found: dict[str, Any], hash_: str, sender: str | None, to: str | No
     for field, wanted in (("transactionHash", hash_), ("from", sender), ("to", to)):
         if wanted is not None and str(found[field]).lower() != wanted.lower():
             raise ValueError(f"{field} is {shown(found[field])}")
+    is_done, refused = quantity(found["status"], 1) == 1, refusal(found.get("logs"), found.get("to"))
     return Receipt(
         hash=hash32(found["transactionHash"]),
-        succeeded=quantity(found["status"], 1) == 1,
+        succeeded=is_done and refused is None,
         block_number=quantity(found["blockNumber"]),
         block_hash=hash32(found["blockHash"]),
         gas_used=quantity(found["gasUsed"]),
         gas_price=Wei(quantity(found.get("effectiveGasPrice") or "0x0", MOST_WEI)),
         transfers=transfers(found.get("logs")),
+        refused=refused if is_done else None,
     )
 
 

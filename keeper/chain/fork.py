@@ -200,7 +200,7 @@ async def _send(node: Node, sender: Address, call: Call, price: Wei) -> Simulate
     for _ in range(_MINING_POLLS):
         mined = await receipt(node, hash_)
         if mined is not None:
-            why = None if mined.succeeded else "reverted"
+            why = None if mined.succeeded else mined.refused or "reverted"
             return Simulated(mined.succeeded, mined.gas_used, why, mined.transfers)
         await asyncio.sleep(0.01)
     raise NodeAwayError(node.name, "eth_sendTransaction", "the fork did not mine")

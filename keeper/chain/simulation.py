@@ -21,6 +21,7 @@ from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import revert_reason
 from keeper.venues.codec.quantities import hash32, octets, plain, quantity
 from keeper.venues.contracts import multicall3
+from keeper.venues.contracts.refusals import refusal
 from keeper.venues.contracts.transfers import Transfer, transfers
 from keeper.venues.ports import Answer, Call, Read
 
@@ -215,4 +216,6 @@ def _outcome(outcome: dict[str, Any]) -> Simulated:
         data = error.get("data") or outcome.get("returnData") or "0x"
         known = isinstance(data, str) and len(data) > 2
         reason = revert_reason(octets(data)) if known else plain(str(error.get("message", "reverted")))
+    if succeeded and (reason := refusal(outcome.get("logs"))) is not None:
+        succeeded = False  # whoever within it refused: in a batch as well, what comes after would go on without it
     return Simulated(succeeded, quantity(outcome["gasUsed"]), reason, transfers(outcome.get("logs")))

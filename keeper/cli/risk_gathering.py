@@ -70,7 +70,7 @@ async def gathered(
         horizons_s,
         PATHS,
         SEED,
-        {p.name: VENUES[p.venue].closes for p in settings.positions},
+        {p.name: VENUES[p.venue].closes for p in settings.positions} | {p.name: p.closes for p in loans if p.closes},
         perps=perps,
         books={b.name: of_book(b, snapshot, engine) for b in settings.books if name in (None, b.name)},
         sales={p.name: await sales_of(engine, snapshot, p) for p in loans},

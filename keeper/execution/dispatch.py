@@ -238,7 +238,7 @@ class Dispatch:
             block_hash=receipt.block_hash if receipt else None,
             gas_used=receipt.gas_used if receipt else None,
             effective_gas_price=receipt.gas_price if receipt else None,
-            error=error or (None if receipt is None or receipt.succeeded else "status 0"),
+            error=error or (None if receipt is None or receipt.succeeded else receipt.refused or "status 0"),
         )
 
     async def open_rows(self) -> tuple[Transaction, ...]:

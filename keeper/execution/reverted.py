@@ -34,6 +34,8 @@ async def why_reverted(node: Upstream, row: Transaction, receipt: Receipt) -> tu
     The call is asked again at the end of its block. A trade that would succeed there met another price in its place
     within the block. A node that cannot say leaves it at a revert.
     """
+    if receipt.refused is not None:
+        return Reason.REVERTED, receipt.refused
     if receipt.gas_used * 100 >= row.gas_limit * NEARLY_ALL:
         return Reason.REVERTED, "it ran out of gas"
     call = {"from": row.signer, "to": row.to, "data": row.data, "value": hex(row.value)}

@@ -163,6 +163,7 @@ VENUES: Mapping[str, Venue] = {
             (*_addresses("comptroller"), Key("blocks_per_year", Form.BLOCK, is_needed=False, usual=(10_512_000,))),
             may_name=("market",),
             price_words=("math error",),
+            closes=CloseRule(Bps(BPS // 2), Wad(0), Usd(0)),
         ),
         Venue(
             "perp_v2",

@@ -71,6 +71,20 @@ class VenusDesk:
         token = self.tokens[debt]
         return self._sure(token.functions.liquidateBorrow(owner, amount, self.tokens[collateral].address), who)
 
+    def refuses(self, function: str, gas_price: int | None = None) -> str:
+        """Governance puts a facet in place that answers a code where a function was: tokens then refuse by an event.
+
+        Returns the hash of the transaction that does it, which is mined, or waits where nothing mines by itself.
+        """
+        facet = Web3.to_checksum_address("0x" + "fa" * 20)
+        self.world.rpc("anvil_setCode", facet, "0x601160005260206000f3")  # returns 17, whatever it is asked
+        of = self.world.w3.eth.contract(address=self.comptroller.address, abi=artifact("Diamond")[0])
+        call = of.functions.diamondCut([(facet, 1, [Web3.keccak(text=function)[:4]])])
+        asked: Any = {"from": Web3.to_checksum_address(self.admin), "gas": 1_000_000}
+        if gas_price is not None:
+            asked |= {"maxFeePerGas": gas_price, "maxPriorityFeePerGas": gas_price}
+        return str(call.transact(asked).to_0x_hex())
+
     def touch(self) -> None:
         """Interest is written for every asset."""
         for token in self.tokens.values():

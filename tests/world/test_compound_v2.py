@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -97,7 +98,8 @@ def test_it_is_topped_up_from_the_wallet(scene: Scene, venus: VenusDesk) -> None
     tokens = venus.snapshot(scene.owner, "WETH")[0]
     row = once(scene, "--live")
     assert row["outcome"]["kind"] == "restored", row
-    assert venus.snapshot(scene.owner, "WETH")[0] > tokens
+    venus.touch()
+    assert float(venus.health(scene.owner)) == pytest.approx(1.6, rel=0.01)
     assert allowed(scene, venus) == {0}
 
 
@@ -171,4 +173,67 @@ def test_the_market_is_left_after_a_part_was_sold(scene: Scene, venus: VenusDesk
     tokens, _, exchange = venus.snapshot(scene.owner, "WETH")
     assert tokens * exchange // ETHER < ETHER // 10**6, tokens
     assert 6 * ETHER < scene.world.balance("WETH", scene.owner) < 8 * ETHER
+    assert allowed(scene, venus) == {0}
+
+
+REPAYS = "repayBorrowAllowed(address,address,address,uint256)"
+CODE = "the comptroller refuses (error 3, info"
+
+
+def fund(scene: Scene, venus: VenusDesk) -> None:
+    """A loan in danger, and a wallet that could repay or top up; repaying is tried first."""
+    venus.open(scene.owner, {"WETH": 10 * ETHER}, {"USDC": 12_300 * DOLLAR})
+    scene.world.mint("USDC", scene.owner, 20_000 * DOLLAR)
+    scene.world.mint("WETH", scene.owner, 20 * ETHER)
+    scene.crash("1890")
+    keep(scene, venus, POSITION.replace(', "deleverage"', ""))
+
+
+def test_a_refusal_with_status_one_fails_the_rehearsal_and_the_next_way_is_taken(
+    scene: Scene, venus: VenusDesk
+) -> None:
+    """The real token answers a code, logs it, and succeeds: nothing was repaid, and a top-up helps instead."""
+    fund(scene, venus)
+    venus.refuses(REPAYS)
+    owed = venus.snapshot(scene.owner, "USDC")[1]
+    found = scene.keeper("once", "--json", "--live")
+    (row,) = json.loads(found.stdout)["positions"]
+    assert row["outcome"]["kind"] == "restored", row
+    assert CODE in found.stdout + found.stderr, found.output
+    assert venus.snapshot(scene.owner, "USDC")[1] >= owed
+    venus.touch()
+    assert float(venus.health(scene.owner)) == pytest.approx(1.6, rel=0.01)
+    assert allowed(scene, venus) == {0}
+
+
+def test_a_refusal_with_status_one_that_is_mined_is_a_failure_and_the_next_way_is_taken(
+    scene: Scene, venus: VenusDesk
+) -> None:
+    """The rehearsal passed; in the block that mines it the market refuses. Receipt, journal, alert, next best plan."""
+    fund(scene, venus)
+    scene.world.rpc("evm_setAutomine", False)
+    with scene.running("--live") as keeper:
+        for _ in range(200):
+            if int(scene.world.rpc("txpool_status")["pending"], 16) >= 2:
+                break
+            time.sleep(0.1)
+        first = venus.refuses(REPAYS, 10**12)
+        scene.world.rpc("evm_setAutomine", True)
+        scene.world.mine()
+        keeper.wait_for(CODE, 30)
+        for _ in range(20):
+            scene.world.mine()
+            if '"restored"' in keeper.log:
+                break
+            time.sleep(0.5)
+        keeper.wait_for('"restored"', 30)
+        assert keeper.stop() == 0
+        said = keeper.log
+    rows = json.loads(scene.keeper("journal", "--json").stdout)
+    receipt = scene.world.w3.eth.get_transaction_receipt(first)
+    assert receipt["status"] == 1
+    assert said.index(CODE) < said.index('"restored"')
+    assert CODE in json.dumps(rows), rows
+    assert "rule protect failed" in said.lower() or "did not" in said, said
+    assert venus.snapshot(scene.owner, "USDC")[1] >= 12_300 * DOLLAR
     assert allowed(scene, venus) == {0}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from keeper.core.block import BlockRef
+from keeper.core.lending.closing import CloseRule
 from keeper.core.prices import Backing, OraclePrice, SecondPrice
 from keeper.core.reasons import Reason
 from keeper.core.units import BPS, WAD, Address, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
@@ -223,6 +224,8 @@ class LendingPosition:
     money: Money = DOLLARS
     second_lines: tuple[SecondLine, ...] = ()
     """Contracts that sell a part of it before liquidation begins, where the owner let them."""
+    closes: CloseRule | None = None
+    """What a liquidation takes, where the market itself says it; None: as the venue is known to do."""
     beside: Beside = field(default=NOTHING_BESIDE, compare=False, repr=False)
 
     @property
@@ -242,6 +245,7 @@ class LendingPosition:
             self.reported,
             self.money,
             self.second_lines,
+            self.closes,
         )
 
     @cached_property

@@ -2,42 +2,27 @@
 
 A liquidator pays back part of a debt and takes collateral worth that and the bonus. How large a part may be is the
 protocol's rule: at Aave v3 half of a debt, and all of it where health fell to 0.95 or the collateral or the debt is
-worth less than $2,000 (``LiquidationLogic``); at Morpho Blue and Compound v3 all of it.
+worth less than $2,000 (``LiquidationLogic``); in the Compound v2 family what its comptroller says; at Morpho Blue all.
+Compound v3 takes all collateral over at once, each at a discount of its own, and credits what the debt leaves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
+from keeper.core.lending.closing import WHOLE, CloseRule
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.position import Holding
-from keeper.core.units import BPS, INFINITE, WAD, Amount, Bps, Usd, Wad, mul_div_down, mul_div_up
+from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Usd, Wad, mul_div_down, mul_div_up
+
+__all__ = ["WHOLE", "CloseRule", "Taken", "at_the_edge", "seized"]
 
 EDGE = WAD // 1_000_000
 """A health so much below 1 is liquidated."""
 ROUNDS = 64
 """Liquidations in a row that are counted: each halves a debt."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseRule:
-    """How much of a debt one liquidation may pay back: ``usual`` of it; all, at a health or where little is left."""
-
-    usual: Bps
-    all_at: Wad
-    """At this health factor or less all of a debt may be paid back."""
-    all_under: Usd
-    """Where the collateral or the debt is worth less than this, likewise."""
-
-    def share(self, health: int, collateral: int, debt: int) -> Bps:
-        """Return the share of a debt that may be paid back."""
-        is_all = health <= self.all_at or min(collateral, debt) < self.all_under
-        return Bps(BPS) if is_all else self.usual
-
-
-WHOLE = CloseRule(Bps(BPS), Wad(WAD), Usd(0))
-"""All of a debt at once: Morpho Blue, Compound v3, and whoever says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +64,8 @@ def at_the_edge(account: Loan) -> Loan:
 
 def _one(before: Taken, rule: CloseRule) -> Taken | None:
     """Return what it comes to after one more: the largest debt is paid with the largest collateral."""
+    if rule.discounts:
+        return _absorbed(before, dict(rule.discounts))
     account = before.after
     pledged = max((h for h in account.holdings if h.is_collateral), key=lambda h: h.usd_down(h.supplied), default=None)
     owed = max(account.holdings, key=lambda h: h.usd_down(h.borrowed), default=None)
@@ -95,6 +82,27 @@ def _one(before: Taken, rule: CloseRule) -> Taken | None:
     after = lending.after(lending.after(account, pledged.asset, supply=-taken), owed.asset, debt=-paid)
     dollars = Usd(before.repaid + owed.usd_down(paid)), Usd(before.seized + pledged.usd_up(taken))
     return _without_ruins(Taken(*dollars, after, before.count + 1, before.forgiven))
+
+
+def _absorbed(before: Taken, discounts: Mapping[Address, Wad]) -> Taken | None:
+    """Return what it comes to after the market took everything: what its credit leaves of the debt stays the owner's.
+
+    It stays as a supply of what was owed, which secures nothing.
+    """
+    account = before.after
+    owed = next((h for h in account.holdings if h.borrowed), None)
+    taken = [h for h in account.holdings if h.is_collateral and h.supplied]
+    if owed is None:
+        return None
+    debt, worth = owed.usd_up(owed.borrowed), sum(h.usd_down(h.supplied) for h in taken)
+    lost = sum(mul_div_up(h.usd_down(h.supplied), discounts.get(h.asset, Wad(0)), WAD) for h in taken)
+    seized, left = min(worth, debt + lost), max(0, worth - lost - debt)
+    bare = tuple(h.with_balances(Amount(0), Amount(0)) if h in taken or h is owed else h for h in account.holdings)
+    back = owed.with_balances(owed.amount_down(left) if owed.price.answer else Amount(0), Amount(0))
+    after = replace(account, holdings=tuple(back if h.asset == owed.asset else h for h in bare))
+    forgiven = Usd(before.forgiven + max(0, debt - worth))
+    repaid, all_seized = Usd(before.repaid + min(debt, seized)), Usd(before.seized + seized)
+    return Taken(repaid, all_seized, after, before.count + 1, forgiven)
 
 
 def _without_ruins(taken: Taken) -> Taken:

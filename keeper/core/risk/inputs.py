@@ -228,11 +228,13 @@ def _sold(given: Any) -> dict[Address, Sold]:
 
 
 def _closes(of: CloseRule) -> Document:
-    return {"closes": [of.usual, str(of.all_at), str(of.all_under)]}
+    all_at_once = [[[asset, str(share)] for asset, share in of.discounts]] if of.discounts else []
+    return {"closes": [of.usual, str(of.all_at), str(of.all_under), *all_at_once]}
 
 
 def _rule(given: Any) -> CloseRule:
-    return CloseRule(Bps(int(given[0])), Wad(int(given[1])), Usd(int(given[2])))
+    discounts = tuple((Address(str(a)), Wad(int(share))) for a, share in (given[3] if len(given) > 3 else ()))
+    return CloseRule(Bps(int(given[0])), Wad(int(given[1])), Usd(int(given[2])), discounts)
 
 
 def _source(given: Any) -> Source:

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keeper.core.lending.closing import CloseRule
 from keeper.core.lending.position import Barred, Holding, LendingPosition, Principal, Rates, Room
 from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wad
+from keeper.core.units import BPS, UINT256_MAX, WAD, Address, Amount, Bps, Usd, Wad, mul_div_up
 from keeper.venues.codec.abi import Function, address, load
 from keeper.venues.compound_v2.events import V2Chronicle
 from keeper.venues.compound_v2.model import V2Model, V2Terms, truncated
@@ -40,7 +41,7 @@ _ORACLE, _FEED = load("compound_v2_oracle"), load("chainlink_feed")
 ALL = Amount(UINT256_MAX)
 BY_BORROWING, BY_LIQUIDATION = 0, 1
 MINT, REDEEM, BORROW, REPAY = range(4)
-_OF_ACCOUNT, _OF_ASSET = 6, 17
+_OF_ACCOUNT, _OF_ASSET = 7, 17
 GAS_OF_ASSET, GAS = 500_000, 300_000
 
 
@@ -102,6 +103,7 @@ class V2Account:
             _COMPTROLLER.getBorrowingPower.read(of.comptroller, owner),
             _COMPTROLLER.liquidationIncentiveMantissa.read(of.comptroller),
             _COMPTROLLER.treasuryPercent.read(of.comptroller),
+            _COMPTROLLER.closeFactorMantissa.read(of.comptroller),
         ]
         for x in self.listings:
             reads += [
@@ -165,7 +167,9 @@ def _position(
     power = _COMPTROLLER.getBorrowingPower.decode_or_none(answers[3])
     if power is not None:
         _agree(model.liquidity(found, by_borrow_limit=True), power, "borrowing power")
-    return LendingPosition(name, "compound_v2", of.owner, block, found, model, model.figures(found))
+    part = _COMPTROLLER.closeFactorMantissa.decode_or_none(answers[6])
+    closes = CloseRule(Bps(min(BPS, mul_div_up(part[0], BPS, WAD))), Wad(0), Usd(0)) if part else None
+    return LendingPosition(name, "compound_v2", of.owner, block, found, model, model.figures(found), closes=closes)
 
 
 def _agree(ours: tuple[int, int], theirs: Sequence[int], what: str) -> None:

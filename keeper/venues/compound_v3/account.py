@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from keeper.core.lending.closing import WHOLE
 from keeper.core.lending.figures import moved
 from keeper.core.lending.position import Barred, Holding, LendingPosition, Principal, Rates, Room
 from keeper.core.prices import Doubt, OraclePrice
@@ -178,7 +179,9 @@ def _position(
         collateralized = _COMET.isBorrowCollateralized
         _agree(figures.health_factor < WAD, bool(_COMET.isLiquidatable.decode(answers[4])[0]), "liquidation")
         _agree(figures.available_borrows >= 0, bool(collateralized.decode(answers[5])[0]), "the borrow limit")
-    return LendingPosition(name, "compound_v3", of.owner, block, found, model, figures)
+    discounts = tuple((h.asset, h.penalty) for h in holdings if h.is_collateral)
+    closes = replace(WHOLE, discounts=discounts)
+    return LendingPosition(name, "compound_v3", of.owner, block, found, model, figures, closes=closes)
 
 
 def _agree(ours: int, theirs: int, what: str) -> None:

@@ -55,7 +55,15 @@ def usual_answers(now: int) -> tuple[Answer, ...]:
     owed = PRICES[1] * OWED // WAD
     left, room = ((f * EXCHANGE // WAD) * PRICES[0] // WAD * TOKENS // WAD - owed for f in reversed(factors))
     entered = encode(["address[]"], [[V_ETHER, V_DOLLAR]])
-    account = [words(now), entered, words(0, left, 0), words(0, room, 0), words(11 * WAD // 10), words(0)]
+    account = [
+        words(now),
+        entered,
+        words(0, left, 0),
+        words(0, room, 0),
+        words(11 * WAD // 10),
+        words(0),
+        words(WAD // 2),
+    ]
     assets = _asset(TOKENS, 0, PRICES[0], *factors), _asset(0, OWED, PRICES[1], *factors)
     inside = [words(0), words(0), *account, *(answer for of in assets for answer in of)]
     return (encode(["(bool,bytes)[]"], [[(True, body) for body in inside]]),)

@@ -14,6 +14,7 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.moves import Borrow, Repay, Supply, Withdraw
 from keeper.core.lending.position import LendingPosition
+from keeper.core.lending.seizure import WHOLE, seized
 from keeper.core.units import UINT256_MAX, USD, WAD, Amount, Wad
 from keeper.venues.codec.abi import address
 from keeper.venues.compound_v3.market import CometMarket
@@ -152,6 +153,24 @@ def test_the_most_that_can_be_borrowed(given: dict[str, Any], expected: str) -> 
 
     assert lets(most)
     assert not lets(most + 3)
+
+
+@pytest.mark.parametrize(("given", "expected"), cases("absorb: usd values, base paid out"))
+def test_a_liquidation_costs_the_discount_of_all_collateral(given: dict[str, Any], expected: Any) -> None:
+    """What stays as a supply is what the market credited beyond the debt, to a cent; nothing else is left."""
+    account, of = loan(given, now=int(given["now"])), market(given["market"])
+    terms = CHECKS["markets"][of.name]["assets"]
+    keeps = tuple((address(a), Wad(WAD - int(x["liquidationFactor"]))) for a, x in terms.items())
+    taken = seized(account, replace(WHOLE, discounts=keeps))
+    base, before = taken.after.of(of.base), account.of(of.base)
+    assert taken.count == 1
+    assert not any(h.supplied for h in taken.after.holdings if h.asset != of.base)
+    assert not base.borrowed
+    paid_out = int(expected[1])
+    credited = base.supplied + (before.borrowed if base.supplied else min(before.borrowed, paid_out))
+    assert abs(credited - paid_out) <= before.unit // 100
+    worth = sum(int(v) for v in expected[0])
+    assert abs(taken.loss - max(0, worth - int(expected[2]))) <= USD // 50 or not base.supplied
 
 
 def recorded_calls() -> list[Any]:
