@@ -15,7 +15,7 @@ from keeper.core.perp.kind import PERP
 from keeper.core.rules import Kind
 from keeper.core.scales import Beyond, Range, Unit, plain
 from keeper.core.units import DAY_S, HOUR_S
-from keeper.settings.rule_keys import either, targets_of, triggers_of
+from keeper.settings.rule_keys import either, targets_of, triggers_of, widening_forms
 from keeper.venues.registry import VENUES
 from tools import rule_examples
 
@@ -111,12 +111,13 @@ def _yes(is_so: bool) -> str:
 def _beside(metric: Metric[P]) -> str:
     named = f"`{metric.named}`" if metric.named else ""
     if metric.bound_key:
-        return f"in a table: {named}, and the figure as `{metric.bound_key}`"
+        widens = f", which may widen: `{widening_forms(metric)[0]}`" if metric.volatility else ""
+        return f"in a table: {named}, and the figure as `{metric.bound_key}`{widens}"
     window = f'`window` (usually "{_period(metric.window_s)}")' if metric.window_s else ""
     fall = f'`fall` (usually "{plain(metric.fall)}")' if metric.fall else ""
     table = "as a table: `{{ {} = …, {} = … }}`".format(*metric.parts) if metric.parts else ""
     if metric.volatility:
-        table = "as a table that widens: `{ base = …, per_volatility = …, max = … }`"
+        table = f"as a table that widens: {either(f'`{form}`' for form in widening_forms(metric))}"
     return ", ".join(x for x in (named, window, fall, table) if x)
 
 

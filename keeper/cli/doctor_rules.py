@@ -101,7 +101,7 @@ def _book(engine: Opened, snapshot: Snapshot, rule: BookRule) -> Iterator[Findin
     book = engine.perps.book(rule.position)
     hedges = tuple(p for p in snapshot.perps if p.name in book.hedges)
     seen = exposure(book, snapshot, engine.native_symbol)
-    verdict = verdict_of(BOOK, rule, BookPosition(seen, hedges, snapshot.block), NO_TRAIL)
+    verdict = verdict_of(BOOK, rule, BookPosition(seen, hedges, snapshot.block, market=engine.state.market), NO_TRAIL)
     if verdict.doubt and not seen.doubts:
         yield failing(f"rule {rule.name}", f"measures nothing: {verdict.doubt.detail}", verdict.doubt.reason.remedy)
 

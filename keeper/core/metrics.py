@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from keeper.core.block import BlockRef
 from keeper.core.prices import Doubt
-from keeper.core.scales import Beyond, Range, Unit
+from keeper.core.scales import Beyond, End, Range, Unit
 from keeper.core.trail import NOTHING, LookBack, Trail
 from keeper.core.units import BPS, WAD, mul_div_down, mul_div_up
 
@@ -97,6 +97,8 @@ class Metric(Generic[P]):
     """True where what it measures is read beside the position: other prices, what assets stand for."""
     volatility: Callable[[P, Subject], int | Doubt | None] | None = None
     """How much what it measures moves in a year, Wad; a bound of it may widen with that."""
+    widens: tuple[End, ...] = (End.MAX,)
+    """Which way a bound of it widens: away from its danger, or to either side where the owner must choose."""
     looks_ahead: bool = False
     """True where it rests on the price history of the position's assets."""
     band: int = 0
@@ -145,7 +147,10 @@ class Metric(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Widening:
-    """A bound that moves with volatility: by so much for each 1.00 a year (Wad), and no further than ``most``."""
+    """A bound that moves with volatility: by so much for each 1.00 a year (Wad), and no further than ``most``.
+
+    It moves towards ``most``: up where that lies above it, as a health factor does, down where it lies below.
+    """
 
     per_volatility: int
     most: int
@@ -168,16 +173,26 @@ class Trigger(Generic[P]):
 
     @property
     def farthest(self) -> int:
-        """The bound at the most: where it may fire if prices move enough."""
-        return self.bound if self.widening is None else self.widening.most
+        """The bound that fires soonest of all that it may have: where it may fire if prices move enough, or calm."""
+        if self.widening is None:
+            return self.bound
+        soonest = max if self.side in (Beyond.BELOW, Beyond.DOWN_TO) else min
+        return soonest(self.bound, self.widening.most)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The lowest and the highest bound that it may have."""
+        far = self.bound if self.widening is None else self.widening.most
+        return min(self.bound, far), max(self.bound, far)
 
     def widened(self, volatility: int) -> Trigger[P]:
-        """Return the trigger as it is at a volatility (Wad a year), its bound rounded to its safe side."""
+        """Return the trigger as it is at a volatility (Wad a year), its bound rounded to where it fires sooner."""
         if self.widening is None:
             return self
-        moved = mul_div_up(self.widening.per_volatility, volatility, WAD)
-        bound = min(self.widening.most, self.bound + moved)
-        return replace(self, bound=max(self.bound, bound), widening=None)
+        room = self.widening.most - self.bound
+        rounded = mul_div_up if self.farthest == self.widening.most else mul_div_down
+        moved = min(abs(room), rounded(self.widening.per_volatility, max(0, volatility), WAD))
+        return replace(self, bound=self.bound + (moved if room > 0 else -moved), widening=None)
 
     def side_at(self, p: P | None) -> Beyond:
         """Return the side it fires on, for a position."""

@@ -285,7 +285,7 @@ def verdict_of(kind: Kind[P, A, I], rule: Rule[P], position: P, trail: Trail) ->
 
     Where nothing is there to be measured (no size, no debt) it is no doubt; what the position does not have is one.
     """
-    rule, unsure = _widened(rule, position)
+    rule, unsure = as_now(rule, position)
     found = rule.trigger.metric.measure(position, trail.seen(rule.name), rule.trigger.of)
     measured = None if isinstance(found, Doubt) else found
     fired = measured is not None and rule.trigger.fires_at(measured, position)
@@ -294,8 +294,8 @@ def verdict_of(kind: Kind[P, A, I], rule: Rule[P], position: P, trail: Trail) ->
     return Verdict(rule, measured, fired, said)
 
 
-def _widened(rule: Rule[P], position: P) -> tuple[Rule[P], Doubt | None]:
-    """Return a rule with its bound as it is at the volatility of now.
+def as_now(rule: Rule[P], position: P) -> tuple[Rule[P], Doubt | None]:
+    """Return a rule with its bound as it is at the volatility of now, and why it does not widen where it should.
 
     Where that is not known the bound is the one that is written, as it is for a rule that never widens, and the owner
     hears that it does not widen: to sell at the farthest would be to act on what nobody knows.

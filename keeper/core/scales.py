@@ -56,6 +56,15 @@ _MIRRORED = {
 }
 
 
+class End(Enum):
+    """How far a bound that moves with volatility goes; the value is the word of the settings key."""
+
+    MAX = "max"
+    """It rises, and no higher."""
+    MIN = "min"
+    """It falls, and no lower."""
+
+
 class Range(Enum):
     """Which figures make sense; the value says it to the owner."""
 

@@ -106,8 +106,8 @@ def _never_allowed_perp(rule: PerpRule, position: Position) -> Iterator[str]:
 
 def _out_of_reach(trigger: Trigger[P]) -> Iterator[str]:
     odd = trigger.metric.odd
-    if odd and (line := odd(trigger.side, trigger.bound)):
-        yield line
+    if odd:
+        yield from filter(None, dict.fromkeys(odd(trigger.side, bound) for bound in trigger.ends))
 
 
 def _senseless_target(rule: Rule, of: Settings) -> Iterator[str]:

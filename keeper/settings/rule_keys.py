@@ -9,7 +9,7 @@ from keeper.core.book.metrics import METRICS as BOOK
 from keeper.core.lending.metrics import METRICS as LENDING
 from keeper.core.metrics import Metric, P
 from keeper.core.perp.metrics import METRICS as PERP
-from keeper.core.scales import Beyond
+from keeper.core.scales import Beyond, End
 
 Metrics = Mapping[str, Metric[P]]
 
@@ -55,26 +55,41 @@ def goes_with(named: str) -> tuple[str, ...]:
         found = triggers_of(metrics).items()
         return [key for key, (metric, _) in found if named in beside(metric)]
 
-    return tuple(dict.fromkeys((*keys(LENDING), *keys(PERP))))
+    return tuple(dict.fromkeys((*keys(LENDING), *keys(PERP), *keys(BOOK))))
 
 
 def beside(metric: Metric[P]) -> tuple[str, ...]:
     """Return the keys that may stand beside a trigger."""
     named = (metric.named,) if metric.named else ()
     window, fall = (("window",) if metric.window_s else ()), (("fall",) if metric.fall else ())
-    return (*named, *window, *fall, *(("per_volatility", "most") if metric.volatility else ()))
+    widening = ("per_volatility", *(ENDS[end] for end in metric.widens)) if metric.volatility else ()
+    return (*named, *window, *fall, *widening)
 
 
-WIDENING = {"base": "", "per_volatility": "per_volatility", "max": "most"}
-"""What a bound that widens is written with, and the keys that they stand for; the base is the bound itself."""
+ENDS = {End.MAX: "most", End.MIN: "least"}
+"""The keys that the end of a bound that widens stands for."""
+
+
+def widening_forms(metric: Metric[P]) -> list[str]:
+    """Return the tables that a bound which widens is written as."""
+    return [f"{{ base = …, per_volatility = …, {end.value} = … }}" for end in metric.widens]
+
+
+def _widening(key: str, table: Mapping[str, Any], metric: Metric[Any]) -> dict[str, Any]:
+    """Return a bound that widens taken apart: the base is the bound itself. Raises ValueError."""
+    end = next((end for end in metric.widens if end.value in table), metric.widens[0])
+    if set(table) != {"base", "per_volatility", end.value}:
+        words = ["base", "per_volatility", either(end.value for end in metric.widens)]
+        raise ValueError(f"{key}: is a number, or a table of {', '.join(words)}")
+    return {"base": table["base"], "per_volatility": table["per_volatility"], ENDS[end]: table[end.value]}
 
 
 def _written_out(metrics: Metrics[P]) -> dict[str, Metric[Any]]:
     return {key: metric for key, (metric, _) in triggers_of(metrics).items()}
 
 
-_LOOKED_AT: Mapping[str, Metric[Any]] = _written_out(PERP) | _written_out(LENDING)
-"""Every trigger on a position; of one that both kinds have either says how it is written."""
+_LOOKED_AT: Mapping[str, Metric[Any]] = _written_out(BOOK) | _written_out(PERP) | _written_out(LENDING)
+"""Every trigger; of one that several kinds have any says how it is written."""
 
 
 def _beside_it(metric: Metric[Any]) -> str:
@@ -89,10 +104,15 @@ def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
         table = when.get(key)
         if not isinstance(table, dict):
             continue
+        if metric.bound_key is not None:
+            band = table.get(metric.bound_key)
+            if isinstance(band, dict) and metric.volatility is not None:
+                apart = _widening(f"{key}.{metric.bound_key}", band, metric)
+                found |= {key: dict(table) | {metric.bound_key: apart.pop("base")}} | apart
+            continue
         if metric.volatility is not None:
-            if set(table) != set(WIDENING):
-                raise ValueError(f"{key}: is a number, or a table of {', '.join(WIDENING)}")
-            found |= {WIDENING[word] or key: value for word, value in table.items()}
+            apart = _widening(key, table, metric)
+            found |= {key: apart.pop("base")} | apart
         if metric.parts is None:
             continue
         (bound, more), (_, other) = metric.parts, (key, _beside_it(metric))

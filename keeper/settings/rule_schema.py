@@ -29,6 +29,7 @@ class WhenKeys(Table):
     fall: Number | None = None
     per_volatility: Number | None = None
     most: Number | None = None
+    least: Number | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -58,12 +59,13 @@ class WhenKeys(Table):
             fits = goes_with(key)
             if getattr(self, key) is not None and named[0] not in fits:
                 raise ValueError(f"`{key}` goes with {either(fits)} only")
-        if (self.per_volatility is None) != (self.most is None):
+        ends = [end for end in (self.most, self.least) if end is not None]
+        if len(ends) != (self.per_volatility is not None):
             raise ValueError("a bound that widens names both per_volatility and how far at the most")
         return self
 
 
-_BESIDE = ("asset", "market", "window", "fall", "per_volatility", "most")
+_BESIDE = ("asset", "market", "window", "fall", "per_volatility", "most", "least")
 MEASURES = TRIGGERS
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from keeper.core.actions import ALERT, Action
 from keeper.core.metrics import Metric, P, Subject, Target, Trigger, Widening
 from keeper.core.rules import Kind
-from keeper.core.scales import Beyond, Range, Unit
+from keeper.core.scales import Beyond, End, Range, Unit
 from keeper.core.units import decimal_of, largest, smallest
 from keeper.settings.rule_keys import TARGETS, Metrics, either, targets_of, triggers_of
 from keeper.settings.rule_schema import PanicTable, RestoreTable, RuleTable, WhenTable, measure_of
@@ -43,9 +43,10 @@ def trigger_of(when: WhenTable, metrics: Metrics[P]) -> Trigger[P]:
 
 
 def _widening(when: WhenTable, metric: Metric[P]) -> Widening | None:
-    if when.per_volatility is None or when.most is None:
+    end = when.least if when.most is None else when.most
+    if when.per_volatility is None or end is None:
         return None
-    return Widening(metric.unit.of(when.per_volatility), metric.unit.of(when.most))
+    return Widening(metric.unit.of(when.per_volatility), metric.unit.of(end))
 
 
 def target_of(table: RuleTable, trigger: Trigger[P], kind: Kind[P, Any, Any]) -> Target[P] | None:
@@ -111,7 +112,7 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
     field = f"when.{key}.{metric.bound_key}" if metric.bound_key else f"when.{key}"
     if not metric.valid.allows(value) or (metric.bound_key and not metric.unit.of(value)):
         yield f"{field}: {value} {metric.valid.value}"
-    yield from _widening_faults(key, when, value)
+    yield from _widening_faults(field, when, value, metric)
     if when.fall is not None and metric.fall and not Range.SHARE.allows(when.fall):
         yield f"when.fall: {when.fall} {Range.SHARE.value}"
     if isinstance(restore, RestoreTable):
@@ -122,16 +123,19 @@ def bound_faults(when: WhenTable, restore: RestoreTable | str | None, metrics: M
             yield f"restore.{goal}: {value} {metric.valid_target.value}"
 
 
-def _widening_faults(key: str, when: WhenTable, base: Decimal) -> Iterator[str]:
-    """Yield what is wrong with a bound that widens: it moves away from its danger, and has an end."""
-    if when.per_volatility is None or when.most is None:
+def _widening_faults(field: str, when: WhenTable, base: Decimal, metric: Metric[Any]) -> Iterator[str]:
+    """Yield what is wrong with a bound that widens: it has an end beyond its base, and that makes sense as a bound."""
+    end, word = (when.least, End.MIN.value) if when.most is None else (when.most, End.MAX.value)
+    if when.per_volatility is None or end is None:
         return
-    if not key.endswith(Beyond.BELOW.value):
-        yield f"when.{key}: widens upwards only; write a bound that it fires below"
     if when.per_volatility <= 0:
-        yield f"when.{key}.per_volatility: {when.per_volatility} must be positive"
-    if when.most <= base:
-        yield f"when.{key}.max: {when.most} must lie above base, {base}"
+        yield f"{field}.per_volatility: {when.per_volatility} must be positive"
+    if when.most is not None and end <= base:
+        yield f"{field}.{word}: {end} must lie above base, {base}"
+    elif when.least is not None and end >= base:
+        yield f"{field}.{word}: {end} must lie below base, {base}"
+    elif not metric.valid.allows(end):
+        yield f"{field}.{word}: {end} {metric.valid.value}"
 
 
 def misplaced_target(restore: RestoreTable | str | None, kind: Kind[P, Any, Any], words: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from keeper.core.perp.moves import CancelOrder, PlaceOrder, UpdateOrder
 from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpIntent
 from keeper.core.snapshot import Snapshot
-from keeper.core.units import WAD, Wei
+from keeper.core.units import USD, WAD, Wei
 from keeper.engine.perp.preflight import PerpPrepared
 from keeper.engine.perp.recheck import perp_look
 from keeper.engine.perp.stops import changes, wanted_order
@@ -129,3 +129,34 @@ class Watching:
 
     async def snapshot(self, _: object) -> Snapshot:
         return self._seen
+
+
+NEAR = {"stop": (2570 * USD, 2630 * USD)}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "moved"), [("2571", False), ("2630", False), ("2569", True), ("2631", True), ("2600", False)]
+)
+def test_an_order_of_a_price_that_moves_follows_it_where_that_is_worth_it(trigger: str, moved: bool) -> None:
+    """Within its span it stays, however often volatility changes; beyond it is moved to the price of now, once."""
+    at = replace(HEDGE, orders=(resting(trigger_price=int(trigger) * WAD),))
+    found = list(changes(at, (stop(),), frozenset({"0x01"}), NEAR))  # type: ignore[arg-type]
+    assert bool(found) is moved
+    for _, move in found:
+        assert isinstance(move, UpdateOrder)
+        assert move.trigger_price == 2600 * WAD
+
+
+def test_a_size_that_is_out_of_step_moves_the_order_within_its_span_too() -> None:
+    """It closes the whole leg, and is brought to the price of now on that occasion."""
+    at = replace(HEDGE, orders=(resting(trigger_price=2580 * WAD, size_usd=5000 * WAD),))
+    ((_, move),) = changes(at, (stop(),), frozenset({"0x01"}), NEAR)  # type: ignore[arg-type]
+    assert isinstance(move, UpdateOrder)
+    assert (move.trigger_price, move.size_usd) == (2600 * WAD, 6000 * WAD)
+
+
+def test_what_the_owner_placed_near_the_price_is_not_taken_for_ours() -> None:
+    """It is his; the rule wants its own beside it."""
+    at = replace(HEDGE, orders=(resting(trigger_price=2580 * WAD),))
+    ((_, move),) = changes(at, (stop(),), frozenset(), NEAR)  # type: ignore[arg-type]
+    assert isinstance(move, PlaceOrder)

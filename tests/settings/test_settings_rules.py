@@ -338,10 +338,16 @@ def test_a_bound_may_widen_with_volatility(load_text: Load) -> None:
         ),
         ('health_factor_below = { base = "1.25", per_volatility = "-1", max = "1.5" }', "must be positive"),
         ('health_factor_below = { base = "1.25", per_volatility = "0.4", max = "1.2" }', "must lie above base"),
-        ('health_factor_above = { base = "1.25", per_volatility = "0.4", max = "1.5" }', "widens upwards only"),
+        ('ltv_above = { base = "0.5", per_volatility = "0.4", max = "0.9" }', "table of base, per_volatility, min"),
+        ('ltv_above = { base = "0.5", per_volatility = "0.4", min = "0.6" }', "must lie below base"),
+        ('ltv_above = { base = "0.5", per_volatility = "0.4", min = "-0.1" }', "must lie between 0 and 1"),
+        (
+            'price_below = { base = "900", per_volatility = "9", min = "800", max = "950" }',
+            "per_volatility, max or min",
+        ),
         ('health_factor_below = "1.25", per_volatility = "0.4"', "names both per_volatility and how far at the most"),
-        ('ltv_above = "0.5", per_volatility = "0.4", most = "0.9"', "goes with health_factor_below"),
-        ('ltv_above = { base = "0.5", per_volatility = "0.4", max = "0.9" }', "is not a number"),
+        ('peg_below = "0.98", per_volatility = "0.4", most = "0.99"', "goes with health_factor_below"),
+        ('peg_below = { base = "0.98", per_volatility = "0.4", max = "0.99" }', "is not a number"),
     ],
 )
 def test_a_widening_that_makes_no_sense_is_refused(faults: Faults, when: str, said: str) -> None:

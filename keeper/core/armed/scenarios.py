@@ -12,7 +12,7 @@ from typing import Generic
 from keeper.core.armed.accrual import Answered
 from keeper.core.metrics import P
 from keeper.core.prices import Doubt
-from keeper.core.rules import NO_TRAIL, Rule
+from keeper.core.rules import NO_TRAIL, Rule, as_now
 from keeper.core.snapshot import BlockRef
 from keeper.core.trail import Trail
 from keeper.core.units import BPS, Address, Bps, largest, mul_div_up
@@ -70,7 +70,9 @@ def fires_at(
     def fires(factor: int) -> bool:
         then = outlook.at_prices(position, scenario.prices(now, factor))
         value = metric.measure(then, seen, rule.trigger.of)
-        return value is not None and not isinstance(value, Doubt) and rule.trigger.fires_at(value, then)
+        return (
+            value is not None and not isinstance(value, Doubt) and as_now(rule, then)[0].trigger.fires_at(value, then)
+        )
 
     return largest(PPM - band * PPM // BPS, PPM, fires)
 

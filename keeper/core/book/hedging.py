@@ -26,6 +26,7 @@ from keeper.core.perp.pricing import (
 )
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
+from keeper.core.rules import as_now
 from keeper.core.units import (
     BPS,
     UINT256_MAX,
@@ -110,7 +111,7 @@ def undone_by(rules: Sequence[PerpRule], before: PerpPosition, after: PerpPositi
         if rule.trigger.metric is FUNDING and leg is not None:
             is_told_as_long = not before.leg(leg.market).size
             value = -leg.funding_rate if is_told_as_long and not leg.is_long else leg.funding_rate
-        if value is not None and rule.trigger.fires_at(value, after):
+        if value is not None and as_now(rule, after)[0].trigger.fires_at(value, after):
             return rule
     return None
 

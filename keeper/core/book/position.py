@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from keeper.core.block import BlockRef
 from keeper.core.book.unhedged import Naked, NakedBudget
@@ -18,6 +19,9 @@ from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import LendingPosition, Snapshot, Unreadable
 from keeper.core.units import USD, WAD, Address, Wad
+
+if TYPE_CHECKING:
+    from keeper.core.risk.market import Market
 
 STABLE = "USD"
 """What stablecoins follow: no exposure."""
@@ -80,6 +84,8 @@ class Exposure:
     prices: Mapping[str, int]
     doubts: tuple[Doubt, ...]
     """Why the sum cannot be relied on; empty when it can."""
+    assets: Mapping[str, Address] = field(default_factory=dict)
+    """By underlying the asset whose price it has, for what was said of that before."""
 
     def delta(self, underlying: str) -> int:
         """Return the sum for an underlying, Wad whole units, signed."""
@@ -96,6 +102,8 @@ class BookPosition:
     block: BlockRef
     naked: Naked = NEVER
     """How long it has stood unhedged under that rule."""
+    market: Market | None = field(default=None, compare=False, repr=False)
+    """How prices moved until now, where a rule looks ahead."""
 
     @property
     def name(self) -> str:
@@ -147,7 +155,8 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
     doubts += [Doubt(Reason.POSITION_UNREADABLE, f"wallet {w}") for w in book.wallets if w not in snapshot.wallets]
     held = [h for position in lent for h in _lent(position)] + list(_in_wallets(book, snapshot, native_symbol))
     held += [h for position in traded for h in _behind(position)]
-    prices = _prices(book, lent, traded, snapshot)
+    priced = _priced(book, lent, traded, snapshot)
+    prices = {underlying: price for underlying, (_, price) in priced.items()}
     sizes = [(p.name, symbol, size) for p in traded for symbol, size in perps.delta(p).items()]
     parts = [ExposurePart(name, f"{symbol} perp", symbol.upper(), size) for name, symbol, size in sizes]
     most = max((abs(h.value) for h in held if h.value is not None), default=0)
@@ -157,7 +166,8 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
             doubts.append(placed)
         elif placed is not None:
             parts.append(placed)
-    return Exposure(book, tuple(parts), prices, tuple(doubts))
+    assets = {underlying: asset for underlying, (asset, _) in priced.items()}
+    return Exposure(book, tuple(parts), prices, tuple(doubts), assets)
 
 
 def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> ExposurePart | Doubt | None:
@@ -177,13 +187,17 @@ def _placed(item: _Held, book: Book, prices: Mapping[str, int], most: int) -> Ex
     return ExposurePart(item.holder, item.symbol, follows, size if item.value >= 0 else -size)
 
 
-def _prices(book: Book, lent: list[LendingPosition], traded: list[PerpPosition], snapshot: Snapshot) -> dict[str, int]:
-    """Return each underlying's price: the lending oracle's where it lists the plain asset, else the perp's index."""
-    found = {leg.symbol.upper(): leg.oracle.answer for p in traded for leg in p.legs if leg.oracle.answer > 0}
-    listed = {h.symbol: h.price.answer for p in lent for h in p.holdings}
-    listed |= {x.symbol: x.price for x in snapshot.assets.values()}
+def _priced(
+    book: Book, lent: list[LendingPosition], traded: list[PerpPosition], snapshot: Snapshot
+) -> dict[str, tuple[Address, int]]:
+    """Return by underlying whose price it has: the lending oracle's of the plain asset, else the perp's index."""
+    legs = [leg.oracle for p in traded for leg in p.legs if leg.oracle.answer > 0]
+    names = [leg.symbol.upper() for p in traded for leg in p.legs if leg.oracle.answer > 0]
+    found = {name: (of.asset, of.answer) for name, of in zip(names, legs, strict=True)}
+    listed = {h.symbol: (h.asset, h.price.answer) for p in lent for h in p.holdings}
+    listed |= {x.symbol: (asset, x.price) for asset, x in snapshot.assets.items()}
     for symbol in PLAIN:
-        if listed.get(symbol, 0) > 0:
+        if symbol in listed and listed[symbol][1] > 0:
             found[book.underlying(symbol) or symbol] = listed[symbol]
     return found
 

@@ -12,11 +12,11 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.market_metrics import BORROW_RATE, NET_RATE, PEG, UTILISATION
 from keeper.core.lending.named import no_one_asset, secures
 from keeper.core.lending.position import AccountFigures, LendingPosition
-from keeper.core.lending.risk_metrics import LOOKING_AHEAD, health_for, volatility_of_health
+from keeper.core.lending.risk_metrics import LOOKING_AHEAD, health_for, volatility_of_asset, volatility_of_health
 from keeper.core.lending.share_metrics import SHARES
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
-from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
+from keeper.core.scales import Beyond, End, Range, Unit, percent, plain, trimmed
 from keeper.core.trail import LookBack
 from keeper.core.units import (
     INFINITE,
@@ -198,6 +198,8 @@ LTV: Metric[LendingPosition] = Metric(
     valid=Range.SHARE,
     valid_target=Range.SHARE,
     odd=_odd_ltv,
+    volatility=volatility_of_health,
+    widens=(End.MIN,),
     figure=_shown_share,
 )
 LIQUIDATION_DISTANCE: Metric[LendingPosition] = Metric(
@@ -210,6 +212,7 @@ LIQUIDATION_DISTANCE: Metric[LendingPosition] = Metric(
     at_target=_distance_at,
     valid=Range.SHARE,
     odd=_odd_distance,
+    volatility=volatility_of_health,
     figure=_shown_share,
 )
 BORROW_LIMIT_DISTANCE: Metric[LendingPosition] = Metric(
@@ -223,6 +226,7 @@ BORROW_LIMIT_DISTANCE: Metric[LendingPosition] = Metric(
     at_target=None,
     valid=Range.SHARE,
     odd=_odd_distance,
+    volatility=volatility_of_health,
     figure=_shown_share,
 )
 PRICE: Metric[LendingPosition] = Metric(
@@ -235,6 +239,8 @@ PRICE: Metric[LendingPosition] = Metric(
     at_target=None,
     valid=Range.POSITIVE,
     named="asset",
+    volatility=volatility_of_asset,
+    widens=(End.MAX, End.MIN),
     says=_says_price,
     figure=usd_text,
 )

@@ -136,6 +136,13 @@ def _movement(p: LendingPosition, of: Subject) -> Movement | Doubt:
     return unknown("no price history was read") if p.beside.market is None else p.beside.market.movement(found[0].asset)
 
 
+def volatility_of_asset(p: LendingPosition, of: Subject) -> int | Doubt:
+    """Return how much the price of the one asset that is meant is expected to move in a year, Wad rounded up."""
+    moving = _movement(p, of)
+    found = moving if isinstance(moving, Doubt) else moving.volatility
+    return found if isinstance(found, Doubt) else math.ceil(found * WAD)
+
+
 def _volatility(p: LendingPosition, _: LookBack, of: Subject) -> int | Doubt:
     from keeper.core.risk.volatility import realised  # noqa: PLC0415 - for rules that look ahead
 

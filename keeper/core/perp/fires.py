@@ -7,6 +7,7 @@ from dataclasses import replace
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpLeg, PerpPosition
 from keeper.core.perp.rules import PerpRule
+from keeper.core.rules import as_now
 from keeper.core.units import largest, mul_div_up
 
 PPM = 1_000_000
@@ -46,6 +47,6 @@ def _at(p: PerpPosition, rule: PerpRule, leg: PerpLeg, is_fall: bool) -> int | N
     def fires(factor: int) -> bool:
         then = moved(p, leg, factor, is_fall=is_fall)
         value = trigger.metric.now(then, trigger.of)
-        return value is not None and trigger.fires_at(value, then)
+        return value is not None and as_now(rule, then)[0].trigger.fires_at(value, then)
 
     return largest(FARTHEST, PPM, fires)

@@ -9,10 +9,10 @@ from keeper.core.averages import Sampled, averaged, kept
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpLeg, PerpPosition
-from keeper.core.perp.risk_metrics import LIQUIDATION_PROBABILITY, ratio_for, volatility_of_margin
+from keeper.core.perp.risk_metrics import LIQUIDATION_PROBABILITY, ratio_for, volatility_of_leg, volatility_of_margin
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.scales import Beyond, Range, Unit, percent, plain, trimmed
+from keeper.core.scales import Beyond, End, Range, Unit, percent, plain, trimmed
 from keeper.core.trail import LookBack, Trail
 from keeper.core.units import INFINITE, WAD, Wad, mul_div_down, mul_div_up, usd_text
 
@@ -20,6 +20,8 @@ PerpTrigger = Trigger[PerpPosition]
 PerpTarget = Target[PerpPosition]
 EXITS = ("reduce", "close")
 WHY_EXITS = "closes nothing and stops no loss"
+EITHER = (End.MAX, End.MIN)
+"""A stop may make room when prices move, or close sooner: its owner says which."""
 MOST_LEVERAGE = 1000 * WAD
 WINDOW_S = 8 * 3600
 """The funding window where none is given."""
@@ -83,6 +85,11 @@ def _looked_at(p: PerpPosition, of: Subject, *, needs_price: bool = True) -> Per
     if leg is not None and needs_price and price_usd(leg) <= 0:
         return Doubt(Reason.PRICE_NOT_POSITIVE, f"{leg.symbol} answers {usd_text(price_usd(leg))}")
     return leg
+
+
+def _volatility_of_market(p: PerpPosition, of: Subject) -> int | Doubt | None:
+    leg = _looked_at(p, of, needs_price=False)
+    return volatility_of_leg(p, leg) if isinstance(leg, PerpLeg) else leg
 
 
 def _price(p: PerpPosition, _: LookBack, of: Subject) -> int | Doubt | None:
@@ -214,6 +221,8 @@ LEVERAGE: Metric[PerpPosition] = Metric(
     valid=Range.POSITIVE,
     valid_target=Range.POSITIVE,
     odd=_odd_leverage,
+    volatility=volatility_of_margin,
+    widens=(End.MIN,),
     figure=_shown_leverage,
 )
 LIQUIDATION_DISTANCE: Metric[PerpPosition] = Metric(
@@ -225,6 +234,7 @@ LIQUIDATION_DISTANCE: Metric[PerpPosition] = Metric(
     measure=lambda p, _, __: perps.liquidation_distance(p),
     at_target=_distance_at,
     valid=Range.SHARE,
+    volatility=volatility_of_margin,
     figure=_shown,
 )
 STOP_LOSS: Metric[PerpPosition] = Metric(
@@ -241,6 +251,8 @@ STOP_LOSS: Metric[PerpPosition] = Metric(
     why_only=WHY_EXITS,
     is_turned=_is_short,
     can_rest=True,
+    volatility=_volatility_of_market,
+    widens=EITHER,
     label="price",
     says=_says_stop,
     figure=usd_text,
@@ -265,6 +277,8 @@ TRAILING_STOP: Metric[PerpPosition] = Metric(
     actions=EXITS,
     why_only=WHY_EXITS,
     remember=_keep_best,
+    volatility=_volatility_of_market,
+    widens=EITHER,
     says=_says_trailing,
     figure=_shown,
 )

@@ -16,7 +16,7 @@ from keeper.core.perp.pricing import is_better_than_index
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt, is_within, price_doubts
 from keeper.core.reasons import Reason
-from keeper.core.rules import Unjudged, assess, judge
+from keeper.core.rules import Unjudged, as_now, assess, judge
 from keeper.core.snapshot import Snapshot, Unreadable
 from keeper.core.units import Bps
 from keeper.engine.engine import Engine
@@ -86,14 +86,15 @@ async def judge_book(engine: Engine, snapshot: Snapshot, book: Book, rule: BookR
     seen, underlying = exposure(book, snapshot, engine.native_symbol), underlying_of(rule)
     delta, goal = seen.delta(underlying), goal_of(rule)
     naked = await engine.perps.naked_of(rule)
+    hedges = tuple(p for p in snapshot.perps if p.name in book.hedges)
+    position = BookPosition(seen, hedges, snapshot.block, naked, engine.state.market)
     if not seen.doubts:
-        is_outside = rule.trigger.fires_at(delta)
+        is_outside = as_now(rule, position)[0].trigger.fires_at(delta)
         naked = legs.observed(naked, snapshot.block.timestamp, abs(delta - goal), is_outside=is_outside)
         await engine.perps.set_naked(rule, naked)
-    hedges = tuple(p for p in snapshot.perps if p.name in book.hedges)
     buys = delta < goal
     doubts = tuple(d for perp in hedges for d in perp_doubts(engine, snapshot, perp, underlying, buys=buys))
-    return judge(BOOK, BookPosition(seen, hedges, snapshot.block, naked), (rule,), doubts)
+    return judge(BOOK, replace(position, naked=naked), (rule,), doubts)
 
 
 def carry_of(snapshot: Snapshot, of: BookAssessment) -> Carry:
