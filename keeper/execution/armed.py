@@ -100,6 +100,8 @@ def watched_for(
     asked = [(QuoteRequest(r.tokens[0], r.tokens[-1], Amount(b)), r) for r, b in largest.items()]
     quotes = tuple(venues.exchange(route.exchange).quote_probe([(request, route)]) for request, route in asked)
     keys = dict.fromkeys((m.asset, m.spender) for m in moves if isinstance(m, Approve))
+    agents = venues.agents()  # a plan rests on what they may do already, and would end it
+    keys |= dict.fromkeys((loan.route.tokens[0], loan.lender) for loan in loans(moves) if loan.lender in agents)
     allowances = tuple(
         (venues.allowance_probe(signer, asset, role), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
         for asset, role in keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from keeper.core.lending.position import AccountFigures, Holding
@@ -19,6 +19,11 @@ class ToyModel:
     def facts(self) -> Mapping[str, object]:
         """Nothing of the bank's own is worth keeping."""
         return {}
+
+    @property
+    def mode(self) -> Hashable:
+        """One alone."""
+        return None
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what the bank itself makes of these holdings, to the wei."""

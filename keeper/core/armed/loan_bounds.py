@@ -77,7 +77,7 @@ def _check_trades(moves: Sequence[Move], now: LendingIntent) -> None:
 
 def _check_same(armed: LendingPosition, now: LendingPosition) -> None:
     """The account is as it was armed, but for interest."""
-    if armed.owner != now.owner or armed.model.facts != now.model.facts or len(armed.holdings) != len(now.holdings):
+    if armed.owner != now.owner or armed.model.mode != now.model.mode or len(armed.holdings) != len(now.holdings):
         raise OutOfBoundsError("the account is another one, or in another mode")
     for a, b in zip(armed.holdings, now.holdings, strict=True):
         if (a.principal, a.is_collateral) != (b.principal, b.is_collateral) or _terms(a) != _terms(b):

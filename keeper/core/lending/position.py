@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -162,7 +162,14 @@ class LendingModel(Protocol):
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What the journal keeps of the protocol's own, as plain data (a rounding, a mode)."""
+        """What the journal keeps of the protocol's own, as plain data: it may be other at every block."""
+
+    @property
+    def mode(self) -> Hashable:
+        """What of the protocol's own changes by somebody's act alone (a rounding, an e-mode), and never by itself.
+
+        A plan made ready rests on it.
+        """
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what the protocol itself would say of these holdings, to the wei."""

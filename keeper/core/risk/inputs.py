@@ -5,7 +5,7 @@ Amounts are whole numbers as text, times unix seconds, prices 10^-8 dollars or t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,6 +52,11 @@ class LinearModel:
     def facts(self) -> Mapping[str, object]:
         """Nothing of a protocol's own."""
         return {}
+
+    @property
+    def mode(self) -> Hashable:
+        """One alone."""
+        return None
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what holdings come to."""

@@ -6,7 +6,7 @@ is never asked for: the rounding that reproduces ``getUserAccountData`` to the w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -199,6 +199,11 @@ class AaveModel:
     def facts(self) -> Mapping[str, object]:
         """What the journal keeps of Aave's own."""
         return {"emode": self.emode, "rounding": self.arithmetic.value}
+
+    @property
+    def mode(self) -> Hashable:
+        """The e-mode, and how the market rounds."""
+        return self.emode, self.arithmetic
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what Pool.getUserAccountData would say, to the wei."""

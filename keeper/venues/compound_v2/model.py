@@ -6,7 +6,7 @@ dollars for one smallest unit, times 10^36; sums are dollars times 10^18.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from keeper.core.lending.position import AccountFigures, Holding
@@ -44,6 +44,11 @@ class V2Model:
     def facts(self) -> Mapping[str, object]:
         """Nothing that the holdings do not say."""
         return {}
+
+    @property
+    def mode(self) -> Hashable:
+        """One alone."""
+        return None
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what the comptroller makes of these holdings."""

@@ -7,7 +7,7 @@ first, so the debt here is the accrued one. Figures are held against recordings 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from keeper.core.lending.position import AccountFigures, Holding
@@ -72,6 +72,11 @@ class CometModel:
     def facts(self) -> Mapping[str, object]:
         """The accrued index, the rate, and what the market's price unit is worth."""
         return {"borrow_index": str(self.index), "rate_per_second": str(self.rate), "money_usd": str(self.money)}
+
+    @property
+    def mode(self) -> Hashable:
+        """One alone."""
+        return None
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what the contract makes of these holdings; values in dollars."""

@@ -7,7 +7,7 @@ the oracle's answer moves as they do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
 from keeper.core.lending.position import AccountFigures, Holding
@@ -55,6 +55,11 @@ class MorphoModel:
     def facts(self) -> Mapping[str, object]:
         """The oracle's price, LLTV and the rate, as the contract has them."""
         return {"oracle_price": str(self.quotation.price), "lltv": str(self.lltv), "rate_per_second": str(self.rate)}
+
+    @property
+    def mode(self) -> Hashable:
+        """A market's terms never change."""
+        return None
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what the contract makes of these holdings; values in dollars, collateral down and debt up."""

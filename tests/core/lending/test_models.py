@@ -6,7 +6,7 @@ market counts in ether, its debt rounds up to whole units of its money.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from core_builders import BLOCK, OWNER, at, holding, intent, position, rule, state, terms, usd, wad, wallet
@@ -43,6 +43,11 @@ class OneDebt:
     @property
     def facts(self) -> Mapping[str, object]:
         return {}
+
+    @property
+    def mode(self) -> Hashable:
+        """One alone."""
+        return None
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         debt = sum(mul_div_up(h.borrowed, h.price.answer, h.unit) for h in holdings if h.borrowed)
