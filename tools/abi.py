@@ -22,6 +22,13 @@ Abi = list[Entry]
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "contracts_abi"
 CORE_V3 = "@aave/core-v3@1.19.3"
+LATER_CODES = """
+INVALID_MAX_RATE WITHDRAW_TO_ATOKEN SUPPLY_TO_ATOKEN SLOPE_2_MUST_BE_GTE_SLOPE_1
+CALLER_NOT_RISK_OR_POOL_OR_EMERGENCY_ADMIN LIQUIDATION_GRACE_SENTINEL_CHECK_FAILED INVALID_GRACE_PERIOD
+INVALID_FREEZE_STATE NOT_BORROWABLE_IN_EMODE CALLER_NOT_UMBRELLA RESERVE_NOT_IN_DEFICIT MUST_NOT_LEAVE_DUST
+USER_CANNOT_HAVE_DEBT
+"""
+"""What 3.1 to 3.3 added, from 92 on: aave-dao/aave-v3-origin, tags v3.1.0, v3.2.1, v3.3.0 (on no registry)."""
 
 POOL = """
 getReservesList getConfiguration getUserConfiguration getUserEMode getUserAccountData getReserveNormalizedIncome
@@ -131,11 +138,14 @@ def aave(lab: Path) -> dict[str, Abi]:
     def pick(contract: str, names: str) -> Abi:
         return cut(build[contract], names.split(), contract)
 
+    # of 3.7, which is not on a registry: aave-dao/aave-v3-origin at c3879344
+    isolated = function("getIsEModeCategoryIsolated", [argument("id", "uint8")], [argument("", "bool")], "view")
+    later: Abi = [{"inputs": [], "name": "UserHasAssetWithZeroLtv", "type": "error"}]
     raisers = ("Errors", "PoolInstance", "ATokenInstance", "VariableDebtTokenInstance")
     delegation = pick("ICreditDelegationToken", "approveDelegation borrowAllowance")
     return {
-        "aave_v3_pool": pick("IPool", POOL) + pick("PoolInstance", "POOL_REVISION"),
-        "aave_v3_errors": unique(e for raiser in raisers for e in build[raiser] if e["type"] == "error"),
+        "aave_v3_pool": pick("IPool", POOL) + pick("PoolInstance", "POOL_REVISION") + [isolated],
+        "aave_v3_errors": unique([*(e for r in raisers for e in build[r] if e["type"] == "error"), *later]),
         "aave_v3_oracle": pick("IAaveOracle", ORACLE),
         "aave_v3_addresses_provider": pick("IPoolAddressesProvider", ADDRESSES_PROVIDER),
         "aave_v3_data_provider": pick("IPoolDataProvider", DATA_PROVIDER),
@@ -239,6 +249,8 @@ def error_codes(package: Path | None) -> dict[str, str]:
     inside = "contracts/protocol/libraries/helpers/Errors.sol"
     source = (package / inside).read_text() if package else packed(CORE_V3, inside)
     found = {code: name for name, code in re.findall(r"constant\s+(\w+)\s*=\s*'(\d+)'", source)}
+    last = max(map(int, found))
+    found |= {str(code): name for code, name in enumerate(LATER_CODES.split(), last + 1)}
     return {code: found[code] for code in sorted(found, key=int)}
 
 

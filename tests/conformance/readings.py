@@ -103,7 +103,7 @@ def _aave() -> Reading:
         8050,
         20_000 * 8300 * WAD // 13_000 // 10_000,
     )
-    answers: list[Answer] = [_word(*figures), _word(0b0110), _word(0), *([None] * 5)]
+    answers: list[Answer] = [_word(*figures), _word(0b0110), _word(0), *([None] * 6)]
     answers += _reserve(_config(8050, 8300, 18), 2000 * USD, 10 * 10**18, 0)
     answers += _reserve(_config(7500, 7800, 6), USD, 0, 13_000 * 10**6)
     return Reading("aave_v3", lambda block: account.probe("mine", block), BLOCK, tuple(answers))

@@ -1,6 +1,6 @@
 """Aave v3 and its forks: what an account has in a market, and the calls that change it.
 
-A market is found from its PoolAddressesProvider alone. Versions 3.0 to 3.6 differ in e-mode (one category per
+A market is found from its PoolAddressesProvider alone. Versions 3.0 to 3.7 differ in e-mode (one category per
 reserve, then bitmaps) and in rounding (see ``model.identified``); nothing here asks for a version.
 """
 

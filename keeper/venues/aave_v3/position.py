@@ -22,6 +22,8 @@ _ORACLE = load("aave_v3_oracle")
 _TOKEN = load("aave_v3_token")
 _ERC20, _FEED = load("erc20"), load("chainlink_feed")
 _FIGURES, _CONFIGURATION, _EMODE_OF = _POOL.getUserAccountData, _POOL.getUserConfiguration, _POOL.getUserEMode
+Terms = tuple[int, int, int]
+"""Loan to value, liquidation threshold and bonus of a collateral."""
 NOBODY = Address("0x0000000000000000000000000000000000000000")
 _BALANCE = _TOKEN.scaledBalanceOf
 ACCOUNT_GAS = 80_000
@@ -105,7 +107,7 @@ def _one_price(category: Answer, bitmap: Answer) -> Address | None:
 # --- one block -------------------------------------------------------------------------------------------------------
 
 _PER_RESERVE = 10
-_EMODE_READS = 5
+_EMODE_READS = 6
 _ACCOUNT_READS = 3
 
 
@@ -177,6 +179,7 @@ _EMODE = (
     _POOL.getEModeCategoryCollateralBitmap,
     _POOL.getEModeCategoryBorrowableBitmap,
     _POOL.getEModeCategoryLtvzeroBitmap,
+    _POOL.getIsEModeCategoryIsolated,
     _POOL.getEModeCategoryData,
 )
 
@@ -192,6 +195,8 @@ class _Category:
     collateral: int | None
     borrowable: int | None
     ltv_zero: int
+    is_isolated: bool = False
+    """Whether whatever is not its collateral counts for no loan (3.7)."""
     one_price: OraclePrice | None = None
     """Where one price stands for all its assets."""
 
@@ -207,17 +212,24 @@ class _Category:
             return config >> 168 & 0xFF == self.id and bool(config >> 58 & 1)
         return bool(self.borrowable >> listing.index & 1)
 
+    def terms(self, listing: Listing, config: int, own: Terms) -> Terms:
+        """Return a reserve's terms for an account in this category, of those that it has by itself."""
+        if self.covers(listing, config):
+            return 0 if self.ltv_zero >> listing.index & 1 else self.ltv, self.threshold, self.bonus
+        return (0, *own[1:]) if self.is_isolated else own
+
 
 def _category(emode: int, answers: Sequence[Answer]) -> _Category | None:
     if not emode:
         return None
-    config, collateral, borrowable, ltv_zero = (
-        f.decode_or_none(a) for f, a in zip(_EMODE[:4], answers[:4], strict=True)
+    config, collateral, borrowable, ltv_zero, isolated = (
+        f.decode_or_none(a) for f, a in zip(_EMODE[:-1], answers[:-1], strict=True)
     )
     if config and collateral and borrowable:
         ltv, threshold, bonus = config[0]
-        return _Category(emode, ltv, threshold, bonus, collateral[0], borrowable[0], ltv_zero[0] if ltv_zero else 0)
-    ((ltv, threshold, bonus, *_),) = _POOL.getEModeCategoryData.decode(answers[4])
+        zero, alone = ltv_zero[0] if ltv_zero else 0, bool(isolated and isolated[0])
+        return _Category(emode, ltv, threshold, bonus, collateral[0], borrowable[0], zero, alone)
+    ((ltv, threshold, bonus, *_),) = _POOL.getEModeCategoryData.decode(answers[-1])
     return _Category(emode, ltv, threshold, bonus, None, None, 0)
 
 
@@ -376,10 +388,8 @@ def _reserve(
     if decimals > MOST_DECIMALS:
         detail = f"{listing.symbol} is said to have {decimals} decimals"
         raise ReadFailedError(Doubt(Reason.POSITION_UNREADABLE, detail))
-    ltv, threshold, bonus = config & 0xFFFF, config >> 16 & 0xFFFF, config >> 32 & 0xFFFF
-    if category is not None and category.covers(listing, config):
-        zero = bool(category.ltv_zero >> listing.index & 1)
-        ltv, threshold, bonus = (0 if zero else category.ltv), category.threshold, category.bonus
+    terms = config & 0xFFFF, config >> 16 & 0xFFFF, config >> 32 & 0xFFFF
+    ltv, threshold, bonus = terms if category is None else category.terms(listing, config, terms)
     return Reserve(
         asset=listing.asset,
         symbol=listing.symbol,
