@@ -32,13 +32,13 @@ SHOWN_DECISIONS, SHOWN_TRANSACTIONS = 5, 5
 MARKS = {
     LIVE: (" LIVE ", "bold white on red", "signs and sends"),
     DRY_RUN: (" DRY RUN ", "bold black on yellow", "rehearses, sends nothing"),
-    SILENT: (" NOT WATCHED ", "bold reverse", "is the keeper running?"),
+    SILENT: (" NOT WATCHED ", "bold reverse", "is the keeper running, and does its node show new blocks?"),
     UNSEEN: (" NOTHING SEEN YET ", "bold reverse", "start it: keeper run"),
 }
 TONES = {
     CALM: ("ok", "green"),
     WATCH: ("look", "yellow"),
-    ALARM: ("ACTS", "bold red"),
+    ALARM: ("DANGER", "bold red"),
     UNKNOWN: ("UNKNOWN", "bold magenta"),
 }
 """A word beside each colour: colour alone says nothing where there is none."""
@@ -132,9 +132,10 @@ def _with_words(table: Table, cards: list[Card]) -> Table:
 
 
 def _says(one: Card) -> Text:
+    """Return what it does, and below it, a line each, what it waits for and why it does not."""
     text = Text(f"  {printable(one.name)}: ", style="dim").append(printable(one.now[0]), style=TONES[one.tone][1])
     for line in (*one.now[1:], *one.why, *one.doubts):
-        text.append(f" {printable(line)}", style="dim")
+        text.append(f"\n    {printable(line)}", style="dim")
     return text
 
 

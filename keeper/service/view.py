@@ -11,11 +11,11 @@ from keeper.core.book.rules import BookAssessment
 from keeper.core.lending.position import Beside
 from keeper.core.lending.risk_metrics import LIQUIDATION_PROBABILITY
 from keeper.core.lending.rules import LendingAssessment
-from keeper.core.metrics import Subject
+from keeper.core.metrics import Subject, Target
 from keeper.core.perp.risk_metrics import probability_of
 from keeper.core.perp.rules import PerpAssessment
 from keeper.core.prices import Doubt
-from keeper.core.rules import Assessment, Rule, Unjudged
+from keeper.core.rules import Assessment, Unjudged, Verdict
 from keeper.core.snapshot import Snapshot, Wallet
 from keeper.core.trail import NOTHING
 from keeper.core.units import DAY_S, INFINITE, decimal_of
@@ -102,26 +102,40 @@ def _subject(engine: Opened, snapshot: Snapshot, of: Result) -> Data:
         "kind": of.family.value,
         "seen": seen,
         "now": rows.row(of, None),
-        "aims": [] if isinstance(assessed, Unjudged) else [_aim(v.rule) for v in assessed.verdicts],
+        "aims": [] if isinstance(assessed, Unjudged) else [_aim(v) for v in assessed.verdicts],
         "probability": _probability(engine, assessed),
         "is_under_way": of.name in engine.state.in_flight.names(),
     }
 
 
-def _aim(rule: Rule[Any]) -> Data:
-    """Return where a rule fires and where it wants to get to, each with what it measures."""
-    trigger, target = rule.trigger, rule.target
-    scale = trigger.metric.unit.decimals
+def _aim(of: Verdict[Any]) -> Data:
+    """Return where a rule fires and where it wants to get to, each with what it measures, and in words."""
+    trigger, target = of.rule.trigger, of.rule.target
+    metric, scale = trigger.metric, trigger.metric.unit.decimals
+    is_known = of.measured is not None and of.measured < INFINITE
     return {
-        "rule": rule.name,
-        "measure": trigger.metric.key,
+        "rule": of.rule.name,
+        "measure": metric.key,
         "side": trigger.side.value,
         "bound": decimal_of(trigger.bound, scale, 6),
+        "bound_words": metric.shown(trigger.bound),
+        "when": f"{trigger.subject} {trigger.side.value} {metric.shown(trigger.bound)}",
+        "measured_words": metric.shown(of.measured) if of.measured is not None and is_known else None,
+        "says": trigger.text(of.measured) if is_known else None,
         "target": str(target) if target else None,
+        "target_words": _wanted(target) if target else None,
         "target_measure": target.metric.key if target else None,
         "target_value": decimal_of(target.value, target.metric.unit.decimals, 6) if target else None,
-        "actions": [action.key for action in rule.actions],
+        "actions": [action.key for action in of.rule.actions],
     }
+
+
+def _wanted(target: Target[Any]) -> str:
+    return (
+        str(target)
+        if target.is_close or target.of.symbol
+        else f"{target.metric.words} {target.metric.shown(target.value)}"
+    )
 
 
 def _probability(engine: Opened, of: AnyAssessment | Unjudged) -> Data | None:

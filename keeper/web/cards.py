@@ -18,6 +18,8 @@ FIRST = (ALARM, UNKNOWN, WATCH, CALM)
 """What is shown first."""
 MEASURES = {"loan": "health_factor", "perp": "margin_ratio", "book": "delta"}
 """By what is there: the measure whose bounds and targets are drawn beside the figure."""
+ALERTS, COOLDOWN = "alert_only", "cooldown"
+"""Reasons of holds: the first is none, for the rule was made to warn, and warns."""
 NEAR = 0.1
 """A figure nearer to a trigger than this share of it is worth a look."""
 
@@ -55,7 +57,7 @@ def cards_of(view: Data | None) -> list[tuple[Data, Card]]:
 
 def card(of: Data, mode: str) -> Card:
     """Return the card of a subject of a view."""
-    seen, decision = of["seen"], of["now"]["decision"]
+    seen = of["seen"]
     is_known = bool(seen.get("readable"))
     what = _kind(seen)
     figure, label = _figure(seen, what) if is_known else ("unknown", "could not be read")
@@ -73,7 +75,7 @@ def card(of: Data, mode: str) -> Card:
         probability=_probability(of["probability"]),
         worth=_worth(seen, what) if is_known else (),
         now=_now(of, mode, rules),
-        why=_why(seen, decision, of["now"]["others"]),
+        why=_why(seen, of["now"], mode, rules),
         rules=rules,
         doubts=doubts,
         plan=of["now"]["plan"],
@@ -99,11 +101,19 @@ def _distance(seen: Data, what: str) -> str:
         return f"±{short(seen['band'], 2)} around {short(seen['target'], 2)}"
     if what == "perp":
         off = seen["figures"]["liquidation_distance"]
-        return "never" if off is None else f"a move of {percent(off, 1)}"
+        return "never" if off is None else f"{_moving(seen)} {percent(off, 1)}"
     least = seen["liquidates"]["least_move"]
     if seen["figures"]["health_factor"] is None or least is None:
         return "never"
     return f"{least['symbol']} {least['when']} by {percent(least['move'], 1)}"
+
+
+def _moving(seen: Data) -> str:
+    """Return which move liquidates a perpetual position: of its one market, or of all of them against it."""
+    held = [leg for leg in seen["legs"] if leg["side"] != "none"]
+    if len(held) != 1:
+        return "all move against it by"
+    return f"{held[0]['market']} {'rises' if held[0]['side'] == 'short' else 'falls'} by"
 
 
 def _probability(of: Data | None) -> str:
@@ -135,10 +145,23 @@ def _worth(seen: Data, what: str) -> tuple[tuple[str, str], ...]:
 
 
 def _rule(verdict: Data, aims: list[Data]) -> Data:
-    """Return a rule with how far it is from firing, in words."""
+    """Return a rule with how far it is from firing, in words. A view of an earlier version has fewer of them."""
     aim = next((a for a in aims if a["rule"] == verdict["rule"]), {})
-    state = "sees nothing" if verdict["doubt"] else "fires" if verdict["fired"] else "rests"
-    return {**verdict, **aim, "state": state, "words": verdict["measure"].replace("_", " ")}
+    acts = bool(aim.get("actions"))
+    words, bound, measured = verdict["measure"].replace("_", " "), trimmed(verdict["bound"]), verdict["measured"]
+    when = aim.get("when") or f"{words} {verdict['side']} {bound}"
+    fires = "fires" if acts or "actions" not in aim else "warns"
+    return {
+        **verdict,
+        **aim,
+        "state": "sees nothing" if verdict["doubt"] else fires if verdict["fired"] else "rests",
+        "acts": acts,
+        "when": when,
+        "bound_words": aim.get("bound_words") or bound,
+        "now": aim.get("measured_words") or ("–" if measured is None else short(measured, 4)),
+        "says": aim.get("says") or f"{when}: {measured}",
+        "wants": aim.get("target_words") or aim.get("target"),
+    }
 
 
 def _tone(of: Data, *, is_known: bool, has_doubts: bool, rules: tuple[Data, ...]) -> str:
@@ -146,10 +169,15 @@ def _tone(of: Data, *, is_known: bool, has_doubts: bool, rules: tuple[Data, ...]
         return UNKNOWN
     decision = of["now"]["decision"]
     if decision["kind"] == "act" or (decision["kind"] == "hold" and any(r["fired"] for r in rules)):
-        return ALARM
+        return WATCH if _only_warns(rules) else ALARM
     if has_doubts or of["is_under_way"] or any(r["doubt"] for r in rules) or any(_is_near(r) for r in rules):
         return WATCH
     return CALM
+
+
+def _only_warns(rules: tuple[Data, ...]) -> bool:
+    """Return whether nothing but warnings fires, and a rule that acts is there, sees, and rests."""
+    return all(r["state"] != "fires" for r in rules) and any(r["acts"] and r["state"] == "rests" for r in rules)
 
 
 def _is_near(rule: Data) -> bool:
@@ -169,37 +197,61 @@ def _now(of: Data, mode: str, rules: tuple[Data, ...]) -> tuple[str, ...]:
         lines.append(f"To get to {decision['target']}; costs {money(plan['cost_usd']['total'])}.")
     elif decision["kind"] == "act":
         lines.append(f"Rule {decision['rule']} fires: wants {decision['target']}.")
+    elif decision["reason"] == ALERTS:
+        held = [o for o in of["now"]["others"] if o["kind"] == "hold" and o["reason"] not in ("healthy", ALERTS)]
+        lines += [f"{_held(o, mode)}." for o in held]  # what would help comes before what only warns
+        lines += [f"Warns ({r['rule']}): {r['says']}." for r in rules if r["state"] == "warns"]
+        lines += _next(rules)
     elif decision["reason"] == "healthy":
-        lines.append("Rests: no rule asks for anything.")
-        lines += [line for rule in rules[:3] if (line := _next(rule))]
+        lines += ["Rests: no rule asks for anything.", *_next(rules)]
     else:
-        whose = f" ({decision['rule']})" if decision["rule"] else ""
-        lines.append(f"Holds{whose}: {decision['text']}.")
+        lines.append(f"{_held({**decision, 'detail': ''}, mode)}.")
     return tuple(lines)
 
 
-def _next(rule: Data) -> str:
-    """Return what a rule that rests would do, and when."""
+def _held(hold: Data, mode: str) -> str:
+    """Return a hold in words; where nothing is sent nothing was acted on, and it says so."""
+    whose = f" ({hold['rule']})" if hold["rule"] else ""
+    is_rehearsed = mode != "live" and hold["reason"] == COOLDOWN
+    text = "was rehearsed a short while ago, and is again after its cooldown" if is_rehearsed else hold["text"]
+    return f"Holds{whose}: {text}{': ' if hold['detail'] else ''}{hold['detail']}"
+
+
+def _next(rules: tuple[Data, ...]) -> list[str]:
+    """Return what rules that rest would do, and when; those that act first."""
+    resting = sorted((r for r in rules if r["state"] == "rests"), key=lambda r: not r["acts"])
+    return [_would(r) for r in resting[:3]]
+
+
+def _would(rule: Data) -> str:
     does = ", ".join(action.replace("_", " ") for action in rule.get("actions") or ()) or "alert"
-    goal = f" → {rule['target']}" if rule.get("target") else ""
-    return f"{rule['rule']} at {rule['words']} {rule['side']} {trimmed(rule['bound'])}: {does}{goal}"
+    goal = f" → {rule['wants']}" if rule["wants"] else ""
+    return f"{rule['rule']} at {rule['when']}: {does}{goal}"
 
 
-def _why(seen: Data, decision: Data, others: list[Data]) -> tuple[str, ...]:
-    lines = list[str]()
-    if decision["kind"] == "hold" and decision["reason"] != "healthy":
-        lines += [decision[key] for key in ("detail", "remedy") if decision[key]]
+def _why(seen: Data, now: Data, mode: str, rules: tuple[Data, ...]) -> tuple[str, ...]:
+    decision, lines = now["decision"], list[str]()
+    reason = decision.get("reason")
+    if decision["kind"] == "hold" and reason not in ("healthy", ALERTS):
+        lines += [begun(decision[key]) for key in ("detail", "remedy") if decision[key]]
+    elif reason == ALERTS and not any(r["acts"] for r in rules):
+        lines.append("No rule of it acts: the keeper only warns.")
     for one in decision.get("forbidden", ()):
-        lines.append(f"{one['action']} is not allowed now: {one['detail']} ({one['reason']})")
-    for other in others:
-        if other["kind"] == "hold" and other["reason"] != "healthy":
-            whose = f"{other['rule']}: " if other["rule"] else ""
-            lines.append(f"{whose}{other['text']}{': ' if other['detail'] else ''}{other['detail']}")
-    if not seen.get("readable") and seen.get("detail"):
-        lines.append(seen["detail"])
-    if seen.get("naked"):
-        lines.append(seen["naked"])
+        lines.append(f"Not allowed now: {one['action']}: {one['detail']} ({one['reason']})")
+    says = {r["rule"]: r["says"] for r in rules}
+    for other in now["others"] if reason != ALERTS else ():
+        if other["kind"] == "hold" and other["reason"] == ALERTS:
+            lines.append(f"Warns ({other['rule']}): {says.get(other['rule']) or other['detail']}")
+        elif other["kind"] == "hold" and other["reason"] != "healthy":
+            lines.append(_held(other, mode))
+    said = (None if seen.get("readable") else seen.get("detail")), seen.get("naked")
+    lines += [begun(line) for line in said if line]
     return tuple(dict.fromkeys(lines))
+
+
+def begun(text: str) -> str:
+    """Return a sentence with a capital, as sentences begin."""
+    return text[:1].upper() + text[1:]
 
 
 def percent(value: str | None, places: int = 2) -> str:

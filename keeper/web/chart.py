@@ -64,10 +64,18 @@ class Chart:
     is_empty: bool
     scale: tuple[float, float, int, int]
     """Lowest and highest value, first second and how many: for a script that reads a point back."""
+    unit: str = ""
+    """``%`` for a figure that is shown in percent."""
 
 
 def chart(
-    samples: Sequence[Glimpse], levels: Sequence[Bound], deeds: Sequence[DeedMark], now: int, span_s: int, size: Size
+    samples: Sequence[Glimpse],
+    levels: Sequence[Bound],
+    deeds: Sequence[DeedMark],
+    now: int,
+    span_s: int,
+    size: Size,
+    unit: str = "",
 ) -> Chart:
     """Return a chart of the last ``span_s`` seconds."""
     begin = now - span_s
@@ -95,10 +103,11 @@ def chart(
         levels=tuple((one, y(one.value)) for one in levels if low <= one.value <= high),
         deeds=done,
         ticks_x=tuple((x(begin + span_s * i / 4), _ago(span_s - span_s * i // 4)) for i in range(5)),
-        ticks_y=tuple((y(v), _text(v)) for v in _round_values(low, high)),
+        ticks_y=tuple((y(v), _text(v, unit)) for v in _round_values(low, high)),
         last=(x(points[-1][0]), y(points[-1][1])) if points else None,
         is_empty=not points,
         scale=(low, high, begin, span_s),
+        unit=unit,
     )
 
 
@@ -156,7 +165,9 @@ def _round_values(low: float, high: float) -> list[float]:
     return [round(v, 10) for v in (step * (first + i) for i in range(9)) if low <= v <= high][:5]
 
 
-def _text(value: float) -> str:
+def _text(value: float, unit: str = "") -> str:
+    if unit:
+        return f"{value * 100:.3g}\u202f{unit}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from keeper.core.units import WAD
 from keeper.journal import JournalError
 from keeper.journal.views import Glimpse
-from keeper.web.cards import Card, cards_of, trimmed
+from keeper.web.cards import CALM, Card, cards_of, percent, trimmed
 from keeper.web.chart import Bound, Chart, DeedMark, Size, chart
 from keeper.web.sight import Onlooker
 
@@ -18,7 +18,9 @@ Data = dict[str, Any]
 RANGES = {"1h": 3_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400}
 NARROW, WIDE = Size(340, 180), Size(1090, 280)
 SMALL_NARROW, SMALL_WIDE, ALONE_WIDE = Size(340, 130), Size(530, 140), Size(1110, 200)
-HEALTH = "health_factor"
+HEALTH, MARGIN = "health_factor", "margin_ratio"
+MOST_CARDS = 12
+"""Of more than these, whatever is at rest is a line and no card: what wants a look must not be searched for."""
 LEAST_S = 240
 """The shortest time that is drawn, and its steps: quarters of it are whole minutes."""
 
@@ -29,11 +31,13 @@ async def drawn_page(sight: Onlooker) -> Data:
     view = glance["view"]
     found = []
     made = cards_of(view)
+    resting = [one for _, one in made if one.tone == CALM] if len(made) > MOST_CARDS else []
+    made = [(subject, one) for subject, one in made if one not in resting]
     sizes = (SMALL_NARROW, SMALL_WIDE if len(made) > 1 else ALONE_WIDE)
     for subject, one in made:
         charts = await _charts(sight, one, None, sizes, _now(view, subject, one))
         found.append({"card": one, "charts": charts})
-    return glance | {"cards": found, "unseen": _unseen(sight, view)}
+    return glance | {"cards": found, "resting": resting, "unseen": _unseen(sight, view)}
 
 
 async def drawn(sight: Onlooker, name: str, span: str) -> Data:
@@ -69,14 +73,20 @@ def levels_of(one: Card) -> list[Bound]:
     found = list[Bound]()
     for rule in one.rules:
         if rule["measure"] == one.measure:
-            found.append(Bound("trigger", f"{rule['rule']} {trimmed(rule['bound'])}", float(rule["bound"])))
+            found.append(Bound("trigger", f"{rule['rule']} {rule['bound_words']}", float(rule["bound"])))
             if rule["side"] == "outside":
                 found.append(Bound("trigger", "", -float(rule["bound"])))
-        if rule.get("target_measure") == one.measure and rule.get("target_value") is not None:
-            found.append(Bound("target", f"wants {trimmed(rule['target_value'])}", float(rule["target_value"])))
+        value = rule.get("target_value")
+        if rule.get("target_measure") == one.measure and value is not None:
+            shown = _share(value) if one.measure == MARGIN else trimmed(value)
+            found.append(Bound("target", f"wants {shown}", float(value)))
     if one.measure == HEALTH:
         found.append(Bound("edge", "liquidation", 1.0))
     return found
+
+
+def _share(value: str) -> str:
+    return percent(value).replace(".00", "")
 
 
 def _now(view: Data, subject: Mapping[str, Any], one: Card) -> tuple[Glimpse, ...]:
@@ -103,7 +113,8 @@ async def _charts(
         ]
     except JournalError:
         return ()
-    return tuple(chart(samples, levels_of(one), deeds, now, span_s, size) for size in sizes)
+    unit = "%" if one.measure == MARGIN else ""
+    return tuple(chart(samples, levels_of(one), deeds, now, span_s, size, unit) for size in sizes)
 
 
 def _came_to(deed: Data) -> str:

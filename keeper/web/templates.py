@@ -27,7 +27,6 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "age": age,
-        "begun": lambda text: str(text)[:1].upper() + str(text)[1:],
         "brief": brief,
         "clock": clock,
         "gwei": gwei,

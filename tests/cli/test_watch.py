@@ -48,7 +48,7 @@ def test_it_says_all_at_once_in_a_terminal_of_any_width(tmp_path: Path, columns:
     for said in (
         "LIVE",
         "eth-loop",
-        "ACTS",
+        "DANGER",
         "1.185",
         "sell WETH to repay USDC",
         "dark-loan",

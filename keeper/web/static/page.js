@@ -74,7 +74,8 @@
     svg.append(drawn("line", { class: "read", x1: near.x, x2: near.x, y1: top, y2: bottom }));
     svg.append(drawn("circle", { class: "read", cx: near.x, cy: near.y, r: 4 }));
     const text = drawn("text", { class: "read", x: near.x + (isRight ? -8 : 8), y: top + 10, "text-anchor": isRight ? "end" : "start" });
-    text.textContent = `${value.toFixed(3)}  ${at.slice(5, 10)} ${at.slice(11, 16)}`;
+    const figure = svg.dataset.unit === "%" ? `${(value * 100).toFixed(2)} %` : value.toFixed(3);
+    text.textContent = `${figure}  ${at.slice(5, 10)} ${at.slice(11, 16)}`;
     svg.append(text);
   };
   document.addEventListener("pointermove", read);
