@@ -5,12 +5,13 @@ The real one answers the same from a database; ``tests/backtest/test_memory.py``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from keeper.journal.decisions import NO_FAULT_OF_THE_PLAN, PRICE_MOVED, Decision, Doing, Entry, Mode, NewDecision
+from keeper.journal.facts import Turn
 from keeper.journal.signed import Transaction
 from keeper.journal.transactions import CALM_S, LONGEST_DANGER_S
 
@@ -148,3 +149,8 @@ class PaperJournal:
     async def set(self, key: str, value: Any) -> None:
         """Remember a value; None forgets it."""
         self.kept[key] = value
+
+    async def change(self, keys: Sequence[str], turn: Turn) -> dict[str, Any]:
+        """Turn values into others; return all as they are then."""
+        self.kept |= turn({key: self.kept.get(key) for key in keys})
+        return {key: self.kept.get(key) for key in keys}

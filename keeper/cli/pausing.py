@@ -12,7 +12,8 @@ from rich.console import Console
 from keeper.cli.common import Exit, fail, finish, out
 from keeper.cli.guard import guarded
 from keeper.cli.words import as_json_text, time_text
-from keeper.core.pauses import ABOUT, ALL, RULE, Pause, from_plain, key_of, plain, with_pause, without
+from keeper.core.pauses import ABOUT, ALL, RULE, Pause, with_pause, without
+from keeper.journal import orders
 from keeper.journal.ports import History
 from keeper.service.journal_file import remembered
 from keeper.settings import Settings
@@ -48,8 +49,7 @@ def resume(settings: Settings, what: tuple[str, str], *, as_json: bool) -> None:
 
 async def paused(journal: History, settings: Settings) -> Pauses:
     """Return the pauses that are on. Raises JournalError."""
-    found = from_plain(await journal.facts.get(_key(settings)))
-    return tuple(p for p in found if not p.is_over(int(time.time())))
+    return await orders.paused(journal.facts, settings.network.known_as, int(time.time()))
 
 
 def show(console: Console, pauses: Pauses, *, as_json: bool) -> None:
@@ -65,19 +65,13 @@ def show(console: Console, pauses: Pauses, *, as_json: bool) -> None:
 def _change(settings: Settings, change: Callable[[Pauses], Pauses], now: int, *, as_json: bool) -> None:
     async def work() -> Exit:
         async with await remembered(settings) as journal:
-            there = tuple(p for p in from_plain(await journal.facts.get(_key(settings))) if not p.is_over(now))
-            pauses = change(there)
-            await journal.facts.set(_key(settings), plain(pauses))
+            pauses = await orders.change_pauses(journal.facts, settings.network.known_as, change, now)
         show(out(), pauses, as_json=as_json)
         if not pauses and not as_json:
             out().print("Nothing is paused.")
         return Exit.FINE
 
     finish(guarded(work))
-
-
-def _key(settings: Settings) -> str:
-    return key_of(settings.network.chain_id, settings.network.name)
 
 
 def _seconds(text: str) -> int:

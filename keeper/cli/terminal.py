@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import sys
+import threading
 import time
 
 from keeper.cli.common import Exit, fail
@@ -22,7 +23,13 @@ class Tty:
     async def ask(self, text: str, within_s: float) -> str | None:
         """Show a text and return the line that was typed; None where none was in time."""
         async with self._turn:
-            return await asyncio.to_thread(_line, text, within_s)
+            over = threading.Event()
+            asked = asyncio.ensure_future(asyncio.to_thread(_line, text, within_s, over))
+            try:
+                return await asyncio.shield(asked)
+            finally:
+                over.set()  # a question that nobody waits for any more takes no line of the next one
+                await asyncio.wait([asked])
 
 
 def at_terminal() -> Tty:
@@ -32,13 +39,15 @@ def at_terminal() -> Tty:
     return Tty()
 
 
-def _line(text: str, within_s: float) -> str | None:
+def _line(text: str, within_s: float, over: threading.Event) -> str | None:
     while select.select([sys.stdin], [], [], 0)[0] and sys.stdin.readline():
         pass  # typed before the question: no answer to it
     sys.stderr.write(text)
     sys.stderr.flush()
     until = time.monotonic() + within_s
-    while time.monotonic() < until:
+    while time.monotonic() < until and not over.is_set():
         if select.select([sys.stdin], [], [], LOOK_S)[0]:
             return sys.stdin.readline(MOST_CHARACTERS)
+    if over.is_set():
+        sys.stderr.write("\nNo answer is needed any more: something more urgent goes first.\n")
     return None

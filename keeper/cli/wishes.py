@@ -11,7 +11,7 @@ from keeper.cli.words import as_json_text
 from keeper.execution.course import SendFailedError
 from keeper.execution.lock import SignerLockedError
 from keeper.execution.tx_state import TxState
-from keeper.execution.wishes import wish_key
+from keeper.execution.wishes import wish
 from keeper.journal import Journal, Transaction
 from keeper.service import app as house_of
 from keeper.service.journal_file import remembered
@@ -33,7 +33,7 @@ def ask(id_: int, what: str, config: Path, *, live: bool, as_json: bool) -> None
                     as_json=as_json,
                 )
                 return Exit.FINE
-            await journal.facts.set(wish_key(found.chain_id, found.signer), {str(id_): what})
+            await wish(journal.facts, found.chain_id, found.signer, id_, what)
         try:
             async with house_of.opened(settings, is_live=True, prompt=prompt()) as engine:
                 await engine.reader.blocks.check_chain()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any, TypeVar
 
 from keeper.chain import accounts, rejections
 from keeper.chain.accounts import Receipt
@@ -25,6 +27,7 @@ from keeper.journal import Entry, Journal, NewAttempt, NewDecision, NewTransacti
 from keeper.journal.signed import State
 from keeper.venues.ports import Call
 
+T = TypeVar("T")
 SPENT_ELSEWHERE = "the nonce was used by a transaction of another program"
 EARLIER_LANDED = "an earlier intent at the same nonce was mined"
 STRANDED = "the nonces below it are free: the nonce it was signed for was given too high"
@@ -60,6 +63,10 @@ class Outgoing:
     """Which nonces of a contract account's own it uses up."""
 
 
+ToSign = tuple[Outgoing, int, Transaction | None]
+"""A call, its nonce, and the intent it replaces there."""
+
+
 class Dispatch:
     """What one signer does on one chain. Keeps nothing in memory: the journal is the state."""
 
@@ -82,14 +89,33 @@ class Dispatch:
 
         Raises JournalError, NonceTakenError, UnsignedError.
         """
-        await self.holder.expose([outgoing.use])
-        row, attempt = await self._signed(outgoing, nonce, fees)
+        (row,) = await self.sign_each([(outgoing, nonce, replaces)], fees)
+        return row
+
+    async def sign_each(self, items: Sequence[ToSign], fees: Offer) -> tuple[Transaction, ...]:
+        """Sign calls, then write each down: where one is not signed, nothing is written. Raises as ``sign``."""
+        await self.holder.expose([outgoing.use for outgoing, _, _ in items])
+        made = await self._side_by_side([self._signed(outgoing, nonce, fees) for outgoing, nonce, _ in items])
+        return tuple([await self._write(*one, replaces) for one, (_, _, replaces) in zip(made, items, strict=True)])
+
+    async def _write(self, row: NewTransaction, attempt: NewAttempt, replaces: Transaction | None) -> Transaction:
         if replaces is None:
             written = await self._journal.add_signed(row, attempt)
         else:
             moved(TxState(replaces.state), TxState.REPLACED)
             written = await self._journal.replace_signed(replaces.id, row, attempt)
-        return await self._row(nonce, written)
+        return await self._row(row.nonce, written)
+
+    async def _side_by_side(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """Ask for all at once where somebody else is asked: a burst takes as long as its slowest signature."""
+        if self.signer.is_at_hand:
+            return [await one for one in work]
+        tasks = [asyncio.create_task(one) for one in work]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def sign_all(
         self, outgoing: Sequence[Outgoing], first: int, fees: Offer, entry: Entry
@@ -99,7 +125,8 @@ class Dispatch:
         Raises JournalError, NonceTakenError, UnsignedError.
         """
         await self.holder.expose([item.use for item in outgoing])
-        return await self._bursts.add(entry, [await self._signed(o, first + i, fees) for i, o in enumerate(outgoing)])
+        made = await self._side_by_side([self._signed(o, first + i, fees) for i, o in enumerate(outgoing)])
+        return await self._bursts.add(entry, made)
 
     async def warm_up(self, nonce: int, delegate: Address | None) -> None:
         """Sign and write down a transfer of nothing to oneself, and undo it: the next time is not the first.
@@ -142,6 +169,11 @@ class Dispatch:
                 return refusal or Heard.SILENCE
         await self._journal.mark_broadcast(newest.hash)
         return Heard.TAKEN
+
+    async def resign_each(self, rows: Sequence[Transaction], fees: Offer) -> dict[int, Transaction]:
+        """Sign each again as ``resign`` does; return them by id. Raises JournalError, UnsignedError."""
+        again = await self._side_by_side([self.resign(row, fees) for row in rows])
+        return {row.id: signed for row, signed in zip(rows, again, strict=True)}
 
     async def resign(self, transaction: Transaction, fees: Offer, gas_limit: int | None = None) -> Transaction:
         """Sign the same call at its nonce with another offer, or more gas, and write it down. Hands nothing over."""

@@ -48,8 +48,9 @@ class Gaps:
             for row in reached:
                 await self._dispatch.settle(row, TxState.EXPIRED, error=f"{STRANDED}; filling them: {offer.detail}")
             return ()
-        for nonce, item in zip(missing, fillers, strict=True):
-            await self._dispatch.broadcast(await self._dispatch.sign(item, nonce, offer))
+        items = [(item, nonce, None) for nonce, item in zip(missing, fillers, strict=True)]
+        for row in await self._dispatch.sign_each(items, offer):
+            await self._dispatch.broadcast(row)
         return reached
 
     async def reachable(self, rows: Sequence[Transaction], mined: int) -> tuple[Transaction, ...]:

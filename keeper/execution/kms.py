@@ -27,7 +27,7 @@ class KmsSigner(Elsewhere):
         self._client = client
         self._key = key
 
-    async def signed(self, call: Call, envelope: Envelope) -> Signed:
+    async def _signed(self, call: Call, envelope: Envelope) -> Signed:
         """Return signed bytes with KMS's signature, of low s and the account's own. Raises UnsignedError."""
         digest = keccak(unsigned_bytes(call, envelope))
         r, s = integers_in(await asyncio.to_thread(self._sign, digest))

@@ -23,7 +23,7 @@ from keeper.execution import grants
 from keeper.execution.convoy import Convoy
 from keeper.execution.course import Guidance, SendFailedError
 from keeper.execution.delegation import Delegation
-from keeper.execution.dispatch import Dispatch, Outgoing, Wire
+from keeper.execution.dispatch import Dispatch, Outgoing, ToSign, Wire
 from keeper.execution.flight import Flight
 from keeper.execution.gaps import Gaps
 from keeper.execution.holders import Holder, OwnKey
@@ -34,6 +34,7 @@ from keeper.execution.ready import Ready, read_ready
 from keeper.execution.reverted import why_reverted
 from keeper.execution.saying import CANCEL_GAS
 from keeper.execution.send_state import Timings
+from keeper.execution.sideline import Sideline
 from keeper.execution.signer import TransactionSigner
 from keeper.execution.tx_state import TxState
 from keeper.execution.wishes import Wishes
@@ -85,6 +86,8 @@ class Lane:
         self.is_stuck = False
         """Whether what is pending was followed as long as anything is, and not mined."""
         self.convoy = Convoy(self.carry, self.of_decision, journal.decisions.written)
+        self.sideline = Sideline()
+        """What is done beside plans: tended, called off, taken back."""
 
     def cap(self, most: Wei | None) -> None:
         """Offer at most so much per gas from now on, whatever is on its way."""
@@ -138,8 +141,9 @@ class Lane:
     async def send(self, outgoing: Sequence[Outgoing], guidance: Guidance) -> tuple[Receipt, ...]:
         """Send, with whatever else of this signer is ready by then; return the receipts of what was asked for.
 
-        Raises as ``carry``.
+        What is done beside plans gives way. Raises as ``carry``.
         """
+        await self.sideline.give_way()
         return await self.convoy.send(outgoing, guidance)
 
     @property
@@ -208,12 +212,9 @@ class Lane:
             await self.delegation.learn(first)
         offer, outgoing = await self._offers.offer(guidance.ceiling, outgoing, pending)
         at = {row.nonce: row for row in pending}
-        rows = list[Transaction]()
-        for nonce, item in enumerate(outgoing, first):
-            rows.append(await self._dispatch.sign(item, nonce, offer, at.pop(nonce, None)))
-        for leftover in at.values():
-            rows.append(await self._dispatch.sign(self._flight.nothing(leftover), leftover.nonce, offer, leftover))
-        return tuple(rows)
+        items: list[ToSign] = [(item, nonce, at.pop(nonce, None)) for nonce, item in enumerate(outgoing, first)]
+        items += [(self._flight.nothing(row), row.nonce, row) for row in at.values()]
+        return await self._dispatch.sign_each(items, offer)
 
     async def make_ready(self, block: BlockRef) -> None:
         """Fetch what the next send needs. Raises NodeError, JournalError."""
@@ -352,8 +353,9 @@ class Lane:
             return 0
         endings = await self._flight.endings(pending)
         offer, nothing = await self._offers.offer(ceiling, endings, pending)
-        for row, item in zip(pending, nothing, strict=True):
-            await self._dispatch.broadcast(await self._dispatch.sign(item, row.nonce, offer, row))
+        items = [(item, row.nonce, row) for row, item in zip(pending, nothing, strict=True)]
+        for row in await self._dispatch.sign_each(items, offer):
+            await self._dispatch.broadcast(row)
         self._landed.has_unconfirmed = True
         return len(pending)
 
@@ -374,6 +376,7 @@ class Lane:
 
     async def close(self) -> None:
         """Leave what is pending to the next run: it is in the journal."""
+        await self.sideline.give_way()
         await self._leave_leftovers()
 
     @property

@@ -30,12 +30,14 @@ class Terminal(Protocol):
 class Prompted(Elsewhere):
     """Asks before another signer is asked; or has what it shows signed by hand, where there is none."""
 
+    patience_s = 10.0
+
     def __init__(self, address: Address, terminal: Terminal, inner: TransactionSigner | None) -> None:
         super().__init__(address)
         self._terminal = terminal
         self._inner = inner
 
-    async def signed(self, call: Call, envelope: Envelope) -> Signed:
+    async def _signed(self, call: Call, envelope: Envelope) -> Signed:
         """Return signed bytes once a person wants it so. Raises UnsignedError."""
         text = shown(self.address, call, envelope)
         if self._inner is None:

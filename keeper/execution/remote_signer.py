@@ -26,7 +26,7 @@ class RemoteSigner(Elsewhere):
         allowed = frozenset({method, ACCOUNTS[method]})
         self._node = Node(url, timeout_s=timeout_s, allowed=allowed, name=f"signer {name}")
 
-    async def signed(self, call: Call, envelope: Envelope) -> Signed:
+    async def _signed(self, call: Call, envelope: Envelope) -> Signed:
         """Return signed bytes: exactly the transaction that was asked for. Raises UnsignedError."""
         answer = await self._ask(self._method, _request(self.address, call, envelope))
         raw = answer.get("raw") if isinstance(answer, dict) else answer  # geth and Clef name it, Web3Signer does not

@@ -52,7 +52,7 @@ class Saying:
             course.state = course.state.capped(now)
             return
         try:
-            raised = {row.id: await self._dispatch.resign(row, offer) for row in course.pending}
+            raised = await self._dispatch.resign_each(course.pending, offer)
         except UnsignedError:  # whoever has to sign does not: what is out there stays as it is
             await self.say(course, course.pending)
             course.state = course.state.capped(now)
@@ -69,13 +69,14 @@ class Saying:
         if offer is None:
             course.state = course.state.capped(now)
             return
-        pairs = zip(course.pending, ends, strict=True)
+        items = [(end, row.nonce, row) for row, end in zip(course.pending, ends, strict=True)]
         try:
-            replaced = {row.id: await self._dispatch.sign(end, row.nonce, offer, row) for row, end in pairs}
+            signed = await self._dispatch.sign_each(items, offer)
         except UnsignedError:
             course.state = course.state.capped(now)
             return
         course.dropped = why
+        replaced = {row.id: new for row, new in zip(course.pending, signed, strict=True)}
         course.rows = tuple(replaced.get(row.id, row) for row in course.rows)
         course.first_gas |= {row.nonce: row.gas_limit for row in replaced.values()}
         await self.say(course, course.pending)

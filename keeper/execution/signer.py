@@ -70,8 +70,21 @@ class Signs(Protocol):
         """Return a word that somebody may act at a market, or no more. Raises ValueError for one of somebody else."""
 
 
+class Hears(Protocol):
+    """Who hears that a signature lets itself be waited for."""
+
+    def unsigned(self, address: str, purpose: str, seconds: float, /) -> None:
+        """Report what was not signed in so long."""
+
+    def signed_at_last(self, address: str, /) -> None:
+        """Report that the signer signs."""
+
+
 class TransactionSigner(Signs, Protocol):
     """Signs what one account sends."""
+
+    def report_to(self, hears: Hears, /) -> None:
+        """Report from now on what is waited for."""
 
     async def signed(self, call: Call, envelope: Envelope) -> Signed:
         """Return signed bytes. Raises UnsignedError."""
@@ -92,6 +105,9 @@ class KeystoreSigner:
 
     def __repr__(self) -> str:
         return f"KeystoreSigner({self.address})"
+
+    def report_to(self, hears: Hears) -> None:
+        """Report nothing: nobody is waited for."""
 
     def sign(self, call: Call, envelope: Envelope) -> Signed:
         """Return signed bytes: EIP-1559, or EIP-7702 with a delegation. The same input gives the same bytes.

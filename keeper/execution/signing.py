@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, ClassVar
 
 import rlp
 from coincurve import PublicKey
 from rlp.exceptions import DecodingError
 
+from keeper.core.notices import printable
 from keeper.core.units import Address
-from keeper.execution.signer import ORDINARY, Envelope, Signed
+from keeper.execution.signer import ORDINARY, Envelope, Hears, Signed
 from keeper.execution.unsigned import otherwise, refused
 from keeper.venues.codec.hashes import keccak, to_checksum_address
 from keeper.venues.contracts.permit import PermitTerms
@@ -22,12 +24,38 @@ SPARE_BYTES = 200
 
 
 class Elsewhere:
-    """What all signers have in common whose key is not in this process."""
+    """What all signers have in common whose key is not in this process: they are asked, and may be slow."""
 
     is_at_hand = False
+    patience_s: ClassVar[float] = 5.0
+    """How long an answer is no news."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self._hears: Hears | None = None
+
+    def report_to(self, hears: Hears) -> None:
+        """Report from now on what is waited for."""
+        self._hears = hears
+
+    async def signed(self, call: Call, envelope: Envelope) -> Signed:
+        """Return signed bytes: exactly the transaction that was asked for. Raises UnsignedError."""
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(self.patience_s, self._is_late, printable(call.purpose) or "a transaction")
+        try:
+            found = await self._signed(call, envelope)
+        finally:
+            late.cancel()
+        if self._hears is not None:
+            self._hears.signed_at_last(self.address)
+        return found
+
+    async def _signed(self, call: Call, envelope: Envelope) -> Signed:
+        raise NotImplementedError
+
+    def _is_late(self, purpose: str) -> None:
+        if self._hears is not None:
+            self._hears.unsigned(self.address, purpose, self.patience_s)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address})"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keeper.journal import Journal, Transaction
+from keeper.journal.ports import FactStore
 
 
 class Wishes:
@@ -18,9 +21,20 @@ class Wishes:
         if not asked:
             return {}
         mine = {row.id: asked[str(row.id)] for row in pending if str(row.id) in asked}
-        if mine:
-            await self._journal.facts.set(self._key, None)
+        if mine:  # those that were asked since stay on it, and what is not pending any more does not
+            known = set(asked)
+
+            def turn(there: dict[str, Any]) -> dict[str, Any]:
+                return {self._key: {k: v for k, v in (there[self._key] or {}).items() if k not in known} or None}
+
+            await self._journal.facts.change([self._key], turn)
         return mine
+
+
+async def wish(facts: FactStore, chain_id: int, signer: str, id_: int, what: str) -> None:
+    """Ask it of a transaction, beside whatever else is asked. Raises JournalError."""
+    key = wish_key(chain_id, signer)
+    await facts.change([key], lambda there: {key: {**(there[key] or {}), str(id_): what}})
 
 
 def wish_key(chain_id: int, signer: str) -> str:

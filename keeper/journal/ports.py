@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from keeper.journal.decisions import Decision, Doing, Entry, Json, Mode, NewDecision, OutcomeKind
+from keeper.journal.facts import Turn
 from keeper.journal.signed import Transaction
 
 
@@ -66,6 +67,9 @@ class FactStore(Protocol):
 
     async def set(self, key: str, value: Any) -> None:
         """Remember a value; None forgets it. Raises JournalError."""
+
+    async def change(self, keys: Sequence[str], turn: Turn) -> dict[str, Any]:
+        """Turn values into others with nobody else in between; return all as they are then. Raises JournalError."""
 
 
 class History(Protocol):

@@ -17,6 +17,7 @@ from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Upo
 from keeper.journal import Journal
 from keeper.observe.delivery import Alarm, AppriseAlarm
 from keeper.observe.observer import Observer
+from keeper.observe.signing_voice import SigningVoice
 from keeper.service.connections import caps, nodes
 from keeper.service.journal_file import remembered
 from keeper.service.keys import Prompt, locked, open_keys, report_exposed
@@ -66,6 +67,8 @@ async def opened(
             parts.enter_context(locked(settings, address))
         observer = _observer(settings, called, is_live=is_live, is_look=is_look)
         parts.callback(observer.close)
+        for key in keys.values():
+            key.report_to(SigningVoice(observer.voice))
         node = nodes(settings, observer, is_live=is_live)
         parts.push_async_callback(node.close)
         blocks = Blocks(node, settings.network.chain_id, settings.network.multicall3, caps(settings))

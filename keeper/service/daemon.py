@@ -17,6 +17,7 @@ from keeper.engine.beginning import hear_of_plans
 from keeper.engine.cycle import cycle
 from keeper.engine.result import Result
 from keeper.journal import JournalError
+from keeper.service.abreast import PATIENCE_S
 from keeper.service.afterwards import Afterwards
 from keeper.service.diary import Diary, Shown
 from keeper.service.fire_drill import FireDrill
@@ -46,7 +47,7 @@ class Daemon:
         self._diary = Diary(engine, show)
         self._settings = settings
         self.afterwards = Afterwards(engine, settings)
-        self._arrivals = Arrivals(engine, settings, self.afterwards.reconcile, self._failed, self._between)
+        self._arrivals = Arrivals(engine, settings, self._reconcile, self._failed, self._between)
         self._housekeeping = Housekeeping(engine, settings)
         self._failures = 0
         self._good = 0
@@ -83,6 +84,7 @@ class Daemon:
             left = await engine.settle(within_s=FINISH_S)
             if left:
                 engine.observer.left_under_way(sorted(left))
+            await self.afterwards.close()
             for executor in engine.senders.values():
                 await executor.lane.close()
         engine.observer.stopped()
@@ -119,6 +121,7 @@ class Daemon:
         (found, done), self._waiting = self._waiting, None
         await self._arming.close()
         await self._drill.close()
+        await self.afterwards.close()  # what plans left is seen to by the settings there are then
         await take_up(self._engine, self._settings, found)
         self._go_by(found.settings)
         done.set_result(True)
@@ -131,6 +134,10 @@ class Daemon:
         self._arming = Arming(engine, settings.arm_within)
         self._drill.every_s = settings.daemon.fire_drill_s
         self._watchful = self._watching()
+
+    async def _reconcile(self) -> None:
+        """Settle what is in flight when the node is met; who is slow to sign keeps nobody in the dark."""
+        await self.afterwards.reconcile(self.afterwards.patience_s + PATIENCE_S)
 
     def _ends(self) -> None:
         self._is_over = True
@@ -156,14 +163,14 @@ class Daemon:
         try:
             await hear_of_plans(self._engine)
             if self.afterwards.fell_short:  # maybe since just now
-                await self.afterwards.look_back()
+                await self.afterwards.look_back(PATIENCE_S)
             await self.panic.heed()
             results = await self._judge(head)
             await self.panic.saw(results)
             if self._early:
                 self._early.reconcile()
                 await self._early.follow()
-            await self.afterwards.tend(head, needless(results) | self._afar)
+            await self.afterwards.tend(head, needless(results) | self._afar, PATIENCE_S)
         except NodeError as error:
             self._engine.observer.node_away(str(error), 1)
             self._arrivals.again()

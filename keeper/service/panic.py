@@ -71,8 +71,7 @@ class Panic:
         if not done:
             return
         try:
-            left = (await ordered(self._engine.journal, self.settings)).without(done)
-            await orders.keep_order(self._engine.journal.facts, self.settings.network.known_as, left)
+            left = await orders.done_with(self._engine.journal.facts, self.settings.network.known_as, done)
         except JournalError:
             return  # the same is found at the next block
         self.order = left

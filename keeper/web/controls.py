@@ -8,7 +8,7 @@ from math import ceil
 from typing import Self
 
 from keeper.core.panics import Order
-from keeper.core.pauses import ALL, KINDS, RULE, Pause, from_plain, key_of, plain, with_pause, without
+from keeper.core.pauses import ALL, KINDS, RULE, Pause, with_pause, without
 from keeper.journal import Journal, orders
 from keeper.settings.fields import as_period
 from keeper.web.sight import LIVE, Onlooker
@@ -46,14 +46,13 @@ async def change(sight: Onlooker, asked: PauseAsked) -> None:
     if asked.kind != ALL and name not in known:
         raise ControlError(f"there is no {asked.kind} {name[:60]!r} in the settings")
     journal = await _journal(sight)
-    key, now = key_of(of.network.chain_id, of.network.name), int(sight.clock())
-    there = tuple(p for p in from_plain(await journal.facts.get(key)) if not p.is_over(now))
-    if asked.action == "pause":
-        until = None if asked.seconds is None else now + asked.seconds
-        there = with_pause(there, Pause(asked.kind, name, now, until))
-    else:
-        there = without(there, asked.kind, name)
-    await journal.facts.set(key, plain(there))
+    now = int(sight.clock())
+    new = Pause(asked.kind, name, now, None if asked.seconds is None else now + asked.seconds)
+
+    def turn(there: orders.Pauses) -> orders.Pauses:
+        return with_pause(there, new) if asked.action == "pause" else without(there, asked.kind, name)
+
+    await orders.change_pauses(journal.facts, of.network.known_as, turn, now)
     sight.forget()
 
 

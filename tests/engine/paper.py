@@ -31,6 +31,7 @@ from keeper.engine.state import State
 from keeper.execution.rehearsal import Upon
 from keeper.journal import Entry, JournalError, NewDecision
 from keeper.journal.decisions import Decision
+from keeper.journal.facts import Turn as Changed
 from keeper.observe.observer import Observer
 from keeper.settings.model import Network, Position, Signer
 from keeper.snapshot.discovery import Known
@@ -404,6 +405,11 @@ class PaperJournal:
     async def set(self, key: str, value: Any) -> None:
         self._ask()
         self.kept[key] = value
+
+    async def change(self, keys: Sequence[str], turn: Changed) -> dict[str, Any]:
+        self._ask()
+        self.kept |= turn({key: self.kept.get(key) for key in keys})
+        return {key: self.kept.get(key) for key in keys}
 
 
 @dataclass(slots=True)

@@ -159,6 +159,7 @@ async def everything(journal: Journal) -> None:
     await journal.prices.forget_before(1, NOON)
     await journal.views.write("1:ethereum:live", {"block": 1}, NOON, {"loop": 10**18, "other": 2 * 10**18})
     await journal.decisions.done("loop", NOON, 5)
+    await journal.facts.change(["a", "b"], lambda there: there)
     await journal.views.newest("1:ethereum:live")
     await journal.views.since("1:ethereum:live", "loop", NOON)
     await journal.views.prune(1)
