@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -33,7 +33,7 @@ class CourseMovements:
     waits: bool = True
     _known: Market | None = None
     ticks: dict[str, tuple[list[int], list[Tick]]] = field(default_factory=dict)
-    """Rounds by file, made once."""
+    """What each file and each price that stands still said, made once for all accounts of a course."""
     measured: dict[int, Market] | None = None
     """Measures by time without their histories, shared by accounts that are played on one course."""
 
@@ -60,9 +60,7 @@ class CourseMovements:
 
     def _histories(self, at: int) -> dict[str, Series]:
         found = {symbol: self._history(symbol, at) for symbol in set(self.drivers.values())}
-        beats = range(at - MOST_S, at + 1, self.heartbeat_s)
-        stands = {_still(asset): Series(tuple(Tick(b, price) for b in beats)) for asset, price in self.still.items()}
-        return found | stands
+        return found | {_still(asset): self._beats(asset, price, at) for asset, price in self.still.items()}
 
     def _with_histories(self, of: Market) -> Market:
         """Return a measure as it was made: its histories are a part of what all measures share."""
@@ -75,6 +73,18 @@ class CourseMovements:
         times, ticks = self.ticks[symbol]
         begin = max(0, bisect_right(times, at - MOST_S) - 1)
         return Series(tuple(ticks[begin : bisect_right(times, at)]))
+
+    def _beats(self, asset: Address, price: int, at: int) -> Series:
+        """Return what a price that stands still said at each heartbeat until a time."""
+        phase = (at - MOST_S) % self.heartbeat_s
+        key = f"{_still(asset)} from {phase} on"
+        if key not in self.ticks:
+            first = self.course.begins - MOST_S
+            first += (phase - first) % self.heartbeat_s - self.heartbeat_s
+            times = list(range(first, self.course.ends + self.heartbeat_s, self.heartbeat_s))
+            self.ticks[key] = times, [Tick(beat, price) for beat in times]
+        times, ticks = self.ticks[key]
+        return Series(tuple(ticks[bisect_left(times, at - MOST_S) : bisect_right(times, at)]))
 
 
 def _without_histories(of: Market) -> Market:

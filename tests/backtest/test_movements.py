@@ -12,6 +12,8 @@ from keeper.backtest.course import Inside
 from keeper.backtest.document import understood
 from keeper.backtest.report import Ground, ground_of
 from keeper.core.block import BlockRef
+from keeper.core.risk.market import MOST_S
+from keeper.core.risk.series import Tick
 from keeper.core.units import Wei
 
 HOUR = 3600
@@ -59,3 +61,13 @@ def test_a_measure_that_is_kept_takes_little() -> None:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held < MOST_BYTES * len(times)
+
+
+def test_what_stands_still_is_said_at_each_heartbeat_of_its_month() -> None:
+    """As a loop over the month has it, whatever the heartbeat is: it is made once, and not for each measure."""
+    for heartbeat in (3600, 3500, 86_400, 7001):
+        measures = ground_of(understood(document(walk(12), [], heartbeat_s=heartbeat)), Inside.LOW_FIRST).measures
+        ((asset, price),) = measures.still.items()
+        for at in (measures.course.begins + 9 * 24 * HOUR, measures.course.begins + 9 * 24 * HOUR + HOUR):
+            beats = tuple(Tick(b, price) for b in range(at - MOST_S, at + 1, heartbeat))
+            assert measures._beats(asset, price, at).ticks == beats
