@@ -15,12 +15,12 @@ from keeper.cli.charts import scatter
 from keeper.observe.voice import silence
 
 GRID = Grid(
-    ("1.1", "1.2", "1.3", "1.4", "1.6", "1.8", "2.0"),
-    ("1.05", "1.1", "1.2", "1.25", "1.3", "1.4"),
-    ("1.3", "1.6"),
-    ("0.01", "0.05"),
-    ("5", "50"),
-    (("1.05", "0.1"), ("1.1", "0.1"), ("1.1", "0.2"), ("1.2", "0.1")),
+    healths=tuple(f"{tenths / 10:.1f}" for tenths in range(11, 21)),
+    triggers=tuple(f"{hundredths / 100:.2f}" for hundredths in range(105, 155, 5)),
+    targets=("1.3", "1.6", "1.8"),
+    probabilities=("0.001", "0.01", "0.05"),
+    goals=("1.6", "1.8"),
+    widening=(("1.1", "0.1"), ("1.2", "0.1")),
 )
 NOBODY, ADAPTIVE = "no keeper", ("adaptive", "widening")
 Rows = Mapping[str, Sequence[dict[str, Any]]]
@@ -29,13 +29,7 @@ Rows = Mapping[str, Sequence[dict[str, Any]]]
 
 def given(file: Path) -> Given:
     """The back-test's own defaults."""
-    return Given(
-        prices=[f"WETH={file}"], collateral=[], debt=[], health=None, wallet=[], native="10", threshold=[], ltv=[],
-        bonus=[], supply_rate="0", borrow_rate="0.05", fixed="1.25:1.60", adaptive="0.01:0.002", venue="", config=None,
-        position=None, warm_up="7d", measure="1h", block="12s", delay=1, deviation_bps=50, heartbeat="1h", lag=1,
-        base_fee_gwei="20", gas=None, depth_usd="40000000", pool_fee="0.0005", quote=[], service_fee="0.0025",
-        call_by_call=False,
-    )  # fmt: skip
+    return Given(prices=[f"WETH={file}"])
 
 
 def played(files: Sequence[Path], state: Path | None) -> Rows:

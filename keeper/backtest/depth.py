@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.core.units import USD, Usd, mul_div_up
+from keeper.core.units import USD, Usd, mul_div_down, mul_div_up
 
 PPM = 1_000_000
 NEVER = 10**40
@@ -29,6 +29,11 @@ class Depth:
             return NEVER
         moved = mul_div_up(bought, self.depth, self.depth - bought)
         return mul_div_up(moved, PPM, PPM - self.fee_ppm)
+
+    def dollars_from(self, given: int) -> int:
+        """Return how many dollars' worth come of so many, rounded down."""
+        left = mul_div_down(given, PPM - self.fee_ppm, PPM)
+        return mul_div_down(left, self.depth, self.depth + left)
 
     def dearer(self, ppm: int) -> Depth:
         """Return the pool with a further charge on what is given."""

@@ -213,10 +213,11 @@ def plot_of(read: Understood, way: KeptWay, standing: PaperStanding) -> Plot:
         Bps(int(terms["close_bps"])), Wad(scaled(Decimal(terms["close_all_at"]), WAD)),
         Usd(scaled(Decimal(terms["close_all_under_usd"]), USD)),
     )  # fmt: skip
+    lends = scaled(Decimal(terms.get("lends_usd") or "0"), USD)
     signer = OWNER if of["account"]["signer"] == "owner" else address("0x" + "22" * 20)
     return Plot(
         position=Position(NAME, str(terms["venue"]), OWNER, Signer("signer", signer, None, None, None, may_batch=True)),
-        market=PaperMarket(tuple(listings)),
+        market=PaperMarket(tuple(listings), lends=lends > 0),
         standing=standing,
         assets=read.assets,
         rules=way.rules,
@@ -229,4 +230,5 @@ def plot_of(read: Understood, way: KeptWay, standing: PaperStanding) -> Plot:
         heartbeat_s=read.oracle.heartbeat_s,
         measure_s=int(terms["measure_s"]),
         native_symbol=str(terms["native"]),
+        lends_usd=lends,
     )

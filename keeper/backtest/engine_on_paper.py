@@ -126,7 +126,8 @@ def engine_on_paper(
     reader = SceneReader(scene, position, market, network, native_symbol)
     simulator = SceneRehearser(scene)
     known = [x.asset for x in market.listings]
-    scene.decoders = dict(allow_list(Venues(market, reader.exchanges), known, Batch(signer, BATCH, is_delegated=True)))
+    venues = Venues(market, reader.exchanges, reader.lenders)
+    scene.decoders = dict(allow_list(venues, known, Batch(signer, BATCH, is_delegated=True)))
     lane = PaperLane(scene, journal, pool, signer, terms.delay)
     engine = Engine(
         terms=Terms(

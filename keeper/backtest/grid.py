@@ -25,6 +25,8 @@ class Grid:
     probabilities: tuple[str, ...] = ()
     smaller: tuple[str, ...] = (USUAL_SMALLER,)
     """How many times smaller a probability to get to is than the one to act at."""
+    goals: tuple[str, ...] = ()
+    """Healths that rules on a probability get to as well."""
     widening: tuple[tuple[str, str], ...] = ()
     """Thresholds that widen: at no volatility, and for each whole of it (100 % a year)."""
 
@@ -37,7 +39,10 @@ class Grid:
                 yield f"fixed {trigger}:{target}", rule | said, float(trigger)
         for chance in self.probabilities:
             for times in self.smaller:
-                yield _adaptive(rule, chance, format(Decimal(chance) / Decimal(times), "f"))
+                goal = format(Decimal(chance) / Decimal(times), "f")
+                yield _adaptive(rule, chance, goal, {"liquidation_probability": goal})
+            for health in self.goals:
+                yield _adaptive(rule, chance, health, {"health_factor": health})
         for base, share in self.widening:
             for target in self._above(WIDEST):
                 bound = {"base": base, "per_volatility": share, "max": WIDEST}
@@ -48,9 +53,6 @@ class Grid:
         return (target for target in self.targets if Decimal(target) > Decimal(trigger))
 
 
-def _adaptive(rule: Data, chance: str, goal: str) -> Setting:
-    said: Data = {
-        "when": {"liquidation_probability_above": {"probability": chance, "horizon": "24h"}},
-        "restore": {"liquidation_probability": goal},
-    }
-    return f"adaptive {chance}:{goal}", rule | said, None
+def _adaptive(rule: Data, chance: str, goal: str, restore: Data) -> Setting:
+    when = {"liquidation_probability_above": {"probability": chance, "horizon": "24h"}}
+    return f"adaptive {chance}:{goal}", rule | {"when": when, "restore": restore}, None

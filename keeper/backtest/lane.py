@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from keeper.backtest.memory import PaperJournal
+from keeper.backtest.paper_bundle import TOO_LITTLE
 from keeper.backtest.scene import PaperScene
 from keeper.chain.accounts import Receipt
 from keeper.chain.fees import LEAST_TIP, is_payable
@@ -26,7 +27,7 @@ from keeper.venues.ports import Mandate, MandateTerms, Permit
 BUMP_BLOCKS = 4
 """Blocks after which more would be offered: then it is asked whether the plan is still right."""
 TIP = Wei(10**9)
-PRICE_MOVED = "Too much requested"
+PRICE_MOVED = "Too much requested", TOO_LITTLE
 """What an exchange says where the price has gone."""
 
 
@@ -64,7 +65,8 @@ class PaperSigner:
 
     address: Address
     name: str = "paper"
-    is_at_hand: bool = True
+    is_at_hand: bool = False
+    """Nobody signs permits on paper: a lender's approval goes before its call."""
 
     def sign_hash(self, digest: bytes) -> bytes:
         """Return what stands for a signature: nobody on paper looks at it."""
@@ -173,7 +175,9 @@ class PaperLane:
             spend = 0 if made.error else item.spend_usd
             self._rows.tally += 1
             self._rows.rows[decision_id - 1].spends.append((spend, made.gas * price))
-            receipt = Receipt(f"0x{len(self._mined):064x}", not made.error, block.number, block.hash, made.gas, price)
+            receipt = Receipt(
+                f"0x{len(self._mined):064x}", not made.error, block.number, block.hash, made.gas, price, made.moved
+            )
             self._mined.append(_row(len(self._mined) + 1, decision_id, item, receipt, self.signer.address))
             receipts.append(receipt)
             self._rows.own.add(receipt.hash)
@@ -183,7 +187,7 @@ class PaperLane:
             failed = failed or (made.error and (made.error, item.call.purpose, receipt.hash))
         if failed:
             error, purpose, hash_ = failed
-            reason = Reason.PRICE_MOVED if PRICE_MOVED in error else Reason.REVERTED
+            reason = Reason.PRICE_MOVED if error in PRICE_MOVED else Reason.REVERTED
             raise SendFailedError(reason, f"{purpose} ({hash_}): {error}")
         return receipts
 

@@ -35,6 +35,8 @@ class Plot:
     heartbeat_s: int
     measure_s: int
     native_symbol: str = "ETH"
+    lends_usd: int = 0
+    """Dollars that a lender of one transaction has of each asset; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.backtest.paper_calls import POOL, TABLE, encoded, nothing, said, written
+from keeper.backtest.paper_calls import POOL, TABLE, encoded, nothing, receipt_of, said, written
 from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Quoted
@@ -39,11 +39,13 @@ class PaperMarket:
     governed_by: tuple[Address, ...] = ()
     counts_in: Address | None = None
     agency: None = None
+    lends: bool = False
+    """Whether there is a lender of one transaction, which takes what stands for supplies."""
 
     @property
     def receipts(self) -> Mapping[Address, Address]:
-        """Supplies are no tokens."""
-        return {}
+        """Return what stands for supplies where somebody asks for it; else they are no tokens."""
+        return {receipt_of(x.asset): x.asset for x in self.listings} if self.lends else {}
 
     def with_feeds(self, feeds: Mapping[Address, Address | None], heartbeats: Mapping[Address, int]) -> LendingMarket:
         """Return it as it is."""

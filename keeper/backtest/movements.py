@@ -39,7 +39,11 @@ class CourseMovements:
 
     async def now(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market | None:
         """Return the newest measure."""
-        due = block.timestamp - block.timestamp % self.every_s
+        return self.known_at(block.timestamp)
+
+    def known_at(self, at: int) -> Market:
+        """Return the measure that holds at a time."""
+        due = at - at % self.every_s
         if self._known is None or self._known.at != due:
             shared = self.measured if self.measured is not None else {}
             if due not in shared:

@@ -10,14 +10,19 @@ from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import address
 from keeper.venues.effects import Call
 
-POOL, ROUTER, MULTICALL = (address("0x" + byte * 20) for byte in ("a1", "b2", "ca"))
-TABLE, EXCHANGE = "paper", "exchange"
-"""The market's and the exchange's tables, as positions and routes name them."""
+POOL, ROUTER, MULTICALL, LENDER = (address("0x" + byte * 20) for byte in ("a1", "b2", "ca", "f1"))
+TABLE, EXCHANGE, LENDERS = "paper", "exchange", "lender"
+"""The tables of market, exchange and lender, as positions, routes and loans name them."""
 
 
 def asset_of(symbol: str) -> Address:
     """Return the address that stands for an asset on paper."""
     return address("0x" + symbol.encode().hex()[:40].rjust(40, "0"))
+
+
+def receipt_of(asset: Address) -> Address:
+    """Return the address that stands for a supply of an asset."""
+    return address(f"0x{int(asset, 16) ^ (0xAA << 152):040x}")
 
 
 def encoded(contract: Address, purpose: str, **what: object) -> Call:

@@ -108,6 +108,8 @@ def _stage(plot: Plot, course: PriceCourse, at: int, movements: object) -> Stage
         fees=plot.fees,
         native=plot.native,
         native_price=plot.native_price,
+        lends_usd=plot.lends_usd,
+        receipts=plot.market.receipts,
         fixed={h.asset: h.price.answer for h in plot.standing.holdings if h.asset not in plot.assets},
     )
     scene.standing = scene.seen()
@@ -234,13 +236,25 @@ def _after_calm(stage: Stage, extremes: Extremes, place: int) -> int:
     if place >= len(course.at) or not may_skip(plot.rules) or not has_sides(seen, columns):
         return place
     until = scene.now + LONGEST_REST_S
-    if stage.paper is not None and any(looks_ahead(rule) for rule in plot.rules):
-        movements = stage.paper.engine.movements
-        if not isinstance(movements, CourseMovements):
-            return place
-        until = movements.next_after(scene.now)
-    end = int(course.at.searchsorted(until))
-    return after_calm(extremes, seen, columns, place, max(place, end), lambda s: _is_quiet(stage, s))
+
+    def following(begin: int, at: int) -> int:
+        end = max(begin, int(course.at.searchsorted(at)))
+        return after_calm(extremes, seen, columns, begin, end, lambda s: _is_quiet(stage, s))
+
+    if stage.paper is None or not any(looks_ahead(rule) for rule in plot.rules):
+        return following(place, until)
+    engine = stage.paper.engine
+    if not isinstance(movements := engine.movements, CourseMovements):
+        return place
+    at = scene.now
+    while (measured := movements.next_after(at)) <= until:  # from measure to measure: each is what rules would see
+        end = int(course.at.searchsorted(measured))
+        place = following(place, measured)
+        if place < end or place >= len(course.at) or stage.unmeasured_since is not None:
+            return place  # from when on a rule is measured again is seen where a block is judged
+        at = int(course.at[place])
+        engine.state.market = movements.known_at(at)
+    return place
 
 
 def _is_quiet(stage: Stage, s: PaperStanding) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from keeper.backtest.market import PaperMarket
 from keeper.backtest.paper_account import PaperAccount
-from keeper.backtest.paper_calls import EXCHANGE, MULTICALL, TABLE
+from keeper.backtest.paper_calls import EXCHANGE, LENDERS, MULTICALL, TABLE
 from keeper.backtest.paper_exchange import PaperExchange
+from keeper.backtest.paper_lender import PaperLender
 from keeper.backtest.paper_model import MODEL
 from keeper.backtest.scene import CHAIN_ID, PaperScene
 from keeper.backtest.standing import PaperStanding
@@ -61,7 +62,7 @@ class SceneReader:
         self.known = Known(
             {TABLE: market}, {position.name: self._account}, {}, {}, {}, (), (), native_symbol=symbol, used=used
         )
-        self.lenders: Mapping[str, Lender] = {}
+        self.lenders: Mapping[str, Lender] = {LENDERS: PaperLender()} if market.lends else {}
         self.exchanges: Mapping[str, Exchange] = {EXCHANGE: PaperExchange()}
 
     async def head(self) -> BlockRef:
@@ -75,7 +76,9 @@ class SceneReader:
         tokens = {asset: Amount(amount) for asset, amount in seen.wallet.items() if amount}
         wallet = Wallet(signer, Wei(seen.native), tokens)
         native = self.scene.native_at(self.scene.now)
-        return Snapshot(block, (self.position(name, seen, block),), {signer: wallet}, {}, None, native)
+        lendable = {lender: self.scene.lendable() for lender in self.lenders}
+        position = self.position(name, seen, block)
+        return Snapshot(block, (position,), {signer: wallet}, {}, None, native, lendable=lendable)
 
     def position(self, name: str, of: PaperStanding, block: BlockRef) -> LendingPosition:
         """Return the account as a position."""

@@ -35,7 +35,7 @@ class SceneRehearser:
             for call in group:
                 made = self.scene.run(s, call)
                 s = made.after
-                into.append(Simulated(made.error is None, made.gas, made.error))
+                into.append(Simulated(made.error is None, made.gas, made.error, made.moved))
         key = len(self.scene.known) + 1
         self.scene.known[key] = s
         return Simulation(tuple(ran), tuple(key.to_bytes(8) for _ in reads), tuple(earlier))

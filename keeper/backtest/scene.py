@@ -8,13 +8,27 @@ from dataclasses import dataclass, field
 
 from keeper.backtest.course import PriceCourse
 from keeper.backtest.depth import Depth
+from keeper.backtest.paper_bundle import Followed
 from keeper.backtest.standing import PaperStanding, RevertError, done
 from keeper.core.lending.seizure import CloseRule, Taken, seized
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address, Wei, mul_div_up, usd_text
+from keeper.core.units import Address, Amount, Wei, mul_div_down, mul_div_up, usd_text
 from keeper.execution.policy import opened
-from keeper.venues.effects import Approves, Borrows, Call, Decoder, Leaf, Offsets, Pays, Sells, Takes, Unpledges
+from keeper.venues.contracts.transfers import Transfer
+from keeper.venues.effects import (
+    Approves,
+    Borrows,
+    Bundles,
+    Call,
+    Decoder,
+    Leaf,
+    Offsets,
+    Pays,
+    Sells,
+    Takes,
+    Unpledges,
+)
 
 CHAIN_ID = 31337
 GAS: Mapping[type[Leaf], int] = {
@@ -25,6 +39,7 @@ GAS: Mapping[type[Leaf], int] = {
     Offsets: 177_000,
     Unpledges: 102_000,
     Sells: 100_000,
+    Bundles: 500_000,
 }
 """What each takes as a part of one transaction, as measured on the real contracts (``core/lending/moves``)."""
 BEGIN_GAS = 46_000
@@ -52,6 +67,8 @@ class Made:
     after: PaperStanding
     gas: int
     error: str | None = None
+    moved: tuple[Transfer, ...] = ()
+    """What tokens say that it moved, where others held it on its way."""
 
 
 @dataclass(slots=True)
@@ -74,6 +91,10 @@ class PaperScene:
     gas_usd: int = 0
     fixed: Mapping[Address, int] = field(default_factory=dict)
     """Prices that no file gives, which stand still."""
+    lends_usd: int = 0
+    """Dollars that a lender of one transaction has of each asset."""
+    receipts: Mapping[Address, Address] = field(default_factory=dict)
+    """What stands for supplies, where there is one."""
     happened: list[Occurrence] = field(default_factory=list)
     """What a venue's events would say of the account, in the order of blocks."""
     known: dict[int, PaperStanding] = field(default_factory=dict)
@@ -119,16 +140,31 @@ class PaperScene:
         given = self.depth.dollars_for(worth)
         return mul_div_up(given, units[sell], self.pool_price(sell, self.now))
 
+    def proceeds(self, sell: Address, buy: Address, sold: int) -> int:
+        """Return how much comes of so much, at the pools as they stand now."""
+        units = {h.asset: h.unit for h in self.standing.holdings}
+        got = self.depth.dollars_from(mul_div_down(sold, self.pool_price(sell, self.now), units[sell]))
+        return mul_div_down(got, units[buy], self.pool_price(buy, self.now))
+
+    def lendable(self) -> dict[Address, Amount]:
+        """Return how much of each asset is lent within one transaction."""
+        held = self.standing.holdings
+        return {h.asset: Amount(self.lends_usd * h.unit // self.pool_price(h.asset, self.now)) for h in held}
+
     def run(self, s: PaperStanding, call: Call) -> Made:
         """Return what a call does to an account: all of it, or nothing but its gas."""
-        gas, after = BEGIN_GAS, s
+        gas, after, moved = BEGIN_GAS, s, tuple[Transfer, ...]()
         try:
             for _, effect in opened(call, self.decoders):
                 gas += GAS.get(type(effect), 0)
-                after = done(after, effect, self.cost)
+                if isinstance(effect, Bundles):
+                    after, by_hands = Followed(after, self, self.lendable(), self.receipts).run(effect)
+                    moved += by_hands
+                else:
+                    after = done(after, effect, self)
         except RevertError as error:
             return Made(s, gas, str(error))
-        return Made(after, gas)
+        return Made(after, gas, moved=moved)
 
     def send(self, call: Call, gas_price: Wei) -> Made:
         """Mine a call: it changes the account, and its gas is paid."""

@@ -5,8 +5,9 @@ What a call does is what its decoder says it does (``venues.effects``), the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from keeper.backtest.paper_calls import ROUTER
 from keeper.backtest.paper_model import MODEL
@@ -16,8 +17,15 @@ from keeper.core.lending.position import Holding, Principal
 from keeper.core.units import WAD, Address, Amount
 from keeper.venues.effects import Approves, Borrows, Leaf, Offsets, Pays, Sells, Takes, Unpledges
 
-Price = Callable[[Address, Address, int], int]
-"""How much of one asset must be given for so much of another, fees and impact included."""
+
+class PaperPools(Protocol):
+    """Where assets are changed, fees and impact included."""
+
+    def cost(self, sell: Address, buy: Address, bought: int) -> int:
+        """Return how much must be given for so much."""
+
+    def proceeds(self, sell: Address, buy: Address, sold: int) -> int:
+        """Return how much comes of so much."""
 
 
 class RevertError(Exception):
@@ -65,6 +73,10 @@ class PaperStanding:
         kept = (_moved(before[h.asset], h.supplied, h.borrowed) for h in account.holdings)
         return replace(self, holdings=tuple(kept))
 
+    def of(self, asset: Address) -> Holding:
+        """Return one of its holdings."""
+        return next(h for h in self.holdings if h.asset == asset)
+
     def pays_gas(self, wei: int) -> PaperStanding:
         """Return it with gas paid for. Raises RevertError."""
         if wei > self.native:
@@ -72,7 +84,7 @@ class PaperStanding:
         return replace(self, native=self.native - wei)
 
 
-def done(s: PaperStanding, effect: Leaf, price: Price) -> PaperStanding:
+def done(s: PaperStanding, effect: Leaf, pools: PaperPools) -> PaperStanding:
     """Return how it stands after an effect. Raises RevertError where the contract would revert."""
     match effect:
         case Approves(asset, spender, amount):
@@ -80,40 +92,37 @@ def done(s: PaperStanding, effect: Leaf, price: Price) -> PaperStanding:
         case Pays(asset, amount, _, through):
             return _paid(s, asset, amount, through)
         case Takes(asset, amount):
-            held = _of(s, asset)
+            held = s.of(asset)
             taken = held.supplied if amount is None else amount
-            return _healthy(_given(_with(s, asset, -taken, 0), asset, taken))
+            return safe(moved(offset(s, asset, -taken, 0), asset, taken))
         case Borrows(asset, amount):
-            return _healthy(_given(_with(s, asset, 0, amount), asset, amount))
+            return safe(moved(offset(s, asset, 0, amount), asset, amount))
         case Offsets(asset, amount):
-            paid = min(amount, _of(s, asset).borrowed)
-            return _with(s, asset, -paid, -paid)
+            paid = min(amount, s.of(asset).borrowed)
+            return offset(s, asset, -paid, -paid)
         case Unpledges(asset):
             loose = (replace(h, is_collateral=False) if h.asset == asset else h for h in s.holdings)
-            return _healthy(replace(s, holdings=tuple(loose)))
+            return safe(replace(s, holdings=tuple(loose)))
         case Sells(asset, most, bought, least):
-            given = price(asset, bought, least)
+            given = pools.cost(asset, bought, least)
             if given > most:
                 raise RevertError("Too much requested")
-            return _given(_taken(s, asset, given, ROUTER), bought, least)
+            return moved(_taken(s, asset, given, ROUTER), bought, least)
         case _:
             raise RevertError(f"{type(effect).__name__} is nothing that this market does")
 
 
 def _paid(s: PaperStanding, asset: Address, amount: int | None, through: Address) -> PaperStanding:
-    held, has = _of(s, asset), s.wallet.get(asset, 0)
+    held, has = s.of(asset), s.wallet.get(asset, 0)
     if held.borrowed:
         paid = min(held.borrowed, has if amount is None else amount)
-        return _with(_taken(s, asset, paid, through), asset, 0, -paid)
-    return _with(_taken(s, asset, amount or 0, through), asset, amount or 0, 0)
+        return offset(_taken(s, asset, paid, through), asset, 0, -paid)
+    return offset(_taken(s, asset, amount or 0, through), asset, amount or 0, 0)
 
 
-def _of(s: PaperStanding, asset: Address) -> Holding:
-    return next(h for h in s.holdings if h.asset == asset)
-
-
-def _with(s: PaperStanding, asset: Address, supply: int, debt: int) -> PaperStanding:
-    held = _of(s, asset)
+def offset(s: PaperStanding, asset: Address, supply: int, debt: int) -> PaperStanding:
+    """Return it with other balances of an asset. Raises RevertError where one would fall below nothing."""
+    held = s.of(asset)
     supplied, borrowed = held.supplied + supply, held.borrowed + debt
     if supplied < 0 or borrowed < 0:
         raise RevertError(f"not enough {held.symbol}")
@@ -129,7 +138,8 @@ def _moved(held: Holding, supplied: int, borrowed: int) -> Holding:
     return replace(held, supplied=Amount(supplied), borrowed=Amount(borrowed), principal=principal)
 
 
-def _given(s: PaperStanding, asset: Address, amount: int) -> PaperStanding:
+def moved(s: PaperStanding, asset: Address, amount: int) -> PaperStanding:
+    """Return it with so much more of an asset in the wallet."""
     return replace(s, wallet={**s.wallet, asset: s.wallet.get(asset, 0) + amount})
 
 
@@ -141,7 +151,8 @@ def _taken(s: PaperStanding, asset: Address, amount: int, through: Address) -> P
     return replace(s, wallet={**s.wallet, asset: has - amount}, allowed=left)
 
 
-def _healthy(s: PaperStanding) -> PaperStanding:
+def safe(s: PaperStanding) -> PaperStanding:
+    """Return it where the market lets it stand. Raises RevertError."""
     if s.health < WAD:
         raise RevertError("health factor lower than the liquidation threshold")
     return s

@@ -10,7 +10,7 @@ from typing import Any
 from keeper.backtest.document import BadBacktestError
 from keeper.backtest.report import report
 from keeper.cli.backtest_document import document_of
-from keeper.cli.backtest_given import Given
+from keeper.cli.backtest_given import Given, Shown
 from keeper.cli.backtest_prices import as_played, price_tables
 from keeper.cli.common import Exit, fail, finish, out
 from keeper.cli.reports import BEGIN, END, differences, read_report
@@ -21,14 +21,14 @@ MOST_EMBEDDED = 60_000
 """Bars that are written into the report itself; of more the digest is."""
 
 
-def play(given: Given, *, as_json: bool, html: Path | None, all_blocks: bool) -> None:
+def play(given: Given, shown: Shown) -> None:
     """Play it, and show what came of it. Ends the command."""
     document = document_of(given)
-    show(document, _made(document, all_blocks=all_blocks), as_json=as_json, html=html)
+    show(document, _made(document, all_blocks=shown.all_blocks), shown)
     finish(Exit.FINE)
 
 
-def reproduce(file: Path, prices: Sequence[str], *, as_json: bool, html: Path | None) -> None:
+def reproduce(file: Path, prices: Sequence[str], shown: Shown) -> None:
     """Recompute a report from what it says that it rests on; say whether every figure is the same."""
     given = read_report(file, "keeper backtest")
     document = given["inputs"]
@@ -38,10 +38,10 @@ def reproduce(file: Path, prices: Sequence[str], *, as_json: bool, html: Path | 
         if of is not None and of["bars"] is None:
             of["bars"] = read["bars"]
     made = _made(document)
-    show(document, made, as_json=as_json, html=html)
+    show(document, made, shown)
     if differing := differences(given.get("report"), made):
         fail(Exit.FAILED, f"{file}: recomputed, {len(differing)} figures differ: {', '.join(differing[:5])}")
-    if not as_json:
+    if not shown.as_json:
         out().print(f"Recomputed from {file}: every figure is the same, to the digit.")
     finish(Exit.FINE)
 
@@ -56,16 +56,17 @@ def _made(document: dict[str, Any], *, all_blocks: bool = False) -> dict[str, An
         fail(Exit.FAILED, str(error))
 
 
-def show(document: dict[str, Any], made: dict[str, Any], *, as_json: bool, html: Path | None) -> None:
+def show(document: dict[str, Any], made: dict[str, Any], shown: Shown) -> None:
     """Print a report, and write its page where one is wanted."""
     whole = {"inputs": _without_long_prices(document), "report": made}
+    html = shown.html
     if html is not None:
         text = json.dumps(whole, separators=(",", ":")).replace("<", "\\u003c")
         try:
             html.write_text(page(whole, f"{BEGIN}{text}{END}"), encoding="utf-8")
         except OSError as error:
             fail(Exit.FAILED, f"{html}: cannot be written ({error.strerror})")
-    if as_json:
+    if shown.as_json:
         as_json_text(out(), whole)
         return
     table(out(), whole)

@@ -30,13 +30,13 @@ COOLDOWN, SLIPPAGE_BPS = "10m", 50
 def document_of(given: Given) -> dict[str, Any]:
     """Return everything a back-test rests on. Ends with what is wrong on the line."""
     settings = None if given.config is None else settings_of(given.config)
-    prices = price_tables(given.prices, between(given.since, given.until))
+    prices = price_tables(given.files, between(given.since, given.until))
     if not prices:
         fail(Exit.BAD_SETTINGS, "--prices is missing: a file of bars, like --prices WETH=eth.csv")
     first = next(iter(prices))
-    collateral = amounts("--collateral", given.collateral) or {first: "100"}
-    debt = amounts("--debt", given.debt)
-    wallet = amounts("--wallet", given.wallet)
+    collateral = amounts("--collateral", given.collateral or []) or {first: "100"}
+    debt = amounts("--debt", given.debt or [])
+    wallet = amounts("--wallet", given.wallet or [])
     health = given.health if given.health is not None or debt else "1.4"
     owed = [*debt] or ["USDC"]
     if health is not None and debt:
@@ -75,9 +75,9 @@ def _asset(symbol: str, given: Given, collateral: Mapping[str, str], prices: Map
     return {
         "decimals": DECIMALS.get(symbol, 18),
         "price": "1",
-        "threshold": share_of("--threshold", given.threshold, symbol, "0.83") if secures else "0",
-        "ltv": share_of("--ltv", given.ltv, symbol, "0.80") if secures else "0",
-        "bonus": share_of("--bonus", given.bonus, symbol, "0.05") if secures else "0",
+        "threshold": share_of("--threshold", given.threshold or [], symbol, "0.83") if secures else "0",
+        "ltv": share_of("--ltv", given.ltv or [], symbol, "0.80") if secures else "0",
+        "bonus": share_of("--bonus", given.bonus or [], symbol, "0.05") if secures else "0",
         "supply_rate": number("--supply-rate", given.supply_rate) if secures else "0",
         "borrow_rate": number("--borrow-rate", given.borrow_rate),
         "heartbeat_s": max(86_400, int(seconds("--heartbeat", given.heartbeat))),
@@ -145,13 +145,14 @@ def _terms(given: Given, settings: Settings | None, venue: str, first: str) -> d
         "measure_s": max(60, int(seconds("--measure", given.measure))),
         "whole": True,
         "delay_blocks": max(1, given.delay),
-        "deviation_bps": given.deviation_bps,
+        "deviation_bps": given.deviation,
         "heartbeat_s": max(60, int(seconds("--heartbeat", given.heartbeat))),
         "lag_blocks": max(0, given.lag),
-        "base_fee_gwei": number("--base-fee", given.base_fee_gwei),
+        "base_fee_gwei": number("--base-fee", given.base_fee),
         "native": first if first in ("WETH", "ETH") else "WETH",
         "native_price": "3000",
         **depth,
+        "lends_usd": number("--lender", given.lender),
         "in_one": not given.call_by_call,
         "close_bps": closes.usual,
         "close_all_at": decimal_of(closes.all_at, 18),

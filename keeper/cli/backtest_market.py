@@ -26,9 +26,9 @@ def depth_of(given: Given) -> dict[str, Any]:
         except ValueError as error:
             fail(Exit.BAD_SETTINGS, f"--quote: {error}")
         return {"depth_usd": decimal_of(found.depth, 8), "pool_fee_ppm": found.fee_ppm}
-    depth = number("--depth", given.depth_usd)
+    depth = number("--depth", given.depth)
     if Decimal(depth) * USD < USD:
-        fail(Exit.BAD_SETTINGS, f"--depth {given.depth_usd}: a pool has a dollar at least")
+        fail(Exit.BAD_SETTINGS, f"--depth {given.depth}: a pool has a dollar at least")
     return {"depth_usd": depth, "pool_fee_ppm": int(Decimal(number("--pool-fee", given.pool_fee)) * 1_000_000)}
 
 

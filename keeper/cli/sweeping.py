@@ -18,7 +18,7 @@ from keeper.backtest.frontier import Mark, frontier, marks
 from keeper.backtest.grid import Grid
 from keeper.backtest.sweep import Sweep, cores, swept
 from keeper.cli.backtest_document import document_of
-from keeper.cli.backtest_given import Given
+from keeper.cli.backtest_given import Given, Shown, Varied
 from keeper.cli.charts import scatter
 from keeper.cli.common import Exit, fail, finish, out
 from keeper.cli.option_words import number
@@ -28,19 +28,8 @@ from keeper.core.units import duration
 from keeper.observe.voice import silence
 
 MOST_VALUES = 200
+VARIED = ("healths", "triggers", "targets", "probabilities", "smaller", "goals")
 HEAD = ("setting", "survived", "keeping it", "lost in all", "actions", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Varied:
-    """What is varied, in the words of the line."""
-
-    healths: str
-    triggers: str
-    targets: str
-    probabilities: str
-    smaller: str = "5"
-    widening: str = ""
 
 
 @dataclass(slots=True)
@@ -64,7 +53,7 @@ class Meter:
         sys.stderr.flush()
 
 
-def sweep(given: Given, varied: Varied, file: Path, jobs: int, *, as_json: bool, html: Path | None) -> None:
+def sweep(given: Given, varied: Varied, file: Path, shown: Shown) -> None:
     """Play what is varied, and show which settings none beats. Ends the command."""
     document, grid = document_of(given), _grid(varied)
     rule = next(way for way in document["ways"] if way["name"] == "fixed thresholds")["rules"][0]
@@ -72,18 +61,18 @@ def sweep(given: Given, varied: Varied, file: Path, jobs: int, *, as_json: bool,
     try:
         made = Sweep(document | {"ways": []}, grid, rule)
         del document  # a year of minutes, which the sweep lets go once its courses are made
-        rows = swept(made, file, jobs or cores(), Meter())
+        rows = swept(made, file, varied.jobs or cores(), Meter())
     except BadBacktestError as error:
         fail(Exit.FAILED, str(error))
     except OSError as error:
         fail(Exit.FAILED, f"{file}: cannot be written ({error.strerror})")
     found = marks(rows)
     best = frontier(found)
-    if html is not None:
-        _write(html, found, best, made.digest)
-    if as_json:
-        shown = [asdict(mark) | {"is_on_frontier": mark in best} for mark in found]
-        as_json_text(out(), {"digest": made.digest, "settings": shown, "trials": rows})
+    if shown.html is not None:
+        _write(shown.html, found, best, made.digest)
+    if shown.as_json:
+        settings = [asdict(mark) | {"is_on_frontier": mark in best} for mark in found]
+        as_json_text(out(), {"digest": made.digest, "settings": settings, "trials": rows})
     else:
         _table(found, best)
     finish(Exit.FINE)
@@ -120,8 +109,7 @@ def _write(file: Path, found: Sequence[Mark], best: Sequence[Mark], digest: str)
 
 
 def _grid(varied: Varied) -> Grid:
-    named = {key: words for key, words in asdict(varied).items() if key != "widening"}
-    values: dict[str, Any] = {key: _values(f"--{key}", words) for key, words in named.items()}
+    values: dict[str, Any] = {key: _values(f"--{key}", getattr(varied, key)) for key in VARIED}
     return Grid(**values, widening=tuple(_widening(word) for word in varied.widening.split(",") if word.strip()))
 
 
