@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from keeper.backtest.paper_calls import LENDER, POOL, ROUTER
+from keeper.backtest.paper_calls import HAND, LENDER, POOL, ROUTER
 from keeper.backtest.paper_lender import SHORT
 from keeper.backtest.standing import PaperPools, PaperStanding, RevertError, moved, offset, safe
 from keeper.core.units import Address
 from keeper.venues.contracts.transfers import Transfer
 from keeper.venues.effects import Bundles, Flow, Lends, Passes, Pulls, Redeems, Repays, Returns, Trades
 
-HANDS = (LENDER, ROUTER)
+HANDS = (LENDER, HAND, ROUTER)
 TOO_LITTLE = "Too little received"
 """What an exchange says of a sale of all that is there, where the price has gone."""
 

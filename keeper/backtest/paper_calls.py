@@ -10,7 +10,7 @@ from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import address
 from keeper.venues.effects import Call
 
-POOL, ROUTER, MULTICALL, LENDER = (address("0x" + byte * 20) for byte in ("a1", "b2", "ca", "f1"))
+POOL, ROUTER, MULTICALL, LENDER, HAND = (address("0x" + byte * 20) for byte in ("a1", "b2", "ca", "f1", "f2"))
 TABLE, EXCHANGE, LENDERS = "paper", "exchange", "lender"
 """The tables of market, exchange and lender, as positions, routes and loans name them."""
 

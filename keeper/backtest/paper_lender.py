@@ -1,4 +1,4 @@
-"""The lender on paper: who lends within one transaction, and whose one hand does what is done with the loan.
+"""The lender on paper: who lends within one transaction, and whose hand does what is done with the loan.
 
 Its call says in plain text what is lent and sold; it is read back into the steps of a bundle, which the gate follows as
 it follows those of every lender, and ``paper_bundle`` carries out.
@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 
 import orjson
 
-from keeper.backtest.paper_calls import LENDER, LENDERS, ROUTER, encoded, nothing
+from keeper.backtest.paper_calls import HAND, LENDER, LENDERS, ROUTER, encoded, nothing
+from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.moves import Flash
 from keeper.core.reasons import Reason
-from keeper.core.units import Address, Amount
+from keeper.core.units import Address, Amount, Bps
 from keeper.venues.effects import (
     Bundles,
     Call,
@@ -43,7 +44,8 @@ class PaperLender:
     spender: Address | None = LENDER
     paid_by_wallet: tuple[Address, ...] = ()
     calls_back: bool = False
-    hands: tuple[Address, ...] = (LENDER,)
+    hands: tuple[Address, ...] = (LENDER, HAND)
+    most_fee: Bps = Bps(0)  # noqa: RUF009 - a number
     refusals: ClassVar[Mapping[str, Reason]] = {SHORT: Reason.LENDER_SHORT}
 
     def agent(self, market: LendingMarket) -> Address | None:
@@ -60,6 +62,10 @@ class PaperLender:
 
     def there_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, Amount]]:
         """Nobody asks: the reader has what it lends."""
+        return nothing(assets)
+
+    def fee_probe(self, assets: Sequence[Address]) -> Probe[dict[Address, LoanFee]]:
+        """Nobody asks: it lends for nothing."""
         return nothing(assets)
 
     def encode(
@@ -99,16 +105,21 @@ def _of_lender(call: Call) -> tuple[Effect, ...]:
 
 
 def _steps(of: Mapping[str, Any]) -> Iterator[Flow]:
-    """Yield the loan step by step: repaid, taken out, all of it sold, given back; the rest is the owner's."""
+    """Yield the loan step by step: repaid, taken out, all of it sold, given back; the rest is the owner's.
+
+    Where the lender takes it back from lies what was lent and no more.
+    """
     owed, lent, owner = Address(of["asset"]), int(of["amount"]), Address(of["to"])
     receipt, given = Address(of["receipt"]), Address(of["given"])
     yield Lends(owed, lent, LENDER)
-    yield Repays(owed, lent, LENDER, owner)
-    yield Pulls(receipt, int(of["sold"]), LENDER, LENDER)
+    yield Passes(owed, lent, LENDER, HAND)
+    yield Repays(owed, lent, HAND, owner)
+    yield Pulls(receipt, int(of["sold"]), HAND, LENDER)
     *before, last = of["parts"]
     for part in (*before, last):
         sold, least = (int(amount) for amount in part)
-        yield Redeems(given, receipt, None if part is last else sold, LENDER, ROUTER)
-        yield Trades(given, None, ROUTER, owed, least, LENDER, int(of["deadline"]))
+        yield Redeems(given, receipt, None if part is last else sold, HAND, ROUTER)
+        yield Trades(given, None, ROUTER, owed, least, HAND, int(of["deadline"]))
+    yield Passes(owed, lent, HAND, LENDER)
+    yield Passes(owed, None, HAND, owner)
     yield Returns(owed, lent, LENDER)
-    yield Passes(owed, None, LENDER, owner)
