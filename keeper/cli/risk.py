@@ -16,7 +16,7 @@ from keeper.cli.show_risk import page, table
 from keeper.cli.words import as_json_text
 from keeper.core.risk.chains import joined
 from keeper.core.risk.inputs import VERSION, BadInputsError
-from keeper.core.risk.report import report
+from keeper.core.risk.report import EVERYTHING, report
 from keeper.core.snapshot import Snapshot
 from keeper.service.forecasters import forecaster_of
 from keeper.service.opened import Opened
@@ -55,8 +55,24 @@ def risk(
 def whole_of(found: Sequence[Gathered]) -> dict[str, Any]:
     """Return the report of all chains together, with what it rests on."""
     inputs, several = joined([(one.chain, one.inputs) for one in found]), len(found) > 1
-    plans = {f"{one.chain}/{n}" if several else n: of for one in found for n, of in one.plans.items()}
+    plans = _plans_apart(found) if several else dict(found[0].plans)
     return {"inputs": inputs, "report": report(inputs, forecaster_of), "plans": plans}
+
+
+def _plans_apart(found: Sequence[Gathered]) -> dict[str, Any]:
+    """Return the plans of several chains, each name its own; wallets of different chains are different wallets."""
+    whole, books = dict[str, Any](), {one.chain: {EVERYTHING, *one.inputs["books"]} for one in found}
+    for one in found:
+        for name, by_shock in one.plans.items():
+            inner = {
+                shock: {f"{one.chain}/{n}": x for n, x in done.items()} if name in books[one.chain] else done
+                for shock, done in by_shock.items()
+            }
+            key = name if name == EVERYTHING else f"{one.chain}/{name}"
+            for shock, done in inner.items():
+                known = whole.setdefault(key, {})
+                known[shock] = {**known.get(shock, {}), **done}
+    return whole
 
 
 def _unknown(chains: Sequence[Settings], name: str) -> NoReturn:

@@ -12,13 +12,17 @@ from keeper.core.book.position import Book, exposure
 from keeper.core.decide import Hold
 from keeper.core.lending.position import Holding
 from keeper.core.lending.quotes import QuoteRequest
+from keeper.core.perp.position import PerpPosition
+from keeper.core.risk.groups import built_in
 from keeper.core.risk.inputs import BookInputs, document_of
 from keeper.core.risk.loan_report import Sold
-from keeper.core.risk.shocks import shocks
+from keeper.core.risk.met import met_by_all
+from keeper.core.risk.report import EVERYTHING
+from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.stress import is_dollar
 from keeper.core.snapshot import LendingPosition, Snapshot
 from keeper.core.units import WAD, Address, Amount
-from keeper.engine.what_if import WouldDo, what_if
+from keeper.engine.what_if import WouldDo, all_what_if, what_if
 from keeper.service.app import measuring
 from keeper.service.opened import Opened
 from keeper.settings import Settings
@@ -76,9 +80,17 @@ async def gathered(
         sales={p.name: await sales_of(engine, snapshot, p) for p in loans},
         forecaster=settings.forecaster,
         capital_cost_bps=settings.safety.capital_cost,
+        shocks=settings.shocks,
         puts=[p for p in settings.puts if name is None or p.of in {*wanted, name}],
     )
-    plans = {p.name: await _planned(engine, snapshot, p) for p in loans}
+    every: list[LendingPosition | PerpPosition] = [*loans, *perps]
+    own = settings.shocks
+    plans = {p.name: await _planned(engine, snapshot, p, own) for p in every}
+    if name is None:
+        plans[EVERYTHING] = await _planned_together(engine, snapshot, every, own)
+    for book in (b for b in settings.books if name in (None, b.name)):
+        members = [p for p in every if p.name in {*book.positions, *book.hedges}]
+        plans[book.name] = await _planned_together(engine, snapshot, members, own)
     return Gathered(settings.network.name, inputs, plans, left_out)
 
 
@@ -118,14 +130,26 @@ def _asked(pledged: Iterable[Holding], owed: Holding) -> list[QuoteRequest]:
     ]
 
 
-async def _planned(engine: Opened, snapshot: Snapshot, p: LendingPosition) -> dict[str, Any]:
+async def _planned(
+    engine: Opened, snapshot: Snapshot, p: LendingPosition | PerpPosition, own: Sequence[Shock]
+) -> dict[str, Any]:
     """Return by shock what the rules would do with the means at hand. As planned at the block: it needs the chain."""
+    return {x.of.name: _said(await what_if(engine, snapshot, x)) for x in met_by_all(p, own)}
+
+
+async def _planned_together(
+    engine: Opened, snapshot: Snapshot, of: Sequence[LendingPosition | PerpPosition], own: Sequence[Shock]
+) -> dict[str, Any]:
+    """Return by shock what the rules would do for each of several, out of the same wallets."""
     found = dict[str, Any]()
-    for shock in shocks(p):
-        if shock.prices:
-            done = await what_if(engine, snapshot, p, shock)
-            found[shock.name] = _held(done) if isinstance(done, Hold) else _would_do(done)
+    for x in (*built_in(), *own):
+        done = await all_what_if(engine, snapshot, of, x)
+        found[x.name] = {name: _said(one) for name, one in done.items()}
     return found
+
+
+def _said(done: WouldDo | Hold) -> dict[str, Any]:
+    return _held(done) if isinstance(done, Hold) else _would_do(done)
 
 
 def _held(hold: Hold) -> dict[str, Any]:
@@ -145,4 +169,5 @@ def _would_do(of: WouldDo) -> dict[str, Any]:
         "cost_usd": str(of.cost),
         "health_factor": str(of.health),
         "is_partial": of.is_partial,
+        "is_safe": of.is_safe,
     }

@@ -54,7 +54,7 @@ def table(console: Console, made: Data, left_out: Sequence[str]) -> None:
             f"all once sales press prices {_contagion(of)}"
         )
     for of in _groups(made["report"]):
-        for line in _group_lines(of):
+        for line in _group_lines(of, made.get("plans", {}).get(of["name"], {})):
             console.print(line, soft_wrap=True)
     for of in made["report"].get("books", ()):
         if "unknown" in of:
@@ -98,7 +98,11 @@ def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
     for x in of["stress"]:
         what = "liquidated" if x["is_liquidated"] else ""
         figures = _after(x), what, _usd(x["lost_usd"]), _usd(x["taken_usd"])
-        stressed.add_row(x["shock"], *figures, _rescue(plans.get(x["shock"])))
+        stressed.add_row(
+            x["shock"],
+            *figures,
+            _rescue(plans.get(x["shock"]), is_perp="margin_ratio" in x, is_liquidated=x["is_liquidated"]),
+        )
     console.print(stressed)
     yield from _with_puts(of)
     yield from _compared(of)
@@ -132,7 +136,7 @@ def page(made: Data, embedded: str) -> str:
         head = ("within", "any liquidated", "all liquidated", "all, with contagion")
         parts.append("<h2>Together</h2>" + _html_table(head, rows))
     for one in _groups(of):
-        parts += _group_sections(one)
+        parts += _group_sections(one, made.get("plans", {}).get(one["name"], {}))
     for book in of.get("books", ()):
         if "unknown" in book:
             parts.append(f"<h2>{escape(book['name'])}</h2><p class=bad>unknown: {escape(book['unknown'])}</p>")
@@ -210,7 +214,7 @@ def _stress(found: Sequence[Data], plans: Data) -> Iterator[str]:
             "yes" if x["is_liquidated"] else "no",
             _usd(x["lost_usd"]),
             _usd(x["taken_usd"]),
-            _rescue(plans.get(x["shock"])),
+            _rescue(plans.get(x["shock"]), is_perp="margin_ratio" in x, is_liquidated=x["is_liquidated"]),
         )
         for x in found
     ]
@@ -265,14 +269,31 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "<table><tr>" + "".join(f"<th>{escape(h)}</th>" for h in head) + f"</tr>{body}</table>"
 
 
-def _rescue(found: Data | None) -> str:
+def _rescue(found: Data | None, *, is_perp: bool = False, is_liquidated: bool = False) -> str:
     """Return in words what the rules would do."""
     if found is None:
         return "–"
     if found["plan"] is None:
         return str(found["why"])
     part = "helps in part" if found["is_partial"] else "suffices"
-    return f"{found['plan']}: health {_health(found['health_factor'])}, costs {_usd(found['cost_usd'])}, {part}"
+    left = _percent(int(found["health_factor"]) / WAD) if is_perp else f"health {_health(found['health_factor'])}"
+    late = "; a liquidator may come first" if is_liquidated else ""
+    return f"{found['plan']}: {left}, costs {_usd(found['cost_usd'])}, {part}{late}"
+
+
+def _saved(x: Data, plans: Data | None) -> str:
+    """Return in words whom the rules would save of several, and why not the others."""
+    if not plans:
+        return ""
+    acting = {name: of for name, of in plans.items() if of["plan"] is not None}
+    safe = [name for name, of in acting.items() if of.get("is_safe", True)]
+    parts = (
+        [f"keep {', '.join(safe)} safe for {usd_text(sum(int(acting[n]['cost_usd']) for n in safe))}"] if safe else []
+    )
+    if short := [name for name in acting if name not in safe]:
+        parts.append(f"help {', '.join(short)} too little")
+    parts += [f"{name}: {of['why']}" for name, of in plans.items() if of["plan"] is None and name in x["liquidated"]]
+    return "; ".join(parts)
 
 
 def _standing(of: Data) -> str:
@@ -305,7 +326,7 @@ def _groups(of: Data) -> list[Data]:
     return [*whole, *(b for b in of.get("books", ()) if "unknown" not in b)]
 
 
-def _group_lines(of: Data) -> Iterator[str]:
+def _group_lines(of: Data, plans: Data) -> Iterator[str]:
     yield ""
     deltas = ", ".join(f"{u['underlying']} {_signed_usd(u['delta_usd'])}" for u in of["underlyings"]) or "none"
     yield f"{of['name']} ({', '.join(of['positions'])}): delta {deltas}; a day {_signed_usd(of['carry_a_day_usd'])}"
@@ -317,9 +338,11 @@ def _group_lines(of: Data) -> Iterator[str]:
     for x in of["stress"]:
         gone = f", liquidated: {', '.join(x['liquidated'])}" if x["liquidated"] else ""
         yield f"{x['shock']}: {_gain(x['lost_usd'])}, liquidation takes {_usd(x['taken_usd'])}{gone}"
+        if said := _saved(x, plans.get(x["shock"])):
+            yield f"  the rules: {said}"
 
 
-def _group_sections(of: Data) -> Iterator[str]:
+def _group_sections(of: Data, plans: Data) -> Iterator[str]:
     yield f"<h2>{escape(of['name'])}</h2><p class=small>{escape(', '.join(of['positions']))}</p>"
     yield _html_table(
         ("underlying", "delta", "share", "of"),
@@ -346,9 +369,15 @@ def _group_sections(of: Data) -> Iterator[str]:
         ],
     )
     yield _html_table(
-        ("shock", "comes to", "liquidation takes", "liquidated"),
+        ("shock", "comes to", "liquidation takes", "liquidated", "what the rules would do, out of the same wallets"),
         [
-            (x["shock"], _gain(x["lost_usd"]), _usd(x["taken_usd"]), ", ".join(x["liquidated"]) or "none")
+            (
+                x["shock"],
+                _gain(x["lost_usd"]),
+                _usd(x["taken_usd"]),
+                ", ".join(x["liquidated"]) or "none",
+                _saved(x, plans.get(x["shock"])) or "–",
+            )
             for x in of["stress"]
         ],
     )

@@ -53,7 +53,15 @@ def differences(old: WrittenFiles, new: WrittenFiles) -> tuple[Differing, ...]:
     return (*found[:MOST_CHANGES], *_order(old.own, new.own))
 
 
-NAMED = {"positions": "name", "rules": "name", "books": "name", "signers": "name", "panic": "position", "puts": "name"}
+NAMED = {
+    "positions": "name",
+    "rules": "name",
+    "books": "name",
+    "signers": "name",
+    "panic": "position",
+    "puts": "name",
+    "shocks": "name",
+}
 """Lists of tables → the key that each of theirs is known by."""
 
 

@@ -68,6 +68,15 @@ WORDS: dict[str, dict[str, str]] = {
         "expiry": 'When it ends, with its zone: `"2027-01-29T08:00:00Z"`; then it counts nowhere.',
         "size": "Units of what it is on.",
     },
+    "ShockTable": {
+        "name": "What `keeper risk` calls it.",
+        "moves": 'By symbol, what its price changes by: `{ ETH = "-0.35", everything = "-0.2" }`, dollars apart.',
+        "borrow_rate": 'What debts cost a year while it lasts: `"1.0"` is 100 %.',
+        "funding_times": "How many times the funding of now perpetuals pay.",
+        "lasts": "How long rates and funding last.",
+        "pools_thinner": "How many times less deep pools are.",
+        "gas_times": "How many times dearer gas is.",
+    },
     "NakedTable": {
         "size": "How much delta may stand outside the band, in whole units,",
         "time": "and for how long: what is counted is size × time.",

@@ -52,6 +52,7 @@ from keeper.settings.puts_schema import build_put
 from keeper.settings.rule_kinds import family_about
 from keeper.settings.rules import build_rule
 from keeper.settings.safes import safe_faults
+from keeper.settings.shocks_schema import build_shock
 from keeper.settings.telegram import TokenMissingError, telegram_of
 
 GWEI = 10**9
@@ -197,6 +198,7 @@ def _settings(file: schema.KeeperFile, network: schema.NetworkFile, env: Mapping
         perp_rules=tuple(build_rule(rule, PERP) for rule in file.rules if family_about(rule, venues) is Family.PERP),
         books=tuple(build_book(book, signers) for book in file.books),
         puts=tuple(build_put(put) for put in file.puts),
+        shocks=tuple(build_shock(shock) for shock in file.shocks),
         book_rules=tuple(build_rule(rule, BOOK) for rule in file.rules if family_about(rule, venues) is Family.BOOK),
         panic_rules=tuple(build_panic(t, LENDING) for t in file.panic if kind_of(t, venues) is Family.LENDING),
         perp_panic_rules=tuple(build_panic(t, PERP) for t in file.panic if kind_of(t, venues) is Family.PERP),

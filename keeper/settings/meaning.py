@@ -21,7 +21,7 @@ from keeper.venues.registry import VENUES, family_of
 def contradictions(raw: Raw, env: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong between the tables of the owner's file, and with the environment."""
     yield from _node_faults(raw, env)
-    for kind in ("signers", "positions", "books", "rules", "puts"):
+    for kind in ("signers", "positions", "books", "rules", "puts", "shocks"):
         for name in _repeated(text(table, "name") for _, table in tables(raw, kind)):
             yield f"{kind}: the name {name!r} is used twice"
     for i, table in tables(raw, "rules"):

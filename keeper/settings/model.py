@@ -18,6 +18,7 @@ from keeper.core.family import Family
 from keeper.core.lending.rules import Rule
 from keeper.core.perp.rules import PerpRule
 from keeper.core.risk.put_terms import HeldPut
+from keeper.core.risk.shock_terms import Shock
 from keeper.core.rules import looks_ahead
 from keeper.core.units import Address, Bps, Wei
 from keeper.venues.ports import VenueTable
@@ -351,6 +352,8 @@ class Settings:
     """The most there may be of an underlying, at a venue, on the chain, and leverage in all."""
     puts: tuple[HeldPut, ...] = ()
     """Puts that the owner holds elsewhere: risk counts them, and nothing is traded by them."""
+    shocks: tuple[Shock, ...] = ()
+    """The owner's own shocks, beside those of the stress table."""
     breaker: BreakerTerms | None = None
     """When a move suspends trades, and for how long; None for never."""
     trades_unrehearsed: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from keeper.settings.difference import Differing, Place, where_of
 
-ANEW = frozenset({"rules", "books", "panic", "exposure", "alerts", "puts"})
+ANEW = frozenset({"rules", "books", "panic", "exposure", "alerts", "puts", "shocks"})
 """Tables that are read anew whole."""
 OF_DAEMON = frozenset({"interval", "confirmations", "keep_holds_days", "fire_drill"})
 NOT_OF_SAFETY = frozenset({"forecaster", "act_on_oracle_events"})

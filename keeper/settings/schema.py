@@ -29,6 +29,7 @@ from keeper.settings.fields import (
 from keeper.settings.perp_schema import BookTable, Table
 from keeper.settings.puts_schema import PutTable
 from keeper.settings.rule_schema import PanicTable, RuleTable
+from keeper.settings.shocks_schema import ShockTable
 from keeper.settings.venue_schema import TABLES, MarketsTable, as_table
 from keeper.venues.ports import VenueTable
 from keeper.venues.registry import VENUES
@@ -369,6 +370,7 @@ class KeeperFile(Table):
     positions: tuple[PositionTable, ...] = Field(min_length=1)
     books: tuple[BookTable, ...] = ()
     puts: tuple[PutTable, ...] = ()
+    shocks: tuple[ShockTable, ...] = ()
     rules: tuple[RuleTable, ...] = ()
     panic: tuple[PanicTable, ...] = ()
     safety: SafetyTable = SafetyTable()

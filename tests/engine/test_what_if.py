@@ -1,19 +1,28 @@
-"""What the rules would do at other prices: the real judge and the real planner, and nothing is tried or written."""
+"""What the rules would do after a shock: the real judge and the real planner, and nothing is tried or written."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from core_builders import BLOCK, OWNER, loop, rule, wad
 from paper import Paper, engine_on, holding_dollars
+from perp_builders import perp_rule, perp_terms, quote
+from test_cycle_perps import CALM, dollars
 
 from keeper.core.decide import Hold
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.rules import Rule
+from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
+from keeper.core.risk import perp_shocks
+from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.shocks import Shocked, shocks
 from keeper.core.snapshot import LendingPosition, Wallet
 from keeper.core.units import Wei
 from keeper.engine.engine import Engine
-from keeper.engine.what_if import WouldDo, what_if
+from keeper.engine.what_if import WouldDo, all_what_if, shocked_terms, what_if
 
 FAR = loop("10", "10000")
 EMPTY = Wallet(OWNER, Wei(10**18))
@@ -29,7 +38,7 @@ async def after(words: str, wallet: Wallet, *rules: Rule, **paper: int) -> tuple
     snapshot = await engine.reader.snapshot(BLOCK)
     (p,) = snapshot.positions
     assert isinstance(p, LendingPosition)
-    return await what_if(engine, snapshot, p, shock(p, words)), sheet, engine
+    return await what_if(engine, snapshot, shock(p, words)), sheet, engine
 
 
 async def test_a_rule_with_means_would_bring_it_back() -> None:
@@ -69,3 +78,87 @@ async def test_a_shock_too_large_is_not_talked_away() -> None:
     """60 % down nothing in the wallet saves it."""
     found, _, _ = await after("dollars −60 %", holding_dollars("100"), rule(actions=(ACTIONS["repay"],)))
     assert isinstance(found, Hold) or found.is_partial
+
+
+async def test_rates_gas_and_pools_are_shocks_of_their_own() -> None:
+    """A week at 100 % a year makes a near loan fire; dear gas costs more, and is in the plan's own cost."""
+    grown, _, _ = await after("borrow rates", holding_dollars(), rule(below="1.69", to="1.90"))
+    assert isinstance(grown, WouldDo)
+    near = rule(below="1.40")
+    cheap, _, _ = await after("dollars −20 %", holding_dollars(), near)
+    dear, _, _ = await after("−20 %, gas ×100", holding_dollars(), near)
+    assert isinstance(cheap, WouldDo)
+    assert isinstance(dear, Hold) or dear.cost > cheap.cost
+
+
+# --- perpetuals, and all of an owner's together -----------------------------------------------------------------------
+
+
+async def perp_after(
+    words: str, *rules: PerpRule, wallet: Wallet | None = None
+) -> tuple[WouldDo | Hold, Paper, Engine]:
+    sheet = Paper({"short": CALM}, wallet or dollars())
+    engine = engine_on(sheet, perp_rules=rules)
+    snapshot = await engine.reader.snapshot(BLOCK)
+    (p,) = snapshot.positions
+    assert isinstance(p, PerpPosition)
+    x = next(x for x in perp_shocks.shocks(p) if words in x.of.name)
+    return await what_if(engine, snapshot, x), sheet, engine
+
+
+async def test_a_short_that_a_rise_would_take_has_its_plan() -> None:
+    """20 % up: margin from the wallet, what it costs, and that it is safe then. Nothing is rehearsed or remembered."""
+    found, paper, engine = await perp_after("dollars +20 %", perp_rule())
+    assert isinstance(found, WouldDo), found
+    assert found.is_safe
+    assert not found.is_partial
+    assert paper.rehearsed == []
+    assert engine.journal.rows == []  # type: ignore[attr-defined]
+    assert engine.perps.trails == {}
+    fallen, _, _ = await perp_after("dollars −20 %", perp_rule())
+    assert isinstance(fallen, Hold)
+    assert fallen.reason is Reason.HEALTHY
+
+
+async def test_a_short_without_means_says_why_not() -> None:
+    """An empty wallet and a rule that may only pay."""
+    only_pays = perp_rule(actions=tuple(a for a in perp_rule().actions if not a.trades))
+    found, _, _ = await perp_after("dollars +20 %", only_pays, wallet=dollars("0"))
+    assert isinstance(found, Hold)
+    assert found.reason in (Reason.WALLET_EMPTY, Reason.NOTHING_HELPS)
+
+
+def test_a_market_follows_its_index_and_may_be_thinner() -> None:
+    """Bought back 20 % up it costs a fifth more; a tenth as deep it has ten times the impact, on top of that."""
+    leg = CALM.legs[0]
+    impact = leg.entry_notional // 1_000
+    now = quote(leg, abs(leg.size))
+    dear = replace(now, impact=impact, notional=now.notional + impact)
+    terms = perp_terms(CALM, quotes={leg.market: dear})
+    deep, thin = (
+        shocked_terms(terms, next(x for x in perp_shocks.shocks(CALM) if x.of.name.endswith(end))).quotes[leg.market]
+        for end in ("dollars +20 %", "+20 %, pools a tenth as deep")
+    )
+    assert deep.notional == pytest.approx(dear.notional * 1.2)
+    assert deep.impact == pytest.approx(impact * 1.2, rel=1e-6)
+    assert thin.impact == pytest.approx(10 * deep.impact)
+    assert thin.notional - deep.notional == thin.impact - deep.impact
+    assert thin.price > deep.price
+
+
+async def test_positions_of_one_wallet_do_not_spend_it_twice() -> None:
+    """Alone each loan would be saved whole by what there is; together only the first is."""
+    one, other = loop("10", "10000"), replace(loop("10", "9000"), name="second")
+    paying = (ACTIONS["top_up"], ACTIONS["repay"])
+    rules = rule(below="1.40", actions=paying), rule(below="1.40", actions=paying, position="second", name="other")
+    sheet = Paper({"loop": one, "second": other}, holding_dollars("4000"))
+    engine = engine_on(sheet, *rules)
+    snapshot = await engine.reader.snapshot(BLOCK)
+    shock = Shock("a fall", {"*": -3_000})
+    alone = [(await all_what_if(engine, snapshot, [p], shock))[p.name] for p in (one, other)]
+    both = await all_what_if(engine, snapshot, [one, other], shock)
+    assert all(isinstance(x, WouldDo) and not x.is_partial for x in alone), alone
+    first, second = both["loop"], both["second"]
+    assert isinstance(first, WouldDo)
+    assert not first.is_partial
+    assert isinstance(second, Hold) or second.is_partial

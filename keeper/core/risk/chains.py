@@ -33,6 +33,8 @@ def joined(of: Sequence[tuple[str, Document]]) -> Document:
     drivers = one_driver_each(whole)
     if puts := [p for d in made for p in d.get("puts", ())]:
         whole["puts"] = puts
+    if own := {str(x["name"]): x for d in made for x in d.get("shocks", ())}:
+        whole["shocks"] = list(own.values())
     return whole | {"drivers": drivers, "sources": {n: s for n, s in whole["sources"].items() if n in drivers.values()}}
 
 

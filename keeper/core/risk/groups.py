@@ -10,19 +10,20 @@ from dataclasses import dataclass, replace
 
 from keeper.core.book.position import STABLE, Book
 from keeper.core.lending.position import LendingPosition
-from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
-from keeper.core.risk import perp_report
 from keeper.core.risk.held_puts import Valued
 from keeper.core.risk.market import Market
 from keeper.core.risk.measured import Measured
+from keeper.core.risk.met import met
+from keeper.core.risk.perp_shocks import PerpShocked
 from keeper.core.risk.said import Document, money
+from keeper.core.risk.shock_terms import BORROW_RATE, Shock, everything
 from keeper.core.risk.stance import Stance, probability
-from keeper.core.risk.stress import is_dollar, owned, stressed
+from keeper.core.risk.stress import owned
 from keeper.core.risk.tail import expected_shortfall_of, value_at_risk_of
 from keeper.core.risk.volatility import unknown
-from keeper.core.units import BPS, USD, WAD, Address, mul_div_down
+from keeper.core.units import BPS, Address
 
 MOVES = (-20, -40, -60, 20, 40)
 """Percent by which everything but dollars moves at once."""
@@ -52,6 +53,7 @@ def group(
     horizons_s: Sequence[int],
     wallets: Sequence[InWallet] = (),
     puts: Sequence[Valued] = (),
+    own_shocks: Sequence[Shock] = (),
 ) -> Document:
     """Return what positions come to in all, with the puts that their owner holds for them."""
     by_underlying = deltas(of, wallets, puts)
@@ -83,7 +85,7 @@ def group(
             }
             for h in horizons_s
         ],
-        "stress": list(stress(of, wallets, puts)),
+        "stress": list(stress(of, wallets, puts, own_shocks)),
     }
 
 
@@ -108,33 +110,39 @@ def deltas(
     return found
 
 
-def stress(of: Sequence[Kept], wallets: Sequence[InWallet] = (), puts: Sequence[Valued] = ()) -> Iterator[Document]:
-    """Yield what moves of everything but dollars do to all of them at once: a hedge's gain counts against a loss."""
-    held = sum(w.usd for w in wallets if w.underlying != STABLE)
-    for move in MOVES:
-        each = [_moved(k.position, move) for k in of]
+def stress(
+    of: Sequence[Kept],
+    wallets: Sequence[InWallet] = (),
+    puts: Sequence[Valued] = (),
+    own: Sequence[Shock] = (),
+) -> Iterator[Document]:
+    """Yield what shocks do to all of them at once: a hedge's gain counts against a loss."""
+    for x in (*built_in(), *own):
+        held = -sum(w.usd * x.move_of(w.underlying, is_dollar=w.underlying == STABLE) // BPS for w in wallets)
+        paid = sum(v.change(x.move_of(v.put.underlying, is_dollar=False) // 100) for v in puts)
+        each = [_shocked(k.position, x) for k in of]
         yield {
-            "shock": f"everything but dollars {'+' if move > 0 else '−'}{abs(move)} %",
-            "lost_usd": str(sum(lost for lost, _, _ in each) - held * move // 100 - sum(v.change(move) for v in puts)),
+            "shock": x.name,
+            "lost_usd": str(sum(lost for lost, _, _ in each) + held - paid),
             "taken_usd": str(sum(taken for _, taken, _ in each)),
             "liquidated": [k.measured.name for k, (_, _, gone) in zip(of, each, strict=True) if gone],
         }
 
 
-def _moved(p: LendingPosition | PerpPosition, move: int) -> tuple[int, int, bool]:
+def built_in() -> Iterator[Shock]:
+    """Yield the shocks of everything together: moves, and what comes with them one by one and all at once."""
+    yield from (everything(move) for move in MOVES)
+    yield Shock("funding ×10 and borrow rates at 100 % for a week", rate=BORROW_RATE, funding=10)
+    worst = everything(-20, ", funding ×10, borrow rates at 100 %, pools a tenth as deep, gas ×100")
+    yield replace(worst, rate=BORROW_RATE, funding=10, thinner=10, gas=100)
+
+
+def _shocked(p: LendingPosition | PerpPosition, x: Shock) -> tuple[int, int, bool]:
     """Return what is lost (below zero: gained), what liquidation takes, and whether it comes to that."""
-    if isinstance(p, PerpPosition):
-        then = perp_report.moved(p, {leg.market: move for leg in p.held})
-        gone = perps.is_liquidatable(then)
-        left = max(0, perps.equity(then))
-        return perp_report.change(p, then), (-(-left * USD // p.usd_unit) if gone else 0), gone
-    prices = {
-        h.asset: max(1, mul_div_down(h.price.answer, WAD * (100 + move) // 100, WAD))
-        for h in p.held
-        if not is_dollar(h)
-    }
-    found = stressed(p, prices)
-    return owned(p, {}) - owned(p, prices), found.seized, found.is_liquidated
+    found = met(p, x)
+    if isinstance(found, PerpShocked):
+        return found.change, found.taken, found.is_liquidated
+    return owned(found.before, {}) - owned(found.then, {}), found.after.seized, found.after.is_liquidated
 
 
 def _own(of: Sequence[Kept], wallets: Sequence[InWallet]) -> tuple[Mapping[Address, int], Doubt | None]:

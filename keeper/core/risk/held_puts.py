@@ -20,6 +20,7 @@ from keeper.core.risk.market import Market
 from keeper.core.risk.measured import Measured
 from keeper.core.risk.put_terms import HeldPut
 from keeper.core.risk.said import Document, money, said
+from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.shocks import Shocked, shocks
 from keeper.core.risk.stance import Stance, probability
 from keeper.core.risk.volatility import unknown
@@ -150,12 +151,17 @@ def after_shock(p: LendingPosition, x: Shocked, puts: Sequence[Valued]) -> Docum
 
 
 def on_position(
-    p: LendingPosition, of: Measured, puts: Sequence[Valued], horizons_s: Sequence[int], made: Document
+    p: LendingPosition,
+    of: Measured,
+    puts: Sequence[Valued],
+    horizons_s: Sequence[int],
+    made: Document,
+    own: Sequence[Shock] = (),
 ) -> Document:
     """Return what is said of a loan with the puts that are held for it; what its venue counts stays as it is."""
     chances = [said(probability_with(p, of, puts, h)) for h in horizons_s]
     return made | {
         "probability": [one | {"with_puts": c} for one, c in zip(made["probability"], chances, strict=True)],
-        "stress": [one | after_shock(p, x, puts) for one, x in zip(made["stress"], shocks(p), strict=True)],
+        "stress": [one | after_shock(p, x, puts) for one, x in zip(made["stress"], shocks(p, own), strict=True)],
         "delta_with_puts_usd": str(sum(of.own.get(v.asset, 0) for v in puts[:1]) + sum(v.delta for v in puts)),
     }

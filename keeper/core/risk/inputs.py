@@ -32,6 +32,7 @@ from keeper.core.risk.perp_inputs import perp_of, plain_perp
 from keeper.core.risk.put_terms import HeldPut
 from keeper.core.risk.said import Document
 from keeper.core.risk.series import series
+from keeper.core.risk.shock_terms import Shock, plain_shock, shock_of
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up
 
 VERSION = 2
@@ -110,6 +111,8 @@ class Inputs:
     """What the owner holds elsewhere."""
     capital_bps: int | None = None
     """What tying up the owner's own costs; None in a report that compares nothing."""
+    shocks: tuple[Shock, ...] = ()
+    """The owner's own."""
 
 
 def document_of(
@@ -128,6 +131,7 @@ def document_of(
     forecaster: str = "usual",
     puts: Sequence[HeldPut] = (),
     capital_cost_bps: int | None = None,
+    shocks: Sequence[Shock] = (),
 ) -> Document:
     """Return everything a report rests on, as JSON holds it."""
     sold = sales or {}
@@ -153,6 +157,7 @@ def document_of(
         },
         **({} if capital_cost_bps is None else {"capital_cost_bps": capital_cost_bps}),
         **({"puts": [_plain_put(p) for p in puts]} if puts else {}),
+        **({"shocks": [plain_shock(x) for x in shocks]} if shocks else {}),
     }
 
 
@@ -210,6 +215,7 @@ def _inputs(given: Any, forecaster: Callable[[str], Forecaster]) -> Inputs:
         str(given.get("forecaster", "usual")),
         tuple(_put(p) for p in given.get("puts", ())),
         int(given["capital_cost_bps"]) if "capital_cost_bps" in given else None,
+        tuple(shock_of(x) for x in given.get("shocks", ())),
     )
 
 

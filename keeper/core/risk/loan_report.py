@@ -18,6 +18,7 @@ from keeper.core.risk.monte_carlo import Reached
 from keeper.core.risk.normal import quantile
 from keeper.core.risk.said import Document, money, rounded, said
 from keeper.core.risk.series import YEAR_S
+from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.shocks import Shocked, shocks
 from keeper.core.risk.stance import stance
 from keeper.core.risk.stress import is_dollar, taken
@@ -69,6 +70,7 @@ def report_of(
     drawn: Sequence[Reached | None],
     rule: CloseRule = WHOLE,
     sales: Mapping[Address, Sold] | None = None,
+    own: Sequence[Shock] = (),
 ) -> Document:
     """Return what is said of a loan."""
     covered = sum(h.usd_up(h.supplied) for h in p.held if h.is_collateral and not is_dollar(h))
@@ -86,7 +88,7 @@ def report_of(
         "taken_first_usd": str(taken_first(p, rule)),
         "second_line": second_line(p),
         "put": put_of(of, covered, horizons_s[-1]),
-        "stress": [shocked(x) for x in shocks(p)],
+        "stress": [shocked(x) for x in shocks(p, own)],
         "holdings": [_holding(p, market, h, sales or {}) for h in p.held],
         "concentration": _concentration(p),
     }

@@ -54,11 +54,15 @@ def report(document: Document, forecaster: Callable[[str], Forecaster] | None = 
         "digest": digest(document),
         "positions": [_position(of, k, [d.reached.get(i) for d in draws], puts) for i, k in enumerate(kept)],
         "together": [{"horizon_s": h, **together(each, of.market, d, everything, pressing)} for h, d in several],
-        "everything": group(EVERYTHING, kept, of.market, of.horizons_s, puts=_known(puts)) if len(kept) > 1 else None,
+        "everything": _everything(of, kept, _known(puts)) if len(kept) > 1 else None,
         "books": [_book(of, name, kept, draws, pressing, puts) for name in of.books],
         "prices": {name: _prices(of, name) for name in of.market.movements},
         **({"puts": [said_of(p, found) for p, found in puts]} if puts else {}),
     }
+
+
+def _everything(of: Inputs, kept: Sequence[Kept], puts: Sequence[Valued]) -> Document:
+    return group(EVERYTHING, kept, of.market, of.horizons_s, puts=puts, own_shocks=of.shocks)
 
 
 Puts = Sequence[tuple[HeldPut, Valued | Doubt]]
@@ -79,13 +83,13 @@ def _position(of: Inputs, k: Kept, reached: Sequence[Reached | None], puts: Puts
     p = k.position
     if isinstance(p, LendingPosition):
         rule, sales = of.closes.get(p.name, WHOLE), of.sales.get(p.name, {})
-        made = loan_report.report_of(p, k.measured, of.market, of.horizons_s, reached, rule, sales)
+        made = loan_report.report_of(p, k.measured, of.market, of.horizons_s, reached, rule, sales, of.shocks)
         if of.capital_bps is not None:
             priced = _priced(of, p, k.measured, of.capital_bps)
             made["benchmark"] = priced and benchmark(k.measured.stance, priced, of.horizons_s[-1])
         held = _known(puts, p.name)
-        return on_position(p, k.measured, held, of.horizons_s, made) if held else made
-    return perp_report.report_of(p, k.measured, of.market, of.horizons_s, reached)
+        return on_position(p, k.measured, held, of.horizons_s, made, of.shocks) if held else made
+    return perp_report.report_of(p, k.measured, of.market, of.horizons_s, reached, of.shocks)
 
 
 def _priced(of: Inputs, p: LendingPosition, m: Measured, capital_bps: int) -> LoanSums | None:
@@ -120,7 +124,9 @@ def _book(
         for h, d in zip(of.horizons_s, draws, strict=True)
     ]
     held = _known(puts, name, *book.members)
-    return group(name, [kept[i] for i in among], of.market, of.horizons_s, wallets, held) | {"together": joint}
+    return group(name, [kept[i] for i in among], of.market, of.horizons_s, wallets, held, of.shocks) | {
+        "together": joint
+    }
 
 
 def _pressing(of: Inputs) -> dict[str, float]:
