@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
+from keeper.core.ahead import forecast, metrics_ahead
 from keeper.core.averages import Sampled, averaged, kept
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpLeg, PerpPosition
-from keeper.core.perp.risk_metrics import LIQUIDATION_PROBABILITY, ratio_for, volatility_of_leg, volatility_of_margin
+from keeper.core.perp.risk_metrics import ahead_of, ratio_for, volatility_of_margin
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.scales import Beyond, End, Range, Unit, percent, plain, trimmed
 from keeper.core.trail import LookBack, Trail
-from keeper.core.units import INFINITE, WAD, Wad, mul_div_down, mul_div_up, usd_text
+from keeper.core.units import INFINITE, WAD, Address, Wad, mul_div_down, mul_div_up, usd_text
 
 PerpTrigger = Trigger[PerpPosition]
 PerpTarget = Target[PerpPosition]
@@ -87,9 +89,9 @@ def _looked_at(p: PerpPosition, of: Subject, *, needs_price: bool = True) -> Per
     return leg
 
 
-def _volatility_of_market(p: PerpPosition, of: Subject) -> int | Doubt | None:
+def _asset(p: PerpPosition, of: Subject) -> Address | Doubt | None:
     leg = _looked_at(p, of, needs_price=False)
-    return volatility_of_leg(p, leg) if isinstance(leg, PerpLeg) else leg
+    return leg.oracle.asset if isinstance(leg, PerpLeg) else leg
 
 
 def _price(p: PerpPosition, _: LookBack, of: Subject) -> int | Doubt | None:
@@ -194,6 +196,9 @@ def _says_trailing(trigger: PerpTrigger, measured: str, bound: str) -> str:
     return f"price{_market(trigger)} is {measured} from its best, trailing stop {bound}"
 
 
+AHEAD = ahead_of(_asset, _is_short, EXITS)
+LOOKING_AHEAD = metrics_ahead(AHEAD)
+LIQUIDATION_PROBABILITY, VALUE_AT_RISK, EXPECTED_SHORTFALL, VOLATILITY, DRAWDOWN, LOSS_IN_STRESS = LOOKING_AHEAD
 MARGIN_RATIO: Metric[PerpPosition] = Metric(
     key="margin_ratio",
     words="margin ratio",
@@ -251,7 +256,7 @@ STOP_LOSS: Metric[PerpPosition] = Metric(
     why_only=WHY_EXITS,
     is_turned=_is_short,
     can_rest=True,
-    volatility=_volatility_of_market,
+    volatility=partial(forecast, AHEAD),
     widens=EITHER,
     label="price",
     says=_says_stop,
@@ -277,7 +282,7 @@ TRAILING_STOP: Metric[PerpPosition] = Metric(
     actions=EXITS,
     why_only=WHY_EXITS,
     remember=_keep_best,
-    volatility=_volatility_of_market,
+    volatility=partial(forecast, AHEAD),
     widens=EITHER,
     says=_says_trailing,
     figure=_shown,
@@ -322,7 +327,7 @@ METRICS: Mapping[str, Metric[PerpPosition]] = {
         MARGIN_RATIO,
         LEVERAGE,
         LIQUIDATION_DISTANCE,
-        LIQUIDATION_PROBABILITY,
+        *LOOKING_AHEAD,
         STOP_LOSS,
         TAKE_PROFIT,
         TRAILING_STOP,

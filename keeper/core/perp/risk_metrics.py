@@ -1,8 +1,4 @@
-"""Triggers on perpetual positions that look ahead: how probable liquidation is, how much a market moves.
-
-They rest on the price history of each market's index. Without one, or with too little of it, they measure nothing and
-say so. What they are made of is loaded when a rule first asks: most keepers have none of these.
-"""
+"""What looking ahead asks of a perpetual position (``core.ahead``), by the price history of each market's index."""
 
 from __future__ import annotations
 
@@ -11,19 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from keeper.core.metrics import Metric, Subject, Target
+from keeper.core.ahead import PROBABILITY, Foresight
+from keeper.core.metrics import Subject, Target
 from keeper.core.perp import margin as perps
-from keeper.core.perp.position import FACTOR, PerpLeg, PerpPosition
+from keeper.core.perp.position import FACTOR, PerpPosition
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
-from keeper.core.scales import Beyond, Range, Unit, percent, plain
-from keeper.core.trail import LookBack
-from keeper.core.units import DAY_S, WAD, Wad, mul_div_up
+from keeper.core.units import DAY_S, USD, WAD, Address, Wad, mul_div_up
 
 if TYPE_CHECKING:
     from keeper.core.risk.stance import Stance
 
-KEY = "liquidation_probability"
 _SEARCHES = 34
 """Halvings of a margin ratio that is looked for: to a billionth."""
 _MOST_RATIO = 10 * WAD
@@ -40,17 +34,6 @@ def volatility_of_margin(p: PerpPosition, _: Subject) -> int | Doubt | None:
     """Return how much what secures a position moves in a year, Wad rounded up; None where nothing liquidates it."""
     found = stance_of(p)
     return found if found is None or isinstance(found, Doubt) else math.ceil(found.volatility * WAD)
-
-
-def volatility_of_leg(p: PerpPosition, leg: PerpLeg) -> int | Doubt:
-    """Return how much the price of a market moves in a year, Wad rounded up."""
-    from keeper.core.risk.volatility import unknown  # noqa: PLC0415 - for rules that look ahead
-
-    if p.market is None:
-        return unknown("no price history was read")
-    moved = p.market.movement(leg.oracle.asset)
-    found = moved if isinstance(moved, Doubt) else moved.volatility
-    return found if isinstance(found, Doubt) else math.ceil(found * WAD)
 
 
 def probability_of(p: PerpPosition, horizon_s: int) -> int | Doubt | None:
@@ -92,52 +75,71 @@ def ratio_for(p: PerpPosition, target: Target[PerpPosition]) -> Wad | None:
     return Wad(high)
 
 
-def _odd_probability(_: Beyond, bound: int) -> str | None:
-    if bound < WAD // 2:
-        return None
-    return f'a probability of {plain(bound)} is {percent(bound)}: too late; 1 % is "0.01"'
-
-
 def _probability_at(p: PerpPosition | None, target: Target[PerpPosition]) -> int | None:
     """Return the probability at a target; at any other target than its own what it is once that is met."""
-    if target.metric.key == KEY:
+    if target.metric.key == PROBABILITY:
         return target.value
     if target.is_close:
         return 0
     if p is None:
         return None
-    found = probability_of(p, DAY_S)
+    found = probability_of(p, target.of.window_s or DAY_S)
     return None if found is None or isinstance(found, Doubt) else found if target.is_met(p) else 0
 
 
-def probability_metric(measure: Callable[[PerpPosition, int], int | Doubt | None]) -> Metric[PerpPosition]:
-    """Return the metric, measured by a function of a position and a horizon."""
+def exposures(p: PerpPosition) -> dict[Address, int]:
+    """Return what of each asset is the owner's own, dollars; below zero where it is sold. Margin in kind counts."""
+    own = dict[Address, int]()
+    for leg in p.held:
+        size = perps.notional(leg) * USD // p.usd_unit
+        own[leg.oracle.asset] = own.get(leg.oracle.asset, 0) + (size if leg.is_long else -size)
+    if p.indexed_margin:
+        asset = p.legs[0].oracle.asset
+        own[asset] = own.get(asset, 0) + (perps.margin_value(p) - p.margin) * USD // p.usd_unit
+    return own
 
-    def measured(p: PerpPosition, _: LookBack, of: Subject) -> int | Doubt | None:
-        return measure(p, of.window_s or DAY_S)
 
-    return Metric(
-        key=KEY,
-        words="probability of liquidation",
-        summary="How probable liquidation is within `horizon`, by the price history of its markets and what funding "
-        "takes, rounded up: the larger of what prices that move and prices that jump make of it. Unknown until a day "
-        "of prices was read, and where they say nothing for days.",
-        unit=Unit.SHARE,
-        sides=(Beyond.ABOVE,),
-        measure=measured,
-        at_target=_probability_at,
-        risk=Beyond.ABOVE,
-        valid=Range.SHARE,
-        valid_target=Range.SHARE,
-        odd=_odd_probability,
-        window_s=DAY_S,
-        parts=("probability", "horizon"),
-        looks_ahead=True,
-        figure=percent,
+def loss_at(p: PerpPosition, move: int) -> int | None:
+    """Return what is lost if every price moves against it by a share (Wad) at once, dollars rounded up.
+
+    The worse of a fall and a rise; all that is left where that liquidates: what a venue gives back is not counted on.
+    """
+    if not p.held:
+        return None
+    worth = max(0, perps.equity(p))
+    lost = max(_lost(p, WAD - move), _lost(p, WAD + move))
+    return -(-min(worth, lost) * USD // p.usd_unit)
+
+
+def _lost(p: PerpPosition, factor: int) -> int:
+    then = p
+    for leg in p.held:
+        then = perps.at_price(then, leg.market, max(1, leg.mark_price * factor // WAD))
+    if perps.is_liquidatable(then):
+        return perps.equity(p)
+    return perps.equity(p) - perps.equity(then)
+
+
+def ahead_of(
+    asset: Callable[[PerpPosition, Subject], Address | Doubt | None],
+    is_short: Callable[[PerpPosition, Subject], bool],
+    exits: tuple[str, ...],
+) -> Foresight[PerpPosition]:
+    """Return what looking ahead asks of a perpetual, given how an owner's names are understood."""
+    return Foresight(
+        market=lambda p: p.market,
+        own=lambda p: (exposures(p), perps.equity(p) * USD // p.usd_unit),
+        asset=asset,
+        is_short=is_short,
+        stressed=loss_at,
+        probability=probability_of,
+        probability_at=_probability_at,
+        named="market",
+        if_unnamed="the one market with a size",
+        stress="What is lost if every market moves against it by `fall` at once, up or down, in dollars, rounded up; "
+        "all that is left of its margin where that liquidates it. Needs no price history.",
+        exits=exits,
     )
-
-
-LIQUIDATION_PROBABILITY = probability_metric(probability_of)
 
 
 def unknown_ratio(target: Target[PerpPosition]) -> Doubt | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from keeper.core.perp import margin as perps
 from keeper.core.perp.position import PerpLeg, PerpPosition
+from keeper.core.perp.risk_metrics import exposures
 from keeper.core.prices import Doubt
 from keeper.core.risk.facing import of_perp
 from keeper.core.risk.market import Market
@@ -16,7 +17,7 @@ from keeper.core.risk.perp_shocks import PerpShocked, shocks
 from keeper.core.risk.said import Document, said
 from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.stance import Stance, perp_stance
-from keeper.core.units import INFINITE, USD, WAD, Address
+from keeper.core.units import INFINITE, USD, WAD
 
 
 def measured(p: PerpPosition, market: Market) -> Measured:
@@ -24,13 +25,6 @@ def measured(p: PerpPosition, market: Market) -> Measured:
 
     What liquidation takes is all that must be left of it then: what the venue gives back of that is not counted on.
     """
-    own = dict[Address, int]()
-    for leg in p.held:
-        size = _usd(p, perps.notional(leg))
-        own[leg.oracle.asset] = own.get(leg.oracle.asset, 0) + (size if leg.is_long else -size)
-    if p.indexed_margin:
-        leg = p.legs[0]
-        own[leg.oracle.asset] = own.get(leg.oracle.asset, 0) + _usd(p, perps.margin_value(p) - p.margin)
     stance = perp_stance(p, market)
     if p.held and perps.is_liquidatable(p) and isinstance(stance, Stance):
         stance = replace(stance, distance=min(0.0, stance.distance))
@@ -38,7 +32,7 @@ def measured(p: PerpPosition, market: Market) -> Measured:
         name=p.name,
         facing=None if stance is None else of_perp(p),
         stance=stance,
-        own=own,
+        own=exposures(p),
         symbols={leg.oracle.asset: leg.symbol for leg in p.legs},
         most=_usd(p, perps.equity(p)),
         taken=0 if stance is None else -(-perps.requirement(p) * USD // p.usd_unit),
