@@ -16,9 +16,15 @@ Met = Shocked | PerpShocked
 
 def met(p: LendingPosition | PerpPosition, by: Shock) -> Met:
     """Return a position after a shock."""
-    return perp_shocks.shocked_by(p, by) if isinstance(p, PerpPosition) else shocks.shocked_by(p, by)
+    return next(_met(p, (by,), alone=True))
 
 
 def met_by_all(p: LendingPosition | PerpPosition, own: Sequence[Shock]) -> Iterator[Met]:
     """Yield a position after each shock of its table."""
-    yield from perp_shocks.shocks(p, own) if isinstance(p, PerpPosition) else shocks.shocks(p, own)
+    return _met(p, own, alone=False)
+
+
+def _met(p: LendingPosition | PerpPosition, own: Sequence[Shock], *, alone: bool) -> Iterator[Met]:
+    if isinstance(p, PerpPosition):
+        return (perp_shocks.shocked_by(p, x) for x in (*(() if alone else perp_shocks.built_in(p)), *own))
+    return (shocks.shocked_by(p, x) for x in (*(() if alone else shocks.built_in(p)), *own))
