@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from keeper.cli import leaving
@@ -26,6 +26,7 @@ from keeper.settings import Settings, futile
 
 if TYPE_CHECKING:
     from keeper.web.server import Served
+    from keeper.web.telegram import Bot
 
 ROUNDS = 8
 """Blocks that `keeper once` judges at most, while positions wait for one signer."""
@@ -35,13 +36,25 @@ def run(chains: list[Settings], *, live: bool, web: bool = False, asks: bool = F
     """Keep every chain's positions until it is asked to stop; with the page beside them where it is asked for."""
     terminal = at_terminal() if asks else None
     _warn(chains)
-    page = _page(chains) if web else None
+    page, bot = _page(chains) if web else None, _bot(chains)
+    shows = [latest.show for latest in page.latest] if page and page.latest else []
+    onlookers = [*(page.sights if page else ()), *(bot.sights if bot else ())]
+
+    def renewed(chain: int, settings: Settings) -> None:
+        """Have page and bot go by what the keeper goes by."""
+        for sight in onlookers[chain :: len(chains)]:
+            sight.go_by(settings)
 
     async def work() -> Exit:
-        shows = [latest.show for latest in page.latest] if page and page.latest else []
-        with page.beside() if page else nullcontext(), _bot(chains):
+        with page.beside() if page else nullcontext(), bot.beside() if bot else nullcontext():
             await keep_all(
-                chains, is_live=live, prompt=prompt(), terminal=terminal, when_over=leaving.begin, shows=shows
+                chains,
+                is_live=live,
+                prompt=prompt(),
+                terminal=terminal,
+                when_over=leaving.begin,
+                shows=shows,
+                renewed=renewed,
             )
         return Exit.FINE
 
@@ -56,16 +69,16 @@ def _page(chains: list[Settings]) -> Served:
     return page
 
 
-def _bot(chains: list[Settings]) -> AbstractContextManager[None]:
-    """Return what answers on Telegram meanwhile; nothing where no settings ask for it. The first file's counts."""
+def _bot(chains: list[Settings]) -> Bot | None:
+    """Return what answers on Telegram meanwhile; None where no settings ask for it. The first file's counts."""
     named = next((of.telegram for of in chains if of.telegram), None)
     if named is None:
-        return nullcontext()
+        return None
     from keeper.observe.voice import heard  # noqa: PLC0415 - for who has a bot
     from keeper.service.panic import give_order  # noqa: PLC0415 - likewise
     from keeper.web.telegram import Bot  # noqa: PLC0415 - likewise
 
-    return Bot(chains, named, give_order, heard).beside()
+    return Bot(chains, named, give_order, heard)
 
 
 def once(chains: list[Settings], *, live: bool, as_json: bool, asks: bool = False) -> None:

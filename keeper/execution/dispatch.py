@@ -96,9 +96,10 @@ class Dispatch:
         """Sign calls, then write each down: where one is not signed, nothing is written. Raises as ``sign``."""
         await self.holder.expose([outgoing.use for outgoing, _, _ in items])
         made = await self._side_by_side([self._signed(outgoing, nonce, fees) for outgoing, nonce, _ in items])
-        return tuple([await self._write(*one, replaces) for one, (_, _, replaces) in zip(made, items, strict=True)])
+        return tuple([await self.write_down(*one, replaces) for one, (_, _, replaces) in zip(made, items, strict=True)])
 
-    async def _write(self, row: NewTransaction, attempt: NewAttempt, replaces: Transaction | None) -> Transaction:
+    async def write_down(self, row: NewTransaction, attempt: NewAttempt, replaces: Transaction | None) -> Transaction:
+        """Write one signature down, durable before any wire; return its row. Raises JournalError, NonceTakenError."""
         if replaces is None:
             written = await self._journal.add_signed(row, attempt)
         else:

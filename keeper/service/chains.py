@@ -14,7 +14,7 @@ from keeper.service.daemon import Daemon
 from keeper.service.diary import Shown
 from keeper.service.keys import Prompt
 from keeper.service.opened import Opened
-from keeper.service.reload import Reloading
+from keeper.service.reload import Reloading, Renewed
 from keeper.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -29,13 +29,15 @@ async def keep_all(
     terminal: Terminal | None = None,
     when_over: Callable[[], None] = lambda: None,
     shows: Sequence[Shown] = (),
+    renewed: Renewed = lambda _, __: None,
 ) -> None:
     """Keep the positions of every chain until SIGTERM or SIGINT; what is in flight is finished first.
 
     Nothing is begun unless every engine can be opened (keys, locks, journals: see ``app.opened``). After that a chain
     that cannot be kept is reported and left, and the others go on; what ended it is raised when all have ended. With
     one chain it is raised at once. ``when_over`` is called when no plan is under way any more and all is written down.
-    ``shows`` are handed what each chain's daemon sees, block by block.
+    ``shows`` are handed what each chain's daemon sees, block by block; ``renewed`` each chain's settings after a
+    reload, by its number.
     """
     async with AsyncExitStack() as stack:
         daemons = list[Daemon]()
@@ -52,7 +54,7 @@ async def keep_all(
             for daemon in daemons:
                 daemon.stop()
 
-        reloading = Reloading(daemons)
+        reloading = Reloading(daemons, renewed)
         listening = asyncio.create_task(reloading.listen())
         with _on_signals(stop, reloading.ask):
             outcomes = await asyncio.gather(*(_kept(daemon) for daemon in daemons))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,10 @@ from keeper.settings import Settings, SettingsError, futile, load, shared
 
 LOOK_S = 1.0
 """How often a running keeper looks for a wish."""
+
+
+Renewed = Callable[[int, Settings], None]
+"""Called with the number of a chain and the settings that it is kept by from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,9 @@ class ReloadAnswer:
 class Reloading:
     """Reads the settings of all chains of one process anew."""
 
-    def __init__(self, daemons: Sequence[Daemon]) -> None:
+    def __init__(self, daemons: Sequence[Daemon], renewed: Renewed = lambda _, __: None) -> None:
         self._daemons = daemons
+        self._renewed = renewed
         self._task: asyncio.Task[None] | None = None
         self._is_wanted = False
         self._known = dict[int, str]()
@@ -97,6 +102,7 @@ class Reloading:
             if not await daemon.renew(found):
                 await found.close()  # it is to end
                 continue
+            self._renewed(i, found.settings)
             lines = [str(change) for change in found.changes]
             say_reloaded(daemon.engine.observer.voice, lines)
             await self._answer(i, lines, is_done=True)

@@ -30,7 +30,7 @@ END_S = 3
 class Served:
     """A page that is ready to be served. ``socket`` listens already: that it cannot is known before anything begins."""
 
-    chains: tuple[Settings, ...]
+    sights: tuple[Onlooker, ...]
     latest: tuple[Shelf, ...] | None
     """Where each chain's daemon in this process puts what it sees; None for a page by itself."""
     access: Access
@@ -49,9 +49,8 @@ class Served:
 
     def server(self) -> uvicorn.Server:
         """Return the server. It logs nothing: an address may hold the token."""
-        sights = [Onlooker(of, self.latest[i] if self.latest else None) for i, of in enumerate(self.chains)]
         made = list[uvicorn.Server]()
-        _, behind_the_door = build(sights, self.access, lambda: made[0].should_exit)
+        _, behind_the_door = build(self.sights, self.access, lambda: made[0].should_exit)
         config = uvicorn.Config(
             behind_the_door,
             log_config=None,
@@ -107,7 +106,9 @@ def ready(chains: Sequence[Settings], state: Path, *, port: int | None = None, b
         )
     listening = _listening(first, first.web.port if port is None else port)
     access = Access(look, control, first.web.names, listening.getsockname()[1])
-    return Served(tuple(chains), tuple(Shelf() for _ in chains) if beside else None, access, listening, file)
+    latest = tuple(Shelf() for _ in chains) if beside else None
+    sights = tuple(Onlooker(of, latest[i] if latest else None) for i, of in enumerate(chains))
+    return Served(sights, latest, access, listening, file)
 
 
 def _listening(of: Settings, port: int) -> socket.socket:

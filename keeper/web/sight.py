@@ -63,6 +63,11 @@ class Onlooker:
         """The network's name."""
         return self.settings.network.name
 
+    def go_by(self, settings: Settings) -> None:
+        """Look by other settings from now on: the keeper beside it took them up. The journal stays the same one."""
+        self.settings = settings
+        self.forget()
+
     async def close(self) -> None:
         """Let go of the journal."""
         if self._journal is not None:

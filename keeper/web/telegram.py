@@ -63,7 +63,7 @@ class Bot:
         heard: Heard,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._sights = [Onlooker(of) for of in chains]
+        self.sights = [Onlooker(of) for of in chains]
         self._settings = settings
         self._wire = TelegramWire(settings.token.reveal(), settings.api.reveal())
         self._order = order
@@ -104,7 +104,7 @@ class Bot:
                 if failures:
                     self._heard("telegram_back", f"after {failures} failures")
                 failures = 0
-        for sight in self._sights:
+        for sight in self.sights:
             await sight.close()
 
     async def _take(self, message: Message) -> None:
@@ -146,7 +146,7 @@ class Bot:
         name = " ".join(rest)
         match word.lower().lstrip("/").partition("@")[0]:
             case "status":
-                return "\n\n".join([await self._status(sight) for sight in self._sights])
+                return "\n\n".join([await self._status(sight) for sight in self.sights])
             case "explain":
                 return await self._explain(name)
             case "pause" | "resume" as action:
@@ -184,7 +184,7 @@ class Bot:
         return "\n".join(lines)
 
     async def _explain(self, name: str) -> str:
-        for sight in self._sights:
+        for sight in self.sights:
             for _, card in cards_of((await sight.glance())["view"]):
                 if card.name == name:
                     figures = f"{card.label} {card.figure}, {card.far} {card.distance}"
@@ -193,7 +193,7 @@ class Bot:
 
     async def _paused(self, action: str, name: str) -> str:
         done = list[str]()
-        for sight in self._sights:
+        for sight in self.sights:
             of = sight.settings
             kind = ALL if name == "all" else RULE if name in of.rule_names else ABOUT
             if kind == ALL or name in (*of.rule_names, *of.subject_names):
@@ -206,7 +206,7 @@ class Bot:
 
     def _panic(self, message: Message, name: str) -> str:
         what = list[tuple[Onlooker, tuple[str, ...]]]()
-        for sight in self._sights:
+        for sight in self.sights:
             of = sight.settings
             declared = [r.position for r in of.panic_rules] + [r.position for r in of.perp_panic_rules]
             meant = tuple(dict.fromkeys(p for p in declared if name in ("all", p)))
@@ -240,4 +240,4 @@ class Bot:
         return f"Ordered: {ordered}. The keeper begins with its next block. Their other rules are paused."
 
     def _names(self) -> list[str]:
-        return [name for sight in self._sights for name in sight.settings.subject_names]
+        return [name for sight in self.sights for name in sight.settings.subject_names]

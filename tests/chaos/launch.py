@@ -29,8 +29,8 @@ DIED = Path("died-at")
 
 # point → where, which method, before or after it
 POINTS: dict[str, tuple[Any, str, str]] = {
-    "before_journal": (Dispatch, "sign", "before"),
-    "after_journal": (Dispatch, "sign", "after"),
+    "before_journal": (Dispatch, "write_down", "before"),
+    "after_journal": (Dispatch, "write_down", "after"),
     "before_journal_at_once": (Dispatch, "sign_all", "before"),
     "after_journal_at_once": (Dispatch, "sign_all", "after"),
     "after_broadcast": (Nodes, "send", "after"),

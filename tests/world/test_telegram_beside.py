@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from scenes import Scene
+from test_page_beside import kept, network_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
 
@@ -61,4 +63,21 @@ def test_a_pause_from_the_phone_is_heeded_before_the_next_rescue(scene: Scene, s
         keeper.wait_for('"concluded"')
         stand.write("status")
         assert "eth-loop" in stand.wait_for(3)
+        assert keeper.stop() == 0
+
+
+def test_bot_and_page_go_by_the_settings_of_a_reload(scene: Scene, stand: TelegramStand) -> None:
+    """A way out is declared and a rule named otherwise: asked of both, without a restart."""
+    with kept(scene, "--live") as (keeper, at, who):
+        stand.write("panic eth-loop")
+        assert "no [[panic]] is declared" in stand.wait_for(1)
+        text = scene.config.read_text().replace('name = "protect"', 'name = "guard"')
+        scene.config.write_text(f'{text}\n[[panic]]\nposition = "eth-loop"\nactions = ["repay", "deleverage"]\n')
+        assert scene.keeper("reload").exit_code == 0
+        stand.write("panic eth-loop")
+        assert "confirm" in stand.wait_for(2)
+        stand.write("pause guard")
+        assert "Paused" in stand.wait_for(3)
+        glance = requests.get(f"{at}/api/glance", params={"chain": network_of(at, who)}, headers=who, timeout=20)
+        assert [limit["rule"] for limit in glance.json()["limits"]] == ["guard"]
         assert keeper.stop() == 0
