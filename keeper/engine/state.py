@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from keeper.core import names
 from keeper.core.ancestry import Lineage
 from keeper.core.breaker import Breaker
 from keeper.core.lending.joint import Ahead, wallet_after
+from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.lending.rules import Rule
 from keeper.core.pace import Pace
 from keeper.core.prices import Doubt, OraclePrice
@@ -100,9 +102,19 @@ class State:
     def _heed(self, snapshot: Snapshot) -> None:
         if self.breaker is None:
             return
-        prices = {h.asset: h.price.answer for p in snapshot.loans for h in p.held}
+        prices = {h.asset: h.price.answer for p in snapshot.loans for h in self.traded(p)}
         prices |= {leg.oracle.asset: leg.oracle.answer for p in snapshot.perps for leg in p.legs}
         self.has_tripped = self.breaker.saw(snapshot.block.timestamp, prices)
+
+    def traded(self, p: LendingPosition) -> tuple[Holding, ...]:
+        """Return what a plan of a loan may trade: what it has, and what its rules may swap into."""
+        moving = [rule for rule in self.rules_of(p.name) if rule.rearranges]
+        if not moving:
+            return p.held
+        if not all(rule.into for rule in moving):
+            return p.holdings
+        into = {h.asset for rule in moving for name in rule.into for h in names.meant(name, p.holdings)}
+        return tuple(h for h in p.holdings if h.is_held or h.asset in into)
 
     def moved_too_far(self, price: OraclePrice, now: int) -> tuple[Doubt, ...]:
         """Return what the circuit breaker says against trading on a price."""

@@ -68,10 +68,13 @@ def _with_what_is_beside(
 def _doubts_of_assets(
     engine: Engine, snapshot: Snapshot, position: LendingPosition
 ) -> dict[Address, tuple[Doubt, ...]]:
-    """Return what speaks against the price of each asset held; one price is looked at once for all positions."""
+    """Return what speaks against the price of each asset held, and of each that its rules may swap into.
+
+    One price is looked at once for all positions.
+    """
     now, bound = snapshot.block.timestamp, engine.reader.network.max_deviation
     known, found = engine.state.doubts_of(snapshot), dict[Address, tuple[Doubt, ...]]()
-    for h in position.held:
+    for h in engine.state.traded(position):
         price = h.price
         doubted = known.get(h.asset)
         if doubted is None or doubted[0] is not price:
