@@ -145,17 +145,17 @@ async def measuring(engine: Opened, settings: Settings, *, waits: bool) -> Async
 
     Raises SettingsError where the forecaster that the settings name is none.
     """
-    from keeper.service.forecasters import NoForecasterError, forecaster_of  # noqa: PLC0415 - few keepers need one
+    from keeper.service.forecasters import NoForecasterError, guarded  # noqa: PLC0415 - few keepers need one
     from keeper.snapshot.movements import Movements  # noqa: PLC0415 - few keepers have such rules
     from keeper.snapshot.price_history import PriceHistory  # noqa: PLC0415 - likewise
 
     heard = engine.observer.raise_alarm, engine.observer.clear_alarm
     try:
-        forecast = forecaster_of(settings.forecaster)
+        forecast, trouble = guarded(settings.forecaster)
     except NoForecasterError as error:
         raise SettingsError([f"{settings.path}: safety.forecaster: {error}"]) from None
     history = PriceHistory(engine.reader.blocks, engine.journal.prices)
-    movements = Movements(history, *heard, waits=waits, forecast=forecast)
+    movements = Movements(history, *heard, waits=waits, forecast=forecast, trouble=trouble)
     try:
         yield movements
     finally:

@@ -6,9 +6,11 @@ and gives is ``core.risk.forecast.Own``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from keeper.core.risk.forecast import FORECASTERS, Forecaster, of_own
+from keeper.service.guarded_forecaster import Guarded
 
 GROUP = "position_keeper.forecasters"
 
@@ -35,3 +37,12 @@ def forecaster_of(name: str) -> Forecaster:
             raise NoForecasterError(f"{name!r} is no callable")
         return of_own(own)
     raise NoForecasterError(f"{name!r} is no forecaster; there are {', '.join(names())}")
+
+
+def guarded(name: str) -> tuple[Forecaster, Callable[[], str | None]]:
+    """Return a forecaster as a running keeper asks it, and what says why it had no answer. Raises NoForecasterError."""
+    found = forecaster_of(name)
+    if name in FORECASTERS:
+        return found, lambda: None
+    own = Guarded(found)
+    return own, own.trouble

@@ -34,10 +34,18 @@ class Movements:
     """Measures a chain's prices, one after the other, and keeps the newest."""
 
     def __init__(
-        self, history: PriceHistory, warn: Warn, calm: Calm, *, waits: bool = False, forecast: Forecaster = usual
+        self,
+        history: PriceHistory,
+        warn: Warn,
+        calm: Calm,
+        *,
+        waits: bool = False,
+        forecast: Forecaster = usual,
+        trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._history = history
-        self._forecast = forecast
+        self._forecast, self._trouble = forecast, trouble
+        """``trouble``: why the forecaster had no answer when it was last asked."""
         self.waits = waits
         """True for who judges one block only: the first measure is waited for."""
         self._warn, self._calm = warn, calm
@@ -58,7 +66,9 @@ class Movements:
 
     async def measured(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market:
         """Return how prices moved up to a block. Raises NodeError, ReadFailedError, JournalError."""
-        return market(*await self.sources(block, listings), block.timestamp, self._forecast)
+        found = await self.sources(block, listings)
+        # fits take a while, and an owner's own forecaster as long as it may: no block waits for that
+        return await asyncio.to_thread(market, *found, block.timestamp, self._forecast)
 
     async def sources(
         self, block: BlockRef, listings: Mapping[Address, PriceFeed]
@@ -85,6 +95,14 @@ class Movements:
             self._warn("price_history", "The price history could not be read", f"{error}; rules that rest on it hold")
         else:
             self._calm("price_history", "The price history is read again.")
+            self._report(self._trouble())
+
+    def _report(self, trouble: str | None) -> None:
+        if trouble is None:
+            self._calm("forecaster", "Your forecaster answers again.")
+        else:
+            instead = "the usual forecaster speaks in its place"
+            self._warn("forecaster", "Your forecaster has no answer", f"{trouble}; {instead}. See safety.forecaster")
 
 
 def _silent(listings: Mapping[Address, PriceFeed]) -> set[Address]:
