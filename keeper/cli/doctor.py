@@ -19,7 +19,7 @@ from keeper.cli import (
     doctor_safes,
 )
 from keeper.cli.doctor_findings import Finding, failing, fine
-from keeper.cli.doctor_machine import examine_alarms
+from keeper.cli.doctor_machine import examine_alarms, examine_heartbeat
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.journal import JournalError
 from keeper.service import app, names
@@ -67,7 +67,8 @@ async def examine(
     findings += doctor_keys.examine_locks(settings)
     if has_journal:
         findings += await doctor_machine.examine_journal(engine, settings)
-    return [*findings, *await examine_alarms(settings, send_test=send_test)]
+    findings += await examine_alarms(settings, send_test=send_test)
+    return [*findings, *await examine_heartbeat(settings, send_test=send_test)]
 
 
 async def _on_chain(engine: Opened, settings: Settings, block: BlockRef, *, has_journal: bool) -> list[Finding]:
@@ -94,6 +95,7 @@ async def _on_chain(engine: Opened, settings: Settings, block: BlockRef, *, has_
         findings += await doctor_machine.examine_pauses(engine, settings)
     for signer in settings.signers:
         findings.append(await doctor_keys.account(engine, settings, signer, block))
+        findings += [late] if (late := await doctor_nodes.waiting(engine.reader.blocks, signer)) else []
         findings += [found] if (found := await doctor_keys.remote(signer)) else []
         findings += doctor_safes.examine(snapshot.safes, settings, signer) if snapshot else ()
     return findings

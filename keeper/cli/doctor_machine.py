@@ -12,6 +12,7 @@ from keeper.cli.pausing import paused
 from keeper.journal import JournalError
 from keeper.observe.alarm_address import silenced
 from keeper.observe.delivery import AppriseAlarm
+from keeper.observe.heartbeat import Heartbeat
 from keeper.service.opened import Opened
 from keeper.settings import Settings
 
@@ -58,6 +59,19 @@ async def examine_alarms(settings: Settings, *, send_test: bool) -> list[Finding
     if not send_test:
         return [fine("alarms", f"{_counted(len(urls))}, not tried: --send-test sends a test to each")]
     return [await _delivered(f"alarm {i} of {len(urls)}", url, settings) for i, url in enumerate(urls, 1)]
+
+
+async def examine_heartbeat(settings: Settings, *, send_test: bool) -> list[Finding]:
+    """Return whether the dead-man's switch hears: where it does not, nobody hears of a keeper that ended."""
+    url = settings.alerts.heartbeat_url
+    if url is None:
+        return []
+    if not send_test:
+        return [fine("heartbeat", "named, not tried: --send-test calls it")]
+    failed = list[str]()
+    await asyncio.to_thread(Heartbeat(url.reveal(), 0, failed.append).call)
+    remedy = "check [alerts] heartbeat_url, and that this machine may reach it"
+    return [failing("heartbeat", f"not heard ({failed[0]})", remedy)] if failed else [fine("heartbeat", "was heard")]
 
 
 async def _delivered(topic: str, url: str, settings: Settings) -> Finding:

@@ -19,12 +19,12 @@ from keeper.chain.simulation import SimulationUnsupportedError, simulate
 from keeper.cli.doctor_findings import Finding, failing, fine, warning
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import duration
-from keeper.settings import NodeSettings, Settings
+from keeper.settings import NodeSettings, Settings, Signer
 
 UNKNOWN_HASH = "0x" + "00" * 31 + "01"
 AWAY = "start it, correct its address, or name another"
 OTHER = "name another node, or ask its provider to allow it"
-OUT_OF_STEP_S = 30.0
+OUT_OF_STEP_S, LEAST_SLOW_S = 30.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,10 @@ async def examine_nodes(blocks: Blocks, settings: Settings) -> list[Finding]:
 async def _examine(member: Member, blocks: Blocks, account: str, settings: Settings) -> list[Finding]:
     topic = f"node {member.name}"
     try:
-        chain = int(str(await member.node.request("eth_chainId")), 16)
+        chain = int(str(await member.node.request("eth_chainId")), 16)  # which also makes the connection
+        began = time.monotonic()
         header = await member.node.request("eth_getBlockByNumber", "latest", False)
+        took_s = time.monotonic() - began
         number, hash_ = int(header["number"], 16), str(header["hash"])
     except NodeError as error:
         return [failing(topic, f"{error.method}: {error.detail}", AWAY)]
@@ -70,10 +72,20 @@ async def _examine(member: Member, blocks: Blocks, account: str, settings: Setti
     refused = [line for line in await asyncio.gather(*(_try(member, t) for t in tried)) if line]
     text = f"chain {chain}, block {number}; {len(tried)} kinds of requests work"
     more = [
+        *_slow(topic, took_s, settings),
         await _keeps(member, number, account, settings.daemon.confirmations + 1),
         *await _delegates(member, number, blocks.multicall, settings),
     ]
     return [*([failing(topic, line, OTHER) for line in refused] or [fine(topic, text)]), *more]
+
+
+def _slow(topic: str, took_s: float, settings: Settings) -> Iterator[Finding]:
+    """Yield that a node takes half of what it is granted, or of a block: every block is then judged late."""
+    if took_s > min(settings.daemon.rpc_timeout_s, max(settings.network.block_time_s, LEAST_SLOW_S)) / 2:
+        text = (
+            f"answers in {took_s:.1f} s, and blocks come every {settings.network.block_time_s:g} s: it is judged late"
+        )
+        yield warning(topic, text, "name one that is nearer, or less busy")
 
 
 async def _examine_taker(node: NodeSettings, settings: Settings) -> list[Finding]:
@@ -169,12 +181,30 @@ def head_age(block: BlockRef, settings: Settings) -> Finding:
     if not settings.network.follows_clock:
         return fine("head", f"block {block.number}; this chain's time is made up")
     age, most = time.time() - block.timestamp, max(90.0, 10 * settings.network.block_time_s)
+    usual = max(OUT_OF_STEP_S, 4 * settings.network.block_time_s)
     text = f"block {block.number} is {duration(abs(age))} {'old' if age >= 0 else 'ahead of this machine'}"
-    if -OUT_OF_STEP_S <= age <= most:
+    if -OUT_OF_STEP_S <= age <= usual:
         return fine("head", text)
     if age < 0:
         return failing("clock", text, "set this machine's clock (NTP)")
-    return failing("head", text, "see whether the node is behind; or set this machine's clock (NTP)")
+    told = warning if age <= most else failing
+    return told("head", text, "see whether the node is behind; or set this machine's clock (NTP)")
+
+
+async def waiting(blocks: Blocks, signer: Signer) -> Finding | None:
+    """Say that transactions of a signer wait in the pool: whatever a rescue sends goes out behind them."""
+    try:
+        counts = [
+            await blocks.node.request("eth_getTransactionCount", signer.address, t) for t in ("pending", "latest")
+        ]
+        late = int(str(counts[0]), 16) - int(str(counts[1]), 16)
+    except (NodeError, ValueError):
+        return None  # that it refuses is said of the node
+    if late <= 0:
+        return None
+    text = f"{late} transaction{'s' * (late > 1)} of it wait{'s' * (late == 1)} to be mined: a rescue goes out behind"
+    remedy = "keeper tx list: speed up or cancel those of the keeper; those of a wallet, there"
+    return warning(f"account of {signer.name}", text, remedy)
 
 
 async def rehearsal(blocks: Blocks, settings: Settings, block: BlockRef) -> Finding:

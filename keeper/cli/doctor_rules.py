@@ -37,8 +37,20 @@ def examine_rules(engine: Opened, snapshot: Snapshot) -> Iterator[Finding]:
             found += [f for rule in engine.perps.rules if rule.position == position.name for f in _perp(rule, position)]
     found += [blind for rule in engine.perps.book_rules for blind in _book(engine, snapshot, rule)]
     yield from found
+    yield from _unruled(engine)
     if not found and (engine.state.rules or engine.perps.rules or engine.perps.book_rules):
         yield fine("rules", "each measures something, and could act if it fired now")
+
+
+def _unruled(engine: Opened) -> Iterator[Finding]:
+    """Yield the positions that no rule is about, their own or a book's: whatever happens to them, nobody hears."""
+    books = {rule.position for rule in engine.perps.book_rules}  # a book is what they are about
+    held = {name for book in engine.perps.books if book.name in books for name in (*book.positions, *book.hedges)}
+    ruled = held | {rule.position for rule in engine.state.rules} | {rule.position for rule in engine.perps.rules}
+    for name in engine.reader.positions:
+        if name not in ruled:
+            text = "none is about it: nothing would be done, and nobody would hear"
+            yield warning(f"rules of {name}", text, 'add one to [[rules]]; actions = ["alert"] only warns')
 
 
 def _lending(engine: Opened, snapshot: Snapshot, position: LendingPosition) -> Iterator[Finding]:

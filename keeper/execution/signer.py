@@ -235,8 +235,13 @@ def find_password(
             raise KeyUnavailableError(f"signer {name!r}: no password_file or password_credential, and nobody to ask")
         return prompt(f"Password of signer {name!r}: ")
     try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
+        password = file.read_text(encoding="utf-8-sig").rstrip("\r\n")  # some editors begin with a mark
     except UnicodeDecodeError:  # its text holds the bytes, so the cause is dropped
         raise KeyUnavailableError(f"signer {name!r}: password file {file} is not UTF-8: save it anew so") from None
     except OSError as error:
         raise KeyUnavailableError(f"signer {name!r}: password file {file}: {error.strerror}") from None
+    if lines := password.count("\n"):
+        raise KeyUnavailableError(
+            f"signer {name!r}: password file {file} has {lines + 1} lines: keep the one line of it"
+        )
+    return password

@@ -36,16 +36,21 @@ class Heartbeat:
             return
         if self._under_way.acquire(blocking=False):
             self._last = now
-            threading.Thread(target=self._call, name="heartbeat", daemon=True).start()
+            threading.Thread(target=self._beaten, name="heartbeat", daemon=True).start()
 
-    def _call(self) -> None:
+    def _beaten(self) -> None:
+        try:
+            self.call()
+        finally:
+            self._under_way.release()
+
+    def call(self) -> None:
+        """Call now, and wait for the answer: for who tries whether it is there."""
         try:
             with outward.only(), self._opener.open(self._url, timeout=TIMEOUT_S) as answer:
                 answer.read(1024)
         except Exception as error:  # noqa: BLE001 - whatever a server does; its silence is what its owner hears
             self._failed(type(error).__name__)
-        finally:
-            self._under_way.release()
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
