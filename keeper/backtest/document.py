@@ -17,6 +17,7 @@ from keeper.backtest.depth import Depth
 from keeper.backtest.life import Plot
 from keeper.backtest.market import PaperListing, PaperMarket
 from keeper.backtest.paper_calls import asset_of
+from keeper.backtest.paper_model import PaperModel
 from keeper.backtest.scene import PaperFees
 from keeper.backtest.standing import PaperStanding
 from keeper.core.family import Family
@@ -152,7 +153,8 @@ def _standing_of(read: Understood, prices: Mapping[str, int], at: int) -> PaperS
         for s, a in account["wallet"].items()
     }
     native = scaled(Decimal(account["native"]), WAD)
-    standing = PaperStanding(at, tuple(holdings), wallet, native)
+    model = PaperModel(bool(read.of["terms"].get("frees_to_limit", False)))
+    standing = PaperStanding(at, tuple(holdings), wallet, native, model=model)
     if account.get("health") is not None:
         standing = _at_health(standing, scaled(Decimal(account["health"]), WAD))
     if not any(h.borrowed for h in standing.holdings):
@@ -171,7 +173,7 @@ def _at_health(s: PaperStanding, health: int) -> PaperStanding:
     able = figures.collateral_value * figures.average_threshold * WAD // (10_000 * health)
     debt = Amount(able * owed.unit // owed.price.answer)
     changed = tuple(_owing(h, debt) if h.asset == owed.asset else h for h in s.holdings)
-    return PaperStanding(s.at, changed, s.wallet, s.native)
+    return replace(s, holdings=changed)
 
 
 def _owing(h: Holding, debt: Amount) -> Holding:
@@ -212,6 +214,7 @@ def plot_of(read: Understood, way: KeptWay, standing: PaperStanding) -> Plot:
     closes = CloseRule(
         Bps(int(terms["close_bps"])), Wad(scaled(Decimal(terms["close_all_at"]), WAD)),
         Usd(scaled(Decimal(terms["close_all_under_usd"]), USD)),
+        tuple((h.asset, h.penalty) for h in standing.holdings if h.is_collateral) if terms.get("absorbs") else (),
     )  # fmt: skip
     lends = scaled(Decimal(terms.get("lends_usd") or "0"), USD)
     signer = OWNER if of["account"]["signer"] == "owner" else address("0x" + "22" * 20)

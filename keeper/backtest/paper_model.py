@@ -16,6 +16,9 @@ BPS_WAD = WAD // BPS
 class PaperModel:
     """The market's arithmetic. Interest: supplies grow evenly, debts as e^x, from the last change."""
 
+    frees_to_limit: bool = False
+    """Whether collateral leaves down to the borrow limit only, which comes before liquidation."""
+
     @property
     def facts(self) -> Mapping[str, object]:
         """Nothing of its own is worth keeping."""
@@ -39,7 +42,8 @@ class PaperModel:
                 debt += -(-h.borrowed * h.price.answer // h.unit)
         ltv, threshold = (by_ltv // collateral, by_threshold // collateral) if collateral else (0, 0)
         health = mul_div_nearest(by_threshold, WAD, debt) // BPS if debt else INFINITE
-        free = max(0, mul_div_down(collateral, ltv, BPS) - debt)
+        free = mul_div_down(collateral, ltv, BPS) - debt
+        free = free if self.frees_to_limit else max(0, free)
         return AccountFigures(collateral, debt, free, Bps(threshold), Bps(ltv), Wad(health))
 
     def accrued(self, holding: Holding, seconds: int) -> Holding:
@@ -55,8 +59,8 @@ class PaperModel:
         )
 
     def lets_out(self, figures: AccountFigures) -> bool:
-        """Whether collateral may leave."""
-        return figures.health_factor >= WAD
+        """Whether collateral may leave, or debt grow."""
+        return figures.available_borrows >= 0 if self.frees_to_limit else figures.health_factor >= WAD
 
 
 MODEL = PaperModel()

@@ -11,7 +11,6 @@ from keeper.backtest.paper_account import PaperAccount
 from keeper.backtest.paper_calls import EXCHANGE, LENDERS, MULTICALL, TABLE
 from keeper.backtest.paper_exchange import PaperExchange
 from keeper.backtest.paper_lender import PaperLender
-from keeper.backtest.paper_model import MODEL
 from keeper.backtest.scene import CHAIN_ID, PaperScene
 from keeper.backtest.standing import PaperStanding
 from keeper.core.lending import figures as lending
@@ -84,7 +83,7 @@ class SceneReader:
         """Return the account as a position."""
         figures = lending.figures(of.account)
         return LendingPosition(
-            name, self.positions[name].venue, self._account.owner, block, of.holdings, MODEL, figures
+            name, self.positions[name].venue, self._account.owner, block, of.holdings, of.model, figures
         )
 
     async def read(self, block: BlockRef, probe: Probe[T]) -> T:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from keeper.backtest.paper_calls import ROUTER
-from keeper.backtest.paper_model import MODEL
+from keeper.backtest.paper_model import MODEL, PaperModel
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.position import Holding, Principal
-from keeper.core.units import WAD, Address, Amount
+from keeper.core.units import Address, Amount
 from keeper.venues.effects import Approves, Borrows, Leaf, Offsets, Pays, Sells, Takes, Unpledges
 
 
@@ -41,11 +41,12 @@ class PaperStanding:
     wallet: Mapping[Address, int] = field(default_factory=dict)
     native: int = 0
     allowed: Mapping[tuple[Address, Address], int] = field(default_factory=dict)
+    model: PaperModel = MODEL
 
     @property
     def account(self) -> Loan:
         """What the arithmetic needs of it."""
-        return Loan(self.holdings, MODEL)
+        return Loan(self.holdings, self.model)
 
     @property
     def health(self) -> int:
@@ -57,7 +58,7 @@ class PaperStanding:
         seconds = at - self.at
         if seconds <= 0:
             return self
-        return replace(self, at=at, holdings=tuple(MODEL.accrued(h, seconds) for h in self.holdings))
+        return replace(self, at=at, holdings=tuple(self.model.accrued(h, seconds) for h in self.holdings))
 
     def priced(self, prices: Mapping[Address, int], updated: Mapping[Address, int]) -> PaperStanding:
         """Return it at other prices of the oracle."""
@@ -153,6 +154,6 @@ def _taken(s: PaperStanding, asset: Address, amount: int, through: Address) -> P
 
 def safe(s: PaperStanding) -> PaperStanding:
     """Return it where the market lets it stand. Raises RevertError."""
-    if s.health < WAD:
-        raise RevertError("health factor lower than the liquidation threshold")
+    if not s.model.lets_out(lending.figures(s.account)):
+        raise RevertError("the market lets nothing out below that")
     return s

@@ -13,11 +13,11 @@ from keeper.cli.backtest_market import breaker_of, depth_of, gas_of
 from keeper.cli.backtest_prices import between, price_tables
 from keeper.cli.common import Exit, fail
 from keeper.cli.given import settings_of
-from keeper.cli.option_words import amounts, number, pair, seconds, share_of
+from keeper.cli.option_words import amounts, number, pair, rate, seconds, share_of
 from keeper.core.family import Family
 from keeper.core.lending.actions.deleverage import DELEVERAGE
 from keeper.core.lending.actions.rescues import REPAY, TOP_UP
-from keeper.core.units import decimal_of
+from keeper.core.units import DAY_S, HOUR_S, decimal_of
 from keeper.settings import Settings
 from keeper.settings.raw import rules_about
 from keeper.venues.registry import VENUES
@@ -78,8 +78,8 @@ def _asset(symbol: str, given: Given, collateral: Mapping[str, str], prices: Map
         "threshold": share_of("--threshold", given.threshold or [], symbol, "0.83") if secures else "0",
         "ltv": share_of("--ltv", given.ltv or [], symbol, "0.80") if secures else "0",
         "bonus": share_of("--bonus", given.bonus or [], symbol, "0.05") if secures else "0",
-        "supply_rate": number("--supply-rate", given.supply_rate) if secures else "0",
-        "borrow_rate": number("--borrow-rate", given.borrow_rate),
+        "supply_rate": rate("--supply-rate", given.supply_rate) if secures else "0",
+        "borrow_rate": rate("--borrow-rate", given.borrow_rate),
         "heartbeat_s": max(86_400, int(seconds("--heartbeat", given.heartbeat))),
     }
 
@@ -136,17 +136,17 @@ def _signer(settings: Settings | None, position: str | None) -> str:
 
 
 def _terms(given: Given, settings: Settings | None, venue: str, first: str) -> dict[str, Any]:
-    closes, safety = VENUES[venue].closes, None if settings is None else settings.safety
-    depth = depth_of(given)
+    of, safety = VENUES[venue], None if settings is None else settings.safety
+    depth, closes = depth_of(given), of.closes
     return {
         "venue": venue,
-        "block_s": max(1, int(seconds("--block", given.block))),
+        "block_s": max(1, int(seconds("--block", given.block, HOUR_S))),
         "warm_up_s": int(seconds("--warm-up", given.warm_up)),
-        "measure_s": max(60, int(seconds("--measure", given.measure))),
+        "measure_s": max(60, int(seconds("--measure", given.measure, DAY_S))),
         "whole": True,
         "delay_blocks": max(1, given.delay),
         "deviation_bps": given.deviation,
-        "heartbeat_s": max(60, int(seconds("--heartbeat", given.heartbeat))),
+        "heartbeat_s": max(60, int(seconds("--heartbeat", given.heartbeat, 7 * DAY_S))),
         "lag_blocks": max(0, given.lag),
         "base_fee_gwei": number("--base-fee", given.base_fee),
         "native": first if first in ("WETH", "ETH") else "WETH",
@@ -157,6 +157,8 @@ def _terms(given: Given, settings: Settings | None, venue: str, first: str) -> d
         "close_bps": closes.usual,
         "close_all_at": decimal_of(closes.all_at, 18),
         "close_all_under_usd": decimal_of(closes.all_under, 8),
+        "absorbs": of.absorbs,
+        "frees_to_limit": of.frees_to_limit,
         "health_floor": "1.02" if safety is None else decimal_of(safety.health_floor, 18),
         "emergency_health": "1.10" if safety is None else decimal_of(safety.emergency_health, 18),
         "max_rounds": 10 if safety is None else safety.max_rounds,

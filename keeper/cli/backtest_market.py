@@ -26,6 +26,12 @@ def depth_of(given: Given) -> dict[str, Any]:
         except ValueError as error:
             fail(Exit.BAD_SETTINGS, f"--quote: {error}")
         return {"depth_usd": decimal_of(found.depth, 8), "pool_fee_ppm": found.fee_ppm}
+    fees = [Decimal(number(o, w)) for o, w in (("--pool-fee", given.pool_fee), ("--service-fee", given.service_fee))]
+    if sum(fees) >= 1:
+        fail(
+            Exit.BAD_SETTINGS,
+            f"--pool-fee {fees[0]}, --service-fee {fees[1]}: nothing is left of a sale; write 0.3 % as 0.003",
+        )
     depth = number("--depth", given.depth)
     if Decimal(depth) * USD < USD:
         fail(Exit.BAD_SETTINGS, f"--depth {given.depth}: a pool has a dollar at least")

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from keeper.cli.common import Exit, fail
+from keeper.core.units import duration
 from keeper.settings.fields import as_seconds
+
+MOST_RATE = 100
+"""Ten thousand percent a year: above it nobody lends, and figures are none."""
 
 
 def amounts(option: str, words: Sequence[str]) -> dict[str, str]:
@@ -51,9 +55,20 @@ def number(option: str, word: str) -> str:
     return str(found)
 
 
-def seconds(option: str, word: str) -> Decimal:
+def rate(option: str, word: str) -> str:
+    """Return interest of a year, as a share: 0.05 is 5 %."""
+    found = number(option, word)
+    if Decimal(found) > MOST_RATE:
+        fail(Exit.BAD_SETTINGS, f"{option} {word}: is more than {MOST_RATE * 100} % a year; write 5 % as 0.05")
+    return found
+
+
+def seconds(option: str, word: str, most: int | None = None) -> Decimal:
     """Return a length of time, like 10m."""
     try:
-        return as_seconds(word)
+        found = as_seconds(word)
     except ValueError as error:
         fail(Exit.BAD_SETTINGS, f"{option}: {error}")
+    if most is not None and found > most:
+        fail(Exit.BAD_SETTINGS, f"{option} {word}: is longer than {duration(most)}, which is the most")
+    return found

@@ -89,6 +89,10 @@ class Venue:
     """Its words where nobody may act, for the word that let somebody was used up before."""
     closes: CloseRule = WHOLE
     """How much of a debt one liquidation may pay back."""
+    absorbs: bool = False
+    """Whether a liquidation takes all collateral over at once, and keeps of each what is its penalty."""
+    frees_to_limit: bool = False
+    """Whether collateral leaves only down to the borrow limit: past it, and above liquidation, nothing does."""
     package: str = ""
     """Where it is, where that is not ``keeper.venues.<key>``."""
 
@@ -156,6 +160,8 @@ VENUES: Mapping[str, Venue] = {
             (*_addresses("comet"), Key("money", is_needed=False)),
             may_name=("market",),
             price_errors=("NotCollateralized",),
+            absorbs=True,
+            frees_to_limit=True,
         ),
         Venue(
             "compound_v2",
@@ -164,6 +170,7 @@ VENUES: Mapping[str, Venue] = {
             may_name=("market",),
             price_words=("math error",),
             closes=CloseRule(Bps(BPS // 2), Wad(0), Usd(0)),
+            frees_to_limit=True,
         ),
         Venue(
             "perp_v2",

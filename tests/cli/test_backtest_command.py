@@ -126,6 +126,12 @@ def test_the_settings_own_rules_are_played(prices: Path, tmp_path: Path) -> None
         (("--prices", "nowhere.csv",), "cannot be read"),
         (("--prices", "FILE", "--threshold", "83"), "between 0 and 1"),
         (("--prices", "FILE", "--native", "NaN"), "no usable number"),
+        (("--prices", "FILE", "--pool-fee", "2"), "nothing is left of a sale"),
+        (("--prices", "FILE", "--service-fee", "1"), "nothing is left of a sale"),
+        (("--prices", "FILE", "--borrow-rate", "9999999"), "a year"),
+        (("--prices", "FILE", "--measure", "1000d"), "longer than"),
+        (("--prices", "FILE", "--block", "9d"), "longer than"),
+        (("--prices", "FILE", "--lender", "-5"), "no usable number"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_clear_line(prices: Path, words: tuple[str, ...], said: str) -> None:

@@ -31,6 +31,8 @@ _BARE = 5
 """Columns that rows without a head have at the least: time, open, high, low, close."""
 _DELIMITERS = (",", ";", "\t", "|")
 MOST_ROWS = 20_000_000
+MOST_STEP = 20
+"""No asset's price is so many times another from one row to the next: that is a slip, another unit or another asset."""
 
 
 class BadPriceFileError(ValueError):
@@ -79,7 +81,20 @@ def price_file(text: str) -> PriceFile:
         found = bars((row for _, row in parsed), seconds)
     except BadHistoryError as error:
         raise BadPriceFileError(f"line {parsed[error.row - 1][0]}: {error.why}; mend that row, or delete it") from None
+    _refuse_leaps(found, [number for number, _ in parsed])
     return PriceFile(found, next(iter(read.symbols), None), read.form, array("Q", (number for number, _ in parsed)))
+
+
+def _refuse_leaps(found: Sequence[Bar], lines: Sequence[int]) -> None:
+    before = found[0].open
+    for bar, line in zip(found, lines, strict=True):
+        low, high = min(before, bar.low), max(before, bar.high)
+        if high > MOST_STEP * low:
+            said = (
+                f"goes from {low / 10**8:g} to {high / 10**8:g} at once: a slip, another unit, or rows of another asset"
+            )
+            raise BadPriceFileError(f"line {line}: {said}; mend that row, or delete it")
+        before = bar.close
 
 
 def _json(text: str) -> _Rows:

@@ -89,3 +89,17 @@ def test_a_gap_is_kept_as_one() -> None:
     """Hours that are missing are no flat hours: whoever estimates sees them."""
     found = price_file(OURS + "1583100000,224,225,223,224\n")
     assert found.bars[-1].at - found.bars[-2].at == 72_000
+
+
+@pytest.mark.parametrize("row", ["218020,223820,216100,223610", "0.218,0.2238,0.2161,0.2236", "218,223,0.3,223"])
+def test_a_price_of_another_unit_or_asset_is_refused_with_its_row(row: str) -> None:
+    """Twenty times another from one row to the next is no move: cents for dollars, or another asset's row."""
+    with pytest.raises(BadPriceFileError, match=r"line 3: goes from .* at once"):
+        price_file(OURS.replace("218.02,223.82,216.1,223.61", row))
+
+
+def test_a_fall_of_nine_tenths_in_a_bar_is_a_price() -> None:
+    """Markets did that; whoever was there has it in his file."""
+    assert (
+        price_file(OURS.replace("218.02,223.82,216.1,223.61", "218.02,223.82,21.6,120.61")).bars[1].low == 216 * 10**7
+    )
