@@ -1,4 +1,4 @@
-"""Positions of every lending venue in a back-test: its own liquidation, and what it lets out, by what its entry says."""
+"""Positions of every lending venue in a back-test: its own liquidation, and what its market lets out."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def kept(trigger: str, **terms: Any) -> dict[str, Any]:
 
 
 def test_past_the_borrow_limit_rounds_free_nothing_and_a_loan_does() -> None:
-    """The limit is at health 0.83 / 0.80: a rule below it can sell nothing where collateral leaves to the limit only."""
+    """The limit is at health 0.83 / 0.80: a rule below it sells nothing where collateral leaves to the limit only."""
     free, stuck = kept("1.03"), kept("1.03", frees_to_limit=True)
     assert free["survived"]
     assert not stuck["survived"]
