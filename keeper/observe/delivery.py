@@ -51,14 +51,50 @@ class AppriseAlarm:
             return bool(self._apprise.notify(title=title, body=body, body_format=self._as_text))
 
 
-class Delivery:
-    """Delivers one alarm after the other, off the keeper's path. ``failed`` is called with the title and the error.
+class Several:
+    """Several addresses as one. Each is delivered to apart: see ``Delivery``."""
 
-    A channel that hangs holds up neither a block nor the end of the process: what waits is bounded, the oldest goes
-    first, and the thread is nobody's to wait for.
+    def __init__(self, addresses: Sequence[Alarm]) -> None:
+        self.addresses = tuple(addresses)
+
+    def notify(self, title: str, body: str) -> bool:
+        """Deliver to one after the other, and say whether it went out everywhere."""
+        sent = [one.notify(title, body) for one in self.addresses]  # whatever became of those before
+        return all(sent)
+
+
+class Delivery:
+    """Delivers alarms off the keeper's path. ``failed`` is called with the title and the error.
+
+    Each address has a queue and a thread of its own: one that hangs keeps no other waiting.
     """
 
     def __init__(self, alarm: Alarm | None, failed: Callable[[str, str | None], None]) -> None:
+        addresses = alarm.addresses if isinstance(alarm, Several) else () if alarm is None else (alarm,)
+        self._queues = [AddressQueue(one, failed) for one in addresses]
+
+    def send(self, title: str, body: str) -> None:
+        """Deliver soon; nothing happens where no address is set."""
+        for queue in self._queues:
+            queue.send(title, body)
+
+    def close(self) -> None:
+        """Wait until the last alarms are out, and not for ever."""
+        until = time.monotonic() + LEAVE_S
+        for queue in self._queues:
+            queue.leave()
+        for queue in self._queues:
+            queue.close(until)
+
+
+class AddressQueue:
+    """One alarm after the other, to one address.
+
+    One that hangs holds up neither a block nor the end of the process: what waits is bounded, the oldest goes first,
+    and the thread is nobody's to wait for.
+    """
+
+    def __init__(self, alarm: Alarm, failed: Callable[[str, str | None], None]) -> None:
         self._alarm = alarm
         self._failed = failed
         self._waiting: deque[tuple[str, str]] = deque()
@@ -68,9 +104,7 @@ class Delivery:
         self._is_closed = False
 
     def send(self, title: str, body: str) -> None:
-        """Deliver soon; nothing happens where no address is set."""
-        if self._alarm is None:
-            return
+        """Deliver soon."""
         with self._change:
             self._waiting.append((title, body))
             dropped = self._waiting.popleft()[0] if len(self._waiting) > MOST_WAITING else None
@@ -81,12 +115,15 @@ class Delivery:
         if dropped is not None:
             self._failed(dropped, "too many wait for an address that takes none")
 
-    def close(self) -> None:
-        """Wait until the last alarms are out, and not for ever."""
-        until = time.monotonic() + LEAVE_S
+    def leave(self) -> None:
+        """Take no more once what waits is out."""
         with self._change:
             self._is_closed = True
             self._change.notify_all()
+
+    def close(self, until: float) -> None:
+        """Wait until the last alarms are out, until then at most."""
+        with self._change:
             while (self._waiting or self._is_busy) and (left := until - time.monotonic()) > 0:
                 self._change.wait(left)
             undelivered = [title for title, _ in self._waiting]

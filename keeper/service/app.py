@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from keeper.engine.lending.balances import LentMemory
 from keeper.engine.state import State
 from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Upon
 from keeper.journal import Journal
-from keeper.observe.delivery import Alarm, AppriseAlarm
+from keeper.observe.delivery import Alarm, AppriseAlarm, Several
 from keeper.observe.observer import Observer
 from keeper.observe.signing_voice import SigningVoice
 from keeper.service.connections import caps, nodes
@@ -195,4 +195,9 @@ def _observer(settings: Settings, called: str, *, is_live: bool, is_look: bool) 
 def channels_of(alerts: Alerts) -> tuple[Alarm | None, Alarm | None]:
     """Return where alarms go, and where those that last go as well."""
     urls, further = ([url.reveal() for url in some] for some in (alerts.urls, alerts.escalate_urls))
-    return AppriseAlarm(urls) if urls else None, AppriseAlarm(further) if further else None
+    return _channel(urls), _channel(further)
+
+
+def _channel(urls: Sequence[str]) -> Alarm | None:
+    """Return all addresses as one, each with a service of its own: one that hangs keeps no other waiting."""
+    return Several([AppriseAlarm([url]) for url in urls]) if urls else None
