@@ -51,7 +51,7 @@ class AppriseAlarm:
             return bool(self._apprise.notify(title=title, body=body, body_format=self._as_text))
 
 
-class Several:
+class SeveralAddresses:
     """Several addresses as one. Each is delivered to apart: see ``Delivery``."""
 
     def __init__(self, addresses: Sequence[Alarm]) -> None:
@@ -70,7 +70,7 @@ class Delivery:
     """
 
     def __init__(self, alarm: Alarm | None, failed: Callable[[str, str | None], None]) -> None:
-        addresses = alarm.addresses if isinstance(alarm, Several) else () if alarm is None else (alarm,)
+        addresses = alarm.addresses if isinstance(alarm, SeveralAddresses) else () if alarm is None else (alarm,)
         self._queues = [AddressQueue(one, failed) for one in addresses]
 
     def send(self, title: str, body: str) -> None:

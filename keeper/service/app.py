@@ -15,7 +15,7 @@ from keeper.engine.lending.balances import LentMemory
 from keeper.engine.state import State
 from keeper.execution.rehearsal import ForkSimulator, NodeSimulator, NoFork, Upon
 from keeper.journal import Journal
-from keeper.observe.delivery import Alarm, AppriseAlarm, Several
+from keeper.observe.delivery import Alarm, AppriseAlarm, SeveralAddresses
 from keeper.observe.observer import Observer
 from keeper.observe.signing_voice import SigningVoice
 from keeper.service.connections import caps, nodes
@@ -200,4 +200,4 @@ def channels_of(alerts: Alerts) -> tuple[Alarm | None, Alarm | None]:
 
 def _channel(urls: Sequence[str]) -> Alarm | None:
     """Return all addresses as one, each with a service of its own: one that hangs keeps no other waiting."""
-    return Several([AppriseAlarm([url]) for url in urls]) if urls else None
+    return SeveralAddresses([AppriseAlarm([url]) for url in urls]) if urls else None

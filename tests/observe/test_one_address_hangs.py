@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from keeper.observe.delivery import Delivery, Several
+from keeper.observe.delivery import Delivery, SeveralAddresses
 
 
 @dataclass
@@ -36,7 +36,7 @@ def ready(fails: BaseException | bool = True) -> Address:
 def test_an_address_that_hangs_for_minutes_keeps_no_other_one_waiting() -> None:
     """Three alarms are out at the second address while the first still hangs over the first of them."""
     hangs, fine = Address(), ready()
-    delivery = Delivery(Several((hangs, fine)), lambda title, why: None)
+    delivery = Delivery(SeveralAddresses((hangs, fine)), lambda title, why: None)
     for title in ("danger", "acted", "all clear"):
         delivery.send(title, "")
     until = time.monotonic() + 10
@@ -53,7 +53,7 @@ def test_one_that_refuses_and_one_that_breaks_are_named_and_the_third_delivers(m
     """Too many requests, a failing TLS handshake: a line each, and the end waits for nobody's sake."""
     monkeypatch.setattr("keeper.observe.delivery.LEAVE_S", 5.0)
     lost, fine = list[tuple[str, str | None]](), ready()
-    several = Several((ready(fails=False), ready(fails=ConnectionError("TLS")), fine))
+    several = SeveralAddresses((ready(fails=False), ready(fails=ConnectionError("TLS")), fine))
     delivery = Delivery(several, lambda title, why: lost.append((title, why)))
     delivery.send("danger", "")
     delivery.close()
@@ -66,7 +66,7 @@ def test_the_end_waits_once_for_all_addresses(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("keeper.observe.delivery.LEAVE_S", 0.3)
     lost = list[str]()
     hang = tuple(Address() for _ in range(4))
-    delivery = Delivery(Several(hang), lambda title, why: lost.append(title))
+    delivery = Delivery(SeveralAddresses(hang), lambda title, why: lost.append(title))
     for title in ("one", "two"):
         delivery.send(title, "")
     begun = time.monotonic()
