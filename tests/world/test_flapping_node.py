@@ -1,0 +1,105 @@
+"""A node that goes and comes, is slow and answers with old heads, for a long run: one trouble, and no rescue missed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from proxy import Answer, Request, RpcProxy
+from scenes import Keeper, Scene
+
+pytestmark = [pytest.mark.world, pytest.mark.slow]
+AWAY_S, THERE_S, SLOW_S = 1.5, 1.5, 0.4
+ALARM = '"event": "alarm"'
+
+
+class Flapping:
+    """Away for a while, there for a while; while it is there it is slow, and every other time it shows an old head."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.count = itertools.count()
+        self.old: dict[str, bytes] = {}
+        self.spells = set[int]()
+
+    def __call__(self, request: Request) -> Answer | None:
+        spell, at = divmod(time.monotonic() - self.began, AWAY_S + THERE_S)
+        self.spells.add(int(spell))
+        if at < AWAY_S:
+            return 0, "", b""  # the connection is cut
+        if next(self.count) % 3 == 0:
+            time.sleep(SLOW_S)
+        return None
+
+
+@pytest.fixture
+def flaps(proxy: RpcProxy) -> Iterator[Flapping]:
+    found = Flapping()
+    yield found
+    proxy.fault = proxy.around = None
+
+
+def through(scene: Scene, keeper: Keeper, flaps: Flapping, proxy: RpcProxy, spells: int) -> None:
+    """Blocks go on while the node flaps so often."""
+    proxy.fault = flaps
+    flaps.began = time.monotonic()
+    while len(flaps.spells) < spells:
+        scene.world.mine()
+        assert keeper.process.poll() is None, keeper.log
+        time.sleep(0.5)
+
+
+def alarms(keeper: Keeper) -> list[str]:
+    return [json.loads(line)["title"] for line in keeper.log.splitlines() if ALARM in line]
+
+
+def test_a_lone_node_that_flaps_is_few_alarms_and_the_rescue_comes_while_it_does(
+    scene: Scene, proxy: RpcProxy, flaps: Flapping
+) -> None:
+    """Eight spells: at most one alarm that it is away; the price falls in the middle of them, and help comes."""
+    scene.url = proxy.url
+    scene.open()
+    with scene.running("--live") as keeper:
+        keeper.wait_for('"event": "block"')
+        through(scene, keeper, flaps, proxy, 8)
+        scene.crash()
+        until = time.monotonic() + 60
+        while scene.health() < 1.59:
+            assert time.monotonic() < until, keeper.log
+            scene.world.mine()
+            time.sleep(0.3)
+        proxy.fault = None
+        keeper.wait_for('"concluded"')
+        heard = alarms(keeper)
+        assert keeper.stop(30) == 0
+    about_the_node = [title for title in heard if "node" in title.lower() or "block" in title.lower()]
+    assert len(about_the_node) <= 3, about_the_node
+    assert sum("does not answer" in title and "Still" not in title for title in about_the_node) <= 1
+
+
+def test_with_another_node_beside_it_nothing_is_missed_and_its_owner_hears_once(
+    scene: Scene, proxy: RpcProxy, flaps: Flapping
+) -> None:
+    """The other one is asked meanwhile: the block of the fall is the block of the rescue, or the one after it."""
+    scene.write()
+    text = scene.config.read_text().replace(
+        f'rpc_url = "{scene.url}"', f'rpc_url = "{proxy.url}"\nmore_rpc_urls = ["{scene.world.url}"]'
+    )
+    scene.config.write_text(text)
+    scene.open()
+    with scene.running("--live") as keeper:
+        keeper.wait_for('"event": "block"')
+        through(scene, keeper, flaps, proxy, 6)
+        began = time.monotonic()
+        scene.crash()
+        keeper.wait_for('"concluded"', 30)
+        took_s = time.monotonic() - began
+        heard = alarms(keeper)
+        assert keeper.stop(30) == 0
+    assert took_s < 15
+    assert scene.health() > 1.59
+    assert not any("The node does not answer" in title for title in heard), heard
+    assert sum("set aside" in title and "Still" not in title for title in heard) <= 1, heard
