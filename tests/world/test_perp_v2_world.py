@@ -13,7 +13,7 @@ from perp_reading import TWO_MARKETS, Seen, carry_out, quote, see, shake
 
 from keeper.core.perp import margin as perps
 from keeper.core.perp.moves import AddMargin, AllowMargin, CancelOrder, PerpMove, TakeMargin, Trade
-from keeper.core.perp.position import PerpPosition
+from keeper.core.perp.position import FACTOR, PerpPosition
 from keeper.core.units import WAD, Address, Amount
 from keeper.venues.perp_v2 import calls as perp_v2_calls
 from keeper.venues.perp_v2.position import free_margin
@@ -172,6 +172,7 @@ def test_funding_alone_squeezes_an_account_out(world: World, owner: str) -> None
         world.warp(3600)
         hours += 1
     assert 5 < hours < 20
+    assert position.penalty == FACTOR * 25 // 1_000, "as the deployed configuration has it"
     world.perp.liquidate(owner)
     assert world.perp.size(owner) > -3 * WAD
 

@@ -94,6 +94,17 @@ def is_liquidatable(position: PerpPosition) -> bool:
     return bool(position.held) and equity(position) < requirement(position)
 
 
+def taken(position: PerpPosition, least: int) -> int:
+    """Return what a liquidation takes of what is left (``least``), rounded up: the venue's penalty, or all of it.
+
+    Perp v2: ``ClearingHouse._liquidate``, notional × ``liquidationPenaltyRatio``.
+    """
+    if position.penalty is None:
+        return max(0, least)
+    whole = sum(notional(leg) for leg in position.legs)
+    return max(0, min(least, mul_div_up(whole, position.penalty, FACTOR)))
+
+
 def at_price(position: PerpPosition, market: str, price: int) -> PerpPosition:
     """Return the position with one market's mark and index at a price; other markets, and what is owed, unchanged."""
     leg = position.leg(market)

@@ -157,6 +157,8 @@ class PerpPosition:
     """The venue rounds equity down to a multiple of this before it compares (Perp v2: the collateral's unit)."""
     gifts: int = 0
     """What the venue counts to the equity beside all this and we do not: a little of another collateral."""
+    penalty: Factor | None = None
+    """What a liquidation takes, as a share of the size; None where the venue says none: then all that is left."""
     market: Market | None = field(default=None, compare=False, repr=False)
     """How prices moved until now, where a rule looks ahead."""
 

@@ -307,7 +307,8 @@ def _loan(given: Any, block: BlockRef) -> LendingPosition:
     figures = LINEAR.figures(holdings)
     name, venue, owner = str(given["name"]), str(given["venue"]), Address(str(given["owner"]))
     lines = tuple(_line_of(line) for line in given.get("second_lines", ()))
-    return LendingPosition(name, venue, owner, block, holdings, LINEAR, figures, money, lines)
+    closes = _rule(given["closes"]) if "closes" in given else None
+    return LendingPosition(name, venue, owner, block, holdings, LINEAR, figures, money, lines, closes)
 
 
 def _holding(given: Any, money: Money) -> Holding:

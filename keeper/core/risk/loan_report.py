@@ -56,7 +56,7 @@ def measured(p: LendingPosition, market: Market, rule: CloseRule = WHOLE) -> Mea
         own=own,
         symbols={h.asset: h.symbol for h in p.held},
         most=sum(own.values()),
-        taken=taken_at_most(p),
+        taken=taken_at_most(p, rule),
         sold=found,
         carry_a_day=carry_a_day(p),
     )
@@ -117,11 +117,16 @@ def liquidated(p: LendingPosition, rule: CloseRule) -> int:
     return seized(at_the_edge(lending.account_of(p)), rule).seized
 
 
-def taken_at_most(p: LendingPosition) -> int:
-    """Return what a liquidator takes beyond the debt where liquidation begins, dollars, at the most."""
+def taken_at_most(p: LendingPosition, rule: CloseRule = WHOLE) -> int:
+    """Return what a liquidator takes beyond the debt where liquidation begins, dollars, at the most.
+
+    A market that absorbs the whole account takes its discount on all of the collateral as it is worth there.
+    """
     account, of = lending.account_of(p), p.reported
     if not of.debt_value or of.health_factor >= INFINITE:
         return 0
+    if rule.discounts:
+        return seized(at_the_edge(account), rule).loss
     left = replace(of, collateral_value=mul_div_down(of.collateral_value, WAD, max(WAD, of.health_factor)))
     return int(p.money.usd_up(taken(account, left)))
 

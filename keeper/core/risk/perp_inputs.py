@@ -41,6 +41,7 @@ def plain_perp(p: PerpPosition) -> Document:
         "basis": p.basis.value,
         "maintenance": str(p.maintenance),
         "least_requirement": str(p.least_requirement),
+        **({} if p.penalty is None else {"penalty": str(p.penalty)}),
         **{key: str(getattr(p, key)) for key in _WHOLE},
         "legs": [
             {"market": leg.market, "symbol": leg.symbol, "asset": leg.oracle.asset, "answer": str(leg.oracle.answer)}
@@ -67,6 +68,7 @@ def perp_of(given: Any, block: BlockRef) -> PerpPosition:
         maintenance=Factor(int(given["maintenance"])),
         least_requirement=int(given["least_requirement"]),
         reported=PerpFigures(0, 0),
+        penalty=Factor(int(given["penalty"])) if "penalty" in given else None,
         **{key: int(given[key]) for key in _WHOLE},  # type: ignore[arg-type]
     )
     if found.usd_unit <= 0 or found.equity_step <= 0 or found.maintenance < 0:

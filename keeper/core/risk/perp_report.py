@@ -23,7 +23,7 @@ from keeper.core.units import INFINITE, USD, WAD
 def measured(p: PerpPosition, market: Market) -> Measured:
     """Return a perpetual as every figure needs it.
 
-    What liquidation takes is all that must be left of it then: what the venue gives back of that is not counted on.
+    What liquidation takes is the venue's penalty where it says one, else all that must be left of it then.
     """
     stance = perp_stance(p, market)
     if p.held and perps.is_liquidatable(p) and isinstance(stance, Stance):
@@ -35,7 +35,7 @@ def measured(p: PerpPosition, market: Market) -> Measured:
         own=exposures(p),
         symbols={leg.oracle.asset: leg.symbol for leg in p.legs},
         most=_usd(p, perps.equity(p)),
-        taken=0 if stance is None else -(-perps.requirement(p) * USD // p.usd_unit),
+        taken=0 if stance is None else -(-perps.taken(p, perps.requirement(p)) * USD // p.usd_unit),
         sold=0,  # the venue takes it over: nothing of it is sold in the pools
         carry_a_day=-perps.funding_per_day(p) * USD // p.usd_unit,
     )

@@ -36,7 +36,7 @@ class PerpShocked:
     @property
     def taken(self) -> int:
         """What liquidation takes of what is left, dollars, at the most."""
-        left = max(0, perps.equity(self.then))
+        left = perps.taken(self.then, perps.equity(self.then))
         return -(-left * USD // self.before.usd_unit) if self.is_liquidated else 0
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.position import AccountFigures, Holding, LendingPosition
+from keeper.core.lending.seizure import seized
 from keeper.core.units import BPS, USD, WAD, Address, Usd, Wad, mul_div_down, mul_div_up
 
 NEAR_A_DOLLAR = 5
@@ -52,8 +53,14 @@ def stressed(p: LendingPosition, prices: Mapping[Address, int]) -> Stressed:
     before, after = lending.account_of(p), lending.at_prices(lending.account_of(p), prices)
     figures = lending.figures(after)
     own = max(0, _own(before) - _own(after))
-    seized = taken(after, figures) if figures.health_factor < WAD else 0
-    return Stressed(figures, p.money.usd_up(own), p.money.usd_up(seized))
+    return Stressed(figures, p.money.usd_up(own), _seized(p, after, figures) if figures.health_factor < WAD else Usd(0))
+
+
+def _seized(p: LendingPosition, after: Loan, figures: AccountFigures) -> Usd:
+    """Return what a liquidator takes, dollars: a market that absorbs an account takes a discount on all of it."""
+    if p.closes is not None and p.closes.discounts:
+        return seized(after, p.closes).loss
+    return p.money.usd_up(taken(after, figures))
 
 
 def taken(account: Loan, figures: AccountFigures) -> int:

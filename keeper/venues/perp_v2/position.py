@@ -76,6 +76,7 @@ def position_probe(deployment: PerpV2Deployment, scope: PerpV2Scope, name: str, 
             least_requirement=0,
             reported=found.figures,
             equity_step=deployment.unit,
+            penalty=found.penalty,
         )
         return _without_gifts(position, found.others) if found.others else position
 
@@ -114,6 +115,7 @@ class _Account:
     initial: Factor
     maintenance: Factor
     most_funding: int
+    penalty: Factor
     others: int
     """Kinds of collateral beside the settlement token."""
 
@@ -130,6 +132,7 @@ def _account_reads(deployment: PerpV2Deployment, owner: Address) -> list[Read]:
         _CONFIG.getImRatio.read(deployment.config),
         _CONFIG.getMmRatio.read(deployment.config),
         _CONFIG.getMaxFundingRate.read(deployment.config),
+        _CONFIG.getLiquidationPenaltyRatio.read(deployment.config),
     ]
 
 
@@ -144,13 +147,14 @@ _ACCOUNT = (
     _CONFIG.getImRatio,
     _CONFIG.getMmRatio,
     _CONFIG.getMaxFundingRate,
+    _CONFIG.getLiquidationPenaltyRatio,
 )
 
 
 def _account(deployment: PerpV2Deployment, scope: PerpV2Scope, answers: Sequence[Answer]) -> _Account:
-    (balance,), (realized, _, _), (free,), (others,), (tokens,), (value,), (needed,), (initial,), (kept,), (most,) = (
-        f.decode(a) for f, a in zip(_ACCOUNT, answers, strict=True)
-    )
+    found = tuple(f.decode(a) for f, a in zip(_ACCOUNT, answers, strict=True))
+    (balance,), (realized, _, _), (free,), (others,), (tokens,), (value,), (needed,), *shares = found
+    (initial,), (kept,), (most,), (penalty,) = shares
     if not {address(t) for t in tokens} <= {m.base_token for m in scope.markets}:
         raise ScopeOutdatedError
     return _Account(
@@ -160,6 +164,7 @@ def _account(deployment: PerpV2Deployment, scope: PerpV2Scope, answers: Sequence
         initial=Factor(initial * (FACTOR // RATIO)),
         maintenance=Factor(kept * (FACTOR // RATIO)),
         most_funding=most,
+        penalty=Factor(penalty * (FACTOR // RATIO)),
         others=len(others),
     )
 
