@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from page_scene import LOOK, access, scene, settings_at
+from page_scene import AT, LOOK, access, scene, settings_at
 
 from keeper.settings import SettingsError
 from keeper.web.server import ready
@@ -121,9 +122,37 @@ async def test_health_is_said_to_anybody_and_says_nothing_else(tmp_path: Path, a
     night = await scene(tmp_path)
     async with asking(night.access, night.sight, token=None) as ask:
         assert (await ask.get("/healthz")).json() == {"status": "ok"}
-        ready = await ask.get("/readyz")
-    assert ready.status_code == 200
-    assert "eth-loop" not in ready.text
+        stands = await ask.get("/readyz")
+    assert stands.status_code == 200
+    assert "eth-loop" not in stands.text
+
+
+@pytest.mark.parametrize("after_s", [0, 100, 121, 86_400])
+async def test_it_is_ready_while_blocks_are_judged_and_not_when_blind(
+    tmp_path: Path, asking: Any, after_s: int
+) -> None:
+    """Two minutes without a judged block, whatever the reason: 503, and which chain; the page itself is still there."""
+    night = await scene(tmp_path)
+    late = replace(night.sight, clock=lambda: float(AT + after_s))
+    async with asking(night.access, late, token=None) as ask:
+        stands, health = await ask.get("/readyz"), await ask.get("/healthz")
+    assert stands.status_code == (200 if after_s <= 100 else 503)
+    assert [one["state"] for one in stands.json()] == ["live" if after_s <= 100 else "silent"]
+    assert health.status_code == 200
+
+
+async def test_it_is_not_ready_before_a_block_was_judged_nor_where_nothing_can_be_read(
+    tmp_path: Path, asking: Any
+) -> None:
+    """No journal yet, or one that is none: unseen, and 503."""
+    settings = settings_at(tmp_path)
+    for made in (None, "no database"):
+        if made is not None:
+            (tmp_path / "keeper.sqlite").write_text(made * 100)
+        async with asking(access(), Onlooker(settings), token=None) as ask:
+            stands = await ask.get("/readyz")
+        assert stands.status_code == 503
+        assert [one["state"] for one in stands.json()] == ["unseen"]
 
 
 # --- the tokens' files -----------------------------------------------------------------------------------------------

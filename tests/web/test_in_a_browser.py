@@ -152,6 +152,26 @@ def test_a_page_whose_server_is_gone_does_not_look_live(tab: Tab, tmp_path: Path
     assert tab.run("getComputedStyle(document.querySelector('.mark')).backgroundColor") != before
 
 
+def test_a_line_that_was_refused_is_asked_for_again(tab: Tab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser gives up where an answer is no line: after a restart, behind a tunnel. The page does not."""
+    night, latest = asyncio.run(scene(tmp_path, now=int(time.time()))), Shelf()
+    view = asyncio.run(seen(now=int(time.time())))
+    view.pop("_figures")
+    tab.size(*PHONE)
+    monkeypatch.setattr("keeper.web.pages.MOST_LISTENERS", 0)
+    with serving([Onlooker(night.settings, latest)], night.access) as port:
+        enter(tab, port)
+        tab.wait(1)
+        monkeypatch.undo()
+        latest.show(view | {"at": int(time.time()), "block": view["block"] | {"number": 29_999_998}})
+        tab.wait(4.5)
+        assert "29,999,998" in tab.run("document.querySelector('.mark').textContent")
+        latest.show(view | {"at": int(time.time()) + 1, "block": view["block"] | {"number": 29_999_999}})
+        tab.wait(4)
+        assert "29,999,999" in tab.run("document.querySelector('.mark').textContent")
+        tab.complaints.clear()  # that it was refused is on the browser's console, as it should be
+
+
 def test_the_lock_is_all_that_a_stranger_sees(tab: Tab, tmp_path: Path) -> None:
     """And it can be opened by hand, from a phone."""
     sight = Onlooker(settings_at(tmp_path))

@@ -2,7 +2,7 @@
 // Where the line is gone the page says so: old figures must never look like those of now.
 "use strict";
 (() => {
-  const LOST_MS = 30000;
+  const LOST_MS = 30000, AGAIN_MS = 3000;
   let heard = Date.now(), busy = false, again = false;
 
   const age = (s) => {
@@ -88,7 +88,11 @@
     line = new EventSource("/events");
     line.addEventListener("seen", () => { heard = Date.now(); if (first) { first = false; } else { look(); } tick(); });
     line.addEventListener("alive", () => { heard = Date.now(); tick(); });
-    line.addEventListener("error", tick);
+    // a browser asks anew by itself where the line broke, and never where an answer was no line: a restart, a tunnel
+    line.addEventListener("error", () => {
+      if (line && line.readyState === EventSource.CLOSED) { line = null; setTimeout(hear, AGAIN_MS); }
+      tick();
+    });
   };
   const hear = () => {
     if (document.hidden) { if (line) { line.close(); line = null; } return; }
