@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from keeper.core.breaker import Breaker
-from keeper.core.exposure import exceeded
+from keeper.core.exposure import exceeded, summed
 from keeper.core.notices import sentence
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot, Unreadable
@@ -121,7 +122,19 @@ async def _heed_breaker(engine: Engine, block: BlockRef) -> None:
 
 def _heed_exposure(engine: Engine, snapshot: Snapshot) -> None:
     """Measure what all positions come to against the owner's limits, and report what is beyond one."""
-    engine.state.exceeded = beyond = exceeded(engine.terms.exposure, snapshot.positions)
+    limits, elsewhere = engine.terms.exposure, engine.elsewhere
+    if engine.chains is not None:
+        engine.chains.saw(summed(snapshot.positions))
+        if engine.chains.is_early:  # boosts wait, but nobody is woken for chains that have just been opened
+            known = exceeded(limits, snapshot.positions, replace(elsewhere, unknown=()))
+            engine.state.exceeded = exceeded(limits, snapshot.positions, elsewhere)
+            _report_exposure(engine, known)
+            return
+    engine.state.exceeded = exceeded(limits, snapshot.positions, elsewhere)
+    _report_exposure(engine, engine.state.exceeded)
+
+
+def _report_exposure(engine: Engine, beyond: tuple[str, ...]) -> None:
     if beyond:
         said = sentence("; ".join(beyond), Reason.EXPOSURE_LIMIT.remedy)
         engine.observer.raise_alarm("exposure", "Exposure is beyond its limit", said)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from keeper.chain.simulation import Turn
 from keeper.core.breaker import BreakerTerms
 from keeper.core.decide import Safety
-from keeper.core.exposure import ExposureLimits, crossed_by
+from keeper.core.exposure import ON_NONE, ExposureLimits, OnOthers, crossed_by
 from keeper.core.family import Family
 from keeper.core.held_back import Bounded, Memory, failures_count_s
 from keeper.core.lending.joint import Ahead
@@ -21,7 +21,7 @@ from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.engine.history import PerpMemory
 from keeper.engine.lending.balances import LentMemory
-from keeper.engine.ports import Clock, Feed, FeeSource, Logs, PriceMovements, Reader
+from keeper.engine.ports import Clock, Feed, FeeSource, Logs, OtherChains, PriceMovements, Reader
 from keeper.engine.state import State
 from keeper.execution.encoding import Venues
 from keeper.execution.executor import Executor
@@ -97,6 +97,8 @@ class Engine:
     """What those nodes say of the block that is being read."""
     movements: PriceMovements | None = None
     """How prices moved, where a rule looks ahead."""
+    chains: OtherChains | None = None
+    """What the same owner has on other chains, where several are kept together."""
     senders: Mapping[Address, Executor[Sender]] = field(default_factory=dict)
     recollection: Recollection = field(init=False)
 
@@ -169,6 +171,11 @@ class Engine:
             await asyncio.sleep(0)
         return left
 
+    @property
+    def elsewhere(self) -> OnOthers:
+        """What the same owner has on other chains."""
+        return ON_NONE if self.chains is None else self.chains.elsewhere()
+
     # --- what the journal remembers ----------------------------------------------------------------------------------
 
     async def recall(self, assessed: Assessment[Any] | Unjudged, block: BlockRef) -> Memory:
@@ -183,7 +190,7 @@ class Engine:
         """Return what is known, with the exposure limits that boosts which fired would pass at their targets."""
         p, seen = assessed.position, () if self.state.seen is None else self.state.seen.positions
         beyond = {
-            (p.name, rule.name): "; ".join(crossed_by(self.terms.exposure, seen, p, rule.target))
+            (p.name, rule.name): "; ".join(crossed_by(self.terms.exposure, seen, p, rule.target, self.elsewhere))
             for rule in assessed.fired
             if rule.adds_leverage and self.terms.exposure is not None
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from keeper.chain.fee_market import FeeMarket
 from keeper.chain.pushes import OnGap, OnLog, Pushed, Topics
 from keeper.chain.tolls import Toll
+from keeper.core.exposure import OnOthers, Sums
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes
 from keeper.core.lending.rules import Rule
@@ -128,6 +129,20 @@ class PriceMovements(Protocol):
 
     async def now(self, block: BlockRef, listings: Mapping[Address, PriceFeed]) -> Market | None:
         """Return the newest that is known; None before. What is older than it may be is found anew beside the block."""
+
+
+class OtherChains(Protocol):
+    """What the same owner has on the chains that are kept beside this one."""
+
+    def saw(self, sums: Sums) -> None:
+        """Remember what this chain's positions come to now."""
+
+    def elsewhere(self) -> OnOthers:
+        """Return what the others' came to when they were last seen; unknown where that is too long ago."""
+
+    @property
+    def is_early(self) -> bool:
+        """Whether others may not have seen their first block yet."""
 
 
 class Logs(Protocol):

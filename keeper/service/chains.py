@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from keeper.service.all_chains import AllChains
 from keeper.service.app import opened
 from keeper.service.daemon import Daemon
 from keeper.service.diary import Shown
@@ -40,13 +42,14 @@ async def keep_all(
     reload, by its number.
     """
     async with AsyncExitStack() as stack:
-        daemons = list[Daemon]()
+        daemons, counted = list[Daemon](), _counted(chains)
         for i, settings in enumerate(chains):
             name = settings.network.name if len(chains) > 1 else ""
-            live = {"is_live": is_live, "measures": bool(shows)}
+            live = {"is_live": is_live, "measures": bool(shows), "in_full": counted is not None}
             engine = await stack.enter_async_context(
                 opened(settings, prompt=prompt, terminal=terminal, called=name, **live)
             )
+            engine.chains = None if counted is None else counted.seat(i)
             _serve_metrics(engine, settings)
             daemons.append(Daemon(engine, settings, shows[i] if shows else None))
 
@@ -64,6 +67,13 @@ async def keep_all(
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
+
+
+def _counted(chains: Sequence[Settings]) -> AllChains | None:
+    """Return where chains are counted together, where any of them asks for that."""
+    if len(chains) < 2 or not any(s.exposure is not None and s.exposure.all_chains for s in chains):
+        return None
+    return AllChains(tuple(s.network.name for s in chains), time.monotonic)
 
 
 def _serve_metrics(engine: Opened, settings: Settings) -> None:

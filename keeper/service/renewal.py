@@ -52,7 +52,9 @@ async def renewal(engine: Opened, old: Settings, new: Settings) -> Renewal:
     if faults:
         raise SettingsError([f"{new.path}: {fault}" for fault in faults])
     await refuse_unfit(new, engine.reader.blocks)
-    reader = reader_of(new, engine.reader.blocks, engine.observer, in_full=new.exposure is not None)
+    reader = reader_of(
+        new, engine.reader.blocks, engine.observer, in_full=new.exposure is not None or engine.chains is not None
+    )
     try:
         await _read_once(reader, old, new)
         async with AsyncExitStack() as parts:

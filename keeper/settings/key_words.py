@@ -124,7 +124,8 @@ WORDS: dict[str, dict[str, str]] = {
         "underlyings_usd": 'The most, in dollars, by what it follows: `{ ETH = "500000" }`.',
         "venues_usd": "The most at one venue, in dollars.",
         "chain_usd": "The most on this chain, in dollars.",
-        "leverage": "The most leverage over all positions of this file.",
+        "leverage": "The most leverage over all positions.",
+        "all_chains": "Count underlyings, venues and leverage over all files that one keeper is given, not this alone.",
     },
     "AlertsTable": {
         "urls": "Apprise addresses; `KEEPER_ALERT_URLS` comes first.",

@@ -317,7 +317,7 @@ def _exposure(table: schema.ExposureTable) -> ExposureLimits:
 
     chain = None if table.chain_usd is None else Usd(scaled(table.chain_usd, USD))
     leverage = None if table.leverage is None else Wad(scaled(table.leverage, WAD))
-    return ExposureLimits(dollars(table.underlyings_usd), dollars(table.venues_usd), chain, leverage)
+    return ExposureLimits(dollars(table.underlyings_usd), dollars(table.venues_usd), chain, leverage, table.all_chains)
 
 
 def _breaker(table: schema.BreakerTable) -> BreakerTerms:

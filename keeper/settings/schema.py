@@ -287,6 +287,7 @@ class ExposureTable(Table):
     venues_usd: dict[VenueKey, Number] = Field(default_factory=dict)
     chain_usd: Number | None = None
     leverage: Number | None = None
+    all_chains: bool = False
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:

@@ -117,6 +117,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         ("daemon", "metrics_port"),
         ("safety", "forecaster"),
         ("web", "port"),
+        ("exposure", "all_chains"),
         ("a table of later", "key"),
     ],
 )
