@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 MOUNTED = "/etc/position-keeper"
 KEEPER_USER = 10001
 BLOCKS_S = 90.0
+HANGS_S = 12.0
 
 
 def run(command: Sequence[str], *, quiet: bool = False, check: bool = True) -> str:
@@ -163,36 +165,91 @@ def start(work: Path) -> None:
 
 
 def watch(container: str, folder: Path, journal: Path, url: str, mine: Callable[[], object]) -> None:
-    where = ["--isolation", "chroot", "--volume", f"{folder}:{MOUNTED}:ro",
-             "--volume", f"{journal}:/var/lib/position-keeper", "--env", f"KEEPER_RPC_URL={url}"]  # fmt: skip
-    inside = ["buildah", "--storage-driver", "vfs", "run", *where, container, "--"]
+    """See the keeper judge blocks with every file read-only but what is declared, hang, come back, and end in order."""
+    inside = read_only(buildah("mount", container), folder, journal, url)
     say(run([*inside, "keeper", "--version"], quiet=True).strip() + ", as " + run([*inside, "id"], quiet=True).strip())
+    say("where it may write: " + run([*inside, "python", "-c", WRITES], quiet=True).strip())
     say("its health check before it runs: " + checked(inside)[1])
     log = (journal.parent / "log").open("w+")
     with subprocess.Popen([*inside, "/bin/sh", "/usr/local/bin/keeper-entrypoint", "run", "--dry-run"],
-                          stdout=log, stderr=subprocess.STDOUT) as process:  # fmt: skip
-        try:
-            until = time.monotonic() + BLOCKS_S
-            while '"event": "block"' not in Path(log.name).read_text() and time.monotonic() < until:
-                time.sleep(0.5)
-            code, said = 1, ""
-            while code and time.monotonic() < until:
-                mine()
-                code, said = checked(inside)
-            say(f"its health check: exit {code}: {said}")
-        finally:
-            process.terminate()  # buildah kills what it runs: an orderly stop is for an engine
-            process.wait(60)
+                          stdout=log, stderr=subprocess.STDOUT, start_new_session=True) as process:  # fmt: skip
+        code = healthy(inside, mine, Path(log.name))
+        say(f"files it made: {made(process.pid, inside)}")
+        os.killpg(process.pid, signal.SIGSTOP)
+        time.sleep(HANGS_S)
+        hung, said = checked(inside, "--within", f"{HANGS_S - 2:g}s")
+        say(f"its health check while it hangs: exit {hung}: {said}")
+        os.killpg(process.pid, signal.SIGCONT)
+        again = healthy(inside, mine, Path(log.name))
+        os.kill(process.pid, signal.SIGTERM)
+        ended = process.wait(60)
+        say(f"asked to end: exit {ended}")
     print(Path(log.name).read_text()[:3000], end="")
-    if code:
-        sys.exit("tools.image: the image was built, and its keeper judged no block")
+    if code or again or not hung or ended:
+        sys.exit("tools.image: the image was built, and its keeper is not what it should be; see above")
 
 
-def checked(inside: Sequence[str]) -> tuple[int, str]:
+def healthy(inside: Sequence[str], mine: Callable[[], object], log: Path) -> int:
+    """Return the exit code of the health check, once it is 0 or its time is over."""
+    until, code, said = time.monotonic() + BLOCKS_S, 1, ""
+    while '"event": "block"' not in log.read_text() and time.monotonic() < until:
+        time.sleep(0.5)
+    while code and time.monotonic() < until:
+        mine()
+        code, said = checked(inside)
+    say(f"its health check: exit {code}: {said}")
+    return code
+
+
+def read_only(root: str, folder: Path, journal: Path, url: str) -> list[str]:
+    """Return what runs a command in the image as compose.yaml declares: read-only but for three places."""
+    for place in (MOUNTED, "/var/lib/position-keeper", "/tmp", "/home/keeper", "/proc", "/dev"):  # noqa: S108 - its own
+        Path(root + place).mkdir(parents=True, exist_ok=True)
+    env = [
+        "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/home/keeper", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
+        f"KEEPER_CONFIG={MOUNTED}/keeper.toml", "KEEPER_STATE_DIR=/var/lib/position-keeper",
+        "KEEPER_JOURNAL_URL=sqlite:////var/lib/position-keeper/keeper.sqlite", f"KEEPER_RPC_URL={url}",
+    ]  # fmt: skip
+    words = ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", MOUNTS, "sh", root]
+    return [*words, str(folder), str(journal), *env]
+
+
+MOUNTS = f"""root=$1 settings=$2 state=$3; shift 3
+mount --bind "$root" "$root"
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+mount --bind "$settings" "$root{MOUNTED}" && mount -o remount,bind,ro "$root{MOUNTED}"
+mount --bind "$state" "$root/var/lib/position-keeper"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t tmpfs -o uid={KEEPER_USER},gid={KEEPER_USER},mode=0700 tmpfs "$root/home/keeper"
+mount -o remount,bind,ro "$root"
+exec chroot --userspec={KEEPER_USER}:{KEEPER_USER} "$root" env -i --chdir=/var/lib/position-keeper "$@"
+"""
+WRITES = """
+import os, tempfile
+def may(place):
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError:
+        return False
+    return True
+print(", ".join(p for p, *_ in os.walk("/") if not p.startswith(("/proc", "/dev", "/sys")) and may(p)))
+"""
+"""Tries every folder there is."""
+
+
+def made(pid: int, inside: Sequence[str]) -> str:
+    """Return the files that are in the places where it may write, by now."""
+    root = inside[inside.index("sh") + 1]
+    places = [root + place for place in ("/var/lib/position-keeper", "/tmp", "/home/keeper")]  # noqa: S108 - its own
+    found = run(["nsenter", f"--mount=/proc/{pid}/ns/mnt", "find", *places, "-type", "f"], quiet=True, check=False)
+    return ", ".join(sorted(line.removeprefix(root) for line in found.splitlines())) or "none"
+
+
+def checked(inside: Sequence[str], *more: str) -> tuple[int, str]:
     """Return how the image's own health check ends, and what it says."""
-    found = subprocess.run([*inside, "keeper", "alive"], text=True, capture_output=True, check=False)
-    lines = [line for line in (found.stdout + found.stderr).splitlines() if "exit" not in line]
-    return found.returncode, " ".join(lines)
+    found = subprocess.run([*inside, "keeper", "alive", *more], text=True, capture_output=True, check=False)
+    return found.returncode, " ".join((found.stdout + found.stderr).split())
 
 
 SETTINGS = """[network]

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from keeper.cli.common import Exit, fail, finish, out
+from keeper.cli.common import Exit, Json, fail, finish, out
+from keeper.cli.words import as_json_text
 
 keystore = typer.Typer(
     no_args_is_help=True,
@@ -21,39 +22,47 @@ PasswordFile = Annotated[
 
 
 @keystore.command()
-def new(file: File, password_file: PasswordFile = None) -> None:
+def new(file: File, password_file: PasswordFile = None, as_json: Json = False) -> None:
     """Make a new key: for a guardian, an account that holds rescue funds only.
 
     Example: keeper keystore new guardian.json
     """
-    _make(file, None, password_file)
+    _make(file, None, password_file, as_json=as_json)
 
 
 @keystore.command("import")
-def import_(file: File, password_file: PasswordFile = None) -> None:
+def import_(file: File, password_file: PasswordFile = None, as_json: Json = False) -> None:
     """Take a private key that you have: it is asked for and not shown, or read as one line where nobody types.
 
     Example: keeper keystore import owner.json
     """
-    _make(file, _hidden("Private key (not shown): "), password_file)
+    _make(file, _hidden("Private key (not shown): "), password_file, as_json=as_json)
 
 
-def _make(file: Path, key: str | None, password_file: Path | None) -> None:
+def _make(file: Path, key: str | None, password_file: Path | None, *, as_json: bool) -> None:
     from keeper.execution.keystore import KeystoreRefusedError, key_in, make_keystore, password_in  # noqa: PLC0415
 
     try:
         secret = None if key is None else key_in(key)
         password = password_in(password_file) if password_file else _chosen()
-        out().print("Encrypting, which takes a moment on purpose …", soft_wrap=True)
+        if not as_json:
+            out().print("Encrypting, which takes a moment on purpose …", soft_wrap=True)
         address = make_keystore(file, secret, password)
     except KeystoreRefusedError as error:
         fail(Exit.BAD_SETTINGS, str(error))
+    if as_json:
+        as_json_text(out(), {"keystore": str(file), "address": address, "password_file": _text(password_file)})
+        finish(Exit.FINE)
     out().print(f"{file}: {address}. In the settings:\n", soft_wrap=True)
     out().print(f'[[signers]]\nname = "me"\naddress = "{address}"\nkeystore = "{file}"', soft_wrap=True)
     if password_file:
         out().print(f'password_file = "{password_file}"', soft_wrap=True)
     out().print("\nKeep a copy of both the file and the password: nobody can restore them.", soft_wrap=True)
     finish(Exit.FINE)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _chosen() -> str:

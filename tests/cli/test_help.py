@@ -20,10 +20,8 @@ SILENT = {
     "keeper schema",
     "keeper run",
     "keeper web",
-    "keeper keystore new",
-    "keeper keystore import",
 }
-"""What prints a document of its own, serves, or makes a file: no data for scripts."""
+"""What prints a document of its own, or serves: no data for scripts."""
 
 
 def example_of(command: Any) -> str:

@@ -49,6 +49,15 @@ def test_a_key_that_is_imported_signs_for_its_address(tmp_path: Path, password: 
 
 
 @pytest.mark.slow
+def test_a_script_gets_the_address_and_nothing_secret(tmp_path: Path, password: Path) -> None:
+    """``--json``: one object, and nothing beside it."""
+    file = tmp_path / "me.json"
+    found = keeper("import", str(file), "--password-file", str(password), "--json", typed=KEY + "\n")
+    said = json.loads(found.stdout)
+    assert said == {"keystore": str(file), "address": ADDRESS, "password_file": str(password)}
+
+
+@pytest.mark.slow
 def test_a_new_key_is_nobody_elses(tmp_path: Path, password: Path) -> None:
     """Two new keystores are of two accounts."""
     addresses = set[str]()
