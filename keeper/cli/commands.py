@@ -27,7 +27,7 @@ from keeper.cli.common import (
     out,
     warn_if_live,
 )
-from keeper.cli.completing import rules, subjects
+from keeper.cli.completing import names, rules, subjects
 from keeper.cli.given import kept_of, settings_of
 from keeper.cli.keystore import keystore
 from keeper.cli.tx import tx
@@ -36,6 +36,10 @@ from keeper.cli.version import version
 Everything = Annotated[bool, typer.Option("--all", help="Everything in this settings file.")]
 OfPosition = Annotated[
     str | None, typer.Option("--position", "-p", help="A position or book, by name.", autocompletion=subjects)
+]
+Named = Annotated[
+    str | None,
+    typer.Argument(help="A position, book or rule, by its name; instead of an option.", autocompletion=names),
 ]
 OfRule = Annotated[str | None, typer.Option("--rule", "-r", help="A rule, by name.", autocompletion=rules)]
 
@@ -333,6 +337,7 @@ def journal(
 
 @app.command()
 def pause(
+    name: Named = None,
     config: Config = DEFAULT,
     everything: Everything = False,
     position: OfPosition = None,
@@ -346,16 +351,19 @@ def pause(
 
     A running keeper heeds it before it acts next. What is sent and not begun is taken back; what has begun is finished.
 
-    Example: keeper pause --position eth-loop --for 2h
+    Example: keeper pause eth-loop --for 2h
     """
     settings = settings_of(config)
     from keeper.cli import pausing
 
-    pausing.pause(settings, pausing.meant(settings, position, rule, everything=everything), how_long, as_json=as_json)
+    pausing.pause(
+        settings, pausing.meant(settings, position, rule, name, everything=everything), how_long, as_json=as_json
+    )
 
 
 @app.command()
 def resume(
+    name: Named = None,
     config: Config = DEFAULT,
     everything: Everything = False,
     position: OfPosition = None,
@@ -364,12 +372,12 @@ def resume(
 ) -> None:
     """End a pause; --all ends every one.
 
-    Example: keeper resume --position eth-loop
+    Example: keeper resume eth-loop
     """
     settings = settings_of(config)
     from keeper.cli import pausing
 
-    pausing.resume(settings, pausing.meant(settings, position, rule, everything=everything), as_json=as_json)
+    pausing.resume(settings, pausing.meant(settings, position, rule, name, everything=everything), as_json=as_json)
 
 
 @app.command()
@@ -410,10 +418,10 @@ def panic(
 
     if off:
         panics.call_off(settings)
-    names = panics.meant(settings, positions or (), everything=everything)
+    chosen = panics.meant(settings, positions or (), everything=everything)
     warn_if_live(live=live)
     log_to_stderr(verbose=False)
-    panics.panic(settings, names, live=live, is_sure=yes, as_json=as_json)
+    panics.panic(settings, chosen, live=live, is_sure=yes, as_json=as_json)
 
 
 @app.command()

@@ -28,6 +28,11 @@ def rules(context: typer.Context, incomplete: str) -> list[str]:
     return _beginning(context, incomplete, ("rules",))
 
 
+def names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the positions, books and rules that begin so."""
+    return _beginning(context, incomplete, ("positions", "books", "rules"))
+
+
 def _beginning(context: typer.Context, incomplete: str, tables: tuple[str, ...]) -> list[str]:
     found = [name for name in _names(_file(context), tables) if name.startswith(incomplete)]
     return list(dict.fromkeys(found))

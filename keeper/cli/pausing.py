@@ -22,17 +22,31 @@ from keeper.settings.fields import as_period
 Pauses = tuple[Pause, ...]
 
 
-def meant(settings: Settings, position: str | None, rule: str | None, *, everything: bool) -> tuple[str, str]:
-    """Return the kind and the name of what is meant; one of the three has to be given, and be in the settings."""
-    if everything + (position is not None) + (rule is not None) != 1:
-        fail(Exit.BAD_SETTINGS, "name one of --position, --rule or --all")
+def meant(
+    settings: Settings, position: str | None, rule: str | None, name: str | None = None, *, everything: bool
+) -> tuple[str, str]:
+    """Return the kind and the name of what is meant; one of the four has to be given, and be in the settings."""
+    if everything + sum(each is not None for each in (position, rule, name)) != 1:
+        fail(Exit.BAD_SETTINGS, "name one: a position, book or rule by its name, --position, --rule, or --all")
     if everything:
         return ALL, ""
-    kind, name = (RULE, rule) if rule is not None else (ABOUT, position or "")
+    if name is not None:
+        return _by_name(settings, name)
+    kind, of = (RULE, rule) if rule is not None else (ABOUT, position or "")
     known = settings.rule_names if kind == RULE else settings.subject_names
-    if name not in known:
-        fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no {kind} {name!r}; known: {', '.join(known) or 'none'}")
-    return kind, name
+    if of not in known:
+        fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no {kind} {of!r}; known: {', '.join(known) or 'none'}")
+    return kind, of
+
+
+def _by_name(settings: Settings, name: str) -> tuple[str, str]:
+    kinds = [kind for kind, known in ((ABOUT, settings.subject_names), (RULE, settings.rule_names)) if name in known]
+    if len(kinds) == 2:
+        fail(Exit.BAD_SETTINGS, f"{settings.path}: {name!r} is a position and a rule: say --position or --rule")
+    if not kinds:
+        known = ", ".join((*settings.subject_names, *settings.rule_names)) or "none"
+        fail(Exit.BAD_SETTINGS, f"{settings.path}: there is no position, book or rule {name!r}; known: {known}")
+    return kinds[0], name
 
 
 def pause(settings: Settings, what: tuple[str, str], how_long: str | None, *, as_json: bool) -> None:

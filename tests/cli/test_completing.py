@@ -56,6 +56,8 @@ def folder(tmp_path: Path) -> Path:
         ("keeper pause --rule p", ["protect"]),
         ("keeper pause --position btc", ["btc-loan"]),
         ("keeper resume --rule w", ["warn"]),
+        ("keeper pause e", ["eth-loop", "eth-hedged"]),
+        ("keeper resume p", ["protect"]),
     ],
 )
 def test_commands_and_names_are_completed(folder: Path, line: str, offered: list[str]) -> None:

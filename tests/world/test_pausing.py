@@ -46,11 +46,32 @@ def test_a_pause_outlives_the_command_and_is_shown(scene: Scene) -> None:
     assert row["decision"]["reason"] != "paused"
 
 
+@pytest.mark.parametrize(("name", "kind"), [("eth-loop", "position"), ("protect", "rule")])
+def test_a_name_alone_says_what_is_meant(scene: Scene, name: str, kind: str) -> None:
+    """At three in the morning nobody looks up an option: the name does, for a pause and for its end."""
+    assert scene.keeper("pause", name).exit_code == FINE
+    (one,) = scene.data("status")["paused"]
+    assert (one["kind"], one["name"]) == (kind, name)
+    assert scene.keeper("resume", name).exit_code == FINE
+    assert scene.data("status")["paused"] == []
+
+
+def test_a_name_of_two_things_is_asked_back(scene: Scene) -> None:
+    """A rule that is called as its position: nothing is guessed, nothing is paused."""
+    scene.rules = scene.rules.replace('name = "protect"', 'name = "eth-loop"')
+    found = scene.keeper("pause", "eth-loop")
+    assert found.exit_code == BAD_SETTINGS
+    assert "'eth-loop' is a position and a rule: say --position or --rule" in found.stderr
+    assert scene.data("status")["paused"] == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "name one of --position, --rule or --all"),
-        (("--all", "--rule", "protect"), "name one of"),
+        ((), "name one: a position, book or rule by its name, --position, --rule, or --all"),
+        (("nobody",), "there is no position, book or rule 'nobody'; known: eth-loop, protect"),
+        (("eth-loop", "--rule", "protect"), "name one: "),
+        (("--all", "--rule", "protect"), "name one: "),
         (("--rule", "nobody"), "there is no rule 'nobody'; known: protect"),
         (("--position", "nobody"), "there is no position 'nobody'; known: eth-loop"),
         (("--all", "--for", "soon"), "--for: 'soon' is not a duration"),
