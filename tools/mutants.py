@@ -125,6 +125,31 @@ MUTANTS = (
         "if native_price or gas else None",
         "tests/core/test_fee_budget.py",
     ),
+    # what a lender may take, and what a wallet lets an exchange take
+    Mutant(
+        "keeper/execution/bundles.py",
+        "if most > flow.fee:",
+        "if most > 2 * flow.fee:",
+        "tests/execution/test_policy_bundles.py",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "_refuse((until or 0) > grant.deadline,",
+        "_refuse((until or 0) > grant.deadline + 1,",
+        "tests/venues/uniswap_v4/test_v4_purchases.py",
+    ),
+    Mutant(
+        "keeper/venues/uniswap_v4/wallet_effects.py",
+        "refuse(spender != router,",
+        "refuse(spender == asset,",
+        "tests/venues/uniswap_v4/test_v4_purchases.py",
+    ),
+    Mutant(
+        "keeper/core/lending/proposals.py",
+        "return self.fee(asset, lent) > mul_div_down(lent, self.most_fee, BPS)",
+        "return self.fee(asset, lent) > 2 * mul_div_down(lent, self.most_fee, BPS)",
+        "tests/core/lending/test_loan_fees.py",
+    ),
     # keeper/execution/policy.py, spends.py
     Mutant(
         "keeper/execution/policy.py",
@@ -620,8 +645,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/spends.py",
-        "if self.given[asset, lender] > self.lent[asset]:",
-        "if self.given[asset, lender] > self.lent[asset] + 1:",
+        "if self.given[asset, lender] > self.lent[asset] + self.fees[asset]:",
+        "if self.given[asset, lender] > self.lent[asset] + self.fees[asset] + 1:",
         "tests/execution/test_through_safe.py",
     ),
     Mutant(

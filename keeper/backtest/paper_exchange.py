@@ -19,6 +19,7 @@ class PaperExchange:
 
     name: str = EXCHANGE
     spender: Address = ROUTER
+    till: Address = ROUTER
 
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Nobody asks."""
@@ -32,13 +33,14 @@ class PaperExchange:
         """Nobody asks: the reader has the pools."""
         return nothing(self)
 
-    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> Call:
+    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> tuple[Call, ...]:
         """Return the call of a swap of exact output."""
         what = {"asset": swap.route.tokens[0], "most": str(swap.sold), "bought": swap.route.tokens[-1]}
-        return encoded(
+        made = encoded(
             ROUTER, f"sell {symbols[0]} for {symbols[1]}", do="swap", **what, least=str(swap.bought), to=recipient,
             deadline=deadline,
         )  # fmt: skip
+        return (made,)
 
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return what calls to it do."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds
-from keeper.core.lending.moves import MARKET, Approve, Flash, Move, Redeem, Spender, Swap, loans
+from keeper.core.lending.moves import MARKET, Approve, Flash, MarketMove, Move, Redeem, Spender, Swap, loans
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
-from keeper.core.units import Address, Amount
+from keeper.core.units import Address, Amount, Usd
 from keeper.execution.carriers import Carrier, Use
 from keeper.execution.insisting import insist, insisted_on
 from keeper.execution.permit_signer import NoPermitError, PermitSigner
@@ -80,7 +80,7 @@ class Venues:
         lent = loans(moves)
         lenders = [at for loan in lent for at in self.lenders[loan.lender].hands]
         ways = [part.route.exchange for loan in lent for part in loan.parts]
-        return frozenset([*lenders, *(self.exchange(way).spender for way in ways)])
+        return frozenset([*lenders, *(self.exchange(way).till for way in ways)])
 
     def exchange(self, name: str) -> Exchange:
         """Return the exchange of a route. Raises ValueError for one that the network has not."""
@@ -165,11 +165,22 @@ def encode(
     round. Raises NoPermitError where a permit is wanted and there can be none.
     """
     position, moves = plan.intent.assessment.position, [step.move for step in plan.steps]
-    plain = encode_moves(moves, venues, position, carrier, deadline, permits, insists=insists)
-    calls = tuple(PlannedCall(call, step) for call, step in zip(plain, plan.steps, strict=True))
+    each = encode_each(moves, venues, position, carrier, deadline, permits, insists=insists)
+    plain = tuple(call for made in each for call in made)
+    calls = tuple(call for made, step in zip(each, plan.steps, strict=True) for call in _planned(made, step))
     before = insist(moves, position, venues.market) if insists and carrier.is_atomic else ()
     sent = carrier.carry((*before, *plain), plan.label)
     return Script(calls, sent, carrier, before, venues.hands(moves), carrier.uses(sent))
+
+
+def _planned(made: Sequence[Call], step: Step) -> Iterator[PlannedCall]:
+    """Yield the calls of one step: what goes before the last only approves what that takes."""
+    *before, last = made
+    for call in before:
+        assert isinstance(step.move, Swap)  # noqa: S101 - nothing else is more than one call
+        approve = Approve(step.move.route.tokens[0], step.move.route.exchange, step.move.sold)
+        yield PlannedCall(call, Step(approve, Usd(0), step.health_after))
+    yield PlannedCall(last, step)
 
 
 def encode_moves(
@@ -179,13 +190,26 @@ def encode_moves(
     carrier: Carrier,
     deadline: int,
     permits: PermitSigner | None = None,
+) -> tuple[Call, ...]:
+    """Return the calls of moves for a position."""
+    each = encode_each(moves, venues, position, carrier, deadline, permits)
+    return tuple(call for made in each for call in made)
+
+
+def encode_each(
+    moves: Sequence[Move],
+    venues: Venues,
+    position: LendingPosition,
+    carrier: Carrier,
+    deadline: int,
+    permits: PermitSigner | None = None,
     *,
     insists: bool = False,
-) -> tuple[Call, ...]:
-    """Return the calls of moves for a position; loans of one call may insist on the collateral still being there."""
+) -> tuple[tuple[Call, ...], ...]:
+    """Return by move its calls; loans of one call may insist on the collateral still being there."""
     turns = [None if permits is None else permits.past(_permitted(moves[:i], move)) for i, move in enumerate(moves)]
     return tuple(
-        _call(move, venues, position, carrier, deadline, turn, insists=insists)
+        _calls(move, venues, position, carrier, deadline, turn, insists=insists)
         for move, turn in zip(moves, turns, strict=True)
     )
 
@@ -199,7 +223,7 @@ def _permitted(before: Sequence[Move], move: Move) -> int:
     return taken + sum(isinstance(m, Flash) and sold in m.left_whole for m in before)
 
 
-def _call(
+def _calls(
     move: Move,
     venues: Venues,
     position: LendingPosition,
@@ -208,7 +232,17 @@ def _call(
     permits: PermitSigner | None,
     *,
     insists: bool,
-) -> Call:
+) -> tuple[Call, ...]:
+    market = venues.market
+    if isinstance(move, Swap):
+        symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
+        return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)
+    if isinstance(move, Flash):
+        return (_flash(move, venues, position, carrier, deadline, permits, insists=insists),)
+    return (_call(move, venues, position, carrier),)
+
+
+def _call(move: Approve | Redeem | MarketMove, venues: Venues, position: LendingPosition, carrier: Carrier) -> Call:
     market = venues.market
     if isinstance(move, Approve) and (agent := venues.agents().get(move.spender)) is not None:
         assert market.agency is not None  # noqa: S101 - it named the agent
@@ -219,13 +253,8 @@ def _call(
         is_supply = move.spender in venues.lenders
         whom = "the market" if move.spender == MARKET else "the lender's adapter" if is_supply else "the exchange"
         return erc20.encode_approve(token, f"supplied {symbol}" if is_supply else symbol, taker, move.amount, whom)
-    if isinstance(move, Flash):
-        return _flash(move, venues, position, carrier, deadline, permits, insists=insists)
     if isinstance(move, Redeem):
         return venues.savers[move.token].encode(move.amount, carrier.account)
-    if isinstance(move, Swap):
-        symbols = (market.listing(move.route.tokens[0]).symbol, market.listing(move.route.tokens[-1]).symbol)
-        return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)
     return market.encode(move, position, carrier.account)
 
 

@@ -187,8 +187,9 @@ def _check_limits(spends: Sequence[int], grant: Grant, dust: int) -> None:
 def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:  # noqa: C901, PLR0912 - one case for each effect
     """Raise ValueError for what may not be done, whatever it moves."""
     match leaf:
-        case Approves(asset, _, amount):
+        case Approves(asset, _, amount, until):
             grounds.asset(asset)
+            _refuse((until or 0) > grant.deadline, f"an approval until {until}, later than {grant.deadline}")
             _refuse(amount >= WITHOUT_LIMIT, "an approval without limit")
         case Carries(amount):
             _refuse(amount > grant.most_fee, f"carries {wei_text(amount)}, allowed {wei_text(grant.most_fee)}")

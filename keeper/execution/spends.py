@@ -67,8 +67,10 @@ class Outlay:
                 return 0
             case Pays():
                 return self._pay(leaf)
-            case Sells(asset, most, bought, least, _, through, _):
+            case Sells(asset, most, bought, least, _, through, _, by):
                 self._take(asset, through, most)
+                if by is not None:
+                    self._take(asset, by, most)
                 self.credit += self.grounds.asset(bought).value_up(least)
                 return self.grounds.asset(asset).value_up(most)
             case Bundles():

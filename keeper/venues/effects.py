@@ -31,6 +31,8 @@ class Approves:
     asset: Address
     spender: Address
     amount: int
+    until: int | None = None
+    """Unix seconds after which it is void; None: it stands until it is used or taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class Sells:
     beneficiary: Address | None
     through: Address
     deadline: int
+    by: Address | None = None
+    """Who has to be approved as well, where ``through`` takes for others: it keeps approvals of its own."""
 
 
 @dataclass(frozen=True, slots=True)

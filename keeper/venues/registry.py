@@ -217,10 +217,12 @@ EXCHANGES: Mapping[str, ExchangeVenue] = {
             "uniswap_v4",
             (
                 *_addresses("pool_manager", "quoter", "universal_router"),
+                Key("permit2", is_needed=False),
                 Key("fee_tiers", Form.FEE_TIERS, usual=(100, 500, 3000, 10_000)),
             ),
             trades=("execute(bytes,bytes[],uint256)",),
-            price_errors=("V4TooLittleReceived",),
+            # less than was asked for, more than was allowed; what was allowed ended before it was mined
+            price_errors=("V4TooLittleReceived", "V4TooMuchRequested", "AllowanceExpired"),
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Uniswap v4 in a world: the real pool manager and the real universal router, pools over the world's prices.
+"""Uniswap v4 in a world: the real pool manager, router and Permit2, pools over the world's prices.
 
 v4 = UniswapV4Desk(world)
 v4.pool("WETH", "USDC", fee=500, depth_usd=20_000_000)
@@ -27,7 +27,18 @@ class UniswapV4Desk:
         self.world, self.chain = world, world.chain
         admin, tokens = world.role("admin"), world.addresses["tokens"]
         self.manager = self._deploy("PoolManager", admin)
-        parts = (NOBODY, tokens["WETH"], NOBODY, NOBODY, bytes(32), bytes(32), self.manager.address, NOBODY, NOBODY)
+        self.permit2 = self._deploy("Permit2")
+        parts = (
+            self.permit2.address,
+            tokens["WETH"],
+            NOBODY,
+            NOBODY,
+            bytes(32),
+            bytes(32),
+            self.manager.address,
+            NOBODY,
+            NOBODY,
+        )
         self.router = self._deploy("UniversalRouter", parts)
         self.liquidity = self._deploy("PoolModifyLiquidityTest", self.manager.address)
         self.quoter = self.chain.deploy("PoolQuoter", self.manager.address, sender=admin)
@@ -51,11 +62,12 @@ class UniswapV4Desk:
         edge = WIDE // SPACINGS[fee] * SPACINGS[fee]
         self.chain.send(self.liquidity.functions.modifyLiquidity(key, (-edge, edge, size, bytes(32)), b""), lp, GAS)
 
-    def table(self) -> str:
-        """The table of the keeper's network file."""
+    def table(self, *, from_wallets: bool = True) -> str:
+        """The table of the keeper's network file; with Permit2 the keeper trades there with a wallet's money too."""
+        known = f'permit2 = "{self.permit2.address}"\n' if from_wallets else ""
         return (
             f'\n[uniswap_v4]\npool_manager = "{self.manager.address}"\nquoter = "{self.quoter.address}"\n'
-            f'universal_router = "{self.router.address}"\n'
+            f'universal_router = "{self.router.address}"\n{known}'
         )
 
     def _deploy(self, name: str, *args: Any) -> Contract:

@@ -13,15 +13,24 @@ from sandbox.uniswap_v4.desk import UniswapV4Desk
 pytestmark = pytest.mark.world
 
 
-def endangered(scene: Scene, *, depth_usd: int, fee: int = 100, times: int = 1) -> UniswapV4Desk:
+def endangered(
+    scene: Scene,
+    *,
+    depth_usd: int,
+    fee: int = 100,
+    times: int = 1,
+    price: str = "1922.89",
+    lends: bool = True,
+    from_wallets: bool = True,
+) -> UniswapV4Desk:
     """A hundred ether against 152,000 dollars near liquidation, and a pool of v4 at the feeds' price."""
-    scene.rules, scene.lends = FLASH_RULE, True
-    scene.open({"WETH": times * 100 * ETHER}, {"USDC": times * 152_000 * DOLLAR}).crash("1922.89")
+    scene.rules, scene.lends = FLASH_RULE, lends
+    scene.open({"WETH": times * 100 * ETHER}, {"USDC": times * 152_000 * DOLLAR}).crash(price)
     desk = UniswapV4Desk(scene.world)
     desk.pool("WETH", "USDC", fee=fee, depth_usd=depth_usd)
     scene.write()
     file = scene.folder / "network.toml"
-    file.write_text(file.read_text() + desk.table())
+    file.write_text(file.read_text() + desk.table(from_wallets=from_wallets))
     return desk
 
 
@@ -51,18 +60,52 @@ def test_a_pool_that_is_dearer_is_left_alone(scene: Scene) -> None:
     assert not swapped_at(scene, row, desk)
 
 
-def test_the_quotes_are_the_pool_s_own_and_rounds_do_not_trade_there(scene: Scene) -> None:
-    """Without a lender nothing is sold within a bundle: rounds go to the exchange that takes from a wallet."""
-    desk = endangered(scene, depth_usd=400_000_000)
-    file = scene.folder / "network.toml"
-    scene.lends = False
-    scene.world.network_toml(file, lends=False)
-    file.write_text(file.read_text() + desk.table())
+def logged(scene: Scene, row: Any, desk: UniswapV4Desk) -> bool:
+    receipts = [scene.world.w3.eth.get_transaction_receipt(h) for h in row["outcome"]["transactions"]]
+    return any(log["address"] == desk.manager.address for r in receipts for log in r["logs"])
+
+
+def test_without_a_permit2_rounds_do_not_trade_there(scene: Scene) -> None:
+    """It sells within a bundle alone: rounds go to the exchange that takes from a wallet."""
+    desk = endangered(scene, depth_usd=400_000_000, lends=False, from_wallets=False)
     code, row = scene.once("--live")
-    hashes = row["outcome"]["transactions"]
-    receipts = [scene.world.w3.eth.get_transaction_receipt(h) for h in hashes]
-    assert all(log["address"] != desk.manager.address for r in receipts for log in r["logs"])
+    assert not logged(scene, row, desk)
     assert row["outcome"]["kind"] in ("restored", "partial"), (code, row["outcome"])
+
+
+def allowed(scene: Scene, desk: UniswapV4Desk, symbol: str) -> tuple[int, int, int]:
+    """What Permit2 may take of the owner, and the router of Permit2, until when."""
+    token = scene.world.token(symbol)
+    taken = token.functions.allowance(scene.owner, desk.permit2.address).call()
+    amount, until, _ = desk.permit2.functions.allowance(scene.owner, token.address, desk.router.address).call()
+    return taken, amount, until
+
+
+def test_rounds_buy_exactly_what_is_repaid_with_a_wallet_s_money(scene: Scene) -> None:
+    """Without a lender, at the pool that asks less: what lets the router take ends with the deadline, and Permit2 may
+    take nothing any more; nothing lies in the router.
+    """
+    desk = endangered(scene, depth_usd=400_000_000, price="2106.02", lends=False)
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert logged(scene, row, desk)
+    assert scene.health() == pytest.approx(1.6, rel=5e-3)
+    for symbol in ("WETH", "USDC"):
+        taken, _, until = allowed(scene, desk, symbol)
+        assert taken == 0
+        assert until <= scene.world.w3.eth.get_block("latest")["timestamp"] + 600
+        assert scene.world.balance(symbol, desk.router.address) == 0
+        assert scene.world.token(symbol).functions.allowance(scene.owner, desk.router.address).call() == 0
+
+
+def test_a_batch_trades_there_in_one_transaction(scene: Scene) -> None:
+    """Each round lets the router take just what it sells."""
+    desk = endangered(scene, depth_usd=400_000_000, price="2106.02", lends=False)
+    scene.config.write_text(scene.config.read_text().replace('name = "me"', 'name = "me"\nbatch = true', 1))
+    code, row = scene.once("--live")
+    assert (code, row["outcome"]["kind"]) == (0, "restored"), row["outcome"]
+    assert logged(scene, row, desk)
+    assert allowed(scene, desk, "WETH")[0] == 0
 
 
 def test_a_wrong_manager_is_named(scene: Scene) -> None:

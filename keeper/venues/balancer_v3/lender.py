@@ -92,10 +92,11 @@ class Vault:
             market.encode(repay, position, account),
             market.encode(Withdraw(sold, flash.sold), position, account),
             *(
-                exchanges[part.route.exchange].encode(
+                call
+                for part in flash.parts
+                for call in exchanges[part.route.exchange].encode(
                     Swap(part.route, part.sold, part.bought), account, deadline, symbols
                 )
-                for part in flash.parts
             ),
             *encode_return(self.vault, owed, flash.due),
         )

@@ -199,7 +199,7 @@ def _released(
     for part in loan.parts:
         exchange = exchanges[part.route.exchange]
         sale = exchange.encode_sale(part.route, part.bought, at.market_adapter, deadline)
-        yield Inner(at.market_adapter, agency.encode_release(part.route.tokens[0], part.sold, exchange.spender))
+        yield Inner(at.market_adapter, agency.encode_release(part.route.tokens[0], part.sold, exchange.till))
         yield Inner(sale.to, sale.data)
 
 
@@ -225,7 +225,7 @@ def _sold(loan: Flash, exchanges: Mapping[str, Exchange], at: BundlerDeployment,
     for part in (*before, last):
         exchange, amount = exchanges[part.route.exchange], ALL if part is last else part.sold
         sale = exchange.encode_sale(part.route, part.bought, at.market_adapter, deadline)
-        yield redeem(at, part.route.tokens[0], exchange.spender, amount)
+        yield redeem(at, part.route.tokens[0], exchange.till, amount)
         yield Inner(sale.to, sale.data)
 
 

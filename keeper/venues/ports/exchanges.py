@@ -59,7 +59,11 @@ class Exchange(Protocol):
 
     @property
     def spender(self) -> Address:
-        """Who takes what is sold, and is approved for it."""
+        """Who takes what a wallet sells, and is approved for it."""
+
+    @property
+    def till(self) -> Address:
+        """Who sells within a bundle: what is sold is sent there before."""
 
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Find what is wrong with the addresses of its table, each led by the key."""
@@ -70,14 +74,17 @@ class Exchange(Protocol):
     def quote_probe(self, asked: Sequence[tuple[QuoteRequest, Route]]) -> Probe[tuple[Quote, ...]]:
         """Return the probe of what each request costs by its route; routes that cannot serve it are left out."""
 
-    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> Call:
-        """Return the call that buys exactly so much for at most so much, void after ``deadline`` (unix seconds)."""
+    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> tuple[Call, ...]:
+        """Return the call that buys exactly so much for at most so much, void after ``deadline`` (unix seconds).
+
+        It is the last; what goes before only lets somebody take what it sells, exactly, and no longer than that.
+        """
 
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return the contracts that a keeper calls, and what calls to each do: the gate's allow-list."""
 
     def encode_sale(self, route: Route, least: int, recipient: Address, deadline: int) -> Call:
-        """Return the call that sells all of ``route.tokens[0]`` that ``spender`` holds by then, for at least so much.
+        """Return the call that sells all of ``route.tokens[0]`` that ``till`` holds by then, for at least so much.
 
         It is a call within a bundle: a call before it sent the asset there.
         """

@@ -47,6 +47,11 @@ class UniswapV3:
         """SwapRouter02 takes what is sold."""
         return self.where.router
 
+    @property
+    def till(self) -> Address:
+        """The same router sells what it holds."""
+        return self.where.router
+
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Find which addresses are not what they are said to be."""
         return (yield from discover_faults(self.where))
@@ -59,9 +64,9 @@ class UniswapV3:
         """Return the probe of what each request costs by its route."""
         return quote_probe(self.where, asked)
 
-    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> Call:
+    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> tuple[Call, ...]:
         """Return the call of a swap of exact output, void after the deadline."""
-        return encode_swap(self.where, swap, recipient, deadline, symbols)
+        return (encode_swap(self.where, swap, recipient, deadline, symbols),)
 
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return what calls to the router do."""

@@ -14,10 +14,10 @@ from keeper.venues.codec.calldata import Signature, refuse, signature
 from keeper.venues.effects import Flow, Trades
 
 _EXECUTE = signature("execute(bytes,bytes[],uint256)")
-_ACTIONS = signature("actions(bytes,bytes[])")
-_SETTLE = signature("settle(address,uint256,bool)")
+ACTIONS = signature("actions(bytes,bytes[])")
+SETTLE = signature("settle(address,uint256,bool)")
 _SWAP = signature("swap(((address,address,uint24,uint24,address),bool,uint128,uint128,bytes))")
-_TAKE = signature("take(address,address,uint256)")
+TAKE = signature("take(address,address,uint256)")
 COMMAND, SEQUENCE = bytes.fromhex("10"), bytes.fromhex("0b060e")
 WHOLE_BALANCE, NOBODY = 1 << 255, Address("0x" + "0" * 40)
 SPECIAL = 2
@@ -31,12 +31,12 @@ def seller(router: Address, spacings: Collection[tuple[int, int]]) -> Callable[[
         del payer  # the router pays of what it holds
         commands, inputs, deadline = _EXECUTE.read(data)
         refuse(commands != COMMAND or len(inputs) != 1, "anything but one swap")
-        actions, steps = _read(_ACTIONS, inputs[0])
+        actions, steps = read_bare(ACTIONS, inputs[0])
         refuse(actions != SEQUENCE or len(steps) != len(SEQUENCE), "anything but settle, swap and take")
-        asset, settled, is_users = _read(_SETTLE, steps[0])
+        asset, settled, is_users = read_bare(SETTLE, steps[0])
         refuse(settled != WHOLE_BALANCE or is_users, "a payment of anything but what the router holds")
-        ((key, is_down, amount, least, hook_data),) = _read(_SWAP, steps[1])
-        bought, receiver, taken = _read(_TAKE, steps[2])
+        ((key, is_down, amount, least, hook_data),) = read_bare(_SWAP, steps[1])
+        bought, receiver, taken = read_bare(TAKE, steps[2])
         low, high, fee, spacing, hooks = key
         refuse(hooks != NOBODY or hook_data != b"", "a pool with hooks")
         refuse((fee, spacing) not in spacings, f"a pool with a fee of {fee} and a spacing of {spacing}")
@@ -48,5 +48,6 @@ def seller(router: Address, spacings: Collection[tuple[int, int]]) -> Callable[[
     return sold
 
 
-def _read(of: Signature, data: bytes) -> tuple[Any, ...]:
+def read_bare(of: Signature, data: bytes) -> tuple[Any, ...]:
+    """Return arguments that no function's selector leads. Raises ValueError."""
     return of.read(of.selector + data)

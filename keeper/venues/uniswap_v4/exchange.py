@@ -1,7 +1,8 @@
-"""Uniswap v4 on one chain, as the story knows an exchange: it sells within bundles.
+"""Uniswap v4 on one chain, as the story knows an exchange.
 
-From a wallet the universal router takes money through Permit2 alone, by two approvals: that is not built (decision 32).
-Within a bundle the asset is sent to the router, and sold by the next call.
+From a wallet the universal router takes money through Permit2 alone: the token approves Permit2, and Permit2 the
+router, each exactly, the second no longer than the deadline. Within a bundle the asset is sent to the router, and sold
+by the next call; without a Permit2 that is all it does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Discovery, Pools, Probe, Seller
 from keeper.venues.uniswap_v4.effects import seller
 from keeper.venues.uniswap_v4.pools import SPACINGS, V4Deployment, discover_faults, discover_pools
+from keeper.venues.uniswap_v4.purchases import encode_purchase
 from keeper.venues.uniswap_v4.sales import encode_sale, quote_probe
+from keeper.venues.uniswap_v4.wallet_effects import buyer, permit2_decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,12 @@ class UniswapV4:
 
     @property
     def spender(self) -> Address:
-        """The universal router: what is sold is sent there. Nothing is ever approved for it."""
+        """Permit2 takes a wallet's money for the router; where none is known nothing is ever approved."""
+        return self.where.permit2 or self.where.router
+
+    @property
+    def till(self) -> Address:
+        """The universal router: what is sold within a bundle is sent there."""
         return self.where.router
 
     def find_faults(self) -> Discovery[tuple[str, ...]]:
@@ -45,13 +53,18 @@ class UniswapV4:
         """Return the probe of what each request costs by its pool."""
         return quote_probe(self.where, asked)
 
-    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> Call:
-        """Raise ValueError: it takes nothing from a wallet."""
-        raise ValueError(f"a swap of {symbols[0]} was planned at {self.name}, which sells within bundles alone")
+    def encode(self, swap: Swap, recipient: Address, deadline: int, symbols: tuple[str, str]) -> tuple[Call, ...]:
+        """Return what lets the router take what it sells, and the purchase. Raises ValueError without a Permit2."""
+        if self.where.permit2 is None:
+            raise ValueError(f"a swap of {symbols[0]} was planned at {self.name}, which sells within bundles alone")
+        return encode_purchase(self.where, self.where.permit2, swap, recipient, deadline, symbols)
 
     def decoders(self) -> Mapping[Address, Decoder]:
-        """Nothing is called from a wallet."""
-        return {}
+        """Return what calls to Permit2 and the router do; without a Permit2 nothing is called from a wallet."""
+        at = self.where
+        if at.permit2 is None:
+            return {}
+        return {at.permit2: permit2_decoder(at.router), at.router: buyer(at.router, at.permit2, self._known)}
 
     def encode_sale(self, route: Route, least: int, recipient: Address, deadline: int) -> Call:
         """Return the sale of all that the router holds by then."""
@@ -59,5 +72,8 @@ class UniswapV4:
 
     def sellers(self) -> Mapping[Address, Seller]:
         """Return what calls to the router do within a bundle."""
-        known = [(fee, SPACINGS[fee]) for fee in self.where.fee_tiers if fee in SPACINGS]
-        return {self.where.router: seller(self.where.router, known)}
+        return {self.where.router: seller(self.where.router, self._known)}
+
+    @property
+    def _known(self) -> list[tuple[int, int]]:
+        return [(fee, SPACINGS[fee]) for fee in self.where.fee_tiers if fee in SPACINGS]

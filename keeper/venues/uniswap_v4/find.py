@@ -10,5 +10,7 @@ from keeper.venues.uniswap_v4.pools import V4Deployment
 def exchange(table: VenueTable) -> UniswapV4:
     """Return the exchange of a table."""
     at = table.addresses
-    where = V4Deployment(at["pool_manager"], at["quoter"], at["universal_router"], table.numbers["fee_tiers"])
+    where = V4Deployment(
+        at["pool_manager"], at["quoter"], at["universal_router"], table.numbers["fee_tiers"], at.get("permit2")
+    )
     return UniswapV4(table.name, where)

@@ -17,7 +17,7 @@ from keeper.venues.codec.hashes import keccak
 from keeper.venues.codec.values import encode
 from keeper.venues.ports import Discovery, PoolReference
 
-_V4 = load("uniswap_v4")
+_V4, _PERMIT2 = load("uniswap_v4"), load("permit2")
 NO_HOOKS = Address("0x" + "0" * 40)
 SPACINGS = {100: 1, 500: 10, 3000: 60, 10_000: 200}
 """By fee: the spacing of ticks that a pool of it usually has."""
@@ -35,6 +35,8 @@ class V4Deployment:
     quoter: Address
     router: Address
     fee_tiers: tuple[int, ...]
+    permit2: Address | None = None
+    """Whom the router takes a wallet's money through; where none is known it sells within bundles alone."""
 
 
 def key_of(a: Address, b: Address, fee: int) -> PoolKey:
@@ -84,9 +86,12 @@ def discover_pools(at: V4Deployment, name: str, assets: Sequence[Address]) -> Di
 def discover_faults(at: V4Deployment) -> Discovery[tuple[str, ...]]:
     """Find which of the addresses are not what they are said to be: quoter and router name their manager."""
     named = {"quoter": at.quoter, "universal_router": at.router}
-    answers = yield tuple(_V4.poolManager.read(where) for where in named.values())
+    asked = () if at.permit2 is None else (_PERMIT2.allowance.read(at.permit2, at.router, at.router, at.router),)
+    answers = yield (*(_V4.poolManager.read(where) for where in named.values()), *asked)
     faults = list[str]()
-    for (key, where), answer in zip(named.items(), answers, strict=True):
+    if asked and _PERMIT2.allowance.decode_or_none(answers[-1]) is None:
+        faults.append(f"permit2 {at.permit2} does not answer as one")
+    for (key, where), answer in zip(named.items(), answers, strict=False):
         said = _V4.poolManager.decode_or_none(answer)
         if said is None:
             faults.append(f"{key} {where} does not answer as one")

@@ -36,7 +36,9 @@ def quote_probe(at: V4Deployment, requests: Sequence[tuple[QuoteRequest, Route]]
         for (request, route), answer in zip(requests, answers, strict=True):
             figures = _V4.quoteExactOutputSingle.decode_or_none(answer)
             if figures and figures[0]:
-                quotes.append(Quote(route, Amount(figures[0]), request.bought, figures[1], in_bundle=True))
+                quotes.append(
+                    Quote(route, Amount(figures[0]), request.bought, figures[1], in_bundle=at.permit2 is None)
+                )
         return tuple(quotes)
 
     return Probe(reads, decode)
