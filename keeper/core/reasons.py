@@ -257,6 +257,11 @@ class Reason(Enum):
         "somebody else changed the position before the transaction was mined",
         "nothing was sold; decided anew at once",
     )
+    APPROVAL_MISSING = (
+        "approval_missing",
+        "an approval that a call needs is not there, or too small: the token gave less, or somebody took it back",
+        "nothing was sold; the next best plan is tried; if it comes again see who else uses the account, and the token",
+    )
     WORDS_USED = (
         "words_used",
         "somebody else used up the signatures within the transaction before it was mined",

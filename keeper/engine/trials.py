@@ -33,6 +33,8 @@ async def first_that_works(
 ) -> R | Hold:
     """Return the first plan that passes its trial; a Hold with the first one's reason if none does.
 
+    Of one that only needed a permit the reason says nothing: the same plan without it was tried after it.
+
     Where there are several nodes they must have the same block, and figures of all that the plans are ``made_from``.
     Raises NodesDisagreeError, NodeError.
 
@@ -50,6 +52,7 @@ async def first_that_works(
             return replace(result, refused=tuple(refused))
         engine.observer.refused(plan.intent.position, plan.label, result.reason, result.detail)
         refused.append((plan, result))
-    first = refused[0][1] if refused else Refused(Reason.NOTHING_HELPS, "")
+    said = [why for _, why in refused if why.reason is not Reason.PERMIT_UNAVAILABLE] or [why for _, why in refused]
+    first = said[0] if said else Refused(Reason.NOTHING_HELPS, "")
     detail = "; ".join(f"{plan.label}: {why.detail}" for plan, why in refused)
     return ways[0].intent.hold(first.reason, detail)

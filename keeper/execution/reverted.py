@@ -12,6 +12,8 @@ from keeper.journal import Transaction
 from keeper.venues.codec.abi import error_selector, inner_error, revert_reason
 from keeper.venues.contracts import batch_account
 from keeper.venues.registry import (
+    ALLOWANCE_ERRORS,
+    ALLOWANCE_WORDS,
     CHANGED_ERRORS,
     CHANGED_WORDS,
     MANDATE_WORDS,
@@ -61,6 +63,8 @@ def _reason(calldata: bytes, error: bytes, said: str) -> Reason:
         return Reason.POSITION_CHANGED
     if has_mandate(calldata) and any(text in said for text in MANDATE_WORDS):
         return Reason.WORDS_USED
+    if _is(inner, said, ALLOWANCE_ERRORS, ALLOWANCE_WORDS):
+        return Reason.APPROVAL_MISSING
     return Reason.PRICE_MOVED if _is(inner, said, PRICE_ERRORS, PRICE_WORDS) else Reason.REVERTED
 
 

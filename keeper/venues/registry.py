@@ -221,8 +221,8 @@ EXCHANGES: Mapping[str, ExchangeVenue] = {
                 Key("fee_tiers", Form.FEE_TIERS, usual=(100, 500, 3000, 10_000)),
             ),
             trades=("execute(bytes,bytes[],uint256)",),
-            # less than was asked for, more than was allowed; what was allowed ended before it was mined
-            price_errors=("V4TooLittleReceived", "V4TooMuchRequested", "AllowanceExpired"),
+            # less than was asked for, more than was allowed
+            price_errors=("V4TooLittleReceived", "V4TooMuchRequested"),
         ),
     )
 }
@@ -251,6 +251,9 @@ CHANGED_ERRORS = tuple(name for at in VENUES.values() for name in at.changed_err
 CHANGED_WORDS = tuple(text for at in VENUES.values() for text in at.changed_words)
 _INSISTS = tuple(keccak(text=function)[:4] for at in VENUES.values() for function in at.insists)
 _MANDATES = tuple(keccak(text=function)[:4] for at in VENUES.values() for function in at.mandates)
+ALLOWANCE_ERRORS = ("ERC20InsufficientAllowance", "InsufficientAllowance", "AllowanceExpired")
+"""What tokens, and who keeps approvals for them, say where an approval is missing, too small, or at its end."""
+ALLOWANCE_WORDS = ("ERC20: insufficient allowance", "ERC20: transfer amount exceeds allowance")
 MANDATE_WORDS = tuple(text for at in VENUES.values() for text in at.mandate_words)
 _TRADES = tuple(keccak(text=function)[:4] for at in EXCHANGES.values() for function in at.trades)
 

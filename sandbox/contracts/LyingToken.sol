@@ -16,6 +16,8 @@ contract LyingToken {
         bool isInside;
         uint256 tries;
         uint256 successes;
+        bool knowsNoPermit;
+        uint256 percentWithheld;
     }
 
     /// Whoever receives gets so much less than was sent; the rest is nobody's.
@@ -34,6 +36,11 @@ contract LyingToken {
         (_lies().target, _lies().call) = (target, data);
     }
 
+    /// Of an approval so many percent less are given, and of permits it knows nothing.
+    function lieAboutApprovals(uint256 percent) external {
+        (_lies().percentWithheld, _lies().knowsNoPermit) = (percent, true);
+    }
+
     function lieCounts() external view returns (uint256 tries, uint256 successes) {
         return (_lies().tries, _lies().successes);
     }
@@ -43,7 +50,13 @@ contract LyingToken {
         (address from, address to, uint256 amount) = _moved();
         require(!lies.banned[msg.sender] && !lies.banned[from] && !lies.banned[to], "account is blacklisted");
         if (to != address(0)) _reenter(lies);
-        (bool done, bytes memory answer) = BEHIND.delegatecall(msg.data);
+        require(!lies.knowsNoPermit || (msg.sig != 0x7ecebe00 && msg.sig != 0xd505accf), "no permits");
+        bytes memory asked = msg.data;
+        if (msg.sig == 0x095ea7b3 && lies.percentWithheld != 0) {
+            (address spender, uint256 given) = abi.decode(msg.data[4:], (address, uint256));
+            asked = abi.encodeWithSelector(msg.sig, spender, given * (100 - lies.percentWithheld) / 100);
+        }
+        (bool done, bytes memory answer) = BEHIND.delegatecall(asked);
         if (!done) {
             assembly ("memory-safe") {
                 revert(add(answer, 32), mload(answer))

@@ -19,6 +19,7 @@ class Liar:
 
     scene: Scene
     symbol: str
+    token: str
 
     def takes(self, bps: int) -> None:
         """Whoever receives gets so much less than was sent."""
@@ -27,6 +28,10 @@ class Liar:
     def bans(self, who: str) -> None:
         """Nothing from, to or by an account."""
         self._tell("lieAbout", who)
+
+    def withholds(self, percent: int) -> None:
+        """An approval is so much less than was said, and of permits it knows nothing."""
+        self._tell("lieAboutApprovals", percent)
 
     def calls(self, target: str, data: str) -> None:
         """In the middle of each transfer."""
@@ -41,7 +46,7 @@ class Liar:
     @property
     def _code(self) -> Any:
         world = self.scene.world
-        return world.chain.at("LyingToken", str(world.token(self.symbol).address))
+        return world.chain.at("LyingToken", self.token)
 
     def _tell(self, function: str, *args: Any) -> None:
         world = self.scene.world
@@ -58,11 +63,11 @@ class Liar:
         raise AssertionError(f"{self.symbol} keeps its balances somewhere else")
 
 
-def liar(scene: Scene, symbol: str) -> Liar:
-    """Let a token lie; as yet it does nothing else than before."""
+def liar(scene: Scene, symbol: str, *, is_supply: bool = False) -> Liar:
+    """Let a token lie, or what stands for a supply of it; as yet it does nothing else than before."""
     world = scene.world
-    token = str(world.token(symbol).address)
+    token = str(world.addresses["a_tokens"][symbol] if is_supply else world.token(symbol).address)
     deployed = world.chain.deploy("LyingToken", sender=world.role("admin"))
     world.rpc("anvil_setCode", BEHIND, world.rpc("eth_getCode", token, "latest"))
     world.rpc("anvil_setCode", token, world.rpc("eth_getCode", str(deployed.address), "latest"))
-    return Liar(scene, symbol)
+    return Liar(scene, symbol, token)

@@ -27,7 +27,7 @@ from keeper.execution.warrant import Warrant
 from keeper.journal import Entry, JournalError
 from keeper.venues.ports import ReadFailedError
 
-OVERTAKEN = (Reason.PRICE_MOVED, Reason.POSITION_CHANGED, Reason.WORDS_USED)
+OVERTAKEN = (Reason.PRICE_MOVED, Reason.POSITION_CHANGED, Reason.WORDS_USED, Reason.APPROVAL_MISSING)
 """What says nothing against a plan but that others were there first: what is right by now is asked at once."""
 
 

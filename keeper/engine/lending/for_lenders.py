@@ -1,4 +1,4 @@
-"""Why a plan by a loan does not work, where it is the lender who says so."""
+"""Why a plan does not work, where it is a lender or a token that says so."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from keeper.core.lending.plan import Plan
 from keeper.core.reasons import Reason
 from keeper.execution.encoding import Venues
 from keeper.execution.rehearsal import Refused
+from keeper.venues.registry import ALLOWANCE_ERRORS, ALLOWANCE_WORDS
 
 
-def by_lender(refused: Refused, plan: Plan, venues: Venues) -> Refused:
-    """Return why a plan does not work, by the words that its lenders revert with where they did."""
+def by_words(refused: Refused, plan: Plan, venues: Venues) -> Refused:
+    """Return why a plan does not work, by the words that its lenders or tokens revert with where they did."""
     if refused.reason is not Reason.REHEARSAL_FAILED:
         return refused
     for name in dict.fromkeys(loan.lender for loan in loans(plan.moves)):
         for said, reason in venues.lenders[name].refusals.items():
             if said in refused.detail:
                 return Refused(reason, f"{name}: {refused.detail}")
+    if any(said in refused.detail for said in (*ALLOWANCE_ERRORS, *ALLOWANCE_WORDS)):
+        return Refused(Reason.APPROVAL_MISSING, refused.detail)
     return refused

@@ -12,7 +12,7 @@ from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, Snapshot
 from keeper.core.units import WAD, Address, Usd, Wei, mul_div_up, usd_text
 from keeper.engine.engine import Engine
-from keeper.engine.lending.for_lenders import by_lender
+from keeper.engine.lending.for_lenders import by_words
 from keeper.engine.lending.for_safes import named, through
 from keeper.engine.lending.permits import permits_for
 from keeper.engine.preflight import SMALL_SHARE, bill_of, cap_of, deadline_at, forbidden, granted, not_payable
@@ -63,7 +63,7 @@ async def try_plan(
     if is_blocked:  # by what it insists on, perhaps: no token of a fork keeps a rescue from the owner
         script = encode(plan, venues, fitting, deadline, insists=False, permits=permits)
         result = await _tried(engine, snapshot, plan, script, simulator)
-    return named(snapshot, carrier.account, by_lender(result, plan, venues)) if isinstance(result, Refused) else result
+    return named(snapshot, carrier.account, by_words(result, plan, venues)) if isinstance(result, Refused) else result
 
 
 async def _tried(
