@@ -7,6 +7,7 @@ import select
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from keeper.cli.common import Exit, fail
 
@@ -19,12 +20,13 @@ class Tty:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "terminal")
 
     async def ask(self, text: str, within_s: float) -> str | None:
         """Show a text and return the line that was typed; None where none was in time."""
         async with self._turn:
             over = threading.Event()
-            asked = asyncio.ensure_future(asyncio.to_thread(_line, text, within_s, over))
+            asked = asyncio.get_running_loop().run_in_executor(self._thread, _line, text, within_s, over)
             try:
                 return await asyncio.shield(asked)
             finally:

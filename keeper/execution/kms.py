@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from keeper.core.units import Address
@@ -13,6 +14,8 @@ from keeper.venues.codec.hashes import keccak
 from keeper.venues.ports import Call
 
 CONNECT_S, READ_S, TRIES = 2, 5, 2
+MOST_AT_ONCE = 8
+"""Signatures of one burst that are asked for side by side."""
 POINT_BYTES = 65
 SECP256K1 = bytes.fromhex("06052b8104000a")
 """The curve's object identifier, as it stands in a public key in DER."""
@@ -26,11 +29,17 @@ class KmsSigner(Elsewhere):
         super().__init__(address)
         self._client = client
         self._key = key
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "kms")
+        """Its own: what hangs elsewhere, a look-up of a name for one, takes none of them."""
+
+    async def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False)
 
     async def _signed(self, call: Call, envelope: Envelope) -> Signed:
         """Return signed bytes with KMS's signature, of low s and the account's own. Raises UnsignedError."""
         digest = keccak(unsigned_bytes(call, envelope))
-        r, s = integers_in(await asyncio.to_thread(self._sign, digest))
+        r, s = integers_in(await asyncio.get_running_loop().run_in_executor(self._threads, self._sign, digest))
         return put_together(call, envelope, self.address, r, s)
 
     def _sign(self, digest: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from keeper.settings import Settings
 from keeper.venues.ports import ReadFailedError
 
 BACKOFF_MOST_S = 30.0
+SOON_S, MOST_SOON_S = 300.0, 3.0
+"""In the first minutes without a node it is asked at least so often: one that comes and goes is met on its way."""
 
 
 @dataclass(slots=True)
@@ -140,9 +143,15 @@ class Arrivals:
         return head
 
     def _pause_s(self, times: int) -> float:
-        """Return how long to wait after so many failures: longer each time, at most about a block."""
+        """Return how long to wait after so many failures: longer each time, at most about a block.
+
+        Never twice the same: a node that goes and comes in a rhythm would be asked whenever it is away.
+        """
         most = min(BACKOFF_MOST_S, max(2.0, self.settings.network.block_time_s))
-        return min(most, self.settings.daemon.poll_s * 2.0 ** min(times, 10))
+        if not self._away.since or time.monotonic() - self._away.since < SOON_S:
+            most = min(most, MOST_SOON_S)
+        spread = 0.5 + random.random() / 2  # noqa: S311 - nothing secret hangs on it
+        return min(most, self.settings.daemon.poll_s * 2.0 ** min(times, 10)) * spread
 
     def _complain_if_stuck(self, head: BlockRef) -> None:
         silent_s = time.monotonic() - self._since

@@ -25,6 +25,7 @@ from keeper.engine.lending import foreign_changes
 from keeper.engine.lending.deeds import outcome_said
 from keeper.engine.lending.notices import loan_notices
 from keeper.execution.outcome import Outcome
+from keeper.observe.signing_voice import SigningVoice
 from keeper.service.connections import said_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
@@ -93,6 +94,9 @@ RAISED: dict[str, Says] = {
     "changed behind our back": elsewhere(Reason.CHANGED_OUTSIDE),
     "a rescue would fail (fire drill)": drilled,
     "the drill itself failed": lambda stage: stage.observer.drill_failed("the node has no state of that block"),
+    "a signer that is asked is slow, or a person is awaited": lambda stage: SigningVoice(stage.observer.voice).unsigned(
+        OWNER, "repay 5,000 USDC", 10
+    ),
     "the keeper stopped signing": lambda stage: stage.observer.sending_stopped(5),
 }
 BESIDE = ("blind: a price is stale or in doubt", "money for fees is low", "every day")

@@ -12,12 +12,12 @@ from proxy import Answer, Request, RpcProxy
 from scenes import Keeper, Scene
 
 pytestmark = [pytest.mark.world, pytest.mark.slow]
-AWAY_S, THERE_S, SLOW_S = 1.5, 1.5, 0.4
+AWAY_S, THERE_S, SLOW_S = 2.0, 4.0, 0.4
 ALARM = '"event": "alarm"'
 
 
 class Flapping:
-    """Away for a while, there for a while; and while it is there slow, and for half of it at a head of long ago."""
+    """Away for a while, there for a while; and while it is there slow, and at first at a head of long ago."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -32,7 +32,7 @@ class Flapping:
             return 0, "", b""  # the connection is cut
         if next(self.count) % 3 == 0:
             time.sleep(SLOW_S)
-        if at < AWAY_S + THERE_S / 2 and self.old and request["method"] == "eth_getBlockByNumber":
+        if at < AWAY_S + THERE_S / 4 and self.old and request["method"] == "eth_getBlockByNumber":
             return 200, "application/json", json.dumps(self.old | {"id": request["id"]}).encode()
         return None
 
@@ -66,12 +66,12 @@ def alarms(keeper: Keeper) -> list[str]:
 def test_a_lone_node_that_flaps_is_few_alarms_and_the_rescue_comes_while_it_does(
     scene: Scene, proxy: RpcProxy, flaps: Flapping
 ) -> None:
-    """Eight spells: at most one alarm that it is away; the price falls in the middle of them, and help comes."""
+    """Five spells: at most one alarm that it is away; the price falls in the middle of them, and help comes."""
     scene.url = proxy.url
     scene.open()
     with scene.running("--live") as keeper:
         keeper.wait_for('"event": "block"')
-        through(scene, keeper, flaps, proxy, 8)
+        through(scene, keeper, flaps, proxy, 5)
         scene.crash()
         until = time.monotonic() + 60
         while scene.health() < 1.59:
@@ -101,7 +101,7 @@ def test_with_another_node_beside_it_nothing_is_missed_and_its_owner_hears_once(
     scene.open()
     with scene.running("--live") as keeper:
         keeper.wait_for('"event": "block"')
-        through(scene, keeper, flaps, proxy, 6)
+        through(scene, keeper, flaps, proxy, 4)
         began = time.monotonic()
         scene.crash()
         keeper.wait_for('"concluded"', 30)
