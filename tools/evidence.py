@@ -25,7 +25,7 @@ from keeper.core.risk.market import Movement, Source, movement
 from keeper.core.risk.series import Bar, of_bars
 from keeper.core.risk.stance import Stance
 from keeper.core.risk.stance import probability as chance
-from tools import evidence_played, evidence_scores
+from tools import evidence_calm, evidence_played, evidence_scores
 
 PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
 HEALTHS = (1.03, 1.05, 1.08, 1.12, 1.17, 1.25, 1.35, 1.5, 2.0)
@@ -152,6 +152,7 @@ def main(words: Sequence[str]) -> None:
     evidence_played.pictures(rows, folder)
     evidence_played.svg(folder / "reliability.svg", reliability(found))
     parts = [page(found), *evidence_scores.tuned_elsewhere(found, list(bars), again), *evidence_played.section(rows)]
+    parts += [*evidence_calm.section(evidence_calm.played(files, bars, state))]
     parts += [*evidence_scores.forecasters(bars), *evidence_scores.time_left(bars)]
     PAGE.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
 

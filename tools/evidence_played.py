@@ -19,7 +19,6 @@ GRID = Grid(
     triggers=tuple(f"{hundredths / 100:.2f}" for hundredths in range(105, 155, 5)),
     targets=("1.3", "1.6", "1.8"),
     probabilities=("0.001", "0.01", "0.05"),
-    goals=("1.6", "1.8"),
     widening=(("1.1", "0.1"), ("1.2", "0.1")),
 )
 NOBODY, ADAPTIVE = "no keeper", ("adaptive", "widening")

@@ -219,7 +219,10 @@ def _note(stage: Stage) -> None:
         )
 
 
-CAN_WAIT = (Reason.HEALTHY, Reason.ALERT_ONLY, Reason.AT_TARGET, Reason.UNMEASURED, Reason.CLOSED, Reason.HISTORY_SHORT)
+CAN_WAIT = (
+    Reason.HEALTHY, Reason.ALERT_ONLY, Reason.AT_TARGET, Reason.TARGET_BEYOND_TRIGGER, Reason.UNMEASURED, Reason.CLOSED,
+    Reason.HISTORY_SHORT,
+)  # fmt: skip
 """Holds that the next block does not change, as long as prices are the same."""
 
 
