@@ -165,9 +165,9 @@ def _known(file: Path, of: str) -> dict[str, Data]:
         if orjson.loads(head) != {"sweep": of}:
             raise BadBacktestError(f"{file} is of another sweep: name another file, or delete it")
         found = [orjson.loads(row) for row in rows if row.endswith(b"}")]
-    except orjson.JSONDecodeError:
+        return {str(row["key"]): row for row in found if row["setting"] and row["survived"] in (True, False)}
+    except (orjson.JSONDecodeError, KeyError, TypeError):
         raise BadBacktestError(f"{file} is no file of a sweep: name another, or delete it") from None
-    return {str(row["key"]): row for row in found}
 
 
 def _kept(file: Path | None, of: str, done: Iterable[Data]) -> Iterator[Data]:

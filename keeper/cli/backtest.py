@@ -13,7 +13,7 @@ from keeper.cli.backtest_document import document_of
 from keeper.cli.backtest_given import Given, Shown
 from keeper.cli.backtest_prices import as_played, price_tables
 from keeper.cli.common import Exit, fail, finish, out
-from keeper.cli.reports import BEGIN, END, differences, read_report
+from keeper.cli.reports import BEGIN, END, added, differences, read_report
 from keeper.cli.show_backtest import page, table
 from keeper.cli.words import as_json_text
 
@@ -39,10 +39,12 @@ def reproduce(file: Path, prices: Sequence[str], shown: Shown) -> None:
             of["bars"] = read["bars"]
     made = _made(document)
     show(document, made, shown)
-    if differing := differences(given.get("report"), made):
+    new = added(given.get("report"), made)
+    if differing := [where for where in differences(given.get("report"), made) if where not in new]:
         fail(Exit.FAILED, f"{file}: recomputed, {len(differing)} figures differ: {', '.join(differing[:5])}")
     if not shown.as_json:
-        out().print(f"Recomputed from {file}: every figure is the same, to the digit.")
+        older = f" It is of an older version, and has not {', '.join(new[:5])}." if new else ""
+        out().print(f"Recomputed from {file}: every figure is the same, to the digit.{older}", soft_wrap=True)
     finish(Exit.FINE)
 
 

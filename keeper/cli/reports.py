@@ -23,6 +23,16 @@ def differences(given: Any, made: Any, where: str = "report") -> list[str]:
     return [] if given == made else [where]
 
 
+def added(given: Any, made: Any, where: str = "report") -> list[str]:
+    """Return which figures a report has not that is made of the same now: it is of an older version."""
+    if isinstance(given, dict) and isinstance(made, dict):
+        new = [f"{where}.{key}" for key in made if key not in given]
+        return [*new, *(d for k in made if k in given for d in added(given[k], made[k], f"{where}.{k}"))]
+    if isinstance(given, list) and isinstance(made, list) and len(given) == len(made):
+        return [d for i, (a, b) in enumerate(zip(given, made, strict=True)) for d in added(a, b, f"{where}[{i}]")]
+    return []
+
+
 def read_report(file: Path, command: str) -> dict[str, Any]:
     """Return a report as it was written, as JSON or in its page."""
     try:

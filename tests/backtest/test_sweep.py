@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import time
 import tracemalloc
 from pathlib import Path
 
+import orjson
 import pytest
 from plays import crash, document, fixed, walk
 
@@ -68,9 +71,11 @@ def test_a_file_of_another_sweep_is_refused(tmp_path: Path) -> None:
     swept(made(), file, 1)
     with pytest.raises(BadBacktestError, match="another sweep"):
         swept(made(Grid(("1.5",), ("1.2",), ("1.4",))), file, 1)
-    file.write_text("no json\n")
-    with pytest.raises(BadBacktestError, match="no file of a sweep"):
-        swept(made(), file, 1)
+    head = file.read_text().splitlines()[0]
+    for text in ("no json\n", f'{head}\n{{"a":1}}\n', f"{head}\n[}}\n", "[1, 2]\n", f'{head}\n{{"key":"0/0"}}\n'):
+        file.write_text(text)
+        with pytest.raises(BadBacktestError, match=r"no file of a sweep|another sweep"):
+            swept(made(), file, 1)
 
 
 @pytest.mark.slow  # plays days
@@ -132,3 +137,22 @@ def test_progress_is_said_for_each_trial_and_what_the_file_has_counts_as_done(tm
     again = list[tuple[int, int]]()
     assert swept(made(grid), file, 1, lambda done, of: again.append((done, of))) == whole
     assert again == [(3, 4), (4, 4)]
+
+
+@pytest.mark.slow  # plays days, and kills a process
+def test_a_sweep_that_is_killed_goes_on_and_comes_to_the_same(tmp_path: Path) -> None:
+    """SIGKILL in the middle, with all cores at work: what was written is kept, the rest is played, nothing twice."""
+    file, whole = tmp_path / "sweep.jsonl", swept(made(), None, 1)
+    context = multiprocessing.get_context("fork")
+    worker = context.Process(target=swept, args=(made(), file, 1))
+    worker.start()
+    until = time.monotonic() + 120
+    while time.monotonic() < until and (not file.exists() or file.read_bytes().count(b"\n") < 5):
+        time.sleep(0.02)
+    worker.kill()
+    worker.join()
+    written = file.read_bytes().count(b"\n")
+    assert written >= 5
+    assert swept(made(), file, 1) == whole
+    keys = [orjson.loads(line)["key"] for line in file.read_bytes().splitlines()[1:] if line.endswith(b"}")]
+    assert len(keys) == len(set(keys)) == 24

@@ -88,6 +88,28 @@ def test_a_page_recomputes_itself_and_a_changed_figure_is_found(prices: Path, tm
 
 
 @pytest.mark.slow  # plays days
+def test_a_report_of_an_older_version_is_recomputed_by_its_own_terms(prices: Path, tmp_path: Path) -> None:
+    """It says nothing of what came later (lenders, borrow limits, time not measured): what it has is the same."""
+    file = tmp_path / "old.json"
+    done = run("--prices", f"WETH={prices}", "--health", "1.3", "--json")
+    old = json.loads(done.stdout)
+    for word in ("lends_usd", "absorbs", "frees_to_limit", "breaker", "exposure"):
+        del old["inputs"]["terms"][word]
+    del old["report"]["digest"]
+    for way in old["report"]["ways"]:
+        del way["unmeasured_s"], way["other_order"]["unmeasured_s"]
+    file.write_text(json.dumps(old))
+    again = run("--reproduce", str(file))
+    assert again.exit_code == 0, again.output
+    assert "to the digit" in again.stdout
+    assert "older version" in again.stdout
+    assert "unmeasured_s" in again.stdout
+    old["report"]["ways"][0]["ended_usd"] = "1.00"
+    file.write_text(json.dumps(old))
+    assert run("--reproduce", str(file)).exit_code == 1
+
+
+@pytest.mark.slow  # plays days
 def test_the_settings_own_rules_are_played(prices: Path, tmp_path: Path) -> None:
     """As they are written, with the owner's safety, against the other ways."""
     settings = tmp_path / "keeper.toml"
