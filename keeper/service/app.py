@@ -20,7 +20,7 @@ from keeper.observe.observer import Observer
 from keeper.observe.signing_voice import SigningVoice
 from keeper.service.connections import caps, nodes
 from keeper.service.journal_file import remembered
-from keeper.service.keys import Prompt, locked, open_keys, report_exposed
+from keeper.service.keys import Prompt, leased, locked, open_keys, report_exposed
 from keeper.service.opened import NodeFees, Opened, RealClock
 from keeper.service.safes_fit import refuse_unfit
 from keeper.service.senders import executor as executor_of
@@ -81,6 +81,9 @@ async def opened(
         engine = _engine(settings, observer, node, reader, journal, is_live=is_live, is_look=is_look)
         parts.push_async_callback(_close_reader, engine)
         engine.parts = parts
+        for address in keys:
+            engine.leases.append(await leased(settings, journal, address))
+            parts.push_async_callback(engine.leases[-1].close)
         if measures or settings.looks_ahead:
             engine.movements = await parts.enter_async_context(measuring(engine, settings, waits=is_look))
         await engine.recall_alarms()

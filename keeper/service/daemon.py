@@ -137,6 +137,7 @@ class Daemon:
 
     async def _reconcile(self) -> None:
         """Settle what is in flight when the node is met; who is slow to sign keeps nobody in the dark."""
+        await self._engine.hold_leases()
         await self.afterwards.reconcile(self.afterwards.patience_s + PATIENCE_S)
 
     def _ends(self) -> None:
@@ -161,6 +162,7 @@ class Daemon:
         results: tuple[Result, ...] = ()
         is_judged = False
         try:
+            await self._engine.hold_leases()
             await hear_of_plans(self._engine)
             if self.afterwards.fell_short:  # maybe since just now
                 await self.afterwards.look_back(PATIENCE_S)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from keeper.core.units import Address
-from keeper.execution.lock import LockDirectoryError, SignerLock
+from keeper.execution.lock import LockDirectoryError, SignerLock, SignerLockedError
 from keeper.execution.signer import KeyUnavailableError, TransactionSigner, find_password, open_keystore
+from keeper.journal import Journal
+from keeper.journal.lease import Lease, LeaseHeldError
 from keeper.journal.private import made_private
 from keeper.observe.observer import Observer
 from keeper.settings import Settings, SettingsError, Signer
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from keeper.execution.prompted import Terminal
 
 Prompt = Callable[[str], str]
+LEASE_S = 2.0
+"""How long a start waits for a lease that may just be given back."""
 
 
 def open_keys(
@@ -101,6 +107,22 @@ def locked(settings: Settings, address: Address) -> SignerLock:
         where = f"{settings.path}: daemon.state_dir" if settings.daemon.state_dir else "KEEPER_STATE_DIR (environment)"
         raise SettingsError([f"{where}: {error}"]) from None
     return lock
+
+
+async def leased(settings: Settings, journal: Journal, address: Address) -> Lease:
+    """Take a signer's lease among keepers that share a database. Raises SignerLockedError, JournalError."""
+    chain_id = settings.network.chain_id
+    lease, until = Lease(journal.store, f"{chain_id}:{address.lower()}"), time.monotonic() + LEASE_S
+    while True:
+        try:
+            await lease.hold()
+        except LeaseHeldError:
+            if time.monotonic() < until:
+                await asyncio.sleep(0.1)  # the server may not have noticed yet that the one before has ended
+                continue
+            await lease.close()
+            raise SignerLockedError(chain_id, address, None, "") from None
+        return lease
 
 
 def report_exposed(settings: Settings, observer: Observer, journal: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from keeper.engine.engine import Engine
 from keeper.execution.executor import Executor
 from keeper.execution.lane import Lane
 from keeper.journal import Journal
+from keeper.journal.lease import Lease
 from keeper.snapshot.reader import Watch
 
 
@@ -25,8 +26,15 @@ class Opened(Engine):
     reader: Watch
     journal: Journal
     senders: dict[Address, Executor[Lane]] = field(default_factory=dict)
+    leases: list[Lease] = field(default_factory=list)
+    """The right to sign for each account, among keepers that share a database."""
     parts: AsyncExitStack = field(default_factory=AsyncExitStack)
     """What ends with it: what is opened later is put upon it."""
+
+    async def hold_leases(self) -> None:
+        """Make sure that nobody else signs for these accounts. Raises JournalError: then nothing is decided."""
+        for lease in self.leases:
+            await lease.hold()
 
 
 class RealClock:
