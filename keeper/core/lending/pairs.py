@@ -9,6 +9,7 @@ from keeper.core.lending.figures import Loan
 from keeper.core.lending.moves import MARKET, Approve, Repay, Spender, Supply, Swap
 from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import Means, PlanTerms, Step, per_transaction, within
+from keeper.core.lending.quotes import Quote
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Bps, Usd, Wad
@@ -90,6 +91,17 @@ def largest_within(pair: Pair, state: Means, terms: PlanTerms, slippage: Bps, *,
     if in_rounds:
         fair = [b for b in fair if _is_fair_to_the_end(pair, state, terms, slippage, b)]
     return max(fair, default=0)
+
+
+def within_two(pair: Pair, state: Means, terms: PlanTerms, slippage: Bps) -> int:
+    """Return the largest quoted amount that two pools give, each within slippage; zero if none."""
+    sell, buy = state.account.of(pair.sell.asset), state.account.of(pair.buy.asset)
+
+    def is_fair(quote: Quote) -> bool:
+        return quote.sold <= lending.sale_cost(sell, buy, quote.bought, slippage)
+
+    sizes = {q.bought for q in terms.quotes.between(sell.asset, buy.asset)}
+    return max((n for n in sizes if terms.quotes.two(sell.asset, buy.asset, n, is_fair)), default=0)
 
 
 def _is_fair_to_the_end(pair: Pair, state: Means, terms: PlanTerms, slippage: Bps, bought: int) -> bool:

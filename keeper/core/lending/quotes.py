@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from keeper.core.lending.moves import Route
@@ -68,13 +69,19 @@ class Quotes:
         return min(large_enough, key=lambda q: q.sold, default=None)
 
     def split(self, sell: Address, buy: Address, bought: int, dearer: int) -> tuple[Quote, Quote] | None:
-        """Return two ways that together cost less than the best one by more than ``dearer`` of what is sold; or None.
+        """Return two ways that together cost less than the best one by more than ``dearer`` of what is sold."""
+        one, best = self.best(sell, buy, bought), self.two(sell, buy, bought)
+        if one is None or best is None:
+            return None
+        return best if best[0].sold + best[1].sold + dearer < one.sold else None
+
+    def two(
+        self, sell: Address, buy: Address, bought: int, is_fair: Callable[[Quote], bool] = lambda _: True
+    ) -> tuple[Quote, Quote] | None:
+        """Return the two fair ways that together cost the least; None where there are none.
 
         The second has an even part of it at the most. Parts that nobody was asked for are scaled down from larger ones.
         """
-        one = self.best(sell, buy, bought)
-        if one is None:
-            return None
         ways, found = dict.fromkeys(q.route for q in self.between(sell, buy)), list[tuple[Quote, Quote]]()
         for share in SHARES[1:]:
             small = bought // share
@@ -84,9 +91,9 @@ class Quotes:
                 for a, (large, _) in costs.items()
                 for b, (_, little) in costs.items()
                 if not _pools(a) & _pools(b) and large is not None and little is not None
+                if is_fair(large) and is_fair(little)
             ]
-        best = min(found, key=lambda two: two[0].sold + two[1].sold, default=None)
-        return best if best is not None and best[0].sold + best[1].sold + dearer < one.sold else None
+        return min(found, key=lambda two: two[0].sold + two[1].sold, default=None)
 
     def _by(self, route: Route, bought: int) -> Quote | None:
         """Return what so much costs by one way; None where it was not asked for as much."""

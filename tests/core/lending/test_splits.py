@@ -82,3 +82,20 @@ def test_a_pool_that_costs_too_much_takes_no_part() -> None:
     """One way, as before."""
     loan = the_loan(ways("1.05", {ONE: units("USDC", 40_000_000), OTHER: units("USDC", 50_000)}))
     assert loan.beside is None
+
+
+def test_what_no_pool_bears_alone_two_bear_together() -> None:
+    """Each is dearer than it may be for all of it, and fair for its part: the target is reached by one call."""
+    for depth in (n * 10**12 for n in range(1, 60)):
+        one, two = ways("1.05", {ONE: depth}), ways("1.05", {ONE: depth, OTHER: depth})
+        if one.is_partial and not two.is_partial:
+            break
+    else:
+        raise AssertionError("no depth at which two bear what one does not")
+    loan = the_loan(two)
+    assert loan.beside is not None
+    assert loan.bought > the_loan(one).bought
+    account = two.intent.assessment.account
+    for part in loan.parts:
+        bound = lending.sale_cost(account.of(WETH), account.of(USDC), part.bought, two.intent.rule.limits.worst)
+        assert part.sold <= bound + 1

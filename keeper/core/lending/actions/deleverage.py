@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.actions.flash import by_loan, dearest_fee
+from keeper.core.lending.actions.flash import by_loan
+from keeper.core.lending.actions.lent import dearest_fee
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed, same_asset_repayments
 from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
 from keeper.core.lending.figures import Loan, Sale

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from keeper.core.actions import Action
 from keeper.core.lending import figures as lending
+from keeper.core.lending.actions.lent import fee_of, lent, several, too_dear
 from keeper.core.lending.actions.rescues import full_repayment, interest_owed
 from keeper.core.lending.actions.sales import bound_of, label_of, sale_wanted
-from keeper.core.lending.figures import Fee, Loan, Sale, no_fee
+from keeper.core.lending.figures import Loan, Sale, no_fee
 from keeper.core.lending.moves import ANOTHER_WAY, MARKET, Approve, Flash, SalePart
 from keeper.core.lending.openings import Opening
-from keeper.core.lending.pairs import Pair, largest_within, sale_pairs
+from keeper.core.lending.pairs import Pair, largest_within, sale_pairs, within_two
 from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     ATOMIC_FLOOR,
@@ -39,7 +40,7 @@ from keeper.core.lending.proposals import (
 from keeper.core.lending.quotes import Quote
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, WAD, Address, Amount, Usd, largest, mul_div_up, ratio_text
+from keeper.core.units import BPS, WAD, Amount, Usd, largest, mul_div_up, ratio_text
 
 LEAST_SAVED = 8
 """Basis points of a sale that two pools must save: for less no second one is brought in, however cheap gas is."""
@@ -66,44 +67,9 @@ def by_loan(
                 if isinstance(plain, Proposal):
                     label = f"{plain.label}, approved before"
                     yield replace(plain, actions=actions, label=label, is_fallback=True)
-        several = _way(pair, _several(pair, terms.offers), intent, state, terms, opening)
-        if isinstance(several, Proposal) and len([s for s in several.steps if isinstance(s.move, Flash)]) > 1:
-            yield replace(several, actions=actions)
-
-
-def _several(pair: Pair, offers: Sequence[LoanOffer]) -> tuple[LoanOffer, ...]:
-    """Return who lends anything of the debt's asset, the cheapest first, then the largest; permits are for one loan."""
-    owed = pair.buy.asset
-    lending_it = [
-        replace(offer, takes_permits=False)
-        for offer in offers
-        if offer.there.get(owed) and not offer.is_dear(owed, offer.there[owed])
-    ]
-    return tuple(sorted(lending_it, key=lambda o: (o.fee(owed, o.there[owed]) * WAD // o.there[owed], -o.there[owed])))
-
-
-def _lent(offers: Sequence[LoanOffer], asset: Address, amount: int) -> Iterator[tuple[LoanOffer, Amount, Amount]]:
-    """Yield what each lends of an amount, in their order, and its fee."""
-    for offer in offers:
-        part = min(amount, offer.there.get(asset, Amount(0)))
-        if part:
-            yield offer, Amount(part), offer.fee(asset, part)
-            amount -= part
-
-
-def fee_of(offers: Sequence[LoanOffer], asset: Address) -> Fee:
-    """Return what loans of an asset cost in all, by how much is lent."""
-    if not any(asset in offer.fees for offer in offers):
-        return no_fee
-    return lambda amount: sum(fee for _, _, fee in _lent(offers, asset, amount))
-
-
-def dearest_fee(offers: Sequence[LoanOffer], asset: Address) -> Fee:
-    """Return the most that a loan of an asset costs at any lender that is not too dear."""
-    asking = [offer for offer in offers if asset in offer.fees]
-    if not asking:
-        return no_fee
-    return lambda amount: max((o.fee(asset, amount) for o in asking if not o.is_dear(asset, amount)), default=0)
+        rows = _way(pair, several(pair, terms.offers), intent, state, terms, opening)
+        if isinstance(rows, Proposal) and len([s for s in rows.steps if isinstance(s.move, Flash)]) > 1:
+            yield replace(rows, actions=actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +110,18 @@ def _way(
 
 
 def _sized(
-    pair: Pair, offers: Sequence[LoanOffer], intent: LendingIntent, state: Means, terms: PlanTerms
+    pair: Pair,
+    offers: Sequence[LoanOffer],
+    intent: LendingIntent,
+    state: Means,
+    terms: PlanTerms,
+    *,
+    by_two: bool = True,
 ) -> _Sized | Rejected:
-    """Return the smallest sufficient sale, or the largest that can be had; or why there is none."""
+    """Return the smallest sufficient sale, or the largest that can be had; or why there is none.
+
+    ``by_two``: it may be more than one pool bears alone.
+    """
     for way in (pair.sell.room.withdraw, pair.buy.room.repay):
         if isinstance(way, Barred):
             return Rejected("", way.reason, way.detail)
@@ -160,6 +135,8 @@ def _sized(
         return Rejected("", Reason.SPEND_LIMIT, "nothing left to spend")
     slippage = bound_of(pair, intent)
     fair = largest_within(pair, state, terms, slippage)
+    by_hands = by_two and len(offers) == 1 and not offers[0].by_wallet  # else what is approved is for one exchange
+    fair = max(fair, within_two(pair, state, terms, slippage) if by_hands else 0)
     room = withdraw_room(pair.sell, intent, state.account)
     limited = replace(state, left_usd=left)
     most = min(fair, there)
@@ -170,17 +147,17 @@ def _sized(
         most = lending.largest_sale(pair.sell, pair.buy, sale.bought, slippage, room, fee)
         sale = sale_wanted(pair, intent, limited, most, fee)
     asked = fee(sale.bought)
-    dear = [offer.lender for offer, part, _ in _lent(offers, owed, sale.bought) if offer.is_dear(owed, part)]
-    if dear:
-        what = f"{', '.join(dear)} asks {asked} for {sale.bought} of {pair.buy.symbol}, in its smallest units"
-        return Rejected("", Reason.LENDER_DEAR, what)
+    if dear := too_dear(offers, owed, sale.bought):
+        return Rejected("", Reason.LENDER_DEAR, f"{dear} of {pair.buy.symbol}, in its smallest units")
     quote = terms.quotes.best(pair.sell.asset, owed, sale.bought + asked)
     if quote is None or not sale.sold:
         why = Reason.POOL_TOO_THIN if not fair else Reason.LIQUIDITY_SHORT if not room else Reason.NOTHING_HELPS
         return Rejected("", why, f"nothing within {slippage} bps of the oracle" if not fair else pair.sell.symbol)
-    if any(offer.by_wallet for offer in offers) or len(offers) > 1:
-        return _Sized(sale, quote, asked)  # what is approved and taken back is for one exchange
-    return _two_ways(pair, _Sized(sale, quote, asked), terms)
+    one = _Sized(sale, quote, asked)
+    found = _two_ways(pair, one, terms) if by_hands else one
+    if by_hands and found.beside is None and quote.sold > sale.sold:  # no pool bears it alone
+        return _sized(pair, offers, intent, state, terms, by_two=False)
+    return found
 
 
 def _two_ways(pair: Pair, one: _Sized, terms: PlanTerms) -> _Sized:
@@ -188,7 +165,10 @@ def _two_ways(pair: Pair, one: _Sized, terms: PlanTerms) -> _Sized:
     sale, quote, due = one.sale, one.quote, one.due
     gas = Usd(mul_div_up(ANOTHER_WAY * terms.fee_per_gas, terms.native_price, WAD))
     dearer = max(pair.sell.amount_down(gas), mul_div_up(quote.sold, LEAST_SAVED, BPS))
-    two = terms.quotes.split(pair.sell.asset, pair.buy.asset, due, dearer)
+    if quote.sold > sale.sold:  # dearer than it may be: by two pools, or not so much
+        two = terms.quotes.two(pair.sell.asset, pair.buy.asset, due, lambda q: q.sold * due <= sale.sold * q.bought)
+    else:
+        two = terms.quotes.split(pair.sell.asset, pair.buy.asset, due, dearer)
     if two is None:
         return one
     large, little = two
@@ -241,7 +221,7 @@ def _loans(pair: Pair, offers: Sequence[LoanOffer], found: _Sized, state: Means)
     Each repays, takes out and sells its own part, at the worst price that the whole may have.
     """
     sale, left = found.sale, found.sale
-    for offer, bought, fee in _lent(offers, pair.buy.asset, sale.bought):
+    for offer, bought, fee in lent(offers, pair.buy.asset, sale.bought):
         sold = left.sold if bought == left.bought else min(left.sold, mul_div_up(sale.sold, bought + fee, found.due))
         route, beside = found.quote.route, found.beside
         loan = Flash(offer.lender, route, Amount(sold), bought, offer.takes_permits, beside, fee=fee)
