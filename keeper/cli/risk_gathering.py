@@ -170,4 +170,5 @@ def _would_do(of: WouldDo) -> dict[str, Any]:
         "health_factor": str(of.health),
         "is_partial": of.is_partial,
         "is_safe": of.is_safe,
+        "delta_usd": {symbol: str(value) for symbol, value in of.delta.items()},
     }

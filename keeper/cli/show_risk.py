@@ -201,7 +201,7 @@ def _sections(inputs: Data, of: Data, plans: Data) -> Iterator[str]:
     yield from _paths_of_prices(inputs, of)
     yield from _stress(of["stress"], plans)
     yield from (f"<p>{escape(line)}</p>" for line in (*_with_puts(of), *_compared(of)))
-    yield from _greeks(of)
+    yield from _greeks(of, plans)
 
 
 def _stress(found: Sequence[Data], plans: Data) -> Iterator[str]:
@@ -243,7 +243,7 @@ def _paths_of_prices(inputs: Data, of: Data) -> Iterator[str]:
         )
 
 
-def _greeks(of: Data) -> Iterator[str]:
+def _greeks(of: Data, plans: Data) -> Iterator[str]:
     s = of["sensitivity"]
     rows = [(f"delta of {symbol}", usd_text(int(value))) for symbol, value in s["delta_usd"].items()]
     rows.append(("carry a day", usd_text(int(s["carry_a_day_usd"]))))
@@ -255,6 +255,8 @@ def _greeks(of: Data) -> Iterator[str]:
     ):
         if key in s:
             rows.append((words, f"{s[key] * 100:.4f} %"))
+    if (moved := s.get("delta_by_liquidation_per_fall_of_1_percent_usd")) is not None:
+        rows.append(("gamma: delta that liquidation is expected to take, per fall of 1 %", _signed_usd(moved)))
     sold = [h for h in of["holdings"] if h.get("worth")]
     rows += [(f"{h['symbol']} sold within an hour through the pools", _usd(h["worth"]["brings_usd"])) for h in sold]
     if of["put"]:
@@ -262,6 +264,24 @@ def _greeks(of: Data) -> Iterator[str]:
             (f"a put from the liquidation level, {duration(of['put']['horizon_s'])}", _usd(of["put"]["cost_usd"]))
         )
     yield _html_table(("sensitivity", ""), rows)
+    if moves := list(_deltas(of, plans)):
+        yield _html_table(("gamma: delta after", "if nothing is done", "after the rules"), moves)
+
+
+def _deltas(of: Data, plans: Data) -> Iterator[tuple[str, str, str]]:
+    """Yield how delta moves as prices do, and as the rules' own sales move it."""
+    for x in of["stress"]:
+        plan = plans.get(x["shock"]) or {}
+        if x.get("delta_usd") and x["shock"] in MOVES_ALONE:
+            yield x["shock"], _sides(x["delta_usd"]), _sides(plan["delta_usd"]) if plan.get("delta_usd") else "the same"
+
+
+def _sides(delta: Data) -> str:
+    return ", ".join(f"{symbol} {_signed_usd(value)}" for symbol, value in delta.items())
+
+
+MOVES_ALONE = tuple(f"everything but dollars {move} %" for move in ("−20", "−40", "−60", "+20", "+40"))
+"""The shocks that move prices alone."""
 
 
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -23,7 +23,7 @@ from keeper.core.perp.kind import PERP
 from keeper.core.perp.moves import AddMargin, TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import PerpPosition
-from keeper.core.risk.met import Met, met
+from keeper.core.risk.met import Met, delta_of_loan, delta_of_perp, met
 from keeper.core.risk.perp_shocks import PerpShocked
 from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.shocks import Shocked
@@ -49,7 +49,9 @@ class WouldDo:
     is_partial: bool
     is_safe: bool
     """Whether nothing may liquidate it then."""
-    made: Plan | PerpPlan | None = None
+    delta: Mapping[str, int]
+    """By symbol what the owner is exposed to afterwards, dollars: gamma is how that differs from doing nothing."""
+    made: Plan | PerpPlan
 
 
 async def what_if(engine: Engine, snapshot: Snapshot, shock: Met) -> WouldDo | Hold:
@@ -71,7 +73,8 @@ async def _of_loan(engine: Engine, snapshot: Snapshot, shock: Shocked) -> WouldD
             best = found[0]
             health = best.projected.health_factor
             rule, cost = intent.rule.name, best.cost.total
-            return WouldDo(rule, best.label, cost, health, best.is_partial, health >= WAD, best)
+            delta = delta_of_loan(best.leaves.holdings) if best.leaves is not None else {}
+            return WouldDo(rule, best.label, cost, health, best.is_partial, health >= WAD, delta, best)
         holds = (*holds, found)
     return asked_for((*decided.holds, *holds))
 
@@ -88,7 +91,8 @@ async def _of_perp(engine: Engine, snapshot: Snapshot, shock: PerpShocked) -> Wo
         if not isinstance(found, Hold):
             best = found[0]
             ratio, is_safe = perps.margin_ratio(best.projected), not perps.is_liquidatable(best.projected)
-            return WouldDo(intent.rule.name, best.label, best.cost.total, ratio, best.is_partial, is_safe, best)
+            rule, cost, delta = intent.rule.name, best.cost.total, delta_of_perp(best.projected)
+            return WouldDo(rule, best.label, cost, ratio, best.is_partial, is_safe, delta, best)
         holds = (*holds, found)
     return asked_for((*decided.holds, *holds))
 
@@ -104,7 +108,7 @@ async def all_what_if(
     for x in sorted((met(p, shock) for p in of), key=_nearness):
         found[x.then.name] = done = await what_if(engine, replace(snapshot, wallets=wallets), x)
         signer = engine.reader.positions[x.then.name].spender
-        if isinstance(done, WouldDo) and done.made is not None:
+        if isinstance(done, WouldDo):
             wallets[signer] = _without(wallets[signer], signer, done.made)
     return found
 

@@ -17,6 +17,7 @@ from keeper.core.perp.position import PerpPosition
 from keeper.core.perp.rules import PerpRule
 from keeper.core.reasons import Reason
 from keeper.core.risk import perp_shocks
+from keeper.core.risk.met import delta
 from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.shocks import Shocked, shocks
 from keeper.core.snapshot import LendingPosition, Wallet
@@ -80,6 +81,19 @@ async def test_a_shock_too_large_is_not_talked_away() -> None:
     assert isinstance(found, Hold) or found.is_partial
 
 
+async def test_a_rules_own_sales_move_the_delta() -> None:
+    """Gamma: 20 % down a sale leaves less ether than doing nothing would; a payment leaves it as it is."""
+    selling = rule(below="1.40", actions=(ACTIONS["deleverage"],))
+    sold, _, _ = await after("dollars −20 %", EMPTY, selling)
+    paid, _, _ = await after("dollars −20 %", holding_dollars(), rule(below="1.40", actions=(ACTIONS["repay"],)))
+    left = delta(shock(FAR, "dollars −20 %"))
+    assert isinstance(sold, WouldDo)
+    assert isinstance(paid, WouldDo)
+    assert left == {"WETH": 10 * 1_600 * 10**8}
+    assert paid.delta == left
+    assert 0 < sold.delta["WETH"] < left["WETH"]
+
+
 async def test_rates_gas_and_pools_are_shocks_of_their_own() -> None:
     """A week at 100 % a year makes a near loan fire; dear gas costs more, and is in the plan's own cost."""
     grown, _, _ = await after("borrow rates", holding_dollars(), rule(below="1.69", to="1.90"))
@@ -112,6 +126,7 @@ async def test_a_short_that_a_rise_would_take_has_its_plan() -> None:
     assert isinstance(found, WouldDo), found
     assert found.is_safe
     assert not found.is_partial
+    assert found.delta["ETH"] < 0
     assert paper.rehearsed == []
     assert engine.journal.rows == []  # type: ignore[attr-defined]
     assert engine.perps.trails == {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from keeper.core.decide import Hold, Safety
 from keeper.core.lending import figures as lending
 from keeper.core.lending.actions.leave import left
 from keeper.core.lending.combining import combinations, sorted_ways, ways
+from keeper.core.lending.figures import Loan
 from keeper.core.lending.metrics import EXITED, LendingTarget, meets
 from keeper.core.lending.moves import Approve, Flash, Move, Spender, one_by_one, weight
 from keeper.core.lending.position import Holding
@@ -66,6 +67,8 @@ class Plan:
     postcondition: Postcondition
     is_partial: bool
     rejected: tuple[Rejected, ...]
+    leaves: Loan | None = field(default=None, compare=False, repr=False)
+    """The account as it is thought to be afterwards."""
 
     @property
     def spend(self) -> Usd:
@@ -137,6 +140,7 @@ def _as_plan(chosen: Proposal, intent: LendingIntent, allowances: Allowances, re
         postcondition=Postcondition(target, Wad(least), intent.assessment.position),
         is_partial=not chosen.is_sufficient,
         rejected=rejected,
+        leaves=chosen.after.account,
     )
 
 

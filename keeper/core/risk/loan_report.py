@@ -14,6 +14,7 @@ from keeper.core.prices import Doubt
 from keeper.core.risk.facing import of_loan
 from keeper.core.risk.market import Market
 from keeper.core.risk.measured import Measured, figures, put_of
+from keeper.core.risk.met import delta
 from keeper.core.risk.monte_carlo import Reached
 from keeper.core.risk.normal import quantile
 from keeper.core.risk.said import Document, money, rounded, said
@@ -149,6 +150,7 @@ def shocked(x: Shocked) -> Document:
         "is_liquidated": x.after.is_liquidated,
         "lost_usd": str(x.after.lost),
         "taken_usd": str(x.after.seized),
+        "delta_usd": {symbol: str(value) for symbol, value in delta(x).items()},
     }
 
 

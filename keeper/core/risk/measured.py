@@ -45,6 +45,11 @@ class Measured:
     """Dollars that interest or funding brings in a day; below zero where it costs."""
 
     @property
+    def closed(self) -> int:
+        """What of its exposure is gone once it was liquidated, dollars: what is sold, or a perpetual's whole size."""
+        return self.sold or sum(abs(value) for value in self.own.values())
+
+    @property
     def has_begun(self) -> bool:
         """Whether liquidation is possible now."""
         return isinstance(self.stance, Stance) and self.stance.distance <= 0
@@ -129,6 +134,7 @@ def sensitivity(of: Measured, horizon_s: int) -> Document:
         "probability_per_volatility_point": rounded(known["wider"] - here),
         "probability_per_fall_of_1_percent": rounded(known["lower"] - here),
         "probability_gamma": rounded(known["lower"] - 2 * here + known["higher"]),
+        "delta_by_liquidation_per_fall_of_1_percent_usd": str(-round(of.closed * (known["lower"] - here))),
         "probability_theta_a_day": rounded(known["longer"] - here),
         "stake_per_volatility_point_usd": str(round(of.taken * (known["wider"] - here))),
     }

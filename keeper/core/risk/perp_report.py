@@ -12,6 +12,7 @@ from keeper.core.prices import Doubt
 from keeper.core.risk.facing import of_perp
 from keeper.core.risk.market import Market
 from keeper.core.risk.measured import Measured, figures
+from keeper.core.risk.met import delta
 from keeper.core.risk.monte_carlo import Reached
 from keeper.core.risk.perp_shocks import PerpShocked, shocks
 from keeper.core.risk.said import Document, said
@@ -75,6 +76,7 @@ def shocked(x: PerpShocked) -> Document:
         "is_liquidated": x.is_liquidated,
         "lost_usd": str(max(0, min(x.change, _usd(x.before, max(0, perps.equity(x.before)))))),
         "taken_usd": str(x.taken),
+        "delta_usd": {symbol: str(value) for symbol, value in delta(x).items()},
     }
 
 

@@ -59,7 +59,8 @@ def mixed() -> dict[str, Any]:
         "usd": Source(waves("1", 0.0003), DAY, "a test"),
     }
     drivers = {at("WETH"): "eth", at("WBTC"): "btc", at("USDC"): "usd", at("DAI"): "usd"}
-    return document_of(BLOCK, loans, sources, drivers, (DAY, 7 * DAY), 2_000, 1, perps=[of_ether(short("9", margin="4000"))])
+    perps = [of_ether(short("9", margin="4000"))]
+    return document_of(BLOCK, loans, sources, drivers, (DAY, 7 * DAY), 2_000, 1, perps=perps)
 
 
 @pytest.mark.parametrize("document", [inputs, mixed])
