@@ -106,10 +106,28 @@ def _verdict(rows: Rows, whole: Sequence[Mark]) -> Iterator[str]:
         "what the pool is ahead of the oracle in that minute, and moves the pool by its square: what begins early and goes "
         "to 1.6 costs least here, and a threshold that is always high does that in a crash, whatever it rests on. Rules on "
         "the probability often sell in the middle of a fall, once volatility has been measured anew. Where their goal is "
-        "near they sell often, and pay gas; where it is far they sell much at once. What a high threshold costs in months "
-        "without a crash (sales that nobody needed) is not measured here: there are no such files. One thing is modelled "
-        "too kindly for all settings alike: the rounds of one rescue each meet a pool that is whole again.\n"
+        "near they sell often, and pay gas; where it is far they sell much at once. What a high threshold costs while "
+        "nothing happens is below, in weeks without a crash. One thing is modelled too kindly for all settings alike: the "
+        "rounds of one rescue each meet a pool that is whole again.\n"
     )
+    yield from _by_goal(fixed, adaptive)
+
+
+def _by_goal(fixed: Sequence[Mark], adaptive: Sequence[Mark]) -> Iterator[str]:
+    """Yield both kinds goal by goal: how far a rescue goes says more of its cost than what fires it."""
+    yield "Goal by goal, for how far a rescue goes says more of its cost than what fires it:\n"
+    yield "| goal | cheapest fixed | keeping | dearest fixed | keeping | cheapest adaptive | keeping |"
+    yield "|---|---|---|---|---|---|---|"
+    for goal in GRID.targets:
+        found = [m for m in fixed if m.setting.endswith(f":{goal}")]
+        ours = [m for m in adaptive if m.setting.endswith(f":{goal}")]
+        least, most = (pick(found, key=lambda m: m.kept_usd) for pick in (min, max))
+        cells = [f"`{m.setting}` | ${m.kept_usd:,.0f}" for m in (least, most)]
+        cells += [f"`{m.setting}` | ${m.kept_usd:,.0f}" for m in sorted(ours, key=lambda m: m.kept_usd)[:1]] or [
+            "– | –"
+        ]
+        yield f"| {goal} | {' | '.join(cells)} |"
+    yield ""
 
 
 def _mean(rows: Rows, setting: str, key: str) -> float:

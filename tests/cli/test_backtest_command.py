@@ -88,6 +88,17 @@ def test_a_page_recomputes_itself_and_a_changed_figure_is_found(prices: Path, tm
 
 
 @pytest.mark.slow  # plays days
+def test_a_lender_is_used_where_the_line_names_one(prices: Path) -> None:
+    """Near liquidation the planner takes the loan by itself, as it does on a chain that has a lender."""
+    words = ("--prices", str(prices), "--health", "1.3", "--fixed", "1.06:1.60", "--json")
+    ways = [json.loads(run(*words, *more).stdout)["report"]["ways"] for more in ((), ("--lender", "10000000"))]
+    without, lent = (next(w for w in of if w["name"] == "fixed thresholds") for of in ways)
+    assert not any("loan of the same transaction" in deed["what"] for deed in without["deeds"])
+    assert any("loan of the same transaction" in deed["what"] for deed in lent["deeds"])
+    assert lent["survived"]
+
+
+@pytest.mark.slow  # plays days
 def test_a_report_of_an_older_version_is_recomputed_by_its_own_terms(prices: Path, tmp_path: Path) -> None:
     """It says nothing of what came later (lenders, borrow limits, time not measured): what it has is the same."""
     file = tmp_path / "old.json"

@@ -43,8 +43,11 @@ class MorphoScene:
         scene.rules = POSITION.format(id=self.id, owner=scene.owner) + self.rules
         scene.write()
         file = scene.folder / "network.toml"
-        at = "".join(f'{key} = "{self.bundler[key]}"\n' for key in ("bundler", "general_adapter", "lender"))
-        file.write_text(file.read_text() + self.morpho.table() + self.table + f"\n[bundler3]\n{at}" + self.more)
+        at = "".join(
+            f'{key} = "{self.bundler[key]}"\n' for key in ("bundler", "general_adapter", "lender") if self.bundler
+        )
+        lends = f"\n[bundler3]\n{at}" if at else ""
+        file.write_text(file.read_text() + self.morpho.table() + self.table + lends + self.more)
         text = scene.config.read_text()
         begin, end = text.index("[[positions]]"), text.index('[[positions]]\nname = "lent"')
         text = text[:begin] + text[end:]

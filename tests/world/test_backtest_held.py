@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from morpho_scene import MorphoScene
 from scenes import DOLLAR, ETHER, Scene
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "backtest"))
@@ -19,6 +20,7 @@ from keeper.backtest.course import Inside
 from keeper.backtest.document import understood
 from keeper.backtest.report import Played, ground_of, play_on
 from keeper.observe.voice import silence
+from sandbox.morpho.desk import MorphoDesk
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(400)]
 
@@ -43,15 +45,17 @@ max_slippage_bps = 100
 """
 
 
-def on_paper(prices: Sequence[int], *rules: dict[str, Any]) -> Played:
+def on_paper(
+    prices: Sequence[int], *rules: dict[str, Any], debt: int = DEBT, threshold: str = "0.83", ltv: str = "0.805"
+) -> Played:
     """The same hours on paper, as the sandbox has them: each a step of oracle and pools."""
     before = [[BEGIN + h * 3600, *(4 * [prices[0] * 10**8])] for h in range(24)]
     rows = before + [[BEGIN + (24 + h) * 3600, *(4 * [p * 10**8])] for h, p in enumerate(prices)]
     made = document(
         rows, [way(*rules)], warm_up_s=23 * 3600, base_fee_gwei="0.1", in_one=False, lag_blocks=0,
-        account={"collateral": {"WETH": "10"}, "debt": {"USDC": str(DEBT)}, "health": None},
+        account={"collateral": {"WETH": "10"}, "debt": {"USDC": str(debt)}, "health": None},
     )  # fmt: skip
-    made["assets"]["WETH"]["ltv"] = "0.805"
+    made["assets"]["WETH"] |= {"ltv": ltv, "threshold": threshold}
     silence()
     read = understood(made)
     return play_on(read, ground_of(read, Inside.LOW_FIRST), 0)
@@ -94,6 +98,40 @@ def test_the_same_window_gives_the_same_actions_and_nearly_the_same_end(
     collateral, debt = balances(of)
     assert collateral == pytest.approx(scene.world.supplied("WETH", scene.owner), rel=TOLERANCE)
     assert debt == pytest.approx(scene.world.debt("USDC", scene.owner), rel=TOLERANCE)
+
+
+MORPHO_DEBT, LLTV = 13_100, "0.86"
+MORPHO_RULE = RULE.replace("eth-loop", "lent")
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_the_same_window_on_morpho_blue(scene: Scene, monkeypatch: pytest.MonkeyPatch, window: tuple[int, ...]) -> None:
+    """Another real contract, with its own oracle and its own limit: the same hours, actions and nearly the end."""
+    monkeypatch.setattr(play, "PACE_BLOCKS", 0)
+    morpho = MorphoDesk(scene.world)
+    id_ = morpho.create("WETH", "USDC")
+    morpho.open(id_, scene.owner, 10 * ETHER, MORPHO_DEBT * DOLLAR)
+    kept = MorphoScene(scene, morpho, id_, MORPHO_RULE, {})
+    acted, healths = list[int](), list[float]()
+    for hour, price in enumerate(window):
+        scene.crash(str(price))
+        healths.append(float(kept.health()))
+        row = kept.once("--live")
+        if row["outcome"] is not None:
+            assert row["outcome"]["kind"] == "restored", row["outcome"]
+            assert row["plan"]["label"] == "sell WETH to repay USDC"
+            acted.append(hour)
+    rule = fixed("1.25", "1.60", actions=["deleverage"], limits={"max_slippage_bps": 100})
+    of = on_paper(window, rule, debt=MORPHO_DEBT, threshold=LLTV, ltv=LLTV)
+    ours = list(of.life.deeds)
+    assert [deed.what for deed in ours] == ["sell WETH to repay USDC"] * len(acted)
+    assert [round((deed.at - BEGIN) / 3600 - 24) for deed in ours] == acted
+    assert len(acted) >= 2, "the window asks for more than one rescue"
+    for deed, hour in zip(ours, acted, strict=True):
+        assert deed.health / 1e18 == pytest.approx(healths[hour], rel=1e-3)
+    collateral, debt = balances(of)
+    assert collateral == pytest.approx(morpho.position(id_, scene.owner)[2], rel=TOLERANCE)
+    assert debt == pytest.approx(morpho.debt(id_, scene.owner), rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("price", [1370, 1300], ids=["half", "all"])
