@@ -477,8 +477,8 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/chain/accounts.py",
-        'succeeded=quantity(found["status"], 1) == 1,',
-        'succeeded=quantity(found["status"], 1) != 1,',
+        'is_done, refused = quantity(found["status"], 1) == 1,',
+        'is_done, refused = quantity(found["status"], 1) != 1,',
         "tests/chain/test_answers_believed.py",
     ),
     # keeper/venues/codec/quantities.py

@@ -24,6 +24,8 @@ BPS = 10_000
 USD = 10**8
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 UINT256_MAX = 2**256 - 1
+NATIVE = Address("0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE")
+"""The chain's own currency, where it stands beside tokens: it is paid by value, and nothing approves it."""
 INFINITE = Wad(UINT256_MAX)
 """The health factor of an account without debt, as the protocol reports it."""
 

@@ -110,7 +110,7 @@ class BringsBack:
                 decision_id,
                 BRINGING_BACK + sent + i,
                 0,
-                gas_limit(GAS[type(move)]) + carrier.more_gas,
+                max(gas_limit(GAS[type(move)]), call.least_gas) + carrier.more_gas,
                 use=use,
             )
             for i, (call, move, use) in enumerate(zip(calls, moves, uses, strict=True))

@@ -12,7 +12,7 @@ from keeper.core.lending.moves import MARKET, Approve, Flash, MarketMove, Move, 
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
-from keeper.core.units import Address, Amount, Usd
+from keeper.core.units import NATIVE, Address, Amount, Usd
 from keeper.execution.carriers import Carrier, Use
 from keeper.execution.insisting import insist, insisted_on
 from keeper.execution.permit_signer import NoPermitError, PermitSigner
@@ -145,7 +145,7 @@ def allow_list(venues: Venues, assets: Collection[Address], carrier: Carrier) ->
     agency = venues.market.agency
     if agency is not None and (agents := tuple(venues.agents().values())):
         found[agency.at] = agency.decoder(agents)
-    for asset in assets:
+    for asset in (a for a in assets if a != NATIVE):
         found |= token_decoders([asset], venues.spenders(asset), lent_by)
     return found
 

@@ -13,7 +13,19 @@ from typing import assert_never
 from keeper.core.grounds import Grounds, Held
 from keeper.core.reasons import Reason
 from keeper.core.rules import Limits
-from keeper.core.units import BPS, UINT256_MAX, Address, Bps, Usd, Wei, mul_div_down, mul_div_up, usd_text, wei_text
+from keeper.core.units import (
+    BPS,
+    NATIVE,
+    UINT256_MAX,
+    Address,
+    Bps,
+    Usd,
+    Wei,
+    mul_div_down,
+    mul_div_up,
+    usd_text,
+    wei_text,
+)
 from keeper.execution.bundles import summed
 from keeper.execution.spends import Outlay
 from keeper.venues.effects import (
@@ -161,6 +173,7 @@ def _leaves(call: Call, allowed: Allowed, depth: int) -> Iterator[tuple[Call, tu
     nested = [effect.call for effect in effects if isinstance(effect, Nested)]
     own = tuple(effect for effect in effects if not isinstance(effect, Nested))
     carried = sum(effect.amount for effect in own if isinstance(effect, Carries))
+    carried += sum(effect.amount or 0 for effect in own if isinstance(effect, Pays) and effect.asset == NATIVE)
     if call.value != carried:
         what = f"carries {wei_text(call.value)} of native currency, for {wei_text(carried)} that it uses"
         raise PolicyError(Reason.POLICY_FORBIDS, f"{call.purpose}: {what}")

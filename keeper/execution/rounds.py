@@ -73,7 +73,8 @@ def outgoing(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant)
     carrier = script.carrier
     if carrier.is_atomic:
         (used,), (call,) = rehearsed.gas_used, script.sent
-        limit = gas_limit(used) + carrier.more_gas
+        least = max(call.least_gas, sum(planned.call.least_gas for planned in script.calls))
+        limit = max(gas_limit(used), least) + carrier.more_gas
         yield [Outgoing(call, warrant.decision_id, 0, plan.spend, limit, carrier.delegate, script.uses[0])]
         return
     slippage = plan.intent.rule.limits.max_slippage
@@ -84,7 +85,7 @@ def outgoing(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant)
                 warrant.decision_id,
                 i,
                 script.calls[i].step.spend,
-                gas_limit(rehearsed.gas_used[i]) + carrier.more_gas,
+                max(gas_limit(rehearsed.gas_used[i]), script.sent[i].least_gas) + carrier.more_gas,
                 use=script.uses[i],
             )
             for i in burst

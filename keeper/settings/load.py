@@ -348,4 +348,5 @@ def _network(file: schema.NetworkFile) -> Network:
             for symbol, a in safety.assets.items()
         },
         ens_registry=file.ens_registry,
+        native_kept=None if file.native_kept is None else Wei(scaled(file.native_kept, WAD)),
     )

@@ -81,6 +81,8 @@ class Network:
     twap_window_s: int
     assets: dict[str, AssetSafety]
     ens_registry: Address | None = None
+    native_kept: Wei | None = None
+    """Of a wallet's native currency what always stays for gas; None: none of it is paid into a market."""
     """Where names are looked up; None where the chain has no ENS."""
     multi_send: Address | None = None
     """``MultiSendCallOnly``: through it a Safe makes several calls at once."""

@@ -87,6 +87,7 @@ class NetworkFile(Table):
     batch_account: AddressField | None = None
     multi_send_call_only: AddressField | None = None
     ens_registry: AddressField | None = None
+    native_kept: Number | None = None
     price_safety: PriceSafetyTable = PriceSafetyTable()
 
     @model_validator(mode="after")

@@ -89,7 +89,8 @@ class Page:
         spenders = dict.fromkeys([*(p.spender for p in positions), *signers, *wallets])
         payers = {p.spender: p.sender for p in positions}
         self._wallets = {
-            s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3, payers.get(s))) for s in spenders
+            s: sheet.add(erc20.wallet_probe(s, everything, network.multicall3, payers.get(s), network.native_kept))
+            for s in spenders
         }
         self._safes = {safe.address: sheet.add(state_probe(safe)) for safe in safes_of(network, positions)}
         self._savings = {s: self._saved(sheet, s) for s in spenders}

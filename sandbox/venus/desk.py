@@ -23,6 +23,7 @@ BLOCKS = 10_512_000
 BASE, SLOPE, JUMP, KINK = 2 * 10**16, 10**17, WAD, 8 * 10**17
 CLOSE, INCENTIVE, RESERVED = 5 * 10**17, 11 * 10**17, 10**17
 DEPTH_USD = 10_000_000
+NATIVE = "native"
 Factors = tuple[str, str]
 """What may be borrowed against it, and what liquidates."""
 
@@ -48,6 +49,14 @@ class VenusDesk:
             depth = int(Decimal(DEPTH_USD) / world.price(symbol) * 10 ** world.addresses["decimals"][symbol])
             self.supply(world.role("lp"), symbol, depth)
 
+    def list_native(self, factor: str, threshold: str, price_of: str = "WETH") -> Contract:
+        """The market of the chain's own currency, paid in and repaid by value; its price is that of what wraps it."""
+        parts = (self.comptroller.address, self.rates.address, 2 * 10**26, "vETH", "vETH", 8, self.admin)
+        token = self.tokens[NATIVE] = self._deploy("VBNB", *parts)
+        self._support(token, self.world.addresses["sources"][price_of], 18, factor, threshold)
+        self.supply(self.world.role("lp"), NATIVE, 5_000 * WAD)
+        return token
+
     def open(self, owner: str, collateral: dict[str, int], debt: dict[str, int] | None = None) -> None:
         """Supply, enter and borrow, all real calls of the owner; what was borrowed leaves the wallet."""
         for symbol, amount in collateral.items():
@@ -57,10 +66,14 @@ class VenusDesk:
             self._sure(self.comptroller.functions.enterMarkets(entered), owner)
             for symbol, amount in (debt or {}).items():
                 self._sure(self.tokens[symbol].functions.borrow(amount), owner)
+                if symbol == NATIVE:
+                    continue
                 away = self.world.token(symbol).functions.transfer(self.world.role("lp"), amount)
                 self.world.chain.send(away, owner)
 
     def supply(self, who: str, symbol: str, amount: int) -> TxReceipt:
+        if symbol == NATIVE:
+            return self._by_value(self.tokens[symbol].functions.mint(), who, amount)
         self._have(symbol, who, amount)
         with self.world.acting_as(who):
             return self._sure(self.tokens[symbol].functions.mint(amount), who)
@@ -139,11 +152,16 @@ class VenusDesk:
         return eth.contract(address=unitroller.address, abi=abi)
 
     def _list(self, symbol: str, factor: str, threshold: str) -> Contract:
-        decimals, f = self.world.addresses["decimals"][symbol], self.comptroller.functions
+        decimals = self.world.addresses["decimals"][symbol]
         asset, name, first = self.world.addresses["tokens"][symbol], f"v{symbol}", 2 * 10 ** (decimals + 8)
         parts = (asset, self.comptroller.address, self.rates.address, first, name, name, 8, self.admin)
         token = self._deploy("VBep20Immutable", *parts)
-        self._send(self.prices.functions.set(token.address, self.world.addresses["sources"][symbol], decimals))
+        self._support(token, self.world.addresses["sources"][symbol], decimals, factor, threshold)
+        return token
+
+    def _support(self, token: Contract, source: str, decimals: int, factor: str, threshold: str) -> None:
+        f = self.comptroller.functions
+        self._send(self.prices.functions.set(token.address, source, decimals))
         self._send(token.functions.setAccessControlManager(self.access))
         self._send(token.functions._setReserveFactor(RESERVED))
         self._send(token.functions.setReduceReservesBlockDelta(2**128))  # else accruing sends reserves to nobody
@@ -154,7 +172,17 @@ class VenusDesk:
         shares = (int(Decimal(x) * WAD) for x in (factor, threshold))
         self._send(f["setCollateralFactor(address,uint256,uint256)"](token.address, *shares))
         self._send(f["setLiquidationIncentive(address,uint256)"](token.address, INCENTIVE))
-        return token
+
+    def _by_value(self, call: Any, who: str, amount: int) -> TxReceipt:
+        """A call that pays the chain's own currency."""
+        at = Web3.to_checksum_address(who)
+        self.world.rpc("anvil_setBalance", at, hex(self.world.w3.eth.get_balance(at) + amount))
+        with self.world.acting_as(who):
+            sent = call.transact({"from": at, "value": amount, "gas": 3_000_000})
+        receipt = self.world.chain.wait(sent.to_0x_hex(), "paying by value")
+        assert receipt["status"] == 1, receipt
+        assert not self.failures(receipt)
+        return receipt
 
     def _sure(self, call: Any, who: str) -> TxReceipt:
         receipt = self.world.chain.send(call, who, GAS)

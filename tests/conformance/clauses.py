@@ -63,6 +63,9 @@ SEEN_IN = {
         "test_compound_v3", "test_it_is_sold_out_of_danger_above_the_borrow_limit", call_by_call=False
     ),
     "compound_v2": OnChain("test_compound_v2", "test_it_is_sold_out_of_danger_in_rounds", call_by_call=False),
+    "compound_v2 by value": OnChain(
+        "test_compound_v2", "test_a_debt_in_the_own_currency_is_repaid_by_value", call_by_call=False
+    ),
     "toy_bank": OnChain("test_toy_bank", "test_it_is_sold_out_of_danger", call_by_call=False),
     "bundler3": OnChain("test_flash", "test_one_transaction_restores_a_position_at_any_health", call_by_call=False),
     "bundler3 by an agent": OnChain(

@@ -17,7 +17,7 @@ from morpho_builders import a_position as a_loan
 from perp_builders import a_leg, a_position, resting
 from test_gmx_v2_orders import TERMS
 from toy_bank.subject import made_of, market_of
-from venus_builders import V_DOLLAR, V_ETHER
+from venus_builders import V_DOLLAR, V_ETHER, V_OWN
 from venus_builders import a_market as a_comptroller
 from venus_builders import a_position as a_v2_loan
 
@@ -48,7 +48,7 @@ from keeper.core.perp.moves import (
     UpdateOrder,
 )
 from keeper.core.perp.position import OrderKind, PerpPosition
-from keeper.core.units import UINT256_MAX, WAD, Address, Amount, Wei
+from keeper.core.units import NATIVE, UINT256_MAX, WAD, Address, Amount, Wei
 from keeper.execution.carriers import Plain
 from keeper.execution.through_safe import ThroughSafe
 from keeper.venues.aave_v3.market import AaveMarket
@@ -57,6 +57,7 @@ from keeper.venues.balancer_v3.calls import encode_loan, encode_return, encode_u
 from keeper.venues.balancer_v3.lender import Vault
 from keeper.venues.bundler3.lender import Bundler
 from keeper.venues.codec.abi import address
+from keeper.venues.compound_v2.market import V2Listing
 from keeper.venues.contracts import batch_account, erc20
 from keeper.venues.contracts.effects import batch_decoder, token_decoders
 from keeper.venues.contracts.safe import Safe, encode_back, encode_by_owner
@@ -539,6 +540,23 @@ def _venus(signer: Address) -> st.SearchStrategy[Made]:
     return amounts.map(each).flatmap(st.sampled_from)
 
 
+V2_OWN = replace(V2, listings=(*V2.listings, V2Listing(NATIVE, "BNB", 18, V_OWN, V2.oracle, None, 90_000)))
+V2_OWN_LOAN = replace(V2_LOAN, holdings=(*V2_LOAN.holdings, replace(V2_LOAN.holdings[0], asset=NATIVE, symbol="BNB")))
+
+
+def _venus_by_value(signer: Address) -> st.SearchStrategy[Made]:
+    """What goes along with the call is what is paid: no byte of the calldata says how much."""
+
+    def each(amount: Amount) -> list[Made]:
+        whom = None if signer == ME else ME
+        supply, repay = Supply(NATIVE, amount), Repay(NATIVE, amount)
+        moves = (supply, repay) if signer == ME else (repay,)
+        paid = (Pays(NATIVE, amount, whom, V_OWN),)
+        return [Made(V2_OWN.encode(move, V2_OWN_LOAN, signer), paid) for move in moves]
+
+    return amounts.map(each).flatmap(st.sampled_from)
+
+
 # --- perpetual venues ------------------------------------------------------------------------------------------------
 
 A = [address("0x" + f"{i:02x}" * 20) for i in range(1, 14)]
@@ -651,6 +669,7 @@ SUBJECTS: list[Subject] = [
     Subject("morpho_blue", _morpho, BLUE_LIST, LENT),
     Subject("compound_v3", _comet, COMET_LIST, of_lending(COMET_LOAN)),
     Subject("compound_v2", _venus, V2_LIST, of_lending(V2_LOAN)),
+    Subject("compound_v2 by value", _venus_by_value, V2_OWN.decoders(), of_lending(V2_OWN_LOAN)),
     Subject("token", _token, LENDING_LIST, LENT),
     Subject("uniswap_v3", _swap, LENDING_LIST, LENT),
     Subject("uniswap_v4", _at_v4, BUNDLER_LIST, LENT_AND_SUPPLIED),

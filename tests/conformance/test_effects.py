@@ -34,7 +34,7 @@ from subjects import (
     Subject,
 )
 from toy_bank.abi import BANK as TOY_ABI
-from venus_builders import V_DOLLAR, V_ETHER
+from venus_builders import V_DOLLAR, V_ETHER, V_OWN
 
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Bps, Usd, Wei, mul_div_down
@@ -52,6 +52,7 @@ ABIS = (
     "compound_v3",
     "compound_v2_comptroller",
     "compound_v2_token",
+    "compound_v2_native",
     "uniswap_v3_swap_router_02",
     "simple_7702_account",
     "perp_v2_vault",
@@ -70,6 +71,7 @@ FUNCTIONS = {
     **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
     BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow", "setAuthorization"},
     COMET.comet: {"supplyTo", "withdrawTo", "allow"},
+    V_OWN: {"mint", "repayBorrow", "repayBorrowBehalf"},
     **{
         token: {"mint", "mintBehalf", "redeem", "redeemUnderlying", "borrow", "repayBorrow", "repayBorrowBehalf"}
         for token in (V_ETHER, V_DOLLAR)

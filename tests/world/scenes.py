@@ -157,6 +157,13 @@ poll = "0.1s"
         (row,) = json.loads(found.stdout)["positions"]
         return found.exit_code, row
 
+    def pending(self, count: int, said: Keeper, seconds: float = 30) -> None:
+        """Wait until so many transactions are with the node, which mines none by itself now."""
+        give_up = time.monotonic() + seconds
+        while int(self.world.rpc("txpool_status")["pending"], 16) < count:
+            assert time.monotonic() < give_up, f"nothing was sent:\n{said.log}"
+            time.sleep(0.05)
+
     @contextlib.contextmanager
     def running(self, *options: str, verbose: bool = True) -> Iterator[Keeper]:
         """The daemon in a process of its own, ended when left; its log has a line for each block where ``verbose``."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from scenes import BITCOIN, DOLLAR, ETHER, Scene
 
-from sandbox.venus.desk import VenusDesk
+from sandbox.venus.desk import NATIVE, VenusDesk
 
 pytestmark = pytest.mark.world
 LISTED = {"WETH": ("0.75", "0.80"), "USDC": ("0.80", "0.85"), "WBTC": ("0.70", "0.75")}
@@ -86,6 +86,50 @@ def test_its_figures_are_the_comptroller_s_own_at_every_block(scene: Scene, venu
         assert scene.world.w3.eth.block_number > before
         later = venus.health(scene.owner)
         assert later <= ours < later * Decimal("1.000001"), (ours, later)
+        scene.world.revert(snapshot)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_account_is_read_to_the_unit_of_what_the_comptroller_says(scene: Scene, seed: int) -> None:
+    """Other factors, tokens of 6, 8 and 18 decimals, the own currency as collateral and as debt, entered or not.
+
+    Reading compares liquidity and borrowing power with the comptroller's own, accrued in the same call, to the unit.
+    """
+    draw = random.Random(seed)  # noqa: S311 - amounts, no secrets
+    places = [draw.uniform(0.3, 0.8) for _ in range(5)]
+    factors = [(f"{x:.6f}", f"{x + draw.uniform(0, 0.15):.6f}") for x in places]
+    venus = VenusDesk(scene.world, dict(zip(("WETH", "USDC", "WBTC", "DAI"), factors, strict=False)))
+    venus.list_native(*factors[4])
+    units = {"WETH": ETHER, "USDC": 2_000 * DOLLAR, "WBTC": BITCOIN // 25, "DAI": 2_000 * ETHER, NATIVE: ETHER}
+    held = draw.sample(list(units), draw.randint(1, 4))
+    owed = draw.sample([s for s in units if s not in held or draw.random() < 0.3], 1)
+    venus.open(scene.owner, {s: int(units[s] * draw.uniform(1, 9)) + draw.randint(0, 99) for s in held})
+    if draw.random() < 0.5:
+        venus.supply(scene.owner, spare := draw.choice(list(units)), units[spare] // 3)
+    room = venus.comptroller.functions.getBorrowingPower(scene.owner).call()[1]
+    price = venus.prices.functions.getUnderlyingPrice
+    for symbol in owed:
+        most = room * ETHER // price(venus.tokens[symbol].address).call() // len(owed)
+        venus.open(scene.owner, {}, {symbol: int(most * draw.uniform(0.2, 0.95))})
+    keep(scene, venus)
+    for _ in range(3):
+        scene.world.rpc("anvil_mine", hex(draw.choice([1, 3, 600])))
+        scene.world.set_prices(
+            {"WETH": f"{draw.uniform(1500, 3000):.8f}", "WBTC": f"{draw.uniform(40_000, 90_000):.8f}"}
+        )
+        (row,) = scene.data("status")["positions"]
+        assert "figures" in row, row
+        seen = {a["symbol"]: (Decimal(a["supplied"]), Decimal(a["borrowed"])) for a in row["balances"]}
+        snapshot = scene.world.snapshot()
+        venus.touch()
+        left, missing = venus.liquidity(scene.owner)
+        for symbol, token in venus.tokens.items():
+            tokens, debt, exchange = venus.snapshot(scene.owner, symbol)
+            unit = ETHER if symbol == NATIVE else 10 ** scene.world.addresses["decimals"][symbol]
+            found = seen.get("ETH" if symbol == NATIVE else symbol, (Decimal(0), Decimal(0)))
+            assert float(found[0]) == pytest.approx(tokens * exchange / ETHER / unit, rel=1e-6), (symbol, row)
+            assert float(found[1]) == pytest.approx(debt / unit, rel=1e-6), (symbol, token.address)
+        assert (Decimal(row["figures"]["health_factor"]) >= 1) is (missing == 0), (left, missing)
         scene.world.revert(snapshot)
 
 
@@ -212,10 +256,7 @@ def test_a_refusal_with_status_one_that_is_mined_is_a_failure_and_the_next_way_i
     fund(scene, venus)
     scene.world.rpc("evm_setAutomine", False)
     with scene.running("--live") as keeper:
-        for _ in range(200):
-            if int(scene.world.rpc("txpool_status")["pending"], 16) >= 2:
-                break
-            time.sleep(0.1)
+        scene.pending(2, said=keeper)
         first = venus.refuses(REPAYS, 10**12)
         scene.world.rpc("evm_setAutomine", True)
         scene.world.mine()
@@ -236,3 +277,63 @@ def test_a_refusal_with_status_one_that_is_mined_is_a_failure_and_the_next_way_i
     assert "rule protect failed" in said.lower() or "did not" in said, said
     assert venus.snapshot(scene.owner, "USDC")[1] >= 12_300 * DOLLAR
     assert allowed(scene, venus) == {0}
+
+
+def keep_for_gas(scene: Scene, ether: str) -> None:
+    """The network file says how much of a wallet's own currency stays: what is above may be paid into a market."""
+    file = scene.folder / "network.toml"
+    file.write_text(f'native_kept = "{ether}"\n' + file.read_text())
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_the_own_currency_tops_up_where_the_network_file_says_what_stays_for_gas(
+    scene: Scene, venus: VenusDesk, says: bool
+) -> None:
+    """By value, without an approval; where nobody says how much stays, a wallet's gas money is nothing to pay with."""
+    venus.list_native("0.75", "0.80")
+    venus.open(scene.owner, {NATIVE: 10 * ETHER}, {"USDC": 12_300 * DOLLAR})
+    scene.crash("1890")
+    keep(scene, venus, POSITION.replace(', "repay", "deleverage"', ""))
+    if says:
+        keep_for_gas(scene, "5")
+    before, tokens = scene.nonce(), venus.snapshot(scene.owner, NATIVE)[0]
+    row = once(scene, "--live")
+    if not says:
+        assert row["decision"]["kind"] == "hold", row
+        assert scene.nonce() == before
+        return
+    assert row["outcome"]["kind"] == "restored", row
+    assert scene.nonce() == before + 1, "one call, and no approval"
+    assert venus.snapshot(scene.owner, NATIVE)[0] > tokens
+    venus.touch()
+    assert float(venus.health(scene.owner)) == pytest.approx(1.6, rel=0.01)
+
+
+def test_of_the_gas_money_that_stays_nothing_is_paid(scene: Scene, venus: VenusDesk) -> None:
+    """What is above is too little for the target: the part is paid that there is."""
+    venus.list_native("0.75", "0.80")
+    venus.open(scene.owner, {NATIVE: 10 * ETHER}, {"USDC": 12_300 * DOLLAR})
+    scene.crash("1890")
+    keep(scene, venus, POSITION.replace(', "repay", "deleverage"', ""))
+    keep_for_gas(scene, "5")
+    scene.world.rpc("anvil_setBalance", scene.owner, hex(6 * ETHER))
+    row = once(scene, "--live")
+    assert row["outcome"]["kind"] == "partial", row
+    assert 4.9 * ETHER < scene.world.w3.eth.get_balance(scene.owner) <= 5 * ETHER
+
+
+@pytest.mark.parametrize("by", ["its owner", "a guardian"])
+def test_a_debt_in_the_own_currency_is_repaid_by_value(scene: Scene, venus: VenusDesk, by: str) -> None:
+    """`repayBorrow` by its owner, `repayBorrowBehalf` by a guardian: what he pays is the owner's."""
+    venus.list_native("0.75", "0.80")
+    venus.open(scene.owner, {"USDC": 20_000 * DOLLAR}, {NATIVE: 7 * ETHER})
+    scene.signer_index = 0 if by == "its owner" else 1
+    keep(scene, venus, POSITION.replace('"top_up", ', "").replace(', "deleverage"', ""))
+    keep_for_gas(scene, "5")
+    before = scene.nonce()
+    row = once(scene, "--live")
+    assert row["outcome"]["kind"] == "restored", row
+    assert scene.nonce() == before + 1, "one call, and no approval"
+    assert venus.snapshot(scene.owner, NATIVE)[1] < 6 * ETHER
+    venus.touch()
+    assert float(venus.health(scene.owner)) == pytest.approx(1.6, rel=0.01)

@@ -264,3 +264,75 @@ def test_what_is_known_of_a_market_dies_with_its_implementation(scene: Scene, ma
     assert "figures_disagree" not in said, said
     assert "unreadable" not in said, said
     assert wanted[:-1] in said, (wanted, said)  # its last digit is rounded otherwise
+
+
+BEFORE_IT = """
+[[rules]]
+name = "before the limit"
+position = "lent"
+when = { borrow_limit_distance_below = "0.05" }
+restore = { health_factor = "1.40" }
+actions = ["deleverage"]
+[rules.limits]
+max_slippage_bps = 100
+"""
+
+
+def test_the_borrow_limit_has_a_trigger_of_its_own_and_it_fires_while_a_sale_is_possible(
+    scene: Scene, market: Market
+) -> None:
+    """Health is far from liquidation; the fall to the borrow limit is not: it fires, sells, and is verified."""
+    market.open(scene.owner, {"WETH": 10 * ETHER}, 13_600 * DOLLAR)
+    scene.crash("1700")
+    assert 1 < market.health(scene.owner, by_borrow_limit=True) < Decimal("1.05")
+    assert market.health(scene.owner) > Decimal("1.11")
+    rules = POSITION[: POSITION.index("[[rules]]")].format(owner=scene.owner) + BEFORE_IT
+    keep(scene, market, rules.replace("{", "{{").replace("}", "}}"))
+    row = once(scene, "--live")
+    assert row["decision"]["rule"] == "before the limit", row
+    assert row["outcome"]["kind"] in ("restored", "partial"), row
+    for _ in range(4):  # a hair above the limit little comes out at once
+        row = once(scene, "--live")
+        if row["decision"]["kind"] == "hold":
+            break
+    assert market.health(scene.owner, by_borrow_limit=True) > 1 / Decimal("0.95")
+    assert market.account(scene.owner).debt < 13_600 * DOLLAR - 1_000 * DOLLAR
+    assert allowed(scene, market) == {0}
+
+
+def test_a_part_that_another_repaid_first_becomes_no_more_than_that_part_of_supply_and_is_shown(
+    scene: Scene, market: Market
+) -> None:
+    """A friend pays all in our own block: our part stays the owner's, as a supply. No more goes."""
+    market.open(scene.owner, {"WETH": 10 * ETHER}, 13_600 * DOLLAR)
+    scene.world.mint("USDC", scene.owner, 10_000 * DOLLAR)
+    scene.crash("1890")
+    keep(scene, market, POSITION.replace('"top_up", ', "").replace(', "deleverage"', ""))
+    friend, of = scene.world.role("liquidator"), market.comet.functions
+    scene.world.mint("USDC", friend, 20_000 * DOLLAR)
+    with scene.world.acting_as(friend):
+        token = scene.world.token("USDC").functions
+        scene.world.chain.send(token.approve(market.address, 2**255), friend)
+        scene.world.rpc("evm_setAutomine", False)
+        with scene.running("--live") as keeper:
+            scene.pending(2, said=keeper)
+            usdc = scene.world.addresses["tokens"]["USDC"]
+            price = {"maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**12}
+            of.supplyTo(scene.owner, usdc, 2**256 - 1).transact({"from": friend, "gas": 500_000, **price})
+            scene.world.rpc("evm_setAutomine", True)
+            scene.world.mine()
+            keeper.wait_for('"concluded"', 30)
+            sent = scene.nonce()
+            for _ in range(3):
+                scene.world.mine()
+                keeper.wait_for(f'"number": {scene.world.w3.eth.block_number}', 20)
+            assert scene.nonce() <= sent + 1, "at the most the approval that was left is taken back"
+            assert keeper.stop() == 0
+    spent = 10_000 * DOLLAR - scene.world.balance("USDC", scene.owner)
+    lent = of.balanceOf(scene.owner).call()
+    assert 0 < spent - 3 <= lent <= spent + DOLLAR
+    (row,) = scene.data("status")["positions"]
+    (base,) = (a for a in row["balances"] if a["symbol"] == "USDC")
+    assert Decimal(base["supplied"]) == pytest.approx(Decimal(lent) / DOLLAR, rel=Decimal("1e-6"))
+    assert Decimal(base["borrowed"]) == 0
+    assert allowed(scene, market) == {0}

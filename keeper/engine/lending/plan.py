@@ -8,7 +8,7 @@ from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.tolls import Toll
 from keeper.core.decide import Hold
 from keeper.core.lending.loan_fees import LoanFee
-from keeper.core.lending.moves import gas_of
+from keeper.core.lending.moves import Repay, Supply, gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
 from keeper.core.lending.proposals import LoanOffer, Means, PlanTerms
 from keeper.core.lending.quotes import Quotes
@@ -16,7 +16,7 @@ from keeper.core.lending.quotes_needed import quotes_needed
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import Snapshot, Wallet
-from keeper.core.units import UINT256_MAX, Address, Amount, Wei, gwei_text, wei_text
+from keeper.core.units import NATIVE, UINT256_MAX, Address, Amount, Wei, gwei_text, wei_text
 from keeper.engine.convoys import quotes_upon, stands_first
 from keeper.engine.engine import Engine
 from keeper.engine.lending.preflight import Prepared, carrier_of, try_plan
@@ -77,13 +77,19 @@ async def find_plans(
     found = plans(intent, state, terms.with_quotes(quotes), allowances)
     if isinstance(found, Hold):
         return found
-    needs = [gas_needed(plan, block.base_fee, engine.fees.last_toll, is_atomic=terms.is_atomic) for plan in found]
+    needs = [_native_needed(plan, block.base_fee, engine.fees.last_toll, is_atomic=terms.is_atomic) for plan in found]
     payable = tuple(plan for plan, needed in zip(found, needs, strict=True) if needed <= state.wallet.native)
     if not payable:
         needed = min(needs)
         detail = f"{signer} holds {wei_text(state.wallet.native)}, the plan takes about {wei_text(needed)}"
         return intent.hold(Reason.NO_GAS_MONEY, detail)
     return payable
+
+
+def _native_needed(plan: Plan, base_fee: Wei, toll: Toll, *, is_atomic: bool) -> Wei:
+    """Return what of the chain's own currency a plan takes: its gas, and what it pays by value."""
+    paid = sum(m.amount for m in plan.moves if isinstance(m, Supply | Repay) and m.asset == NATIVE)
+    return Wei(gas_needed(plan, base_fee, toll, is_atomic=is_atomic) + paid)
 
 
 def state_of(wallet: Wallet, intent: LendingIntent) -> Means:

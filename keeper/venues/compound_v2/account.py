@@ -246,13 +246,16 @@ def _optional(function: Function, answer: Answer) -> int | None:
 def _room(
     x: V2Listing, secures: bool, paused: Sequence[bool], cash: int, cap: int | None, supplied: int, has_fee: bool
 ) -> Room:
-    if x.is_native:
-        why = Barred(Reason.RESERVE_UNAVAILABLE, f"{x.symbol} is the chain's own currency, which a keeper does not pay")
-        return Room(why, why, why, why)
     shut = Barred(Reason.RESERVE_UNAVAILABLE, f"{x.symbol} is paused")
     outside = Barred(Reason.RESERVE_UNAVAILABLE, f"{x.symbol} was not entered as collateral: enterMarkets comes first")
     full, fee = Barred(Reason.CAP_REACHED, x.symbol), Barred(Reason.RESERVE_UNAVAILABLE, "what is redeemed pays a fee")
     left = ALL if cap is None else Amount(max(0, cap - supplied))
+    if x.is_native:
+        unsold = Barred(
+            Reason.RESERVE_UNAVAILABLE, f"{x.symbol} is the chain's own currency, which no pool takes as it is"
+        )
+        paid_in = shut if paused[MINT] else outside if not secures else left or full
+        return Room(paid_in, unsold, unsold, shut if paused[REPAY] else ALL)
     return Room(
         shut if paused[MINT] else outside if not secures else left or full,
         shut if paused[REDEEM] else fee if has_fee else Amount(cash),

@@ -15,9 +15,11 @@ from keeper.venues.codec.abi import Function, load
 from keeper.venues.ports import Call
 
 if TYPE_CHECKING:
-    from keeper.venues.compound_v2.market import V2Market
+    from keeper.venues.compound_v2.market import V2Listing, V2Market
 
-_TOKEN = load("compound_v2_token")
+_TOKEN, _OF_NATIVE = load("compound_v2_token"), load("compound_v2_native")
+LEAST_GAS = 500_000
+"""Gas limit of a call: rehearsed in the block of a market's last touch it accrues nothing, and mined later it does."""
 ROUNDED_UP = 32
 """Tokens that sales before may burn by rounding up: a unit each, worth nothing that is seen."""
 
@@ -28,10 +30,10 @@ def encode_move(  # noqa: C901 - a case for each move, by owner and by guardian
     """Return the call of a move. Raises ValueError for one that the market does not have."""
     owner, listing = position.owner, market.listing(move.asset)
     if listing.is_native:
-        raise ValueError(f"{listing.symbol} is this chain's own currency here, which a keeper does not pay")
+        return _by_value(listing, move, owner, signer)
 
     def call(function: Function, what: str, *args: object) -> Call:
-        return Call(listing.token, function.encode(*args), Wei(0), f"{what} {listing.symbol}")
+        return Call(listing.token, function.encode(*args), Wei(0), f"{what} {listing.symbol}", LEAST_GAS)
 
     match move:
         case Supply(_, amount):
@@ -51,6 +53,20 @@ def encode_move(  # noqa: C901 - a case for each move, by owner and by guardian
             return call(_TOKEN.repayBorrowBehalf, "repay", owner, paid)
         case Unpledge() | RepayWithCollateral():
             raise ValueError(f"{type(move).__name__} is nothing that this market does")
+
+
+def _by_value(listing: V2Listing, move: MarketMove, owner: Address, signer: Address) -> Call:
+    """Return the call that pays the chain's own currency. Raises ValueError for one that takes some out."""
+    match move:
+        case Supply(_, amount) if signer == owner:
+            return Call(listing.token, _OF_NATIVE.mint.encode(), Wei(amount), f"supply {listing.symbol}", LEAST_GAS)
+        case Repay(_, amount, is_all=False):
+            data = _OF_NATIVE.repayBorrow.encode() if signer == owner else _OF_NATIVE.repayBorrowBehalf.encode(owner)
+            return Call(listing.token, data, Wei(amount), f"repay {listing.symbol}", LEAST_GAS)
+        case _:
+            raise ValueError(
+                f"{type(move).__name__} of {listing.symbol}, this chain's own currency, is nothing it does"
+            )
 
 
 def _tokens_left(move: Withdraw, held: Holding) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.codec.calldata import decoder, refuse
-from keeper.venues.effects import Borrows, Decoder, Effect, Pays, Takes
+from keeper.venues.effects import Borrows, Call, Decoder, Effect, Pays, Takes
 
 
 def token_decoder(token: Address, asset: Address) -> Decoder:
@@ -45,3 +45,16 @@ def token_decoder(token: Address, asset: Address) -> Decoder:
             "repayBorrowBehalf(address,uint256)": repay_for,
         }
     )
+
+
+def native_decoder(token: Address, asset: Address) -> Decoder:
+    """Return what a call to the market of the chain's own currency does: it takes what goes along with the call."""
+
+    def decode(call: Call) -> tuple[Effect, ...]:
+        def paid(owner: Address | None = None) -> tuple[Effect, ...]:
+            refuse(call.value <= 0, "a payment of nothing")
+            return (Pays(asset, call.value, owner, token),)
+
+        return decoder({"mint()": paid, "repayBorrow()": paid, "repayBorrowBehalf(address)": paid})(call)
+
+    return decode

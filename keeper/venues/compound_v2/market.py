@@ -10,11 +10,11 @@ from keeper.core.lending.moves import MarketMove
 from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Doubt, Quoted
 from keeper.core.reasons import Reason
-from keeper.core.units import USD, Address, Amount
+from keeper.core.units import NATIVE, USD, Address, Amount
 from keeper.venues.codec.abi import address, load
 from keeper.venues.compound_v2.account import V2Account
 from keeper.venues.compound_v2.calls import encode_move
-from keeper.venues.compound_v2.effects import token_decoder
+from keeper.venues.compound_v2.effects import native_decoder, token_decoder
 from keeper.venues.contracts.erc20 import symbol_of
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Answer, Discovery, LendingAccount, Probe, Read, ReadFailedError
@@ -26,7 +26,7 @@ NATIVE_DECIMALS = 18
 
 @dataclass(frozen=True, slots=True)
 class V2Listing:
-    """An asset and the token that a supply of it is. Of the chain's own currency ``asset`` is that token itself."""
+    """An asset and the token that a supply of it is. Of the chain's own currency ``asset`` is ``NATIVE``."""
 
     asset: Address
     symbol: str
@@ -40,7 +40,7 @@ class V2Listing:
     @property
     def is_native(self) -> bool:
         """Whether it is the chain's own currency."""
-        return self.asset == self.token
+        return self.asset == NATIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,8 @@ class V2Market:
         wanted, count = {x.asset for name in named for x in names.meant(name, self.listings)}, len(spenders)
         snapshots = zip(self.listings, answers, strict=False)
         used = {x.asset for x, a in snapshots if any(_TOKEN.getAccountSnapshot.decode(a)[1:3]) or x.token in entered}
+        if spenders:  # there is always some of it in a wallet
+            used |= {x.asset for x in self.listings if x.is_native}
         for i, x in enumerate(held):
             begin = len(self.listings) + i * count
             if any((_ERC20.balanceOf.decode_or_none(a) or (0,))[0] for a in answers[begin : begin + count]):
@@ -152,7 +154,18 @@ class V2Market:
 
     def decoders(self) -> Mapping[Address, Decoder]:
         """Return the tokens, and what calls to each do."""
-        return {x.token: token_decoder(x.token, x.asset) for x in self.listings if not x.is_native}
+        made = ((x.token, x.asset, native_decoder if x.is_native else token_decoder) for x in self.listings)
+        return {token: of(token, asset) for token, asset, of in made}
+
+
+def _underlying(found: tuple[str, ...] | None) -> Address | None:
+    """Return what a token is of; None where it does not say, or says nobody: then it is of the chain's own currency."""
+    return address(found[0]) if found and int(found[0], 16) else None
+
+
+def _own_currency(symbol: str) -> str:
+    """Return what the chain's own currency is called, by its market's token: vBNB, qiAVAX, cETH."""
+    return symbol.lstrip("abcdefghijklmnopqrstuvwxyz") or symbol
 
 
 def answer_of(price: int, decimals: int) -> int:
@@ -167,12 +180,12 @@ def discover_market(comptroller: Address, name: str, multicall: Address, per_yea
     listed = [address(token) for token in _COMPTROLLER.getAllMarkets.decode(tokens)[0]]
     answers = yield tuple(f.read(token) for token in listed for f in (_TOKEN.underlying, _TOKEN.symbol))
     places = [
-        (token, address(found[0]) if (found := _TOKEN.underlying.decode_or_none(asset)) else token, symbol)
+        (token, _underlying(_TOKEN.underlying.decode_or_none(asset)) or token, symbol)
         for token, asset, symbol in zip(listed, answers[::2], answers[1::2], strict=True)
     ]
     answers = yield tuple(f.read(asset) for _, asset, _ in places for f in (_ERC20.symbol, _ERC20.decimals))
     listings = tuple(
-        V2Listing(token, symbol_of(own, token), NATIVE_DECIMALS, token, at)
+        V2Listing(NATIVE, _own_currency(symbol_of(own, token)), NATIVE_DECIMALS, token, at)
         if asset == token
         else V2Listing(asset, symbol_of(symbol, asset), int(_ERC20.decimals.decode(decimals)[0]), token, at)
         for (token, asset, own), symbol, decimals in zip(places, answers[::2], answers[1::2], strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keeper.core.units import Address, Amount, Wei
+from keeper.core.units import NATIVE, Address, Amount, Wei
 from keeper.venues.codec.abi import load
 from keeper.venues.codec.quantities import plain
 from keeper.venues.contracts import multicall3
@@ -16,29 +16,40 @@ LONGEST_SYMBOL = 32
 
 
 def wallet_probe(
-    owner: Address, assets: Sequence[Address], multicall: Address, payer: Address | None = None
+    owner: Address,
+    assets: Sequence[Address],
+    multicall: Address,
+    payer: Address | None = None,
+    kept: Wei | None = None,
 ) -> Probe[tuple[Wei, dict[Address, Amount]]]:
     """Return the probe of an account's native balance and its balances of tokens; zero balances are left out.
 
-    The native balance is that of ``payer``, where somebody else pays for its gas.
+    The native balance is that of ``payer``, where somebody else pays for its gas. Where it is an asset itself, what is
+    above ``kept`` may be paid with; nothing of it where nobody said how much stays for gas.
     """
+    tokens = [a for a in assets if a != NATIVE]
+    pays = NATIVE in assets and payer in (None, owner) and kept is not None
     reads = (
         multicall3.balance_of().read(multicall, payer or owner),
-        *(_ERC20.balanceOf.read(a, owner) for a in assets),
+        *(_ERC20.balanceOf.read(a, owner) for a in tokens),
     )
 
     def decode(answers: Sequence[Answer]) -> tuple[Wei, dict[Address, Amount]]:
         (native,) = multicall3.balance_of().decode(answers[0])
-        found = zip(assets, answers[1:], strict=True)
+        found = zip(tokens, answers[1:], strict=True)
         # a token that cannot give a balance is no money to count on
         amounts = {asset: Amount((_ERC20.balanceOf.decode_or_none(answer) or (0,))[0]) for asset, answer in found}
+        if pays:
+            amounts[NATIVE] = Amount(max(0, native - (kept or 0)))
         return Wei(native), {asset: amount for asset, amount in amounts.items() if amount}
 
     return Probe(reads, decode)
 
 
 def allowance_probe(owner: Address, asset: Address, spender: Address) -> Probe[Amount]:
-    """Return the probe of what ``spender`` may take of an asset now."""
+    """Return the probe of what ``spender`` may take of an asset now; of the chain's own currency nobody takes."""
+    if asset == NATIVE:
+        return Probe((), lambda _: Amount(0))
     read = _ERC20.allowance.read(asset, owner, spender)
     return Probe((read,), lambda answers: Amount(_ERC20.allowance.decode(answers[0])[0]))
 

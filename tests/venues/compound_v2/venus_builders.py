@@ -19,7 +19,7 @@ def place(number: int) -> Address:
     return address("0x" + f"{number:040x}")
 
 
-COMPTROLLER, ORACLE, MULTICALL, V_ETHER, V_DOLLAR = (place(n) for n in (0xC1, 0xC2, 0xC3, 0xC4, 0xC5))
+COMPTROLLER, ORACLE, MULTICALL, V_ETHER, V_DOLLAR, V_OWN = (place(n) for n in (0xC1, 0xC2, 0xC3, 0xC4, 0xC5, 0xC6))
 EXCHANGE = 2 * 10**26 + 12_345
 PRICES = 2000 * 10**18, 10 ** (36 - 6)
 TOKENS, OWED = 10 * ETHER * WAD // EXCHANGE, 13_000 * DOLLAR

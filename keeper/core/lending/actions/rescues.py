@@ -32,7 +32,7 @@ from keeper.core.lending.proposals import (
 )
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up, usd_text
+from keeper.core.units import BPS, NATIVE, UINT256_MAX, Address, Amount, Usd, mul_div_up, usd_text
 
 INTEREST_MARGIN = 1
 """Basis points added to a full repayment: what interest may add until it is mined. A market takes only what is owed."""
@@ -61,7 +61,7 @@ def top_ups(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[P
         needed = lending.supply_to_reach(account, asset, goal_of(intent), limit)
         amount = limit if needed is None else needed
         after = lending.after(account, asset, supply=amount)
-        moves = (Approve(asset, MARKET, Amount(amount)), Supply(asset, Amount(amount)))
+        moves: tuple[Move, ...] = (*_approved(asset, amount), Supply(asset, Amount(amount)))
         yield _funded(TOP_UP, label, moves, holding, after, intent, state, terms)
 
 
@@ -107,7 +107,7 @@ def _repay(intent: LendingIntent, holding: Holding, state: Means, terms: PlanTer
     needed = lending.repay_to_reach(state.account, asset, goal_of(intent), limit)
     amount = min(limit, debt) if needed is None else needed
     ready = full_repayment(debt)
-    is_all = amount == debt and ready <= limit
+    is_all = amount == debt and ready <= limit and asset != NATIVE  # by value nothing comes back of what is too much
     after = lending.after(state.account, asset, debt=interest_owed(debt, amount, is_all=is_all) - amount)
     moves: tuple[Move, ...]
     if is_all:
@@ -117,7 +117,7 @@ def _repay(intent: LendingIntent, holding: Holding, state: Means, terms: PlanTer
             Approve(asset, MARKET, Amount(0)),
         )
     else:
-        moves = (Approve(asset, MARKET, Amount(amount)), Repay(asset, Amount(amount)))
+        moves = (*_approved(asset, amount), Repay(asset, Amount(amount)))
     return _funded(REPAY, label, moves, holding, after, intent, state, terms)
 
 
@@ -184,6 +184,11 @@ def _funded(
         after=Means(after, wallet, left),
         is_sufficient=goal_of(intent)(lending.figures(after)),
     )
+
+
+def _approved(asset: Address, amount: int) -> tuple[Approve, ...]:
+    """Return the approval that a payment needs: none for the chain's own currency, which goes along with the call."""
+    return () if asset == NATIVE else (Approve(asset, MARKET, Amount(amount)),)
 
 
 def _improves(before: Loan, after: Loan) -> bool:
