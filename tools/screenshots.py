@@ -1,12 +1,15 @@
-"""The pictures of the page in the docs: drawn anew by a real browser from a night on paper."""
+"""The pictures of the page in the docs, by a real browser: of a night on paper, and of a chain with every venue."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tools.browser import browser
 
@@ -18,6 +21,53 @@ SHOTS = (
     ("page-phone", 390, 844, False, "/"),
     ("position", 1280, 900, False, "/position?chain=ethereum&name=eth-loop"),
 )
+
+
+VENUES = (("venues-wide", 1280, 900, False), ("venues-phone", 390, 844, True))
+PORT = 18_520
+RUN = (sys.executable, "-m", "keeper")
+
+
+def of_every_venue(to: Path) -> None:
+    """A dry run over a position at every venue of the local world, in the middle of a fall."""
+    from sandbox.every_venue import EveryVenue  # noqa: PLC0415 - a world is needed for these alone
+    from sandbox.past import give_past  # noqa: PLC0415 - likewise
+    from sandbox.world import World  # noqa: PLC0415 - likewise
+
+    with tempfile.TemporaryDirectory() as name, World.start() as world:
+        folder, owner = Path(name), str(world.account(0).address)
+        EveryVenue.opened(world, owner).network_toml(folder / "network.toml")
+        give_past(world, 0.01)
+        env = {**os.environ, "XDG_STATE_HOME": name, "PYTHONPATH": str(ROOT)}
+        init = (*RUN, "init", owner, "--rpc", world.url, "--network", "network.toml")
+        subprocess.run(init, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
+        with (folder / "keeper.toml").open("a") as file:
+            file.write(f"[web]\nport = {PORT}\n")
+        with subprocess.Popen((*RUN, "run", "--web"), cwd=folder, env=env, stderr=subprocess.DEVNULL) as process:
+            try:
+                _fall(world)
+                _draw(to, (folder / "position-keeper" / "page-token").read_text().strip())
+            finally:
+                process.terminate()
+
+
+def _fall(world: Any) -> None:
+    for price in ("2000", "1900", "1750", "1600", "1500"):
+        world.set_price("WETH", price)
+        world.align_pools()
+        world.refresh_feeds()
+        world.mine()
+        time.sleep(6)
+
+
+def _draw(to: Path, token: str) -> None:
+    with browser() as tab:
+        for name, width, height, dark in VENUES:
+            tab.size(width, height, dark=dark)
+            tab.open(f"http://127.0.0.1:{PORT}/enter?token={token}")
+            tab.open(f"http://127.0.0.1:{PORT}/")
+            tab.picture(to / f"{name}.png", whole=False)
+            print(to / f"{name}.png")
 
 
 def main(to: Path = PICTURES) -> None:
@@ -35,6 +85,7 @@ def main(to: Path = PICTURES) -> None:
                 tab.open(f"http://127.0.0.1:{port}{path}")
                 tab.picture(to / f"{name}.png", whole=False)
                 print(to / f"{name}.png")
+    of_every_venue(to)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,26 @@ def test_the_script_for_a_shell_is_shown(shell: str) -> None:
     found = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert found.returncode == 0, found.stderr
     assert "_COMPLETE" in found.stdout
+
+
+REAL = """
+eval "$(_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION=1 keeper --show-completion bash)"
+made=$(complete -p keeper) && function=${made#*-F } && function=${function%% *}
+COMP_WORDS=(keeper explain e) COMP_CWORD=2 COMP_LINE="keeper explain e" COMP_POINT=16
+"$function" keeper e explain
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+def test_a_real_bash_completes_by_the_script_that_is_installed(folder: Path) -> None:
+    """What `keeper --show-completion` shows is sourced, and its function asked as bash asks it."""
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "keeper"
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.argv[0] = 'keeper'\nfrom keeper.cli import main\nmain()\n")
+    program.chmod(0o755)
+    env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    found = subprocess.run(
+        ["bash", "-c", REAL], cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert found.stdout.split() == ["eth-loop", "eth-hedged"], found.stderr

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import pytest
 from scenes import DOLLAR, ETHER, Scene
 
-from sandbox.prices import send_together
+from sandbox.past import give_past
 
 pytestmark = pytest.mark.world
-HOURS = 24 * 9
 RULE = """
 [[rules]]
 name = "see-it-coming"
@@ -27,19 +25,7 @@ max_slippage_bps = 100
 
 def told(scene: Scene, size: float) -> None:
     """Nine days of rounds behind both feeds that end now, at the prices there are: hourly moves of ``size``."""
-    world = scene.world
-    now = int(world.w3.eth.get_block("latest")["timestamp"])
-    prices = {"WETH": 2_000 * 10**8, "USDC": 10**8}
-    calls = []
-    for symbol, last in prices.items():
-        feed = world.chain.at("Feed", world.addresses["feeds"][symbol])
-        for i in range(HOURS, -1, -1):
-            wave = size * math.sin(i * 1.3) + size * math.sin(i * 0.37) if i else 0.0
-            value = round(last * math.exp(wave if symbol == "WETH" else wave / 100))
-            calls.append((feed.address, False, feed.encode_abi("setAnswerAt", [value, now - i * 3_600])))
-    for i in range(0, len(calls), 60):
-        world.chain.wait(send_together(world.chain, world.addresses, calls[i : i + 60]), "rounds")
-    world.refresh_feeds()
+    give_past(scene.world, size)
 
 
 def row(scene: Scene, *options: str) -> dict[str, Any]:
