@@ -186,6 +186,21 @@ PERP = {
     "funding_above": _perp("dear-funding", 'funding_above = "0.60", market = "ETH", window = "8h"', '"close"', CLOSE),
 }
 BOOKS = {
+    **{
+        key: _rule('book = "eth"', name, f"when = {{ {when} }}", f"actions = [{ALERT}]")
+        for key, name, when in (
+            (
+                "liquidation_probability_above",
+                "a-member-goes",
+                'liquidation_probability_above = { probability = "0.01", horizon = "24h" }',
+            ),
+            ("value_at_risk_above", "at-risk", 'value_at_risk_above = { loss = "5000", horizon = "24h" }'),
+            ("expected_shortfall_above", "tail", 'expected_shortfall_above = { loss = "7000", horizon = "24h" }'),
+            ("volatility_above", "wild", 'volatility_above = "1.50", underlying = "ETH", window = "12h"'),
+            ("drawdown_above", "against-me", 'drawdown_above = "0.15", underlying = "ETH", window = "24h"'),
+            ("loss_in_stress_above", "stress", 'loss_in_stress_above = { loss = "9000", fall = "0.30" }'),
+        )
+    },
     "delta_outside": _rule(
         'book = "eth"',
         "delta",

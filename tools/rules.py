@@ -78,7 +78,7 @@ def _kind(title: str, kind: Kind[P, Any, Any], close: str | None = None, family:
         yield f"Venues: {', '.join(venues)}.\n"
     yield "| `when` | fires | figure | beside it | actions, besides `alert` | what it is |\n|---|---|---|---|---|---|"
     for key, (metric, side) in triggers_of(metrics).items():
-        only = "any" if metric.actions is None else ", ".join(f"`{a}`" for a in metric.actions)
+        only = "any" if metric.actions is None else ", ".join(f"`{a}`" for a in metric.actions) or "–"
         figure = f"{FIGURES[metric.unit]}{BOUNDS[metric.valid]}"
         yield f"| `{key}` | {_fires(metric, side)} | {figure} | {_beside(metric) or '–'} | {only} | {metric.summary} |"
     goals = [f"`{key}` ({FIGURES[m.unit]}{_within(m)})" for key, m in targets_of(metrics).items()]

@@ -112,8 +112,11 @@ def _penniless(engine: Opened, snapshot: Snapshot, rule: Rule) -> str | None:
 def _book(engine: Opened, snapshot: Snapshot, rule: BookRule) -> Iterator[Finding]:
     book = engine.perps.book(rule.position)
     hedges = tuple(p for p in snapshot.perps if p.name in book.hedges)
+    lent = tuple(p for p in snapshot.loans if p.name in book.positions)
     seen = exposure(book, snapshot, engine.native_symbol)
-    verdict = verdict_of(BOOK, rule, BookPosition(seen, hedges, snapshot.block, market=engine.state.market), NO_TRAIL)
+    verdict = verdict_of(
+        BOOK, rule, BookPosition(seen, hedges, snapshot.block, market=engine.state.market, lent=lent), NO_TRAIL
+    )
     if verdict.doubt and not seen.doubts:
         yield failing(f"rule {rule.name}", f"measures nothing: {verdict.doubt.detail}", verdict.doubt.reason.remedy)
 

@@ -67,8 +67,8 @@ def _book_rules(of: Settings) -> Iterator[str]:
     for rule in of.book_rules:
         book = next(b for b in of.books if b.name == rule.position)
         hedges = [positions[name] for name in book.hedges]
-        if unknown := _unknown_underlying(underlying_of(rule), hedges, of):
-            yield f"rule {rule.name!r}: {unknown}"
+        unknown = _unknown_underlying(underlying_of(rule), hedges, of) if underlying_of(rule) else None
+        yield from (f"rule {rule.name!r}: {line}" for line in (unknown, *_out_of_reach(rule.trigger)) if line)
         if rule.actions and all(_is_guarded(hedge) for hedge in hedges):
             yield f"rule {rule.name!r}: a guardian cannot trade, and no hedge of {book.name!r} has its owner as signer"
         yield from (f"rule {rule.name!r}: {line}" for line in _limits(rule))

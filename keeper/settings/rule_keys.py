@@ -60,7 +60,7 @@ def goes_with(named: str) -> tuple[str, ...]:
 
 def beside(metric: Metric[P]) -> tuple[str, ...]:
     """Return the keys that may stand beside a trigger."""
-    named = (metric.named,) if metric.named else ()
+    named = (metric.named,) if metric.named and not metric.bound_key else ()
     window, fall = (("window",) if metric.window_s else ()), (("fall",) if metric.fall else ())
     widening = ("per_volatility", *(ENDS[end] for end in metric.widens)) if metric.volatility else ()
     return (*named, *window, *fall, *widening)

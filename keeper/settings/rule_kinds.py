@@ -9,6 +9,7 @@ from typing import Any
 from keeper.core.actions import Action
 from keeper.core.book.actions import HEDGE
 from keeper.core.book.kind import BOOK
+from keeper.core.book.metrics import DELTA
 from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
 from keeper.core.metrics import Metric
@@ -110,6 +111,11 @@ def _closing() -> list[str]:
 
 
 def _of_a_book(table: RuleTable, _: str) -> Iterator[str]:
+    metric = triggers_of(BOOK.metrics)[measure_of(table.when)][0]
+    if metric is not DELTA:
+        if table.restore is not None:
+            yield f"restore: {metric.words} of a book is only alerted; leave it out, or write a rule on the delta"
+        return
     room = room_of(table, BOOK.metrics)
     if table.min_trade is not None and room > 0 and not 0 < table.min_trade <= room:
         yield f"min_trade: {table.min_trade} must be positive, and at most the {room} from target to band"

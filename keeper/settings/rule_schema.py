@@ -25,6 +25,7 @@ class WhenKeys(Table):
 
     asset: AssetName | None = None
     market: Text | None = None
+    underlying: Text | None = None
     window: Period | None = None
     fall: Number | None = None
     per_volatility: Number | None = None
@@ -65,7 +66,7 @@ class WhenKeys(Table):
         return self
 
 
-_BESIDE = ("asset", "market", "window", "fall", "per_volatility", "most", "least")
+_BESIDE = ("asset", "market", "underlying", "window", "fall", "per_volatility", "most", "least")
 MEASURES = TRIGGERS
 
 

@@ -159,7 +159,7 @@ def unfit(table: RuleTable, metrics: Metrics[P]) -> Iterator[str]:
         return
     wrong = [a for a in table.actions if a not in (*metric.actions, ALERT)]
     if wrong:
-        yield f"actions: {', '.join(wrong)} {metric.why_only}; use {' or '.join(metric.actions)}"
+        yield f"actions: {', '.join(wrong)} {metric.why_only}; use {' or '.join(metric.actions or (ALERT,))}"
 
 
 def side_faults(trigger: Trigger[P], target: Target[P] | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from keeper.core.book.actions import HEDGE, UNWIND
 from keeper.core.book.kind import BOOK
+from keeper.core.book.metrics import DELTA
 from keeper.core.book.rules import BookRule, underlying_of
 from keeper.core.family import Family
 from keeper.core.lending.kind import LENDING
@@ -144,7 +145,8 @@ def _twice_held(rules: list[BookRule]) -> Iterator[str]:
     """Yield rules that hold one underlying of one book: with two targets it would never rest."""
     for k, rule in enumerate(rules):
         for other in rules[:k]:
-            if (other.position, underlying_of(other)) == (rule.position, underlying_of(rule)):
+            is_held = rule.trigger.metric is DELTA and other.trigger.metric is DELTA
+            if is_held and (other.position, underlying_of(other)) == (rule.position, underlying_of(rule)):
                 what = f"the {underlying_of(rule)} of the book {rule.position!r}"
                 yield f"rules: {other.name!r} and {rule.name!r} both hold {what}; keep one"
 

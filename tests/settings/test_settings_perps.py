@@ -44,6 +44,25 @@ when = { delta_outside = { underlying = "eth", band = "0.5" } }
 restore = { delta = "0" }
 actions = ["hedge"]
 """
+BOOKS_WATCHED = """
+[[rules]]
+name = "at-risk"
+book = "eth"
+when = { value_at_risk_above = { loss = "5000", horizon = "24h" } }
+actions = ["alert"]
+
+[[rules]]
+name = "stress"
+book = "eth"
+when = { loss_in_stress_above = { loss = "9000", fall = "0.30" } }
+actions = ["alert"]
+
+[[rules]]
+name = "wild"
+book = "eth"
+when = { volatility_above = "1.50", underlying = "eth" }
+actions = ["alert"]
+"""
 WHEN = 'when = { margin_ratio_below = "0.12" }'
 RESTORE = 'restore = { margin_ratio = "0.20" }'
 ACTIONS = 'actions = ["add_margin", "reduce"]'
@@ -243,3 +262,27 @@ def test_a_margin_ratio_may_widen_with_volatility(load_text: Load, good: str) ->
     (rule,) = load_text((WHEN, when), (RESTORE, 'restore = { margin_ratio = "0.30" }'), text=good + PERPS).perp_rules
     assert rule.trigger.widening is not None
     assert rule.trigger.farthest == WAD // 4
+
+
+def test_a_book_is_watched_as_a_whole_by_rules_that_alert(load_text: Load, good: str) -> None:
+    """Several of them beside the one that holds its delta; what is to be traded, that one says."""
+    text = good + PERPS + BOOKS_WATCHED
+    rules = load_text(text=text).book_rules
+    assert {rule.trigger.key for rule in rules} >= {"value_at_risk_above", "loss_in_stress_above", "volatility_above"}
+    (wild,) = [rule for rule in rules if rule.trigger.key == "volatility_above"]
+    assert wild.trigger.of.symbol == "ETH"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('restore = { delta = "0" }', "value at risk of a book is only alerted"),
+        ('actions = ["hedge"]', "write a rule on the delta, or on the member; use alert"),
+    ],
+)
+def test_a_book_is_not_traded_for_what_it_may_lose(faults: Faults, good: str, more: str, said: str) -> None:
+    """No delta is named to trade to."""
+    alert = 'actions = ["alert"]'
+    spoiled = BOOKS_WATCHED.replace(alert, more if "actions" in more else f"{more}\n{alert}", 1)
+    found = faults(text=good + PERPS + spoiled)
+    assert any(said in fault for fault in found), found

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from functools import partial
 
+from keeper.core.ahead import forecast
+from keeper.core.book.ahead import BOOK_AHEAD, LOOKING_AHEAD
 from keeper.core.book.position import BookPosition
 from keeper.core.metrics import Metric, Subject, Target, Trigger
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.scales import Beyond, Range, Unit
 from keeper.core.trail import LookBack
-from keeper.core.units import WAD, decimal_of
+from keeper.core.units import decimal_of
 
 
 def _delta(p: BookPosition, _: LookBack, of: Subject) -> int | Doubt:
@@ -25,18 +27,6 @@ def _delta(p: BookPosition, _: LookBack, of: Subject) -> int | Doubt:
     if of.symbol not in (*known, *p.exposure.prices):
         return Doubt(Reason.RULE_UNDECIDABLE, f"{of.symbol}, the book has {', '.join(known) or 'nothing'}")
     return p.exposure.delta(of.symbol or "")
-
-
-def _volatility(p: BookPosition, of: Subject) -> int | Doubt:
-    """Return how much the price of what is held within the band moves in a year, Wad rounded up."""
-    from keeper.core.risk.volatility import unknown  # noqa: PLC0415 - for bands that widen
-
-    asset = p.exposure.assets.get(of.symbol or "")
-    if asset is None or p.market is None:
-        return unknown(f"no price history of {of.symbol} was read")
-    moved = p.market.movement(asset)
-    found = moved if isinstance(moved, Doubt) else moved.volatility
-    return found if isinstance(found, Doubt) else math.ceil(found * WAD)
 
 
 def _outside(trigger: Trigger[BookPosition], measured: str, bound: str) -> str:
@@ -63,9 +53,9 @@ DELTA: Metric[BookPosition] = Metric(
     valid=Range.POSITIVE,
     named="underlying",
     bound_key="band",
-    volatility=_volatility,
+    volatility=partial(forecast, BOOK_AHEAD),
     says=_outside,
     figure=_units,
 )
-METRICS: Mapping[str, Metric[BookPosition]] = {DELTA.key: DELTA}
+METRICS: Mapping[str, Metric[BookPosition]] = {m.key: m for m in (DELTA, *LOOKING_AHEAD)}
 """By settings key."""

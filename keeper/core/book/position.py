@@ -73,6 +73,8 @@ class ExposurePart:
     symbol: str
     underlying: str
     delta: int
+    is_size: bool = False
+    """Whether it is the size of a perpetual, and not something that is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class BookPosition:
     """How long it has stood unhedged under that rule."""
     market: Market | None = field(default=None, compare=False, repr=False)
     """How prices moved until now, where a rule looks ahead."""
+    lent: tuple[LendingPosition, ...] = ()
+    """The loans that could be read."""
 
     @property
     def name(self) -> str:
@@ -158,7 +162,7 @@ def exposure(book: Book, snapshot: Snapshot, native_symbol: str) -> Exposure:
     priced = _priced(book, lent, traded, snapshot)
     prices = {underlying: price for underlying, (_, price) in priced.items()}
     sizes = [(p.name, symbol, size) for p in traded for symbol, size in perps.delta(p).items()]
-    parts = [ExposurePart(name, f"{symbol} perp", symbol.upper(), size) for name, symbol, size in sizes]
+    parts = [ExposurePart(name, f"{symbol} perp", symbol.upper(), size, is_size=True) for name, symbol, size in sizes]
     most = max((abs(h.value) for h in held if h.value is not None), default=0)
     for item in held:
         placed = _placed(item, book, prices, most)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from keeper.core import decide, rules
 from keeper.core.actions import Action
 from keeper.core.book.actions import ADD_MARGIN, UNWIND
+from keeper.core.book.metrics import DELTA
 from keeper.core.book.position import BookPosition, Exposure
 from keeper.core.book.unhedged import Naked
 from keeper.core.prices import Doubt
@@ -59,9 +60,14 @@ class BookAssessment(rules.Assessment[BookPosition]):
         return self.exposure.delta(underlying_of(self.rule))
 
     @property
+    def holds_delta(self) -> bool:
+        """Whether its rule holds the delta of an underlying; others look at the book as a whole, and alert."""
+        return self.rule.trigger.metric is DELTA
+
+    @property
     def headline(self) -> int | None:
         """The figure that its owner goes by: its delta; None where it leaves somebody out."""
-        return None if self.exposure.doubts else self.delta
+        return None if self.exposure.doubts or not self.holds_delta else self.delta
 
     @property
     def wanted(self) -> int:
@@ -71,7 +77,7 @@ class BookAssessment(rules.Assessment[BookPosition]):
     @property
     def is_outside(self) -> bool:
         """Whether the delta lies outside the band, in doubt or not."""
-        return self.rule.trigger.fires_at(self.delta)
+        return self.rule.trigger.fires_at(self.delta) if self.holds_delta else self.verdicts[0].fired
 
     @property
     def unwinds(self) -> str | None:

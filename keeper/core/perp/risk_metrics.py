@@ -107,11 +107,12 @@ def loss_at(p: PerpPosition, move: int) -> int | None:
     if not p.held:
         return None
     worth = max(0, perps.equity(p))
-    lost = max(_lost(p, WAD - move), _lost(p, WAD + move))
+    lost = max(lost_at(p, WAD - move), lost_at(p, WAD + move))
     return -(-min(worth, lost) * USD // p.usd_unit)
 
 
-def _lost(p: PerpPosition, factor: int) -> int:
+def lost_at(p: PerpPosition, factor: int) -> int:
+    """Return what is lost with every price at so much of itself (Wad), in its own unit; a gain below zero."""
     then = p
     for leg in p.held:
         then = perps.at_price(then, leg.market, max(1, leg.mark_price * factor // WAD))

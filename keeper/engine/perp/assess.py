@@ -7,6 +7,7 @@ from dataclasses import replace
 from keeper.core.book import unhedged as legs
 from keeper.core.book.carry import Carry, carry
 from keeper.core.book.kind import BOOK
+from keeper.core.book.metrics import DELTA
 from keeper.core.book.position import Book, BookPosition, exposure
 from keeper.core.book.rules import BookAssessment, BookRule, goal_of, underlying_of
 from keeper.core.perp.kind import PERP
@@ -87,8 +88,9 @@ async def judge_book(engine: Engine, snapshot: Snapshot, book: Book, rule: BookR
     delta, goal = seen.delta(underlying), goal_of(rule)
     naked = await engine.perps.naked_of(rule)
     hedges = tuple(p for p in snapshot.perps if p.name in book.hedges)
-    position = BookPosition(seen, hedges, snapshot.block, naked, engine.state.market)
-    if not seen.doubts:
+    lent = tuple(p for p in snapshot.loans if p.name in book.positions)
+    position = BookPosition(seen, hedges, snapshot.block, naked, engine.state.market, lent)
+    if not seen.doubts and rule.trigger.metric is DELTA:
         is_outside = as_now(rule, position)[0].trigger.fires_at(delta)
         naked = legs.observed(naked, snapshot.block.timestamp, abs(delta - goal), is_outside=is_outside)
         await engine.perps.set_naked(rule, naked)

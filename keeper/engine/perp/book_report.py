@@ -18,7 +18,7 @@ def book(of: BookAssessment, carry: Carry | None = None) -> Data:
         "readable": not of.exposure.doubts,
         "underlying": underlying_of(rule),
         "delta": decimal_of(of.delta, 18, 6),
-        "band": decimal_of(rule.trigger.bound, 18, 6),
+        "band": decimal_of(rule.trigger.bound, rule.trigger.metric.unit.decimals, 6),
         "target": decimal_of(goal_of(rule), 18, 6),
         "parts": [
             {"holder": p.holder, "asset": p.symbol, "underlying": p.underlying, "delta": decimal_of(p.delta, 18, 6)}

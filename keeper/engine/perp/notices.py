@@ -67,6 +67,8 @@ def position_text(of: PerpPosition) -> str:
 def delta_text(of: BookAssessment) -> str:
     """Return a book's delta against its band, and what of the budget for standing naked is used."""
     rule = of.rule
+    if not of.holds_delta:
+        return rule.trigger.text(of.verdicts[0].measured) if of.is_outside else "the book is within its bound"
     side = "outside" if of.is_outside else "within"
     text = f"delta {_units(of.delta)} {underlying_of(rule)} is {side} ±{_units(rule.trigger.bound)}"
     return text if of.naked.since is None else f"{text}; {legs.budget_text(of.naked, of.exposure.book.budget)}"
@@ -164,7 +166,7 @@ def _delta_fired(assessed: BookAssessment, _: object) -> str:
 
 
 def _trade_wanted(assessed: BookAssessment, verdict: Verdict[Any]) -> str:
-    if not verdict.fired:
+    if not verdict.fired or not assessed.holds_delta:
         return ""
     wanted = f"{_units(assessed.wanted, signed=True)} {underlying_of(assessed.rule)}"
     return f"trade {wanted}, or give the rule an action"
