@@ -150,7 +150,7 @@ def _terms(given: Given, settings: Settings | None, venue: str, first: str) -> d
         "lag_blocks": max(0, given.lag),
         "base_fee_gwei": number("--base-fee", given.base_fee),
         "native": first if first in ("WETH", "ETH") else "WETH",
-        "native_price": "3000",
+        "native_price": number("--native-price", given.native_price),
         **depth,
         "lends_usd": number("--lender", given.lender),
         "in_one": not given.call_by_call,

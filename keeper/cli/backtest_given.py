@@ -34,6 +34,9 @@ class Given:
     health: Annotated[str | None, typer.Option(help="Health factor to begin with, owing USDC. [default: 1.4]")] = None
     wallet: Annotated[Many, typer.Option(help="SYMBOL=AMOUNT in the signer's wallet, for top-ups.")] = None
     native: Annotated[str, typer.Option(help="Native currency for gas.")] = "10"
+    native_price: Annotated[str, typer.Option(help="Dollars that one of it costs, where no file of ether says it.")] = (
+        "3000"
+    )
     threshold: Annotated[Many, typer.Option(help="Liquidation threshold, or SYMBOL=SHARE. [default: 0.83]")] = None
     ltv: Annotated[Many, typer.Option(help="Likewise what may be borrowed. [default: 0.80]")] = None
     bonus: Annotated[Many, typer.Option(help="Likewise what a liquidator takes beyond. [default: 0.05]")] = None

@@ -88,6 +88,16 @@ def test_a_page_recomputes_itself_and_a_changed_figure_is_found(prices: Path, tm
 
 
 @pytest.mark.slow  # plays days
+def test_gas_is_paid_at_the_native_currency_s_price(prices: Path) -> None:
+    """Of a chain whose currency costs half a dollar, where the file is of another asset."""
+    words = ("--prices", f"LINK={prices}", "--health", "1.3", "--json")
+    ways = [json.loads(run(*words, *more).stdout)["report"]["ways"] for more in ((), ("--native-price", "0.5"))]
+    dear, cheap = (float(next(w for w in of if w["name"] == "fixed thresholds")["gas_usd"]) for of in ways)
+    assert cheap == pytest.approx(dear * 0.5 / 3000, abs=0.02)
+    assert dear > 1
+
+
+@pytest.mark.slow  # plays days
 def test_a_lender_is_used_where_the_line_names_one(prices: Path) -> None:
     """Near liquidation the planner takes the loan by itself, as it does on a chain that has a lender."""
     words = ("--prices", str(prices), "--health", "1.3", "--fixed", "1.06:1.60", "--json")
