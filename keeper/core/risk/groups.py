@@ -18,7 +18,7 @@ from keeper.core.risk.measured import Measured
 from keeper.core.risk.met import met
 from keeper.core.risk.perp_shocks import PerpShocked
 from keeper.core.risk.said import Document, money
-from keeper.core.risk.shock_terms import BORROW_RATE, Shock, everything
+from keeper.core.risk.shock_terms import RATE_IN_STRESS, Shock, everything
 from keeper.core.risk.stance import Stance, probability
 from keeper.core.risk.stress import owned
 from keeper.core.risk.tail import expected_shortfall_of, value_at_risk_of
@@ -132,9 +132,9 @@ def stress(
 def built_in() -> Iterator[Shock]:
     """Yield the shocks of everything together: moves, and what comes with them one by one and all at once."""
     yield from (everything(move) for move in MOVES)
-    yield Shock("funding ×10 and borrow rates at 100 % for a week", rate=BORROW_RATE, funding=10)
+    yield Shock("funding ×10 and borrow rates at 100 % for a week", rate=RATE_IN_STRESS, funding=10)
     worst = everything(-20, ", funding ×10, borrow rates at 100 %, pools a tenth as deep, gas ×100")
-    yield replace(worst, rate=BORROW_RATE, funding=10, thinner=10, gas=100)
+    yield replace(worst, rate=RATE_IN_STRESS, funding=10, thinner=10, gas=100)
 
 
 def _shocked(p: LendingPosition | PerpPosition, x: Shock) -> tuple[int, int, bool]:

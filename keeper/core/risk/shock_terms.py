@@ -83,5 +83,5 @@ def everything(percent: int, more: str = "", *, thinner: int = 1, gas: int = 1) 
     return Shock(name, {ALL: percent * BPS // 100}, thinner=thinner, gas=gas)
 
 
-BORROW_RATE = Wad(WAD)
+RATE_IN_STRESS = Wad(WAD)
 """100 % a year."""

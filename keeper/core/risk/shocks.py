@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.position import LendingPosition
-from keeper.core.risk.shock_terms import ALL, BORROW_RATE, Shock, everything
+from keeper.core.risk.shock_terms import ALL, RATE_IN_STRESS, Shock, everything
 from keeper.core.risk.stress import Stressed, is_dollar, stressed
 from keeper.core.units import BPS, DAY_S, WAD, Address, Amount, Usd, Wad, mul_div_up
 
@@ -60,7 +60,7 @@ def built_in(p: LendingPosition) -> Iterator[Shock]:
     for symbol in staked:
         yield Shock(f"{symbol} at a discount of {STAKED} %", {symbol: -STAKED * BPS // 100})
     if any(h.borrowed for h in p.held):
-        yield Shock("borrow rates at 100 % for a week", rate=BORROW_RATE)
+        yield Shock("borrow rates at 100 % for a week", rate=RATE_IN_STRESS)
     yield _all_at_once(broken, staked)
 
 
@@ -69,7 +69,7 @@ def _all_at_once(broken: Sequence[str], staked: Sequence[str]) -> Shock:
     moves = {ALL: -FALLS[0] * BPS // 100, **dict.fromkeys(broken, -DOLLAR * BPS // 100)}
     moves |= dict.fromkeys(staked, discounted)
     name = f"all of it at once from −{FALLS[0]} %"
-    return Shock(name, moves, BORROW_RATE, thinner=THINNER, gas=DEARER)
+    return Shock(name, moves, RATE_IN_STRESS, thinner=THINNER, gas=DEARER)
 
 
 def shocked_by(p: LendingPosition, of: Shock) -> Shocked:
