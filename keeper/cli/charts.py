@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 64, 28, 10
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 480, 200, 56, 26, 12
+"""A telephone shows it whole, and its letters are letters still; a wide screen makes it half as large again."""
 COLOURS = ("#1f5fae", "#a61b1b", "#3d7a37")
 MOST_POINTS = 600
 Points = Sequence[tuple[float, float]]
@@ -33,17 +34,17 @@ def lines(series: Sequence[tuple[str, Points]], unit: str, caption: str, most: f
 
 def bars(rows: Sequence[tuple[str, float, float, bool]], caption: str) -> str:
     """Return bars of two parts each, by name; what is liquidated has its name in red."""
-    height = 26 * len(rows) + 10
+    height = 40 * len(rows) + 6
     most = max((a + b for _, a, b, _ in rows), default=0) or 1.0
-    wide, drawn = (WIDTH - 330) / most, ""
+    wide, drawn = (WIDTH - 70) / most, ""
     for i, (name, first, second, is_bad) in enumerate(rows):
-        y = 26 * i + 8
+        y = 40 * i + 18
         colour = COLOURS[1] if is_bad else "#1c2430"
-        drawn += f'<text x="250" y="{y + 13}" text-anchor="end" font-size="12" fill="{colour}">{escape(name)}</text>'
-        drawn += f'<rect x="258" y="{y}" width="{first * wide:.1f}" height="16" fill="{COLOURS[0]}"/>'
-        x, more = 258 + first * wide, second * wide
-        drawn += f'<rect x="{x:.1f}" y="{y}" width="{more:.1f}" height="16" fill="{COLOURS[1]}"/>'
-        drawn += _mark(264 + (first + second) * wide, y + 13, _number(first + second), "start")
+        drawn += f'<text x="0" y="{y - 4}" font-size="12" fill="{colour}">{escape(name)}</text>'
+        drawn += f'<rect x="0" y="{y}" width="{first * wide:.1f}" height="14" fill="{COLOURS[0]}"/>'
+        x, more = first * wide, second * wide
+        drawn += f'<rect x="{x:.1f}" y="{y}" width="{more:.1f}" height="14" fill="{COLOURS[1]}"/>'
+        drawn += _mark(6 + (first + second) * wide, y + 12, _number(first + second), "start")
     return _figure(drawn, height, escape(caption))
 
 
@@ -64,10 +65,8 @@ def scatter(points: Sequence[tuple[str, float, float, bool]], across: str, up: s
 
 
 def _figure(drawn: str, height: int, caption: str) -> str:
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {height}" width="100%" role="img" aria-label="{caption}">{drawn}</svg>'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    box = f'viewBox="0 0 {WIDTH} {height}" width="100%" style="max-width:45rem" role="img"'
+    return f'<figure><svg {box} aria-label="{caption}">{drawn}</svg><figcaption>{caption}</figcaption></figure>'
 
 
 def _thinned(points: Points) -> Points:

@@ -116,7 +116,7 @@ STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2430}"
     "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;margin:.6rem 0}"
     "table{display:block;overflow-x:auto;max-width:100%}td,th{padding:.2rem .8rem .2rem 0;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}"
+    "td:first-child,th:first-child,.words{text-align:left}td{white-space:nowrap}td.words{white-space:normal;min-width:12rem}"
     "th{font-weight:600;border-bottom:1px solid #c8d0da}.bad{color:#a61b1b}figure{margin:1rem 0}"
     "figcaption,.small{color:#5b6675;font-size:.85rem}code{font-size:.8rem;overflow-wrap:anywhere}"
 )
@@ -153,6 +153,10 @@ def page(made: Data, embedded: str) -> str:
         f"<title>Risk at block {block['number']}</title>"
         f"<style>{STYLE}</style>{''.join(parts)}{embedded}</html>\n"
     )
+
+
+LEAST_SHOWN = 0.01
+"""Percent: what is rarer has no line."""
 
 
 def _sections(inputs: Data, of: Data, plans: Data) -> Iterator[str]:
@@ -195,9 +199,10 @@ def _sections(inputs: Data, of: Data, plans: Data) -> Iterator[str]:
         ),
         rows,
     )
-    known = [(p["horizon_s"] / 86_400, p["used"]) for p in of["probability"] if isinstance(p["used"], float)]
-    if len(known) > 1:
-        yield lines([("probability of liquidation", [(0.0, 0.0), *known])], "days", "Probability over the horizon", 1.0)
+    known = [(p["horizon_s"] / 86_400, p["used"] * 100) for p in of["probability"] if isinstance(p["used"], float)]
+    if len(known) > 1 and max(chance for _, chance in known) >= LEAST_SHOWN:
+        path = [("probability of liquidation", [(0.0, 0.0), *known])]
+        yield lines(path, "days", "Probability over the horizon, in percent", 100.0)
     yield from _paths_of_prices(inputs, of)
     yield from _stress(of["stress"], plans)
     yield from (f"<p>{escape(line)}</p>" for line in (*_with_puts(of), *_compared(of)))
@@ -245,8 +250,8 @@ def _paths_of_prices(inputs: Data, of: Data) -> Iterator[str]:
 
 def _greeks(of: Data, plans: Data) -> Iterator[str]:
     s = of["sensitivity"]
-    rows = [(f"delta of {symbol}", usd_text(int(value))) for symbol, value in s["delta_usd"].items()]
-    rows.append(("carry a day", usd_text(int(s["carry_a_day_usd"]))))
+    rows = [(f"delta of {symbol}", _signed_usd(value)) for symbol, value in s["delta_usd"].items()]
+    rows.append(("carry a day", _signed_usd(s["carry_a_day_usd"])))
     for key, words in (
         ("probability_per_volatility_point", "vega: probability per point of volatility"),
         ("probability_per_fall_of_1_percent", "probability per fall of 1 % of health"),
@@ -264,8 +269,24 @@ def _greeks(of: Data, plans: Data) -> Iterator[str]:
             (f"a put from the liquidation level, {duration(of['put']['horizon_s'])}", _usd(of["put"]["cost_usd"]))
         )
     yield _html_table(("sensitivity", ""), rows)
+    if confident := list(_confident(of)):
+        yield _html_table(("at a confidence", ""), confident)
     if moves := list(_deltas(of, plans)):
         yield _html_table(("gamma: delta after", "if nothing is done", "after the rules"), moves)
+
+
+def _confident(of: Data) -> Iterator[tuple[str, str]]:
+    """Yield how soon liquidation is so probable, and how low health or its margin's worth falls at the most."""
+    for x in of["until"]:
+        if not isinstance(x["seconds"], dict):
+            soon = "not within 100 years" if x["seconds"] is None else duration(round(x["seconds"]))
+            yield f"liquidation is {x['probability']:.0%} probable within", soon
+    for x in of["probability"]:
+        if isinstance(x.get("health_at_95"), float):
+            yield (
+                f"in 95 of 100 cases health over its limit stays above, {duration(x['horizon_s'])}",
+                f"{x['health_at_95']:.4f}",
+            )
 
 
 def _deltas(of: Data, plans: Data) -> Iterator[tuple[str, str, str]]:
@@ -285,8 +306,16 @@ MOVES_ALONE = tuple(f"everything but dollars {move} %" for move in ("âˆ’20", "âˆ
 
 
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     return "<table><tr>" + "".join(f"<th>{escape(h)}</th>" for h in head) + f"</tr>{body}</table>"
+
+
+def _cell(text: str) -> str:
+    return f"<td class=words>{escape(text)}</td>" if len(text) > WORDS else f"<td>{escape(text)}</td>"
+
+
+WORDS = 24
+"""A cell that is longer is a sentence, and no figure."""
 
 
 def _rescue(found: Data | None, *, is_perp: bool = False, is_liquidated: bool = False) -> str:
