@@ -37,6 +37,8 @@ class Rehearsed:
     gas_used: tuple[int, ...]
     after: AccountFigures
     how: str = "rehearsed at this block"
+    spare_gas: int = 0
+    """What each call may need besides: what stood for the oracle took less than the oracle will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,10 @@ class NodeSimulator:
                 raise away from None
         self.where = "eth_simulateV1"
         return found
+
+
+SOURCE_GAS = 60_000
+"""What a price source takes at most, with what it asks in turn; what stands for one in a rehearsal takes little."""
 
 
 class Overridden:

@@ -74,10 +74,10 @@ def outgoing(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant)
     if carrier.is_atomic:
         (used,), (call,) = rehearsed.gas_used, script.sent
         least = max(call.least_gas, sum(planned.call.least_gas for planned in script.calls))
-        limit = max(gas_limit(used), least) + carrier.more_gas
+        limit = max(gas_limit(used) + rehearsed.spare_gas, least) + carrier.more_gas
         yield [Outgoing(call, warrant.decision_id, 0, plan.spend, limit, carrier.delegate, script.uses[0])]
         return
-    slippage = plan.intent.rule.limits.max_slippage
+    slippage, used_by = plan.intent.rule.limits.max_slippage, _most_used(script, rehearsed)
     for burst in bursts(script.calls, warrant.wallet, slippage):
         yield [
             Outgoing(
@@ -85,8 +85,20 @@ def outgoing(plan: Plan, script: Script, rehearsed: Rehearsed, warrant: Warrant)
                 warrant.decision_id,
                 i,
                 script.calls[i].step.spend,
-                max(gas_limit(rehearsed.gas_used[i]), script.sent[i].least_gas) + carrier.more_gas,
+                max(gas_limit(used_by[i]) + rehearsed.spare_gas, script.sent[i].least_gas) + carrier.more_gas,
                 use=script.uses[i],
             )
             for i in burst
         ]
+
+
+def _most_used(script: Script, rehearsed: Rehearsed) -> list[int]:
+    """Return what each call is given gas for: as much as any call of the same function took.
+
+    In a rehearsal all rounds are in one block, and the first alone pays for the interest; each may be mined in its own.
+    """
+    kinds = [(call.to, call.data[:4]) for call in script.sent]
+    most = dict[tuple[Address, bytes], int]()
+    for kind, used in zip(kinds, rehearsed.gas_used, strict=True):
+        most[kind] = max(most.get(kind, 0), used)
+    return [most[kind] for kind in kinds]

@@ -67,6 +67,8 @@ class Principal:
 
     supply: int
     debt: int
+    grows: bool = field(default=False, compare=False)
+    """Whether interest does change the debt of this protocol, which shows no share of it."""
 
 
 @dataclass(frozen=True, slots=True)

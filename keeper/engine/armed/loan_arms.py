@@ -32,7 +32,7 @@ from keeper.engine.lending.plan import gas_needed, state_of, terms_of
 from keeper.engine.lending.preflight import Prepared, carrier_of, gate, priced, try_plan
 from keeper.execution.armed import Watched, WatchedPools, check_lent, check_pools, watched_for
 from keeper.execution.carriers import Carrier
-from keeper.execution.rehearsal import Overridden, Refused, Simulator
+from keeper.execution.rehearsal import SOURCE_GAS, Overridden, Refused, Simulator
 from keeper.venues.ports import LendingAccount
 
 WAYS = 2
@@ -92,7 +92,7 @@ class LoanBase:
         tried = await try_plan(self.engine, there, plan, self.carrier, Overridden(simulator, codes))
         if isinstance(tried, Refused):
             return tried
-        prepared = replace(tried, rehearsed=replace(tried.rehearsed, how=how))
+        prepared = replace(tried, rehearsed=replace(tried.rehearsed, how=how, spare_gas=len(codes) * SOURCE_GAS))
         prices = price_bounds(LOANS.prices(position), LOANS.prices(rung.position), step)
         bounds, watched = Bounds(self.snapshot.block, position, prices), self.watched
         fits = partial(_fitted, prepared=prepared, bounds=bounds, watched=watched, signer=self.signer)

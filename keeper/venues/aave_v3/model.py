@@ -202,8 +202,8 @@ class AaveModel:
 
     @property
     def mode(self) -> Hashable:
-        """The e-mode, and how the market rounds."""
-        return self.emode, self.arithmetic
+        """The e-mode. How the market rounds does not show in every block's figures."""
+        return self.emode
 
     def figures(self, holdings: tuple[Holding, ...]) -> AccountFigures:
         """Return what Pool.getUserAccountData would say, to the wei."""
@@ -256,15 +256,16 @@ class AaveModel:
 
 
 def identified(
-    entries: Sequence[ReserveEntry], reported: AccountFigures, emode: int
+    entries: Sequence[ReserveEntry], reported: AccountFigures, emode: int, usual: Arithmetic = Arithmetic.DIRECTED
 ) -> tuple[AaveModel, tuple[Holding, ...]]:
     """Return the model and the holdings under the rounding that reproduces the protocol's own figures exactly.
 
-    Where neither does, the newer one's: then they differ from what is reported, and nobody acts on them.
+    ``usual`` is tried first, for at some blocks both do. Where neither does, it is taken: then figures differ from what
+    is reported, and nobody acts on them.
     """
     ledgers = {e.reserve.asset: e.ledger for e in entries}
     found = list[tuple[AaveModel, tuple[Holding, ...]]]()
-    for arithmetic in Arithmetic:
+    for arithmetic in sorted(Arithmetic, key=lambda each: each is not usual):
         model, holdings = AaveModel(arithmetic, emode, ledgers), holdings_of(entries, arithmetic)
         if model.figures(holdings) == reported:
             return model, holdings

@@ -12,7 +12,7 @@ from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Bps, Wad
-from keeper.venues.aave_v3.model import Ledger, Ray, Reserve, ReserveEntry, identified
+from keeper.venues.aave_v3.model import Arithmetic, Ledger, Ray, Reserve, ReserveEntry, identified
 from keeper.venues.aave_v3.reserves import AaveReserves, Listing
 from keeper.venues.codec.abi import address, load
 from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
@@ -117,7 +117,7 @@ def position_probe(market: AaveReserves, scope: AaveScope, name: str, block: Blo
     Decoding raises ReadFailedError when a figure is missing, ScopeOutdatedError when the account uses what was
     not read.
     """
-    return Probe(_reads(market, scope), lambda answers: _decode(scope, name, block, answers))
+    return Probe(_reads(market, scope), lambda answers: _decode(market.pool, scope, name, block, answers))
 
 
 def _reads(market: AaveReserves, scope: AaveScope) -> tuple[Read, ...]:
@@ -139,7 +139,11 @@ def _kin_reads(market: AaveReserves, kin: KinPrice | None) -> tuple[Read, ...]:
     return _ORACLE.getAssetPrice.read(market.oracle, kin.asked), _FEED.latestRoundData.read(kin.source)
 
 
-def _decode(scope: AaveScope, name: str, block: BlockRef, answers: Sequence[Answer]) -> LendingPosition:
+_ROUNDS: dict[Address, Arithmetic] = {}
+"""By pool: the rounding that its figures showed last. An old market's are those of both at some blocks."""
+
+
+def _decode(pool: Address, scope: AaveScope, name: str, block: BlockRef, answers: Sequence[Answer]) -> LendingPosition:
     figures = _FIGURES.decode(answers[0])
     ((flags,),) = _CONFIGURATION.decode(answers[1])
     emode = _EMODE_OF.word(answers[2])
@@ -156,7 +160,8 @@ def _decode(scope: AaveScope, name: str, block: BlockRef, answers: Sequence[Answ
             entries.append(_entry(listing, mine, flags, category))
     ratios = Bps(figures[3]), Bps(figures[4]), Wad(figures[5])
     reported = AccountFigures(figures[0], figures[1], figures[2], *ratios)
-    model, holdings = identified(entries, reported, emode)
+    model, holdings = identified(entries, reported, emode, _ROUNDS.get(pool, Arithmetic.DIRECTED))
+    _ROUNDS[pool] = model.arithmetic
     return LendingPosition(name, "aave_v3", scope.owner, block, holdings, model, reported)
 
 

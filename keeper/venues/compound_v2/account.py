@@ -216,7 +216,7 @@ def _asset(
         borrow_factor=Wad(factor if by_borrowing is None else by_borrowing),
         penalty=Wad(max(0, (own or incentive) - WAD)),
         room=_room(x, is_entered and is_listed, paused, cash, cap, supplied, has_fee),
-        principal=Principal(tokens, owed),
+        principal=Principal(tokens, owed, grows=True),
         rates=Rates(Wad(earns * year), Wad(rate * year), used),
     )
     return holding, V2Terms(price, answer, exchange)
