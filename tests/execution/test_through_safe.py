@@ -12,13 +12,13 @@ from eth_utils.crypto import keccak
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds
-from keeper.core.units import Address, Usd, Wei
+from keeper.core.units import Address, Bps, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.policy import Grant, PolicyError
 from keeper.execution.sealing import sealed_calls
 from keeper.execution.through_safe import ThroughSafe, nonces_used, signer_of
 from keeper.venues.balancer_v3.calls import encode_loan, encode_return, encode_unlock
-from keeper.venues.balancer_v3.effects import vault_decoder
+from keeper.venues.balancer_v3.effects import NO_FEE, vault_decoder
 from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts.effects import token_decoders
 from keeper.venues.contracts.safe import Safe, encode_back, encode_by_owner, transaction_hash
@@ -36,10 +36,10 @@ def approve(amount: int = 5) -> Call:
     return Call(WETH, ERC20.approve.encode(POOL, amount), Wei(0), "approve")
 
 
-def allowed(carrier: ThroughSafe) -> policy.Allowed:
+def allowed(carrier: ThroughSafe, most_fee: Bps = NO_FEE) -> policy.Allowed:
     return {
         **token_decoders([WETH, USDC], [POOL], [VAULT]),
-        VAULT: vault_decoder(VAULT, SAFE.address),
+        VAULT: vault_decoder(VAULT, SAFE.address, most_fee),
         **carrier.decoders(),
     }
 
@@ -196,12 +196,12 @@ def test_the_safe_lends_its_storage_to_nobody_but_the_known_contract() -> None:
 # --- a loan whose steps are the account's own calls ------------------------------------------------------------------
 
 
-def gate(*inner: Call, may_take: bool = True, signer: str | None = None) -> str | None:
+def gate(*inner: Call, may_take: bool = True, signer: str | None = None, most_fee: Bps = NO_FEE) -> str | None:
     carrier = ThroughSafe(SAFE, 7)
     (sent,) = carrier.carry([encode_unlock(VAULT, carrier.call_back(inner), "borrow")], "all")
     grant = Grant(31337, SAFE.address, Address(signer or SAFE.address), limits(), Usd(0), 0, may_take=may_take)
     try:
-        policy.check([sent], 31337, grant, allowed(carrier), known())
+        policy.check([sent], 31337, grant, allowed(carrier, most_fee), known())
     except PolicyError as error:
         return error.detail
     return None
@@ -222,6 +222,17 @@ def test_what_is_lent_goes_back_all_of_it_and_nothing_more() -> None:
     assert "got another amount" in (gate(lent, encode_return(VAULT, USDC, 99)[0], counted) or "")
     more = encode_return(VAULT, USDC, 101)
     assert "more of" in (gate(lent, *more) or "")
+
+
+def test_a_fee_goes_back_too_no_more_than_its_bound_and_once() -> None:
+    """Five in a hundred at the most: six are refused, and so is the fee of a loan that was paid already."""
+    lent, five = encode_loan(VAULT, USDC, 100, SAFE.address), Bps(500)
+    for fee in (0, 3, 5):
+        assert gate(lent, *encode_return(VAULT, USDC, 100 + fee), most_fee=five) is None
+    assert "more of" in (gate(lent, *encode_return(VAULT, USDC, 106), most_fee=five) or "")
+    twice = (*encode_return(VAULT, USDC, 104), *encode_return(VAULT, USDC, 2))
+    assert "more of" in (gate(lent, *twice, most_fee=five) or "")
+    assert "has not gone back" in (gate(lent, *encode_return(VAULT, USDC, 99), most_fee=five) or "")
 
 
 def test_a_loan_is_for_the_owner_and_only_where_the_rule_takes_something_out() -> None:

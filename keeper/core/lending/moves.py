@@ -250,6 +250,8 @@ AGAIN: dict[type[Move], int] = {
 """The same for a move that this transaction made before with the same assets: what it touches is warm by then."""
 ANOTHER_WAY = 200_000
 """A second sale within a call, and what is redeemed for it by itself."""
+FEE = 40_000
+"""What brings home of a lender's fee what it did not take, from above."""
 PERMIT = 40_000
 """A permit within a call: 37,850 by the recordings."""
 BEGINNING = 46_000
@@ -281,7 +283,12 @@ def _further(move: Move) -> int:
     if not isinstance(move, Flash):
         return 0
     another = ANOTHER_WAY if move.beside else 0
-    return IN_ONE[Swap] * (len(move.route.fees) - 1) + (PERMIT if move.by_permit else 0) + another
+    return (
+        IN_ONE[Swap] * (len(move.route.fees) - 1)
+        + (PERMIT if move.by_permit else 0)
+        + another
+        + (FEE if move.fee else 0)
+    )
 
 
 def _pools(move: Move) -> int:
