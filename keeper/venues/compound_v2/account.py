@@ -41,7 +41,8 @@ _ORACLE, _FEED = load("compound_v2_oracle"), load("chainlink_feed")
 ALL = Amount(UINT256_MAX)
 BY_BORROWING, BY_LIQUIDATION = 0, 1
 MINT, REDEEM, BORROW, REPAY = range(4)
-_OF_ACCOUNT, _OF_ASSET = 7, 17
+_OF_ACCOUNT, _OF_ASSET = 7, 21
+YEAR_S = 365 * 86_400
 GAS_OF_ASSET, GAS = 500_000, 300_000
 
 
@@ -121,6 +122,8 @@ class V2Account:
                 _TOKEN.supplyRatePerBlock.read(x.token),
                 _COMPTROLLER.supplyCaps.read(of.comptroller, x.token),
                 *(_COMPTROLLER.actionPaused.read(of.comptroller, x.token, a) for a in (MINT, REDEEM, BORROW, REPAY)),
+                *(f.read(x.token) for f in _BY_SECOND),
+                *(f.read(of.comptroller, x.token) for f in _GUARDIAN_S),
             ]
         return Read(of.multicall, multicall3.encode(tuple(reads)), GAS + GAS_OF_ASSET * len(self.listings))
 
@@ -196,14 +199,19 @@ def _asset(
     if not price and (tokens or owed):
         raise ReadFailedError(Doubt(Reason.PRICE_NOT_POSITIVE, f"the oracle has no price for {x.symbol}"))
     by_borrowing, by_liquidation, own = (_optional(f, a) for f, a in zip(_FACTORS, answers[3:6], strict=True))
-    cash, lent, reserves, total, rate, earns = (f.word(a) for f, a in zip(_TOTALS, answers[6:12], strict=True))
-    paused = [bool(_optional(_COMPTROLLER.actionPaused, a)) for a in answers[13:17]]
+    cash, lent, reserves, total = (f.word(a) for f, a in zip(_TOTALS, answers[6:10], strict=True))
+    rate, earns = _rates(of, answers)
+    said = [_optional(_COMPTROLLER.actionPaused, a) for a in answers[13:17]]
+    minting, borrowing = (_optional(f, a) for f, a in zip(_GUARDIAN_S, answers[19:21], strict=True))
+    paused = [bool(said[MINT] or minting), bool(said[REDEEM]), bool(said[BORROW] or borrowing), bool(said[REPAY])]
     answer = price * 10**x.decimals // 10**28
     stated = rounds.get(x.asset)
     updated, round_id = (stated[3], stated[0]) if stated else (None, None)
-    there, year = cash + lent - reserves, of.market.blocks_per_year
+    there = cash + lent - reserves
     used = Wad(min(WAD, lent * WAD // there) if there > 0 else 0)
     cap, supplied = _optional(_COMPTROLLER.supplyCaps, answers[12]), truncated(total, exchange)
+    if not cap and said[MINT] is None:
+        cap = None  # who pauses by its guardian alone means by a cap of zero that there is none
     holding = Holding(
         asset=x.asset,
         symbol=x.symbol,
@@ -217,7 +225,7 @@ def _asset(
         penalty=Wad(max(0, (own or incentive) - WAD)),
         room=_room(x, is_entered and is_listed, paused, cash, cap, supplied, has_fee),
         principal=Principal(tokens, owed, grows=True),
-        rates=Rates(Wad(earns * year), Wad(rate * year), used),
+        rates=Rates(Wad(earns), Wad(rate), used),
     )
     return holding, V2Terms(price, answer, exchange)
 
@@ -232,9 +240,21 @@ _TOTALS = (
     _TOKEN.totalBorrows,
     _TOKEN.totalReserves,
     _TOKEN.totalSupply,
-    _TOKEN.borrowRatePerBlock,
-    _TOKEN.supplyRatePerBlock,
 )
+_BY_BLOCK = (_TOKEN.borrowRatePerBlock, _TOKEN.supplyRatePerBlock)
+_BY_SECOND = (_TOKEN.borrowRatePerTimestamp, _TOKEN.supplyRatePerTimestamp)
+"""Moonwell and Benqi count in seconds, and their tokens have no other."""
+_GUARDIAN_S = (_COMPTROLLER.mintGuardianPaused, _COMPTROLLER.borrowGuardianPaused)
+"""Pauses of members that cannot pause redeeming or repaying."""
+
+
+def _rates(of: V2Account, answers: Sequence[Answer]) -> tuple[int, int]:
+    """Return what borrowing costs and lending earns in a year. Raises ReadFailedError where nobody says."""
+    by_second = [f.decode_or_none(a) for f, a in zip(_BY_SECOND, answers[17:19], strict=True)]
+    if by_second[0] and by_second[1]:
+        return by_second[0][0] * YEAR_S, by_second[1][0] * YEAR_S
+    costs, earns = (f.word(a) for f, a in zip(_BY_BLOCK, answers[10:12], strict=True))
+    return costs * of.market.blocks_per_year, earns * of.market.blocks_per_year
 
 
 def _optional(function: Function, answer: Answer) -> int | None:

@@ -46,7 +46,7 @@ def _asset(tokens: int, owed: int, price: int, factor: int, threshold: int) -> l
     totals = (10**24, 10**23, 10**20, 10**16, 10**9, 10**8)
     head = [words(0, tokens, owed, EXCHANGE), words(price), words(1, factor, 0, threshold, 11 * WAD // 10, 0, 1)]
     own = [words(factor), words(threshold), words(11 * WAD // 10)]
-    return [*head, *own, *(words(x) for x in totals), words(10**40), *(words(0) for _ in range(4))]
+    return [*head, *own, *(words(x) for x in totals), words(10**40), *(words(0) for _ in range(4)), *[b""] * 4]
 
 
 def usual_answers(now: int) -> tuple[Answer, ...]:
