@@ -147,3 +147,17 @@ def test_staked_ether_says_what_it_stands_for() -> None:
     }
     others = [name for name in CHAIN_IDS if name != "ethereum"]
     assert all("rate" not in x for name in others for x in parsed(name)["price_safety"].get("assets", {}).values())
+
+
+def test_moonwell_is_where_its_package_has_it() -> None:
+    """Read from the pinned package that the header names; on no other chain is one guessed."""
+    found = {
+        n: t["comptroller"] for n in CHAIN_IDS for t in parsed(n).get("markets", {}).values() if "comptroller" in t
+    }
+    assert found == {
+        "base": "0xfBb21d0380beE3312B33c4353c8936a0F13EF26C",
+        "optimism": "0xCa889f40aae37FFf165BccF69aeF1E82b5C511B9",
+    }
+    for name in found:
+        header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
+        assert re.search(r"@moonwell-fi/moonwell-sdk@[\d.]+", header)

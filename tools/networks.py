@@ -216,6 +216,20 @@ def compound_v3(network: Network, wrapped_native: str) -> list[str]:
     return lines
 
 
+MOONWELL = "@moonwell-fi/moonwell-sdk@1.0.0"
+MOONWELL_COMPTROLLERS = {
+    8453: "0xfBb21d0380beE3312B33c4353c8936a0F13EF26C",
+    10: "0xCa889f40aae37FFf165BccF69aeF1E82b5C511B9",
+}
+"""By chain, as that package has them in environments/definitions/<chain>/contracts.js; of the Compound v2 family."""
+
+
+def moonwell(network: Network) -> list[str]:
+    """Its core market, where it is on a chain: its tokens count in seconds and say so, whatever a block takes."""
+    found = None if network.spark else MOONWELL_COMPTROLLERS.get(network.chain_id)
+    return ["", "[markets.moonwell]", 'venue = "compound_v2"', f'comptroller = "{found}"'] if found else []
+
+
 GMX_CONTRACTS = {
     "data_store": "DataStore",
     "reader": "SyntheticsReader",
@@ -364,6 +378,9 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
     blue, bundler = morpho_blue(network, morpho), bundler3(network, morpho, comets)
     if comets:
         header += ["# Compound v3: repository", f"# {COMET_SOURCE}."]
+    core = moonwell(network)
+    if core:
+        header.append(f"# Moonwell: npm {MOONWELL}, environments/definitions/{network.name}/contracts.js.")
     if blue:
         header.append(f"# Morpho Blue: npm {MORPHO}, lib/cjs/addresses.js.")
     if bundler:
@@ -385,6 +402,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
         *_spark_beside(network),
         *blue,
         *comets,
+        *core,
         "",
         "[uniswap_v3]",
         f'factory = "{uniswap.factory}"',
