@@ -20,6 +20,7 @@ MEASURES = {"loan": "health_factor", "perp": "margin_ratio", "book": "delta"}
 """By what is there: the measure whose bounds and targets are drawn beside the figure."""
 ALERTS, COOLDOWN = "alert_only", "cooldown"
 """Reasons of holds: the first is none, for the rule was made to warn, and warns."""
+EMPTY, NOTHING = "no_position", ("empty", "nothing is open here")
 NEAR = 0.1
 """A figure nearer to a trigger than this share of it is worth a look."""
 
@@ -60,19 +61,20 @@ def card(of: Data, mode: str) -> Card:
     seen = of["seen"]
     is_known = bool(seen.get("readable"))
     what = _kind(seen)
-    figure, label = _figure(seen, what) if is_known else ("unknown", "could not be read")
+    is_empty = seen.get("reason") == EMPTY  # it was read, and nothing is there: not the same as unknown
+    figure, label = _figure(seen, what) if is_known else NOTHING if is_empty else ("unknown", "could not be read")
     doubts = tuple(f"{d['detail']} ({d['reason']})" for d in seen.get("doubts", ()))
     rules = tuple(_rule(r, of["aims"]) for r in seen.get("rules", ()))
     return Card(
         name=of["name"],
         venue=seen.get("venue") or ("book" if what == "book" else ""),
-        tone=_tone(of, is_known=is_known, has_doubts=bool(doubts), rules=rules),
+        tone=WATCH if is_empty else _tone(of, is_known=is_known, has_doubts=bool(doubts), rules=rules),
         figure=figure,
         label=label,
         measure=MEASURES[what],
         far="band" if what == "book" else "liquidated when",
-        distance=_distance(seen, what) if is_known else "unknown",
-        probability=_probability(of["probability"]),
+        distance=_distance(seen, what) if is_known else "nothing to liquidate" if is_empty else "unknown",
+        probability="–" if is_empty else _probability(of["probability"]),
         worth=_worth(seen, what) if is_known else (),
         now=_now(of, mode, rules),
         why=_why(seen, of["now"], mode, rules),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from core_builders import below, loop, rule, wad
+from core_builders import OWNER, below, loop, rule, wad
 from page_scene import scene
 from paper import Paper, engine_on
 from perp_builders import perp_rule
@@ -14,6 +14,9 @@ from test_cycle_perps import dollars, sold
 
 from keeper.core.lending import actions
 from keeper.core.lending.metrics import LIQUIDATION_DISTANCE
+from keeper.core.prices import Doubt
+from keeper.core.reasons import Reason
+from keeper.core.snapshot import Unreadable
 from keeper.engine.cycle import cycle
 from keeper.service.view import view_of
 from keeper.web.cards import ALARM, CALM, UNKNOWN, WATCH, Card, cards_of
@@ -84,6 +87,17 @@ async def test_nothing_open_is_calm_and_cannot_be_liquidated() -> None:
     found = await card_of(replace(loop(dollars="0"), name="loan"), WARNING, RESCUE)
     assert (found.figure, found.label, found.distance) == ("∞", "no debt", "never")
     assert found.tone == CALM
+
+
+async def test_an_account_with_nothing_in_it_is_empty_and_not_unreadable() -> None:
+    """Read, and nothing there: not opened yet, closed, or another owner meant. Never called "could not be read"."""
+    nothing = Doubt(Reason.NO_POSITION, "the account has no supply and no debt")
+    found = await card_of(Unreadable("loan", OWNER, nothing), RESCUE)
+    assert (found.figure, found.label) == ("empty", "nothing is open here")
+    assert (found.tone, found.distance) == (WATCH, "nothing to liquidate")
+    assert "Check `owner` and the network file" in found.why
+    dark = await card_of(Unreadable("loan", OWNER, Doubt(Reason.POSITION_UNREADABLE, "no answer")), RESCUE)
+    assert (dark.figure, dark.label, dark.tone) == ("unknown", "could not be read", UNKNOWN)
 
 
 async def test_of_fifty_positions_those_at_rest_are_lines_and_those_in_danger_cards(tmp_path: Any, asking: Any) -> None:
