@@ -304,7 +304,8 @@ def risk(
         again(reproduce, as_json=as_json, html=html)
     from keeper.cli.horizons import horizons_of
 
-    chains, horizons_s = kept_of(configs), horizons_of(horizon or [])
+    horizons_s = horizons_of(horizon or [])
+    chains = kept_of(configs)
     from keeper.cli import risk as risks
 
     log_to_stderr(verbose=False)

@@ -187,7 +187,7 @@ def inputs_of(document: object, forecaster: Callable[[str], Forecaster] | None =
         return _inputs(document, forecaster or forecast_named)
     except BadInputsError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise BadInputsError(f"is no risk report of this keeper's: {type(error).__name__} {error}") from None
 
 
@@ -302,6 +302,8 @@ def _line_of(given: Any) -> SecondLine:
 
 def _loan(given: Any, block: BlockRef) -> LendingPosition:
     money = Money(int(given["money"][0]), int(given["money"][1]))
+    if min(money.dollars, money.unit) <= 0:
+        raise ValueError(f"{given['name']} counts in a money that cannot be")
     block = replace(block, chain_id=int(given.get("chain_id", block.chain_id)))
     holdings = tuple(_holding(h, money) for h in given["holdings"])
     figures = LINEAR.figures(holdings)
