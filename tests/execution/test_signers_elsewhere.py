@@ -240,6 +240,15 @@ async def test_a_kms_signature_by_another_key_is_refused(kms: Any) -> None:
     assert await why(signer) is Reason.SIGNED_OTHERWISE
 
 
+async def test_a_kms_signature_of_another_transaction_is_refused(kms: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own key, and a signature of what was asked before: another nonce's, another chain's."""
+    key, address = made(kms)
+    signer = open_kms("me", address, key, "eu-central-1")
+    before = signer._sign(b"\x11" * 32)
+    monkeypatch.setattr(signer, "_sign", lambda _: before)
+    assert await why(signer) is Reason.SIGNED_OTHERWISE
+
+
 @pytest.mark.parametrize(
     "der", ["", "30", "3006020101020101ff", "300602010102", "3006020181020101", "3106020101020101"]
 )
@@ -304,3 +313,22 @@ def test_the_terminal_takes_no_word_that_was_typed_before_the_question(monkeypat
         assert asyncio.run(terminal.Tty().ask("? ", 1.2)) is None
         threading.Timer(0.3, keys.write, ["no\n"]).start()
         assert asyncio.run(terminal.Tty().ask("? ", 5)) == "no\n"
+
+
+@pytest.mark.slow
+async def test_a_question_that_is_dropped_takes_no_line_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rescue comes while a person is asked for something else: what is typed then answers the rescue."""
+    from keeper.cli import terminal  # noqa: PLC0415
+
+    reading, writing = os.openpty()
+    with os.fdopen(reading, "w", buffering=1) as keys, os.fdopen(writing, "r") as seen:
+        monkeypatch.setattr("sys.stdin", seen)
+        tty = terminal.Tty()
+        first = asyncio.create_task(tty.ask("take back an approval? ", 60))
+        await asyncio.sleep(0.2)
+        first.cancel()
+        second = asyncio.create_task(tty.ask("rescue? ", 60))
+        await asyncio.sleep(terminal.LOOK_S + 0.5)
+        keys.write("yes\n")
+        assert await asyncio.wait_for(second, 10) == "yes\n"
+        assert first.cancelled()
