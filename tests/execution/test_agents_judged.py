@@ -24,8 +24,9 @@ from keeper.venues.bundler3 import calls
 from keeper.venues.bundler3.calls import ALL, Inner, flash_loan, hand_on
 from keeper.venues.bundler3.lender import Bundler
 from keeper.venues.codec.abi import address, load
+from keeper.venues.contracts.owners_words import OwnersWords
 from keeper.venues.effects import Call, Entrusts
-from keeper.venues.morpho_blue.agency import DOMAIN, MorphoAgency, MorphoWords
+from keeper.venues.morpho_blue.agency import DOMAIN, TYPE_HASH, MorphoAgency
 from keeper.venues.ports import Mandate
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 from keeper.venues.uniswap_v3.pools import UniswapDeployment
@@ -47,7 +48,7 @@ POSITION = a_position(MARKET, ME, BLOCK)
 SOLD, BOUGHT, DEADLINE = 10**18, 1_995 * 10**6, NOW + 600
 FLASH = Flash("bundler3", Route((WETH, USDC), (500,), "x"), Amount(SOLD), Amount(BOUGHT))
 LET, END = Approve(WETH, "bundler3", Amount(SOLD)), Approve(WETH, "bundler3", Amount(0))
-TERMS = MorphoWords(ME, 7, b"\7" * 32)
+TERMS = OwnersWords(ME, 7, b"\7" * 32, TYPE_HASH)
 SIGNER = PermitSigner(KEY, {}, TERMS)
 
 
@@ -161,7 +162,7 @@ def _separator(chain_id: int) -> bytes:
 
     own = keccak(DOMAIN + chain_id.to_bytes(32, "big") + bytes(12) + bytes.fromhex(MARKET.blue[2:]))
     found = probe.decode([own, (7).to_bytes(32, "big")])
-    assert isinstance(found, MorphoWords)
+    assert isinstance(found, OwnersWords)
     assert probe.decode([b"\1" * 32, (7).to_bytes(32, "big")]) is None  # another contract's domain
     return found.separator
 

@@ -16,6 +16,7 @@ from keeper.venues.codec.abi import load
 from keeper.venues.codec.hashes import keccak
 from keeper.venues.compound_v3.agency_effects import adapter_leaves, word_leaves
 from keeper.venues.compound_v3.effects import comet_decoder
+from keeper.venues.contracts.owners_words import OwnersWords, word_of
 from keeper.venues.effects import Call, Decoder, Flow
 from keeper.venues.ports import Answer, Mandate, MandateTerms, Probe, Read
 
@@ -26,20 +27,6 @@ _COMET, _ADAPTER = load("compound_v3"), load("bundler3_compound_v3_adapter")
 DOMAIN = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 TYPE_HASH = keccak(text="Authorization(address owner,address manager,bool isAllowed,uint256 nonce,uint256 expiry)")
 VERSION = keccak(text="0")
-
-
-@dataclass(frozen=True, slots=True)
-class CometWords:
-    """What a market makes of an owner's next words."""
-
-    owner: Address
-    nonce: int
-    separator: bytes
-
-    def digest(self, word: Mandate) -> bytes:
-        """Return what is signed (EIP-712)."""
-        values = (word.owner, word.agent, int(word.is_on), word.nonce, word.deadline)
-        return keccak(b"\x19\x01" + self.separator + keccak(TYPE_HASH + b"".join(_word(value) for value in values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +69,8 @@ class CometAgency:
             name, nonce = _COMET.name.decode_or_none(answers[0]), _COMET.userNonce.decode_or_none(answers[1])
             if name is None or nonce is None:
                 return None
-            domain = DOMAIN + keccak(text=name[0]) + VERSION + _word(chain_id) + _word(self.at)
-            return CometWords(owner, nonce[0], keccak(domain))
+            domain = DOMAIN + keccak(text=name[0]) + VERSION + word_of(chain_id) + word_of(self.at)
+            return OwnersWords(owner, nonce[0], keccak(domain), TYPE_HASH)
 
         return Probe((_COMET.name.read(self.at), self.nonce_read(owner)), decode)
 
@@ -115,7 +102,3 @@ class CometAgency:
     @property
     def _collaterals(self) -> frozenset[Address]:
         return frozenset(x.asset for x in self.market.listings[1:])
-
-
-def _word(value: Address | int) -> bytes:
-    return value.to_bytes(32, "big") if isinstance(value, int) else bytes(12) + bytes.fromhex(value[2:])

@@ -14,6 +14,7 @@ from keeper.core.lending.position import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import load
 from keeper.venues.codec.hashes import keccak
+from keeper.venues.contracts.owners_words import OwnersWords, word_of
 from keeper.venues.effects import Call, Decoder, Flow
 from keeper.venues.morpho_blue.agency_effects import agent_leaves, word_leaves
 from keeper.venues.morpho_blue.effects import blue_decoder
@@ -29,20 +30,6 @@ TYPE_HASH = keccak(
 )
 ANY_PRICE = UINT256_MAX
 """Of a share: what is repaid is bounded by what was lent for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class MorphoWords:
-    """What the contract makes of an owner's next words."""
-
-    owner: Address
-    nonce: int
-    separator: bytes
-
-    def digest(self, word: Mandate) -> bytes:
-        """Return what is signed (EIP-712)."""
-        values = (word.owner, word.agent, int(word.is_on), word.nonce, word.deadline)
-        return keccak(b"\x19\x01" + self.separator + keccak(TYPE_HASH + b"".join(_word(value) for value in values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +65,15 @@ class MorphoAgency:
 
     def terms_probe(self, owner: Address, chain_id: int) -> Probe[MandateTerms | None]:
         """Return the probe of the next number; None where the contract's domain is not its own on this chain."""
-        own = keccak(DOMAIN + _word(chain_id) + _word(self.market.blue))
+        own = keccak(DOMAIN + word_of(chain_id) + word_of(self.market.blue))
 
         def decode(answers: Sequence[Answer]) -> MandateTerms | None:
             said, nonce = _BLUE.DOMAIN_SEPARATOR.decode_or_none(answers[0]), _BLUE.nonce.decode_or_none(answers[1])
-            return None if said is None or nonce is None or said[0] != own else MorphoWords(owner, nonce[0], own)
+            return (
+                None
+                if said is None or nonce is None or said[0] != own
+                else OwnersWords(owner, nonce[0], own, TYPE_HASH)
+            )
 
         return Probe((_BLUE.DOMAIN_SEPARATOR.read(self.market.blue), self.nonce_read(owner)), decode)
 
@@ -114,7 +105,3 @@ class MorphoAgency:
     def decoder(self, agents: Collection[Address]) -> Decoder:
         """Return what calls to the contract do, his own word about an agent among them."""
         return blue_decoder(self.market.blue, self.market.params.words, agents)
-
-
-def _word(value: Address | int) -> bytes:
-    return value.to_bytes(32, "big") if isinstance(value, int) else bytes(12) + bytes.fromhex(value[2:])
