@@ -110,13 +110,15 @@ class Holding:
     holds_back: bool = False
     """Whether nothing else may leave while it secures debts."""
     money: Money = DOLLARS
+    least_debt: Amount = Amount(0)  # noqa: RUF009 - a number
+    """Borrowing that leaves a smaller debt is refused; repaying down to one is not."""
 
     def with_balances(self, supplied: Amount, borrowed: Amount) -> Holding:
         """Return it with other amounts. Solvers ask thousands of times a plan: no field is looked up by its name."""
         return Holding(
             self.asset, self.symbol, self.decimals, self.price, supplied, borrowed, self.is_collateral,
             self.liquidation_factor, self.borrow_factor, self.penalty, self.room, self.principal, self.rates,
-            self.holds_back, self.money,
+            self.holds_back, self.money, self.least_debt,
         )  # fmt: skip
 
     @property

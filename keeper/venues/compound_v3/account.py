@@ -231,6 +231,7 @@ def _base(
         ),
         principal=Principal(0, principal),
         rates=Rates(Wad(0), Wad(rate * YEAR_S), used),
+        least_debt=market.least_debt,
     )
 
 

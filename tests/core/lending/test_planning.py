@@ -601,6 +601,18 @@ def test_a_boost_respects_what_the_market_forbids(
     assert refused(of, boost()).reason is reason
 
 
+def test_a_boost_never_leaves_a_debt_that_the_market_refuses() -> None:
+    """What is owed may stand below the least, by a repayment; but nothing is borrowed that would leave it there."""
+
+    def least(dollars: int) -> LendingPosition:
+        found = tuple(replace(h, least_debt=Amount(dollars * 10**6 * bool(h.borrowed))) for h in RICH.holdings)
+        return replace(RICH, holdings=found)
+
+    found = refused(least(1_000_000), boost())
+    assert (found.reason, found.detail.count("under 1000000.00 USDC")) == (Reason.NOTHING_HELPS, 1)
+    assert best(least(6_001), boost()).projected.health_factor < wad("1.91")
+
+
 def test_a_boost_keeps_the_days_limit() -> None:
     """A thousand dollars left, a thousand dollars swapped."""
     plan = best(RICH, boost(), left=usd(1_000))

@@ -74,6 +74,7 @@ def test_room_is_what_pauses_and_caps_leave(seed: int) -> None:
     base, caps = found.holding(BASE), {x.asset: x for x in of.listed}
     assert isinstance(base.room.repay, Barred) is of.pauses[0]
     assert isinstance(base.room.supply, Barred)
+    assert base.least_debt == of.least
     for h in found.holdings:
         if h.asset == BASE:
             continue

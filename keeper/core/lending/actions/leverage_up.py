@@ -29,7 +29,7 @@ from keeper.core.lending.proposals import (
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up
+from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, decimal_of, mul_div_up
 
 
 def boosts(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
@@ -60,6 +60,9 @@ def _boost(pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms) ->
         return Rejected(label, Reason.NOTHING_HELPS, "nothing can be borrowed above the target")
     ceiling = min(wanted.sold, mul_div_up(quote.sold, BPS + slippage, BPS))
     rounds = _boost_rounds(pair, Sale(Amount(ceiling), wanted.bought), quote, state, intent, terms)
+    if not rounds.steps and pair.sell.borrowed + wanted.sold < pair.sell.least_debt:
+        least = decimal_of(pair.sell.least_debt, pair.sell.decimals, 2)
+        return Rejected(label, Reason.NOTHING_HELPS, f"the market refuses a debt under {least} {pair.sell.symbol}")
     if not rounds.steps:
         return Rejected(label, Reason.FLOOR_TOO_NEAR, "nothing can be borrowed above the floor")
     trading = max(0, worth(quote.sold, pair.sell) - worth(wanted.bought, pair.buy))
@@ -84,6 +87,8 @@ def _boost_rounds(
         free = _borrowable(account, pair, intent)
         amount = min(left.sold, free, most)
         if amount * LEAST_ROUND < min(deal.sold, most) and amount < left.sold:
+            break
+        if account.of(borrow).borrowed + amount < pair.sell.least_debt:
             break
         bought = left.bought if amount == left.sold else left.bought * amount // left.sold
         in_debt = lending.after(account, borrow, debt=amount)
