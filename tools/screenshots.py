@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ SHOTS = (
 
 
 VENUES = (("venues-wide", 1280, 900, False), ("venues-phone", 390, 844, True))
-PORT = 18_520
+PORT, START_S = 18_520, 60
 RUN = (sys.executable, "-m", "keeper")
 
 
@@ -45,10 +46,25 @@ def of_every_venue(to: Path) -> None:
             file.write(f"[web]\nport = {PORT}\n")
         with subprocess.Popen((*RUN, "run", "--web"), cwd=folder, env=env, stderr=subprocess.DEVNULL) as process:
             try:
+                _seen()
                 _fall(world)
+                _seen()
                 _draw(to, (folder / "position-keeper" / "page-token").read_text().strip())
             finally:
                 process.terminate()
+
+
+def _seen() -> None:
+    """Wait until a block was judged: a picture of a keeper that sees nothing is none."""
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def _fall(world: Any) -> None:
