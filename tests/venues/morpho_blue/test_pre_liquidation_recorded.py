@@ -1,4 +1,4 @@
-"""Morpho's own pre-liquidation contract by recordings (``tools.pre_liquidation``): what we say of it is what it does."""
+"""Morpho's own pre-liquidation contract by recordings (``tools.pre_liquidation``): what we say of it, it does."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def along(ends: tuple[Wad, Wad], line: dict[str, Any], case: dict[str, Any]) -> 
 
 @every
 def test_it_takes_as_much_at_once_and_for_as_much_as_we_say(line: dict[str, Any], case: dict[str, Any]) -> None:
-    """Its largest call by shares goes through, one share more does not; what is taken is worth the debt and its extra."""
+    """Its largest call by shares goes through, one share more does not; what it takes is the debt and its extra."""
     came = case["asked"]["a thousandth"]
     if isinstance(came[0], str):
         return
