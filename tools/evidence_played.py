@@ -104,7 +104,7 @@ def _verdict(rows: Rows, whole: Sequence[Mark]) -> Iterator[str]:
         "\nWhat these files show of why: in each of them ether lost half and more, so that every account had to be sold "
         "down in the end, and all that a rule can save is in how it sells. A sale costs its gas whatever its size, loses "
         "what the pool is ahead of the oracle in that minute, and moves the pool by its square: what begins early and goes "
-        "to 1.6 costs least here, and a threshold that is always high does that in a crash, whatever it rests on. Rules on "
+        "far costs least here, and a threshold that is always high does that in a crash, whatever it rests on. Rules on "
         "the probability often sell in the middle of a fall, once volatility has been measured anew. Where their goal is "
         "near they sell often, and pay gas; where it is far they sell much at once. What a high threshold costs while "
         "nothing happens is below, in weeks without a crash. One thing is modelled too kindly for all settings alike: the "
