@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -129,3 +130,35 @@ def test_status_and_once_go_through_them_all(world: World, other: World, tmp_pat
     found = CliRunner().invoke(app, ["status", "-c", str(south), "-c", str(north)])
     assert found.exit_code == 1
     assert "north" in found.stdout
+
+
+def test_the_risk_of_two_chains_is_one_report(world: World, other: World, tmp_path: Path) -> None:
+    """Both read live; ether is one price on both, so one fall takes both: no sum. Each chain's wallet is its own."""
+    configs = [settle(at, tmp_path, name, at.url) for at, name in ((world, "north"), (other, "south"))]
+    files = list[str]()
+    end = min(world.now, other.now)
+    for coin, price, size in (("WETH", 2_000, 0.012), ("USDC", 1, 0.0002)):
+        rows = [
+            f"{end - k * 3_600},{p},{p},{p},{p}"
+            for k in range(720, 0, -1)
+            for p in (f"{price * math.exp(size * (math.sin(0.7 * k) + math.sin(1.9 * k))):.8f}",)
+        ]
+        (tmp_path / f"{coin}.csv").write_text("\n".join(("timestamp,open,high,low,close", *rows)))
+        files += ["--prices", f"{coin}={tmp_path / f'{coin}.csv'}"]
+    options = [option for config in configs for option in ("--config", str(config))]
+    found = CliRunner().invoke(app, ["risk", *options, *files, "--json"])
+    assert found.exit_code == 0, found.output
+    made = json.loads(found.stdout)
+    north, south = made["report"]["positions"]
+    assert [p["name"].partition("/")[0] for p in (north, south)] == ["north", "south"]
+    assert len({made["inputs"]["drivers"][h["asset"]] for p in (north, south) for h in p["holdings"]}) == 2
+    for i, both in enumerate(made["report"]["together"]):
+        each = north["probability"][i]["paths"]["probability"]
+        assert both["any"] == pytest.approx(each, abs=1e-6), "two loans of one price fall in the same hour"
+        assert both["all"] == pytest.approx(each, abs=1e-6)
+        assert both["sum_of_each"] == pytest.approx(2 * each, abs=1e-6)
+    together = made["plans"]["everything"]["everything but dollars −40 %"]
+    assert set(together) == {north["name"], south["name"]}
+    (tmp_path / "report.json").write_text(found.stdout)
+    again = CliRunner().invoke(app, ["risk", "--reproduce", str(tmp_path / "report.json")])
+    assert again.exit_code == 0, again.output
