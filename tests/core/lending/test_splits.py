@@ -10,10 +10,12 @@ from test_flash_plans import ONLY, at_health, lent, the_loan
 
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
+from keeper.core.lending.actions.sales import bound_of
 from keeper.core.lending.moves import Flash, Route
+from keeper.core.lending.pairs import Pair
 from keeper.core.lending.plan import Plan, plans
 from keeper.core.lending.quotes import Quote, Quotes
-from keeper.core.units import Amount
+from keeper.core.units import BPS, Amount
 
 WETH, USDC, DAI = at("WETH"), at("USDC"), at("DAI")
 ONE, OTHER = Route((WETH, USDC), (500,), "x"), Route((WETH, USDC), (3000,), "y")
@@ -99,3 +101,9 @@ def test_what_no_pool_bears_alone_two_bear_together() -> None:
     for part in loan.parts:
         bound = lending.sale_cost(account.of(WETH), account.of(USDC), part.bought, two.intent.rule.limits.worst)
         assert part.sold <= bound + 1
+        given, got = account.of(WETH), account.of(USDC)
+        bps = bound_of(Pair(given, got), two.intent)
+        exact = part.bought * got.price.answer * given.unit * (BPS + bps)
+        assert (part.sold - 1) * given.price.answer * got.unit * BPS <= exact, (
+            "rounded up once: the gate takes one unit"
+        )

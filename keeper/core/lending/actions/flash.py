@@ -172,7 +172,7 @@ def _two_ways(pair: Pair, one: _Sized, terms: PlanTerms) -> _Sized:
     if two is None:
         return one
     large, little = two
-    part = SalePart(little.route, Amount(sale.sold * little.bought // due), little.bought)
+    part = SalePart(little.route, Amount(mul_div_up(sale.sold, little.bought, due)), little.bought)
     if little.sold > part.sold or large.sold > sale.sold - part.sold:
         return one
     whole = replace(large, sold=Amount(large.sold + little.sold), bought=Amount(due))
