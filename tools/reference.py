@@ -130,8 +130,7 @@ def _form(of: Data) -> str:
     if "$ref" in of:
         return ", ".join(f"`{role.value}`" for role in Role) if of["$ref"].endswith("/Role") else "a table"
     if "anyOf" in of:
-        forms = dict.fromkeys(_form(one) for one in of["anyOf"] if one.get("type") != "null")
-        return "a decimal" if set(forms) == {"text", "a number"} else " or ".join(forms)
+        return _either([one for one in of["anyOf"] if one.get("type") != "null" and "not" not in one])
     if "90s" in of.get("examples", ()):
         return "a time"
     if of.get("type") == "array":
@@ -139,6 +138,16 @@ def _form(of: Data) -> str:
     if "minimum" in of and "maximum" in of:
         return f"{of['minimum']} to {of['maximum']}"
     return FORMS.get(of.get("type", ""), "a table")
+
+
+def _either(several: list[Data]) -> str:
+    """The usual ones of several forms: what else is read as a switch or a number is in the schema alone."""
+    if all("const" in one for one in several):
+        return "words of [what it may do](../rules.md)"
+    forms = dict.fromkeys(_form(one) for one in several)
+    if FORMS["boolean"] in forms:
+        return FORMS["boolean"]
+    return "a decimal" if set(forms) == {"text", "a number"} else " or ".join(reversed(forms))
 
 
 def _left_out(of: FieldInfo) -> str:

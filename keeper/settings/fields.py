@@ -206,7 +206,7 @@ def _text_like(pattern: str, *examples: str) -> WithJsonSchema:
 
 _AS_DURATION = _text_like(r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*$", "90s", "10m", "1h", "7d")
 _AS_NUMBER = WithJsonSchema(
-    {"anyOf": [{"type": "string", "pattern": r"^\s*[+-]?[0-9]"}, {"type": "number"}], "examples": ["1.25"]}
+    {"anyOf": [{"type": "string", "pattern": r"^\s*[+-]?[._]*[0-9]"}, {"type": "number"}], "examples": ["1.25"]}
 )
 _AS_ADDRESS = _text_like("^0x[0-9a-fA-F]{40}$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 _AS_ACCOUNT = _text_like(r"^(0x[0-9a-fA-F]{40}|.+\..+)$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "name.eth")

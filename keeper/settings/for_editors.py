@@ -12,6 +12,7 @@ from keeper.core.perp.kind import PERP
 from keeper.settings.key_words import WORDS
 from keeper.settings.rule_keys import targets_of, triggers_of
 from keeper.settings.schema import KeeperFile
+from keeper.settings.written_forms import add_forms
 from keeper.venues.registry import VENUES
 
 Data = dict[str, Any]
@@ -27,6 +28,7 @@ def json_schema() -> Data:
     tables: Data = found.pop("$defs")
     for table in (found, *tables.values()):
         _plain(table)
+    add_forms(tables)
     _described(
         tables["WhenTable"], {key: of.summary for kind in (LENDING, PERP, BOOK) for key, (of, _) in _triggers(kind)}
     )
@@ -35,7 +37,8 @@ def json_schema() -> Data:
     )
     for name, words in WORDS.items():
         _described(tables[name], words)
-    _actions(tables["RuleTable"])
+    for name in ("RuleTable", "PanicTable"):
+        _actions(tables[name])
     tables["PositionTable"]["properties"]["venue"] = {"enum": list(VENUES), "description": "Where the position is."}
     return {"$schema": DRAFT, "title": "position-keeper: keeper.toml", **found, "definitions": tables}
 

@@ -88,11 +88,11 @@ def _written_out(metrics: Metrics[P]) -> dict[str, Metric[Any]]:
     return {key: metric for key, (metric, _) in triggers_of(metrics).items()}
 
 
-_LOOKED_AT: Mapping[str, Metric[Any]] = _written_out(BOOK) | _written_out(PERP) | _written_out(LENDING)
+LOOKED_AT: Mapping[str, Metric[Any]] = _written_out(BOOK) | _written_out(PERP) | _written_out(LENDING)
 """Every trigger; of one that several kinds have any says how it is written."""
 
 
-def _beside_it(metric: Metric[Any]) -> str:
+def beside_it(metric: Metric[Any]) -> str:
     """Return the key that stands for what a table says beside its bound."""
     return "window" if metric.window_s else "fall" if metric.fall else metric.named or ""
 
@@ -100,7 +100,7 @@ def _beside_it(metric: Metric[Any]) -> str:
 def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trigger with its table, where it has one, as a number and the key beside it. Raises ValueError."""
     found = dict(when)
-    for key, metric in _LOOKED_AT.items():
+    for key, metric in LOOKED_AT.items():
         table = when.get(key)
         if not isinstance(table, dict):
             continue
@@ -115,7 +115,7 @@ def taken_apart(when: Mapping[str, Any]) -> dict[str, Any]:
             found |= {key: apart.pop("base")} | apart
         if metric.parts is None:
             continue
-        (bound, more), (_, other) = metric.parts, (key, _beside_it(metric))
+        (bound, more), (_, other) = metric.parts, (key, beside_it(metric))
         if set(table) - {bound, more} or bound not in table:
             raise ValueError(f"{key}: is a number, or a table of {bound} and {more}")
         if more in table and other in when:

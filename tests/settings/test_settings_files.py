@@ -10,10 +10,10 @@ from keeper.chain.record import Role
 from keeper.core.book.actions import UNWIND
 from keeper.settings import Settings, SettingsError, load, rule_schema, schema
 from keeper.settings.rule_keys import TARGETS, TRIGGERS
+from tests.settings.example_in_full import EXAMPLE, example_in_full
 
 Faults = Callable[..., list[str]]
 Load = Callable[..., Settings]
-EXAMPLE = Path(__file__).parents[2] / "config" / "keeper.example.toml"
 NETWORKS = sorted(path.stem for path in resources.folder("networks").glob("*.toml"))
 URL = "https://node.example/v2/s3cret"
 
@@ -26,11 +26,8 @@ def test_the_example_loads_as_it_is() -> None:
 
 def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     """A line the owner uncomments must not be wrong."""
-    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    code = [line.removeprefix("# ") if line.startswith("# ") and is_code(line[2:]) else line for line in lines]
-    one_or_the_other = ('password_file = "guardian.password"\n', 'rpc_url = "http://127.0.0.1:8545"\n')
     telegram = {"KEEPER_TELEGRAM_TOKEN": "123456:" + "A" * 35}
-    settings = load_text(*((line, "") for line in one_or_the_other), text="\n".join(code), env=telegram)
+    settings = load_text(text=example_in_full(), env=telegram)
     ahead = ["see-it-coming", "too-much-at-stake"]
     usual = ["protect", "early-warning", "way-out", "dear-loan"]
     rearranging = ["not-too-much-ether", "half-and-half"]
@@ -43,10 +40,6 @@ def test_what_the_example_has_commented_out_loads_too(load_text: Load) -> None:
     assert [book.unwinds for book in settings.books] == ["eth-loop"]
     assert {"short", "gmx-short"} <= {position.name for position in settings.positions}
     assert settings.daemon.metrics_port == 9464
-
-
-def is_code(text: str) -> bool:
-    return text.startswith("[") or " = " in text.partition("  #")[0][:26]
 
 
 def test_the_example_names_every_key_there_is() -> None:
