@@ -45,13 +45,14 @@ class Guarded:
         if self._asked is not None and self._asked.is_alive():
             return unknown("the forecaster has not answered yet what it was asked before")
         found = list[float | Doubt]()
-        self._asked = threading.Thread(
-            target=lambda: found.append(self.own(history, now, horizon_s, quiet_s)), name="forecaster", daemon=True
-        )
+
+        def ask() -> None:
+            try:
+                found.append(self.own(history, now, horizon_s, quiet_s))
+            except BaseException as error:  # noqa: BLE001 - also what would end a process: here it ends a question
+                found.append(unknown(f"the forecaster ended without an answer: {type(error).__name__}"))
+
+        self._asked = threading.Thread(target=ask, name="forecaster", daemon=True)
         self._asked.start()
         self._asked.join(self.within_s)
-        if found:
-            return found[0]
-        if self._asked.is_alive():
-            return unknown(f"the forecaster did not answer within {self.within_s:g} s")
-        return unknown("the forecaster ended without an answer")
+        return found[0] if found else unknown(f"the forecaster did not answer within {self.within_s:g} s")

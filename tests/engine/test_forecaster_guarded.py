@@ -55,11 +55,17 @@ def leaves(*_: object) -> float:
     sys.exit(1)
 
 
+def breaks_off(*_: object) -> float:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
     ("own", "said"),
     [
         (raises, "ZeroDivisionError no model"),
-        (leaves, "ended without an answer"),
+        (leaves, "ended without an answer: SystemExit"),
+        (breaks_off, "ended without an answer: KeyboardInterrupt"),
         (lambda *_: math.nan, "nan, which is no volatility"),
         (lambda *_: -0.8, "-0.8, which is no volatility"),
         (lambda *_: 0.0, "0.0, which is no volatility"),
@@ -69,7 +75,19 @@ def leaves(*_: object) -> float:
         (lambda *_: None, "TypeError"),
         (lambda: 0.8, "TypeError"),
     ],
-    ids=["raises", "exits", "nan", "negative", "zero", "infinite", "absurd", "text", "nothing", "takes nothing"],
+    ids=[
+        "raises",
+        "exits",
+        "breaks off",
+        "nan",
+        "negative",
+        "zero",
+        "infinite",
+        "absurd",
+        "text",
+        "nothing",
+        "takes nothing",
+    ],
 )
 def test_where_it_has_no_answer_the_usual_one_speaks(own: Own, said: str) -> None:
     """Its rules are not blind for somebody else's mistake; why, is kept to be reported once."""
