@@ -35,8 +35,12 @@ def bursts(calls: Sequence[PlannedCall], wallet: Wallet, slippage: Bps) -> list[
     groups, current = list[list[int]](), list[int]()
     leftover = dict(wallet.tokens)
     for i, planned in enumerate(calls):
+        move = planned.step.move
+        if isinstance(move, Approve) and not move.amount and groups and not current:
+            groups[-1].append(i)  # taking back what the call before left of its allowance needs no block of its own
+            continue
         current.append(i)
-        if isinstance(planned.step.move, Approve):
+        if isinstance(move, Approve):
             continue
         following = next((c.step.move for c in calls[i + 1 :] if not isinstance(c.step.move, Approve)), None)
         if not _depends(planned.step.move, following, leftover):

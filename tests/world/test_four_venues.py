@@ -110,6 +110,7 @@ def test_two_rescues_that_want_the_same_wallet_money_never_spend_it_twice(scene:
         outcomes += [(name, found["kind"], f"{found['reason']} {found['detail']}") for name, found in ended]
         world.mine()
     after = healths(scene)
+    assert {kind for _, kind, _ in outcomes} <= {"restored", "partial"}, "no round takes another plan's allowance"
     paid_by_wallet = [(name, kind) for name, kind, _ in outcomes if name in ("comet", "venus")]
     assert sorted(kind for _, kind in paid_by_wallet) == ["partial", "restored"], outcomes
     assert 0 <= world.balance("DAI", owner) < there // 100, "all of it helped"

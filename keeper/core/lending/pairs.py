@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
-from keeper.core.lending.moves import MARKET, Approve, Repay, Spender, Supply, Swap
+from keeper.core.lending.moves import MARKET, Approve, Move, Repay, Spender, Supply, Swap
 from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import Means, PlanTerms, Step, per_transaction, within
 from keeper.core.lending.quotes import Quote
@@ -122,8 +122,40 @@ def _is_fair_to_the_end(pair: Pair, state: Means, terms: PlanTerms, slippage: Bp
     return end <= lending.sale_cost(sell, buy, bought - half, slippage)
 
 
-def with_approvals(steps: tuple[Step, ...], health: Wad) -> tuple[Step, ...]:
-    """Return the steps led by exact approvals of all that they will spend, and followed by taking back a rest."""
+def with_approvals(steps: tuple[Step, ...], health: Wad, terms: PlanTerms) -> tuple[Step, ...]:
+    """Return the steps with exact approvals of all that they will spend, and with a rest of them taken back.
+
+    They lead and end the plan; or each round where plans of the same wallet may go out between two of its rounds.
+    """
+    return _by_round(steps, health) if terms.between_others else _around_all(steps, health)
+
+
+def _by_round(steps: tuple[Step, ...], health: Wad) -> tuple[Step, ...]:
+    """Return the steps, each next to its own approval: a wallet has one allowance for a spender, whoever set it."""
+    found, at = list[Step](), health
+    for step in steps:
+        need = _takes(step.move)
+        if need is not None:
+            found.append(Step(need, Usd(0), at))
+        found.append(step)
+        at = step.health_after
+        if need is not None and (isinstance(step.move, Swap) or (isinstance(step.move, Repay) and step.move.is_all)):
+            found.append(Step(replace(need, amount=Amount(0)), Usd(0), at))
+    return tuple(found)
+
+
+def _takes(move: Move) -> Approve | None:
+    """Return the approval that a move uses up."""
+    match move:
+        case Swap(route, sold, _):
+            return Approve(route.tokens[0], route.exchange, sold)
+        case Repay(asset, amount) | Supply(asset, amount):
+            return Approve(asset, MARKET, amount)
+        case _:
+            return None
+
+
+def _around_all(steps: tuple[Step, ...], health: Wad) -> tuple[Step, ...]:
     swaps = [s.move for s in steps if isinstance(s.move, Swap)]
     payments = [s.move for s in steps if isinstance(s.move, Repay | Supply)]
     if not swaps:

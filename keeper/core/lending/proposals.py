@@ -75,6 +75,8 @@ class PlanTerms:
     quotes: Quotes
     is_atomic: bool = False
     """Whether the whole plan is one transaction: nothing can happen between its steps."""
+    between_others: bool = False
+    """Whether other plans of the same wallet may go out between two rounds of it."""
 
     toll: Wei = NO_TOLL
     """What a rollup charges for its parent chain, for one call."""

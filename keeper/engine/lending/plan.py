@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from keeper.chain.fees import LEAST_TIP, is_payable, lowest
 from keeper.chain.tolls import Toll
 from keeper.core.decide import Hold
+from keeper.core.family import Family
 from keeper.core.lending.loan_fees import LoanFee
 from keeper.core.lending.moves import Repay, Supply, gas_of
 from keeper.core.lending.plan import Plan, is_drip, plans
@@ -103,6 +104,7 @@ def terms_of(
 ) -> PlanTerms:
     """Return what plans are weighed with, before any pool was asked."""
     base_fee = snapshot.block.base_fee
+    is_atomic = carrier.is_atomic and intent.rule.limits.max_spend_per_tx is None
     return PlanTerms(
         safety=engine.terms.safety,
         signer_is_owner=signer == intent.assessment.position.owner,
@@ -110,9 +112,16 @@ def terms_of(
         toll=toll_of(engine.fees.last_toll, base_fee),
         native_price=snapshot.native_price,
         quotes=Quotes(),
-        is_atomic=carrier.is_atomic and intent.rule.limits.max_spend_per_tx is None,
+        is_atomic=is_atomic,
+        between_others=not is_atomic and len(_loans_of(engine, signer)) > 1,
         offers=offers_of(engine, snapshot, intent, carrier),
     )
+
+
+def _loans_of(engine: Engine, signer: Address) -> tuple[str, ...]:
+    """Return the lending positions that a wallet pays for."""
+    known = engine.reader.positions.items()
+    return tuple(name for name, of in known if of.spender == signer and of.family is Family.LENDING)
 
 
 def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent, carrier: Carrier) -> tuple[LoanOffer, ...]:

@@ -204,7 +204,7 @@ def _sale_rounds(pair: Pair, sale: Sale, quote: Quote, state: Means, intent: Len
         left = Sale(Amount(left.sold - amount), Amount(left.bought - bought))
         if not left.bought or not left.sold:
             break
-    approved = with_approvals(tuple(steps), lending.health_factor(state.account))
+    approved = with_approvals(tuple(steps), lending.health_factor(state.account), terms)
     return Rounds(approved, account, Amount(sale.bought - left.bought), stopped)
 
 

@@ -104,7 +104,7 @@ def _boost_rounds(
         left = Sale(Amount(left.sold - amount), Amount(left.bought - bought))
         if not left.bought or not left.sold:
             break
-    approved = with_approvals(tuple(steps), lending.health_factor(state.account))
+    approved = with_approvals(tuple(steps), lending.health_factor(state.account), terms)
     return Rounds(approved, account, Amount(deal.bought - left.bought), None)
 
 

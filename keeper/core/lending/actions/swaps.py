@@ -253,7 +253,7 @@ def _rounds(
         if not left.bought or not left.sold:
             break
     bought = found.sale.bought - left.bought
-    return with_approvals(tuple(steps), lending.health_factor(state.account)), account, bought
+    return with_approvals(tuple(steps), lending.health_factor(state.account), terms), account, bought
 
 
 def _worse(after: Loan, intent: LendingIntent, state: Means, terms: PlanTerms) -> str:
