@@ -27,9 +27,11 @@ def say_drill(voice: Voice, gauges: Gauges, drill: Drill) -> None:
     voice.settled(["drill_failed"])
 
 
-def say_drill_failed(voice: Voice, why: str) -> None:
+def say_drill_failed(voice: Voice, why: str, in_a_row: int) -> None:
     """Alarm that the drill itself could not be held."""
-    body = sentence(why, "Nobody knows whether the rescues would work", "It is tried again within the hour")
+    tried = f"It was tried {in_a_row} times and is tried again each hour"
+    remedy = "What you can do: check the node, and run `keeper doctor`, which rehearses each rescue"
+    body = sentence(why, "Nobody knows whether the rescues would work", tried, remedy)
     voice.raise_alarm("drill_failed", "The fire drill could not be held", body, repeat_s=REPEAT_S)
 
 

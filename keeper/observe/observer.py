@@ -287,9 +287,13 @@ class Observer:
         """Every rescue was rehearsed."""
         say_drill(self.voice, self._gauges, drill)
 
-    def drill_failed(self, why: str) -> None:
-        """The rescues could not be rehearsed."""
-        say_drill_failed(self.voice, why)
+    def drill_put_off(self, why: str, again_s: float) -> None:
+        """The rescues could not be rehearsed just now: they are in some minutes, and then it may be news."""
+        self._log.info("drill_put_off", detail=why, again_s=round(again_s))
+
+    def drill_failed(self, why: str, in_a_row: int) -> None:
+        """The rescues could not be rehearsed, several times in a row."""
+        say_drill_failed(self.voice, why, in_a_row)
 
     def summary(self, body: str) -> None:
         """A day went by: how all stands, sent to the owner; no alarm."""

@@ -2,6 +2,7 @@
 
 What it found is in the journal, where ``keeper status`` and the page read it. A rescue that would fail is rehearsed
 once more, on a later block, before it is an alarm; and hourly from then on: its owner soon hears that it works again.
+A drill that could not be held (a node that hiccups) is held again some minutes later, before anybody hears of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from keeper.venues.ports import ReadFailedError
 
 AGAIN_S = 3600
 """After a drill in which a rescue failed, or that could not be held to its end."""
+RETRY_S = 180.0
+"""After a drill that could not be held, while nobody was told: what a node's hiccup takes to be over."""
+RETRIES = 2
+"""Drills that are put off so, one after the other, before it is an alarm."""
 START_S = 30.0
 """After the first block of a start, which has enough to do."""
 MOST = 100
@@ -52,6 +57,8 @@ class FireDrill:
         """What the newest one found, as far as this process knows."""
         self._next: float | None = None
         """When the next one is due, in seconds since 1970; None while that is not known."""
+        self._not_held = 0
+        """Drills one after the other that could not be held to their end."""
 
     def pause(self) -> None:
         """A block is about to be judged: what is under way waits."""
@@ -85,8 +92,18 @@ class FireDrill:
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._next = self._engine.clock.wall() + AGAIN_S
-            self._engine.observer.drill_failed(str(error) or type(error).__name__)
+            self._could_not(str(error) or type(error).__name__)
+
+    def _could_not(self, why: str) -> None:
+        """It could not be held: again in some minutes; where that does not help it is an alarm, and hourly from then on."""
+        self._not_held += 1
+        is_put_off = self._not_held <= RETRIES
+        again_s = RETRY_S if is_put_off else AGAIN_S
+        self._next = self._engine.clock.wall() + again_s
+        if is_put_off:
+            self._engine.observer.drill_put_off(why, again_s)
+        else:
+            self._engine.observer.drill_failed(why, self._not_held)
 
     async def _hold(self) -> None:
         if self._next is None and (due := await self._remembered()) > self._engine.clock.wall():
@@ -101,9 +118,9 @@ class FireDrill:
             engine.observer.drilled(drill)
             await engine.journal.facts.set(self._key, plain(drill))
         except (NodeError, ReadFailedError, JournalError) as error:
-            engine.observer.drill_failed(str(error))
+            self._could_not(str(error))
             return
-        self._next = self._due(drill)
+        self._not_held, self._next = 0, self._due(drill)
 
     async def _remembered(self) -> float:
         """Return when the next one is due by what the journal knows: a restart holds none anew. Zero: now."""

@@ -16,7 +16,7 @@ from keeper.core.snapshot import Wallet
 from keeper.core.units import Wei
 from keeper.engine.cycle import cycle
 from keeper.observe.observer import Observer
-from keeper.service.fire_drill import FireDrill
+from keeper.service.fire_drill import AGAIN_S, RETRIES, RETRY_S, FireDrill
 
 FAR = loop("10", "10000")
 PAYS = (ACTIONS["top_up"], ACTIONS["repay"])
@@ -153,17 +153,38 @@ async def test_a_block_is_never_held_up_by_a_drill() -> None:
     assert len(play.paper.rehearsed) == before + 1
 
 
-async def test_a_node_that_is_away_is_said_and_tried_again_within_the_hour() -> None:
-    """A drill that could not be held is no rescue that works."""
+async def test_a_node_that_hiccups_at_the_time_of_the_drill_is_no_alarm_and_it_is_held_some_minutes_later() -> None:
+    """The node is away for one try: the drill is in the journal before the hour is over, and nobody was woken."""
     paper = Paper({"loop": FAR}, holding_dollars())
     play = Play(paper)
     paper.reading_fails = NodeAwayError("node", "eth_call", "it is away")
     await play.judge()
     assert play.kept is None
     paper.reading_fails = None
-    await play.judge(3700)
+    await play.judge(RETRY_S - 1)
+    assert play.kept is None
+    await play.judge(2)
     assert [one.ending for one in play.kept.rules] == [DrillEnding.WORKS]
-    assert play.titles[0] == "The fire drill could not be held"
+    assert play.titles == []
+
+
+async def test_a_node_that_stays_away_is_said_once_with_what_can_be_done_and_tried_again_within_the_hour() -> None:
+    """A drill that could not be held is no rescue that works; held at last, it begins to count anew."""
+    paper = Paper({"loop": FAR}, holding_dollars())
+    play = Play(paper)
+    paper.reading_fails = NodeAwayError("node", "eth_call", "it is away")
+    await play.judge()
+    for _ in range(RETRIES):
+        assert play.titles == []
+        await play.judge(RETRY_S + 1)
+    await play.judge(AGAIN_S + 1)
+    assert play.titles == ["The fire drill could not be held"]
+    paper.reading_fails = None
+    await play.judge(AGAIN_S + 1)
+    assert [one.ending for one in play.kept.rules] == [DrillEnding.WORKS]
+    paper.reading_fails = NodeAwayError("node", "eth_call", "it is away")
+    await play.judge(DAY_S + 1)
+    assert play.titles == ["The fire drill could not be held"], "one hiccup a day later"
 
 
 async def test_it_may_be_turned_off_and_waits_for_the_start_to_be_over() -> None:

@@ -93,7 +93,7 @@ RAISED: dict[str, Says] = {
     "closed behind our back, and no longer kept": elsewhere(Reason.CHANGED_OUTSIDE, is_closed=True),
     "changed behind our back": elsewhere(Reason.CHANGED_OUTSIDE),
     "a rescue would fail (fire drill)": drilled,
-    "the drill itself failed": lambda stage: stage.observer.drill_failed("the node has no state of that block"),
+    "the drill itself failed": lambda stage: stage.observer.drill_failed("the node has no state of that block", 3),
     "a signer that is asked is slow, or a person is awaited": lambda stage: SigningVoice(stage.observer.voice).unsigned(
         OWNER, "repay 5,000 USDC", 10
     ),
