@@ -123,7 +123,8 @@ def price_doubts(price: OraclePrice, second: SecondPrice | None, max_deviation: 
         doubts.append(Doubt(Reason.PRICE_AGE_UNKNOWN, f"{price.symbol}: no round behind {price.source}"))
     elif now - price.updated_at > price.heartbeat_s:
         age = now - price.updated_at
-        doubts.append(Doubt(Reason.PRICE_STALE, f"{price.symbol} is {age} s old, heartbeat {price.heartbeat_s} s"))
+        limit = f"more than its heartbeat of {duration(price.heartbeat_s)}"
+        doubts.append(Doubt(Reason.PRICE_STALE, f"{price.symbol} was updated {duration(age)} ago, {limit}"))
     if second is not None and not any(
         is_within(price.answer, answer, max_deviation) for answer in second.answers if answer > 0
     ):

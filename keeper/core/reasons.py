@@ -88,16 +88,20 @@ class Reason(Enum):
     LIQUIDATED = (
         "liquidated",
         "the position was liquidated",
-        "see what is left of it; it goes on being watched",
+        "see what is left of it, and repay or add to it if it is near again; it goes on being watched",
     )
     DELEVERAGED = ("deleveraged", "the venue reduced the position by itself", "see what is left of it and its hedge")
     CHANGED_OUTSIDE = (
         "changed_outside",
         "the position was changed, and not by this keeper",
-        "if it was not you, somebody else holds the key of its owner",
+        "if it was not you, somebody else holds the key of its owner: move what is left to another account",
     )
     # prices
-    PRICE_NOT_POSITIVE = ("price_not_positive", "the oracle answers zero or less", "wait for the feed")
+    PRICE_NOT_POSITIVE = (
+        "price_not_positive",
+        "the oracle answers zero or less",
+        "wait for the feed; until then top up or repay by hand",
+    )
     PRICE_STALE = ("price_stale", "the feed is older than its heartbeat", "wait for the feed, or correct `heartbeat`")
     PRICE_AGE_UNKNOWN = (
         "price_age_unknown",
@@ -109,7 +113,11 @@ class Reason(Enum):
         "oracle and second source disagree",
         "wait until they agree, or widen `max_deviation_bps`",
     )
-    SEQUENCER_DOWN = ("sequencer_down", "the L2 sequencer is down", "wait")
+    SEQUENCER_DOWN = (
+        "sequencer_down",
+        "the L2 sequencer is down",
+        "wait: nothing is traded on this chain until it is back",
+    )
     TIME_DOUBTFUL = (
         "time_doubtful",
         "the newest block's time is far from this machine's clock",
@@ -224,7 +232,11 @@ class Reason(Enum):
         "more is owed than may be borrowed, so no collateral leaves before debt is repaid",
         "top up or repay from the wallet, or let a loan of one transaction repay first",
     )
-    LIQUIDITY_SHORT = ("liquidity_short", "the reserve has too little liquidity to withdraw or borrow", "wait")
+    LIQUIDITY_SHORT = (
+        "liquidity_short",
+        "the reserve has too little liquidity to withdraw or borrow",
+        "wait, or top up or repay from the wallet",
+    )
     INSUFFICIENT = ("insufficient", "helps, but does not reach the target", "raise the limits or fund the wallet")
     DEARER = ("dearer", "sufficient, but another way is cheaper", "")
     # limits
@@ -233,8 +245,16 @@ class Reason(Enum):
     NO_GAS_MONEY = ("no_gas_money", "the signer cannot pay for gas", "send native currency to the signer")
     POLICY_FORBIDS = ("policy_forbids", "a call is not on the allow-list", "this is a defect: report it")
     # rehearsal and sending
-    REHEARSAL_FAILED = ("rehearsal_failed", "a call of the plan would revert", "see the call and its reason")
-    POSTCONDITION_FAILED = ("postcondition_failed", "the plan would not do what it promises", "see the figures after")
+    REHEARSAL_FAILED = (
+        "rehearsal_failed",
+        "a call of the plan would revert",
+        "nothing was sent; tried anew at each block; if it stays act by hand, and see `keeper journal` for the call",
+    )
+    POSTCONDITION_FAILED = (
+        "postcondition_failed",
+        "the plan would not do what it promises",
+        "nothing was sent; tried anew at each block; if it stays act by hand, and see `keeper journal` for the figures",
+    )
     REHEARSAL_UNAVAILABLE = (
         "rehearsal_unavailable",
         "the node does not simulate and no anvil was found",
@@ -246,7 +266,11 @@ class Reason(Enum):
         "set `trade_unrehearsed = true` in [safety] to trade by quote and bounds alone",
     )
     STALE_STATE = ("stale_state", "the chain moved on before the plan could be sent", "decided anew on the next block")
-    REVERTED = ("reverted", "a transaction of the plan reverted on chain", "see its reason; decided anew")
+    REVERTED = (
+        "reverted",
+        "a transaction of the plan reverted on chain",
+        "decided anew at the next block; if it fails again act by hand, and see `keeper journal` for why",
+    )
     PRICE_MOVED = (
         "price_moved",
         "the price moved away before the transaction was mined",
@@ -286,7 +310,11 @@ class Reason(Enum):
     NO_LONGER_NEEDED = ("no_longer_needed", "the rescue was cancelled: the position recovered while it was pending", "")
     CANCELLED = ("cancelled", "the transaction was cancelled by hand", "")
     SUPERSEDED = ("superseded", "another plan took the place of this one", "")
-    SENDING_FAILED = ("sending_failed", "the node did not take the transaction", "check the node")
+    SENDING_FAILED = (
+        "sending_failed",
+        "the node did not take the transaction",
+        "decided anew at the next block; check the node",
+    )
     OUTBID = (
         "outbid",
         "another program's transaction waits at the signer's nonce and offers more than may be paid",
@@ -308,7 +336,11 @@ class Reason(Enum):
         "the signer's nonce was used, and no node has shown yet by what",
         "it is looked for, and counts as spent until it is found; check the node",
     )
-    NODE_AWAY = ("node_away", "the node does not answer", "check `rpc_url` and the node")
+    NODE_AWAY = (
+        "node_away",
+        "the node does not answer",
+        "check the node and `rpc_url`, or name a second node under [[network.nodes]]",
+    )
     UNCONFIRMED = (
         "unconfirmed",
         "a plan is under way, and no node can say whether it is still right",

@@ -75,11 +75,16 @@ class ForeignChange:
     standing: tuple[str, ...]
     seen: Data
 
+    @property
+    def body(self) -> str:
+        """What happened, how the position stands now, and what its owner can do."""
+        return sentence(self.words, *self.standing, self.reason.remedy)
+
 
 async def report_change(engine: Engine, it: ForeignChange) -> None:
     """Alert its owner, and write it down. Raises JournalError."""
     for title in it.titles:
-        engine.observer.noticed(it.name, it.reason, title, sentence(it.words, *it.standing, it.reason.remedy))
+        engine.observer.noticed(it.name, it.reason, title, it.body)
     await engine.journal.decisions.record(
         NewDecision(
             **where(it.block),

@@ -120,6 +120,10 @@ class Alarms:
         """Return the troubles that are not over, of those whose key begins so."""
         return [k for k, c in self._known.items() if k.startswith(prefix) and c.over_at is None]
 
+    def open_names(self) -> list[str]:
+        """Return how what is not over is called when it is, each name once."""
+        return list(dict.fromkeys(c.name for c in self._known.values() if c.over_at is None))
+
     def take_changes(self) -> list[dict[str, Any]] | None:
         """Return all as JSON can hold it when the owner heard something since this was last asked; else None."""
         if not self._is_changed:

@@ -16,6 +16,7 @@ from keeper.observe.delivery import Alarm
 from keeper.observe.drill_voice import say_drill, say_drill_failed
 from keeper.observe.gauges import Gauges
 from keeper.observe.holds import HoldsHeard
+from keeper.observe.last_seen import LastSeen
 from keeper.observe.outage import Outage
 from keeper.observe.pulse import Pulse
 from keeper.observe.voice import QUIET_S, Voice
@@ -50,6 +51,7 @@ class Observer:
         self.judged, self.stays_at_rest = holds.judged, holds.stays_at_rest
         self._perps: dict[str, str] = {}
         self._outage = Outage(clock)
+        self._last_seen = LastSeen()
 
     @property
     def alarms(self) -> list[str]:
@@ -70,6 +72,7 @@ class Observer:
 
     def started(self, network: str, positions: Sequence[str], block: int) -> None:
         """The daemon begins its work."""
+        self._last_seen.began(positions)
         shown = list(positions[:MOST_SHOWN])
         more = {"more": len(positions) - len(shown)} if len(positions) > len(shown) else {}
         self._log.info("started", network=network, positions=shown, **more, block=block)
@@ -86,7 +89,9 @@ class Observer:
     def left(self, network: str, error: BaseException) -> None:
         """A chain cannot be kept: the settings or its nodes are wrong. Others go on."""
         self._log.critical("left", network=network, error=str(error))
-        self.raise_alarm("left", f"{network} is not watched any more", str(error))
+        remedy = "Mend what is named here in the settings or at the node, and start the keeper again"
+        body = sentence(str(error), self._last_seen.said("Not watched"), remedy)
+        self.raise_alarm("left", f"{network} is not watched any more", body)
 
     def reconciled(self, signer: str, count: int) -> None:
         """An earlier run left transactions behind, and they are settled."""
@@ -100,6 +105,7 @@ class Observer:
     def perps(self, margins: dict[str, int], deltas: dict[str, int]) -> None:
         """Perpetual positions and books of the block about to be logged: margin ratios and deltas (Wad)."""
         self._gauges.perps(margins, deltas)
+        self._last_seen.perps(margins, deltas)
         self._perps = {name: ratio_text(value) for name, value in margins.items()}
         self._perps |= {name: decimal_of(value, 18, 4) for name, value in deltas.items()}
 
@@ -109,6 +115,7 @@ class Observer:
         Of many only the lowest are shown. Only what moved is news; blocks that say nothing new are summed up.
         """
         self._gauges.block(number, health, seconds, afar)
+        self._last_seen.saw(number, health)
         lowest = sorted(health, key=health.__getitem__)[:MOST_SHOWN] if len(health) > MOST_SHOWN else health
         shown = {name: ratio_text(health[name]) for name in lowest}
         more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
@@ -129,15 +136,16 @@ class Observer:
         self._line("error", "node_away", "node_away", detail=detail, attempt=attempt)
         if not self._outage.again(attempt):
             return  # a hiccup: the next try may do
-        body = sentence(detail, "The positions are not being watched", Reason.NODE_AWAY.remedy)
+        body = sentence(detail, self._last_seen.said("Not watched meanwhile"), Reason.NODE_AWAY.remedy)
         self.raise_alarm("node_away", "The node does not answer", body, name="the node answers again")
 
-    def no_new_block(self, seconds: float, number: int) -> None:
-        """The node answers, but the chain stands still for it."""
+    def no_new_block(self, seconds: float, number: int, most_s: float) -> None:
+        """The node answers, but the chain stands still for it, for longer than ``most_s``."""
         self._line("error", "no_new_block", "no_new_block", number=number, seconds=round(seconds))
         body = sentence(
-            f"Block {number} has been the newest for {duration(seconds)}: is the node stuck?",
-            "Nothing newer is watched",
+            f"Block {number} has been the newest for {duration(seconds)}, at most {duration(most_s)} is usual",
+            self._last_seen.said("Not watched meanwhile"),
+            "Look whether the chain itself stands still; if not, the node is stuck: restart it or name another one",
         )
         self.raise_alarm("no_new_block", "No new block", body, name="there are new blocks again")
 
@@ -158,7 +166,12 @@ class Observer:
         """A cycle ended in an error nobody foresaw."""
         text = f"{type(error).__name__}: {error}"
         self._line("error", f"cycle_failed:{text}", "cycle_failed", error=text, in_a_row=in_a_row, exc_info=error)
-        body = sentence(text, "Positions are looked at again at the next block", "See the log; report it if it stays")
+        body = sentence(
+            text,
+            self._last_seen.said("Not judged at this block"),
+            "They are looked at again at the next one",
+            "If it stays, see the log, restart the keeper and report it",
+        )
         self.raise_alarm("cycle_failed", "The keeper failed to judge a block", body, name="blocks are judged again")
 
     def cycle_went_well(self) -> None:
@@ -168,7 +181,8 @@ class Observer:
     def sending_stopped(self, in_a_row: int) -> None:
         """Too many failures in a row: nothing is signed until some cycles went well."""
         self._log.critical("sending_stopped", in_a_row=in_a_row)
-        body = sentence(f"{in_a_row} cycles failed in a row", "Nothing is sent", Reason.SIGNING_STOPPED.remedy)
+        failed = f"{in_a_row} cycles failed in a row: nothing is sent"
+        body = sentence(failed, self._last_seen.said("Not protected"), Reason.SIGNING_STOPPED.remedy)
         self.raise_alarm("sending_stopped", "The keeper stopped signing", body, name="the keeper signs again")
 
     def sending_resumed(self) -> None:
@@ -307,6 +321,10 @@ class Observer:
     def troubles(self, prefix: str) -> list[str]:
         """Return what is not over, of those whose key begins so."""
         return self.voice.known.open_keys(prefix)
+
+    def open_troubles(self) -> list[str]:
+        """Return the names of what is not over."""
+        return self.voice.known.open_names()
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 

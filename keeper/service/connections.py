@@ -10,7 +10,9 @@ from keeper.chain.client import Node
 from keeper.chain.member import Member, methods_of
 from keeper.chain.nodes import Nodes
 from keeper.chain.pace import RequestPace
-from keeper.chain.record import Aside, Role
+from keeper.chain.record import ASIDE_S, Aside, Role
+from keeper.core.notices import sentence
+from keeper.core.units import duration
 from keeper.execution.dispatch import Wire
 from keeper.execution.signer import KeyUnavailableError
 from keeper.observe.observer import Observer
@@ -32,8 +34,8 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
 
     def notify(name: str, why: Aside, detail: str) -> None:
         if len(settings.nodes) > 1:  # of one alone the daemon reports
-            title, over = said_of(name, why)
-            observer.raise_alarm(f"node:{name}:{why.value}", title, detail, subject=f"node:{name}", name=over)
+            title, body, over = said_of(name, why, detail)
+            observer.raise_alarm(f"node:{name}:{why.value}", title, body, subject=f"node:{name}", name=over)
 
     members = []
     for node in settings.nodes:
@@ -55,9 +57,18 @@ def nodes(settings: Settings, observer: Observer, *, is_live: bool) -> Nodes:
     )
 
 
-def said_of(name: str, why: Aside) -> tuple[str, str]:
-    """Return how an alarm calls a node that is set aside, and what is said when that is over."""
-    return f"Node {name} is not asked: {why.value}", f"node {name} is asked again"
+REMEDIES = {
+    Aside.FAILING: "If it stays so look at it, or take it out of [[network.nodes]]",
+    Aside.LYING: "See what it answers otherwise than the others; take it out of [[network.nodes]] if it is wrong",
+    Aside.WRONG_CHAIN: "Correct its `url`, or take it out of [[network.nodes]]",
+}
+
+
+def said_of(name: str, why: Aside, detail: str) -> tuple[str, str, str]:
+    """Return how an alarm calls a node that is set aside, what it says of it, and what is said when that is over."""
+    again = "once it serves this chain" if why is Aside.WRONG_CHAIN else f"in {duration(ASIDE_S)}"
+    body = sentence(detail, f"The other nodes are asked in its place, and this one again {again}", REMEDIES[why])
+    return f"Node {name} is not asked: {why.value}", body, f"node {name} is asked again"
 
 
 def private_first(node: Nodes, private_s: float, clock: Callable[[], float]) -> Wire:

@@ -95,7 +95,7 @@ class FireDrill:
             self._could_not(str(error) or type(error).__name__)
 
     def _could_not(self, why: str) -> None:
-        """It could not be held: again in some minutes; where that does not help it is an alarm, and hourly from then on."""
+        """It could not be held: again in some minutes; where that does not help it is an alarm, and again hourly."""
         self._not_held += 1
         is_put_off = self._not_held <= RETRIES
         again_s = RETRY_S if is_put_off else AGAIN_S

@@ -156,7 +156,7 @@ class Arrivals:
     def _complain_if_stuck(self, head: BlockRef) -> None:
         silent_s = time.monotonic() - self._since
         if silent_s > self._stuck_s:
-            self._engine.observer.no_new_block(silent_s, head.number)
+            self._engine.observer.no_new_block(silent_s, head.number, self._stuck_s)
 
     @property
     def _patience_s(self) -> float:

@@ -26,6 +26,7 @@ LEAST_NATIVE = 10**16
 LASTS_S = 120.0
 """How long a price is in doubt before it is an alarm: pools and oracles part for a moment."""
 MOST_DEEDS = 10
+MOST_NAMED = 5
 MOST_POSITIONS = 30
 BLIND = (Reason.PRICE_STALE, Reason.PRICE_NOT_POSITIVE, Reason.PRICE_DEVIATES)
 AWAY = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
@@ -65,15 +66,16 @@ class Watchful:
     def _prices(self, results: Sequence[Result]) -> None:
         """Alarm for a price that is stale or in doubt while nothing fires: a rule that fires says so by itself."""
         now, observer = self._engine.clock.monotonic(), self._engine.observer
-        found = {f"{d.reason.code}:{d.detail.split(' ')[0]}": d for d in _doubts(results)}
-        for key, doubt in found.items():
+        found = {f"{d.reason.code}:{d.detail.split(' ')[0]}": (d, whose) for d, whose in _doubts(results)}
+        for key, (doubt, whose) in found.items():
             since = self._doubted.setdefault(key, now)
             if now - since < LASTS_S:
                 continue
             title = doubt.reason.short[:1].upper() + doubt.reason.short[1:]
             subject = doubt.detail.split(" ")[0] if doubt.reason in BLIND else ""
             title = f"{subject}: {doubt.reason.short}" if subject else title
-            said = sentence(doubt.detail, "While it lasts nothing of it is sold", doubt.reason.remedy)
+            kept = f"{_some(whose)}: while it lasts nothing of it is sold; danger goes on being reported"
+            said = sentence(doubt.detail, kept, doubt.reason.remedy)
             observer.raise_alarm(f"price:{key}", title, said)
         for key in self._doubted.keys() - found.keys():
             del self._doubted[key]
@@ -94,10 +96,14 @@ class Watchful:
             key, least = f"gas:{signer}", self._least(signer)
             if wallet.native < least:
                 said = f"{signer} holds {wei_text(wallet.native)}, less than {wei_text(least)}"
-                body = sentence(said, f"It pays for the gas of rescues: send it {wei_text(Wei(least - wallet.native))}")
+                paid = f"It pays for the rescues of {_some(self._paid_by(signer))}"
+                body = sentence(said, paid, f"send it {wei_text(Wei(least - wallet.native))} or more")
                 observer.raise_alarm(key, "Gas money is low", body, name="gas money is low", repeat_s=DAY_S)
             else:
                 observer.clear_alarm(key, f"{signer} holds {wei_text(wallet.native)}.")
+
+    def _paid_by(self, signer: str) -> list[str]:
+        return [name for name, of in self._engine.reader.positions.items() if of.spender == signer]
 
     def _least(self, signer: str) -> Wei:
         if self._alerts.low_gas is not None:
@@ -139,11 +145,10 @@ class Watchful:
         return [*more, *lines] or ["Nothing had to be done."]
 
     def _besides(self) -> Iterator[str]:
-        drill, open_ = self._last_drill(), self._engine.observer.troubles("")
+        drill = self._last_drill()
         if drill is not None:
             yield f"Fire drill: {drill.summary}."
-        if open_:
-            yield f"{len(open_)} alarm{'s are' if len(open_) > 1 else ' is'} not over."
+        yield from _open(self._engine.observer.open_troubles())
         seen = self._engine.state.seen
         for signer in self._engine.senders if seen else ():
             if seen and signer in seen.wallets:
@@ -166,14 +171,35 @@ def _stands(results: Sequence[Result]) -> Iterator[str]:
         yield f"and {len(names) - MOST_POSITIONS} more positions"
 
 
+def _open(troubles: Sequence[str]) -> Iterator[str]:
+    """Yield what is not over; where a name is that of an end (``the node answers again``), what is waited for."""
+    ends = [name for name in troubles if name.endswith(" again")]
+    last = [name.removesuffix(": no more").removesuffix(": no longer fires") for name in troubles if name not in ends]
+    for lead, names in (("Not over", last), ("Waited for", ends)):
+        if names:
+            rest = f"; and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            yield f"{lead}: {'; '.join(names[:MOST_NAMED])}{rest}."
+
+
 def _is_blind(results: Sequence[Result]) -> bool:
     """Whether anything could not be seen or written down: then there is no sign of life."""
     judged = (r.assessed for r in results)
     return any(isinstance(of, Unjudged) and of.doubt.reason in AWAY for of in judged)
 
 
-def _doubts(results: Sequence[Result]) -> Iterator[Doubt]:
-    judged = [r.assessed for r in results if isinstance(r.assessed, Assessment)]
-    for doubt in chain.from_iterable((*a.doubts, *chain.from_iterable(a.doubted.values())) for a in judged):
-        if doubt.reason in (*BLIND, *CHAIN):
-            yield doubt
+def _doubts(results: Sequence[Result]) -> Iterator[tuple[Doubt, list[str]]]:
+    """Yield each doubt, and the positions it is about, as often as it is met."""
+    whose = dict[str, list[str]]()
+    judged = [(r.name, r.assessed) for r in results if isinstance(r.assessed, Assessment)]
+    for name, of in judged:
+        for doubt in (*of.doubts, *chain.from_iterable(of.doubted.values())):
+            if doubt.reason in (*BLIND, *CHAIN):
+                names = whose.setdefault(f"{doubt.reason.code}:{doubt.detail.split(' ')[0]}", [])
+                names += [] if name in names else [name]
+                yield doubt, names
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    rest = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -88,7 +88,7 @@ def test_every_doubt_is_told_at_once_with_its_figures() -> None:
     """The owner sees the whole picture in one line."""
     doubts = price_doubts(replace(FRESH, updated_at=NOW - 4000), by(10**8), BOUND, NOW)
     assert [doubt.reason for doubt in doubts] == [Reason.PRICE_STALE, Reason.PRICE_DEVIATES]
-    assert "4000 s old, heartbeat 3600 s" in doubts[0].detail
+    assert "updated 1 h 6 min ago, more than its heartbeat of 1 h" in doubts[0].detail
     assert "oracle $2,000.00, uniswap_v3 $1.00" in doubts[1].detail
 
 

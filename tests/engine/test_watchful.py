@@ -84,7 +84,7 @@ async def test_gas_money_that_runs_low_is_heard_long_before_it_is_needed() -> No
     assert play.titles == ["Gas money is low"]
     assert "0.1" in play.bodies[0]
     assert "0.15" in play.bodies[0]
-    assert "send it 0.05" in play.bodies[0]
+    assert "Send it 0.05" in play.bodies[0]
     play.paper.wallet = holding_dollars(native=10**18)
     await play.judge(count=3)
     assert play.titles[1] == "All clear: gas money is low"

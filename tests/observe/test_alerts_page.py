@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from core_builders import OWNER, rule
+from core_builders import OWNER, loop, rule
 from owner_stage import Stage
 from paper import Paper, holding_dollars
 from test_alarm_words import lending_plan
@@ -18,10 +18,13 @@ from keeper.chain.record import Aside
 from keeper.core.decide import Hold
 from keeper.core.drills import Drill, Drilled, DrillEnding
 from keeper.core.notices import Ended
+from keeper.core.occurrences import Occurrence, What
 from keeper.core.prices import Doubt
 from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
-from keeper.engine.lending import foreign_changes
+from keeper.engine import foreign_changes
+from keeper.engine.lending import foreign_changes as lending_changes
+from keeper.engine.lending.balances import Lent
 from keeper.engine.lending.deeds import outcome_said
 from keeper.engine.lending.notices import loan_notices
 from keeper.execution.outcome import Outcome
@@ -64,9 +67,26 @@ def unreadable(stage: Stage) -> None:
     stage.observer.judged("loop", notices, lambda: "")
 
 
+SEIZED = Occurrence(What.LIQUIDATED, "2.1 WETH seized for 4,000 USDC of debt", 7, "0x" + "ab" * 32)
+
+
 def elsewhere(reason: Reason, *, is_closed: bool = False) -> Says:
-    title = foreign_changes.title_of("loop", reason, is_closed=is_closed)
-    return lambda stage: stage.observer.noticed("loop", reason, title, f"supplied $1 → $0. {reason.remedy}")
+    def say(stage: Stage) -> None:
+        now = loop("0", "0") if is_closed else loop("10", "10000")
+        change = foreign_changes.ForeignChange(
+            name="loop",
+            block=now.block,
+            reason=reason,
+            since=6,
+            titles=(lending_changes.title_of("loop", reason, is_closed=is_closed),),
+            words=foreign_changes.said((SEIZED,) if reason is Reason.LIQUIDATED else (), lending_changes.UNKNOWN),
+            standing=(lending_changes.dollars(Lent(6, loop("20", "18000").held), now),),
+            seen={},
+        )
+        for title in change.titles:
+            stage.observer.noticed("loop", reason, title, change.body)
+
+    return say
 
 
 def drilled(stage: Stage) -> None:
@@ -75,8 +95,8 @@ def drilled(stage: Stage) -> None:
 
 
 def set_aside(stage: Stage) -> None:
-    title, _ = said_of("other.example", Aside.FAILING)
-    stage.observer.raise_alarm("node:other.example:failing", title, "answers nothing")
+    title, body, over = said_of("other.example", Aside.FAILING, "answers nothing")
+    stage.observer.raise_alarm("node:other.example:failing", title, body, name=over)
 
 
 RAISED: dict[str, Says] = {
@@ -86,7 +106,7 @@ RAISED: dict[str, Says] = {
     "action failed": ended("failed", Reason.REVERTED),
     "a rule fires and cannot help": held(Reason.NOTHING_HELPS),
     "blind: no node answers": lambda stage: stage.observer.node_away("connection refused", 3),
-    "blind: the chain stands still": lambda stage: stage.observer.no_new_block(180, 1),
+    "blind: the chain stands still": lambda stage: stage.observer.no_new_block(180, 1, 90),
     "blind: a position cannot be read": unreadable,
     "a node is set aside": set_aside,
     "liquidated": elsewhere(Reason.LIQUIDATED),

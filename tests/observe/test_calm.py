@@ -116,7 +116,7 @@ def test_a_node_that_is_back_is_told_on_the_same_channel(stage: Stage) -> None:
 
 def test_a_chain_that_moves_again_ends_its_alarm(stage: Stage) -> None:
     """No new block for a while, then blocks."""
-    stage.observer.no_new_block(95, 7)
+    stage.observer.no_new_block(95, 7, 90)
     for number in range(8, 12):
         stage.clock.now += 12
         stage.observer.block(number, {}, 0.02)
