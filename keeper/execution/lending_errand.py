@@ -11,6 +11,7 @@ from keeper.chain.errors import NodeError
 from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import Flash, loans
 from keeper.core.lending.plan import Plan
+from keeper.core.lending.position import Principal
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef, LendingPosition
 from keeper.core.units import Wad, ratio_text
@@ -30,6 +31,8 @@ from keeper.execution.warrant import Warrant
 from keeper.journal import JournalError
 from keeper.journal.decisions import OutcomeKind
 from keeper.venues.ports import ReadFailedError
+
+NO_PRINCIPAL = Principal(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,9 @@ class LendingErrand:
 
     def _others_paid(self, now: LendingPosition) -> bool:
         """Return whether debt was paid since the plan was decided: not by it, for of one call nothing stands."""
-        owed = {h.asset: h.principal.debt for h in now.holdings}
+        owed = {h.asset: h.principal for h in now.holdings}
         before = self.plan.intent.assessment.position.holdings
-        return any(owed.get(h.asset, 0) < h.principal.debt for h in before)
+        return any(owed.get(h.asset, NO_PRINCIPAL).owes_less_than(h.principal) for h in before)
 
     def unread(self, reason: Reason, detail: str, hashes: tuple[str, ...]) -> Outcome:
         """Return the outcome of a plan that was mined and cannot be verified."""

@@ -18,6 +18,9 @@ from keeper.engine.engine import Engine
 from keeper.service.app import opened
 from keeper.service.daemon import Daemon
 from keeper.settings import load
+from sandbox.compound.desk import CometDesk
+from sandbox.morpho.desk import MorphoDesk
+from sandbox.venus.desk import VenusDesk
 from sandbox.world import World
 
 pytestmark = pytest.mark.world
@@ -50,6 +53,15 @@ position = "short"
 when = {{ trailing_stop = "0.5" }}
 actions = ["alert"]
 """
+
+LOAN = """
+[[positions]]
+name = "{name}"
+venue = "{venue}"
+market = "{market}"
+owner = "{owner}"
+"""
+ETHER, DOLLAR = 10**18, 10**6
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +137,32 @@ async def test_perpetual_positions_and_a_book_join_the_one_request(
         await until(lambda: judged(engine) > 0)
         assert await counted(world, engine, passing, 5) == {"eth_call": 5}
         assert engine.observer.registry.get_sample_value("keeper_delta", {"book": "eth"}) == pytest.approx(-2, abs=0.01)
+
+
+async def test_loans_at_four_protocols_join_the_one_request(world: World, passing: Proxy, tmp_path: Path) -> None:
+    """Interest is no change: not even where a debt shows no share of it, as at Venus, is anything asked for events."""
+    (owner,) = crowd(world, 1)
+    morpho, venus = MorphoDesk(world), VenusDesk(world, {"WETH": ("0.75", "0.80"), "USDC": ("0.80", "0.85")})
+    comet, id_ = CometDesk(world).create("USDC", WETH=("0.825", "0.895", "0.95")), morpho.create("WETH", "USDC")
+    morpho.open(id_, owner, 10 * ETHER, 9_000 * DOLLAR)
+    comet.open(owner, {"WETH": 10 * ETHER}, 9_000 * DOLLAR)
+    venus.open(owner, {"WETH": 10 * ETHER}, {"USDC": 9_000 * DOLLAR})
+    path = write_settings(tmp_path, world, [owner], rpc_url=passing.ws_url)
+    places = (("blue", "morpho_blue", id_), ("comet", "compound_v3", "compound"), ("venus", "compound_v2", "venus"))
+    with path.open("a") as file:
+        file.write("".join(LOAN.format(name=n, venue=v, market=m, owner=owner) for n, v, m in places))
+    network = tmp_path / "network.toml"
+    text = network.read_text() + morpho.table() + comet.table() + venus.table()
+    for symbol in ("WETH", "USDC"):
+        head, feed = f"[price_safety.assets.{symbol}]\n", world.addresses["feeds"][symbol]
+        text = text.replace(head, f'{head}feed = "{feed}"\n')
+    network.write_text(text)
+    async with daemon(path) as engine:
+        await until(lambda: judged(engine) > 0)
+        owed = venus.snapshot(owner, "USDC")[1]
+        assert await counted(world, engine, passing, 5) == {"eth_call": 5}
+        venus.touch()
+        assert venus.snapshot(owner, "USDC")[1] > owed, "interest was due in these blocks"
 
 
 async def test_over_http_it_costs_one_read_and_the_polls(world: World, passing: Proxy, tmp_path: Path) -> None:

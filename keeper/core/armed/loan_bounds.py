@@ -80,8 +80,7 @@ def _check_same(armed: LendingPosition, now: LendingPosition) -> None:
     if armed.owner != now.owner or armed.model.mode != now.model.mode or len(armed.holdings) != len(now.holdings):
         raise OutOfBoundsError("the account is another one, or in another mode")
     for a, b in zip(armed.holdings, now.holdings, strict=True):
-        is_touched = a.principal != b.principal and not (a.principal.grows and b.principal.supply == a.principal.supply)
-        if is_touched or a.is_collateral != b.is_collateral or _terms(a) != _terms(b):
+        if not a.principal.is_as(b.principal) or a.is_collateral != b.is_collateral or _terms(a) != _terms(b):
             raise OutOfBoundsError(f"{b.symbol} of the account is not what it was")
         for old, new in ((a.supplied, b.supplied), (a.borrowed, b.borrowed)):
             if not old <= new <= old + old // MOST_INTEREST + 1:

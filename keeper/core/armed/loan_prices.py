@@ -91,7 +91,7 @@ def carried_on(position: LendingPosition, block: BlockRef, prices: Mapping[Addre
 
 def is_same_account(a: LendingPosition, b: LendingPosition) -> bool:
     """Return whether nobody touched an account in between: what interest never changes is the same."""
-    return [_touched(h) for h in a.held] == [_touched(h) for h in b.held]
+    return len(a.held) == len(b.held) and all(_is_untouched(x, y) for x, y in zip(a.held, b.held, strict=True))
 
 
 def is_as_foretold(foretold: LendingPosition, read: LendingPosition) -> bool:
@@ -100,8 +100,8 @@ def is_as_foretold(foretold: LendingPosition, read: LendingPosition) -> bool:
     return abs(ours - theirs) * HEALTH_WITHIN <= max(ours, theirs)
 
 
-def _touched(holding: Holding) -> tuple[object, ...]:
-    return holding.asset, holding.principal, holding.is_collateral
+def _is_untouched(a: Holding, b: Holding) -> bool:
+    return a.asset == b.asset and a.principal.is_as(b.principal) and a.is_collateral == b.is_collateral
 
 
 def _stated(holding: Holding, stated: Answered | None) -> Holding:

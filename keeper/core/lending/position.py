@@ -67,8 +67,17 @@ class Principal:
 
     supply: int
     debt: int
-    grows: bool = field(default=False, compare=False)
-    """Whether interest does change the debt of this protocol, which shows no share of it."""
+    within: int = field(default=0, compare=False)
+    """By how many units one debt may be read off another of the same account: 1 where only its rounded amount shows."""
+
+    def is_as(self, other: Principal) -> bool:
+        """Whether nobody touched it in between."""
+        within = max(self.within, other.within)
+        return self.supply == other.supply and abs(self.debt - other.debt) <= within
+
+    def owes_less_than(self, other: Principal) -> bool:
+        """Whether somebody paid of the debt since."""
+        return self.debt < other.debt - max(self.within, other.within)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ class Balance:
     supplied: int = field(compare=False)
     borrowed: int = field(compare=False)
 
+    def is_as(self, other: Balance) -> bool:
+        """Whether it is the same, but for interest."""
+        return self.principal.is_as(other.principal)
+
 
 Balances = dict[Address, Balance]
 """By asset; what is nothing is left out."""
@@ -41,9 +45,10 @@ class Lent:
         """Whether a position holds the same, but for interest."""
         held = position.held
         if isinstance(self.held, dict):
-            return self.held == _by_asset(held)
+            now = _by_asset(held)
+            return self.held.keys() == now.keys() and all(was.is_as(now[asset]) for asset, was in self.held.items())
         return len(held) == len(self.held) and all(
-            h.asset == was.asset and h.principal == was.principal for h, was in zip(held, self.held, strict=True)
+            h.asset == was.asset and h.principal.is_as(was.principal) for h, was in zip(held, self.held, strict=True)
         )
 
 

@@ -41,7 +41,7 @@ _ORACLE, _FEED = load("compound_v2_oracle"), load("chainlink_feed")
 ALL = Amount(UINT256_MAX)
 BY_BORROWING, BY_LIQUIDATION = 0, 1
 MINT, REDEEM, BORROW, REPAY = range(4)
-_OF_ACCOUNT, _OF_ASSET = 7, 21
+_OF_ACCOUNT, _OF_ASSET = 7, 22
 YEAR_S = 365 * 86_400
 GAS_OF_ASSET, GAS = 500_000, 300_000
 
@@ -124,6 +124,7 @@ class V2Account:
                 *(_COMPTROLLER.actionPaused.read(of.comptroller, x.token, a) for a in (MINT, REDEEM, BORROW, REPAY)),
                 *(f.read(x.token) for f in _BY_SECOND),
                 *(f.read(of.comptroller, x.token) for f in _GUARDIAN_S),
+                _TOKEN.borrowIndex.read(x.token),
             ]
         return Read(of.multicall, multicall3.encode(tuple(reads)), GAS + GAS_OF_ASSET * len(self.listings))
 
@@ -224,7 +225,7 @@ def _asset(
         borrow_factor=Wad(factor if by_borrowing is None else by_borrowing),
         penalty=Wad(max(0, (own or incentive) - WAD)),
         room=_room(x, is_entered and is_listed, paused, cash, cap, supplied, has_fee),
-        principal=Principal(tokens, owed, grows=True),
+        principal=Principal(tokens, mul_div_up(owed, WAD, _TOKEN.borrowIndex.word(answers[21])), within=1),
         rates=Rates(Wad(earns), Wad(rate), used),
     )
     return holding, V2Terms(price, answer, exchange)

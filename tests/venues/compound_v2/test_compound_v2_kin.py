@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 from core_builders import BLOCK, OWNER
 from eth_abi.abi import decode, encode
-from venus_builders import a_market, an_account, place, usual_answers, words
+from hypothesis import given
+from hypothesis import strategies as st
+from venus_builders import OWED, PRICES, a_market, an_account, place, usual_answers, words
 
-from keeper.core.lending.position import Barred, LendingPosition
+from keeper.core.lending.position import Barred, LendingPosition, Principal
 from keeper.core.units import UINT256_MAX, WAD, Address
 from keeper.venues.ports import Answer
 
 WETH, USDC = place(0xD1), place(0xD2)
-OF_ACCOUNT, OF_ASSET, YEAR_S = 7, 21, 31_536_000
+OF_ACCOUNT, OF_ASSET, YEAR_S = 7, 22, 31_536_000
 THRESHOLD = 80 * WAD // 100
 
 
@@ -63,3 +65,31 @@ def test_its_guardian_s_pauses_bar_supply_and_borrowing_and_never_repayment(paus
         assert isinstance(h.room.borrow, Barred) is paused
         assert not isinstance(h.room.repay, Barred)
         assert not isinstance(h.room.withdraw, Barred)
+
+
+@given(
+    lent=st.integers(1, 10**30), began=st.integers(WAD, 3 * WAD), costs=st.integers(0, 10**18), more=st.integers(0, 9)
+)
+def test_interest_never_counts_as_a_change_of_a_debt(lent: int, began: int, costs: int, more: int) -> None:
+    """The tokens show no share of a debt, but what it is of the index is one and the same, but for one unit."""
+    first, later = (owing(lent * index // began, index) for index in (began, began + costs))
+    assert first.is_as(later)
+    assert later.is_as(first)
+    assert not later.owes_less_than(first)
+    paid = owing(lent * (began + costs) // began + 10 * (more + 1), began + costs)
+    assert not first.is_as(paid)
+    assert first.owes_less_than(paid)
+
+
+def owing(owed: int, index: int) -> Principal:
+    """The principal of the dollars, of a debt read so at an index."""
+    inside = [body for _, body in decode(["(bool,bytes)[]"], usual_answers(BLOCK.timestamp)[0] or b"")[0]]
+    begin = 2 + OF_ACCOUNT + OF_ASSET
+    tokens, exchange = (int.from_bytes(inside[begin][i : i + 32], "big") for i in (32, 96))
+    inside[begin] = words(0, tokens, owed, exchange)
+    inside[begin + 21] = words(index)
+    left = [int.from_bytes(inside[2 + i][32:64], "big") + PRICES[1] * OWED // WAD for i in (2, 3)]
+    for i, carried in zip((2, 3), left, strict=True):
+        value = PRICES[1] * owed // WAD
+        inside[2 + i] = words(0, max(0, carried - value), max(0, value - carried))
+    return read((encode(["(bool,bytes)[]"], [[(True, body) for body in inside]]),)).holding(USDC).principal

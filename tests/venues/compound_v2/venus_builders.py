@@ -22,6 +22,8 @@ def place(number: int) -> Address:
 COMPTROLLER, ORACLE, MULTICALL, V_ETHER, V_DOLLAR, V_OWN = (place(n) for n in (0xC1, 0xC2, 0xC3, 0xC4, 0xC5, 0xC6))
 EXCHANGE = 2 * 10**26 + 12_345
 PRICES = 2000 * 10**18, 10 ** (36 - 6)
+INDEX = 1_234_567_890_123_456_789
+"""What a debt of 10^18 at the market's beginning has come to."""
 TOKENS, OWED = 10 * ETHER * WAD // EXCHANGE, 13_000 * DOLLAR
 
 
@@ -46,7 +48,8 @@ def _asset(tokens: int, owed: int, price: int, factor: int, threshold: int) -> l
     totals = (10**24, 10**23, 10**20, 10**16, 10**9, 10**8)
     head = [words(0, tokens, owed, EXCHANGE), words(price), words(1, factor, 0, threshold, 11 * WAD // 10, 0, 1)]
     own = [words(factor), words(threshold), words(11 * WAD // 10)]
-    return [*head, *own, *(words(x) for x in totals), words(10**40), *(words(0) for _ in range(4)), *[b""] * 4]
+    usual = [*(words(x) for x in totals), words(10**40), *(words(0) for _ in range(4)), *[b""] * 4]
+    return [*head, *own, *usual, words(INDEX)]
 
 
 def usual_answers(now: int) -> tuple[Answer, ...]:
