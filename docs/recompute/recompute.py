@@ -18,6 +18,7 @@ import numpy as np
 YEAR, DAY, HOUR, WAD = 365 * 86_400, 86_400, 3_600, 10**18
 PATHS, SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 200_000, 20_260_101
 RARE = 10 / PATHS  # what so few paths cannot see
+THEIRS = 16_384  # the paths that the report itself draws of several prices
 
 
 # --- prices: volatility, jumps, correlation --------------------------------------------------------------------------
@@ -176,8 +177,11 @@ def of_perp(p):
 # --- probabilities, by paths -----------------------------------------------------------------------------------------
 
 
-def liquidated(facing, drivers, rows, seconds, dice):
-    """The share of paths on which what secures meets what is owed: every price drawn, bridged between steps."""
+def liquidated(facing, drivers, rows, seconds, dice, changing=0.0):
+    """The share of paths on which what secures meets what is owed: every price drawn, bridged between steps.
+
+    Each path has a volatility of its own, lognormal with the deviation ``changing`` (Hull & White 1987).
+    """
     ups, downs, carry = facing
     names = sorted({drivers.get(a, "cash") for a in (*ups, *downs)} - {"cash"})
     covariance = np.array([[rows(a, b) for b in names] for a in names])
@@ -193,13 +197,15 @@ def liquidated(facing, drivers, rows, seconds, dice):
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0) * step)
     at, kept, before = np.zeros((len(names), PATHS)), np.ones(PATHS), np.full(PATHS, distance)
+    wide = np.exp(changing * dice.standard_normal(PATHS))
     for i in range(steps):
-        at += root @ dice.standard_normal((len(names), PATHS)) - np.diag(covariance)[:, None] * step / 2
+        at += root @ dice.standard_normal((len(names), PATHS)) * wide
+        at -= np.diag(covariance)[:, None] * step / 2 * wide**2
         a, b = up[:, None] * np.exp(at), down[:, None] * np.exp(at)
         whole, owed = a.sum(0) + up_cash, b.sum(0) + down_cash
         after = np.log(whole / owed) + carry * step * (i + 1)
         share = a / whole - b / owed
-        spread = np.maximum((share * (covariance @ share)).sum(0) * step, 1e-300)
+        spread = np.maximum((share * (covariance @ share)).sum(0) * step * wide**2, 1e-300)
         kept *= 1 - np.exp(-2 * np.maximum(before, 0) * np.maximum(after, 0) / spread)
         before = after
     return 1 - kept.mean(), kept.std() / math.sqrt(PATHS)
@@ -278,29 +284,29 @@ def of_position(p, of, drivers, rows, leaps, changing):
     main = max(weight, key=lambda n: abs(weight[n]) * math.sqrt(rows(n, n)))
     others = [abs(w) * math.sqrt(rows(n, n)) for n, w in weight.items() if n != main]
     is_alone = all(10 * x < abs(weight[main]) * math.sqrt(rows(main, main)) for x in others)
-    # with several prices the report takes a closed form for what is simulated here, right to a hundredth or a sixth
+    # with several prices the report draws paths of its own in longer steps, or takes a closed form where that is worse
     rough = 0.0 if len(ups) == len(downs) == 1 else 1.0
+
+    def wide(found):
+        return rough * (0.01 + 4 * math.sqrt(found / THEIRS) + 10 / THEIRS)
+
     dice = np.random.default_rng(SEED)
     for x in of["probability"]:
         if isinstance(x["used"], dict):
             continue
         about = f"{name}: liquidation within {x['horizon_s'] // HOUR} h"
         found, error = liquidated(facing, drivers, rows, x["horizon_s"], dice)
-        yield f"{about}, without jumps", x["moving"], found, 4 * error + RARE + rough * (0.01 + found / 6)
-        mean, most = 0.0, error
-        for node, share in ((-math.sqrt(3), 1 / 6), (0.0, 2 / 3), (math.sqrt(3), 1 / 6)):
-            wide = math.exp(2 * node * changing[main])
-            one, error = liquidated(facing, drivers, lambda a, b, w=wide: w * rows(a, b), x["horizon_s"], dice)
-            mean, most = mean + share * one, max(most, error)
+        yield f"{about}, without jumps", x["moving"], found, 4 * error + RARE + wide(found)
+        mean, most = liquidated(facing, drivers, rows, x["horizon_s"], dice, changing[main])
         if leaps[main] and is_alone and x["jumping"] is not None:
             straight = math.log(sum(ups.values()) / sum(downs.values()))
             if rough:
                 asset = next(a for a in (*ups, *downs) if drivers.get(a) == main)
                 straight = alone(ups, downs, {a for a in (*ups, *downs) if drivers.get(a) == drivers[asset]})
             leapt, error = jumped(straight, leaps[main], weight[main] < 0, carry, x["horizon_s"], dice)
-            yield f"{about}, with jumps", x["jumping"], leapt, 4 * error + RARE + rough * (0.01 + leapt / 6)
+            yield f"{about}, with jumps", x["jumping"], leapt, 4 * error + RARE + wide(leapt)
             mean, most = max(mean, leapt), max(most, error)
-        yield about, x["used"], mean, 4 * most + RARE + rough * (0.01 + mean / 6)
+        yield about, x["used"], mean, 4 * most + RARE + wide(mean)
     for lost, x in zip(of["lost"], of["probability"], strict=True):
         if isinstance(lost["expected_liquidation_usd"], str) and isinstance(x["used"], float):
             expected = int(of["taken_usd"]) * x["used"] / 1e8

@@ -93,10 +93,17 @@ def reproduce(file: Path, *, as_json: bool, html: Path | None) -> None:
     before = given.get("report")
     differing = list(differences(before, _as_then(before, made) if is_older(given["inputs"]) else made))
     if differing:
-        fail(Exit.FAILED, f"{file}: recomputed, {len(differing)} figures differ: {', '.join(differing[:5])}")
+        why = OTHERWISE.format(given["inputs"]["version"]) if is_older(given["inputs"]) else ""
+        fail(Exit.FAILED, f"{file}: recomputed, {len(differing)} figures differ: {', '.join(differing[:5])}{why}")
     if not as_json:
         out().print(f"Recomputed from {file}: every figure is the same, to the digit.")
     finish(Exit.FINE)
+
+
+OTHERWISE = (
+    ". It is of version {}, and was recomputed by that version's terms as they were last: a keeper from before those "
+    "may have counted several prices otherwise"
+)
 
 
 def is_older(inputs: Any) -> bool:

@@ -35,9 +35,11 @@ from keeper.core.risk.series import series
 from keeper.core.risk.shock_terms import Shock, plain_shock, shock_of
 from keeper.core.units import BPS, INFINITE, WAD, Address, Amount, Bps, Usd, Wad, Wei, mul_div_up
 
-VERSION = 2
-READ = (1, VERSION)
-"""Version 1 knew loans of one chain alone."""
+VERSION = 3
+READ = (1, 2, VERSION)
+"""Version 1 knew loans of one chain alone; before version 3 several prices were counted by a closed form alone."""
+BY_PATHS = 3
+"""The first version whose figures of several prices are held by paths."""
 _SHUT = Barred(Reason.NOTHING_HELPS, "a report moves nothing")
 
 
@@ -204,7 +206,10 @@ def _inputs(given: Any, forecaster: Callable[[str], Forecaster]) -> Inputs:
     return Inputs(
         block,
         tuple(_loan(p, block) for p in given["positions"]),
-        market(sources, drivers, block.timestamp, forecaster(str(given.get("forecaster", "usual")))),
+        replace(
+            market(sources, drivers, block.timestamp, forecaster(str(given.get("forecaster", "usual")))),
+            is_by_paths=given["version"] >= BY_PATHS,
+        ),
         horizons_s,
         int(given["paths"]),
         int(given["seed"]),

@@ -66,6 +66,8 @@ class Market:
     """By asset: the driver that its price hangs on."""
     movements: Mapping[str, Movement] = field(default_factory=dict)
     correlations: Correlations | Doubt = field(default_factory=Correlations)
+    is_by_paths: bool = True
+    """Whether several prices are drawn, and volatility by its whole law: reports before version 3 knew neither."""
 
     def movement(self, asset: Address) -> Movement | Doubt:
         """Return how the price of an asset moves."""

@@ -2,29 +2,33 @@
 
 With one collateral and one debt, or one market, it is their prices' ratio, and the process exact. With several it is
 taken by their shares twice: as they are now, which is right for what is probable, and as they would be where
-liquidation begins (``edge``), which is right for what is not. The rarer it is the more the second counts (tests hold
-it against paths of every price).
+liquidation begins (``edge``), which is right for what is not. The rarer it is the more the second counts. That is a
+rule of thumb and not exact everywhere, so paths of every price stand beside it (``several``): the figure is the worse
+of both, and no more than what paths that are so many leave open.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.core.lending.position import AccountFigures, LendingPosition
 from keeper.core.perp.position import PerpPosition
 from keeper.core.prices import Doubt
-from keeper.core.risk import barrier, edge, kou
+from keeper.core.risk import barrier, edge, hermite, kou
 from keeper.core.risk.facing import CASH, Facing, of_loan, of_perp
 from keeper.core.risk.jumps import Jumps
 from keeper.core.risk.market import Market, Movement
+from keeper.core.risk.mixed import Mixed
 from keeper.core.risk.volatility import unknown
 from keeper.core.units import INFINITE, WAD, Address
 
 NO_HISTORY = "no price history was read"
 _SEARCHES = 24
 """Halvings of the logarithm of a time: to a millionth."""
+_TRIES, _CLOSE, _SURE = 6, 0.003, 0.9999
+"""With several prices the closed form is asked for what paths make of it, so often, until it is so near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,10 @@ class Stance:
     """How much the volatility of the main driver changes in a day, as the deviation of its logarithm."""
     edge: AtEdge | None = None
     """None where health moves there as it does here."""
+    mixed: Mixed | None = None
+    """What paths are drawn of; None where the closed form is exact."""
+    nodes: Sequence[tuple[float, float]] = hermite.NODES
+    """Where what volatility may become is looked at."""
 
 
 def stance(p: LendingPosition, market: Market | None) -> Stance | Doubt | None:
@@ -96,10 +104,33 @@ def of_balance(balance: Facing, market: Market, distance: float) -> Stance | Dou
     drift = (down - up) / 2 + balance.carry
     main, size = driven.main, math.sqrt(spread)
     here = Stance(distance, drift, size, balance.carry, main.every_s, None, driven.is_owed, main.restless)
-    if len(ups) == len(downs) == 1:  # their ratio: shares never change
+    sides = (_by_driver(ups, market), _by_driver(downs, market)) if market.is_by_paths else (ups, downs)
+    here = here if market.is_by_paths else replace(here, nodes=hermite.THREE)
+    if len(sides[0]) == len(sides[1]) == 1:  # their ratio: shares never change
         return replace(here, jumps=main.jumps) if driven.is_alone and driven.is_whole else here
     there = None if not 0 < distance < math.inf else _at_edge(balance, market, distance, size, driven)
-    return replace(here, edge=there, jumps=main.jumps if there is not None and there.is_exact else None)
+    if there is not None and there.is_exact:
+        return replace(here, edge=there, jumps=main.jumps)
+    return replace(here, edge=there, mixed=_mixed(balance, market) if market.is_by_paths else None)
+
+
+def _mixed(balance: Facing, market: Market) -> Mixed:
+    """Return what paths are drawn of: shares by driver, for assets on one feed are one price."""
+    ups, downs = (_by_driver(of, market) for of in balance.shares)
+    asset_of = {market.drivers[a]: a for of in balance.shares for a in of if a != CASH}
+    names = sorted(asset_of)
+    sizes = {d: _size(asset_of[d], market) for d in names}
+    rows = tuple(tuple(sizes[a] * sizes[b] * _known(asset_of[a], asset_of[b], market) for b in names) for a in names)
+    secured, owed = (tuple(of.get(d, 0.0) for d in names) for of in (ups, downs))
+    return Mixed(secured, owed, rows, balance.carry)
+
+
+def _by_driver(shares: Mapping[Address, float], market: Market) -> dict[str, float]:
+    found = dict[str, float]()
+    for asset, share in shares.items():
+        driver = str(CASH) if asset == CASH else market.drivers[asset]
+        found[driver] = found.get(driver, 0.0) + share
+    return found
 
 
 def _at_edge(balance: Facing, market: Market, distance: float, volatility: float, driven: _Driven) -> AtEdge | None:
@@ -157,25 +188,38 @@ def with_jumps(of: Stance, horizon_s: float, away: float) -> float | Doubt | Non
     return kou.reached(process, horizon_s)
 
 
-_NODES = ((-math.sqrt(3), 1 / 6), (0.0, 2 / 3), (math.sqrt(3), 1 / 6))
-"""Gauss and Hermite's three: exact for what is a polynomial up to the fifth power."""
-
-
 def _restless(of: Stance, away: float, horizon_s: float) -> float | Doubt:
     """Return the path's chance over what volatility may become: it is lognormal itself (Hull & White 1987)."""
     if not of.restless:
         return moving(of, horizon_s, away)
     total = 0.0
-    for node, weight in _NODES:
-        found = moving(of, horizon_s, away, math.exp(node * of.restless))
+    for node, weight in of.nodes:
+        found = _closed(of, horizon_s, away, math.exp(node * of.restless))
         if isinstance(found, Doubt):
             return found
         total += weight * found
-    return min(1.0, total)
+    return _held(of, horizon_s, away, min(1.0, total), of.restless)
 
 
-def moving(of: Stance, horizon_s: float, away: float, factor: float = 1.0) -> float | Doubt:
-    """Return the path's chance at so many times the volatility of now.
+def moving(of: Stance, horizon_s: float, away: float) -> float | Doubt:
+    """Return the path's chance at the volatility of now."""
+    found = _closed(of, horizon_s, away, 1.0)
+    return found if isinstance(found, Doubt) else _held(of, horizon_s, away, found, 0.0)
+
+
+def _held(of: Stance, horizon_s: float, away: float, closed: float, restless: float) -> float:
+    """Return the worse of the closed form and of paths, no more than paths leave open; with one price the first."""
+    if of.mixed is None:
+        return closed
+    from keeper.core.risk import several  # noqa: PLC0415 - numpy, for who hangs on several prices
+
+    factor = round(of.volatility / of.mixed.volatility, 9)
+    share, most = several.fallen(of.mixed, horizon_s, away, factor, restless)
+    return min(most, max(closed, share))
+
+
+def _closed(of: Stance, horizon_s: float, away: float, factor: float) -> float | Doubt:
+    """Return the closed form at so many times the volatility of now.
 
     With several prices it is that of the edge, drawn towards that of now by as much as it is probable.
     """
@@ -200,10 +244,25 @@ def time_to(of: Stance, chance: float) -> float | Doubt | None:
     """Return in how many seconds liquidation has a probability; None when not within a hundred years."""
     if of.distance <= 0:
         return 0.0
-    soon, late = 0.0, math.log(barrier.LONGEST_S)
     most = probability(of, barrier.LONGEST_S) if of.distance < math.inf else 0.0
     if isinstance(most, Doubt) or most < chance:
         return most if isinstance(most, Doubt) else None
+    alone, asked = replace(of, mixed=None), chance
+    found = _time_to(alone, asked)
+    for _ in range(_TRIES if of.mixed is not None else 0):
+        if isinstance(found, Doubt):
+            return found
+        here, closed = probability(of, found), probability(alone, found)
+        if isinstance(here, Doubt) or isinstance(closed, Doubt) or not here or abs(here - chance) < _CLOSE * chance:
+            break
+        asked = min(_SURE, closed * chance / here)
+        found = _time_to(alone, asked)
+    return found
+
+
+def _time_to(of: Stance, chance: float) -> float | Doubt:
+    """Return the same by the closed forms; a hundred years where it is not within them."""
+    soon, late = 0.0, math.log(barrier.LONGEST_S)
     for _ in range(_SEARCHES):
         middle = (soon + late) / 2
         found = probability(of, math.exp(middle))

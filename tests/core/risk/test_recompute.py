@@ -94,6 +94,14 @@ def test_a_figure_that_was_made_prettier_is_found(tmp_path: Path) -> None:
     assert "OTHER  loop: health" in done.stdout
 
 
+def test_a_report_of_version_two_is_recomputed_by_its_own_terms() -> None:
+    """To the digit what a keeper of then said: three places of what volatility may become, and no paths."""
+    then = [[0.207628908, 0.540279936], [0.0587920104, 0.185981971], [0.0991470257, 0.341878504]]
+    of = mixed() | {"version": 2}
+    assert [[x["used"] for x in p["probability"]] for p in report(of)["positions"]] == then
+    assert [[x["used"] for x in p["probability"]] for p in report(mixed())["positions"]] != then
+
+
 def test_it_needs_nothing_of_the_keeper() -> None:
     """It imports the standard library and numpy."""
     lines = [line for line in SCRIPT.read_text().splitlines() if line.startswith(("import ", "from "))]

@@ -182,7 +182,7 @@ def test_one_chain_is_as_it_is() -> None:
         (lambda d: d["sources"]["eth"]["prices"].append(d["sources"]["eth"]["prices"][-1]), "each time once"),
         (lambda d: d["sources"]["eth"]["prices"].reverse(), "in order"),
         (lambda d: d["sources"]["eth"]["prices"][3].__setitem__(1, "0"), "price of 0"),
-        (lambda d: d.update(version=3), "version 3"),
+        (lambda d: d.update(version=4), "version 4"),
     ],
 )
 def test_inputs_that_cannot_be_are_refused_by_name(change: Callable[[Json], object], said: str) -> None:
