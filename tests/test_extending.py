@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,17 @@ def test_the_decoder_knows_nothing_of_the_encoder() -> None:
 
 def knowing(*words: str) -> set[str]:
     """The files of the program in which one of these words stands."""
-    files = ((path.relative_to(ROOT).as_posix(), path.read_text()) for path in (ROOT / "keeper").rglob("*.py"))
-    return {name for name, text in files if any(re.search(rf"\b{word}\b", text) for word in words)}
+    return {
+        name
+        for name, text in program().items()
+        if any(word in text and re.search(rf"\b{word}\b", text) for word in words)
+    }
+
+
+@cache
+def program() -> dict[str, str]:
+    """Every file of the program, read once."""
+    return {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "keeper").rglob("*.py")}
 
 
 def test_a_trigger_is_one_metric_as_it_is_on_the_page() -> None:
