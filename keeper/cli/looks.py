@@ -17,6 +17,7 @@ from keeper.cli.keeping import verdict
 from keeper.cli.pausing import paused
 from keeper.cli.pausing import show as show_pauses
 from keeper.cli.show_drill import show_drill
+from keeper.cli.watch import show_stands
 from keeper.core.snapshot import Snapshot
 from keeper.engine.cases import cases_of
 from keeper.engine.cycle import consider
@@ -41,6 +42,7 @@ def status(chains: list[Settings], *, as_json: bool) -> None:
                 out(), engine, snapshot, as_json=as_json, names=settings.names, pauses=pauses, drill=drill
             )
             if not as_json:
+                await show_stands(out(), settings)
                 show_drill(out(), drill)
                 show_settings.names(out(), settings)
                 show_pauses(out(), pauses, as_json=False)

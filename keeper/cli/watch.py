@@ -22,7 +22,8 @@ from keeper.core.units import WAD
 from keeper.journal import JournalError
 from keeper.settings import Settings
 from keeper.web.cards import ALARM, CALM, UNKNOWN, WATCH, Card, age, cards_of
-from keeper.web.sight import DRY_RUN, LIVE, SILENT, UNSEEN, Onlooker
+from keeper.web.sight import Onlooker
+from keeper.web.stands import BLIND, DRY_RUN, LIVE, SILENT, UNSEEN
 
 EVERY_S = 2.0
 NARROW = 70
@@ -30,10 +31,11 @@ NARROW = 70
 SPARKS, CURVE, DAY_S = "▁▂▃▄▅▆▇█", 24, 86_400
 SHOWN_DECISIONS, SHOWN_TRANSACTIONS = 5, 5
 MARKS = {
-    LIVE: (" LIVE ", "bold white on red", "signs and sends"),
-    DRY_RUN: (" DRY RUN ", "bold black on yellow", "rehearses, sends nothing"),
-    SILENT: (" NOT WATCHED ", "bold reverse", "is the keeper running, and does its node show new blocks?"),
-    UNSEEN: (" NOTHING SEEN YET ", "bold reverse", "start it: keeper run"),
+    LIVE: (" LIVE ", "bold white on red"),
+    DRY_RUN: (" DRY RUN ", "bold black on yellow"),
+    BLIND: (" BLIND ", "bold reverse"),
+    SILENT: (" NOT WATCHED ", "bold reverse"),
+    UNSEEN: (" NOTHING SEEN YET ", "bold reverse"),
 }
 TONES = {
     CALM: ("ok", "green"),
@@ -62,6 +64,15 @@ async def watch(chains: list[Settings], *, once: bool, as_json: bool) -> Exit:
             await one.close()
 
 
+async def show_stands(console: Console, of: Settings) -> None:
+    """Print how the keeper of a chain stands, by its journal."""
+    onlooker = Onlooker(of)
+    try:
+        console.print(Text("keeper:").append_text(mark(await onlooker.glance())), soft_wrap=True)
+    finally:
+        await onlooker.close()
+
+
 async def _live(onlookers: list[Onlooker]) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     is_over = asyncio.Event()
@@ -81,7 +92,7 @@ async def _drawn(onlookers: list[Onlooker], console: Console) -> RenderableType:
 async def _chain(onlooker: Onlooker, width: int) -> RenderableType:
     glance = await onlooker.glance()
     view = glance["view"]
-    parts: list[RenderableType] = [_mark(glance)]
+    parts: list[RenderableType] = [mark(glance)]
     if glance["trouble"]:
         parts.append(_line(glance["trouble"], "bold red"))
     for pause in glance["paused"]:
@@ -100,13 +111,14 @@ async def _chain(onlooker: Onlooker, width: int) -> RenderableType:
     return Group(*parts)
 
 
-def _mark(glance: dict[str, Any]) -> Text:
-    word, style, says = MARKS[glance["state"]]
+def mark(glance: dict[str, Any]) -> Text:
+    """Return how a keeper stands, and what that means, in one line."""
+    (word, style), says = MARKS[glance["state"]], glance["says"]
     text = Text().append(word, style=style).append(f" {glance['network']}")
     view = glance["view"]
     if view:
         text.append(f", block {view['block']['number']:,}, seen {age(glance['age_s'])} ago")
-    text.append(f". {says[:1].upper()}{says[1:]}.")
+    text.append(f". {printable(says)[:1].upper()}{printable(says)[1:]}.")
     if view and not view["may_sign"]:
         text.append(" STOPPED SIGNING", style="bold red")
     return text

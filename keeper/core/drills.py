@@ -20,6 +20,15 @@ class DrillEnding(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class WalletDraw:
+    """What a rehearsed plan takes out of a wallet: whose, of which asset, how much of it."""
+
+    payer: str
+    asset: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drilled:
     """One rule, rehearsed."""
 
@@ -33,6 +42,10 @@ class Drilled:
     plan: str = ""
     gas: int = 0
     """Wei its gas takes at the present fee; zero where there is no plan."""
+    takes: tuple[WalletDraw, ...] = ()
+    """What its plan takes out of the wallet, as if it were the only one that asks."""
+    has_signer: bool = True
+    """Whether anybody could sign the plan."""
 
     @property
     def is_well(self) -> bool:
@@ -42,11 +55,12 @@ class Drilled:
     @property
     def said(self) -> str:
         """What its owner reads, in a sentence or two."""
+        unsigned = "" if self.has_signer else "if there were a signer, "
         match self.ending:
             case DrillEnding.WORKS:
-                return f"would work at {self.where}: {self.plan}"
+                return f"would work {unsigned}at {self.where}: {self.plan}"
             case DrillEnding.SHORT:
-                return f"would fall short at {self.where}, because {self.why}: {self.plan}"
+                return f"would fall short {unsigned}at {self.where}, because {self.why}: {self.plan}"
             case DrillEnding.FAILS:
                 return f"your rescue would fail at {self.where}, because {self.why}"
             case DrillEnding.UNTRIED:
@@ -81,7 +95,12 @@ class Drill:
 
 def plain(of: Drill) -> dict[str, Any]:
     """Return a drill as JSON can hold it."""
-    rows = [asdict(one) | {"ending": one.ending.value, "gas": str(one.gas)} for one in of.rules]
+    rows = [
+        asdict(one)
+        | {"ending": one.ending.value, "gas": str(one.gas)}
+        | {"takes": [[t.payer, t.asset, str(t.amount)] for t in one.takes]}
+        for one in of.rules
+    ]
     return {"at": of.at, "block": of.block, "rules": rows}
 
 
@@ -97,7 +116,8 @@ def from_plain(written: Any) -> Drill | None:
 
 def _rules(rows: Iterable[Any]) -> Iterable[Drilled]:
     for row in rows:
-        yield Drilled(**{**row, "ending": DrillEnding(row["ending"]), "gas": int(row["gas"])})
+        takes = tuple(WalletDraw(payer, asset, int(amount)) for payer, asset, amount in row.get("takes", ()))
+        yield Drilled(**{**row, "ending": DrillEnding(row["ending"]), "gas": int(row["gas"]), "takes": takes})
 
 
 def key_of(network: str, scope: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from keeper.core.decide import NEEDLESS, Hold
-from keeper.core.drills import Drilled, DrillEnding
+from keeper.core.drills import Drilled, DrillEnding, WalletDraw
 from keeper.core.reasons import Reason
 from keeper.core.rules import Assessment, Unjudged
 from keeper.execution.rehearsal import Refused
@@ -37,6 +37,7 @@ class DrillWords:
 
     position: str
     rule: str
+    has_signer: bool = True
 
     def unjudged(self, of: Unjudged, where: str = TODAY) -> Drilled:
         """Return that the position cannot be judged; one that is closed needs no rescue."""
@@ -64,11 +65,12 @@ class DrillWords:
         """Return that there is nothing to be rescued."""
         return self._as(DrillEnding.UNTRIED, TODAY, why, "")
 
-    def worked(self, plan: str, gas: int, where: str, short: tuple[str, str] | None = None) -> Drilled:
+    def worked(
+        self, plan: str, gas: int, where: str, short: tuple[str, str] | None = None, takes: tuple[WalletDraw, ...] = ()
+    ) -> Drilled:
         """Return that a plan passed its trial, and why it does not reach the target where it does not."""
-        if short is None:
-            return replace(self._as(DrillEnding.WORKS, where, "", ""), plan=plan, gas=gas)
-        return replace(self._as(DrillEnding.SHORT, where, *short), plan=plan, gas=gas)
+        ending = DrillEnding.WORKS if short is None else DrillEnding.SHORT
+        return replace(self._as(ending, where, *(short or ("", ""))), plan=plan, gas=gas, takes=takes)
 
     def refused(self, plans: Sequence[str], refused: Sequence[Refused], where: str) -> Drilled:
         """Return why no plan passed its trial."""
@@ -77,4 +79,4 @@ class DrillWords:
         return self._as(DrillEnding.FAILS, where, why, refused[0].reason.remedy)
 
     def _as(self, ending: DrillEnding, where: str, why: str, remedy: str) -> Drilled:
-        return Drilled(self.position, self.rule, ending, where, why, remedy)
+        return Drilled(self.position, self.rule, ending, where, why, remedy, has_signer=self.has_signer)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from keeper.core.armed.perp_prices import followed
 from keeper.core.decide import Hold, asked_for, decide
 from keeper.core.held_back import Memory
-from keeper.core.lending.joint import Ahead, wallet_after
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import Holding, LendingPosition
@@ -20,7 +19,7 @@ from keeper.core.lending.quotes import Quote, Quotes
 from keeper.core.perp import margin as perps
 from keeper.core.perp.candidates import perp_plans, quotes_wanted
 from keeper.core.perp.kind import PERP
-from keeper.core.perp.moves import AddMargin, TradeQuote
+from keeper.core.perp.moves import TradeQuote
 from keeper.core.perp.plan import PerpPlan, PerpTerms
 from keeper.core.perp.position import PerpPosition
 from keeper.core.risk.met import Met, delta_of_loan, delta_of_perp, met
@@ -28,13 +27,14 @@ from keeper.core.risk.perp_shocks import PerpShocked
 from keeper.core.risk.shock_terms import Shock
 from keeper.core.risk.shocks import Shocked
 from keeper.core.rules import assess
-from keeper.core.snapshot import Snapshot, Wallet
+from keeper.core.snapshot import Snapshot
 from keeper.core.units import WAD, Address, Amount, Usd, Wad, Wei, mul_div_down, mul_div_up
 from keeper.engine.engine import Engine
 from keeper.engine.lending.assess import judge
 from keeper.engine.lending.plan import find_plans
 from keeper.engine.perp.assess import looking_ahead, perp_doubts
 from keeper.engine.perp.plan import perp_terms
+from keeper.engine.taken import left_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ async def all_what_if(
         found[x.then.name] = done = await what_if(engine, replace(snapshot, wallets=wallets), x)
         signer = engine.reader.positions[x.then.name].spender
         if isinstance(done, WouldDo):
-            wallets[signer] = _without(wallets[signer], signer, done.made)
+            wallets[signer] = left_by(wallets[signer], done.made)
     return found
 
 
@@ -118,15 +118,6 @@ def _nearness(x: Met) -> int:
     if isinstance(x, Shocked):
         return int(x.then.reported.health_factor)
     return mul_div_down(max(0, perps.equity(x.then)), WAD, max(1, perps.requirement(x.then)))
-
-
-def _without(wallet: Wallet, signer: Address, made: Plan | PerpPlan) -> Wallet:
-    if isinstance(made, Plan):
-        return wallet_after(wallet, [Ahead(signer, made, Wei(0))])
-    for step in made.steps:
-        if isinstance(step.move, AddMargin):
-            wallet = wallet.without(step.move.asset, step.move.amount)
-    return wallet
 
 
 def _seen(snapshot: Snapshot, then: LendingPosition | PerpPosition, shock: Shock) -> Snapshot:

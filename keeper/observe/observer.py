@@ -17,7 +17,7 @@ from keeper.observe.drill_voice import say_drill, say_drill_failed
 from keeper.observe.gauges import Gauges
 from keeper.observe.holds import HoldsHeard
 from keeper.observe.last_seen import LastSeen
-from keeper.observe.outage import Outage
+from keeper.observe.outage import Blindness, Outage
 from keeper.observe.pulse import Pulse
 from keeper.observe.voice import QUIET_S, Voice
 
@@ -52,6 +52,8 @@ class Observer:
         self._perps: dict[str, str] = {}
         self._outage = Outage(clock)
         self._last_seen = LastSeen()
+        self.blind: Blindness | None = None
+        """Why nothing is watched, from the alarm that says so to the next block that is judged."""
 
     @property
     def alarms(self) -> list[str]:
@@ -121,6 +123,7 @@ class Observer:
         more = {"more": len(health) - len(shown) + afar} if len(health) + afar > len(shown) else {}
         perps = {"perps": self._perps} if self._perps else {}
         self._outage.over()
+        self.blind = None
         passed = self._pulse.beat(health, seconds)
         log = self._log.debug if passed is None else self._log.info
         since = {"blocks": passed.blocks, "slowest_ms": passed.slowest_ms} if passed and passed.blocks > 1 else {}
@@ -137,7 +140,8 @@ class Observer:
         if not self._outage.again(attempt):
             return  # a hiccup: the next try may do
         body = sentence(detail, self._last_seen.said("Not watched meanwhile"), Reason.NODE_AWAY.remedy)
-        self.raise_alarm("node_away", "The node does not answer", body, name="the node answers again")
+        self.blind = Blindness("The node does not answer", detail)
+        self.raise_alarm("node_away", self.blind.title, body, name="the node answers again")
 
     def no_new_block(self, seconds: float, number: int, most_s: float) -> None:
         """The node answers, but the chain stands still for it, for longer than ``most_s``."""
@@ -147,7 +151,8 @@ class Observer:
             self._last_seen.said("Not watched meanwhile"),
             "Look whether the chain itself stands still; if not, the node is stuck: restart it or name another one",
         )
-        self.raise_alarm("no_new_block", "No new block", body, name="there are new blocks again")
+        self.blind = Blindness("No new block", f"block {number} is the newest: is the node stuck?")
+        self.raise_alarm("no_new_block", self.blind.title, body, name="there are new blocks again")
 
     def node_back(self, seconds: float) -> None:
         """The node answers again: the owner hears of it once it has stayed for a while."""
@@ -172,7 +177,8 @@ class Observer:
             "They are looked at again at the next one",
             "If it stays, see the log, restart the keeper and report it",
         )
-        self.raise_alarm("cycle_failed", "The keeper failed to judge a block", body, name="blocks are judged again")
+        self.blind = Blindness("The keeper failed to judge a block", text)
+        self.raise_alarm("cycle_failed", self.blind.title, body, name="blocks are judged again")
 
     def cycle_went_well(self) -> None:
         """A block was judged without a fault."""

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 LASTS_S = 3.0
 """An outage has lasted for so long, or failed so many tries in a row, or comes again within so short a time."""
 TRIES = 3
 AGAIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """That nothing is watched now: what its alarm says. The page, the terminal and the alarm go by this one."""
+
+    title: str
+    detail: str
 
 
 class Outage:

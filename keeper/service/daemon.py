@@ -47,7 +47,7 @@ class Daemon:
         self._diary = Diary(engine, show)
         self._settings = settings
         self.afterwards = Afterwards(engine, settings)
-        self._arrivals = Arrivals(engine, settings, self._reconcile, self._failed, self._between)
+        self._arrivals = Arrivals(engine, settings, self._reconcile, self._failed, self._between, self._diary.waits)
         self._housekeeping = Housekeeping(engine, settings)
         self._failures = 0
         self._good = 0

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import orjson
 
@@ -18,7 +19,7 @@ from keeper.engine.result import Result
 from keeper.journal import JournalError
 from keeper.journal.views import scope_of
 from keeper.service.opened import Opened
-from keeper.service.view import figures, view_of
+from keeper.service.view import figures, nodes, view_of
 
 EVERY_S = 10.0
 """How often a view is written down; a large one more rarely, so that no disk is filled with words."""
@@ -45,6 +46,9 @@ class Diary:
         self._kept = dict[str, int]()
         self._judged_at: int | None = None
         """When a block was last judged to its end, in seconds since 1970."""
+        self._every_s = EVERY_S
+        self._shown: Data | None = None
+        """The newest view, which is what is known still while there is no new block."""
         self._work: asyncio.Task[None] | None = None
 
     def saw(self, results: Sequence[Result], *, is_judged: bool = True) -> None:
@@ -57,17 +61,48 @@ class Diary:
         if snapshot is None or not (self._show or (is_due and is_free)):
             return
         try:
-            view = view_of(self._engine, snapshot, results) | {"at": int(now), "judged_at": self._judged_at}
+            view = view_of(self._engine, snapshot, results) | self._stands(now)
         except Exception as error:  # noqa: BLE001 - a defect in what is only looked at must not end the watch
             self._engine.observer.raise_alarm(
                 "view", "What is seen cannot be shown", f"{type(error).__name__}: {error}"
             )
             return
+        self._shown = view
+        if is_due and is_free:
+            view["every_s"] = self._every_s = max(EVERY_S, min(MOST_S, len(orjson.dumps(view)) / A_SECOND_PER))
         if self._show:
             self._show(view)
         if is_due and is_free:
-            self._next_view = now + max(EVERY_S, min(MOST_S, len(orjson.dumps(view)) / A_SECOND_PER))
+            self._next_view = now + self._every_s
             self._work = asyncio.create_task(self._write(view, int(now), self._sampled(now, results)))
+
+    def waits(self) -> None:
+        """There is no new block: say so at once where the keeper became blind, else now and then that it is there."""
+        now, before = self._clock(), self._shown
+        if before is None:
+            return
+        stands = self._stands(now) | {"nodes": [asdict(node) for node in nodes(self._engine)]}
+        is_news = any(stands[key] != before.get(key) for key in ("blind", "judged_at"))
+        if not is_news and 0 <= now - before["at"] < EVERY_S:
+            return
+        self._shown = before | stands
+        if self._show:
+            self._show(self._shown)
+        self._next_view = now if is_news else self._next_view
+        if now >= self._next_view and (self._work is None or self._work.done()):
+            self._next_view = now + self._every_s
+            self._work = asyncio.create_task(self._write(self._shown, int(now), {}))
+
+    def _stands(self, now: float) -> Data:
+        """Return how the keeper stands, whatever its positions do; ``every_s``: how soon more is heard of it."""
+        blind = self._engine.observer.blind
+        return {
+            "at": int(now),
+            "judged_at": self._judged_at,
+            "every_s": self._every_s,
+            "blind": asdict(blind) if blind else None,
+            "alarms": self._engine.observer.alarms[-10:],
+        }
 
     async def close(self) -> None:
         """Wait for what is being written."""

@@ -38,6 +38,7 @@ class Away:
 class Arrivals:
     """The heads of one chain. ``meet`` settles what was left in flight, when the node is met; ``fail`` is called.
 
+    ``waits`` is called whenever there is no new head, with or without a node that answers.
     ``between`` is awaited between any two blocks, and says whether the newest is to be judged anew.
     """
 
@@ -48,10 +49,12 @@ class Arrivals:
         meet: Callable[[], Awaitable[None]],
         fail: Callable[[Exception], None],
         between: Callable[[], Awaitable[bool]],
+        waits: Callable[[], None],
     ) -> None:
         self._engine = engine
         self.settings = settings
         self._between = between
+        self._waits = waits
         self._meet = meet
         self._fail = fail
         self._stop = asyncio.Event()
@@ -95,6 +98,7 @@ class Arrivals:
                 continue
             if head.hash == last and not self._unjudged:
                 self._complain_if_stuck(head)
+                self._waits()
                 await self._await_news(self._patience_s if blocks.are_told else self.settings.daemon.poll_s)
                 continue
             if head.hash != last:
@@ -130,11 +134,13 @@ class Arrivals:
                 raise
             self._is_met = False
             self._engine.observer.node_away(str(error), self._away.once_more())
+            self._waits()
             await self._await_news(self._pause_s(self._away.times))
             return None
         except (JournalError, ReadFailedError) as error:
             self._is_met = False
             self._fail(error)
+            self._waits()
             await self._sleep(max(1.0, self.settings.daemon.poll_s))
             return None
         if not self._is_met:

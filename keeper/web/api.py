@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from keeper.journal import JournalError
 from keeper.web.controls import ControlError, OrderAsked, PauseAsked, change, order
 from keeper.web.door import Access
-from keeper.web.sight import DRY_RUN, LIVE, Onlooker
+from keeper.web.sight import Onlooker
+from keeper.web.stands import DRY_RUN, LIVE
 
 Data = dict[str, Any]
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class Stands(BaseModel):
     """How the keeper of one chain stands."""
 
     chain: str
-    state: Literal["live", "dry_run", "silent", "unseen"]
+    state: Literal["live", "dry_run", "blind", "silent", "unseen"]
     block: int | None
     age_s: int | None
 

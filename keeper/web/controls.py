@@ -11,7 +11,8 @@ from keeper.core.panics import Order
 from keeper.core.pauses import ALL, KINDS, RULE, Pause, with_pause, without
 from keeper.journal import Journal, orders
 from keeper.settings.fields import as_period
-from keeper.web.sight import LIVE, Onlooker
+from keeper.web.sight import Onlooker
+from keeper.web.stands import LIVE
 
 
 class ControlError(Exception):

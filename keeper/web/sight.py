@@ -23,12 +23,9 @@ from keeper.journal.orders import ordered
 from keeper.journal.plain import decision_row, transaction_row
 from keeper.journal.views import Glimpse, scope_of
 from keeper.settings import Settings
+from keeper.web.stands import DRY_RUN, LIVE, says, state_of
 
 Data = dict[str, Any]
-LIVE, DRY_RUN, SILENT, UNSEEN = "live", "dry_run", "silent", "unseen"
-"""How a keeper stands: it may send, it may not, it said nothing for too long, or never said anything."""
-SILENT_S = 120
-"""A view that is older is no view of now, unless blocks or cycles come as slowly as that."""
 DECISIONS, TRANSACTIONS, DEEDS = 20, 12, 100
 FRESH_S = 1.0
 """How long what was read is shown to whoever asks again: a crowd of browsers reads no more than one."""
@@ -90,6 +87,7 @@ class Onlooker:
         return (
             glance["at"],
             glance["state"],
+            glance["says"],
             str(newest[0]),
             states,
             str(glance["paused"]),
@@ -104,6 +102,7 @@ class Onlooker:
             "chain_id": network.chain_id,
             "view": None,
             "at": None,
+            "judged_at": None,
             "paused": [],
             "ordered": None,
             "limits": [],
@@ -118,10 +117,15 @@ class Onlooker:
             glance["trouble"] = str(error)
             await self.close()
         self._take_latest(glance)
-        age = None if glance["at"] is None else max(0, int(now) - glance["at"])
+        view, age = glance["view"], None if glance["at"] is None else max(0, int(now) - glance["at"])
+        judged_at = (view.get("judged_at") or glance["at"]) if view else None
+        judged_s = None if judged_at is None else max(0, int(now) - judged_at)
+        state = state_of(view, age, self._pace_s)
         return glance | {
-            "state": self._state(glance["view"], age),
-            "age_s": age,
+            "state": state,
+            "judged_at": judged_at,
+            "age_s": judged_s,
+            "says": says(state, view, judged_s, self._pace_s),
         }
 
     async def _look(self, glance: Data) -> None:
@@ -214,13 +218,10 @@ class Onlooker:
             )
         return found
 
-    def _state(self, view: Data | None, age: int | None) -> str:
-        if view is None or age is None:
-            return UNSEEN
-        pace = max(self.settings.network.block_time_s, self.settings.daemon.interval_s or 0)
-        if age > max(SILENT_S, 3 * pace):
-            return SILENT
-        return LIVE if view["mode"] == LIVE else DRY_RUN
+    @property
+    def _pace_s(self) -> float:
+        """How often a block is judged, at the best."""
+        return max(self.settings.network.block_time_s, self.settings.daemon.interval_s or 0)
 
     # --- one position or book ----------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ from keeper.settings import Settings
 from keeper.settings.model import TelegramSettings
 from keeper.web.cards import cards_of
 from keeper.web.controls import ControlError, PauseAsked, change
-from keeper.web.sight import DRY_RUN, LIVE, UNSEEN, Onlooker
+from keeper.web.sight import Onlooker
+from keeper.web.stands import BLIND, DRY_RUN, LIVE, UNSEEN
 from keeper.web.telegram_wire import Message, TelegramError, TelegramWire
 
 STALE_S = 120
@@ -175,8 +176,9 @@ class Bot:
         view, state = glance["view"], glance["state"]
         if view is None or state == UNSEEN:
             return f"{sight.name}: nothing was seen yet. {glance['trouble'] or ''}".strip()
-        mode = {LIVE: "LIVE", DRY_RUN: "dry run"}.get(state, "NOT WATCHED")
-        lines = [f"{sight.name}: {mode}, block {view['block']['number']}, seen {glance['age_s']} s ago"]
+        mode = {LIVE: "LIVE", DRY_RUN: "dry run", BLIND: "BLIND"}.get(state, "NOT WATCHED")
+        seen = f"block {view['block']['number']}, seen {glance['age_s']} s ago"
+        lines = [f"{sight.name}: {mode}, {seen}: {glance['says']}"]
         for _, card in cards_of(view):
             lines.append(f"{card.name}: {card.label} {card.figure}, {card.far} {card.distance}. {card.now[0]}")
         lines += [f"paused: {one['subject']}" for one in glance["paused"]]

@@ -7,6 +7,8 @@ from dataclasses import replace
 from core_builders import BLOCK, OWNER, at, loop, rule, units
 from paper import Paper, engine_on, healthy, holding_dollars
 
+from keeper.cli.doctor_drill import finding_of
+from keeper.cli.doctor_findings import Level
 from keeper.core.drills import Drill, Drilled, DrillEnding, from_plain, plain
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.rules import Rule
@@ -123,3 +125,25 @@ def test_a_drill_is_the_same_after_it_was_written_down() -> None:
     assert from_plain(None) is None
     assert drill.failing == (one,)
     assert drill.summary == "1 of 2 rescues would work; loop/protect short"
+
+
+async def test_a_drill_knows_what_its_plan_takes_out_of_which_wallet() -> None:
+    """So that rescues which count on the same money can be added up; a sale takes none."""
+    (pays,) = await drilled(Paper({"loop": FAR}, holding_dollars("100")), rule(actions=(ACTIONS["repay"],)))
+    (sells,) = await drilled(Paper({"loop": FAR}, EMPTY), rule(actions=SELLS))
+    assert [(one.payer, one.amount) for one in pays.takes] == [(OWNER, 100 * 10**6)]
+    assert sells.takes == ()
+
+
+async def test_without_a_signer_a_rescue_would_work_if_there_were_one() -> None:
+    """Nobody is to read that it would work: nothing could be sent."""
+    paper = Paper({"loop": FAR}, holding_dollars())
+    engine = engine_on(paper, rule())
+    engine.reader.positions["loop"] = replace(engine.reader.positions["loop"], signer=None)  # type: ignore[index]
+    snapshot = await engine.reader.snapshot(BLOCK)
+    (p,) = snapshot.loans
+    (one,) = [await rehearsal() for rehearsal in rehearsals(engine, snapshot, p)]
+    assert one.ending is DrillEnding.WORKS
+    assert one.said.startswith("would work if there were a signer, at WETH at 1506.")
+    assert finding_of(one).level is Level.WARNING
+    assert "[[signers]]" in finding_of(one).remedy

@@ -15,7 +15,7 @@ from keeper.engine.cycle import cycle
 from keeper.journal import JournalError
 from keeper.service import diary
 from keeper.service.diary import Diary
-from keeper.web.sight import SILENT_S
+from keeper.web.stands import SILENT_S
 
 
 @dataclass(slots=True)
@@ -129,3 +129,40 @@ async def test_a_clock_put_back_stops_no_writing() -> None:
     await stage.block(15)
     await stage.diary.close()
     assert len(stage.kept.written) >= 2
+
+
+async def test_a_keeper_that_became_blind_says_so_at_once_beside_it_and_in_the_journal() -> None:
+    """By the alarm's own measure, in its words; and no more of it once a block was judged."""
+    stage = Stage(shows=True)
+    await stage.block(15)
+    await stage.block(2)
+    stage.now += 1
+    stage.diary.waits()
+    assert len(stage.shown) == 2  # a pause between two blocks is no news
+    stage.engine.observer.node_away("connection refused", 1)
+    stage.diary.waits()
+    assert stage.shown[-1]["blind"] is None  # one hiccup is no alarm either
+    stage.engine.observer.node_away("connection refused", 3)
+    stage.diary.waits()
+    await stage.diary.close()
+    shown = stage.shown[-1]
+    assert shown["blind"] == {"title": "The node does not answer", "detail": "connection refused"}
+    assert shown["blind"]["title"] == stage.engine.observer.alarms[-1] == shown["alarms"][-1]
+    assert (shown["at"], shown["judged_at"]) == (1018, 1017)
+    assert stage.kept.written[-1][0] == 1018
+    await stage.block(2)
+    stage.engine.observer.block(9, {}, 0.1)
+    stage.diary.waits()
+    assert stage.shown[-1]["blind"] is None
+
+
+async def test_a_keeper_without_new_blocks_goes_on_saying_that_it_is_there() -> None:
+    """So that a chain that stands still is not taken for a keeper that is dead, nor an old block for a new one."""
+    stage = Stage(shows=True)
+    await stage.block(15)
+    for _ in range(40):
+        stage.now += 1
+        stage.diary.waits()
+    await stage.diary.close()
+    assert [view["judged_at"] for view in stage.shown] == [1015] * 5
+    assert [view["at"] for view in stage.shown] == [1015, 1025, 1035, 1045, 1055]

@@ -82,7 +82,7 @@ def test_every_venue_is_found_by_flags_alone_rehearsed_and_shown_with_its_own_fi
     assert keeper("check").exit_code == 0
     doctor = keeper("doctor")
     assert doctor.exit_code == 0, doctor.output
-    assert doctor.stdout.count(": would work at ") == len(names), doctor.stdout
+    assert doctor.stdout.count(": would work if there were a signer, at ") == len(names), doctor.stdout
     with page_of(scene) as page:
         cards = re.findall(r'<article class="card (\w+)">(.*?)</article>', page, re.DOTALL)
         by_name = {name: body for _, body in cards for name in names if f">{name}</a>" in body}

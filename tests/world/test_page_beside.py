@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import proxy as faults
 import pytest
 import requests
+from proxy import RpcProxy
 from scenes import Keeper, Scene
 
 pytestmark = pytest.mark.world
@@ -66,6 +68,36 @@ def test_a_rescue_is_seen_on_the_page_and_in_the_terminal(scene: Scene) -> None:
         assert (shown.exit_code, "LIVE" in shown.stdout, "restored" in shown.stdout) == (0, True, True)
         assert keeper.stop() == 0
     assert "Traceback" not in keeper.log
+
+
+def test_when_its_node_dies_page_and_terminal_say_with_the_alarm_that_the_keeper_is_blind(
+    scene: Scene, proxy: RpcProxy
+) -> None:
+    """Not minutes later: with the head's age and the node's state; and they say so no more once it is back."""
+    scene.url = proxy.url
+    with kept(scene) as (keeper, at, who):
+        died, proxy.fault = time.monotonic(), faults.refuse
+        keeper.wait_for("The node does not answer", 20)
+        rang = time.monotonic()
+        while requests.get(f"{at}/readyz", timeout=20).json()[0]["state"] != "blind" and rang > time.monotonic() - 20:
+            time.sleep(0.1)
+        assert time.monotonic() - rang < 3
+        assert time.monotonic() - died < 15
+        page = requests.get(at, headers=who, timeout=20).text
+        assert "<strong>BLIND</strong>" in page
+        assert "the keeper is blind: nothing is watched or rescued. The node does not answer" in page
+        assert "<td>fine</td>" not in page  # "failed 3 times in a row", "set aside: failing"
+        assert 'class="mark dry_run"' not in page
+        shown = scene.keeper("watch", "--once")
+        assert (shown.exit_code, "BLIND" in shown.stdout, "DRY RUN" in shown.stdout) == (1, True, False)
+        assert scene.keeper("status").exit_code == 1
+        proxy.fault, until = None, time.monotonic() + 30
+        while requests.get(f"{at}/readyz", timeout=20).status_code != 200 and time.monotonic() < until:
+            scene.world.warp(12)
+            time.sleep(0.3)
+        assert requests.get(f"{at}/readyz", timeout=20).json()[0]["state"] == "dry_run"
+        shown = scene.keeper("status")
+        assert (shown.exit_code, "keeper: DRY RUN" in shown.stdout) == (0, True)
 
 
 def test_a_browser_that_reads_nothing_delays_no_block_and_no_end(scene: Scene) -> None:

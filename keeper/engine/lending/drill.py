@@ -24,6 +24,7 @@ from keeper.engine.engine import Engine
 from keeper.engine.lending.assess import judge
 from keeper.engine.lending.plan import TRIALS, find_plans, gas_needed
 from keeper.engine.lending.preflight import Prepared, carrier_of, try_plan
+from keeper.engine.taken import taken_by
 from keeper.engine.what_if import repriced
 from keeper.execution.rehearsal import Overridden, Refused
 
@@ -47,7 +48,7 @@ class Scene:
 
 
 async def _drilled(engine: Engine, snapshot: Snapshot, p: LendingPosition | Unreadable, rule: Rule) -> Drilled:
-    ended = DrillWords(p.name, rule.name)
+    ended = DrillWords(p.name, rule.name, engine.reader.positions[p.name].signer is not None)
     assessed = judge(engine, snapshot, p)
     if isinstance(assessed, Unjudged):
         return ended.unjudged(assessed)
@@ -96,7 +97,8 @@ async def _rehearsed(engine: Engine, seen: Snapshot, intent: LendingIntent, scen
         result = await try_plan(engine, seen, plan, carrier, simulator)
         if isinstance(result, Prepared):
             gas = gas_needed(plan, seen.block.base_fee, engine.fees.last_toll, is_atomic=carrier.is_atomic)
-            return ended.worked(plan.label, gas, scene.where, short=_short(plan))
+            takes = taken_by(seen.wallets.get(signer), plan)
+            return ended.worked(plan.label, gas, scene.where, short=_short(plan), takes=takes)
         refused.append(result)
     return ended.refused([plan.label for plan in found], refused, scene.where)
 

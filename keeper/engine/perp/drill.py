@@ -33,6 +33,7 @@ from keeper.engine.perp.notices import price_text
 from keeper.engine.perp.plan import perp_terms
 from keeper.engine.perp.preflight import PerpPrepared, try_plan
 from keeper.engine.perp.prepare import TRIALS
+from keeper.engine.taken import taken_by
 from keeper.execution.rehearsal import Overridden, Refused, Simulator
 from keeper.venues.ports import Codes
 
@@ -56,7 +57,7 @@ def perp_rehearsals(engine: Engine, snapshot: Snapshot, p: PerpPosition | Unread
 
 
 async def _drilled(engine: Engine, snapshot: Snapshot, p: PerpPosition | Unreadable, rule: PerpRule) -> Drilled:
-    words = DrillWords(p.name, rule.name)
+    words = DrillWords(p.name, rule.name, engine.reader.positions[p.name].signer is not None)
     assessed = await judge_perp(engine, snapshot, p)
     if isinstance(assessed, Unjudged) or isinstance(p, Unreadable):
         return words.unjudged(assessed) if isinstance(assessed, Unjudged) else words.nothing("it could not be read")
@@ -104,7 +105,8 @@ async def _rehearsed(
             value = sum(call.value for call in result.calls)
             gas = Wei(sum(result.gas_used) * snapshot.block.base_fee + value)
             short = ("no way reaches its target", "raise the limits or fund the wallet") if plan.is_partial else None
-            return words.worked(plan.label, gas, where, short)
+            takes = taken_by(snapshot.wallets.get(engine.reader.positions[words.position].spender), plan)
+            return words.worked(plan.label, gas, where, short, takes)
         refused.append(result)
     return words.refused([plan.label for plan in found], refused, where)
 
