@@ -56,7 +56,8 @@ class Diary:
         now, snapshot = self._clock(), self._engine.state.seen
         self._judged_at = int(now) if is_judged else self._judged_at
         does = any(not isinstance(result.decision, Hold) for result in results)
-        is_due = now >= self._next_view or does or self._next_view - now > 3600  # a clock put back
+        was_blind = self._shown is not None and self._shown["blind"] is not None
+        is_due = now >= self._next_view or does or was_blind or self._next_view - now > 3600  # a clock put back
         is_free = self._work is None or self._work.done()
         if snapshot is None or not (self._show or (is_due and is_free)):
             return

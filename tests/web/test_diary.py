@@ -150,10 +150,11 @@ async def test_a_keeper_that_became_blind_says_so_at_once_beside_it_and_in_the_j
     assert shown["blind"]["title"] == stage.engine.observer.alarms[-1] == shown["alarms"][-1]
     assert (shown["at"], shown["judged_at"]) == (1018, 1017)
     assert stage.kept.written[-1][0] == 1018
-    await stage.block(2)
     stage.engine.observer.block(9, {}, 0.1)
-    stage.diary.waits()
+    await stage.block(2)
+    await stage.diary.close()
     assert stage.shown[-1]["blind"] is None
+    assert stage.kept.written[-1][0] == 1020  # that it sees again is written at once as well
 
 
 async def test_a_keeper_without_new_blocks_goes_on_saying_that_it_is_there() -> None:
