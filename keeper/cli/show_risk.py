@@ -104,6 +104,7 @@ def _of_position(console: Console, of: Data, plans: Data) -> Iterator[str]:
             _rescue(plans.get(x["shock"]), is_perp="margin_ratio" in x, is_liquidated=x["is_liquidated"]),
         )
     console.print(stressed)
+    yield from _in_own_money(of)
     yield from _with_puts(of)
     yield from _compared(of)
     for why in sorted({p["used"]["unknown"] for p in of["probability"] if isinstance(p["used"], dict)}):
@@ -205,7 +206,7 @@ def _sections(inputs: Data, of: Data, plans: Data) -> Iterator[str]:
         yield lines(path, "days", "Probability over the horizon, in percent", 100.0)
     yield from _paths_of_prices(inputs, of)
     yield from _stress(of["stress"], plans)
-    yield from (f"<p>{escape(line)}</p>" for line in (*_with_puts(of), *_compared(of)))
+    yield from (f"<p>{escape(line)}</p>" for line in (*_in_own_money(of), *_with_puts(of), *_compared(of)))
     yield from _greeks(of, plans)
 
 
@@ -476,6 +477,18 @@ WAYS = {TOP_UP.key: "a top-up", "sale": "a sale", "hedge": "a short", "put": "a 
 
 def _cost(value: Any) -> str:
     return _usd(value) if isinstance(value, dict) else _signed_usd(value)
+
+
+def _in_own_money(of: Data) -> Iterator[str]:
+    """Yield what may be lost in the money that the market counts in, where that is no dollar."""
+    if not (found := of.get("own_money")):
+        return
+    for x in found["lost"]:
+        risk, shortfall = (
+            "unknown" if isinstance(x[key], dict) else f"{x[key]:.6g} {found['unit']}"
+            for key in ("value_at_risk", "expected_shortfall")
+        )
+        yield f"in {found['unit']}, within {duration(x['horizon_s'])}: value at risk {risk}, shortfall {shortfall}"
 
 
 def _compared(of: Data) -> Iterator[str]:

@@ -17,6 +17,7 @@ from keeper.core.risk.measured import Measured, figures, put_of
 from keeper.core.risk.met import delta
 from keeper.core.risk.monte_carlo import Reached
 from keeper.core.risk.normal import quantile
+from keeper.core.risk.own_money import own_money
 from keeper.core.risk.said import Document, money, rounded, said
 from keeper.core.risk.series import YEAR_S
 from keeper.core.risk.shock_terms import Shock
@@ -86,6 +87,7 @@ def report_of(
         "debt_usd": str(p.money.usd_up(p.reported.debt_value)),
         "own_usd": str(of.most),
         **figures(of, market, horizons_s, drawn),
+        "own_money": own_money(p, market, horizons_s),
         "taken_first_usd": str(taken_first(p, rule)),
         "second_line": second_line(p),
         "put": put_of(of, covered, horizons_s[-1]),

@@ -119,6 +119,24 @@ def test_a_liquidation_presses_the_price_of_those_who_stand_near() -> None:
     assert "no pool was asked" in unasked["unknown"]
 
 
+def test_contagion_is_what_it_comes_to_by_hand() -> None:
+    """The first stands beyond its line already: what it sells presses ether, and the second is judged at that price.
+
+    Of 200,000 dollars pools kept 2,000: each dollar sold presses by 1 % / 200,000.
+    """
+    over, near = loop("100", "170000"), replace(loop(dollars="13800"), name="second")
+    sales = {"loop": {at("WETH"): Sold(usd("200000"), usd("198000"))}, "second": {}}
+    made = report(inputs([over, near], [], sales, size=0.008))
+    found = made["together"][1]["with_contagion"]
+    pressed = found["pressed"]["loop"]["eth"]
+    assert pressed == pytest.approx(170_000 * 1.05 * 0.01 / 200_000, rel=1e-6)  # its debt, and the liquidator's 5 %
+    lower = loop(str(10 * (1 - pressed)), "13800")
+    alone = report(inputs([lower, loop("100", "1000")], [], {}, size=0.008))["positions"][0]
+    paths = alone["probability"][1]["paths"]
+    assert found["each"]["second"] == pytest.approx(paths["probability"], abs=1e-6 + 4 * paths["error"])
+    assert found["each"]["second"] > the(made, "second")["probability"][1]["paths"]["probability"]
+
+
 def test_collateral_is_worth_what_a_sale_of_it_brings() -> None:
     """Through the pools at its size, less what the price may lose meanwhile; unknown where no pool was asked."""
     (ether, *_) = the(report(inputs()), "loop")["holdings"]
