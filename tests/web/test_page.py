@@ -29,7 +29,7 @@ async def test_everything_an_owner_asks_first_is_on_the_first_page(tmp_path: Pat
         page = (await ask.get("/")).text
     for said in (
         ">LIVE<", "signs and sends", "21,345,678", "eth-loop", "1.185", "WETH falls by 15.7", "sell WETH to repay USDC",
-        "costs $17.55", "calm-loan", "no rule asks for anything", "protect at health factor below 1.25", "dark-loan",
+        "costs $19.05", "calm-loan", "no rule asks for anything", "protect at health factor below 1.25", "dark-loan",
         "unknown", "The market answered nothing", "22.81", "margin ratio", "Fire drill", "node.example", "read from",
         "lags", "$16,800.00", "$20,000.00", "sell and repay in one bundle", "final", "Last alarms",
         "1 of 2 rescues would work", "your rescue would fail at WETH at 1,355.00, because no gas money",
