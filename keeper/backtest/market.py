@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keeper.backtest.paper_calls import POOL, TABLE, encoded, nothing, receipt_of, said, written
-from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
+from keeper.core.lending.moves import Borrow, MarketMove, Pledge, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.lending.position import LendingPosition
 from keeper.core.prices import Quoted
 from keeper.core.units import Address, Amount
@@ -101,6 +101,8 @@ class PaperMarket:
                 return encoded(POOL, f"repay {symbol}", do="repay", asset=move.asset, amount=paid, to=owner)
             case RepayWithCollateral():
                 return encoded(POOL, f"repay {symbol} with its supply", do="offset", asset=move.asset, amount=amount)
+            case Pledge():
+                raise ValueError("a supply on paper counts by itself")
             case Unpledge():
                 return encoded(POOL, f"unpledge {symbol}", do="unpledge", asset=move.asset, amount=None)
 

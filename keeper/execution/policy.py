@@ -53,6 +53,7 @@ from keeper.venues.effects import (
     Ours,
     Pays,
     Permits,
+    Pledges,
     Returns,
     Sells,
     Takes,
@@ -222,7 +223,7 @@ def _may(leaf: Leaf, grant: Grant, grounds: Grounds) -> None:  # noqa: C901, PLR
             _check_trust(leaf, grant)
         case Lends() | GivesBack() | Returns():
             _check_loan(leaf, grant, grounds)
-        case Pays() | Offsets() | Takes() | Borrows() | Unpledges() | Sells() | Insists():
+        case Pays() | Offsets() | Takes() | Borrows() | Pledges() | Unpledges() | Sells() | Insists():
             _check_owner(leaf, grant)
             _check_money(leaf, grant, grounds)
         case Opens() | Closes() | Orders() | Changes() | Cancels() | Claims():
@@ -274,11 +275,11 @@ def _check_loan(leaf: Lent, grant: Grant, grounds: Grounds) -> None:
     _refuse(isinstance(leaf, Lends) and leaf.receiver != grant.owner, "a loan to somebody who is not the owner")
 
 
-Money = Pays | Offsets | Takes | Borrows | Unpledges | Sells | Insists
+Money = Pays | Offsets | Takes | Borrows | Pledges | Unpledges | Sells | Insists
 
 
 def _check_money(leaf: Money, grant: Grant, grounds: Grounds) -> None:
-    asset, only_in = grounds.asset(leaf.asset), isinstance(leaf, Pays | Offsets | Insists)
+    asset, only_in = grounds.asset(leaf.asset), isinstance(leaf, Pays | Offsets | Insists | Pledges)
     _refuse(not grant.may_take and not only_in, "the rule lets nothing be taken out or sold")
     if isinstance(leaf, Sells):
         _check_sale(leaf, grant, grounds)

@@ -31,6 +31,7 @@ from keeper.venues.effects import (
     Orders,
     Pays,
     Permits,
+    Pledges,
     Pulls,
     Returns,
     Sells,
@@ -88,7 +89,16 @@ class Outlay:
             case Draws():
                 return 0  # what it pays for is counted
             case (
-                Takes() | Borrows() | Unpledges() | Insists() | Changes() | Cancels() | Claims() | Carries() | UsesUp()
+                Takes()
+                | Borrows()
+                | Pledges()
+                | Unpledges()
+                | Insists()
+                | Changes()
+                | Cancels()
+                | Claims()
+                | Carries()
+                | UsesUp()
             ):
                 return 0
             case _:

@@ -86,6 +86,14 @@ class Offsets:
 
 
 @dataclass(frozen=True, slots=True)
+class Pledges:
+    """Lets an asset of the sender's position secure its debts, what is supplied of it and what will be."""
+
+    asset: Address
+    beneficiary: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unpledges:
     """Lets an asset of the sender's position secure nothing any more; it stays where it is."""
 
@@ -358,6 +366,7 @@ Ours = (
     | Takes
     | Borrows
     | Offsets
+    | Pledges
     | Unpledges
     | Insists
     | Sells

@@ -27,6 +27,7 @@ from keeper.core.lending.moves import (
     Borrow,
     Flash,
     MarketMove,
+    Pledge,
     Repay,
     RepayWithCollateral,
     Route,
@@ -85,6 +86,7 @@ from keeper.venues.effects import (
     Orders,
     Passes,
     Pays,
+    Pledges,
     Pulls,
     Redeems,
     Releases,
@@ -535,6 +537,7 @@ def _venus(signer: Address) -> st.SearchStrategy[Made]:
             tokens,
             made(Withdraw(WETH, amount), Takes(WETH, amount, None)),
             made(Borrow(DOLLAR, amount), Borrows(DOLLAR, amount, None)),
+            made(Pledge(WETH), Pledges(WETH)),
         ]
 
     return amounts.map(each).flatmap(st.sampled_from)

@@ -34,7 +34,7 @@ from subjects import (
     Subject,
 )
 from toy_bank.abi import BANK as TOY_ABI
-from venus_builders import V_DOLLAR, V_ETHER, V_OWN
+from venus_builders import COMPTROLLER, V_DOLLAR, V_ETHER, V_OWN
 
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Bps, Usd, Wei, mul_div_down
@@ -71,6 +71,7 @@ FUNCTIONS = {
     **{x.a_token: {"transfer"} for x in MARKET_OF.listings},
     BLUE: {"supplyCollateral", "repay", "withdrawCollateral", "borrow", "setAuthorization"},
     COMET.comet: {"supplyTo", "withdrawTo", "allow"},
+    COMPTROLLER: {"enterMarkets"},
     V_OWN: {"mint", "repayBorrow", "repayBorrowBehalf"},
     **{
         token: {"mint", "mintBehalf", "redeem", "redeemUnderlying", "borrow", "repayBorrow", "repayBorrowBehalf"}

@@ -205,6 +205,55 @@ def test_a_supply_that_was_not_entered_secures_nothing(scene: Scene, venus: Venu
     assert Decimal(row["figures"]["collateral_usd"]) == pytest.approx(Decimal(20_000), rel=Decimal("1e-6"))
 
 
+ENTERS = """
+[[positions]]
+name = "lent"
+venue = "compound_v2"
+market = "venus"
+owner = "{owner}"
+signer = "me"
+
+[[rules]]
+name = "protect"
+position = "lent"
+when = {{ health_factor_below = "1.25" }}
+restore = {{ health_factor = "1.60" }}
+actions = ["top_up"]
+[rules.limits]
+max_slippage_bps = 100
+"""
+
+
+def test_a_top_up_where_nothing_was_entered_enters_first_so_that_it_counts(scene: Scene, venus: VenusDesk) -> None:
+    """`enterMarkets` of that one market is a part of the plan; no other is entered, and none is left."""
+    venus.open(scene.owner, {"WETH": 10 * ETHER}, {"USDC": 12_300 * DOLLAR})
+    scene.world.mint("WBTC", scene.owner, BITCOIN)
+    scene.crash("1890")
+    keep(scene, venus, ENTERS)
+    row = once(scene, "--live")
+    assert (row["outcome"] or {}).get("kind") == "restored", row
+    steps = [step["move"] for step in row["plan"]["steps"]]
+    assert steps == ["Pledge", "Approve", "Supply"], steps
+    entered = set(venus.comptroller.functions.getAssetsIn(scene.owner).call())
+    assert entered == {venus.tokens[s].address for s in ("WETH", "USDC", "WBTC")}
+    venus.touch()
+    assert float(venus.health(scene.owner)) == pytest.approx(1.6, rel=0.01)
+    assert allowed(scene, venus) == {0}
+
+
+def test_a_guardian_enters_nothing_and_says_what_has_to_come_first(scene: Scene, venus: VenusDesk) -> None:
+    """It would be his own account that enters: he is told by name what the owner has to do."""
+    venus.open(scene.owner, {"WETH": 10 * ETHER}, {"USDC": 12_300 * DOLLAR})
+    scene.signer_index = 1
+    scene.world.mint("WBTC", scene.signer, BITCOIN)
+    scene.crash("1890")
+    keep(scene, venus, ENTERS)
+    row = once(scene, "--live")
+    assert row["plan"] is None, row
+    assert "enterMarkets comes first" in json.dumps(row), row
+    assert venus.snapshot(scene.owner, "WBTC")[0] == 0
+
+
 def test_the_market_is_left_after_a_part_was_sold(scene: Scene, venus: VenusDesk) -> None:
     """Of the tokens are named those that the sales leave: a sale's own are burnt by then."""
     venus.open(scene.owner, {"WETH": 10 * ETHER}, {"USDC": 6_000 * DOLLAR})

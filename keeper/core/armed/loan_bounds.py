@@ -11,6 +11,7 @@ from keeper.core.lending.moves import (
     Borrow,
     Flash,
     Move,
+    Pledge,
     Redeem,
     Repay,
     RepayWithCollateral,
@@ -137,6 +138,8 @@ def _moved(  # noqa: C901, PLR0912 - one case for each move
             _check_room(rooms[asset].room.withdraw, out, f"withdrawn of {rooms[asset].symbol}")
             tokens[asset] = tokens.get(asset, 0) + out
             return _above(lending.after(account, asset, supply=-out), floor)
+        case Pledge(asset):
+            return lending.with_collateral(account, asset)
         case Unpledge(asset):
             return _above(lending.without_collateral(account, asset), floor)
         case Borrow(asset, amount):

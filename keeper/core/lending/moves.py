@@ -70,6 +70,18 @@ class Unpledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Pledge:
+    """Let what is and will be supplied of an asset count as collateral, where a supply does not by itself."""
+
+    asset: Address
+
+    @property
+    def amount(self) -> Amount:
+        """Nothing moves."""
+        return Amount(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Borrow:
     """Borrow to the owner's wallet."""
 
@@ -180,7 +192,7 @@ class Redeem:
     amount: Amount
 
 
-MarketMove = Supply | Withdraw | Unpledge | Borrow | Repay | RepayWithCollateral
+MarketMove = Supply | Withdraw | Pledge | Unpledge | Borrow | Repay | RepayWithCollateral
 """What a lending market itself does."""
 Move = Approve | MarketMove | Swap | Flash | Redeem
 
@@ -217,6 +229,7 @@ GAS: dict[type[Move], int] = {
     Approve: 50_000,
     Supply: 250_000,
     Withdraw: 330_000,
+    Pledge: 200_000,
     Unpledge: 200_000,
     Borrow: 400_000,
     Repay: 250_000,
@@ -230,6 +243,7 @@ IN_ONE: dict[type[Move], int] = {
     Approve: 24_639,
     Supply: 102_818,
     Withdraw: 211_957,
+    Pledge: 150_000,
     Unpledge: 101_294,
     Borrow: 201_064,
     Repay: 117_109,

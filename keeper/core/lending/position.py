@@ -59,6 +59,8 @@ class Room:
     withdraw: Amount | Barred
     borrow: Amount | Barred
     repay: Amount | Barred
+    pledged: Amount | None = None
+    """How much of ``supply``, which is barred, would secure something once the owner lets the asset count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from keeper.core.lending.moves import (
     Borrow,
     Flash,
     Move,
+    Pledge,
     Redeem,
     Repay,
     RepayWithCollateral,
@@ -37,6 +38,7 @@ PAST = {
     "repay": "repaid",
     "repay from the supply": "repaid from the supply",
     "redeem from savings": "redeemed from savings",
+    "count as collateral": "counts as collateral",
     "no longer count as collateral": "no longer counts as collateral",
     "sell": "sold",
 }
@@ -168,6 +170,8 @@ def _moved(  # noqa: C901 - one case for each move
             yield "repay from the supply", asset, amount, None, 0
         case Redeem(asset, _, amount):
             yield "redeem from savings", asset, amount, None, 0
+        case Pledge(asset):
+            yield "count as collateral", asset, 0, None, 0
         case Unpledge(asset):
             yield "no longer count as collateral", asset, 0, None, 0
         case Swap(route, sold, bought):

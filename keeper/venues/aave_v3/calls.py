@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
+from keeper.core.lending.moves import Borrow, MarketMove, Pledge, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.units import UINT256_MAX, Address, Amount, Wei
 from keeper.venues.codec.abi import load
 from keeper.venues.ports import Call
@@ -26,6 +26,8 @@ def encode_move(pool: Address, symbol: str, move: MarketMove, owner: Address, si
         case Withdraw(asset, wanted):
             data = _POOL.withdraw.encode(asset, UINT256_MAX if wanted is None else wanted, owner)
             return Call(pool, data, Wei(0), f"withdraw {symbol}")
+        case Pledge():
+            raise ValueError(f"{symbol} counts as collateral by itself, or by nothing that a keeper does")
         case Unpledge(asset):
             data = _POOL.setUserUseReserveAsCollateral.encode(asset, False)
             return Call(pool, data, Wei(0), f"stop counting {symbol} as collateral")

@@ -8,7 +8,7 @@ What the comptroller says is left or missing must be ours, to the unit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keeper.core.lending.closing import CloseRule
@@ -41,7 +41,8 @@ _ORACLE, _FEED = load("compound_v2_oracle"), load("chainlink_feed")
 ALL = Amount(UINT256_MAX)
 BY_BORROWING, BY_LIQUIDATION = 0, 1
 MINT, REDEEM, BORROW, REPAY = range(4)
-_OF_ACCOUNT, _OF_ASSET = 7, 22
+ENTER = 7
+_OF_ACCOUNT, _OF_ASSET = 7, 23
 YEAR_S = 365 * 86_400
 GAS_OF_ASSET, GAS = 500_000, 300_000
 
@@ -125,6 +126,7 @@ class V2Account:
                 *(f.read(x.token) for f in _BY_SECOND),
                 *(f.read(of.comptroller, x.token) for f in _GUARDIAN_S),
                 _TOKEN.borrowIndex.read(x.token),
+                _COMPTROLLER.actionPaused.read(of.comptroller, x.token, ENTER),
             ]
         return Read(of.multicall, multicall3.encode(tuple(reads)), GAS + GAS_OF_ASSET * len(self.listings))
 
@@ -213,6 +215,8 @@ def _asset(
     cap, supplied = _optional(_COMPTROLLER.supplyCaps, answers[12]), truncated(total, exchange)
     if not cap and said[MINT] is None:
         cap = None  # who pauses by its guardian alone means by a cap of zero that there is none
+    room = _room(x, is_entered and is_listed, paused, cash, cap, supplied, has_fee)
+    may_enter = is_listed and not (is_entered or paused[MINT] or _optional(_COMPTROLLER.actionPaused, answers[22]))
     holding = Holding(
         asset=x.asset,
         symbol=x.symbol,
@@ -224,7 +228,7 @@ def _asset(
         liquidation_factor=Wad(factor if by_liquidation is None else by_liquidation),
         borrow_factor=Wad(factor if by_borrowing is None else by_borrowing),
         penalty=Wad(max(0, (own or incentive) - WAD)),
-        room=_room(x, is_entered and is_listed, paused, cash, cap, supplied, has_fee),
+        room=replace(room, pledged=_left(cap, supplied)) if may_enter else room,
         principal=Principal(tokens, mul_div_up(owed, WAD, _TOKEN.borrowIndex.word(answers[21])), within=1),
         rates=Rates(Wad(earns), Wad(rate), used),
     )
@@ -264,13 +268,18 @@ def _optional(function: Function, answer: Answer) -> int | None:
     return int(found[0]) if found else None
 
 
+def _left(cap: int | None, supplied: int) -> Amount:
+    """Return how much its cap still lets in."""
+    return ALL if cap is None else Amount(max(0, cap - supplied))
+
+
 def _room(
     x: V2Listing, secures: bool, paused: Sequence[bool], cash: int, cap: int | None, supplied: int, has_fee: bool
 ) -> Room:
     shut = Barred(Reason.RESERVE_UNAVAILABLE, f"{x.symbol} is paused")
     outside = Barred(Reason.RESERVE_UNAVAILABLE, f"{x.symbol} was not entered as collateral: enterMarkets comes first")
     full, fee = Barred(Reason.CAP_REACHED, x.symbol), Barred(Reason.RESERVE_UNAVAILABLE, "what is redeemed pays a fee")
-    left = ALL if cap is None else Amount(max(0, cap - supplied))
+    left = _left(cap, supplied)
     if x.is_native:
         unsold = Barred(
             Reason.RESERVE_UNAVAILABLE, f"{x.symbol} is the chain's own currency, which no pool takes as it is"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
+from keeper.core.lending.moves import Borrow, MarketMove, Pledge, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.lending.position import Holding, LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Wei
 from keeper.venues.codec.abi import Function, load
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from keeper.venues.compound_v2.market import V2Listing, V2Market
 
 _TOKEN, _OF_NATIVE = load("compound_v2_token"), load("compound_v2_native")
+_COMPTROLLER = load("compound_v2_comptroller")
 LEAST_GAS = 500_000
 """Gas limit of a call: rehearsed in the block of a market's last touch it accrues nothing, and mined later it does."""
 ROUNDED_UP = 32
@@ -29,6 +30,8 @@ def encode_move(  # noqa: C901 - a case for each move, by owner and by guardian
 ) -> Call:
     """Return the call of a move. Raises ValueError for one that the market does not have."""
     owner, listing = position.owner, market.listing(move.asset)
+    if isinstance(move, Pledge):
+        return _enter(market, listing, owner, signer)
     if listing.is_native:
         return _by_value(listing, move, owner, signer)
 
@@ -53,6 +56,14 @@ def encode_move(  # noqa: C901 - a case for each move, by owner and by guardian
             return call(_TOKEN.repayBorrowBehalf, "repay", owner, paid)
         case Unpledge() | RepayWithCollateral():
             raise ValueError(f"{type(move).__name__} is nothing that this market does")
+
+
+def _enter(market: V2Market, listing: V2Listing, owner: Address, signer: Address) -> Call:
+    """Return the call that has one market count. Raises ValueError for a guardian: it would be his own account's."""
+    if signer != owner:
+        raise ValueError(f"{listing.symbol}: enterMarkets is for the account that sends it")
+    what = f"have {listing.symbol} count as collateral"
+    return Call(market.comptroller, _COMPTROLLER.enterMarkets.encode([listing.token]), Wei(0), what, LEAST_GAS)
 
 
 def _by_value(listing: V2Listing, move: MarketMove, owner: Address, signer: Address) -> Call:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.codec.calldata import decoder, refuse
-from keeper.venues.effects import Borrows, Call, Decoder, Effect, Pays, Takes
+from keeper.venues.effects import Borrows, Call, Decoder, Effect, Pays, Pledges, Takes
 
 
 def token_decoder(token: Address, asset: Address) -> Decoder:
@@ -45,6 +47,19 @@ def token_decoder(token: Address, asset: Address) -> Decoder:
             "repayBorrowBehalf(address,uint256)": repay_for,
         }
     )
+
+
+def comptroller_decoder(assets: Mapping[Address, Address]) -> Decoder:
+    """Return what a call to the comptroller does. ``assets`` are what its tokens stand for; nobody named: the sender.
+
+    One market is entered at a time, and none is ever left.
+    """
+
+    def enter(tokens: tuple[Address, ...]) -> tuple[Effect, ...]:
+        refuse(len(tokens) != 1 or tokens[0] not in assets, "markets that are not the one of the plan")
+        return (Pledges(assets[tokens[0]]),)
+
+    return decoder({"enterMarkets(address[])": enter})
 
 
 def native_decoder(token: Address, asset: Address) -> Decoder:

@@ -14,7 +14,7 @@ from keeper.core.units import NATIVE, USD, Address, Amount
 from keeper.venues.codec.abi import address, load
 from keeper.venues.compound_v2.account import V2Account
 from keeper.venues.compound_v2.calls import encode_move
-from keeper.venues.compound_v2.effects import native_decoder, token_decoder
+from keeper.venues.compound_v2.effects import comptroller_decoder, native_decoder, token_decoder
 from keeper.venues.contracts.erc20 import symbol_of
 from keeper.venues.effects import Call, Decoder
 from keeper.venues.ports import Answer, Discovery, LendingAccount, Probe, Read, ReadFailedError
@@ -153,9 +153,10 @@ class V2Market:
         return None
 
     def decoders(self) -> Mapping[Address, Decoder]:
-        """Return the tokens, and what calls to each do."""
+        """Return the tokens and the comptroller, and what calls to each do."""
         made = ((x.token, x.asset, native_decoder if x.is_native else token_decoder) for x in self.listings)
-        return {token: of(token, asset) for token, asset, of in made}
+        tokens = {token: of(token, asset) for token, asset, of in made}
+        return {**tokens, self.comptroller: comptroller_decoder({x.token: x.asset for x in self.listings})}
 
 
 def _underlying(found: tuple[str, ...] | None) -> Address | None:

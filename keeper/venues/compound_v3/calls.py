@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
+from keeper.core.lending.moves import Borrow, MarketMove, Pledge, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.lending.position import LendingPosition
 from keeper.core.units import UINT256_MAX, Address, Wei
 from keeper.venues.codec.abi import Function, load
@@ -39,5 +39,5 @@ def encode_move(market: CometMarket, move: MarketMove, position: LendingPosition
             return call(_COMET.withdrawTo, "borrow", amount)
         case Repay(_, amount, is_all):
             return call(_COMET.supplyTo, "repay", UINT256_MAX if is_all else amount)
-        case Unpledge() | RepayWithCollateral():
+        case Pledge() | Unpledge() | RepayWithCollateral():
             raise ValueError(f"{type(move).__name__} is nothing that Compound v3 does")

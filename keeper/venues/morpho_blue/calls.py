@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keeper.core.lending.moves import Borrow, MarketMove, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
+from keeper.core.lending.moves import Borrow, MarketMove, Pledge, Repay, RepayWithCollateral, Supply, Unpledge, Withdraw
 from keeper.core.lending.position import LendingPosition
 from keeper.core.units import Address, Wei
 from keeper.venues.codec.abi import Function, load
@@ -43,5 +43,5 @@ def encode_move(market: MorphoMarket, move: MarketMove, position: LendingPositio
             shares = position.holding(asset).principal.debt
             paid = (0, shares) if is_all and shares else (amount, 0)
             return call(_BLUE.repay, "repay", *paid, owner, b"")
-        case Unpledge() | RepayWithCollateral():
+        case Pledge() | Unpledge() | RepayWithCollateral():
             raise ValueError(f"{type(move).__name__} is nothing that Morpho Blue does")

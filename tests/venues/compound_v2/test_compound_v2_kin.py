@@ -14,7 +14,7 @@ from keeper.core.units import UINT256_MAX, WAD, Address
 from keeper.venues.ports import Answer
 
 WETH, USDC = place(0xD1), place(0xD2)
-OF_ACCOUNT, OF_ASSET, YEAR_S = 7, 22, 31_536_000
+OF_ACCOUNT, OF_ASSET, YEAR_S = 7, 23, 31_536_000
 THRESHOLD = 80 * WAD // 100
 
 

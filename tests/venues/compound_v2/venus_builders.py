@@ -49,7 +49,7 @@ def _asset(tokens: int, owed: int, price: int, factor: int, threshold: int) -> l
     head = [words(0, tokens, owed, EXCHANGE), words(price), words(1, factor, 0, threshold, 11 * WAD // 10, 0, 1)]
     own = [words(factor), words(threshold), words(11 * WAD // 10)]
     usual = [*(words(x) for x in totals), words(10**40), *(words(0) for _ in range(4)), *[b""] * 4]
-    return [*head, *own, *usual, words(INDEX)]
+    return [*head, *own, *usual, words(INDEX), words(0)]
 
 
 def usual_answers(now: int) -> tuple[Answer, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from keeper.core.actions import Action
 from keeper.core.lending import figures as lending
 from keeper.core.lending.figures import Loan
-from keeper.core.lending.moves import MARKET, Approve, Move, Repay, RepayWithCollateral, Supply
+from keeper.core.lending.moves import MARKET, Approve, Move, Pledge, Repay, RepayWithCollateral, Supply
 from keeper.core.lending.position import Barred, Holding
 from keeper.core.lending.proposals import (
     Cost,
@@ -48,20 +48,21 @@ def top_ups(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[P
     ]
     for holding in candidates:
         label = f"top up {holding.symbol}"
-        if isinstance(holding.room.supply, Barred):
+        pledge = _pledge(state.account, holding, terms)
+        if isinstance(holding.room.supply, Barred) and not pledge:
             yield Rejected(label, holding.room.supply.reason, holding.room.supply.detail)
             continue
         account = _as_collateral(state.account, holding)
-        room = supply_room(holding, intent, state.account)
+        room = supply_room(holding, intent, state.account) if not pledge else holding.room.pledged or 0
         limit = min(affordable(state, holding, intent), room)
         if not limit:
             yield Rejected(label, *_why_nothing(state, holding, room))
             continue
         asset = holding.asset
         needed = lending.supply_to_reach(account, asset, goal_of(intent), limit)
-        amount = limit if needed is None else needed
+        amount = limit if needed is None else max(1, needed)
         after = lending.after(account, asset, supply=amount)
-        moves: tuple[Move, ...] = (*_approved(asset, amount), Supply(asset, Amount(amount)))
+        moves: tuple[Move, ...] = (*pledge, *_approved(asset, amount), Supply(asset, Amount(amount)))
         yield _funded(TOP_UP, label, moves, holding, after, intent, state, terms)
 
 
@@ -189,6 +190,12 @@ def _funded(
 def _approved(asset: Address, amount: int) -> tuple[Approve, ...]:
     """Return the approval that a payment needs: none for the chain's own currency, which goes along with the call."""
     return () if asset == NATIVE else (Approve(asset, MARKET, Amount(amount)),)
+
+
+def _pledge(account: Loan, holding: Holding, terms: PlanTerms) -> tuple[Pledge, ...]:
+    """Return what the owner has to do first so that a supply counts; nothing where it does, or nothing would help."""
+    is_open = holding.room.pledged and not account.of(holding.asset).is_collateral
+    return (Pledge(holding.asset),) if is_open and terms.signer_is_owner else ()
 
 
 def _improves(before: Loan, after: Loan) -> bool:
