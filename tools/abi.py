@@ -49,7 +49,7 @@ getSiloedBorrowing getATokenTotalSupply getTotalDebt
 """
 SENTINEL = "isBorrowAllowed isLiquidationAllowed getSequencerOracle getGracePeriod"
 SCALED = "scaledBalanceOf scaledTotalSupply getPreviousIndex balanceOf totalSupply UNDERLYING_ASSET_ADDRESS"
-FEED = "latestRoundData getRoundData latestAnswer decimals description AnswerUpdated"
+FEED = "latestRoundData getRoundData latestRound latestAnswer decimals description AnswerUpdated"
 UNISWAP_POOL = "slot0 observe liquidity token0 token1 fee tickSpacing"
 QUOTER = "quoteExactInputSingle quoteExactOutputSingle quoteExactInput quoteExactOutput"
 ROUTER = "exactInputSingle exactOutputSingle exactInput exactOutput"
@@ -123,13 +123,17 @@ def main() -> None:
     chosen = options.parse_args()
 
     OUT.mkdir(exist_ok=True)
-    written = aave(chosen.lab) | uniswap(chosen.lab) | perp(chosen.lab) | {"multicall3": multicall3()}
-    for name, abi in written.items():
-        write_lines(OUT / f"{name}.json", abi)
+    for name, abi in interfaces(chosen.lab).items():
+        (OUT / f"{name}.json").write_text(in_lines(abi))
     (OUT / "perp_v2_error_codes.json").write_text(json.dumps(perp_codes(chosen.lab), indent=1) + "\n")
     codes = error_codes(chosen.core_v3)
     (OUT / "aave_v3_error_codes.json").write_text(json.dumps(codes, indent=1) + "\n")
     print(f"wrote {len(list(OUT.glob('*.json')))} files to {OUT.name}/")
+
+
+def interfaces(lab: Path) -> dict[str, Abi]:
+    """All that this writes but error codes, by the file's name."""
+    return aave(lab) | uniswap(lab) | perp(lab) | {"multicall3": multicall3()}
 
 
 def aave(lab: Path) -> dict[str, Abi]:
@@ -153,7 +157,11 @@ def aave(lab: Path) -> dict[str, Abi]:
         "aave_v3_token": pick("IAToken", SCALED) + delegation,
         "erc20": pick("IERC20Detailed", "balanceOf decimals symbol allowance approve transfer Transfer Approval"),
         "weth9": pick("WETH9", "deposit withdraw"),
-        "chainlink_feed": pick("AggregatorInterface", FEED) + [view(name, [], ["address"]) for name in ADAPTER_VIEWS],
+        "chainlink_feed": [
+            *pick("AggregatorInterface", FEED),
+            view("phaseAggregators", ["uint16"], ["address"]),  # of a feed's proxy, which no package has
+            *(view(name, [], ["address"]) for name in ADAPTER_VIEWS),
+        ],
     }
 
 
@@ -289,9 +297,9 @@ def view(name: str, inputs: list[str], outputs: list[str]) -> Entry:
     return function(name, [argument("", kind) for kind in inputs], [argument("", kind) for kind in outputs], "view")
 
 
-def write_lines(path: Path, abi: Abi) -> None:
-    lines = (json.dumps(without_internal_types(entry)) for entry in abi)
-    path.write_text("[\n " + ",\n ".join(lines) + "\n]\n")
+def in_lines(abi: Abi) -> str:
+    """One entry a line."""
+    return "[\n " + ",\n ".join(json.dumps(without_internal_types(entry)) for entry in abi) + "\n]\n"
 
 
 def without_internal_types(value: Any) -> Any:
