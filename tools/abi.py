@@ -49,6 +49,7 @@ getSiloedBorrowing getATokenTotalSupply getTotalDebt
 """
 SENTINEL = "isBorrowAllowed isLiquidationAllowed getSequencerOracle getGracePeriod"
 SCALED = "scaledBalanceOf scaledTotalSupply getPreviousIndex balanceOf totalSupply UNDERLYING_ASSET_ADDRESS"
+STABLE = ("balanceOf", "principalBalanceOf", "getUserStableRate")
 FEED = "latestRoundData getRoundData latestRound latestAnswer decimals description AnswerUpdated"
 UNISWAP_POOL = "slot0 observe liquidity token0 token1 fee tickSpacing"
 QUOTER = "quoteExactInputSingle quoteExactOutputSingle quoteExactInput quoteExactOutput"
@@ -155,6 +156,7 @@ def aave(lab: Path) -> dict[str, Abi]:
         "aave_v3_data_provider": pick("IPoolDataProvider", DATA_PROVIDER),
         "aave_v3_price_oracle_sentinel": pick("IPriceOracleSentinel", SENTINEL),
         "aave_v3_token": pick("IAToken", SCALED) + delegation,
+        "aave_v3_stable_token": [view(name, ["address"], ["uint256"]) for name in STABLE],  # of 3.0 and 3.1
         "erc20": pick("IERC20Detailed", "balanceOf decimals symbol allowance approve transfer Transfer Approval"),
         "weth9": pick("WETH9", "deposit withdraw"),
         "chainlink_feed": [

@@ -151,6 +151,11 @@ class Reason(Enum):
         "sell it, or stop using it as collateral, by hand",
     )
     RESERVE_UNAVAILABLE = ("reserve_unavailable", "the reserve is paused, frozen or inactive", "wait for the protocol")
+    STABLE_RATE = (
+        "stable_rate",
+        "a debt at a stable rate is never repaid by the keeper",
+        "swap it to the variable rate yourself (`swapBorrowRateMode`), or repay it by hand",
+    )
     CAP_REACHED = ("cap_reached", "the reserve's supply or borrow cap is reached", "use another asset")
     POOL_TOO_THIN = (
         "pool_too_thin",

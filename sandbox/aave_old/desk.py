@@ -58,6 +58,17 @@ class OldAaveDesk:
                 away = self.world.token(symbol).functions.transfer(self.world.role("lp"), amount)
                 self.chain.send(away, owner)
 
+    def lend_at_stable_rate(self, symbol: str) -> None:
+        """From now on, to whoever asks for it."""
+        self.chain.send(self.conf.functions.setReserveStableRateBorrowing(self.tokens[symbol], True), self.admin, GAS)
+
+    def borrow(self, owner: str, symbol: str, amount: int, rate: int = VARIABLE) -> None:
+        """More, at a kind of rate (1 is the stable one); it leaves the wallet."""
+        with self.world.acting_as(owner):
+            call = self.pool.functions.borrow(self.tokens[symbol], amount, rate, 0, owner)
+            self.chain.send(call, owner, 2_000_000)
+            self.chain.send(self.world.token(symbol).functions.transfer(self.world.role("lp"), amount), owner)
+
     def account(self, owner: str) -> tuple[int, ...]:
         """The protocol's own figures: collateral, debt, available, threshold, LTV, health."""
         return tuple(self.pool.functions.getUserAccountData(owner).call())

@@ -156,6 +156,43 @@ def test_a_category_whose_price_source_changes_is_read_anew(scene: Scene, old: O
     assert old.account(scene.owner)[0] > 11 * int(scene.world.price("WETH") * 10**8)
 
 
+def test_a_debt_at_a_stable_rate_counts_and_is_refused_by_name(scene: Scene, old: OldAaveDesk) -> None:
+    """Health is the protocol's own, to the wei and over weeks, and the owner is warned of the true one.
+
+    The keeper repays none of it, and says so with what to do; another debt of the account is repaid as ever.
+    """
+    old.lend_at_stable_rate("USDC")
+    old.open(scene.owner, {"WETH": 10 * ETHER}, {"DAI": 4_000 * ETHER})
+    old.borrow(scene.owner, "USDC", 9_000 * DOLLAR, rate=1)
+    keep(scene, old)
+    for _ in range(3):
+        agreed(scene, old, [scene.owner])
+        scene.world.warp(9 * 86_400)
+        scene.world.refresh_feeds()
+    scene.crash("1890")
+    agreed(scene, old, [scene.owner])
+    health = old.health(scene.owner)
+    assert 1 < health < Decimal("1.25")
+    row = once(scene, "--live")
+    assert "stable_rate" in json.dumps(row), row
+    assert "figures_disagree" not in json.dumps(row), row
+    assert old.health(scene.owner) > health, row
+    agreed(scene, old, [scene.owner])
+
+
+def test_a_debt_that_is_all_at_a_stable_rate_is_alerted_with_its_remedy(scene: Scene, old: OldAaveDesk) -> None:
+    """Nothing is sent, and the reason is not that figures disagree."""
+    old.lend_at_stable_rate("USDC")
+    old.open(scene.owner, {"WETH": 10 * ETHER}, {})
+    old.borrow(scene.owner, "USDC", 13_000 * DOLLAR, rate=1)
+    scene.crash("1890")
+    keep(scene, old)
+    row = once(scene, "--live")
+    assert "stable_rate" in json.dumps(row), row
+    assert row["outcome"] is None, row
+    agreed(scene, old, [scene.owner])
+
+
 REFUSALS = {
     "HEALTH_FACTOR_LOWER_THAN_LIQUIDATION_THRESHOLD": lambda old, owner: old.pool.functions.withdraw(
         old.tokens["WETH"], 9 * ETHER, owner

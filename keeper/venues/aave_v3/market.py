@@ -18,7 +18,7 @@ from keeper.core.units import USD, Address, Amount
 from keeper.venues.aave_v3.account import AaveAccount
 from keeper.venues.aave_v3.calls import encode_insist, encode_move
 from keeper.venues.aave_v3.effects import a_token_decoder, pool_decoder
-from keeper.venues.aave_v3.position import account_read, discover_scope
+from keeper.venues.aave_v3.position import NOBODY, account_read, discover_scope
 from keeper.venues.aave_v3.reserves import AaveReserves, Listing
 from keeper.venues.codec.abi import address, load
 from keeper.venues.contracts.erc20 import symbol_of
@@ -158,7 +158,7 @@ def dollar_probe(market: AaveReserves) -> Probe[Address | None]:
 
 def _listing(asset: Address, answers: Sequence[Answer]) -> Listing:
     """Return a reserve's constants. Its bit is its id, which is not its place in the list once one was dropped."""
-    ((config,), _, _, _, _, _, _, index, a_token, _, debt_token, *_) = _POOL.getReserveData.decode(answers[0])[0]
+    ((config,), _, _, _, _, _, _, index, a_token, stable, debt_token, *_) = _POOL.getReserveData.decode(answers[0])[0]
     (source,) = _ORACLE.getSourceOfAsset.decode(answers[1])
     return Listing(
         index=index,
@@ -167,5 +167,6 @@ def _listing(asset: Address, answers: Sequence[Answer]) -> Listing:
         decimals=config >> 48 & 0xFF,
         a_token=address(a_token),
         debt_token=address(debt_token),
+        stable_token=None if address(stable) == NOBODY else address(stable),
         source=address(source),
     )

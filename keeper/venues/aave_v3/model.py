@@ -54,7 +54,29 @@ class Arithmetic(Enum):
         else:
             supplied = mul_div_nearest(supply, ledger.supply_index, RAY)
             owed = mul_div_nearest(debt, ledger.debt_index, RAY)
-        return Amount(supplied), Amount(owed)
+        return Amount(supplied), Amount(owed + ledger.fixed.owed)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A debt at a stable rate, as its token says it: with interest, and the part that interest never changes."""
+
+    owed: int
+    principal: int
+    rate: Ray
+
+    def later(self, seconds: int) -> Fixed:
+        """Return it after so many seconds, rounded up."""
+        return replace(self, owed=mul_div_up(self.owed, RAY + compounded(self.rate, seconds), RAY))
+
+
+NO_FIXED = Fixed(0, 0, Ray(0))
+
+
+def compounded(rate: Ray, seconds: int) -> int:
+    """Return what a rate a year comes to in so many seconds: e^x to the third power, less one (MathUtils)."""
+    x = rate * seconds // YEAR_S
+    return x + mul_div_nearest(x, x // 2 + mul_div_nearest(x, x // 6, RAY), RAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +89,21 @@ class Ledger:
     debt_index: Ray
     supply_rate: Ray
     debt_rate: Ray
+    fixed: Fixed = NO_FIXED
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is a debt of either kind."""
+        return bool(self.scaled_debt or self.fixed.owed)
 
     def later(self, seconds: int) -> Ledger:
         """Return it after so many seconds: supply grows linearly, debt as e^x to the third power (MathUtils)."""
-        earned, x = self.supply_rate * seconds // YEAR_S, self.debt_rate * seconds // YEAR_S
-        owed = x + mul_div_nearest(x, x // 2 + mul_div_nearest(x, x // 6, RAY), RAY)
+        earned, owed = self.supply_rate * seconds // YEAR_S, compounded(self.debt_rate, seconds)
         return replace(
             self,
             supply_index=Ray(mul_div_nearest(self.supply_index, RAY + earned, RAY)),
             debt_index=Ray(mul_div_nearest(self.debt_index, RAY + owed, RAY)),
+            fixed=self.fixed.later(seconds) if self.fixed.owed else self.fixed,
         )
 
 
@@ -182,7 +210,7 @@ class ReserveEntry:
     @property
     def is_held(self) -> bool:
         """Whether the account has something of it."""
-        return bool(self.ledger.scaled_supply or self.ledger.scaled_debt)
+        return bool(self.ledger.scaled_supply or self.ledger.owes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +305,7 @@ def holdings_of(entries: Sequence[ReserveEntry], arithmetic: Arithmetic) -> tupl
     """Return what an account has, in amounts as the market rounds them, and what each reserve lets through."""
     is_isolated, owes = False, dict[Address, bool]()
     for e in entries:
-        if e.ledger.scaled_debt:
+        if e.ledger.owes:
             owes[e.reserve.asset] = e.reserve.is_siloed
         if e.is_collateral and e.reserve.is_isolated and e.is_held:
             is_isolated = True
@@ -299,7 +327,7 @@ def _holding(entry: ReserveEntry, amounts: tuple[Amount, Amount], room: Room) ->
         borrow_factor=ltv,
         penalty=penalty,
         room=room,
-        principal=Principal(ledger.scaled_supply, ledger.scaled_debt),
+        principal=Principal(ledger.scaled_supply, ledger.scaled_debt + ledger.fixed.principal),
         rates=_rates(ledger.supply_rate, ledger.debt_rate, reserve.utilisation),
         holds_back=not ltv,  # while it is collateral nothing that counts for loans may leave (ValidationLogic)
     )
@@ -324,6 +352,8 @@ def _room(entry: ReserveEntry, owes: Mapping[Address, bool], *, is_isolated: boo
             room = replace(room, supply=Barred(Reason.NOTHING_HELPS, "the account is in isolation mode"))
     if not isinstance(room.borrow, Barred) and (why := _not_beside(reserve, owes, is_isolated=is_isolated)):
         room = replace(room, borrow=Barred(Reason.RESERVE_UNAVAILABLE, f"{reserve.symbol} cannot be borrowed {why}"))
+    if entry.ledger.fixed.owed and not isinstance(room.repay, Barred):
+        room = replace(room, repay=Barred(Reason.STABLE_RATE, reserve.symbol))
     return room
 
 

@@ -12,14 +12,14 @@ from keeper.core.prices import Doubt, OraclePrice
 from keeper.core.reasons import Reason
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Amount, Bps, Wad
-from keeper.venues.aave_v3.model import Arithmetic, Ledger, Ray, Reserve, ReserveEntry, identified
+from keeper.venues.aave_v3.model import NO_FIXED, Arithmetic, Fixed, Ledger, Ray, Reserve, ReserveEntry, identified
 from keeper.venues.aave_v3.reserves import AaveReserves, Listing
 from keeper.venues.codec.abi import address, load
 from keeper.venues.ports import Answer, Discovery, Probe, Read, ReadFailedError, ScopeOutdatedError
 
 _POOL = load("aave_v3_pool")
 _ORACLE = load("aave_v3_oracle")
-_TOKEN = load("aave_v3_token")
+_TOKEN, _STABLE_TOKEN = load("aave_v3_token"), load("aave_v3_stable_token")
 _ERC20, _FEED = load("erc20"), load("chainlink_feed")
 _FIGURES, _CONFIGURATION, _EMODE_OF = _POOL.getUserAccountData, _POOL.getUserConfiguration, _POOL.getUserEMode
 Terms = tuple[int, int, int]
@@ -156,8 +156,12 @@ def _decode(pool: Address, scope: AaveScope, name: str, block: BlockRef, answers
     for listing in scope.listings:
         width = _PER_RESERVE + (listing.feed is not None)
         mine, at = answers[at : at + width], at + width
+        fixed, at = (
+            _fixed(answers[at : at + len(_STABLE)]) if listing.stable_token else NO_FIXED,
+            at + _stable_reads(listing),
+        )
         if not _is_needless(listing, mine, flags):
-            entries.append(_entry(listing, mine, flags, category))
+            entries.append(_entry(listing, mine, flags, category, fixed))
     ratios = Bps(figures[3]), Bps(figures[4]), Wad(figures[5])
     reported = AccountFigures(figures[0], figures[1], figures[2], *ratios)
     model, holdings = identified(entries, reported, emode, _ROUNDS.get(pool, Arithmetic.DIRECTED))
@@ -275,7 +279,22 @@ def _reserve_reads(market: AaveReserves, owner: Address, listing: Listing) -> li
         _ERC20.balanceOf.read(listing.asset, listing.a_token),
         _POOL.getVirtualUnderlyingBalance.read(market.pool, listing.asset),
     ]
-    return [*reads, _FEED.latestRoundData.read(listing.feed)] if listing.feed else reads
+    aged = [_FEED.latestRoundData.read(listing.feed)] if listing.feed else []
+    at_stable_rate = [f.read(listing.stable_token, owner) for f in _STABLE] if listing.stable_token else []
+    return [*reads, *aged, *at_stable_rate]
+
+
+_STABLE = (_STABLE_TOKEN.balanceOf, _STABLE_TOKEN.principalBalanceOf, _STABLE_TOKEN.getUserStableRate)
+
+
+def _stable_reads(listing: Listing) -> int:
+    return len(_STABLE) if listing.stable_token else 0
+
+
+def _fixed(answers: Sequence[Answer]) -> Fixed:
+    """Return a debt at a stable rate; none where the token does not say: then the figures disagree if there is one."""
+    owed, principal, rate = (f.decode_or_none(a) for f, a in zip(_STABLE, answers, strict=True))
+    return Fixed(owed[0], principal[0], Ray(rate[0])) if owed and principal and rate else NO_FIXED
 
 
 _OWN = 2
@@ -290,10 +309,12 @@ def _is_needless(listing: Listing, answers: Sequence[Answer], flags: int) -> boo
     return [_TOKEN.scaledBalanceOf.decode_or_none(a) for a in answers[:_OWN]] == [(0,), (0,)]
 
 
-def _entry(listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None) -> ReserveEntry:
+def _entry(
+    listing: Listing, answers: Sequence[Answer], flags: int, category: _Category | None, fixed: Fixed
+) -> ReserveEntry:
     supply, debt = _BALANCE.word(answers[0]), _BALANCE.word(answers[1])
     reserve, empty = _market_side(listing, category, answers[_OWN:])
-    ledger = Ledger(supply, debt, empty.supply_index, empty.debt_index, empty.supply_rate, empty.debt_rate)
+    ledger = Ledger(supply, debt, empty.supply_index, empty.debt_index, empty.supply_rate, empty.debt_rate, fixed)
     return ReserveEntry(reserve, ledger, is_collateral=bool(_flags_of(flags, listing) & 2))
 
 

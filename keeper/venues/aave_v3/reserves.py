@@ -15,6 +15,8 @@ class Listing(MarketToken):
     index: int
     a_token: Address
     debt_token: Address
+    stable_token: Address | None = None
+    """What debts at a stable rate are counted in, where the market has such (3.0, 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
