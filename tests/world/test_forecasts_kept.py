@@ -76,3 +76,33 @@ def test_the_report_is_made_from_the_chain_and_recomputed_without_it(scene: Scen
     again = scene.keeper("risk", "--reproduce", str(page))
     assert again.exit_code == 0, again.output
     assert "every figure is the same" in again.output
+
+
+def test_what_a_live_report_cannot_measure_is_unknown_and_never_calm(scene: Scene) -> None:
+    """A horizon of zero is refused; one round of history, and prices that stand still, make no figure."""
+    scene.open({"WETH": 10 * ETHER}, {"USDC": 14_000 * DOLLAR})
+    scene.write()
+    zero = scene.keeper("risk", "--horizon", "0h")
+    assert zero.exit_code != 0
+    assert "--horizon" in zero.output
+    for is_still in (False, True):
+        if is_still:
+            told(scene, 0.0)
+        made = scene.keeper("risk", "--json")
+        assert made.exit_code == 0, made.output
+        (of,) = json.loads(made.stdout)["report"]["positions"]
+        assert all("unknown" in p["used"] for p in of["probability"])
+        assert all("unknown" in x["expected_liquidation_usd"] for x in of["lost"])
+
+
+def test_a_live_report_of_a_loan_without_debt_says_so(scene: Scene) -> None:
+    """Nothing can liquidate it: no health factor, a probability of zero, nothing at stake."""
+    scene.world.open_position(scene.owner, {"WETH": 10 * ETHER}, {})
+    scene.write()
+    told(scene, 0.01)
+    made = scene.keeper("risk", "--json")
+    assert made.exit_code == 0, made.output
+    (of,) = json.loads(made.stdout)["report"]["positions"]
+    assert of["health_factor"] is None
+    assert {p["used"] for p in of["probability"]} == {0.0}
+    assert of["taken_usd"] == "0"
